@@ -1,0 +1,63 @@
+/** What one request carries through the doors: its actor, its reads, its calls, and what was refused to it. */
+import type { GraphQLResolveInfo } from "graphql";
+import { type Access, type Actor, accessOf } from "../auth/actor.js";
+import { type Call, type Origin, withoutSecrets } from "../auth/call.js";
+import type { ErrorCode } from "../errors.js";
+import type { Planner, Reads } from "../plan/planner.js";
+import type { Variables } from "../plan/reference.js";
+import type { CallContext } from "../wire/current-call.js";
+import type { ReadContext } from "../wire/read-resolver.js";
+import { actionOf } from "./access.js";
+
+/** One thing that was refused, for the security events. */
+export interface Refusal {
+  readonly code: ErrorCode;
+  /** `Type.field`. */
+  readonly field: string;
+  readonly permission?: string | undefined;
+}
+
+// Apollo copies the context field by field, which #private fields would not survive.
+export class RequestContext implements ReadContext, CallContext {
+  readonly access: Access;
+  /** By field, so that a list refuses a field once. */
+  readonly refusals = new Map<string, Refusal>();
+  /** The coerced variables, once the operation is known. */
+  variables: Variables = {};
+  private readonly calls = new Map<string | number, Call>();
+  private cachedReads: Reads | undefined;
+
+  constructor(
+    readonly actor: Actor,
+    readonly origin: Origin,
+    private readonly planner: Planner,
+    private readonly now: () => Date,
+  ) {
+    this.access = accessOf(actor);
+  }
+
+  get reads(): Reads {
+    this.cachedReads ??= this.planner.reads(this.access);
+    return this.cachedReads;
+  }
+
+  call(info: GraphQLResolveInfo, args: Readonly<Record<string, unknown>>): Call {
+    const { key } = info.path;
+    let call = this.calls.get(key);
+    if (!call) {
+      call = {
+        actor: this.actor,
+        origin: this.origin,
+        action: actionOf(info.fieldName) ?? info.fieldName,
+        parameters: withoutSecrets(args.input),
+        startedAtMs: this.now().getTime(),
+      };
+      this.calls.set(key, call);
+    }
+    return call;
+  }
+
+  refuse(refusal: Refusal): void {
+    this.refusals.set(refusal.field, refusal);
+  }
+}

@@ -1,0 +1,195 @@
+/** The HTTP host: routes, body limit, CORS list, request ids, security headers, time-outs, and a stop that drains. */
+import { randomUUID } from "node:crypto";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { type ApolloServer, HeaderMap } from "@apollo/server";
+import cors from "cors";
+import type { Origin } from "../auth/call.js";
+import { AppError, badUserInput, HTTP_STATUS, internal, limitExceeded } from "../errors.js";
+import type { RequestContext } from "./context.js";
+import { fieldError, requestIds } from "./format-error.js";
+
+export interface HttpOptions {
+  readonly apollo: ApolloServer<RequestContext>;
+  readonly contextOf: (request: IncomingMessage, origin: Origin) => Promise<RequestContext>;
+  readonly formatError: (formatted: { message: string }, error: unknown) => object;
+  /** Resolves when the database answers. */
+  readonly ping: (timeoutMs: number) => Promise<void>;
+  readonly bodyBytes: number;
+  readonly corsOrigins: readonly string[];
+  /** Proxies in front that append to X-Forwarded-For. */
+  readonly trustedProxies: number;
+}
+
+const READY_TIMEOUT_MS = 150;
+const REQUEST_TIMEOUT_MS = 30_000;
+const DRAIN_TIMEOUT_MS = 10_000;
+/** What a refused body may still send before the connection is cut; cutting at once would lose the answer. */
+const MAX_DISCARDED_BYTES = 16 * 1_048_576;
+
+const SECURITY_HEADERS = {
+  "x-content-type-options": "nosniff",
+  "x-frame-options": "DENY",
+  "referrer-policy": "no-referrer",
+  "cache-control": "no-store",
+  "strict-transport-security": "max-age=31536000; includeSubDomains",
+};
+const NO_CONTENT_POLICY = { "content-security-policy": "default-src 'none'; frame-ancestors 'none'" };
+
+const REQUEST_ID = /^[A-Za-z0-9._-]{1,36}$/;
+
+/** Reads the whole body. @throws LIMIT_EXCEEDED as soon as it is known to be too large */
+function readBody(request: IncomingMessage, limit: number): Promise<string> {
+  const tooLarge = () => limitExceeded("body", `Send at most ${limit} bytes.`);
+  return new Promise((resolve, reject) => {
+    if (Number(request.headers["content-length"]) > limit) return reject(tooLarge());
+    const chunks: Buffer[] = [];
+    let size = 0;
+    request.on("data", (chunk: Buffer) => {
+      size += chunk.length;
+      if (size > limit) reject(tooLarge());
+      else chunks.push(chunk);
+    });
+    request.on("end", () => resolve(chunks.length === 1 ? String(chunks[0]) : Buffer.concat(chunks).toString()));
+    request.on("error", reject);
+  });
+}
+
+function discardRest(request: IncomingMessage): void {
+  let discarded = 0;
+  request.removeAllListeners("data");
+  request.on("data", (chunk: Buffer) => {
+    discarded += chunk.length;
+    if (discarded > MAX_DISCARDED_BYTES) request.destroy();
+  });
+}
+
+function parseBody(request: IncomingMessage, text: string): unknown {
+  if (!/^application\/([\w.+-]+\+)?json\b/i.test(request.headers["content-type"] ?? "")) return undefined;
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw badUserInput("body", "Send a JSON object with `query` and, if needed, `variables` and `operationName`.");
+  }
+}
+
+function headersOf(request: IncomingMessage): HeaderMap {
+  const headers = new HeaderMap();
+  for (const [name, value] of Object.entries(request.headers)) {
+    if (value !== undefined) headers.set(name, Array.isArray(value) ? value.join(", ") : value);
+  }
+  return headers;
+}
+
+export function createHttpServer(options: HttpOptions) {
+  const { apollo, contextOf, formatError, ping, bodyBytes, corsOrigins, trustedProxies } = options;
+  const allowOrigins = cors({
+    origin: [...corsOrigins],
+    methods: ["GET", "POST"],
+    allowedHeaders: ["authorization", "content-type", "apollo-require-preflight", "x-request-id"],
+    exposedHeaders: ["x-request-id", "retry-after"],
+    maxAge: 600,
+  });
+
+  function send(response: ServerResponse, status: number, headers: Record<string, string>, body: string): void {
+    response.writeHead(status, { ...headers, "content-length": Buffer.byteLength(body) });
+    response.end(body);
+  }
+  const sendJson = (response: ServerResponse, status: number, body: object) =>
+    send(
+      response,
+      status,
+      { ...NO_CONTENT_POLICY, "content-type": "application/json; charset=utf-8" },
+      JSON.stringify(body),
+    );
+
+  /** The address that the nearest trusted proxy saw; whatever else X-Forwarded-For holds, a client may have made up. */
+  function originOf(request: IncomingMessage, requestId: string): Origin {
+    const forwarded = String(request.headers["x-forwarded-for"] ?? "").split(",");
+    const seen = trustedProxies > 0 ? forwarded.at(-trustedProxies)?.trim() : undefined;
+    const ipAddress = (seen || request.socket.remoteAddress || "").replace(/^::ffff:/, "").slice(0, 45);
+    return { ipAddress, userAgent: request.headers["user-agent"] ?? null, requestId };
+  }
+
+  async function serveGraphql(request: IncomingMessage, response: ServerResponse, search: string, requestId: string) {
+    const text = request.method === "POST" ? await readBody(request, bodyBytes) : "";
+    const body = parseBody(request, text);
+    const context = await contextOf(request, originOf(request, requestId));
+    const answer = await apollo.executeHTTPGraphQLRequest({
+      httpGraphQLRequest: { method: request.method ?? "GET", headers: headersOf(request), search, body },
+      context: async () => context,
+    });
+    if (answer.body.kind !== "complete") throw new Error("incremental delivery is not enabled");
+    const headers = Object.fromEntries(answer.headers);
+    const isPage = headers["content-type"]?.startsWith("text/html");
+    send(response, answer.status ?? 200, isPage ? headers : { ...NO_CONTENT_POLICY, ...headers }, answer.body.string);
+  }
+
+  async function serveReadiness(response: ServerResponse) {
+    const database = await ping(READY_TIMEOUT_MS).then(
+      () => "up",
+      () => "down",
+    );
+    sendJson(response, database === "up" ? 200 : 503, { status: database === "up" ? "ready" : "not ready", database });
+  }
+
+  async function route(request: IncomingMessage, response: ServerResponse, requestId: string): Promise<void> {
+    const [path, query] = (request.url ?? "/").split("?", 2) as [string, string | undefined];
+    if (path === "/graphql") return serveGraphql(request, response, query === undefined ? "" : `?${query}`, requestId);
+    if (path === "/health/live") return sendJson(response, 200, { status: "live" });
+    if (path === "/health/ready") return serveReadiness(response);
+    if (path === "/") return send(response, 307, { location: "/graphql" }, "");
+    sendJson(response, 404, { status: "not found", paths: ["/graphql", "/health/live", "/health/ready"] });
+  }
+
+  /** Whatever goes wrong outside Apollo answers in the same form. */
+  function fail(request: IncomingMessage, response: ServerResponse, thrown: unknown): void {
+    const error = thrown instanceof AppError ? thrown : internal(thrown);
+    const formatted = formatError({ message: error.message }, fieldError(error, []));
+    if (response.headersSent) response.destroy();
+    else sendJson(response, HTTP_STATUS[error.code], { errors: [formatted] });
+    discardRest(request);
+  }
+
+  const server: Server = createServer(
+    { requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: 10_000 },
+    (request, response) => {
+      const given = request.headers["x-request-id"];
+      const requestId = typeof given === "string" && REQUEST_ID.test(given) ? given : randomUUID();
+      response.setHeader("x-request-id", requestId);
+      for (const [name, value] of Object.entries(SECURITY_HEADERS)) response.setHeader(name, value);
+      allowOrigins(request as never, response as never, () => {
+        requestIds.run(requestId, () => {
+          route(request, response, requestId).catch((error) => fail(request, response, error));
+        });
+      });
+    },
+  );
+  server.keepAliveTimeout = 65_000;
+
+  return {
+    /** @returns the address it listens on @throws when the port is taken */
+    listen(port: number, host: string): Promise<AddressInfo> {
+      return new Promise((resolve, reject) => {
+        server.once("error", reject);
+        server.listen(port, host, () => {
+          server.off("error", reject);
+          resolve(server.address() as AddressInfo);
+        });
+      });
+    },
+
+    /** Takes no new requests, lets those under way end, and cuts what takes too long. */
+    stop(): Promise<void> {
+      if (!server.listening) return Promise.resolve();
+      return new Promise((resolve) => {
+        const cut = setTimeout(() => server.closeAllConnections(), DRAIN_TIMEOUT_MS);
+        server.close(() => {
+          clearTimeout(cut);
+          resolve();
+        });
+        server.closeIdleConnections();
+      });
+    },
+  };
+}

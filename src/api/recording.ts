@@ -1,0 +1,69 @@
+/** What is left of calls that fail: an audit record for each mutation of a signed-in actor, a security event for each refusal. */
+import type { ApolloServerPlugin } from "@apollo/server";
+import type { Db } from "../db/client.js";
+import { AppError, type ErrorCode, internal } from "../errors.js";
+import type { Log } from "../log.js";
+import type { AuditService } from "../modules/audit/index.js";
+import type { SecurityService } from "../modules/security/index.js";
+import { actionOf } from "./access.js";
+import type { RequestContext } from "./context.js";
+import type { Gate } from "./schema.js";
+
+const REFUSALS: ReadonlySet<ErrorCode> = new Set<ErrorCode>(["UNAUTHENTICATED", "FORBIDDEN", "PRODUCTION_PROTECTED"]);
+
+export interface Recorders {
+  readonly db: Db;
+  readonly audit: AuditService;
+  readonly security: SecurityService;
+  readonly log: Log;
+}
+
+/** The outermost layer of every root field: sees what each inner door throws or returns as an error. */
+export const recordFailures =
+  ({ db, audit, log }: Recorders): Gate =>
+  async (resolve, parent, args, context, info) => {
+    // Created before the doors, so that the duration counts from here.
+    const isMutation = info.parentType.name === "Mutation";
+    const action = isMutation ? actionOf(info.fieldName) : undefined;
+    const call = action ? context.call(info, args) : undefined;
+    try {
+      const result = await resolve(parent, args, context, info);
+      // graphql-shield returns a refusal instead of throwing it.
+      if (result instanceof Error) throw result;
+      return result;
+    } catch (thrown) {
+      const error = thrown instanceof AppError ? thrown : internal(thrown);
+      if (REFUSALS.has(error.code) && action !== null) {
+        const permission = error.extensions.permission as string | undefined;
+        context.refuse({ code: error.code, field: `${info.parentType.name}.${info.fieldName}`, permission });
+      }
+      if (call && context.actor.kind === "user") {
+        const id = (args.input as { id?: unknown } | undefined)?.id;
+        await audit
+          .recordFailure(db, call, error, typeof id === "string" ? id : undefined)
+          .catch((fault) => log.error({ err: fault, requestId: context.origin.requestId }, "audit record lost"));
+      }
+      throw error;
+    }
+  };
+
+/** Records the refusals of a request, before it is answered. */
+export const recordRefusals = ({ db, security, log }: Recorders): ApolloServerPlugin<RequestContext> => ({
+  async requestDidStart() {
+    return {
+      async willSendResponse({ contextValue: { refusals, actor, origin } }) {
+        if (refusals.size === 0) return;
+        const events = [...refusals.values()].map(({ code, field, permission }) => ({
+          eventType: "authz_fail",
+          eventStatus: "FAILURE" as const,
+          userId: actor.kind === "user" ? actor.userId : null,
+          origin,
+          metadata: { code, field, ...(permission && { permission }) },
+        }));
+        await security
+          .record(db, ...events)
+          .catch((fault) => log.error({ err: fault, requestId: origin.requestId }, "security event lost"));
+      },
+    };
+  },
+});

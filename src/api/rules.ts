@@ -1,0 +1,40 @@
+/** The rules of the permission door: the only place that makes graphql-shield rules. */
+import { createRequire } from "node:module";
+import type { IRule } from "graphql-shield";
+import type { Permission } from "../auth/permissions.js";
+import { forbidden, unauthenticated } from "../errors.js";
+import type { RequestContext } from "./context.js";
+
+// The CommonJS build: the ES build of graphql-shield 7.6.5 imports a function that Node 23 removed.
+const { allow, deny, rule, shield } = createRequire(import.meta.url)(
+  "graphql-shield",
+) as typeof import("graphql-shield");
+
+export { allow as anyone, deny, shield };
+export type ShieldRule = IRule | typeof allow;
+
+function refusalOfAnonymous({ actor }: RequestContext) {
+  return actor.kind === "anonymous" ? unauthenticated(actor.reason) : undefined;
+}
+
+/** Any signed-in actor. Reads only the context, so its answer may be cached for the request. */
+export const signedIn: IRule = rule("signedIn", { cache: "contextual" })(
+  async (_parent, _args, context: RequestContext) => refusalOfAnonymous(context) ?? true,
+);
+
+const byPermissions = new Map<string, IRule>();
+
+/** Actors that hold any of the permissions. One rule per set: shield refuses two rules of one name. */
+export function can(...permissions: [Permission, ...Permission[]]): IRule {
+  const name = `can ${permissions.join(" or ")}`;
+  let known = byPermissions.get(name);
+  if (!known) {
+    known = rule(name, { cache: "contextual" })(
+      async (_parent, _args, context: RequestContext) =>
+        refusalOfAnonymous(context) ??
+        (permissions.some((permission) => context.access.permissions.has(permission)) || forbidden(permissions[0])),
+    );
+    byPermissions.set(name, known);
+  }
+  return known;
+}

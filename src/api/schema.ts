@@ -1,0 +1,121 @@
+/** Resolvers, declarations and the permission map -> the schema that Apollo serves, with its doors on every root field. */
+import { createRequire } from "node:module";
+import {
+  type GraphQLFieldResolver,
+  type GraphQLObjectType,
+  type GraphQLResolveInfo,
+  type GraphQLSchema,
+  isObjectType,
+} from "graphql";
+import { buildSchemaSync, type ClassType, type NonEmptyArray } from "type-graphql";
+import { forbidden } from "../errors.js";
+import { rootFields } from "../model/index.js";
+import { missingPermission, type TypeDeclaration } from "../plan/declaration.js";
+import { requireWellFormed } from "../wire/well-formed.js";
+import { MUTATIONS, QUERIES } from "./access.js";
+import { containerOf } from "./container.js";
+import type { RequestContext } from "./context.js";
+import { deny, type ShieldRule, shield } from "./rules.js";
+
+// Loaded like graphql-shield: its generator is recognised by class, so both must come from the same build.
+const { applyMiddleware } = createRequire(import.meta.url)("graphql-middleware") as typeof import("graphql-middleware");
+
+type Arguments = Record<string, unknown>;
+
+/** A layer around the resolver of a root field. */
+export type Gate = (
+  resolve: (parent: unknown, args: Arguments, context: RequestContext, info: GraphQLResolveInfo) => unknown,
+  parent: unknown,
+  args: Arguments,
+  context: RequestContext,
+  info: GraphQLResolveInfo,
+) => Promise<unknown>;
+
+type RootType = "Query" | "Mutation";
+
+/** By root type and field. */
+export type RootMiddleware = Readonly<Record<RootType, Readonly<Record<string, Gate>>>>;
+
+/** @param resolvers instances, one for each resolver class */
+export function buildBareSchema(resolvers: readonly object[]): GraphQLSchema {
+  return buildSchemaSync({
+    // Derived from the instances, so that a class without one cannot slip in and fail when it is first asked.
+    resolvers: resolvers.map((instance) => instance.constructor) as unknown as NonEmptyArray<ClassType>,
+    container: containerOf(resolvers),
+    validate: false,
+  });
+}
+
+const rulesOf = (map: Readonly<Record<string, ShieldRule>>) => ({ "*": deny, ...map });
+
+/** Permission first, then the form of the arguments: what is refused is not even looked at. */
+function doors(schema: GraphQLSchema): RootMiddleware {
+  const mutations = Object.fromEntries(Object.entries(MUTATIONS).map(([name, { rule }]) => [name, rule]));
+  const generator = shield(
+    { Query: rulesOf(QUERIES), Mutation: rulesOf(mutations) },
+    { fallbackRule: deny, fallbackError: forbidden("none", "Nobody may call this."), debug: true },
+  ) as unknown as { generate(schema: GraphQLSchema): Record<RootType, Record<string, Gate | { resolve: Gate }>> };
+  // Only the root types: shield would wrap every leaf of every answer. Declared types check their fields themselves.
+  const permissions = generator.generate(schema);
+  const behind =
+    (gate: Gate): Gate =>
+    (resolve, parent, args, context, info) =>
+      gate(
+        (...given) => {
+          for (const [name, value] of Object.entries(args)) requireWellFormed(value, name);
+          return resolve(...given);
+        },
+        parent,
+        args,
+        context,
+        info,
+      );
+  const all = (type: RootType) =>
+    Object.fromEntries(
+      // Rules without a function of their own, such as allow, come wrapped.
+      Object.entries(permissions[type]).map(([name, gate]) => [name, behind("resolve" in gate ? gate.resolve : gate)]),
+    );
+  return { Query: all("Query"), Mutation: all("Mutation") };
+}
+
+/** A field of a declared type: its plan left the value under the response key, unless the actor may not read it. */
+const planned =
+  (type: TypeDeclaration): GraphQLFieldResolver<Record<string, unknown>, RequestContext> =>
+  (source, _args, context, info) => {
+    const permission = missingPermission(context.access.permissions, type, info.fieldName);
+    if (permission) {
+      context.refuse({ code: "FORBIDDEN", field: `${type.name}.${info.fieldName}`, permission });
+      throw forbidden(permission);
+    }
+    return source[info.path.key];
+  };
+
+const byResponseKey: GraphQLFieldResolver<Record<string, unknown>, RequestContext> = (source, _args, _context, info) =>
+  source[info.path.key];
+
+function resolveAll(
+  schema: GraphQLSchema,
+  typeName: string,
+  resolve: GraphQLFieldResolver<Record<string, unknown>, RequestContext>,
+) {
+  const type = schema.getType(typeName);
+  if (!isObjectType(type)) return;
+  for (const field of Object.values((type as GraphQLObjectType).getFields())) field.resolve = resolve as never;
+}
+
+/**
+ * @param recorder the outermost layer of every root field
+ * @returns the schema, and the doors of its root fields for the fast way
+ */
+export function guardSchema(bare: GraphQLSchema, recorder: Gate): { schema: GraphQLSchema; gates: RootMiddleware } {
+  const gates = doors(bare);
+  const recording = { Query: recorder, Mutation: recorder };
+  const schema = applyMiddleware(bare, recording as never, gates as never);
+  resolveAll(schema, "PageInfo", byResponseKey);
+  for (const { type } of rootFields) {
+    resolveAll(schema, type.name, planned(type));
+    resolveAll(schema, `${type.name}Connection`, byResponseKey);
+    resolveAll(schema, `${type.name}Edge`, byResponseKey);
+  }
+  return { schema, gates };
+}

@@ -1,0 +1,45 @@
+/** Apollo Server with Postern's limits, error format and ways of answering. */
+import { ApolloServer, type ApolloServerPlugin } from "@apollo/server";
+import {
+  ApolloServerPluginCacheControlDisabled,
+  ApolloServerPluginLandingPageDisabled,
+} from "@apollo/server/plugin/disabled";
+import { ApolloServerPluginLandingPageLocalDefault } from "@apollo/server/plugin/landingPage/default";
+import type { GraphQLFormattedError, GraphQLSchema } from "graphql";
+import type { Limits } from "../config.js";
+import type { RequestContext } from "./context.js";
+import { httpStatus } from "./format-error.js";
+import { enforceLimits } from "./limits.js";
+import { stringifyResult } from "./planned-operations.js";
+
+export interface ServerOptions {
+  readonly schema: GraphQLSchema;
+  readonly limits: Limits;
+  readonly introspection: boolean;
+  readonly landingPage: boolean;
+  readonly formatError: (formatted: GraphQLFormattedError, error: unknown) => GraphQLFormattedError;
+  readonly plugins: readonly ApolloServerPlugin<RequestContext>[];
+}
+
+export const createApolloServer = (options: ServerOptions): ApolloServer<RequestContext> =>
+  new ApolloServer<RequestContext>({
+    schema: options.schema,
+    introspection: options.introspection,
+    // No "did you mean" where the schema is not to be read.
+    hideSchemaDetailsFromClientErrors: !options.introspection,
+    includeStacktraceInErrorResponses: false,
+    parseOptions: { maxTokens: options.limits.tokens },
+    persistedQueries: false,
+    stopOnTerminationSignals: false,
+    formatError: options.formatError,
+    stringifyResult: stringifyResult as never,
+    plugins: [
+      enforceLimits(options.limits),
+      ...options.plugins,
+      httpStatus,
+      ApolloServerPluginCacheControlDisabled(),
+      options.landingPage
+        ? ApolloServerPluginLandingPageLocalDefault({ embed: true, footer: false })
+        : ApolloServerPluginLandingPageDisabled(),
+    ],
+  });

@@ -1,0 +1,57 @@
+/** A request's variables, coerced. graphql-js puts the values it refuses into its messages; these name the place only. */
+import {
+  coerceInputValue,
+  type GraphQLInputType,
+  type GraphQLSchema,
+  getVariableValues,
+  isInputObjectType,
+  isListType,
+  isNonNullType,
+  type OperationDefinitionNode,
+  typeFromAST,
+} from "graphql";
+import { badUserInput } from "../errors.js";
+import type { Variables } from "../plan/reference.js";
+
+const nullableType = (type: GraphQLInputType): GraphQLInputType => (isNonNullType(type) ? type.ofType : type);
+
+/** @returns the type that stands at a path below a type */
+function typeAt(type: GraphQLInputType, path: readonly (string | number)[]): GraphQLInputType | undefined {
+  return path.reduce<GraphQLInputType | undefined>((at, key) => {
+    const inner = at && nullableType(at);
+    if (isListType(inner)) return typeof key === "number" ? inner.ofType : typeAt(inner.ofType, [key]);
+    return isInputObjectType(inner) ? inner.getFields()[key]?.type : undefined;
+  }, type);
+}
+
+const REQUIRED = /^Field "(\w+)" of required type/;
+const UNKNOWN = /^Field "(\w+)" is not defined/;
+
+/** @returns the variables @throws BAD_USER_INPUT with the place of the first fault */
+export function coerceVariables(
+  schema: GraphQLSchema,
+  operation: OperationDefinitionNode,
+  given: Readonly<Record<string, unknown>>,
+): Variables {
+  const definitions = operation.variableDefinitions ?? [];
+  const result = getVariableValues(schema, definitions, given, { maxErrors: 1 });
+  if (result.coerced) return result.coerced;
+  for (const definition of definitions) {
+    const name = definition.variable.name.value;
+    const type = typeFromAST(schema, definition.type) as GraphQLInputType;
+    if (given[name] === undefined || given[name] === null) {
+      if (isNonNullType(type) && !definition.defaultValue) throw badUserInput(name, `Give the variable \`${name}\`.`);
+      continue;
+    }
+    coerceInputValue(given[name], type, (path, _value, { message }) => {
+      const missing = REQUIRED.exec(message)?.[1];
+      const unknown = UNKNOWN.exec(message)?.[1];
+      const named = missing ?? unknown;
+      const field = [...path, ...(named ? [named] : [])].join(".") || name;
+      if (missing) throw badUserInput(field, "This field is required.");
+      if (unknown) throw badUserInput(field, "There is no such field.");
+      throw badUserInput(field, `Give a value of the type ${typeAt(type, path) ?? type}.`);
+    });
+  }
+  throw badUserInput(definitions[0]?.variable.name.value ?? "variables", "A variable does not fit its type.");
+}

@@ -1,0 +1,55 @@
+/** Who makes a call, what that actor may do, and which rows exist for it. */
+import { type Permission, ROLE_PERMISSIONS, type Role, TENANT_ROLES } from "./permissions.js";
+
+/** A signed-in user. */
+export interface UserActor {
+  readonly kind: "user";
+  readonly userId: string;
+  readonly email: string;
+  readonly role: Role;
+  /** Decimal text of the key; null for staff that belong to none. */
+  readonly organizationId: string | null;
+  readonly sessionId: string;
+  /** When the access token ends, RFC 3339. */
+  readonly expiresAt: string;
+}
+
+/** Nobody has signed in; `reason` says why credentials that were sent do not count. */
+export interface AnonymousActor {
+  readonly kind: "anonymous";
+  readonly reason?: string;
+}
+
+export type Actor = UserActor | AnonymousActor;
+
+/** What an actor may do at all, and whose rows it reaches: null is everybody's, else only this organization's. */
+export interface Access {
+  readonly permissions: ReadonlySet<Permission>;
+  readonly organizationId: string | null;
+  /** Equal for all actors whose reads compile to the same SQL. */
+  readonly shape: string;
+}
+
+const PERMISSION_SETS = new Map(
+  Object.entries(ROLE_PERMISSIONS).map(([role, permissions]) => [role, new Set(permissions)] as const),
+);
+const NOBODY: Access = { permissions: new Set(), organizationId: null, shape: "anonymous" };
+
+/** @returns the access of an actor; an anonymous one has no permission, and so reaches no row */
+export function accessOf(actor: Actor): Access {
+  if (actor.kind === "anonymous") return NOBODY;
+  const tenant = TENANT_ROLES.has(actor.role);
+  if (tenant && actor.organizationId === null) return NOBODY;
+  return {
+    permissions: PERMISSION_SETS.get(actor.role) ?? NOBODY.permissions,
+    organizationId: tenant ? actor.organizationId : null,
+    shape: actor.role,
+  };
+}
+
+/** @returns the actor as the audit log keeps it */
+export function describeActor(actor: Actor): Record<string, string> {
+  return actor.kind === "user"
+    ? { type: "user", id: actor.userId, email: actor.email, role: actor.role }
+    : { type: "anonymous" };
+}

@@ -1,0 +1,58 @@
+/** The first door: what a request's credentials say about who calls. */
+import type { Actor, AnonymousActor } from "./actor.js";
+import { TENANT_ROLES } from "./permissions.js";
+import type { Revocations } from "./revocations.js";
+import type { Tokens } from "./tokens.js";
+
+export interface AuthenticateOptions {
+  readonly tokens: Pick<Tokens, "verify">;
+  readonly revocations: Pick<Revocations, "has">;
+}
+
+/** One kind of credentials: the actor they stand for, or undefined where the header holds another kind. */
+type Strategy = (authorizationHeader: string) => Promise<Actor | undefined>;
+
+const ANONYMOUS: AnonymousActor = { kind: "anonymous" };
+const anonymous = (reason: string): AnonymousActor => ({ kind: "anonymous", reason });
+
+const REASONS = {
+  expired: anonymous("Your access token has expired: call refreshSession or sign in again."),
+  invalid: anonymous("Your access token is not valid: sign in again."),
+  revoked: anonymous("Your session has ended: sign in again."),
+  homeless: anonymous(
+    "Your account belongs to no organization: ask an administrator to assign one, then sign in again.",
+  ),
+  malformed: anonymous("The Authorization header is malformed: send `Authorization: Bearer <access token>`."),
+} as const;
+
+const BEARER = /^bearer +([\w.~+/-]+=*) *$/i;
+
+const bearerToken =
+  ({ tokens, revocations }: AuthenticateOptions): Strategy =>
+  async (header) => {
+    const token = BEARER.exec(header)?.[1];
+    if (token === undefined) return undefined;
+    const verified = await tokens.verify(token);
+    if ("reason" in verified) return REASONS[verified.reason];
+    const { claims } = verified;
+    if (revocations.has(claims.sessionId)) return REASONS.revoked;
+    if (TENANT_ROLES.has(claims.role) && claims.organizationId === null) return REASONS.homeless;
+    return { kind: "user", ...claims };
+  };
+
+/**
+ * @returns the actor of an Authorization header. Credentials that do not count make an anonymous actor whose `reason` tells
+ * the client what to do; they never throw.
+ */
+export function createAuthenticate(options: AuthenticateOptions) {
+  const strategies: readonly Strategy[] = [bearerToken(options)];
+
+  return async (authorizationHeader: string | undefined): Promise<Actor> => {
+    if (authorizationHeader === undefined) return ANONYMOUS;
+    for (const strategy of strategies) {
+      const actor = await strategy(authorizationHeader);
+      if (actor) return actor;
+    }
+    return REASONS.malformed;
+  };
+}

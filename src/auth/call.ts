@@ -1,0 +1,31 @@
+/** One call of a mutation: who makes it, from where, and what the audit log shall say of it. */
+import type { Actor } from "./actor.js";
+
+/** Where a request comes from. */
+export interface Origin {
+  readonly ipAddress: string;
+  readonly userAgent: string | null;
+  readonly requestId: string;
+}
+
+export interface Call {
+  readonly actor: Actor;
+  readonly origin: Origin;
+  /** What is asked for: `<resource>.<verb>`, such as `scan.create`. */
+  readonly action: string;
+  /** The call's input, secrets left out. */
+  readonly parameters: unknown;
+  /** Milliseconds since the epoch. */
+  readonly startedAtMs: number;
+}
+
+const SECRETS = new Set(["password", "currentPassword", "newPassword", "otp", "refreshToken", "accessToken"]);
+
+/** @returns the input with the values of secrets left out, at any depth */
+export function withoutSecrets(input: unknown): unknown {
+  if (Array.isArray(input)) return input.map(withoutSecrets);
+  if (typeof input !== "object" || input === null) return input;
+  return Object.fromEntries(
+    Object.entries(input).map(([key, value]) => [key, SECRETS.has(key) ? "[redacted]" : withoutSecrets(value)]),
+  );
+}

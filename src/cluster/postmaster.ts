@@ -1,0 +1,84 @@
+/** What runs in a data directory: its postmaster.pid, whether that process is really alive and ours, stale lock files. */
+import { execFile } from "node:child_process";
+import { readFileSync, statSync, unlinkSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { promisify } from "node:util";
+
+/** A running PostgreSQL server, as its postmaster.pid describes it. */
+export type Postmaster = {
+  readonly pid: number;
+  /** True once it accepts connections; until then it starts, recovers or stops. */
+  readonly ready: boolean;
+  readonly port: number;
+  /** The folder of its Unix socket. */
+  readonly socketDir: string;
+};
+
+/** How the command line of a postmaster of this data directory begins, after the program's own path. */
+export const postmasterArgs = (dataDir: string): string[] => ["-D", dataDir];
+
+/** The server that runs in this data directory, or undefined. Files left by a dead one, or a reused pid, count as none. */
+export async function findPostmaster(dataDir: string): Promise<Postmaster | undefined> {
+  const file = await readFile(join(dataDir, "postmaster.pid"), "utf8").catch(() => "");
+  const [pidLine, , , port, socketDir, , , status] = file.split("\n");
+  const pid = Number(pidLine);
+  if (!(await isPostmaster(pid, dataDir))) return undefined;
+  const ready = status?.trim() === "ready" || status?.trim() === "standby";
+  return { pid, ready, port: Number(port), socketDir: socketDir ?? "" };
+}
+
+/** Whether this very process is a PostgreSQL server of this data directory. A zombie is not: nobody may reap it. */
+export async function isPostmaster(pid: number, dataDir: string): Promise<boolean> {
+  if (!Number.isInteger(pid) || pid <= 0) return false;
+  return (await commandLine(pid)).includes(`postgres ${postmasterArgs(dataDir).join(" ")} `);
+}
+
+/**
+ * Removes a lock file whose pid now belongs to some other program, because PostgreSQL would take it for a running
+ * server and refuse to start, and one that a crash left empty. PostgreSQL itself removes the lock of a pid that is
+ * gone, and then checks for surviving backends first: so those are left to it.
+ */
+export async function clearStaleLock(file: string, dataDir: string): Promise<void> {
+  const before = readLock(file);
+  if (before === undefined) return;
+  const pid = Math.abs(Number.parseInt(before, 10));
+  if (Number.isNaN(pid)) {
+    // A server creates its lock file empty and fills it at once: only an old one is a remnant.
+    if (Date.now() - statSync(file).mtimeMs < EMPTY_LOCK_IS_STALE_AFTER_MS) return;
+  } else if (!isTaken(pid) || (await isPostmaster(pid, dataDir))) {
+    return;
+  }
+  // Another process may have cleared it in the meantime, and its server written its own.
+  if (readLock(file) === before) unlinkSync(file);
+}
+
+const EMPTY_LOCK_IS_STALE_AFTER_MS = 1_000;
+
+function isTaken(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
+function readLock(file: string): string | undefined {
+  try {
+    return readFileSync(file, "utf8");
+  } catch {
+    return undefined;
+  }
+}
+
+/** Arguments separated by spaces, with one at the end; empty when there is no such process. */
+async function commandLine(pid: number): Promise<string> {
+  if (process.platform === "linux") {
+    // Not /proc/<pid>/cwd, which a container's root may not read for another user's process.
+    return (await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "")).replaceAll("\0", " ");
+  }
+  const { stdout } = await promisify(execFile)("ps", ["-ww", "-o", "command=", "-p", String(pid)]).catch(() => ({
+    stdout: "",
+  }));
+  return stdout.trim() && `${stdout.trim()} `;
+}

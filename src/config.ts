@@ -1,0 +1,134 @@
+/** Environment variables -> Config: the only reader of process.env. Every fault is reported at once. */
+import { z } from "zod";
+
+const flag = z.enum(["true", "false"], "is true or false").transform((value) => value === "true");
+const port = z.coerce.number().int().min(0).max(65_535);
+const count = (min: number, max: number) => z.coerce.number().int().min(min).max(max);
+const list = z.string().transform((text) =>
+  text
+    .split(",")
+    .map((item) => item.trim())
+    .filter(Boolean),
+);
+
+/** Each variable with its check; the description stands in the README's table too, and a test compares the names. */
+export const VARIABLES = {
+  HOST: z.string().min(1).default("127.0.0.1").describe("Address to listen on."),
+  PORT: port.default(4000).describe("Port to listen on; 0 takes a free one."),
+  NODE_ENV: z.string().optional().describe("`production` makes the defaults below safe for it."),
+  DATABASE_URL: z
+    .url({ protocol: /^postgres(ql)?$/ })
+    .optional()
+    .describe("Postern's database, TLS by its parameters. Without it an embedded PostgreSQL is started."),
+  DATA_DIR: z.string().min(1).default(".postern").describe("Where the embedded PostgreSQL keeps its data."),
+  DATABASE_POOL_SIZE: count(1, 500).default(10).describe("Connections to the database at most."),
+  STATEMENT_TIMEOUT_MS: count(100, 600_000)
+    .default(10_000)
+    .describe("A statement that takes longer is stopped: TIMEOUT."),
+  ADMIN_EMAIL: z
+    .email()
+    .default("admin@postern.example")
+    .describe("The first administrator, created when there is none."),
+  ADMIN_PASSWORD: z
+    .string()
+    .min(12)
+    .max(128)
+    .optional()
+    .describe("Its password, 12 to 128 characters; without it one is generated and printed once."),
+  DEMO: flag.optional().describe("Whether to seed demo data: `true` for an embedded database, else `false`."),
+  DEMO_PASSWORD: z
+    .string()
+    .min(12)
+    .max(128)
+    .optional()
+    .describe("The demo users' password; without it one is generated and printed once."),
+  INTROSPECTION: flag.optional().describe("Whether clients may read the schema: `false` in production, else `true`."),
+  LANDING_PAGE: flag
+    .optional()
+    .describe("Whether a browser at /graphql gets Apollo Sandbox: `false` in production, else `true`."),
+  CORS_ORIGINS: list.default([]).describe("Origins whose browsers may call, separated by commas."),
+  TRUSTED_PROXIES: count(0, 10)
+    .default(0)
+    .describe("How many proxies in front append to X-Forwarded-For; the client's address is taken from there."),
+  ACCESS_TOKEN_PRIVATE_KEY: z
+    .string()
+    .startsWith("-----BEGIN PRIVATE KEY-----", "is an Ed25519 key as PKCS #8 PEM")
+    .optional()
+    .describe("Signs access tokens: an Ed25519 key as PKCS #8 PEM. Without it a key is kept in the database."),
+  LOG_LEVEL: z
+    .enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"])
+    .default("info")
+    .describe("Least level that is logged, as JSON lines on standard error."),
+};
+
+/** Limits on what one request may ask for. Public promises: clients rely on them, so no variable changes them. */
+export const LIMITS = {
+  bodyBytes: 1_048_576,
+  tokens: 2000,
+  depth: 12,
+  aliases: 30,
+  rootFields: 20,
+  defaultPageSize: 20,
+  maxPageSize: 100,
+  /** Objects that one request may answer at most, by the sizes of its pages. */
+  maxObjects: 50_000,
+  /** Conditions of one filter. */
+  maxConditions: 100,
+} as const;
+
+export type Limits = typeof LIMITS;
+
+export interface Config {
+  readonly host: string;
+  readonly port: number;
+  /** A URL of Postern's database; undefined starts an embedded one under `dataDir`. */
+  readonly databaseUrl: string | undefined;
+  readonly dataDir: string;
+  readonly poolSize: number;
+  readonly statementTimeoutMs: number;
+  readonly admin: { readonly email: string; readonly password: string | undefined };
+  readonly demo: { readonly seed: boolean; readonly password: string | undefined };
+  readonly introspection: boolean;
+  readonly landingPage: boolean;
+  readonly corsOrigins: readonly string[];
+  readonly trustedProxies: number;
+  /** PKCS #8 PEM. */
+  readonly accessTokenPrivateKey: string | undefined;
+  readonly logLevel: string;
+}
+
+/** What is wrong with the environment, one line for each fault. */
+export class ConfigError extends Error {}
+
+/**
+ * @param environment names to texts; an empty text counts as absent
+ * @throws ConfigError with all faults
+ */
+export function readConfig(environment: Readonly<Record<string, string | undefined>>): Config {
+  const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ""));
+  const result = z.object(VARIABLES).safeParse(given);
+  if (!result.success) {
+    throw new ConfigError(result.error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`).join("\n"));
+  }
+  const env = result.data;
+  const production = env.NODE_ENV === "production";
+  return {
+    host: env.HOST,
+    port: env.PORT,
+    databaseUrl: env.DATABASE_URL,
+    dataDir: env.DATA_DIR,
+    poolSize: env.DATABASE_POOL_SIZE,
+    statementTimeoutMs: env.STATEMENT_TIMEOUT_MS,
+    admin: { email: env.ADMIN_EMAIL, password: env.ADMIN_PASSWORD },
+    demo: { seed: env.DEMO ?? env.DATABASE_URL === undefined, password: env.DEMO_PASSWORD },
+    introspection: env.INTROSPECTION ?? !production,
+    landingPage: env.LANDING_PAGE ?? !production,
+    corsOrigins: env.CORS_ORIGINS,
+    trustedProxies: env.TRUSTED_PROXIES,
+    accessTokenPrivateKey: env.ACCESS_TOKEN_PRIVATE_KEY,
+    logLevel: env.LOG_LEVEL,
+  };
+}
+
+/** @returns the configuration of this process @throws ConfigError */
+export const processConfig = (): Config => readConfig(process.env);

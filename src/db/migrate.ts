@@ -1,0 +1,38 @@
+/** Brings the database up to date: migrations of the folder drizzle/, one replica at a time, all or none. */
+import { fileURLToPath } from "node:url";
+import { type SQL, sql } from "drizzle-orm";
+import type { PostgresJsDatabase } from "drizzle-orm/postgres-js";
+import { migrate } from "drizzle-orm/postgres-js/migrator";
+import type { Db } from "./client.js";
+
+const FOLDER = fileURLToPath(new URL("../../drizzle", import.meta.url));
+
+/** Any number that nothing else locks. */
+const LOCK = 7_239_402_331n;
+
+/** drizzle's migrator opens a transaction of its own, which a transaction cannot: inside one, it gets a savepoint. */
+function within(db: Db): PostgresJsDatabase {
+  const { dialect } = db as unknown as { dialect: unknown };
+  const session = {
+    execute: (statement: SQL) => db.execute(statement),
+    all: (statement: SQL) => db.execute(statement),
+    transaction: (work: (db: Db) => Promise<void>) => db.transaction(work),
+  };
+  return { dialect, session } as unknown as PostgresJsDatabase;
+}
+
+/**
+ * Transaction-level locks only, so that it also works through a pooler that shares connections.
+ * @param statementTimeoutMs becomes the time-out of the role's statements in this database, for connections made from now on
+ */
+export async function migrateDatabase(db: Db, statementTimeoutMs: number): Promise<void> {
+  await db.transaction(async (db) => {
+    await db.execute(sql`select pg_advisory_xact_lock(${LOCK})`);
+    await migrate(within(db), { migrationsFolder: FOLDER });
+    await db.execute(
+      sql`do ${sql.raw(`$$ begin
+        execute format('alter role current_user in database %I set statement_timeout = ${Math.trunc(statementTimeoutMs)}', current_database());
+      end $$`)}`,
+    );
+  });
+}

@@ -1,0 +1,70 @@
+/** PostgreSQL's and the driver's faults -> AppErrors. Messages are ours: PostgreSQL's hold values, drizzle's the whole statement. */
+import { AppError, badUserInput, conflict, internal, notFound, timeout, unavailable } from "../errors.js";
+
+/** The fields of a PostgreSQL error that name things and hold no values. */
+interface PostgresFault {
+  readonly code?: string;
+  readonly constraint_name?: string;
+  readonly table_name?: string;
+  readonly column_name?: string;
+}
+
+/** @returns the innermost error that carries a code: drizzle wraps the driver's */
+function faultOf(error: unknown): PostgresFault {
+  let fault = error as { code?: string; cause?: unknown } | undefined;
+  while (fault && fault.code === undefined && fault.cause) fault = fault.cause as typeof fault;
+  return (fault ?? {}) as PostgresFault;
+}
+
+const UNREACHABLE = new Set([
+  "ECONNREFUSED",
+  "ECONNRESET",
+  "ENOENT",
+  "ENOTFOUND",
+  "EPIPE",
+  "ETIMEDOUT",
+  "EHOSTUNREACH",
+  "CONNECT_TIMEOUT",
+  "CONNECTION_CLOSED",
+  "CONNECTION_ENDED",
+  "CONNECTION_DESTROYED",
+  "CONNECTION_CONNECT_TIMEOUT",
+  "57P01", // admin shutdown
+  "57P02", // crash shutdown
+  "57P03", // cannot connect now
+  "53300", // too many connections
+  "53400", // configuration limit exceeded
+  "25006", // read-only: a standby that was just promoted elsewhere
+  "40001", // serialization failure
+  "40P01", // deadlock: this transaction was undone
+]);
+
+/** @returns the AppError that a fault of the database means to a caller; an AppError stays what it is */
+export function fromPostgres(error: unknown): AppError {
+  if (error instanceof AppError) return error;
+  const fault = faultOf(error);
+  const code = fault.code ?? "";
+  if (UNREACHABLE.has(code) || code.startsWith("08")) return unavailable("The database", error);
+  if (code === "57014" || code === "55P03") return timeout(error);
+  if (code === "23505") return conflict(`This ${nameOf(fault)} exists already: it must be unique.`, error);
+  if (code === "23503") return notFound(nameOf(fault), error);
+  if (code.startsWith("22")) {
+    return badUserInput("input", "A value is malformed or out of range for its column.", error);
+  }
+  if (code === "23514" || code === "23502") return badUserInput(nameOf(fault), "A value is not allowed here.", error);
+  return internal(error);
+}
+
+/** `users_email_key` -> `email`; `scans_organization_id_organizations_id_fk` -> `organization`. */
+function nameOf({ constraint_name = "", table_name = "", column_name }: PostgresFault): string {
+  const rest = constraint_name.startsWith(`${table_name}_`)
+    ? constraint_name.slice(table_name.length + 1)
+    : constraint_name;
+  const reference = /^(.+?)_id_.*_fk$/.exec(rest);
+  return (
+    column_name ?? (reference ? reference[1]! : rest.replace(/_(key|idx|pkey)$/, "").replaceAll("_", " ")) ?? "value"
+  );
+}
+
+/** @returns whether a delete failed because other rows refer to the row */
+export const hasDependents = (error: unknown): boolean => faultOf(error).code === "23503";

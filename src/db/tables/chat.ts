@@ -1,0 +1,23 @@
+/** Messages of chat sessions, each with its answer. */
+import { index, pgTable, text, varchar } from "drizzle-orm/pg-core";
+import { id, moment, reference, revision } from "./columns.js";
+import { users } from "./organizations.js";
+
+export const chatSessions = pgTable(
+  "chat_sessions",
+  {
+    id: id(),
+    userId: reference()
+      .notNull()
+      .references(() => users.id),
+    sessionId: varchar({ length: 100 }).notNull(),
+    message: text().notNull(),
+    response: text(),
+    timestamp: moment().notNull().defaultNow(),
+    ...revision(),
+  },
+  (t) => [
+    index("chat_sessions_user_idx").on(t.userId, t.timestamp.desc(), t.id.desc()),
+    index("chat_sessions_timestamp_idx").on(t.timestamp.desc(), t.id.desc()),
+  ],
+);

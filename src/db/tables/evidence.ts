@@ -1,0 +1,50 @@
+/** What proves who did what: the audit log and security events. Neither refers to users by foreign key, so that evidence outlives them. */
+import { sql } from "drizzle-orm";
+import { boolean, check, doublePrecision, index, jsonb, pgTable, text, varchar } from "drizzle-orm/pg-core";
+import { id, moment, reference } from "./columns.js";
+
+/** Append-only: a trigger refuses every change, and removal before the retention time is over. */
+export const auditLogs = pgTable(
+  "audit_logs",
+  {
+    id: id(),
+    userId: reference(),
+    actor: jsonb().notNull(),
+    action: varchar({ length: 100 }).notNull(),
+    resourceType: varchar({ length: 100 }).notNull(),
+    resourceId: text(),
+    parameters: jsonb(),
+    result: jsonb(),
+    success: boolean(),
+    durationSeconds: doublePrecision(),
+    requestId: varchar({ length: 36 }),
+    timestamp: moment().notNull().defaultNow(),
+  },
+  (t) => [
+    index("audit_logs_timestamp_idx").on(t.timestamp.desc(), t.id.desc()),
+    index("audit_logs_resource_idx").on(t.resourceType, t.resourceId),
+    index("audit_logs_user_idx").on(t.userId),
+  ],
+);
+
+export const securityEvents = pgTable(
+  "security_events",
+  {
+    id: id(),
+    eventType: varchar({ length: 50 }).notNull(),
+    eventStatus: varchar({ length: 20 }).notNull(),
+    ipAddress: varchar({ length: 45 }),
+    userId: reference(),
+    userAgent: text(),
+    location: jsonb(),
+    metadata: jsonb(),
+    createdAt: moment().notNull().defaultNow(),
+  },
+  (t) => [
+    index("security_events_event_type_idx").on(t.eventType, t.createdAt.desc(), t.id.desc()),
+    index("security_events_created_at_idx").on(t.createdAt.desc(), t.id.desc()),
+    index("idx_security_events_ip").on(t.ipAddress),
+    index("idx_security_events_user").on(t.userId),
+    check("security_events_status", sql`${t.eventStatus} in ('SUCCESS', 'FAILURE', 'WARNING')`),
+  ],
+);

@@ -1,0 +1,6 @@
+/** Every table of Postern's own database. */
+export * from "./chat.js";
+export * from "./evidence.js";
+export * from "./organizations.js";
+export * from "./scans.js";
+export * from "./telemetry.js";

@@ -1,0 +1,88 @@
+/** Organizations, and the users, sessions and refresh tokens of those who sign in. */
+import { sql } from "drizzle-orm";
+import { check, index, pgEnum, pgTable, text, uniqueIndex, uuid, varchar } from "drizzle-orm/pg-core";
+import { id, moment, reference, revision } from "./columns.js";
+
+export const role = pgEnum("role", ["VIEWER", "ANALYST", "DBA", "SECURITY", "ADMIN"]);
+
+export const organizations = pgTable(
+  "organizations",
+  {
+    id: id(),
+    name: text().notNull(),
+    domain: varchar({ length: 253 }).notNull(),
+    subscriptionTier: varchar({ length: 50 }).notNull().default("FREE"),
+    createdAt: moment().notNull().defaultNow(),
+    ...revision(),
+  },
+  (t) => [
+    uniqueIndex("organizations_domain_key").on(sql`lower(${t.domain})`),
+    index("organizations_created_at_idx").on(t.createdAt.desc(), t.id.desc()),
+  ],
+);
+
+export const users = pgTable(
+  "users",
+  {
+    id: id(),
+    email: varchar({ length: 254 }).notNull(),
+    passwordHash: text().notNull(),
+    fullName: text(),
+    role: role().notNull(),
+    organizationId: reference().references(() => organizations.id),
+    createdAt: moment().notNull().defaultNow(),
+    ...revision(),
+  },
+  (t) => [
+    uniqueIndex("users_email_key").on(sql`lower(${t.email})`),
+    index("users_organization_idx").on(t.organizationId, t.createdAt.desc(), t.id.desc()),
+    index("users_created_at_idx").on(t.createdAt.desc(), t.id.desc()),
+    // A tenant without an organization must not exist: its row scope would be undefined.
+    check(
+      "users_tenant_has_organization",
+      sql`${t.role} not in ('VIEWER', 'ANALYST') or ${t.organizationId} is not null`,
+    ),
+  ],
+);
+
+/** One sign-in: a family of refresh tokens, ended as a whole. */
+export const sessions = pgTable(
+  "sessions",
+  {
+    id: uuid().primaryKey(),
+    // A session outlives its user: replicas must still learn that it was revoked.
+    userId: reference().references(() => users.id, { onDelete: "set null" }),
+    createdAt: moment().notNull().defaultNow(),
+    expiresAt: moment().notNull(),
+    revokedAt: moment(),
+    ipAddress: varchar({ length: 45 }),
+    userAgent: text(),
+  },
+  (t) => [
+    index("sessions_user_idx").on(t.userId),
+    index("sessions_revoked_at_idx").on(t.revokedAt).where(sql`${t.revokedAt} is not null`),
+    index("sessions_expires_at_idx").on(t.expiresAt),
+  ],
+);
+
+/** Refresh tokens, stored as SHA-256 only. A row with `usedAt` that comes back is a stolen token. */
+export const refreshTokens = pgTable(
+  "refresh_tokens",
+  {
+    tokenHash: varchar({ length: 64 }).primaryKey(),
+    sessionId: uuid()
+      .notNull()
+      .references(() => sessions.id, { onDelete: "cascade" }),
+    createdAt: moment().notNull().defaultNow(),
+    expiresAt: moment().notNull(),
+    usedAt: moment(),
+  },
+  (t) => [index("refresh_tokens_session_idx").on(t.sessionId)],
+);
+
+/** The key that signs access tokens, where configuration gives none. One row. */
+export const signingKeys = pgTable("signing_keys", {
+  id: varchar({ length: 64 }).primaryKey(),
+  privateKey: text().notNull(),
+  createdAt: moment().notNull().defaultNow(),
+});

@@ -1,0 +1,78 @@
+/** The closed table of error codes, the one error class that carries them, and a constructor for each code. */
+
+/** Every code that Postern answers with, and the HTTP status of a request that failed for that reason alone. */
+export const HTTP_STATUS = {
+  BAD_USER_INPUT: 400,
+  UNAUTHENTICATED: 401,
+  FORBIDDEN: 403,
+  PRODUCTION_PROTECTED: 403,
+  NOT_FOUND: 404,
+  CONFLICT: 409,
+  FAILED_PRECONDITION: 409,
+  LIMIT_EXCEEDED: 400,
+  RATE_LIMITED: 429,
+  UNAVAILABLE: 503,
+  TIMEOUT: 504,
+  INTERNAL_SERVER_ERROR: 500,
+} as const;
+
+export type ErrorCode = keyof typeof HTTP_STATUS;
+
+/** What a client learns beside code and message; each constructor below fills the key that belongs to its code. */
+export type ErrorDetail = Readonly<Record<string, string | number>>;
+
+/**
+ * An error whose message is meant for the caller. `extensions` is what graphql-js copies into the answer;
+ * `cause` goes to the log only.
+ */
+export class AppError extends Error {
+  readonly extensions: Readonly<{ code: ErrorCode } & Record<string, unknown>>;
+
+  constructor(
+    readonly code: ErrorCode,
+    message: string,
+    detail: ErrorDetail = {},
+    cause?: unknown,
+  ) {
+    super(message, { cause });
+    this.name = "AppError";
+    this.extensions = { code, ...detail };
+  }
+}
+
+/** An argument is missing, malformed or out of range. `field` is its path below `input`, or the argument's name. */
+export const badUserInput = (field: string, message: string, cause?: unknown) =>
+  new AppError("BAD_USER_INPUT", message, { field }, cause);
+
+/** No, expired or revoked credentials. */
+export const unauthenticated = (message = "Sign in first: send an access token as `Authorization: Bearer <token>`.") =>
+  new AppError("UNAUTHENTICATED", message);
+
+/** The role may never do this. */
+export const forbidden = (permission: string, message = `Your role lacks the permission ${permission}.`) =>
+  new AppError("FORBIDDEN", message, { permission });
+
+/** No such row, or a row outside the caller's reach: the two must look the same. */
+export const notFound = (what: string, cause?: unknown) =>
+  new AppError("NOT_FOUND", `No such ${what}, or it is not yours.`, {}, cause);
+
+/** A duplicate, or a stale version. */
+export const conflict = (message: string, cause?: unknown) => new AppError("CONFLICT", message, {}, cause);
+
+/** The request is right, but the thing is in the wrong state for it. */
+export const failedPrecondition = (state: string, message: string, cause?: unknown) =>
+  new AppError("FAILED_PRECONDITION", message, { state }, cause);
+
+/** Too deep, too many, too large; `limit` names which. */
+export const limitExceeded = (limit: string, message: string) => new AppError("LIMIT_EXCEEDED", message, { limit });
+
+/** The database or a provider does not answer; safe to retry. */
+export const unavailable = (what: string, cause?: unknown) =>
+  new AppError("UNAVAILABLE", `${what} does not answer. Try again in a moment.`, {}, cause);
+
+/** It took longer than allowed and was stopped. */
+export const timeout = (cause?: unknown) =>
+  new AppError("TIMEOUT", "This took longer than allowed and was stopped. Ask for less at once.", {}, cause);
+
+/** Ours: the caller learns nothing but the request id, the cause goes to the log. */
+export const internal = (cause: unknown) => new AppError("INTERNAL_SERVER_ERROR", "Internal error", {}, cause);

@@ -1,0 +1,24 @@
+/** What a client reads of chat sessions. */
+import { chatSessions } from "../db/tables/index.js";
+import { declareType, field, one } from "../plan/declaration.js";
+import { User } from "./organizations.js";
+
+export const ChatSession = declareType({
+  name: "ChatSession",
+  description: "One message of a chat session, with its answer.",
+  table: chatSessions,
+  read: ["chat-sessions:read"],
+  scope: { kind: "through", relation: "user" },
+  newestBy: "timestamp",
+  fields: {
+    id: field(chatSessions.id, "Decimal text of the key."),
+    sessionId: field(chatSessions.sessionId, "Groups the messages of one conversation."),
+    message: field(chatSessions.message, "What the user wrote."),
+    response: field(chatSessions.response, "The answer, once there is one."),
+    timestamp: field(chatSessions.timestamp, "When the message was written."),
+    version: field(chatSessions.version, "Counts changes; an update names the version it saw."),
+  },
+  relations: {
+    user: one(() => User, chatSessions.userId, "Who wrote it."),
+  },
+});

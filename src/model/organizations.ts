@@ -1,0 +1,51 @@
+/** What a client reads of organizations and users. */
+import { organizations, users } from "../db/tables/index.js";
+import { declareType, field, many, one } from "../plan/declaration.js";
+import { Role } from "./enums.js";
+import { Scan } from "./scans.js";
+
+export const Organization = declareType({
+  name: "Organization",
+  description: "A tenant: users and data belong to it, and no other tenant sees them.",
+  table: organizations,
+  // Whoever sees users sees where they belong.
+  read: ["organizations:read", "users:read"],
+  scope: { kind: "organization", column: organizations.id },
+  newestBy: "createdAt",
+  fields: {
+    id: field(organizations.id, "Decimal text of the key."),
+    name: field(organizations.name, "The name that people know."),
+    domain: field(organizations.domain, "The internet domain; unique in any case."),
+    subscriptionTier: field(organizations.subscriptionTier, "The plan that the organization pays for, such as `FREE`."),
+    createdAt: field(organizations.createdAt, "When it was created."),
+    version: field(organizations.version, "Counts changes; an update names the version it saw."),
+  },
+  relations: {
+    users: many(() => User, "organization", "Who belongs to it."),
+    scans: many(() => Scan, "organization", "Its scans."),
+  },
+});
+
+export const User = declareType({
+  name: "User",
+  description: "Somebody who signs in.",
+  table: users,
+  read: ["users:read"],
+  scope: { kind: "organization", column: users.organizationId },
+  newestBy: "createdAt",
+  fields: {
+    id: field(users.id, "Decimal text of the key."),
+    email: field(users.email, "The address to sign in with, in lower case; unique."),
+    fullName: field(users.fullName, "The name to show."),
+    role: field(users.role, "What the user may see and change.", { enumeration: Role }),
+    createdAt: field(users.createdAt, "When the account was created."),
+    version: field(users.version, "Counts changes; an update names the version it saw."),
+  },
+  relations: {
+    organization: one(
+      () => Organization,
+      users.organizationId,
+      "Where the user belongs; null for staff that belong to none.",
+    ),
+  },
+});

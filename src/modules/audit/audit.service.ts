@@ -1,0 +1,49 @@
+/** Audit records: one for every mutation of a signed-in actor, in the transaction of its change. */
+import { describeActor } from "../../auth/actor.js";
+import type { Call } from "../../auth/call.js";
+import type { Db } from "../../db/client.js";
+import type { AppError } from "../../errors.js";
+import { makeWellFormed } from "../../wire/well-formed.js";
+import { insertAuditLog } from "./audit.store.js";
+
+/** What came of a call. */
+export interface Outcome {
+  readonly resourceId?: string | null | undefined;
+  readonly result?: unknown;
+}
+
+const MAX_PARAMETERS = 16_384;
+
+/** Parameters are kept as far as they are of a reasonable size; a body may be a mebibyte. */
+function kept(parameters: unknown): unknown {
+  const text = JSON.stringify(parameters ?? null);
+  return text.length <= MAX_PARAMETERS ? makeWellFormed(parameters) : { truncated: true, characters: text.length };
+}
+
+export type AuditService = ReturnType<typeof createAuditService>;
+
+/** @param clock tells how long a call took */
+export function createAuditService({ clock }: { clock: { now(): Date } }) {
+  const insert = (db: Db, call: Call, success: boolean, { resourceId, result }: Outcome) =>
+    insertAuditLog(db, {
+      userId: call.actor.kind === "user" ? BigInt(call.actor.userId) : null,
+      actor: describeActor(call.actor),
+      action: call.action,
+      resourceType: call.action.split(".")[0] as string,
+      resourceId: resourceId ?? null,
+      parameters: kept(call.parameters),
+      result: result ?? null,
+      success,
+      durationSeconds: (clock.now().getTime() - call.startedAtMs) / 1000,
+      requestId: call.origin.requestId,
+    });
+
+  return {
+    /** Records a call that succeeds; `db` is the transaction of its change. */
+    record: (db: Db, call: Call, outcome: Outcome) => insert(db, call, true, outcome),
+
+    /** Records a call that was refused or failed; its change was undone. */
+    recordFailure: (db: Db, call: Call, error: AppError, resourceId?: string) =>
+      insert(db, call, false, { resourceId, result: { ...error.extensions, message: error.message } }),
+  };
+}

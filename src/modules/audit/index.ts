@@ -1,0 +1,2 @@
+/** The audit log. */
+export { type AuditService, createAuditService } from "./audit.service.js";

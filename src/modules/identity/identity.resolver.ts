@@ -1,0 +1,80 @@
+/** The root fields of identity, and the user and organization of a viewer. */
+import type { GraphQLResolveInfo } from "graphql";
+import { Arg, Ctx, FieldResolver, Info, Mutation, Query, Resolver, Root } from "type-graphql";
+import type { Actor } from "../../auth/actor.js";
+import type { Origin } from "../../auth/call.js";
+import { Organization, User } from "../../model/index.js";
+import { objectType } from "../../wire/object-type.js";
+import type { ReadContext } from "../../wire/read-resolver.js";
+import type { IdentityService } from "./identity.service.js";
+import {
+  RefreshSessionInput,
+  SignInInput,
+  SignInPayload,
+  SignOutInput,
+  SignOutPayload,
+  Viewer,
+} from "./identity.types.js";
+
+/** What the resolvers below need of a request's context. */
+interface IdentityContext extends ReadContext {
+  readonly actor: Actor;
+  readonly origin: Origin;
+}
+
+@Resolver(() => Viewer)
+export class IdentityResolver {
+  constructor(private readonly identity: IdentityService) {}
+
+  @Query(() => Viewer, { nullable: true, description: "Who am I, and what may I do?" })
+  viewer(@Ctx() { actor }: IdentityContext) {
+    return this.identity.viewer(actor);
+  }
+
+  @Mutation(() => SignInPayload, {
+    nullable: true,
+    description: "Opens a session of 30 days, which every refresh extends.",
+  })
+  signIn(@Arg("input", () => SignInInput) input: SignInInput, @Ctx() { origin }: IdentityContext) {
+    return this.identity.signIn(input, origin);
+  }
+
+  @Mutation(() => SignInPayload, {
+    nullable: true,
+    description: "Exchanges a refresh token for new credentials of the same session.",
+  })
+  refreshSession(
+    @Arg("input", () => RefreshSessionInput) input: RefreshSessionInput,
+    @Ctx() { origin }: IdentityContext,
+  ) {
+    return this.identity.refresh(input, origin);
+  }
+
+  @Mutation(() => SignOutPayload, {
+    nullable: true,
+    description: "Ends the session at once, its access token included.",
+  })
+  async signOut(
+    @Arg("input", () => SignOutInput, { nullable: true }) input: SignOutInput | null | undefined,
+    @Ctx() { actor, origin }: IdentityContext,
+  ): Promise<SignOutPayload> {
+    await this.identity.signOut(actor, input, origin);
+    return { signedOut: true };
+  }
+
+  @FieldResolver(() => objectType(User), {
+    nullable: true,
+    description: "The user who calls; null where a service does.",
+  })
+  user(@Root() { userId }: Viewer, @Ctx() { reads }: ReadContext, @Info() info: GraphQLResolveInfo) {
+    return reads.own(User, userId, info);
+  }
+
+  @FieldResolver(() => objectType(Organization), {
+    nullable: true,
+    description: "Where the caller belongs; null for staff that belong to none.",
+  })
+  organization(@Root() { organizationId }: Viewer, @Ctx() { reads }: ReadContext, @Info() info: GraphQLResolveInfo) {
+    return organizationId === null ? null : reads.own(Organization, organizationId, info);
+  }
+}

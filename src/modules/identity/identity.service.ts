@@ -1,0 +1,212 @@
+/** Signing in, staying signed in, and signing out. */
+import { hash, randomBytes, randomUUID } from "node:crypto";
+import { z } from "zod";
+import { type Actor, accessOf, type UserActor } from "../../auth/actor.js";
+import type { Origin } from "../../auth/call.js";
+import { MAX_PASSWORD_CHARACTERS, verifyPassword } from "../../auth/passwords.js";
+import type { Revocations } from "../../auth/revocations.js";
+import type { Tokens } from "../../auth/tokens.js";
+import type { Db } from "../../db/client.js";
+import { unauthenticated } from "../../errors.js";
+import { checked, text } from "../../wire/checked.js";
+import type { RecordedEvent, SecurityService } from "../security/index.js";
+import {
+  type Account,
+  claimRefreshToken,
+  endNamedSessions,
+  endSessionsOf,
+  findCredentials,
+  findRefreshToken,
+  insertSession,
+  type NamedSession,
+} from "./identity.store.js";
+
+const SESSION_MS = 30 * 24 * 60 * 60 * 1000;
+const MAX_USER_AGENT = 1000;
+
+const SignIn = z.object({ email: text(254), password: text(MAX_PASSWORD_CHARACTERS * 2) });
+
+/** Names of OWASP's Logging Vocabulary. */
+const LOGGED_IN = { eventType: "authn_login_success", eventStatus: "SUCCESS" } as const;
+const LOGIN_FAILED = { eventType: "authn_login_fail", eventStatus: "FAILURE" } as const;
+const TOKEN_REUSED = { eventType: "authn_token_reuse", eventStatus: "WARNING" } as const;
+const RENEWED = { eventType: "session_renewed", eventStatus: "SUCCESS" } as const;
+const SIGNED_OUT = { eventType: "session_expired", eventStatus: "SUCCESS" } as const;
+
+/** People type their password into the wrong field: only what looks like an address is kept. */
+const ADDRESS = /^[^\s@]+@[^\s@]+\.[^\s@]+$/;
+
+const WRONG_CREDENTIALS = "The e-mail address or the password is wrong. Check both and try again.";
+const REFUSED_REFRESH = "This refresh token is not good, or not good any more: sign in again.";
+const NOTHING_TO_END = "There is no session to end: send its access token, or give its refresh token.";
+
+/** A session as its owner sees it; moments are RFC 3339. */
+export interface SessionView {
+  readonly userId: string;
+  readonly role: UserActor["role"];
+  readonly organizationId: string | null;
+  readonly permissions: readonly string[];
+  readonly sessionExpiresAt: string;
+}
+
+/** What opens the next door: handed out once, never stored. */
+export interface Credentials {
+  readonly accessToken: string;
+  readonly refreshToken: string;
+  /** When the access token ends, RFC 3339. */
+  readonly expiresAt: string;
+  readonly viewer: SessionView;
+}
+
+/** 256 random bits; only the hash is stored. */
+const newRefreshToken = () => randomBytes(32).toString("base64url");
+const hashOf = (refreshToken: string) => hash("sha256", refreshToken, "hex");
+
+const sessionEnd = (nowMs: number) => new Date(nowMs + SESSION_MS).toISOString();
+
+const signedOut = ({ userId, sessionId }: NamedSession, origin: Origin): RecordedEvent => ({
+  ...SIGNED_OUT,
+  userId,
+  origin,
+  metadata: { sessionId, reason: "sign_out" },
+});
+
+export interface IdentityDeps {
+  readonly db: Db;
+  readonly tokens: Pick<Tokens, "issue" | "lifetimeSeconds">;
+  readonly revocations: Pick<Revocations, "add">;
+  readonly clock: { now(): Date };
+  readonly security: Pick<SecurityService, "record">;
+}
+
+export type IdentityService = ReturnType<typeof createIdentityService>;
+
+export function createIdentityService({ db, tokens, revocations, clock, security }: IdentityDeps) {
+  /** The session ends 30 days after the last refresh, which is when the actor's access token was issued. */
+  function viewOf(actor: UserActor): SessionView {
+    const issuedAtMs = Date.parse(actor.expiresAt) - tokens.lifetimeSeconds * 1000;
+    return {
+      userId: actor.userId,
+      role: actor.role,
+      organizationId: actor.organizationId,
+      permissions: [...accessOf(actor).permissions].sort(),
+      sessionExpiresAt: sessionEnd(issuedAtMs),
+    };
+  }
+
+  async function credentials(account: Account, sessionId: string, refreshToken: string): Promise<Credentials> {
+    const { userId, email, role, organizationId } = account;
+    const subject = { userId, email, role, organizationId, sessionId };
+    const { token, expiresAt } = await tokens.issue(subject);
+    return { accessToken: token, refreshToken, expiresAt, viewer: viewOf({ kind: "user", ...subject, expiresAt }) };
+  }
+
+  function forget(sessionIds: readonly string[]): void {
+    for (const id of sessionIds) revocations.add(id);
+  }
+
+  return {
+    /** @throws BAD_USER_INPUT for what can be no input, else UNAUTHENTICATED, the same for any wrong input */
+    async signIn(input: unknown, origin: Origin): Promise<Credentials> {
+      const { email, password } = checked(SignIn, input);
+      const found = await findCredentials(db, email);
+      const refuse = async () => {
+        const metadata = { reason: "wrong_credentials", ...(ADDRESS.test(email) && { email }) };
+        await security.record(db, { ...LOGIN_FAILED, userId: found?.userId, origin, metadata });
+        return unauthenticated(WRONG_CREDENTIALS);
+      };
+      const matches = await verifyPassword(found?.passwordHash, password);
+      if (!found || !matches) throw await refuse();
+
+      const sessionId = randomUUID();
+      const refreshToken = newRefreshToken();
+      const opened = await db.transaction(async (db) => {
+        const account = await insertSession(db, {
+          ...found,
+          sessionId,
+          refreshTokenHash: hashOf(refreshToken),
+          expiresAt: sessionEnd(clock.now().getTime()),
+          ipAddress: origin.ipAddress,
+          userAgent: origin.userAgent?.slice(0, MAX_USER_AGENT) ?? null,
+        });
+        if (!account) return null;
+        const { userId } = account;
+        const metadata = { sessionId };
+        await security.record(db, { ...LOGGED_IN, userId, origin, metadata });
+        return credentials(account, sessionId, refreshToken);
+      });
+      if (!opened) throw await refuse();
+      return opened;
+    },
+
+    /** Exchanges a refresh token for new credentials; one that comes back ends its session. @throws UNAUTHENTICATED */
+    async refresh({ refreshToken }: { refreshToken: string }, origin: Origin): Promise<Credentials> {
+      const usedHash = hashOf(refreshToken);
+      const next = newRefreshToken();
+      const now = clock.now();
+      const rotation = {
+        usedHash,
+        nextHash: hashOf(next),
+        now: now.toISOString(),
+        expiresAt: sessionEnd(now.getTime()),
+      };
+      const outcome = await db.transaction(async (db): Promise<Credentials | { ended: string[] }> => {
+        const claimed = await claimRefreshToken(db, rotation);
+        if (claimed) {
+          const { userId, sessionId } = claimed;
+          const metadata = { sessionId };
+          await security.record(db, { ...RENEWED, userId, origin, metadata });
+          return credentials(claimed, sessionId, next);
+        }
+        const found = await findRefreshToken(db, usedHash);
+        const { userId = null, sessionId } = found ?? {};
+        if (found?.used) {
+          await endNamedSessions(db, { sessionId });
+          const metadata = { sessionId };
+          await security.record(db, { ...TOKEN_REUSED, userId, origin, metadata });
+          return { ended: [found.sessionId] };
+        }
+        const reason = !found ? "refresh_token_unknown" : found.revoked ? "session_revoked" : "refresh_token_expired";
+        const metadata = { reason, sessionId };
+        await security.record(db, { ...LOGIN_FAILED, userId, origin, metadata });
+        return { ended: [] };
+      });
+      if ("accessToken" in outcome) return outcome;
+      forget(outcome.ended);
+      throw unauthenticated(REFUSED_REFRESH);
+    },
+
+    /** Ends the actor's session and that of the refresh token; again is no fault. @throws UNAUTHENTICATED where neither is known */
+    async signOut(
+      actor: Actor,
+      input: { refreshToken?: string | null } | null | undefined,
+      origin: Origin,
+    ): Promise<void> {
+      const sessionId = actor.kind === "user" ? actor.sessionId : null;
+      const tokenHash = input?.refreshToken ? hashOf(input.refreshToken) : null;
+      const ended = await db.transaction(async (db) => {
+        const named = await endNamedSessions(db, { sessionId, tokenHash });
+        const known = sessionId !== null || named.length > 0;
+        const events: RecordedEvent[] = known
+          ? named.filter(({ endedNow }) => endedNow).map((session) => signedOut(session, origin))
+          : [{ ...LOGIN_FAILED, origin, metadata: { reason: "sign_out_without_session" } }];
+        if (events.length > 0) await security.record(db, ...events);
+        return known && [...named.map(({ sessionId }) => sessionId), ...(sessionId === null ? [] : [sessionId])];
+      });
+      if (!ended) throw unauthenticated((actor.kind === "anonymous" && actor.reason) || NOTHING_TO_END);
+      forget(ended);
+    },
+
+    /** @returns the actor's session, or null for an actor without one */
+    viewer: (actor: Actor): SessionView | null => (actor.kind === "user" ? viewOf(actor) : null),
+
+    /**
+     * Ends every session of a user whose role, organization or password changes, or who goes; `db` is the transaction of that
+     * change. Call it after the change of the user's row, and `forget` with its answer after the commit.
+     */
+    endSessions: (db: Db, userId: string): Promise<string[]> => endSessionsOf(db, userId),
+
+    /** Refuses the access tokens of ended sessions from now on. */
+    forget,
+  };
+}

@@ -1,0 +1,169 @@
+/** The statements of accounts, sessions and refresh tokens. */
+import { and, eq, isNull, type SQL, sql } from "drizzle-orm";
+import type { Role } from "../../auth/permissions.js";
+import type { Db } from "../../db/client.js";
+import { fromPostgres } from "../../db/postgres-errors.js";
+import { sessions, users } from "../../db/tables/index.js";
+
+/** A user as its access tokens describe it; ids are decimal text. */
+export interface Account {
+  readonly userId: string;
+  readonly email: string;
+  readonly role: Role;
+  readonly organizationId: string | null;
+}
+
+const ACCOUNT = sql.raw(`u.id as "userId", u.email, u.role, u.organization_id as "organizationId"`);
+
+/** By the database's clock, and when it is written: replicas compare these moments, and a transaction may be long. */
+const NOW = sql`clock_timestamp()`;
+
+async function rows<T extends object>(db: Db, statement: SQL): Promise<T[]> {
+  const found = await db.execute(statement).catch((error) => Promise.reject(fromPostgres(error)));
+  return [...found] as unknown as T[];
+}
+
+/** @returns the account with this address, in any case, or null */
+export async function findCredentials(db: Db, email: string): Promise<{ userId: string; passwordHash: string } | null> {
+  const [row] = await db
+    .select({ id: users.id, passwordHash: users.passwordHash })
+    .from(users)
+    .where(sql`lower(${users.email}) = lower(${email})`)
+    .catch((error) => Promise.reject(fromPostgres(error)));
+  return row ? { userId: String(row.id), passwordHash: row.passwordHash } : null;
+}
+
+export interface NewSession {
+  readonly sessionId: string;
+  readonly userId: string;
+  /** What the password was compared with. */
+  readonly passwordHash: string;
+  readonly refreshTokenHash: string;
+  /** RFC 3339, of the session and of the refresh token. */
+  readonly expiresAt: string;
+  readonly ipAddress: string;
+  readonly userAgent: string | null;
+}
+
+/**
+ * Opens a session with its first refresh token. The account is locked against changes until the transaction ends: whoever
+ * changes it later finds this session and ends it, and whoever was quicker is seen here.
+ * @returns the account as it is now, or null where it is gone or its password has changed meanwhile
+ */
+export async function insertSession(db: Db, session: NewSession): Promise<Account | null> {
+  const [account] = await rows<Account>(
+    db,
+    sql`
+      with u as (
+        select id, email, role, organization_id from users
+        where id = ${session.userId}::bigint and password_hash = ${session.passwordHash}
+        for share
+      ), opened as (
+        insert into sessions (id, user_id, expires_at, ip_address, user_agent)
+        select ${session.sessionId}::uuid, u.id, ${session.expiresAt}::timestamptz, ${session.ipAddress}, ${session.userAgent} from u
+      ), issued as (
+        insert into refresh_tokens (token_hash, session_id, expires_at)
+        select ${session.refreshTokenHash}, ${session.sessionId}::uuid, ${session.expiresAt}::timestamptz from u
+      )
+      select ${ACCOUNT} from u`,
+  );
+  return account ?? null;
+}
+
+export interface Rotation {
+  readonly usedHash: string;
+  readonly nextHash: string;
+  /** RFC 3339. */
+  readonly now: string;
+  /** RFC 3339, of the session and of the next refresh token. */
+  readonly expiresAt: string;
+}
+
+/**
+ * Exchanges a refresh token that is good for the next one, and extends its session. Among concurrent callers the UPDATE of
+ * `used_at` decides; the others change nothing. The session is locked first, as everywhere, so that nobody waits in a circle.
+ * @returns the session and its account as it is now, or null where the token is not good
+ */
+export async function claimRefreshToken(db: Db, rotation: Rotation): Promise<(Account & { sessionId: string }) | null> {
+  const { usedHash, nextHash, now, expiresAt } = rotation;
+  const [claim] = await rows<Account & { sessionId: string }>(
+    db,
+    sql`
+      with good as (
+        select s.id as "sessionId", ${ACCOUNT}
+        from refresh_tokens t join sessions s on s.id = t.session_id join users u on u.id = s.user_id
+        where t.token_hash = ${usedHash} and t.used_at is null and t.expires_at > ${now}::timestamptz and s.revoked_at is null
+        for update of s
+      ), claimed as (
+        update refresh_tokens set used_at = ${now}::timestamptz from good
+        where token_hash = ${usedHash} and used_at is null
+        returning good.*
+      ), extended as (
+        update sessions set expires_at = ${expiresAt}::timestamptz from claimed where id = claimed."sessionId"
+      ), issued as (
+        insert into refresh_tokens (token_hash, session_id, expires_at)
+        select ${nextHash}, claimed."sessionId", ${expiresAt}::timestamptz from claimed
+      )
+      select * from claimed`,
+  );
+  return claim ?? null;
+}
+
+export interface FoundRefreshToken {
+  readonly sessionId: string;
+  readonly userId: string | null;
+  readonly used: boolean;
+  readonly revoked: boolean;
+}
+
+/** @returns what is known of a refresh token, good or not, or null */
+export async function findRefreshToken(db: Db, tokenHash: string): Promise<FoundRefreshToken | null> {
+  const [found] = await rows<FoundRefreshToken>(
+    db,
+    sql`
+      select s.id as "sessionId", s.user_id as "userId", t.used_at is not null as used, s.revoked_at is not null as revoked
+      from refresh_tokens t join sessions s on s.id = t.session_id
+      where t.token_hash = ${tokenHash}`,
+  );
+  return found ?? null;
+}
+
+export interface NamedSession {
+  readonly sessionId: string;
+  readonly userId: string | null;
+  /** Whether this statement ended it; else it had ended before. */
+  readonly endedNow: boolean;
+}
+
+/**
+ * Ends the sessions with this id and with this refresh token.
+ * @returns those that exist, ended now or before
+ */
+export function endNamedSessions(
+  db: Db,
+  { sessionId = null, tokenHash = null }: { sessionId?: string | null; tokenHash?: string | null },
+): Promise<NamedSession[]> {
+  return rows<NamedSession>(
+    db,
+    sql`
+      with named as (
+        select id, user_id, revoked_at from sessions
+        where id = ${sessionId}::uuid or id = (select session_id from refresh_tokens where token_hash = ${tokenHash})
+        order by id for update
+      ), ended as (
+        update sessions set revoked_at = ${NOW} from named where sessions.id = named.id and named.revoked_at is null
+      )
+      select id as "sessionId", user_id as "userId", revoked_at is null as "endedNow" from named`,
+  );
+}
+
+/** Ends every session of a user. @returns their ids */
+export async function endSessionsOf(db: Db, userId: string): Promise<string[]> {
+  const ended = await db
+    .update(sessions)
+    .set({ revokedAt: NOW })
+    .where(and(eq(sessions.userId, BigInt(userId)), isNull(sessions.revokedAt)))
+    .returning({ id: sessions.id })
+    .catch((error) => Promise.reject(fromPostgres(error)));
+  return ended.map(({ id }) => id);
+}

@@ -1,0 +1,3 @@
+/** Identity: sessions of users. */
+export { IdentityResolver } from "./identity.resolver.js";
+export { createIdentityService, type IdentityService } from "./identity.service.js";

@@ -1,0 +1,7 @@
+/** Organizations: created and changed by administrators. */
+import { writeResolvers } from "../../wire/write-resolver.js";
+import { createRowService, type RowsDeps } from "../rows/index.js";
+import { organizationWrites } from "./organizations.types.js";
+
+export const organizationResolvers = (deps: RowsDeps) =>
+  writeResolvers(organizationWrites, createRowService(deps, organizationWrites));

@@ -1,0 +1,28 @@
+/** The mutation that records a security event. */
+import type { GraphQLResolveInfo } from "graphql";
+import { Arg, Ctx, FieldResolver, Info, Mutation, Resolver, Root } from "type-graphql";
+import type { Call } from "../../auth/call.js";
+import { SecurityEvent } from "../../model/index.js";
+import { CurrentCall } from "../../wire/current-call.js";
+import { objectType } from "../../wire/object-type.js";
+import type { ReadContext } from "../../wire/read-resolver.js";
+import type { SecurityService } from "./security.service.js";
+import { RecordSecurityEventInput, RecordSecurityEventPayload } from "./security.types.js";
+
+@Resolver(() => RecordSecurityEventPayload)
+export class SecurityResolver {
+  constructor(private readonly security: SecurityService) {}
+
+  @Mutation(() => RecordSecurityEventPayload, { nullable: true, description: "Records a security event." })
+  async recordSecurityEvent(
+    @CurrentCall() call: Call,
+    @Arg("input", () => RecordSecurityEventInput) input: RecordSecurityEventInput,
+  ) {
+    return { securityEvent: await this.security.recordForCaller(call, input) };
+  }
+
+  @FieldResolver(() => objectType(SecurityEvent))
+  securityEvent(@Root("securityEvent") id: string, @Ctx() context: ReadContext, @Info() info: GraphQLResolveInfo) {
+    return context.reads.row(SecurityEvent, id, info);
+  }
+}

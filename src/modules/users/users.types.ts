@@ -1,0 +1,25 @@
+/** What a client sends to create and change users. */
+import { z } from "zod";
+import { Role, User } from "../../model/index.js";
+import { absent, email, idText, nullable, text } from "../../wire/checked.js";
+import { writeTypes } from "../../wire/write-types.js";
+
+/** The policy itself stands in auth/passwords.ts; this only says what a client sees. */
+const password = z.string({ error: "Give a text." });
+
+export const userWrites = writeTypes(User, {
+  create: {
+    email,
+    password: password.describe("12 to 128 characters, and not among the commonest."),
+    fullName: nullable(text(200)),
+    role: z.enum(Role),
+    organizationId: nullable(idText).describe("Required for VIEWER and ANALYST; staff may belong to none."),
+  },
+  update: {
+    email: email.optional(),
+    password: absent(password).describe("A new password. It ends the user's sessions."),
+    fullName: nullable(text(200)),
+    role: z.enum(Role).optional().describe("A new role. It ends the user's sessions."),
+    organizationId: nullable(idText).describe("Another organization. It ends the user's sessions."),
+  },
+});

@@ -1,0 +1,105 @@
+/** The state of compiling one plan: aliases, parameters, the actor's access, and what the plan will cost. */
+import { Param, type SQL, sql } from "drizzle-orm";
+import { alias, type PgColumn, PgDialect, type PgTable } from "drizzle-orm/pg-core";
+import {
+  type GraphQLInputObjectType,
+  type GraphQLInputType,
+  GraphQLInt,
+  GraphQLList,
+  type GraphQLSchema,
+  GraphQLString,
+} from "graphql";
+import type { Access } from "../auth/actor.js";
+import type { Permission } from "../auth/permissions.js";
+import { forbidden } from "../errors.js";
+import { requireWellFormed } from "../wire/well-formed.js";
+import { type FieldDeclaration, mayRead, propertyOf, type TypeDeclaration } from "./declaration.js";
+import type { Variables } from "./reference.js";
+import type { Fragments } from "./selection.js";
+import { type Source, visible } from "./visibility.js";
+
+export const dialect = new PgDialect({ casing: "snake_case" });
+
+export interface PlanLimits {
+  /** Page size where a query gives neither first nor last. */
+  readonly defaultPageSize: number;
+  readonly maxPageSize: number;
+  /** The most objects that one request may answer, by the sizes of its pages. */
+  readonly maxObjects: number;
+  /** The most conditions of a filter. */
+  readonly maxConditions: number;
+}
+
+/** What a run of a plan is given: the request's variables, the actor's access, and values that resolvers hand in. */
+export interface Run {
+  readonly variables: Variables;
+  readonly access: Access;
+  /** By the index of the unit in the plan. */
+  readonly values: readonly unknown[];
+}
+
+export type Getter = (run: Run) => unknown;
+
+/** How many objects a selection answers at most in one run. */
+export type Cost = (run: Run) => number;
+
+export class Compilation {
+  #aliases = 0;
+
+  constructor(
+    private readonly schema: GraphQLSchema,
+    readonly access: Access,
+    readonly fragments: Fragments,
+    readonly variables: Variables,
+    readonly limits: PlanLimits,
+  ) {}
+
+  source(type: TypeDeclaration): Source {
+    const name = `t${this.#aliases++}`;
+    const table = alias(type.table, name) as PgTable & Record<string, PgColumn>;
+    return {
+      type,
+      name: sql.identifier(name) as unknown as SQL,
+      from: sql`${type.table} as ${sql.identifier(name)}`,
+      column: (column) => sql`${table[propertyOf(column)]}`,
+    };
+  }
+
+  /** The GraphQL type of an argument of the connections over a type. */
+  argumentType(type: TypeDeclaration, name: string): GraphQLInputType {
+    const named = (suffix: string) => this.schema.getType(`${type.name}${suffix}`) as GraphQLInputObjectType;
+    if (name === "filter") return named("Filter");
+    if (name === "orderBy") return new GraphQLList(named("Order"));
+    return name === "first" || name === "last" ? GraphQLInt : GraphQLString;
+  }
+
+  /** A parameter of the statement. Values reach SQL in no other way. `field` names it in errors. */
+  param(getter: Getter, field: string): SQL {
+    const checked: Getter = (run) => {
+      const value = getter(run);
+      requireWellFormed(value, field);
+      return value;
+    };
+    return sql`${new Param(checked)}`;
+  }
+
+  /** Runs before each run of the plan, for arguments that the statement may not need. @throws what the argument's fault is */
+  readonly checks: ((run: Run) => void)[] = [];
+
+  /** @returns whether the type's rows may be read at all */
+  mayRead(type: TypeDeclaration): boolean {
+    return mayRead(this.access.permissions, type.read);
+  }
+
+  /** @throws FORBIDDEN where the field may not be read: it must not be filtered or ordered by either */
+  requireReadable(field: FieldDeclaration): void {
+    const missing: Permission | undefined = mayRead(this.access.permissions, field.read) ? undefined : field.read?.[0];
+    if (missing) throw forbidden(missing);
+  }
+
+  /** The rows of a source that exist for the actor; undefined where all do. */
+  visible(source: Source): SQL | undefined {
+    const organization = () => this.param((run) => run.access.organizationId, "organization");
+    return visible(source, this.access, organization, (type) => this.source(type));
+  }
+}

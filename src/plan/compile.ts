@@ -1,0 +1,125 @@
+/** Root fields (and rows that resolvers hand in) -> one SQL statement. */
+import { type SQL, sql } from "drizzle-orm";
+import { type FieldNode, GraphQLID, type GraphQLSchema } from "graphql";
+import type { Access } from "../auth/actor.js";
+import { limitExceeded } from "../errors.js";
+import { requireId } from "../wire/id.js";
+import { Compilation, type Cost, dialect, type Getter, type PlanLimits, type Run } from "./compilation.js";
+import type { TypeDeclaration } from "./declaration.js";
+import { argumentOf, type Variables } from "./reference.js";
+import { selectConnection, selectRow, selectRows } from "./select.js";
+import type { Fragments } from "./selection.js";
+
+/**
+ * What a field answers:
+ * - `row`: the visible row whose id is the argument `id`
+ * - `connection`: the visible rows
+ * - `given`: the visible row whose id a resolver hands in
+ * - `givenList`: the visible rows whose ids a resolver hands in, in their order
+ * - `own`: the actor's own row, which it may always read
+ */
+export interface Entry {
+  readonly kind: "row" | "connection" | "given" | "givenList" | "own";
+  readonly type: TypeDeclaration;
+}
+
+/** One field to read, with everything that its selection asks for. */
+export interface Unit {
+  /** Where the answer stands in the response, such as `createScan.scan`. */
+  readonly key: string;
+  readonly entry: Entry;
+  readonly nodes: readonly FieldNode[];
+}
+
+export interface Plan {
+  readonly text: string;
+  /** The statement's parameters for one run. @throws BAD_USER_INPUT, LIMIT_EXCEEDED */
+  bind(run: Run): unknown[];
+  /** Whether something was left out because the actor may not read it. */
+  readonly refused: boolean;
+}
+
+function select(c: Compilation, { entry, nodes }: Unit, index: number, onRefusal: () => void) {
+  const { kind, type } = entry;
+  if (kind === "connection") return selectConnection(c, type, nodes, onRefusal);
+  if (kind === "givenList") {
+    return selectRows(
+      c,
+      type,
+      nodes,
+      onRefusal,
+      c.param((run) => JSON.stringify(run.values[index]), "id"),
+    );
+  }
+  const id: Getter =
+    kind === "row"
+      ? (run) => requireId(argumentOf(nodes[0]!, "id", GraphQLID, c.variables)?.get(run.variables), "id")
+      : (run) => run.values[index];
+  const key = sql`${c.param(id, "id")}::bigint`;
+  const everything = kind === "own" ? () => undefined : undefined;
+  return selectRow(
+    c,
+    type,
+    nodes,
+    onRefusal,
+    (source) => sql`${source.column(type.fields.id.column)} = ${key}`,
+    everything,
+  );
+}
+
+/**
+ * @param whole answer one text, the JSON of the whole `data`; else one JSON text per unit
+ * @throws FORBIDDEN, BAD_USER_INPUT, LIMIT_EXCEEDED where the query asks for what cannot be planned
+ */
+export function compile(
+  schema: GraphQLSchema,
+  units: readonly Unit[],
+  fragments: Fragments,
+  variables: Variables,
+  access: Access,
+  limits: PlanLimits,
+  whole: boolean,
+): Plan {
+  const c = new Compilation(schema, access, fragments, variables, limits);
+  let refused = false;
+  const costs: Cost[] = [];
+  const parts = units.map((unit, index): SQL => {
+    const built = select(c, unit, index, () => {
+      refused = true;
+    });
+    costs.push(built.cost);
+    return built.sql;
+  });
+  const columns = whole
+    ? sql.join(
+        [
+          sql`'{'`,
+          ...parts.flatMap((part, index) => [
+            sql.raw(`'${index ? "," : ""}"${units[index]!.key}":'`),
+            sql`coalesce(${part}::text, 'null')`,
+          ]),
+          sql`'}'`,
+        ],
+        sql` || `,
+      )
+    : sql.join(
+        parts.map((part) => sql`${part}::text`),
+        sql`, `,
+      );
+  const { sql: text, params } = dialect.sqlToQuery(sql`select ${columns}`);
+  return {
+    text,
+    refused,
+    bind(run) {
+      for (const check of c.checks) check(run);
+      const objects = costs.reduce((total, cost) => total + cost(run), 0);
+      if (objects > limits.maxObjects) {
+        throw limitExceeded(
+          "cost",
+          `This could answer ${objects} objects; at most ${limits.maxObjects} are allowed. Ask for smaller pages.`,
+        );
+      }
+      return params.map((param) => (typeof param === "function" ? (param as Getter)(run) : param));
+    },
+  };
+}

@@ -1,0 +1,195 @@
+/** Runs reads: the cache of compiled plans, and the two ways out, a whole answer as text and single values for resolvers. */
+import DataLoader from "dataloader";
+import {
+  type FieldNode,
+  type GraphQLResolveInfo,
+  type GraphQLSchema,
+  type OperationDefinitionNode,
+  responsePathAsArray,
+} from "graphql";
+import { LRUCache } from "lru-cache";
+import type { Access } from "../auth/actor.js";
+import { AppError } from "../errors.js";
+import type { PlanLimits, Run } from "./compilation.js";
+import { compile, type Entry, type Plan, type Unit } from "./compile.js";
+import type { TypeDeclaration } from "./declaration.js";
+import type { Variables } from "./reference.js";
+import { collect, type Fragments } from "./selection.js";
+import { shapeReader } from "./shape.js";
+
+/** Runs one statement and answers its only row. */
+export type Query = (text: string, parameters: unknown[], prepare: boolean) => Promise<readonly (string | null)[]>;
+
+export interface PlannerOptions {
+  readonly schema: GraphQLSchema;
+  /** What each planned root field answers. */
+  readonly roots: ReadonlyMap<string, Entry>;
+  readonly query: Query;
+  readonly limits: PlanLimits;
+}
+
+/** The reads of one request: those asked for in the same turn travel as one statement. */
+export interface Reads {
+  /** A planned root field. */
+  root(info: GraphQLResolveInfo): Promise<unknown>;
+  /** The row with this id, where it is visible. */
+  row(type: TypeDeclaration, id: string, info: GraphQLResolveInfo): Promise<unknown>;
+  /** The rows with these ids, in their order. */
+  rows(type: TypeDeclaration, ids: readonly string[], info: GraphQLResolveInfo): Promise<unknown>;
+  /** The actor's own row, whether or not its role reads the type. */
+  own(type: TypeDeclaration, id: string, info: GraphQLResolveInfo): Promise<unknown>;
+}
+
+export interface Planner {
+  reads(access: Access): Reads;
+  /** The response keys of an operation and the planned root fields behind them; undefined where one is not planned. */
+  rootUnits(operation: OperationDefinitionNode, fragments: Fragments, variables: Variables): Unit[] | undefined;
+  /**
+   * @returns the text of the operation's `data`; undefined where the ordinary way must answer, because something is refused
+   * or malformed; nothing has run then
+   */
+  answer(
+    operation: OperationDefinitionNode,
+    units: readonly Unit[],
+    fragments: Fragments,
+    variables: Variables,
+    access: Access,
+  ): Promise<string> | undefined;
+}
+
+/** A field to read in the ordinary way. */
+interface Read {
+  readonly unit: Unit;
+  readonly value: unknown;
+  readonly info: GraphQLResolveInfo;
+}
+
+interface CachedPlan extends Plan {
+  runs: number;
+}
+
+const PLANS_PER_OPERATION = 50;
+/** postgres.js never forgets a prepared statement of a connection, so their number is bounded here. */
+const MAX_PREPARED = 300;
+
+export function createPlanner({ schema, roots, query, limits }: PlannerOptions): Planner {
+  const cache = new WeakMap<
+    OperationDefinitionNode,
+    { shape: (variables: Variables) => string; plans: LRUCache<string, CachedPlan> }
+  >();
+  const prepared = new Set<string>();
+
+  function planFor(
+    operation: OperationDefinitionNode,
+    units: readonly Unit[],
+    fragments: Fragments,
+    variables: Variables,
+    access: Access,
+    whole: boolean,
+  ): CachedPlan {
+    let cached = cache.get(operation);
+    if (!cached) {
+      cached = { shape: shapeReader(schema, operation), plans: new LRUCache({ max: PLANS_PER_OPERATION }) };
+      cache.set(operation, cached);
+    }
+    const keys = whole ? "" : units.map(({ key, entry }) => `${entry.kind} ${key}`).join();
+    const key = `${whole} ${access.shape} ${cached.shape(variables)} ${keys}`;
+    let plan = cached.plans.get(key);
+    if (!plan) {
+      plan = { ...compile(schema, units, fragments, variables, access, limits, whole), runs: 0 };
+      cached.plans.set(key, plan);
+    }
+    return plan;
+  }
+
+  function execute(plan: CachedPlan, parameters: unknown[]): Promise<readonly (string | null)[]> {
+    // A plan that comes back is worth preparing.
+    if (++plan.runs > 1 && prepared.size < MAX_PREPARED) prepared.add(plan.text);
+    return query(plan.text, parameters, prepared.has(plan.text));
+  }
+
+  /** @throws what compile and bind throw, before anything has run */
+  function prepare(reads: readonly Read[], access: Access) {
+    const { operation, fragments, variableValues } = reads[0]!.info;
+    const units = reads.map(({ unit }) => unit);
+    const plan = planFor(operation, units, fragments, variableValues, access, false);
+    const run: Run = { variables: variableValues, access, values: reads.map(({ value }) => value) };
+    return { plan, parameters: plan.bind(run) };
+  }
+
+  /** Answers all reads with one statement. A read that cannot be planned fails alone. */
+  async function readAll(reads: readonly Read[], access: Access): Promise<unknown[]> {
+    const faults = new Map<Read, Error>();
+    let prepared: ReturnType<typeof prepare> | undefined;
+    try {
+      prepared = prepare(reads, access);
+    } catch (error) {
+      for (const read of reads) {
+        try {
+          prepare([read], access);
+        } catch (fault) {
+          faults.set(read, fault as Error);
+        }
+      }
+      // Each alone is fine, but all together are too much.
+      if (faults.size === 0) return reads.map(() => error);
+      const sound = reads.filter((read) => !faults.has(read));
+      if (sound.length > 0) {
+        const answers = await readAll(sound, access);
+        return reads.map((read) => faults.get(read) ?? answers[sound.indexOf(read)]);
+      }
+      return reads.map((read) => faults.get(read));
+    }
+    const row = await execute(prepared.plan, prepared.parameters);
+    return row.map((text) => (text === null ? null : JSON.parse(text)));
+  }
+
+  return {
+    reads(access) {
+      const loader = new DataLoader<Read, unknown>((reads) => readAll(reads, access) as Promise<ArrayLike<unknown>>, {
+        cache: false,
+      });
+      const load = (entry: Entry, value: unknown, info: GraphQLResolveInfo) =>
+        loader.load({
+          unit: { key: responsePathAsArray(info.path).join("."), entry, nodes: info.fieldNodes },
+          value,
+          info,
+        });
+      return {
+        root(info) {
+          const entry = roots.get(info.fieldName);
+          if (!entry) throw new Error(`${info.fieldName} is not planned`);
+          return load(entry, undefined, info);
+        },
+        row: (type, id, info) => load({ kind: "given", type }, id, info),
+        rows: (type, ids, info) => load({ kind: "givenList", type }, ids, info),
+        own: (type, id, info) => load({ kind: "own", type }, id, info),
+      };
+    },
+
+    rootUnits(operation, fragments, variables) {
+      const units: Unit[] = [];
+      for (const [key, nodes] of collect([operation.selectionSet], fragments, variables)) {
+        const entry = roots.get(nodes[0].name.value);
+        if (!entry) return undefined;
+        units.push({ key, entry, nodes: nodes as readonly FieldNode[] });
+      }
+      return units.length > 0 ? units : undefined;
+    },
+
+    answer(operation, units, fragments, variables, access) {
+      let plan: CachedPlan;
+      let parameters: unknown[];
+      try {
+        plan = planFor(operation, units, fragments, variables, access, true);
+        if (plan.refused) return undefined;
+        parameters = plan.bind({ variables, access, values: [] });
+      } catch (error) {
+        // The ordinary way meets the same fault and puts it beside the right field.
+        if (error instanceof AppError) return undefined;
+        throw error;
+      }
+      return execute(plan, parameters).then(([text]) => text as string);
+    },
+  };
+}

@@ -1,0 +1,253 @@
+/** A selection over a type -> SQL that builds its JSON: objects, relations to one, and connections, to any depth. */
+import { and, type SQL, sql } from "drizzle-orm";
+import type { FieldNode } from "graphql";
+import { badUserInput, limitExceeded } from "../errors.js";
+import type { Compilation, Cost, Getter } from "./compilation.js";
+import { inverseOf, mayRead, type TypeDeclaration } from "./declaration.js";
+import { written } from "./field.js";
+import { compileFilter } from "./filter.js";
+import { Order } from "./order.js";
+import { argumentOf, type Reference } from "./reference.js";
+import { collectBelow, type Selection } from "./selection.js";
+import type { Source } from "./visibility.js";
+
+/** An expression that builds JSON, and what it costs. */
+export interface Expression {
+  readonly sql: SQL;
+  readonly cost: Cost;
+}
+
+const MAX_IDENTIFIER_BYTES = 63;
+
+/** A JSON object of the entries, in place: for entries that aggregate the query they stand in. Keys are names of GraphQL's grammar. */
+const inlineObject = (entries: readonly [string, SQL][]) =>
+  sql`json_build_object(${sql.join(
+    entries.map(([key, value]) => sql`${sql.raw(`'${key}'`)}::text, ${value}`),
+    sql`, `,
+  )})`;
+
+/**
+ * A JSON object of the entries as a subquery, which PostgreSQL builds faster and shorter.
+ * @param from the FROM clause and what follows it, of which the entries speak; without, one row
+ */
+function object(entries: readonly [string, SQL][], from: SQL = sql``): SQL {
+  if (entries.some(([key]) => key.length > MAX_IDENTIFIER_BYTES)) {
+    // PostgreSQL would cut such keys as column names; as literals they stay whole.
+    return sql`(select ${inlineObject(entries)}${from})`;
+  }
+  const columns = entries.map(([key, value]) => sql`${value} as ${sql.identifier(key)}`);
+  return sql`(select row_to_json(o) from (select ${sql.join(columns, sql`, `)}${from}) o)`;
+}
+
+const typename = (type: string) => sql`${sql.raw(`'${type}'`)}::text`;
+
+const sum =
+  (costs: readonly Cost[]): Cost =>
+  (run) =>
+    costs.reduce((total, cost) => total + cost(run), 0);
+
+/**
+ * One object over a row of the source. What may not be read is left out; the resolver of its field refuses it.
+ * @param onRefusal told once for everything left out
+ */
+export function selectObject(
+  c: Compilation,
+  source: Source,
+  selection: Selection,
+  onRefusal: () => void,
+  from?: SQL,
+): Expression {
+  const { type } = source;
+  const entries: [string, SQL][] = [];
+  const costs: Cost[] = [() => 1];
+  for (const [key, nodes] of selection) {
+    const name = nodes[0].name.value;
+    const field = type.fields[name];
+    const relation = type.relations[name];
+    if (name === "__typename") entries.push([key, typename(type.name)]);
+    else if (field) {
+      if (mayRead(c.access.permissions, field.read)) entries.push([key, written(field, source.column(field.column))]);
+      else onRefusal();
+    } else if (relation) {
+      const target = relation.to();
+      if (!c.mayRead(target)) {
+        onRefusal();
+        continue;
+      }
+      const expression =
+        relation.kind === "one"
+          ? selectRow(
+              c,
+              target,
+              nodes,
+              onRefusal,
+              (to) => sql`${to.column(target.fields.id.column)} = ${source.column(relation.column)}`,
+            )
+          : selectConnection(
+              c,
+              target,
+              nodes,
+              onRefusal,
+              (to) => sql`${to.column(inverseOf(relation).column)} = ${source.column(type.fields.id.column)}`,
+            );
+      entries.push([key, expression.sql]);
+      costs.push(expression.cost);
+    }
+  }
+  return { sql: object(entries, from), cost: sum(costs) };
+}
+
+/** One row of a type, or null: the one that the condition names, where it is visible. */
+export function selectRow(
+  c: Compilation,
+  type: TypeDeclaration,
+  nodes: readonly FieldNode[],
+  onRefusal: () => void,
+  condition: (source: Source) => SQL,
+  visible: (source: Source) => SQL | undefined = (source) => c.visible(source),
+): Expression {
+  const source = c.source(type);
+  const where = and(condition(source), visible(source));
+  const from = sql` from ${source.from} where ${where}`;
+  return selectObject(c, source, collectBelow(nodes, c.fragments, c.variables), onRefusal, from);
+}
+
+/** The visible rows with these ids, in their order. @param ids a JSON array as text */
+export function selectRows(
+  c: Compilation,
+  type: TypeDeclaration,
+  nodes: readonly FieldNode[],
+  onRefusal: () => void,
+  ids: SQL,
+): Expression {
+  const source = c.source(type);
+  const built = selectObject(c, source, collectBelow(nodes, c.fragments, c.variables), onRefusal);
+  const given = sql`jsonb_array_elements_text(${ids}::text::jsonb) with ordinality as given (id, position)`;
+  const joined = sql`${source.column(type.fields.id.column)} = given.id::bigint`;
+  const from = sql`${given} join ${source.from} on ${and(joined, c.visible(source))}`;
+  return {
+    sql: sql`(select coalesce(json_agg(${built.sql} order by given.position), '[]') from ${from})`,
+    cost: built.cost,
+  };
+}
+
+/** The size of a page: one getter for the statement and for the cost. */
+function pageSize(
+  c: Compilation,
+  first: Reference | undefined,
+  last: Reference | undefined,
+): (run: Parameters<Getter>[0]) => number {
+  const { defaultPageSize, maxPageSize } = c.limits;
+  return (run) => {
+    const sizes = { first: first?.get(run.variables), last: last?.get(run.variables) };
+    for (const [name, size] of Object.entries(sizes)) {
+      if (typeof size !== "number") continue;
+      if (size < 0) throw badUserInput(name, `\`${name}\` is 0 or more.`);
+      if (size > maxPageSize)
+        throw limitExceeded("pageSize", `Ask for at most ${maxPageSize} at once, and follow the cursors for more.`);
+    }
+    if (typeof sizes.first === "number" && typeof sizes.last === "number") {
+      throw badUserInput("last", "Give `first` or `last`, not both.");
+    }
+    return (sizes.first ?? sizes.last ?? defaultPageSize) as number;
+  };
+}
+
+/**
+ * A Relay connection over the rows of a type.
+ * @param joined ties the rows to the parent's, for a relation to many
+ */
+export function selectConnection(
+  c: Compilation,
+  type: TypeDeclaration,
+  nodes: readonly FieldNode[],
+  onRefusal: () => void,
+  joined?: (source: Source) => SQL,
+): Expression {
+  const node = nodes[0]!;
+  const argument = (name: string) => {
+    const reference = argumentOf(node, name, c.argumentType(type, name), c.variables);
+    return reference?.value === null ? undefined : reference;
+  };
+  const [first, last, after, before] = [argument("first"), argument("last"), argument("after"), argument("before")];
+  const [filter, orderBy] = [argument("filter"), argument("orderBy")];
+  const reversed = last !== undefined && first === undefined;
+  const size = pageSize(c, first, last);
+
+  const source = c.source(type);
+  const order = new Order(c, source, orderBy);
+  const all = and(joined?.(source), c.visible(source), filter && compileFilter(c, source, filter));
+  const beyond = [after && order.beyond(after, "after"), before && order.beyond(before, "before")];
+  const where = (...conditions: (SQL | undefined)[]) => {
+    const condition = and(...conditions);
+    return condition ? sql` where ${condition}` : sql``;
+  };
+  const exists = (condition: SQL) => sql`exists (select 1 from ${source.from}${where(all, condition)})`;
+
+  const selection = collectBelow(nodes, c.fragments, c.variables);
+  const fields = [...selection].map(([key, of]) => ({ key, of, name: of[0].name.value }));
+  // One row more than the page tells whether there is a next one.
+  const overfetch = fields.some(({ name }) => name === "pageInfo");
+  const limit = c.param(size, reversed ? "last" : "first");
+  const onPage = overfetch ? sql` filter (where p.i <= ${limit}::int)` : sql``;
+  const inOrder = overfetch || reversed ? (reversed ? sql` order by p.i desc` : sql` order by p.i`) : sql``;
+
+  const rowColumns: SQL[] = overfetch || reversed ? [sql`row_number() over () as i`] : [];
+  const costs: Cost[] = [];
+  const perRow = (expression: SQL): SQL => {
+    const name = sql.identifier(`c${rowColumns.length}`);
+    rowColumns.push(sql`${expression} as ${name}`);
+    return sql`p.${name}`;
+  };
+  const list = (column: SQL) => sql`coalesce(json_agg(${column}${inOrder})${onPage}, '[]')`;
+  const nodeObject = (of: readonly FieldNode[]) => {
+    const built = selectObject(c, source, collectBelow(of, c.fragments, c.variables), onRefusal);
+    costs.push(built.cost);
+    return built.sql;
+  };
+  const edge = (of: readonly FieldNode[]) =>
+    object(
+      [...collectBelow(of, c.fragments, c.variables)].map(([key, below]): [string, SQL] => {
+        const name = below[0].name.value;
+        if (name === "cursor") return [key, order.cursor()];
+        return [key, name === "node" ? nodeObject(below) : typename(`${type.name}Edge`)];
+      }),
+    );
+  let cursor: SQL | undefined;
+  const edgeCursor = (end: "first" | "last") => {
+    cursor ??= perRow(order.cursor());
+    const direction = (end === "first") === reversed ? sql`desc` : sql`asc`;
+    return sql`(array_agg(${cursor} order by p.i ${direction})${onPage})[1]`;
+  };
+  const pageInfo = (of: readonly FieldNode[]) =>
+    inlineObject(
+      [...collectBelow(of, c.fragments, c.variables)].map(([key, below]): [string, SQL] => {
+        const more = sql`count(*) > ${limit}::int`;
+        // Behind the page: whether the given cursor's side holds rows that the page leaves out.
+        const behind = (bound: SQL | undefined) => (bound ? exists(sql`(${bound}) is not true`) : sql`false`);
+        const values: Record<string, () => SQL> = {
+          __typename: () => typename("PageInfo"),
+          hasNextPage: () => (reversed ? behind(beyond[1]) : more),
+          hasPreviousPage: () => (reversed ? more : behind(beyond[0])),
+          startCursor: () => edgeCursor("first"),
+          endCursor: () => edgeCursor("last"),
+        };
+        return [key, values[below[0].name.value]!()];
+      }),
+    );
+
+  const values: Record<string, (of: readonly FieldNode[]) => SQL> = {
+    __typename: () => typename(`${type.name}Connection`),
+    nodes: (of) => list(perRow(nodeObject(of))),
+    edges: (of) => list(perRow(edge(of))),
+    pageInfo,
+    totalCount: () => sql`(select count(*)::int from ${source.from}${where(all)})`,
+  };
+  const columns = fields.map(({ key, of, name }): [string, SQL] => [key, values[name]!(of)]);
+  const rows = sql`select ${source.name}.* from ${source.from}${where(all, ...beyond)} order by ${order.by(reversed)} limit ${limit}::int${overfetch ? sql` + 1` : sql``}`;
+  const page = sql`select ${rowColumns.length ? sql.join(rowColumns, sql`, `) : sql`1`} from (${rows}) ${source.name}`;
+  const needsPage = fields.some(({ name }) => name === "nodes" || name === "edges" || name === "pageInfo");
+  // HAVING makes it one row even where nothing aggregates.
+  const built = object(columns, needsPage ? sql` from (${page}) p having true` : undefined);
+  return { sql: built, cost: (run) => 1 + size(run) * sum(costs)(run) };
+}

@@ -1,0 +1,52 @@
+/** What of an operation's variables decides the SQL: their structure, and the values of order enums and booleans. */
+import {
+  type GraphQLInputType,
+  type GraphQLSchema,
+  isEnumType,
+  isInputObjectType,
+  isListType,
+  isNonNullType,
+  type OperationDefinitionNode,
+  typeFromAST,
+} from "graphql";
+import type { Variables } from "./reference.js";
+
+export const ORDER_DIRECTION = "OrderDirection";
+
+/** @returns the name of the enum of the fields by which a type can be ordered */
+export const orderFieldName = (typeName: string) => `${typeName}OrderField`;
+
+const decidesOrder = (typeName: string) => typeName === ORDER_DIRECTION || typeName.endsWith(orderFieldName(""));
+
+function shapeOf(value: unknown, type: GraphQLInputType): string {
+  if (value === undefined) return "-";
+  if (value === null) return "0";
+  if (isNonNullType(type)) return shapeOf(value, type.ofType);
+  if (isListType(type)) {
+    const item = isNonNullType(type.ofType) ? type.ofType.ofType : type.ofType;
+    const structural = isInputObjectType(item) || (isEnumType(item) && decidesOrder(item.name));
+    return structural && Array.isArray(value) ? `[${value.map((each) => shapeOf(each, item)).join(",")}]` : "[]";
+  }
+  if (isInputObjectType(type)) {
+    const record = value as Record<string, unknown>;
+    const parts = Object.values(type.getFields()).flatMap((field) =>
+      record[field.name] === undefined ? [] : [`${field.name}:${shapeOf(record[field.name], field.type)}`],
+    );
+    return `{${parts.join(",")}}`;
+  }
+  if (typeof value === "boolean" || (isEnumType(type) && decidesOrder(type.name))) return String(value);
+  return "1";
+}
+
+/** @returns a function from coerced variables to a key: equal keys compile to equal SQL */
+export function shapeReader(
+  schema: GraphQLSchema,
+  operation: OperationDefinitionNode,
+): (variables: Variables) => string {
+  const readers = (operation.variableDefinitions ?? []).map((definition) => {
+    const name = definition.variable.name.value;
+    const type = typeFromAST(schema, definition.type) as GraphQLInputType;
+    return (variables: Variables) => shapeOf(variables[name], type);
+  });
+  return (variables) => readers.map((read) => read(variables)).join(";");
+}

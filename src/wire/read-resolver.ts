@@ -1,0 +1,75 @@
+/** The read side of a type: its two root fields and its nested connections, all answered by the plan. */
+import type { GraphQLResolveInfo } from "graphql";
+import { Arg, Args, type ClassType, Ctx, ID, Info, Query, Resolver } from "type-graphql";
+import type { Entry } from "../plan/compile.js";
+import type { TypeDeclaration } from "../plan/declaration.js";
+import type { Reads } from "../plan/planner.js";
+import { addFieldResolver } from "./field-resolver.js";
+import { connectionArgs, connectionType, objectType } from "./object-type.js";
+
+/** What the resolvers below need of a request's context. */
+export interface ReadContext {
+  readonly reads: Reads;
+}
+
+/** A type that has root fields of its own: `one` by id, `many` as a list. */
+export interface RootFields {
+  readonly type: TypeDeclaration;
+  readonly one: string;
+  readonly many: string;
+}
+
+/** @returns what the plan answers for the root fields, by name */
+export const entriesOf = (roots: readonly RootFields[]): Map<string, Entry> =>
+  new Map(
+    roots.flatMap(({ type, one, many }): [string, Entry][] => [
+      [one, { kind: "row", type }],
+      [many, { kind: "connection", type }],
+    ]),
+  );
+
+/** @returns a resolver class with the root fields of a type and its relations to many */
+export function readResolver({ type, one, many }: RootFields): ClassType {
+  const [object, connection, connectionArguments] = [objectType(type), connectionType(type), connectionArgs(type)];
+
+  @Resolver(() => object)
+  class ReadResolver {
+    @Query(() => object, {
+      name: one,
+      nullable: true,
+      description: `The ${type.name} with this id; null where there is none.`,
+    })
+    one(
+      @Arg("id", () => ID, { description: "Decimal text of the key." }) _id: string,
+      @Ctx() context: ReadContext,
+      @Info() info: GraphQLResolveInfo,
+    ) {
+      return context.reads.root(info);
+    }
+
+    @Query(() => connection, { name: many, nullable: true, description: `A list of ${type.name}, newest first.` })
+    many(
+      @Args(() => connectionArguments) _args: object,
+      @Ctx() context: ReadContext,
+      @Info() info: GraphQLResolveInfo,
+    ) {
+      return context.reads.root(info);
+    }
+  }
+
+  for (const [name, relation] of Object.entries(type.relations)) {
+    if (relation.kind !== "many") continue;
+    // The parent's plan holds the answer already; this only gives the field its arguments.
+    addFieldResolver(
+      ReadResolver,
+      name,
+      () => connectionType(relation.to()),
+      () => undefined,
+      {
+        args: () => connectionArgs(relation.to()),
+        description: relation.description,
+      },
+    );
+  }
+  return ReadResolver;
+}

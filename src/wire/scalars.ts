@@ -1,0 +1,30 @@
+/** The scalars beyond GraphQL's own. */
+import { GraphQLScalarType } from "graphql";
+import { GraphQLDateTime, GraphQLJSON } from "graphql-scalars";
+
+/** RFC 3339 with four-digit years, which is what PostgreSQL and JavaScript read alike. */
+export const MOMENT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,6})?(Z|[+-]\d{2}:\d{2})$/;
+
+function parseMoment(value: unknown): string {
+  GraphQLDateTime.parseValue(value);
+  if (typeof value === "string" && MOMENT.test(value) && !value.startsWith("0000")) return value;
+  throw new TypeError("DateTime is RFC 3339 with at most microseconds, such as 2026-11-21T08:30:00Z");
+}
+
+/**
+ * A moment stays a string on its way in and out, because a JavaScript Date would drop its microseconds.
+ * graphql-scalars decides what a moment is; the rule above adds what PostgreSQL needs.
+ */
+export const DateTime = new GraphQLScalarType<string, unknown>({
+  name: "DateTime",
+  description: "A moment as RFC 3339, answered in UTC, such as `2026-11-21T08:30:00.000000Z`.",
+  specifiedByURL: "https://scalars.graphql.org/andimarek/date-time",
+  serialize: (value) => (value instanceof Date ? value.toISOString() : value),
+  parseValue: parseMoment,
+  parseLiteral(node) {
+    if (node.kind !== "StringValue") throw new TypeError("DateTime is a string");
+    return parseMoment(node.value);
+  },
+});
+
+export const JSONScalar = GraphQLJSON;

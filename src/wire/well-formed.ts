@@ -1,0 +1,36 @@
+/** Strings that PostgreSQL can hold: no NUL bytes, which it refuses, and no lone surrogates, which it would silently replace. */
+import { badUserInput } from "../errors.js";
+
+const wellFormed = (text: string) => text.isWellFormed() && !text.includes("\0");
+
+/**
+ * Walks a value of any depth, keys included.
+ * @param field where the value stands, for the error
+ * @throws BAD_USER_INPUT at the first string that cannot be stored
+ */
+export function requireWellFormed(value: unknown, field: string): void {
+  if (typeof value === "string") {
+    if (!wellFormed(value)) {
+      throw badUserInput(field, "Remove NUL characters and unpaired surrogates: they cannot be stored.");
+    }
+  } else if (Array.isArray(value)) {
+    for (const [index, item] of value.entries()) requireWellFormed(item, `${field}.${index}`);
+  } else if (typeof value === "object" && value !== null) {
+    for (const [key, item] of Object.entries(value)) {
+      if (!wellFormed(key)) requireWellFormed(key, field);
+      requireWellFormed(item, field === "input" ? key : `${field}.${key}`);
+    }
+  }
+}
+
+/** @returns the value with every string made storable, for records of requests that were refused for theirs */
+export function makeWellFormed<T>(value: T): T {
+  if (typeof value === "string") return value.toWellFormed().replaceAll("\0", "\uFFFD") as T;
+  if (Array.isArray(value)) return value.map(makeWellFormed) as T;
+  if (typeof value === "object" && value !== null) {
+    return Object.fromEntries(
+      Object.entries(value).map(([key, item]) => [makeWellFormed(key), makeWellFormed(item)]),
+    ) as T;
+  }
+  return value;
+}

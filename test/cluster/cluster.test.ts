@@ -1,0 +1,160 @@
+/** A real cluster: made, started whatever was left behind, adopted, stopped. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdir, readdir, readFile, stat, utimes, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { Cluster } from "../../src/cluster/cluster.js";
+import { databaseUser } from "../../src/cluster/os-user.js";
+import { findPostmaster } from "../../src/cluster/postmaster.js";
+import { asSuperuser, eventually, makeCluster, useSandbox } from "./sandbox.js";
+
+const sandbox = useSandbox();
+
+/** A process of the database's user that is no PostgreSQL: what a reused pid looks like. */
+async function stranger(): Promise<ChildProcess> {
+  const { uid, gid } = await databaseUser();
+  const child = spawn("sleep", ["600"], { uid, gid, cwd: "/", stdio: "ignore" });
+  await once(child, "spawn");
+  onTestFinished(() => void child.kill("SIGKILL"));
+  return child;
+}
+
+async function killed(cluster: Cluster): Promise<string> {
+  const running = await cluster.start();
+  const pidFile = await readFile(join(cluster.dataDir, "postmaster.pid"), "utf8");
+  process.kill(running.pid, "SIGKILL");
+  await eventually(async () => !(await findPostmaster(cluster.dataDir)));
+  return pidFile;
+}
+
+test("a new cluster is UTF8 in locale C, asks everybody for a scram password and listens on its socket only", async () => {
+  const cluster = await makeCluster(join(sandbox.path, "a"), { settings: { work_mem: "5MB", fsync: "on" } });
+  const running = await cluster.start();
+  const show = (name: string) =>
+    asSuperuser(cluster, running, async (sql) => (await sql`select current_setting(${name}) as value`)[0]?.value);
+  expect(running.started).toBe(true);
+  expect(await show("server_encoding")).toBe("UTF8");
+  expect(await show("lc_collate")).toBe("C");
+  expect(await show("listen_addresses")).toBe("");
+  expect(await show("shared_buffers")).toBe("64MB");
+  expect(await show("work_mem")).toBe("5MB");
+  const methods = await asSuperuser(cluster, running, (sql) => sql`select distinct auth_method from pg_hba_file_rules`);
+  expect(methods.map((row) => row.auth_method)).toEqual(["scram-sha-256"]);
+  const stored = await asSuperuser(cluster, running, (sql) => sql`select rolpassword from pg_authid where rolcanlogin`);
+  expect(stored.map((row) => row.rolpassword.split("$")[0])).toEqual(["SCRAM-SHA-256"]);
+  for (const [path, mode] of [
+    [cluster.dataDir, 0o700],
+    [running.host, 0o700],
+    [join(cluster.dataDir, "superuser.password"), 0o600],
+  ] as const) {
+    expect((await stat(path)).mode & 0o777, path).toBe(mode);
+  }
+  await cluster.stop();
+  expect(() => process.kill(running.pid, 0)).toThrow("ESRCH");
+  await cluster.stop();
+});
+
+test("on request it listens on loopback", async () => {
+  const cluster = await makeCluster(join(sandbox.path, "a"), { tcpPort: 54_871 });
+  const running = await cluster.start();
+  const [row] = await asSuperuser(cluster, running, (sql) => sql`select current_setting('listen_addresses') as at`);
+  expect([running.port, row?.at]).toEqual([54_871, "127.0.0.1"]);
+  await cluster.stop();
+});
+
+test("a start after kill -9 finds the same rows, and one that runs is adopted", async () => {
+  const cluster = await makeCluster(join(sandbox.path, "a"));
+  const first = await cluster.start();
+  await asSuperuser(cluster, first, (sql) => sql`create table notes as select 'kept' as text`);
+  await killed(cluster);
+
+  const second = await cluster.start();
+  expect([second.started, second.pid === first.pid]).toEqual([true, false]);
+  expect(await asSuperuser(cluster, second, (sql) => sql`select text from notes`)).toEqual([{ text: "kept" }]);
+  expect(await cluster.start()).toEqual({ ...second, started: false });
+  await cluster.stop();
+});
+
+test("a start waits for the busy backends of a killed postmaster", async () => {
+  const cluster = await makeCluster(join(sandbox.path, "a"));
+  const running = await cluster.start();
+  let isBusy = true;
+  const busy = asSuperuser(cluster, running, (sql) => sql`select count(*) from generate_series(1, 12000000)`)
+    .catch(() => {})
+    .finally(() => (isBusy = false));
+  await asSuperuser(cluster, running, (sql) =>
+    eventually(async () => {
+      const [row] = await sql`select count(*)::int from pg_stat_activity where query like '%generate_series%'`;
+      return row?.count === 2;
+    }),
+  );
+  await killed(cluster);
+  expect(isBusy).toBe(true);
+  expect((await cluster.start()).started).toBe(true);
+  const log = await readFile(join(sandbox.path, "a/database/postgres.log"), "utf8");
+  expect(log).toContain("pre-existing shared memory block");
+  await cluster.stop();
+  await busy;
+});
+
+test("lock files that name a stranger's pid, or nothing, do not keep it from starting", async () => {
+  const cluster = await makeCluster(join(sandbox.path, "a"));
+  const pidFile = await killed(cluster);
+  const { pid } = await stranger();
+  const lock = join(cluster.dataDir, "postmaster.pid");
+  const socketLock = join(sandbox.path, "a/database/run/.s.PGSQL.5432.lock");
+  await writeFile(lock, pidFile.replace(/^\d+/, String(pid)));
+  await writeFile(socketLock, `${pid}\n`);
+  expect((await cluster.start()).started).toBe(true);
+  expect(() => process.kill(pid!, 0)).not.toThrow();
+
+  await killed(cluster);
+  await writeFile(lock, "");
+  await utimes(lock, 0, 0);
+  expect((await cluster.start()).started).toBe(true);
+
+  await cluster.stop();
+  await writeFile(lock, pidFile.replace(/^\d+/, String(pid)));
+  await cluster.stop();
+  expect(() => process.kill(pid!, 0), "stop spares the stranger").not.toThrow();
+});
+
+test("two that make and start the same cluster at once end up with one", async () => {
+  const folder = join(sandbox.path, "raced");
+  const [one, other] = await Promise.all([makeCluster(folder), makeCluster(folder)]);
+  const running = await Promise.all([one.start(), other.start(), one.start(), other.start()]);
+  expect(new Set(running.map(({ pid }) => pid)).size).toBe(1);
+  expect(running.filter(({ started }) => started)).toHaveLength(1);
+  await asSuperuser(one, running[0], (sql) => sql`select 1`);
+  await Promise.all([one.stop(), other.stop()]);
+  expect((await readdir(join(folder, "database"))).sort()).toEqual(["data", "postgres.log", "run"]);
+});
+
+test("what a killed init left behind is swept away by the next", async () => {
+  const folder = join(sandbox.path, "swept");
+  await mkdir(join(folder, "database/init-killed/data"), { recursive: true });
+  await makeCluster(folder);
+  expect(await readdir(join(folder, "database"))).toEqual(["data"]);
+});
+
+test("a cluster that cannot start says why at once, in PostgreSQL's words", async () => {
+  const cluster = await makeCluster(join(sandbox.path, "a"), { settings: { shared_buffers: "many" } });
+  const since = Date.now();
+  await expect(cluster.start()).rejects.toThrow(
+    /cannot start[\s\S]*invalid value for parameter "shared_buffers": "many"/,
+  );
+  expect(Date.now() - since).toBeLessThan(2_000);
+});
+
+test.each(["long/".repeat(30), "odd, 'name'"])("a path that no socket takes is no obstacle: %s", async (name) => {
+  const cluster = await makeCluster(join(sandbox.path, name));
+  const running = await cluster.start();
+  expect(running.host).not.toContain(sandbox.path);
+  expect((await stat(running.host)).mode & 0o777).toBe(0o700);
+  await asSuperuser(cluster, running, (sql) => sql`select 1`);
+  // Found again by whoever adopts it, and gone afterwards.
+  expect((await cluster.start()).host).toBe(running.host);
+  await cluster.stop();
+  await expect(stat(running.host)).rejects.toThrow("ENOENT");
+});

@@ -1,0 +1,153 @@
+/** The app under test on a database of its own, and clients that talk to it over HTTP as somebody. */
+import { randomUUID } from "node:crypto";
+import { Writable } from "node:stream";
+import type { GraphQLSchema } from "graphql";
+import { pino } from "pino";
+import type { Sql } from "postgres";
+import { afterAll, beforeAll, inject } from "vitest";
+import { type App, createApp } from "../../src/app.js";
+import { type Config, readConfig } from "../../src/config.js";
+import { createClient } from "../../src/db/client.js";
+import { PASSWORD, TEMPLATE } from "./cluster.js";
+
+export { PASSWORD };
+
+/** The demo's accounts. `otherViewer` and `otherAnalyst` belong to the second organization. */
+export const EMAILS = {
+  viewer: "viewer@demo.example",
+  analyst: "analyst@demo.example",
+  dba: "dba@demo.example",
+  security: "security@demo.example",
+  admin: "admin@demo.example",
+  otherViewer: "viewer.clinic@demo.example",
+  otherAnalyst: "analyst.clinic@demo.example",
+} as const;
+export type Somebody = keyof typeof EMAILS;
+
+// biome-ignore lint/suspicious/noExplicitAny: answers are looked at, not computed with
+type Json = any;
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly data: Json;
+  readonly errors: { message: string; path?: (string | number)[]; extensions: Record<string, Json> }[] | undefined;
+  /** The code of the only error, or undefined. */
+  readonly code: string | undefined;
+}
+
+export interface Client {
+  readonly token: string | null;
+  run(query: string, variables?: Record<string, unknown>, headers?: Record<string, string>): Promise<Answer>;
+}
+
+export interface TestApp {
+  readonly schema: GraphQLSchema;
+  readonly url: string;
+  /** Postern's database, for looking behind the API; rows come as the driver gives them. */
+  readonly sql: Sql;
+  /** Lines of the log. */
+  readonly log: Record<string, Json>[];
+  /** Statements that Postern has sent; empty it before what you count. */
+  readonly statements: string[];
+  /** Time as Postern sees it: advance it by adding milliseconds. */
+  readonly clock: { aheadMs: number };
+  readonly anonymous: Client;
+  /** Signs in once for each account. */
+  as(who: Somebody): Promise<Client>;
+  withToken(token: string | null): Client;
+  /** Another Postern on the same database. */
+  replica(): Promise<{ url: string; as(token: string | null): Client; stop(): Promise<void> }>;
+}
+
+function clientOf(url: string, token: string | null): Client {
+  return {
+    token,
+    async run(query, variables, headers) {
+      const response = await fetch(`${url}/graphql`, {
+        method: "POST",
+        headers: {
+          "content-type": "application/json",
+          ...(token !== null && { authorization: `Bearer ${token}` }),
+          ...headers,
+        },
+        body: JSON.stringify({ query, variables }),
+      });
+      const { data, errors } = (await response.json()) as Pick<Answer, "data" | "errors">;
+      const code = errors?.length === 1 ? errors[0]?.extensions.code : undefined;
+      return { status: response.status, headers: response.headers, data, errors, code };
+    },
+  };
+}
+
+/** Starts Postern on a clone of the template for the tests of a file; stops it after them. */
+export function testApp(environment: Record<string, string> = {}): TestApp {
+  const state = { log: [] as Record<string, Json>[], statements: [] as string[], clock: { aheadMs: 0 } };
+  const database = `t_${randomUUID().replaceAll("-", "")}`;
+  const connection = { ...inject("connection"), database };
+  const tokens = new Map<Somebody, Promise<Client>>();
+  const stops: (() => Promise<void>)[] = [];
+  const app = { ...state } as { -readonly [K in keyof TestApp]: TestApp[K] };
+
+  const start = async (): Promise<{ app: App; url: string }> => {
+    const config: Config = readConfig({ PORT: "0", DEMO: "false", DATABASE_URL: "postgres://unused", ...environment });
+    const log = pino(
+      { level: "trace", base: null },
+      new Writable({
+        write(line, _encoding, done) {
+          state.log.push(JSON.parse(String(line)));
+          done();
+        },
+      }),
+    );
+    const created = await createApp(config, {
+      log,
+      clock: { now: () => new Date(Date.now() + state.clock.aheadMs) },
+      connection,
+      onStatement: (text) => state.statements.push(text),
+    });
+    const url = await created.start();
+    stops.push(() => created.stop());
+    return { app: created, url };
+  };
+
+  beforeAll(async () => {
+    const owner = createClient({ connection: { ...connection, database: "postern" }, poolSize: 1 });
+    await owner.sql.unsafe(`create database ${database} template ${TEMPLATE}`);
+    await owner.close();
+    const behind = createClient({ connection, poolSize: 3 });
+    stops.push(() => behind.close());
+    app.sql = behind.sql;
+    const { app: created, url } = await start();
+    app.schema = created.schema;
+    app.url = url;
+    app.anonymous = clientOf(app.url, null);
+  });
+
+  afterAll(async () => {
+    for (const stop of stops.reverse()) await stop();
+  });
+
+  app.withToken = (token) => clientOf(app.url, token);
+  app.as = (who) => {
+    const known =
+      tokens.get(who) ?? signIn(app.anonymous, EMAILS[who]).then(({ accessToken }) => clientOf(app.url, accessToken));
+    tokens.set(who, known);
+    return known;
+  };
+  app.replica = async () => {
+    const { app: created, url } = await start();
+    return { url, as: (token) => clientOf(url, token), stop: () => created.stop() };
+  };
+  return app;
+}
+
+/** @returns the credentials @throws where signing in fails */
+export async function signIn(client: Client, email: string, password = PASSWORD) {
+  const { data, errors } = await client.run(
+    `mutation($input: SignInInput!) { signIn(input: $input) { accessToken refreshToken expiresAt } }`,
+    { input: { email, password } },
+  );
+  if (errors) throw new Error(errors[0]?.message);
+  return data.signIn as { accessToken: string; refreshToken: string; expiresAt: string };
+}

@@ -1,0 +1,49 @@
+/** One throw-away PostgreSQL for the whole run, with a template database that each test file clones. */
+import "reflect-metadata";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { TestProject } from "vitest/node";
+import { createClient } from "../../src/db/client.js";
+import { startEmbedded } from "../../src/db/embedded.js";
+import { migrateDatabase } from "../../src/db/migrate.js";
+import { createLog } from "../../src/log.js";
+import { ensureAdministrator } from "../../src/seed/administrator.js";
+import { ensureDemo } from "../../src/seed/demo.js";
+
+/** Every account of the template has this password. */
+export const PASSWORD = "tests-need-no-secret";
+export const TEMPLATE = "template_postern";
+
+declare module "vitest" {
+  interface ProvidedContext {
+    connection: { host: string; port: number; path: string; username: string; password: string };
+  }
+}
+
+export default async function setup(project: TestProject) {
+  const dataDir = await mkdtemp(join(tmpdir(), "postern-test-"));
+  const database = await startEmbedded({
+    dataDir,
+    log: createLog("silent"),
+    createDatabases: true,
+    settings: { fsync: "off", synchronous_commit: "off", full_page_writes: "off", max_connections: "200" },
+  });
+  const { database: first, ...connection } = database.options;
+
+  const owner = createClient({ connection: { ...connection, database: first }, poolSize: 1 });
+  await owner.sql.unsafe(`create database ${TEMPLATE}`);
+  await owner.close();
+  const template = createClient({ connection: { ...connection, database: TEMPLATE }, poolSize: 1 });
+  await migrateDatabase(template.db, 10_000);
+  await ensureAdministrator(template.db, { email: "root@postern.example", password: PASSWORD }, () => undefined);
+  await ensureDemo(template.db, PASSWORD, () => undefined);
+  await template.close();
+
+  project.provide("connection", connection);
+  return async () => {
+    await database.stop();
+    await rm(database.dataDir, { recursive: true, force: true });
+    await rm(dataDir, { recursive: true, force: true });
+  };
+}

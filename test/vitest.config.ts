@@ -1,0 +1,14 @@
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  // Packages load graphql as CommonJS; a second copy as ES module would be "another realm".
+  resolve: { alias: [{ find: /^graphql$/, replacement: "graphql/index.js" }] },
+  test: {
+    root: new URL("..", import.meta.url).pathname,
+    include: ["test/**/*.test.ts"],
+    globalSetup: ["test/support/cluster.ts"],
+    setupFiles: ["test/support/metadata.ts"],
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
+  },
+});
