@@ -14,7 +14,6 @@ import { loadSigningKey } from "./auth/signing-key.js";
 import { createTokens } from "./auth/tokens.js";
 import { type Config, LIMITS } from "./config.js";
 import { type ClientOptions, createClient } from "./db/client.js";
-import { fromPostgres } from "./db/postgres-errors.js";
 import type { Log } from "./log.js";
 import { rootFields } from "./model/index.js";
 import { createAuditService } from "./modules/audit/index.js";
@@ -46,7 +45,8 @@ export interface App {
 
 export async function createApp(config: Config, ports: Ports): Promise<App> {
   const { log, clock, connection, onStatement } = ports;
-  const client = createClient({ connection, poolSize: config.poolSize, onStatement });
+  const { poolSize, statementTimeoutMs } = config;
+  const client = createClient({ connection, poolSize, statementTimeoutMs, onStatement });
   const { db } = client;
 
   const tokens = createTokens({ privateKey: await loadSigningKey(db, config.accessTokenPrivateKey), clock });
@@ -74,13 +74,7 @@ export async function createApp(config: Config, ports: Ports): Promise<App> {
     schema,
     roots: entriesOf(rootFields),
     limits: LIMITS,
-    query: async (text, parameters, prepare) => {
-      const rows = await client.sql
-        .unsafe(text, parameters as never[], { prepare })
-        .values()
-        .catch((error) => Promise.reject(fromPostgres(error)));
-      return rows[0] as unknown as (string | null)[];
-    },
+    query: client.query,
   });
   const formatError = createFormatError(log);
   const apollo = createApolloServer({
@@ -95,7 +89,7 @@ export async function createApp(config: Config, ports: Ports): Promise<App> {
     apollo,
     formatError,
     contextOf: async (request, origin) =>
-      new RequestContext(await authenticate(request.headers.authorization), origin, planner, () => clock.now()),
+      new RequestContext(await authenticate(request.headers.authorization), origin, { planner, clock }),
     ping: client.ping,
     bodyBytes: LIMITS.bodyBytes,
     corsOrigins: config.corsOrigins,

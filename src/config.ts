@@ -2,8 +2,12 @@
 import { z } from "zod";
 
 const flag = z.enum(["true", "false"], "is true or false").transform((value) => value === "true");
-const port = z.coerce.number().int().min(0).max(65_535);
-const count = (min: number, max: number) => z.coerce.number().int().min(min).max(max);
+const count = (min: number, max: number) =>
+  z
+    .string()
+    .regex(/^\d+$/, `is a whole number from ${min} to ${max}`)
+    .transform(Number)
+    .pipe(z.number().min(min).max(max));
 const list = z.string().transform((text) =>
   text
     .split(",")
@@ -14,16 +18,16 @@ const list = z.string().transform((text) =>
 /** Each variable with its check; the description stands in the README's table too, and a test compares the names. */
 export const VARIABLES = {
   HOST: z.string().min(1).default("127.0.0.1").describe("Address to listen on."),
-  PORT: port.default(4000).describe("Port to listen on; 0 takes a free one."),
+  PORT: count(0, 65_535).prefault("4000").describe("Port to listen on; 0 takes a free one."),
   NODE_ENV: z.string().optional().describe("`production` makes the defaults below safe for it."),
   DATABASE_URL: z
     .url({ protocol: /^postgres(ql)?$/ })
     .optional()
     .describe("Postern's database, TLS by its parameters. Without it an embedded PostgreSQL is started."),
   DATA_DIR: z.string().min(1).default(".postern").describe("Where the embedded PostgreSQL keeps its data."),
-  DATABASE_POOL_SIZE: count(1, 500).default(10).describe("Connections to the database at most."),
+  DATABASE_POOL_SIZE: count(1, 500).prefault("10").describe("Connections to the database at most."),
   STATEMENT_TIMEOUT_MS: count(100, 600_000)
-    .default(10_000)
+    .prefault("10000")
     .describe("A statement that takes longer is stopped: TIMEOUT."),
   ADMIN_EMAIL: z
     .email()
@@ -35,7 +39,9 @@ export const VARIABLES = {
     .max(128)
     .optional()
     .describe("Its password, 12 to 128 characters; without it one is generated and printed once."),
-  DEMO: flag.optional().describe("Whether to seed demo data: `true` for an embedded database, else `false`."),
+  DEMO: flag
+    .optional()
+    .describe("Whether to seed demo data: `true` for an embedded database outside production, else `false`."),
   DEMO_PASSWORD: z
     .string()
     .min(12)
@@ -48,7 +54,7 @@ export const VARIABLES = {
     .describe("Whether a browser at /graphql gets Apollo Sandbox: `false` in production, else `true`."),
   CORS_ORIGINS: list.default([]).describe("Origins whose browsers may call, separated by commas."),
   TRUSTED_PROXIES: count(0, 10)
-    .default(0)
+    .prefault("0")
     .describe("How many proxies in front append to X-Forwarded-For; the client's address is taken from there."),
   ACCESS_TOKEN_PRIVATE_KEY: z
     .string()
@@ -74,6 +80,10 @@ export const LIMITS = {
   maxObjects: 50_000,
   /** Conditions of one filter. */
   maxConditions: 100,
+  maxFilterDepth: 10,
+  /** Values in the variables of a request, at any depth, and how deep. */
+  variableValues: 20_000,
+  variableDepth: 64,
 } as const;
 
 export type Limits = typeof LIMITS;
@@ -120,7 +130,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     poolSize: env.DATABASE_POOL_SIZE,
     statementTimeoutMs: env.STATEMENT_TIMEOUT_MS,
     admin: { email: env.ADMIN_EMAIL, password: env.ADMIN_PASSWORD },
-    demo: { seed: env.DEMO ?? env.DATABASE_URL === undefined, password: env.DEMO_PASSWORD },
+    demo: { seed: env.DEMO ?? (env.DATABASE_URL === undefined && !production), password: env.DEMO_PASSWORD },
     introspection: env.INTROSPECTION ?? !production,
     landingPage: env.LANDING_PAGE ?? !production,
     corsOrigins: env.CORS_ORIGINS,

@@ -70,6 +70,15 @@ export const limitExceeded = (limit: string, message: string) => new AppError("L
 export const unavailable = (what: string, cause?: unknown) =>
   new AppError("UNAVAILABLE", `${what} does not answer. Try again in a moment.`, {}, cause);
 
+/** The database was lost while it committed: whether the change was made is not known. */
+export const outcomeUnknown = (cause: unknown) =>
+  new AppError(
+    "UNAVAILABLE",
+    "The database was lost while it wrote this down. It may have been done or not: look before you try again.",
+    { outcome: "unknown" },
+    cause,
+  );
+
 /** It took longer than allowed and was stopped. */
 export const timeout = (cause?: unknown) =>
   new AppError("TIMEOUT", "This took longer than allowed and was stopped. Ask for less at once.", {}, cause);

@@ -1,4 +1,4 @@
-/** The log: JSON lines on standard error, so that standard output stays for people. */
+/** The log: JSON lines on standard error, so that standard output stays for people. No values of statements, no secrets. */
 import { type Logger, pino } from "pino";
 
 export type Log = Logger;
@@ -6,19 +6,71 @@ export type Log = Logger;
 /** Keys whose values never reach the log, at the top level or one level down. */
 const SECRETS = ["password", "otp", "accessToken", "refreshToken", "authorization", "privateKey"];
 
+/** What names the place of a database fault. Its message and detail may quote values, and drizzle's message is the statement. */
+const DATABASE_FAULT = [
+  "code",
+  "severity",
+  "routine",
+  "schema_name",
+  "table_name",
+  "column_name",
+  "constraint_name",
+] as const;
+
+/** SQLSTATE classes whose messages name things, never values: connections, resources, operators, missing tables and columns. */
+const PLAIN_MESSAGES = /^(08|25|40|42|53|57|58|XX)/;
+
+interface Fault {
+  readonly name?: string;
+  readonly message?: string;
+  readonly stack?: string;
+  readonly cause?: unknown;
+  readonly code?: string;
+  readonly query?: unknown;
+  readonly [key: string]: unknown;
+}
+
+const MAX_CAUSES = 5;
+
+/** @returns an error as the log keeps it: where it happened and why, without values */
+export function describeFault(error: unknown, depth = 0): unknown {
+  if (!(error instanceof Error)) return { type: typeof error };
+  const fault = error as Fault;
+  const isDatabaseFault = fault.name === "PostgresError";
+  const isStatement = "query" in fault && "params" in fault;
+  const message = isStatement
+    ? "a statement failed"
+    : isDatabaseFault && !PLAIN_MESSAGES.test(fault.code ?? "")
+      ? "a value was refused"
+      : fault.message;
+  return {
+    type: fault.name,
+    message,
+    ...Object.fromEntries(DATABASE_FAULT.filter((key) => fault[key] !== undefined).map((key) => [key, fault[key]])),
+    // The stack begins with the message, which was dealt with above.
+    stack: fault.stack
+      ?.split("\n")
+      .filter((line) => /^\s+at /.test(line))
+      .join("\n"),
+    ...(fault.cause !== undefined && depth < MAX_CAUSES && { cause: describeFault(fault.cause, depth + 1) }),
+  };
+}
+
 /**
  * @param level one of pino's level names, or `silent`
+ * @param destination where lines go; standard error unless given
  * @returns a logger; `child(fields)` adds fields to every line
  */
-export function createLog(level: string): Log {
+export function createLog(level: string, destination: { write(line: string): void } = pino.destination(2)): Log {
   return pino(
     {
       level,
       base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
+      serializers: { err: (error) => describeFault(error) },
       redact: { paths: SECRETS.flatMap((key) => [key, `*.${key}`]), censor: "[redacted]" },
     },
-    pino.destination({ fd: 2, sync: true }),
+    destination,
   );
 }

@@ -1,9 +1,6 @@
 /** The process: reads the configuration, starts everything in order, and stops it in the reverse order. */
-import { createApp } from "./app.js";
-import { newAccount, ready } from "./banner.js";
-import { ConfigError, processConfig } from "./config.js";
-import { createLog } from "./log.js";
-import { openDatabase, prepareDatabase } from "./start.js";
+import { failure, newAccount, ready } from "./banner.js";
+import { processConfig } from "./config.js";
 
 const say = (text: string) => process.stdout.write(`${text}\n`);
 
@@ -11,11 +8,9 @@ const say = (text: string) => process.stdout.write(`${text}\n`);
 const running: (() => Promise<void>)[] = [];
 let stopRequested = false;
 
-class Stopped extends Error {}
-
 /** Runs one step of the start, unless somebody has asked to stop meanwhile. */
 async function step<T>(work: () => Promise<T>, stop?: (result: T) => Promise<void>): Promise<T> {
-  if (stopRequested) throw new Stopped();
+  if (stopRequested) throw new Error("stopped");
   const result = await work();
   if (stop) running.push(() => stop(result));
   return result;
@@ -23,6 +18,10 @@ async function step<T>(work: () => Promise<T>, stop?: (result: T) => Promise<voi
 
 async function start(): Promise<void> {
   const config = processConfig();
+  // Not imported above: loading them takes most of a second, and signals are to be heeded before.
+  const [{ createApp }, { createLog }, { openDatabase, prepareDatabase }] = await step(() =>
+    Promise.all([import("./app.js"), import("./log.js"), import("./start.js")]),
+  );
   const log = createLog(config.logLevel);
   const database = await step(
     () => openDatabase(config, log),
@@ -33,36 +32,36 @@ async function start(): Promise<void> {
   }
   await step(() => prepareDatabase(config, database.connection, (kind, account) => say(newAccount(kind, account))));
   const ports = { log, clock: { now: () => new Date() }, connection: database.connection };
-  const app = await step(
-    () => createApp(config, ports),
-    (created) => created.stop(),
+  const app = await step(() => createApp(config, ports));
+  const url = await step(
+    () => app.start(),
+    () => app.stop(),
   );
-  const url = await step(() => app.start());
-  say(ready(url, config.landingPage));
+  if (!stopRequested) say(ready(url, config));
 }
+
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, end);
 
 const started = start().catch((error: Error) => {
-  if (error instanceof Stopped) return;
+  // A signal to the whole process group also ends what a step runs, such as initdb: that is no failure of ours.
+  if (stopRequested) return;
   process.exitCode = 1;
-  say(
-    error instanceof ConfigError
-      ? `The configuration is not usable:\n${error.message}`
-      : `Postern cannot start: ${error.message}${error.cause instanceof Error ? `\n  ${error.cause.message}` : ""}`,
-  );
-  return stop();
+  say(failure(error));
+  end();
 });
 
-/** Waits for the step under way, then stops what runs; a second call changes nothing. */
-async function stop(): Promise<void> {
+/** Waits for the step under way, stops what runs, and ends. Once: npm passes on a signal that the terminal sent to all. */
+function end(): void {
+  if (stopRequested) return;
   stopRequested = true;
-  for (let each = running.pop(); each; each = running.pop()) {
-    await each().catch((error: Error) => say(`Stopping: ${error.message}`));
-  }
+  started.then(stopAll).then(() => process.exit());
 }
 
-for (const signal of ["SIGINT", "SIGTERM"] as const) {
-  process.on(signal, () => {
-    stopRequested = true;
-    started.then(stop).then(() => process.exit());
-  });
+async function stopAll(): Promise<void> {
+  for (let each = running.pop(); each; each = running.pop()) {
+    await each().catch((error: Error) => {
+      process.exitCode = 1;
+      say(`Stopping: ${error.message}`);
+    });
+  }
 }

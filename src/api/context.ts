@@ -3,6 +3,7 @@ import type { GraphQLResolveInfo } from "graphql";
 import { type Access, type Actor, accessOf } from "../auth/actor.js";
 import { type Call, type Origin, withoutSecrets } from "../auth/call.js";
 import type { ErrorCode } from "../errors.js";
+import type { Unit } from "../plan/compile.js";
 import type { Planner, Reads } from "../plan/planner.js";
 import type { Variables } from "../plan/reference.js";
 import type { CallContext } from "../wire/current-call.js";
@@ -17,9 +18,15 @@ export interface Refusal {
   readonly permission?: string | undefined;
 }
 
+export interface ContextDeps {
+  readonly planner: Planner;
+  readonly clock: { now(): Date };
+}
+
 // Apollo copies the context field by field, which #private fields would not survive.
 export class RequestContext implements ReadContext, CallContext {
-  readonly access: Access;
+  /** What the actor may do; within the answer of a sign-in, what the new one may. */
+  access: Access;
   /** By field, so that a list refuses a field once. */
   readonly refusals = new Map<string, Refusal>();
   /** The coerced variables, once the operation is known. */
@@ -30,14 +37,13 @@ export class RequestContext implements ReadContext, CallContext {
   constructor(
     readonly actor: Actor,
     readonly origin: Origin,
-    private readonly planner: Planner,
-    private readonly now: () => Date,
+    private readonly deps: ContextDeps,
   ) {
     this.access = accessOf(actor);
   }
 
   get reads(): Reads {
-    this.cachedReads ??= this.planner.reads(this.access);
+    this.cachedReads ??= this.deps.planner.reads(this.access);
     return this.cachedReads;
   }
 
@@ -50,11 +56,22 @@ export class RequestContext implements ReadContext, CallContext {
         origin: this.origin,
         action: actionOf(info.fieldName) ?? info.fieldName,
         parameters: withoutSecrets(args.input),
-        startedAtMs: this.now().getTime(),
+        startedAtMs: this.deps.clock.now().getTime(),
       };
       this.calls.set(key, call);
     }
     return call;
+  }
+
+  /** Plans reads without running them. @throws FORBIDDEN, BAD_USER_INPUT, LIMIT_EXCEEDED */
+  rehearse(units: readonly Unit[], values: readonly unknown[], info: GraphQLResolveInfo): void {
+    this.deps.planner.rehearse(units, values, info, this.access);
+  }
+
+  /** What the root field under way answers is read as this actor, who has just signed in; the next root field is not. */
+  answerAs(actor: Actor): void {
+    this.access = accessOf(actor);
+    this.cachedReads = undefined;
   }
 
   refuse(refusal: Refusal): void {

@@ -1,28 +1,46 @@
 /** Errors on their way out: ours pass, GraphQL's document errors pass, everything else is logged and masked. */
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { ApolloServerPlugin } from "@apollo/server";
-import { ApolloServerErrorCode, unwrapResolverError } from "@apollo/server/errors";
+import { ApolloServerErrorCode } from "@apollo/server/errors";
 import { GraphQLError, type GraphQLFormattedError } from "graphql";
-import { AppError, type ErrorCode, HTTP_STATUS, internal, limitExceeded } from "../errors.js";
+import { AppError, badUserInput, type ErrorCode, HTTP_STATUS, internal, limitExceeded } from "../errors.js";
 import type { Log } from "../log.js";
 
 /** The id of the request that is being served; errors are formatted where no context is at hand. */
 export const requestIds = new AsyncLocalStorage<string>();
 
-/** What clients may read as Apollo words it: faults of the document or of the HTTP request. */
+/** Faults of the document, which clients may read as Apollo words them. */
 const DOCUMENT_ERRORS: ReadonlySet<unknown> = new Set([
   ApolloServerErrorCode.GRAPHQL_PARSE_FAILED,
   ApolloServerErrorCode.GRAPHQL_VALIDATION_FAILED,
-  ApolloServerErrorCode.OPERATION_RESOLUTION_FAILURE,
-  ApolloServerErrorCode.BAD_REQUEST,
 ]);
+
+/** What graphql-js says, while it executes, of a variable that is null where its argument may not be. */
+const NULL_ARGUMENT = /^Argument "(\w+)" (of (non-null|required) type|has invalid value)/;
 
 /** graphql-js stops reading a document at its token limit and reports a syntax error. */
 const TOO_MANY_TOKENS = /more tha[nt] \d+ tokens/;
 
 function appErrorOf(error: unknown): AppError | undefined {
-  const original = unwrapResolverError(error);
+  const original = error instanceof GraphQLError ? (error.originalError ?? error) : error;
   return original instanceof AppError ? original : undefined;
+}
+
+/** graphql-js quotes the value that it refuses; somebody may have put a password there. */
+const withoutValues = (message: string): string =>
+  message
+    .replace(/^(.*? cannot represent)\b.*$/s, "$1 this value.")
+    .replace(/^Value ".*" does not exist in (".*?" enum)/s, "This value does not exist in the $1")
+    .replace(/^(Expected value of type ".*?"), found .*$/s, "$1.")
+    .replace(/\b(String|BlockString|Int|Float) ".*"/s, "a $1");
+
+function requestErrorOf({ message, extensions }: GraphQLFormattedError): AppError | undefined {
+  if (extensions?.code === ApolloServerErrorCode.OPERATION_RESOLUTION_FAILURE) {
+    return badUserInput("operationName", "Name the operation of the document that shall run.");
+  }
+  if (extensions?.code === ApolloServerErrorCode.BAD_REQUEST) return badUserInput("body", message);
+  const argument = NULL_ARGUMENT.exec(message)?.[1];
+  return argument ? badUserInput(argument, "This argument may not be null.") : undefined;
 }
 
 export const createFormatError =
@@ -36,8 +54,9 @@ export const createFormatError =
     if (!known && code === ApolloServerErrorCode.GRAPHQL_PARSE_FAILED && TOO_MANY_TOKENS.test(formatted.message)) {
       known = limitExceeded("tokens", "This document has too many tokens. Split it.");
     }
+    known ??= requestErrorOf(formatted);
     if (!known && DOCUMENT_ERRORS.has(code)) {
-      return { message: formatted.message, ...place, extensions: { code, requestId } };
+      return { message: withoutValues(formatted.message), ...place, extensions: { code, requestId } };
     }
     known ??= internal(error);
     if (known.code === "INTERNAL_SERVER_ERROR") log.error({ err: known.cause, requestId, path }, "internal error");
@@ -74,7 +93,9 @@ export const httpStatus: ApolloServerPlugin = {
         if (response.body.kind !== "single" || !response.body.singleResult.errors) return;
         const { data, errors } = response.body.singleResult;
         const status = statusOf(data, errors);
-        if (status !== undefined) response.http.status = status;
+        // What Apollo has decided by itself, such as 405, stays.
+        const decided = response.http.status;
+        if (status !== undefined && (!decided || decided === 500)) response.http.status = status;
         const retryAfter = errors[0]?.extensions?.retryAfterSeconds;
         if (status === HTTP_STATUS.RATE_LIMITED) response.http.headers.set("retry-after", String(retryAfter));
       },

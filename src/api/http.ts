@@ -1,7 +1,7 @@
 /** The HTTP host: routes, body limit, CORS list, request ids, security headers, time-outs, and a stop that drains. */
 import { randomUUID } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, isIP, type Socket } from "node:net";
 import { type ApolloServer, HeaderMap } from "@apollo/server";
 import cors from "cors";
 import type { Origin } from "../auth/call.js";
@@ -92,6 +92,8 @@ export function createHttpServer(options: HttpOptions) {
   });
 
   function send(response: ServerResponse, status: number, headers: Record<string, string>, body: string): void {
+    // Kept alive, the connection would hold up the stop.
+    if (!server.listening) response.shouldKeepAlive = false;
     response.writeHead(status, { ...headers, "content-length": Buffer.byteLength(body) });
     response.end(body);
   }
@@ -107,7 +109,7 @@ export function createHttpServer(options: HttpOptions) {
   function originOf(request: IncomingMessage, requestId: string): Origin {
     const forwarded = String(request.headers["x-forwarded-for"] ?? "").split(",");
     const seen = trustedProxies > 0 ? forwarded.at(-trustedProxies)?.trim() : undefined;
-    const ipAddress = (seen || request.socket.remoteAddress || "").replace(/^::ffff:/, "").slice(0, 45);
+    const ipAddress = (seen && isIP(seen) ? seen : (request.socket.remoteAddress ?? "")).replace(/^::ffff:/, "");
     return { ipAddress, userAgent: request.headers["user-agent"] ?? null, requestId };
   }
 
@@ -134,8 +136,15 @@ export function createHttpServer(options: HttpOptions) {
   }
 
   async function route(request: IncomingMessage, response: ServerResponse, requestId: string): Promise<void> {
-    const [path, query] = (request.url ?? "/").split("?", 2) as [string, string | undefined];
-    if (path === "/graphql") return serveGraphql(request, response, query === undefined ? "" : `?${query}`, requestId);
+    const url = request.url ?? "/";
+    const end = url.indexOf("?");
+    const [path, search] = end < 0 ? [url, ""] : [url.slice(0, end), url.slice(end)];
+    const methods = path === "/graphql" ? ["GET", "POST"] : ["GET", "HEAD"];
+    if (!methods.includes(request.method ?? "")) {
+      response.setHeader("allow", methods.join(", "));
+      return sendJson(response, 405, { status: "method not allowed" });
+    }
+    if (path === "/graphql") return serveGraphql(request, response, search, requestId);
     if (path === "/health/live") return sendJson(response, 200, { status: "live" });
     if (path === "/health/ready") return serveReadiness(response);
     if (path === "/") return send(response, 307, { location: "/graphql" }, "");
@@ -144,6 +153,8 @@ export function createHttpServer(options: HttpOptions) {
 
   /** Whatever goes wrong outside Apollo answers in the same form. */
   function fail(request: IncomingMessage, response: ServerResponse, thrown: unknown): void {
+    // The client has gone: nobody is left to answer, and nothing is wrong here.
+    if (request.destroyed && !request.complete) return;
     const error = thrown instanceof AppError ? thrown : internal(thrown);
     const formatted = formatError({ message: error.message }, fieldError(error, []));
     if (response.headersSent) response.destroy();
@@ -154,6 +165,7 @@ export function createHttpServer(options: HttpOptions) {
   const server: Server = createServer(
     { requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: 10_000 },
     (request, response) => {
+      silent.delete(request.socket);
       const given = request.headers["x-request-id"];
       const requestId = typeof given === "string" && REQUEST_ID.test(given) ? given : randomUUID();
       response.setHeader("x-request-id", requestId);
@@ -166,6 +178,13 @@ export function createHttpServer(options: HttpOptions) {
     },
   );
   server.keepAliveTimeout = 65_000;
+
+  /** Connections that have asked nothing yet, such as browsers open in advance: Node does not count them as idle. */
+  const silent = new Set<Socket>();
+  server.on("connection", (socket) => {
+    silent.add(socket);
+    socket.once("close", () => silent.delete(socket));
+  });
 
   return {
     /** @returns the address it listens on @throws when the port is taken */
@@ -189,6 +208,7 @@ export function createHttpServer(options: HttpOptions) {
           resolve();
         });
         server.closeIdleConnections();
+        for (const socket of silent) socket.destroy();
       });
     },
   };

@@ -11,9 +11,9 @@ import {
 } from "graphql";
 import depthLimit from "graphql-depth-limit";
 import type { Limits } from "../config.js";
-import { type AppError, limitExceeded } from "../errors.js";
+import { type AppError, badUserInput, limitExceeded } from "../errors.js";
 import type { RequestContext } from "./context.js";
-import { coerceVariables } from "./variables.js";
+import { coerceVariables, requireBounded } from "./variables.js";
 
 /** graphql-depth-limit walks every fragment as often as it is spread: 2^n times where each spreads the next one twice. */
 const MAX_SELECTIONS = 5000;
@@ -76,7 +76,12 @@ function faultOf(
   if (selections > MAX_SELECTIONS) {
     return limitExceeded("selections", `Its fragments expand to more than ${MAX_SELECTIONS} selections. Ask for less.`);
   }
-  if (validate(schema, document, [depthLimit(limits.depth)]).length > 0) {
+  // Of this operation alone, and without its name: the library looks at all operations, by names in a plain object.
+  const alone: DocumentNode = {
+    kind: Kind.DOCUMENT,
+    definitions: [{ ...operation, name: undefined }, ...fragments.values()],
+  };
+  if (validate(schema, alone, [depthLimit(limits.depth)]).length > 0) {
     return limitExceeded("depth", `Nest fields at most ${limits.depth} deep.`);
   }
   return null;
@@ -89,12 +94,14 @@ export function enforceLimits(limits: Limits): ApolloServerPlugin<RequestContext
   const listener: GraphQLRequestListener<RequestContext> = {
     async didResolveOperation({ schema, document, operation, request, contextValue }) {
       if (!operation) return;
+      if (operation.operation === "subscription") throw badUserInput("query", "Send a query or a mutation.");
       let fault = measured.get(operation);
       if (fault === undefined) {
         fault = faultOf(schema, document, operation, limits);
         measured.set(operation, fault);
       }
       if (fault) throw fault;
+      requireBounded(request.variables, limits);
       contextValue.variables = coerceVariables(schema, operation, request.variables ?? {});
     },
   };

@@ -53,6 +53,15 @@ interface FastWay {
   readonly formatError: (formatted: GraphQLFormattedError, error: unknown) => GraphQLFormattedError;
 }
 
+/** @returns the arguments, or undefined where a variable is null that may not be */
+function argumentsOf(field: GraphQLField<unknown, unknown>, node: FieldNode, variables: Record<string, unknown>) {
+  try {
+    return getArgumentValues(field, node, variables);
+  } catch {
+    return undefined;
+  }
+}
+
 export function answerPlannedOperations({
   schema,
   planner,
@@ -75,7 +84,8 @@ export function answerPlannedOperations({
       const field = fields[node.name.value];
       const gate = field && gates[field.name];
       if (!field || !gate || !queryType) return false;
-      const args = getArgumentValues(field, node, context.variables as Record<string, unknown>);
+      const args = argumentsOf(field, node, context.variables as Record<string, unknown>);
+      if (!args) return false;
       const info: GraphQLResolveInfo = {
         fieldName: field.name,
         fieldNodes: nodes,
@@ -107,12 +117,12 @@ export function answerPlannedOperations({
   const listener = {
     // A throw here would answer 500 without a code, and the ordinary way must not run what has run already.
     async responseForOperation(request: {
-      operation: OperationDefinitionNode;
+      operation: OperationDefinitionNode | undefined;
       document: { definitions: readonly { kind: string }[] };
       contextValue: RequestContext;
     }): Promise<GraphQLResponse | null> {
       const { operation, document, contextValue: context } = request;
-      if (operation.operation !== "query") return null;
+      if (operation?.operation !== "query") return null;
       let fragments = fragmentsByOperation.get(operation);
       if (!fragments) {
         fragments = fragmentsOf(document.definitions);

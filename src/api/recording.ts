@@ -5,6 +5,7 @@ import { AppError, type ErrorCode, internal } from "../errors.js";
 import type { Log } from "../log.js";
 import type { AuditService } from "../modules/audit/index.js";
 import type { SecurityService } from "../modules/security/index.js";
+import { isId } from "../wire/id.js";
 import { actionOf } from "./access.js";
 import type { RequestContext } from "./context.js";
 import type { Gate } from "./schema.js";
@@ -24,9 +25,10 @@ export const recordFailures =
   async (resolve, parent, args, context, info) => {
     // Created before the doors, so that the duration counts from here.
     const isMutation = info.parentType.name === "Mutation";
+    if (isMutation) context.answerAs(context.actor);
     const action = isMutation ? actionOf(info.fieldName) : undefined;
-    const call = action ? context.call(info, args) : undefined;
     try {
+      if (action) context.call(info, args);
       const result = await resolve(parent, args, context, info);
       // graphql-shield returns a refusal instead of throwing it.
       if (result instanceof Error) throw result;
@@ -37,10 +39,11 @@ export const recordFailures =
         const permission = error.extensions.permission as string | undefined;
         context.refuse({ code: error.code, field: `${info.parentType.name}.${info.fieldName}`, permission });
       }
-      if (call && context.actor.kind === "user") {
+      if (action && context.actor.kind === "user") {
+        const call = context.call(info, args);
         const id = (args.input as { id?: unknown } | undefined)?.id;
         await audit
-          .recordFailure(db, call, error, typeof id === "string" ? id : undefined)
+          .recordFailure(db, call, error, isId(id) ? id : undefined)
           .catch((fault) => log.error({ err: fault, requestId: context.origin.requestId }, "audit record lost"));
       }
       throw error;

@@ -15,6 +15,7 @@ import { requireWellFormed } from "../wire/well-formed.js";
 import { MUTATIONS, QUERIES } from "./access.js";
 import { containerOf } from "./container.js";
 import type { RequestContext } from "./context.js";
+import { rehearsePayload } from "./rehearsal.js";
 import { deny, type ShieldRule, shield } from "./rules.js";
 
 // Loaded like graphql-shield: its generator is recognised by class, so both must come from the same build.
@@ -63,6 +64,7 @@ function doors(schema: GraphQLSchema): RootMiddleware {
       gate(
         (...given) => {
           for (const [name, value] of Object.entries(args)) requireWellFormed(value, name);
+          if (info.parentType.name === "Mutation") rehearsePayload(info, args, context);
           return resolve(...given);
         },
         parent,

@@ -10,7 +10,8 @@ import {
   type OperationDefinitionNode,
   typeFromAST,
 } from "graphql";
-import { badUserInput } from "../errors.js";
+import type { Limits } from "../config.js";
+import { badUserInput, limitExceeded } from "../errors.js";
 import type { Variables } from "../plan/reference.js";
 
 const nullableType = (type: GraphQLInputType): GraphQLInputType => (isNonNullType(type) ? type.ofType : type);
@@ -26,6 +27,22 @@ function typeAt(type: GraphQLInputType, path: readonly (string | number)[]): Gra
 
 const REQUIRED = /^Field "(\w+)" of required type/;
 const UNKNOWN = /^Field "(\w+)" is not defined/;
+
+/** @throws LIMIT_EXCEEDED before anything recursive walks the values */
+export function requireBounded(given: unknown, { variableValues, variableDepth }: Limits): void {
+  let values = 0;
+  let level: unknown[] = [given];
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > variableDepth) {
+      throw limitExceeded("variables", `Nest values in variables at most ${variableDepth} deep.`);
+    }
+    values += level.length;
+    if (values > variableValues) {
+      throw limitExceeded("variables", `Send at most ${variableValues} values in variables.`);
+    }
+    level = level.flatMap((value) => (typeof value === "object" && value !== null ? Object.values(value) : []));
+  }
+}
 
 /** @returns the variables @throws BAD_USER_INPUT with the place of the first fault */
 export function coerceVariables(

@@ -1,7 +1,7 @@
 /** The connection pool of Postern's database, and the one type that every store takes. */
-import { sql } from "drizzle-orm";
 import { drizzle, type PostgresJsDatabase } from "drizzle-orm/postgres-js";
 import postgres, { type Options, type Sql } from "postgres";
+import { outcomeUnknown, timeout, unavailable } from "../errors.js";
 import { fromPostgres } from "./postgres-errors.js";
 
 /** The pool, or a transaction of it: what a store function takes first. */
@@ -12,6 +12,8 @@ export interface ClientOptions {
   readonly connection: string | Options<Record<string, never>>;
   /** Connections at most. */
   readonly poolSize: number;
+  /** The server's time-out for a statement; a server that does not even say so is given up a little later. */
+  readonly statementTimeoutMs?: number;
   /** Told of every statement; tests count them. */
   readonly onStatement?: ((text: string) => void) | undefined;
 }
@@ -20,38 +22,109 @@ export interface Client {
   readonly db: Db;
   /** The driver itself, for statements that the read planner writes. drizzle has made it pass dates and JSON through as text. */
   readonly sql: Sql;
-  /** @throws UNAVAILABLE when the database does not answer in time (milliseconds) */
+  /** Runs one statement of the read planner and answers its only row. @throws TIMEOUT, UNAVAILABLE */
+  query(text: string, parameters: unknown[], prepare: boolean): Promise<readonly (string | null)[]>;
+  /** @throws UNAVAILABLE or TIMEOUT when the database does not answer in time (milliseconds) */
   ping(timeoutMs: number): Promise<void>;
   close(): Promise<void>;
 }
 
 const DRAIN_SECONDS = 5;
 
-export function createClient({ connection, poolSize, onStatement }: ClientOptions): Client {
+/** Longer than the server's own time-out, which stops a statement on a server that answers. */
+const DEADLINE_GRACE_MS = 3000;
+/** Planned reads that run or wait for a connection. */
+const MAX_QUERIES = 1000;
+
+/** @throws TIMEOUT when the work takes longer, after telling it to stop */
+async function before<T>(ms: number, work: Promise<T>, stop?: () => void): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      stop?.();
+      reject(timeout());
+    }, ms);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+    // Whatever becomes of it now, somebody has been answered.
+    work.catch(() => undefined);
+  }
+}
+
+export function createClient({
+  connection,
+  poolSize,
+  statementTimeoutMs = 10_000,
+  onStatement,
+}: ClientOptions): Client {
   const options: Options<Record<string, never>> = {
-    max: poolSize,
     connect_timeout: 5,
+    // Prepared statements go with their connection (see the planner, which bounds them by time).
+    max_lifetime: 1800,
     // Ids and moments stay text; nothing of ours needs the types of arrays, so no extra statement at connect.
     fetch_types: false,
     onnotice: () => undefined,
     ...(onStatement && { debug: (_connection: number, text: string) => onStatement(text) }),
   };
-  const client = (
-    typeof connection === "string" ? postgres(connection, options) : postgres({ ...connection, ...options })
-  ) as Sql;
+  const open = (max: number) =>
+    (typeof connection === "string"
+      ? postgres(connection, { ...options, max })
+      : postgres({ ...connection, ...options, max })) as Sql;
+  const client = open(poolSize);
+  // Its own connection: a busy pool is no database that is down.
+  const probe = open(1);
+  let pinging: Promise<void> | undefined;
+  let queries = 0;
+  const deadlineMs = statementTimeoutMs + DEADLINE_GRACE_MS;
   const db = drizzle(client, { casing: "snake_case" });
   // Faults of BEGIN and COMMIT meet no store function.
   const transaction = db.transaction.bind(db);
-  db.transaction = (work, config) => transaction(work, config).catch((error) => Promise.reject(fromPostgres(error)));
+  db.transaction = async (work, config) => {
+    let committing = false;
+    try {
+      return await transaction(async (inside) => {
+        const result = await work(inside);
+        committing = true;
+        return result;
+      }, config);
+    } catch (error) {
+      const fault = fromPostgres(error);
+      throw committing && fault.code === "UNAVAILABLE" ? outcomeUnknown(error) : fault;
+    }
+  };
   return {
     db,
     sql: client,
-    async ping(timeoutMs) {
-      const late = new Promise<never>((_, reject) =>
-        setTimeout(() => reject(fromPostgres({ code: "CONNECT_TIMEOUT" })), timeoutMs).unref(),
-      );
-      await Promise.race([db.execute(sql`select 1`).catch((error) => Promise.reject(fromPostgres(error))), late]);
+    async query(text, parameters, prepare) {
+      if (queries >= MAX_QUERIES) throw unavailable("The database");
+      queries += 1;
+      const running = client.unsafe(text, parameters as never[], { prepare }).values();
+      try {
+        const rows = await before(deadlineMs, running, () => running.cancel());
+        return rows[0] as unknown as (string | null)[];
+      } catch (error) {
+        throw fromPostgres(error);
+      } finally {
+        queries -= 1;
+      }
     },
-    close: () => client.end({ timeout: DRAIN_SECONDS }),
+    async ping(timeoutMs) {
+      // Those who ask at once share one answer, so that health checks cannot pile up.
+      pinging ??= probe`select 1`
+        .then(
+          () => undefined,
+          (error) => Promise.reject(fromPostgres(error)),
+        )
+        .finally(() => {
+          pinging = undefined;
+        });
+      await before(timeoutMs, pinging);
+    },
+    close: async () => {
+      await Promise.all([client.end({ timeout: DRAIN_SECONDS }), probe.end({ timeout: 0 })]);
+    },
   };
 }

@@ -27,6 +27,8 @@ function within(db: Db): PostgresJsDatabase {
  */
 export async function migrateDatabase(db: Db, statementTimeoutMs: number): Promise<void> {
   await db.transaction(async (db) => {
+    // A migration, and waiting for another replica's, may take longer than any request.
+    await db.execute(sql`set local statement_timeout = 0`);
     await db.execute(sql`select pg_advisory_xact_lock(${LOCK})`);
     await migrate(within(db), { migrationsFolder: FOLDER });
     await db.execute(

@@ -1,5 +1,14 @@
 /** PostgreSQL's and the driver's faults -> AppErrors. Messages are ours: PostgreSQL's hold values, drizzle's the whole statement. */
-import { AppError, badUserInput, conflict, internal, notFound, timeout, unavailable } from "../errors.js";
+import {
+  AppError,
+  badUserInput,
+  conflict,
+  internal,
+  limitExceeded,
+  notFound,
+  timeout,
+  unavailable,
+} from "../errors.js";
 
 /** The fields of a PostgreSQL error that name things and hold no values. */
 interface PostgresFault {
@@ -21,6 +30,7 @@ const UNREACHABLE = new Set([
   "ECONNRESET",
   "ENOENT",
   "ENOTFOUND",
+  "EAI_AGAIN",
   "EPIPE",
   "ETIMEDOUT",
   "EHOSTUNREACH",
@@ -29,9 +39,12 @@ const UNREACHABLE = new Set([
   "CONNECTION_ENDED",
   "CONNECTION_DESTROYED",
   "CONNECTION_CONNECT_TIMEOUT",
+  "55000", // the database takes no connections
   "57P01", // admin shutdown
   "57P02", // crash shutdown
   "57P03", // cannot connect now
+  "53100", // disk full
+  "53200", // out of memory
   "53300", // too many connections
   "53400", // configuration limit exceeded
   "25006", // read-only: a standby that was just promoted elsewhere
@@ -46,6 +59,7 @@ export function fromPostgres(error: unknown): AppError {
   const code = fault.code ?? "";
   if (UNREACHABLE.has(code) || code.startsWith("08")) return unavailable("The database", error);
   if (code === "57014" || code === "55P03") return timeout(error);
+  if (code.startsWith("54")) return limitExceeded("complexity", "This asks for too much in one statement. Split it.");
   if (code === "23505") return conflict(`This ${nameOf(fault)} exists already: it must be unique.`, error);
   if (code === "23503") return notFound(nameOf(fault), error);
   if (code.startsWith("22")) {
@@ -61,9 +75,7 @@ function nameOf({ constraint_name = "", table_name = "", column_name }: Postgres
     ? constraint_name.slice(table_name.length + 1)
     : constraint_name;
   const reference = /^(.+?)_id_.*_fk$/.exec(rest);
-  return (
-    column_name ?? (reference ? reference[1]! : rest.replace(/_(key|idx|pkey)$/, "").replaceAll("_", " ")) ?? "value"
-  );
+  return column_name || (reference?.[1] ?? rest.replace(/_(key|idx|pkey)$/, "").replaceAll("_", " ")) || "value";
 }
 
 /** @returns whether a delete failed because other rows refer to the row */

@@ -46,6 +46,23 @@ export async function findVersion(db: Db, type: TypeDeclaration, access: Access,
   return (rows[0]?.version as number | undefined) ?? null;
 }
 
+/** @returns how many of the rows exist for the actor */
+export async function countReached(
+  db: Db,
+  type: TypeDeclaration,
+  access: Access,
+  ids: readonly string[],
+): Promise<number> {
+  const table = tableOf(type);
+  const among = sql`${table.id} = any (array(select jsonb_array_elements_text(${JSON.stringify(ids)}::jsonb)::bigint))`;
+  const rows = await db
+    .select({ count: sql<number>`count(*)::int` })
+    .from(table as PgTable)
+    .where(and(among, reached(type, access)))
+    .catch((error) => Promise.reject(fromPostgres(error)));
+  return rows[0]?.count ?? 0;
+}
+
 /**
  * @returns the ids, in the order of the rows
  * @throws CONFLICT for a duplicate, NOT_FOUND for a reference to no row

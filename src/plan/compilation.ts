@@ -28,6 +28,8 @@ export interface PlanLimits {
   readonly maxObjects: number;
   /** The most conditions of a filter. */
   readonly maxConditions: number;
+  /** How deep a filter's and, or and not may nest. */
+  readonly maxFilterDepth: number;
 }
 
 /** What a run of a plan is given: the request's variables, the actor's access, and values that resolvers hand in. */

@@ -35,26 +35,22 @@ export interface Plan {
   readonly text: string;
   /** The statement's parameters for one run. @throws BAD_USER_INPUT, LIMIT_EXCEEDED */
   bind(run: Run): unknown[];
+  /** About how much memory it takes, in bytes. */
+  readonly weight: number;
   /** Whether something was left out because the actor may not read it. */
   readonly refused: boolean;
 }
+
+const PARAMETER_WEIGHT = 1000;
 
 function select(c: Compilation, { entry, nodes }: Unit, index: number, onRefusal: () => void) {
   const { kind, type } = entry;
   if (kind === "connection") return selectConnection(c, type, nodes, onRefusal);
   if (kind === "givenList") {
-    return selectRows(
-      c,
-      type,
-      nodes,
-      onRefusal,
-      c.param((run) => JSON.stringify(run.values[index]), "id"),
-    );
+    return selectRows(c, type, nodes, onRefusal, (run) => run.values[index]);
   }
-  const id: Getter =
-    kind === "row"
-      ? (run) => requireId(argumentOf(nodes[0]!, "id", GraphQLID, c.variables)?.get(run.variables), "id")
-      : (run) => run.values[index];
+  const argument = kind === "row" ? argumentOf(nodes[0]!, "id", GraphQLID, c.variables)?.get : undefined;
+  const id: Getter = kind === "row" ? (run) => requireId(argument?.(run.variables), "id") : (run) => run.values[index];
   const key = sql`${c.param(id, "id")}::bigint`;
   const everything = kind === "own" ? () => undefined : undefined;
   return selectRow(
@@ -106,12 +102,15 @@ export function compile(
         parts.map((part) => sql`${part}::text`),
         sql`, `,
       );
+  // The plan outlives the request that it was compiled for: it must not hold the compilation, which holds that request's values.
+  const { checks } = c;
   const { sql: text, params } = dialect.sqlToQuery(sql`select ${columns}`);
   return {
     text,
+    weight: text.length + params.length * PARAMETER_WEIGHT,
     refused,
     bind(run) {
-      for (const check of c.checks) check(run);
+      for (const check of checks) check(run);
       const objects = costs.reduce((total, cost) => total + cost(run), 0);
       if (objects > limits.maxObjects) {
         throw limitExceeded(

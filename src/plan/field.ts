@@ -2,7 +2,7 @@
 import { type SQL, sql } from "drizzle-orm";
 import { badUserInput } from "../errors.js";
 import { requireId } from "../wire/id.js";
-import { MOMENT } from "../wire/scalars.js";
+import { isMoment } from "../wire/scalars.js";
 import type { FieldDeclaration } from "./declaration.js";
 
 /** @returns the value as the client sees it: ids as text, moments as RFC 3339 in UTC with microseconds */
@@ -32,7 +32,7 @@ export function fromCursor(field: FieldDeclaration, value: unknown, argument: st
         : field.kind === "boolean"
           ? typeof value === "boolean"
           : typeof value === "string" &&
-            (field.kind !== "dateTime" || MOMENT.test(value)) &&
+            (field.kind !== "dateTime" || isMoment(value)) &&
             (field.kind !== "enum" || Object.values(field.enumeration ?? {}).includes(value));
   if (!fits) throw badUserInput(argument, "This is no cursor of this list. Take one from its edges or pageInfo.");
   return value === null ? null : bound(field, value, argument);

@@ -87,12 +87,14 @@ const MAX_LIST = 1000;
 
 function operandOf(c: Compilation, field: FieldDeclaration, operand: Operand, given: Reference, path: string): SQL {
   const type = parameterType(field);
-  if (operand === "flag") return sql`${c.param((run) => given.get(run.variables), path)}::boolean`;
+  // Only `get` outlives the compilation: the reference holds the values of the request that was compiled.
+  const { get } = given;
+  if (operand === "flag") return sql`${c.param((run) => get(run.variables), path)}::boolean`;
   if (operand === "value") {
-    return sql`${c.param((run) => bound(field, given.get(run.variables), path), path)}::${type}`;
+    return sql`${c.param((run) => bound(field, get(run.variables), path), path)}::${type}`;
   }
   const list = c.param((run) => {
-    const values = given.get(run.variables) as unknown[];
+    const values = get(run.variables) as unknown[];
     if (values.length > MAX_LIST) throw limitExceeded("filter", `Give at most ${MAX_LIST} values to \`${path}\`.`);
     return JSON.stringify(values.map((value) => String(bound(field, value, path))));
   }, path);
@@ -107,6 +109,15 @@ export function compileFilter(c: Compilation, source: Source, filter: Reference,
   const fields = filterFields(source.type);
   let conditions = 0;
 
+  /** Every condition counts, those that only combine others too. */
+  const count = (depth: number): void => {
+    const { maxConditions, maxFilterDepth } = c.limits;
+    if (++conditions > maxConditions) {
+      throw limitExceeded("filter", `A filter has at most ${maxConditions} conditions.`);
+    }
+    if (depth > maxFilterDepth) throw limitExceeded("filter", `Nest a filter at most ${maxFilterDepth} deep.`);
+  };
+
   const present = (reference: Reference, at: string): Reference => {
     if (reference.value === null) throw badUserInput(at, `Leave \`${at}\` out, or use \`isNull\`.`);
     return reference;
@@ -115,30 +126,32 @@ export function compileFilter(c: Compilation, source: Source, filter: Reference,
   const fieldCondition = (field: FieldDeclaration, given: Reference, at: string): SQL[] => {
     c.requireReadable(field);
     return given.entries().map(([name, operand]) => {
-      if (++conditions > c.limits.maxConditions) {
-        throw limitExceeded("filter", `A filter has at most ${c.limits.maxConditions} conditions.`);
-      }
+      count(0);
       const { operand: takes, condition } = OPERATORS[name as OperatorName] as Operator;
       const where = `${at}.${name}`;
       return condition(source.column(field.column), operandOf(c, field, takes, present(operand, where), where));
     });
   };
 
-  const all = (given: Reference, at: string): SQL | undefined =>
-    and(
+  const all = (given: Reference, at: string, depth = 0): SQL | undefined => {
+    count(depth);
+    return and(
       ...given.entries().flatMap(([name, entry]): (SQL | undefined)[] => {
         const where = `${at}.${name}`;
         const child = present(entry, where);
-        if (name === "and") return child.items().map((item, index) => all(item, `${where}.${index}`));
+        if (name === "and") return child.items().map((item, index) => all(item, `${where}.${index}`, depth + 1));
         if (name === "or") {
-          const alternatives = child.items().map((item, index) => all(item, `${where}.${index}`) ?? sql`true`);
+          const alternatives = child
+            .items()
+            .map((item, index) => all(item, `${where}.${index}`, depth + 1) ?? sql`true`);
           return [or(...alternatives) ?? sql`false`];
         }
-        if (name === "not") return [sql`(${all(child, where) ?? sql`true`}) is not true`];
+        if (name === "not") return [sql`(${all(child, where, depth + 1) ?? sql`true`}) is not true`];
         const field = fields.get(name);
         return field ? fieldCondition(field, child, where) : [];
       }),
     );
+  };
 
   return all(filter, path);
 }

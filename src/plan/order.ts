@@ -67,7 +67,9 @@ export class Order {
 
   /** @returns the rows strictly after (or before) the cursor that an argument carries */
   beyond(cursor: Reference, argument: "after" | "before"): SQL {
-    const decoded: Getter = (run) => this.#decode(cursor.get(run.variables), argument);
+    const { get } = cursor;
+    const decode = decoder(this.#terms, this.#signature, argument);
+    const decoded: Getter = (run) => decode(get(run.variables));
     this.c.checks.push(decoded);
     const operand = (index: number) => {
       const { field } = this.#terms[index]!;
@@ -98,22 +100,25 @@ export class Order {
     });
     return or(...alternatives) as SQL;
   }
+}
 
-  #decode(cursor: unknown, argument: string): unknown[] {
+/** @returns a function from a cursor to the values of the terms @throws BAD_USER_INPUT there, for what is no cursor of this order */
+function decoder(terms: readonly Term[], signature: string, argument: string) {
+  return (cursor: unknown): unknown[] => {
     let parsed: unknown;
     try {
       parsed = JSON.parse(Buffer.from(String(cursor), "base64url").toString());
     } catch {
       parsed = null;
     }
-    if (!Array.isArray(parsed) || parsed[0] !== this.#signature || parsed.length !== this.#terms.length + 1) {
+    if (!Array.isArray(parsed) || parsed[0] !== signature || parsed.length !== terms.length + 1) {
       throw badUserInput(
         argument,
         "This is no cursor of this list in this order. Take one from its edges or pageInfo.",
       );
     }
-    return this.#terms.map(({ field }, index) => fromCursor(field, (parsed as unknown[])[index + 1], argument));
-  }
+    return terms.map(({ field }, index) => fromCursor(field, (parsed as unknown[])[index + 1], argument));
+  };
 }
 
 function termsOf(c: Compilation, type: TypeDeclaration, orderBy: Reference | undefined): Term[] {

@@ -42,6 +42,11 @@ export interface Reads {
 
 export interface Planner {
   reads(access: Access): Reads;
+  /**
+   * Plans what a mutation's payload asks for without running it, so that what cannot be answered is refused before anything
+   * has changed. @throws FORBIDDEN, BAD_USER_INPUT, LIMIT_EXCEEDED
+   */
+  rehearse(units: readonly Unit[], values: readonly unknown[], info: GraphQLResolveInfo, access: Access): void;
   /** The response keys of an operation and the planned root fields behind them; undefined where one is not planned. */
   rootUnits(operation: OperationDefinitionNode, fragments: Fragments, variables: Variables): Unit[] | undefined;
   /**
@@ -68,16 +73,25 @@ interface CachedPlan extends Plan {
   runs: number;
 }
 
-const PLANS_PER_OPERATION = 50;
-/** postgres.js never forgets a prepared statement of a connection, so their number is bounded here. */
+/** All plans together, in bytes, about. */
+const MAX_PLANS_WEIGHT = 32 * 1_048_576;
+/** A plan that came back so often is worth preparing. */
+const RUNS_BEFORE_PREPARING = 5;
+/** postgres.js never forgets a prepared statement of a connection, so their number is bounded here... */
 const MAX_PREPARED = 300;
+/** ...and begins anew after so long, when connections have been replaced (see the client's lifetime). */
+const PREPARED_FOR_MS = 3_600_000;
 
 export function createPlanner({ schema, roots, query, limits }: PlannerOptions): Planner {
-  const cache = new WeakMap<
-    OperationDefinitionNode,
-    { shape: (variables: Variables) => string; plans: LRUCache<string, CachedPlan> }
-  >();
+  const plans = new LRUCache<string, CachedPlan>({
+    maxSize: MAX_PLANS_WEIGHT,
+    sizeCalculation: ({ weight }) => weight,
+  });
+  /** Apollo keeps parsed documents, so that an operation is the same object when it comes again. */
+  const operations = new WeakMap<OperationDefinitionNode, { id: number; shape: (variables: Variables) => string }>();
+  let nextId = 0;
   const prepared = new Set<string>();
+  let preparedSinceMs = Date.now();
 
   function planFor(
     operation: OperationDefinitionNode,
@@ -87,26 +101,32 @@ export function createPlanner({ schema, roots, query, limits }: PlannerOptions):
     access: Access,
     whole: boolean,
   ): CachedPlan {
-    let cached = cache.get(operation);
-    if (!cached) {
-      cached = { shape: shapeReader(schema, operation), plans: new LRUCache({ max: PLANS_PER_OPERATION }) };
-      cache.set(operation, cached);
+    let known = operations.get(operation);
+    if (!known) {
+      known = { id: nextId++, shape: shapeReader(schema, operation) };
+      operations.set(operation, known);
     }
     const keys = whole ? "" : units.map(({ key, entry }) => `${entry.kind} ${key}`).join();
-    const key = `${whole} ${access.shape} ${cached.shape(variables)} ${keys}`;
-    let plan = cached.plans.get(key);
+    const key = `${known.id} ${whole} ${access.shape} ${known.shape(variables)} ${keys}`;
+    let plan = plans.get(key);
     if (!plan) {
       plan = { ...compile(schema, units, fragments, variables, access, limits, whole), runs: 0 };
-      cached.plans.set(key, plan);
+      plans.set(key, plan);
     }
     return plan;
   }
 
-  function execute(plan: CachedPlan, parameters: unknown[]): Promise<readonly (string | null)[]> {
-    // A plan that comes back is worth preparing.
-    if (++plan.runs > 1 && prepared.size < MAX_PREPARED) prepared.add(plan.text);
-    return query(plan.text, parameters, prepared.has(plan.text));
+  function shallPrepare(plan: CachedPlan): boolean {
+    if (Date.now() - preparedSinceMs > PREPARED_FOR_MS) {
+      prepared.clear();
+      preparedSinceMs = Date.now();
+    }
+    if (++plan.runs > RUNS_BEFORE_PREPARING && prepared.size < MAX_PREPARED) prepared.add(plan.text);
+    return prepared.has(plan.text);
   }
+
+  const execute = (plan: CachedPlan, parameters: unknown[]): Promise<readonly (string | null)[]> =>
+    query(plan.text, parameters, shallPrepare(plan));
 
   /** @throws what compile and bind throw, before anything has run */
   function prepare(reads: readonly Read[], access: Access) {
@@ -165,6 +185,10 @@ export function createPlanner({ schema, roots, query, limits }: PlannerOptions):
         rows: (type, ids, info) => load({ kind: "givenList", type }, ids, info),
         own: (type, id, info) => load({ kind: "own", type }, id, info),
       };
+    },
+
+    rehearse(units, values, { operation, fragments, variableValues: variables }, access) {
+      planFor(operation, units, fragments, variables, access, false).bind({ variables, access, values });
     },
 
     rootUnits(operation, fragments, variables) {

@@ -12,6 +12,10 @@ import {
 /** Coerced variables of one request. */
 export type Variables = Readonly<Record<string, unknown>>;
 
+/** @returns a variable's value; names such as `toString` are no variables unless they were given */
+export const variableOf = (variables: Variables, name: string): unknown =>
+  Object.hasOwn(variables, name) ? variables[name] : undefined;
+
 export interface Reference {
   /** The value while compiling. SQL may depend on its structure (see shape.ts), never on its leaves. */
   readonly value: unknown;
@@ -59,7 +63,8 @@ const ofObject = (entries: [string, Reference][]): Reference => ({
 function ofNode(node: ValueNode, type: GraphQLInputType, variables: Variables): Reference | undefined {
   if (node.kind === "Variable") {
     const name = node.name.value;
-    return variables[name] === undefined ? undefined : within(variables[name], (current) => current[name]);
+    const value = variableOf(variables, name);
+    return value === undefined ? undefined : within(value, (current) => current[name]);
   }
   const named = isNonNullType(type) ? type.ofType : type;
   if (isListType(named)) {

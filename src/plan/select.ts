@@ -36,7 +36,7 @@ function object(entries: readonly [string, SQL][], from: SQL = sql``): SQL {
     return sql`(select ${inlineObject(entries)}${from})`;
   }
   const columns = entries.map(([key, value]) => sql`${value} as ${sql.identifier(key)}`);
-  return sql`(select row_to_json(o) from (select ${sql.join(columns, sql`, `)}${from}) o)`;
+  return sql`(select row_to_json(o.*) from (select ${sql.join(columns, sql`, `)}${from}) o)`;
 }
 
 const typename = (type: string) => sql`${sql.raw(`'${type}'`)}::text`;
@@ -112,22 +112,23 @@ export function selectRow(
   return selectObject(c, source, collectBelow(nodes, c.fragments, c.variables), onRefusal, from);
 }
 
-/** The visible rows with these ids, in their order. @param ids a JSON array as text */
+/** The visible rows with these ids, in their order. @param ids gets a list of ids */
 export function selectRows(
   c: Compilation,
   type: TypeDeclaration,
   nodes: readonly FieldNode[],
   onRefusal: () => void,
-  ids: SQL,
+  ids: Getter,
 ): Expression {
   const source = c.source(type);
   const built = selectObject(c, source, collectBelow(nodes, c.fragments, c.variables), onRefusal);
-  const given = sql`jsonb_array_elements_text(${ids}::text::jsonb) with ordinality as given (id, position)`;
+  const list = c.param((run) => JSON.stringify(ids(run)), "id");
+  const given = sql`jsonb_array_elements_text(${list}::text::jsonb) with ordinality as given (id, position)`;
   const joined = sql`${source.column(type.fields.id.column)} = given.id::bigint`;
   const from = sql`${given} join ${source.from} on ${and(joined, c.visible(source))}`;
   return {
     sql: sql`(select coalesce(json_agg(${built.sql} order by given.position), '[]') from ${from})`,
-    cost: built.cost,
+    cost: (run) => (ids(run) as unknown[]).length * built.cost(run),
   };
 }
 
@@ -138,8 +139,9 @@ function pageSize(
   last: Reference | undefined,
 ): (run: Parameters<Getter>[0]) => number {
   const { defaultPageSize, maxPageSize } = c.limits;
+  const [getFirst, getLast] = [first?.get, last?.get];
   return (run) => {
-    const sizes = { first: first?.get(run.variables), last: last?.get(run.variables) };
+    const sizes = { first: getFirst?.(run.variables), last: getLast?.(run.variables) };
     for (const [name, size] of Object.entries(sizes)) {
       if (typeof size !== "number") continue;
       if (size < 0) throw badUserInput(name, `\`${name}\` is 0 or more.`);
@@ -209,6 +211,7 @@ export function selectConnection(
     object(
       [...collectBelow(of, c.fragments, c.variables)].map(([key, below]): [string, SQL] => {
         const name = below[0].name.value;
+        costs.push(() => 1);
         if (name === "cursor") return [key, order.cursor()];
         return [key, name === "node" ? nodeObject(below) : typename(`${type.name}Edge`)];
       }),

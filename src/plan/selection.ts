@@ -1,6 +1,6 @@
 /** Which fields a selection asks for, by response key: merged, directives applied, every fragment visited once. */
 import type { DirectiveNode, FieldNode, FragmentDefinitionNode, SelectionSetNode } from "graphql";
-import type { Variables } from "./reference.js";
+import { type Variables, variableOf } from "./reference.js";
 
 export type Fragments = Readonly<Record<string, FragmentDefinitionNode>>;
 
@@ -13,7 +13,7 @@ function applies(directives: readonly DirectiveNode[] | undefined, variables: Va
     const condition = given?.find((argument) => argument.name.value === "if")?.value;
     const value =
       condition?.kind === "Variable"
-        ? variables[condition.name.value]
+        ? variableOf(variables, condition.name.value)
         : condition?.kind === "BooleanValue" && condition.value;
     if (value === (name.value === "skip")) return false;
   }

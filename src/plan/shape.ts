@@ -9,7 +9,7 @@ import {
   type OperationDefinitionNode,
   typeFromAST,
 } from "graphql";
-import type { Variables } from "./reference.js";
+import { type Variables, variableOf } from "./reference.js";
 
 export const ORDER_DIRECTION = "OrderDirection";
 
@@ -46,7 +46,7 @@ export function shapeReader(
   const readers = (operation.variableDefinitions ?? []).map((definition) => {
     const name = definition.variable.name.value;
     const type = typeFromAST(schema, definition.type) as GraphQLInputType;
-    return (variables: Variables) => shapeOf(variables[name], type);
+    return (variables: Variables) => shapeOf(variableOf(variables, name), type);
   });
   return (variables) => readers.map((read) => read(variables)).join(";");
 }

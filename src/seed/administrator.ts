@@ -20,7 +20,10 @@ export interface Account {
 
 /** Two replicas that start at once must not both find nothing. */
 const LOCK = 7_239_402_332n;
-export const lockSeeds = (db: Db) => db.execute(sql`select pg_advisory_xact_lock(${LOCK})`);
+export async function lockSeeds(db: Db): Promise<void> {
+  await db.execute(sql`set local statement_timeout = 0`);
+  await db.execute(sql`select pg_advisory_xact_lock(${LOCK})`);
+}
 
 /**
  * @param announce told before the account is there for good, so that a crash in between cannot lose a generated password

@@ -1,5 +1,4 @@
 /** The demo: two organizations with users of every role and some weeks of data, the same at every first start. */
-import { eq } from "drizzle-orm";
 import { hashPassword, requireGoodPassword } from "../auth/passwords.js";
 import type { Db } from "../db/client.js";
 import * as tables from "../db/tables/index.js";
@@ -60,18 +59,15 @@ const pick = <T>(list: readonly T[], n: number): T => list[(n * 7 + 3) % list.le
 const range = (count: number) => Array.from({ length: count }, (_, index) => index);
 
 /**
- * Seeds the demo once: where its first organization exists, nothing is done.
+ * Seeds the demo once: whatever has become of it since, it is not seeded again.
  * @param announce told the demo password before the data is there for good
  */
 export function ensureDemo(db: Db, wanted: string | undefined, announce: (account: Account) => void): Promise<void> {
   return db.transaction(async (db) => {
     await lockSeeds(db);
-    const { organizations, users } = tables;
-    const found = await db
-      .select({ id: organizations.id })
-      .from(organizations)
-      .where(eq(organizations.domain, DEMO_DOMAIN));
-    if (found.length > 0) return;
+    const { organizations, users, seeds } = tables;
+    const claimed = await db.insert(seeds).values({ name: "demo" }).onConflictDoNothing().returning();
+    if (claimed.length === 0) return;
     const password = wanted ?? generatePassword();
     requireGoodPassword(password, "DEMO_PASSWORD");
     const passwordHash = await hashPassword(password);

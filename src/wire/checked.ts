@@ -1,7 +1,7 @@
 /** Checks of inputs beyond what their GraphQL types say: lengths, forms, and that null means no value. */
 import { z } from "zod";
 import { badUserInput } from "../errors.js";
-import { requireId } from "./id.js";
+import { isId } from "./id.js";
 
 /**
  * @returns the input as the schema describes it, and nothing else of it
@@ -23,13 +23,7 @@ export const text = (max: number, min = 1) =>
     .min(min, `Give at least ${count(min)}.`)
     .max(max, `Give at most ${count(max)}.`);
 
-export const idText = z.string().refine((value) => {
-  try {
-    return Boolean(requireId(value, ""));
-  } catch {
-    return false;
-  }
-}, "An id is the decimal text of a key, such as 42.");
+export const idText = z.string().refine(isId, "An id is the decimal text of a key, such as 42.");
 
 /** A row's version, as the caller saw it. */
 export const versionNumber = z

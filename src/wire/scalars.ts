@@ -2,13 +2,28 @@
 import { GraphQLScalarType } from "graphql";
 import { GraphQLDateTime, GraphQLJSON } from "graphql-scalars";
 
-/** RFC 3339 with four-digit years, which is what PostgreSQL and JavaScript read alike. */
-export const MOMENT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,6})?(Z|[+-]\d{2}:\d{2})$/;
+/** RFC 3339 with four-digit years and zones below 16 hours, which is what PostgreSQL and JavaScript read alike. */
+const MOMENT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,6})?(Z|[+-](0\d|1[0-5]):[0-5]\d)$/;
 
 function parseMoment(value: unknown): string {
   GraphQLDateTime.parseValue(value);
-  if (typeof value === "string" && MOMENT.test(value) && !value.startsWith("0000")) return value;
+  if (typeof value === "string" && MOMENT.test(value) && isAnswerable(value)) return value;
   throw new TypeError("DateTime is RFC 3339 with at most microseconds, such as 2026-11-21T08:30:00Z");
+}
+
+/** In UTC, which is how it is answered, its year still has four digits. */
+function isAnswerable(moment: string): boolean {
+  const year = new Date(moment).getUTCFullYear();
+  return year >= 1 && year <= 9999;
+}
+
+/** @returns whether a value is a moment that PostgreSQL takes */
+export function isMoment(value: unknown): boolean {
+  try {
+    return parseMoment(value) === value;
+  } catch {
+    return false;
+  }
 }
 
 /**

@@ -37,7 +37,10 @@ export function writeResolvers(writes: WriteTypes, service: RowService): object[
       nullable: true,
       description: `Creates a ${type.name}.`,
     })
-    async create(@CurrentCall() call: Call, @Arg("input", () => classes.createInput) input: object) {
+    async create(
+      @CurrentCall() call: Call,
+      @Arg("input", () => classes.createInput, { description: "What to create." }) input: object,
+    ) {
       return { [field]: await service.create(call, input) };
     }
 
@@ -46,7 +49,10 @@ export function writeResolvers(writes: WriteTypes, service: RowService): object[
       nullable: true,
       description: `Changes a ${type.name}.`,
     })
-    async update(@CurrentCall() call: Call, @Arg("input", () => classes.updateInput) input: object) {
+    async update(
+      @CurrentCall() call: Call,
+      @Arg("input", () => classes.updateInput, { description: "What to change." }) input: object,
+    ) {
       return { [field]: await service.update(call, input) };
     }
 
@@ -55,7 +61,10 @@ export function writeResolvers(writes: WriteTypes, service: RowService): object[
       nullable: true,
       description: `Deletes a ${type.name}.`,
     })
-    async delete(@CurrentCall() call: Call, @Arg("input", () => classes.deleteInput) input: object) {
+    async delete(
+      @CurrentCall() call: Call,
+      @Arg("input", () => classes.deleteInput, { description: "What to delete." }) input: object,
+    ) {
       return { [deletedField]: await service.delete(call, input) };
     }
   }

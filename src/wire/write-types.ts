@@ -49,7 +49,7 @@ function addFields(target: ClassType, type: TypeDeclaration, fields: InputFields
   const references = filterFields(type);
   for (const [name, check] of Object.entries(fields)) {
     const field = type.fields[name] ?? references.get(name);
-    const fieldType = field ? graphqlType(field).type : String;
+    const fieldType = field ? graphqlType(field).type : name.endsWith("Id") ? ID : String;
     Field(() => fieldType as ClassType, {
       nullable: check.safeParse(undefined).success,
       description: check.description ?? field?.description ?? "",

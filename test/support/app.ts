@@ -1,13 +1,12 @@
 /** The app under test on a database of its own, and clients that talk to it over HTTP as somebody. */
 import { randomUUID } from "node:crypto";
-import { Writable } from "node:stream";
 import type { GraphQLSchema } from "graphql";
-import { pino } from "pino";
 import type { Sql } from "postgres";
 import { afterAll, beforeAll, inject } from "vitest";
 import { type App, createApp } from "../../src/app.js";
 import { type Config, readConfig } from "../../src/config.js";
 import { createClient } from "../../src/db/client.js";
+import { createLog } from "../../src/log.js";
 import { PASSWORD, TEMPLATE } from "./cluster.js";
 
 export { PASSWORD };
@@ -91,15 +90,7 @@ export function testApp(environment: Record<string, string> = {}): TestApp {
 
   const start = async (): Promise<{ app: App; url: string }> => {
     const config: Config = readConfig({ PORT: "0", DEMO: "false", DATABASE_URL: "postgres://unused", ...environment });
-    const log = pino(
-      { level: "trace", base: null },
-      new Writable({
-        write(line, _encoding, done) {
-          state.log.push(JSON.parse(String(line)));
-          done();
-        },
-      }),
-    );
+    const log = createLog("trace", { write: (line) => void state.log.push(JSON.parse(line)) });
     const created = await createApp(config, {
       log,
       clock: { now: () => new Date(Date.now() + state.clock.aheadMs) },

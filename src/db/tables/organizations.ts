@@ -1,4 +1,4 @@
-/** Organizations, and the users, sessions and refresh tokens of those who sign in. */
+/** Organizations, the users, sessions and refresh tokens of those who sign in, and what Postern keeps about itself. */
 import { sql } from "drizzle-orm";
 import { check, index, pgEnum, pgTable, text, uniqueIndex, uuid, varchar } from "drizzle-orm/pg-core";
 import { id, moment, reference, revision } from "./columns.js";
@@ -79,6 +79,12 @@ export const refreshTokens = pgTable(
   },
   (t) => [index("refresh_tokens_session_idx").on(t.sessionId)],
 );
+
+/** What was seeded once, and is not seeded again whatever has become of it. */
+export const seeds = pgTable("seeds", {
+  name: varchar({ length: 50 }).primaryKey(),
+  createdAt: moment().notNull().defaultNow(),
+});
 
 /** The key that signs access tokens, where configuration gives none. One row. */
 export const signingKeys = pgTable("signing_keys", {

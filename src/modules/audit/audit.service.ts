@@ -24,7 +24,7 @@ export type AuditService = ReturnType<typeof createAuditService>;
 
 /** @param clock tells how long a call took */
 export function createAuditService({ clock }: { clock: { now(): Date } }) {
-  const insert = (db: Db, call: Call, success: boolean, { resourceId, result }: Outcome) =>
+  const insert = (db: Db, call: Call, success: boolean | null, { resourceId, result }: Outcome) =>
     insertAuditLog(db, {
       userId: call.actor.kind === "user" ? BigInt(call.actor.userId) : null,
       actor: describeActor(call.actor),
@@ -44,6 +44,10 @@ export function createAuditService({ clock }: { clock: { now(): Date } }) {
 
     /** Records a call that was refused or failed; its change was undone. */
     recordFailure: (db: Db, call: Call, error: AppError, resourceId?: string) =>
-      insert(db, call, false, { resourceId, result: { ...error.extensions, message: error.message } }),
+      // A commit whose outcome is not known may have left its own record.
+      insert(db, call, error.extensions.outcome === "unknown" ? null : false, {
+        resourceId,
+        result: { ...error.extensions, message: error.message },
+      }),
   };
 }

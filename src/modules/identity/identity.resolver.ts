@@ -6,7 +6,7 @@ import type { Origin } from "../../auth/call.js";
 import { Organization, User } from "../../model/index.js";
 import { objectType } from "../../wire/object-type.js";
 import type { ReadContext } from "../../wire/read-resolver.js";
-import type { IdentityService } from "./identity.service.js";
+import type { Credentials, IdentityService } from "./identity.service.js";
 import {
   RefreshSessionInput,
   SignInInput,
@@ -20,6 +20,7 @@ import {
 interface IdentityContext extends ReadContext {
   readonly actor: Actor;
   readonly origin: Origin;
+  answerAs(actor: Actor): void;
 }
 
 @Resolver(() => Viewer)
@@ -35,8 +36,11 @@ export class IdentityResolver {
     nullable: true,
     description: "Opens a session of 30 days, which every refresh extends.",
   })
-  signIn(@Arg("input", () => SignInInput) input: SignInInput, @Ctx() { origin }: IdentityContext) {
-    return this.identity.signIn(input, origin);
+  signIn(
+    @Arg("input", () => SignInInput, { description: "Who signs in." }) input: SignInInput,
+    @Ctx() context: IdentityContext,
+  ) {
+    return this.answer(this.identity.signIn(input, context.origin), context);
   }
 
   @Mutation(() => SignInPayload, {
@@ -44,10 +48,17 @@ export class IdentityResolver {
     description: "Exchanges a refresh token for new credentials of the same session.",
   })
   refreshSession(
-    @Arg("input", () => RefreshSessionInput) input: RefreshSessionInput,
-    @Ctx() { origin }: IdentityContext,
+    @Arg("input", () => RefreshSessionInput, { description: "The session to go on with." }) input: RefreshSessionInput,
+    @Ctx() context: IdentityContext,
   ) {
-    return this.identity.refresh(input, origin);
+    return this.answer(this.identity.refresh(input, context.origin), context);
+  }
+
+  /** The viewer of the answer sees what whoever has just signed in may see. */
+  private async answer(credentials: Promise<Credentials>, context: IdentityContext): Promise<Credentials> {
+    const answer = await credentials;
+    context.answerAs(answer.actor);
+    return answer;
   }
 
   @Mutation(() => SignOutPayload, {
@@ -55,7 +66,11 @@ export class IdentityResolver {
     description: "Ends the session at once, its access token included.",
   })
   async signOut(
-    @Arg("input", () => SignOutInput, { nullable: true }) input: SignOutInput | null | undefined,
+    @Arg("input", () => SignOutInput, {
+      nullable: true,
+      description: "Which session, where not that of the access token.",
+    })
+    input: SignOutInput | null | undefined,
     @Ctx() { actor, origin }: IdentityContext,
   ): Promise<SignOutPayload> {
     await this.identity.signOut(actor, input, origin);

@@ -56,6 +56,7 @@ export interface Credentials {
   /** When the access token ends, RFC 3339. */
   readonly expiresAt: string;
   readonly viewer: SessionView;
+  readonly actor: UserActor;
 }
 
 /** 256 random bits; only the hash is stored. */
@@ -98,7 +99,8 @@ export function createIdentityService({ db, tokens, revocations, clock, security
     const { userId, email, role, organizationId } = account;
     const subject = { userId, email, role, organizationId, sessionId };
     const { token, expiresAt } = await tokens.issue(subject);
-    return { accessToken: token, refreshToken, expiresAt, viewer: viewOf({ kind: "user", ...subject, expiresAt }) };
+    const actor: UserActor = { kind: "user", ...subject, expiresAt };
+    return { accessToken: token, refreshToken, expiresAt, viewer: viewOf(actor), actor };
   }
 
   function forget(sessionIds: readonly string[]): void {

@@ -53,7 +53,7 @@ export class Viewer implements SessionView {
 }
 
 @ObjectType({ description: "The credentials of a session. Keep them secret." })
-export class SignInPayload implements Credentials {
+export class SignInPayload implements Omit<Credentials, "actor"> {
   @Field(() => String, { description: "Send it as `Authorization: Bearer <access token>`." })
   accessToken!: string;
   @Field(() => String, { description: "Exchange it with `refreshSession` before the session ends. It is good once." })

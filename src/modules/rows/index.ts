@@ -1,2 +1,2 @@
 /** The verbs that plain types share. */
-export { createRowService, present, type RowsDeps, requireChange, requireReferences } from "./rows.service.js";
+export { createRowService, insertReachable, present, type RowsDeps, requireChange } from "./rows.service.js";

@@ -1,7 +1,7 @@
 /** Create, update and delete as every plain type has them: checked, within the actor's reach, audited in the same transaction. */
-import { type Actor, accessOf } from "../../auth/actor.js";
+import { type Access, accessOf } from "../../auth/actor.js";
 import type { Db } from "../../db/client.js";
-import { deleteRow, findVersion, insertRows, updateRow, type Values } from "../../db/rows.js";
+import { countReached, deleteRow, insertRows, updateRow, type Values } from "../../db/rows.js";
 import { badUserInput, notFound } from "../../errors.js";
 import { propertyOf, type TypeDeclaration } from "../../plan/declaration.js";
 import { checked } from "../../wire/checked.js";
@@ -19,22 +19,30 @@ export const present = (values: Values): Values =>
   Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
 
 /**
- * An actor of one organization may refer to nothing outside it; such a row must look like one that does not exist.
- * Staff reach every row, and for them the foreign key tells. No statement where the reference is the organization itself.
- * @throws NOT_FOUND
+ * Inserts rows as far as the actor reaches. An actor of one organization must see what it has made: a row that hangs on somebody
+ * else's then looks as if that one did not exist. Staff reach every row, and for them the foreign key tells.
+ * @returns the ids, in the order of the rows
+ * @throws NOT_FOUND, CONFLICT
  */
-export async function requireReferences(db: Db, type: TypeDeclaration, actor: Actor, values: Values): Promise<void> {
-  const access = accessOf(actor);
-  if (access.organizationId === null) return;
-  for (const [name, relation] of Object.entries(type.relations)) {
-    if (relation.kind !== "one") continue;
-    const id = values[propertyOf(relation.column)];
-    if (typeof id !== "string") continue;
-    const target = relation.to();
-    const isOrganization = target.scope.kind === "organization" && target.scope.column === target.fields.id.column;
-    const found = isOrganization ? id === access.organizationId : (await findVersion(db, target, access, id)) !== null;
-    if (!found) throw notFound(name);
+export async function insertReachable(
+  db: Db,
+  type: TypeDeclaration,
+  access: Access,
+  rows: readonly Values[],
+): Promise<string[]> {
+  const { organizationId } = access;
+  const { scope } = type;
+  if (organizationId !== null && scope.kind === "organization") {
+    // The row itself names its organization: no need to look.
+    const column = propertyOf(scope.column);
+    if (rows.some((row) => row[column] !== organizationId)) throw notFound("organization");
   }
+  const ids = await insertRows(db, type, rows);
+  if (organizationId !== null && scope.kind !== "organization") {
+    const reached = await countReached(db, type, access, ids);
+    if (reached < ids.length) throw notFound(scope.kind === "through" ? scope.relation : type.name);
+  }
+  return ids;
 }
 
 export function createRowService({ db, audit }: RowsDeps, writes: WriteTypes): RowService {
@@ -43,8 +51,7 @@ export function createRowService({ db, audit }: RowsDeps, writes: WriteTypes): R
     create(call, input) {
       const values = present(checked(writes.create, input));
       return db.transaction(async (db) => {
-        await requireReferences(db, type, call.actor, values);
-        const [id] = await insertRows(db, type, [values]);
+        const [id] = await insertReachable(db, type, accessOf(call.actor), [values]);
         await audit.record(db, call, { resourceId: id });
         return id as string;
       });

@@ -19,7 +19,8 @@ export class VulnerabilitiesResolver {
   })
   createVulnerabilities(
     @CurrentCall() call: Call,
-    @Arg("input", () => CreateVulnerabilitiesInput) input: CreateVulnerabilitiesInput,
+    @Arg("input", () => CreateVulnerabilitiesInput, { description: "The scan and what it found." })
+    input: CreateVulnerabilitiesInput,
   ) {
     return this.service.createMany(call, input);
   }

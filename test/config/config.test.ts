@@ -1,0 +1,123 @@
+/** Configuration: defaults, what production changes, and every fault at once. */
+import { expect, it } from "vitest";
+import { ConfigError, readConfig, VARIABLES } from "../../src/config.js";
+
+const DEFAULTS = {
+  host: "127.0.0.1",
+  port: 4000,
+  databaseUrl: undefined,
+  dataDir: ".postern",
+  poolSize: 10,
+  statementTimeoutMs: 10_000,
+  admin: { email: "admin@postern.example", password: undefined },
+  demo: { seed: true, password: undefined },
+  introspection: true,
+  landingPage: true,
+  corsOrigins: [],
+  trustedProxies: 0,
+  accessTokenPrivateKey: undefined,
+  logLevel: "info",
+};
+
+const GIVEN = {
+  HOST: "::",
+  PORT: "0",
+  DATABASE_URL: "postgresql://postern@db.example/postern?sslmode=require",
+  DATA_DIR: "/data",
+  DATABASE_POOL_SIZE: "500",
+  STATEMENT_TIMEOUT_MS: "100",
+  ADMIN_EMAIL: "root@example.org",
+  ADMIN_PASSWORD: "four-random-words",
+  DEMO: "true",
+  DEMO_PASSWORD: "other-random-words",
+  INTROSPECTION: "false",
+  LANDING_PAGE: "false",
+  CORS_ORIGINS: " https://a.example , https://b.example:8443,,",
+  TRUSTED_PROXIES: "2",
+  ACCESS_TOKEN_PRIVATE_KEY: "-----BEGIN PRIVATE KEY-----\nabc\n-----END PRIVATE KEY-----",
+  LOG_LEVEL: "debug",
+};
+
+const faultsOf = (environment: Record<string, string>) => {
+  try {
+    readConfig(environment);
+  } catch (error) {
+    expect(error).toBeInstanceOf(ConfigError);
+    return (error as Error).message.split("\n");
+  }
+  throw new Error("accepted");
+};
+
+it("has a default for everything", () => {
+  expect(readConfig({})).toEqual(DEFAULTS);
+});
+
+it("takes an empty text for absence", () => {
+  const empty = Object.fromEntries(Object.keys(VARIABLES).map((name) => [name, ""]));
+  expect(readConfig(empty)).toEqual(DEFAULTS);
+});
+
+it("ignores what is not its own", () => {
+  expect(readConfig({ PATH: "/bin", POSTERN_PORT: "1" })).toEqual(DEFAULTS);
+});
+
+it("takes what is given", () => {
+  expect(readConfig(GIVEN)).toEqual({
+    host: "::",
+    port: 0,
+    databaseUrl: GIVEN.DATABASE_URL,
+    dataDir: "/data",
+    poolSize: 500,
+    statementTimeoutMs: 100,
+    admin: { email: "root@example.org", password: "four-random-words" },
+    demo: { seed: true, password: "other-random-words" },
+    introspection: false,
+    landingPage: false,
+    corsOrigins: ["https://a.example", "https://b.example:8443"],
+    trustedProxies: 2,
+    accessTokenPrivateKey: GIVEN.ACCESS_TOKEN_PRIVATE_KEY,
+    logLevel: "debug",
+  });
+});
+
+it("seeds no demo into a database that it was given, unless asked to", () => {
+  const DATABASE_URL = "postgres://localhost/x";
+  expect(readConfig({ DATABASE_URL }).demo.seed).toBe(false);
+  expect(readConfig({ DATABASE_URL, DEMO: "true" }).demo.seed).toBe(true);
+  expect(readConfig({ DEMO: "false" }).demo.seed).toBe(false);
+});
+
+it("hides the schema and the explorer in production, unless told otherwise", () => {
+  const production = readConfig({ NODE_ENV: "production" });
+  expect([production.introspection, production.landingPage]).toEqual([false, false]);
+  const open = readConfig({ NODE_ENV: "production", INTROSPECTION: "true", LANDING_PAGE: "true" });
+  expect([open.introspection, open.landingPage]).toEqual([true, true]);
+  expect(readConfig({ NODE_ENV: "test" }).introspection).toBe(true);
+});
+
+it.each([
+  ["PORT", ["-1", "65536", "1.5", "http", " ", "0x10"]],
+  ["DATABASE_URL", ["mysql://a/b", "localhost:5432", "postgres"]],
+  ["DATABASE_POOL_SIZE", ["0", "501", "ten", " "]],
+  ["STATEMENT_TIMEOUT_MS", ["99", "600001", "10s"]],
+  ["ADMIN_EMAIL", ["root", "root@"]],
+  ["ADMIN_PASSWORD", ["short", "x".repeat(129)]],
+  ["DEMO", ["yes", "1", "TRUE"]],
+  ["DEMO_PASSWORD", ["short"]],
+  ["INTROSPECTION", ["on"]],
+  ["LANDING_PAGE", ["0"]],
+  ["TRUSTED_PROXIES", ["-1", "11", "1.5", " "]],
+  ["ACCESS_TOKEN_PRIVATE_KEY", ["abc", "-----BEGIN RSA PRIVATE KEY-----"]],
+  ["LOG_LEVEL", ["verbose"]],
+])("%s: names the variable, and gives its value away in no case", (name, values) => {
+  for (const value of values) {
+    const faults = faultsOf({ [name]: value });
+    expect(faults, value).toEqual([expect.stringMatching(`^${name}: .+`)]);
+    if (/PASSWORD|KEY|URL/.test(name)) expect(faults[0]).not.toContain(value);
+  }
+});
+
+it("reports all faults at once", () => {
+  const faults = faultsOf({ PORT: "x", DEMO: "x", LOG_LEVEL: "x", ADMIN_PASSWORD: "x", HOST: "0.0.0.0" });
+  expect(faults.map((line) => line.split(":")[0]).sort()).toEqual(["ADMIN_PASSWORD", "DEMO", "LOG_LEVEL", "PORT"]);
+});

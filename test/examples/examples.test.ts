@@ -1,0 +1,218 @@
+/** The documents that users copy: each says who may run it, and does what it says for exactly those. */
+import { readdirSync, readFileSync } from "node:fs";
+import { parse, validate } from "graphql";
+import { describe, expect, it } from "vitest";
+import { type Client, EMAILS, PASSWORD, type Somebody, signIn, testApp } from "../support/app.js";
+
+const app = testApp();
+
+const FOLDER = new URL("../../schema/examples/", import.meta.url);
+const ROLES = ["VIEWER", "ANALYST", "DBA", "SECURITY", "ADMIN"] as const;
+
+interface Example {
+  readonly name: string;
+  readonly text: string;
+  /** The first line: what it does. */
+  readonly purpose: string;
+  /** Roles, or `everybody`. */
+  readonly who: readonly string[];
+  readonly variables: Record<string, unknown>;
+}
+
+function readExample(file: string): Example {
+  const text = readFileSync(new URL(file, FOLDER), "utf8");
+  const [purpose = "", who = "", variables = ""] = text.split("\n");
+  return {
+    name: file.replace(".graphql", ""),
+    text,
+    purpose,
+    who: /^# Who: (.+)$/.exec(who)?.[1]?.split(", ") ?? [],
+    variables: JSON.parse(/^# variables: (\{.*\})$/.exec(variables)?.[1] ?? "null"),
+  };
+}
+
+const examples = readdirSync(FOLDER)
+  .sort()
+  .map((file) => readExample(file));
+
+/** A fresh session, because some examples end theirs. */
+const freshAs = async (role: string): Promise<Client> => {
+  const { accessToken } = await signIn(app.anonymous, EMAILS[role.toLowerCase() as Somebody]);
+  return app.withToken(accessToken);
+};
+
+const count = async (table: string, where = "true"): Promise<number> =>
+  (await app.sql.unsafe(`select count(*)::int as n from ${table} where ${where}`))[0]?.n;
+
+const newScan = async (): Promise<string> => {
+  const rows = await app.sql`
+    insert into scans (organization_id, target_url, scan_type) values (1, 'https://x.example/', 'FULL') returning id`;
+  return String(rows[0]?.id);
+};
+
+interface Run {
+  /** What stands in for the placeholders of the variables. */
+  readonly input?: () => Promise<Record<string, unknown>>;
+  // biome-ignore lint/suspicious/noExplicitAny: answers are looked at, not computed with
+  readonly answers: (data: any, client: Client, variables: any) => Promise<void> | void;
+}
+
+const refreshToken = async () => ({ refreshToken: (await signIn(app.anonymous, EMAILS.viewer)).refreshToken });
+
+const RUNS: Record<string, Run> = {
+  "sign-in": {
+    input: async () => ({ email: EMAILS.analyst, password: PASSWORD }),
+    async answers({ signIn }) {
+      expect(signIn.viewer.role).toBe("ANALYST");
+      const { data } = await app.withToken(signIn.accessToken).run("{ viewer { permissions } }");
+      expect(data.viewer.permissions).toEqual(signIn.viewer.permissions);
+    },
+  },
+  "refresh-session": {
+    input: refreshToken,
+    async answers({ refreshSession }) {
+      expect((await app.withToken(refreshSession.accessToken).run("{ viewer { role } }")).status).toBe(200);
+    },
+  },
+  "sign-out": {
+    input: refreshToken,
+    async answers({ signOut }, client, { input }) {
+      expect(signOut).toEqual({ signedOut: true });
+      if (client.token) expect((await client.run("{ viewer { role } }")).status).toBe(401);
+      const again = await app.anonymous.run(
+        "mutation($input: RefreshSessionInput!) { refreshSession(input: $input) { expiresAt } }",
+        { input },
+      );
+      expect(again.code).toBe("UNAUTHENTICATED");
+    },
+  },
+  "who-am-i": {
+    answers({ viewer }) {
+      expect(viewer.user.email).toBe(EMAILS[viewer.role.toLowerCase() as Somebody]);
+      expect(viewer.organization).toEqual(
+        ["VIEWER", "ANALYST"].includes(viewer.role) ? { name: "Harbour Bank" } : null,
+      );
+    },
+  },
+  "first-read": {
+    answers({ scans }) {
+      expect(scans.nodes).toHaveLength(5);
+    },
+  },
+  "nested-read": {
+    async answers({ scan }) {
+      expect(scan.organization.name).toBe("Harbour Bank");
+      expect(scan.organization.users.nodes).toHaveLength(2);
+      expect(scan.vulnerabilities.totalCount).toBe(await count("vulnerabilities", "scan_id = 6"));
+      expect(scan.vulnerabilities.totalCount).toBeGreaterThan(0);
+      const gravity = ["CRITICAL", "HIGH", "MEDIUM", "LOW", "INFO"];
+      const found = scan.vulnerabilities.nodes.map(({ severity }: { severity: string }) => gravity.indexOf(severity));
+      expect(found).toEqual(found.toSorted((a: number, b: number) => a - b));
+    },
+  },
+  "filter-order-page": {
+    async answers({ vulnerabilities: page }, client, variables) {
+      expect(page.edges).toHaveLength(3);
+      expect(page.pageInfo).toMatchObject({ hasNextPage: true, hasPreviousPage: false });
+      const next = await client.run(readExample("filter-order-page.graphql").text, {
+        ...variables,
+        after: page.pageInfo.endCursor,
+      });
+      expect(next.data.vulnerabilities.pageInfo.hasPreviousPage).toBe(true);
+      const ids = [...page.edges, ...next.data.vulnerabilities.edges].map(({ node }) => node.id);
+      expect(new Set(ids).size).toBe(6);
+    },
+  },
+  "create-scan": {
+    async answers({ createScan: { scan } }) {
+      expect(scan).toMatchObject({ version: 1, status: "PENDING", organization: { name: "Harbour Bank" } });
+      expect(await count("scans", `id = ${scan.id} and target_url = 'https://shop.demo.example/'`)).toBe(1);
+      expect(await count("audit_logs", `action = 'scan.create' and resource_id = '${scan.id}' and success`)).toBe(1);
+    },
+  },
+  "update-scan": {
+    input: async () => ({ id: await newScan() }),
+    async answers({ updateScan: { scan } }) {
+      expect(scan).toMatchObject({ version: 2, status: "COMPLETED" });
+      expect(await count("scans", `id = ${scan.id} and status = 'COMPLETED' and version = 2`)).toBe(1);
+    },
+  },
+  "delete-scan": {
+    input: async () => ({ id: await newScan() }),
+    async answers({ deleteScan: { deletedScanId } }) {
+      expect(await count("scans", `id = ${deletedScanId}`)).toBe(0);
+    },
+  },
+  "create-vulnerabilities": {
+    input: async () => ({ scanId: await newScan() }),
+    async answers({ createVulnerabilities: { scan, vulnerabilities } }) {
+      expect(scan.vulnerabilitiesFound).toBe(2);
+      expect(vulnerabilities.map(({ severity }: { severity: string }) => severity)).toEqual(["HIGH", "LOW"]);
+      expect(await count("vulnerabilities", `scan_id = ${scan.id}`)).toBe(2);
+    },
+  },
+  "audit-trail": {
+    async answers({ auditLogs }, client) {
+      const { data } = await client.run("{ viewer { role } }");
+      const all = await count("audit_logs", "resource_type = 'scan' and resource_id = '1'");
+      expect(all).toBeGreaterThan(0);
+      expect(auditLogs.totalCount).toBe(data.viewer.role === "DBA" ? 0 : all);
+    },
+  },
+  "security-events": {
+    async answers({ securityEvents }) {
+      expect(securityEvents.totalCount).toBe(await count("security_events", "event_status <> 'SUCCESS'"));
+      expect(securityEvents.nodes).toHaveLength(20);
+    },
+  },
+};
+
+it("tests every example", () => {
+  expect(Object.keys(RUNS).sort()).toEqual(examples.map(({ name }) => name));
+});
+
+describe.each(examples)("$name", ({ name, text, purpose, who, variables }) => {
+  it("says what it does and who may run it, names its variables, and fits the schema", () => {
+    expect(purpose).toMatch(/^# [A-Z].{20,}\.$/);
+    expect(who).not.toEqual([]);
+    expect(["everybody", ...ROLES]).toEqual(expect.arrayContaining([...who]));
+    const document = parse(text);
+    expect(validate(app.schema, document)).toEqual([]);
+    const [operation, ...others] = document.definitions;
+    expect(others).toEqual([]);
+    const defined = operation?.kind === "OperationDefinition" ? (operation.variableDefinitions ?? []) : [];
+    expect(Object.keys(variables)).toEqual(defined.map((definition) => definition.variable.name.value));
+  });
+
+  const run = RUNS[name];
+  const allowed = who[0] === "everybody" ? [null, ...ROLES] : who;
+  it.each(allowed)("does what it says as %s", async (role) => {
+    // A resource whose trail is not empty.
+    if (name === "audit-trail") {
+      await app.sql`
+        insert into audit_logs (actor, action, resource_type, resource_id, success)
+        values ('{"type": "system"}', 'scan.update', 'scan', '1', true)`;
+    }
+    const client = role === null ? app.anonymous : await freshAs(role);
+    const input = await run?.input?.();
+    const given = input ? { ...variables, input: { ...(variables.input as object), ...input } } : variables;
+    const { status, data, errors } = await client.run(text, given);
+    expect(errors).toBeUndefined();
+    expect(status).toBe(200);
+    await run?.answers(data, client, given);
+  });
+
+  const refused = who[0] === "everybody" ? [] : [null, ...ROLES.filter((role) => !who.includes(role))];
+  if (refused.length === 0) return;
+  it("is refused to everybody else", async () => {
+    for (const role of refused) {
+      const client = role === null ? app.anonymous : await app.as(role.toLowerCase() as Somebody);
+      const { status, data, code } = await client.run(text, variables);
+      expect({ role, status, code }).toEqual({
+        role,
+        ...(role === null ? { status: 401, code: "UNAUTHENTICATED" } : { status: 403, code: "FORBIDDEN" }),
+      });
+      expect(Object.values(data)).toEqual([null]);
+    }
+  });
+});

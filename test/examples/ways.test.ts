@@ -1,0 +1,293 @@
+/** The two ways out of the planner, the text that PostgreSQL builds and the resolvers, answer the same: value and order of keys. */
+import { readdirSync, readFileSync } from "node:fs";
+import { type DocumentNode, Kind, parse, print, visit } from "graphql";
+import { beforeAll, describe, expect, it } from "vitest";
+import { type Client, testApp } from "../support/app.js";
+
+const app = testApp();
+
+/** A row of each kind that data may take: absent values, text that JSON must escape, moments and numbers at their edges. */
+beforeAll(async () => {
+  await app.sql`
+    insert into vulnerabilities (scan_id, severity, vuln_type, title, description, created_at) values
+      (1, 'LOW', 'T"\\', ${'quote " backslash \\ slash / tab \t newline \n \u2028 é 漢 😀 </script>'}, '', '0001-01-01T00:00:00Z'),
+      (1, 'INFO', 'EMPTY', '', null, '9999-12-31T23:59:59.999999Z')`;
+  await app.sql`
+    insert into analytics_metrics (organization_id, metric_type, value, recorded_at) values
+      (1, 'edge', 1e300, now()), (1, 'edge', -0.1, now()), (1, 'edge', 5e-324, now()), (1, 'edge', 12345678901234567890, now())`;
+  await app.sql`
+    insert into audit_logs (actor, action, resource_type, parameters, result, success) values
+      (${'{"type": "system", "z": 1, "a": {"10": 1, "9": [null, true, 1.50, "x"]}}'}::text::jsonb, 'edge', 'edge', 'null', '[]', null)`;
+});
+
+const LONG = "a".repeat(70);
+
+/** Document and variables; each is a query whose every root field is planned. */
+const TRICKY: Record<string, [document: string, variables?: Record<string, unknown>]> = {
+  "one row": ["{ scan(id: 1) { id targetUrl } }"],
+  "no such row": ["{ scan(id: 999999) { id } }"],
+  "the same field twice under aliases": ["{ a: scan(id: 1) { id } b: scan(id: 2) { x: id y: id } }"],
+  "a root alias of 70 characters": [`{ ${LONG}: scan(id: 1) { id } }`],
+  "an alias of 70 characters in an object": [`{ scan(id: 1) { id ${LONG}: targetUrl } }`],
+  "aliases of 70 characters that differ in the last": [
+    `{ scan(id: 1) { ${LONG}1: id ${LONG}2: status ${LONG}3: version } }`,
+  ],
+  "an alias of 70 characters on a connection": [
+    `{ ${LONG}: scans(first: 2) { ${LONG}n: nodes { ${LONG}i: id } ${LONG}t: totalCount } }`,
+  ],
+  "an alias of 70 characters on an edge": [
+    `{ scans(first: 2) { ${LONG}e: edges { ${LONG}c: cursor ${LONG}n: node { id } } ${LONG}p: pageInfo { ${LONG}h: hasNextPage } } }`,
+  ],
+  "aliases that look like SQL": [
+    "{ select: scans(first: 1) { from: nodes { null: id where: status p: scanType t0: targetUrl i: createdAt c0: startedAt } } }",
+  ],
+  "an alias that is a name of the statement": [
+    "{ scans(first: 2) { nodes { o: version id } } given: scan(id: 1) { o: organization { o: name } position: id } }",
+  ],
+  "an alias that is another field": ["{ scan(id: 1) { id: targetUrl targetUrl: id version: status } }"],
+  "merged root fields": ["{ scan(id: 1) { id } scan(id: 1) { status } scan(id: 1) { id version } }"],
+  "merged relations": ["{ scan(id: 1) { organization { id } status organization { name } } }"],
+  "merged connections": [
+    "{ scans(first: 2) { nodes { id } } scans(first: 2) { totalCount nodes { status organization { id } } } scans(first: 2) { nodes { organization { name } } } }",
+  ],
+  "merged edges": ["{ scans(first: 2) { edges { cursor } edges { node { id } } edges { node { status } cursor } } }"],
+  "a named fragment": ["{ scan(id: 1) { ...S } } fragment S on Scan { id status }"],
+  "fragments in fragments, spread twice": [
+    "{ scan(id: 1) { ...A id ...B } } fragment A on Scan { status ...B } fragment B on Scan { version organization { ...O } } fragment O on Organization { id name }",
+  ],
+  "a fragment on the root type": [
+    "{ ...Q organization(id: 1) { id } } fragment Q on Query { scan(id: 1) { id } organization(id: 1) { name } }",
+  ],
+  "inline fragments with and without a type": [
+    "{ ... { scan(id: 1) { ... on Scan { id } ... { status } } } ... on Query { scan(id: 1) { version } } }",
+  ],
+  "a fragment on a connection": [
+    "{ scans(first: 2) { ...C } } fragment C on ScanConnection { totalCount edges { ...E } pageInfo { ...P } } fragment E on ScanEdge { node { id } cursor } fragment P on PageInfo { endCursor hasNextPage }",
+  ],
+  "@include and @skip with variables that are true": [
+    "query($t: Boolean!, $f: Boolean!) { scan(id: 1) { id @include(if: $t) status @skip(if: $f) version @include(if: $f) targetUrl @skip(if: $t) } }",
+    { t: true, f: false },
+  ],
+  "@include and @skip on fragments, relations and root fields": [
+    "query($t: Boolean!, $f: Boolean!) { a: scan(id: 1) @include(if: $t) { ...S @skip(if: $f) ... @include(if: $f) { version } organization @skip(if: $t) { id } } b: scan(id: 2) @skip(if: $t) { id } } fragment S on Scan { id organization @include(if: $t) { name } }",
+    { t: true, f: false },
+  ],
+  "@include with a default": ["query($t: Boolean = false) { scan(id: 1) { id status @include(if: $t) } }"],
+  "@include and @skip together": [
+    "query($t: Boolean!) { scan(id: 1) { id status @include(if: $t) @skip(if: $t) version @include(if: $t) @skip(if: false) } }",
+    { t: true },
+  ],
+  "a fragment that is skipped once and included once": [
+    "query($t: Boolean!) { scan(id: 1) { ...S @skip(if: $t) id ...S @include(if: $t) } } fragment S on Scan { status version }",
+    { t: true },
+  ],
+  "__typename at every level": [
+    "{ scans(first: 2) { __typename edges { __typename cursor node { __typename id organization { __typename name } vulnerabilities(first: 1) { __typename nodes { __typename scan { __typename } } pageInfo { __typename hasNextPage } } } } pageInfo { __typename } } }",
+  ],
+  "nothing but __typename": ["{ scans { __typename } s: scans { nodes { __typename } } scan(id: 1) { __typename } }"],
+  "an aliased __typename": ["{ scan(id: 1) { kind: __typename id __typename } }"],
+  "edges, nodes, pageInfo and totalCount together": [
+    "{ scans(first: 3) { totalCount pageInfo { startCursor endCursor hasNextPage hasPreviousPage } nodes { id } edges { node { id } cursor } } }",
+  ],
+  "nested connections with their own arguments": [
+    "{ scans(first: 3, orderBy: { field: ID }) { nodes { id a: vulnerabilities(first: 1, orderBy: [{ field: TITLE, direction: DESC }]) { totalCount nodes { title } } b: vulnerabilities(last: 2, filter: { severity: { in: [HIGH, CRITICAL] } }) { totalCount edges { cursor node { severity } } pageInfo { hasPreviousPage } } } } }",
+  ],
+  "relations there and back": [
+    "{ organizations { nodes { users { nodes { organization { scans(first: 2) { nodes { vulnerabilities(first: 2) { nodes { scan { organization { name } } } } } } } } } } } }",
+  ],
+  "an order by several fields": [
+    "{ scans(first: 10, orderBy: [{ field: SCAN_TYPE }, { field: STATUS, direction: DESC }, { field: VULNERABILITIES_FOUND }]) { edges { cursor node { scanType status vulnerabilitiesFound } } } }",
+  ],
+  "an order by a field that may be absent": [
+    "{ a: vulnerabilities(first: 3, orderBy: { field: DESCRIPTION }) { edges { cursor node { description } } } b: vulnerabilities(first: 3, orderBy: { field: DESCRIPTION, direction: DESC }) { edges { cursor node { description } } } }",
+  ],
+  "variables in a filter": [
+    "query($like: String!, $s: [Severity!]!, $id: ID) { vulnerabilities(filter: { title: { contains: $like }, severity: { in: $s }, or: [{ scanId: { ne: $id } }, { not: { vulnType: { eq: $like } } }] }) { totalCount nodes { id } } }",
+    { like: "e", s: ["HIGH", "LOW"], id: "3" },
+  ],
+  "a whole filter in a variable": [
+    "query($f: ScanFilter) { scans(filter: $f) { totalCount nodes { id status } } }",
+    {
+      f: {
+        and: [{ status: { in: ["COMPLETED"] } }, { not: { scanType: { startsWith: "f" } } }],
+        startedAt: { gte: "2026-01-10T00:00:00+02:00" },
+      },
+    },
+  ],
+  "order enums in variables": [
+    "query($f: ScanOrderField!, $d: OrderDirection, $o: [ScanOrder!]) { a: scans(first: 4, orderBy: [{ field: $f, direction: $d }]) { nodes { id } } b: scans(first: 4, orderBy: $o) { nodes { id } } }",
+    { f: "TARGET_URL", d: "DESC", o: [{ field: "STATUS" }, { field: "ID", direction: "DESC" }] },
+  ],
+  "null variables and absent ones": [
+    "query($first: Int, $after: String, $last: Int, $f: ScanFilter, $o: [ScanOrder!]) { scans(first: $first, after: $after, last: $last, filter: $f, orderBy: $o) { totalCount nodes { id } pageInfo { endCursor } } }",
+    { first: null, after: null, f: null },
+  ],
+  "null literals": ["{ scans(first: null, after: null, filter: null, orderBy: null) { totalCount nodes { id } } }"],
+  "an empty page": [
+    '{ scans(filter: { targetUrl: { eq: "nowhere" } }) { totalCount nodes { id } edges { cursor } pageInfo { startCursor endCursor hasNextPage hasPreviousPage } } }',
+  ],
+  "first: 0": [
+    "{ scans(first: 0) { totalCount nodes { id } edges { cursor } pageInfo { startCursor endCursor hasNextPage hasPreviousPage } } }",
+  ],
+  "last: 0": ["{ scans(last: 0) { nodes { id } pageInfo { startCursor endCursor hasNextPage hasPreviousPage } } }"],
+  "only totalCount": [
+    "{ scans { totalCount } v: vulnerabilities(filter: { severity: { eq: LOW } }) { n: totalCount m: totalCount } }",
+  ],
+  last: [
+    "{ scans(last: 3) { nodes { id } edges { cursor } pageInfo { startCursor endCursor hasNextPage hasPreviousPage } } }",
+  ],
+  "an empty list in a filter": [
+    "query($s: [ScanStatus!]) { a: scans(filter: { status: { in: $s } }) { totalCount } b: scans(filter: { status: { notIn: [] } }) { totalCount } c: scans(filter: { or: [] }) { totalCount } d: scans(filter: {}) { totalCount } }",
+    { s: [] },
+  ],
+  "text that JSON must escape, and numbers at their edges": [
+    '{ vulnerabilities(first: 100, filter: { scanId: { eq: 1 } }) { edges { cursor node { title vulnType description createdAt } } } analyticsMetrics(first: 10, filter: { metricType: { eq: "edge" } }) { nodes { value } } }',
+  ],
+  "a filter with text that SQL and patterns must escape": [
+    'query($t: String!) { vulnerabilities(filter: { or: [{ title: { contains: $t } }, { title: { startsWith: "%_\\\\\'\\"" } }] }) { totalCount nodes { title } } }',
+    { t: "\\ slash / tab \t" },
+  ],
+  "JSON scalars": ["{ auditLogs { nodes { actor parameters result success resourceId } } }"],
+  "defaults of variables": [
+    "query($first: Int = 2, $o: [ScanOrder!] = [{ field: ID }]) { scans(first: $first, orderBy: $o) { nodes { id } } }",
+  ],
+  "several root fields of several types": [
+    "{ organizations { nodes { name } } users(first: 2) { nodes { email role organization { name } } } chatSessions(first: 2) { nodes { message user { email } } } performanceLogs(first: 2) { nodes { responseTimeMs } } securityEvents(first: 2) { nodes { location metadata user { email } } } }",
+  ],
+};
+
+/** The same operation with a root field that is not planned at its end, which takes the ordinary way. */
+const ordinary = (document: DocumentNode): string =>
+  print(
+    visit(document, {
+      OperationDefinition: (node) => ({
+        ...node,
+        selectionSet: {
+          ...node.selectionSet,
+          selections: [
+            ...node.selectionSet.selections,
+            { kind: Kind.FIELD, name: { kind: Kind.NAME, value: "viewer" }, selectionSet: parseSelection("{ role }") },
+          ],
+        },
+      }),
+    }),
+  );
+
+function parseSelection(text: string) {
+  const [definition] = parse(text).definitions;
+  if (definition?.kind !== Kind.OPERATION_DEFINITION) throw new Error("no selection");
+  return definition.selectionSet;
+}
+
+/** Postern looks for revoked sessions every second, whatever is asked. */
+const POLL = /"revoked_at" > /;
+
+/** Runs both ways, twice each, because the second run of a plan is a prepared statement. @returns the answer */
+async function bothWays(client: Client, query: string, variables?: Record<string, unknown>) {
+  const other = ordinary(parse(query));
+  const answers = [];
+  for (const document of [query, query, other, other]) {
+    app.statements.length = 0;
+    const { status, data, errors } = await client.run(document, variables);
+    expect(errors).toBeUndefined();
+    expect(status).toBe(200);
+    const statements = app.statements.filter((text) => !POLL.test(text));
+    expect(statements).toHaveLength(1);
+    expect(statements[0]?.startsWith("select '{' ||"), "took the expected way").toBe(document === query);
+    if (document === other) {
+      expect(Object.keys(data).at(-1)).toBe("viewer");
+      delete data.viewer;
+    }
+    answers.push(data);
+  }
+  const texts = answers.map((data) => JSON.stringify(data, null, 1));
+  expect(texts[1]).toBe(texts[0]);
+  expect(texts[2]).toBe(texts[0]);
+  expect(texts[3]).toBe(texts[0]);
+  return answers[0];
+}
+
+describe("both ways answer the same", () => {
+  it.each(Object.keys(TRICKY))("%s", async (name) => {
+    const [query, variables] = TRICKY[name]!;
+    await bothWays(await app.as("admin"), query, variables);
+  });
+
+  it("cursors forward and backward, in several orders", async () => {
+    const admin = await app.as("admin");
+    const query = `query($first: Int, $after: String, $last: Int, $before: String, $o: [VulnerabilityOrder!]) {
+      vulnerabilities(first: $first, after: $after, last: $last, before: $before, orderBy: $o) {
+        nodes { id } edges { cursor } pageInfo { startCursor endCursor hasNextPage hasPreviousPage }
+      }
+    }`;
+    const orders = [null, [{ field: "DESCRIPTION" }], [{ field: "SEVERITY", direction: "DESC" }, { field: "TITLE" }]];
+    for (const o of orders) {
+      const { vulnerabilities: page } = await bothWays(admin, query, { first: 9, o });
+      const [from, to] = [page.edges[2].cursor, page.edges[6].cursor];
+      const ids = page.nodes.map(({ id }: { id: string }) => id);
+      const between = (await bothWays(admin, query, { first: 2, after: from, before: to, o })).vulnerabilities;
+      expect(between.nodes.map(({ id }: { id: string }) => id)).toEqual(ids.slice(3, 5));
+      const back = (await bothWays(admin, query, { last: 2, after: from, before: to, o })).vulnerabilities;
+      expect(back.nodes.map(({ id }: { id: string }) => id)).toEqual(ids.slice(4, 6));
+      expect(back.pageInfo.hasPreviousPage).toBe(true);
+      await bothWays(admin, query, { last: 4, before: page.edges[8].cursor, o });
+      await bothWays(admin, query, { after: page.pageInfo.endCursor, o });
+    }
+  });
+
+  const files = readdirSync(new URL("../../schema/examples/", import.meta.url));
+  const examples = files.map((file) => {
+    const text = readFileSync(new URL(`../../schema/examples/${file}`, import.meta.url), "utf8");
+    return { file, text, variables: JSON.parse(/^# variables: (.*)$/m.exec(text)?.[1] ?? "null") };
+  });
+  const reads = examples.filter(({ text }) => /^query /m.test(text) && !text.includes("viewer {"));
+
+  it.each(reads)("$file", async ({ text, variables }) => {
+    await bothWays(await app.as("admin"), text, variables);
+  });
+
+  it("covers the examples", () => {
+    expect(reads.map(({ file }) => file)).toEqual([
+      "audit-trail.graphql",
+      "filter-order-page.graphql",
+      "first-read.graphql",
+      "nested-read.graphql",
+      "security-events.graphql",
+    ]);
+  });
+});
+
+describe("both ways refuse the same", () => {
+  const FAULTY: Record<string, [document: string, variables?: Record<string, unknown>]> = {
+    "a malformed id": ['{ scan(id: "x") { id } }'],
+    "a malformed id in a filter": ['{ scans(filter: { id: { in: ["1", "-1"] } }) { totalCount } }'],
+    "a cursor of another order": ["query($c: String) { scans(after: $c) { nodes { id } } }", { c: "W10" }],
+    "first and last": ["{ scans(first: 1, last: 1) { nodes { id } } }"],
+    "a negative page": ["query($n: Int) { scans(first: $n) { nodes { id } } }", { n: -1 }],
+    "a page that is too large": ["{ scans(first: 101) { nodes { id } } }"],
+    "null in a filter": ["{ scans(filter: { status: { eq: null } }) { totalCount } }"],
+    "too much altogether": [
+      "{ organizations(first: 100) { nodes { scans(first: 100) { nodes { vulnerabilities(first: 100) { nodes { id } } } } } } }",
+    ],
+    "NUL in a variable": [
+      "query($t: String) { scans(filter: { targetUrl: { eq: $t } }) { totalCount } }",
+      { t: "a\0b" },
+    ],
+    "a moment out of range in a filter": [
+      '{ scans(filter: { startedAt: { gt: "2026-02-30T00:00:00Z" } }) { totalCount } }',
+    ],
+  };
+
+  it.each(Object.keys(FAULTY))("%s", async (name) => {
+    const [query, variables] = FAULTY[name]!;
+    const admin = await app.as("admin");
+    const plain = await admin.run(query, variables);
+    const other = await admin.run(ordinary(parse(query)), variables);
+    const described = ({ errors }: typeof plain) =>
+      errors?.map(({ message, path, extensions: { requestId: _, ...rest } }) => ({ message, path, rest }));
+    expect(plain.errors).toHaveLength(1);
+    expect(described(other)).toEqual(described(plain));
+    expect(plain.status).toBe(400);
+    expect(other.status).toBe(other.data === undefined || other.data === null ? 400 : 200);
+  });
+});

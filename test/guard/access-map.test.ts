@@ -1,0 +1,93 @@
+/** The permission map and the schema name the same root fields, and whatever the map does not name is refused. */
+import { buildSchema, type GraphQLSchema, graphql } from "graphql";
+import { describe, expect, it } from "vitest";
+import { MUTATIONS, QUERIES } from "../../src/api/access.js";
+import type { RequestContext } from "../../src/api/context.js";
+import { guardSchema } from "../../src/api/schema.js";
+import { accessOf } from "../../src/auth/actor.js";
+import { testApp } from "../support/app.js";
+
+const app = testApp();
+
+type Maps = Record<"Query" | "Mutation", readonly string[]>;
+
+const RULES = [
+  {
+    name: "every root field is in the permission map",
+    explanation: "One that is not is refused to everybody; say in src/api/access.ts who may call it.",
+    offenders: (schema: GraphQLSchema, maps: Maps) => differences(rootFieldsOf(schema), maps),
+    example: "Query.unmapped",
+  },
+  {
+    name: "the permission map names root fields only",
+    explanation: "An entry without a field is a mistyped name, or what is left of a field that is gone.",
+    offenders: (schema: GraphQLSchema, maps: Maps) => differences(maps, rootFieldsOf(schema)),
+    example: "Mutation.gone",
+  },
+] as const;
+
+const rootFieldsOf = (schema: GraphQLSchema): Maps => ({
+  Query: Object.keys(schema.getQueryType()?.getFields() ?? {}),
+  Mutation: Object.keys(schema.getMutationType()?.getFields() ?? {}),
+});
+
+const differences = (all: Maps, without: Maps) =>
+  (["Query", "Mutation"] as const).flatMap((type) =>
+    all[type].filter((name) => !without[type].includes(name)).map((name) => `${type}.${name}`),
+  );
+
+const BAD = buildSchema("type Query { viewer: Int unmapped: Int } type Mutation { signIn: Int }");
+const BAD_MAPS: Maps = { Query: ["viewer"], Mutation: ["signIn", "gone"] };
+
+describe.each(RULES)("$name", ({ offenders, example, explanation }) => {
+  it("holds", () => {
+    const maps = { Query: Object.keys(QUERIES), Mutation: Object.keys(MUTATIONS) };
+    expect(offenders(app.schema, maps), explanation).toEqual([]);
+  });
+  it("catches a bad example", () => expect(offenders(BAD, BAD_MAPS)).toEqual([example]));
+});
+
+it("the only root types are Query and Mutation: others would have no doors", () => {
+  expect(app.schema.getSubscriptionType()).toBeUndefined();
+});
+
+describe("what the map does not name is refused even to an administrator, and never resolved", () => {
+  const access = accessOf({
+    kind: "user",
+    userId: "1",
+    email: "a@a.example",
+    role: "ADMIN",
+    organizationId: null,
+    sessionId: "s",
+    expiresAt: "2030-01-01T00:00:00Z",
+  });
+  const context = { actor: { kind: "user", role: "ADMIN" }, access } as unknown as RequestContext;
+
+  it.each(["query", "mutation"])("as a %s", async (operation) => {
+    const resolved: string[] = [];
+    const fields = (map: object) => [...Object.keys(map), "unmapped"].map((name) => `${name}: Int`).join(" ");
+    const bare = buildSchema(`type Query { ${fields(QUERIES)} } type Mutation { ${fields(MUTATIONS)} }`);
+    for (const type of [bare.getQueryType(), bare.getMutationType()]) {
+      for (const field of Object.values(type?.getFields() ?? {})) {
+        field.resolve = () => {
+          resolved.push(field.name);
+          return 1;
+        };
+      }
+    }
+    const { schema } = guardSchema(bare, async (resolve, parent, args, given, info) => {
+      const result = await resolve(parent, args, given, info);
+      if (result instanceof Error) throw result;
+      return result;
+    });
+    const known = operation === "query" ? "viewer" : "signIn";
+    const { data, errors } = await graphql({
+      schema,
+      source: `${operation} { unmapped ${known} }`,
+      contextValue: context,
+    });
+    expect(data).toEqual({ unmapped: null, [known]: 1 });
+    expect(errors?.map(({ path, extensions }) => [path, extensions.code])).toEqual([[["unmapped"], "FORBIDDEN"]]);
+    expect(resolved).toEqual([known]);
+  });
+});

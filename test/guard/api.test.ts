@@ -1,0 +1,335 @@
+/** The names that clients rely on are there with the types they have always had, and everything is described. */
+import {
+  buildSchema,
+  type GraphQLArgument,
+  type GraphQLNamedType,
+  type GraphQLSchema,
+  getNamedType,
+  isEnumType,
+  isInputObjectType,
+  isIntrospectionType,
+  isNonNullType,
+  isObjectType,
+  isSpecifiedScalarType,
+} from "graphql";
+import { describe, expect, it } from "vitest";
+import { testApp } from "../support/app.js";
+
+const app = testApp();
+
+/** The public promise. The schema may hold more than this, never less, and never under other names. */
+const PROMISED = /* GraphQL */ `
+  scalar DateTime
+  scalar JSON
+
+  type Query {
+    viewer: Viewer
+    organization(id: ID!): Organization
+    organizations(first: Int, after: String, last: Int, before: String, filter: OrganizationFilter, orderBy: [OrganizationOrder!]): OrganizationConnection
+    user(id: ID!): User
+    users(first: Int, after: String, last: Int, before: String, filter: UserFilter, orderBy: [UserOrder!]): UserConnection
+    scan(id: ID!): Scan
+    scans(first: Int, after: String, last: Int, before: String, filter: ScanFilter, orderBy: [ScanOrder!]): ScanConnection
+    vulnerability(id: ID!): Vulnerability
+    vulnerabilities(first: Int, after: String, last: Int, before: String, filter: VulnerabilityFilter, orderBy: [VulnerabilityOrder!]): VulnerabilityConnection
+    chatSession(id: ID!): ChatSession
+    chatSessions(first: Int, after: String, last: Int, before: String, filter: ChatSessionFilter, orderBy: [ChatSessionOrder!]): ChatSessionConnection
+    analyticsMetric(id: ID!): AnalyticsMetric
+    analyticsMetrics(first: Int, after: String, last: Int, before: String, filter: AnalyticsMetricFilter, orderBy: [AnalyticsMetricOrder!]): AnalyticsMetricConnection
+    performanceLog(id: ID!): PerformanceLog
+    performanceLogs(first: Int, after: String, last: Int, before: String, filter: PerformanceLogFilter, orderBy: [PerformanceLogOrder!]): PerformanceLogConnection
+    auditLog(id: ID!): AuditLog
+    auditLogs(first: Int, after: String, last: Int, before: String, filter: AuditLogFilter, orderBy: [AuditLogOrder!]): AuditLogConnection
+    securityEvent(id: ID!): SecurityEvent
+    securityEvents(first: Int, after: String, last: Int, before: String, filter: SecurityEventFilter, orderBy: [SecurityEventOrder!]): SecurityEventConnection
+  }
+
+  type Mutation {
+    signIn(input: SignInInput!): SignInPayload
+    refreshSession(input: RefreshSessionInput!): SignInPayload
+    signOut(input: SignOutInput): SignOutPayload
+    createOrganization(input: CreateOrganizationInput!): CreateOrganizationPayload
+    updateOrganization(input: UpdateOrganizationInput!): UpdateOrganizationPayload
+    deleteOrganization(input: DeleteOrganizationInput!): DeleteOrganizationPayload
+    createUser(input: CreateUserInput!): CreateUserPayload
+    updateUser(input: UpdateUserInput!): UpdateUserPayload
+    deleteUser(input: DeleteUserInput!): DeleteUserPayload
+    createScan(input: CreateScanInput!): CreateScanPayload
+    updateScan(input: UpdateScanInput!): UpdateScanPayload
+    deleteScan(input: DeleteScanInput!): DeleteScanPayload
+    createVulnerability(input: CreateVulnerabilityInput!): CreateVulnerabilityPayload
+    createVulnerabilities(input: CreateVulnerabilitiesInput!): CreateVulnerabilitiesPayload
+    updateVulnerability(input: UpdateVulnerabilityInput!): UpdateVulnerabilityPayload
+    deleteVulnerability(input: DeleteVulnerabilityInput!): DeleteVulnerabilityPayload
+    createChatSession(input: CreateChatSessionInput!): CreateChatSessionPayload
+    updateChatSession(input: UpdateChatSessionInput!): UpdateChatSessionPayload
+    deleteChatSession(input: DeleteChatSessionInput!): DeleteChatSessionPayload
+    createAnalyticsMetric(input: CreateAnalyticsMetricInput!): CreateAnalyticsMetricPayload
+    updateAnalyticsMetric(input: UpdateAnalyticsMetricInput!): UpdateAnalyticsMetricPayload
+    deleteAnalyticsMetric(input: DeleteAnalyticsMetricInput!): DeleteAnalyticsMetricPayload
+    createPerformanceLog(input: CreatePerformanceLogInput!): CreatePerformanceLogPayload
+    updatePerformanceLog(input: UpdatePerformanceLogInput!): UpdatePerformanceLogPayload
+    deletePerformanceLog(input: DeletePerformanceLogInput!): DeletePerformanceLogPayload
+    recordSecurityEvent(input: RecordSecurityEventInput!): RecordSecurityEventPayload
+  }
+
+  enum Role { VIEWER ANALYST DBA SECURITY ADMIN }
+  enum Severity { CRITICAL HIGH MEDIUM LOW INFO }
+  enum ScanStatus { PENDING RUNNING COMPLETED FAILED CANCELLED }
+  enum SecurityEventStatus { SUCCESS FAILURE WARNING }
+
+  type Viewer { user: User serviceName: String role: Role! organization: Organization permissions: [String!]! sessionExpiresAt: DateTime! }
+  type SignInPayload { accessToken: String! refreshToken: String! expiresAt: DateTime! viewer: Viewer! }
+  type SignOutPayload { signedOut: Boolean! }
+  type Organization { id: ID! name: String! domain: String! subscriptionTier: String! createdAt: DateTime! users: UserConnection! scans: ScanConnection! version: Int! }
+  type User { id: ID! email: String! fullName: String role: Role! organization: Organization createdAt: DateTime! version: Int! }
+  type Scan {
+    id: ID! organization: Organization! targetUrl: String! scanType: String! status: ScanStatus! startedAt: DateTime! vulnerabilitiesFound: Int!
+    vulnerabilities(first: Int, after: String, filter: VulnerabilityFilter, orderBy: [VulnerabilityOrder!]): VulnerabilityConnection! version: Int!
+  }
+  type Vulnerability { id: ID! scan: Scan! severity: Severity! vulnType: String! title: String! description: String version: Int! }
+  type ChatSession { id: ID! user: User! sessionId: String! message: String! response: String timestamp: DateTime! }
+  type AnalyticsMetric { id: ID! organization: Organization! metricType: String! value: Float! recordedAt: DateTime! }
+  type PerformanceLog { id: ID! serviceName: String! endpoint: String! responseTimeMs: Float! timestamp: DateTime! }
+  type AuditLog { id: ID! actor: JSON! action: String! resourceType: String! resourceId: ID parameters: JSON result: JSON success: Boolean durationSeconds: Float timestamp: DateTime! requestId: ID }
+  type SecurityEvent { id: ID! eventType: String! eventStatus: SecurityEventStatus! ipAddress: String user: User userAgent: String location: JSON metadata: JSON createdAt: DateTime! }
+
+  input SignInInput { email: String! password: String! otp: String }
+  input RefreshSessionInput { refreshToken: String! }
+  input SignOutInput { refreshToken: String }
+  input CreateOrganizationInput { name: String! domain: String! subscriptionTier: String }
+  input UpdateOrganizationInput { id: ID! version: Int! name: String domain: String subscriptionTier: String }
+  input DeleteOrganizationInput { id: ID! version: Int }
+  input CreateUserInput { email: String! password: String! fullName: String role: Role! organizationId: ID }
+  input UpdateUserInput { id: ID! version: Int! email: String password: String fullName: String role: Role organizationId: ID }
+  input DeleteUserInput { id: ID! version: Int }
+  input CreateScanInput { organizationId: ID! targetUrl: String! scanType: String! status: ScanStatus startedAt: DateTime }
+  input UpdateScanInput { id: ID! version: Int! targetUrl: String scanType: String status: ScanStatus }
+  input DeleteScanInput { id: ID! version: Int }
+  input CreateVulnerabilityInput { scanId: ID! severity: Severity! vulnType: String! title: String! description: String }
+  input CreateVulnerabilitiesInput { scanId: ID! items: [VulnerabilityItemInput!]! }
+  input VulnerabilityItemInput { severity: Severity! vulnType: String! title: String! description: String }
+  input UpdateVulnerabilityInput { id: ID! version: Int! severity: Severity vulnType: String title: String description: String }
+  input DeleteVulnerabilityInput { id: ID! version: Int }
+  input CreateChatSessionInput { userId: ID! sessionId: String! message: String! response: String timestamp: DateTime }
+  input UpdateChatSessionInput { id: ID! version: Int! message: String response: String }
+  input DeleteChatSessionInput { id: ID! version: Int }
+  input CreateAnalyticsMetricInput { organizationId: ID! metricType: String! value: Float! recordedAt: DateTime }
+  input UpdateAnalyticsMetricInput { id: ID! version: Int! metricType: String value: Float recordedAt: DateTime }
+  input DeleteAnalyticsMetricInput { id: ID! version: Int }
+  input CreatePerformanceLogInput { organizationId: ID serviceName: String! endpoint: String! responseTimeMs: Float! timestamp: DateTime }
+  input UpdatePerformanceLogInput { id: ID! version: Int! serviceName: String endpoint: String responseTimeMs: Float timestamp: DateTime }
+  input DeletePerformanceLogInput { id: ID! version: Int }
+  input RecordSecurityEventInput { eventType: String! eventStatus: SecurityEventStatus! ipAddress: String userId: ID userAgent: String location: JSON metadata: JSON }
+
+  type CreateOrganizationPayload { organization: Organization! }
+  type UpdateOrganizationPayload { organization: Organization! }
+  type DeleteOrganizationPayload { deletedOrganizationId: ID! }
+  type CreateUserPayload { user: User! }
+  type UpdateUserPayload { user: User! }
+  type DeleteUserPayload { deletedUserId: ID! }
+  type CreateScanPayload { scan: Scan! }
+  type UpdateScanPayload { scan: Scan! }
+  type DeleteScanPayload { deletedScanId: ID! }
+  type CreateVulnerabilityPayload { vulnerability: Vulnerability! }
+  type CreateVulnerabilitiesPayload { scan: Scan! vulnerabilities: [Vulnerability!]! }
+  type UpdateVulnerabilityPayload { vulnerability: Vulnerability! }
+  type DeleteVulnerabilityPayload { deletedVulnerabilityId: ID! }
+  type CreateChatSessionPayload { chatSession: ChatSession! }
+  type UpdateChatSessionPayload { chatSession: ChatSession! }
+  type DeleteChatSessionPayload { deletedChatSessionId: ID! }
+  type CreateAnalyticsMetricPayload { analyticsMetric: AnalyticsMetric! }
+  type UpdateAnalyticsMetricPayload { analyticsMetric: AnalyticsMetric! }
+  type DeleteAnalyticsMetricPayload { deletedAnalyticsMetricId: ID! }
+  type CreatePerformanceLogPayload { performanceLog: PerformanceLog! }
+  type UpdatePerformanceLogPayload { performanceLog: PerformanceLog! }
+  type DeletePerformanceLogPayload { deletedPerformanceLogId: ID! }
+  type RecordSecurityEventPayload { securityEvent: SecurityEvent! }
+`;
+
+/** What every list of a type brings along: connection, edge, filter and order. */
+const LISTED: Record<string, string> = {
+  Organization: "name: StringFilter domain: StringFilter createdAt: DateTimeFilter",
+  User: "email: StringFilter role: RoleFilter organizationId: IDFilter",
+  Scan: "status: ScanStatusFilter startedAt: DateTimeFilter vulnerabilitiesFound: IntFilter organizationId: IDFilter",
+  Vulnerability: "severity: SeverityFilter title: StringFilter scanId: IDFilter",
+  ChatSession: "sessionId: StringFilter timestamp: DateTimeFilter userId: IDFilter",
+  AnalyticsMetric: "value: FloatFilter recordedAt: DateTimeFilter organizationId: IDFilter",
+  PerformanceLog: "serviceName: StringFilter responseTimeMs: FloatFilter",
+  AuditLog: "action: StringFilter resourceId: IDFilter success: BooleanFilter timestamp: DateTimeFilter",
+  SecurityEvent: "eventType: StringFilter eventStatus: SecurityEventStatusFilter userId: IDFilter",
+};
+
+const LISTS = Object.entries(LISTED)
+  .map(
+    ([name, filters]) => `
+      type ${name}Connection { edges: [${name}Edge!]! nodes: [${name}!]! pageInfo: PageInfo! totalCount: Int! }
+      type ${name}Edge { cursor: String! node: ${name}! }
+      input ${name}Filter { id: IDFilter ${filters} and: [${name}Filter!] or: [${name}Filter!] not: ${name}Filter }
+      input ${name}Order { field: ${name}OrderField! direction: OrderDirection! = ASC }
+      enum ${name}OrderField { ID }`,
+  )
+  .join("\n");
+
+const equality = (type: string) => `eq: ${type} ne: ${type} in: [${type}!] notIn: [${type}!] isNull: Boolean`;
+const comparison = (type: string) => `${equality(type)} gt: ${type} gte: ${type} lt: ${type} lte: ${type}`;
+const OPERATORS = `
+  type PageInfo { hasNextPage: Boolean! hasPreviousPage: Boolean! startCursor: String endCursor: String }
+  enum OrderDirection { ASC DESC }
+  input IDFilter { ${equality("ID")} }
+  input StringFilter { ${comparison("String")} contains: String startsWith: String }
+  input IntFilter { ${comparison("Int")} }
+  input FloatFilter { ${comparison("Float")} }
+  input DateTimeFilter { ${comparison("DateTime")} }
+  input BooleanFilter { eq: Boolean ne: Boolean isNull: Boolean }
+  input RoleFilter { ${equality("Role")} }
+  input ScanStatusFilter { ${equality("ScanStatus")} }
+  input SeverityFilter { ${equality("Severity")} }
+  input SecurityEventStatusFilter { ${equality("SecurityEventStatus")} }
+`;
+
+/** What a type promises, one line for each field, argument and value. */
+function promisesOf(type: GraphQLNamedType): string[] {
+  if (isEnumType(type)) return type.getValues().map(({ name }) => `${type.name}.${name}`);
+  if (!isObjectType(type) && !isInputObjectType(type)) return [`scalar ${type.name}`];
+  return Object.values(type.getFields()).flatMap((field) => [
+    `${type.name}.${field.name}: ${field.type}`,
+    ...("args" in field
+      ? field.args.map((arg: GraphQLArgument) => `${type.name}.${field.name}(${arg.name}: ${arg.type})`)
+      : []),
+  ]);
+}
+
+const own = (schema: GraphQLSchema) =>
+  Object.values(schema.getTypeMap()).filter((type) => !isIntrospectionType(type) && !isSpecifiedScalarType(type));
+const promises = (schema: GraphQLSchema) => own(schema).flatMap(promisesOf);
+
+function missing(promised: GraphQLSchema, schema: GraphQLSchema): string[] {
+  const kept = new Set(promises(schema));
+  return promises(promised).filter((promise) => !kept.has(promise));
+}
+
+/** Arguments that nobody needed before: a call that was good without them is refused now. */
+function newlyRequired(promised: GraphQLSchema, schema: GraphQLSchema): string[] {
+  return own(promised).flatMap((before) => {
+    const now = schema.getType(before.name);
+    if (isInputObjectType(before) && isInputObjectType(now)) {
+      return Object.values(now.getFields())
+        .filter(
+          ({ name, type, defaultValue }) =>
+            isNonNullType(type) && defaultValue === undefined && !before.getFields()[name],
+        )
+        .map(({ name }) => `${now.name}.${name}`);
+    }
+    if (!isObjectType(before) || !isObjectType(now)) return [];
+    return Object.values(before.getFields()).flatMap((field) =>
+      (now.getFields()[field.name]?.args ?? [])
+        .filter(
+          ({ name, type, defaultValue }) =>
+            isNonNullType(type) && defaultValue === undefined && !field.args.some((arg) => arg.name === name),
+        )
+        .map(({ name }) => `${now.name}.${field.name}(${name})`),
+    );
+  });
+}
+
+const RULES: {
+  name: string;
+  explanation: string;
+  offenders(schema: GraphQLSchema): string[];
+  bad: string;
+  caught: string[];
+}[] = [
+  {
+    name: "every type, field, argument and enum is described",
+    explanation: "The schema is the reference that clients read.",
+    offenders: (schema) =>
+      own(schema).flatMap((type) => {
+        const root = isObjectType(type) && ["Query", "Mutation"].includes(type.name);
+        const fields = isObjectType(type) || isInputObjectType(type) ? Object.values(type.getFields()) : [];
+        return [
+          ...(type.description || root ? [] : [type.name]),
+          ...fields.flatMap((field) => [
+            ...(field.description ? [] : [`${type.name}.${field.name}`]),
+            ...(("args" in field ? field.args : []) as readonly GraphQLArgument[])
+              .filter(({ description }) => !description)
+              .map(({ name }) => `${type.name}.${field.name}(${name})`),
+          ]),
+        ];
+      }),
+    bad: '"T." type T { "f" f("a" a: Int b: Int): Int g: E } enum E { A } type Query { "t" t: T }',
+    caught: ["T.f(b)", "T.g", "E"],
+  },
+  {
+    name: "root fields are nullable",
+    explanation: "One that is refused must not take the others along.",
+    offenders: (schema) =>
+      [schema.getQueryType(), schema.getMutationType()].flatMap((type) =>
+        Object.values(type?.getFields() ?? {})
+          .filter((field) => isNonNullType(field.type))
+          .map(({ name }) => `${type?.name}.${name}`),
+      ),
+    bad: "type Query { a: Int b: Int! }",
+    caught: ["Query.b"],
+  },
+  {
+    name: "a mutation takes one argument, input, and answers a payload of its own",
+    explanation: "Both can grow without breaking anybody. Refreshing answers what signing in answers.",
+    offenders: (schema) =>
+      Object.values(schema.getMutationType()?.getFields() ?? {})
+        .filter(({ name, args, type }) => {
+          const own = `${name.charAt(0).toUpperCase()}${name.slice(1)}`;
+          const payload = name === "refreshSession" ? "SignInPayload" : `${own}Payload`;
+          return (
+            args.length !== 1 ||
+            args[0]?.name !== "input" ||
+            getNamedType(args[0].type).name !== `${own}Input` ||
+            `${type}` !== payload
+          );
+        })
+        .map(({ name }) => name),
+    bad: "type Query { a: Int } input AInput { x: Int } type APayload { x: Int } type Mutation { a(input: AInput!): APayload b(id: ID!): APayload c(input: AInput): APayload }",
+    caught: ["b", "c"],
+  },
+  {
+    name: "what answers a connection pages, filters and orders",
+    explanation: "Every list of rows is paged; none may grow without bound.",
+    offenders: (schema) =>
+      own(schema).flatMap((type) =>
+        (isObjectType(type) ? Object.values(type.getFields()) : [])
+          .filter((field) => getNamedType(field.type).name.endsWith("Connection"))
+          .filter(({ args }) => args.map(({ name }) => name).join() !== "first,after,last,before,filter,orderBy")
+          .map(({ name }) => `${type.name}.${name}`),
+      ),
+    bad: "type XConnection { a: Int } type Query { a(first: Int): XConnection b: Int }",
+    caught: ["Query.a"],
+  },
+];
+
+describe.each(RULES)("$name", ({ offenders, explanation, bad, caught }) => {
+  it("holds", () => expect(offenders(app.schema), explanation).toEqual([]));
+  it("catches a bad example", () => expect(offenders(buildSchema(bad))).toEqual(caught));
+});
+
+describe("what is promised is kept", () => {
+  const promised = buildSchema(PROMISED + LISTS + OPERATORS);
+
+  it("every type, field, argument and value has its promised name and type", () => {
+    expect(missing(promised, app.schema)).toEqual([]);
+  });
+
+  it("nothing is required that was not", () => {
+    expect(newlyRequired(promised, app.schema)).toEqual([]);
+  });
+
+  it("catches what is gone, renamed, of another type, or newly required", () => {
+    const before = buildSchema(
+      "type Query { a(x: Int): T b: Int c: E } type T { f: Int! } enum E { A B } input I { x: Int } type Mutation { m(i: I): Int }",
+    );
+    const after = buildSchema(
+      "type Query { a(x: Float, z: Int!): T d: Int c: E } type T { f: Int } enum E { A } input I { x: Int y: Int! } type Mutation { m(i: I): Int }",
+    );
+    expect(missing(before, after)).toEqual(["Query.a(x: Int)", "Query.b: Int", "T.f: Int!", "E.B"]);
+    expect(newlyRequired(before, after)).toEqual(["Query.a(z)", "I.y"]);
+  });
+});

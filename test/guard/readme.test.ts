@@ -1,0 +1,93 @@
+/** The README's table of variables is what src/config.ts reads, defaults included. */
+import { readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { VARIABLES } from "../../src/config.js";
+
+const NAME = /^`([A-Z][A-Z0-9_]*)`$/;
+
+type Table = { readonly head: string[]; readonly rows: string[][] };
+
+/** Cells of a markdown row; an escaped bar is text. */
+const cellsOf = (line: string) =>
+  line
+    .trim()
+    .replace(/^\||\|$/g, "")
+    .split(/(?<!\\)\|/)
+    .map((cell) => cell.trim());
+
+function tablesOf(markdown: string): Table[] {
+  const blocks = markdown.split(/\n(?!\s*\|)/).map((block) => block.split("\n").filter((line) => /^\s*\|/.test(line)));
+  return blocks
+    .filter((lines) => lines.length > 2 && /^[\s|:-]+$/.test(lines[1] ?? ""))
+    .map(([head = "", , ...rows]) => ({ head: cellsOf(head), rows: rows.map(cellsOf) }));
+}
+
+/** Tables of variables: those whose first column names at least one. Other tables may name codes and roles. */
+const variablesOf = (markdown: string, known: readonly string[]) =>
+  tablesOf(markdown).filter(({ rows }) => rows.some(([first = ""]) => known.includes(NAME.exec(first)?.[1] ?? "")));
+
+/** The default as text; null where there is none, so that the README may say in words what happens without a value. */
+function defaultOf(variable: { safeParse(value: undefined): { success: boolean; data?: unknown } }): string | null {
+  const { data } = variable.safeParse(undefined);
+  if (data === undefined) return null;
+  return Array.isArray(data) ? data.join(",") : String(data);
+}
+
+/** What is wrong with the tables of a README. */
+function faults(markdown: string, variables: Readonly<Record<string, Parameters<typeof defaultOf>[0]>>): string[] {
+  const known = Object.keys(variables);
+  const tables = variablesOf(markdown, known);
+  const rows = tables.flatMap(({ head, rows }) => {
+    const at = head.findIndex((title) => /default/i.test(title));
+    return rows.map((cells) => ({
+      name: NAME.exec(cells[0] ?? "")?.[1] ?? cells[0]!,
+      value: cells[at],
+      hasDefaults: at > 0,
+    }));
+  });
+  const names = rows.map(({ name }) => name);
+  return [
+    ...known.filter((name) => !names.includes(name)).map((name) => `${name} is missing`),
+    ...names.filter((name) => !known.includes(name)).map((name) => `${name} is no variable`),
+    ...names.filter((name, index) => names.indexOf(name) !== index).map((name) => `${name} is there twice`),
+    ...rows
+      .filter(({ name }) => known.includes(name))
+      .flatMap(({ name, value = "", hasDefaults }) => {
+        if (!hasDefaults) return [`${name} stands in a table without a column of defaults`];
+        const wanted = defaultOf(variables[name]!);
+        const code = /^`([^`]*)`$/.exec(value)?.[1];
+        // No default, or an empty one: words or a dash, but no value.
+        if (wanted === null || wanted === "") return code ? [`${name} has no default ${code}`] : [];
+        return code === wanted ? [] : [`${name} defaults to ${wanted}, not ${value}`];
+      }),
+  ];
+}
+
+it("names every variable once, with its default", () => {
+  expect(faults(readFileSync(new URL("../../README.md", import.meta.url), "utf8"), VARIABLES)).toEqual([]);
+});
+
+describe("faults that it catches", () => {
+  const { HOST, PORT, CORS_ORIGINS, DATABASE_URL } = VARIABLES;
+  const variables = { HOST, PORT, CORS_ORIGINS, DATABASE_URL };
+  const table = (...rows: string[]) =>
+    `# X\n\n| Variable | Default | Meaning |\n|---|:--|---|\n${rows.join("\n")}\n\nText.\n`;
+  const GOOD = [
+    "| `HOST` | `127.0.0.1` | a |",
+    "| `PORT` | `4000` | b |",
+    "| `CORS_ORIGINS` | none | c \\| d |",
+    "| `DATABASE_URL` |  | e |",
+  ];
+
+  it("none in a good one, beside tables of other things", () => {
+    expect(faults(`${table(...GOOD)}\n| code | HTTP |\n|---|---|\n| \`NOT_FOUND\` | 404 |\n`, variables)).toEqual([]);
+  });
+  it.each([
+    [table(...GOOD.slice(1)), ["HOST is missing"]],
+    [table(...GOOD, "| `HOSTS` | | |"), ["HOSTS is no variable"]],
+    [table(...GOOD, GOOD[0]!), ["HOST is there twice"]],
+    [table(...GOOD.slice(1), "| `HOST` | `0.0.0.0` | a |"), ["HOST defaults to 127.0.0.1, not `0.0.0.0`"]],
+    [table(...GOOD.slice(0, 3), "| `DATABASE_URL` | `x` | a |"), ["DATABASE_URL has no default x"]],
+    ["", ["HOST is missing", "PORT is missing", "CORS_ORIGINS is missing", "DATABASE_URL is missing"]],
+  ])("%#", (markdown, caught) => expect(faults(markdown, variables)).toEqual(caught));
+});

@@ -1,0 +1,137 @@
+/** The life of a Postern with a database of its own: first start, stops at any moment, kills, and neighbours. */
+import { mkdir, readdir, readFile, rm } from "node:fs/promises";
+import { availableParallelism, loadavg } from "node:os";
+import { join } from "node:path";
+import { beforeAll, expect, onTestFinished, test, vi } from "vitest";
+import { eventually, isRoot, processesIn, useSandbox } from "../cluster/sandbox.js";
+import { ask, ensureBuilt, PATIENCE_MS, signIn, startPostern } from "./postern.js";
+
+const sandbox = useSandbox();
+vi.setConfig({ testTimeout: 90_000, hookTimeout: 60_000 });
+beforeAll(ensureBuilt);
+
+/** How many times slower things may be because others use the machine, too. */
+const crowding = () => Math.max(1, loadavg()[0]! / availableParallelism());
+const folder = (name: string) => join(sandbox.path, name);
+const start = (name: string, environment: Record<string, string> = {}) =>
+  startPostern(sandbox.path, { DATA_DIR: folder(name), DEMO_PASSWORD: "four random words of ours", ...environment });
+const countScans = async (url: string, token: string) =>
+  (await ask(url, "{ scans { totalCount } }", token)).scans.totalCount;
+const postmasterPid = async (name: string) =>
+  Number.parseInt(await readFile(join(folder(name), "database/data/postmaster.pid"), "utf8"), 10);
+
+test("what the first start prints is enough to sign in and ask; Ctrl-C ends all; the next start has the same data", async () => {
+  const first = start("first", { DEMO_PASSWORD: "" });
+  const { url, tookMs } = await first.ready();
+  expect(tookMs).toBeLessThan(10_000 * crowding());
+  const output = first.output();
+  const admin = /Administrator created: (\S+)\n {2}password: (\S+)/.exec(output)!;
+  const demo = /Demo users created: .*\n {2}password: (\S+)/.exec(output)!;
+  await signIn(url, admin[1]!, admin[2]!);
+  const mutation = /mutation .*/.exec(output)![0].replace('"..."', JSON.stringify(demo[1]));
+  const token: string = (await ask(url, mutation)).signIn.accessToken;
+  const answer = await ask(url, /query .*/.exec(output)![0], token);
+  expect(answer).toMatchObject({ viewer: { role: "ADMIN" }, scans: { totalCount: 60 } });
+  await ask(
+    url,
+    'mutation { createScan(input: { organizationId: "1", targetUrl: "https://kept.example/", scanType: "FULL" }) { scan { id } } }',
+    token,
+  );
+  // Again and again: the terminal's, the one that npm passes on, an impatient user's.
+  const ended = first.ended();
+  await eventually(() => {
+    first.killGroup("SIGINT");
+    return first.hasEnded();
+  }, PATIENCE_MS);
+  expect(await ended).toBe(0);
+  expect(await processesIn(sandbox.path)).toEqual([]);
+
+  const second = start("first");
+  const again = await second.ready();
+  expect(again.tookMs).toBeLessThan(4_000 * crowding());
+  expect(second.output()).not.toContain("created: ");
+  expect(await countScans(again.url, token)).toBe(61);
+  second.kill("SIGTERM");
+  expect(await second.ended()).toBe(0);
+  expect(await processesIn(sandbox.path)).toEqual([]);
+});
+
+test("a signal to the whole group at any moment of the start ends it with 0", async () => {
+  const loading = start("loading");
+  // The library of argon2 is among the last that are loaded, long before anything is started.
+  const maps = () => readFile(`/proc/${loading.pid}/maps`, "utf8").catch(() => "");
+  await eventually(async () => (await maps()).includes("argon2"), PATIENCE_MS);
+  loading.killGroup("SIGINT");
+  expect(await loading.ended()).toBe(0);
+
+  const making = start("stopped");
+  await eventually(
+    async () => (await readdir(folder("stopped/database")).catch(() => [])).some((entry) => entry.startsWith("init-")),
+    PATIENCE_MS,
+  );
+  making.killGroup("SIGINT");
+  expect(await making.ended()).toBe(0);
+  expect(making.output()).toBe("");
+
+  const seeding = start("stopped");
+  await seeding.printed(/(Administrator created)/);
+  seeding.killGroup("SIGTERM");
+  expect(await seeding.ended()).toBe(0);
+  expect(await processesIn(sandbox.path)).toEqual([]);
+});
+
+test("after kill -9 of Postern, of its group, and of the database too, the next start recovers by itself", async () => {
+  let killed = start("one");
+  let url = (await killed.ready()).url;
+  const token = await signIn(url, "admin@demo.example", "four random words of ours");
+  for (const kill of [
+    () => killed.kill("SIGKILL"),
+    () => killed.killGroup("SIGKILL"),
+    async () => {
+      const pid = await postmasterPid("one");
+      killed.killGroup("SIGKILL");
+      process.kill(pid, "SIGKILL");
+    },
+  ]) {
+    await kill();
+    expect(await killed.ended()).toBe("SIGKILL");
+    killed = start("one");
+    url = (await killed.ready()).url;
+    expect(await countScans(url, token)).toBe(60);
+  }
+  killed.kill("SIGTERM");
+  expect(await killed.ended()).toBe(0);
+});
+
+test("copies run side by side; one with the folder or the port of another says so, ends with 1, and harms nobody", async () => {
+  const [one, other] = [start("one"), start("stopped")];
+  const { url } = await one.ready();
+  const sameFolder = start("one");
+  await other.ready();
+  const samePort = start("first", { PORT: new URL(url).port });
+  expect(await sameFolder.ended()).toBe(1);
+  expect(sameFolder.output()).toBe(
+    `Postern cannot start: Another Postern uses the data folder ${folder("one")}. ` +
+      "Stop that one first, or give this one another data folder.\n  Another process uses this database.\n",
+  );
+  expect(await samePort.ended()).toBe(1);
+  expect(samePort.output()).toMatch(/The port is taken\. Stop what listens there, or set PORT to another one/);
+  expect(await processesIn(folder("first"))).toEqual([]);
+  expect((await fetch(`${url}/health/ready`)).status).toBe(200);
+  for (const each of [one, other]) each.killGroup("SIGTERM");
+  expect(await Promise.all([one.ended(), other.ended()])).toEqual([0, 0]);
+});
+
+test.runIf(isRoot)(
+  "where the database's user cannot reach the folder, the data goes elsewhere, and that is said",
+  async () => {
+    await mkdir(folder("closed"), { mode: 0o700 });
+    const moved = start("closed/data", { DEMO: "false" });
+    const path = await moved.printed(/the data is in (\/var\/lib\/postern\/data-\w+)\n/);
+    onTestFinished(() => rm(path, { recursive: true, force: true }));
+    await moved.ready();
+    moved.kill("SIGTERM");
+    expect(await moved.ended()).toBe(0);
+    expect(await processesIn(path)).toEqual([]);
+  },
+);
