@@ -1,6 +1,6 @@
 /** Where data and binaries go when the database's user cannot reach them where they are. */
 import { chmod, chown, mkdir, readdir, rm, stat, symlink, writeFile } from "node:fs/promises";
-import { dirname, join, resolve } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { findBinaries, makeRunnable } from "../../src/cluster/binaries.js";
 import { HOME, makePrivate, placeFolder } from "../../src/cluster/folder.js";
@@ -89,8 +89,9 @@ describe.skipIf(!isRoot)("as root (only root runs the database as another user)"
   test("binaries out of reach are copied once, and run from there", async () => {
     const user = await databaseUser();
     const closed = await closedFolder("no-binaries");
-    await symlink(resolve(await findBinaries(user), "../.."), join(closed, "package"));
-    const native = join(closed, "package/native");
+    const installed = dirname(await findBinaries(user));
+    await symlink(dirname(installed), join(closed, "package"));
+    const native = join(closed, "package", basename(installed));
     const tree = { path: native, version: "1.2.3" };
     const home = join(sandbox.path, "home");
     const made = await Promise.all([makeRunnable(tree, user, home), makeRunnable(tree, user, home)]);

@@ -249,8 +249,8 @@ describe("a change is a transaction of a change and its record, then one read", 
     const document = documentOf("createVulnerabilities", "scan { id } vulnerabilities { id }");
     expect(await statementsOf(analyst, document, { input: many })).toEqual([
       "begin",
-      "insert into vulnerabilities",
       "select",
+      "insert into vulnerabilities",
       "insert into audit_logs",
       "commit",
       "select",

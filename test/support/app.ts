@@ -95,7 +95,10 @@ export function testApp(environment: Record<string, string> = {}): TestApp {
       log,
       clock: { now: () => new Date(Date.now() + state.clock.aheadMs) },
       connection,
-      onStatement: (text) => state.statements.push(text),
+      onStatement: (text) => {
+        // The poll for other replicas' revocations runs beside the requests that are counted.
+        if (!text.includes('"revoked_at" > ')) state.statements.push(text);
+      },
     });
     const url = await created.start();
     stops.push(() => created.stop());

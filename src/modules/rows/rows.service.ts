@@ -18,9 +18,24 @@ export interface RowsDeps {
 export const present = (values: Values): Values =>
   Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
 
+/** Looked at before anything is written, so that nothing of another organization is even locked. @throws NOT_FOUND */
+async function requireWithin(db: Db, type: TypeDeclaration, access: Access, rows: readonly Values[]): Promise<void> {
+  const { scope, relations } = type;
+  if (scope.kind === "organization") {
+    const column = propertyOf(scope.column);
+    if (rows.some((row) => row[column] !== access.organizationId)) throw notFound("organization");
+    return;
+  }
+  const relation = scope.kind === "through" ? relations[scope.relation] : undefined;
+  if (scope.kind !== "through" || relation?.kind !== "one") throw notFound(type.name);
+  const column = propertyOf(relation.column);
+  const targets = [...new Set(rows.map((row) => String(row[column])))];
+  if ((await countReached(db, relation.to(), access, targets)) < targets.length) throw notFound(scope.relation);
+}
+
 /**
- * Inserts rows as far as the actor reaches. An actor of one organization must see what it has made: a row that hangs on somebody
- * else's then looks as if that one did not exist. Staff reach every row, and for them the foreign key tells.
+ * Inserts rows as far as the actor reaches. An actor of one organization hangs nothing on a row outside it; such a row must
+ * look like one that does not exist. Staff reach every row, and for them the foreign key tells.
  * @returns the ids, in the order of the rows
  * @throws NOT_FOUND, CONFLICT
  */
@@ -30,19 +45,8 @@ export async function insertReachable(
   access: Access,
   rows: readonly Values[],
 ): Promise<string[]> {
-  const { organizationId } = access;
-  const { scope } = type;
-  if (organizationId !== null && scope.kind === "organization") {
-    // The row itself names its organization: no need to look.
-    const column = propertyOf(scope.column);
-    if (rows.some((row) => row[column] !== organizationId)) throw notFound("organization");
-  }
-  const ids = await insertRows(db, type, rows);
-  if (organizationId !== null && scope.kind !== "organization") {
-    const reached = await countReached(db, type, access, ids);
-    if (reached < ids.length) throw notFound(scope.kind === "through" ? scope.relation : type.name);
-  }
-  return ids;
+  if (access.organizationId !== null) await requireWithin(db, type, access, rows);
+  return insertRows(db, type, rows);
 }
 
 export function createRowService({ db, audit }: RowsDeps, writes: WriteTypes): RowService {
