@@ -14,23 +14,29 @@ import { loadSigningKey } from "./auth/signing-key.js";
 import { createTokens } from "./auth/tokens.js";
 import { type Config, LIMITS } from "./config.js";
 import { type ClientOptions, createClient } from "./db/client.js";
+import { createFleet } from "./fleet/fleet.js";
+import { createJobs } from "./jobs/jobs.js";
 import type { Log } from "./log.js";
 import { rootFields } from "./model/index.js";
 import { createAuditService } from "./modules/audit/index.js";
 import { chatResolvers } from "./modules/chat/index.js";
 import { createIdentityService, IdentityResolver } from "./modules/identity/index.js";
 import { organizationResolvers } from "./modules/organizations/index.js";
+import { removeWhatIsOver } from "./modules/retention/index.js";
 import { scanResolvers } from "./modules/scans/index.js";
 import { createSecurityService, SecurityResolver } from "./modules/security/index.js";
 import { telemetryResolvers } from "./modules/telemetry/index.js";
 import { userResolvers } from "./modules/users/index.js";
 import { createPlanner } from "./plan/planner.js";
+import type { Provider } from "./providers/provider.js";
 import { entriesOf, readResolver } from "./wire/read-resolver.js";
 
 /** What the world gives; tests give their own. */
 export interface Ports {
   readonly log: Log;
   readonly clock: { now(): Date };
+  /** What sees and operates instances. */
+  readonly providers: readonly Provider[];
   /** Where Postern's database is; it must be migrated. */
   readonly connection: ClientOptions["connection"];
   readonly onStatement?: ClientOptions["onStatement"];
@@ -38,13 +44,15 @@ export interface Ports {
 
 export interface App {
   readonly schema: GraphQLSchema;
+  /** Looks at every provider now, instead of within a minute. */
+  refreshInventory(): Promise<void>;
   /** @returns the URL it listens on */
   start(): Promise<string>;
   stop(): Promise<void>;
 }
 
 export async function createApp(config: Config, ports: Ports): Promise<App> {
-  const { log, clock, connection, onStatement } = ports;
+  const { log, clock, connection, onStatement, providers } = ports;
   const { poolSize, statementTimeoutMs } = config;
   const client = createClient({ connection, poolSize, statementTimeoutMs, onStatement });
   const { db } = client;
@@ -56,6 +64,9 @@ export async function createApp(config: Config, ports: Ports): Promise<App> {
   const audit = createAuditService({ clock });
   const security = createSecurityService({ db, audit });
   const identity = createIdentityService({ db, tokens, revocations, clock, security });
+  const jobs = createJobs({ connection, log });
+  const { environmentRules: rules, polling } = config;
+  const fleet = createFleet({ db, log, clock, audit, security, jobs, providers, rules, polling });
   const rows = { db, audit };
   const resolvers: object[] = [
     ...rootFields.map((fields) => new (readResolver(fields))()),
@@ -66,6 +77,7 @@ export async function createApp(config: Config, ports: Ports): Promise<App> {
     ...scanResolvers(rows),
     ...chatResolvers(rows),
     ...telemetryResolvers(rows),
+    ...fleet.resolvers,
   ];
 
   const recorders = { db, audit, security, log };
@@ -89,26 +101,54 @@ export async function createApp(config: Config, ports: Ports): Promise<App> {
     apollo,
     formatError,
     contextOf: async (request, origin) =>
-      new RequestContext(await authenticate(request.headers.authorization), origin, { planner, clock }),
+      new RequestContext(await authenticate(request.headers.authorization), origin, {
+        planner,
+        clock,
+        environmentOf: fleet.environmentOf,
+      }),
     ping: client.ping,
     bodyBytes: LIMITS.bodyBytes,
     corsOrigins: config.corsOrigins,
     trustedProxies: config.trustedProxies,
   });
 
+  /** How to stop what has begun, the last first. */
+  const begun: (() => Promise<void>)[] = [() => client.close()];
+  /** What fails half-way is stopped too. */
+  async function begin<T>(work: () => Promise<T>, stop: () => Promise<void>): Promise<T> {
+    begun.push(stop);
+    return work();
+  }
+
   return {
     schema,
+    refreshInventory: fleet.refresh,
     async start() {
-      await revocations.start();
-      await apollo.start();
-      const { address, port, family } = await http.listen(config.port, config.host);
+      await begin(
+        () => revocations.start(),
+        () => revocations.stop(),
+      );
+      await begin(
+        () => jobs.start(),
+        () => jobs.stop(),
+      );
+      await jobs.schedule([{ name: "retention", cron: "17 * * * *", run: () => removeWhatIsOver(db) }]);
+      await begin(
+        () => fleet.start(),
+        () => fleet.stop(),
+      );
+      await begin(
+        () => apollo.start(),
+        () => apollo.stop(),
+      );
+      const { address, port, family } = await begin(
+        () => http.listen(config.port, config.host),
+        () => http.stop(),
+      );
       return `http://${family === "IPv6" ? `[${address}]` : address}:${port}`;
     },
     async stop() {
-      await http.stop();
-      await apollo.stop();
-      await revocations.stop();
-      await client.close();
+      for (let each = begun.pop(); each; each = begun.pop()) await each();
     },
   };
 }

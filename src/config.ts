@@ -1,5 +1,9 @@
 /** Environment variables -> Config: the only reader of process.env. Every fault is reported at once. */
 import { z } from "zod";
+import { type EnvironmentRules, environmentRulesText } from "./modules/inventory/environment-rules.js";
+import type { Polling } from "./modules/operations/index.js";
+import { parseBackupWindow, parseMaintenanceWindow } from "./modules/operations/windows.js";
+import { OPERATION_TYPES, type OperationType } from "./providers/provider.js";
 
 const flag = z.enum(["true", "false"], "is true or false").transform((value) => value === "true");
 const count = (min: number, max: number) =>
@@ -13,6 +17,64 @@ const list = z.string().transform((text) =>
     .split(",")
     .map((item) => item.trim())
     .filter(Boolean),
+);
+
+/** AWS is asked every 30 seconds for 5 minutes; what runs on this host, every second for as long. */
+const DEFAULT_POLLING: Readonly<Record<string, Polling>> = {
+  "aws-rds": { intervalMs: 30_000, attempts: 10 },
+  local: { intervalMs: 1000, attempts: 300 },
+};
+
+const jsonText = z.string().transform((text, context) => {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    context.addIssue({ code: "custom", message: "is no JSON" });
+    return z.NEVER;
+  }
+});
+
+/** Accepts what a function accepts, and says what it says. */
+const parsedBy = (parse: (text: string) => unknown) =>
+  z.string().superRefine((text, context) => {
+    try {
+      parse(text);
+    } catch (error) {
+      context.addIssue({ code: "custom", message: (error as Error).message });
+    }
+  });
+
+const localInstance = z.strictObject({
+  identifier: z
+    .string()
+    .regex(
+      /^(?!.*--)(?!.*-$)[a-z][a-z0-9-]{0,62}$/,
+      "is 1 to 63 small letters, digits and single hyphens, a letter first",
+    ),
+  tags: z
+    .record(z.string().min(1).max(128), z.string().max(256))
+    .default({})
+    .transform((tags) => Object.entries(tags).map(([key, value]) => ({ key, value }))),
+  maintenanceWindow: parsedBy(parseMaintenanceWindow),
+  backupWindow: parsedBy(parseBackupWindow),
+  backupRetentionDays: z.number().int().min(0).max(35).default(7),
+  standby: z.boolean().default(false),
+});
+export type LocalInstance = z.output<typeof localInstance>;
+
+const localInstancesText = jsonText.pipe(z.array(localInstance).max(20));
+
+const pollingText = jsonText.pipe(
+  z.record(
+    z.string(),
+    z.partialRecord(
+      z.enum(OPERATION_TYPES),
+      z.strictObject({
+        intervalMs: z.number().int().min(100).max(600_000),
+        attempts: z.number().int().min(1).max(1000),
+      }),
+    ),
+  ),
 );
 
 /** Each variable with its check; the description stands in the README's table too, and a test compares the names. */
@@ -56,6 +118,17 @@ export const VARIABLES = {
   TRUSTED_PROXIES: count(0, 10)
     .prefault("0")
     .describe("How many proxies in front append to X-Forwarded-For; the client's address is taken from there."),
+  ENVIRONMENT_RULES: environmentRulesText
+    .prefault("{}")
+    .describe("How environments are decided, as JSON: `tagKeys`, `values`, `precedence`, `defaultEnvironment`."),
+  LOCAL_INSTANCES: localInstancesText
+    .prefault("[]")
+    .describe(
+      "PostgreSQL clusters that this host shall run, as JSON; see the README. Beside an embedded database only.",
+    ),
+  OPERATION_POLLING: pollingText
+    .prefault("{}")
+    .describe("How operations are polled, as JSON: provider, operation type, `intervalMs` and `attempts`."),
   ACCESS_TOKEN_PRIVATE_KEY: z
     .string()
     .startsWith("-----BEGIN PRIVATE KEY-----", "is an Ed25519 key as PKCS #8 PEM")
@@ -102,6 +175,10 @@ export interface Config {
   readonly landingPage: boolean;
   readonly corsOrigins: readonly string[];
   readonly trustedProxies: number;
+  readonly environmentRules: EnvironmentRules;
+  readonly localInstances: readonly LocalInstance[];
+  /** How often, and how many times, a provider is asked how an operation goes. */
+  readonly polling: (provider: string, type: OperationType) => Polling;
   /** PKCS #8 PEM. */
   readonly accessTokenPrivateKey: string | undefined;
   readonly logLevel: string;
@@ -135,6 +212,10 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     landingPage: env.LANDING_PAGE ?? !production,
     corsOrigins: env.CORS_ORIGINS,
     trustedProxies: env.TRUSTED_PROXIES,
+    environmentRules: env.ENVIRONMENT_RULES,
+    localInstances: env.LOCAL_INSTANCES,
+    polling: (provider, type) =>
+      env.OPERATION_POLLING[provider]?.[type] ?? DEFAULT_POLLING[provider] ?? { intervalMs: 30_000, attempts: 10 },
     accessTokenPrivateKey: env.ACCESS_TOKEN_PRIVATE_KEY,
     logLevel: env.LOG_LEVEL,
   };

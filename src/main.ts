@@ -19,7 +19,7 @@ async function step<T>(work: () => Promise<T>, stop?: (result: T) => Promise<voi
 async function start(): Promise<void> {
   const config = processConfig();
   // Not imported above: loading them takes most of a second, and signals are to be heeded before.
-  const [{ createApp }, { createLog }, { openDatabase, prepareDatabase }] = await step(() =>
+  const [{ createApp }, { createLog }, { openDatabase, openFleet, prepareDatabase }] = await step(() =>
     Promise.all([import("./app.js"), import("./log.js"), import("./start.js")]),
   );
   const log = createLog(config.logLevel);
@@ -31,13 +31,29 @@ async function start(): Promise<void> {
     say(`The database's user cannot reach ${config.dataDir}, so the data is in ${database.relocatedTo}`);
   }
   await step(() => prepareDatabase(config, database.connection, (kind, account) => say(newAccount(kind, account))));
-  const ports = { log, clock: { now: () => new Date() }, connection: database.connection };
-  const app = await step(() => createApp(config, ports));
-  const url = await step(
-    () => app.start(),
-    () => app.stop(),
+  const fleet = await step(
+    () => openFleet(config, log),
+    (opened) => opened.stop(),
   );
-  if (!stopRequested) say(ready(url, config));
+  const ports = {
+    log,
+    clock: { now: () => new Date() },
+    connection: database.connection,
+    providers: fleet.providers,
+  };
+  const app = await step(
+    () => createApp(config, ports),
+    (created) => created.stop(),
+  );
+  const url = await step(() => app.start());
+  if (stopRequested) return;
+  say(ready(url, config));
+  // Not waited for: starting and making instances takes seconds, and must not hold up a stop either.
+  fleet
+    .bringUp(() => app.refreshInventory())
+    .catch((error) => {
+      if (!stopRequested) log.error({ err: error }, "not all instances were brought up");
+    });
 }
 
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, end);

@@ -1,9 +1,15 @@
 /** From nothing to a database that is ready for use: embedded where none is given, migrated, with an administrator and the demo. */
+import { findBinaries } from "./cluster/binaries.js";
+import { placeFolder } from "./cluster/folder.js";
+import { databaseUser } from "./cluster/os-user.js";
 import type { Config } from "./config.js";
 import { type ClientOptions, createClient } from "./db/client.js";
 import { startEmbedded } from "./db/embedded.js";
 import { migrateDatabase } from "./db/migrate.js";
+import { DEMO_FLEET, ensureInstances } from "./fleet/demo-fleet.js";
 import type { Log } from "./log.js";
+import { createLocalProvider } from "./providers/local.js";
+import type { Provider } from "./providers/provider.js";
 import { type Account, ensureAdministrator } from "./seed/administrator.js";
 import { ensureDemo } from "./seed/demo.js";
 
@@ -19,6 +25,39 @@ export async function openDatabase(config: Config, log: Log): Promise<ReadyDatab
   if (config.databaseUrl !== undefined) return { connection: config.databaseUrl, stop: async () => undefined };
   const { options, dataDir, relocated, stop } = await startEmbedded({ dataDir: config.dataDir, log });
   return { connection: options, relocatedTo: relocated ? dataDir : undefined, stop };
+}
+
+export interface ReadyFleet {
+  readonly providers: readonly Provider[];
+  /** Starts what there is and creates what is missing, of the configured instances and of the demo fleet; tells what has changed. */
+  bringUp(onChange: () => Promise<void>): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/**
+ * Opens the instances that this host runs itself; nothing is started yet. Beside an embedded database only: its claim of the data folder is what
+ * keeps a second Postern from the same instances.
+ */
+export async function openFleet(config: Config, log: Log): Promise<ReadyFleet> {
+  if (config.databaseUrl !== undefined)
+    return { providers: [], bringUp: async () => undefined, stop: async () => undefined };
+  const user = await databaseUser();
+  const bin = await findBinaries(user);
+  const { path: folder } = await placeFolder(config.dataDir, "fleet", user);
+  const local = await createLocalProvider({ folder, bin, user, log, clock: { now: () => new Date() } });
+  return {
+    providers: [local],
+    bringUp: async (onChange) => {
+      await local.startAll();
+      await onChange();
+      const created = [
+        await ensureInstances(local, config.localInstances, log),
+        config.demo.seed && (await ensureInstances(local, DEMO_FLEET, log)),
+      ];
+      if (created.includes(true)) await onChange();
+    },
+    stop: () => local.stopAll(),
+  };
 }
 
 /** Migrates and seeds through a connection of its own, which is closed again. */

@@ -1,5 +1,5 @@
 /** THE permission map: every root field, who may call it, and what the audit log calls it. What is not here is refused. */
-import { anyone, can, type ShieldRule, signedIn } from "./rules.js";
+import { anyone, can, mayOperate, type ShieldRule, signedIn } from "./rules.js";
 
 export const QUERIES: Readonly<Record<string, ShieldRule>> = {
   viewer: signedIn,
@@ -17,6 +17,10 @@ export const QUERIES: Readonly<Record<string, ShieldRule>> = {
   analyticsMetrics: can("metrics:read"),
   performanceLog: can("performance-logs:read"),
   performanceLogs: can("performance-logs:read"),
+  instance: can("instances:read"),
+  instances: can("instances:read"),
+  operation: can("operations:read"),
+  operations: can("operations:read"),
   auditLog: can("audit-logs:read", "operation-audit-logs:read"),
   auditLogs: can("audit-logs:read", "operation-audit-logs:read"),
   securityEvent: can("security-events:read"),
@@ -27,9 +31,17 @@ interface MutationAccess {
   readonly rule: ShieldRule;
   /** `<resource>.<verb>` in the audit log; null where the service leaves a security event instead. */
   readonly action: string | null;
+  /** What the audit log calls it where it was refused or failed, if not the same. */
+  readonly failure?: string;
 }
 
 const audited = (rule: ShieldRule, action: string): MutationAccess => ({ rule, action });
+/** A change to an instance: its environment decides too, before the service does again. */
+const operation: MutationAccess = {
+  rule: mayOperate,
+  action: "operation.requested",
+  failure: "operation.refused",
+};
 /** Signing in and out: the service itself decides, and records security events. */
 const door: MutationAccess = { rule: anyone, action: null };
 
@@ -60,8 +72,16 @@ export const MUTATIONS: Readonly<Record<string, MutationAccess>> = {
   createPerformanceLog: audited(can("performance-logs:write"), "performance-log.create"),
   updatePerformanceLog: audited(can("performance-logs:write"), "performance-log.update"),
   deletePerformanceLog: audited(can("performance-logs:write"), "performance-log.delete"),
+  setEnvironmentMapping: audited(can("environment-mappings:write"), "environment-mapping.set"),
+  createSnapshot: operation,
+  rebootInstance: operation,
+  modifyBackupWindow: operation,
+  cancelOperation: audited(can("operations:run"), "operation.cancel"),
   recordSecurityEvent: audited(can("security-events:record"), "security-event.record"),
 };
 
 /** @returns what the audit log calls a mutation, or null where it keeps no record of it */
 export const actionOf = (mutation: string): string | null => MUTATIONS[mutation]?.action ?? null;
+
+/** @returns what the audit log calls a mutation that was refused or failed */
+export const failureOf = (mutation: string): string | null => MUTATIONS[mutation]?.failure ?? actionOf(mutation);

@@ -1,4 +1,5 @@
 /** What one request carries through the doors: its actor, its reads, its calls, and what was refused to it. */
+import DataLoader from "dataloader";
 import type { GraphQLResolveInfo } from "graphql";
 import { type Access, type Actor, accessOf } from "../auth/actor.js";
 import { type Call, type Origin, withoutSecrets } from "../auth/call.js";
@@ -16,23 +17,27 @@ export interface Refusal {
   /** `Type.field`. */
   readonly field: string;
   readonly permission?: string | undefined;
+  /** The instance that an operation was refused on. */
+  readonly instanceId?: string;
 }
 
 export interface ContextDeps {
   readonly planner: Planner;
   readonly clock: { now(): Date };
+  readonly environmentOf: (instanceId: string) => Promise<string | null>;
 }
 
 // Apollo copies the context field by field, which #private fields would not survive.
 export class RequestContext implements ReadContext, CallContext {
   /** What the actor may do; within the answer of a sign-in, what the new one may. */
   access: Access;
-  /** By field, so that a list refuses a field once. */
+  /** By field and instance, so that a list refuses a field once. */
   readonly refusals = new Map<string, Refusal>();
   /** The coerced variables, once the operation is known. */
   variables: Variables = {};
   private readonly calls = new Map<string | number, Call>();
   private cachedReads: Reads | undefined;
+  private environments: DataLoader<string, string | null> | undefined;
 
   constructor(
     readonly actor: Actor,
@@ -63,6 +68,12 @@ export class RequestContext implements ReadContext, CallContext {
     return call;
   }
 
+  /** The environment of the instance with this id or identifier, or null; loaded once for the request. */
+  environmentOf(instanceId: string): Promise<string | null> {
+    this.environments ??= new DataLoader((ids) => Promise.all(ids.map((id) => this.deps.environmentOf(id))));
+    return this.environments.load(instanceId);
+  }
+
   /** Plans reads without running them. @throws FORBIDDEN, BAD_USER_INPUT, LIMIT_EXCEEDED */
   rehearse(units: readonly Unit[], values: readonly unknown[], info: GraphQLResolveInfo): void {
     this.deps.planner.rehearse(units, values, info, this.access);
@@ -75,6 +86,6 @@ export class RequestContext implements ReadContext, CallContext {
   }
 
   refuse(refusal: Refusal): void {
-    this.refusals.set(refusal.field, refusal);
+    this.refusals.set(`${refusal.field} ${refusal.instanceId ?? ""}`, refusal);
   }
 }

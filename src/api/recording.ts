@@ -6,7 +6,7 @@ import type { Log } from "../log.js";
 import type { AuditService } from "../modules/audit/index.js";
 import type { SecurityService } from "../modules/security/index.js";
 import { isId } from "../wire/id.js";
-import { actionOf } from "./access.js";
+import { actionOf, failureOf } from "./access.js";
 import type { RequestContext } from "./context.js";
 import type { Gate } from "./schema.js";
 
@@ -37,13 +37,20 @@ export const recordFailures =
       const error = thrown instanceof AppError ? thrown : internal(thrown);
       if (REFUSALS.has(error.code) && action !== null) {
         const permission = error.extensions.permission as string | undefined;
-        context.refuse({ code: error.code, field: `${info.parentType.name}.${info.fieldName}`, permission });
+        const { instanceId } = (args.input ?? {}) as { instanceId?: unknown };
+        const field = `${info.parentType.name}.${info.fieldName}`;
+        context.refuse({ code: error.code, field, permission, ...(typeof instanceId === "string" && { instanceId }) });
       }
       if (action && context.actor.kind === "user") {
         const call = context.call(info, args);
-        const id = (args.input as { id?: unknown } | undefined)?.id;
+        const { id, operationId } = (args.input ?? {}) as { id?: unknown; operationId?: unknown };
+        const failed = {
+          ...call,
+          action: failureOf(info.fieldName) ?? call.action,
+          parameters: { mutation: info.fieldName, ...(call.parameters as object) },
+        };
         await audit
-          .recordFailure(db, call, error, isId(id) ? id : undefined)
+          .recordFailure(db, failed, error, [id, operationId].find(isId))
           .catch((fault) => log.error({ err: fault, requestId: context.origin.requestId }, "audit record lost"));
       }
       throw error;
@@ -56,12 +63,12 @@ export const recordRefusals = ({ db, security, log }: Recorders): ApolloServerPl
     return {
       async willSendResponse({ contextValue: { refusals, actor, origin } }) {
         if (refusals.size === 0) return;
-        const events = [...refusals.values()].map(({ code, field, permission }) => ({
+        const events = [...refusals.values()].map(({ code, field, permission, instanceId }) => ({
           eventType: "authz_fail",
           eventStatus: "FAILURE" as const,
           userId: actor.kind === "user" ? actor.userId : null,
           origin,
-          metadata: { code, field, ...(permission && { permission }) },
+          metadata: { code, field, ...(permission && { permission }), ...(instanceId && { instanceId }) },
         }));
         await security
           .record(db, ...events)

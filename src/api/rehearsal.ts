@@ -1,11 +1,11 @@
 /** What a mutation's payload will ask for is planned before the mutation runs: what cannot be answered changes nothing. */
 import { type GraphQLResolveInfo, getNamedType, getNullableType, isListType, isObjectType } from "graphql";
-import { rootFields } from "../model/index.js";
+import { declaredTypes } from "../model/index.js";
 import type { Unit } from "../plan/compile.js";
 import { collectBelow } from "../plan/selection.js";
 import type { RequestContext } from "./context.js";
 
-const declared = new Map(rootFields.map(({ type }) => [type.name, type]));
+const declared = new Map(declaredTypes.map((type) => [type.name, type]));
 
 /** Any id: nothing is read. */
 const SOME_ID = "0";

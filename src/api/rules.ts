@@ -3,6 +3,8 @@ import { createRequire } from "node:module";
 import type { IRule } from "graphql-shield";
 import type { Permission } from "../auth/permissions.js";
 import { forbidden, unauthenticated } from "../errors.js";
+import { productionProtected } from "../model/operability.js";
+import { requireWellFormed } from "../wire/well-formed.js";
 import type { RequestContext } from "./context.js";
 
 // The CommonJS build: the ES build of graphql-shield 7.6.5 imports a function that Node 23 removed.
@@ -38,3 +40,17 @@ export function can(...permissions: [Permission, ...Permission[]]): IRule {
   }
   return known;
 }
+
+/**
+ * Actors that may run operations, on an instance that is no production. It reads an argument, so its answer is not cached by its
+ * name; the context loads an instance once for the request. One that does not exist is the service's to tell.
+ */
+export const mayOperate: ShieldRule = rule("mayOperate", { cache: "no_cache" })(
+  async (_parent, { input }: { input: { instanceId: string } }, context: RequestContext) => {
+    const refused = refusalOfAnonymous(context);
+    if (refused) return refused;
+    if (!context.access.permissions.has("operations:run")) return forbidden("operations:run");
+    requireWellFormed(input.instanceId, "instanceId");
+    return (await context.environmentOf(input.instanceId)) === "PRODUCTION" ? productionProtected() : true;
+  },
+);

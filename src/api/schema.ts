@@ -8,9 +8,10 @@ import {
   isObjectType,
 } from "graphql";
 import { buildSchemaSync, type ClassType, type NonEmptyArray } from "type-graphql";
+import type { Permission } from "../auth/permissions.js";
 import { forbidden } from "../errors.js";
-import { rootFields } from "../model/index.js";
-import { missingPermission, type TypeDeclaration } from "../plan/declaration.js";
+import { declaredTypes } from "../model/index.js";
+import { type EmbeddedType, mayRead, missingPermission, type TypeDeclaration } from "../plan/declaration.js";
 import { requireWellFormed } from "../wire/well-formed.js";
 import { MUTATIONS, QUERIES } from "./access.js";
 import { containerOf } from "./container.js";
@@ -89,8 +90,31 @@ const planned =
       context.refuse({ code: "FORBIDDEN", field: `${type.name}.${info.fieldName}`, permission });
       throw forbidden(permission);
     }
+    const value = source[info.path.key];
+    const derived = type.fields[info.fieldName]?.derived;
+    return derived ? derived.derive(value as never, context.access) : value;
+  };
+
+/** A field of an object that a jsonb column holds whole. */
+const embeddedField =
+  (type: EmbeddedType): GraphQLFieldResolver<Record<string, unknown>, RequestContext> =>
+  (source, _args, context, info) => {
+    const required = type.fields[info.fieldName]?.read;
+    if (!mayRead(context.access.permissions, required)) {
+      const permission = required?.[0] as Permission;
+      context.refuse({ code: "FORBIDDEN", field: `${type.name}.${info.fieldName}`, permission });
+      throw forbidden(permission);
+    }
     return source[info.path.key];
   };
+
+function resolveEmbedded(schema: GraphQLSchema, fields: readonly { readonly embedded?: EmbeddedType }[]): void {
+  for (const { embedded } of fields) {
+    if (!embedded) continue;
+    resolveAll(schema, embedded.name, embeddedField(embedded));
+    resolveEmbedded(schema, Object.values(embedded.fields));
+  }
+}
 
 const byResponseKey: GraphQLFieldResolver<Record<string, unknown>, RequestContext> = (source, _args, _context, info) =>
   source[info.path.key];
@@ -114,8 +138,9 @@ export function guardSchema(bare: GraphQLSchema, recorder: Gate): { schema: Grap
   const recording = { Query: recorder, Mutation: recorder };
   const schema = applyMiddleware(bare, recording as never, gates as never);
   resolveAll(schema, "PageInfo", byResponseKey);
-  for (const { type } of rootFields) {
+  for (const type of declaredTypes) {
     resolveAll(schema, type.name, planned(type));
+    resolveEmbedded(schema, Object.values(type.fields));
     resolveAll(schema, `${type.name}Connection`, byResponseKey);
     resolveAll(schema, `${type.name}Edge`, byResponseKey);
   }

@@ -3,7 +3,8 @@ import type { Actor } from "./actor.js";
 
 /** Where a request comes from. */
 export interface Origin {
-  readonly ipAddress: string;
+  /** Null where Postern itself acts. */
+  readonly ipAddress: string | null;
   readonly userAgent: string | null;
   readonly requestId: string;
 }

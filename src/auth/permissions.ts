@@ -22,13 +22,19 @@ const WRITE_DATA = [
   "performance-logs:write",
 ] as const;
 
-const ADMINISTER = ["organizations:write", "users:write"] as const;
+/** The fleet, without the addresses of its instances. */
+const READ_INVENTORY = ["instances:read"] as const;
+const OPERATE = ["instance-endpoints:read", "operations:read", "operations:run"] as const;
+
+const ADMINISTER = ["environment-mappings:write", "organizations:write", "users:write"] as const;
 
 export const PERMISSIONS = [
   /** The own profile; every role holds it. */
   "profile:write",
   ...READ_DATA,
   ...WRITE_DATA,
+  ...READ_INVENTORY,
+  ...OPERATE,
   ...ADMINISTER,
   /** All audit records. */
   "audit-logs:read",
@@ -41,9 +47,9 @@ export const PERMISSIONS = [
 export type Permission = (typeof PERMISSIONS)[number];
 
 export const ROLE_PERMISSIONS: Readonly<Record<Role, readonly Permission[]>> = {
-  VIEWER: ["profile:write", ...READ_DATA],
-  ANALYST: ["profile:write", ...READ_DATA, ...WRITE_DATA],
-  DBA: ["profile:write", "performance-logs:read", "operation-audit-logs:read"],
+  VIEWER: ["profile:write", ...READ_DATA, ...READ_INVENTORY],
+  ANALYST: ["profile:write", ...READ_DATA, ...WRITE_DATA, ...READ_INVENTORY],
+  DBA: ["profile:write", "performance-logs:read", "operation-audit-logs:read", ...READ_INVENTORY, ...OPERATE],
   SECURITY: ["profile:write", "users:read", "audit-logs:read", "security-events:read", "security-events:record"],
   ADMIN: PERMISSIONS.filter((permission) => permission !== "operation-audit-logs:read"),
 };

@@ -69,9 +69,12 @@ export class Cluster {
     this.#logFile = join(options.folder, "postgres.log");
   }
 
-  /** Makes the cluster unless there is one: UTF8, locale C, scram-sha-256 for all. Safe to be killed, or to run twice. */
-  async init(): Promise<void> {
-    const { folder, user, bin, settings } = this.options;
+  /**
+   * Makes the cluster unless there is one: UTF8, locale C, scram-sha-256 for all. Safe to be killed, or to run twice.
+   * Without `sync`, what it made survives a power failure only when the caller syncs it.
+   */
+  async init({ sync = this.options.settings?.fsync !== "off" } = {}): Promise<void> {
+    const { folder, user, bin } = this.options;
     if (!(await this.#isInitialised())) {
       const temporary = await mkdtemp(join(folder, UNFINISHED));
       const passwordFile = join(temporary, PASSWORD_FILE);
@@ -86,7 +89,7 @@ export class Cluster {
           "--auth=scram-sha-256",
           "--encoding=UTF8",
           "--locale=C",
-          ...(settings?.fsync === "off" ? ["--no-sync"] : []),
+          ...(sync ? [] : ["--no-sync"]),
         ]);
         // The password belongs to this data as the role catalog does: it appears, and is copied, with it.
         await rename(passwordFile, join(unfinished, PASSWORD_FILE));

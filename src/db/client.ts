@@ -5,7 +5,10 @@ import { outcomeUnknown, timeout, unavailable } from "../errors.js";
 import { fromPostgres } from "./postgres-errors.js";
 
 /** The pool, or a transaction of it: what a store function takes first. */
-export type Db = Pick<PostgresJsDatabase, "select" | "insert" | "update" | "delete" | "execute" | "transaction">;
+export type Db = Pick<
+  PostgresJsDatabase,
+  "select" | "selectDistinct" | "selectDistinctOn" | "insert" | "update" | "delete" | "execute" | "transaction"
+>;
 
 export interface ClientOptions {
   /** A connection URL, or postgres.js options where the database is embedded. */

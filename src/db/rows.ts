@@ -1,10 +1,10 @@
 /** One statement each: insert, update and delete of a row of a declared type, as far as an actor reaches. */
 import { and, eq, type SQL, sql } from "drizzle-orm";
-import { alias, type PgColumn, type PgTable } from "drizzle-orm/pg-core";
+import type { PgColumn, PgTable } from "drizzle-orm/pg-core";
 import type { Access } from "../auth/actor.js";
 import { conflict, failedPrecondition, notFound } from "../errors.js";
-import { propertyOf, type TypeDeclaration } from "../plan/declaration.js";
-import { type Source, visible } from "../plan/visibility.js";
+import type { TypeDeclaration } from "../plan/declaration.js";
+import { aliased, type Source, visible } from "../plan/visibility.js";
 import type { Db } from "./client.js";
 import { fromPostgres, hasDependents } from "./postgres-errors.js";
 
@@ -21,18 +21,12 @@ const tableOf = (type: TypeDeclaration) => type.table as VersionedTable;
 function reached(type: TypeDeclaration, access: Access): SQL | undefined {
   let aliases = 0;
   const own: Source = { type, name: sql``, from: sql`${type.table}`, column: (column) => sql`${column}` };
-  const related = (target: TypeDeclaration): Source => {
-    const name = `v${aliases++}`;
-    const table = alias(target.table, name) as PgTable & Record<string, PgColumn>;
-    const identifier = sql`${sql.identifier(name)}`;
-    return {
-      type: target,
-      name: identifier,
-      from: sql`${target.table} as ${identifier}`,
-      column: (column) => sql`${table[propertyOf(column)]}`,
-    };
-  };
-  return visible(own, access, () => sql`${access.organizationId}`, related);
+  return visible(
+    own,
+    access,
+    () => sql`${access.organizationId}`,
+    (target) => aliased(target, `v${aliases++}`),
+  );
 }
 
 /** @returns the version of the row, or null where there is none within reach */

@@ -14,6 +14,36 @@ export const ScanStatus = enumOf("ScanStatus", tables.scanStatus.enumValues, "Ho
 
 export const Severity = enumOf("Severity", tables.severity.enumValues, "How grave a vulnerability is.");
 
+export const Environment = enumOf(
+  "Environment",
+  tables.environment.enumValues,
+  "What an instance is for. Operations are refused on PRODUCTION.",
+);
+
+export const EnvironmentMethod = enumOf(
+  "EnvironmentMethod",
+  ["TAG", "INSTANCE_MAPPING", "ACCOUNT_MAPPING", "NAME_PATTERN", "DEFAULT"],
+  "What can say which environment an instance belongs to.",
+);
+
+export const MemberRole = enumOf("MemberRole", ["PRIMARY", "STANDBY"], "Who takes writes, and who follows.");
+
+export const OperationType = enumOf(
+  "OperationType",
+  tables.operationType.enumValues,
+  "What can be done to an instance.",
+);
+
+export const OperationStatus = enumOf(
+  "OperationStatus",
+  tables.operationStatus.enumValues,
+  "How far an operation has come.",
+  {
+    QUEUED: "Accepted; it waits for its turn on the instance.",
+    TIMED_OUT: "Postern stopped watching; the work may still end in the background, and that is recorded then.",
+  },
+);
+
 export const SecurityEventStatus = enumOf(
   "SecurityEventStatus",
   ["SUCCESS", "FAILURE", "WARNING"],

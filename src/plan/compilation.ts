@@ -1,6 +1,6 @@
 /** The state of compiling one plan: aliases, parameters, the actor's access, and what the plan will cost. */
 import { Param, type SQL, sql } from "drizzle-orm";
-import { alias, type PgColumn, PgDialect, type PgTable } from "drizzle-orm/pg-core";
+import { PgDialect } from "drizzle-orm/pg-core";
 import {
   type GraphQLInputObjectType,
   type GraphQLInputType,
@@ -13,10 +13,10 @@ import type { Access } from "../auth/actor.js";
 import type { Permission } from "../auth/permissions.js";
 import { forbidden } from "../errors.js";
 import { requireWellFormed } from "../wire/well-formed.js";
-import { type FieldDeclaration, mayRead, propertyOf, type TypeDeclaration } from "./declaration.js";
+import { type FieldDeclaration, mayRead, type TypeDeclaration } from "./declaration.js";
 import type { Variables } from "./reference.js";
 import type { Fragments } from "./selection.js";
-import { type Source, visible } from "./visibility.js";
+import { aliased, type Source, visible } from "./visibility.js";
 
 export const dialect = new PgDialect({ casing: "snake_case" });
 
@@ -57,14 +57,7 @@ export class Compilation {
   ) {}
 
   source(type: TypeDeclaration): Source {
-    const name = `t${this.#aliases++}`;
-    const table = alias(type.table, name) as PgTable & Record<string, PgColumn>;
-    return {
-      type,
-      name: sql.identifier(name) as unknown as SQL,
-      from: sql`${type.table} as ${sql.identifier(name)}`,
-      column: (column) => sql`${table[propertyOf(column)]}`,
-    };
+    return aliased(type, `t${this.#aliases++}`);
   }
 
   /** The GraphQL type of an argument of the connections over a type. */

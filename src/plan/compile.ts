@@ -3,7 +3,7 @@ import { type SQL, sql } from "drizzle-orm";
 import { type FieldNode, GraphQLID, type GraphQLSchema } from "graphql";
 import type { Access } from "../auth/actor.js";
 import { limitExceeded } from "../errors.js";
-import { requireId } from "../wire/id.js";
+import { isId, requireId } from "../wire/id.js";
 import { Compilation, type Cost, dialect, type Getter, type PlanLimits, type Run } from "./compilation.js";
 import type { TypeDeclaration } from "./declaration.js";
 import { argumentOf, type Variables } from "./reference.js";
@@ -41,6 +41,22 @@ export interface Plan {
   readonly refused: boolean;
 }
 
+const bigint = (c: Compilation, getter: Getter) => sql`${c.param(getter, "id")}::bigint`;
+
+/** The id itself, or the only row that has it as its identifier. */
+function keyOf(
+  c: Compilation,
+  identifier: NonNullable<TypeDeclaration["identifier"]>,
+  type: TypeDeclaration,
+  given: Getter,
+): SQL {
+  const text = (run: Run) => String(given(run));
+  const id = bigint(c, (run) => (isId(text(run)) ? text(run) : null));
+  const { column, goneSince } = identifier;
+  const named = sql`lower(${column}) = lower(${c.param((run) => (isId(text(run)) ? null : text(run)), "id")}::text)`;
+  const key = type.fields.id.column;
+  return sql`coalesce(${id}, (select case when count(*) = 1 then min(${key}) end from ${type.table} where ${named} and ${goneSince} is null))`;
+}
 const PARAMETER_WEIGHT = 1000;
 
 function select(c: Compilation, { entry, nodes }: Unit, index: number, onRefusal: () => void) {
@@ -50,8 +66,11 @@ function select(c: Compilation, { entry, nodes }: Unit, index: number, onRefusal
     return selectRows(c, type, nodes, onRefusal, (run) => run.values[index]);
   }
   const argument = kind === "row" ? argumentOf(nodes[0]!, "id", GraphQLID, c.variables)?.get : undefined;
-  const id: Getter = kind === "row" ? (run) => requireId(argument?.(run.variables), "id") : (run) => run.values[index];
-  const key = sql`${c.param(id, "id")}::bigint`;
+  const given: Getter = kind === "row" ? (run) => argument?.(run.variables) : (run) => run.values[index];
+  const key =
+    kind === "row" && type.identifier
+      ? keyOf(c, type.identifier, type, given)
+      : bigint(c, (run) => requireId(given(run), "id"));
   const everything = kind === "own" ? () => undefined : undefined;
   return selectRow(
     c,

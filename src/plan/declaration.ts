@@ -1,10 +1,22 @@
 /** How a readable type is declared: once, over its table. Object type, connection, filter, order, joins and row scope derive from it. */
 import { getTableColumns } from "drizzle-orm";
 import type { PgColumn, PgTable } from "drizzle-orm/pg-core";
+import type { Access } from "../auth/actor.js";
 import type { Permission } from "../auth/permissions.js";
 
 /** `id` is a bigint key as decimal text, `opaqueId` an identifier that is only compared. */
-export type FieldKind = "id" | "opaqueId" | "string" | "int" | "float" | "boolean" | "dateTime" | "json" | "enum";
+export type FieldKind =
+  | "id"
+  | "opaqueId"
+  | "string"
+  | "int"
+  | "float"
+  | "boolean"
+  | "dateTime"
+  | "json"
+  | "enum"
+  | "embedded"
+  | "derived";
 
 export interface FieldDeclaration {
   readonly column: PgColumn;
@@ -12,8 +24,39 @@ export interface FieldDeclaration {
   readonly description: string;
   /** The registered enum, where `kind` is `enum`. */
   readonly enumeration?: object;
+  /** Where `kind` is `embedded`: what the JSON of the column holds. */
+  readonly embedded?: EmbeddedType;
+  /** Where `kind` is `derived`: how the value follows from columns of the row. */
+  readonly derived?: DerivedValue;
   /** Any of these permissions reads the field; without, whoever reads the type does. */
   readonly read?: readonly Permission[];
+}
+
+/** A field of an embedded object; its name is the key in the JSON. */
+export interface EmbeddedField {
+  readonly kind: Exclude<FieldKind, "derived">;
+  readonly description: string;
+  readonly nullable: boolean;
+  readonly enumeration?: object;
+  readonly embedded?: EmbeddedType;
+  readonly read?: readonly Permission[];
+}
+
+/** An object type, or a list of them, that a jsonb column holds whole. */
+export interface EmbeddedType {
+  readonly name: string;
+  readonly description: string;
+  readonly list: boolean;
+  readonly fields: Readonly<Record<string, EmbeddedField>>;
+}
+
+/** A value that is computed from columns of the row, and from who asks. */
+export interface DerivedValue {
+  /** The columns it needs, by the names under which `derive` gets their JSON. */
+  readonly needs: Readonly<Record<string, PgColumn>>;
+  /** The shape of the value; its fields are taken by name. */
+  readonly type: EmbeddedType;
+  derive(needs: Readonly<Record<string, never>>, access: Access): unknown;
 }
 
 /** The row that a column of this table refers to. */
@@ -37,11 +80,13 @@ export interface ManyRelation {
  * - `organization`: rows whose column names that organization
  * - `through`: rows whose relation leads to a visible row
  * - `staff`: none
+ * - `everyone`: all
  */
 export type Scope =
   | { readonly kind: "organization"; readonly column: PgColumn }
   | { readonly kind: "through"; readonly relation: string }
-  | { readonly kind: "staff" };
+  | { readonly kind: "staff" }
+  | { readonly kind: "everyone" };
 
 /** Actors without `unless` see only the rows whose column equals the value, a constant of the code. */
 export interface Narrowing {
@@ -61,9 +106,29 @@ export interface TypeDeclaration {
   readonly narrowing?: Narrowing;
   /** The field whose newest value comes first unless a query orders otherwise; ties fall to `id`. */
   readonly newestBy: string;
+  /** A column that names a row as well as its id does, where only one row that is not gone has the name, in any case. */
+  readonly identifier?: { readonly column: PgColumn; readonly goneSince: PgColumn };
   readonly fields: Readonly<Record<string, FieldDeclaration>> & { readonly id: FieldDeclaration };
   readonly relations: Readonly<Record<string, OneRelation | ManyRelation>>;
+  /** Columns to filter by under the name of an embedded field, which as a whole cannot be compared. */
+  readonly filters?: Readonly<Record<string, FieldDeclaration>>;
 }
+
+/** An object, or a list of objects, that a jsonb column holds whole. */
+export const embedded = (
+  column: PgColumn,
+  description: string,
+  type: EmbeddedType,
+  read?: readonly Permission[],
+): FieldDeclaration => ({ column, kind: "embedded", description, embedded: type, ...(read && { read }) });
+
+/** A value computed from columns of the row. @param column one that is never null, where the value never is */
+export const derived = (column: PgColumn, description: string, value: DerivedValue): FieldDeclaration => ({
+  column,
+  kind: "derived",
+  description,
+  derived: value,
+});
 
 /** Checks what the compiler cannot: that names and scopes of the declaration lead somewhere. */
 export function declareType(declaration: TypeDeclaration): TypeDeclaration {

@@ -62,11 +62,14 @@ export const OPERATORS_OF: Readonly<Record<FieldKind, readonly OperatorName[]>> 
   dateTime: ORDERED,
   string: [...ORDERED, "contains", "startsWith"],
   json: [],
+  embedded: [],
+  derived: [],
 };
 
 /** The fields by which a type can be filtered: its own, and `<relation>Id` for each relation to one. */
 export function filterFields(type: TypeDeclaration): ReadonlyMap<string, FieldDeclaration> {
-  const fields = new Map(Object.entries(type.fields).filter(([, field]) => OPERATORS_OF[field.kind].length > 0));
+  const comparable = Object.entries(type.fields).filter(([, field]) => OPERATORS_OF[field.kind].length > 0);
+  const fields = new Map([...comparable, ...Object.entries(type.filters ?? {})]);
   for (const [name, relation] of Object.entries(type.relations)) {
     if (relation.kind !== "one") continue;
     fields.set(`${name}Id`, {

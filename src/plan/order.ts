@@ -19,13 +19,18 @@ interface Term {
 const MAX_TERMS = 5;
 
 /** @returns the enum value of a field: `startedAt` -> `STARTED_AT` */
-export const orderName = (fieldName: string) => fieldName.replaceAll(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase();
+export const orderName = (fieldName: string) =>
+  // A unit is one word.
+  fieldName
+    .replace("GiB", "Gib")
+    .replaceAll(/[A-Z]/g, (letter) => `_${letter}`)
+    .toUpperCase();
 
 /** The fields by which a type can be ordered, by enum value. */
 export const orderFields = (type: TypeDeclaration): ReadonlyMap<string, string> =>
   new Map(
     Object.entries(type.fields)
-      .filter(([, field]) => field.kind !== "json")
+      .filter(([, field]) => !["json", "embedded", "derived"].includes(field.kind))
       .map(([name]) => [orderName(name), name]),
   );
 

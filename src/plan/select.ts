@@ -3,9 +3,11 @@ import { and, type SQL, sql } from "drizzle-orm";
 import type { FieldNode } from "graphql";
 import { badUserInput, limitExceeded } from "../errors.js";
 import type { Compilation, Cost, Getter } from "./compilation.js";
-import { inverseOf, mayRead, type TypeDeclaration } from "./declaration.js";
+import { type FieldDeclaration, inverseOf, mayRead, type TypeDeclaration } from "./declaration.js";
+import { selectEmbedded } from "./embedded.js";
 import { written } from "./field.js";
 import { compileFilter } from "./filter.js";
+import { inlineObject, object, typename } from "./json.js";
 import { Order } from "./order.js";
 import { argumentOf, type Reference } from "./reference.js";
 import { collectBelow, type Selection } from "./selection.js";
@@ -17,34 +19,25 @@ export interface Expression {
   readonly cost: Cost;
 }
 
-const MAX_IDENTIFIER_BYTES = 63;
-
-/** A JSON object of the entries, in place: for entries that aggregate the query they stand in. Keys are names of GraphQL's grammar. */
-const inlineObject = (entries: readonly [string, SQL][]) =>
-  sql`json_build_object(${sql.join(
-    entries.map(([key, value]) => sql`${sql.raw(`'${key}'`)}::text, ${value}`),
-    sql`, `,
-  )})`;
-
-/**
- * A JSON object of the entries as a subquery, which PostgreSQL builds faster and shorter.
- * @param from the FROM clause and what follows it, of which the entries speak; without, one row
- */
-function object(entries: readonly [string, SQL][], from: SQL = sql``): SQL {
-  if (entries.some(([key]) => key.length > MAX_IDENTIFIER_BYTES)) {
-    // PostgreSQL would cut such keys as column names; as literals they stay whole.
-    return sql`(select ${inlineObject(entries)}${from})`;
-  }
-  const columns = entries.map(([key, value]) => sql`${value} as ${sql.identifier(key)}`);
-  return sql`(select row_to_json(o.*) from (select ${sql.join(columns, sql`, `)}${from}) o)`;
-}
-
-const typename = (type: string) => sql`${sql.raw(`'${type}'`)}::text`;
-
 const sum =
   (costs: readonly Cost[]): Cost =>
   (run) =>
     costs.reduce((total, cost) => total + cost(run), 0);
+
+function selectField(
+  c: Compilation,
+  source: Source,
+  field: FieldDeclaration,
+  nodes: readonly FieldNode[],
+  onRefusal: () => void,
+): SQL {
+  const column = source.column(field.column);
+  if (field.embedded) return selectEmbedded(c, field.embedded, column, nodes, onRefusal);
+  if (!field.derived) return written(field, column);
+  // Its resolver finishes it.
+  onRefusal();
+  return inlineObject(Object.entries(field.derived.needs).map(([name, need]) => [name, source.column(need)]));
+}
 
 /**
  * One object over a row of the source. What may not be read is left out; the resolver of its field refuses it.
@@ -66,7 +59,8 @@ export function selectObject(
     const relation = type.relations[name];
     if (name === "__typename") entries.push([key, typename(type.name)]);
     else if (field) {
-      if (mayRead(c.access.permissions, field.read)) entries.push([key, written(field, source.column(field.column))]);
+      const value = mayRead(c.access.permissions, field.read) && selectField(c, source, field, nodes, onRefusal);
+      if (value) entries.push([key, value]);
       else onRefusal();
     } else if (relation) {
       const target = relation.to();

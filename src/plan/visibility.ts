@@ -1,8 +1,8 @@
 /** Which rows of a type exist for an actor: one rule for reads and writes, from the declaration's scope. */
 import { and, eq, type SQL, sql } from "drizzle-orm";
-import type { PgColumn } from "drizzle-orm/pg-core";
+import { alias, type PgColumn, type PgTable } from "drizzle-orm/pg-core";
 import type { Access } from "../auth/actor.js";
-import type { TypeDeclaration } from "./declaration.js";
+import { propertyOf, type TypeDeclaration } from "./declaration.js";
 
 /** A table in a statement, under its own name or an alias. */
 export interface Source {
@@ -11,6 +11,18 @@ export interface Source {
   /** `table` or `table as alias`, for a FROM clause. */
   readonly from: SQL;
   column(column: PgColumn): SQL;
+}
+
+/** @returns the table of a type under an alias */
+export function aliased(type: TypeDeclaration, name: string): Source {
+  const table = alias(type.table, name) as PgTable & Record<string, PgColumn>;
+  const identifier = sql`${sql.identifier(name)}`;
+  return {
+    type,
+    name: identifier,
+    from: sql`${type.table} as ${identifier}`,
+    column: (column) => sql`${table[propertyOf(column)]}`,
+  };
 }
 
 /**
@@ -29,7 +41,7 @@ export function visible(
     narrowing && !access.permissions.has(narrowing.unless)
       ? eq(source.column(narrowing.column), narrowing.equals)
       : undefined;
-  if (access.organizationId === null) return narrowed;
+  if (access.organizationId === null || scope.kind === "everyone") return narrowed;
   if (scope.kind === "staff") return sql`false`;
   if (scope.kind === "organization") {
     return and(narrowed, sql`${source.column(scope.column)} = ${organization()}::bigint`);

@@ -1,6 +1,6 @@
 /** Declarations -> type-graphql classes: object types with their connections, filters and orders. */
 import { ArgsType, type ClassType, Field, Float, ID, InputType, Int, ObjectType, registerEnumType } from "type-graphql";
-import type { FieldDeclaration, TypeDeclaration } from "../plan/declaration.js";
+import type { EmbeddedField, EmbeddedType, FieldDeclaration, TypeDeclaration } from "../plan/declaration.js";
 import { filterFields, OPERATORS, OPERATORS_OF } from "../plan/filter.js";
 import { orderFields } from "../plan/order.js";
 import { ORDER_DIRECTION, orderFieldName } from "../plan/shape.js";
@@ -48,8 +48,13 @@ export const OrderDirection = enumOf(
 );
 
 /** The type-graphql type of a field's values, and its GraphQL name. */
-export function graphqlType({ kind, enumeration }: FieldDeclaration): { type: object; name: string } {
+export function graphqlType(field: FieldDeclaration | EmbeddedField): { type: object; name: string } {
+  const { kind, enumeration } = field;
   switch (kind) {
+    case "embedded":
+      return shapeType(field.embedded as EmbeddedType);
+    case "derived":
+      return shapeType((field as FieldDeclaration).derived?.type as EmbeddedType);
     case "id":
     case "opaqueId":
       return { type: ID, name: "ID" };
@@ -86,12 +91,29 @@ export class PageInfo {
   endCursor?: string;
 }
 
+const shapeType = (shape: EmbeddedType) => {
+  const type = embeddedType(shape);
+  return { type: shape.list ? [type] : type, name: shape.name };
+};
+
+/** @returns the object type of what a jsonb column holds */
+function embeddedType({ name, description, fields }: EmbeddedType): ClassType {
+  return once(name, (target) => {
+    ObjectType(name, { description })(target);
+    for (const [fieldName, field] of Object.entries(fields)) {
+      const { type } = graphqlType(field);
+      add(target, fieldName, () => type, field.description, field.nullable);
+    }
+  });
+}
+
 /** @returns the object type of a declaration */
 export function objectType(declaration: TypeDeclaration): ClassType {
   return once(declaration.name, (target) => {
     ObjectType(declaration.name, { description: declaration.description })(target);
     for (const [name, field] of Object.entries(declaration.fields)) {
-      add(target, name, () => graphqlType(field).type, field.description, !field.column.notNull);
+      const { type } = graphqlType(field);
+      add(target, name, () => type, field.description, !field.column.notNull);
     }
     for (const [name, relation] of Object.entries(declaration.relations)) {
       if (relation.kind === "one") {

@@ -59,14 +59,15 @@ export function readResolver({ type, one, many }: RootFields): ClassType {
 
   for (const [name, relation] of Object.entries(type.relations)) {
     if (relation.kind !== "many") continue;
+    const [related, relatedArgs] = [connectionType(relation.to()), connectionArgs(relation.to())];
     // The parent's plan holds the answer already; this only gives the field its arguments.
     addFieldResolver(
       ReadResolver,
       name,
-      () => connectionType(relation.to()),
+      () => related,
       () => undefined,
       {
-        args: () => connectionArgs(relation.to()),
+        args: () => relatedArgs,
         description: relation.description,
       },
     );

@@ -1,8 +1,9 @@
 /** Who may call what: every root field as every role and as nobody, with what each refusal leaves behind. */
 import { beforeAll, describe, expect, it } from "vitest";
 import { type Answer, type Client, EMAILS, PASSWORD, type Somebody, signIn, testApp } from "../support/app.js";
+import { HOST, insertBusyInstance, insertInstance, insertOperation, silentProvider } from "./fleet-port.js";
 
-const app = testApp();
+const app = testApp({}, async () => [silentProvider()]);
 
 const ROLES = ["VIEWER", "ANALYST", "DBA", "SECURITY", "ADMIN"] as const;
 type Role = (typeof ROLES)[number];
@@ -15,6 +16,8 @@ const SIGNED_IN = ROLES;
 const TENANT_DATA: readonly Caller[] = ["VIEWER", "ANALYST", "ADMIN"];
 const WRITE_DATA: readonly Caller[] = ["ANALYST", "ADMIN"];
 const ADMIN: readonly Caller[] = ["ADMIN"];
+const INVENTORY: readonly Caller[] = ["VIEWER", "ANALYST", "DBA", "ADMIN"];
+const OPERATIONS: readonly Caller[] = ["DBA", "ADMIN"];
 
 interface Query {
   readonly callers: readonly Caller[];
@@ -37,6 +40,10 @@ const QUERIES: Record<string, Query> = {
   analyticsMetrics: { callers: TENANT_DATA },
   performanceLog: { callers: [...TENANT_DATA, "DBA"], type: "performance_logs" },
   performanceLogs: { callers: [...TENANT_DATA, "DBA"] },
+  instance: { callers: INVENTORY, type: "instances" },
+  instances: { callers: INVENTORY },
+  operation: { callers: OPERATIONS, type: "operations" },
+  operations: { callers: OPERATIONS },
   auditLog: { callers: ["DBA", "SECURITY", "ADMIN"], type: "audit_logs" },
   auditLogs: { callers: ["DBA", "SECURITY", "ADMIN"] },
   securityEvent: { callers: ["SECURITY", "ADMIN"], type: "security_events" },
@@ -48,6 +55,8 @@ interface Mutation {
   /** A good input, for rows that are there for it. */
   readonly input: (caller: Caller) => Promise<object>;
   readonly selection: string;
+  /** What the audit log calls its records, where it is more than one. */
+  readonly actions?: readonly string[];
 }
 
 const inserted = async (statement: string): Promise<string> =>
@@ -185,6 +194,33 @@ const MUTATIONS: Record<string, Mutation> = {
     input: async () => ({ id: await newLog() }),
     selection: "deletedPerformanceLogId",
   },
+  setEnvironmentMapping: {
+    callers: ADMIN,
+    input: async () => ({ instanceId: await insertInstance(app, "TEST"), environment: "STAGING", reason: "It is." }),
+    selection: "instance { id }",
+  },
+  createSnapshot: {
+    callers: OPERATIONS,
+    input: async () => ({ instanceId: await insertBusyInstance(app), snapshotId: `by-hand-${next()}` }),
+    selection: "operation { id status }",
+  },
+  rebootInstance: {
+    callers: OPERATIONS,
+    input: async () => ({ instanceId: await insertBusyInstance(app), forceFailover: true }),
+    selection: "operation { id status }",
+  },
+  modifyBackupWindow: {
+    callers: OPERATIONS,
+    input: async () => ({ instanceId: await insertBusyInstance(app), backupWindow: "01:00-01:30" }),
+    selection: "operation { id status }",
+  },
+  cancelOperation: {
+    callers: OPERATIONS,
+    input: async () => ({ operationId: await insertOperation(app, await insertBusyInstance(app)) }),
+    selection: "operation { id status }",
+    // Its own record, and that of the operation that thereby ends: the end is that of whoever asked for the operation.
+    actions: ["operation.ended", "operation.cancel"],
+  },
   recordSecurityEvent: {
     callers: ["SECURITY", "ADMIN"],
     input: async () => ({ eventType: "n", eventStatus: "WARNING" }),
@@ -250,6 +286,7 @@ beforeAll(async () => {
   await app.sql`
     insert into audit_logs (actor, action, resource_type, success)
     values ('{"type": "system"}', 'operation.requested', 'operation', true)`;
+  await insertOperation(app, await insertBusyInstance(app));
   // Sign-ins leave events of their own; none may fall between two looks.
   for (const role of ROLES) await clientOf(role);
 });
@@ -303,7 +340,7 @@ describe.each(Object.keys(QUERIES))("Query.%s", (name) => {
 });
 
 describe.each(Object.keys(MUTATIONS))("Mutation.%s", (name) => {
-  const { callers, input } = MUTATIONS[name]!;
+  const { callers, input, actions } = MUTATIONS[name]!;
   const isDoor = callers === EVERYBODY;
 
   it.each(callers)(`is done for %s and recorded once`, async (caller) => {
@@ -326,10 +363,12 @@ describe.each(Object.keys(MUTATIONS))("Mutation.%s", (name) => {
       return;
     }
     expect(events).toHaveLength(name === "recordSecurityEvent" ? 1 : 0);
-    expect(records).toHaveLength(1);
-    expect(records[0]).toMatchObject({ success: true, user_id: await idOf(caller) });
-    expect(records[0]?.resource_id).toMatch(/^\d+$/);
-    expect(records[0]?.action).toMatch(/^[a-z-]+\.[a-z-]+$/);
+    if (actions) expect(records.map(({ action }) => action)).toEqual(actions);
+    else expect(records).toHaveLength(1);
+    const record = records.at(-1);
+    expect(record).toMatchObject({ success: true, user_id: await idOf(caller) });
+    expect(record?.resource_id).toMatch(/^\d+$/);
+    expect(record?.action).toMatch(/^[a-z-]+\.[a-z-]+$/);
   });
 
   const refused = CALLERS.filter((caller) => !callers.includes(caller));
@@ -430,5 +469,123 @@ describe("updateUser", () => {
       expectRefusal(role, answer, "updateUser", true);
       expect(await digest()).toBe(digestBefore);
     }
+  });
+});
+
+describe("production", () => {
+  const OPERATION_MUTATIONS = ["createSnapshot", "rebootInstance", "modifyBackupWindow"];
+  const onProduction = async (name: string) => ({
+    ...(await MUTATIONS[name]!.input("ADMIN")),
+    instanceId: await insertInstance(app, "PRODUCTION"),
+  });
+
+  it.each(OPERATION_MUTATIONS.flatMap((name) => OPERATIONS.map((caller) => [name, caller!] as const)))(
+    "%s is refused to %s, changes nothing and is recorded",
+    async (name, caller) => {
+      const client = await clientOf(caller);
+      const given = await onProduction(name);
+      const [before, digestBefore] = [await mark(), await digest()];
+      const { status, data, errors } = await client.run(documentOf(name), { input: given });
+      expect(status).toBe(403);
+      expect(data).toEqual({ [name]: null });
+      expect(errors).toHaveLength(1);
+      expect(errors?.[0]).toMatchObject({
+        path: [name],
+        message: "Operations not allowed on production instances. Please create a CloudOps request.",
+        extensions: { code: "PRODUCTION_PROTECTED" },
+      });
+      expect(await digest()).toBe(digestBefore);
+      const { records, events } = await recordsSince(before);
+      expect(records.map(({ action, success }) => [action, success])).toEqual([["operation.refused", false]]);
+      expect(events).toHaveLength(1);
+      await expectEvent(caller, events[0], "PRODUCTION_PROTECTED", `Mutation.${name}`);
+    },
+  );
+
+  it.each(OPERATION_MUTATIONS)("who may not run %s learns that first, and nothing of the instance", async (name) => {
+    const viewer = await clientOf("VIEWER");
+    const input = await onProduction(name);
+    const answers = [];
+    for (const instanceId of [input.instanceId, await insertInstance(app, "TEST"), "987654321"]) {
+      const { status, data, errors } = await viewer.run(documentOf(name), { input: { ...input, instanceId } });
+      answers.push({
+        status,
+        data,
+        errors: errors?.map(({ extensions: { requestId: _, ...rest }, ...error }) => [error, rest]),
+      });
+    }
+    expect(answers[0]?.status).toBe(403);
+    expect(answers[1]).toEqual(answers[0]);
+    expect(answers[2]).toEqual(answers[0]);
+  });
+});
+
+describe("endpoints", () => {
+  const QUERY = `query($id: ID!) { %s instance(id: $id) {
+    identifier endpoint { host port } members { name role endpoint { host } } tags { key } availableOperations { type allowed reason }
+  } }`;
+
+  it.each(["VIEWER", "ANALYST"] as const)(
+    "are null to %s, each with its own error, beside everything else",
+    async (role) => {
+      const client = await clientOf(role);
+      const id = await insertInstance(app, "TEST");
+      for (const beside of ["", "viewer { role }"]) {
+        const before = await mark();
+        const { status, data, errors } = await client.run(QUERY.replace("%s", beside), { id });
+        expect(status).toBe(200);
+        expect(data.instance.endpoint).toBeNull();
+        expect(data.instance.members).toEqual([
+          { name: "a", role: "PRIMARY", endpoint: null },
+          { name: "b", role: "STANDBY", endpoint: null },
+          { name: "c", role: "STANDBY", endpoint: null },
+        ]);
+        expect(data.instance.tags).toHaveLength(2);
+        expect(JSON.stringify(data)).not.toContain(HOST);
+        for (const { extensions } of errors ?? []) {
+          expect(extensions).toMatchObject({ code: "FORBIDDEN", permission: "instance-endpoints:read" });
+        }
+        expect(errors?.map(({ path }) => path?.join(".")).sort()).toEqual(
+          ["instance.endpoint", ...[0, 1, 2].map((index) => `instance.members.${index}.endpoint`)].sort(),
+        );
+        expect((await recordsSince(before)).records).toEqual([]);
+        for (const { allowed, reason } of data.instance.availableOperations) {
+          expect({ allowed, reason }).toEqual({ allowed: false, reason: "Your role may not run operations." });
+        }
+      }
+    },
+  );
+
+  it.each(OPERATIONS)("are read by %s", async (role) => {
+    const id = await insertInstance(app, "TEST");
+    const { data, errors } = await (await clientOf(role)).run(QUERY.replace("%s", ""), { id });
+    expect(errors).toBeUndefined();
+    expect(data.instance.endpoint).toEqual({ host: HOST, port: 5432 });
+    expect(data.instance.members.map(({ endpoint }: { endpoint: object | null }) => endpoint)).toEqual([
+      { host: HOST },
+      { host: HOST },
+      null,
+    ]);
+    expect(data.instance.availableOperations.map(({ allowed }: { allowed: boolean }) => allowed)).toEqual([
+      true,
+      true,
+      true,
+    ]);
+  });
+});
+
+describe("operations, where an instance leads to them", () => {
+  it.each(["VIEWER", "ANALYST"] as const)("are refused to %s", async (role) => {
+    const id = await insertBusyInstance(app);
+    const { data, errors } = await (await clientOf(role)).run(
+      `{ instance(id: ${id}) { snapshots { totalCount } operations { totalCount nodes { id } } } }`,
+    );
+    // A connection is never null, so the instance is.
+    expect(data).toEqual({ instance: null });
+    expect(errors).toHaveLength(1);
+    expect(errors?.[0]).toMatchObject({
+      path: ["instance", "operations"],
+      extensions: { code: "FORBIDDEN", permission: "operations:read" },
+    });
   });
 });

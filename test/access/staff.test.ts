@@ -119,6 +119,8 @@ describe.each(WAYS)("across organizations %s", (beside) => {
       chatSessions: "chat_sessions",
       analyticsMetrics: "analytics_metrics",
       performanceLogs: "performance_logs",
+      instances: "instances",
+      operations: "operations",
       auditLogs: "audit_logs",
       securityEvents: "security_events",
     };

@@ -52,7 +52,9 @@ type TypeName = keyof typeof TYPES;
 const TYPE_NAMES = Object.keys(TYPES) as TypeName[];
 
 /** Types that no organization owns: their root fields are refused to those who belong to one. */
-const STAFF_TYPES = ["AuditLog", "SecurityEvent"];
+const STAFF_TYPES = ["AuditLog", "SecurityEvent", "Operation"];
+/** Types of the fleet, which is the company's: they lead to themselves, to what staff sees, and to no organization. */
+const EVERYONES_TYPES = ["Instance", "Snapshot"];
 
 /** Relations as foreign keys: of the row itself (`one`), or of the rows beyond (`many`). */
 const RELATIONS: Record<string, { readonly to: TypeName; readonly kind: "one" | "many"; readonly key: string }> = {
@@ -145,14 +147,26 @@ function relationsOf(typeName: string): string[] {
     .map(({ name }) => name);
 }
 
+/** Those of them that lead to rows: what a row holds itself leads nowhere. */
+const declaredRelationsOf = (typeName: string): string[] => {
+  const type = app.schema.getType(typeName) as GraphQLObjectType;
+  const rowTypes = [...TYPE_NAMES, ...STAFF_TYPES, ...EVERYONES_TYPES];
+  return relationsOf(typeName).filter((name) =>
+    rowTypes.includes(getNamedType(type.getFields()[name]!.type).name.replace(/Connection$/, "")),
+  );
+};
+
 it("knows every type and relation of the schema", () => {
   const query = app.schema.getQueryType()!.getFields();
   const roots = Object.keys(query).filter((name) => name !== "viewer");
-  const staffRoots = ["auditLog", "auditLogs", "securityEvent", "securityEvents"];
-  expect(roots.sort()).toEqual([...TYPE_NAMES.flatMap((n) => [TYPES[n].one, TYPES[n].many]), ...staffRoots].sort());
+  const staffRoots = ["auditLog", "auditLogs", "securityEvent", "securityEvents", "operation", "operations"];
+  const everyonesRoots = ["instance", "instances"];
+  const tenantRoots = TYPE_NAMES.flatMap((name) => [TYPES[name].one, TYPES[name].many]);
+  expect(roots.sort()).toEqual([...tenantRoots, ...staffRoots, ...everyonesRoots].sort());
   const relations = TYPE_NAMES.flatMap((name) => relationsOf(name).map((relation) => `${name}.${relation}`));
   expect(relations.sort()).toEqual(Object.keys(RELATIONS).sort());
-  expect(STAFF_TYPES.flatMap(relationsOf)).toEqual(["user"]);
+  expect(STAFF_TYPES.flatMap(declaredRelationsOf)).toEqual(["user", "instance", "snapshot"]);
+  expect(EVERYONES_TYPES.flatMap(declaredRelationsOf)).toEqual(["snapshots", "operations", "instance"]);
   expect(relationsOf("Viewer").sort()).toEqual(["organization", "user"]);
 });
 
@@ -442,7 +456,8 @@ describe("a row of another organization answers exactly as one that does not exi
 
   it("covers every mutation that an analyst may call", () => {
     const all = Object.keys(app.schema.getMutationType()!.getFields());
-    const others = /^(signIn|refreshSession|signOut|recordSecurityEvent|(create|update|delete)(Organization|User))$/;
+    const others =
+      /^(signIn|refreshSession|signOut|recordSecurityEvent|setEnvironmentMapping|createSnapshot|rebootInstance|modifyBackupWindow|cancelOperation|(create|update|delete)(Organization|User))$/;
     expect(Object.keys(MUTATIONS).sort()).toEqual(all.filter((name) => !others.test(name)).sort());
   });
 

@@ -49,20 +49,20 @@ const faultsOf = (environment: Record<string, string>) => {
 };
 
 it("has a default for everything", () => {
-  expect(readConfig({})).toEqual(DEFAULTS);
+  expect(readConfig({})).toMatchObject(DEFAULTS);
 });
 
 it("takes an empty text for absence", () => {
   const empty = Object.fromEntries(Object.keys(VARIABLES).map((name) => [name, ""]));
-  expect(readConfig(empty)).toEqual(DEFAULTS);
+  expect(readConfig(empty)).toMatchObject(DEFAULTS);
 });
 
 it("ignores what is not its own", () => {
-  expect(readConfig({ PATH: "/bin", POSTERN_PORT: "1" })).toEqual(DEFAULTS);
+  expect(readConfig({ PATH: "/bin", POSTERN_PORT: "1" })).toMatchObject(DEFAULTS);
 });
 
 it("takes what is given", () => {
-  expect(readConfig(GIVEN)).toEqual({
+  expect(readConfig(GIVEN)).toMatchObject({
     host: "::",
     port: 0,
     databaseUrl: GIVEN.DATABASE_URL,
@@ -120,4 +120,45 @@ it.each([
 it("reports all faults at once", () => {
   const faults = faultsOf({ PORT: "x", DEMO: "x", LOG_LEVEL: "x", ADMIN_PASSWORD: "x", HOST: "0.0.0.0" });
   expect(faults.map((line) => line.split(":")[0]).sort()).toEqual(["ADMIN_PASSWORD", "DEMO", "LOG_LEVEL", "PORT"]);
+});
+
+it("polls as it is told, and as is usual otherwise", () => {
+  const text = JSON.stringify({ local: { CREATE_SNAPSHOT: { intervalMs: 200, attempts: 3 } } });
+  const { polling } = readConfig({ OPERATION_POLLING: text });
+  expect(polling("local", "CREATE_SNAPSHOT")).toEqual({ intervalMs: 200, attempts: 3 });
+  expect(polling("local", "REBOOT_INSTANCE")).toEqual({ intervalMs: 1000, attempts: 300 });
+  expect(polling("aws-rds", "REBOOT_INSTANCE")).toEqual({ intervalMs: 30_000, attempts: 10 });
+});
+
+it.each([
+  [
+    "OPERATION_POLLING",
+    ["{", "[]", '{"local":{"CREATE_SNAPSHOT":{"intervalMs":1,"attempts":3}}}', '{"local":{"DROP":{}}}'],
+  ],
+  [
+    "LOCAL_INSTANCES",
+    ["{}", '[{"identifier":"A B"}]', '[{"identifier":"a","maintenanceWindow":"x","backupWindow":"y"}]'],
+  ],
+  ["ENVIRONMENT_RULES", ["{", '{"tagKeys":"x"}', '{"unknown":1}']],
+])("%s: says what is wrong with it", (name, values) => {
+  for (const value of values) {
+    const faults = faultsOf({ [name]: value });
+    expect(faults.length, value).toBeGreaterThan(0);
+    for (const fault of faults) expect(fault).toMatch(new RegExp(`^${name}`));
+  }
+});
+
+it("reads local instances, with what is usual where they say nothing", () => {
+  const text =
+    '[{"identifier":"orders-dev","tags":{"Environment":"Dev"},"maintenanceWindow":"sun:05:00-sun:06:00","backupWindow":"02:00-02:30"}]';
+  expect(readConfig({ LOCAL_INSTANCES: text }).localInstances).toEqual([
+    {
+      identifier: "orders-dev",
+      tags: [{ key: "Environment", value: "Dev" }],
+      maintenanceWindow: "sun:05:00-sun:06:00",
+      backupWindow: "02:00-02:30",
+      backupRetentionDays: 7,
+      standby: false,
+    },
+  ]);
 });

@@ -2,9 +2,21 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { parse, validate } from "graphql";
 import { describe, expect, it } from "vitest";
+import { describeInstance, memoryProvider } from "../access/fleet-port.js";
 import { type Client, EMAILS, PASSWORD, type Somebody, signIn, testApp } from "../support/app.js";
 
-const app = testApp();
+const fleet = memoryProvider([
+  describeInstance(),
+  describeInstance({ providerId: "p-2", identifier: "orders-prod-copy" }),
+  describeInstance({ providerId: "p-3", identifier: "busy-test" }),
+]);
+fleet.hold("p-3");
+
+const pace = { intervalMs: 100, attempts: 1000 };
+const OPERATION_POLLING = JSON.stringify({
+  port: { CREATE_SNAPSHOT: pace, REBOOT_INSTANCE: pace, MODIFY_BACKUP_WINDOW: pace },
+});
+const app = testApp({ OPERATION_POLLING }, async () => [fleet.provider]);
 
 const FOLDER = new URL("../../schema/examples/", import.meta.url);
 const ROLES = ["VIEWER", "ANALYST", "DBA", "SECURITY", "ADMIN"] as const;
@@ -52,12 +64,23 @@ const newScan = async (): Promise<string> => {
 
 interface Run {
   /** What stands in for the placeholders of the variables. */
-  readonly input?: () => Promise<Record<string, unknown>>;
+  readonly input?: (client: Client) => Promise<Record<string, unknown>>;
+  /** What stands in for variables other than `input`. */
+  readonly variables?: (client: Client) => Promise<Record<string, unknown>>;
   // biome-ignore lint/suspicious/noExplicitAny: answers are looked at, not computed with
   readonly answers: (data: any, client: Client, variables: any) => Promise<void> | void;
 }
 
 const refreshToken = async () => ({ refreshToken: (await signIn(app.anonymous, EMAILS.viewer)).refreshToken });
+
+/** What the audit log calls the records of an operation. */
+const recorded = async (operationId: string): Promise<string[]> =>
+  (
+    await app.sql`select action from audit_logs where resource_id = ${operationId} and action like 'operation.%' order by id`
+  ).map(({ action }) => action);
+
+/** The dispute that the example settles. */
+const { settles } = readExample("set-environment-mapping.graphql").variables.input as { settles: string };
 
 const RUNS: Record<string, Run> = {
   "sign-in": {
@@ -159,6 +182,112 @@ const RUNS: Record<string, Run> = {
       expect(auditLogs.totalCount).toBe(data.viewer.role === "DBA" ? 0 : all);
     },
   },
+  inventory: {
+    async answers({ instances }, client) {
+      expect(instances.totalCount).toBe(3);
+      const [busy, copy, orders] = instances.nodes;
+      expect([busy.identifier, copy.identifier, orders.identifier]).toEqual([
+        "busy-test",
+        "orders-prod-copy",
+        "orders-test",
+      ]);
+      expect(orders.environment).toMatchObject({
+        environment: "TEST",
+        decidedBy: "TAG",
+        conflict: false,
+        dispute: null,
+      });
+      const methods = orders.environment.evidence.map(({ method }: { method: string }) => method);
+      expect(methods).toEqual(["TAG", "INSTANCE_MAPPING", "ACCOUNT_MAPPING", "NAME_PATTERN", "DEFAULT"]);
+      expect(orders.members.filter(({ role }: { role: string }) => role === "PRIMARY")).toHaveLength(1);
+      const { data } = await client.run("{ viewer { role } }");
+      const allowed = ["DBA", "ADMIN"].includes(data.viewer.role);
+      expect(orders.availableOperations).toEqual(
+        ["CREATE_SNAPSHOT", "REBOOT_INSTANCE", "MODIFY_BACKUP_WINDOW"].map((type) => ({
+          type,
+          allowed,
+          reason: allowed ? null : expect.stringContaining("role"),
+        })),
+      );
+      expect(copy.environment).toMatchObject({ environment: "PRODUCTION", conflict: true });
+      expect(copy.environment.dispute).toBe(settles);
+    },
+  },
+  "create-snapshot": {
+    async answers({ createSnapshot: { operation } }) {
+      expect(operation).toMatchObject({ status: "SUCCEEDED", success: true, error: null });
+      expect(operation.snapshot).toMatchObject({
+        identifier: expect.stringMatching(/^orders-test-/),
+        sizeBytes: 123_456_789,
+        tags: [{ key: "reason", value: "before the migration" }],
+      });
+      expect(await recorded(operation.id)).toEqual(["operation.requested", "operation.ended"]);
+    },
+  },
+  "reboot-with-failover": {
+    async answers({ rebootInstance: { operation } }) {
+      expect(operation).toMatchObject({ status: "SUCCEEDED", result: { failedOver: true, awaySeconds: 1.5 } });
+      const primaries = operation.instance.members.filter(({ role }: { role: string }) => role === "PRIMARY");
+      expect(primaries).toEqual([{ name: operation.result.primary, role: "PRIMARY" }]);
+      expect(await recorded(operation.id)).toEqual(["operation.requested", "operation.ended"]);
+    },
+  },
+  "modify-backup-window": {
+    async answers({ modifyBackupWindow: { operation } }) {
+      expect(operation).toMatchObject({
+        status: "SUCCEEDED",
+        result: { pendingBackupWindow: "23:45-00:15" },
+        instance: { backupWindow: "03:00-03:30", pendingBackupWindow: "23:45-00:15" },
+      });
+      expect(await recorded(operation.id)).toEqual(["operation.requested", "operation.ended"]);
+    },
+  },
+  "follow-operation": {
+    async variables(client) {
+      const { data } = await client.run(readExample("create-snapshot.graphql").text, {
+        input: { instanceId: "orders-test", waitSeconds: 30 },
+      });
+      return { id: data.createSnapshot.operation.id };
+    },
+    answers({ operation }) {
+      expect(operation).toMatchObject({
+        type: "CREATE_SNAPSHOT",
+        status: "SUCCEEDED",
+        success: true,
+        resourceStatus: "available",
+        error: null,
+        instance: { identifier: "orders-test" },
+      });
+      const moments = [operation.requestedAt, operation.startedAt, operation.endedAt];
+      expect(moments.toSorted()).toEqual(moments);
+    },
+  },
+  "cancel-operation": {
+    async input(client) {
+      const request = () =>
+        client.run(readExample("create-snapshot.graphql").text, { input: { instanceId: "busy-test" } });
+      // The first never ends, so the second waits.
+      await request();
+      const { data } = await request();
+      return { operationId: data.createSnapshot.operation.id };
+    },
+    async answers({ cancelOperation: { operation } }) {
+      expect(operation).toMatchObject({ status: "CANCELLED", endedAt: expect.any(String) });
+      expect(await recorded(operation.id)).toEqual(["operation.requested", "operation.ended", "operation.cancel"]);
+    },
+  },
+  "set-environment-mapping": {
+    async answers({ setEnvironmentMapping: { instance } }, client) {
+      expect(instance).toEqual({
+        identifier: "orders-prod-copy",
+        environment: { environment: "TEST", decidedBy: "INSTANCE_MAPPING", conflict: false, dispute: null },
+      });
+      const { data } = await client.run(readExample("create-snapshot.graphql").text, {
+        input: { instanceId: "orders-prod-copy", waitSeconds: 30 },
+      });
+      expect(data.createSnapshot.operation.status).toBe("SUCCEEDED");
+    },
+  },
   "security-events": {
     async answers({ securityEvents }) {
       expect(securityEvents.totalCount).toBe(await count("security_events", "event_status <> 'SUCCESS'"));
@@ -194,8 +323,13 @@ describe.each(examples)("$name", ({ name, text, purpose, who, variables }) => {
         values ('{"type": "system"}', 'scan.update', 'scan', '1', true)`;
     }
     const client = role === null ? app.anonymous : await freshAs(role);
-    const input = await run?.input?.();
-    const given = input ? { ...variables, input: { ...(variables.input as object), ...input } } : variables;
+    const input = await run?.input?.(client);
+    const others = await run?.variables?.(client);
+    const given = {
+      ...variables,
+      ...(input && { input: { ...(variables.input as object), ...input } }),
+      ...others,
+    };
     const { status, data, errors } = await client.run(text, given);
     expect(errors).toBeUndefined();
     expect(status).toBe(200);

@@ -1,7 +1,7 @@
 /** The permission map and the schema name the same root fields, and whatever the map does not name is refused. */
-import { buildSchema, type GraphQLSchema, graphql } from "graphql";
+import { buildSchema, type GraphQLInputObjectType, type GraphQLSchema, getNamedType, graphql } from "graphql";
 import { describe, expect, it } from "vitest";
-import { MUTATIONS, QUERIES } from "../../src/api/access.js";
+import { actionOf, failureOf, MUTATIONS, QUERIES } from "../../src/api/access.js";
 import type { RequestContext } from "../../src/api/context.js";
 import { guardSchema } from "../../src/api/schema.js";
 import { accessOf } from "../../src/auth/actor.js";
@@ -89,5 +89,81 @@ describe("what the map does not name is refused even to an administrator, and ne
     expect(data).toEqual({ unmapped: null, [known]: 1 });
     expect(errors?.map(({ path, extensions }) => [path, extensions.code])).toEqual([[["unmapped"], "FORBIDDEN"]]);
     expect(resolved).toEqual([known]);
+  });
+});
+
+describe("the environment door", () => {
+  /** Mutations that answer the operation they request of an instance. */
+  const requests = () =>
+    Object.values(app.schema.getMutationType()?.getFields() ?? {})
+      .filter(({ type }) => getNamedType(type).name === "OperationPayload")
+      .filter(({ args }) => "instanceId" in (getNamedType(args[0]!.type) as GraphQLInputObjectType).getFields());
+
+  it("knows what requests operations", () => {
+    expect(
+      requests()
+        .map(({ name }) => name)
+        .sort(),
+    ).toEqual(["createSnapshot", "modifyBackupWindow", "rebootInstance"]);
+  });
+
+  it.each(["PRODUCTION", "TEST", null])("stands before each of them: %s", async (environment) => {
+    const names = requests().map(({ name }) => name);
+    const resolved: string[] = [];
+    const bare = buildSchema(
+      `type Query { ${Object.keys(QUERIES)
+        .map((name) => `${name}: Int`)
+        .join(" ")} } input I { instanceId: ID! } type Mutation { ${Object.keys(MUTATIONS)
+        .map((name) => `${name}(input: I): Int`)
+        .join(" ")} }`,
+    );
+    for (const field of Object.values(bare.getMutationType()?.getFields() ?? {})) {
+      field.resolve = () => {
+        resolved.push(field.name);
+        return 1;
+      };
+    }
+    const { schema } = guardSchema(bare, async (resolve, parent, args, given, info) => {
+      const result = await resolve(parent, args, given, info);
+      if (result instanceof Error) throw result;
+      return result;
+    });
+    const access = accessOf({
+      kind: "user",
+      userId: "1",
+      email: "a@a.example",
+      role: "ADMIN",
+      organizationId: null,
+      sessionId: "s",
+      expiresAt: "2030-01-01T00:00:00Z",
+    });
+    const asked: string[] = [];
+    const contextValue = {
+      actor: { kind: "user", role: "ADMIN" },
+      access,
+      environmentOf: async (id: string) => {
+        asked.push(id);
+        return environment;
+      },
+    } as unknown as RequestContext;
+    const source = `mutation { ${names.map((name, index) => `${name}(input: { instanceId: "${index}" })`).join(" ")} }`;
+    const { errors } = await graphql({ schema, source, contextValue });
+    // Each of its own instance: what one argument was answered counts for no other.
+    expect(asked).toEqual(names.map((_, index) => String(index)));
+    const refused = environment === "PRODUCTION";
+    expect(errors?.map(({ path, extensions }) => [path?.[0], extensions.code])).toEqual(
+      refused ? names.map((name) => [name, "PRODUCTION_PROTECTED"]) : undefined,
+    );
+    expect(resolved).toEqual(refused ? [] : names);
+  });
+
+  it("what is refused there is recorded as refused", () => {
+    for (const { name } of requests()) {
+      expect([actionOf(name), failureOf(name)]).toEqual(["operation.requested", "operation.refused"]);
+    }
+    expect([actionOf("cancelOperation"), failureOf("cancelOperation")]).toEqual([
+      "operation.cancel",
+      "operation.cancel",
+    ]);
   });
 });

@@ -40,6 +40,10 @@ const PROMISED = /* GraphQL */ `
     performanceLogs(first: Int, after: String, last: Int, before: String, filter: PerformanceLogFilter, orderBy: [PerformanceLogOrder!]): PerformanceLogConnection
     auditLog(id: ID!): AuditLog
     auditLogs(first: Int, after: String, last: Int, before: String, filter: AuditLogFilter, orderBy: [AuditLogOrder!]): AuditLogConnection
+    instance(id: ID!): Instance
+    instances(first: Int, after: String, last: Int, before: String, filter: InstanceFilter, orderBy: [InstanceOrder!]): InstanceConnection
+    operation(id: ID!): Operation
+    operations(first: Int, after: String, last: Int, before: String, filter: OperationFilter, orderBy: [OperationOrder!]): OperationConnection
     securityEvent(id: ID!): SecurityEvent
     securityEvents(first: Int, after: String, last: Int, before: String, filter: SecurityEventFilter, orderBy: [SecurityEventOrder!]): SecurityEventConnection
   }
@@ -70,6 +74,11 @@ const PROMISED = /* GraphQL */ `
     createPerformanceLog(input: CreatePerformanceLogInput!): CreatePerformanceLogPayload
     updatePerformanceLog(input: UpdatePerformanceLogInput!): UpdatePerformanceLogPayload
     deletePerformanceLog(input: DeletePerformanceLogInput!): DeletePerformanceLogPayload
+    createSnapshot(input: CreateSnapshotInput!): OperationPayload
+    rebootInstance(input: RebootInstanceInput!): OperationPayload
+    modifyBackupWindow(input: ModifyBackupWindowInput!): OperationPayload
+    cancelOperation(input: CancelOperationInput!): OperationPayload
+    setEnvironmentMapping(input: SetEnvironmentMappingInput!): SetEnvironmentMappingPayload
     recordSecurityEvent(input: RecordSecurityEventInput!): RecordSecurityEventPayload
   }
 
@@ -77,6 +86,11 @@ const PROMISED = /* GraphQL */ `
   enum Severity { CRITICAL HIGH MEDIUM LOW INFO }
   enum ScanStatus { PENDING RUNNING COMPLETED FAILED CANCELLED }
   enum SecurityEventStatus { SUCCESS FAILURE WARNING }
+  enum Environment { PRODUCTION STAGING TEST DEVELOPMENT POC SANDBOX }
+  enum OperationType { CREATE_SNAPSHOT REBOOT_INSTANCE MODIFY_BACKUP_WINDOW }
+  enum EnvironmentMethod { TAG INSTANCE_MAPPING ACCOUNT_MAPPING NAME_PATTERN DEFAULT }
+  enum MemberRole { PRIMARY STANDBY }
+  enum OperationStatus { PENDING_APPROVAL SCHEDULED QUEUED RUNNING SUCCEEDED FAILED TIMED_OUT CANCELLED REJECTED EXPIRED }
 
   type Viewer { user: User serviceName: String role: Role! organization: Organization permissions: [String!]! sessionExpiresAt: DateTime! }
   type SignInPayload { accessToken: String! refreshToken: String! expiresAt: DateTime! viewer: Viewer! }
@@ -94,6 +108,37 @@ const PROMISED = /* GraphQL */ `
   type AuditLog { id: ID! actor: JSON! action: String! resourceType: String! resourceId: ID parameters: JSON result: JSON success: Boolean durationSeconds: Float timestamp: DateTime! requestId: ID }
   type SecurityEvent { id: ID! eventType: String! eventStatus: SecurityEventStatus! ipAddress: String user: User userAgent: String location: JSON metadata: JSON createdAt: DateTime! }
 
+  type Instance {
+    id: ID! identifier: String! provider: String! accountId: String region: String
+    engine: String! engineVersion: String! instanceClass: String storageGiB: Int multiAz: Boolean! status: String!
+    endpoint: InstanceEndpoint members: [InstanceMember!]! tags: [Tag!]! environment: EnvironmentClassification!
+    backupWindow: String maintenanceWindow: String backupRetentionDays: Int availableOperations: [OperationAvailability!]!
+    snapshots(first: Int, after: String): SnapshotConnection! operations(first: Int, after: String): OperationConnection!
+    discoveredAt: DateTime! lastSeenAt: DateTime!
+  }
+  type InstanceEndpoint { host: String! port: Int! }
+  type Tag { key: String! value: String! }
+  type EnvironmentClassification { environment: Environment! decidedBy: EnvironmentMethod! conflict: Boolean! evidence: [EnvironmentEvidence!]! }
+  type EnvironmentEvidence { method: EnvironmentMethod! environment: Environment detail: String! }
+  type InstanceMember { name: String! role: MemberRole! endpoint: InstanceEndpoint }
+  type OperationAvailability { type: OperationType! allowed: Boolean! reason: String }
+  type Operation {
+    id: ID! type: OperationType! instance: Instance! parameters: JSON! status: OperationStatus! success: Boolean resourceStatus: String
+    progress: [OperationProgress!]! snapshot: Snapshot result: JSON error: OperationError
+    requestedBy: JSON! requestedAt: DateTime! startedAt: DateTime endedAt: DateTime durationSeconds: Float
+  }
+  type OperationProgress { at: DateTime! resourceStatus: String! message: String! percent: Int }
+  type OperationError { code: String! message: String! guidance: String! }
+  type Snapshot { id: ID! identifier: String! arn: String! status: String! sizeBytes: Float createdAt: DateTime! tags: [Tag!]! }
+  type OperationPayload { operation: Operation! }
+  type SetEnvironmentMappingPayload { instance: Instance }
+
+  input TagInput { key: String! value: String! }
+  input CreateSnapshotInput { instanceId: ID! snapshotId: String tags: [TagInput!] waitSeconds: Int }
+  input RebootInstanceInput { instanceId: ID! forceFailover: Boolean waitSeconds: Int }
+  input ModifyBackupWindowInput { instanceId: ID! backupWindow: String! applyImmediately: Boolean waitSeconds: Int }
+  input CancelOperationInput { operationId: ID! }
+  input SetEnvironmentMappingInput { instanceId: ID accountId: String environment: Environment reason: String! settles: String }
   input SignInInput { email: String! password: String! otp: String }
   input RefreshSessionInput { refreshToken: String! }
   input SignOutInput { refreshToken: String }
@@ -157,6 +202,11 @@ const LISTED: Record<string, string> = {
   AnalyticsMetric: "value: FloatFilter recordedAt: DateTimeFilter organizationId: IDFilter",
   PerformanceLog: "serviceName: StringFilter responseTimeMs: FloatFilter",
   AuditLog: "action: StringFilter resourceId: IDFilter success: BooleanFilter timestamp: DateTimeFilter",
+  Instance:
+    "identifier: StringFilter provider: StringFilter accountId: StringFilter engine: StringFilter storageGiB: IntFilter multiAz: BooleanFilter status: StringFilter discoveredAt: DateTimeFilter",
+  Operation:
+    "type: OperationTypeFilter status: OperationStatusFilter success: BooleanFilter requestedAt: DateTimeFilter instanceId: IDFilter",
+  Snapshot: "identifier: StringFilter status: StringFilter createdAt: DateTimeFilter instanceId: IDFilter",
   SecurityEvent: "eventType: StringFilter eventStatus: SecurityEventStatusFilter userId: IDFilter",
 };
 
@@ -185,6 +235,8 @@ const OPERATORS = `
   input RoleFilter { ${equality("Role")} }
   input ScanStatusFilter { ${equality("ScanStatus")} }
   input SeverityFilter { ${equality("Severity")} }
+  input OperationTypeFilter { ${equality("OperationType")} }
+  input OperationStatusFilter { ${equality("OperationStatus")} }
   input SecurityEventStatusFilter { ${equality("SecurityEventStatus")} }
 `;
 
@@ -233,6 +285,15 @@ function newlyRequired(promised: GraphQLSchema, schema: GraphQLSchema): string[]
   });
 }
 
+/** Mutations that answer what others answer too. */
+const SHARED_PAYLOADS: Record<string, string> = {
+  refreshSession: "SignInPayload",
+  createSnapshot: "OperationPayload",
+  rebootInstance: "OperationPayload",
+  modifyBackupWindow: "OperationPayload",
+  cancelOperation: "OperationPayload",
+};
+
 const RULES: {
   name: string;
   explanation: string;
@@ -274,12 +335,13 @@ const RULES: {
   },
   {
     name: "a mutation takes one argument, input, and answers a payload of its own",
-    explanation: "Both can grow without breaking anybody. Refreshing answers what signing in answers.",
+    explanation:
+      "Both can grow without breaking anybody. Refreshing answers what signing in answers, and every operation answers itself.",
     offenders: (schema) =>
       Object.values(schema.getMutationType()?.getFields() ?? {})
         .filter(({ name, args, type }) => {
           const own = `${name.charAt(0).toUpperCase()}${name.slice(1)}`;
-          const payload = name === "refreshSession" ? "SignInPayload" : `${own}Payload`;
+          const payload = SHARED_PAYLOADS[name] ?? `${own}Payload`;
           return (
             args.length !== 1 ||
             args[0]?.name !== "input" ||

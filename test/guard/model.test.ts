@@ -1,9 +1,21 @@
 /** What declarations of the model must say, so that rows and fields are guarded wherever a query reaches them. */
+import { getTableColumns } from "drizzle-orm";
 import { describe, expect, it } from "vitest";
 import { PERMISSIONS, ROLE_PERMISSIONS, ROLES } from "../../src/auth/permissions.js";
 import * as tables from "../../src/db/tables/index.js";
 import * as model from "../../src/model/index.js";
-import { field, inverseOf, many, one, type TypeDeclaration } from "../../src/plan/declaration.js";
+import {
+  type DerivedValue,
+  derived,
+  type EmbeddedField,
+  type EmbeddedType,
+  embedded,
+  field,
+  inverseOf,
+  many,
+  one,
+  type TypeDeclaration,
+} from "../../src/plan/declaration.js";
 
 const isDeclaration = (value: unknown): value is TypeDeclaration =>
   typeof value === "object" && value !== null && "fields" in value && "scope" in value;
@@ -20,13 +32,28 @@ function scopeImplied(source: TypeDeclaration, name: string): boolean {
   if (relation?.kind !== "one") return true;
   const target = relation.to();
   if (target.narrowing) return false;
+  if (target.scope.kind === "everyone") return true;
   // Only staff sees rows of the source, and staff reaches every row.
   if (source.scope.kind === "staff") return true;
   // A row of the source is visible because this very row is.
   if (source.scope.kind === "through") return source.scope.relation === name;
   // The column that names the row's organization is the reference to it.
   const isOrganization = target.scope.kind === "organization" && target.scope.column === target.fields.id.column;
-  return isOrganization && source.scope.column === relation.column;
+  return isOrganization && source.scope.kind === "organization" && source.scope.column === relation.column;
+}
+
+/** Every embedded type of a declaration, and every field of those, by its path: `Instance.members.endpoint.host`. */
+function embeddedOf(type: TypeDeclaration): { types: [string, EmbeddedType][]; fields: [string, EmbeddedField][] } {
+  const found = { types: [] as [string, EmbeddedType][], fields: [] as [string, EmbeddedField][] };
+  const look = (path: string, inner: EmbeddedType): void => {
+    found.types.push([path, inner]);
+    for (const [name, declaration] of Object.entries(inner.fields)) {
+      found.fields.push([`${path}.${name}`, declaration]);
+      if (declaration.embedded) look(`${path}.${name}`, declaration.embedded);
+    }
+  };
+  for (const [name, { embedded }] of Object.entries(type.fields)) if (embedded) look(`${type.name}.${name}`, embedded);
+  return found;
 }
 
 /** Scopes lead through relations; each step must come closer to a column that names an organization. */
@@ -70,6 +97,36 @@ const ofChats = {
   table: tables.chatSessions,
   fields: { id: field(tables.chatSessions.id, "The key.") },
 };
+const place: EmbeddedType = {
+  name: "Place",
+  description: "An example of an embedded object.",
+  list: false,
+  fields: { host: { kind: "string", nullable: false, description: "Its name." } },
+};
+/** A type that embeds an object with these fields. */
+const embedding = (fields: EmbeddedType["fields"], changes: Partial<EmbeddedType> = {}) =>
+  base({
+    name: "Embedding",
+    table: tables.instances,
+    scope: { kind: "everyone" },
+    fields: {
+      id: field(tables.instances.id, "The key."),
+      place: embedded(tables.instances.endpoint, "Where.", { ...place, fields, ...changes }),
+    },
+  });
+const deriving = (value: Partial<DerivedValue>) =>
+  base({
+    name: "Deriving",
+    fields: {
+      id: field(tables.scans.id, "The key."),
+      value: derived(tables.scans.id, "What follows.", {
+        needs: { status: tables.scans.status },
+        type: { name: "Answer", description: "What follows.", list: false, fields: {} },
+        derive: () => null,
+        ...value,
+      }),
+    },
+  });
 const toUser = one(() => model.User, tables.chatSessions.userId, "Whose it is.");
 
 const RULES: { name: string; explanation: string; offenders: Offenders; bad: TypeDeclaration[]; caught: string[] }[] = [
@@ -141,6 +198,154 @@ const RULES: { name: string; explanation: string; offenders: Offenders; bad: Typ
     }),
     bad: [base({ relations: { users: many(() => model.User, "organization", "Not of a scan.") } })],
     caught: ["Example.users"],
+  },
+  {
+    name: "every embedded type and each of its fields describes itself",
+    explanation: "Clients read it in the schema.",
+    offenders: (types) =>
+      types.flatMap((type) => {
+        const { types: inner, fields } = embeddedOf(type);
+        return [...inner, ...fields]
+          .filter(([, { description }]) => !/^[A-Z0-9].*\.$/.test(description))
+          .map(([path]) => path);
+      }),
+    bad: [
+      embedding(place.fields, { description: "" }),
+      embedding({
+        inner: {
+          kind: "embedded",
+          nullable: true,
+          description: "Good.",
+          embedded: { ...place, fields: { host: { kind: "string", nullable: false, description: "bad" } } },
+        },
+      }),
+    ],
+    caught: ["Embedding.place", "Embedding.place.inner.host"],
+  },
+  {
+    name: "a field of an embedded object names its enum or its object, and nothing of the planner's own",
+    explanation:
+      "Its value stands in the JSON of the row as it is: there are no keys of rows, no cursors and no columns.",
+    offenders: (types) =>
+      types.flatMap((type) =>
+        embeddedOf(type)
+          .fields.filter(
+            ([, { kind, enumeration, embedded }]) =>
+              (kind === "enum") !== (enumeration !== undefined) ||
+              (kind === "embedded") !== (embedded !== undefined) ||
+              ["id", "derived"].includes(kind),
+          )
+          .map(([path]) => path),
+      ),
+    bad: [
+      embedding({
+        a: { kind: "enum", nullable: false, description: "A." },
+        b: { kind: "embedded", nullable: true, description: "B." },
+        c: { kind: "id", nullable: true, description: "C." },
+        d: { kind: "enum", nullable: true, description: "D.", enumeration: model.Environment },
+      }),
+    ],
+    caught: ["Embedding.place.a", "Embedding.place.b", "Embedding.place.c"],
+  },
+  {
+    name: "a field of an embedded object that only some may read is nullable and names somebody who exists",
+    explanation: "It answers null to the others.",
+    offenders: (types) =>
+      types.flatMap((type) =>
+        embeddedOf(type)
+          .fields.filter(
+            ([, { nullable, read }]) =>
+              read && (!nullable || read.length === 0 || read.some((permission) => !PERMISSIONS.includes(permission))),
+          )
+          .map(([path]) => path),
+      ),
+    bad: [
+      embedding({
+        a: { kind: "string", nullable: false, description: "A.", read: ["instance-endpoints:read"] },
+        b: { kind: "string", nullable: true, description: "B.", read: [] },
+        c: { kind: "string", nullable: true, description: "C.", read: ["x:y" as never] },
+        d: { kind: "string", nullable: true, description: "D.", read: ["instance-endpoints:read"] },
+      }),
+    ],
+    caught: ["Embedding.place.a", "Embedding.place.b", "Embedding.place.c"],
+  },
+  {
+    name: "what some may not read in one place they may not read in another",
+    explanation: "An embedded object that is guarded somewhere is guarded wherever the model leads to it.",
+    offenders: (types) => {
+      const places = types.flatMap((type) => [
+        ...Object.entries(type.fields).map(([name, part]) => [`${type.name}.${name}`, part] as const),
+        ...embeddedOf(type).fields,
+      ]);
+      const guards = new Map(
+        places.flatMap(([, { embedded, read }]) => (embedded && read ? [[embedded.name, read]] : [])),
+      );
+      return places
+        .filter(([, { embedded, read }]) => embedded && guards.has(embedded.name) && !read)
+        .map(([path]) => path);
+    },
+    bad: [
+      embedding(
+        {
+          a: {
+            kind: "embedded",
+            nullable: true,
+            description: "A.",
+            embedded: place,
+            read: ["instance-endpoints:read"],
+          },
+          b: { kind: "embedded", nullable: true, description: "B.", embedded: place },
+        },
+        { name: "Outer" },
+      ),
+    ],
+    caught: ["Embedding.place.b"],
+  },
+  {
+    name: "a derived value follows from columns of the type's own table, none of them guarded",
+    explanation: "Its columns are read with the row; a guarded one would be told by what follows from it.",
+    offenders: eachPart((type, name) => {
+      const value = type.fields[name]?.derived;
+      if (!value) return false;
+      const guarded = Object.values(type.fields).flatMap(({ read, column }) => (read ? [column] : []));
+      return Object.values(value.needs).some((column) => column.table !== type.table || guarded.includes(column));
+    }),
+    bad: [
+      deriving({}),
+      deriving({ needs: { status: tables.instances.status } }),
+      base({
+        name: "Guarded",
+        fields: {
+          ...deriving({ needs: { status: tables.scans.status } }).fields,
+          id: field(tables.scans.id, "The key."),
+          status: field(tables.scans.status, "S.", { enumeration: model.ScanStatus, read: ["users:read"] }),
+        },
+      }),
+    ],
+    caught: ["Deriving.value", "Guarded.value"],
+  },
+  {
+    name: "what exists for everyone refers only to what exists for everyone",
+    explanation: "Such a row belongs to no organization; a reference to one that does would tell of it.",
+    offenders: eachPart((type, name) => {
+      const relation = type.relations[name];
+      return type.scope.kind === "everyone" && relation?.kind === "one" && relation.to().scope.kind !== "everyone";
+    }),
+    bad: [
+      base({ scope: { kind: "everyone" }, relations: { organization: toOrganization } }),
+      base({ name: "Good", relations: { organization: toOrganization } }),
+    ],
+    caught: ["Example.organization"],
+  },
+  {
+    name: "a type for everyone is of a table without organizations and users",
+    explanation: "Whoever belongs to one organization would see the rows of all of them.",
+    offenders: eachType(
+      ({ scope, table }) =>
+        scope.kind === "everyone" && ["organizationId", "userId"].some((column) => column in getTableColumns(table)),
+    ),
+    bad: [base({ scope: { kind: "everyone" } })],
+    caught: ["Example"],
   },
   {
     name: "a non-null relation to one leads to a row that is visible wherever its source is",
@@ -217,7 +422,19 @@ describe.each(RULES)("$name", ({ offenders, explanation, bad, caught }) => {
   it("catches a bad example", () => expect(offenders(bad)).toEqual(caught));
 });
 
-it("every declared type has root fields, and the other way round", () => {
-  expect(declared).toHaveLength(9);
-  expect(model.rootFields.map(({ type }) => type.name).sort()).toEqual(declared.map(({ name }) => name).sort());
+/** Read only through what they belong to. */
+const WITHOUT_ROOT_FIELDS = ["Snapshot"];
+
+it("every declared type has root fields, but for those that only relations lead to, and the other way round", () => {
+  expect(declared).toHaveLength(12);
+  const names = declared.map(({ name }) => name).sort();
+  expect([...model.rootFields.map(({ type }) => type.name), ...WITHOUT_ROOT_FIELDS].sort()).toEqual(names);
+  expect(model.declaredTypes.map(({ name }) => name).sort()).toEqual(names);
+});
+
+it("looks into embedded types, also within others", () => {
+  const paths = declared.flatMap((type) => embeddedOf(type).fields.map(([path]) => path));
+  expect(paths).toEqual(
+    expect.arrayContaining(["Instance.members.endpoint.host", "Instance.environment.evidence.detail"]),
+  );
 });

@@ -28,6 +28,9 @@ const variablesOf = (markdown: string, known: readonly string[]) =>
 
 /** The default as text; null where there is none, so that the README may say in words what happens without a value. */
 function defaultOf(variable: { safeParse(value: undefined): { success: boolean; data?: unknown } }): string | null {
+  // Where JSON stands for more, the default is its text.
+  const { defaultValue } = (variable as { def?: { defaultValue?: unknown } }).def ?? {};
+  if (typeof defaultValue === "string" && /^[{[]/.test(defaultValue)) return defaultValue;
   const { data } = variable.safeParse(undefined);
   if (data === undefined) return null;
   return Array.isArray(data) ? data.join(",") : String(data);
@@ -79,6 +82,13 @@ describe("faults that it catches", () => {
     "| `DATABASE_URL` |  | e |",
   ];
 
+  it("of JSON the text is the default", () => {
+    const { LOCAL_INSTANCES } = VARIABLES;
+    expect(faults(table("| `LOCAL_INSTANCES` | `[]` | a |"), { LOCAL_INSTANCES })).toEqual([]);
+    expect(faults(table("| `LOCAL_INSTANCES` | none | a |"), { LOCAL_INSTANCES })).toEqual([
+      "LOCAL_INSTANCES defaults to [], not none",
+    ]);
+  });
   it("none in a good one, beside tables of other things", () => {
     expect(faults(`${table(...GOOD)}\n| code | HTTP |\n|---|---|\n| \`NOT_FOUND\` | 404 |\n`, variables)).toEqual([]);
   });

@@ -1,25 +1,52 @@
 /** How many statements each operation sends: one for whatever is read, and a fixed number for each change. */
 import { readdirSync, readFileSync } from "node:fs";
-import { beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it, vi } from "vitest";
+import {
+  describeInstance,
+  insertBusyInstance,
+  insertInstance,
+  insertOperation,
+  memoryProvider,
+} from "../access/fleet-port.js";
 import { type Client, EMAILS, PASSWORD, signIn, testApp } from "../support/app.js";
 
-const app = testApp();
+/** A fleet whose only instance is busy with an operation that does not end, and is looked at every ten minutes. */
+const fleet = memoryProvider([describeInstance()]);
+fleet.hold("p-1");
+const pace = { intervalMs: 600_000, attempts: 10 };
+const OPERATION_POLLING = JSON.stringify({
+  port: { CREATE_SNAPSHOT: pace, REBOOT_INSTANCE: pace, MODIFY_BACKUP_WINDOW: pace },
+});
+const app = testApp({ OPERATION_POLLING }, async () => [fleet.provider]);
 
-/** Postern looks for revoked sessions every second, whatever is asked. */
-const POLL = /"revoked_at" > /;
+/** What Postern looks for by the clock, whatever is asked: revoked sessions, operations that wait, and ends that are late. */
+const POLL = /"revoked_at" > |^select distinct "instance_id" from "operations"|"operations"."ended_at" > now\(\)/;
 
-/** Runs an operation that must succeed. @returns the statements it sent, each as its verb and table */
-async function statementsOf(client: Client, query: string, variables?: Record<string, unknown>): Promise<string[]> {
+beforeAll(() => fleet.silence());
+
+/** Runs an operation that must succeed, or fail with one code. @returns the statements it sent, each as its verb and table */
+async function statementsOf(
+  client: Client,
+  query: string,
+  variables?: Record<string, unknown>,
+  refusal?: string,
+): Promise<string[]> {
   app.statements.length = 0;
   const { status, errors } = await client.run(query, variables);
-  expect(errors).toBeUndefined();
-  expect(status).toBe(200);
-  return app.statements
-    .filter((text) => !POLL.test(text))
-    .map(
-      (text) =>
-        /^(insert into|update|delete from) "?(\w+)"?/.exec(text)?.slice(1).join(" ") ?? text.trim().split(/\s+/)[0]!,
+  expect(errors?.map(({ extensions }) => extensions.code)).toEqual(refusal && [refusal]);
+  if (!refusal) expect(status).toBe(200);
+  return app.statements.filter((text) => !POLL.test(text)).map(named);
+}
+
+/** A statement as its verb and, where it changes something or looks at the fleet on behalf of a service, its table. */
+function named(text: string): string {
+  const change = /^\s*(insert into|update|delete from) "?(\w+)"?/i.exec(text);
+  if (change) return change.slice(1).join(" ").toLowerCase();
+  const look =
+    /^\s*select (?:"id"|distinct|count|exists)[\s\S]*? from "(instances|operations|environment_mappings|snapshots)"/.exec(
+      text,
     );
+  return look ? `select ${look[1]}` : text.trim().split(/\s+/)[0]!;
 }
 
 describe("a read is one statement", () => {
@@ -32,7 +59,7 @@ describe("a read is one statement", () => {
       variables: JSON.parse(/^# variables: (.*)$/m.exec(example.text)?.[1] ?? "null"),
     }));
 
-  it("has examples", () => expect(reads).toHaveLength(6));
+  it("has examples", () => expect(reads).toHaveLength(8));
 
   it.each(reads)("$file", async ({ text, variables }) => {
     expect(await statementsOf(await app.as("admin"), text, variables)).toEqual(["select"]);
@@ -41,7 +68,7 @@ describe("a read is one statement", () => {
   it("for every root field, as a list with everything and as a row", async () => {
     const admin = await app.as("admin");
     const fields = Object.values(app.schema.getQueryType()!.getFields()).filter(({ name }) => name !== "viewer");
-    expect(fields).toHaveLength(18);
+    expect(fields).toHaveLength(22);
     for (const { name, args } of fields) {
       const query = args.some((arg) => arg.name === "id")
         ? `{ ${name}(id: 1) { id } }`
@@ -58,6 +85,24 @@ describe("a read is one statement", () => {
       auditLogs { totalCount } performanceLogs { totalCount } viewer { user { email } organization { name } }
     }`;
     expect(await statementsOf(await app.as("admin"), query)).toEqual(["select"]);
+  });
+
+  it("whatever an instance and an operation hold themselves, and what is derived from it", async () => {
+    const [id, operationId] = [
+      await insertInstance(app, "TEST"),
+      await insertOperation(app, await insertBusyInstance(app)),
+    ];
+    const instance = `id identifier endpoint { host } members { name endpoint { port } } tags { key value }
+      environment { environment evidence { method detail } } availableOperations { type allowed reason }`;
+    const operation = `id progress { at message } error { code } instance { ${instance} } snapshot { identifier tags { key } }`;
+    const queries = [
+      `{ instance(id: ${id}) { ${instance} } }`,
+      '{ instance(id: "orders-test") { identifier } }',
+      `{ instances { totalCount nodes { ${instance} snapshots { nodes { arn tags { key } } } operations { nodes { ${operation} } } } } }`,
+      `{ operation(id: ${operationId}) { ${operation} } }`,
+      `{ operations { totalCount nodes { ${operation} } } instances { nodes { ${instance} } } viewer { user { email } } }`,
+    ];
+    for (const query of queries) expect(await statementsOf(await app.as("dba"), query), query).toEqual(["select"]);
   });
 
   it("none where a session is all that is asked for", async () => {
@@ -193,6 +238,14 @@ describe("a change is a transaction of a change and its record, then one read", 
       "deletedPerformanceLogId",
       ["begin", "delete from performance_logs", "insert into audit_logs", "commit"],
     ],
+    setEnvironmentMapping: [
+      () => ({ instanceId: "orders-test", environment: "TEST", reason: "It is one." }),
+      "instance { id environment { evidence { detail } } }",
+      [
+        ...["begin", "select", "select instances", "insert into environment_mappings", "select environment_mappings"],
+        ...["update instances", "insert into audit_logs", "commit", "select"],
+      ],
+    ],
     recordSecurityEvent: [
       () => ({ eventType: "n", eventStatus: "WARNING" }),
       "securityEvent { id }",
@@ -224,8 +277,109 @@ describe("a change is a transaction of a change and its record, then one read", 
     return `mutation($input: ${type}) { ${name}(input: $input) { ${selection} } }`;
   };
 
+  const LOOK = "select instances";
+  // The door looks, and the transaction that locks; the job travels with the rest.
+  const queued = (...preparation: string[]) => [
+    LOOK,
+    ...["begin", LOOK, "select operations", ...preparation, "insert into operations", "insert into pgboss"],
+    ...["insert into audit_logs", "commit", "select"],
+  ];
+  /** Of a mutation: its input, its statements where it is accepted, an input that is refused as wrong, and the statements then. */
+  const OPERATIONS: Record<
+    string,
+    [input: () => Promise<object>, accepted: string[], wrong: () => object, code: string, refused: string[]]
+  > = {
+    createSnapshot: [
+      async () => ({ instanceId: "orders-test", tags: [{ key: "a", value: "b" }] }),
+      // The identifier: the lock on all of them, and whether it is taken.
+      queued("select", "select snapshots"),
+      () => ({ instanceId: "nowhere" }),
+      "NOT_FOUND",
+      [LOOK, "begin", LOOK, "rollback", "insert into audit_logs"],
+    ],
+    rebootInstance: [
+      async () => ({ instanceId: "orders-test", forceFailover: true }),
+      queued(),
+      () => ({ instanceId: "orders-test", waitSeconds: 301 }),
+      "BAD_USER_INPUT",
+      [LOOK, "insert into audit_logs"],
+    ],
+    modifyBackupWindow: [
+      async () => ({ instanceId: "orders-test", backupWindow: "01:00-01:30" }),
+      queued(),
+      () => ({ instanceId: "orders-test", backupWindow: "04:45-05:15" }),
+      "BAD_USER_INPUT",
+      [LOOK, "begin", LOOK, "select operations", "rollback", "insert into audit_logs"],
+    ],
+    cancelOperation: [
+      async () => ({ operationId: await insertOperation(app, await busyId()) }),
+      [
+        ...["begin", "select operations", "update operations"],
+        ...["insert into audit_logs", "insert into audit_logs", "commit", "select"],
+      ],
+      () => ({ operationId: "987654321" }),
+      "NOT_FOUND",
+      ["begin", "select operations", "rollback", "insert into audit_logs"],
+    ],
+  };
+  const busyId = async (): Promise<string> =>
+    (await app.sql`select id::text from instances where identifier = 'orders-test'`)[0]?.id;
+
+  describe("operations", () => {
+    beforeAll(async () => {
+      const dba = await app.as("dba");
+      const input = { instanceId: "orders-test" };
+      const { data } = await dba.run(documentOf("rebootInstance", "operation { id }"), { input });
+      // Until the worker sleeps: it sends nothing more, because the instance is its own and busy.
+      await vi.waitFor(async () => {
+        const [row] = await app.sql`
+          select progress <> '[]' as seen from operations where id = ${data.rebootInstance.operation.id}`;
+        expect(row?.seen).toBe(true);
+      });
+    });
+
+    it.each(Object.keys(OPERATIONS))("%s, accepted", async (name) => {
+      const [input, accepted] = OPERATIONS[name]!;
+      const document = documentOf(name, "operation { id progress { at } instance { members { name } } }");
+      const given = await input();
+      expect(await statementsOf(await app.as("dba"), document, { input: given })).toEqual(accepted);
+    });
+
+    it.each(Object.keys(OPERATIONS))("%s, refused for what it asks", async (name) => {
+      const [, , wrong, code, refused] = OPERATIONS[name]!;
+      const document = documentOf(name, "operation { id }");
+      expect(await statementsOf(await app.as("dba"), document, { input: wrong() }, code)).toEqual(refused);
+    });
+
+    it.each(Object.keys(OPERATIONS))("%s, refused to a role: its record and its event", async (name) => {
+      const input = await OPERATIONS[name]![0]();
+      const sent = await statementsOf(
+        await app.as("viewer"),
+        documentOf(name, "operation { id }"),
+        { input },
+        "FORBIDDEN",
+      );
+      expect(sent.toSorted()).toEqual(["insert into audit_logs", "insert into security_events"]);
+    });
+
+    it("on production one look, its record and its event; of several in one request still one look", async () => {
+      const instanceId = await insertInstance(app, "PRODUCTION");
+      const document = documentOf("rebootInstance", "operation { id }");
+      const records = ["insert into audit_logs", "insert into security_events"];
+      const dba = await app.as("dba");
+      const sent = await statementsOf(dba, document, { input: { instanceId } }, "PRODUCTION_PROTECTED");
+      expect([sent[0], ...sent.slice(1).sort()]).toEqual([LOOK, ...records]);
+      app.statements.length = 0;
+      await dba.run(
+        `mutation($i: RebootInstanceInput!) { a: rebootInstance(input: $i) { operation { id } } b: rebootInstance(input: $i) { operation { id } } }`,
+        { i: { instanceId } },
+      );
+      expect(app.statements.filter((text) => /from "instances"/.test(text))).toHaveLength(1);
+    });
+  });
+
   it("counts every mutation", () => {
-    const named = [...Object.keys(MUTATIONS), ...Object.keys(DOORS)].sort();
+    const named = [...Object.keys(MUTATIONS), ...Object.keys(DOORS), ...Object.keys(OPERATIONS)].sort();
     expect(named).toEqual(Object.keys(app.schema.getMutationType()!.getFields()).sort());
   });
 

@@ -7,6 +7,7 @@ import { type App, createApp } from "../../src/app.js";
 import { type Config, readConfig } from "../../src/config.js";
 import { createClient } from "../../src/db/client.js";
 import { createLog } from "../../src/log.js";
+import type { Provider } from "../../src/providers/provider.js";
 import { PASSWORD, TEMPLATE } from "./cluster.js";
 
 export { PASSWORD };
@@ -79,8 +80,14 @@ function clientOf(url: string, token: string | null): Client {
   };
 }
 
-/** Starts Postern on a clone of the template for the tests of a file; stops it after them. */
-export function testApp(environment: Record<string, string> = {}): TestApp {
+/**
+ * Starts Postern on a clone of the template for the tests of a file; stops it after them.
+ * @param openProviders what sees and operates instances: none unless given
+ */
+export function testApp(
+  environment: Record<string, string> = {},
+  openProviders: () => Promise<readonly Provider[]> = async () => [],
+): TestApp {
   const state = { log: [] as Record<string, Json>[], statements: [] as string[], clock: { aheadMs: 0 } };
   const database = `t_${randomUUID().replaceAll("-", "")}`;
   const connection = { ...inject("connection"), database };
@@ -95,6 +102,7 @@ export function testApp(environment: Record<string, string> = {}): TestApp {
       log,
       clock: { now: () => new Date(Date.now() + state.clock.aheadMs) },
       connection,
+      providers: await openProviders(),
       onStatement: (text) => {
         // The poll for other replicas' revocations runs beside the requests that are counted.
         if (!text.includes('"revoked_at" > ')) state.statements.push(text);

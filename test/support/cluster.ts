@@ -7,6 +7,7 @@ import type { TestProject } from "vitest/node";
 import { createClient } from "../../src/db/client.js";
 import { startEmbedded } from "../../src/db/embedded.js";
 import { migrateDatabase } from "../../src/db/migrate.js";
+import { createJobs } from "../../src/jobs/jobs.js";
 import { createLog } from "../../src/log.js";
 import { ensureAdministrator } from "../../src/seed/administrator.js";
 import { ensureDemo } from "../../src/seed/demo.js";
@@ -39,6 +40,10 @@ export default async function setup(project: TestProject) {
   await ensureAdministrator(template.db, { email: "root@postern.example", password: PASSWORD }, () => undefined);
   await ensureDemo(template.db, PASSWORD, () => undefined);
   await template.close();
+  // Its tables too, so that each app under test starts at once.
+  const jobs = createJobs({ connection: { ...connection, database: TEMPLATE }, log: createLog("silent") });
+  await jobs.start();
+  await jobs.stop();
 
   project.provide("connection", connection);
   return async () => {

@@ -20,18 +20,40 @@ function kept(parameters: unknown): unknown {
   return text.length <= MAX_PARAMETERS ? makeWellFormed(parameters) : { truncated: true, characters: text.length };
 }
 
+/** A record, whoever it is about. */
+export interface AuditRecord {
+  /** As `describeActor` puts it, or `{ type: "system", name }`. */
+  readonly actor: Readonly<Record<string, string>>;
+  /** `<resource>.<verb>`. */
+  readonly action: string;
+  readonly resourceId: string | null;
+  readonly parameters: unknown;
+  readonly result: unknown;
+  /** Null: not known. */
+  readonly success: boolean | null;
+  readonly durationSeconds: number | null;
+  readonly requestId: string | null;
+}
+
 export type AuditService = ReturnType<typeof createAuditService>;
 
 /** @param clock tells how long a call took */
 export function createAuditService({ clock }: { clock: { now(): Date } }) {
-  const insert = (db: Db, call: Call, success: boolean | null, { resourceId, result }: Outcome) =>
+  const record = (db: Db, { actor, ...record }: AuditRecord) =>
     insertAuditLog(db, {
-      userId: call.actor.kind === "user" ? BigInt(call.actor.userId) : null,
+      ...record,
+      actor,
+      userId: actor.type === "user" && actor.id ? BigInt(actor.id) : null,
+      resourceType: record.action.split(".")[0] as string,
+      parameters: kept(record.parameters),
+    });
+
+  const insert = (db: Db, call: Call, success: boolean | null, { resourceId, result }: Outcome) =>
+    record(db, {
       actor: describeActor(call.actor),
       action: call.action,
-      resourceType: call.action.split(".")[0] as string,
       resourceId: resourceId ?? null,
-      parameters: kept(call.parameters),
+      parameters: call.parameters,
       result: result ?? null,
       success,
       durationSeconds: (clock.now().getTime() - call.startedAtMs) / 1000,
@@ -41,6 +63,9 @@ export function createAuditService({ clock }: { clock: { now(): Date } }) {
   return {
     /** Records a call that succeeds; `db` is the transaction of its change. */
     record: (db: Db, call: Call, outcome: Outcome) => insert(db, call, true, outcome),
+
+    /** Records what was done later, or by Postern itself. */
+    recordFor: record,
 
     /** Records a call that was refused or failed; its change was undone. */
     recordFailure: (db: Db, call: Call, error: AppError, resourceId?: string) =>

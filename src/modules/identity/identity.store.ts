@@ -41,7 +41,7 @@ export interface NewSession {
   readonly refreshTokenHash: string;
   /** RFC 3339, of the session and of the refresh token. */
   readonly expiresAt: string;
-  readonly ipAddress: string;
+  readonly ipAddress: string | null;
   readonly userAgent: string | null;
 }
 

@@ -1,0 +1,83 @@
+/** A base backup: a copy of a running cluster with all the WAL that makes it consistent, so that it starts on its own. */
+import { randomBytes } from "node:crypto";
+import { chown, readdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { Sql } from "postgres";
+import type { Cluster } from "./cluster.js";
+import { asSuperuser } from "./connection.js";
+import { type CopyOptions, copyTree, listTree } from "./copy-files.js";
+
+/** Folders whose contents belong to the running server, or are copied separately. */
+const EMPTIED = /^(pg_wal|pg_replslot|pg_dynshmem|pg_notify|pg_serial|pg_snapshots|pg_stat_tmp|pg_subtrans)$/;
+const LEFT_OUT =
+  /(^|\/)(postmaster\.(pid|opts)|pg_internal\.init.*|pgsql_tmp.*|backup_label.*|(standby|recovery)\.signal)$/;
+
+/** The cluster is one that this kind of copy cannot hold. */
+export class NotCopyableError extends Error {}
+
+/**
+ * Copies the cluster `source` into the data directory `to`, which must not exist. What is in it is consistent as of the
+ * end of the copy. The caller syncs it, and removes what a failed one left.
+ * @returns bytes written @throws StorageFullError, NotCopyableError, UnreachableError, and the signal's reason
+ */
+export async function baseBackup(source: Cluster, to: string, options: CopyOptions): Promise<number> {
+  // One session: PostgreSQL itself ends the backup, and drops the slot, when the session ends in whatever way.
+  return asSuperuser(source, async (sql) => {
+    await requireNoTablespaces(sql);
+    const slot = `postern_backup_${randomBytes(6).toString("hex")}`;
+    // Keeps the WAL from now on until it has been copied.
+    await sql`select pg_create_physical_replication_slot(${slot}, true, true)`;
+    await sql`select pg_backup_start('postern', true)`;
+    const tree = await listTree(source.dataDir, (path) => !EMPTIED.test(path) && !LEFT_OUT.test(path));
+    const bytes = await copyTree(source.dataDir, tree, to, options);
+    const [end] = await sql`select lsn::text, labelfile, spcmapfile from pg_backup_stop(false)`;
+    if (end?.spcmapfile) throw tablespaces();
+    const wal = await copyWal(sql, source.dataDir, to, end as { lsn: string; labelfile: string }, options);
+    const [kept] = await sql`select wal_status from pg_replication_slots where slot_name = ${slot}`;
+    if (kept?.wal_status === "lost") throw walGone();
+    await write(join(to, "backup_label"), end?.labelfile, options);
+    return bytes + wal;
+  });
+}
+
+/** A small file that belongs to the cluster, such as `standby.signal`. */
+export async function write(path: string, text: string, { owner }: Pick<CopyOptions, "owner">): Promise<void> {
+  await writeFile(path, text, { mode: 0o600, flag: "wx" });
+  if (process.getuid?.() === 0) await chown(path, owner.uid, owner.gid);
+}
+
+async function copyWal(
+  sql: Sql,
+  dataDir: string,
+  to: string,
+  { lsn, labelfile }: { lsn: string; labelfile: string },
+  options: CopyOptions,
+): Promise<number> {
+  const [, start] = /^START WAL LOCATION: ([0-9A-F/]+) /m.exec(labelfile) ?? [];
+  if (start === undefined) throw new Error("PostgreSQL wrote a backup label without a start location.");
+  // One byte into each segment: at its very beginning PostgreSQL names the one before.
+  const segments = await sql`
+    select pg_walfile_name('0/0'::pg_lsn + (n * size + 1)) as name
+      from (select pg_size_bytes(current_setting('wal_segment_size'))::numeric as size) as setting,
+           generate_series(div(${start}::pg_lsn - '0/0'::pg_lsn, size), div(${lsn}::pg_lsn - 1 - '0/0'::pg_lsn, size)) as n`;
+  const histories = (await readdir(join(dataDir, "pg_wal"))).filter((name) => name.endsWith(".history"));
+  const files = [...histories, ...segments.map(({ name }) => name as string)];
+  const tree = { folders: ["archive_status"], files, bytes: 0 };
+  const quiet = { ...options, onProgress: () => {} };
+  const bytes = await copyTree(join(dataDir, "pg_wal"), tree, join(to, "pg_wal"), quiet);
+  const copied = new Set(await readdir(join(to, "pg_wal")));
+  if (files.some((name) => !copied.has(name))) throw walGone();
+  return bytes;
+}
+
+async function requireNoTablespaces(sql: Sql): Promise<void> {
+  const [row] = await sql`select count(*)::int as count from pg_tablespace where oid >= 16384`;
+  if (row?.count > 0) throw tablespaces();
+}
+
+/** A copy on the same machine would use the very same folders as its source. */
+const tablespaces = () =>
+  new NotCopyableError("The instance has tablespaces outside its data directory, which a copy cannot hold.");
+
+const walGone = () =>
+  new NotCopyableError("The instance wrote more WAL during the copy than is kept. Try again when it is less busy.");

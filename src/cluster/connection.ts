@@ -1,0 +1,59 @@
+/** A connection of the superuser to a running cluster, over its Unix socket, for as long as one piece of work takes. */
+import postgres, { type Sql } from "postgres";
+import type { Cluster } from "./cluster.js";
+import { findPostmaster } from "./postmaster.js";
+
+/** The cluster does not run, or does not answer in time. */
+export class UnreachableError extends Error {}
+
+export type ConnectionOptions = {
+  /** Default `postgres`. */
+  readonly database?: string;
+  /** For connecting; default 5,000. */
+  readonly connectTimeoutMs?: number;
+  /** For everything together; default: as long as it takes. */
+  readonly timeoutMs?: number;
+};
+
+/**
+ * Runs `work` on one connection that is closed afterwards; all statements of `work` share its session.
+ * Rejects with an UnreachableError when the cluster does not run or a time-out passes, whatever state it is in.
+ */
+export async function asSuperuser<T>(
+  cluster: Cluster,
+  work: (sql: Sql) => Promise<T>,
+  { database = "postgres", connectTimeoutMs = 5_000, timeoutMs }: ConnectionOptions = {},
+): Promise<T> {
+  const running = await findPostmaster(cluster.dataDir);
+  if (!running) throw new UnreachableError("PostgreSQL is not running.");
+  const sql = postgres({
+    ...(await cluster.superuser()),
+    path: `${running.socketDir}/.s.PGSQL.${running.port}`,
+    database,
+    max: 1,
+    // One session from first to last: a backup is bound to it.
+    idle_timeout: 0,
+    max_lifetime: null,
+    connect_timeout: Math.min(connectTimeoutMs, timeoutMs ?? connectTimeoutMs) / 1000,
+    fetch_types: false,
+    connection: { application_name: "postern" },
+    onnotice: () => {},
+  });
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    if (timeoutMs === undefined) return;
+    timer = setTimeout(
+      () => reject(new UnreachableError(`PostgreSQL did not answer within ${timeoutMs} ms.`)),
+      timeoutMs,
+    );
+  });
+  try {
+    return await Promise.race([work(sql), late]);
+  } catch (error) {
+    if ((error as { code?: unknown }).code !== "CONNECT_TIMEOUT") throw error;
+    throw new UnreachableError(`PostgreSQL did not answer within ${timeoutMs ?? connectTimeoutMs} ms.`);
+  } finally {
+    clearTimeout(timer);
+    await sql.end({ timeout: 0 });
+  }
+}

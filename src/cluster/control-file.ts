@@ -1,0 +1,30 @@
+/** What a cluster's control file says: readable while no server runs, which SQL is not. */
+import { readFile } from "node:fs/promises";
+import { endianness } from "node:os";
+import { join } from "node:path";
+
+export type ControlFile = {
+  /** True after a clean shutdown, whose checkpoint is then the last record of its WAL. */
+  readonly isShutDown: boolean;
+  /** Where the last checkpoint record begins, as a position in the WAL. */
+  readonly checkpoint: bigint;
+};
+
+/** PostgreSQL 13 to 16. */
+const VERSION = 1300;
+const SHUT_DOWN = 1;
+
+/** Rejects with an Error when there is none, or one of another version of PostgreSQL. */
+export async function readControlFile(dataDir: string): Promise<ControlFile> {
+  const file = await readFile(join(dataDir, "global/pg_control"));
+  const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
+  const little = endianness() === "LE";
+  if (view.getUint32(8, little) !== VERSION) throw new Error(`The control file in ${dataDir} has an unknown version.`);
+  return { isShutDown: view.getUint32(16, little) === SHUT_DOWN, checkpoint: view.getBigUint64(32, little) };
+}
+
+/** A position in the WAL as PostgreSQL writes it, `16/B374D848`, as a number. */
+export function parsePosition(text: string): bigint {
+  const [high, low] = text.split("/");
+  return (BigInt(`0x${high}`) << 32n) + BigInt(`0x${low}`);
+}

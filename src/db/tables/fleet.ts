@@ -1,0 +1,157 @@
+/** The inventory: instances as their providers last described them, environment mappings, snapshots and operations. */
+import { sql } from "drizzle-orm";
+import {
+  boolean,
+  check,
+  doublePrecision,
+  index,
+  integer,
+  jsonb,
+  pgEnum,
+  pgTable,
+  text,
+  uniqueIndex,
+  varchar,
+} from "drizzle-orm/pg-core";
+import { id, moment, reference } from "./columns.js";
+
+export const environment = pgEnum("environment", ["PRODUCTION", "STAGING", "TEST", "DEVELOPMENT", "POC", "SANDBOX"]);
+export const operationType = pgEnum("operation_type", ["CREATE_SNAPSHOT", "REBOOT_INSTANCE", "MODIFY_BACKUP_WINDOW"]);
+export const operationStatus = pgEnum("operation_status", [
+  "PENDING_APPROVAL",
+  "SCHEDULED",
+  "QUEUED",
+  "RUNNING",
+  "SUCCEEDED",
+  "FAILED",
+  "TIMED_OUT",
+  "CANCELLED",
+  "REJECTED",
+  "EXPIRED",
+]);
+
+/** One row for each instance that was ever seen; one that vanishes is marked, because operations and audit refer to it. */
+export const instances = pgTable(
+  "instances",
+  {
+    id: id(),
+    provider: varchar({ length: 20 }).notNull(),
+    /** The provider's own stable id; identifiers can be renamed. */
+    providerId: text().notNull(),
+    identifier: varchar({ length: 255 }).notNull(),
+    accountId: varchar({ length: 64 }),
+    region: varchar({ length: 64 }),
+    engine: varchar({ length: 64 }).notNull(),
+    engineVersion: varchar({ length: 64 }).notNull(),
+    instanceClass: varchar({ length: 64 }),
+    storageGib: integer(),
+    multiAz: boolean().notNull(),
+    status: varchar({ length: 64 }).notNull(),
+    endpoint: jsonb(),
+    members: jsonb().notNull(),
+    tags: jsonb().notNull(),
+    backupWindow: varchar({ length: 11 }),
+    pendingBackupWindow: varchar({ length: 11 }),
+    maintenanceWindow: varchar({ length: 19 }),
+    backupRetentionDays: integer(),
+    /** What the classifier decided when the facts last changed. */
+    environment: environment().notNull(),
+    classification: jsonb().notNull(),
+    discoveredAt: moment().notNull().defaultNow(),
+    lastSeenAt: moment().notNull().defaultNow(),
+    /** Since when the provider does not list it any more; null while it does. */
+    vanishedAt: moment(),
+  },
+  (t) => [
+    uniqueIndex("instances_provider_key").on(t.provider, t.providerId),
+    index("instances_identifier_idx").on(sql`lower(${t.identifier})`),
+    index("instances_discovered_at_idx").on(t.discoveredAt.desc(), t.id.desc()),
+  ],
+);
+
+/** What people say of the environment of an instance or an account. The newest of each counts; older ones are its history. */
+export const environmentMappings = pgTable(
+  "environment_mappings",
+  {
+    id: id(),
+    instanceId: reference().references(() => instances.id),
+    accountId: varchar({ length: 64 }),
+    /** Null: the mapping was taken back. */
+    environment: environment(),
+    reason: text().notNull(),
+    /** The disagreement that this mapping settles, as the classifier words it. */
+    settles: text(),
+    createdBy: jsonb().notNull(),
+    createdAt: moment().notNull().defaultNow(),
+  },
+  (t) => [
+    index("environment_mappings_instance_idx").on(t.instanceId, t.id.desc()),
+    index("environment_mappings_account_idx").on(t.accountId, t.id.desc()),
+    check("environment_mappings_subject", sql`(${t.instanceId} is null) <> (${t.accountId} is null)`),
+  ],
+);
+
+export const snapshots = pgTable(
+  "snapshots",
+  {
+    id: id(),
+    instanceId: reference()
+      .notNull()
+      .references(() => instances.id),
+    identifier: varchar({ length: 255 }).notNull(),
+    arn: text().notNull(),
+    status: varchar({ length: 64 }).notNull(),
+    sizeBytes: doublePrecision(),
+    tags: jsonb().notNull(),
+    automated: boolean().notNull(),
+    createdAt: moment().notNull(),
+  },
+  (t) => [
+    uniqueIndex("snapshots_arn_key").on(t.arn),
+    index("snapshots_instance_idx").on(t.instanceId, t.createdAt.desc(), t.id.desc()),
+    index("snapshots_created_at_idx").on(t.createdAt.desc(), t.id.desc()),
+  ],
+);
+
+/** A requested change to an instance. The row is the truth; a job only says that somebody should look at it. */
+export const operations = pgTable(
+  "operations",
+  {
+    id: id(),
+    type: operationType().notNull(),
+    instanceId: reference()
+      .notNull()
+      .references(() => instances.id),
+    parameters: jsonb().notNull(),
+    status: operationStatus().notNull().default("QUEUED"),
+    success: boolean(),
+    resourceStatus: varchar({ length: 64 }),
+    progress: jsonb().notNull().default([]),
+    snapshotId: reference().references(() => snapshots.id),
+    result: jsonb(),
+    error: jsonb(),
+    requestedBy: jsonb().notNull(),
+    requestId: varchar({ length: 36 }),
+    requestedAt: moment().notNull().defaultNow(),
+    startedAt: moment(),
+    /** Who runs it, and until when that is believed without a sign of life. */
+    worker: varchar({ length: 36 }),
+    leaseUntil: moment(),
+    endedAt: moment(),
+    durationSeconds: doublePrecision(),
+    /** After TIMED_OUT: what became of the work in the background. */
+    settledAt: moment(),
+    settlement: jsonb(),
+  },
+  (t) => [
+    index("operations_requested_at_idx").on(t.requestedAt.desc(), t.id.desc()),
+    index("operations_instance_idx").on(t.instanceId, t.requestedAt.desc(), t.id.desc()),
+    // One runs at a time on an instance, whoever claims it.
+    uniqueIndex("operations_one_running_key").on(t.instanceId).where(sql`${t.status} = 'RUNNING'`),
+    index("operations_queued_idx").on(t.instanceId, t.id).where(sql`${t.status} = 'QUEUED'`),
+    // The identifier of a snapshot is taken, in any case, as soon as an operation that may still make it is accepted.
+    index("operations_snapshot_identifier_idx")
+      .on(sql`lower(${t.parameters} ->> 'snapshotId')`)
+      .where(sql`${t.type} = 'CREATE_SNAPSHOT'`),
+  ],
+);

@@ -1,0 +1,109 @@
+/** The fleet at work: inventory, operations, their worker and their schedule, wired over the providers. */
+import type { Db } from "../db/client.js";
+import type { Jobs, Task } from "../jobs/jobs.js";
+import type { Log } from "../log.js";
+import type { AuditService } from "../modules/audit/index.js";
+import { createInventoryService, type EnvironmentRules, InventoryResolver } from "../modules/inventory/index.js";
+import {
+  createEndings,
+  createOperationsService,
+  createSchedule,
+  createWorker,
+  OperationsResolver,
+  type Polling,
+} from "../modules/operations/index.js";
+import type { SecurityService } from "../modules/security/index.js";
+import type { OperationType, Provider } from "../providers/provider.js";
+
+export interface FleetDeps {
+  readonly db: Db;
+  readonly log: Log;
+  readonly clock: { now(): Date };
+  readonly audit: AuditService;
+  readonly security: SecurityService;
+  readonly jobs: Jobs;
+  readonly providers: readonly Provider[];
+  readonly rules: EnvironmentRules;
+  readonly polling: (provider: string, type: OperationType) => Polling;
+}
+
+/** A worker that died is noticed within its lease and so many milliseconds. */
+const SWEEP_MS = 5000;
+
+export function createFleet({ db, log, clock, audit, security, jobs, providers, rules, polling }: FleetDeps) {
+  const byName = new Map(providers.map((provider) => [provider.name, provider]));
+  const inventory = createInventoryService({ db, audit, log, providers: byName, rules });
+  const endings = createEndings({
+    db,
+    log,
+    audit,
+    security,
+    inventory,
+    onSettled: (instanceId) => worker.wake(instanceId),
+  });
+  const worker = createWorker({ db, log, clock, inventory, endings, polling });
+  const operations = createOperationsService({
+    db,
+    audit,
+    inventory,
+    clock,
+    endings,
+    enqueue: (db, { provider, id }) => jobs.enqueue(db, queueOf(provider), { instanceId: String(id) }),
+    wake: (instanceId) => worker.wake(instanceId),
+  });
+  const schedule = createSchedule({ db, log, clock, inventory, operations });
+
+  const refresh = async (): Promise<void> => {
+    await Promise.all(
+      providers.map((provider) =>
+        inventory.refresh(provider).catch((error) => {
+          log.warn({ err: error, provider: provider.name }, "inventory not refreshed; it is tried again");
+        }),
+      ),
+    );
+  };
+
+  let sweeping: NodeJS.Timeout | undefined;
+
+  return {
+    resolvers: [new InventoryResolver(inventory), new OperationsResolver(operations)],
+
+    /** The environment of an instance, for the permission door. */
+    environmentOf: inventory.environmentOf,
+
+    refresh,
+
+    /** Looks at every provider, takes up what a predecessor left, and begins to work. */
+    async start(): Promise<void> {
+      if (providers.length === 0) return;
+      await refresh();
+      for (const provider of providers) {
+        // Only those who reach a provider work for its instances.
+        await jobs.work<{ instanceId: string }>(queueOf(provider.name), ({ instanceId }) =>
+          worker.wake(BigInt(instanceId)),
+        );
+      }
+      await jobs.schedule(
+        providers.flatMap((provider): Task[] => [
+          { name: `inventory-${provider.name}`, cron: "* * * * *", run: () => inventory.refresh(provider) },
+          { name: `backups-${provider.name}`, cron: "* * * * *", run: () => schedule.run(provider) },
+          { name: `upkeep-${provider.name}`, cron: "* * * * *", run: () => provider.upkeep() },
+          { name: `settle-${provider.name}`, cron: "* * * * *", run: () => endings.settle(provider) },
+        ]),
+      );
+      const sweep = () =>
+        worker.sweep().catch((error) => log.warn({ err: error }, "operations not swept; they are looked at again"));
+      await sweep();
+      sweeping = setInterval(sweep, SWEEP_MS);
+      sweeping.unref();
+    },
+
+    async stop(): Promise<void> {
+      clearInterval(sweeping);
+      await worker.stop();
+    },
+  };
+}
+
+/** Wake-ups for the instances of a provider. */
+const queueOf = (provider: string) => `operations-${provider}`;

@@ -1,0 +1,51 @@
+/** May an operation run on an instance as it is now? One answer for availableOperations, for requests and for the worker. */
+import { AppError, failedPrecondition } from "../errors.js";
+import type { Member, OperationType } from "../providers/provider.js";
+
+export { OPERATION_TYPES } from "../providers/provider.js";
+
+/** What the answer depends on. */
+export interface Assessed {
+  readonly environment: string;
+  readonly status: string;
+  readonly multiAz: boolean;
+  readonly members: readonly Member[];
+  readonly vanishedAt: string | null;
+}
+
+/** In which statuses each operation may be requested. The list of statuses is open: an unknown one allows nothing. */
+const STATUSES: Readonly<Record<OperationType, ReadonlySet<string>>> = {
+  CREATE_SNAPSHOT: new Set(["available", "storage-optimization", "backing-up", "rebooting", "modifying"]),
+  REBOOT_INSTANCE: new Set(["available", "backing-up", "rebooting", "modifying"]),
+  MODIFY_BACKUP_WINDOW: new Set([
+    "available",
+    "storage-optimization",
+    "backing-up",
+    "rebooting",
+    "modifying",
+    "failed",
+  ]),
+};
+
+/** What is said to whoever asks for an operation on production. */
+export const PRODUCTION_MESSAGE = "Operations not allowed on production instances. Please create a CloudOps request.";
+
+export const productionProtected = () => new AppError("PRODUCTION_PROTECTED", PRODUCTION_MESSAGE);
+
+/** @returns why the operation may not run, or null */
+export function assess(instance: Assessed, type: OperationType, { forceFailover = false } = {}): AppError | null {
+  if (instance.environment === "PRODUCTION") return productionProtected();
+  if (instance.vanishedAt !== null) {
+    return failedPrecondition("vanished", "Its provider does not list this instance any more.");
+  }
+  if (!STATUSES[type].has(instance.status)) {
+    return failedPrecondition(instance.status, `This instance is ${instance.status}. Try again when it is available.`);
+  }
+  if (forceFailover && !(instance.multiAz && instance.members.some(({ role }) => role === "STANDBY"))) {
+    return failedPrecondition(
+      "no standby",
+      "This instance has no standby to fail over to. Reboot without forceFailover.",
+    );
+  }
+  return null;
+}

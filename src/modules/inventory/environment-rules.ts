@@ -1,0 +1,171 @@
+/** The rules by which environments are decided: their defaults, how a configuration overrides them, and what each word means. */
+import { z } from "zod";
+
+/** From the nearest to production to the farthest. */
+export const ENVIRONMENTS = ["PRODUCTION", "STAGING", "TEST", "DEVELOPMENT", "POC", "SANDBOX"] as const;
+export type Environment = (typeof ENVIRONMENTS)[number];
+
+/** In the default precedence. */
+export const ENVIRONMENT_METHODS = ["TAG", "INSTANCE_MAPPING", "ACCOUNT_MAPPING", "NAME_PATTERN", "DEFAULT"] as const;
+export type EnvironmentMethod = (typeof ENVIRONMENT_METHODS)[number];
+
+export interface EnvironmentRules {
+  /** Keys of tags that may hold an environment, case-sensitive; `*:environment` is every key that ends in `:environment`. */
+  readonly tagKeys: readonly string[];
+  /** The words that mean an environment, in tags and in names; `pre-prod` is two words in a row, whatever stands between. */
+  readonly values: Readonly<Record<Environment, readonly string[]>>;
+  /** Every method once, DEFAULT last; the first that speaks decides, unless production is in dispute. */
+  readonly precedence: readonly EnvironmentMethod[];
+  /** What the evidence shows as default. It never makes an instance operable: where nothing else speaks, it counts as PRODUCTION. */
+  readonly defaultEnvironment: Environment;
+}
+
+export const DEFAULT_ENVIRONMENT_RULES: EnvironmentRules = {
+  tagKeys: [
+    "Environment",
+    "environment",
+    "ENVIRONMENT",
+    "Env",
+    "env",
+    "ENV",
+    "Stage",
+    "stage",
+    "STAGE",
+    "Tier",
+    "tier",
+    "SDLC Stage",
+    "app:environment",
+    "*:environment",
+    "elasticbeanstalk:environment-name",
+  ],
+  values: {
+    PRODUCTION: ["prod", "production", "prd", "live"],
+    STAGING: [
+      ...["staging", "stage", "stg", "uat", "acc", "acceptance"],
+      ...["preprod", "pre-prod", "preproduction", "pre-production", "ppd"],
+    ],
+    TEST: ["test", "testing", "tst", "qa", "int", "integration", "sit"],
+    DEVELOPMENT: ["dev", "devel", "development", "local"],
+    POC: ["poc", "demo", "pilot"],
+    SANDBOX: ["sandbox", "sbx", "ephemeral", "preview"],
+  },
+  precedence: ENVIRONMENT_METHODS,
+  defaultEnvironment: "PRODUCTION",
+};
+
+// Not "no": it is also Norway, and `no-prod-db` is a production database there.
+const NEGATIONS = { before: ["non", "not", "pre"], after: ["like"] };
+const NO_ENVIRONMENTS = ["devops", "dev ops", "devsecops", "dev sec ops"];
+
+/** @returns the runs of letters and digits, with lookalikes such as full-width letters made plain and invisible characters removed */
+export const piecesOf = (text: string): string[] =>
+  text
+    .normalize("NFKC")
+    .replace(/\p{Default_Ignorable_Code_Point}/gu, "")
+    .split(/[^\p{L}\p{M}\p{N}]+/u)
+    .filter(Boolean);
+
+const phraseOf = (word: string) => piecesOf(word).join(" ").toLowerCase();
+
+const negationsOf = (phrase: string) => [
+  ...NEGATIONS.before.flatMap((negation) => [`${negation} ${phrase}`, `${negation}${phrase}`]),
+  ...NEGATIONS.after.flatMap((negation) => [`${phrase} ${negation}`, `${phrase}${negation}`]),
+];
+
+export interface Vocabulary {
+  /** Words in a row, in lower case with one space between, to what they mean; null: no environment, and production least of all. */
+  readonly meanings: ReadonlyMap<string, Environment | null>;
+  /** Words of the longest phrase. */
+  readonly longest: number;
+}
+
+function compile({ values }: EnvironmentRules): Vocabulary {
+  const production = values.PRODUCTION.map(phraseOf);
+  const negations = production.flatMap(negationsOf);
+  const phrases = (environment: Environment) =>
+    values[environment].map((word): [string, Environment] => [phraseOf(word), environment]);
+  const meanings = new Map<string, Environment | null>([
+    ...[...NO_ENVIRONMENTS, ...negations].map((phrase): [string, null] => [phrase, null]),
+    ...ENVIRONMENTS.filter((environment) => environment !== "PRODUCTION").flatMap(phrases),
+    ...phrases("PRODUCTION").filter(([phrase]) => !negations.includes(phrase)),
+  ]);
+  return { meanings, longest: Math.max(...[...meanings.keys()].map((phrase) => phrase.split(" ").length)) };
+}
+
+// A fleet is classified by the same rules thousands of times in a row.
+const compiled = new WeakMap<EnvironmentRules, Vocabulary>();
+
+export function vocabularyOf(rules: EnvironmentRules): Vocabulary {
+  const known = compiled.get(rules) ?? compile(rules);
+  compiled.set(rules, known);
+  return known;
+}
+
+const tagKey = z
+  .string()
+  .min(1, "Give a key of at least 1 character.")
+  .max(128, "A tag's key has at most 128 characters.")
+  .refine((key) => /^\*?[^*]+$/.test(key), "A `*` stands only at the start, as in `*:environment`.");
+
+const word = z.string().refine((text) => /\p{L}/u.test(phraseOf(text)), "Give a word with at least one letter.");
+
+const environment = z.enum(ENVIRONMENTS, `Give one of ${ENVIRONMENTS.join(", ")}.`);
+
+const values = z
+  .strictObject({
+    PRODUCTION: z.array(word).min(1, "Give at least one word that means production."),
+    STAGING: z.array(word),
+    TEST: z.array(word),
+    DEVELOPMENT: z.array(word),
+    POC: z.array(word),
+    SANDBOX: z.array(word),
+  } satisfies Record<Environment, z.ZodType>)
+  .partial()
+  .transform((given) => ({ ...DEFAULT_ENVIRONMENT_RULES.values, ...given }))
+  .superRefine((merged, context) => {
+    const meanings = new Map<string, Environment>();
+    const negations = new Set(merged.PRODUCTION.map(phraseOf).flatMap(negationsOf));
+    for (const environment of ENVIRONMENTS) {
+      for (const [place, word] of merged[environment].entries()) {
+        const phrase = phraseOf(word);
+        const other = meanings.get(phrase) ?? environment;
+        meanings.set(phrase, other);
+        const fault = (message: string) => context.addIssue({ code: "custom", path: [environment, place], message });
+        if (other !== environment) fault(`"${word}" means ${other} already: a word has one meaning.`);
+        if (environment === "PRODUCTION" && negations.has(phrase)) fault(`"${word}" never means production.`);
+      }
+    }
+  });
+
+const ORDER =
+  "Give TAG, INSTANCE_MAPPING, ACCOUNT_MAPPING and NAME_PATTERN, each once and in the order that counts, then DEFAULT.";
+const precedence = z
+  .array(z.enum(ENVIRONMENT_METHODS, ORDER))
+  .refine(
+    (order) => order.at(-1) === "DEFAULT" && order.toSorted().join() === ENVIRONMENT_METHODS.toSorted().join(),
+    ORDER,
+  );
+
+/**
+ * The rules as a configuration writes them: JSON of whatever differs from the defaults. A list replaces its default as a whole;
+ * an environment without a list keeps its words. Fails with all faults, each with its path.
+ */
+export const environmentRulesText = z
+  .string()
+  .transform((text, context): unknown => {
+    try {
+      return JSON.parse(text);
+    } catch {
+      context.addIssue({
+        code: "custom",
+        message: 'This is no JSON. Give an object such as {"tagKeys": ["Environment"]}.',
+      });
+      return z.NEVER;
+    }
+  })
+  .pipe(
+    z
+      .strictObject({ tagKeys: z.array(tagKey), values, precedence, defaultEnvironment: environment })
+      .partial()
+      .transform((given): EnvironmentRules => ({ ...DEFAULT_ENVIRONMENT_RULES, ...given })),
+  );

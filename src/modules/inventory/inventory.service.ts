@@ -1,0 +1,196 @@
+/** The inventory: what providers list, classified and kept; and what administrators say of environments. */
+import { z } from "zod";
+import { describeActor } from "../../auth/actor.js";
+import type { Call } from "../../auth/call.js";
+import type { Db } from "../../db/client.js";
+import { badUserInput, conflict, notFound } from "../../errors.js";
+import type { Log } from "../../log.js";
+import { Environment } from "../../model/index.js";
+import { inTime } from "../../providers/in-time.js";
+import type { InstanceDescription, Provider } from "../../providers/provider.js";
+import { checked, nullable, text } from "../../wire/checked.js";
+import { isId } from "../../wire/id.js";
+import type { AuditService } from "../audit/index.js";
+import { type Classification, classify, type Mapping } from "./classifier.js";
+import type { EnvironmentRules } from "./environment-rules.js";
+import {
+  findInstanceById,
+  findInstanceByIdentifier,
+  insertMapping,
+  listInstances,
+  listMappings,
+  listSnapshotArns,
+  lockClassification,
+  markSnapshotsDeleted,
+  markVanished,
+  type StoredInstance,
+  type StoredMapping,
+  updateClassification,
+  upsertInstance,
+  upsertSnapshot,
+} from "./inventory.store.js";
+
+const MappingInput = z.object({
+  instanceId: nullable(text(255)),
+  accountId: nullable(text(64)),
+  environment: z.enum(Environment).nullish(),
+  reason: text(1000).regex(/\S/, "Say why."),
+  settles: nullable(text(40_000)),
+});
+
+export interface InventoryDeps {
+  readonly db: Db;
+  readonly audit: AuditService;
+  readonly log: Log;
+  readonly providers: ReadonlyMap<string, Provider>;
+  readonly rules: EnvironmentRules;
+}
+
+export type InventoryService = ReturnType<typeof createInventoryService>;
+
+const asMapping = (row: StoredMapping | undefined): Mapping | undefined =>
+  row?.environment ? { environment: row.environment, reason: row.reason, settles: row.settles } : undefined;
+
+const disputeOf = ({ classification }: StoredInstance) => (classification as Classification).dispute;
+
+type Facts = Pick<InstanceDescription, "identifier" | "tags" | "accountId">;
+
+export function createInventoryService({ db, audit, log, providers, rules }: InventoryDeps) {
+  /** Classifies by the facts and the mappings of now. */
+  function classified(facts: Facts, id: bigint | undefined, mappings: readonly StoredMapping[]): Classification {
+    const byInstance = mappings.find((mapping) => id !== undefined && mapping.instanceId === id);
+    const byAccount = mappings.find(({ accountId }) => accountId !== null && accountId === facts.accountId);
+    return classify({ ...facts, instanceMapping: asMapping(byInstance), accountMapping: asMapping(byAccount) }, rules);
+  }
+
+  const factsOf = ({ identifier, tags, accountId }: StoredInstance): Facts => ({
+    identifier,
+    tags: tags as Facts["tags"],
+    accountId,
+  });
+
+  /** Writes what a provider says of some instances, with what follows from it. @returns their ids */
+  async function store(db: Db, provider: Provider, found: readonly InstanceDescription[]): Promise<bigint[]> {
+    await lockClassification(db);
+    const known = new Map((await listInstances(db, provider.name)).map(({ providerId, id }) => [providerId, id]));
+    const mappings = await listMappings(db);
+    const ids: bigint[] = [];
+    for (const description of found) {
+      const classification = classified(description, known.get(description.providerId), mappings);
+      ids.push(await upsertInstance(db, provider.name, description, classification));
+    }
+    return ids;
+  }
+
+  async function storeSnapshots(provider: Provider, id: bigint, providerId: string): Promise<void> {
+    // Before the look: what comes to be meanwhile is not taken for deleted.
+    const before = await listSnapshotArns(db, id);
+    const found = await inTime(provider.listSnapshots(providerId));
+    const present = new Set(found.map(({ arn }) => arn));
+    await db.transaction(async (db) => {
+      for (const snapshot of found) await upsertSnapshot(db, id, snapshot);
+      await markSnapshotsDeleted(
+        db,
+        id,
+        before.filter((arn) => !present.has(arn)),
+      );
+    });
+  }
+
+  const find = (db: Db, idOrIdentifier: string, lock = false): Promise<StoredInstance | null> =>
+    isId(idOrIdentifier)
+      ? findInstanceById(db, BigInt(idOrIdentifier), lock)
+      : findInstanceByIdentifier(db, idOrIdentifier, lock);
+
+  return {
+    /** Lists what a provider has, and marks what it has no more. @throws UNAVAILABLE; what is known stays then */
+    async refresh(provider: Provider): Promise<void> {
+      const found = await inTime(provider.list());
+      const ids = await db.transaction(async (db) => {
+        const stored = await store(db, provider, found);
+        const present = found.map(({ providerId }) => providerId);
+        await markVanished(db, provider.name, present);
+        return stored;
+      });
+      for (const [index, { providerId, identifier }] of found.entries()) {
+        await storeSnapshots(provider, ids[index] as bigint, providerId).catch((error) =>
+          log.warn({ err: error, identifier }, "snapshots not listed"),
+        );
+      }
+    },
+
+    /** Looks at one instance again. @returns it as it is now, or null where its provider has it no more */
+    async refreshInstance(provider: Provider, providerId: string): Promise<StoredInstance | null> {
+      const description = await inTime(provider.describe(providerId));
+      if (!description) return null;
+      const [id] = await db.transaction((db) => store(db, provider, [description]));
+      await storeSnapshots(provider, id as bigint, providerId);
+      return findInstanceById(db, id as bigint);
+    },
+
+    /** @returns the instances of a provider, vanished ones too */
+    list: (provider: Provider): Promise<StoredInstance[]> => listInstances(db, provider.name),
+
+    /** The environment of an instance by id or identifier, or null where there is none. */
+    environmentOf: async (idOrIdentifier: string): Promise<string | null> =>
+      (await find(db, idOrIdentifier))?.environment ?? null,
+
+    /** Writes what a provider says of a snapshot, in the transaction of the caller. @returns its id */
+    storeSnapshot: upsertSnapshot,
+
+    /** @returns the instance by id or unique identifier @throws NOT_FOUND */
+    async require(db: Db, idOrIdentifier: string, lock = false): Promise<StoredInstance> {
+      const instance = await find(db, idOrIdentifier, lock);
+      if (!instance) throw notFound("instance");
+      return instance;
+    },
+
+    providerOf(instance: Pick<StoredInstance, "provider">): Provider | undefined {
+      return providers.get(instance.provider);
+    },
+
+    /**
+     * Says the environment of an instance or an account, or with no environment takes that back.
+     * @returns the id of the instance, or null where an account was mapped
+     * @throws BAD_USER_INPUT, NOT_FOUND
+     */
+    async setMapping(call: Call, input: unknown): Promise<string | null> {
+      const { instanceId, accountId, environment, reason, settles } = checked(MappingInput, input);
+      if (Boolean(instanceId) === Boolean(accountId))
+        throw badUserInput("instanceId", "Give instanceId or accountId, one of them.");
+      if (settles && (accountId || !environment)) {
+        throw badUserInput("settles", "Only the environment of an instance settles a dispute.");
+      }
+      return db.transaction(async (db) => {
+        await lockClassification(db);
+        const instance = instanceId ? await this.require(db, instanceId, true) : null;
+        if (settles && instance && settles !== disputeOf(instance)) {
+          throw conflict("The dispute is another one now. Read the instance's environment again, and name that one.");
+        }
+        await insertMapping(db, {
+          instanceId: instance?.id ?? null,
+          accountId: accountId ?? null,
+          environment: environment ?? null,
+          reason,
+          settles: settles ?? null,
+          createdBy: describeActor(call.actor),
+        });
+        const mappings = await listMappings(db);
+        const affected = instance
+          ? [instance]
+          : await Promise.all([...providers.keys()].map((name) => listInstances(db, name)));
+        for (const each of affected.flat()) {
+          if (instance || each.accountId === accountId) {
+            await updateClassification(db, each.id, classified(factsOf(each), each.id, mappings));
+          }
+        }
+        const resourceId = instance ? String(instance.id) : (accountId as string);
+        await audit.record(db, call, {
+          resourceId,
+          result: { environment: environment ?? null, settles: settles ?? null },
+        });
+        return instance ? String(instance.id) : null;
+      });
+    },
+  };
+}

@@ -1,0 +1,145 @@
+/** The statements of the inventory: instances, environment mappings and snapshots. */
+import { and, desc, eq, isNull, type SQL, sql } from "drizzle-orm";
+import type { Db } from "../../db/client.js";
+import { fromPostgres } from "../../db/postgres-errors.js";
+import { environmentMappings, instances, snapshots } from "../../db/tables/index.js";
+import type { InstanceDescription, SnapshotDescription } from "../../providers/provider.js";
+import type { Classification } from "./classifier.js";
+
+const failed = (error: unknown) => Promise.reject(fromPostgres(error));
+
+/**
+ * Serialises what classifies: facts and mappings that are read together must be written before others are read. Ends with the
+ * transaction.
+ */
+const CLASSIFICATION = 7_239_402_334n;
+export const lockClassification = (db: Db) =>
+  db.execute(sql`select pg_advisory_xact_lock(${CLASSIFICATION})`).catch(failed);
+
+/** An instance as the rules look at it. */
+export type StoredInstance = typeof instances.$inferSelect;
+
+/** @returns the instance with this id, or null */
+export const findInstanceById = (db: Db, id: bigint, lock = false): Promise<StoredInstance | null> =>
+  findOne(db, eq(instances.id, id), lock);
+
+/** @returns the only present instance with this identifier, in any case; null where there is none, or more than one */
+export const findInstanceByIdentifier = (db: Db, identifier: string, lock = false): Promise<StoredInstance | null> =>
+  findOne(db, sql`lower(${instances.identifier}) = lower(${identifier}) and ${instances.vanishedAt} is null`, lock);
+
+async function findOne(db: Db, named: SQL, lock: boolean): Promise<StoredInstance | null> {
+  const query = db.select().from(instances).where(named).limit(2);
+  const rows = await (lock ? query.for("update") : query).catch(failed);
+  return rows.length === 1 ? (rows[0] ?? null) : null;
+}
+
+/** @returns the instances of a provider, vanished ones too */
+export const listInstances = (db: Db, provider: string): Promise<StoredInstance[]> =>
+  db.select().from(instances).where(eq(instances.provider, provider)).catch(failed);
+
+/** Writes what a provider says of an instance, and what follows from it. @returns its id */
+export async function upsertInstance(
+  db: Db,
+  provider: string,
+  { providerId, storageGiB, ...description }: InstanceDescription,
+  classification: Classification,
+): Promise<bigint> {
+  const values = {
+    ...description,
+    storageGib: storageGiB,
+    environment: classification.environment,
+    classification,
+    vanishedAt: null,
+  };
+  const rows = await db
+    .insert(instances)
+    .values({ provider, providerId, ...values })
+    .onConflictDoUpdate({
+      target: [instances.provider, instances.providerId],
+      set: { ...values, lastSeenAt: sql`now()` },
+    })
+    .returning({ id: instances.id })
+    .catch(failed);
+  return rows[0]!.id;
+}
+
+/** Marks the instances of a provider that it does not list any more. @returns how many */
+export async function markVanished(db: Db, provider: string, present: readonly string[]): Promise<number> {
+  const rows = await db
+    .update(instances)
+    .set({ vanishedAt: sql`now()` })
+    .where(
+      and(
+        eq(instances.provider, provider),
+        isNull(instances.vanishedAt),
+        sql`not (${instances.providerId} = any (array(select jsonb_array_elements_text(${JSON.stringify(present)}::jsonb))))`,
+      ),
+    )
+    .returning({ id: instances.id })
+    .catch(failed);
+  return rows.length;
+}
+
+/** Writes what the classifier says now. */
+export async function updateClassification(db: Db, id: bigint, classification: Classification): Promise<void> {
+  await db
+    .update(instances)
+    .set({ environment: classification.environment, classification })
+    .where(eq(instances.id, id))
+    .catch(failed);
+}
+
+export type StoredMapping = typeof environmentMappings.$inferSelect;
+
+/** @returns the mappings that count: the newest of each instance and account */
+export const listMappings = (db: Db): Promise<StoredMapping[]> =>
+  db
+    .selectDistinctOn([environmentMappings.instanceId, environmentMappings.accountId])
+    .from(environmentMappings)
+    .orderBy(environmentMappings.instanceId, environmentMappings.accountId, desc(environmentMappings.id))
+    .catch(failed);
+
+export async function insertMapping(db: Db, mapping: typeof environmentMappings.$inferInsert): Promise<bigint> {
+  const rows = await db
+    .insert(environmentMappings)
+    .values(mapping)
+    .returning({ id: environmentMappings.id })
+    .catch(failed);
+  return rows[0]!.id;
+}
+
+/** Writes what a provider says of a snapshot. @returns its id */
+export async function upsertSnapshot(db: Db, instanceId: bigint, snapshot: SnapshotDescription): Promise<bigint> {
+  const rows = await db
+    .insert(snapshots)
+    .values({ instanceId, ...snapshot })
+    .onConflictDoUpdate({ target: snapshots.arn, set: { instanceId, ...snapshot } })
+    .returning({ id: snapshots.id })
+    .catch(failed);
+  return rows[0]!.id;
+}
+
+/** @returns the ARNs of an instance's snapshots that are not known to be deleted */
+export async function listSnapshotArns(db: Db, instanceId: bigint): Promise<string[]> {
+  const rows = await db
+    .select({ arn: snapshots.arn })
+    .from(snapshots)
+    .where(and(eq(snapshots.instanceId, instanceId), sql`${snapshots.status} <> 'deleted'`))
+    .catch(failed);
+  return rows.map(({ arn }) => arn);
+}
+
+/** Marks snapshots that their provider does not list any more: operations refer to them. */
+export async function markSnapshotsDeleted(db: Db, instanceId: bigint, gone: readonly string[]): Promise<void> {
+  if (gone.length === 0) return;
+  await db
+    .update(snapshots)
+    .set({ status: "deleted" })
+    .where(
+      and(
+        eq(snapshots.instanceId, instanceId),
+        sql`${snapshots.arn} = any (array(select jsonb_array_elements_text(${JSON.stringify(gone)}::jsonb)))`,
+      ),
+    )
+    .catch(failed);
+}

@@ -1,0 +1,207 @@
+/** How operations end: the last change of status, its audit record and the snapshot it made, in one transaction. */
+import { EventEmitter } from "node:events";
+import { sql } from "drizzle-orm";
+import type { Db } from "../../db/client.js";
+import type { Log } from "../../log.js";
+import { inTime } from "../../providers/in-time.js";
+import type { Poll, Provider } from "../../providers/provider.js";
+import type { AuditService } from "../audit/index.js";
+import type { InventoryService } from "../inventory/index.js";
+import type { SecurityService } from "../security/index.js";
+import { guidanceFor } from "./guidance.js";
+import {
+  findOperation,
+  listUnsettled,
+  type StoredOperation,
+  settleOperation,
+  updateOperation,
+} from "./operations.store.js";
+import { isEnd, type OperationStatus } from "./state-machine.js";
+import { requestOf } from "./worker.js";
+
+type Ended = Extract<Poll, { state: "succeeded" | "failed" }>;
+
+export interface EndingsDeps {
+  readonly db: Db;
+  readonly log: Log;
+  readonly audit: AuditService;
+  readonly security: SecurityService;
+  readonly inventory: InventoryService;
+  /** Told of the instance of an operation whose true end is known now: what waits for it may begin. */
+  readonly onSettled: (instanceId: bigint) => void;
+}
+
+export type Endings = ReturnType<typeof createEndings>;
+
+/** How often a waiting request looks for an operation that another replica runs. */
+const LOOK_MS = 1000;
+const MAX_WAITING = 500;
+
+const DURATION = sql`extract(epoch from clock_timestamp() - started_at)`;
+
+export function createEndings({ db, log, audit, security, inventory, onSettled }: EndingsDeps) {
+  /** Emits the id of each operation that ends. */
+  const ended = new EventEmitter().setMaxListeners(0);
+  let waiters = 0;
+
+  const wakeWaiters = (id: bigint) => void ended.emit(String(id));
+
+  const recordEnd = (db: Db, action: string, operation: StoredOperation, result: Record<string, unknown>) =>
+    audit.recordFor(db, {
+      actor: operation.requestedBy as Record<string, string>,
+      action,
+      resourceId: String(operation.id),
+      parameters: {
+        type: operation.type,
+        instanceId: String(operation.instanceId),
+        ...(operation.parameters as object),
+      },
+      result,
+      success: result.status === "SUCCEEDED",
+      durationSeconds: operation.durationSeconds,
+      requestId: operation.requestId,
+    });
+
+  /** The instance has become production since the operation was accepted. */
+  const recordProtection = (db: Db, { id, instanceId, requestedBy, requestId }: StoredOperation) =>
+    security.record(db, {
+      eventType: "authz_fail",
+      eventStatus: "FAILURE",
+      userId: (requestedBy as { id?: string }).id ?? null,
+      origin: { ipAddress: null, userAgent: null, requestId: requestId ?? "" },
+      metadata: { code: "PRODUCTION_PROTECTED", operationId: String(id), instanceId: String(instanceId) },
+    });
+
+  const errorOf = ({ code, message }: { code: string; message: string }) => ({
+    code,
+    message,
+    guidance: guidanceFor(code),
+  });
+
+  /** Writes the end down, unless the operation is not the worker's any more. */
+  async function finish(
+    operation: StoredOperation,
+    worker: string,
+    status: OperationStatus,
+    changes: (db: Db) => Promise<Record<string, unknown>>,
+  ): Promise<void> {
+    const written = await db.transaction(async (db) => {
+      const last = {
+        ...(await changes(db)),
+        status,
+        success: status === "SUCCEEDED",
+        endedAt: sql`clock_timestamp()`,
+        durationSeconds: DURATION,
+        worker: null,
+        leaseUntil: null,
+      };
+      const changed = await updateOperation(db, operation.id, "RUNNING", last, worker);
+      if (!changed) return null;
+      await recordEnd(db, "operation.ended", changed, { status, result: changed.result, error: changed.error });
+      if ((changed.error as { code?: string } | null)?.code === "PRODUCTION_PROTECTED")
+        await recordProtection(db, changed);
+      return changed;
+    });
+    if (!written) return;
+    // First, so that whoever waited sees the instance as the operation has left it.
+    await refresh(operation);
+    wakeWaiters(operation.id);
+  }
+
+  /** What it cannot see now, the next refresh sees. */
+  async function refresh({ id, instanceId }: StoredOperation): Promise<void> {
+    try {
+      const instance = await inventory.require(db, String(instanceId));
+      const provider = inventory.providerOf(instance);
+      await (provider && inventory.refreshInstance(provider, instance.providerId));
+    } catch (error) {
+      log.warn({ err: error, operationId: String(id) }, "the instance is not refreshed after its operation");
+    }
+  }
+
+  async function outcomeOf(db: Db, { instanceId }: StoredOperation, poll: Ended): Promise<Record<string, unknown>> {
+    if (poll.state === "failed") return { resourceStatus: poll.resourceStatus, error: errorOf(poll.failure) };
+    const snapshotId = poll.snapshot && (await inventory.storeSnapshot(db, instanceId, poll.snapshot));
+    return { resourceStatus: poll.resourceStatus, result: poll.result, ...(snapshotId && { snapshotId }) };
+  }
+
+  async function settleOne(provider: Provider, operation: StoredOperation): Promise<void> {
+    const instance = await inventory.require(db, String(operation.instanceId));
+    const poll = await inTime(provider.poll(requestOf(operation, instance.providerId)));
+    if (poll.state !== "succeeded" && poll.state !== "failed") return;
+    await db.transaction(async (db) => {
+      const { error, ...outcome } = await outcomeOf(db, operation, poll);
+      const status = poll.state === "succeeded" ? "SUCCEEDED" : "FAILED";
+      const settlement = { status, ...(error ? { error } : {}) };
+      const settled = await settleOperation(db, operation.id, { ...outcome, settlement });
+      const result = { ...settlement, result: outcome.result ?? null };
+      if (settled) await recordEnd(db, "operation.settled", operation, result);
+    });
+    await refresh(operation);
+    onSettled(operation.instanceId);
+  }
+
+  return {
+    async end(operation: StoredOperation, worker: string, poll: Ended): Promise<void> {
+      const status = poll.state === "succeeded" ? "SUCCEEDED" : "FAILED";
+      await finish(operation, worker, status, (db) => outcomeOf(db, operation, poll)).catch((error) => {
+        log.warn({ err: error, operationId: String(operation.id) }, "the end of an operation is not written yet");
+        throw error;
+      });
+    },
+
+    timeOut: (operation: StoredOperation, worker: string, resourceStatus: string): Promise<void> =>
+      finish(operation, worker, "TIMED_OUT", async () => ({
+        resourceStatus,
+        error: errorOf({ code: "TIMED_OUT", message: "It did not end within the time that Postern watches." }),
+      })),
+
+    /** Looks what became of operations that had timed out, and writes their true end down. */
+    async settle(provider: Provider): Promise<void> {
+      for (const operation of await listUnsettled(db, provider.name)) {
+        await settleOne(provider, operation).catch((error) => {
+          log.warn({ err: error, operationId: String(operation.id) }, "an operation is not settled yet");
+        });
+      }
+    },
+
+    /** Cancels within the transaction of the caller. @returns the operation as it is then, or null where it has begun or ended meanwhile */
+    async cancel(db: Db, operation: StoredOperation): Promise<StoredOperation | null> {
+      const changes = { status: "CANCELLED", success: false, endedAt: sql`clock_timestamp()` };
+      const cancelled = await updateOperation(db, operation.id, operation.status, changes);
+      if (cancelled) await recordEnd(db, "operation.ended", cancelled, { status: "CANCELLED" });
+      return cancelled;
+    },
+
+    wakeWaiters,
+
+    /** Resolves when the operation has ended, or after so many seconds. */
+    async waitFor(id: string, seconds: number): Promise<void> {
+      if (seconds <= 0 || waiters >= MAX_WAITING) return;
+      waiters += 1;
+      const deadlineMs = Date.now() + seconds * 1000;
+      try {
+        for (let leftMs = deadlineMs - Date.now(); leftMs > 0; leftMs = deadlineMs - Date.now()) {
+          // Listened to before the look, so that no end is missed between the two.
+          const { promise: woken, resolve } = Promise.withResolvers<void>();
+          ended.once(id, resolve);
+          const timer = setTimeout(resolve, Math.min(LOOK_MS, leftMs));
+          try {
+            // The operation is accepted: a look that fails must not be answered as if it were not.
+            const operation = await findOperation(db, id).catch((error) => {
+              log.warn({ err: error, operationId: id }, "a waiting request looks again");
+              return undefined;
+            });
+            if (operation === null || (operation && isEnd(operation.status))) return;
+            await woken;
+          } finally {
+            clearTimeout(timer);
+            ended.off(id, resolve);
+          }
+        }
+      } finally {
+        waiters -= 1;
+      }
+    },
+  };
+}

@@ -1,0 +1,30 @@
+/** What a DBA can do about a failure, by its code. */
+
+const GUIDANCE: Readonly<Record<string, string>> = {
+  DBInstanceNotFound: "The provider has this instance no more. Look at the inventory, and at who deleted it.",
+  InvalidDBInstanceState:
+    "The instance was in a state that does not allow this. See its status, wait until it is available, and request it again.",
+  SnapshotQuotaExceeded:
+    "Delete manual snapshots that are not needed any more, or have the quota raised, and request it again.",
+  DBSnapshotAlreadyExists: "Choose another identifier, or leave it out to have one generated.",
+  StorageFull: "Free space where snapshots are kept, delete old snapshots, or move them, and request it again.",
+  StandbyUnavailable:
+    "The standby does not follow. See the members of the instance, get the standby to stream again, and request it again; or reboot without forceFailover.",
+  Interrupted:
+    "Postern was stopped while this ran, and what was half done has been removed. See that the instance is available, and request it again.",
+  InvalidParameterValue:
+    "The provider refused a parameter. Compare it with the rules of the provider, and request it again.",
+  PRODUCTION_PROTECTED:
+    "The instance counts as production now. See its environment and the evidence; if that is wrong, an administrator can map it.",
+  NotBegun: "See that the provider can be reached, and request it again.",
+  StartFailed:
+    "Look at the log of the server, mend what it says, and see that the instance is available before anything else.",
+  UNAVAILABLE: "The provider did not answer. See that the instance and its host are up, and request it again.",
+  TIMED_OUT:
+    "Postern stopped watching. The work may still end in the background; see the operation again later, and the instance's status.",
+};
+
+const UNKNOWN = "See the message, the status of the instance and its log, and request it again.";
+
+/** @returns sentences that say what to look at and what to do */
+export const guidanceFor = (code: string): string => GUIDANCE[code] ?? UNKNOWN;

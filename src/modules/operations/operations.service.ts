@@ -1,0 +1,198 @@
+/** Operations on instances: requested, decided, queued in one transaction with their audit record, and cancelled. */
+import { randomBytes } from "node:crypto";
+import { accessOf, describeActor } from "../../auth/actor.js";
+import type { Call } from "../../auth/call.js";
+import type { Db } from "../../db/client.js";
+import { conflict, failedPrecondition, forbidden, notFound } from "../../errors.js";
+import { type Assessed, assess } from "../../model/operability.js";
+import type { OperationType } from "../../providers/provider.js";
+import { checked } from "../../wire/checked.js";
+import { requireId } from "../../wire/id.js";
+import type { AuditService } from "../audit/index.js";
+import type { InventoryService, StoredInstance } from "../inventory/index.js";
+import type { Endings } from "./endings.js";
+import {
+  countQueued,
+  findOperation,
+  insertOperation,
+  isSnapshotIdentifierTaken,
+  lockSnapshotIdentifiers,
+} from "./operations.store.js";
+import { backupWindowInput, rebootInput, snapshotInput } from "./operations.types.js";
+import { generateSnapshotIdentifier, requireSnapshotIdentifier, requireSnapshotTags } from "./snapshot-identifier.js";
+import { requireCancellable } from "./state-machine.js";
+import { requireBackupWindow } from "./windows.js";
+
+/** Operations that wait for one instance at most. */
+const MAX_QUEUED = 20;
+
+export interface OperationsDeps {
+  readonly db: Db;
+  readonly audit: AuditService;
+  readonly inventory: InventoryService;
+  readonly clock: { now(): Date };
+  readonly endings: Pick<Endings, "cancel" | "waitFor" | "wakeWaiters">;
+  /** Sends the job that makes a worker look at an instance; `db` is the transaction that queues the operation. */
+  readonly enqueue: (db: Db, instance: StoredInstance) => Promise<void>;
+  /** Makes the worker of this process look at once, after the commit. */
+  readonly wake: (instanceId: bigint) => void;
+}
+
+/** What makes an operation of a request, once the instance is known and locked. */
+type Prepare = (db: Db, instance: StoredInstance) => Promise<Record<string, unknown>>;
+
+export type OperationsService = ReturnType<typeof createOperationsService>;
+
+export function createOperationsService({ db, audit, inventory, clock, endings, enqueue, wake }: OperationsDeps) {
+  /** Queues an operation in the caller's transaction. @throws PRODUCTION_PROTECTED, FAILED_PRECONDITION, and what `prepare` throws */
+  async function queue(
+    db: Db,
+    type: OperationType,
+    instance: StoredInstance,
+    requestedBy: unknown,
+    prepare: Prepare,
+    requestId: string | null,
+    forceFailover = false,
+  ) {
+    const fault = assess(instance as unknown as Assessed, type, { forceFailover });
+    if (fault) throw fault;
+    const provider = inventory.providerOf(instance);
+    if (!provider?.operations.includes(type)) {
+      throw failedPrecondition("unsupported", `This instance's provider, ${instance.provider}, cannot do this here.`);
+    }
+    if ((await countQueued(db, instance.id)) >= MAX_QUEUED) {
+      throw failedPrecondition(
+        "queue full",
+        `${MAX_QUEUED} operations wait for this instance already. Try again when some have ended.`,
+      );
+    }
+    const parameters = await prepare(db, instance);
+    const id = await insertOperation(db, { type, instanceId: instance.id, parameters, requestedBy, requestId });
+    await enqueue(db, instance);
+    return { id: String(id), parameters };
+  }
+
+  async function request(
+    call: Call,
+    type: OperationType,
+    input: { instanceId: string; waitSeconds?: number | null | undefined },
+    prepare: Prepare,
+    forceFailover = false,
+  ): Promise<string> {
+    if (!accessOf(call.actor).permissions.has("operations:run")) throw forbidden("operations:run");
+    const accepted = await db.transaction(async (db) => {
+      // Locked, so that the environment that is looked at is the one that counts until the operation is accepted.
+      const instance = await inventory.require(db, input.instanceId, true);
+      const { id, parameters } = await queue(
+        db,
+        type,
+        instance,
+        describeActor(call.actor),
+        prepare,
+        call.origin.requestId,
+        forceFailover,
+      );
+      await audit.record(
+        db,
+        {
+          ...call,
+          parameters: { type, instanceId: String(instance.id), identifier: instance.identifier, ...parameters },
+        },
+        { resourceId: id },
+      );
+      return { id, instanceId: instance.id };
+    });
+    wake(accepted.instanceId);
+    await endings.waitFor(accepted.id, input.waitSeconds ?? 0);
+    return accepted.id;
+  }
+
+  /** @throws CONFLICT where the identifier is taken, in any case */
+  const promiseIdentifier = async (db: Db, identifier: string) => {
+    await lockSnapshotIdentifiers(db);
+    if (await isSnapshotIdentifierTaken(db, identifier)) {
+      throw conflict(`A snapshot with the identifier ${identifier} exists already, or is being taken. Choose another.`);
+    }
+    return identifier;
+  };
+  const generated = ({ identifier }: StoredInstance) =>
+    generateSnapshotIdentifier(identifier, clock.now(), () => randomBytes(3).toString("hex"));
+
+  return {
+    createSnapshot(call: Call, input: unknown): Promise<string> {
+      const given = checked(snapshotInput, input);
+      const identifier =
+        given.snapshotId === null || given.snapshotId === undefined
+          ? null
+          : requireSnapshotIdentifier(given.snapshotId);
+      const tags = requireSnapshotTags(given.tags ?? []);
+      return request(call, "CREATE_SNAPSHOT", given, async (db, instance) => ({
+        snapshotId: await promiseIdentifier(db, identifier ?? generated(instance)),
+        tags,
+        automated: false,
+      }));
+    },
+
+    rebootInstance(call: Call, input: unknown): Promise<string> {
+      const given = checked(rebootInput, input);
+      const forceFailover = given.forceFailover ?? false;
+      return request(call, "REBOOT_INSTANCE", given, async () => ({ forceFailover }), forceFailover);
+    },
+
+    modifyBackupWindow(call: Call, input: unknown): Promise<string> {
+      const given = checked(backupWindowInput, input);
+      requireBackupWindow(given.backupWindow, null);
+      return request(call, "MODIFY_BACKUP_WINDOW", given, async (_db, { maintenanceWindow }) => {
+        const { window, warnings } = requireBackupWindow(given.backupWindow, maintenanceWindow);
+        return {
+          backupWindow: window.text,
+          applyImmediately: given.applyImmediately ?? false,
+          ...(warnings.length > 0 && { warnings }),
+        };
+      });
+    },
+
+    /** Cancels an operation that has not begun. @throws NOT_FOUND, FAILED_PRECONDITION */
+    async cancel(call: Call, { operationId }: { operationId: string }): Promise<string> {
+      const id = requireId(operationId, "operationId");
+      const instanceId = await db.transaction(async (db) => {
+        const operation = await findOperation(db, id, true);
+        if (!operation) throw notFound("operation");
+        requireCancellable(operation.status);
+        await endings.cancel(db, operation);
+        await audit.record(db, call, { resourceId: id });
+        return operation.instanceId;
+      });
+      endings.wakeWaiters(BigInt(id));
+      wake(instanceId);
+      return id;
+    },
+
+    /** Queues an automated snapshot of an instance, whatever its environment: taking backups is not an operation of people. */
+    async automatedSnapshot(instanceId: bigint): Promise<void> {
+      await db.transaction(async (db) => {
+        const instance = await inventory.require(db, String(instanceId), true);
+        const parameters = { snapshotId: await promiseIdentifier(db, generated(instance)), tags: [], automated: true };
+        const requestedBy = { type: "system", name: "schedule" };
+        const id = await insertOperation(db, { type: "CREATE_SNAPSHOT", instanceId, parameters, requestedBy });
+        await enqueue(db, instance);
+        await audit.recordFor(db, {
+          actor: requestedBy,
+          action: "operation.requested",
+          resourceId: String(id),
+          parameters: {
+            type: "CREATE_SNAPSHOT",
+            instanceId: String(instanceId),
+            identifier: instance.identifier,
+            ...parameters,
+          },
+          result: null,
+          success: true,
+          durationSeconds: 0,
+          requestId: null,
+        });
+      });
+      wake(instanceId);
+    },
+  };
+}

@@ -1,0 +1,240 @@
+/** The statements of operations. Every change of status names the status it changes, so that two writers cannot both win. */
+import { and, asc, eq, inArray, lt, type SQL, sql } from "drizzle-orm";
+import type { Db } from "../../db/client.js";
+import { fromPostgres } from "../../db/postgres-errors.js";
+import { operations, snapshots } from "../../db/tables/index.js";
+import type { OperationStatus } from "./state-machine.js";
+
+const failed = (error: unknown) => Promise.reject(fromPostgres(error));
+
+export type StoredOperation = typeof operations.$inferSelect;
+
+/** Serialises the acceptance of snapshots, so that an identifier is promised only once. Ends with the transaction. */
+const SNAPSHOT_IDENTIFIERS = 7_239_402_333n;
+export const lockSnapshotIdentifiers = (db: Db) =>
+  db.execute(sql`select pg_advisory_xact_lock(${SNAPSHOT_IDENTIFIERS})`).catch(failed);
+
+/** @returns whether a snapshot has this identifier, in any case, or an operation that may still make one was accepted */
+export async function isSnapshotIdentifierTaken(db: Db, identifier: string): Promise<boolean> {
+  const rows = await db
+    .execute(
+      sql`select exists (
+            select from ${snapshots} where lower(${snapshots.identifier}) = lower(${identifier}) and ${snapshots.status} <> 'deleted'
+          ) or exists (
+            select from ${operations}
+            where ${operations.type} = 'CREATE_SNAPSHOT' and lower(${operations.parameters} ->> 'snapshotId') = lower(${identifier})
+              and (${operations.status} in ('PENDING_APPROVAL', 'SCHEDULED', 'QUEUED', 'RUNNING')
+                or (${operations.status} = 'TIMED_OUT' and ${operations.settledAt} is null))
+          ) as taken`,
+    )
+    .catch(failed);
+  return Boolean((rows as unknown as { taken: boolean }[])[0]?.taken);
+}
+
+/** @returns how many operations wait for an instance */
+export async function countQueued(db: Db, instanceId: bigint): Promise<number> {
+  const rows = await db
+    .select({ count: sql<number>`count(*)::int` })
+    .from(operations)
+    .where(and(eq(operations.instanceId, instanceId), eq(operations.status, "QUEUED")))
+    .catch(failed);
+  return rows[0]?.count ?? 0;
+}
+
+export async function insertOperation(db: Db, operation: typeof operations.$inferInsert): Promise<bigint> {
+  const rows = await db.insert(operations).values(operation).returning({ id: operations.id }).catch(failed);
+  return rows[0]!.id;
+}
+
+export async function findOperation(db: Db, id: string, lock = false): Promise<StoredOperation | null> {
+  const query = db
+    .select()
+    .from(operations)
+    .where(eq(operations.id, BigInt(id)));
+  const rows = await (lock ? query.for("update") : query).catch(failed);
+  return rows[0] ?? null;
+}
+
+/** Changes an operation that has the status `from`, and is `worker`'s where one is named. @returns it as it is then, or null */
+export async function updateOperation(
+  db: Db,
+  id: bigint,
+  from: OperationStatus,
+  changes: Record<string, unknown>,
+  worker?: string,
+): Promise<StoredOperation | null> {
+  const mine = worker === undefined ? undefined : eq(operations.worker, worker);
+  const rows = await db
+    .update(operations)
+    .set(changes)
+    .where(and(eq(operations.id, id), eq(operations.status, from), mine))
+    .returning()
+    .catch(failed);
+  return rows[0] ?? null;
+}
+
+const leaseOf = (milliseconds: number): SQL => sql`now() + ${milliseconds} * interval '1 millisecond'`;
+
+/**
+ * Begins the oldest queued operation of an instance unless one runs there, or may still run after it had timed out. Two that try at once: the row lock and the unique
+ * index let one through.
+ * @returns it, or null where there is nothing to begin
+ */
+export async function claimNext(
+  db: Db,
+  instanceId: bigint,
+  worker: string,
+  leaseMs: number,
+): Promise<StoredOperation | null> {
+  const next = sql`(select id from operations where instance_id = ${instanceId} and status = 'QUEUED'
+    and not exists (select from operations where instance_id = ${instanceId} and status = 'RUNNING')
+    and not exists (
+      select from operations where instance_id = ${instanceId} and status = 'TIMED_OUT' and settled_at is null
+        and ended_at > now() - interval '1 hour'
+    )
+    order by id limit 1 for update skip locked)`;
+  const rows = await db
+    .update(operations)
+    .set({ status: "RUNNING", worker, leaseUntil: leaseOf(leaseMs), startedAt: sql`now()` })
+    .where(and(eq(operations.status, "QUEUED"), sql`${operations.id} = ${next}`))
+    .returning()
+    .catch((error) => {
+      const fault = fromPostgres(error);
+      // Somebody else began another one of this instance in the same moment.
+      if (fault.code === "CONFLICT") return [];
+      throw fault;
+    });
+  return rows[0] ?? null;
+}
+
+/** Takes over a running operation whose worker gives no sign of life. @returns it, or null where somebody was quicker */
+export async function claimAbandoned(
+  db: Db,
+  instanceIds: readonly bigint[],
+  worker: string,
+  leaseMs: number,
+): Promise<StoredOperation | null> {
+  if (instanceIds.length === 0) return null;
+  const abandoned = and(
+    eq(operations.status, "RUNNING"),
+    lt(operations.leaseUntil, sql`now()`),
+    inArray(operations.instanceId, [...instanceIds]),
+  );
+  const one = db
+    .select({ id: operations.id })
+    .from(operations)
+    .where(abandoned)
+    .orderBy(asc(operations.id))
+    .limit(1)
+    .for("update", { skipLocked: true });
+  const rows = await db
+    .update(operations)
+    .set({ worker, leaseUntil: leaseOf(leaseMs) })
+    .where(inArray(operations.id, one))
+    .returning()
+    .catch(failed);
+  return rows[0] ?? null;
+}
+
+/** Says that the worker of an operation lives; with 0, that it lets go. */
+export async function renewLease(db: Db, id: bigint, worker: string, leaseMs: number): Promise<void> {
+  await updateOperation(db, id, "RUNNING", { leaseUntil: leaseOf(leaseMs) }, worker);
+}
+
+/** Notes what a poll saw. @returns false where the operation is not the worker's any more */
+export async function noteProgress(
+  db: Db,
+  { id, worker }: { id: bigint; worker: string },
+  entry: { at: string; resourceStatus: string; message: string; percent: number | null },
+): Promise<boolean> {
+  const progress = sql`${operations.progress} || ${JSON.stringify([entry])}::jsonb`;
+  const changes = { progress, resourceStatus: entry.resourceStatus };
+  return (await updateOperation(db, id, "RUNNING", changes, worker)) !== null;
+}
+
+/** @returns the instances with operations that wait, or that run without a living worker */
+export async function listWaitingInstances(db: Db): Promise<bigint[]> {
+  const rows = await db
+    .selectDistinct({ instanceId: operations.instanceId })
+    .from(operations)
+    .where(
+      sql`${operations.status} = 'QUEUED' or (${operations.status} = 'RUNNING' and ${operations.leaseUntil} < now())`,
+    )
+    .catch(failed);
+  return rows.map(({ instanceId }) => instanceId);
+}
+
+/** @returns operations that timed out, and whose end is not known yet */
+export const listUnsettled = (db: Db, provider: string): Promise<StoredOperation[]> =>
+  db
+    .select()
+    .from(operations)
+    .where(
+      and(
+        eq(operations.status, "TIMED_OUT"),
+        sql`${operations.settledAt} is null`,
+        sql`${operations.endedAt} > now() - interval '1 day'`,
+        sql`exists (select from instances i where i.id = ${operations.instanceId} and i.provider = ${provider})`,
+      ),
+    )
+    .orderBy(asc(operations.id))
+    .limit(100)
+    .catch(failed);
+
+/** Writes down the true end of an operation that had timed out. @returns false where it was written already */
+export async function settleOperation(db: Db, id: bigint, changes: Record<string, unknown>): Promise<boolean> {
+  const rows = await db
+    .update(operations)
+    .set({ ...changes, settledAt: sql`now()` })
+    .where(and(eq(operations.id, id), sql`${operations.settledAt} is null`))
+    .returning({ id: operations.id })
+    .catch(failed);
+  return rows.length === 1;
+}
+
+/** @returns whether an automated snapshot was taken or is on its way since then; one that failed does not count */
+export async function hasAutomatedSnapshotSince(db: Db, instanceId: bigint, since: Date): Promise<boolean> {
+  const rows = await db
+    .select({ id: operations.id })
+    .from(operations)
+    .where(
+      and(
+        eq(operations.instanceId, instanceId),
+        eq(operations.type, "CREATE_SNAPSHOT"),
+        sql`${operations.parameters} -> 'automated' = 'true'`,
+        sql`${operations.requestedAt} >= ${since.toISOString()}::timestamptz`,
+        sql`(
+          ${operations.status} in ('QUEUED', 'RUNNING', 'SUCCEEDED')
+          or (${operations.status} = 'TIMED_OUT' and ${operations.settlement} ->> 'status' is distinct from 'FAILED')
+          or ${operations.requestedAt} > now() - interval '10 minutes'
+        )`,
+      ),
+    )
+    .limit(1)
+    .catch(failed);
+  return rows.length > 0;
+}
+
+/** @returns the identifiers of automated snapshots that were taken before a moment, the newest of all left out: it is the last resort */
+export async function listExpiredSnapshots(db: Db, instanceId: bigint, before: Date): Promise<string[]> {
+  const rows = await db
+    .select({ identifier: snapshots.identifier })
+    .from(snapshots)
+    .where(
+      and(
+        eq(snapshots.instanceId, instanceId),
+        eq(snapshots.automated, true),
+        eq(snapshots.status, "available"),
+        sql`${snapshots.createdAt} < ${before.toISOString()}::timestamptz`,
+        sql`${snapshots.id} <> (
+          select id from snapshots newest
+          where newest.instance_id = ${instanceId} and newest.automated and newest.status = 'available'
+          order by newest.created_at desc, newest.id desc limit 1
+        )`,
+      ),
+    )
+    .orderBy(asc(snapshots.createdAt))
+    .limit(20)
+    .catch(failed);
+  return rows.map(({ identifier }) => identifier);
+}

@@ -1,0 +1,84 @@
+/** What a client sends to request and cancel operations. */
+import { Field, ID, InputType, Int, ObjectType } from "type-graphql";
+import { z } from "zod";
+import { Operation } from "../../model/index.js";
+import { text } from "../../wire/checked.js";
+import { objectType } from "../../wire/object-type.js";
+
+const INSTANCE = "The instance: its id, or its identifier where that is unique in the fleet.";
+const WAIT =
+  "Seconds to wait for the end before answering, 0 to 300: the answer comes as soon as it ends. 0 unless given.";
+
+@InputType({ description: "A label." })
+export class TagInput {
+  @Field(() => String, { description: "1 to 128 characters, not beginning with `aws:` or `rds:`." })
+  key!: string;
+  @Field(() => String, { description: "At most 256 characters." })
+  value!: string;
+}
+
+@InputType({ description: "A snapshot to take." })
+export class CreateSnapshotInput {
+  @Field(() => ID, { description: INSTANCE })
+  instanceId!: string;
+  @Field(() => String, { nullable: true, description: "Its identifier; generated unless given. Unique in any case." })
+  snapshotId?: string | null;
+  @Field(() => [TagInput], { nullable: true, description: "Its labels, at most 50." })
+  tags?: TagInput[] | null;
+  @Field(() => Int, { nullable: true, description: WAIT })
+  waitSeconds?: number | null;
+}
+
+@InputType({ description: "A reboot." })
+export class RebootInstanceInput {
+  @Field(() => ID, { description: INSTANCE })
+  instanceId!: string;
+  @Field(() => Boolean, { nullable: true, description: "Fail over to the standby; only where there is one." })
+  forceFailover?: boolean | null;
+  @Field(() => Int, { nullable: true, description: WAIT })
+  waitSeconds?: number | null;
+}
+
+@InputType({ description: "Another backup window." })
+export class ModifyBackupWindowInput {
+  @Field(() => ID, { description: INSTANCE })
+  instanceId!: string;
+  @Field(() => String, {
+    description:
+      "`hh:mm-hh:mm`, UTC, at least 30 minutes; it may wrap midnight, and may not overlap the maintenance window.",
+  })
+  backupWindow!: string;
+  @Field(() => Boolean, { nullable: true, description: "At once; otherwise in the maintenance window." })
+  applyImmediately?: boolean | null;
+  @Field(() => Int, { nullable: true, description: WAIT })
+  waitSeconds?: number | null;
+}
+
+@InputType({ description: "Which operation to cancel." })
+export class CancelOperationInput {
+  @Field(() => ID, { description: "It must not have begun." })
+  operationId!: string;
+}
+
+@ObjectType({ description: "The operation." })
+export class OperationPayload {
+  @Field(() => objectType(Operation), { description: "As it is now; poll `operation(id)` for how it goes on." })
+  operation!: unknown;
+}
+
+const waitSeconds = z.number().int().min(0, "Wait 0 to 300 seconds.").max(300, "Wait 0 to 300 seconds.").nullish();
+const instanceId = text(255);
+
+export const snapshotInput = z.object({
+  instanceId,
+  snapshotId: z.string().nullish(),
+  tags: z.array(z.object({ key: z.string(), value: z.string() })).nullish(),
+  waitSeconds,
+});
+export const rebootInput = z.object({ instanceId, forceFailover: z.boolean().nullish(), waitSeconds });
+export const backupWindowInput = z.object({
+  instanceId,
+  backupWindow: z.string({ error: "Give the window as hh:mm-hh:mm in UTC, such as 03:00-03:30." }),
+  applyImmediately: z.boolean().nullish(),
+  waitSeconds,
+});

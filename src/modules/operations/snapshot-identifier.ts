@@ -1,0 +1,66 @@
+/** What a snapshot may be called, what it is called when nobody says, and which tags it may carry. */
+import { badUserInput } from "../../errors.js";
+import type { Tag } from "../../providers/provider.js";
+
+const MAX_IDENTIFIER = 255;
+const IDENTIFIER = /^(?!.*--)(?!.*-$)[A-Za-z][A-Za-z0-9-]{0,254}$/;
+
+/**
+ * @returns the identifier, as given
+ * @throws BAD_USER_INPUT, field `snapshotId`
+ */
+export function requireSnapshotIdentifier(identifier: string): string {
+  const fault = (message: string) => badUserInput("snapshotId", message);
+  if (/^rds:/i.test(identifier))
+    throw fault("Names that start with rds: are those of automated snapshots: choose another.");
+  if (identifier.length < 1 || identifier.length > MAX_IDENTIFIER)
+    throw fault(`Give 1 to ${MAX_IDENTIFIER} characters.`);
+  if (!IDENTIFIER.test(identifier)) {
+    throw fault("Give letters, digits and hyphens only: a letter first, no hyphen last, no two hyphens in a row.");
+  }
+  return identifier;
+}
+
+/** The form in which two identifiers are the same snapshot. */
+export const comparableIdentifier = (identifier: string): string => identifier.toLowerCase();
+
+/**
+ * A valid name made of the instance's, the time in UTC to the second, and random digits, because two snapshots may be asked for in
+ * the same second: `orders-db-20260801-031500-9f3a1c`.
+ * @param random hexadecimal digits; the first six count
+ */
+export function generateSnapshotIdentifier(instanceIdentifier: string, now: Date, random: () => string): string {
+  const time = now.toISOString().slice(0, 19).replace(/[-:]/g, "").replace("T", "-");
+  const suffix = `-${time}-${random().slice(0, 6)}`;
+  const name = instanceIdentifier.toLowerCase().replace(/[^a-z0-9]+/g, "-");
+  const lettered = /^[a-z]/.test(name) ? name : `snapshot-${name.replace(/^-/, "")}`;
+  return lettered.slice(0, MAX_IDENTIFIER - suffix.length).replace(/-$/, "") + suffix;
+}
+
+const MAX_TAGS = 50;
+const MAX_KEY = 128;
+const MAX_VALUE = 256;
+const RESERVED = /^(aws|rds):/i;
+
+/**
+ * @returns the tags, as given
+ * @throws BAD_USER_INPUT with the path of the first fault, such as `tags.0.key`
+ */
+export function requireSnapshotTags(tags: readonly Tag[]): readonly Tag[] {
+  if (tags.length > MAX_TAGS) throw badUserInput("tags", `Give at most ${MAX_TAGS} tags.`);
+  const keys = new Set<string>();
+  for (const [index, { key, value }] of tags.entries()) {
+    for (const [part, text, max] of [
+      ["key", key, MAX_KEY],
+      ["value", value, MAX_VALUE],
+    ] as const) {
+      const fault = (message: string) => badUserInput(`tags.${index}.${part}`, message);
+      const characters = [...text].length;
+      if (characters < 1 || characters > max) throw fault(`Give a ${part} of 1 to ${max} characters.`);
+      if (RESERVED.test(text)) throw fault("The prefixes aws: and rds: are reserved: choose another text.");
+    }
+    if (keys.has(key)) throw badUserInput(`tags.${index}.key`, "Another tag has this key already: give each key once.");
+    keys.add(key);
+  }
+  return tags;
+}

@@ -1,0 +1,47 @@
+/** The life of an operation: which status may follow which. */
+import { failedPrecondition } from "../../errors.js";
+
+export type OperationStatus =
+  | "PENDING_APPROVAL"
+  | "SCHEDULED"
+  | "QUEUED"
+  | "RUNNING"
+  | "SUCCEEDED"
+  | "FAILED"
+  | "TIMED_OUT"
+  | "CANCELLED"
+  | "REJECTED"
+  | "EXPIRED";
+
+/** What may follow. An empty list is an end. */
+const NEXT: Readonly<Record<OperationStatus, readonly OperationStatus[]>> = {
+  PENDING_APPROVAL: ["QUEUED", "SCHEDULED", "REJECTED", "EXPIRED", "CANCELLED"],
+  SCHEDULED: ["QUEUED", "CANCELLED", "EXPIRED"],
+  QUEUED: ["RUNNING", "CANCELLED"],
+  RUNNING: ["SUCCEEDED", "FAILED", "TIMED_OUT"],
+  SUCCEEDED: [],
+  FAILED: [],
+  // The work may still end in the background; then that is recorded beside, and the status stays.
+  TIMED_OUT: [],
+  CANCELLED: [],
+  REJECTED: [],
+  EXPIRED: [],
+};
+
+/** Statuses from which an operation can still be cancelled: it has not begun. */
+export const CANCELLABLE = (Object.keys(NEXT) as OperationStatus[]).filter((status) =>
+  NEXT[status].includes("CANCELLED"),
+);
+
+export const isEnd = (status: OperationStatus): boolean => NEXT[status].length === 0;
+
+/** @throws FAILED_PRECONDITION where the operation is past being cancelled */
+export function requireCancellable(status: OperationStatus): void {
+  if (CANCELLABLE.includes(status)) return;
+  throw failedPrecondition(
+    status,
+    status === "RUNNING"
+      ? "This operation runs already: it cannot be cancelled any more. Wait for its end."
+      : `This operation has ended: it is ${status}.`,
+  );
+}

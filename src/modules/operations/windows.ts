@@ -1,0 +1,132 @@
+/** Backup and maintenance windows: what is a valid one, when it opens, and whether the two collide. All in UTC. */
+import { badUserInput } from "../../errors.js";
+
+const DAY = 24 * 60;
+const WEEK = 7 * DAY;
+const MIN_MINUTES = 30;
+/** A gap to the other window that is shorter is worth a warning. */
+const NARROW_GAP_MINUTES = 30;
+
+const DAYS = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
+/** 1 January 1970 was a Thursday: so many minutes after the week began. */
+const EPOCH_MINUTE = DAYS.indexOf("thu") * DAY;
+
+/** A stretch of time that comes again every day or every week. */
+export interface Window {
+  /** As AWS writes it, in lower case. */
+  readonly text: string;
+  readonly everyMinutes: typeof DAY | typeof WEEK;
+  /** After midnight, or after the midnight before Sunday where it comes every week. */
+  readonly startMinute: number;
+  readonly lengthMinutes: number;
+}
+
+const modulo = (value: number, divisor: number) => ((value % divisor) + divisor) % divisor;
+
+const TIME = "([01][0-9]|2[0-3]):([0-5][0-9])";
+const BACKUP = new RegExp(`^${TIME}-${TIME}$`);
+const DAY_TIME = `(${DAYS.join("|")}):${TIME}`;
+// Without the flag u, ignoring case stays within ASCII.
+const MAINTENANCE = new RegExp(`^${DAY_TIME}-${DAY_TIME}$`, "i");
+
+const minuteOf = (hours = "", minutes = "", day = "sun") =>
+  DAYS.indexOf(day.toLowerCase()) * DAY + Number(hours) * 60 + Number(minutes);
+
+function windowOf(text: string, everyMinutes: Window["everyMinutes"], start: number, end: number): Window {
+  return {
+    text: text.toLowerCase(),
+    everyMinutes,
+    startMinute: start,
+    lengthMinutes: modulo(end - start, everyMinutes),
+  };
+}
+
+/**
+ * @param text `hh:mm-hh:mm`, at least 30 minutes; it may pass midnight
+ * @throws BAD_USER_INPUT, field `backupWindow`
+ */
+export function parseBackupWindow(text: string): Window {
+  const fault = (message: string) => badUserInput("backupWindow", message);
+  const parts = BACKUP.exec(text);
+  if (!parts) throw fault("Give the window as hh:mm-hh:mm in UTC, two digits each, such as 03:00-03:30.");
+  const [, fromHours, fromMinutes, toHours, toMinutes] = parts;
+  const window = windowOf(text, DAY, minuteOf(fromHours, fromMinutes), minuteOf(toHours, toMinutes));
+  if (window.lengthMinutes === 0) throw fault("The window ends when it starts: let it end at least 30 minutes later.");
+  if (window.lengthMinutes < MIN_MINUTES) throw fault("The window is too short: give at least 30 minutes.");
+  return window;
+}
+
+/**
+ * @param text `ddd:hh:mm-ddd:hh:mm`, at least 30 minutes and less than 24 hours; it may pass midnight and the end of the week
+ * @throws BAD_USER_INPUT, field `maintenanceWindow`
+ */
+export function parseMaintenanceWindow(text: string): Window {
+  const fault = (message: string) => badUserInput("maintenanceWindow", message);
+  const parts = MAINTENANCE.exec(text);
+  if (!parts) throw fault("Give the window as ddd:hh:mm-ddd:hh:mm in UTC, such as sun:05:00-sun:05:30.");
+  const [, fromDay, fromHours, fromMinutes, toDay, toHours, toMinutes] = parts;
+  const start = minuteOf(fromHours, fromMinutes, fromDay);
+  const window = windowOf(text, WEEK, start, minuteOf(toHours, toMinutes, toDay));
+  if (window.lengthMinutes === 0) throw fault("The window ends when it starts: let it end at least 30 minutes later.");
+  if (window.lengthMinutes < MIN_MINUTES) throw fault("The window is too short: give at least 30 minutes.");
+  if (window.lengthMinutes >= DAY) throw fault("The window is too long: give less than 24 hours.");
+  return window;
+}
+
+/** Where a window starts in the week: once, or every day. */
+const startsInWeek = ({ everyMinutes, startMinute }: Window): number[] =>
+  Array.from({ length: WEEK / everyMinutes }, (_, index) => startMinute + index * everyMinutes);
+
+/** @returns minutes between the end of one and the start of the other, at the narrowest; null where they overlap */
+export function gapMinutes(one: Window, other: Window): number | null {
+  const gaps = startsInWeek(one).flatMap((a) =>
+    startsInWeek(other).map((b) => {
+      const after = modulo(b - a, WEEK) - one.lengthMinutes;
+      const before = modulo(a - b, WEEK) - other.lengthMinutes;
+      return Math.min(after, before);
+    }),
+  );
+  const narrowest = Math.min(...gaps);
+  return narrowest < 0 ? null : narrowest;
+}
+
+/** Whether two windows share a minute on any day. Windows that only touch do not. */
+export const overlaps = (one: Window, other: Window): boolean => gapMinutes(one, other) === null;
+
+/**
+ * A backup window that somebody wants, beside the maintenance window of the instance where it has one.
+ * @returns the window, and what to tell of it
+ * @throws BAD_USER_INPUT, field `backupWindow`
+ */
+export function requireBackupWindow(
+  text: string,
+  maintenanceWindow: string | null,
+): { readonly window: Window; readonly warnings: readonly string[] } {
+  const window = parseBackupWindow(text);
+  if (maintenanceWindow === null) return { window, warnings: [] };
+  const maintenance = parseMaintenanceWindow(maintenanceWindow);
+  const gap = gapMinutes(window, maintenance);
+  if (gap === null) {
+    const message = `The window overlaps the maintenance window ${maintenance.text}: choose one that ends before it or starts after it.`;
+    throw badUserInput("backupWindow", message);
+  }
+  if (gap >= NARROW_GAP_MINUTES) return { window, warnings: [] };
+  const distance = gap === 0 ? "touches" : `is only ${gap} minute${gap === 1 ? "" : "s"} away from`;
+  const warning = `The window ${distance} the maintenance window ${maintenance.text}: leave at least ${NARROW_GAP_MINUTES} minutes.`;
+  return { window, warnings: [warning] };
+}
+
+const MINUTE_MS = 60_000;
+const msIntoWindow = ({ everyMinutes, startMinute }: Window, at: Date) =>
+  modulo(at.getTime() + (EPOCH_MINUTE - startMinute) * MINUTE_MS, everyMinutes * MINUTE_MS);
+
+/** Whether the window is open then: from its start, until just before its end. */
+export const isWithin = (window: Window, at: Date): boolean =>
+  msIntoWindow(window, at) < window.lengthMinutes * MINUTE_MS;
+
+/** @returns when the window last opened; at that very moment, that moment */
+export const lastStart = (window: Window, at: Date): Date => new Date(at.getTime() - msIntoWindow(window, at));
+
+/** @returns when the window opens next; one that opens at that very moment is not the next */
+export const nextStart = (window: Window, after: Date): Date =>
+  new Date(lastStart(window, after).getTime() + window.everyMinutes * MINUTE_MS);

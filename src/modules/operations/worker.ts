@@ -1,0 +1,170 @@
+/** Runs operations: one at a time on an instance, polled until their end or deadline, taken over where a worker died. */
+import { randomUUID } from "node:crypto";
+import { setTimeout as delay } from "node:timers/promises";
+import type { Db } from "../../db/client.js";
+import { AppError } from "../../errors.js";
+import type { Log } from "../../log.js";
+import { assess } from "../../model/operability.js";
+import { inTime } from "../../providers/in-time.js";
+import type { OperationRequest, Poll, Provider } from "../../providers/provider.js";
+import type { InventoryService } from "../inventory/index.js";
+import type { Endings } from "./endings.js";
+import {
+  claimAbandoned,
+  claimNext,
+  listWaitingInstances,
+  noteProgress,
+  renewLease,
+  type StoredOperation,
+} from "./operations.store.js";
+
+/** How often, and how many times, a provider is asked how an operation goes. */
+export interface Polling {
+  readonly intervalMs: number;
+  readonly attempts: number;
+}
+
+/** A worker that gives no sign of life for so long is taken for dead. */
+const LEASE_MS = 10_000;
+
+export interface WorkerDeps {
+  readonly db: Db;
+  readonly log: Log;
+  readonly clock: { now(): Date };
+  readonly inventory: InventoryService;
+  readonly endings: Endings;
+  readonly polling: (provider: string, type: OperationRequest["type"]) => Polling;
+}
+
+export type Worker = ReturnType<typeof createWorker>;
+
+/** @returns what the provider is asked for an operation; the same for each asking */
+export const requestOf = (operation: StoredOperation, providerId: string): OperationRequest =>
+  ({
+    operationId: String(operation.id),
+    providerId,
+    type: operation.type,
+    ...(operation.parameters as object),
+  }) as OperationRequest;
+
+export function createWorker({ db, log, clock, inventory, endings, polling }: WorkerDeps) {
+  const worker = randomUUID();
+  const stopping = new AbortController();
+  /** The instances that this worker is busy with. */
+  const busy = new Map<bigint, Promise<void>>();
+  /** Instances to look at again when they are free. */
+  const again = new Set<bigint>();
+
+  /**
+   * Asks how the operation goes, and starts it where the provider has not heard of it. Facts may have changed since it was
+   * accepted: production is refused here too.
+   */
+  async function ask(
+    provider: Provider,
+    request: OperationRequest,
+    isLate: boolean,
+    isUntouched: boolean,
+  ): Promise<Poll> {
+    const poll = await inTime(provider.poll(request));
+    if (poll.state !== "unknown") return poll;
+    // A start that was tried before may still land: whether it does, the deadline leaves to be settled.
+    if (isLate) return isUntouched ? failure("NotBegun", "There was no time left to begin it.") : poll;
+    const current = await inTime(inventory.refreshInstance(provider, request.providerId));
+    const fault = current
+      ? assess({ ...current, members: current.members as never }, request.type)
+      : new AppError("NOT_FOUND", "The provider has this instance no more.");
+    const isBackup = request.type === "CREATE_SNAPSHOT" && request.automated;
+    if (fault?.code === "PRODUCTION_PROTECTED" && !isBackup) return failure(fault.code, fault.message);
+    if (fault?.code === "NOT_FOUND") return failure("DBInstanceNotFound", fault.message);
+    await inTime(provider.start(request));
+    return inTime(provider.poll(request));
+  }
+
+  const failure = (code: string, message: string): Poll => ({
+    state: "failed",
+    resourceStatus: "unknown",
+    failure: { code, message },
+  });
+
+  /** Drives an operation that is this worker's to its end, its deadline, or the end of this process. */
+  async function drive(operation: StoredOperation, provider: Provider, providerId: string): Promise<void> {
+    const request = requestOf(operation, providerId);
+    const { intervalMs, attempts } = polling(provider.name, operation.type);
+    const deadlineMs = Date.parse(operation.startedAt as string) + intervalMs * attempts;
+    let isUntouched = (operation.progress as unknown[]).length === 0;
+    while (!stopping.signal.aborted) {
+      const isLate = clock.now().getTime() >= deadlineMs;
+      const poll = await ask(provider, request, isLate, isUntouched).catch((error): Poll => {
+        // Whatever it is, the work may be under way: only the provider, or the deadline, ends an operation.
+        log.warn({ err: error, operationId: request.operationId }, "an operation is looked at again");
+        return { state: "unknown" };
+      });
+      isUntouched = false;
+      if (poll.state === "succeeded" || poll.state === "failed") return endings.end(operation, worker, poll);
+      const { resourceStatus, message, percent } =
+        poll.state === "running"
+          ? poll
+          : { resourceStatus: "unknown", message: "The provider does not answer; it is asked again.", percent: null };
+      const entry = { at: clock.now().toISOString(), resourceStatus, message, percent };
+      if (!(await noteProgress(db, { id: operation.id, worker }, entry))) return;
+      if (isLate) return endings.timeOut(operation, worker, resourceStatus);
+      await delay(intervalMs, undefined, { signal: stopping.signal }).catch(() => undefined);
+    }
+    await renewLease(db, operation.id, worker, 0);
+  }
+
+  /** Gives signs of life while an operation is driven, however long the provider takes to answer. */
+  async function alive(operation: StoredOperation, work: Promise<void>): Promise<void> {
+    const renew = () =>
+      renewLease(db, operation.id, worker, LEASE_MS).catch((error) =>
+        log.warn({ err: error, operationId: String(operation.id) }, "the lease of an operation is not renewed"),
+      );
+    const timer = setInterval(renew, LEASE_MS / 3);
+    await work.finally(() => clearInterval(timer));
+  }
+
+  /** Runs what waits for an instance until nothing does. */
+  async function runInstance(instanceId: bigint): Promise<void> {
+    do {
+      again.delete(instanceId);
+      for (;;) {
+        if (stopping.signal.aborted) return;
+        const instance = await inventory.require(db, String(instanceId));
+        const provider = inventory.providerOf(instance);
+        if (!provider) return;
+        const operation =
+          (await claimAbandoned(db, [instanceId], worker, LEASE_MS)) ??
+          (await claimNext(db, instanceId, worker, LEASE_MS));
+        if (!operation) break;
+        await alive(operation, drive(operation, provider, instance.providerId));
+      }
+    } while (again.has(instanceId));
+  }
+
+  return {
+    /** Looks whether something waits for an instance. Returns at once; asking again while it is busy makes it look again. */
+    wake(instanceId: bigint): void {
+      if (stopping.signal.aborted) return;
+      if (busy.has(instanceId)) {
+        again.add(instanceId);
+        return;
+      }
+      const run = runInstance(instanceId)
+        // What was claimed stays claimed until its lease ends, and is then taken over.
+        .catch((error) => log.warn({ err: error, instanceId: String(instanceId) }, "operations wait for a retry"))
+        .finally(() => busy.delete(instanceId));
+      busy.set(instanceId, run);
+    },
+
+    /** Looks for everything that waits, or that a dead worker left. */
+    async sweep(): Promise<void> {
+      for (const instanceId of await listWaitingInstances(db)) this.wake(instanceId);
+    },
+
+    /** Begins nothing more, and waits for the step under way; what runs at a provider goes on, and is taken up after the next start. */
+    async stop(): Promise<void> {
+      stopping.abort();
+      await Promise.all(busy.values());
+    },
+  };
+}

@@ -1,0 +1,2 @@
+/** Removal of what is over. */
+export { removeWhatIsOver } from "./retention.service.js";

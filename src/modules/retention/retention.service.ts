@@ -1,0 +1,9 @@
+/** What is removed when its time is over: audit records after 90 days, and sessions that nobody can use any more. */
+import type { Db } from "../../db/client.js";
+import { deleteEndedSessions, deleteOldAuditLogs } from "./retention.store.js";
+
+/** Removes everything that is over now. Run twice at once it does no harm. */
+export async function removeWhatIsOver(db: Db): Promise<void> {
+  await deleteOldAuditLogs(db);
+  await deleteEndedSessions(db);
+}

@@ -1,0 +1,33 @@
+/** Why a provider could not do what an operation asked of it: codes as AWS names them, where it has one. */
+import type { ProviderFailure } from "./provider.js";
+
+export type FailureCode =
+  | "DBInstanceNotFound"
+  | "DBInstanceAlreadyExists"
+  | "InvalidDBInstanceState"
+  | "InvalidParameterValue"
+  | "DBSnapshotAlreadyExists"
+  | "DBSnapshotNotFound"
+  | "SnapshotQuotaExceeded"
+  | "StorageFull"
+  /** No standby that could take over. */
+  | "StandbyUnavailable"
+  /** PostgreSQL does not start, or does not answer after it was started. */
+  | "StartFailed"
+  /** The instance is one that this provider cannot copy. */
+  | "NotSupported"
+  /** Postern ended while the operation ran, and it was rolled back. */
+  | "Interrupted"
+  | "InternalFailure";
+
+/** Ends an operation as failed. The message is for a DBA: what is wrong and what to do, and no secrets. */
+export class OperationFailure extends Error implements ProviderFailure {
+  constructor(
+    readonly code: FailureCode,
+    message: string,
+    cause?: unknown,
+  ) {
+    super(message, { cause });
+    this.name = "OperationFailure";
+  }
+}

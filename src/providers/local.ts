@@ -1,0 +1,210 @@
+/** The provider `local`: PostgreSQL clusters that this host runs itself, each with its files below one folder. */
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import type { Cluster, Settings } from "../cluster/cluster.js";
+import { makePrivate } from "../cluster/folder.js";
+import { type OsUser, runAs } from "../cluster/os-user.js";
+import { unavailable } from "../errors.js";
+import type { Log } from "../log.js";
+import { applyIfDue } from "./local/backup-window.js";
+import { bringUp, needsRepair, revive } from "./local/bring-up.js";
+import { type ConnectionOptions, createInstance, type NewInstance } from "./local/create.js";
+import { createDescribe } from "./local/describe.js";
+import { clusterOf, fenceMember, type Host, type Limits } from "./local/host.js";
+import { type LocalInstance, openInstances, primaryOf, standbysOf } from "./local/instances.js";
+import { observe } from "./local/observe.js";
+import { createOperations } from "./local/operations.js";
+import { createPorts } from "./local/ports.js";
+import { openSnapshots } from "./local/snapshots.js";
+import { createStandbys } from "./local/standbys.js";
+import { OPERATION_TYPES, type Provider } from "./provider.js";
+
+export type LocalOptions = {
+  /** For everything the provider keeps; private to `user`, as placeFolder makes it. One process at a time may use it. */
+  readonly folder: string;
+  /** The folder of `initdb` and `postgres`. */
+  readonly bin: string;
+  readonly user: OsUser;
+  readonly log: Log;
+  readonly clock: { now(): Date };
+  readonly limits?: Partial<Limits>;
+  /** PostgreSQL parameters on top of the provider's own. `fsync: "off"` also leaves copies unsynced. */
+  readonly settings?: Settings;
+};
+
+export interface LocalProvider extends Provider {
+  /**
+   * Makes an instance, with a standby if so wished, and starts it. Nobody sees it before it is complete.
+   * @throws CONFLICT where the identifier is taken, BAD_USER_INPUT
+   */
+  create(wanted: NewInstance): Promise<void>;
+  /** Starts or adopts every instance, settles what a killed process left unfinished. One that fails hinders no other. */
+  startAll(): Promise<void>;
+  /** Ends what runs, shuts every instance down. Nothing can be begun any more. */
+  stopAll(): Promise<void>;
+  /** Starts again what has died, and rebuilds standbys that cannot follow; for a scheduler. Busy instances are left out. */
+  repair(): Promise<void>;
+  /** Applies backup windows that waited for a maintenance window that has come; for a scheduler. */
+  applyPending(now: Date): Promise<void>;
+  /** The superuser's, to the primary, for postgres.js. @throws UNAVAILABLE where there is no such instance */
+  connectionOf(identifier: string): Promise<ConnectionOptions>;
+  /** Stops an instance for good: until startInstance. @throws UNAVAILABLE while it is busy */
+  stopInstance(identifier: string): Promise<void>;
+  startInstance(identifier: string): Promise<void>;
+  /**
+   * Makes a cluster of its own from a snapshot, in `folder/database`; start() brings it up with the rows of the snapshot.
+   * @throws OperationFailure DBSnapshotNotFound, StorageFullError
+   */
+  restore(wanted: { readonly snapshotArn: string; readonly folder: string }): Promise<Cluster>;
+  /** Kills an instance and removes all of it but its snapshots. For tests. */
+  destroy(identifier: string): Promise<void>;
+}
+
+const DEFAULT_LIMITS: Limits = { manualSnapshots: 100, minFreeBytes: 256 * 1024 * 1024, answerTimeoutMs: 2_500 };
+
+/** Opens the folder and clears away what a killed process left half made. Nothing is started yet. */
+export async function createLocalProvider(options: LocalOptions): Promise<LocalProvider> {
+  const { folder, bin, user, log, clock, settings = {} } = options;
+  const [instancesFolder, snapshotsFolder] = [join(folder, "instances"), join(folder, "snapshots")];
+  for (const path of [instancesFolder, snapshotsFolder]) await makePrivate(path, user);
+  const version = (await runAs(user, join(bin, "postgres"), ["--version"])).match(/[\d.]+/)?.[0] ?? "15";
+
+  const instances = openInstances(instancesFolder, user);
+  const limits = { ...DEFAULT_LIMITS, ...options.limits };
+  const host: Host = { instances, bin, user, settings, isSynced: settings.fsync !== "off", limits, log, clock };
+  const ports = createPorts(folder, instances);
+  const snapshots = openSnapshots(snapshotsFolder, host);
+  const standbys = createStandbys(host);
+  const operations = createOperations(host, snapshots, standbys.rebuild);
+  const describe = createDescribe(host, operations, version);
+  const stopping = new AbortController();
+  /** Being created, which stopAll waits for. */
+  const creating = new Map<string, Promise<void>>();
+
+  for (const id of await instances.ids()) {
+    if (await instances.isUnfinished(id)) await removeAll(id);
+  }
+  await snapshots.sweep();
+
+  async function removeAll(id: string): Promise<void> {
+    const members = await readdir(join(instances.folderOf(id), "members")).catch(() => []);
+    for (const name of members) await fenceMember(host, id, name, "none");
+    await instances.remove(id);
+  }
+
+  async function named(identifier: string): Promise<LocalInstance> {
+    const wanted = identifier.toLowerCase();
+    const found = (await instances.list()).find((instance) => instance.identifier.toLowerCase() === wanted);
+    if (!found) throw unavailable(`The instance ${identifier}`);
+    return found;
+  }
+
+  async function start(id: string): Promise<void> {
+    try {
+      const instance = await instances.find(id);
+      if (instance?.wanted === "running") await bringUp(host, id, stopping.signal);
+    } catch (error) {
+      log.error({ err: error, instance: id }, "An instance does not start");
+    }
+    try {
+      await operations.recover(id);
+    } catch (error) {
+      log.error({ err: error, instance: id }, "Could not settle what was unfinished");
+    }
+    operations.setReady(id);
+    standbys.rebuild(id);
+  }
+
+  /** Primaries first: they hand over all they have before they end. */
+  async function shutDown(instance: LocalInstance): Promise<void> {
+    for (const member of [primaryOf(instance), ...standbysOf(instance)]) {
+      const seen = await observe(clusterOf(host, instance, member), limits.answerTimeoutMs);
+      await fenceMember(host, instance.providerId, member.name, seen.is === "silent" ? "little" : "normal");
+    }
+  }
+
+  async function exclusively(identifier: string, status: string, work: (instance: LocalInstance) => Promise<void>) {
+    const { providerId } = await named(identifier);
+    if (!(await operations.whileBusy(providerId, status, work))) throw unavailable(`The instance ${identifier}`);
+  }
+
+  const provider: LocalProvider = {
+    name: "local",
+    operations: OPERATION_TYPES,
+    takesAutomatedSnapshots: false,
+    async upkeep() {
+      await provider.applyPending(clock.now());
+      await provider.repair();
+    },
+    list: async () => (await Promise.all((await instances.ids()).map(describe))).filter((one) => one !== null),
+    describe,
+    listSnapshots: snapshots.list,
+    deleteSnapshot: snapshots.remove,
+    start: operations.start,
+    poll: operations.poll,
+
+    create(wanted) {
+      const key = wanted.identifier.toLowerCase();
+      const done = createInstance(host, ports, wanted, creating.has(key), stopping.signal, removeAll)
+        .then(operations.setReady)
+        .finally(() => creating.get(key) === done && creating.delete(key));
+      if (!creating.has(key)) creating.set(key, done);
+      return done;
+    },
+    async startAll() {
+      await Promise.all((await instances.ids()).map(start));
+    },
+    async stopAll() {
+      stopping.abort();
+      await Promise.allSettled(creating.values());
+      await operations.stop();
+      await standbys.stop();
+      const all = await Promise.allSettled((await instances.list()).map(shutDown));
+      for (const one of all) if (one.status === "rejected") log.error({ err: one.reason }, "An instance does not stop");
+    },
+    async repair() {
+      for (const instance of await instances.list()) {
+        if (instance.wanted === "stopped" || !operations.isReady(instance.providerId)) continue;
+        if (operations.statusWhileBusy(instance.providerId) !== undefined) continue;
+        const repair = async () => {
+          if (!(await needsRepair(host, instance))) return;
+          await operations.whileBusy(instance.providerId, "starting", (current) =>
+            revive(host, current, stopping.signal),
+          );
+        };
+        await repair().catch((error) =>
+          log.error({ err: error, instance: instance.identifier }, "Could not repair an instance"),
+        );
+        standbys.rebuild(instance.providerId);
+      }
+    },
+    async applyPending(now) {
+      for (const instance of await instances.list()) await applyIfDue(host, instance, now);
+    },
+    async connectionOf(identifier) {
+      const instance = await named(identifier);
+      const member = primaryOf(instance);
+      const credentials = await clusterOf(host, instance, member).superuser();
+      return { host: "127.0.0.1", port: member.port, database: "postgres", ...credentials };
+    },
+    stopInstance: (identifier) =>
+      exclusively(identifier, "stopping", async (instance) => {
+        await instances.update(instance.providerId, (now) => ({ ...now, wanted: "stopped" }));
+        await standbys.giveUp(instance.providerId);
+        await shutDown(instance);
+      }),
+    startInstance: (identifier) =>
+      exclusively(identifier, "starting", async ({ providerId }) => {
+        await instances.update(providerId, (now) => ({ ...now, wanted: "running" }));
+        await bringUp(host, providerId, stopping.signal);
+        standbys.rebuild(providerId);
+      }),
+    restore: ({ snapshotArn, folder: target }) => snapshots.restore(snapshotArn, target, stopping.signal),
+    async destroy(identifier) {
+      const { providerId } = await named(identifier);
+      await standbys.giveUp(providerId);
+      await removeAll(providerId);
+    },
+  };
+  return provider;
+}

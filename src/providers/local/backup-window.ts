@@ -1,0 +1,70 @@
+/** MODIFY_BACKUP_WINDOW, and when the maintenance window comes that a new backup window waits for. */
+import { OperationFailure } from "../errors.js";
+import type { Outcome } from "./entry.js";
+import type { Host } from "./host.js";
+import { backupWindowForm, type LocalInstance } from "./instances.js";
+import type { RequestOf } from "./task.js";
+
+/** May be done twice. */
+export async function modifyBackupWindow(
+  host: Host,
+  instance: LocalInstance,
+  request: RequestOf<"MODIFY_BACKUP_WINDOW">,
+): Promise<Outcome> {
+  const form = backupWindowForm.safeParse(request.backupWindow);
+  if (!form.success) throw new OperationFailure("InvalidParameterValue", "A backup window is hh:mm-hh:mm, in UTC.");
+  const window = form.data;
+  const pending = { window, since: host.clock.now().toISOString() };
+  const after = await host.instances.update(instance.providerId, (now) => {
+    if (request.applyImmediately || window === now.backupWindow) {
+      return { ...now, backupWindow: window, pendingBackupWindow: null };
+    }
+    return { ...now, pendingBackupWindow: pending };
+  });
+  if (!after) throw new OperationFailure("DBInstanceNotFound", "The instance is gone.");
+  const waits = after.pendingBackupWindow !== null;
+  return {
+    message: waits
+      ? `The backup window becomes ${window} in the maintenance window.`
+      : `The backup window is ${window}.`,
+    result: { backupWindow: after.backupWindow, pendingBackupWindow: after.pendingBackupWindow?.window ?? null },
+  };
+}
+
+/** Applies what waits and is due. @returns the instance as it is then, null where it is gone */
+export async function applyIfDue(host: Host, instance: LocalInstance, now: Date): Promise<LocalInstance | null> {
+  if (!isDue(instance, now)) return instance;
+  const after = await host.instances.update(instance.providerId, (current) => {
+    if (!isDue(current, now)) return current;
+    return { ...current, backupWindow: current.pendingBackupWindow!.window, pendingBackupWindow: null };
+  });
+  host.log.info(
+    { instance: instance.identifier, backupWindow: after?.backupWindow },
+    "Applied the pending backup window",
+  );
+  return after;
+}
+
+const DAYS = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
+const MINUTE_MS = 60_000;
+const WEEK_MS = 7 * 24 * 60 * MINUTE_MS;
+
+/** In the maintenance window, or after one has come since it was asked for: nobody may have looked during it. */
+function isDue({ pendingBackupWindow, maintenanceWindow }: LocalInstance, now: Date): boolean {
+  if (!pendingBackupWindow) return false;
+  const [begin, end] = [maintenanceWindow.slice(0, 9), maintenanceWindow.slice(10)].map(weekOffsetMs) as [
+    number,
+    number,
+  ];
+  const week = Date.UTC(now.getUTCFullYear(), now.getUTCMonth(), now.getUTCDate() - now.getUTCDay());
+  const thisWeek = week + begin;
+  const began = thisWeek <= now.getTime() ? thisWeek : thisWeek - WEEK_MS;
+  const length = (end - begin + WEEK_MS) % WEEK_MS;
+  return now.getTime() < began + length || Date.parse(pendingBackupWindow.since) < began;
+}
+
+/** `ddd:hh:mm` as milliseconds since Sunday 00:00. */
+function weekOffsetMs(text: string): number {
+  const [day, hours, minutes] = text.split(":");
+  return ((DAYS.indexOf(day!) * 24 + Number(hours)) * 60 + Number(minutes)) * MINUTE_MS;
+}

@@ -1,0 +1,98 @@
+/** Bringing an instance up as instance.json wants it, from whatever a crash or a kill has left, with one primary at most. */
+import type { Cluster } from "../../cluster/cluster.js";
+import { asSuperuser } from "../../cluster/connection.js";
+import { clusterOf, fenceMember, type Host, memberName } from "./host.js";
+import { type LocalInstance, type LocalMember, primaryOf, standbysOf } from "./instances.js";
+import { observe, untilAnswering } from "./observe.js";
+import { isBeyondRepair, isStandbyData } from "./standbys.js";
+
+const PROMOTION_TIMEOUT_S = 60;
+const ANSWER_TIMEOUT_MS = 10_000;
+
+/**
+ * Starts or adopts every member that may run. Resolves when the primary takes writes; standbys may still be catching up,
+ * and those that cannot are marked stale, to be rebuilt. @throws Error when the primary does not start
+ */
+export async function bringUp(host: Host, providerId: string, signal?: AbortSignal): Promise<void> {
+  const found = await host.instances.find(providerId);
+  if (!found) return;
+  const instance = await markStale(host, found);
+  const standbys = standbysOf(instance);
+  // First of all: an old primary must be down before the new one takes writes. One that was cloned already cannot write.
+  for (const member of standbys) {
+    if (!(await isStandbyData(clusterOf(host, instance, member)))) await fenceMember(host, providerId, member.name);
+  }
+
+  const follow = standbys
+    .filter((member) => !member.stale)
+    .map((member) => startStandby(host, instance, member, signal));
+  const primary = clusterOf(host, instance, primaryOf(instance));
+  try {
+    await primary.start(signal);
+    await promote(primary);
+  } finally {
+    await Promise.all(follow);
+  }
+}
+
+/** Makes the cluster one that takes writes; nothing happens to one that does already. @throws Error when it cannot */
+export async function promote(cluster: Cluster): Promise<void> {
+  const { inRecovery } = await untilAnswering(cluster, ANSWER_TIMEOUT_MS);
+  if (!inRecovery) return;
+  await asSuperuser(cluster, (sql) => sql`select pg_promote(true, ${PROMOTION_TIMEOUT_S})`);
+  const after = await untilAnswering(cluster, ANSWER_TIMEOUT_MS);
+  if (after.inRecovery) throw new Error("PostgreSQL did not become a primary.");
+}
+
+/** Whether a member has died or cannot follow any more. What is frozen is left to people. */
+export async function needsRepair(host: Host, instance: LocalInstance): Promise<boolean> {
+  const primary = clusterOf(host, instance, primaryOf(instance));
+  const seen = await observe(primary, host.limits.answerTimeoutMs);
+  if (seen.is !== "answering") return seen.is === "down";
+  if (seen.inRecovery) return true;
+  for (const member of standbysOf(instance).filter(({ stale }) => !stale)) {
+    const standby = await observe(clusterOf(host, instance, member), host.limits.answerTimeoutMs);
+    if (standby.is === "down" || (await isBeyondRepair(primary, member, host.limits.answerTimeoutMs))) return true;
+  }
+  return false;
+}
+
+/** Starts again what has died, and marks stale what cannot follow any more. Members that run are left alone. */
+export async function revive(host: Host, instance: LocalInstance, signal?: AbortSignal): Promise<void> {
+  await bringUp(host, instance.providerId, signal);
+  const primary = clusterOf(host, instance, primaryOf(instance));
+  for (const member of standbysOf(instance)) {
+    if (member.stale || !(await isBeyondRepair(primary, member, host.limits.answerTimeoutMs))) continue;
+    await setStale(host, instance.providerId, [member.name]);
+  }
+}
+
+async function startStandby(
+  host: Host,
+  instance: LocalInstance,
+  member: LocalMember,
+  signal?: AbortSignal,
+): Promise<void> {
+  const name = memberName(instance, member);
+  await clusterOf(host, instance, member)
+    .start(signal)
+    .catch((error) =>
+      host.log.error({ err: error, instance: instance.identifier }, `The standby ${name} does not start`),
+    );
+}
+
+/** Data that would not start as a standby must not start at all. */
+async function markStale(host: Host, instance: LocalInstance): Promise<LocalInstance> {
+  const stale: string[] = [];
+  for (const member of standbysOf(instance)) {
+    if (!(await isStandbyData(clusterOf(host, instance, member)))) stale.push(member.name);
+  }
+  return stale.length === 0 ? instance : ((await setStale(host, instance.providerId, stale)) ?? instance);
+}
+
+function setStale(host: Host, providerId: string, names: readonly string[]): Promise<LocalInstance | null> {
+  return host.instances.update(providerId, (now) => ({
+    ...now,
+    members: now.members.map((member) => (names.includes(member.name) ? { ...member, stale: true } : member)),
+  }));
+}

@@ -1,0 +1,99 @@
+/** Making a local instance: its clusters first, its description last, so that it is there whole or not at all. */
+import { z } from "zod";
+import { asSuperuser } from "../../cluster/connection.js";
+import { syncFileSystem } from "../../cluster/durability.js";
+import { badUserInput, conflict } from "../../errors.js";
+import type { Tag } from "../provider.js";
+import { type Host, makeMember } from "./host.js";
+import { backupWindowForm, type LocalInstance, maintenanceWindowForm, tagsForm } from "./instances.js";
+import type { createPorts } from "./ports.js";
+import { cloneStandby, createReplicationRole } from "./standbys.js";
+
+/** Of the superuser, for postgres.js. */
+export type ConnectionOptions = {
+  readonly host: string;
+  readonly port: number;
+  readonly database: string;
+  readonly username: string;
+  readonly password: string;
+};
+
+export type NewInstance = {
+  /** 1 to 63 letters, digits and hyphens; begins with a letter. Unique in the provider, in whatever case. */
+  readonly identifier: string;
+  readonly tags: readonly Tag[];
+  /** `ddd:hh:mm-ddd:hh:mm`, UTC. */
+  readonly maintenanceWindow: string;
+  /** `hh:mm-hh:mm`, UTC. */
+  readonly backupWindow: string;
+  readonly backupRetentionDays: number;
+  readonly standby: boolean;
+  /** Fills the new instance, which nobody sees yet; what it throws, create throws, and nothing is left. */
+  readonly fill?: (connection: ConnectionOptions) => Promise<void>;
+};
+
+const newInstanceForm = z.object({
+  identifier: z.string().regex(/^(?!.*--)(?!.*-$)[A-Za-z][A-Za-z0-9-]{0,62}$/),
+  tags: tagsForm,
+  maintenanceWindow: maintenanceWindowForm,
+  backupWindow: backupWindowForm,
+  backupRetentionDays: z.number().int().min(0).max(35),
+});
+
+/**
+ * @param isUnderWay whether the same identifier is being created already
+ * @param remove takes away all of an instance that did not come to be
+ * @returns its providerId @throws CONFLICT, BAD_USER_INPUT, Error when PostgreSQL does not start, and the signal's reason
+ */
+export async function createInstance(
+  host: Host,
+  ports: ReturnType<typeof createPorts>,
+  wanted: NewInstance,
+  isUnderWay: boolean,
+  signal: AbortSignal,
+  remove: (providerId: string) => Promise<void>,
+): Promise<string> {
+  const form = newInstanceForm.safeParse(wanted);
+  if (!form.success) throw badUserInput(String(form.error.issues[0]?.path[0]), form.error.issues[0]?.message ?? "");
+  const { instances } = host;
+  const isTaken = ({ identifier }: LocalInstance) => identifier.toLowerCase() === wanted.identifier.toLowerCase();
+  if (isUnderWay || (await instances.list()).some(isTaken)) {
+    throw conflict(`There is an instance ${wanted.identifier} already.`);
+  }
+  const primary = { name: "a" as const, port: await ports.choose(), stale: false };
+  const standby = wanted.standby ? [{ name: "b" as const, port: await ports.choose(), stale: false }] : [];
+  const instance: LocalInstance = {
+    ...form.data,
+    providerId: instances.newId(),
+    pendingBackupWindow: null,
+    members: [primary, ...standby],
+    primary: primary.name,
+    wanted: "running",
+  };
+  try {
+    await instances.prepare(instance.providerId);
+    const cluster = await makeMember(host, instance, primary);
+    // Synced once, when all of it is there.
+    await cluster.init({ sync: false });
+    signal.throwIfAborted();
+    await cluster.start(signal);
+    await wanted.fill?.({
+      host: "127.0.0.1",
+      port: primary.port,
+      database: "postgres",
+      ...(await cluster.superuser()),
+    });
+    for (const member of standby) {
+      await createReplicationRole(host, cluster);
+      await cloneStandby({ ...host, isSynced: false }, instance, member, signal);
+    }
+    await asSuperuser(cluster, (sql) => sql`checkpoint`);
+    signal.throwIfAborted();
+    if (host.isSynced) await syncFileSystem(instances.folderOf(instance.providerId));
+    await instances.insert(instance);
+    return instance.providerId;
+  } catch (error) {
+    await remove(instance.providerId);
+    throw error;
+  }
+}

@@ -1,0 +1,93 @@
+/** How a local instance shows in the inventory: what instance.json says, and what is observed. */
+import type { Endpoint, InstanceDescription } from "../provider.js";
+import { applyIfDue } from "./backup-window.js";
+import { clusterOf, type Host, memberName } from "./host.js";
+import { type LocalInstance, type LocalMember, primaryOf } from "./instances.js";
+import { observe } from "./observe.js";
+import type { Operations } from "./operations.js";
+
+const endpointOf = ({ port }: LocalMember): Endpoint => ({ host: "127.0.0.1", port });
+
+/** @param version of the PostgreSQL that runs all of them */
+export function createDescribe(host: Host, operations: Operations, version: string) {
+  /** What was last readable of each: a file that is broken now must not make an instance look gone, or look like another. */
+  const known = new Map<string, LocalInstance>();
+
+  /** Null where it is gone. Answers within a moment, whatever state the instance is in. */
+  return async function describe(providerId: string): Promise<InstanceDescription | null> {
+    let fault: unknown;
+    const found = await host.instances.find(providerId).catch((error) => {
+      fault = error;
+      return known.get(providerId) ?? unreadable(providerId);
+    });
+    if (!found) {
+      known.delete(providerId);
+      return null;
+    }
+    if (fault) {
+      host.log.error({ err: fault, providerId }, "The description of an instance cannot be read");
+      return describeAs(found, "failed");
+    }
+    const instance = (await applyIfDue(host, found, host.clock.now()).catch(() => found)) ?? found;
+    known.set(providerId, instance);
+    return describeAs(instance, await statusOf(instance));
+  };
+
+  async function statusOf(instance: LocalInstance): Promise<string> {
+    const busy = operations.statusWhileBusy(instance.providerId);
+    if (busy !== undefined) return busy;
+    if (instance.wanted === "stopped") return "stopped";
+    if (!operations.isReady(instance.providerId)) return "starting";
+    const seen = await observe(clusterOf(host, instance, primaryOf(instance)), host.limits.answerTimeoutMs);
+    if (seen.is === "answering" && !seen.inRecovery) return "available";
+    // It may have become busy meanwhile, which explains what was seen.
+    const busyNow = operations.statusWhileBusy(instance.providerId);
+    if (busyNow !== undefined) return busyNow;
+    const reason = seen.is === "answering" ? "It does not take writes." : seen.reason;
+    host.log.warn({ instance: instance.identifier, reason }, "An instance is not available");
+    return seen.is === "starting" ? "starting" : "failed";
+  }
+
+  function describeAs(instance: LocalInstance, status: string): InstanceDescription {
+    const { members, primary } = instance;
+    return {
+      providerId: instance.providerId,
+      identifier: instance.identifier,
+      accountId: "local",
+      region: null,
+      engine: "postgres",
+      engineVersion: version,
+      instanceClass: null,
+      storageGiB: null,
+      multiAz: members.length > 1,
+      status,
+      endpoint: members.length > 0 ? endpointOf(primaryOf(instance)) : null,
+      members: members.map((member) => ({
+        name: memberName(instance, member),
+        role: member.name === primary ? "PRIMARY" : "STANDBY",
+        endpoint: member.stale ? null : endpointOf(member),
+      })),
+      tags: instance.tags,
+      backupWindow: instance.backupWindow,
+      pendingBackupWindow: instance.pendingBackupWindow?.window ?? null,
+      maintenanceWindow: instance.maintenanceWindow,
+      backupRetentionDays: instance.backupRetentionDays,
+    };
+  }
+}
+
+/** All that is certain of an instance whose file was never readable. */
+function unreadable(providerId: string): LocalInstance {
+  return {
+    providerId,
+    identifier: providerId,
+    tags: [],
+    maintenanceWindow: "sun:05:00-sun:06:00",
+    backupWindow: "03:00-03:30",
+    pendingBackupWindow: null,
+    backupRetentionDays: 0,
+    members: [],
+    primary: "a",
+    wanted: "running",
+  };
+}

@@ -1,0 +1,34 @@
+/** JSON files that are whole whenever they are read, and still there after a power failure once they are written. */
+import { randomBytes } from "node:crypto";
+import { open, readFile, rename, rm } from "node:fs/promises";
+import { dirname } from "node:path";
+import { syncFolder } from "../../cluster/durability.js";
+
+/** Replaces the file at once or not at all. */
+export async function writeDurably(path: string, value: unknown): Promise<void> {
+  const temporary = `${path}.${randomBytes(6).toString("hex")}.tmp`;
+  try {
+    // Exclusive: what the database's user may have put there is not followed.
+    const file = await open(temporary, "wx", 0o600);
+    try {
+      await file.writeFile(`${JSON.stringify(value, null, 2)}\n`);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+  await syncFolder(dirname(path));
+}
+
+/** @returns what the file holds, or undefined where there is none @throws Error when it is no JSON, or not as `check` wants it */
+export async function readDurable<T>(path: string, check: { parse(value: unknown): T }): Promise<T | undefined> {
+  const text = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT" || error.code === "ENOTDIR") return undefined;
+    throw error;
+  });
+  return text === undefined ? undefined : check.parse(JSON.parse(text));
+}

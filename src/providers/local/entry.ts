@@ -1,0 +1,117 @@
+/** What is known of one operation: as the journal holds it, and as a poll tells it. */
+import { z } from "zod";
+import type { OperationRequest, OperationType, Poll, ProviderFailure, SnapshotDescription } from "../provider.js";
+import { tagsForm } from "./instances.js";
+
+const requestForm = z.discriminatedUnion("type", [
+  z.object({
+    operationId: z.string(),
+    providerId: z.string(),
+    type: z.literal("CREATE_SNAPSHOT"),
+    snapshotId: z.string(),
+    // Whatever was asked for; whether it may be is for the operation to say.
+    tags: z.array(z.object({ key: z.string(), value: z.string() })),
+    automated: z.boolean(),
+  }),
+  z.object({
+    operationId: z.string(),
+    providerId: z.string(),
+    type: z.literal("REBOOT_INSTANCE"),
+    forceFailover: z.boolean(),
+  }),
+  z.object({
+    operationId: z.string(),
+    providerId: z.string(),
+    type: z.literal("MODIFY_BACKUP_WINDOW"),
+    backupWindow: z.string(),
+    applyImmediately: z.boolean(),
+  }),
+]);
+
+export const entryForm = z.object({
+  request: requestForm,
+  state: z.enum(["running", "succeeded", "failed"]),
+  /** What is being done, for people. */
+  message: z.string(),
+  resourceStatus: z.string(),
+  /** RFC 3339, as all moments here. */
+  startedAt: z.string(),
+  endedAt: z.string().nullable(),
+  /** Since when a reboot has kept clients out. */
+  awaySince: z.string().nullable(),
+  /** When the server that a reboot replaces was started, in PostgreSQL's words; null where none answered. */
+  rebootOf: z.string().nullable(),
+  /** To whom a failover goes. */
+  failoverTo: z.enum(["a", "b"]).nullable(),
+  result: z.record(z.string(), z.unknown()).nullable(),
+  snapshot: z
+    .object({
+      identifier: z.string(),
+      arn: z.string(),
+      status: z.string(),
+      sizeBytes: z.number().nullable(),
+      createdAt: z.string(),
+      tags: tagsForm,
+      automated: z.boolean(),
+    })
+    .nullable(),
+  failure: z.object({ code: z.string(), message: z.string() }).nullable(),
+});
+
+/** One operation, as far as it has come. */
+export type Entry = z.infer<typeof entryForm>;
+
+/** How an operation ended well. */
+export type Outcome = {
+  readonly message: string;
+  readonly result: Readonly<Record<string, unknown>>;
+  readonly snapshot?: SnapshotDescription;
+};
+
+export type End = Outcome | { readonly failure: ProviderFailure };
+
+/** The status of an instance on which an operation runs. */
+export const INSTANCE_STATUS: Readonly<Record<OperationType, string>> = {
+  CREATE_SNAPSHOT: "backing-up",
+  REBOOT_INSTANCE: "rebooting",
+  MODIFY_BACKUP_WINDOW: "modifying",
+};
+
+/** @param startedAt RFC 3339 */
+export function newEntry(request: OperationRequest, startedAt: string): Entry {
+  return {
+    request: requestForm.parse(request),
+    state: "running",
+    message: "Accepted.",
+    resourceStatus: request.type === "CREATE_SNAPSHOT" ? "creating" : INSTANCE_STATUS[request.type],
+    startedAt,
+    endedAt: null,
+    awaySince: null,
+    rebootOf: null,
+    failoverTo: null,
+    result: null,
+    snapshot: null,
+    failure: null,
+  };
+}
+
+/** @param endedAt RFC 3339 @param resourceStatus what became of the resource of an operation that failed */
+export function ended(entry: Entry, end: End, endedAt: string, resourceStatus = "failed"): Entry {
+  if ("failure" in end) return { ...entry, state: "failed", endedAt, resourceStatus, failure: end.failure };
+  const { message, result } = end;
+  const snapshot = end.snapshot ? { ...end.snapshot, tags: [...end.snapshot.tags] } : null;
+  return { ...entry, state: "succeeded", endedAt, resourceStatus: "available", message, result, snapshot };
+}
+
+/** @param percent 0 to 100 where known */
+export function pollOf(entry: Entry, percent: number | null): Poll {
+  const { state, message, resourceStatus, result, snapshot, failure } = entry;
+  switch (state) {
+    case "running":
+      return { state, resourceStatus, message, percent };
+    case "succeeded":
+      return { state, resourceStatus, message, result: result ?? {}, ...(snapshot && { snapshot }) };
+    case "failed":
+      return { state, resourceStatus, failure: failure ?? { code: "InternalFailure", message } };
+  }
+}

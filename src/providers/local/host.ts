@@ -1,0 +1,108 @@
+/** What everything of the local provider works with: where it keeps its files, and how it runs PostgreSQL. */
+
+import { Cluster, type Settings } from "../../cluster/cluster.js";
+import { fence } from "../../cluster/fence.js";
+import { makePrivate } from "../../cluster/folder.js";
+import type { OsUser } from "../../cluster/os-user.js";
+import type { Log } from "../../log.js";
+import type { Instances, LocalInstance, LocalMember } from "./instances.js";
+
+export type Limits = {
+  /** Manual snapshots in all; default 100. */
+  readonly manualSnapshots: number;
+  /** No copy leaves less than this free on the disk; default 256 MiB. */
+  readonly minFreeBytes: number;
+  /** After that, an instance counts as one that does not answer; default 2,500. */
+  readonly answerTimeoutMs: number;
+};
+
+export type Host = {
+  readonly instances: Instances;
+  readonly bin: string;
+  readonly user: OsUser;
+  /** PostgreSQL parameters on top of the provider's own. */
+  readonly settings: Settings;
+  /** Whether clusters and copies must survive a power failure. */
+  readonly isSynced: boolean;
+  readonly limits: Limits;
+  readonly log: Log;
+  readonly clock: { now(): Date };
+};
+
+/** The role of standbys; its password is in the data directory, in a file that libpq reads from there. */
+export const REPLICATION_ROLE = "postern_replication";
+export const REPLICATION_PASSWORD_FILE = "replication.pgpass";
+
+/** Several small clusters share one small machine. */
+const SMALL: Settings = {
+  shared_buffers: "16MB",
+  max_connections: 20,
+  max_worker_processes: 4,
+  max_parallel_workers: 2,
+  autovacuum_max_workers: 1,
+  jit: "off",
+  max_wal_size: "256MB",
+  min_wal_size: "32MB",
+  max_wal_senders: 6,
+  max_replication_slots: 6,
+  // A dead standby, or an endless copy, must not fill the disk of its primary.
+  max_slot_wal_keep_size: "1GB",
+  wal_sender_timeout: "10s",
+  wal_receiver_timeout: "10s",
+  wal_retrieve_retry_interval: "200ms",
+};
+/** How long a member may take to shut down before it is killed: one that answers, and one that does not. */
+const PATIENCE_MS = { normal: 30_000, little: 3_000, none: 0 } as const;
+
+/** How a member shows in the list of processes, and to its primary. */
+export const processName = (providerId: string, name: string) => `${providerId}-${name}`;
+
+export const slotOf = ({ name }: LocalMember) => `standby_${name}`;
+
+export const memberName = ({ identifier }: LocalInstance, { name }: LocalMember) => `${identifier}-${name}`;
+
+/** A member as a cluster, with the settings of the role that instance.json gives it. */
+export function clusterOf(host: Host, instance: LocalInstance, member: LocalMember): Cluster {
+  const primary = instance.members.find(({ name }) => name === instance.primary)!;
+  const settings: Record<string, string | number> = {
+    ...SMALL,
+    ...host.settings,
+    cluster_name: processName(instance.providerId, member.name),
+  };
+  if (member !== primary) {
+    settings.primary_slot_name = slotOf(member);
+    settings.primary_conninfo =
+      `host=127.0.0.1 port=${primary.port} user=${REPLICATION_ROLE} passfile=${REPLICATION_PASSWORD_FILE} ` +
+      `application_name=${processName(instance.providerId, member.name)} connect_timeout=5`;
+  }
+  return new Cluster({
+    folder: host.instances.memberFolder(instance.providerId, member.name),
+    bin: host.bin,
+    user: host.user,
+    tcpPort: member.port,
+    settings,
+  });
+}
+
+/** The member's cluster in a folder that exists. */
+export async function makeMember(host: Host, instance: LocalInstance, member: LocalMember): Promise<Cluster> {
+  await makePrivate(host.instances.memberFolder(instance.providerId, member.name), host.user);
+  return clusterOf(host, instance, member);
+}
+
+/** Makes sure that nothing of this member runs, in whatever state it is. */
+export function fenceMember(
+  host: Host,
+  providerId: string,
+  name: string,
+  patience: keyof typeof PATIENCE_MS = "normal",
+): Promise<void> {
+  const { bin, user, instances } = host;
+  const cluster = new Cluster({ folder: instances.memberFolder(providerId, name), bin, user });
+  return fence(cluster, processName(providerId, name), PATIENCE_MS[patience]);
+}
+
+/** How copies of clusters are made here. */
+export function copyOptions(host: Host, signal: AbortSignal) {
+  return { owner: host.user, signal, minFreeBytes: host.limits.minFreeBytes };
+}

@@ -1,0 +1,128 @@
+/** The durable description of each local instance: instance.json in a folder of its own. All else about it is observed. */
+import { randomBytes } from "node:crypto";
+import { readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { z } from "zod";
+import { makePrivate } from "../../cluster/folder.js";
+import type { OsUser } from "../../cluster/os-user.js";
+import { readDurable, writeDurably } from "./durable-json.js";
+
+const TIME = "([01]\\d|2[0-3]):[0-5]\\d";
+const DAY = "(mon|tue|wed|thu|fri|sat|sun)";
+export const backupWindowForm = z.string().regex(new RegExp(`^${TIME}-${TIME}$`));
+export const maintenanceWindowForm = z.string().regex(new RegExp(`^${DAY}:${TIME}-${DAY}:${TIME}$`));
+export const tagsForm = z.array(z.object({ key: z.string().min(1).max(128), value: z.string().max(256) })).max(50);
+
+const memberForm = z.object({
+  /** Stable, unlike its role. */
+  name: z.enum(["a", "b"]),
+  /** On loopback, chosen once. */
+  port: z.number().int(),
+  /** Its data must never be started again: it is to be cloned anew from the primary. */
+  stale: z.boolean(),
+});
+
+const instanceForm = z.object({
+  providerId: z.string(),
+  identifier: z.string(),
+  tags: tagsForm,
+  maintenanceWindow: maintenanceWindowForm,
+  backupWindow: backupWindowForm,
+  /** What waits for the maintenance window, and since when (RFC 3339). */
+  pendingBackupWindow: z.object({ window: backupWindowForm, since: z.string() }).nullable(),
+  backupRetentionDays: z.number().int().min(0).max(35),
+  members: z.array(memberForm).min(1).max(2),
+  /** The one member that may ever be started to be written to, or promoted. This line decides, and nothing else. */
+  primary: memberForm.shape.name,
+  /** `stopped` stays stopped when Postern starts. */
+  wanted: z.enum(["running", "stopped"]),
+});
+
+export type LocalMember = z.infer<typeof memberForm>;
+export type LocalInstance = z.infer<typeof instanceForm>;
+
+const DESCRIPTION = "instance.json";
+/** Beside it: it is being made or removed. */
+const MARK = "unfinished";
+
+export type Instances = ReturnType<typeof openInstances>;
+
+/** @param folder private to `user` */
+export function openInstances(folder: string, user: OsUser) {
+  const folderOf = (providerId: string) => join(folder, providerId);
+  const fileOf = (providerId: string) => join(folderOf(providerId), DESCRIPTION);
+  const markOf = (providerId: string) => join(folderOf(providerId), MARK);
+  const lastWrite = new Map<string, Promise<unknown>>();
+
+  /** Null where there is none. @throws Error when its file cannot be read */
+  async function find(providerId: string): Promise<LocalInstance | null> {
+    if (!/^db-[0-9a-f]+$/.test(providerId)) return null;
+    return (await readDurable(fileOf(providerId), instanceForm)) ?? null;
+  }
+
+  /** The ids of all folders, also of those that hold no instance (yet). */
+  const ids = async () => (await readdir(folder)).filter((name) => name.startsWith("db-")).sort();
+
+  return {
+    ids,
+    find,
+    folderOf,
+    newId: () => `db-${randomBytes(8).toString("hex")}`,
+    journalOf: (providerId: string) => join(folderOf(providerId), "journal"),
+    memberFolder: (providerId: string, member: string) => join(folderOf(providerId), "members", member),
+
+    /** Readable instances; others are left out. */
+    async list(): Promise<LocalInstance[]> {
+      const found = await Promise.all((await ids()).map((id) => find(id).catch(() => null)));
+      return found.filter((instance) => instance !== null);
+    },
+
+    /** Makes the folders that a new instance needs, marked as unfinished. */
+    async prepare(providerId: string): Promise<void> {
+      await makePrivate(folderOf(providerId), user);
+      await writeDurably(markOf(providerId), {});
+      for (const path of ["journal", "members"]) await makePrivate(join(folderOf(providerId), path), user);
+    },
+
+    /** From here on, the instance exists. */
+    async insert(instance: LocalInstance): Promise<void> {
+      await writeDurably(fileOf(instance.providerId), instanceForm.parse(instance));
+      await rm(markOf(instance.providerId));
+    },
+
+    /** Whether the folder is what a killed creation left. One that lost its description otherwise is none: it holds data. */
+    async isUnfinished(providerId: string): Promise<boolean> {
+      const names = await readdir(folderOf(providerId));
+      return !names.includes(DESCRIPTION) && (names.includes(MARK) || !names.includes("members"));
+    },
+
+    /** Changes one instance; changes to the same one wait for each other. @returns it as it is then, null where it is gone */
+    update(providerId: string, change: (instance: LocalInstance) => LocalInstance): Promise<LocalInstance | null> {
+      const write = async () => {
+        const before = await find(providerId);
+        if (!before) return null;
+        const after = instanceForm.parse(change(before));
+        if (JSON.stringify(after) !== JSON.stringify(before)) await writeDurably(fileOf(providerId), after);
+        return after;
+      };
+      const done = (lastWrite.get(providerId) ?? Promise.resolve()).then(write, write);
+      lastWrite.set(providerId, done);
+      return done;
+    },
+
+    /** Removes all of it; cut short, it is unfinished, and never listed half removed. */
+    async remove(providerId: string): Promise<void> {
+      await writeDurably(markOf(providerId), {});
+      await rm(fileOf(providerId), { force: true });
+      await rm(folderOf(providerId), { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
+    },
+  };
+}
+
+/** The member that is the primary. */
+export function primaryOf({ members, primary }: LocalInstance): LocalMember {
+  return members.find(({ name }) => name === primary)!;
+}
+
+export const standbysOf = ({ members, primary }: LocalInstance): LocalMember[] =>
+  members.filter(({ name }) => name !== primary);

@@ -1,0 +1,76 @@
+/** What each type of operation does, and how one that was cut short by a kill has ended. */
+import { OperationFailure } from "../errors.js";
+import { modifyBackupWindow } from "./backup-window.js";
+import { type End, type Entry, type Outcome } from "./entry.js";
+import { clusterOf, type Host, memberName } from "./host.js";
+import { type LocalInstance, primaryOf } from "./instances.js";
+import { observe } from "./observe.js";
+import { failOver, restart } from "./reboot.js";
+import type { Snapshots } from "./snapshots.js";
+import { type RequestOf, secondsSince, type Task } from "./task.js";
+
+/** @throws OperationFailure, and whatever failureOf turns into data */
+export function perform(task: Task, snapshots: Snapshots): Promise<Outcome> {
+  switch (task.request.type) {
+    case "CREATE_SNAPSHOT":
+      return takeSnapshot(task as Task<RequestOf<"CREATE_SNAPSHOT">>, snapshots);
+    case "REBOOT_INSTANCE":
+      return (task.request.forceFailover ? failOver : restart)(task as Task<RequestOf<"REBOOT_INSTANCE">>);
+    case "MODIFY_BACKUP_WINDOW":
+      return modifyBackupWindow(task.host, task.instance, task.request);
+  }
+}
+
+async function takeSnapshot(task: Task<RequestOf<"CREATE_SNAPSHOT">>, snapshots: Snapshots): Promise<Outcome> {
+  const { host, instance, request } = task;
+  const seen = await observe(clusterOf(host, instance, primaryOf(instance)), host.limits.answerTimeoutMs);
+  if (seen.is !== "answering") {
+    const message = `${instance.identifier} cannot be copied. ${seen.reason} A reboot starts it again.`;
+    throw new OperationFailure("InvalidDBInstanceState", message);
+  }
+  await task.record({ message: "Copying the data." });
+  const wanted = { ...request, identifier: request.snapshotId };
+  const snapshot = await snapshots.take(instance, wanted, task.signal, task.progress);
+  return snapshotTaken(snapshot.identifier, snapshot);
+}
+
+const snapshotTaken = (identifier: string, snapshot: Outcome["snapshot"] & object): Outcome => ({
+  message: `The snapshot ${identifier} is complete.`,
+  result: { snapshotId: identifier, arn: snapshot.arn, sizeBytes: snapshot.sizeBytes },
+  snapshot,
+});
+
+/** The truth about an operation of a killed process, on an instance that has been brought up since. */
+export async function endOfInterrupted(
+  host: Host,
+  snapshots: Snapshots,
+  instance: LocalInstance,
+  entry: Entry,
+): Promise<End> {
+  const { request, awaySince, failoverTo, rebootOf } = entry;
+  if (request.type === "MODIFY_BACKUP_WINDOW") return modifyBackupWindow(host, instance, request);
+  if (request.type === "CREATE_SNAPSHOT") {
+    const snapshot = await snapshots.madeBy(request.operationId);
+    return snapshot ? snapshotTaken(snapshot.identifier, snapshot) : interrupted("No part of the snapshot is left.");
+  }
+  if (awaySince === null) return interrupted("The instance was not rebooted.");
+  const awaySeconds = secondsSince(awaySince, host.clock.now());
+  const primary = memberName(instance, primaryOf(instance));
+  const message = `Postern was stopped meanwhile; ${primary} is the primary, and was away for at most ${awaySeconds} s.`;
+  const seen = await observe(clusterOf(host, instance, primaryOf(instance)), host.limits.answerTimeoutMs);
+  if (seen.is !== "answering" || seen.inRecovery) {
+    const what = `Postern was stopped meanwhile, and ${primary} does not take writes since. The log of its server says why.`;
+    return { failure: { code: "StartFailed", message: what } };
+  }
+  if (request.forceFailover) {
+    if (failoverTo !== instance.primary)
+      return interrupted(`The failover was rolled back: ${primary} is still the primary.`);
+    return { message, result: { awaySeconds, failedOver: true, primary } };
+  }
+  if (seen.is === "answering" && seen.startedAt === rebootOf) return interrupted("The instance was not rebooted.");
+  return { message, result: { awaySeconds, failedOver: false, primary } };
+}
+
+function interrupted(what: string): End {
+  return { failure: { code: "Interrupted", message: `Postern was stopped meanwhile. ${what} Ask again.` } };
+}

@@ -1,0 +1,41 @@
+/** The loopback ports of members: chosen once, and theirs for good. */
+import { createHash } from "node:crypto";
+import { once } from "node:events";
+import { createServer } from "node:net";
+import type { Instances } from "./instances.js";
+
+// Below the range that operating systems give to outgoing connections: those would take a port while its member is down.
+const FIRST = 15_432;
+const COUNT = 10_000;
+
+/** @param folder gives each Postern on a machine ports of its own to begin with */
+export function createPorts(folder: string, instances: Instances) {
+  const given = new Set<number>();
+  const begin = createHash("sha256").update(folder).digest().readUInt32BE() % COUNT;
+  return {
+    /** @returns a port that nobody has or listens on @throws Error when there is none */
+    async choose(): Promise<number> {
+      const members = (await instances.list()).flatMap((instance) => instance.members);
+      const taken = new Set(members.map(({ port }) => port));
+      for (let n = 0; n < COUNT; n++) {
+        const port = FIRST + ((begin + n) % COUNT);
+        if (taken.has(port) || given.has(port)) continue;
+        given.add(port);
+        if (await isFree(port)) return port;
+      }
+      throw new Error(`All ports from ${FIRST} to ${FIRST + COUNT - 1} are taken.`);
+    },
+  };
+}
+
+async function isFree(port: number): Promise<boolean> {
+  const server = createServer().listen(port, "127.0.0.1");
+  try {
+    await once(server, "listening");
+    return true;
+  } catch {
+    return false;
+  } finally {
+    server.close();
+  }
+}

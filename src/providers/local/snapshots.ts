@@ -1,0 +1,183 @@
+/** Local snapshots: base backups in folders of their own, whole or not there at all, and clusters restored from them. */
+import { mkdir, readdir, rename, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { z } from "zod";
+import { baseBackup } from "../../cluster/base-backup.js";
+import { Cluster } from "../../cluster/cluster.js";
+import { copyTree, listTree } from "../../cluster/copy-files.js";
+import { syncFileSystem, syncFolder } from "../../cluster/durability.js";
+import { placeFolder } from "../../cluster/folder.js";
+import { OperationFailure } from "../errors.js";
+import type { SnapshotDescription, Tag } from "../provider.js";
+import { readDurable, writeDurably } from "./durable-json.js";
+import { clusterOf, copyOptions, type Host } from "./host.js";
+import { type LocalInstance, primaryOf, tagsForm } from "./instances.js";
+
+const snapshotForm = z.object({
+  identifier: z.string(),
+  /** Of the instance it was taken of. */
+  providerId: z.string(),
+  /** Of the operation that took it. */
+  operationId: z.string(),
+  sizeBytes: z.number(),
+  createdAt: z.string(),
+  tags: tagsForm,
+  automated: z.boolean(),
+});
+type SnapshotFile = z.infer<typeof snapshotForm>;
+
+export type SnapshotRequest = {
+  readonly operationId: string;
+  readonly identifier: string;
+  readonly tags: readonly Tag[];
+  readonly automated: boolean;
+};
+
+const IDENTIFIER = /^(?!.*--)(?!.*-$)[A-Za-z][A-Za-z0-9-]{0,254}$/;
+// No identifier begins with a dot.
+const PARTIAL = ".partial-";
+const REMOVED = ".removed-";
+
+export type Snapshots = ReturnType<typeof openSnapshots>;
+
+/** @param folder private to the host's user */
+export function openSnapshots(folder: string, host: Host) {
+  /** Lower case, because identifiers are compared without it. Its path is the snapshot's ARN. */
+  const folderOf = (identifier: string) => join(folder, identifier.toLowerCase());
+  /** Being taken now, with whether they are manual. */
+  const underWay = new Map<string, boolean>();
+
+  const describe = ({ identifier, sizeBytes, createdAt, tags, automated }: SnapshotFile): SnapshotDescription => {
+    return { identifier, arn: folderOf(identifier), status: "available", sizeBytes, createdAt, tags, automated };
+  };
+
+  async function all(): Promise<SnapshotFile[]> {
+    const names = (await readdir(folder)).filter((name) => !name.startsWith("."));
+    const files = await Promise.all(
+      names.map((name) => readDurable(join(folder, name, "snapshot.json"), snapshotForm).catch(() => undefined)),
+    );
+    return files.filter((file) => file !== undefined);
+  }
+
+  async function requirePlace({ identifier, automated }: SnapshotRequest): Promise<void> {
+    const existing = await all();
+    if (existing.some((file) => folderOf(file.identifier) === folderOf(identifier))) throw alreadyExists(identifier);
+    if (automated) return;
+    const manual = existing.filter((file) => !file.automated).length;
+    const others = [...underWay.values()].filter(Boolean).length - 1;
+    if (manual + others < host.limits.manualSnapshots) return;
+    throw new OperationFailure(
+      "SnapshotQuotaExceeded",
+      `There are ${manual} manual snapshots, and ${host.limits.manualSnapshots} are allowed. Delete some that are not needed any more.`,
+    );
+  }
+
+  return {
+    /** Of one instance, newest first. */
+    async list(providerId: string): Promise<SnapshotDescription[]> {
+      const files = (await all()).filter((file) => file.providerId === providerId);
+      return files.map(describe).sort((one, other) => other.createdAt.localeCompare(one.createdAt));
+    },
+
+    /** The snapshot that an operation made, if it did. */
+    async madeBy(operationId: string): Promise<SnapshotDescription | null> {
+      const file = (await all()).find((found) => found.operationId === operationId);
+      return file ? describe(file) : null;
+    },
+
+    /** Removes a snapshot of this instance; one that is gone is no fault. */
+    async remove(providerId: string, identifier: string): Promise<void> {
+      const file = (await all()).find((found) => folderOf(found.identifier) === folderOf(identifier));
+      if (file?.providerId !== providerId) return;
+      const doomed = join(folder, `${REMOVED}${file.operationId}`);
+      await rename(folderOf(identifier), doomed);
+      await rm(doomed, { recursive: true, force: true });
+    },
+
+    /** @throws OperationFailure, StorageFullError, NotCopyableError, UnreachableError, and the signal's reason */
+    async take(
+      instance: LocalInstance,
+      request: SnapshotRequest,
+      signal: AbortSignal,
+      onProgress: (percent: number) => void,
+    ): Promise<SnapshotDescription> {
+      const { identifier, operationId, automated } = request;
+      const path = folderOf(identifier);
+      if (!IDENTIFIER.test(identifier)) throw new OperationFailure("InvalidParameterValue", FORM);
+      const tags = tagsForm.safeParse(request.tags);
+      if (!tags.success) throw new OperationFailure("InvalidParameterValue", TAGS_FORM);
+      if (underWay.has(path)) throw alreadyExists(identifier);
+      underWay.set(path, !automated);
+      // Not named after the identifier, which may be as long as a name of a file can be.
+      const partial = join(folder, `${PARTIAL}${operationId}`);
+      try {
+        await requirePlace(request);
+        await rm(partial, { recursive: true, force: true });
+        await mkdir(partial, { mode: 0o700 });
+        const createdAt = host.clock.now().toISOString();
+        const sizeBytes = await baseBackup(clusterOf(host, instance, primaryOf(instance)), join(partial, "data"), {
+          ...copyOptions(host, signal),
+          onProgress: (done, total) => onProgress(Math.min(99, Math.floor((100 * done) / Math.max(1, total)))),
+        });
+        const file = {
+          identifier,
+          providerId: instance.providerId,
+          operationId,
+          sizeBytes,
+          createdAt,
+          tags: tags.data,
+          automated,
+        };
+        await writeDurably(join(partial, "snapshot.json"), snapshotForm.parse(file));
+        if (host.isSynced) await syncFileSystem(partial);
+        signal.throwIfAborted();
+        await rename(partial, path);
+        await syncFolder(folder);
+        host.log.info({ operationId, instance: instance.identifier, snapshot: identifier }, "Took a snapshot");
+        return describe(file);
+      } finally {
+        underWay.delete(path);
+        await rm(partial, { recursive: true, force: true });
+      }
+    },
+
+    /** Removes what a killed process left of snapshots that it took or removed. */
+    async sweep(): Promise<void> {
+      for (const name of await readdir(folder)) {
+        if (!name.startsWith(PARTIAL) && !name.startsWith(REMOVED)) continue;
+        await rm(join(folder, name), { recursive: true, force: true });
+      }
+    },
+
+    /**
+     * Makes a cluster of its own from a snapshot, in `folder/database`, which must be empty; start() brings it up.
+     * @throws OperationFailure DBSnapshotNotFound, StorageFullError
+     */
+    async restore(arn: string, target: string, signal: AbortSignal): Promise<Cluster> {
+      const file = (await all()).find((found) => folderOf(found.identifier) === arn);
+      if (!file) throw new OperationFailure("DBSnapshotNotFound", "There is no such snapshot.");
+      const { path } = await placeFolder(target, "database", host.user);
+      const cluster = new Cluster({ folder: path, bin: host.bin, user: host.user, settings: host.settings });
+      const partial = join(path, "restore-partial");
+      await rm(partial, { recursive: true, force: true });
+      const tree = await listTree(join(arn, "data"), () => true);
+      await copyTree(join(arn, "data"), tree, partial, copyOptions(host, signal));
+      if (host.isSynced) await syncFileSystem(partial);
+      await rename(partial, cluster.dataDir);
+      await syncFolder(path);
+      return cluster;
+    },
+  };
+}
+
+const FORM =
+  "A snapshot identifier has 1 to 255 letters, digits and hyphens, begins with a letter, and has no hyphen at its end " +
+  "and no two in a row.";
+
+const TAGS_FORM = "There may be 50 tags, with keys of 1 to 128 and values of up to 256 characters.";
+
+const alreadyExists = (identifier: string) =>
+  new OperationFailure(
+    "DBSnapshotAlreadyExists",
+    `There is a snapshot ${identifier} already (upper and lower case count as equal). Choose another identifier.`,
+  );

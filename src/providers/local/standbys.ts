@@ -1,0 +1,162 @@
+/** Standbys by streaming replication: cloned from their primary, and cloned anew when their data can never follow again. */
+import { randomBytes } from "node:crypto";
+import { access, mkdir, readdir, rename, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import type { Sql } from "postgres";
+import { baseBackup, write } from "../../cluster/base-backup.js";
+import type { Cluster } from "../../cluster/cluster.js";
+import { asSuperuser } from "../../cluster/connection.js";
+import { syncFileSystem, syncFolder } from "../../cluster/durability.js";
+import {
+  clusterOf,
+  copyOptions,
+  fenceMember,
+  type Host,
+  makeMember,
+  memberName,
+  processName,
+  REPLICATION_PASSWORD_FILE,
+  REPLICATION_ROLE,
+  slotOf,
+} from "./host.js";
+import { type LocalInstance, type LocalMember, primaryOf, standbysOf } from "./instances.js";
+import { observeReplication } from "./observe.js";
+
+const UNFINISHED = "clone-";
+const STREAMING_TIMEOUT_MS = 30_000;
+const POLL_MS = 50;
+const RETRY_MS = 1_000;
+const ATTEMPTS = 5;
+
+/** Whether PostgreSQL would start this data as a standby. Without this file it would start it to be written to. */
+export const isStandbyData = (cluster: Cluster): Promise<boolean> =>
+  access(join(cluster.dataDir, "standby.signal")).then(
+    () => true,
+    () => false,
+  );
+
+/** Makes the role that standbys connect as; its password goes with the data, into every copy. */
+export async function createReplicationRole(host: Host, primary: Cluster): Promise<void> {
+  const password = randomBytes(24).toString("base64url");
+  await write(join(primary.dataDir, REPLICATION_PASSWORD_FILE), `*:*:*:${REPLICATION_ROLE}:${password}\n`, {
+    owner: host.user,
+  });
+  await asSuperuser(primary, (sql) =>
+    sql.unsafe(`create role ${REPLICATION_ROLE} login replication password '${password}'`),
+  );
+}
+
+/**
+ * Replaces a member's data by a copy of the primary's and starts it as a standby. Resolves when it streams.
+ * Whatever was unfinished of an earlier clone is removed. May be killed anywhere: until the end the member stays stale.
+ */
+export async function cloneStandby(
+  host: Host,
+  instance: LocalInstance,
+  member: LocalMember,
+  signal: AbortSignal,
+): Promise<void> {
+  const primary = clusterOf(host, instance, primaryOf(instance));
+  const standby = await makeMember(host, instance, member);
+  const folder = host.instances.memberFolder(instance.providerId, member.name);
+  for (const name of await readdir(folder)) {
+    if (name.startsWith(UNFINISHED)) await rm(join(folder, name), { recursive: true, force: true });
+  }
+  await fenceMember(host, instance.providerId, member.name);
+  await asSuperuser(primary, (sql) => makeSlot(sql, slotOf(member)));
+
+  const options = copyOptions(host, signal);
+  const unfinished = join(folder, `${UNFINISHED}${randomBytes(6).toString("hex")}`);
+  await mkdir(unfinished, { mode: 0o700 });
+  try {
+    await baseBackup(primary, join(unfinished, "data"), options);
+    await write(join(unfinished, "data/standby.signal"), "", options);
+    if (host.isSynced) await syncFileSystem(unfinished);
+    await rm(standby.dataDir, { recursive: true, force: true });
+    await rename(join(unfinished, "data"), standby.dataDir);
+    await syncFolder(folder);
+  } finally {
+    await rm(unfinished, { recursive: true, force: true });
+  }
+  await standby.start(signal);
+  const deadline = Date.now() + STREAMING_TIMEOUT_MS;
+  while (
+    !(await observeReplication(primary, processName(instance.providerId, member.name), STREAMING_TIMEOUT_MS))
+      .isStreaming
+  ) {
+    if (Date.now() > deadline) throw new Error(`The standby ${memberName(instance, member)} does not stream.`);
+    await delay(POLL_MS, undefined, { signal });
+  }
+}
+
+/** Keeps the WAL that a standby still needs; one that has lost some is of no use any more. */
+async function makeSlot(sql: Sql, name: string): Promise<void> {
+  await sql`select pg_drop_replication_slot(slot_name) from pg_replication_slots where slot_name = ${name} and not active`;
+  await sql`
+    select pg_create_physical_replication_slot(${name}, true)
+     where not exists (select from pg_replication_slots where slot_name = ${name})`;
+}
+
+export type Standbys = ReturnType<typeof createStandbys>;
+
+/** Rebuilds stale standbys in the background, one rebuilding for each instance at a time. */
+export function createStandbys(host: Host) {
+  let isStopped = false;
+  const rebuilding = new Map<string, { readonly stopping: AbortController; readonly done: Promise<void> }>();
+
+  async function rebuild(providerId: string, signal: AbortSignal): Promise<void> {
+    for (let attempt = 1; attempt <= ATTEMPTS && !signal.aborted; attempt++) {
+      const instance = await host.instances.find(providerId);
+      const stale = instance && standbysOf(instance).find((member) => member.stale);
+      if (!stale || instance.wanted === "stopped") return;
+      const name = memberName(instance, stale);
+      try {
+        await cloneStandby(host, instance, stale, signal);
+        await host.instances.update(providerId, (now) => ({
+          ...now,
+          members: now.members.map((member) => (member.name === stale.name ? { ...member, stale: false } : member)),
+        }));
+        host.log.info({ instance: instance.identifier }, `The standby ${name} was built and streams`);
+        return;
+      } catch (error) {
+        if (signal.aborted) return;
+        host.log.error({ err: error, instance: instance.identifier }, `Could not build the standby ${name}`);
+        await delay(RETRY_MS * attempt, undefined, { signal }).catch(() => {});
+      }
+    }
+  }
+
+  async function giveUp(providerId: string): Promise<void> {
+    rebuilding.get(providerId)?.stopping.abort();
+    await rebuilding.get(providerId)?.done;
+  }
+
+  return {
+    /** Begins to rebuild what is stale, unless that is under way, and returns at once. */
+    rebuild(providerId: string): void {
+      if (isStopped || rebuilding.has(providerId)) return;
+      const stopping = new AbortController();
+      const done = rebuild(providerId, stopping.signal)
+        .catch((error) => host.log.error({ err: error }, "Could not rebuild a standby"))
+        .finally(() => rebuilding.delete(providerId));
+      rebuilding.set(providerId, { stopping, done });
+    },
+
+    /** Ends what is under way for an instance; it starts anew with the next rebuild(). */
+    giveUp,
+
+    /** Ends all that is under way, and begins nothing any more. */
+    async stop(): Promise<void> {
+      isStopped = true;
+      await Promise.all([...rebuilding.keys()].map(giveUp));
+    },
+  };
+}
+
+/** Whether the primary has thrown away WAL that this standby needs, so that it can never catch up again. */
+export async function isBeyondRepair(primary: Cluster, member: LocalMember, timeoutMs: number): Promise<boolean> {
+  const look = (sql: Sql) => sql`select wal_status from pg_replication_slots where slot_name = ${slotOf(member)}`;
+  const [slot] = await asSuperuser(primary, look, { timeoutMs });
+  return !slot || slot.wal_status === "lost";
+}

@@ -1,0 +1,47 @@
+/** One operation while it runs: what it works on, and where it records how far it has come. */
+import { NotCopyableError } from "../../cluster/base-backup.js";
+import { UnreachableError } from "../../cluster/connection.js";
+import { StorageFullError } from "../../cluster/copy-files.js";
+import { OperationFailure } from "../errors.js";
+import type { OperationRequest, ProviderFailure } from "../provider.js";
+import type { Entry } from "./entry.js";
+import type { Host } from "./host.js";
+import type { LocalInstance } from "./instances.js";
+
+export type Task<T extends OperationRequest = OperationRequest> = {
+  readonly host: Host;
+  /** As it was when the operation began. */
+  readonly instance: LocalInstance;
+  readonly request: T;
+  /** Asks the operation to give up, where that is safe. */
+  readonly signal: AbortSignal;
+  /** Resolves when the journal holds it: what follows may rely on it after a kill. */
+  record(change: Partial<Pick<Entry, "message" | "awaySince" | "rebootOf" | "failoverTo">>): Promise<void>;
+  /** 0 to 100; not recorded. */
+  progress(percent: number): void;
+};
+
+export type RequestOf<T extends OperationRequest["type"]> = Extract<OperationRequest, { type: T }>;
+
+/** An operation's error as data. What we did not foresee is told without details, which are for the log. */
+export function failureOf(error: unknown, signal: AbortSignal): ProviderFailure {
+  if (error instanceof OperationFailure) return { code: error.code, message: error.message };
+  if (signal.aborted && error === signal.reason) {
+    return { code: "Interrupted", message: "Postern was stopped meanwhile, and nothing of it is left. Ask again." };
+  }
+  const { code } = error as NodeJS.ErrnoException;
+  if (error instanceof StorageFullError || code === "ENOSPC" || code === "EDQUOT") {
+    const said = error instanceof StorageFullError ? error.message : "The disk is full.";
+    return { code: "StorageFull", message: `${said} Delete old snapshots, or give the disk more room, and ask again.` };
+  }
+  if (error instanceof NotCopyableError) return { code: "NotSupported", message: error.message };
+  if (error instanceof UnreachableError) return { code: "InvalidDBInstanceState", message: error.message };
+  return {
+    code: "InternalFailure",
+    message: "The operation failed unexpectedly. Postern's log and the instance's own say more.",
+  };
+}
+
+/** Seconds since a moment in RFC 3339, to the millisecond. */
+export const secondsSince = (moment: string, now: Date): number =>
+  Math.max(0, now.getTime() - Date.parse(moment)) / 1000;

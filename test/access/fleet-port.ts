@@ -1,0 +1,174 @@
+/** A provider that lives in memory, and rows of instances for tests that need no cluster. */
+import { AppError } from "../../src/errors.js";
+import {
+  type InstanceDescription,
+  OPERATION_TYPES,
+  type OperationRequest,
+  type Poll,
+  type Provider,
+  type SnapshotDescription,
+} from "../../src/providers/provider.js";
+import type { TestApp } from "../support/app.js";
+
+export const HOST = "db.internal.example";
+
+export const describeInstance = (changes: Partial<InstanceDescription> = {}): InstanceDescription => ({
+  providerId: "p-1",
+  identifier: "orders-test",
+  accountId: "111122223333",
+  region: "eu-central-1",
+  engine: "postgres",
+  engineVersion: "15.8",
+  instanceClass: "db.t4g.medium",
+  storageGiB: 20,
+  multiAz: true,
+  status: "available",
+  endpoint: { host: HOST, port: 5432 },
+  members: [
+    { name: "a", role: "PRIMARY", endpoint: { host: HOST, port: 5432 } },
+    { name: "b", role: "STANDBY", endpoint: { host: HOST, port: 5433 } },
+    { name: "c", role: "STANDBY", endpoint: null },
+  ],
+  tags: [
+    { key: "Environment", value: "test" },
+    { key: "quote \" \\ '", value: "é 漢 😀 \t </script>" },
+  ],
+  backupWindow: "03:00-03:30",
+  pendingBackupWindow: null,
+  maintenanceWindow: "sun:05:00-sun:05:30",
+  backupRetentionDays: 7,
+  ...changes,
+});
+
+/** A provider that does not answer: what the database holds stays as the test wrote it, and nothing that is accepted runs. */
+export function silentProvider(name = "port"): Provider {
+  const silent = () => Promise.reject(new AppError("UNAVAILABLE", "The provider does not answer."));
+  return {
+    name,
+    operations: OPERATION_TYPES,
+    takesAutomatedSnapshots: true,
+    upkeep: async () => undefined,
+    list: silent,
+    describe: silent,
+    listSnapshots: silent,
+    deleteSnapshot: silent,
+    start: silent,
+    poll: silent,
+  };
+}
+
+/** A provider whose operations end at once, as far as it is not told to hold them. */
+export function memoryProvider(descriptions: InstanceDescription[], name = "port") {
+  const instances = new Map(descriptions.map((description) => [description.providerId, description]));
+  const snapshots = new Map<string, SnapshotDescription[]>();
+  const ends = new Map<string, Poll>();
+  const state = { held: new Set<string>(), silent: false };
+
+  function perform(request: OperationRequest): Poll {
+    const instance = instances.get(request.providerId) as InstanceDescription;
+    const succeeded = { state: "succeeded", resourceStatus: "available", message: "Done." } as const;
+    if (request.type === "CREATE_SNAPSHOT") {
+      const snapshot: SnapshotDescription = {
+        identifier: request.snapshotId,
+        arn: `arn:example:snapshot:${request.snapshotId}`,
+        status: "available",
+        sizeBytes: 123_456_789,
+        createdAt: new Date().toISOString(),
+        tags: request.tags,
+        automated: request.automated,
+      };
+      snapshots.set(request.providerId, [...(snapshots.get(request.providerId) ?? []), snapshot]);
+      return { ...succeeded, result: { snapshotId: snapshot.identifier }, snapshot };
+    }
+    if (request.type === "REBOOT_INSTANCE") {
+      const [first, ...rest] = instance.members;
+      const members = request.forceFailover
+        ? [{ ...first!, role: "STANDBY" as const }, { ...rest[0]!, role: "PRIMARY" as const }, ...rest.slice(1)]
+        : instance.members;
+      instances.set(request.providerId, { ...instance, members });
+      const primary = members.find(({ role }) => role === "PRIMARY")?.name;
+      return { ...succeeded, result: { awaySeconds: 1.5, failedOver: request.forceFailover, primary } };
+    }
+    const { backupWindow, applyImmediately } = request;
+    const changed = applyImmediately ? { backupWindow } : { pendingBackupWindow: backupWindow };
+    instances.set(request.providerId, { ...instance, ...changed });
+    const { backupWindow: now, pendingBackupWindow } = { ...instance, ...changed };
+    return { ...succeeded, result: { backupWindow: now, pendingBackupWindow } };
+  }
+
+  const provider: Provider = {
+    ...silentProvider(name),
+    list: () => (state.silent ? silentProvider().list() : Promise.resolve([...instances.values()])),
+    describe: async (providerId) => instances.get(providerId) ?? null,
+    listSnapshots: async (providerId) => snapshots.get(providerId) ?? [],
+    async start(request) {
+      if (!state.held.has(request.providerId)) ends.set(request.operationId, perform(request));
+      else ends.set(request.operationId, { state: "running", resourceStatus: "busy", message: "Held.", percent: 50 });
+    },
+    poll: async ({ operationId }) => ends.get(operationId) ?? { state: "unknown" },
+  };
+  return {
+    provider,
+    /** Operations on this instance run without an end. */
+    hold: (providerId: string) => void state.held.add(providerId),
+    /** The inventory is not refreshed any more: no statements by the clock. */
+    silence: () => {
+      state.silent = true;
+    },
+  };
+}
+
+let number = 0;
+
+/** Writes an instance. @returns its id */
+export async function insertInstance(
+  { sql }: TestApp,
+  environment: string,
+  changes: Partial<InstanceDescription> = {},
+  provider = "port",
+): Promise<string> {
+  number += 1;
+  const it = describeInstance({ providerId: `row-${number}`, identifier: `row-${number}-x`, ...changes });
+  const classification = {
+    environment,
+    decidedBy: "TAG",
+    conflict: false,
+    dispute: null,
+    evidence: ["TAG", "INSTANCE_MAPPING", "ACCOUNT_MAPPING", "NAME_PATTERN", "DEFAULT"].map((method) => ({
+      method,
+      environment: method === "TAG" ? environment : null,
+      detail: `What ${method} says.`,
+    })),
+  };
+  // As text first: the driver would encode an object by itself.
+  const json = (value: unknown) => (value === null ? null : JSON.stringify(value));
+  const [row] = await sql`
+    insert into instances (provider, provider_id, identifier, account_id, region, engine, engine_version, instance_class,
+      storage_gib, multi_az, status, endpoint, members, tags, backup_window, pending_backup_window, maintenance_window,
+      backup_retention_days, environment, classification)
+    values (${provider}, ${it.providerId}, ${it.identifier}, ${it.accountId}, ${it.region}, ${it.engine}, ${it.engineVersion},
+      ${it.instanceClass}, ${it.storageGiB}, ${it.multiAz}, ${it.status}, ${json(it.endpoint)}::text::jsonb,
+      ${json(it.members)}::text::jsonb, ${json(it.tags)}::text::jsonb, ${it.backupWindow}, ${it.pendingBackupWindow},
+      ${it.maintenanceWindow}, ${it.backupRetentionDays}, ${environment}, ${json(classification)}::text::jsonb)
+    returning id::text`;
+  return row?.id;
+}
+
+/** Writes an operation. One that is RUNNING belongs to a worker elsewhere that lives, so that others on the instance wait. @returns its id */
+export async function insertOperation({ sql }: TestApp, instanceId: string, status = "QUEUED"): Promise<string> {
+  const [row] = await sql`
+    insert into operations (type, instance_id, parameters, status, requested_by, started_at, worker, lease_until, progress)
+    values ('REBOOT_INSTANCE', ${instanceId}, '{"forceFailover": false}', ${status}, '{"type": "system", "name": "test"}',
+      case when ${status} = 'RUNNING' then now() end, case when ${status} = 'RUNNING' then 'elsewhere' end,
+      case when ${status} = 'RUNNING' then now() + interval '1 hour' end,
+      '[{"at": "2026-01-01T00:00:00.000Z", "resourceStatus": "rebooting", "message": "It says \\"wait\\".", "percent": null}]')
+    returning id::text`;
+  return row?.id;
+}
+
+/** An instance on which something runs for good: what is accepted for it waits. @returns its id */
+export async function insertBusyInstance(app: TestApp, environment = "TEST"): Promise<string> {
+  const id = await insertInstance(app, environment);
+  await insertOperation(app, id, "RUNNING");
+  return id;
+}

@@ -1,0 +1,165 @@
+/** A provider that does what a test tells it: answers late, never, not for a while, or without an end. */
+import { AppError } from "../../src/errors.js";
+import {
+  type InstanceDescription,
+  OPERATION_TYPES,
+  type OperationRequest,
+  type Poll,
+  type Provider,
+  type SnapshotDescription,
+} from "../../src/providers/provider.js";
+
+export const unavailable = () => new AppError("UNAVAILABLE", "The provider does not answer. Try again.");
+
+/** What is known of an operation that was started. */
+export interface Run {
+  readonly request: OperationRequest;
+  /** How often start was called. */
+  starts: number;
+  polls: number;
+  readonly sinceMs: number;
+}
+
+/** How an instance behaves; what is left out behaves well. */
+export interface Script {
+  poll?: (run: Run, usual: () => Poll) => Poll | Promise<Poll>;
+  /** Before a start is taken. */
+  start?: (request: OperationRequest) => void | Promise<void>;
+  describe?: () => void | Promise<void>;
+  /** How long an operation runs; 50 ms unless given. */
+  tookMs?: number;
+}
+
+export interface ScriptedProvider extends Provider {
+  readonly instances: Map<string, InstanceDescription>;
+  readonly scripts: Map<string, Script>;
+  readonly runs: Map<string, Run>;
+  /** Operations that began to run, in this order. */
+  readonly begun: string[];
+  add(identifier: string, facts?: Partial<InstanceDescription>, script?: Script): void;
+  change(identifier: string, facts: Partial<InstanceDescription>): void;
+  /** Never resolves, until all of them are released. */
+  never(): Promise<never>;
+  release(): void;
+}
+
+export function scriptedProvider(name = "scripted"): ScriptedProvider {
+  const instances = new Map<string, InstanceDescription>();
+  const scripts = new Map<string, Script>();
+  const runs = new Map<string, Run>();
+  const begun: string[] = [];
+  const snapshots: (SnapshotDescription & { providerId: string })[] = [];
+  let released = Promise.withResolvers<void>();
+
+  function usual(run: Run): Poll {
+    const { request } = run;
+    const { tookMs = 50 } = scripts.get(request.providerId) ?? {};
+    if (Date.now() - run.sinceMs < tookMs) {
+      return { state: "running", resourceStatus: "working", message: "It goes on.", percent: null };
+    }
+    const done = { state: "succeeded", resourceStatus: "available", message: "Done." } as const;
+    if (request.type === "REBOOT_INSTANCE") {
+      return { ...done, result: { awaySeconds: 0.1, failedOver: false, primary: request.providerId } };
+    }
+    if (request.type === "MODIFY_BACKUP_WINDOW") {
+      return { ...done, result: { backupWindow: request.backupWindow, pendingBackupWindow: null } };
+    }
+    const { providerId, snapshotId, tags, automated } = request;
+    const arn = `scripted:${request.operationId}`;
+    let snapshot = snapshots.find((one) => one.arn === arn);
+    if (!snapshot) {
+      const createdAt = new Date(run.sinceMs).toISOString();
+      snapshot = {
+        identifier: snapshotId,
+        arn,
+        status: "available",
+        sizeBytes: 7,
+        createdAt,
+        tags,
+        automated,
+        providerId,
+      };
+      snapshots.push(snapshot);
+    }
+    return { ...done, result: {}, snapshot: withoutInstance(snapshot) };
+  }
+
+  const withoutInstance = ({ providerId: _, ...snapshot }: SnapshotDescription & { providerId: string }) => snapshot;
+
+  return {
+    name,
+    operations: OPERATION_TYPES,
+    takesAutomatedSnapshots: false,
+    instances,
+    scripts,
+    runs,
+    begun,
+    add(identifier, facts = {}, script = {}) {
+      scripts.set(identifier, script);
+      instances.set(identifier, {
+        providerId: identifier,
+        identifier,
+        accountId: null,
+        region: null,
+        engine: "postgres",
+        engineVersion: "15.8",
+        instanceClass: null,
+        storageGiB: 1,
+        multiAz: false,
+        status: "available",
+        endpoint: null,
+        members: [],
+        tags: [{ key: "Environment", value: "Development" }],
+        backupWindow: null,
+        pendingBackupWindow: null,
+        maintenanceWindow: null,
+        backupRetentionDays: 0,
+        ...facts,
+      });
+    },
+    change(identifier, facts) {
+      instances.set(identifier, { ...(instances.get(identifier) as InstanceDescription), ...facts });
+    },
+    async never() {
+      await released.promise;
+      throw unavailable();
+    },
+    release() {
+      released.resolve();
+      released = Promise.withResolvers();
+    },
+    upkeep: async () => undefined,
+    list: async () => [...instances.values()],
+    async describe(providerId) {
+      await scripts.get(providerId)?.describe?.();
+      return instances.get(providerId) ?? null;
+    },
+    listSnapshots: async (providerId) =>
+      snapshots.filter((snapshot) => snapshot.providerId === providerId).map(withoutInstance),
+    deleteSnapshot: async () => undefined,
+    async start(request) {
+      await scripts.get(request.providerId)?.start?.(request);
+      const known = runs.get(request.operationId);
+      if (known) {
+        known.starts += 1;
+        return;
+      }
+      runs.set(request.operationId, { request, starts: 1, polls: 0, sinceMs: Date.now() });
+      begun.push(request.operationId);
+    },
+    async poll(request) {
+      const run = runs.get(request.operationId);
+      if (!run) return { state: "unknown" };
+      run.polls += 1;
+      const poll = scripts.get(request.providerId)?.poll;
+      return poll ? poll(run, () => usual(run)) : usual(run);
+    },
+  };
+}
+
+/** Short polling for all of a provider's operations. */
+export const polling = (attempts: number, ...names: string[]) => {
+  const pace = { intervalMs: 100, attempts };
+  const paces = Object.fromEntries(OPERATION_TYPES.map((type) => [type, pace]));
+  return { OPERATION_POLLING: JSON.stringify(Object.fromEntries(names.map((name) => [name, paces]))) };
+};

@@ -1,0 +1,91 @@
+/** kill -9 of Postern while an operation runs: the next start settles it, and leaves nothing half done. */
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { beforeAll, expect, test, vi } from "vitest";
+import { eventually, processesIn, useSandbox } from "../cluster/sandbox.js";
+import { ask, ensureBuilt, PATIENCE_MS, signIn, startPostern } from "./postern.js";
+
+const sandbox = useSandbox();
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 60_000 });
+beforeAll(ensureBuilt);
+
+const PASSWORD = "four random words of ours";
+const SETTLED_WITHIN_MS = 60_000;
+const folder = (name: string) => join(sandbox.path, name);
+const start = (name: string) => startPostern(sandbox.path, { DATA_DIR: folder(name), DEMO_PASSWORD: PASSWORD });
+
+const FLEET =
+  "{ instances { nodes { identifier status members { name role } availableOperations { type allowed } } } }";
+const OPERATION = (id: string) => `{ operation(id: "${id}") { status resourceStatus error { code guidance } } }`;
+
+/** Resolves once the whole demo fleet can be seen. */
+const populated = (url: string, token: string) =>
+  eventually(async () => (await ask(url, FLEET, token)).instances.nodes.length === 3, PATIENCE_MS);
+
+/** Requests an operation, and waits until it runs. */
+async function running(url: string, token: string, mutation: string): Promise<string> {
+  const data = await ask(url, `mutation { requested: ${mutation} { operation { id } } }`, token);
+  const { id } = data.requested.operation;
+  await eventually(async () => (await ask(url, OPERATION(id), token)).operation.status === "RUNNING", PATIENCE_MS);
+  return id;
+}
+
+/** Resolves with the operation once it has ended. */
+const settled = (url: string, token: string, id: string) =>
+  eventually(async () => {
+    const { operation } = await ask(url, OPERATION(id), token);
+    return ["SUCCEEDED", "FAILED"].includes(operation.status) && operation;
+  }, SETTLED_WITHIN_MS);
+
+const recordsOf = async (url: string, token: string, id: string): Promise<string[]> => {
+  const filter = `{ resourceType: { eq: "operation" }, resourceId: { eq: "${id}" } }`;
+  const { auditLogs } = await ask(url, `{ auditLogs(filter: ${filter}) { nodes { action } } }`, token);
+  return auditLogs.nodes.map(({ action }: { action: string }) => action).sort();
+};
+
+test.each([
+  ["Postern alone", "snapshot", false],
+  ["its whole process group", "failover", true],
+])("kill -9 of %s while a %s runs", async (_who, what, group) => {
+  const first = start(what);
+  const before = await first.ready();
+  const token = await signIn(before.url, "admin@demo.example", PASSWORD);
+  await populated(before.url, token);
+  const mutation =
+    what === "snapshot"
+      ? 'createSnapshot(input: { instanceId: "dev-postgres-01", snapshotId: "cut-short" })'
+      : 'rebootInstance(input: { instanceId: "test-postgres-01", forceFailover: true })';
+  const id = await running(before.url, token, mutation);
+  if (group) first.killGroup("SIGKILL");
+  else first.kill("SIGKILL");
+  await first.ended();
+
+  const second = start(what);
+  const { url } = await second.ready();
+  const operation = await settled(url, token, id);
+  if (operation.status === "FAILED") expect(operation.error.guidance).not.toBe("");
+  expect(await recordsOf(url, token, id)).toEqual(["operation.ended", "operation.requested"]);
+
+  const snapshots = await readdir(join(folder(what), "fleet/snapshots"));
+  expect(snapshots.filter((name) => name.includes("partial"))).toEqual([]);
+  if (what === "snapshot") expect(snapshots).toEqual(operation.status === "SUCCEEDED" ? ["cut-short"] : []);
+
+  // Whoever was hit works again: one primary, and the same operation ends well now.
+  const again = await eventually(async () => {
+    const { instances } = await ask(url, FLEET, token);
+    return instances.nodes.every(({ status }: { status: string }) => status === "available") && instances.nodes;
+  }, PATIENCE_MS);
+  for (const { members } of again) {
+    expect(members.filter(({ role }: { role: string }) => role === "PRIMARY")).toHaveLength(1);
+  }
+  const retry = mutation.replace("cut-short", "whole").replace(" })", ", waitSeconds: 60 })");
+  // A standby that is being rebuilt makes it wait.
+  await eventually(async () => {
+    const { retried } = await ask(url, `mutation { retried: ${retry} { operation { status } } }`, token);
+    return retried.operation.status === "SUCCEEDED";
+  }, PATIENCE_MS);
+
+  second.kill("SIGTERM");
+  expect(await second.ended()).toBe(0);
+  expect(await processesIn(sandbox.path)).toEqual([]);
+});

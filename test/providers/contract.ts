@@ -1,0 +1,120 @@
+/** What every provider must do, whatever it talks to. */
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { OperationRequest, Provider } from "../../src/providers/provider.js";
+import { eventually } from "../cluster/sandbox.js";
+import { newOperationId, operate, rebootOf, snapshotOf, untilEnded } from "./ground.js";
+
+export interface UnderTest {
+  readonly provider: Provider;
+  /** An available instance without a standby. */
+  readonly identifier: string;
+  stop(): Promise<void>;
+}
+
+export function describeProvider(name: string, create: () => Promise<UnderTest>): void {
+  describe(`the provider ${name}`, () => {
+    let it: UnderTest;
+    let provider: Provider;
+    let providerId: string;
+    const look = async () => (await provider.describe(providerId))!;
+
+    beforeAll(async () => {
+      it = await create();
+      provider = it.provider;
+      providerId = (await provider.list()).find(({ identifier }) => identifier === it.identifier)!.providerId;
+    });
+    afterAll(() => it?.stop());
+
+    test("lists what it describes, with everything that an inventory needs", async () => {
+      const instance = await look();
+      expect(await provider.list()).toContainEqual(instance);
+      expect(instance).toMatchObject({
+        providerId,
+        identifier: it.identifier,
+        status: "available",
+        multiAz: false,
+        engine: expect.stringMatching(/^[a-z]/),
+        engineVersion: expect.stringMatching(/^\d/),
+        endpoint: { host: expect.any(String), port: expect.any(Number) },
+        backupWindow: expect.stringMatching(/^\d\d:\d\d-\d\d:\d\d$/),
+        maintenanceWindow: expect.stringMatching(/^\w{3}:\d\d:\d\d-\w{3}:\d\d:\d\d$/),
+        pendingBackupWindow: null,
+      });
+      expect(instance.members.map(({ role }) => role)).toEqual(["PRIMARY"]);
+    });
+
+    test("an instance that is gone is null, and what is asked of it fails", async () => {
+      expect(await provider.describe("db-0000000000000000")).toBeNull();
+      const end = await operate(provider, snapshotOf("db-0000000000000000", "of-nothing"));
+      expect(end).toMatchObject({ state: "failed", failure: { code: "DBInstanceNotFound" } });
+      expect(await provider.listSnapshots("db-0000000000000000")).toEqual([]);
+    });
+
+    test("an operation that was never started is unknown", async () => {
+      const request = { ...snapshotOf(providerId, "never"), operationId: newOperationId() } as OperationRequest;
+      expect(await provider.poll(request)).toEqual({ state: "unknown" });
+    });
+
+    test("a snapshot is taken once, however often it is asked for, and can be deleted twice", async () => {
+      const request = { ...snapshotOf(providerId, "Contract-1"), operationId: newOperationId() } as OperationRequest;
+      await Promise.all([provider.start(request), provider.start(request)]);
+      const end = await untilEnded(provider, request);
+      await provider.start(request);
+      expect(await provider.poll(request)).toEqual(end);
+
+      const snapshots = await provider.listSnapshots(providerId);
+      expect(snapshots).toEqual([
+        {
+          identifier: "Contract-1",
+          arn: expect.stringMatching(/./),
+          status: "available",
+          sizeBytes: expect.any(Number),
+          createdAt: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/),
+          tags: [{ key: "By", value: "test" }],
+          automated: false,
+        },
+      ]);
+      expect(end).toMatchObject({ state: "succeeded", resourceStatus: "available", snapshot: snapshots[0] });
+
+      const again = await operate(provider, snapshotOf(providerId, "CONTRACT-1"));
+      expect(again).toMatchObject({ state: "failed", failure: { code: "DBSnapshotAlreadyExists" } });
+      await provider.deleteSnapshot(providerId, "contract-1");
+      expect(await provider.listSnapshots(providerId)).toEqual([]);
+      await provider.deleteSnapshot(providerId, "contract-1");
+    });
+
+    test.each(["1st", "two--hyphens", "end-", "../up", "a".repeat(256), ""])(
+      "%j names no snapshot",
+      async (identifier) => {
+        const end = await operate(provider, snapshotOf(providerId, identifier));
+        expect(end).toMatchObject({ state: "failed", failure: { code: "InvalidParameterValue" } });
+        expect(await provider.listSnapshots(providerId)).toEqual([]);
+      },
+    );
+
+    test("a reboot ends with how long the instance was away, which is then available again", async () => {
+      const end = await operate(provider, rebootOf(providerId));
+      expect(end).toMatchObject({
+        state: "succeeded",
+        result: { awaySeconds: expect.any(Number), failedOver: false, primary: expect.any(String) },
+      });
+      expect(await look()).toMatchObject({ status: "available" });
+    });
+
+    test("a failover without a standby fails", async () => {
+      expect(await operate(provider, rebootOf(providerId, true))).toMatchObject({ state: "failed" });
+      expect(await look()).toMatchObject({ status: "available" });
+    });
+
+    test("a backup window is modified at once", async () => {
+      const backupWindow = "10:15-10:45";
+      const wanted = { providerId, type: "MODIFY_BACKUP_WINDOW", backupWindow, applyImmediately: true } as const;
+      const end = await operate(provider, wanted);
+      expect(end).toMatchObject({ state: "succeeded", result: { backupWindow, pendingBackupWindow: null } });
+      await eventually(async () => (await look()).backupWindow === backupWindow);
+      expect(await operate(provider, wanted), "again").toMatchObject({ state: "succeeded", result: { backupWindow } });
+      const wrong = await operate(provider, { ...wanted, backupWindow: "25:00-26:00" });
+      expect(wrong).toMatchObject({ state: "failed", failure: { code: "InvalidParameterValue" } });
+    });
+  });
+}

@@ -1,0 +1,42 @@
+/** A program for tests to kill: works on the local instances in a folder, and kills itself and its group at a given point. */
+import { pino } from "pino";
+import { findBinaries } from "../../src/cluster/binaries.js";
+import { databaseUser } from "../../src/cluster/os-user.js";
+import { createLocalProvider } from "../../src/providers/local.js";
+import type { OperationRequest } from "../../src/providers/provider.js";
+
+const [folder, killAt, text] = process.argv.slice(2) as [string, string, string];
+const die = () => process.kill(-process.pid, "SIGKILL");
+// The moment before a line of the log is written, or so many milliseconds after it: `line+20`, or a percentage: `%50`.
+const [, line, delayMs] = /^(.*?)(?:\+(\d+))?$/.exec(killAt)!;
+const write = (entry: string) => {
+  if (!entry.includes(line!)) return;
+  if (delayMs === undefined) die();
+  else setTimeout(die, Number(delayMs));
+};
+
+const user = await databaseUser();
+const provider = await createLocalProvider({
+  folder,
+  bin: await findBinaries(user),
+  user,
+  log: pino({ level: "info" }, { write }),
+  clock: { now: () => new Date() },
+  // Not from the sandbox, which needs the test runner.
+  settings: { fsync: "off" },
+});
+await provider.startAll();
+
+if (killAt === "fill") {
+  await provider.create({ ...JSON.parse(text), fill: async () => void die() });
+} else {
+  const request = JSON.parse(text) as OperationRequest;
+  await provider.start(request);
+  for (;;) {
+    const poll = await provider.poll(request);
+    if (killAt.startsWith("%") && poll.state === "running" && (poll.percent ?? 0) >= Number(killAt.slice(1))) die();
+    // For a point that comes after the end.
+    if (poll.state !== "running") setTimeout(() => process.exit(1), 5_000);
+    await new Promise((resolve) => setTimeout(resolve, poll.state === "running" ? 1 : 10_000));
+  }
+}

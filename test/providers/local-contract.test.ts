@@ -1,0 +1,11 @@
+/** The provider `local` does what every provider does. */
+import { describeProvider } from "./contract.js";
+import { NEW, useGround } from "./ground.js";
+
+const ground = useGround();
+
+describeProvider("local", async () => {
+  const provider = await ground.open();
+  await provider.create({ ...NEW, identifier: "solo" });
+  return { provider, identifier: "solo", stop: () => provider.stopAll() };
+});

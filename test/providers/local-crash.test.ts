@@ -1,0 +1,152 @@
+/** Postern is killed in the midst of an operation: its successor tells the truth, and leaves nothing half done. */
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { asSuperuser } from "../../src/cluster/connection.js";
+import type { LocalProvider } from "../../src/providers/local.js";
+import type { OperationRequest } from "../../src/providers/provider.js";
+import { processesIn } from "../cluster/sandbox.js";
+import {
+  type Ended,
+  idOf,
+  NEW,
+  newOperationId,
+  operate,
+  query,
+  rebootOf,
+  runProgram,
+  snapshotOf,
+  untilEnded,
+  untilStreaming,
+  useGround,
+  type Wanted,
+  writablePorts,
+} from "./ground.js";
+
+const ground = useGround();
+let provider: LocalProvider;
+let pair: string;
+let rows = 0;
+const folder = () => join(ground.path, "fleet");
+
+beforeAll(async () => {
+  provider = await ground.open();
+  await provider.create({ ...NEW, identifier: "pair", standby: true });
+  pair = await idOf(provider, "pair");
+  await query(provider, "pair", (sql) => sql`create table notes (n int)`);
+});
+afterAll(async () => {
+  await provider.stopAll();
+  expect(await processesIn(ground.path), "processes left behind").toEqual([]);
+});
+
+/** Lets another process take the operation up to the point where it is killed, then settles it. What ran, runs on. */
+async function interrupt(wanted: Wanted, killAt: string): Promise<{ request: OperationRequest; end: Ended }> {
+  const request = { ...wanted, operationId: newOperationId() } as OperationRequest;
+  rows += 10;
+  await query(provider, "pair", (sql) => sql`insert into notes select generate_series(1, 10)`);
+  expect(await runProgram("drive.ts", [folder(), killAt, JSON.stringify(request)])).toBe("SIGKILL");
+  expect((await writablePorts(provider, "pair")).length, "primaries before recovery").toBeLessThanOrEqual(1);
+  provider = await ground.open();
+  expect((await provider.poll(request)).state, "not forgotten").not.toBe("unknown");
+  await provider.startAll();
+  const end = await untilEnded(provider, request);
+  await untilStreaming(provider, "pair");
+  expect(await provider.describe(pair)).toMatchObject({ status: "available" });
+  expect(await writablePorts(provider, "pair")).toEqual([(await provider.describe(pair))!.endpoint!.port]);
+  expect(await query(provider, "pair", (sql) => sql`select count(*)::int from notes`)).toEqual([{ count: rows }]);
+  return { request, end };
+}
+
+test.each([
+  ["Shutting pair", false],
+  // How far 40 ms take it depends on the machine: what holds is that what it says is what is.
+  ["Shutting pair+40", null],
+  ["Promoting pair", false],
+  ["The failover is decided", true],
+  ["The failover is decided+40", true],
+  ["The failover is done", true],
+  ["is being rebuilt+150", true],
+])("a failover that is killed at %s: done is %s, with exactly one primary", async (killAt, expected) => {
+  const { members } = (await provider.describe(pair))!;
+  const nameOf = (role: string) => members.find((member) => member.role === role)!.name;
+  const [primary, standby] = [nameOf("PRIMARY"), nameOf("STANDBY")];
+  const { end } = await interrupt(rebootOf(pair, true), killAt);
+  const now = (await provider.describe(pair))!.members.find(({ role }) => role === "PRIMARY")!.name;
+  const done = expected ?? now === standby;
+  expect(now).toBe(done ? standby : primary);
+  if (done) {
+    expect(end).toMatchObject({ state: "succeeded", result: { failedOver: true, primary: standby } });
+  } else {
+    const message = expect.stringMatching(`rolled back: ${primary} is still the primary|was not rebooted`);
+    expect(end).toMatchObject({
+      state: "failed",
+      resourceStatus: "available",
+      failure: { code: "Interrupted", message },
+    });
+  }
+});
+
+// After failovers, so that what is restored is of a later timeline.
+const snapshotFolders = () => readdir(join(folder(), "snapshots"));
+
+test.each(["Copying the data", "%50"])(
+  "a snapshot that is killed at %s leaves nothing, and can be taken again",
+  async (killAt) => {
+    const { request, end } = await interrupt(snapshotOf(pair, "killed"), killAt);
+    expect(end).toMatchObject({
+      state: "failed",
+      resourceStatus: "failed",
+      failure: { code: "Interrupted", message: expect.stringMatching(/No part of the snapshot is left. Ask again/) },
+    });
+    expect(await snapshotFolders()).toEqual([]);
+    const left = await query(
+      provider,
+      "pair",
+      (sql) => sql`select slot_name from pg_replication_slots where slot_name like 'postern_backup%'`,
+    );
+    expect(left).toEqual([]);
+    await provider.start(request);
+    expect(await provider.poll(request), "started once more").toEqual(end);
+    expect(await operate(provider, snapshotOf(pair, "killed"))).toMatchObject({ state: "succeeded" });
+    await provider.deleteSnapshot(pair, "killed");
+  },
+);
+
+test("a snapshot that was complete when Postern was killed has succeeded, and can be restored", async () => {
+  const { end } = await interrupt(snapshotOf(pair, "complete"), "Took a snapshot");
+  expect(end).toMatchObject({ state: "succeeded", snapshot: { identifier: "complete" } });
+  expect(await provider.listSnapshots(pair)).toEqual([end.state === "succeeded" && end.snapshot]);
+  const { arn } = (await provider.listSnapshots(pair))[0]!;
+  const restored = await provider.restore({ snapshotArn: arn, folder: join(ground.path, "restored") });
+  await restored.start();
+  const count = await asSuperuser(restored, (sql) => sql`select count(*)::int from notes`);
+  await restored.stop();
+  expect(count).toEqual([{ count: rows }]);
+});
+
+test.each(["Restarting pair", "Restarting pair-a+60"])(
+  "a reboot that is killed at %s ends with the instance up, and says whether it was restarted",
+  async (killAt) => {
+    const startedAt = async () =>
+      (await query(provider, "pair", (sql) => sql`select pg_postmaster_start_time()::text as at`))[0]!.at;
+    const before = await startedAt();
+    const { end } = await interrupt(rebootOf(pair), killAt);
+    if ((await startedAt()) === before)
+      expect(end).toMatchObject({ state: "failed", failure: { code: "Interrupted" } });
+    else
+      expect(end).toMatchObject({ state: "succeeded", result: { failedOver: false, awaySeconds: expect.any(Number) } });
+  },
+);
+
+test("an instance whose creation is killed was never there", async () => {
+  const wanted = { ...NEW, identifier: "unborn", standby: true };
+  expect(await runProgram("drive.ts", [folder(), "fill", JSON.stringify(wanted)])).toBe("SIGKILL");
+  const [id] = (await readdir(join(folder(), "instances"))).filter((name) => name !== pair);
+  expect(await processesIn(join(folder(), "instances", id!))).toHaveLength(1);
+  provider = await ground.open();
+  expect(await processesIn(join(folder(), "instances", id!))).toEqual([]);
+  expect(await readdir(join(folder(), "instances"))).toEqual([pair]);
+  await provider.startAll();
+  expect(await provider.list()).toHaveLength(1);
+});
