@@ -1,7 +1,7 @@
 /** Passwords: what may be one, and how they are hashed and compared. */
 import { randomBytes } from "node:crypto";
 import { hash, verify } from "@node-rs/argon2";
-import { badUserInput } from "../errors.js";
+import { badUserInput, unavailable } from "../errors.js";
 
 export const MIN_PASSWORD_CHARACTERS = 12;
 export const MAX_PASSWORD_CHARACTERS = 128;
@@ -69,14 +69,33 @@ export function requireGoodPassword(password: string, field: string): void {
   }
 }
 
-/** @returns the argon2id hash, salt and parameters included */
-export const hashPassword = (password: string): Promise<string> => hash(canonical(password), ARGON2ID);
+/** Passwords that are hashed or wait for it at once: about two seconds' work. More would only make everybody wait. */
+export const MAX_HASHING = 128;
+let hashing = 0;
+
+/** @throws UNAVAILABLE when too many wait already */
+async function inTurn<T>(work: () => Promise<T>): Promise<T> {
+  if (hashing >= MAX_HASHING) throw unavailable("Signing in");
+  hashing += 1;
+  try {
+    return await work();
+  } finally {
+    hashing -= 1;
+  }
+}
+
+/** @returns the argon2id hash, salt and parameters included @throws UNAVAILABLE when too many wait */
+export const hashPassword = (password: string): Promise<string> => inTurn(() => hash(canonical(password), ARGON2ID));
 
 /** Compared where there is no account, so that the time taken does not tell. Nobody knows its password. */
 const nobodysHash = hashPassword(randomBytes(32).toString("hex"));
 
-/** @param passwordHash undefined where there is no such account: as much work, and never true */
+/**
+ * @param passwordHash undefined where there is no such account: as much work, and never true
+ * @throws UNAVAILABLE when too many wait
+ */
 export async function verifyPassword(passwordHash: string | undefined, password: string): Promise<boolean> {
-  const matches = await verify(passwordHash ?? (await nobodysHash), canonical(password));
+  const compared = passwordHash ?? (await nobodysHash);
+  const matches = await inTurn(() => verify(compared, canonical(password)));
   return matches && passwordHash !== undefined;
 }

@@ -1,7 +1,7 @@
 /** What may be a password, and that only the right one is accepted. */
 import { parseOptions } from "@node-rs/argon2";
 import { expect, test } from "vitest";
-import { hashPassword, requireGoodPassword, verifyPassword } from "../../src/auth/passwords.js";
+import { hashPassword, MAX_HASHING, requireGoodPassword, verifyPassword } from "../../src/auth/passwords.js";
 import type { AppError } from "../../src/errors.js";
 
 function fault(password: string): AppError {
@@ -84,4 +84,12 @@ test("an unknown account takes the work of a known one, and matches nothing", as
   // A short cut would be a thousand times faster.
   expect(unknown / known).toBeGreaterThan(0.3);
   expect(unknown / known).toBeLessThan(3);
+});
+
+test("only so many wait for their password to be looked at; the others are told to come back", async () => {
+  const asked = Array.from({ length: MAX_HASHING + 12 }, () => verifyPassword(undefined, "whatever it is"));
+  const outcomes = await Promise.allSettled(asked);
+  const refused = outcomes.filter((outcome) => outcome.status === "rejected");
+  expect(refused.map(({ reason }) => reason.code)).toEqual(Array(12).fill("UNAVAILABLE"));
+  expect(await verifyPassword(undefined, "whatever it is"), "and then it goes on").toBe(false);
 });
