@@ -10,6 +10,9 @@ import { actionOf, failureOf } from "./access.js";
 import type { RequestContext } from "./context.js";
 import type { Gate } from "./schema.js";
 
+/** An identifier is no longer; what a hostile caller sends may be. */
+const MAX_INSTANCE_ID = 255;
+
 const REFUSALS: ReadonlySet<ErrorCode> = new Set<ErrorCode>(["UNAUTHENTICATED", "FORBIDDEN", "PRODUCTION_PROTECTED"]);
 
 export interface Recorders {
@@ -39,7 +42,12 @@ export const recordFailures =
         const permission = error.extensions.permission as string | undefined;
         const { instanceId } = (args.input ?? {}) as { instanceId?: unknown };
         const field = `${info.parentType.name}.${info.fieldName}`;
-        context.refuse({ code: error.code, field, permission, ...(typeof instanceId === "string" && { instanceId }) });
+        context.refuse({
+          code: error.code,
+          field,
+          permission,
+          ...(typeof instanceId === "string" && { instanceId: instanceId.slice(0, MAX_INSTANCE_ID) }),
+        });
       }
       if (action && context.actor.kind === "user") {
         const call = context.call(info, args);

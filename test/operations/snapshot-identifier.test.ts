@@ -3,7 +3,6 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { AppError } from "../../src/errors.js";
 import {
-  comparableIdentifier,
   generateSnapshotIdentifier,
   requireSnapshotIdentifier,
   requireSnapshotTags,
@@ -47,11 +46,6 @@ describe("an identifier", () => {
       field: "snapshotId",
       message: expect.stringMatching(message),
     });
-  });
-
-  it("is the same snapshot in any case", () => {
-    expect(comparableIdentifier("Orders-DB")).toBe(comparableIdentifier("oRDERS-db"));
-    expect(comparableIdentifier("orders-db")).not.toBe(comparableIdentifier("orders-db2"));
   });
 });
 

@@ -14,6 +14,7 @@ import type { Endings } from "./endings.js";
 import {
   countQueued,
   findOperation,
+  hasAutomatedSnapshotSince,
   insertOperation,
   isSnapshotIdentifierTaken,
   lockSnapshotIdentifiers,
@@ -168,10 +169,15 @@ export function createOperationsService({ db, audit, inventory, clock, endings, 
       return id;
     },
 
-    /** Queues an automated snapshot of an instance, whatever its environment: taking backups is not an operation of people. */
-    async automatedSnapshot(instanceId: bigint): Promise<void> {
+    /**
+     * Queues an automated snapshot of an instance unless one was taken since then, whatever its environment: taking backups is not
+     * an operation of people.
+     */
+    async automatedSnapshot(instanceId: bigint, since: Date): Promise<void> {
       await db.transaction(async (db) => {
         const instance = await inventory.require(db, String(instanceId), true);
+        // Behind the lock, so that of two schedules only one takes it.
+        if (await hasAutomatedSnapshotSince(db, instanceId, since)) return;
         const parameters = { snapshotId: await promiseIdentifier(db, generated(instance)), tags: [], automated: true };
         const requestedBy = { type: "system", name: "schedule" };
         const id = await insertOperation(db, { type: "CREATE_SNAPSHOT", instanceId, parameters, requestedBy });

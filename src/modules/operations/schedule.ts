@@ -4,7 +4,7 @@ import type { Log } from "../../log.js";
 import type { Provider } from "../../providers/provider.js";
 import type { InventoryService, StoredInstance } from "../inventory/index.js";
 import type { OperationsService } from "./operations.service.js";
-import { hasAutomatedSnapshotSince, listExpiredSnapshots } from "./operations.store.js";
+import { listExpiredSnapshots } from "./operations.store.js";
 import { isWithin, lastStart, parseBackupWindow } from "./windows.js";
 
 export interface ScheduleDeps {
@@ -24,8 +24,7 @@ export function createSchedule({ db, log, clock, inventory, operations }: Schedu
     if (!instance.backupWindow || !instance.backupRetentionDays || !READY.has(instance.status)) return;
     const window = parseBackupWindow(instance.backupWindow);
     if (!isWithin(window, now)) return;
-    if (await hasAutomatedSnapshotSince(db, instance.id, lastStart(window, now))) return;
-    await operations.automatedSnapshot(instance.id);
+    await operations.automatedSnapshot(instance.id, lastStart(window, now));
   }
 
   async function expire(provider: Provider, instance: StoredInstance): Promise<void> {

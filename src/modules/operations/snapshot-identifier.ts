@@ -21,9 +21,6 @@ export function requireSnapshotIdentifier(identifier: string): string {
   return identifier;
 }
 
-/** The form in which two identifiers are the same snapshot. */
-export const comparableIdentifier = (identifier: string): string => identifier.toLowerCase();
-
 /**
  * A valid name made of the instance's, the time in UTC to the second, and random digits, because two snapshots may be asked for in
  * the same second: `orders-db-20260801-031500-9f3a1c`.
