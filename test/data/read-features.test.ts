@@ -1,6 +1,6 @@
 /** Filters across relations and into JSON, orders by related rows, and figures over lists: what they answer, and to whom. */
 import { beforeAll, describe, expect, it } from "vitest";
-import { type Somebody, testApp } from "../support/app.js";
+import { type Answer, type Somebody, testApp } from "../support/app.js";
 
 const app = testApp();
 
@@ -184,7 +184,8 @@ describe("order", () => {
     const all = ["four", "three", "one", "two"];
     const forwards: string[] = [];
     for (let after: string | null = null; ; ) {
-      const { vulnerabilities } = (await admin.run(page, { first: 1, after })).data;
+      const answer: Answer = await admin.run(page, { first: 1, after });
+      const { vulnerabilities } = answer.data;
       forwards.push(...vulnerabilities.nodes.map(({ title }: { title: string }) => title));
       if (!vulnerabilities.pageInfo.hasNextPage) break;
       after = vulnerabilities.pageInfo.endCursor;
@@ -192,7 +193,8 @@ describe("order", () => {
     expect(forwards).toEqual(all);
     const backwards: string[] = [];
     for (let before: string | null = null; ; ) {
-      const { vulnerabilities } = (await admin.run(page, { last: 3, before })).data;
+      const answer: Answer = await admin.run(page, { last: 3, before });
+      const { vulnerabilities } = answer.data;
       backwards.unshift(...vulnerabilities.nodes.map(({ title }: { title: string }) => title));
       if (!vulnerabilities.pageInfo.hasPreviousPage) break;
       before = vulnerabilities.pageInfo.startCursor;
