@@ -40,7 +40,8 @@ export const groupFields = (type: TypeDeclaration): ReadonlyMap<string, readonly
 /** What each figure is; a field has none where it has no value. */
 const FIGURES: Readonly<Record<string, (field: FieldDeclaration, column: SQL) => SQL>> = {
   sum: (_field, column) => sql`sum(${column})::float8`,
-  avg: (_field, column) => sql`avg(${column})::float8`,
+  // Not avg(), which squares what it adds up, and so overflows where the mean does not.
+  avg: (_field, column) => sql`sum(${column})::float8 / nullif(count(${column}), 0)`,
   min: (field, column) => written(field, sql`min(${column})`),
   max: (field, column) => written(field, sql`max(${column})`),
 };
