@@ -68,7 +68,7 @@ export const LISTS: readonly List[] = [
   },
 ];
 
-/** Of each table: its newest first, an order with ties, one that begins with an absent value where there is any, and one of five terms. */
+/** Of each table: its newest first, one with ties, one with absent values or a related row first, and one of five terms. */
 export const ORDERS: Record<string, readonly (readonly string[])[]> = {
   organizations: [
     [],
@@ -79,31 +79,31 @@ export const ORDERS: Record<string, readonly (readonly string[])[]> = {
   users: [
     [],
     ["ROLE DESC"],
-    ["FULL_NAME", "ROLE DESC"],
+    ["ORGANIZATION_NAME DESC FIRST", "FULL_NAME ASC LAST", "ROLE DESC"],
     ["FULL_NAME DESC", "VERSION", "ROLE", "CREATED_AT", "ID DESC"],
   ],
   scans: [
     [],
     ["STATUS"],
-    ["STARTED_AT DESC", "SCAN_TYPE"],
+    ["ORGANIZATION_NAME", "STARTED_AT DESC"],
     ["SCAN_TYPE", "VULNERABILITIES_FOUND DESC", "STATUS DESC", "VERSION", "STARTED_AT"],
   ],
   vulnerabilities: [
     [],
     ["SEVERITY DESC"],
-    ["DESCRIPTION", "SEVERITY DESC"],
+    ["SCAN_STATUS DESC", "DESCRIPTION ASC LAST", "SCAN_STARTED_AT"],
     ["DESCRIPTION DESC", "VULN_TYPE", "SEVERITY", "TITLE DESC", "CREATED_AT"],
   ],
   chat_sessions: [
     [],
     ["SESSION_ID"],
-    ["RESPONSE", "SESSION_ID DESC"],
+    ["USER_FULL_NAME DESC FIRST", "RESPONSE"],
     ["RESPONSE DESC", "SESSION_ID", "VERSION DESC", "MESSAGE", "TIMESTAMP"],
   ],
   analytics_metrics: [
     [],
     ["VALUE"],
-    ["METRIC_TYPE", "VALUE DESC"],
+    ["ORGANIZATION_CREATED_AT DESC", "ORGANIZATION_NAME", "VALUE DESC LAST"],
     ["VERSION", "METRIC_TYPE DESC", "VALUE", "RECORDED_AT", "ID"],
   ],
   performance_logs: [
@@ -115,31 +115,31 @@ export const ORDERS: Record<string, readonly (readonly string[])[]> = {
   instances: [
     [],
     ["MULTI_AZ"],
-    ["STORAGE_GIB", "MULTI_AZ DESC"],
+    ["STORAGE_GIB ASC LAST", "MULTI_AZ DESC"],
     ["VANISHED_AT DESC", "REGION", "MULTI_AZ", "STORAGE_GIB DESC", "STATUS"],
   ],
   operations: [
     [],
     ["SUCCESS"],
-    ["STARTED_AT", "STATUS DESC"],
+    ["SNAPSHOT_AUTOMATED", "SNAPSHOT_SIZE_BYTES DESC FIRST", "STARTED_AT ASC LAST"],
     ["DURATION_SECONDS DESC", "SUCCESS", "TYPE", "ENDED_AT DESC", "STATUS"],
   ],
   snapshots: [
     [],
     ["AUTOMATED DESC"],
-    ["SIZE_BYTES", "AUTOMATED DESC"],
+    ["INSTANCE_STORAGE_GIB DESC FIRST", "SIZE_BYTES"],
     ["SIZE_BYTES DESC", "AUTOMATED", "STATUS", "CREATED_AT", "ARN DESC"],
   ],
   audit_logs: [
     [],
     ["ACTION"],
-    ["RESOURCE_ID", "SUCCESS DESC"],
+    ["RESOURCE_ID DESC FIRST", "SUCCESS ASC LAST"],
     ["SUCCESS DESC", "RESOURCE_TYPE", "DURATION_SECONDS", "REQUEST_ID DESC", "RESOURCE_ID"],
   ],
   security_events: [
     [],
     ["EVENT_STATUS DESC"],
-    ["IP_ADDRESS", "EVENT_STATUS DESC"],
+    ["USER_FULL_NAME ASC LAST", "IP_ADDRESS DESC FIRST"],
     ["USER_AGENT DESC", "IP_ADDRESS", "EVENT_STATUS", "EVENT_TYPE DESC", "CREATED_AT"],
   ],
 };
@@ -170,8 +170,8 @@ export const ROWS = `
     select 1 + n % 2, 'm' || n % 3, pg_temp.number(n), pg_temp.at(n) from generate_series(1, 60) n;
   insert into performance_logs (organization_id, service_name, endpoint, response_time_ms, timestamp)
     select nullif(n % 3, 2) + 1, 's' || n % 3, '/' || n % 2, abs(pg_temp.number(n)), pg_temp.at(n) from generate_series(1, 60) n;
-  insert into security_events (event_type, event_status, ip_address, user_agent, created_at)
-    select 'e' || n % 3, (array['SUCCESS', 'FAILURE', 'WARNING'])[1 + n % 3], case when n % 4 > 0 then '10.0.0.' || n % 5 end, pg_temp.word(n), pg_temp.at(n)
+  insert into security_events (event_type, event_status, ip_address, user_id, user_agent, created_at)
+    select 'e' || n % 3, (array['SUCCESS', 'FAILURE', 'WARNING'])[1 + n % 3], case when n % 4 > 0 then '10.0.0.' || n % 5 end, nullif(n % 6, 0), pg_temp.word(n), pg_temp.at(n)
     from generate_series(1, 60) n;
   insert into audit_logs (actor, action, resource_type, resource_id, success, duration_seconds, request_id, timestamp)
     select '{}', 'a' || n % 3, 'r' || n % 2, pg_temp.word(n), nullif(n % 3, 2) = 1, nullif(pg_temp.number(n), 0), nullif(n % 5, 0)::text, pg_temp.at(n)
@@ -182,19 +182,37 @@ export const ROWS = `
       '{}', pg_temp.at(n), case when n % 2 = 0 then pg_temp.at(n % 8) end from generate_series(1, 50) n;
   insert into snapshots (instance_id, identifier, arn, status, size_bytes, tags, automated, created_at)
     select 1 + n / 50, 'p' || n, 'a' || n, 's' || n % 2, nullif(n % 6, 0) * 1e15, '[]', n % 2 = 0, pg_temp.at(n) from generate_series(1, 60) n;
-  insert into operations (type, instance_id, parameters, status, success, requested_by, requested_at, started_at, ended_at, duration_seconds)
-    select (enum_range(null::operation_type))[1 + n % 3], 1 + n / 50, '{}', (array['SUCCEEDED', 'FAILED', 'CANCELLED']::operation_status[])[1 + n % 3],
+  insert into operations (type, instance_id, snapshot_id, parameters, status, success, requested_by, requested_at, started_at, ended_at, duration_seconds)
+    select (enum_range(null::operation_type))[1 + n % 3], 1 + n / 50, (select id from snapshots where identifier = 'p' || n % 20), '{}', (array['SUCCEEDED', 'FAILED', 'CANCELLED']::operation_status[])[1 + n % 3],
       nullif(n % 3, 2) = 1, '{}', pg_temp.at(n), case when n % 4 > 0 then pg_temp.at(n % 9) end, case when n % 5 > 0 then pg_temp.at(n % 7) end,
       case when n % 3 > 0 then pg_temp.number(n) end from generate_series(1, 60) n;`;
 
-export type Term = { field: string; direction: string };
+export type Term = { field: string; direction: string; nulls?: string };
 export const termsOf = (order: readonly string[]): Term[] =>
-  order.map((text) => ({ field: text.split(" ")[0]!, direction: text.split(" ")[1] ?? "ASC" }));
+  order.map((text) => {
+    const [field, direction = "ASC", nulls] = text.split(" ");
+    return { field: field!, direction, ...(nulls && { nulls }) };
+  });
 
-/** Absent values are the smallest; ties fall to the id, which goes the way of the last term. */
+/** What an order by a related row's field looks at, where that is more than a column. */
+const RELATED: Record<string, string> = {
+  ORGANIZATION_NAME: "(select r.name from organizations r where r.id = t.organization_id)",
+  ORGANIZATION_CREATED_AT: "(select r.created_at from organizations r where r.id = t.organization_id)",
+  SCAN_STATUS: "(select r.status from scans r where r.id = t.scan_id)",
+  SCAN_STARTED_AT: "(select r.started_at from scans r where r.id = t.scan_id)",
+  USER_FULL_NAME: "(select r.full_name from users r where r.id = t.user_id)",
+  INSTANCE_STORAGE_GIB: "(select r.storage_gib from instances r where r.id = t.instance_id)",
+  SNAPSHOT_SIZE_BYTES: "(select r.size_bytes from snapshots r where r.id = t.snapshot_id)",
+  SNAPSHOT_AUTOMATED: "(select r.automated from snapshots r where r.id = t.snapshot_id)",
+};
+
+/** Absent values are the smallest unless said otherwise; ties fall to the id, which goes the way of the last term. */
 export const orderInSql = ({ newestBy }: List, order: readonly string[]) => {
-  const terms = order.length > 0 ? termsOf(order) : [{ field: newestBy, direction: "DESC" }];
+  const terms = order.length > 0 ? termsOf(order) : termsOf([`${newestBy} DESC`]);
   return [...terms, { field: "id", direction: terms.at(-1)!.direction }]
-    .map(({ field, direction }) => `t.${field} ${direction} nulls ${direction === "ASC" ? "first" : "last"}`)
+    .map(
+      ({ field, direction, nulls = direction === "ASC" ? "FIRST" : "LAST" }: Term) =>
+        `${RELATED[field] ?? `t.${field}`} ${direction} nulls ${nulls}`,
+    )
     .join();
 };
