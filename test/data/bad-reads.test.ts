@@ -21,9 +21,9 @@ beforeAll(async () => {
   before = await state();
 });
 afterAll(async () => {
-  // Refusals for want of a permission are on record.
-  const { security_events, ...others } = await state();
-  expect(others).toEqual({ ...before, security_events: undefined });
+  // Refusals for want of a permission are on record, and so are calls that would change something.
+  const { security_events, audit_logs, ...others } = await state();
+  expect(others).toEqual({ ...before, security_events: undefined, audit_logs: undefined });
   expect(app.log.filter(({ level }) => level >= 50)).toEqual([]);
   expect(JSON.stringify(app.log)).not.toContain(SECRET);
 });
@@ -322,6 +322,48 @@ describe("groups", () => {
       `{ organizations(first: 100) { nodes { scans { groups(by: [{ field: STATUS }], first: 1000) { aggregate { count } } } } } }`,
     );
     expect([status, ...codes, errors[0]?.extensions.limit]).toEqual([400, "LIMIT_EXCEEDED", "cost"]);
+  });
+});
+
+describe("null where a default stands for what is left out", () => {
+  const CASES: [declared: string, selection: string, field: RegExp][] = [
+    ["$v: ScanOrderField = ID", "scans(orderBy: [{ field: $v }]) { totalCount }", /^orderBy(.0.field)?$/],
+    [
+      "$v: OrderDirection = ASC",
+      "scans(orderBy: [{ field: ID, direction: $v }]) { totalCount }",
+      /^orderBy(.0.direction)?$/,
+    ],
+    ["$v: ScanOrder = { field: ID }", "scans(orderBy: [$v]) { totalCount }", /^orderBy(.0)?$/],
+    ['$v: String = "a"', "scans(filter: { scanType: { in: [$v] } }) { totalCount }", /^filter(.scanType.in.0)?$/],
+    ['$v: ID = "1"', 'scans(filter: { id: { notIn: ["2", $v] } }) { totalCount }', /^filter(.id.notIn.1)?$/],
+    ["$v: ScanStatus = FAILED", "scans(filter: { status: { in: [$v] } }) { totalCount }", /^filter(.status.in.0)?$/],
+    ["$v: ScanFilter = {}", "scans(filter: { and: [{}, $v] }) { totalCount }", /^filter(.and.1)?$/],
+    ["$v: ScanGroupBy = { field: STATUS }", "scans { groups(by: [$v]) { aggregate { count } } }", /^by.0$/],
+    ["$v: ScanGroupField = STATUS", "scans { groups(by: [{ field: $v }]) { aggregate { count } } }", /^by.0.field$/],
+    ["$v: [ScanGroupBy!] = [{ field: STATUS }]", "scans { groups(by: $v) { aggregate { count } } }", /^by$/],
+    [
+      "$v: Boolean = true",
+      "scans { groups(by: [{ field: STATUS }], largestFirst: $v) { aggregate { count } } }",
+      /^largestFirst$/,
+    ],
+    ["$v: Boolean = true", "scans { totalCount nodes @include(if: $v) { id } }", /^if$/],
+    ["$v: Boolean = false", "scans { totalCount ... @skip(if: $v) { nodes { id } } }", /^if$/],
+    ["$v: Boolean = true", "scans @include(if: $v) { totalCount }", /^if$/],
+  ];
+  it.each(CASES)("%s in %s", async (declared, selection, field) => {
+    const input = `{ organizationId: 1, targetUrl: "https://a.example/", scanType: "T" }`;
+    for (const operation of [
+      `query(${declared}) { ${selection} }`,
+      `query(${declared}) { organization(id: 1) { ${selection} } }`,
+      `mutation(${declared}) { createScan(input: ${input}) { scan { organization { ${selection} } } } }`,
+    ]) {
+      const { status, codes, errors } = await send(app, "admin", operation, `{"v":null}`);
+      expect([status, ...codes, errors[0]?.extensions.field], operation).toEqual([
+        400,
+        "BAD_USER_INPUT",
+        expect.stringMatching(field),
+      ]);
+    }
   });
 });
 
