@@ -94,7 +94,15 @@ export function createHttpServer(options: HttpOptions) {
   function send(response: ServerResponse, status: number, headers: Record<string, string>, body: string): void {
     // Kept alive, the connection would hold up the stop.
     if (!server.listening) response.shouldKeepAlive = false;
-    response.writeHead(status, { ...headers, "content-length": Buffer.byteLength(body) });
+    const requestId = requestIds.getStore() ?? "";
+    const length = Buffer.byteLength(body);
+    // At once: Node checks and joins headers that are set one by one a second time.
+    response.writeHead(status, {
+      ...SECURITY_HEADERS,
+      ...headers,
+      "x-request-id": requestId,
+      "content-length": length,
+    });
     response.end(body);
   }
   const sendJson = (response: ServerResponse, status: number, body: object) =>
@@ -107,8 +115,8 @@ export function createHttpServer(options: HttpOptions) {
 
   /** The address that the nearest trusted proxy saw; whatever else X-Forwarded-For holds, a client may have made up. */
   function originOf(request: IncomingMessage, requestId: string): Origin {
-    const forwarded = String(request.headers["x-forwarded-for"] ?? "").split(",");
-    const seen = trustedProxies > 0 ? forwarded.at(-trustedProxies)?.trim() : undefined;
+    const forwarded = trustedProxies > 0 ? request.headers["x-forwarded-for"] : undefined;
+    const seen = forwarded === undefined ? undefined : String(forwarded).split(",").at(-trustedProxies)?.trim();
     const ipAddress = (seen && isIP(seen) ? seen : (request.socket.remoteAddress ?? "")).replace(/^::ffff:/, "");
     return { ipAddress, userAgent: request.headers["user-agent"] ?? null, requestId };
   }
@@ -168,13 +176,14 @@ export function createHttpServer(options: HttpOptions) {
       silent.delete(request.socket);
       const given = request.headers["x-request-id"];
       const requestId = typeof given === "string" && REQUEST_ID.test(given) ? given : randomUUID();
-      response.setHeader("x-request-id", requestId);
-      for (const [name, value] of Object.entries(SECURITY_HEADERS)) response.setHeader(name, value);
-      allowOrigins(request as never, response as never, () => {
+      const serve = () => {
         requestIds.run(requestId, () => {
           route(request, response, requestId).catch((error) => fail(request, response, error));
         });
-      });
+      };
+      // Only browsers tell an origin.
+      if (request.headers.origin === undefined) serve();
+      else allowOrigins(request as never, response as never, serve);
     },
   );
   server.keepAliveTimeout = 65_000;
