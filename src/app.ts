@@ -17,7 +17,7 @@ import { type ClientOptions, createClient } from "./db/client.js";
 import { createFleet } from "./fleet/fleet.js";
 import { createJobs } from "./jobs/jobs.js";
 import type { Log } from "./log.js";
-import { rootFields } from "./model/index.js";
+import { declaredTypes, rootFields } from "./model/index.js";
 import { createAuditService } from "./modules/audit/index.js";
 import { chatResolvers } from "./modules/chat/index.js";
 import { createIdentityService, IdentityResolver } from "./modules/identity/index.js";
@@ -29,7 +29,7 @@ import { telemetryResolvers } from "./modules/telemetry/index.js";
 import { userResolvers } from "./modules/users/index.js";
 import { createPlanner } from "./plan/planner.js";
 import type { Provider } from "./providers/provider.js";
-import { entriesOf, readResolver } from "./wire/read-resolver.js";
+import { connectionResolver, entriesOf, readResolver } from "./wire/read-resolver.js";
 
 /** What the world gives; tests give their own. */
 export interface Ports {
@@ -70,6 +70,7 @@ export async function createApp(config: Config, ports: Ports): Promise<App> {
   const rows = { db, audit };
   const resolvers: object[] = [
     ...rootFields.map((fields) => new (readResolver(fields))()),
+    ...declaredTypes.map((type) => new (connectionResolver(type))()),
     new IdentityResolver(identity),
     new SecurityResolver(security),
     ...organizationResolvers(rows),

@@ -149,6 +149,9 @@ export const LIMITS = {
   rootFields: 20,
   defaultPageSize: 20,
   maxPageSize: 100,
+  /** Groups of rows where a query does not say how many, and at most. */
+  defaultGroups: 100,
+  maxGroups: 1000,
   /** Objects that one request may answer at most, by the sizes of its pages. */
   maxObjects: 50_000,
   /** Conditions of one filter. */

@@ -119,6 +119,9 @@ function resolveEmbedded(schema: GraphQLSchema, fields: readonly { readonly embe
 const byResponseKey: GraphQLFieldResolver<Record<string, unknown>, RequestContext> = (source, _args, _context, info) =>
   source[info.path.key];
 
+/** The types of a connection beside its nodes, by what follows the name of the type. */
+const CONNECTION_PARTS = ["Connection", "Edge", "Aggregate", "Numbers", "Extremes", "Group", "GroupKey"];
+
 function resolveAll(
   schema: GraphQLSchema,
   typeName: string,
@@ -141,8 +144,7 @@ export function guardSchema(bare: GraphQLSchema, recorder: Gate): { schema: Grap
   for (const type of declaredTypes) {
     resolveAll(schema, type.name, planned(type));
     resolveEmbedded(schema, Object.values(type.fields));
-    resolveAll(schema, `${type.name}Connection`, byResponseKey);
-    resolveAll(schema, `${type.name}Edge`, byResponseKey);
+    for (const part of CONNECTION_PARTS) resolveAll(schema, `${type.name}${part}`, byResponseKey);
   }
   return { schema, gates };
 }

@@ -1,6 +1,6 @@
 /** What a client reads of chat sessions. */
 import { chatSessions } from "../db/tables/index.js";
-import { declareType, field, one } from "../plan/declaration.js";
+import { declareType, field, one, version } from "../plan/declaration.js";
 import { User } from "./organizations.js";
 
 export const ChatSession = declareType({
@@ -16,7 +16,7 @@ export const ChatSession = declareType({
     message: field(chatSessions.message, "What the user wrote."),
     response: field(chatSessions.response, "The answer, once there is one."),
     timestamp: field(chatSessions.timestamp, "When the message was written."),
-    version: field(chatSessions.version, "Counts changes; an update names the version it saw."),
+    version: version(chatSessions.version),
   },
   relations: {
     user: one(() => User, chatSessions.userId, "Who wrote it."),

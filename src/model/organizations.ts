@@ -1,6 +1,6 @@
 /** What a client reads of organizations and users. */
 import { organizations, users } from "../db/tables/index.js";
-import { declareType, field, many, one } from "../plan/declaration.js";
+import { declareType, field, many, one, version } from "../plan/declaration.js";
 import { Role } from "./enums.js";
 import { Scan } from "./scans.js";
 
@@ -18,7 +18,7 @@ export const Organization = declareType({
     domain: field(organizations.domain, "The internet domain; unique in any case."),
     subscriptionTier: field(organizations.subscriptionTier, "The plan that the organization pays for, such as `FREE`."),
     createdAt: field(organizations.createdAt, "When it was created."),
-    version: field(organizations.version, "Counts changes; an update names the version it saw."),
+    version: version(organizations.version),
   },
   relations: {
     users: many(() => User, "organization", "Who belongs to it."),
@@ -39,7 +39,7 @@ export const User = declareType({
     fullName: field(users.fullName, "The name to show."),
     role: field(users.role, "What the user may see and change.", { enumeration: Role }),
     createdAt: field(users.createdAt, "When the account was created."),
-    version: field(users.version, "Counts changes; an update names the version it saw."),
+    version: version(users.version),
   },
   relations: {
     organization: one(

@@ -1,6 +1,6 @@
 /** What a client reads of scans and vulnerabilities. */
 import { scans, vulnerabilities } from "../db/tables/index.js";
-import { declareType, field, many, one } from "../plan/declaration.js";
+import { declareType, field, many, one, version } from "../plan/declaration.js";
 import { ScanStatus, Severity } from "./enums.js";
 import { Organization } from "./organizations.js";
 
@@ -19,7 +19,7 @@ export const Scan = declareType({
     startedAt: field(scans.startedAt, "When it started or shall start."),
     vulnerabilitiesFound: field(scans.vulnerabilitiesFound, "How many vulnerabilities it has; kept by the database."),
     createdAt: field(scans.createdAt, "When it was recorded here."),
-    version: field(scans.version, "Counts changes; an update names the version it saw."),
+    version: version(scans.version),
   },
   relations: {
     organization: one(() => Organization, scans.organizationId, "Whose scan it is."),
@@ -41,7 +41,7 @@ export const Vulnerability = declareType({
     title: field(vulnerabilities.title, "One line that names it."),
     description: field(vulnerabilities.description, "What was seen, and what to do."),
     createdAt: field(vulnerabilities.createdAt, "When it was recorded here."),
-    version: field(vulnerabilities.version, "Counts changes; an update names the version it saw."),
+    version: version(vulnerabilities.version),
   },
   relations: {
     scan: one(() => Scan, vulnerabilities.scanId, "The scan that found it."),

@@ -1,6 +1,6 @@
 /** What a client reads of analytics metrics and performance logs. */
 import { analyticsMetrics, performanceLogs } from "../db/tables/index.js";
-import { declareType, field, one } from "../plan/declaration.js";
+import { declareType, field, one, version } from "../plan/declaration.js";
 import { Organization } from "./organizations.js";
 
 export const AnalyticsMetric = declareType({
@@ -15,7 +15,7 @@ export const AnalyticsMetric = declareType({
     metricType: field(analyticsMetrics.metricType, "What was measured."),
     value: field(analyticsMetrics.value, "The measured value, a finite number."),
     recordedAt: field(analyticsMetrics.recordedAt, "When it was measured."),
-    version: field(analyticsMetrics.version, "Counts changes; an update names the version it saw."),
+    version: version(analyticsMetrics.version),
   },
   relations: {
     organization: one(() => Organization, analyticsMetrics.organizationId, "Whose value it is."),
@@ -35,7 +35,7 @@ export const PerformanceLog = declareType({
     endpoint: field(performanceLogs.endpoint, "What was called."),
     responseTimeMs: field(performanceLogs.responseTimeMs, "How long it took, in milliseconds."),
     timestamp: field(performanceLogs.timestamp, "When it was called."),
-    version: field(performanceLogs.version, "Counts changes; an update names the version it saw."),
+    version: version(performanceLogs.version),
   },
   relations: {},
 });

@@ -2,6 +2,7 @@
 import { Param, type SQL, sql } from "drizzle-orm";
 import { PgDialect } from "drizzle-orm/pg-core";
 import {
+  GraphQLBoolean,
   type GraphQLInputObjectType,
   type GraphQLInputType,
   GraphQLInt,
@@ -13,7 +14,7 @@ import type { Access } from "../auth/actor.js";
 import type { Permission } from "../auth/permissions.js";
 import { forbidden } from "../errors.js";
 import { requireWellFormed } from "../wire/well-formed.js";
-import { type FieldDeclaration, mayRead, type TypeDeclaration } from "./declaration.js";
+import { mayRead, type TypeDeclaration } from "./declaration.js";
 import type { Variables } from "./reference.js";
 import type { Fragments } from "./selection.js";
 import { aliased, type Source, visible } from "./visibility.js";
@@ -24,11 +25,14 @@ export interface PlanLimits {
   /** Page size where a query gives neither first nor last. */
   readonly defaultPageSize: number;
   readonly maxPageSize: number;
+  /** Groups of rows where a query does not say how many, and at most. */
+  readonly defaultGroups: number;
+  readonly maxGroups: number;
   /** The most objects that one request may answer, by the sizes of its pages. */
   readonly maxObjects: number;
   /** The most conditions of a filter. */
   readonly maxConditions: number;
-  /** How deep a filter's and, or and not may nest. */
+  /** How deep a filter's and, or, not and relations may nest. */
   readonly maxFilterDepth: number;
 }
 
@@ -60,20 +64,26 @@ export class Compilation {
     return aliased(type, `t${this.#aliases++}`);
   }
 
-  /** The GraphQL type of an argument of the connections over a type. */
+  /** The GraphQL type of an argument of the connections over a type, or of the groups in them. */
   argumentType(type: TypeDeclaration, name: string): GraphQLInputType {
     const named = (suffix: string) => this.schema.getType(`${type.name}${suffix}`) as GraphQLInputObjectType;
     if (name === "filter") return named("Filter");
     if (name === "orderBy") return new GraphQLList(named("Order"));
+    if (name === "by") return new GraphQLList(named("GroupBy"));
+    if (name === "largestFirst") return GraphQLBoolean;
     return name === "first" || name === "last" ? GraphQLInt : GraphQLString;
   }
 
-  /** A parameter of the statement. Values reach SQL in no other way. `field` names it in errors. */
-  param(getter: Getter, field: string): SQL {
+  /**
+   * A parameter of the statement. Values reach SQL in no other way.
+   * @param field names it in errors
+   * @param encode makes of a well-formed value what the driver takes
+   */
+  param(getter: Getter, field: string, encode: (value: unknown) => unknown = (value) => value): SQL {
     const checked: Getter = (run) => {
       const value = getter(run);
       requireWellFormed(value, field);
-      return value;
+      return encode(value);
     };
     return sql`${new Param(checked)}`;
   }
@@ -86,10 +96,12 @@ export class Compilation {
     return mayRead(this.access.permissions, type.read);
   }
 
-  /** @throws FORBIDDEN where the field may not be read: it must not be filtered or ordered by either */
-  requireReadable(field: FieldDeclaration): void {
-    const missing: Permission | undefined = mayRead(this.access.permissions, field.read) ? undefined : field.read?.[0];
-    if (missing) throw forbidden(missing);
+  /**
+   * @param anyOf who reads the field or type
+   * @throws FORBIDDEN where it may not be read: it must not be filtered, ordered or aggregated by either
+   */
+  requireReadable(anyOf: readonly Permission[] | undefined): void {
+    if (!mayRead(this.access.permissions, anyOf)) throw forbidden(anyOf?.[0] as Permission);
   }
 
   /** The rows of a source that exist for the actor; undefined where all do. */

@@ -30,6 +30,8 @@ export interface FieldDeclaration {
   readonly derived?: DerivedValue;
   /** Any of these permissions reads the field; without, whoever reads the type does. */
   readonly read?: readonly Permission[];
+  /** False where sums, extremes and groups of it would mean nothing. */
+  readonly aggregated?: false;
 }
 
 /** A field of an embedded object; its name is the key in the JSON. */
@@ -166,6 +168,12 @@ export function field(
   if (kind === "enum" && !options.enumeration) throw new Error(`${column.name}: which enum?`);
   return { ...options, column, kind, description };
 }
+
+/** The number that counts a row's changes. */
+export const version = (column: PgColumn): FieldDeclaration => ({
+  ...field(column, "Counts changes; an update names the version it saw."),
+  aggregated: false,
+});
 
 export const one = (to: () => TypeDeclaration, column: PgColumn, description: string): OneRelation => ({
   kind: "one",

@@ -5,28 +5,36 @@ import { requireId } from "../wire/id.js";
 import { isMoment } from "../wire/scalars.js";
 import type { FieldDeclaration } from "./declaration.js";
 
+/** @returns the moment as a timestamp without zone */
+export const inUtc = (moment: SQL) => sql`${moment} at time zone 'UTC'`;
+
+/** @param timestamp without zone, in UTC */
+export const writtenUtc = (timestamp: SQL) => sql`to_char(${timestamp}, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`;
+
 /** @returns the value as the client sees it: ids as text, moments as RFC 3339 in UTC with microseconds */
-export function written(field: FieldDeclaration, column: SQL): SQL {
-  if (field.kind === "id") return sql`${column}::text`;
-  if (field.kind === "dateTime") return sql`to_char(${column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`;
-  return column;
+export function written({ kind }: FieldDeclaration, value: SQL): SQL {
+  if (kind === "id") return sql`${value}::text`;
+  return kind === "dateTime" ? writtenUtc(inUtc(value)) : value;
 }
 
 /** The PostgreSQL type that a parameter for the field is cast to. Text for varchar(n), which would cut it in silence. */
-export function parameterType(field: FieldDeclaration): SQL {
-  return sql.raw(field.kind === "string" || field.kind === "opaqueId" ? "text" : field.column.getSQLType());
+export function parameterType({ kind, column }: FieldDeclaration): SQL {
+  // Through text, or the driver would encode the JSON once more.
+  if (kind === "json") return sql.raw("text::jsonb");
+  return sql.raw(kind === "string" || kind === "opaqueId" ? "text" : column.getSQLType());
 }
 
 /** @returns the operand as the driver takes it @throws BAD_USER_INPUT for a malformed id */
-export function bound(field: FieldDeclaration, value: unknown, name: string): unknown {
-  return field.kind === "id" ? requireId(value, name) : value;
+export function bound({ kind }: FieldDeclaration, value: unknown, name: string): unknown {
+  if (kind === "json") return JSON.stringify(value);
+  return kind === "id" ? requireId(value, name) : value;
 }
 
 /** @returns the value out of a cursor, checked as strictly as an argument */
-export function fromCursor(field: FieldDeclaration, value: unknown, argument: string): unknown {
+export function fromCursor(field: FieldDeclaration, nullable: boolean, value: unknown, argument: string): unknown {
   const fits =
     value === null
-      ? !field.column.notNull
+      ? nullable
       : field.kind === "int" || field.kind === "float"
         ? typeof value === "number"
         : field.kind === "boolean"

@@ -2,73 +2,21 @@
 import { and, or, type SQL, sql } from "drizzle-orm";
 import { badUserInput, limitExceeded } from "../errors.js";
 import type { Compilation } from "./compilation.js";
-import type { FieldDeclaration, FieldKind, TypeDeclaration } from "./declaration.js";
+import {
+  type FieldDeclaration,
+  inverseOf,
+  type ManyRelation,
+  type OneRelation,
+  type TypeDeclaration,
+} from "./declaration.js";
 import { bound, parameterType } from "./field.js";
+import { OPERATORS_OF, type Operator } from "./operators.js";
 import type { Reference } from "./reference.js";
 import type { Source } from "./visibility.js";
 
-/** What an operator takes: one value, a list of values, or true/false. */
-type Operand = "value" | "list" | "flag";
-
-interface Operator {
-  readonly operand: Operand;
-  readonly description: string;
-  /** `operand` is already cast to the type of the column. */
-  condition(column: SQL, operand: SQL): SQL;
-}
-
-/** `%`, `_` and the escape itself, taken literally. */
-const literal = (text: SQL) => sql`replace(replace(replace(${text}, '\\', '\\\\'), '%', '\\%'), '_', '\\_')`;
-
-export const OPERATORS = {
-  eq: { operand: "value", description: "Equals.", condition: (c, v) => sql`${c} = ${v}` },
-  ne: { operand: "value", description: "Does not equal.", condition: (c, v) => sql`${c} is distinct from ${v}` },
-  in: { operand: "list", description: "Equals one of these.", condition: (c, v) => sql`${c} = any (${v})` },
-  notIn: {
-    operand: "list",
-    description: "Equals none of these.",
-    condition: (c, v) => sql`(${c} = any (${v})) is not true`,
-  },
-  gt: { operand: "value", description: "Is greater.", condition: (c, v) => sql`${c} > ${v}` },
-  gte: { operand: "value", description: "Is greater or equal.", condition: (c, v) => sql`${c} >= ${v}` },
-  lt: { operand: "value", description: "Is less.", condition: (c, v) => sql`${c} < ${v}` },
-  lte: { operand: "value", description: "Is less or equal.", condition: (c, v) => sql`${c} <= ${v}` },
-  contains: {
-    operand: "value",
-    description: "Contains this text, in any case; `%` and `_` mean themselves.",
-    condition: (c, v) => sql`${c} ilike '%' || ${literal(v)} || '%'`,
-  },
-  startsWith: {
-    operand: "value",
-    description: "Starts with this text, in any case; `%` and `_` mean themselves.",
-    condition: (c, v) => sql`${c} ilike ${literal(v)} || '%'`,
-  },
-  isNull: { operand: "flag", description: "Has no value.", condition: (c, v) => sql`(${c} is null) = ${v}` },
-} as const satisfies Record<string, Operator>;
-
-export type OperatorName = keyof typeof OPERATORS;
-
-const EQUALITY = ["eq", "ne", "in", "notIn", "isNull"] as const;
-const ORDERED = [...EQUALITY, "gt", "gte", "lt", "lte"] as const;
-
-/** Which operators a field of each kind offers. */
-export const OPERATORS_OF: Readonly<Record<FieldKind, readonly OperatorName[]>> = {
-  id: EQUALITY,
-  opaqueId: EQUALITY,
-  boolean: ["eq", "ne", "isNull"],
-  enum: EQUALITY,
-  int: ORDERED,
-  float: ORDERED,
-  dateTime: ORDERED,
-  string: [...ORDERED, "contains", "startsWith"],
-  json: [],
-  embedded: [],
-  derived: [],
-};
-
 /** The fields by which a type can be filtered: its own, and `<relation>Id` for each relation to one. */
 export function filterFields(type: TypeDeclaration): ReadonlyMap<string, FieldDeclaration> {
-  const comparable = Object.entries(type.fields).filter(([, field]) => OPERATORS_OF[field.kind].length > 0);
+  const comparable = Object.entries(type.fields).filter(([, { kind }]) => Object.keys(OPERATORS_OF[kind]).length > 0);
   const fields = new Map([...comparable, ...Object.entries(type.filters ?? {})]);
   for (const [name, relation] of Object.entries(type.relations)) {
     if (relation.kind !== "one") continue;
@@ -88,28 +36,45 @@ const listOf = (type: SQL, parameter: SQL) =>
 
 const MAX_LIST = 1000;
 
-function operandOf(c: Compilation, field: FieldDeclaration, operand: Operand, given: Reference, path: string): SQL {
+function operandOf(
+  c: Compilation,
+  field: FieldDeclaration,
+  operand: Operator["operand"],
+  given: Reference,
+  path: string,
+): SQL {
   const type = parameterType(field);
   // Only `get` outlives the compilation: the reference holds the values of the request that was compiled.
   const { get } = given;
   if (operand === "flag") return sql`${c.param((run) => get(run.variables), path)}::boolean`;
   if (operand === "value") {
-    return sql`${c.param((run) => bound(field, get(run.variables), path), path)}::${type}`;
+    const value = c.param(
+      (run) => get(run.variables),
+      path,
+      (given) => bound(field, given, path),
+    );
+    return sql`${value}::${type}`;
   }
-  const list = c.param((run) => {
-    const values = get(run.variables) as unknown[];
-    if (values.length > MAX_LIST) throw limitExceeded("filter", `Give at most ${MAX_LIST} values to \`${path}\`.`);
-    return JSON.stringify(values.map((value) => String(bound(field, value, path))));
-  }, path);
+  const list = c.param(
+    (run) => {
+      const values = get(run.variables) as unknown[];
+      if (values.length > MAX_LIST) throw limitExceeded("filter", `Give at most ${MAX_LIST} values to \`${path}\`.`);
+      return values.map((value) => String(bound(field, value, path)));
+    },
+    path,
+    JSON.stringify,
+  );
   return listOf(type, list);
 }
 
+/** What a filter says of related rows. */
+type Quantifier = "some" | "every" | "none";
+
 /**
  * @param path where the filter stands, for errors
- * @throws FORBIDDEN for a field that may not be read, LIMIT_EXCEEDED for too many conditions, BAD_USER_INPUT for null
+ * @throws FORBIDDEN for what may not be read, LIMIT_EXCEEDED for too many conditions, BAD_USER_INPUT for null
  */
 export function compileFilter(c: Compilation, source: Source, filter: Reference, path = "filter"): SQL | undefined {
-  const fields = filterFields(source.type);
   let conditions = 0;
 
   /** Every condition counts, those that only combine others too. */
@@ -126,35 +91,64 @@ export function compileFilter(c: Compilation, source: Source, filter: Reference,
     return reference;
   };
 
-  const fieldCondition = (field: FieldDeclaration, given: Reference, at: string): SQL[] => {
-    c.requireReadable(field);
+  const onField = (on: Source, field: FieldDeclaration, given: Reference, at: string): SQL[] => {
+    c.requireReadable(field.read);
     return given.entries().map(([name, operand]) => {
       count(0);
-      const { operand: takes, condition } = OPERATORS[name as OperatorName] as Operator;
+      const { operand: takes, condition } = OPERATORS_OF[field.kind][name] as Operator;
       const where = `${at}.${name}`;
-      return condition(source.column(field.column), operandOf(c, field, takes, present(operand, where), where));
+      return condition(on.column(field.column), operandOf(c, field, takes, present(operand, where), where));
     });
   };
 
-  const all = (given: Reference, at: string, depth = 0): SQL | undefined => {
+  /** Rows of a related type that the actor may see, as far as they belong to the row and the condition holds. */
+  const related = (to: Source, joined: SQL, condition: SQL | undefined) =>
+    sql`exists (select 1 from ${to.from} where ${and(joined, c.visible(to), condition)})`;
+
+  const onOne = (on: Source, relation: OneRelation, given: Reference, at: string, depth: number): SQL => {
+    const to = c.source(relation.to());
+    const joined = sql`${to.column(to.type.fields.id.column)} = ${on.column(relation.column)}`;
+    return related(to, joined, all(to, given, at, depth));
+  };
+
+  const onMany = (on: Source, relation: ManyRelation, given: Reference, at: string, depth: number): SQL[] => {
     count(depth);
+    return given.entries().map(([name, filter]) => {
+      const where = `${at}.${name}`;
+      const to = c.source(relation.to());
+      const joined = sql`${to.column(inverseOf(relation).column)} = ${on.column(on.type.fields.id.column)}`;
+      const condition = all(to, present(filter, where), where, depth + 1);
+      const conditions: Record<Quantifier, () => SQL> = {
+        some: () => related(to, joined, condition),
+        every: () => sql`not ${related(to, joined, sql`(${condition ?? sql`true`}) is not true`)}`,
+        none: () => sql`not ${related(to, joined, condition)}`,
+      };
+      return conditions[name as Quantifier]();
+    });
+  };
+
+  const all = (on: Source, given: Reference, at: string, depth: number): SQL | undefined => {
+    count(depth);
+    const fields = filterFields(on.type);
+    const below = (reference: Reference, where: string) => all(on, reference, where, depth + 1) ?? sql`true`;
     return and(
       ...given.entries().flatMap(([name, entry]): (SQL | undefined)[] => {
         const where = `${at}.${name}`;
         const child = present(entry, where);
-        if (name === "and") return child.items().map((item, index) => all(item, `${where}.${index}`, depth + 1));
-        if (name === "or") {
-          const alternatives = child
-            .items()
-            .map((item, index) => all(item, `${where}.${index}`, depth + 1) ?? sql`true`);
-          return [or(...alternatives) ?? sql`false`];
-        }
-        if (name === "not") return [sql`(${all(child, where, depth + 1) ?? sql`true`}) is not true`];
+        const items = () => child.items().map((item, index) => below(item, `${where}.${index}`));
+        if (name === "and") return items();
+        if (name === "or") return [or(...items()) ?? sql`false`];
+        if (name === "not") return [sql`(${below(child, where)}) is not true`];
         const field = fields.get(name);
-        return field ? fieldCondition(field, child, where) : [];
+        if (field) return onField(on, field, child, where);
+        const relation = on.type.relations[name] as OneRelation | ManyRelation;
+        c.requireReadable(relation.to().read);
+        return relation.kind === "one"
+          ? [onOne(on, relation, child, where, depth + 1)]
+          : onMany(on, relation, child, where, depth + 1);
       }),
     );
   };
 
-  return all(filter, path);
+  return all(source, filter, path, 0);
 }

@@ -3,17 +3,30 @@ import { createHash } from "node:crypto";
 import { and, or, type SQL, sql } from "drizzle-orm";
 import { badUserInput, limitExceeded } from "../errors.js";
 import type { Compilation, Getter } from "./compilation.js";
-import type { FieldDeclaration, TypeDeclaration } from "./declaration.js";
+import type { FieldDeclaration, OneRelation, TypeDeclaration } from "./declaration.js";
 import { fromCursor, parameterType, written } from "./field.js";
 import type { Reference } from "./reference.js";
 import type { Source } from "./visibility.js";
 
 export type Direction = "ASC" | "DESC";
+export type Nulls = "FIRST" | "LAST";
 
-interface Term {
+/** What a list can be ordered by: a field of its own, or one of the row that a relation leads to. */
+export interface OrderField {
+  /** `name`, or `organization.name`. */
+  readonly path: string;
   readonly field: FieldDeclaration;
-  readonly name: string;
+  readonly relation?: OneRelation;
+}
+
+interface Term extends OrderField {
   readonly direction: Direction;
+  readonly nullable: boolean;
+  readonly nulls: Nulls;
+  /** The value where the list's rows are taken. */
+  readonly value: SQL;
+  /** The value where the taken rows are looked at; a related one has come along with them. */
+  readonly carried: SQL;
 }
 
 const MAX_TERMS = 5;
@@ -27,50 +40,77 @@ export const orderName = (fieldName: string) =>
     .toUpperCase();
 
 /** The fields by which a type can be ordered, by enum value. */
-export const orderFields = (type: TypeDeclaration): ReadonlyMap<string, string> =>
-  new Map(
-    Object.entries(type.fields)
-      .filter(([, field]) => !["json", "embedded", "derived"].includes(field.kind))
-      .map(([name]) => [orderName(name), name]),
+export function orderFields(type: TypeDeclaration): ReadonlyMap<string, OrderField> {
+  const ordered = ({ fields }: TypeDeclaration) =>
+    Object.entries(fields).filter(([, { kind }]) => !["json", "embedded", "derived"].includes(kind));
+  const own = ordered(type).map(([name, field]): [string, OrderField] => [orderName(name), { path: name, field }]);
+  const related = Object.entries(type.relations).flatMap(([relationName, relation]) =>
+    relation.kind === "many"
+      ? []
+      : ordered(relation.to()).map(([name, field]): [string, OrderField] => [
+          `${orderName(relationName)}_${orderName(name)}`,
+          { path: `${relationName}.${name}`, field, relation },
+        ]),
   );
+  return new Map([...own, ...related]);
+}
 
 /** A total order of a list: what a page follows, and what its cursors mean. */
 export class Order {
   readonly #terms: readonly Term[];
   /** Ties a cursor to this type and order. Hexadecimal. */
   readonly #signature: string;
+  readonly #related = new Map<OneRelation, Source>();
 
   constructor(
     private readonly c: Compilation,
     private readonly source: Source,
     orderBy: Reference | undefined,
   ) {
-    this.#terms = termsOf(c, source.type, orderBy);
-    const text = [source.type.name, ...this.#terms.map(({ name, direction }) => `${name} ${direction}`)].join();
-    this.#signature = createHash("sha256").update(text).digest("hex").slice(0, 8);
+    this.#terms = this.#termsOf(orderBy);
+    const text = [
+      source.type.name,
+      ...this.#terms.map(({ path, direction, nulls }) => `${path} ${direction} ${nulls}`),
+    ];
+    this.#signature = createHash("sha256").update(text.join()).digest("hex").slice(0, 8);
+  }
+
+  /** The source, joined to the related rows that the order looks at. */
+  get from(): SQL {
+    const joins = [...this.#related].map(([relation, to]) => {
+      const joined = sql`${to.column(to.type.fields.id.column)} = ${this.source.column(relation.column)}`;
+      return sql` left join ${to.from} on ${and(joined, this.c.visible(to))}`;
+    });
+    return sql`${this.source.from}${sql.join(joins)}`;
+  }
+
+  /** What a query over `from` must select, so that cursors can be made of its rows. */
+  get columns(): SQL {
+    const carried = this.#terms.flatMap(({ relation }, index) => (relation ? [index] : []));
+    const values = carried.map((index) => sql`, ${this.#terms[index]?.value} as ${carriedName(index)}`);
+    return sql`${this.source.name}.*${sql.join(values)}`;
   }
 
   /**
-   * Absent values count as the smallest, which is also how a descending index reads.
+   * Absent values count as the smallest unless said otherwise, which is also how a descending index reads.
    * @param reversed for a page that is counted from the end
    */
   by(reversed: boolean): SQL {
-    const terms = this.#terms.map(({ field, direction }) =>
-      (direction === "ASC") === reversed
-        ? sql`${this.source.column(field.column)} desc nulls last`
-        : sql`${this.source.column(field.column)} asc nulls first`,
-    );
+    const terms = this.#terms.map(({ value, direction, nulls }) => {
+      const way = (direction === "ASC") === reversed ? sql`desc` : sql`asc`;
+      return (nulls === "FIRST") === reversed ? sql`${value} ${way} nulls last` : sql`${value} ${way} nulls first`;
+    });
     return sql.join(terms, sql`, `);
   }
 
-  /** The cursor of the source's row: base64url of a JSON array of the signature and the values of the terms. */
+  /** The cursor of a row: base64url of a JSON array of the signature and the values of the terms. */
   cursor(): SQL {
-    const values = this.#terms.map(({ field }) => written(field, this.source.column(field.column)));
+    const values = this.#terms.map(({ field, carried }) => written(field, carried));
     const array = sql`json_build_array(${sql.raw(`'${this.#signature}'`)}, ${sql.join(values, sql`, `)})`;
     return sql`translate(encode(convert_to(${array}::text, 'UTF8'), 'base64'), E'+/=\\n', '-_')`;
   }
 
-  /** @returns the rows strictly after (or before) the cursor that an argument carries */
+  /** @returns the rows of `from` strictly after (or before) the cursor that an argument carries */
   beyond(cursor: Reference, argument: "after" | "before"): SQL {
     const { get } = cursor;
     const decode = decoder(this.#terms, this.#signature, argument);
@@ -80,11 +120,10 @@ export class Order {
       const { field } = this.#terms[index]!;
       return sql`${this.c.param((run) => (decoded(run) as unknown[])[index], argument)}::${parameterType(field)}`;
     };
-    const ascending = (term: Term) => (term.direction === "ASC") === (argument === "after");
-    const columns = this.#terms.map(({ field }) => this.source.column(field.column));
-    const uniform = this.#terms.every(
-      (term) => term.field.column.notNull && ascending(term) === ascending(this.#terms[0]!),
-    );
+    const after = argument === "after";
+    const ascending = (term: Term) => (term.direction === "ASC") === after;
+    const columns = this.#terms.map(({ value }) => value);
+    const uniform = this.#terms.every((term) => !term.nullable && ascending(term) === ascending(this.#terms[0]!));
     if (uniform) {
       // A row comparison, because an index serves it.
       const row = sql`(${sql.join(columns, sql`, `)})`;
@@ -97,15 +136,61 @@ export class Order {
     const alternatives = this.#terms.map((term, index) => {
       const column = columns[index]!;
       const value = operand(index);
-      const further = ascending(term)
-        ? sql`(${column} > ${value} or (${value} is null and ${column} is not null))`
-        : sql`(${column} < ${value} or (${column} is null and ${value} is not null))`;
+      const compared = ascending(term) ? sql`${column} > ${value}` : sql`${column} < ${value}`;
+      const absentFirst = (term.nulls === "FIRST") === after;
+      const absent = absentFirst
+        ? sql`${value} is null and ${column} is not null`
+        : sql`${value} is not null and ${column} is null`;
+      const further = term.nullable ? sql`(${compared} or (${absent}))` : compared;
       const ties = columns.slice(0, index).map((each, tie) => sql`${each} is not distinct from ${operand(tie)}`);
       return and(...ties, further);
     });
     return or(...alternatives) as SQL;
   }
+
+  #termsOf(orderBy: Reference | undefined): Term[] {
+    const { c, source } = this;
+    const { type } = source;
+    const terms: Term[] = [];
+    const add = ({ path, field, relation }: OrderField, direction: Direction, nulls?: Nulls | null) => {
+      if (terms.some((term) => term.path === path)) return;
+      c.requireReadable(relation?.to().read);
+      c.requireReadable(field.read);
+      const nullable = relation !== undefined || !field.column.notNull;
+      const smallestFirst = direction === "ASC" ? "FIRST" : "LAST";
+      const value = (relation ? this.#join(relation) : source).column(field.column);
+      terms.push({
+        path,
+        field,
+        ...(relation && { relation }),
+        direction,
+        nullable,
+        // Where nothing is absent, the index decides.
+        nulls: (nullable && nulls) || smallestFirst,
+        value,
+        carried: relation ? sql`${source.name}.${carriedName(terms.length)}` : value,
+      });
+    };
+    const given = orderBy?.items() ?? [];
+    if (given.length > MAX_TERMS) throw limitExceeded("orderBy", `Order by at most ${MAX_TERMS} fields.`);
+    const names = orderFields(type);
+    for (const item of given) {
+      const { field, direction, nulls } = item.value as { field: string; direction?: Direction; nulls?: Nulls | null };
+      add(names.get(field) as OrderField, direction ?? "ASC", nulls);
+    }
+    if (terms.length === 0) add({ path: type.newestBy, field: type.fields[type.newestBy]! }, "DESC");
+    add({ path: "id", field: type.fields.id }, terms.at(-1)?.direction ?? "DESC");
+    return terms;
+  }
+
+  #join(relation: OneRelation): Source {
+    const known = this.#related.get(relation) ?? this.c.source(relation.to());
+    this.#related.set(relation, known);
+    return known;
+  }
 }
+
+const carriedName = (index: number) => sql.identifier(`order_${index}`);
 
 /** @returns a function from a cursor to the values of the terms @throws BAD_USER_INPUT there, for what is no cursor of this order */
 function decoder(terms: readonly Term[], signature: string, argument: string) {
@@ -122,26 +207,8 @@ function decoder(terms: readonly Term[], signature: string, argument: string) {
         "This is no cursor of this list in this order. Take one from its edges or pageInfo.",
       );
     }
-    return terms.map(({ field }, index) => fromCursor(field, (parsed as unknown[])[index + 1], argument));
+    return terms.map(({ field, nullable }, index) =>
+      fromCursor(field, nullable, (parsed as unknown[])[index + 1], argument),
+    );
   };
-}
-
-function termsOf(c: Compilation, type: TypeDeclaration, orderBy: Reference | undefined): Term[] {
-  const names = orderFields(type);
-  const terms: Term[] = [];
-  const add = (name: string, direction: Direction) => {
-    const field = type.fields[name];
-    if (!field || terms.some((term) => term.name === name)) return;
-    c.requireReadable(field);
-    terms.push({ field, name, direction });
-  };
-  const given = orderBy?.items() ?? [];
-  if (given.length > MAX_TERMS) throw limitExceeded("orderBy", `Order by at most ${MAX_TERMS} fields.`);
-  for (const item of given) {
-    const { field, direction } = item.value as { field: string; direction?: Direction };
-    add(names.get(field) ?? "", direction ?? "ASC");
-  }
-  if (terms.length === 0) add(type.newestBy, "DESC");
-  add("id", terms.at(-1)?.direction ?? "DESC");
-  return terms;
 }

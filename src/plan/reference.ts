@@ -83,8 +83,10 @@ function ofNode(node: ValueNode, type: GraphQLInputType, variables: Variables): 
       }),
     );
   }
-  const constant = valueFromAST(node, type);
-  return within(constant, () => constant);
+  const value = valueFromAST(node, type, variables);
+  // A JSON literal may hold variables.
+  const open = node.kind === "ObjectValue" || node.kind === "ListValue";
+  return within(value, open ? (current) => valueFromAST(node, type, current) : () => value);
 }
 
 /** @returns the argument of a field, or undefined where it is absent (a variable without a value counts as absent) */

@@ -1,7 +1,7 @@
 /** A selection over a type -> SQL that builds its JSON: objects, relations to one, and connections, to any depth. */
 import { and, type SQL, sql } from "drizzle-orm";
 import type { FieldNode } from "graphql";
-import { badUserInput, limitExceeded } from "../errors.js";
+import { selectAggregate, selectGroups } from "./aggregate.js";
 import type { Compilation, Cost, Getter } from "./compilation.js";
 import { type FieldDeclaration, inverseOf, mayRead, type TypeDeclaration } from "./declaration.js";
 import { selectEmbedded } from "./embedded.js";
@@ -9,7 +9,8 @@ import { written } from "./field.js";
 import { compileFilter } from "./filter.js";
 import { inlineObject, object, typename } from "./json.js";
 import { Order } from "./order.js";
-import { argumentOf, type Reference } from "./reference.js";
+import { sizeOf } from "./page.js";
+import { argumentOf } from "./reference.js";
 import { collectBelow, type Selection } from "./selection.js";
 import type { Source } from "./visibility.js";
 
@@ -126,29 +127,6 @@ export function selectRows(
   };
 }
 
-/** The size of a page: one getter for the statement and for the cost. */
-function pageSize(
-  c: Compilation,
-  first: Reference | undefined,
-  last: Reference | undefined,
-): (run: Parameters<Getter>[0]) => number {
-  const { defaultPageSize, maxPageSize } = c.limits;
-  const [getFirst, getLast] = [first?.get, last?.get];
-  return (run) => {
-    const sizes = { first: getFirst?.(run.variables), last: getLast?.(run.variables) };
-    for (const [name, size] of Object.entries(sizes)) {
-      if (typeof size !== "number") continue;
-      if (size < 0) throw badUserInput(name, `\`${name}\` is 0 or more.`);
-      if (size > maxPageSize)
-        throw limitExceeded("pageSize", `Ask for at most ${maxPageSize} at once, and follow the cursors for more.`);
-    }
-    if (typeof sizes.first === "number" && typeof sizes.last === "number") {
-      throw badUserInput("last", "Give `first` or `last`, not both.");
-    }
-    return (sizes.first ?? sizes.last ?? defaultPageSize) as number;
-  };
-}
-
 /**
  * A Relay connection over the rows of a type.
  * @param joined ties the rows to the parent's, for a relation to many
@@ -168,7 +146,7 @@ export function selectConnection(
   const [first, last, after, before] = [argument("first"), argument("last"), argument("after"), argument("before")];
   const [filter, orderBy] = [argument("filter"), argument("orderBy")];
   const reversed = last !== undefined && first === undefined;
-  const size = pageSize(c, first, last);
+  const size = sizeOf(c.limits.maxPageSize, c.limits.defaultPageSize, { first, last });
 
   const source = c.source(type);
   const order = new Order(c, source, orderBy);
@@ -178,7 +156,8 @@ export function selectConnection(
     const condition = and(...conditions);
     return condition ? sql` where ${condition}` : sql``;
   };
-  const exists = (condition: SQL) => sql`exists (select 1 from ${source.from}${where(all, condition)})`;
+  const everyRow = sql` from ${source.from}${where(all)}`;
+  const exists = (condition: SQL) => sql`exists (select 1 from ${order.from}${where(all, condition)})`;
 
   const selection = collectBelow(nodes, c.fragments, c.variables);
   const fields = [...selection].map(([key, of]) => ({ key, of, name: of[0].name.value }));
@@ -190,6 +169,7 @@ export function selectConnection(
 
   const rowColumns: SQL[] = overfetch || reversed ? [sql`row_number() over () as i`] : [];
   const costs: Cost[] = [];
+  const listCosts: Cost[] = [];
   const perRow = (expression: SQL): SQL => {
     const name = sql.identifier(`c${rowColumns.length}`);
     rowColumns.push(sql`${expression} as ${name}`);
@@ -238,13 +218,19 @@ export function selectConnection(
     nodes: (of) => list(perRow(nodeObject(of))),
     edges: (of) => list(perRow(edge(of))),
     pageInfo,
-    totalCount: () => sql`(select count(*)::int from ${source.from}${where(all)})`,
+    totalCount: () => sql`(select count(*)::int${everyRow})`,
+    aggregate: (of) => selectAggregate(c, source, of, everyRow),
+    groups: (of) => {
+      const groups = selectGroups(c, source, of, everyRow);
+      listCosts.push(groups.cost);
+      return groups.sql;
+    },
   };
   const columns = fields.map(({ key, of, name }): [string, SQL] => [key, values[name]!(of)]);
-  const rows = sql`select ${source.name}.* from ${source.from}${where(all, ...beyond)} order by ${order.by(reversed)} limit ${limit}::int${overfetch ? sql` + 1` : sql``}`;
+  const rows = sql`select ${order.columns} from ${order.from}${where(all, ...beyond)} order by ${order.by(reversed)} limit ${limit}::int${overfetch ? sql` + 1` : sql``}`;
   const page = sql`select ${rowColumns.length ? sql.join(rowColumns, sql`, `) : sql`1`} from (${rows}) ${source.name}`;
   const needsPage = fields.some(({ name }) => name === "nodes" || name === "edges" || name === "pageInfo");
   // HAVING makes it one row even where nothing aggregates.
   const built = object(columns, needsPage ? sql` from (${page}) p having true` : undefined);
-  return { sql: built, cost: (run) => 1 + size(run) * sum(costs)(run) };
+  return { sql: built, cost: (run) => 1 + sum(listCosts)(run) + size(run) * sum(costs)(run) };
 }

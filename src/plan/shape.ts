@@ -1,4 +1,4 @@
-/** What of an operation's variables decides the SQL: their structure, and the values of order enums and booleans. */
+/** What of an operation's variables decides the SQL: their structure, the names of fields and how to order and group by them, and booleans. */
 import {
   type GraphQLInputType,
   type GraphQLSchema,
@@ -11,12 +11,20 @@ import {
 } from "graphql";
 import { type Variables, variableOf } from "./reference.js";
 
+/** The enums that say how to order and to group. */
 export const ORDER_DIRECTION = "OrderDirection";
+export const NULLS_ORDER = "NullsOrder";
+export const TIME_BUCKET = "TimeBucket";
+const MANNERS: readonly string[] = [ORDER_DIRECTION, NULLS_ORDER, TIME_BUCKET];
 
 /** @returns the name of the enum of the fields by which a type can be ordered */
 export const orderFieldName = (typeName: string) => `${typeName}OrderField`;
 
-const decidesOrder = (typeName: string) => typeName === ORDER_DIRECTION || typeName.endsWith(orderFieldName(""));
+/** @returns the name of the enum of the fields by which a type can be grouped */
+export const groupFieldName = (typeName: string) => `${typeName}GroupField`;
+
+const decides = (typeName: string) =>
+  MANNERS.includes(typeName) || [orderFieldName(""), groupFieldName("")].some((suffix) => typeName.endsWith(suffix));
 
 function shapeOf(value: unknown, type: GraphQLInputType): string {
   if (value === undefined) return "-";
@@ -24,7 +32,7 @@ function shapeOf(value: unknown, type: GraphQLInputType): string {
   if (isNonNullType(type)) return shapeOf(value, type.ofType);
   if (isListType(type)) {
     const item = isNonNullType(type.ofType) ? type.ofType.ofType : type.ofType;
-    const structural = isInputObjectType(item) || (isEnumType(item) && decidesOrder(item.name));
+    const structural = isInputObjectType(item) || (isEnumType(item) && decides(item.name));
     return structural && Array.isArray(value) ? `[${value.map((each) => shapeOf(each, item)).join(",")}]` : "[]";
   }
   if (isInputObjectType(type)) {
@@ -34,7 +42,7 @@ function shapeOf(value: unknown, type: GraphQLInputType): string {
     );
     return `{${parts.join(",")}}`;
   }
-  if (typeof value === "boolean" || (isEnumType(type) && decidesOrder(type.name))) return String(value);
+  if (typeof value === "boolean" || (isEnumType(type) && decides(type.name))) return String(value);
   return "1";
 }
 

@@ -4,8 +4,10 @@ import { Arg, Args, type ClassType, Ctx, ID, Info, Query, Resolver } from "type-
 import type { Entry } from "../plan/compile.js";
 import type { TypeDeclaration } from "../plan/declaration.js";
 import type { Reads } from "../plan/planner.js";
+import { groupArgs, groupType } from "./aggregate-type.js";
+import { connectionArgs, connectionType } from "./connection-type.js";
 import { addFieldResolver } from "./field-resolver.js";
-import { connectionArgs, connectionType, objectType } from "./object-type.js";
+import { objectType } from "./object-type.js";
 
 /** What the resolvers below need of a request's context. */
 export interface ReadContext {
@@ -73,4 +75,20 @@ export function readResolver({ type, one, many }: RootFields): ClassType {
     );
   }
   return ReadResolver;
+}
+
+/** @returns a resolver class with what the connections over a type take arguments for */
+export function connectionResolver(type: TypeDeclaration): ClassType {
+  const [connection, group, args] = [connectionType(type), groupType(type), groupArgs(type)];
+  @Resolver(() => connection)
+  class ConnectionResolver {}
+  // Returned as a list: type-graphql reads [type] so.
+  addFieldResolver(
+    ConnectionResolver,
+    "groups",
+    () => [group] as unknown as ClassType,
+    () => undefined,
+    { args: () => args, description: "The rows of the whole list in groups, by their keys or the largest first." },
+  );
+  return ConnectionResolver;
 }

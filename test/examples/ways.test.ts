@@ -57,6 +57,17 @@ const TRICKY: Record<string, [document: string, variables?: Record<string, unkno
   "an alias of 70 characters on an edge": [
     `{ scans(first: 2) { ${LONG}e: edges { ${LONG}c: cursor ${LONG}n: node { id } } ${LONG}p: pageInfo { ${LONG}h: hasNextPage } } }`,
   ],
+  "an alias of 70 characters in figures and groups": [
+    `{ scans { ${LONG}a: aggregate { ${LONG}s: sum { ${LONG}v: vulnerabilitiesFound } } ${LONG}g: groups(by: [{ field: STATUS }]) { ${LONG}k: key { ${LONG}f: status __typename } ${LONG}a: aggregate { ${LONG}m: min { ${LONG}t: startedAt __typename } } __typename } } }`,
+  ],
+  "figures of extreme numbers and of nothing": [
+    `{ analyticsMetrics(filter: { metricType: { eq: "edge" } }) { aggregate { count sum { value } avg { value } min { value } max { value } } groups(by: [{ field: VALUE }, { field: ORGANIZATION_ID }]) { key { value organizationId } aggregate { count } } }
+       users(filter: { id: { eq: "0" } }) { aggregate { count min { email } max { createdAt } } groups(by: [{ field: ROLE }]) { aggregate { count } } } }`,
+  ],
+  "filters in JSON with keys of every kind": [
+    `query($json: JSON) { auditLogs(filter: { actor: { contains: $json }, parameters: { isNull: false } }) { totalCount nodes { id } } }`,
+    { json: { a: { "10": 1 } } },
+  ],
   "aliases that look like SQL": [
     "{ select: scans(first: 1) { from: nodes { null: id where: status p: scanType t0: targetUrl i: createdAt c0: startedAt } } }",
   ],
@@ -329,6 +340,8 @@ describe("both ways answer the same", () => {
       "follow-operation.graphql",
       "inventory.graphql",
       "nested-read.graphql",
+      "related-rows.graphql",
+      "scan-figures.graphql",
       "security-events.graphql",
     ]);
   });

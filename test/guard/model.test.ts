@@ -16,6 +16,7 @@ import {
   one,
   type TypeDeclaration,
 } from "../../src/plan/declaration.js";
+import { orderFields, orderName } from "../../src/plan/order.js";
 
 const isDeclaration = (value: unknown): value is TypeDeclaration =>
   typeof value === "object" && value !== null && "fields" in value && "scope" in value;
@@ -387,6 +388,36 @@ const RULES: { name: string; explanation: string; offenders: Offenders; bad: Typ
     }),
     bad: [base({ read: ["performance-logs:read"], relations: { organization: toOrganization } })],
     caught: ["Example.organization"],
+  },
+  {
+    name: "a name means one thing in filters, and one in orders",
+    explanation: "Of two fields under one name only one could be asked for.",
+    offenders: (types) =>
+      types.flatMap((type) => {
+        const references = Object.entries(type.relations).flatMap(([name, { kind }]) =>
+          kind === "one" ? [name, `${name}Id`] : [name],
+        );
+        const filters = ["and", "or", "not", ...Object.keys(type.fields), ...references];
+        const orders = Object.entries(type.relations).flatMap(([name, relation]) =>
+          relation.kind === "one"
+            ? [...orderFields({ ...relation.to(), relations: {} }).keys()].map((field) => `${orderName(name)}_${field}`)
+            : [],
+        );
+        const all = [...filters, ...orders, ...orderFields({ ...type, relations: {} }).keys()];
+        return all.filter((name, index) => all.indexOf(name) < index).map((name) => `${type.name}.${name}`);
+      }),
+    bad: [
+      base({
+        fields: {
+          id: field(tables.scans.id, "The key."),
+          not: field(tables.scans.targetUrl, "N."),
+          organizationId: field(tables.scans.organizationId, "O."),
+          organizationName: field(tables.scans.targetUrl, "O."),
+        },
+        relations: { organization: toOrganization },
+      }),
+    ],
+    caught: ["Example.not", "Example.organizationId", "Example.ORGANIZATION_ID", "Example.ORGANIZATION_NAME"],
   },
   {
     name: "a scope through relations ends at an organization",

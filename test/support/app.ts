@@ -32,7 +32,7 @@ export interface Answer {
   readonly headers: Headers;
   readonly data: Json;
   readonly errors: { message: string; path?: (string | number)[]; extensions: Record<string, Json> }[] | undefined;
-  /** The code of the only error, or undefined. */
+  /** The code of the errors, where all have the same; undefined where there are none. */
   readonly code: string | undefined;
 }
 
@@ -74,8 +74,14 @@ function clientOf(url: string, token: string | null): Client {
         body: JSON.stringify({ query, variables }),
       });
       const { data, errors } = (await response.json()) as Pick<Answer, "data" | "errors">;
-      const code = errors?.length === 1 ? errors[0]?.extensions.code : undefined;
-      return { status: response.status, headers: response.headers, data, errors, code };
+      const [code, ...others] = new Set(errors?.map(({ extensions }) => extensions.code as string));
+      return {
+        status: response.status,
+        headers: response.headers,
+        data,
+        errors,
+        code: others.length > 0 ? undefined : code,
+      };
     },
   };
 }

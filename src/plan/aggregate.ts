@@ -1,0 +1,144 @@
+/** Figures over the rows of a list: of the whole list, and of groups of its rows. */
+import { type SQL, sql } from "drizzle-orm";
+import type { FieldNode } from "graphql";
+import { badUserInput, limitExceeded } from "../errors.js";
+import type { Compilation, Cost } from "./compilation.js";
+import type { FieldDeclaration, FieldKind, TypeDeclaration } from "./declaration.js";
+import { inUtc, written, writtenUtc } from "./field.js";
+import { filterFields } from "./filter.js";
+import { inlineObject, object, typename } from "./json.js";
+import { orderName } from "./order.js";
+import { sizeOf } from "./page.js";
+import { argumentOf } from "./reference.js";
+import { collectBelow } from "./selection.js";
+import type { Source } from "./visibility.js";
+
+export const TIME_BUCKETS = ["HOUR", "DAY", "WEEK", "MONTH"] as const;
+type TimeBucket = (typeof TIME_BUCKETS)[number];
+
+type Fields = readonly (readonly [string, FieldDeclaration])[];
+
+const fieldsOf = (type: TypeDeclaration, ...kinds: FieldKind[]): Fields =>
+  Object.entries(type.fields).filter(([, field]) => kinds.includes(field.kind) && field.aggregated !== false);
+
+/** The fields that have a sum and an average. */
+export const numberFields = (type: TypeDeclaration): Fields => fieldsOf(type, "int", "float");
+
+/** The fields that have a smallest and a largest value. */
+export const extremeFields = (type: TypeDeclaration): Fields => fieldsOf(type, "int", "float", "string", "dateTime");
+
+/** The fields by which rows can be grouped. */
+export const keyFields = (type: TypeDeclaration): Fields =>
+  [...filterFields(type)].filter(
+    ([name, { kind, aggregated }]) => name !== "id" && kind !== "json" && aggregated !== false,
+  );
+
+/** The same by enum value. */
+export const groupFields = (type: TypeDeclaration): ReadonlyMap<string, readonly [string, FieldDeclaration]> =>
+  new Map(keyFields(type).map((entry) => [orderName(entry[0]), entry]));
+
+/** What each figure is; a field has none where it has no value. */
+const FIGURES: Readonly<Record<string, (field: FieldDeclaration, column: SQL) => SQL>> = {
+  sum: (_field, column) => sql`sum(${column})::float8`,
+  // Not avg(), which squares what it adds up, and so overflows where the mean does not.
+  avg: (_field, column) => sql`sum(${column})::float8 / nullif(count(${column}), 0)`,
+  min: (field, column) => written(field, sql`min(${column})`),
+  max: (field, column) => written(field, sql`max(${column})`),
+};
+
+/** @returns the object of an aggregate over the rows of the query that it stands in */
+function figures(c: Compilation, source: Source, nodes: readonly FieldNode[]): SQL {
+  const { type } = source;
+  const fieldFigure = (figure: string, of: readonly FieldNode[]) =>
+    [...collectBelow(of, c.fragments, c.variables)].map(([key, [{ name }]]): [string, SQL] => {
+      const field = type.fields[name.value];
+      if (!field)
+        return [key, typename(`${type.name}${figure === "sum" || figure === "avg" ? "Numbers" : "Extremes"}`)];
+      c.requireReadable(field.read);
+      return [key, FIGURES[figure]!(field, source.column(field.column))];
+    });
+  return inlineObject(
+    [...collectBelow(nodes, c.fragments, c.variables)].map(([key, of]): [string, SQL] => {
+      const name = of[0].name.value;
+      if (name === "__typename") return [key, typename(`${type.name}Aggregate`)];
+      return [key, name === "count" ? sql`count(*)::int` : inlineObject(fieldFigure(name, of))];
+    }),
+  );
+}
+
+/** @param rows the FROM clause and what follows it */
+export const selectAggregate = (c: Compilation, source: Source, nodes: readonly FieldNode[], rows: SQL): SQL =>
+  sql`(select ${figures(c, source, nodes)}${rows})`;
+
+interface Key {
+  readonly name: string;
+  readonly value: SQL;
+  /** As the client sees it. */
+  written(value: SQL): SQL;
+}
+
+const MAX_KEYS = 5;
+
+function keysOf(c: Compilation, source: Source, node: FieldNode): Key[] {
+  const given = argumentOf(node, "by", c.argumentType(source.type, "by"), c.variables)?.items() ?? [];
+  if (given.length === 0) throw badUserInput("by", "Name at least one field to group by.");
+  if (given.length > MAX_KEYS) throw limitExceeded("by", `Group by at most ${MAX_KEYS} fields.`);
+  const fields = groupFields(source.type);
+  const keys: Key[] = [];
+  for (const [index, { value }] of given.entries()) {
+    const { field: enumName, bucket } = value as { field: string; bucket?: TimeBucket | null };
+    const [name, field] = fields.get(enumName)!;
+    c.requireReadable(field.read);
+    if (keys.some((key) => key.name === name)) throw badUserInput(`by.${index}.field`, "Group by a field only once.");
+    if (bucket && field.kind !== "dateTime") {
+      throw badUserInput(`by.${index}.bucket`, "Only moments have buckets of time.");
+    }
+    const column = source.column(field.column);
+    keys.push(
+      bucket
+        ? { name, value: sql`date_trunc(${sql.raw(`'${bucket}'`)}, ${inUtc(column)})`, written: writtenUtc }
+        : { name, value: column, written: (value) => written(field, value) },
+    );
+  }
+  return keys;
+}
+
+/** @param rows the FROM clause and what follows it */
+export function selectGroups(
+  c: Compilation,
+  source: Source,
+  nodes: readonly FieldNode[],
+  rows: SQL,
+): { sql: SQL; cost: Cost } {
+  const { type } = source;
+  const node = nodes[0]!;
+  const keys = keysOf(c, source, node);
+  const argument = (name: string) => argumentOf(node, name, c.argumentType(type, name), c.variables);
+  const size = sizeOf(c.limits.maxGroups, c.limits.defaultGroups, { first: argument("first") });
+  const named = (index: number) => sql`g.${sql.identifier(`key_${index}`)}`;
+
+  const columns = keys.map(({ value }, index) => sql`${value} as ${sql.identifier(`key_${index}`)}`);
+  const entries = [...collectBelow(nodes, c.fragments, c.variables)].map(([key, of], position): [string, SQL] => {
+    const name = of[0].name.value;
+    if (name === "__typename") return [key, typename(`${type.name}Group`)];
+    if (name === "aggregate") {
+      const column = sql.identifier(`aggregate_${position}`);
+      columns.push(sql`${figures(c, source, of)} as ${column}`);
+      return [key, sql`g.${column}`];
+    }
+    const parts = [...collectBelow(of, c.fragments, c.variables)].map(([part, [{ name }]]): [string, SQL] => {
+      if (name.value === "__typename") return [part, typename(`${type.name}GroupKey`)];
+      const index = keys.findIndex((each) => each.name === name.value);
+      return [part, index < 0 ? sql`null` : keys[index]!.written(named(index))];
+    });
+    return [key, object(parts)];
+  });
+  const positions = keys.map((_, index) => sql.raw(String(index + 1)));
+  const inOrder = positions.map((position) => sql`${position} asc nulls first`);
+  if (argument("largestFirst")?.value === true) inOrder.unshift(sql`count(*) desc`);
+  const groups = sql`select ${sql.join(columns, sql`, `)}${rows} group by ${sql.join(positions, sql`, `)} order by ${sql.join(inOrder, sql`, `)} limit ${c.param(size, "first")}::int`;
+  return {
+    sql: sql`(select coalesce(json_agg(${object(entries)}), '[]') from (${groups}) g)`,
+    cost: (run) => size(run),
+  };
+}
