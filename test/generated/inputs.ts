@@ -1,11 +1,13 @@
 /** Generators of arguments: filters, orders and pages, as the declarations offer them, with values that rows really have. */
 import fc, { type Arbitrary } from "fast-check";
+import { groupFields, TIME_BUCKETS } from "../../src/plan/aggregate.js";
 import type { FieldDeclaration, TypeDeclaration } from "../../src/plan/declaration.js";
-import { filterFields, OPERATORS, OPERATORS_OF, type OperatorName } from "../../src/plan/filter.js";
+import { filterFields } from "../../src/plan/filter.js";
+import { OPERATORS_OF } from "../../src/plan/operators.js";
 import { orderFields } from "../../src/plan/order.js";
 import { TEXTS } from "./data.js";
-import { CursorOf, type Input, type InputObject, steady, type Value, Word } from "./query.js";
-import { micros, type World } from "./world.js";
+import { CursorOf, type Input, type InputObject, Json, steady, type Value, Word } from "./query.js";
+import { JSON_NULL, micros, type World } from "./world.js";
 
 /** A value for a place of a query, given in one of the ways in which a place can be filled. */
 export function input(value: Arbitrary<Value>, { optional = false } = {}): Arbitrary<Input> {
@@ -37,6 +39,12 @@ function rewritten(moment: string, hours: number): string {
   const zone = `${hours < 0 ? "-" : "+"}${String(Math.abs(hours)).padStart(2, "0")}:00`;
   return `${shifted}${fraction}${hours === 0 ? "Z" : zone}`;
 }
+
+const wordOf = (words: readonly string[]): Arbitrary<Value> => fc.constantFrom(...words).map((text) => new Word(text));
+
+/** A list, or now and then its only item without the brackets, which GraphQL takes for the list. */
+const listOrOne = (list: Arbitrary<Value>, one: Arbitrary<Value>): Arbitrary<Value> =>
+  fc.oneof({ weight: 6, arbitrary: list }, { weight: 1, arbitrary: one });
 
 const WHOLE = { min: -(2 ** 31), max: 2 ** 31 - 1 };
 
@@ -98,18 +106,35 @@ export class Inputs {
       });
   }
 
+  /** JSON values that rows have, and what stands in them, alone or under its key. */
+  #partsOfJson(type: TypeDeclaration, { column }: FieldDeclaration): Arbitrary<Value> {
+    const within = (value: unknown): unknown[] => {
+      if (typeof value !== "object" || value === null) return [value];
+      const entries = Object.entries(value);
+      if (Array.isArray(value)) return [value, ...value.map((item) => [item]), ...value.flatMap(within)];
+      return [
+        value,
+        ...entries.map(([key, item]) => ({ [key]: item })),
+        ...entries.flatMap(([, item]) => within(item)),
+      ];
+    };
+    const found = this.world.rows(type).flatMap((row) => within(row[column.name]));
+    // JSON's null alone is refused, as a condition that is left out.
+    const distinct = new Map(
+      found.flatMap((each) => (each === null || each === JSON_NULL ? [] : [[JSON.stringify(each), each]])),
+    );
+    return fc.constantFrom(...distinct.values(), {}, [], "nowhere").map((value) => new Json(value));
+  }
+
   #condition(type: TypeDeclaration, name: string, field: FieldDeclaration): Arbitrary<[string, Input]> {
     const values = this.#values(type, field);
-    const lists = fc.oneof(
-      { weight: 6, arbitrary: fc.array(input(values), { maxLength: 4, size: "max" }) },
-      { weight: 1, arbitrary: values },
-    );
-    const operand = (operator: OperatorName): Arbitrary<Value> => {
-      if (/contains|startsWith|endsWith/i.test(operator)) return this.#parts(type, field);
-      return { value: values, list: lists, flag: fc.boolean() }[OPERATORS[operator].operand];
+    const lists = listOrOne(fc.array(input(values), { maxLength: 4, size: "max" }), values);
+    const one = (operator: string): Arbitrary<Value> => {
+      if (field.kind === "json") return this.#partsOfJson(type, field);
+      return /contains|startsWith|endsWith/.test(operator) ? this.#parts(type, field) : values;
     };
-    const operators = OPERATORS_OF[field.kind].map((operator) =>
-      named(operator, input(operand(operator), { optional: true })),
+    const operators = Object.entries(OPERATORS_OF[field.kind]).map(([operator, { operand }]) =>
+      named(operator, input({ value: one(operator), list: lists, flag: fc.boolean() }[operand], { optional: true })),
     );
     return named(name, input(objectOf(fc.oneof(...operators), 1, 2), { optional: true }));
   }
@@ -130,6 +155,18 @@ export class Inputs {
         { weight, arbitrary: named("and", input(list, { optional: true })) },
         { weight, arbitrary: named("or", input(list, { optional: true })) },
         { weight, arbitrary: named("not", input(this.filter(type, depth - 1), { optional: true })) },
+        ...Object.entries(type.relations)
+          .filter(([, relation]) => this.readable.has(relation.to()))
+          .map(([name, relation]) => {
+            const filter = this.filter(relation.to(), depth - 1);
+            if (relation.kind === "one") return { weight, arbitrary: named(name, input(filter, { optional: true })) };
+            const quantifiers = fc.constantFrom("some", "every", "none");
+            const quantified = fc.tuple(quantifiers, input(filter, { optional: true })) as Arbitrary<[string, Input]>;
+            return {
+              weight: 2 * weight,
+              arbitrary: named(name, input(objectOf(quantified, 0, 2), { optional: true })),
+            };
+          }),
       ];
     };
     const filter = objectOf(fc.oneof(...conditions, ...(depth > 0 ? deeper() : [])), 0, 2);
@@ -144,17 +181,48 @@ export class Inputs {
   }
 
   orderBy(type: TypeDeclaration): Arbitrary<Value> {
-    const word = (words: readonly string[]) => fc.constantFrom(...words).map((text) => new Word(text));
+    const fields = [...orderFields(type)]
+      .filter(([, { relation }]) => relation === undefined || this.readable.has(relation.to()))
+      .map(([word]) => word);
+    const perhaps = (words: Arbitrary<Value>) =>
+      fc.option(input(words, { optional: true }), { nil: undefined, freq: 2 });
     const term = fc
       .tuple(
-        input(word([...orderFields(type).keys()])),
-        fc.option(input(word(["ASC", "DESC"]), { optional: true }), { nil: undefined, freq: 3 }),
+        input(wordOf(fields)),
+        perhaps(wordOf(["ASC", "DESC"])),
+        perhaps(fc.oneof(wordOf(["FIRST", "LAST"]), wordOf(["FIRST", "LAST"]), fc.constant(null))),
       )
-      .map(([field, direction]): InputObject => ({ field, ...(direction && { direction }) }));
-    return fc.oneof(
-      { weight: 6, arbitrary: fc.array(input(term), { maxLength: 3, size: "max" }) },
-      { weight: 1, arbitrary: term },
-    );
+      .map(
+        ([field, direction, nulls]): InputObject => ({
+          field,
+          ...(direction && { direction }),
+          ...(nulls && { nulls }),
+        }),
+      );
+    return listOrOne(fc.array(input(term), { maxLength: 3, size: "max" }), term);
+  }
+
+  /** The arguments of groups. @param sizes how many */
+  groups(type: TypeDeclaration, sizes: readonly number[]): Arbitrary<InputObject> {
+    const terms = [...groupFields(type)]
+      .filter(([, [name]]) => this.#mayFilter(type, name))
+      .map(([word, [, { kind }]]): Arbitrary<InputObject> => {
+        // The same in both runs: a field must not be named twice in either.
+        const field = input(fc.constant(new Word(word)));
+        const bucket = input(fc.oneof(wordOf(TIME_BUCKETS), fc.constant(null)), { optional: true });
+        const maybe = kind === "dateTime" ? fc.option(bucket, { nil: undefined, freq: 5 }) : fc.constant(undefined);
+        return fc.tuple(field, maybe).map(([each, of]) => ({ field: each, ...(of && { bucket: of }) }));
+      });
+    const term = fc.oneof(...terms);
+    const selector = ({ field }: InputObject) => (field!.value as Word).text;
+    const list = fc
+      .uniqueArray(term, { minLength: 1, maxLength: 3, selector, size: "max" })
+      .map((each) => each.map((value): Input => ({ as: "literal", value, again: value })));
+    const optional = <T extends Value>(values: Arbitrary<T>) =>
+      fc.option(input(values, { optional: true }), { nil: undefined });
+    return fc
+      .tuple(input(listOrOne(list, term)), optional(fc.constantFrom<Value>(...sizes, null)), optional(fc.boolean()))
+      .map(([by, first, largestFirst]) => ({ by, ...(first && { first }), ...(largestFirst && { largestFirst }) }));
   }
 
   /** The arguments of a list. @param sizes of pages; those that give none get the default */

@@ -1,11 +1,28 @@
 /** The naive evaluation of a filter, in a logic of two values: a condition on an absent value does not hold, its negation does. */
-import type { TypeDeclaration } from "../../src/plan/declaration.js";
-import { compare, type Kind, type Row, type World } from "./world.js";
+import type { ManyRelation, TypeDeclaration } from "../../src/plan/declaration.js";
+import { compare, JSON_NULL, type Kind, type Row, type World } from "./world.js";
 
 type Condition = Readonly<Record<string, unknown>>;
 
 /** Case is folded for ASCII only, as PostgreSQL does in the locale C. */
 const folded = (text: unknown) => String(text).replaceAll(/[A-Z]/g, (letter) => letter.toLowerCase());
+
+const isObject = (value: unknown): value is Condition =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+/** Containment of jsonb; a list at the top also contains its scalars. */
+function contains(whole: unknown, part: unknown, top = true): boolean {
+  if (Array.isArray(part)) {
+    return Array.isArray(whole) && part.every((item) => whole.some((each) => contains(each, item, false)));
+  }
+  if (isObject(part)) {
+    return (
+      isObject(whole) &&
+      Object.entries(part).every(([key, value]) => Object.hasOwn(whole, key) && contains(whole[key], value, false))
+    );
+  }
+  return whole === part || (top && Array.isArray(whole) && whole.includes(part));
+}
 
 const listOf = (value: unknown): unknown[] => [value].flat();
 
@@ -17,7 +34,8 @@ const PRESENT: Readonly<Record<string, (kind: Kind, value: unknown, operand: unk
   gte: (kind, value, operand) => compare(kind, value, operand) >= 0,
   lt: (kind, value, operand) => compare(kind, value, operand) < 0,
   lte: (kind, value, operand) => compare(kind, value, operand) <= 0,
-  contains: (_, value, operand) => folded(value).includes(folded(operand)),
+  contains: ({ name }, value, operand) =>
+    name === "jsonb" ? contains(value === JSON_NULL ? null : value, operand) : folded(value).includes(folded(operand)),
   startsWith: (_, value, operand) => folded(value).startsWith(folded(operand)),
   endsWith: (_, value, operand) => folded(value).endsWith(folded(operand)),
 };
@@ -32,11 +50,28 @@ function compares(operator: string, operand: unknown, value: unknown, kind: Kind
 }
 
 /** @returns the column that a filter's field means: its own, or `<relation>Id` of a relation to one */
-function columnOf(type: TypeDeclaration, name: string): string | undefined {
+export function columnOf(type: TypeDeclaration, name: string): string | undefined {
   const field = type.fields[name] ?? type.filters?.[name];
   if (field) return field.column.name;
   const relation = type.relations[name.replace(/Id$/, "")];
   return name.endsWith("Id") && relation?.kind === "one" ? relation.column.name : undefined;
+}
+
+function quantified(world: World, relation: ManyRelation, row: Row, condition: Condition): boolean {
+  const related = world.many(relation, row);
+  return Object.entries(condition).every(([quantifier, filter]) => {
+    const matches = (each: Row) => holds(world, relation.to(), each, filter as Condition);
+    switch (quantifier) {
+      case "some":
+        return related.some(matches);
+      case "every":
+        return related.every(matches);
+      case "none":
+        return !related.some(matches);
+      default:
+        throw new Error(`The naive evaluation does not know ${quantifier}`);
+    }
+  });
 }
 
 /** @param filter as GraphQL coerces it @returns whether all its conditions hold of the row */
@@ -46,6 +81,12 @@ export function holds(world: World, type: TypeDeclaration, row: Row, filter: Con
     if (name === "and") return listOf(condition).every(each);
     if (name === "or") return listOf(condition).some(each);
     if (name === "not") return !each(condition);
+    const relation = type.relations[name];
+    if (relation?.kind === "one") {
+      const target = world.one(relation, row);
+      return target !== undefined && holds(world, relation.to(), target, condition as Condition);
+    }
+    if (relation) return quantified(world, relation, row, condition as Condition);
     const column = columnOf(type, name);
     if (column === undefined) throw new Error(`The naive evaluation does not know the condition ${type.name}.${name}`);
     const kind = world.kind(type, column);

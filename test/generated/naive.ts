@@ -1,10 +1,11 @@
 /** The naive evaluation of an abstract query: over all rows in memory, one step after the other, knowing nothing of SQL. */
 import { rootFields } from "../../src/model/index.js";
 import type { TypeDeclaration } from "../../src/plan/declaration.js";
+import { About, type Answer, figures, groups, object, type Stage, written } from "./naive-figures.js";
 import { holds } from "./naive-filter.js";
 import { orderOf } from "./naive-order.js";
-import { below, CursorOf, collect, type Field, type Item, plain, type Query, type RunIndex } from "./query.js";
-import { JSON_NULL, type Row, type World } from "./world.js";
+import { below, CursorOf, type Field, type Item, plain, type Query, type RunIndex } from "./query.js";
+import type { Row, World } from "./world.js";
 
 /** Stands in an answer where a cursor must stand: with these values of the order's terms. */
 class CursorTo {
@@ -13,21 +14,10 @@ class CursorTo {
 
 const DEFAULT_PAGE = 20;
 
-interface Scene {
-  /** What the actor can see. */
-  readonly world: World;
+interface Scene extends Stage {
   /** All rows: cursors may come from any. */
   readonly everything: World;
-  readonly run: RunIndex;
 }
-
-type Answer = Record<string, unknown>;
-
-/** Builds an object: one value for each response key. */
-const object = (items: readonly Item[], { run }: Scene, answer: (name: string, fields: Field[]) => unknown): Answer =>
-  Object.fromEntries([...collect(items, run)].map(([key, fields]) => [key, answer(fields[0]!.name, fields)]));
-
-const written = (value: unknown) => (value === JSON_NULL ? null : value);
 
 function row(scene: Scene, type: TypeDeclaration, found: Row | undefined, items: readonly Item[]): Answer | null {
   if (!found) return null;
@@ -37,20 +27,9 @@ function row(scene: Scene, type: TypeDeclaration, found: Row | undefined, items:
     if (field) return written(found[field.column.name]);
     const relation = type.relations[name]!;
     const target = relation.to();
-    const there = scene.world.rows(target);
-    if (relation.kind === "one") {
-      const id = found[relation.column.name];
-      return row(
-        scene,
-        target,
-        there.find((candidate) => candidate.id === id),
-        below(fields),
-      );
-    }
-    const inverse = target.relations[relation.by]!;
-    if (inverse.kind !== "one") throw new Error(`${target.name}.${relation.by} is no relation to one`);
-    const related = there.filter((candidate) => candidate[inverse.column.name] === found.id);
-    return connection(scene, target, related, fields);
+    return relation.kind === "one"
+      ? row(scene, target, scene.world.one(relation, found), below(fields))
+      : connection(scene, target, scene.world.many(relation, found), fields);
   });
 }
 
@@ -64,25 +43,27 @@ function connection(scene: Scene, type: TypeDeclaration, candidates: readonly Ro
   const [filter, order] = [argument("filter") ?? {}, orderOf(world, type, argument("orderBy"))];
   const all = candidates
     .filter((candidate) => holds(world, type, candidate, filter as Record<string, unknown>))
-    .sort(order.compare);
+    .map((found) => ({ found, values: order.values(world, found) }))
+    .sort((a, b) => order.compare(a.values, b.values));
 
-  const bound = (name: "after" | "before"): Row | undefined => {
+  /** What a cursor says: whoever gave it out saw everything. */
+  const bound = (name: "after" | "before"): readonly unknown[] | undefined => {
     const cursor = argument(name);
     const rows = scene.everything.rows(type);
-    return cursor instanceof CursorOf ? rows[cursor.row % rows.length] : undefined;
+    return cursor instanceof CursorOf ? order.values(scene.everything, rows[cursor.row % rows.length]!) : undefined;
   };
   const [after, before] = [bound("after"), bound("before")];
   const within = all.filter(
-    (candidate) => (!after || order.compare(candidate, after) > 0) && (!before || order.compare(candidate, before) < 0),
+    ({ values }) => (!after || order.compare(values, after) > 0) && (!before || order.compare(values, before) < 0),
   );
   const [first, last] = [argument("first"), argument("last")] as (number | undefined)[];
   const size = first ?? last ?? DEFAULT_PAGE;
   const backwards = first === undefined && last !== undefined;
   const page = backwards ? within.slice(Math.max(0, within.length - size)) : within.slice(0, size);
   const more = within.length > size;
-  const behind = (cursor: Row | undefined, side: 1 | -1) =>
-    cursor !== undefined && all.some((candidate) => order.compare(candidate, cursor) * side <= 0);
-  const cursorTo = (end: Row | undefined) => (end ? new CursorTo(order.values(end)) : null);
+  const behind = (cursor: readonly unknown[] | undefined, side: 1 | -1) =>
+    cursor !== undefined && all.some(({ values }) => order.compare(values, cursor) * side <= 0);
+  const cursorTo = (end: (typeof page)[number] | undefined) => (end ? new CursorTo(end.values) : null);
 
   const pageInfo: Answer = {
     __typename: "PageInfo",
@@ -91,6 +72,7 @@ function connection(scene: Scene, type: TypeDeclaration, candidates: readonly Ro
     startCursor: cursorTo(page[0]),
     endCursor: cursorTo(page.at(-1)),
   };
+  const rowsOf = (list: typeof all) => list.map(({ found }) => found);
   return object(below(fields), scene, (name, of) => {
     const items = below(of);
     switch (name) {
@@ -99,16 +81,20 @@ function connection(scene: Scene, type: TypeDeclaration, candidates: readonly Ro
       case "totalCount":
         return all.length;
       case "nodes":
-        return page.map((node) => row(scene, type, node, items));
+        return page.map(({ found }) => row(scene, type, found, items));
       case "edges":
-        return page.map((node) =>
+        return page.map(({ found, values }) =>
           object(items, scene, (part, inner) => {
             if (part === "__typename") return `${type.name}Edge`;
-            return part === "cursor" ? new CursorTo(order.values(node)) : row(scene, type, node, below(inner));
+            return part === "cursor" ? new CursorTo(values) : row(scene, type, found, below(inner));
           }),
         );
       case "pageInfo":
         return object(items, scene, (part) => pageInfo[part]);
+      case "aggregate":
+        return figures(scene, type, rowsOf(all), items);
+      case "groups":
+        return groups(scene, type, rowsOf(all), of);
       default:
         throw new Error(`The naive evaluation does not know ${name} of a connection`);
     }
@@ -126,15 +112,9 @@ export function evaluate(query: Query, run: RunIndex, world: World, everything: 
     if (name === "__typename") return "Query";
     const root = rootFields.find(({ one, many }) => one === name || many === name);
     if (!root) throw new Error(`${name} is no root field`);
-    const rows = world.rows(root.type);
-    if (root.many === name) return connection(scene, root.type, rows, fields);
+    if (root.many === name) return connection(scene, root.type, world.rows(root.type), fields);
     const id = plain(fields[0]!.args.id!, run);
-    return row(
-      scene,
-      root.type,
-      rows.find((candidate) => candidate.id === id),
-      below(fields),
-    );
+    return row(scene, root.type, world.find(root.type, id), below(fields));
   });
 }
 
@@ -153,6 +133,7 @@ export function settled(expected: unknown, real: unknown): unknown {
     const values = JSON.stringify(expected.values);
     return valuesOf(real) === values ? real : `the cursor of ${values}`;
   }
+  if (expected instanceof About) return expected.fits(real) ? real : `about ${expected.value}`;
   if (Array.isArray(expected)) return expected.map((item, index) => settled(item, (real as unknown[])?.[index]));
   if (typeof expected === "object" && expected !== null) {
     return Object.fromEntries(

@@ -1,8 +1,10 @@
 /** The generator of abstract queries: whatever the declarations let an actor ask of the data. */
 import fc, { type Arbitrary } from "fast-check";
 import { rootFields } from "../../src/model/index.js";
+import { extremeFields, keyFields, numberFields } from "../../src/plan/aggregate.js";
 import type { TypeDeclaration } from "../../src/plan/declaration.js";
 import { Inputs, input } from "./inputs.js";
+import { fits } from "./limits.js";
 import { type Condition, type Field, type InputObject, type Item, type Query, withKeys } from "./query.js";
 import type { World } from "./world.js";
 
@@ -50,29 +52,10 @@ const weighted = (weight: number, arbitrary: Arbitrary<Field>) => ({ weight, arb
 /** Sizes of pages at the root, and below. */
 const SIZES = [0, 1, 2, 3, 5, 8, 13, 40];
 const SIZES_BELOW = [0, 1, 2, 3, 4];
+const GROUPS = [0, 1, 2, 5, 30];
 /** How many relations a query follows: mostly few. */
 const DEPTHS = [0, 1, 1, 2, 3];
 const FILTER_DEPTH = 3;
-
-const MAX_ALIASES = 30;
-const MAX_FIELDS = 120;
-
-/** Whether a query is within the limits of a request. */
-function fits({ items: all }: Query): boolean {
-  let [aliases, fields] = [0, 0];
-  const count = (list: readonly Item[], times: number): void => {
-    for (const item of list) {
-      if (item.kind === "group") count(item.items, item.as === "twice" ? times * 2 : times);
-      else {
-        fields += times;
-        if (item.key !== item.name) aliases += times;
-        count(item.below, times);
-      }
-    }
-  };
-  count(all, 1);
-  return aliases <= MAX_ALIASES && fields <= MAX_FIELDS;
-}
 
 class Queries {
   readonly #objects = new Map<string, Arbitrary<Item[]>>();
@@ -106,14 +89,45 @@ class Queries {
     const node = this.object(type, depth);
     const edge = items(fc.oneof(field("cursor"), weighted(3, field("node", { below: node })), field("__typename")), 3);
     const info = items(fc.oneof(...PAGE_INFO.map((name) => field(name))), 4);
+    const figures = this.#figures(type);
+    const keys = keyFields(type).map(([name]) => field(name));
+    const group = items(
+      fc.oneof(
+        weighted(4, field("key", { below: items(fc.oneof(...keys, field("__typename")), 3) })),
+        weighted(3, field("aggregate", { below: figures })),
+        weighted(1, field("__typename")),
+      ),
+      3,
+    );
     const parts = fc.oneof(
       weighted(6, field("nodes", { below: node })),
       weighted(3, field("edges", { below: edge })),
       weighted(4, field("pageInfo", { below: info })),
       weighted(3, field("totalCount")),
+      weighted(2, field("aggregate", { below: figures })),
+      weighted(2, field("groups", { args: this.inputs.groups(type, GROUPS), below: group })),
       weighted(1, field("__typename")),
     );
     return items(parts, 3);
+  }
+
+  /** Selections of an aggregate. */
+  #figures(type: TypeDeclaration): Arbitrary<Item[]> {
+    const figure = (name: string, fields: readonly (readonly [string, unknown])[]) => {
+      if (fields.length === 0) return [];
+      const parts = fc.oneof(...fields.map(([each]) => weighted(3, field(each))), weighted(1, field("__typename")));
+      return [weighted(2, field(name, { below: items(parts, 3) }))];
+    };
+    const [numbers, extremes] = [numberFields(type), extremeFields(type)];
+    return items(
+      fc.oneof(
+        weighted(2, field("count")),
+        weighted(1, field("__typename")),
+        ...["sum", "avg"].flatMap((name) => figure(name, numbers)),
+        ...["min", "max"].flatMap((name) => figure(name, extremes)),
+      ),
+      3,
+    );
   }
 
   query(roots: readonly string[]): Arbitrary<Query> {

@@ -1,7 +1,7 @@
 /** All rows of the readable tables in memory, read with plain SQL, and how PostgreSQL compares their values. */
 import { getTableName } from "drizzle-orm";
 import { declaredTypes } from "../../src/model/index.js";
-import type { TypeDeclaration } from "../../src/plan/declaration.js";
+import type { ManyRelation, OneRelation, TypeDeclaration } from "../../src/plan/declaration.js";
 import type { TestApp } from "../support/app.js";
 
 /** JSON's null, where SQL's is null. */
@@ -18,11 +18,54 @@ export interface Kind {
   readonly labels: readonly string[] | undefined;
 }
 
-export interface World {
-  /** The types of data: those of the fleet are no part of it. */
-  readonly types: readonly TypeDeclaration[];
-  rows(type: TypeDeclaration): readonly Row[];
-  kind(type: TypeDeclaration, column: string): Kind;
+/** Rows by type, and what one asks of them. */
+export class World {
+  readonly #byId = new Map<TypeDeclaration, ReadonlyMap<unknown, Row>>();
+  readonly #byReference = new Map<OneRelation, ReadonlyMap<unknown, readonly Row[]>>();
+
+  constructor(
+    /** The types of data: those of the fleet are no part of it. */
+    readonly types: readonly TypeDeclaration[],
+    private readonly table: (type: TypeDeclaration) => readonly Row[],
+    /** The kind of a type's column. */
+    readonly kind: (type: TypeDeclaration, column: string) => Kind,
+  ) {}
+
+  rows(type: TypeDeclaration): readonly Row[] {
+    return this.table(type);
+  }
+
+  find(type: TypeDeclaration, id: unknown): Row | undefined {
+    const index = this.#byId.get(type) ?? new Map(this.rows(type).map((row) => [row.id, row]));
+    this.#byId.set(type, index);
+    return index.get(id);
+  }
+
+  /** The row that a row refers to. */
+  one(relation: OneRelation, row: Row): Row | undefined {
+    return this.find(relation.to(), row[relation.column.name]);
+  }
+
+  /** The rows that refer to a row. */
+  many(relation: ManyRelation, row: Row): readonly Row[] {
+    const back = inverse(relation);
+    const index =
+      this.#byReference.get(back) ?? Map.groupBy(this.rows(relation.to()), (each) => each[back.column.name]);
+    this.#byReference.set(back, index);
+    return index.get(row.id) ?? [];
+  }
+
+  /** The same where only some rows exist. */
+  where(keep: (type: TypeDeclaration, row: Row) => boolean): World {
+    const kept = new Map(this.types.map((type) => [type, this.rows(type).filter((row) => keep(type, row))]));
+    return new World(this.types, (type) => kept.get(type) ?? [], this.kind);
+  }
+}
+
+function inverse({ to, by }: ManyRelation): OneRelation {
+  const back = to().relations[by];
+  if (back?.kind !== "one") throw new Error(`${to().name}.${by} is no relation to one`);
+  return back;
 }
 
 /** By type: the organization that a row belongs to; null is nobody's but the platform's. Written out, so that a wrong declaration shows. */
@@ -81,35 +124,23 @@ export async function readWorld({ sql }: Pick<TestApp, "sql">): Promise<World> {
       ),
     );
   }
-  return {
-    types,
-    rows: (type) => rows.get(type.name) ?? [],
-    kind(type, column) {
-      const kind = kinds.get(`${type.name}.${column}`);
-      if (!kind) throw new Error(`${type.name} has no column ${column}`);
-      return kind;
-    },
-  };
-}
-
-/** @returns the same where only some rows exist */
-function restricted(world: World, keep: (type: TypeDeclaration, row: Row) => boolean): World {
-  const kept = new Map(world.types.map((type) => [type.name, world.rows(type).filter((row) => keep(type, row))]));
-  return { ...world, rows: (type) => kept.get(type.name) ?? [] };
+  const table = (type: TypeDeclaration) => rows.get(type.name) ?? [];
+  return new World(types, table, (type, column) => {
+    const kind = kinds.get(`${type.name}.${column}`);
+    if (!kind) throw new Error(`${type.name} has no column ${column}`);
+    return kind;
+  });
 }
 
 /** @returns a database that holds the rows of one organization only */
 export function ofOrganization(world: World, organizationId: string): World {
-  const find = (typeName: string, id: unknown) => {
-    const type = world.types.find(({ name }) => name === typeName)!;
-    return world.rows(type).find((row) => row.id === id);
-  };
-  return restricted(world, (type, row) => OWNERS[type.name]!(row, find) === organizationId);
+  const find = (typeName: string, id: unknown) => world.find(world.types.find(({ name }) => name === typeName)!, id);
+  return world.where((type, row) => OWNERS[type.name]!(row, find) === organizationId);
 }
 
 /** @returns what is left for those who read only the audit of operations */
 export const ofOperations = (world: World): World =>
-  restricted(world, (type, row) => type.name !== "AuditLog" || row.resourceType === "operation");
+  world.where((type, row) => type.name !== "AuditLog" || row.resourceType === "operation");
 
 /** @returns microseconds since 1970 of a moment in RFC 3339 */
 export function micros(moment: string): bigint {
