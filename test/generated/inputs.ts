@@ -232,19 +232,20 @@ export class Inputs {
       fc.nat(this.world.rows(type).length - 1).map((row) => new CursorOf(row)),
       { optional: true },
     );
-    const pages: Record<string, Arbitrary<Input>>[] = [
-      { first: size },
-      { first: size },
-      { last: size },
-      { first: size, after: cursor },
-      { last: size, before: cursor },
-      { first: size, after: cursor, before: cursor },
-      { last: size, after: cursor, before: cursor },
-      { before: cursor },
-      { after: cursor },
-      {},
+    const pages: [weight: number, page: Record<string, Arbitrary<Input>>][] = [
+      [5, { first: size }],
+      [3, { last: size }],
+      [2, {}],
+      [1, { first: size, after: cursor }],
+      [1, { last: size, before: cursor }],
+      [1, { first: size, after: cursor, before: cursor }],
+      [1, { last: size, after: cursor, before: cursor }],
+      [1, { before: cursor }],
+      [1, { after: cursor }],
     ];
-    const page = fc.oneof(...pages.map((each) => fc.record(each) as Arbitrary<InputObject>));
+    const page = fc.oneof(
+      ...pages.map(([weight, each]) => ({ weight, arbitrary: fc.record(each) as Arbitrary<InputObject> })),
+    );
     return fc
       .tuple(
         page,

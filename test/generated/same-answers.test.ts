@@ -14,11 +14,11 @@ const app = testApp();
 
 /** Who asks, the organization they belong to, and how many queries. */
 const ACTORS: readonly { who: Somebody; role: Role; organization?: string; runs: number; seed: number }[] = [
-  { who: "admin", role: "ADMIN", runs: 1000, seed: 1 },
-  { who: "viewer", role: "VIEWER", organization: "1", runs: 700, seed: 2 },
+  { who: "admin", role: "ADMIN", runs: 800, seed: 1 },
+  { who: "viewer", role: "VIEWER", organization: "1", runs: 500, seed: 2 },
   { who: "otherAnalyst", role: "ANALYST", organization: "2", runs: 250, seed: 3 },
-  { who: "security", role: "SECURITY", runs: 200, seed: 4 },
-  { who: "dba", role: "DBA", runs: 100, seed: 5 },
+  { who: "security", role: "SECURITY", runs: 250, seed: 4 },
+  { who: "dba", role: "DBA", runs: 200, seed: 5 },
 ];
 
 let everything: World;
