@@ -79,7 +79,8 @@ function requireSame(answer: string, expected: string, way: string, text: string
 const isFast = (statement: string) => statement.startsWith("select '{' ||");
 
 describe("generated queries answer the same in every way, with one statement each", () => {
-  it.each(ACTORS)("to $who", { timeout: 60_000 }, async ({ who, role, organization, runs, seed }) => {
+  // Long only where the machine is busy with something else.
+  it.each(ACTORS)("to $who", { timeout: 300_000 }, async ({ who, role, organization, runs, seed }) => {
     const [client, world] = [await app.as(who), worldOf(who, organization)];
     app.statements.length = sent.fast = sent.all = cursors.asked = 0;
     const all = queries(everything, readableBy(role), roots.get(who)!);

