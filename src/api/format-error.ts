@@ -32,6 +32,7 @@ const withoutValues = (message: string): string =>
     .replace(/^(.*? cannot represent)\b.*$/s, "$1 this value.")
     .replace(/^Value ".*" does not exist in (".*?" enum)/s, "This value does not exist in the $1")
     .replace(/^(Expected value of type ".*?"), found .*$/s, "$1.")
+    .replace(/(escape sequence): ".*"/s, "$1")
     .replace(/\b(String|BlockString|Int|Float) ".*"/s, "a $1");
 
 function requestErrorOf({ message, extensions }: GraphQLFormattedError): AppError | undefined {

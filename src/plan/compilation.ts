@@ -7,6 +7,7 @@ import {
   type GraphQLInputType,
   GraphQLInt,
   GraphQLList,
+  GraphQLNonNull,
   type GraphQLSchema,
   GraphQLString,
 } from "graphql";
@@ -68,9 +69,10 @@ export class Compilation {
   argumentType(type: TypeDeclaration, name: string): GraphQLInputType {
     const named = (suffix: string) => this.schema.getType(`${type.name}${suffix}`) as GraphQLInputObjectType;
     if (name === "filter") return named("Filter");
-    if (name === "orderBy") return new GraphQLList(named("Order"));
-    if (name === "by") return new GraphQLList(named("GroupBy"));
-    if (name === "largestFirst") return GraphQLBoolean;
+    const listOf = (suffix: string) => new GraphQLList(new GraphQLNonNull(named(suffix)));
+    if (name === "orderBy") return listOf("Order");
+    if (name === "by") return new GraphQLNonNull(listOf("GroupBy"));
+    if (name === "largestFirst") return new GraphQLNonNull(GraphQLBoolean);
     return name === "first" || name === "last" ? GraphQLInt : GraphQLString;
   }
 

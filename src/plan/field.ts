@@ -30,18 +30,17 @@ export function bound({ kind }: FieldDeclaration, value: unknown, name: string):
   return kind === "id" ? requireId(value, name) : value;
 }
 
+/** Whether a value that is not null is one of the field's. */
+function isOf({ kind, enumeration }: FieldDeclaration, value: unknown): boolean {
+  if (kind === "int") return typeof value === "number" && value === (value | 0);
+  if (kind === "float") return Number.isFinite(value);
+  if (kind === "boolean") return typeof value === "boolean";
+  if (kind === "dateTime") return isMoment(value);
+  return typeof value === "string" && (kind !== "enum" || Object.values(enumeration ?? {}).includes(value));
+}
+
 /** @returns the value out of a cursor, checked as strictly as an argument */
 export function fromCursor(field: FieldDeclaration, nullable: boolean, value: unknown, argument: string): unknown {
-  const fits =
-    value === null
-      ? nullable
-      : field.kind === "int" || field.kind === "float"
-        ? typeof value === "number"
-        : field.kind === "boolean"
-          ? typeof value === "boolean"
-          : typeof value === "string" &&
-            (field.kind !== "dateTime" || isMoment(value)) &&
-            (field.kind !== "enum" || Object.values(field.enumeration ?? {}).includes(value));
-  if (!fits) throw badUserInput(argument, "This is no cursor of this list. Take one from its edges or pageInfo.");
-  return value === null ? null : bound(field, value, argument);
+  if (value === null ? nullable : isOf(field, value)) return value === null ? null : bound(field, value, argument);
+  throw badUserInput(argument, "This is no cursor of this list. Take one from its edges or pageInfo.");
 }

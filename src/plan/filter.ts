@@ -59,10 +59,10 @@ function operandOf(
     (run) => {
       const values = get(run.variables) as unknown[];
       if (values.length > MAX_LIST) throw limitExceeded("filter", `Give at most ${MAX_LIST} values to \`${path}\`.`);
-      return values.map((value) => String(bound(field, value, path)));
+      return values;
     },
     path,
-    JSON.stringify,
+    (values) => JSON.stringify((values as unknown[]).map((value) => String(bound(field, value, path)))),
   );
   return listOf(type, list);
 }

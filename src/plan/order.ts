@@ -192,15 +192,23 @@ export class Order {
 
 const carriedName = (index: number) => sql.identifier(`order_${index}`);
 
+const UTF8 = new TextDecoder("utf-8", { fatal: true });
+
+/** @returns what a cursor says; null where it is not how Postern would write it: Buffer skips over what is no base64url */
+function decode(cursor: string): unknown {
+  const bytes = Buffer.from(cursor, "base64url");
+  if (bytes.toString("base64url") !== cursor) return null;
+  try {
+    return JSON.parse(UTF8.decode(bytes));
+  } catch {
+    return null;
+  }
+}
+
 /** @returns a function from a cursor to the values of the terms @throws BAD_USER_INPUT there, for what is no cursor of this order */
 function decoder(terms: readonly Term[], signature: string, argument: string) {
   return (cursor: unknown): unknown[] => {
-    let parsed: unknown;
-    try {
-      parsed = JSON.parse(Buffer.from(String(cursor), "base64url").toString());
-    } catch {
-      parsed = null;
-    }
+    const parsed = decode(String(cursor));
     if (!Array.isArray(parsed) || parsed[0] !== signature || parsed.length !== terms.length + 1) {
       throw badUserInput(
         argument,

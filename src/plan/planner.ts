@@ -14,7 +14,7 @@ import type { PlanLimits, Run } from "./compilation.js";
 import { compile, type Entry, type Plan, type Unit } from "./compile.js";
 import type { TypeDeclaration } from "./declaration.js";
 import type { Variables } from "./reference.js";
-import { collect, type Fragments } from "./selection.js";
+import { collect, type Fragments, type Selection } from "./selection.js";
 import { shapeReader } from "./shape.js";
 
 /** Runs one statement and answers its only row. */
@@ -193,7 +193,15 @@ export function createPlanner({ schema, roots, query, limits }: PlannerOptions):
 
     rootUnits(operation, fragments, variables) {
       const units: Unit[] = [];
-      for (const [key, nodes] of collect([operation.selectionSet], fragments, variables)) {
+      let selection: Selection;
+      try {
+        selection = collect([operation.selectionSet], fragments, variables);
+      } catch (error) {
+        // The ordinary way meets the same fault.
+        if (error instanceof AppError) return undefined;
+        throw error;
+      }
+      for (const [key, nodes] of selection) {
         const entry = roots.get(nodes[0].name.value);
         if (!entry) return undefined;
         units.push({ key, entry, nodes: nodes as readonly FieldNode[] });

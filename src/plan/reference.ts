@@ -8,6 +8,7 @@ import {
   type ValueNode,
   valueFromAST,
 } from "graphql";
+import { badUserInput } from "../errors.js";
 
 /** Coerced variables of one request. */
 export type Variables = Readonly<Record<string, unknown>>;
@@ -60,17 +61,22 @@ const ofObject = (entries: [string, Reference][]): Reference => ({
   items: () => [],
 });
 
-function ofNode(node: ValueNode, type: GraphQLInputType, variables: Variables): Reference | undefined {
+/** @param at where the node stands, for errors @throws BAD_USER_INPUT for a variable that is null where it may not be */
+function ofNode(node: ValueNode, type: GraphQLInputType, variables: Variables, at: string): Reference | undefined {
   if (node.kind === "Variable") {
     const name = node.name.value;
     const value = variableOf(variables, name);
+    // Validation lets it pass where a default stands against it; of root fields graphql-js looks at the values, too.
+    if (value === null && isNonNullType(type)) throw badUserInput(at, "This argument may not be null.");
     return value === undefined ? undefined : within(value, (current) => current[name]);
   }
   const named = isNonNullType(type) ? type.ofType : type;
   if (isListType(named)) {
     if (node.kind === "NullValue") return within(null, () => null);
     const items = node.kind === "ListValue" ? node.values : [node];
-    return ofList(items.map((item) => ofNode(item, named.ofType, variables) ?? within(null, () => null)));
+    return ofList(
+      items.map((item, index) => ofNode(item, named.ofType, variables, `${at}.${index}`) ?? within(null, () => null)),
+    );
   }
   if (isInputObjectType(named) && node.kind === "ObjectValue") {
     const given = new Map(node.fields.map((entry) => [entry.name.value, entry.value]));
@@ -78,7 +84,7 @@ function ofNode(node: ValueNode, type: GraphQLInputType, variables: Variables): 
       // In the order of the type, as graphql-js coerces variables: equal meaning gives equal SQL.
       Object.values(named.getFields()).flatMap(({ name, type: childType }) => {
         const child = given.get(name);
-        const reference = child && ofNode(child, childType, variables);
+        const reference = child && ofNode(child, childType, variables, `${at}.${name}`);
         return reference ? [[name, reference] as [string, Reference]] : [];
       }),
     );
@@ -89,7 +95,10 @@ function ofNode(node: ValueNode, type: GraphQLInputType, variables: Variables): 
   return within(value, open ? (current) => valueFromAST(node, type, current) : () => value);
 }
 
-/** @returns the argument of a field, or undefined where it is absent (a variable without a value counts as absent) */
+/**
+ * @returns the argument of a field, or undefined where it is absent (a variable without a value counts as absent)
+ * @throws BAD_USER_INPUT for a variable that is null where it may not be
+ */
 export function argumentOf(
   node: FieldNode,
   name: string,
@@ -97,5 +106,5 @@ export function argumentOf(
   variables: Variables,
 ): Reference | undefined {
   const argument = node.arguments?.find((candidate) => candidate.name.value === name);
-  return argument && ofNode(argument.value, type, variables);
+  return argument && ofNode(argument.value, type, variables, name);
 }

@@ -1,5 +1,6 @@
 /** Which fields a selection asks for, by response key: merged, directives applied, every fragment visited once. */
 import type { DirectiveNode, FieldNode, FragmentDefinitionNode, SelectionSetNode } from "graphql";
+import { badUserInput } from "../errors.js";
 import { type Variables, variableOf } from "./reference.js";
 
 export type Fragments = Readonly<Record<string, FragmentDefinitionNode>>;
@@ -15,6 +16,7 @@ function applies(directives: readonly DirectiveNode[] | undefined, variables: Va
       condition?.kind === "Variable"
         ? variableOf(variables, condition.name.value)
         : condition?.kind === "BooleanValue" && condition.value;
+    if (value === null) throw badUserInput("if", "This argument may not be null.");
     if (value === (name.value === "skip")) return false;
   }
   return true;
@@ -23,6 +25,7 @@ function applies(directives: readonly DirectiveNode[] | undefined, variables: Va
 /**
  * Type conditions need no check: the model has object types only, so a fragment that validation admits always applies.
  * @returns what the selection sets ask for together, in the order of graphql-js
+ * @throws BAD_USER_INPUT for a directive whose variable is null
  */
 export function collect(
   selectionSets: readonly (SelectionSetNode | undefined)[],

@@ -54,7 +54,7 @@ const START_MS = Date.parse("2026-01-05T08:00:00Z");
 const at = (hours: number) => new Date(START_MS + hours * HOUR_MS).toISOString();
 
 /** The item of a list that belongs to a number; neighbouring numbers get different ones. */
-const pick = <T>(list: readonly T[], n: number): T => list[(n * 7 + 3) % list.length] as T;
+const pick = <T>(list: readonly T[], n: number): T => list[(n * 11 + 3) % list.length] as T;
 
 const range = (count: number) => Array.from({ length: count }, (_, index) => index);
 

@@ -6,8 +6,8 @@ import { GraphQLDateTime, GraphQLJSON } from "graphql-scalars";
 const MOMENT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,6})?(Z|[+-](0\d|1[0-5]):[0-5]\d)$/;
 
 function parseMoment(value: unknown): string {
-  GraphQLDateTime.parseValue(value);
-  if (typeof value === "string" && MOMENT.test(value) && isAnswerable(value)) return value;
+  if (isMoment(value)) return value;
+  // Not the library's GraphQLError, which validation would report without a place in the document.
   throw new TypeError("DateTime is RFC 3339 with at most microseconds, such as 2026-11-21T08:30:00Z");
 }
 
@@ -18,12 +18,14 @@ function isAnswerable(moment: string): boolean {
 }
 
 /** @returns whether a value is a moment that PostgreSQL takes */
-export function isMoment(value: unknown): boolean {
+export function isMoment(value: unknown): value is string {
+  if (typeof value !== "string" || !MOMENT.test(value)) return false;
   try {
-    return parseMoment(value) === value;
+    GraphQLDateTime.parseValue(value);
   } catch {
     return false;
   }
+  return isAnswerable(value);
 }
 
 /**
