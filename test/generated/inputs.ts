@@ -99,8 +99,8 @@ export class Inputs {
       .map(([value, from, length, how]) => {
         const characters = [...String(value)];
         const text = characters
-          .slice(from % (characters.length + 1))
-          .slice(0, length + 1)
+          .slice(from % characters.length)
+          .slice(0, length)
           .join("");
         return how === "upper" ? text.toUpperCase() : how === "lower" ? text.toLowerCase() : text;
       });
@@ -146,7 +146,11 @@ export class Inputs {
     if (known) return known;
     const conditions = [...filterFields(type)]
       .filter(([name]) => this.#mayFilter(type, name))
-      .map(([name, field]) => ({ weight: 2, arbitrary: this.#condition(type, name, field) }));
+      // Absent values are where the two logics differ.
+      .map(([name, field]) => ({
+        weight: field.column.notNull ? 2 : 5,
+        arbitrary: this.#condition(type, name, field),
+      }));
     const deeper = () => {
       const inner = input(this.filter(type, depth - 1));
       const list = fc.array(inner, { maxLength: 3, size: "max" });
@@ -163,7 +167,7 @@ export class Inputs {
             const quantifiers = fc.constantFrom("some", "every", "none");
             const quantified = fc.tuple(quantifiers, input(filter, { optional: true })) as Arbitrary<[string, Input]>;
             return {
-              weight: 2 * weight,
+              weight: 4 * weight,
               arbitrary: named(name, input(objectOf(quantified, 0, 2), { optional: true })),
             };
           }),
