@@ -96,7 +96,10 @@ export async function createApp(config: Config, ports: Ports): Promise<App> {
     introspection: config.introspection,
     landingPage: config.landingPage,
     formatError,
-    plugins: [answerPlannedOperations({ schema, planner, gates: gates.Query, formatError }), recordRefusals(recorders)],
+    plugins: [
+      answerPlannedOperations({ schema, planner, gates: gates.Query, formatError, log }),
+      recordRefusals(recorders),
+    ],
   });
   const http = createHttpServer({
     apollo,

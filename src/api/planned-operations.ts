@@ -12,6 +12,7 @@ import {
   type OperationDefinitionNode,
 } from "graphql";
 import { fromPostgres } from "../db/postgres-errors.js";
+import type { Log } from "../log.js";
 import type { Unit } from "../plan/compile.js";
 import type { Planner } from "../plan/planner.js";
 import type { Fragments } from "../plan/selection.js";
@@ -51,6 +52,7 @@ interface FastWay {
   /** The doors of the root query fields, as the ordinary way applies them. */
   readonly gates: RootMiddleware["Query"];
   readonly formatError: (formatted: GraphQLFormattedError, error: unknown) => GraphQLFormattedError;
+  readonly log: Log;
 }
 
 /** @returns the arguments, or undefined where a variable is null that may not be */
@@ -67,6 +69,7 @@ export function answerPlannedOperations({
   planner,
   gates,
   formatError,
+  log,
 }: FastWay): ApolloServerPlugin<RequestContext> {
   const queryType = schema.getQueryType();
   const fields = queryType?.getFields() as Record<string, GraphQLField<unknown, unknown>>;
@@ -133,7 +136,9 @@ export function answerPlannedOperations({
       try {
         if (!(await mayPass(units, operation, fragments, context))) return null;
         const text = await planner.answer(operation, units, fragments, context.variables, context.access);
-        return text === undefined ? null : respond({ data: new DataText(text) });
+        if (text === undefined) return null;
+        log.trace({ requestId: context.origin.requestId }, "answered by the plan alone");
+        return respond({ data: new DataText(text) });
       } catch (error) {
         return failed(units, error);
       }

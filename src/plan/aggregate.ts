@@ -4,9 +4,9 @@ import type { FieldNode } from "graphql";
 import { badUserInput, limitExceeded } from "../errors.js";
 import type { Compilation, Cost } from "./compilation.js";
 import type { FieldDeclaration, FieldKind, TypeDeclaration } from "./declaration.js";
-import { inUtc, written, writtenUtc } from "./field.js";
+import { inUtc, written, writtenBucket } from "./field.js";
 import { filterFields } from "./filter.js";
-import { inlineObject, object, typename } from "./json.js";
+import { type Json, list, object, orNull, textOf, typename } from "./json.js";
 import { orderName } from "./order.js";
 import { sizeOf } from "./page.js";
 import { argumentOf } from "./reference.js";
@@ -38,43 +38,44 @@ export const groupFields = (type: TypeDeclaration): ReadonlyMap<string, readonly
   new Map(keyFields(type).map((entry) => [orderName(entry[0]), entry]));
 
 /** What each figure is; a field has none where it has no value. */
-const FIGURES: Readonly<Record<string, (field: FieldDeclaration, column: SQL) => SQL>> = {
-  sum: (_field, column) => sql`sum(${column})::float8`,
+const FIGURES: Readonly<Record<string, (field: FieldDeclaration, column: SQL) => Json>> = {
+  sum: (_field, column) => orNull(sql`sum(${column})::float8::text`),
   // Not avg(), which squares what it adds up, and so overflows where the mean does not.
-  avg: (_field, column) => sql`sum(${column})::float8 / nullif(count(${column}), 0)`,
-  min: (field, column) => written(field, sql`min(${column})`),
-  max: (field, column) => written(field, sql`max(${column})`),
+  avg: (_field, column) => orNull(sql`(sum(${column})::float8 / nullif(count(${column}), 0))::text`),
+  min: (field, column) => written(field, sql`min(${column})`, true),
+  max: (field, column) => written(field, sql`max(${column})`, true),
 };
 
 /** @returns the object of an aggregate over the rows of the query that it stands in */
-function figures(c: Compilation, source: Source, nodes: readonly FieldNode[]): SQL {
+function figures(c: Compilation, source: Source, nodes: readonly FieldNode[]): Json {
   const { type } = source;
   const fieldFigure = (figure: string, of: readonly FieldNode[]) =>
-    [...collectBelow(of, c.fragments, c.variables)].map(([key, [{ name }]]): [string, SQL] => {
+    [...collectBelow(of, c.fragments, c.variables)].map(([key, [{ name }]]): [string, Json] => {
       const field = type.fields[name.value];
       if (!field)
         return [key, typename(`${type.name}${figure === "sum" || figure === "avg" ? "Numbers" : "Extremes"}`)];
       c.requireReadable(field.read);
       return [key, FIGURES[figure]!(field, source.column(field.column))];
     });
-  return inlineObject(
-    [...collectBelow(nodes, c.fragments, c.variables)].map(([key, of]): [string, SQL] => {
+  return object(
+    [...collectBelow(nodes, c.fragments, c.variables)].map(([key, of]): [string, Json] => {
       const name = of[0].name.value;
       if (name === "__typename") return [key, typename(`${type.name}Aggregate`)];
-      return [key, name === "count" ? sql`count(*)::int` : inlineObject(fieldFigure(name, of))];
+      return [key, name === "count" ? [sql`count(*)`] : object(fieldFigure(name, of))];
     }),
   );
 }
 
 /** @param rows the FROM clause and what follows it. HAVING makes it one row even where only type names are asked for. */
-export const selectAggregate = (c: Compilation, source: Source, nodes: readonly FieldNode[], rows: SQL): SQL =>
-  sql`(select ${figures(c, source, nodes)}${rows} having true)`;
+export const selectAggregate = (c: Compilation, source: Source, nodes: readonly FieldNode[], rows: SQL): Json => [
+  sql`(select ${textOf(figures(c, source, nodes))}${rows} having true)`,
+];
 
 interface Key {
   readonly name: string;
   readonly value: SQL;
   /** As the client sees it. */
-  written(value: SQL): SQL;
+  written(value: SQL): Json;
 }
 
 const MAX_KEYS = 5;
@@ -96,8 +97,8 @@ function keysOf(c: Compilation, source: Source, node: FieldNode): Key[] {
     const column = source.column(field.column);
     keys.push(
       bucket
-        ? { name, value: sql`date_trunc(${sql.raw(`'${bucket}'`)}, ${inUtc(column)})`, written: writtenUtc }
-        : { name, value: column, written: (value) => written(field, value) },
+        ? { name, value: sql`date_trunc(${sql.raw(`'${bucket}'`)}, ${inUtc(column)})`, written: writtenBucket }
+        : { name, value: column, written: (value) => written(field, value, true) },
     );
   }
   return keys;
@@ -109,7 +110,7 @@ export function selectGroups(
   source: Source,
   nodes: readonly FieldNode[],
   rows: SQL,
-): { sql: SQL; cost: Cost } {
+): { json: Json; cost: Cost } {
   const { type } = source;
   const node = nodes[0]!;
   const keys = keysOf(c, source, node);
@@ -118,18 +119,18 @@ export function selectGroups(
   const named = (index: number) => sql`g.${sql.identifier(`key_${index}`)}`;
 
   const columns = keys.map(({ value }, index) => sql`${value} as ${sql.identifier(`key_${index}`)}`);
-  const entries = [...collectBelow(nodes, c.fragments, c.variables)].map(([key, of], position): [string, SQL] => {
+  const entries = [...collectBelow(nodes, c.fragments, c.variables)].map(([key, of], position): [string, Json] => {
     const name = of[0].name.value;
     if (name === "__typename") return [key, typename(`${type.name}Group`)];
     if (name === "aggregate") {
       const column = sql.identifier(`aggregate_${position}`);
-      columns.push(sql`${figures(c, source, of)} as ${column}`);
-      return [key, sql`g.${column}`];
+      columns.push(sql`${textOf(figures(c, source, of))} as ${column}`);
+      return [key, [sql`g.${column}`]];
     }
-    const parts = [...collectBelow(of, c.fragments, c.variables)].map(([part, [{ name }]]): [string, SQL] => {
+    const parts = [...collectBelow(of, c.fragments, c.variables)].map(([part, [{ name }]]): [string, Json] => {
       if (name.value === "__typename") return [part, typename(`${type.name}GroupKey`)];
       const index = keys.findIndex((each) => each.name === name.value);
-      return [part, index < 0 ? sql`null` : keys[index]!.written(named(index))];
+      return [part, index < 0 ? ["null"] : keys[index]!.written(named(index))];
     });
     return [key, object(parts)];
   });
@@ -138,7 +139,7 @@ export function selectGroups(
   if (argument("largestFirst")?.value === true) inOrder.unshift(sql`count(*) desc`);
   const groups = sql`select ${sql.join(columns, sql`, `)}${rows} group by ${sql.join(positions, sql`, `)} order by ${sql.join(inOrder, sql`, `)} limit ${c.param(size, "first")}::int`;
   return {
-    sql: sql`(select coalesce(json_agg(${object(entries)}), '[]') from (${groups}) g)`,
+    json: list(sql`(select string_agg(${textOf(object(entries))}, ',') from (${groups}) g)`),
     cost: (run) => size(run),
   };
 }

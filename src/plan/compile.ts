@@ -6,6 +6,7 @@ import { limitExceeded } from "../errors.js";
 import { isId, requireId } from "../wire/id.js";
 import { Compilation, type Cost, dialect, type Getter, type PlanLimits, type Run } from "./compilation.js";
 import type { TypeDeclaration } from "./declaration.js";
+import { templateOf } from "./json.js";
 import { argumentOf, type Variables } from "./reference.js";
 import { selectConnection, selectRow, selectRows } from "./select.js";
 import type { Fragments } from "./selection.js";
@@ -35,6 +36,8 @@ export interface Plan {
   readonly text: string;
   /** The statement's parameters for one run. @throws BAD_USER_INPUT, LIMIT_EXCEEDED */
   bind(run: Run): unknown[];
+  /** @param row what the statement answers @returns the JSON text of each unit */
+  texts(row: readonly (string | null)[]): string[];
   /** About how much memory it takes, in bytes. */
   readonly weight: number;
   /** Whether something was left out because the actor may not read it. */
@@ -83,7 +86,7 @@ function select(c: Compilation, { entry, nodes }: Unit, index: number, onRefusal
 }
 
 /**
- * @param whole answer one text, the JSON of the whole `data`; else one JSON text per unit
+ * Several columns instead of one text: PostgreSQL would copy a long text once more for each level that it is put into.
  * @throws FORBIDDEN, BAD_USER_INPUT, LIMIT_EXCEEDED where the query asks for what cannot be planned
  */
 export function compile(
@@ -93,41 +96,38 @@ export function compile(
   variables: Variables,
   access: Access,
   limits: PlanLimits,
-  whole: boolean,
 ): Plan {
   const c = new Compilation(schema, access, fragments, variables, limits);
   let refused = false;
   const costs: Cost[] = [];
-  const parts = units.map((unit, index): SQL => {
-    const built = select(c, unit, index, () => {
+  const columns: SQL[] = [];
+  const from: SQL[] = [];
+  const templates = units.map((unit, index) => {
+    const { json, page, cost } = select(c, unit, index, () => {
       refused = true;
     });
-    costs.push(built.cost);
-    return built.sql;
+    costs.push(cost);
+    const template = templateOf(json);
+    const offset = columns.length;
+    if (page) {
+      const names = template.columns.map((_, position) => sql.identifier(`c${position}`));
+      const aliased = template.columns.map((column, position) => sql`${column} as ${names[position]}`);
+      const unitName = sql.identifier(`u${index}`);
+      from.push(sql`(select ${sql.join(aliased, sql`, `)}${page}) ${unitName}`);
+      columns.push(...names.map((name) => sql`${unitName}.${name}`));
+    } else columns.push(...template.columns);
+    return (row: readonly (string | null)[]) => template.fill(row, offset);
   });
-  const columns = whole
-    ? sql.join(
-        [
-          sql`'{'`,
-          ...parts.flatMap((part, index) => [
-            sql.raw(`'${index ? "," : ""}"${units[index]!.key}":'`),
-            sql`coalesce(${part}::text, 'null')`,
-          ]),
-          sql`'}'`,
-        ],
-        sql` || `,
-      )
-    : sql.join(
-        parts.map((part) => sql`${part}::text`),
-        sql`, `,
-      );
+  const answered = sql.join(columns, sql`, `);
+  const sources = from.length > 0 ? sql` from ${sql.join(from, sql`, `)}` : sql``;
   // The plan outlives the request that it was compiled for: it must not hold the compilation, which holds that request's values.
   const { checks } = c;
-  const { sql: text, params } = dialect.sqlToQuery(sql`select ${columns}`);
+  const { sql: text, params } = dialect.sqlToQuery(sql`select ${answered}${sources}`);
   return {
     text,
     weight: text.length + params.length * PARAMETER_WEIGHT,
     refused,
+    texts: (row) => templates.map((fill) => fill(row)),
     bind(run) {
       for (const check of checks) check(run);
       const objects = costs.reduce((total, cost) => total + cost(run), 0);

@@ -3,34 +3,37 @@ import { type SQL, sql } from "drizzle-orm";
 import type { FieldNode } from "graphql";
 import type { Compilation } from "./compilation.js";
 import { type EmbeddedType, mayRead } from "./declaration.js";
-import { object, typename } from "./json.js";
+import { type Json, list, object, orNull, textOf, typename } from "./json.js";
 import { collectBelow } from "./selection.js";
 
 /**
- * @param json the jsonb value; null, or JSON null, stays null
+ * @param value the jsonb value; null, or JSON null, stays null
  * @param onRefusal told for every field that the actor may not read; it is left out
  */
 export function selectEmbedded(
   c: Compilation,
   type: EmbeddedType,
-  json: SQL,
+  value: SQL,
   nodes: readonly FieldNode[],
   onRefusal: () => void,
-): SQL {
-  const element = type.list ? sql`e.value` : json;
-  const entries: [string, SQL][] = [];
+): Json {
+  const element = type.list ? sql`e.value` : value;
+  const entries: [string, Json][] = [];
   for (const [key, of] of collectBelow(nodes, c.fragments, c.variables)) {
     const name = of[0].name.value;
     const field = type.fields[name];
     if (!field) entries.push([key, typename(type.name)]);
     else if (!mayRead(c.access.permissions, field.read)) onRefusal();
     else {
-      const value = sql`(${element} -> ${sql.raw(`'${name}'`)})`;
-      entries.push([key, field.embedded ? selectEmbedded(c, field.embedded, value, of, onRefusal) : value]);
+      const inner = sql`(${element} -> ${sql.raw(`'${name}'`)})`;
+      const json = field.embedded
+        ? selectEmbedded(c, field.embedded, inner, of, onRefusal)
+        : orNull(sql`${inner}::text`);
+      entries.push([key, json]);
     }
   }
-  const built = object(entries);
+  const text = textOf(object(entries));
   return type.list
-    ? sql`(select coalesce(json_agg(${built}), '[]') from jsonb_array_elements(${json}) e)`
-    : sql`(case when jsonb_typeof(${json}) = 'object' then ${built} end)`;
+    ? list(sql`(select string_agg(${text}, ',') from jsonb_array_elements(${value}) e)`)
+    : orNull(sql`(case when jsonb_typeof(${value}) = 'object' then ${text} end)`);
 }

@@ -4,18 +4,41 @@ import { badUserInput } from "../errors.js";
 import { requireId } from "../wire/id.js";
 import { isMoment } from "../wire/scalars.js";
 import type { FieldDeclaration } from "./declaration.js";
+import { type Json, orNull, quoted } from "./json.js";
 
 /** @returns the moment as a timestamp without zone */
 export const inUtc = (moment: SQL) => sql`${moment} at time zone 'UTC'`;
 
 /** @param timestamp without zone, in UTC */
-export const writtenUtc = (timestamp: SQL) => sql`to_char(${timestamp}, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`;
+const writtenUtc = (timestamp: SQL) => sql`to_char(${timestamp}, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`;
+
+const maybe = (text: SQL, nullable: boolean): Json => (nullable ? orNull(text) : [text]);
+const maybeQuoted = (text: SQL, nullable: boolean): Json =>
+  nullable ? orNull(sql`'"' || ${text} || '"'`) : quoted(text);
 
 /** @returns the value as the client sees it: ids as text, moments as RFC 3339 in UTC with microseconds */
-export function written({ kind }: FieldDeclaration, value: SQL): SQL {
-  if (kind === "id") return sql`${value}::text`;
-  return kind === "dateTime" ? writtenUtc(inUtc(value)) : value;
+export function written({ kind, column }: FieldDeclaration, value: SQL, nullable = !column.notNull): Json {
+  switch (kind) {
+    case "id":
+      return maybeQuoted(value, nullable);
+    case "dateTime":
+      return maybeQuoted(writtenUtc(inUtc(value)), nullable);
+    case "int":
+    case "float":
+    case "boolean":
+      return maybe(sql`${value}::text`, nullable);
+    case "json":
+      return [nullable ? sql`coalesce(${value}, 'null'::jsonb)` : value];
+    case "enum":
+      // The labels of an enum need no escape.
+      if (column.columnType === "PgEnumColumn") return maybeQuoted(value, nullable);
+  }
+  const escaped = sql`to_json(${value})`;
+  return [nullable ? sql`coalesce(${escaped}, 'null'::json)` : escaped];
 }
+
+/** @param timestamp without zone, in UTC */
+export const writtenBucket = (timestamp: SQL): Json => maybeQuoted(writtenUtc(timestamp), true);
 
 /** The PostgreSQL type that a parameter for the field is cast to. Text for varchar(n), which would cut it in silence. */
 export function parameterType({ kind, column }: FieldDeclaration): SQL {

@@ -5,6 +5,7 @@ import { badUserInput, limitExceeded } from "../errors.js";
 import type { Compilation, Getter } from "./compilation.js";
 import type { FieldDeclaration, OneRelation, TypeDeclaration } from "./declaration.js";
 import { fromCursor, parameterType, written } from "./field.js";
+import { textOf } from "./json.js";
 import type { Reference } from "./reference.js";
 import type { Source } from "./visibility.js";
 
@@ -105,9 +106,9 @@ export class Order {
 
   /** The cursor of a row: base64url of a JSON array of the signature and the values of the terms. */
   cursor(): SQL {
-    const values = this.#terms.map(({ field, carried }) => written(field, carried));
-    const array = sql`json_build_array(${sql.raw(`'${this.#signature}'`)}, ${sql.join(values, sql`, `)})`;
-    return sql`translate(encode(convert_to(${array}::text, 'UTF8'), 'base64'), E'+/=\\n', '-_')`;
+    const values = this.#terms.flatMap(({ field, carried, nullable }) => [",", ...written(field, carried, nullable)]);
+    const array = textOf([`["${this.#signature}"`, ...values, "]"]);
+    return sql`translate(encode(convert_to(${array}, 'UTF8'), 'base64'), E'+/=\\n', '-_')`;
   }
 
   /** @returns the rows of `from` strictly after (or before) the cursor that an argument carries */

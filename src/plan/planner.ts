@@ -99,18 +99,17 @@ export function createPlanner({ schema, roots, query, limits }: PlannerOptions):
     fragments: Fragments,
     variables: Variables,
     access: Access,
-    whole: boolean,
   ): CachedPlan {
     let known = operations.get(operation);
     if (!known) {
       known = { id: nextId++, shape: shapeReader(schema, operation) };
       operations.set(operation, known);
     }
-    const keys = whole ? "" : units.map(({ key, entry }) => `${entry.kind} ${key}`).join();
-    const key = `${known.id} ${whole} ${access.shape} ${known.shape(variables)} ${keys}`;
+    const keys = units.map(({ key, entry }) => `${entry.kind} ${key}`).join();
+    const key = `${known.id} ${access.shape} ${known.shape(variables)} ${keys}`;
     let plan = plans.get(key);
     if (!plan) {
-      plan = { ...compile(schema, units, fragments, variables, access, limits, whole), runs: 0 };
+      plan = { ...compile(schema, units, fragments, variables, access, limits), runs: 0 };
       plans.set(key, plan);
     }
     return plan;
@@ -125,14 +124,15 @@ export function createPlanner({ schema, roots, query, limits }: PlannerOptions):
     return prepared.has(plan.text);
   }
 
-  const execute = (plan: CachedPlan, parameters: unknown[]): Promise<readonly (string | null)[]> =>
-    query(plan.text, parameters, shallPrepare(plan));
+  /** @returns the JSON text of each unit */
+  const execute = async (plan: CachedPlan, parameters: unknown[]): Promise<string[]> =>
+    plan.texts(await query(plan.text, parameters, shallPrepare(plan)));
 
   /** @throws what compile and bind throw, before anything has run */
   function prepare(reads: readonly Read[], access: Access) {
     const { operation, fragments, variableValues } = reads[0]!.info;
     const units = reads.map(({ unit }) => unit);
-    const plan = planFor(operation, units, fragments, variableValues, access, false);
+    const plan = planFor(operation, units, fragments, variableValues, access);
     const run: Run = { variables: variableValues, access, values: reads.map(({ value }) => value) };
     return { plan, parameters: plan.bind(run) };
   }
@@ -160,8 +160,8 @@ export function createPlanner({ schema, roots, query, limits }: PlannerOptions):
       }
       return reads.map((read) => faults.get(read));
     }
-    const row = await execute(prepared.plan, prepared.parameters);
-    return row.map((text) => (text === null ? null : JSON.parse(text)));
+    const texts = await execute(prepared.plan, prepared.parameters);
+    return texts.map((text) => JSON.parse(text));
   }
 
   return {
@@ -188,7 +188,7 @@ export function createPlanner({ schema, roots, query, limits }: PlannerOptions):
     },
 
     rehearse(units, values, { operation, fragments, variableValues: variables }, access) {
-      planFor(operation, units, fragments, variables, access, false).bind({ variables, access, values });
+      planFor(operation, units, fragments, variables, access).bind({ variables, access, values });
     },
 
     rootUnits(operation, fragments, variables) {
@@ -213,7 +213,7 @@ export function createPlanner({ schema, roots, query, limits }: PlannerOptions):
       let plan: CachedPlan;
       let parameters: unknown[];
       try {
-        plan = planFor(operation, units, fragments, variables, access, true);
+        plan = planFor(operation, units, fragments, variables, access);
         if (plan.refused) return undefined;
         parameters = plan.bind({ variables, access, values: [] });
       } catch (error) {
@@ -221,7 +221,9 @@ export function createPlanner({ schema, roots, query, limits }: PlannerOptions):
         if (error instanceof AppError) return undefined;
         throw error;
       }
-      return execute(plan, parameters).then(([text]) => text as string);
+      return execute(plan, parameters).then(
+        (texts) => `{${texts.map((text, index) => `"${units[index]?.key}":${text}`).join()}}`,
+      );
     },
   };
 }

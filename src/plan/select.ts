@@ -7,7 +7,7 @@ import { type FieldDeclaration, inverseOf, mayRead, type TypeDeclaration } from 
 import { selectEmbedded } from "./embedded.js";
 import { written } from "./field.js";
 import { compileFilter } from "./filter.js";
-import { inlineObject, object, typename } from "./json.js";
+import { type Json, list, object, orNull, quoted, rowOrNull, textOf, typename } from "./json.js";
 import { Order } from "./order.js";
 import { sizeOf } from "./page.js";
 import { argumentOf } from "./reference.js";
@@ -16,9 +16,14 @@ import type { Source } from "./visibility.js";
 
 /** An expression that builds JSON, and what it costs. */
 export interface Expression {
-  readonly sql: SQL;
+  readonly json: Json;
+  /** Where the expressions in `json` aggregate its rows: a FROM clause and what follows it, which make one row. */
+  readonly page?: SQL;
   readonly cost: Cost;
 }
+
+/** @returns the JSON in place, within another statement */
+const inPlace = ({ json, page }: Expression): Json => (page ? [sql`(select ${textOf(json)}${page})`] : json);
 
 const sum =
   (costs: readonly Cost[]): Cost =>
@@ -31,28 +36,26 @@ function selectField(
   field: FieldDeclaration,
   nodes: readonly FieldNode[],
   onRefusal: () => void,
-): SQL {
+): Json {
   const column = source.column(field.column);
   if (field.embedded) return selectEmbedded(c, field.embedded, column, nodes, onRefusal);
   if (!field.derived) return written(field, column);
   // Its resolver finishes it.
   onRefusal();
-  return inlineObject(Object.entries(field.derived.needs).map(([name, need]) => [name, source.column(need)]));
+  const needs = Object.entries(field.derived.needs).map(([name, need]): [string, Json] => [
+    name,
+    orNull(sql`to_json(${source.column(need)})::text`),
+  ]);
+  return object(needs);
 }
 
 /**
  * One object over a row of the source. What may not be read is left out; the resolver of its field refuses it.
  * @param onRefusal told once for everything left out
  */
-export function selectObject(
-  c: Compilation,
-  source: Source,
-  selection: Selection,
-  onRefusal: () => void,
-  from?: SQL,
-): Expression {
+export function selectObject(c: Compilation, source: Source, selection: Selection, onRefusal: () => void): Expression {
   const { type } = source;
-  const entries: [string, SQL][] = [];
+  const entries: [string, Json][] = [];
   const costs: Cost[] = [() => 1];
   for (const [key, nodes] of selection) {
     const name = nodes[0].name.value;
@@ -85,11 +88,11 @@ export function selectObject(
               onRefusal,
               (to) => sql`${to.column(inverseOf(relation).column)} = ${source.column(type.fields.id.column)}`,
             );
-      entries.push([key, expression.sql]);
+      entries.push([key, inPlace(expression)]);
       costs.push(expression.cost);
     }
   }
-  return { sql: object(entries, from), cost: sum(costs) };
+  return { json: object(entries), cost: sum(costs) };
 }
 
 /** One row of a type, or null: the one that the condition names, where it is visible. */
@@ -103,8 +106,8 @@ export function selectRow(
 ): Expression {
   const source = c.source(type);
   const where = and(condition(source), visible(source));
-  const from = sql` from ${source.from} where ${where}`;
-  return selectObject(c, source, collectBelow(nodes, c.fragments, c.variables), onRefusal, from);
+  const built = selectObject(c, source, collectBelow(nodes, c.fragments, c.variables), onRefusal);
+  return { json: rowOrNull(built.json, sql` from ${source.from} where ${where}`), cost: built.cost };
 }
 
 /** The visible rows with these ids, in their order. @param ids gets a list of ids */
@@ -117,12 +120,11 @@ export function selectRows(
 ): Expression {
   const source = c.source(type);
   const built = selectObject(c, source, collectBelow(nodes, c.fragments, c.variables), onRefusal);
-  const list = c.param((run) => JSON.stringify(ids(run)), "id");
-  const given = sql`jsonb_array_elements_text(${list}::text::jsonb) with ordinality as given (id, position)`;
+  const given = sql`jsonb_array_elements_text(${c.param((run) => JSON.stringify(ids(run)), "id")}::text::jsonb) with ordinality as given (id, position)`;
   const joined = sql`${source.column(type.fields.id.column)} = given.id::bigint`;
   const from = sql`${given} join ${source.from} on ${and(joined, c.visible(source))}`;
   return {
-    sql: sql`(select coalesce(json_agg(${built.sql} order by given.position), '[]') from ${from})`,
+    json: list(sql`(select string_agg(${textOf(built.json)}, ',' order by given.position) from ${from})`),
     cost: (run) => (ids(run) as unknown[]).length * built.cost(run),
   };
 }
@@ -170,23 +172,23 @@ export function selectConnection(
   const rowColumns: SQL[] = overfetch || reversed ? [sql`row_number() over () as i`] : [];
   const costs: Cost[] = [];
   const listCosts: Cost[] = [];
-  const perRow = (expression: SQL): SQL => {
+  const perRow = (text: SQL): SQL => {
     const name = sql.identifier(`c${rowColumns.length}`);
-    rowColumns.push(sql`${expression} as ${name}`);
+    rowColumns.push(sql`${text} as ${name}`);
     return sql`p.${name}`;
   };
-  const list = (column: SQL) => sql`coalesce(json_agg(${column}${inOrder})${onPage}, '[]')`;
+  const each = (json: Json) => list(sql`string_agg(${perRow(textOf(json))}, ','${inOrder})${onPage}`);
   const nodeObject = (of: readonly FieldNode[]) => {
     const built = selectObject(c, source, collectBelow(of, c.fragments, c.variables), onRefusal);
     costs.push(built.cost);
-    return built.sql;
+    return built.json;
   };
   const edge = (of: readonly FieldNode[]) =>
     object(
-      [...collectBelow(of, c.fragments, c.variables)].map(([key, below]): [string, SQL] => {
+      [...collectBelow(of, c.fragments, c.variables)].map(([key, below]): [string, Json] => {
         const name = below[0].name.value;
         costs.push(() => 1);
-        if (name === "cursor") return [key, order.cursor()];
+        if (name === "cursor") return [key, quoted(order.cursor())];
         return [key, name === "node" ? nodeObject(below) : typename(`${type.name}Edge`)];
       }),
     );
@@ -194,15 +196,17 @@ export function selectConnection(
   const edgeCursor = (end: "first" | "last") => {
     cursor ??= perRow(order.cursor());
     const direction = (end === "first") === reversed ? sql`desc` : sql`asc`;
-    return sql`(array_agg(${cursor} order by p.i ${direction})${onPage})[1]`;
+    return orNull(sql`'"' || (array_agg(${cursor} order by p.i ${direction})${onPage})[1] || '"'`);
   };
   const pageInfo = (of: readonly FieldNode[]) =>
-    inlineObject(
-      [...collectBelow(of, c.fragments, c.variables)].map(([key, below]): [string, SQL] => {
-        const more = sql`count(*) > ${limit}::int`;
+    object(
+      [...collectBelow(of, c.fragments, c.variables)].map(([key, below]): [string, Json] => {
+        const more = [sql`(count(*) > ${limit}::int)::text`];
         // Behind the page: whether the given cursor's side holds rows that the page leaves out.
-        const behind = (bound: SQL | undefined) => (bound ? exists(sql`(${bound}) is not true`) : sql`false`);
-        const values: Record<string, () => SQL> = {
+        const behind = (bound: SQL | undefined) => [
+          bound ? sql`${exists(sql`(${bound}) is not true`)}::text` : "false",
+        ];
+        const values: Record<string, () => Json> = {
           __typename: () => typename("PageInfo"),
           hasNextPage: () => (reversed ? behind(beyond[1]) : more),
           hasPreviousPage: () => (reversed ? more : behind(beyond[0])),
@@ -213,24 +217,27 @@ export function selectConnection(
       }),
     );
 
-  const values: Record<string, (of: readonly FieldNode[]) => SQL> = {
+  const values: Record<string, (of: readonly FieldNode[]) => Json> = {
     __typename: () => typename(`${type.name}Connection`),
-    nodes: (of) => list(perRow(nodeObject(of))),
-    edges: (of) => list(perRow(edge(of))),
+    nodes: (of) => each(nodeObject(of)),
+    edges: (of) => each(edge(of)),
     pageInfo,
-    totalCount: () => sql`(select count(*)::int${everyRow})`,
+    totalCount: () => [sql`(select count(*)${everyRow})`],
     aggregate: (of) => selectAggregate(c, source, of, everyRow),
     groups: (of) => {
       const groups = selectGroups(c, source, of, everyRow);
       listCosts.push(groups.cost);
-      return groups.sql;
+      return groups.json;
     },
   };
-  const columns = fields.map(({ key, of, name }): [string, SQL] => [key, values[name]!(of)]);
+  const json = object(fields.map(({ key, of, name }): [string, Json] => [key, values[name]!(of)]));
   const rows = sql`select ${order.columns} from ${order.from}${where(all, ...beyond)} order by ${order.by(reversed)} limit ${limit}::int${overfetch ? sql` + 1` : sql``}`;
   const page = sql`select ${rowColumns.length ? sql.join(rowColumns, sql`, `) : sql`1`} from (${rows}) ${source.name}`;
   const needsPage = fields.some(({ name }) => name === "nodes" || name === "edges" || name === "pageInfo");
-  // HAVING makes it one row even where nothing aggregates.
-  const built = object(columns, needsPage ? sql` from (${page}) p having true` : undefined);
-  return { sql: built, cost: (run) => 1 + sum(listCosts)(run) + size(run) * sum(costs)(run) };
+  return {
+    json,
+    // HAVING makes it one row even where nothing aggregates.
+    ...(needsPage && { page: sql` from (${page}) p having true` }),
+    cost: (run) => 1 + sum(listCosts)(run) + size(run) * sum(costs)(run),
+  };
 }

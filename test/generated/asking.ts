@@ -84,7 +84,7 @@ export async function checkAll(
   { seed, runs }: { readonly seed: number; readonly runs: number },
   check: (query: Query) => Promise<void>,
 ): Promise<void> {
-  let failed: Query | undefined;
+  let failed: { readonly query: Query; readonly fault: Error } | undefined;
   const faultOf = (query: Query): Promise<Error | undefined> =>
     check(query).then(
       () => undefined,
@@ -92,7 +92,8 @@ export async function checkAll(
     );
   const lanes = Array.from({ length: LANES }, async (_, lane) => {
     const property = fc.asyncProperty(generated, async (query) => {
-      if (!failed && (await faultOf(query))) failed ??= query;
+      const fault = failed ? undefined : await faultOf(query);
+      if (fault) failed ??= { query, fault };
     });
     const numRuns = Math.ceil(runs / LANES);
     await fc.assert(property, { seed: seed * LANES + lane, numRuns, plugins: [fc.unbiased()] });
@@ -102,7 +103,8 @@ export async function checkAll(
   // Without a part that must be there a query fails too, but otherwise.
   const kindOf = (fault: Error | undefined) =>
     fault instanceof Different ? (/"code": "(\w+)"/.exec(fault.message)?.[1] ?? "data") : undefined;
-  const kind = kindOf(await faultOf(failed));
-  const query = kind ? await smallest(failed, async (less) => kindOf(await faultOf(less)) === kind) : failed;
-  throw await faultOf(query);
+  const { query, fault } = failed;
+  const kind = kindOf(fault);
+  const less = kind ? await smallest(query, async (each) => kindOf(await faultOf(each)) === kind) : query;
+  throw (await faultOf(less)) ?? fault;
 }

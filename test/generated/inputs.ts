@@ -99,7 +99,7 @@ export class Inputs {
       .map(([value, from, length, how]) => {
         const characters = [...String(value)];
         const text = characters
-          .slice(from % characters.length)
+          .slice(from % (characters.length || 1))
           .slice(0, length)
           .join("");
         return how === "upper" ? text.toUpperCase() : how === "lower" ? text.toLowerCase() : text;

@@ -20,7 +20,7 @@ function sqlOf(query: string, access: Access): string {
     const name = (node as FieldNode).name.value;
     return { key: name, entry: entriesOf(rootFields).get(name)!, nodes: [node as FieldNode] };
   });
-  return compile(app.schema, units, {}, {}, access, LIMITS, true).text;
+  return compile(app.schema, units, {}, {}, access, LIMITS).text;
 }
 
 /** The condition that a source of each table must carry. */
