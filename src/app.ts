@@ -1,5 +1,6 @@
 /** The composition root: configuration and ports in, a server that starts and stops out. */
 import "reflect-metadata";
+import { hash } from "node:crypto";
 import type { GraphQLSchema } from "graphql";
 import { RequestContext } from "./api/context.js";
 import { createFormatError } from "./api/format-error.js";
@@ -57,7 +58,8 @@ export async function createApp(config: Config, ports: Ports): Promise<App> {
   const client = createClient({ connection, poolSize, statementTimeoutMs, onStatement });
   const { db } = client;
 
-  const tokens = createTokens({ privateKey: await loadSigningKey(db, config.accessTokenPrivateKey), clock });
+  const privateKey = await loadSigningKey(db, config.accessTokenPrivateKey);
+  const tokens = createTokens({ privateKey, clock });
   const revocations = createRevocations({ db, clock, log });
   const authenticate = createAuthenticate({ tokens, revocations });
 
@@ -88,6 +90,7 @@ export async function createApp(config: Config, ports: Ports): Promise<App> {
     roots: entriesOf(rootFields),
     limits: LIMITS,
     query: client.query,
+    cursorKey: hash("sha256", `cursors ${privateKey}`),
   });
   const formatError = createFormatError(log);
   const apollo = createApolloServer({

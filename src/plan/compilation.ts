@@ -59,6 +59,8 @@ export class Compilation {
     readonly fragments: Fragments,
     readonly variables: Variables,
     readonly limits: PlanLimits,
+    /** Seals cursors, so that a changed one is told from a real one. */
+    readonly cursorKey: string,
   ) {}
 
   source(type: TypeDeclaration): Source {

@@ -96,8 +96,9 @@ export function compile(
   variables: Variables,
   access: Access,
   limits: PlanLimits,
+  cursorKey: string,
 ): Plan {
-  const c = new Compilation(schema, access, fragments, variables, limits);
+  const c = new Compilation(schema, access, fragments, variables, limits, cursorKey);
   let refused = false;
   const costs: Cost[] = [];
   const columns: SQL[] = [];

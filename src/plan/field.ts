@@ -1,8 +1,6 @@
 /** How the value of a field is written as JSON, bound as a parameter, and compared. */
 import { type SQL, sql } from "drizzle-orm";
-import { badUserInput } from "../errors.js";
 import { requireId } from "../wire/id.js";
-import { isMoment } from "../wire/scalars.js";
 import type { FieldDeclaration } from "./declaration.js";
 import { type Json, orNull, quoted } from "./json.js";
 
@@ -51,19 +49,4 @@ export function parameterType({ kind, column }: FieldDeclaration): SQL {
 export function bound({ kind }: FieldDeclaration, value: unknown, name: string): unknown {
   if (kind === "json") return JSON.stringify(value);
   return kind === "id" ? requireId(value, name) : value;
-}
-
-/** Whether a value that is not null is one of the field's. */
-function isOf({ kind, enumeration }: FieldDeclaration, value: unknown): boolean {
-  if (kind === "int") return typeof value === "number" && value === (value | 0);
-  if (kind === "float") return Number.isFinite(value);
-  if (kind === "boolean") return typeof value === "boolean";
-  if (kind === "dateTime") return isMoment(value);
-  return typeof value === "string" && (kind !== "enum" || Object.values(enumeration ?? {}).includes(value));
-}
-
-/** @returns the value out of a cursor, checked as strictly as an argument */
-export function fromCursor(field: FieldDeclaration, nullable: boolean, value: unknown, argument: string): unknown {
-  if (value === null ? nullable : isOf(field, value)) return value === null ? null : bound(field, value, argument);
-  throw badUserInput(argument, "This is no cursor of this list. Take one from its edges or pageInfo.");
 }

@@ -26,6 +26,8 @@ export interface PlannerOptions {
   readonly roots: ReadonlyMap<string, Entry>;
   readonly query: Query;
   readonly limits: PlanLimits;
+  /** Seals cursors; the same for all replicas. */
+  readonly cursorKey: string;
 }
 
 /** The reads of one request: those asked for in the same turn travel as one statement. */
@@ -82,7 +84,7 @@ const MAX_PREPARED = 300;
 /** ...and begins anew after so long, when connections have been replaced (see the client's lifetime). */
 const PREPARED_FOR_MS = 3_600_000;
 
-export function createPlanner({ schema, roots, query, limits }: PlannerOptions): Planner {
+export function createPlanner({ schema, roots, query, limits, cursorKey }: PlannerOptions): Planner {
   const plans = new LRUCache<string, CachedPlan>({
     maxSize: MAX_PLANS_WEIGHT,
     sizeCalculation: ({ weight }) => weight,
@@ -109,7 +111,7 @@ export function createPlanner({ schema, roots, query, limits }: PlannerOptions):
     const key = `${known.id} ${access.shape} ${known.shape(variables)} ${keys}`;
     let plan = plans.get(key);
     if (!plan) {
-      plan = { ...compile(schema, units, fragments, variables, access, limits), runs: 0 };
+      plan = { ...compile(schema, units, fragments, variables, access, limits, cursorKey), runs: 0 };
       plans.set(key, plan);
     }
     return plan;

@@ -18,7 +18,7 @@ function isAnswerable(moment: string): boolean {
 }
 
 /** @returns whether a value is a moment that PostgreSQL takes */
-export function isMoment(value: unknown): value is string {
+function isMoment(value: unknown): value is string {
   if (typeof value !== "string" || !MOMENT.test(value)) return false;
   try {
     GraphQLDateTime.parseValue(value);

@@ -1,4 +1,4 @@
-/** Cursors that are none, of another list or order, or tampered with: refused by name, or another place in the same list. */
+/** Cursors that are none, of another list or order, or tampered with: refused by name. */
 import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
 import { insertInstance } from "../access/fleet-port.js";
@@ -82,7 +82,7 @@ describe.each(Object.keys(LISTS) as Name[])("%s", (name) => {
     }
   });
 
-  it("with any byte changed: refused, or another place of the list", async () => {
+  it("with any byte changed", async () => {
     const bytes = Buffer.from(cursors[name], "base64url");
     const flips = [...bytes.keys()].map((at) => {
       const changed = Buffer.from(bytes);
@@ -90,8 +90,7 @@ describe.each(Object.keys(LISTS) as Name[])("%s", (name) => {
       return changed.toString("base64url");
     });
     const outcomes = await Promise.all(flips.map((cursor) => taken(name, "after", cursor)));
-    // The brackets and the signature admit no other byte.
-    expect(outcomes.slice(0, 11)).toEqual(Array(11).fill(false));
+    expect(outcomes).not.toContain(true);
     const characters = [...cursors[name]].map((_, at) => {
       const [before, behind] = [cursors[name].slice(0, at), cursors[name].slice(at + 1)];
       return `${before}*${behind}`;
@@ -137,27 +136,18 @@ describe.each(Object.keys(LISTS) as Name[])("%s", (name) => {
     ],
     ...[[], {}, [1], { a: 1 }],
   ];
-  const OF_KIND: Record<string, (value: unknown) => boolean> = {
-    null: (value) => value === null,
-    id: (value) => typeof value === "string" && /^(0|[1-9]\d*)$/.test(value) && BigInt(value) < 2n ** 63n,
-    string: (value) => typeof value === "string" && value.isWellFormed() && !value.includes("\0"),
-    dateTime: (value) => typeof value === "string" && /^2026-01-05T/.test(value),
-    int: (value) => typeof value === "number" && Number.isInteger(value) && Math.abs(value + 0.5) < 2 ** 31,
-    float: (value) => typeof value === "number" || JSON.stringify(value)?.includes("99999") === true,
-    boolean: (value) => typeof value === "boolean",
-    enum: (value) => value === "COMPLETED",
-  };
-
   it("with other values inside", async () => {
-    const [signature, ...terms] = decoded(cursors[name]);
-    const kinds = [...LISTS[name].kinds, "id"];
-    expect(terms).toHaveLength(kinds.length);
-    for (const [index, kind] of kinds.entries()) {
-      const allowed = [kind.replace("?", ""), ...(kind.endsWith("?") ? ["null"] : [])];
+    const [signature, ...rest] = decoded(cursors[name]);
+    const [terms, seal] = [rest.slice(0, -1), rest.at(-1)];
+    expect(terms).toHaveLength(LISTS[name].kinds.length + 1);
+    for (const index of terms.keys()) {
       for (const value of VALUES) {
-        const cursor = encoded(written([signature, ...terms.with(index, value)]));
-        const fits = allowed.some((each) => OF_KIND[each]?.(value));
-        expect(await taken(name, "after", cursor), `${kind} ${literal(value).slice(0, 50)}`).toBe(fits);
+        const changed = [signature, ...terms.with(index, value)];
+        for (const cursor of [changed, [...changed, seal]].map((array) => encoded(written(array)))) {
+          expect(await taken(name, "after", cursor), `${index} ${literal(value).slice(0, 50)}`).toBe(
+            cursor === cursors[name],
+          );
+        }
       }
     }
     for (const array of [
@@ -181,7 +171,7 @@ describe.each(Object.keys(LISTS) as Name[])("%s", (name) => {
   });
 });
 
-it("whatever stands for a cursor, it is refused by name or a place of the list", async () => {
+it("whatever stands for a cursor, it is refused by name", async () => {
   const names = fc.constantFrom(...(Object.keys(LISTS) as Name[]));
   const anything = fc.oneof(
     fc.string({ unit: "binary", maxLength: 60 }).map((text) => () => text),
@@ -210,7 +200,8 @@ it("whatever stands for a cursor, it is refused by name or a place of the list",
       fc.constantFrom("after" as const, "before" as const),
       anything,
       async (name, argument, make) => {
-        await taken(name, argument, make(cursors[name]));
+        const cursor = make(cursors[name]);
+        expect(await taken(name, argument, cursor)).toBe(cursor === cursors[name]);
       },
     ),
     { numRuns: 600, seed: 4 },

@@ -20,7 +20,7 @@ function sqlOf(query: string, access: Access): string {
     const name = (node as FieldNode).name.value;
     return { key: name, entry: entriesOf(rootFields).get(name)!, nodes: [node as FieldNode] };
   });
-  return compile(app.schema, units, {}, {}, access, LIMITS).text;
+  return compile(app.schema, units, {}, {}, access, LIMITS, "key").text;
 }
 
 /** The condition that a source of each table must carry. */

@@ -44,7 +44,7 @@ function planned(query: string, access: Access) {
     return { key, entry: { kind: "connection" as const, type }, nodes };
   });
   try {
-    return compile(app.schema, units, {}, {}, access, LIMITS);
+    return compile(app.schema, units, {}, {}, access, LIMITS, "key");
   } catch (error) {
     if (error instanceof AppError) return error;
     throw error;
