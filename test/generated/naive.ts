@@ -118,10 +118,10 @@ export function evaluate(query: Query, run: RunIndex, world: World, everything: 
   });
 }
 
-/** The values that a cursor carries after its signature. */
+/** The values that a cursor carries between its signature and its seal. */
 function valuesOf(cursor: unknown): string {
   try {
-    return JSON.stringify(JSON.parse(Buffer.from(String(cursor), "base64url").toString()).slice(1));
+    return JSON.stringify(JSON.parse(Buffer.from(String(cursor), "base64url").toString()).slice(1, -1));
   } catch {
     return "none";
   }
