@@ -38,22 +38,25 @@ const COMPARISON = {
   lte: { operand: "value", description: "Is less or equal.", condition: (c, v) => sql`${c} <= ${v}` },
 } as const satisfies Record<string, Operator>;
 
+/** Case as Unicode has it, whatever the locale of the database; in the C locale only ASCII would have any. */
+const matches = (text: SQL, pattern: SQL) => sql`${text} collate "und-x-icu" ilike ${pattern}`;
+
 const LITERALLY = "in any case; `%` and `_` mean themselves. No index serves it.";
 const TEXT = {
   contains: {
     operand: "value",
     description: `Contains this text, ${LITERALLY}`,
-    condition: (c, v) => sql`${c} ilike '%' || ${literal(v)} || '%'`,
+    condition: (c, v) => matches(c, sql`'%' || ${literal(v)} || '%'`),
   },
   startsWith: {
     operand: "value",
     description: `Starts with this text, ${LITERALLY}`,
-    condition: (c, v) => sql`${c} ilike ${literal(v)} || '%'`,
+    condition: (c, v) => matches(c, sql`${literal(v)} || '%'`),
   },
   endsWith: {
     operand: "value",
     description: `Ends with this text, ${LITERALLY}`,
-    condition: (c, v) => sql`${c} ilike '%' || ${literal(v)}`,
+    condition: (c, v) => matches(c, sql`'%' || ${literal(v)}`),
   },
 } as const satisfies Record<string, Operator>;
 

@@ -11,7 +11,7 @@ beforeAll(async () => {
     insert into scans (id, organization_id, target_url, scan_type, status, started_at, created_at) values
       (101, 1, 'https://a.example/100%', 'FULL', 'COMPLETED', '2026-01-05T23:59:59.999999Z', '2026-01-01'),
       (102, 1, 'https://a.example/1000', 'API', 'FAILED', '2026-01-06T00:00:00Z', '2026-01-02'),
-      (103, 1, 'https://a.example/x_y', 'API', 'COMPLETED', '2026-02-01T00:00:00Z', '2026-01-03'),
+      (103, 1, 'https://a.example/étéω/x_y', 'API', 'COMPLETED', '2026-02-01T00:00:00Z', '2026-01-03'),
       (104, 2, 'https://b.example/xzy', 'FULL', 'COMPLETED', '2026-01-06T12:00:00Z', '2026-01-04');
     insert into vulnerabilities (id, scan_id, severity, vuln_type, title, description) values
       (1, 101, 'HIGH', 'XSS', 'one', null), (2, 101, 'LOW', 'XSS', 'two', 'seen'),
@@ -104,6 +104,8 @@ describe("texts are found in any case, and literally", () => {
     [{ endsWith: "0" }, ["102"]],
     [{ startsWith: "HTTPS://A" }, ["101", "102", "103"]],
     [{ contains: "\\" }, []],
+    [{ contains: "ÉTÉ" }, ["103"]],
+    [{ contains: "Ω" }, ["103"]],
   ])("%j", async (targetUrl, expected) => {
     expect(await ids("admin", "scans", { targetUrl }, "Scan")).toEqual(expected);
   });

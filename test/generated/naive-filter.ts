@@ -4,8 +4,7 @@ import { compare, JSON_NULL, type Kind, type Row, type World } from "./world.js"
 
 type Condition = Readonly<Record<string, unknown>>;
 
-/** Case is folded for ASCII only, as PostgreSQL does in the locale C. */
-const folded = (text: unknown) => String(text).replaceAll(/[A-Z]/g, (letter) => letter.toLowerCase());
+const folded = (text: unknown) => String(text).toLowerCase();
 
 const isObject = (value: unknown): value is Condition =>
   typeof value === "object" && value !== null && !Array.isArray(value);
