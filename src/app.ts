@@ -69,7 +69,7 @@ export async function createApp(config: Config, ports: Ports): Promise<App> {
   const fleet = createFleet({ db, log, clock, audit, security, jobs, providers, rules, polling });
   const rows = { db, audit };
   const resolvers: object[] = [
-    ...rootFields.map((fields) => new (readResolver(fields))()),
+    ...rootFields.map((type) => new (readResolver(type))()),
     new IdentityResolver(identity),
     new SecurityResolver(security),
     ...organizationResolvers(rows),

@@ -153,7 +153,7 @@ function operatorsType(field: FieldDeclaration): ClassType {
   });
 }
 
-function filterType(declaration: TypeDeclaration): ClassType {
+export function filterType(declaration: TypeDeclaration): ClassType {
   const { name } = declaration;
   return once(`${name}Filter`, (target) => {
     InputType(`${name}Filter`, {

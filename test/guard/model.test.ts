@@ -82,6 +82,7 @@ const eachType =
 /** A declaration with everything as it should be, for examples that break one thing. */
 const base = (changes: Partial<TypeDeclaration>): TypeDeclaration => ({
   name: "Example",
+  plural: "examples",
   description: "An example of a type.",
   table: tables.scans,
   read: ["scans:read"],
@@ -428,7 +429,7 @@ const WITHOUT_ROOT_FIELDS = ["Snapshot"];
 it("every declared type has root fields, but for those that only relations lead to, and the other way round", () => {
   expect(declared).toHaveLength(12);
   const names = declared.map(({ name }) => name).sort();
-  expect([...model.rootFields.map(({ type }) => type.name), ...WITHOUT_ROOT_FIELDS].sort()).toEqual(names);
+  expect([...model.rootFields.map(({ name }) => name), ...WITHOUT_ROOT_FIELDS].sort()).toEqual(names);
   expect(model.declaredTypes.map(({ name }) => name).sort()).toEqual(names);
 });
 
