@@ -19,6 +19,8 @@ export const namesOf = (type: TypeDeclaration) => ({
   names: type.plural.charAt(0).toUpperCase() + type.plural.slice(1),
   row: singularOf(type),
   rows: type.plural,
+  /** In descriptions. */
+  words: type.plural.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`),
   deletedId: `deleted${type.name}Id`,
   deletedIds: `deleted${type.name}Ids`,
 });
@@ -71,7 +73,7 @@ interface Fields {
 
 export function inputClasses(type: TypeDeclaration, fields: Fields): Classes {
   const { relations } = type;
-  const { name, names, rows } = namesOf(type);
+  const { name, names, words } = namesOf(type);
   const { shared } = fields;
 
   const create = addFields(inputClass(`Create${name}Input`, `A new ${name}.`), type, fields.create);
@@ -79,7 +81,7 @@ export function inputClasses(type: TypeDeclaration, fields: Fields): Classes {
 
   const item = inputClass(`${name}ItemInput`, `One ${name} of those that are created together.`);
   addFields(item, type, fields.item);
-  const createMany = inputClass(`Create${names}Input`, `New ${rows}: all of them are created, or none.`);
+  const createMany = inputClass(`Create${names}Input`, `New ${words}: all of them are created, or none.`);
   if (shared) add(createMany, `${shared}Id`, ID, relations[shared]?.description ?? "");
   add(createMany, "items", [item], `At least one, at most ${fields.maxItems.toLocaleString("en")}.`);
   add(createMany, "idempotencyKey", String, KEY, true);
@@ -93,8 +95,8 @@ export function inputClasses(type: TypeDeclaration, fields: Fields): Classes {
 
   const changes = inputClass(`${name}ChangesInput`, `The same changes to each ${name}; what is left out stays.`);
   addFields(changes, type, fields.update);
-  const updateMany = inputClass(`Update${names}Input`, `Changes to all ${rows} that match a filter.`);
-  const deleteMany = inputClass(`Delete${names}Input`, `Which ${rows} to delete: all that match a filter.`);
+  const updateMany = inputClass(`Update${names}Input`, `Changes to all ${words} that match a filter.`);
+  const deleteMany = inputClass(`Delete${names}Input`, `Which ${words} to delete: all that match a filter.`);
   for (const target of [updateMany, deleteMany]) {
     add(target, "filter", filterType(type), "Which rows, of those that you see; `{}` is all of them.");
     const expected =
@@ -113,7 +115,7 @@ export function inputClasses(type: TypeDeclaration, fields: Fields): Classes {
 
 export function payloadClasses(type: TypeDeclaration, shared: string | undefined): Classes {
   const { relations } = type;
-  const { name, names, row, rows, deletedId, deletedIds } = namesOf(type);
+  const { name, names, row, rows, words, deletedId, deletedIds } = namesOf(type);
   const one = (prefix: string, description: string) => {
     const target = payloadClass(`${prefix}${name}Payload`, description);
     add(target, row, objectType(type), "As it is now.");
@@ -124,12 +126,12 @@ export function payloadClasses(type: TypeDeclaration, shared: string | undefined
     add(target, rows, [objectType(type)], order);
     return target;
   };
-  const createMany = many("Create", `The ${rows} that were created.`, "In the order of the items.");
+  const createMany = many("Create", `The ${words} that were created.`, "In the order of the items.");
   const parent = shared === undefined ? undefined : relations[shared]?.to();
   if (shared && parent) add(createMany, shared, objectType(parent), "What they belong to, as it is now.");
   const remove = payloadClass(`Delete${name}Payload`, `The ${name} is gone.`);
   add(remove, deletedId, ID, "The id it had.");
-  const deleteMany = payloadClass(`Delete${names}Payload`, `The ${rows} are gone.`);
+  const deleteMany = payloadClass(`Delete${names}Payload`, `The ${words} are gone.`);
   add(deleteMany, deletedIds, [ID], "The ids they had.");
   const upsert = one("Upsert", `The ${name} that was created or changed.`);
   add(upsert, "created", Boolean, "Whether it is new.");
@@ -137,7 +139,7 @@ export function payloadClasses(type: TypeDeclaration, shared: string | undefined
     create: one("Create", `The ${name} that was created.`),
     createMany,
     update: one("Update", `The ${name} that was changed.`),
-    updateMany: many("Update", `The ${rows} that were changed.`, "As they are now, by id."),
+    updateMany: many("Update", `The ${words} that were changed.`, "As they are now, by id."),
     delete: remove,
     deleteMany,
     upsert,

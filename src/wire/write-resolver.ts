@@ -51,11 +51,21 @@ export function payloadResolver(
 /** @returns resolver instances, for the container */
 export function writeResolvers(writes: WriteTypes, service: RowService): object[] {
   const { type, inputs, payloads, shared } = writes;
-  const { name, names, row, rows, deletedId, deletedIds } = namesOf(type);
+  const { name, names, row, rows, words, deletedId, deletedIds } = namesOf(type);
   const parent = shared === undefined ? undefined : type.relations[shared]?.to();
 
   @Resolver()
   class WriteResolver {}
+
+  const SUBJECT: Record<Verb, string> = {
+    create: "What to create.",
+    createMany: "What to create.",
+    update: "What to change.",
+    updateMany: "What to change.",
+    delete: "What to delete.",
+    deleteMany: "What to delete.",
+    upsert: "What there shall be.",
+  };
 
   function mutation(
     verb: Verb,
@@ -66,31 +76,32 @@ export function writeResolvers(writes: WriteTypes, service: RowService): object[
     const prototype = WriteResolver.prototype as Record<string, unknown>;
     prototype[field] = run;
     CurrentCall()(prototype, field, 0);
-    Arg("input", () => inputs[verb], { description: verb.startsWith("create") ? "What to create." : "What to do." })(
-      prototype,
-      field,
-      1,
-    );
+    Arg("input", () => inputs[verb], { description: SUBJECT[verb] })(prototype, field, 1);
     Mutation(() => payloads[verb], { name: field, nullable: true, description })(prototype, field, {});
   }
 
   mutation("create", `create${name}`, `Creates a ${name}.`, async (call, input) => ({
     [row]: await service.create(call, input),
   }));
-  mutation("createMany", `create${names}`, `Creates ${rows}: all of them, or none.`, async (call, input) => {
-    const made = await service.createMany(call, input);
-    return { [rows]: made.ids, ...(shared && { [shared]: made.shared }) };
-  });
+  mutation(
+    "createMany",
+    `create${names}`,
+    `Creates ${words}${shared ? ` of one ${shared}` : ""}: all of them, or none.`,
+    async (call, input) => {
+      const made = await service.createMany(call, input);
+      return { [rows]: made.ids, ...(shared && { [shared]: made.shared }) };
+    },
+  );
   mutation("update", `update${name}`, `Changes a ${name}.`, async (call, input) => ({
     [row]: await service.update(call, input),
   }));
-  mutation("updateMany", `update${names}`, `Changes all ${rows} that match a filter.`, async (call, input) => ({
+  mutation("updateMany", `update${names}`, `Changes all ${words} that match a filter.`, async (call, input) => ({
     [rows]: await service.updateMany(call, input),
   }));
   mutation("delete", `delete${name}`, `Deletes a ${name}.`, async (call, input) => ({
     [deletedId]: await service.delete(call, input),
   }));
-  mutation("deleteMany", `delete${names}`, `Deletes all ${rows} that match a filter.`, async (call, input) => ({
+  mutation("deleteMany", `delete${names}`, `Deletes all ${words} that match a filter.`, async (call, input) => ({
     [deletedIds]: await service.deleteMany(call, input),
   }));
   const { uniqueKey } = type;
