@@ -481,7 +481,9 @@ describe("a change is one statement with its record, then one read", () => {
   it.each(Object.keys(MUTATIONS))("%s by staff", async (name) => {
     const [input, selection, statements] = MUTATIONS[name]!;
     const sent = await statementsOf(await app.as("admin"), documentOf(name, selection), { input: input() });
-    expect(sent).toEqual(statements);
+    // Once a minute the fleet looks around.
+    const ofFleet = /(instances|operations)$/;
+    expect(name === "setEnvironmentMapping" ? sent : sent.filter((text) => !ofFleet.test(text))).toEqual(statements);
   });
 
   it("with an idempotency key as many; the second time two looks and the record instead", async () => {
