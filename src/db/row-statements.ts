@@ -156,20 +156,25 @@ export function changeStatement(
     ${audited(c, false, CHANGED)} select ${ids}`);
 }
 
-/** The rows that match a filter and exist for the actor, one more than may be changed at once, locked in the order of their keys. */
-function matched(c: Compilation, type: TypeDeclaration, filter: unknown): SQL {
+/** The rows that match a filter and exist for the actor, one more than may be changed at once; to be locked in the order of their keys. */
+function matched(c: Compilation, type: TypeDeclaration, filter: unknown, locked: boolean): SQL {
   const source = c.source(type);
   const key = source.column(type.fields.id.column);
   return sql`matched as (
       select ${key} as id from ${source.from} where ${and(c.visible(source), matching(c, source, filter)) ?? sql`true`}
-      order by ${key} limit ${sql.raw(`${MAX_ROWS + 1}`)} for update of ${source.name}
+      order by ${key} limit ${sql.raw(`${MAX_ROWS + 1}`)} ${locked ? sql`for update of ${source.name}` : sql``}
     ), counted as (select count(*)::int as n from matched)`;
 }
 
-/** Locks the rows that match. @returns ids as JSON, or null; the number of rows that match */
-export function lockStatement(type: TypeDeclaration, filter: unknown, access: Access, limits: PlanLimits): Statement {
+/** Looks for the rows that match. @returns ids as JSON, or null; the number of rows that match */
+export function findMatchingStatement(
+  type: TypeDeclaration,
+  filter: unknown,
+  access: Access,
+  limits: PlanLimits,
+): Statement {
   const c = withoutQuery(access, limits);
-  return finish(sql`with ${matched(c, type, filter)}
+  return finish(sql`with ${matched(c, type, filter, false)}
     select (select json_agg(matched.id::text order by matched.id)::text from matched), (select n from counted)`);
 }
 
@@ -187,7 +192,7 @@ export function changeMatchingStatement(
   const c = withoutQuery(access, limits);
   const table = tableOf(type);
   const expected = sql`(select n from counted) = ${given(c, "expectedCount")}::int`;
-  return finish(sql`with ${matched(c, type, filter)}, changed as (
+  return finish(sql`with ${matched(c, type, filter, true)}, changed as (
       ${changing(type, columns, c, sql`matched`)} where ${table.id} = matched.id and ${expected} returning ${table.id}
     ), ${audited(c, true, expected)}
     select ${ids}, (select n from counted)`);

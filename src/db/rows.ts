@@ -12,8 +12,8 @@ import {
   changeStatement,
   columnName,
   columnsOf,
+  findMatchingStatement,
   insertStatement,
-  lockStatement,
   MAX_ROWS,
   type Statement,
 } from "./row-statements.js";
@@ -142,7 +142,7 @@ function failed(error: unknown, type: TypeDeclaration, changes: Values | null): 
 }
 
 /**
- * Changes the row with this id, or deletes it where `changes` is null.
+ * Changes the row with this id, or deletes it where `changes` is null. @returns its id
  * @param version the version that it must have, where one is given
  * @throws NOT_FOUND, CONFLICT for a stale version or a duplicate, FAILED_PRECONDITION where other rows depend on a deleted one
  */
@@ -151,13 +151,13 @@ export async function changeRow(
   change: Change,
   { id, version }: { readonly id: string; readonly version?: number | null | undefined },
   changes: Values | null,
-): Promise<void> {
+): Promise<string[]> {
   const { type, access, limits } = change;
   const columns = changes && columnsOf(type, [changes]);
   const statement = known(keyOf("change", change, columns), () => changeStatement(type, columns, access, limits));
   const variables = { id, version, changes: JSON.stringify(changes), audit: JSON.stringify(change.audit) };
   const [changed] = await run(db, statement, change, variables, true).catch((error) => failed(error, type, changes));
-  if (changed) return;
+  if (changed) return listOf(changed);
   const now = await findVersion(db, type, access, id);
   if (now === null) throw notFound(word(type));
   throw conflict(`This ${word(type)} has changed: its version is ${now} now. Read it again.`);
@@ -179,13 +179,10 @@ function requireCount({ expectedCount }: Matching, found: string | number | null
   throw conflict(`${many}, where ${expectedCount} were expected. Nothing has changed: look at the filter.`);
 }
 
-/**
- * Locks the rows that match until the transaction ends. @returns their ids
- * @throws CONFLICT where they are not as many as expected, and what the filter's fault is
- */
-export async function lockMatching(db: Db, change: Change, matching: Matching): Promise<string[]> {
+/** @returns the ids of the rows that match @throws CONFLICT where they are not as many as expected, and what the filter's fault is */
+export async function findMatching(db: Db, change: Change, matching: Matching): Promise<string[]> {
   const { type, access, limits } = change;
-  const statement = lockStatement(type, matching.filter, access, limits);
+  const statement = findMatchingStatement(type, matching.filter, access, limits);
   const [ids, count] = await run(db, statement, change, { filter: matching.filter }, false).catch((error) =>
     failed(error, type, {}),
   );

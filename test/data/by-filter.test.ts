@@ -309,6 +309,25 @@ it("a change that is refused signs nobody out", async () => {
   );
 });
 
+it("of users who come and go while others are judged none is changed", async () => {
+  const [leaving, , coming] = await staff("judged", 3);
+  await app.sql`update users set full_name = 'Judged' where email in ('judged0@demo.example', 'judged1@demo.example')`;
+  const { waiting } = await app.sql.begin(async (sql) => {
+    await sql`select 1 from users where role = 'ADMIN' for update`;
+    const input = { filter: { fullName: { eq: "Judged" } }, expectedCount: 2, changes: { role: "SECURITY" } };
+    const waiting = run("admin", "update", "Users", "users { id }", input);
+    await untilSomebodyWaits();
+    await sql`update users set full_name = null where id = ${leaving!.id}`;
+    await sql`update users set full_name = 'Judged' where id = ${coming!.id}`;
+    return { waiting };
+  });
+  expect(code(await waiting)).toEqual(["CONFLICT", 409, undefined]);
+  expect(await app.sql`select distinct role, version from users where email like 'judged%'`).toEqual([
+    { role: "DBA", version: 1 },
+  ]);
+  for (const { client } of [leaving!, coming!]) expect((await client.run(VIEWER)).status).toBe(200);
+});
+
 it("no filter takes the last administrators away, not even two that do so at once", async () => {
   const administrators = () => app.sql`select id::text from users where role = 'ADMIN' order by id`;
   const before = await administrators();

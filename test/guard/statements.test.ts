@@ -45,7 +45,7 @@ function named(text: string): string {
     const beside = ["audit_logs", "idempotency_keys"].filter((table) => text.includes(`insert into "${table}"`));
     return [both.slice(1).join(" "), ...beside].join(" and ");
   }
-  if (/^with matched as/.test(text)) return "lock what matches";
+  if (/^with matched as/.test(text)) return "look what matches";
   const change = /^\s*(insert into|update|delete from) "?(\w+)"?/i.exec(text);
   if (change) return change.slice(1).join(" ").toLowerCase();
   const look =
@@ -190,7 +190,7 @@ describe("a change is one statement with its record, then one read", () => {
     deleteUsers: [
       ofUsers.deleteUsers![0],
       "deletedUserIds",
-      ["begin", "lock what matches", "select", "update sessions", "delete from users and audit_logs", "commit"],
+      ["begin", "look what matches", "select", "update sessions", "delete from users and audit_logs", "commit"],
     ],
     upsertUser: [
       () => ({ email: "upserted@s.example", password: "correct horse battery", role: "DBA" }),

@@ -8,9 +8,9 @@ import {
   type Change,
   changeMatching,
   changeRow,
+  findMatching,
   insertRows,
   type Key,
-  lockMatching,
   MAX_ROWS,
   type Place,
   type Values,
@@ -122,20 +122,23 @@ export function createRowService(deps: RowsDeps, writes: WriteTypes, rules: RowR
   }
 
   /** Does a change in one statement, or in a transaction with what must be judged before it. */
-  async function judged<T>(
+  async function judged(
     changes: Values | null,
     idsOf: (db: Db) => Promise<readonly string[]>,
-    change: (db: Db) => Promise<T>,
-  ): Promise<T> {
+    change: (db: Db) => Promise<string[]>,
+  ): Promise<string[]> {
     const before = rules.before?.(changes);
     if (!before) return change(db);
     let after = () => {};
-    const result = await db.transaction(async (db) => {
-      after = await before(db, await idsOf(db), changes);
-      return change(db);
+    const changed = await db.transaction(async (db) => {
+      const ids = await idsOf(db);
+      after = await before(db, ids, changes);
+      const changed = await change(db);
+      if (`${changed}` === `${ids}`) return changed;
+      throw conflict("Other rows match now than a moment ago. Nothing has changed: try again.");
     });
     after();
-    return result;
+    return changed;
   }
 
   const changeOne = (
@@ -154,7 +157,7 @@ export function createRowService(deps: RowsDeps, writes: WriteTypes, rules: RowR
   function changeMany(call: Call, matching: { filter: unknown; expectedCount: number }, changes: Values | null) {
     return judged(
       changes,
-      (db) => lockMatching(db, changeOf(call), matching),
+      (db) => findMatching(db, changeOf(call), matching),
       (db) => changeMatching(db, changeOf(call), matching, changes),
     );
   }
