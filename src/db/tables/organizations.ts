@@ -104,7 +104,7 @@ export const idempotencyKeys = pgTable(
     /** Who chose the key. */
     userId: reference().notNull(),
     key: varchar({ length: 100 }).notNull(),
-    /** What was called, as the audit log names it, and the SHA-256 of its input, secrets left out. */
+    /** What was called, as the audit log names it; the SHA-256 of that and of its input, secrets left out. */
     action: varchar({ length: 100 }).notNull(),
     fingerprint: varchar({ length: 64 }).notNull(),
     /** Decimal texts, in the order of the items. */

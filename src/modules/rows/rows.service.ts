@@ -80,14 +80,14 @@ export function createRowService(deps: RowsDeps, writes: WriteTypes, rules: RowR
 
   function keyOf({ actor, action, parameters }: Call, key: string | undefined): Key | undefined {
     if (key === undefined || actor.kind !== "user") return undefined;
-    return { userId: actor.userId, key, action, fingerprint: hash("sha256", JSON.stringify(parameters)) };
+    return { userId: actor.userId, key, action, fingerprint: hash("sha256", JSON.stringify([action, parameters])) };
   }
 
   /** What the call with this key made, if it was the same one; undefined where the key has gone meanwhile. */
   async function replayed(call: Call, key: Key, resourceId?: string): Promise<string[] | undefined> {
     const found = await findKey(db, key);
     if (!found) return undefined;
-    if (found.action !== key.action || found.fingerprint !== key.fingerprint) {
+    if (found.fingerprint !== key.fingerprint) {
       const message = "This idempotency key was used for something else. Use another key for another call.";
       throw conflict(message, undefined, "idempotencyKey");
     }
