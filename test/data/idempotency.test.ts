@@ -99,6 +99,8 @@ it("belongs to whoever chose it: others may use the same", async () => {
   const theirs = await (await app.as("otherAnalyst")).run(CREATE, { input: { ...input, organizationId: "2" } });
   const ids = [mine, admins, theirs].map(({ data }) => data.createScan.scan.id);
   expect(new Set(ids).size).toBe(3);
+  const again = await (await app.as("admin")).run(CREATE, { input });
+  expect(again.data.createScan.scan.id).toBe(ids[1]);
 });
 
 it("a call that failed leaves no key: what is sent again is done", async () => {
