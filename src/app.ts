@@ -69,9 +69,9 @@ export async function createApp(config: Config, ports: Ports): Promise<App> {
   const jobs = createJobs({ connection, log });
   const { environmentRules: rules, polling } = config;
   const fleet = createFleet({ db, log, clock, audit, security, jobs, providers, rules, polling });
-  const rows = { db, audit };
+  const rows = { db, audit, limits: LIMITS };
   const resolvers: object[] = [
-    ...rootFields.map((fields) => new (readResolver(fields))()),
+    ...rootFields.map((type) => new (readResolver(type))()),
     ...declaredTypes.map((type) => new (connectionResolver(type))()),
     new IdentityResolver(identity),
     new SecurityResolver(security),

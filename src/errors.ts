@@ -53,11 +53,12 @@ export const forbidden = (permission: string, message = `Your role lacks the per
   new AppError("FORBIDDEN", message, { permission });
 
 /** No such row, or a row outside the caller's reach: the two must look the same. */
-export const notFound = (what: string, cause?: unknown) =>
-  new AppError("NOT_FOUND", `No such ${what}, or it is not yours.`, {}, cause);
+export const notFound = (what: string, cause?: unknown, field?: string) =>
+  new AppError("NOT_FOUND", `No such ${what}, or it is not yours.`, field === undefined ? {} : { field }, cause);
 
-/** A duplicate, or a stale version. */
-export const conflict = (message: string, cause?: unknown) => new AppError("CONFLICT", message, {}, cause);
+/** A duplicate, a stale version, or another number of rows than was expected. */
+export const conflict = (message: string, cause?: unknown, field?: string) =>
+  new AppError("CONFLICT", message, field === undefined ? {} : { field }, cause);
 
 /** The request is right, but the thing is in the wrong state for it. */
 export const failedPrecondition = (state: string, message: string, cause?: unknown) =>

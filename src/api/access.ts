@@ -45,33 +45,31 @@ const operation: MutationAccess = {
 /** Signing in and out: the service itself decides, and records security events. */
 const door: MutationAccess = { rule: anyone, action: null };
 
+/** The six verbs over the rows of a type. */
+const rowsOf = (one: string, many: string, rule: ShieldRule, resource: string): Record<string, MutationAccess> => ({
+  [`create${one}`]: audited(rule, `${resource}.create`),
+  [`create${many}`]: audited(rule, `${resource}.create-many`),
+  [`update${one}`]: audited(rule, `${resource}.update`),
+  [`update${many}`]: audited(rule, `${resource}.update-many`),
+  [`delete${one}`]: audited(rule, `${resource}.delete`),
+  [`delete${many}`]: audited(rule, `${resource}.delete-many`),
+});
+
 export const MUTATIONS: Readonly<Record<string, MutationAccess>> = {
   signIn: door,
   refreshSession: door,
   signOut: door,
-  createOrganization: audited(can("organizations:write"), "organization.create"),
-  updateOrganization: audited(can("organizations:write"), "organization.update"),
-  deleteOrganization: audited(can("organizations:write"), "organization.delete"),
-  createUser: audited(can("users:write"), "user.create"),
+  ...rowsOf("Organization", "Organizations", can("organizations:write"), "organization"),
+  upsertOrganization: audited(can("organizations:write"), "organization.upsert"),
+  ...rowsOf("User", "Users", can("users:write"), "user"),
+  upsertUser: audited(can("users:write"), "user.upsert"),
   // Everybody may change the own profile; the service decides whose and what.
   updateUser: audited(can("profile:write"), "user.update"),
-  deleteUser: audited(can("users:write"), "user.delete"),
-  createScan: audited(can("scans:write"), "scan.create"),
-  updateScan: audited(can("scans:write"), "scan.update"),
-  deleteScan: audited(can("scans:write"), "scan.delete"),
-  createVulnerability: audited(can("vulnerabilities:write"), "vulnerability.create"),
-  createVulnerabilities: audited(can("vulnerabilities:write"), "vulnerability.create-many"),
-  updateVulnerability: audited(can("vulnerabilities:write"), "vulnerability.update"),
-  deleteVulnerability: audited(can("vulnerabilities:write"), "vulnerability.delete"),
-  createChatSession: audited(can("chat-sessions:write"), "chat-session.create"),
-  updateChatSession: audited(can("chat-sessions:write"), "chat-session.update"),
-  deleteChatSession: audited(can("chat-sessions:write"), "chat-session.delete"),
-  createAnalyticsMetric: audited(can("metrics:write"), "analytics-metric.create"),
-  updateAnalyticsMetric: audited(can("metrics:write"), "analytics-metric.update"),
-  deleteAnalyticsMetric: audited(can("metrics:write"), "analytics-metric.delete"),
-  createPerformanceLog: audited(can("performance-logs:write"), "performance-log.create"),
-  updatePerformanceLog: audited(can("performance-logs:write"), "performance-log.update"),
-  deletePerformanceLog: audited(can("performance-logs:write"), "performance-log.delete"),
+  ...rowsOf("Scan", "Scans", can("scans:write"), "scan"),
+  ...rowsOf("Vulnerability", "Vulnerabilities", can("vulnerabilities:write"), "vulnerability"),
+  ...rowsOf("ChatSession", "ChatSessions", can("chat-sessions:write"), "chat-session"),
+  ...rowsOf("AnalyticsMetric", "AnalyticsMetrics", can("metrics:write"), "analytics-metric"),
+  ...rowsOf("PerformanceLog", "PerformanceLogs", can("performance-logs:write"), "performance-log"),
   setEnvironmentMapping: audited(can("environment-mappings:write"), "environment-mapping.set"),
   createSnapshot: operation,
   rebootInstance: operation,

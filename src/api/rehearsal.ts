@@ -10,6 +10,14 @@ const declared = new Map(declaredTypes.map((type) => [type.name, type]));
 /** Any id: nothing is read. */
 const SOME_ID = "0";
 
+/** What the rows of a payload's list come from: items, or rows that match. More than this is refused anyway. */
+const MAX_ROWS = 1000;
+
+function countOf({ items, expectedCount }: { items?: unknown; expectedCount?: unknown }): number {
+  const count = Array.isArray(items) ? items.length : Number(expectedCount ?? 1);
+  return Math.min(Math.max(count, 0), MAX_ROWS);
+}
+
 /** @throws FORBIDDEN, BAD_USER_INPUT, LIMIT_EXCEEDED for what stands in the payload's selection */
 export function rehearsePayload(
   info: GraphQLResolveInfo,
@@ -19,7 +27,7 @@ export function rehearsePayload(
   const payload = getNamedType(info.returnType);
   if (!isObjectType(payload)) return;
   const fields = payload.getFields();
-  const { items } = (args.input ?? {}) as { items?: unknown };
+  const count = countOf(args.input ?? {});
   const units: Unit[] = [];
   const values: unknown[] = [];
   for (const [key, nodes] of collectBelow(info.fieldNodes, info.fragments, context.variables)) {
@@ -28,7 +36,7 @@ export function rehearsePayload(
     if (!type) continue;
     const isList = isListType(getNullableType(field.type));
     units.push({ key: `${info.path.key}.${key}`, entry: { kind: isList ? "givenList" : "given", type }, nodes });
-    values.push(isList ? Array(Array.isArray(items) ? items.length : 1).fill(SOME_ID) : SOME_ID);
+    values.push(isList ? Array(count).fill(SOME_ID) : SOME_ID);
   }
   if (units.length > 0) context.rehearse(units, values, info);
 }

@@ -2,13 +2,21 @@
 import { drizzle, type PostgresJsDatabase } from "drizzle-orm/postgres-js";
 import postgres, { type Options, type Sql } from "postgres";
 import { outcomeUnknown, timeout, unavailable } from "../errors.js";
-import { fromPostgres } from "./postgres-errors.js";
+import { fromPostgres, wasLost } from "./postgres-errors.js";
 
 /** The pool, or a transaction of it: what a store function takes first. */
 export type Db = Pick<
   PostgresJsDatabase,
-  "select" | "selectDistinct" | "selectDistinctOn" | "insert" | "update" | "delete" | "execute" | "transaction"
->;
+  "select" | "selectDistinct" | "selectDistinctOn" | "insert" | "update" | "delete" | "execute"
+> & {
+  transaction<T>(work: (db: Db) => Promise<T>): Promise<T>;
+  /**
+   * Runs one statement that changes something and answers its only row; outside a transaction it is one of its own.
+   * @param prepare whether the text will come again
+   * @throws the driver's faults
+   */
+  change(text: string, parameters: readonly unknown[], prepare: boolean): Promise<readonly (string | null)[]>;
+};
 
 export interface ClientOptions {
   /** A connection URL, or postgres.js options where the database is embedded. */
@@ -57,6 +65,37 @@ async function before<T>(ms: number, work: Promise<T>, stop?: () => void): Promi
   }
 }
 
+/** @returns `change` over the pool, or over the connection of a transaction */
+const changeOver =
+  (client: Pick<Sql, "unsafe">): Db["change"] =>
+  async (text, parameters, prepare) => {
+    const rows = await client.unsafe(text, parameters as never[], { prepare }).values();
+    return rows[0] as unknown as (string | null)[];
+  };
+
+/** @returns `transaction` that tells of faults of BEGIN and COMMIT, which meet no store function */
+const transactionOver =
+  (transaction: PostgresJsDatabase["transaction"]): Db["transaction"] =>
+  async (work) => {
+    let committing = false;
+    try {
+      return await transaction(async (inside) => {
+        const { client } = inside._.session as unknown as { client: Sql };
+        const result = await work(
+          Object.assign(inside, {
+            change: changeOver(client),
+            transaction: transactionOver(inside.transaction.bind(inside)),
+          }),
+        );
+        committing = true;
+        return result;
+      });
+    } catch (error) {
+      const fault = fromPostgres(error);
+      throw committing && fault.code === "UNAVAILABLE" ? outcomeUnknown(error) : fault;
+    }
+  };
+
 export function createClient({
   connection,
   poolSize,
@@ -82,22 +121,16 @@ export function createClient({
   let pinging: Promise<void> | undefined;
   let queries = 0;
   const deadlineMs = statementTimeoutMs + DEADLINE_GRACE_MS;
-  const db = drizzle(client, { casing: "snake_case" });
-  // Faults of BEGIN and COMMIT meet no store function.
-  const transaction = db.transaction.bind(db);
-  db.transaction = async (work, config) => {
-    let committing = false;
-    try {
-      return await transaction(async (inside) => {
-        const result = await work(inside);
-        committing = true;
-        return result;
-      }, config);
-    } catch (error) {
-      const fault = fromPostgres(error);
-      throw committing && fault.code === "UNAVAILABLE" ? outcomeUnknown(error) : fault;
-    }
-  };
+  const change = changeOver(client);
+  const pool = drizzle(client, { casing: "snake_case" });
+  const db: Db = Object.assign(pool, {
+    change: (...statement: Parameters<Db["change"]>) =>
+      change(...statement).catch((error) => {
+        // What is sent alone commits alone.
+        throw wasLost(error) ? outcomeUnknown(error) : error;
+      }),
+    transaction: transactionOver(pool.transaction.bind(pool)),
+  });
   return {
     db,
     sql: client,

@@ -16,6 +16,8 @@ interface PostgresFault {
   readonly constraint_name?: string;
   readonly table_name?: string;
   readonly column_name?: string;
+  /** Holds values: never for callers, nor for the log. */
+  readonly detail?: string;
 }
 
 /** @returns the innermost error that carries a code: drizzle wraps the driver's */
@@ -25,23 +27,28 @@ function faultOf(error: unknown): PostgresFault {
   return (fault ?? {}) as PostgresFault;
 }
 
-const UNREACHABLE = new Set([
-  "ECONNREFUSED",
+/** The connection went while something ran on it. */
+const LOST = new Set([
   "ECONNRESET",
+  "EPIPE",
+  "ETIMEDOUT",
+  "CONNECTION_CLOSED",
+  "CONNECTION_DESTROYED",
+  "57P01", // admin shutdown
+  "57P02", // crash shutdown
+]);
+
+const UNREACHABLE = new Set([
+  ...LOST,
+  "ECONNREFUSED",
   "ENOENT",
   "ENOTFOUND",
   "EAI_AGAIN",
-  "EPIPE",
-  "ETIMEDOUT",
   "EHOSTUNREACH",
   "CONNECT_TIMEOUT",
-  "CONNECTION_CLOSED",
   "CONNECTION_ENDED",
-  "CONNECTION_DESTROYED",
   "CONNECTION_CONNECT_TIMEOUT",
   "55000", // the database takes no connections
-  "57P01", // admin shutdown
-  "57P02", // crash shutdown
   "57P03", // cannot connect now
   "53100", // disk full
   "53200", // out of memory
@@ -52,16 +59,22 @@ const UNREACHABLE = new Set([
   "40P01", // deadlock: this transaction was undone
 ]);
 
-/** @returns the AppError that a fault of the database means to a caller; an AppError stays what it is */
-export function fromPostgres(error: unknown): AppError {
+/** @returns whether the connection went while a statement ran, so that nobody knows what became of it */
+export const wasLost = (error: unknown): boolean => LOST.has(faultOf(error).code ?? "");
+
+/**
+ * @param field the argument that is a duplicate or refers to nothing, where it is known
+ * @returns the AppError that a fault of the database means to a caller; an AppError stays what it is
+ */
+export function fromPostgres(error: unknown, field?: string): AppError {
   if (error instanceof AppError) return error;
   const fault = faultOf(error);
   const code = fault.code ?? "";
   if (UNREACHABLE.has(code) || code.startsWith("08")) return unavailable("The database", error);
   if (code === "57014" || code === "55P03") return timeout(error);
   if (code.startsWith("54")) return limitExceeded("complexity", "This asks for too much in one statement. Split it.");
-  if (code === "23505") return conflict(`This ${nameOf(fault)} exists already: it must be unique.`, error);
-  if (code === "23503") return notFound(nameOf(fault), error);
+  if (code === "23505") return conflict(`This ${nameOf(fault)} exists already: it must be unique.`, error, field);
+  if (code === "23503") return notFound(nameOf(fault), error, field);
   if (code.startsWith("22")) {
     return badUserInput("input", "A value is malformed or out of range for its column.", error);
   }
@@ -76,6 +89,12 @@ function nameOf({ constraint_name = "", table_name = "", column_name }: Postgres
     : constraint_name;
   const reference = /^(.+?)_id_.*_fk$/.exec(rest);
   return column_name || (reference?.[1] ?? rest.replace(/_(key|idx|pkey)$/, "").replaceAll("_", " ")) || "value";
+}
+
+/** @returns the columns, as SQL, and the value of the key that is a duplicate or refers to nothing */
+export function keyAtFault(error: unknown): { readonly columns: string; readonly value: string } | undefined {
+  const [, columns, value] = /\((.+?)\)=\((.*)\)/s.exec(faultOf(error).detail ?? "") ?? [];
+  return columns === undefined || value === undefined ? undefined : { columns, value };
 }
 
 /** @returns whether a delete failed because other rows refer to the row */

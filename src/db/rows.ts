@@ -1,119 +1,212 @@
-/** One statement each: insert, update and delete of a row of a declared type, as far as an actor reaches. */
-import { and, eq, type SQL, sql } from "drizzle-orm";
-import type { PgColumn, PgTable } from "drizzle-orm/pg-core";
+/** Inserts, changes and deletes rows of a declared type as far as an actor reaches, with the audit record, in one statement each. */
+import type { PgColumn } from "drizzle-orm/pg-core";
 import type { Access } from "../auth/actor.js";
 import { conflict, failedPrecondition, notFound } from "../errors.js";
-import type { TypeDeclaration } from "../plan/declaration.js";
-import { aliased, type Source, visible } from "../plan/visibility.js";
+import type { PlanLimits } from "../plan/compilation.js";
+import { propertyOf, type TypeDeclaration } from "../plan/declaration.js";
 import type { Db } from "./client.js";
-import { fromPostgres, hasDependents } from "./postgres-errors.js";
+import { findVersion } from "./find-rows.js";
+import { fromPostgres, hasDependents, keyAtFault } from "./postgres-errors.js";
+import {
+  changeMatchingStatement,
+  changeStatement,
+  columnName,
+  columnsOf,
+  findMatchingStatement,
+  insertStatement,
+  MAX_ROWS,
+  type Statement,
+} from "./row-statements.js";
 
-/** A table of a declared type that carries an optimistic version. */
-type VersionedTable = PgTable & Record<"id" | "version" | "updatedAt", PgColumn>;
+export { MAX_ROWS };
 
 /** Values by column property; ids are decimal text. */
 export type Values = Readonly<Record<string, unknown>>;
 
-const word = (type: TypeDeclaration) => type.name.replaceAll(/(?!^)[A-Z]/g, (letter) => ` ${letter}`).toLowerCase();
+/** What the audit record of a change says, but for the rows that it changed. */
+export interface AuditEntry {
+  readonly userId: string | null;
+  readonly actor: object;
+  readonly action: string;
+  readonly resourceType: string;
+  /** Where it is not the changed row. */
+  readonly resourceId: string | null;
+  readonly parameters: unknown;
+  readonly result: unknown;
+  /** Until now. */
+  readonly durationSeconds: number | null;
+  readonly requestId: string | null;
+}
 
-const tableOf = (type: TypeDeclaration) => type.table as VersionedTable;
+/** Who changes rows of which type, and what the audit log shall say of it. */
+export interface Change {
+  readonly type: TypeDeclaration;
+  readonly access: Access;
+  readonly limits: PlanLimits;
+  readonly audit: AuditEntry;
+}
 
-function reached(type: TypeDeclaration, access: Access): SQL | undefined {
-  let aliases = 0;
-  const own: Source = { type, name: sql``, from: sql`${type.table}`, column: (column) => sql`${column}` };
-  return visible(
-    own,
-    access,
-    () => sql`${access.organizationId}`,
-    (target) => aliased(target, `v${aliases++}`),
+/** An idempotency key as its user chose it, and what it stands for. */
+export interface Key {
+  readonly userId: string;
+  readonly key: string;
+  readonly action: string;
+  readonly fingerprint: string;
+}
+
+const word = ({ name }: TypeDeclaration) => name.replaceAll(/(?!^)[A-Z]/g, (letter) => ` ${letter}`).toLowerCase();
+
+/** By verb, type, role and columns: as many as the declarations admit. */
+const statements = new Map<string, Statement>();
+function known(key: string, build: () => Statement): Statement {
+  let statement = statements.get(key);
+  if (!statement) {
+    statement = build();
+    statements.set(key, statement);
+  }
+  return statement;
+}
+
+const keyOf = (verb: string, { type, access }: Change, columns: readonly PgColumn[] | null) =>
+  `${verb} ${type.name} ${access.shape} ${columns?.map(({ name }) => name)}`;
+
+const run = (db: Db, { text, bind }: Statement, { access }: Change, variables: Values, prepare: boolean) =>
+  db.change(text, bind({ variables, access, values: [] }), prepare);
+
+const listOf = (json: string | null | undefined): string[] => (json ? JSON.parse(json) : []);
+
+/** The reference by which a row belongs to somebody: its column, and what it leads to. */
+function belonging({ scope, relations }: TypeDeclaration): { column: PgColumn; to: string } | undefined {
+  if (scope.kind === "organization") return { column: scope.column, to: "organization" };
+  const relation = scope.kind === "through" ? relations[scope.relation] : undefined;
+  return scope.kind === "through" && relation?.kind === "one"
+    ? { column: relation.column, to: scope.relation }
+    : undefined;
+}
+
+/** @returns the argument that is a duplicate or refers to nothing: the first that is missing, of twins the second */
+function argumentAtFault(error: unknown, rows: readonly Values[], columns: readonly PgColumn[], place: Place) {
+  const fault = keyAtFault(error);
+  const column = columns.find((column) => fault && new RegExp(`\\b${columnName(column)}\\b`).test(fault.columns));
+  if (!fault || !column) return undefined;
+  const name = propertyOf(column);
+  const found = rows.flatMap((row, index) =>
+    String(row[name]).toLowerCase() === fault.value.toLowerCase() ? [index] : [],
   );
+  const index = (hasDependents(error) ? undefined : found[1]) ?? found[0];
+  return index === undefined ? undefined : place(index, name);
 }
 
-/** @returns the version of the row, or null where there is none within reach */
-export async function findVersion(db: Db, type: TypeDeclaration, access: Access, id: string): Promise<number | null> {
-  const table = tableOf(type);
-  const rows = await db
-    .select({ version: table.version })
-    .from(table as PgTable)
-    .where(and(eq(table.id, BigInt(id)), reached(type, access)))
-    .catch((error) => Promise.reject(fromPostgres(error)));
-  return (rows[0]?.version as number | undefined) ?? null;
-}
+/** Where a field of a row stands in the input. */
+export type Place = (index: number, name: string) => string;
 
-/** @returns how many of the rows exist for the actor */
-export async function countReached(
+/**
+ * Inserts all rows or none. An actor of one organization hangs nothing on a row outside it, which must look like one that does not
+ * exist, and is not even locked. Staff reach every row, and for them the foreign key tells.
+ * @param key its idempotency key, where the call has one
+ * @returns the ids, in the order of the rows; undefined where the key is not new
+ * @throws CONFLICT for a duplicate, NOT_FOUND for a reference to no row
+ */
+export async function insertRows(
   db: Db,
-  type: TypeDeclaration,
-  access: Access,
-  ids: readonly string[],
-): Promise<number> {
-  const table = tableOf(type);
-  const among = sql`${table.id} = any (array(select jsonb_array_elements_text(${JSON.stringify(ids)}::jsonb)::bigint))`;
-  const rows = await db
-    .select({ count: sql<number>`count(*)::int` })
-    .from(table as PgTable)
-    .where(and(among, reached(type, access)))
-    .catch((error) => Promise.reject(fromPostgres(error)));
-  return rows[0]?.count ?? 0;
+  change: Change,
+  rows: readonly Values[],
+  { place, many, key }: { readonly place: Place; readonly many: boolean; readonly key?: Key | undefined },
+): Promise<string[] | undefined> {
+  const { type, access, limits } = change;
+  const owner = belonging(type);
+  const scoped = owner && access.organizationId !== null ? [{ [propertyOf(owner.column)]: null }] : [];
+  const columns = columnsOf(type, [...rows, ...scoped]);
+  const options = { many, keyed: key !== undefined };
+  const statement = known(keyOf(`insert ${many} ${options.keyed}`, change, columns), () =>
+    insertStatement(type, columns, access, limits, options),
+  );
+  const variables = {
+    rows: JSON.stringify(rows),
+    audit: JSON.stringify(change.audit),
+    key: key && JSON.stringify(key),
+  };
+  const [ids, unreached] = await run(db, statement, change, variables, true).catch((error) => {
+    throw fromPostgres(error, argumentAtFault(error, rows, columns, place));
+  });
+  if (unreached) {
+    throw notFound(owner?.to ?? word(type), undefined, owner && place(Number(unreached) - 1, propertyOf(owner.column)));
+  }
+  return ids ? listOf(ids) : undefined;
+}
+
+/** @throws what a change of existing rows that failed means to the caller */
+function failed(error: unknown, type: TypeDeclaration, changes: Values | null): never {
+  if (changes !== null || !hasDependents(error)) throw fromPostgres(error);
+  throw failedPrecondition("in use", `Other data depends on this ${word(type)}. Delete that first.`, error);
 }
 
 /**
- * @returns the ids, in the order of the rows
- * @throws CONFLICT for a duplicate, NOT_FOUND for a reference to no row
+ * Changes the row with this id, or deletes it where `changes` is null. @returns its id
+ * @param version the version that it must have, where one is given
+ * @throws NOT_FOUND, CONFLICT for a stale version or a duplicate, FAILED_PRECONDITION where other rows depend on a deleted one
  */
-export async function insertRows(db: Db, type: TypeDeclaration, rows: readonly Values[]): Promise<string[]> {
-  const table = tableOf(type);
-  const inserted = await db
-    .insert(table as PgTable)
-    .values(rows as never)
-    .returning({ id: table.id })
-    .catch((error) => Promise.reject(fromPostgres(error)));
-  return inserted.map(({ id }) => String(id));
-}
-
-/** Says why a statement that names id and version met no row. */
-async function missed(db: Db, type: TypeDeclaration, access: Access, id: string): Promise<never> {
-  const version = await findVersion(db, type, access, id);
-  if (version === null) throw notFound(word(type));
-  throw conflict(`This ${word(type)} has changed: its version is ${version} now. Read it again.`);
-}
-
-/** @throws NOT_FOUND, CONFLICT for a stale version or a duplicate */
-export async function updateRow(
+export async function changeRow(
   db: Db,
-  type: TypeDeclaration,
-  access: Access,
-  id: string,
-  version: number,
-  changes: Values,
-): Promise<void> {
-  const table = tableOf(type);
-  const updated = await db
-    .update(table as PgTable)
-    .set({ ...changes, version: sql`${table.version} + 1`, updatedAt: sql`now()` })
-    .where(and(eq(table.id, BigInt(id)), eq(table.version, version), reached(type, access)))
-    .returning({ id: table.id })
-    .catch((error) => Promise.reject(fromPostgres(error)));
-  if (updated.length === 0) await missed(db, type, access, id);
+  change: Change,
+  { id, version }: { readonly id: string; readonly version?: number | null | undefined },
+  changes: Values | null,
+): Promise<string[]> {
+  const { type, access, limits } = change;
+  const columns = changes && columnsOf(type, [changes]);
+  const statement = known(keyOf("change", change, columns), () => changeStatement(type, columns, access, limits));
+  const variables = { id, version, changes: JSON.stringify(changes), audit: JSON.stringify(change.audit) };
+  const [changed] = await run(db, statement, change, variables, true).catch((error) => failed(error, type, changes));
+  if (changed) return listOf(changed);
+  const now = await findVersion(db, type, access, id);
+  if (now === null) throw notFound(word(type));
+  throw conflict(`This ${word(type)} has changed: its version is ${now} now. Read it again.`);
 }
 
-/** @throws NOT_FOUND, CONFLICT for a stale version, FAILED_PRECONDITION where other rows depend on this one */
-export async function deleteRow(
+/** Which rows, and how many the caller thinks they are. */
+export interface Matching {
+  /** A coerced filter of the type. */
+  readonly filter: unknown;
+  /** At most MAX_ROWS. */
+  readonly expectedCount: number;
+}
+
+function requireCount({ expectedCount }: Matching, found: string | number | null | undefined): void {
+  const count = Number(found);
+  if (count === expectedCount) return;
+  const many =
+    count > MAX_ROWS ? `More than ${MAX_ROWS} rows match` : `${count} row${count === 1 ? " matches" : "s match"}`;
+  throw conflict(`${many}, where ${expectedCount} were expected. Nothing has changed: look at the filter.`);
+}
+
+/** @returns the ids of the rows that match @throws CONFLICT where they are not as many as expected, and what the filter's fault is */
+export async function findMatching(db: Db, change: Change, matching: Matching): Promise<string[]> {
+  const { type, access, limits } = change;
+  const statement = findMatchingStatement(type, matching.filter, access, limits);
+  const [ids, count] = await run(db, statement, change, { filter: matching.filter }, false).catch((error) =>
+    failed(error, type, {}),
+  );
+  requireCount(matching, count);
+  return listOf(ids);
+}
+
+/**
+ * Changes the rows that match, or deletes them where `changes` is null, if they are as many as expected. @returns their ids
+ * @throws CONFLICT where they are not, and what the filter's fault is; FAILED_PRECONDITION where other rows depend on deleted ones
+ */
+export async function changeMatching(
   db: Db,
-  type: TypeDeclaration,
-  access: Access,
-  id: string,
-  version?: number | null,
-): Promise<void> {
-  const table = tableOf(type);
-  const current = version === undefined || version === null ? undefined : eq(table.version, version);
-  const deleted = await db
-    .delete(table as PgTable)
-    .where(and(eq(table.id, BigInt(id)), current, reached(type, access)))
-    .returning({ id: table.id })
-    .catch((error) => {
-      if (!hasDependents(error)) throw fromPostgres(error);
-      throw failedPrecondition("in use", `Other data depends on this ${word(type)}. Delete that first.`, error);
-    });
-  if (deleted.length === 0) await missed(db, type, access, id);
+  change: Change,
+  matching: Matching,
+  changes: Values | null,
+): Promise<string[]> {
+  const { type, access, limits } = change;
+  const columns = changes && columnsOf(type, [changes]);
+  const statement = changeMatchingStatement(type, columns, matching.filter, access, limits);
+  const variables = { ...matching, changes: JSON.stringify(changes), audit: JSON.stringify(change.audit) };
+  const [ids, count] = await run(db, statement, change, variables, false).catch((error) =>
+    failed(error, type, changes),
+  );
+  requireCount(matching, count);
+  return listOf(ids);
 }

@@ -5,6 +5,7 @@ import { User } from "./organizations.js";
 
 export const ChatSession = declareType({
   name: "ChatSession",
+  plural: "chatSessions",
   description: "One message of a chat session, with its answer.",
   table: chatSessions,
   read: ["chat-sessions:read"],

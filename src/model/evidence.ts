@@ -6,6 +6,7 @@ import { User } from "./organizations.js";
 
 export const AuditLog = declareType({
   name: "AuditLog",
+  plural: "auditLogs",
   description: "Who did what, to what, with what result. Nothing changes a record.",
   table: auditLogs,
   read: ["audit-logs:read", "operation-audit-logs:read"],
@@ -30,6 +31,7 @@ export const AuditLog = declareType({
 
 export const SecurityEvent = declareType({
   name: "SecurityEvent",
+  plural: "securityEvents",
   description: "A record of something security-relevant that happened.",
   table: securityEvents,
   read: ["security-events:read"],

@@ -123,6 +123,7 @@ const OperationAvailability: EmbeddedType = {
 
 export const Instance = declareType({
   name: "Instance",
+  plural: "instances",
   description: "One database server: an RDS instance or a self-managed PostgreSQL cluster.",
   table: instances,
   read: ["instances:read"],
@@ -192,6 +193,7 @@ export const Instance = declareType({
 
 export const Snapshot = declareType({
   name: "Snapshot",
+  plural: "snapshots",
   description: "A physical copy of an instance that can be restored.",
   table: snapshots,
   read: ["instances:read"],
@@ -212,6 +214,7 @@ export const Snapshot = declareType({
 
 export const Operation = declareType({
   name: "Operation",
+  plural: "operations",
   description: "A requested change to an instance: durable, queued, polled, cancellable, audited.",
   table: operations,
   read: ["operations:read"],

@@ -6,6 +6,8 @@ import { Scan } from "./scans.js";
 
 export const Organization = declareType({
   name: "Organization",
+  plural: "organizations",
+  uniqueKey: "domain",
   description: "A tenant: users and data belong to it, and no other tenant sees them.",
   table: organizations,
   // Whoever sees users sees where they belong.
@@ -28,6 +30,8 @@ export const Organization = declareType({
 
 export const User = declareType({
   name: "User",
+  plural: "users",
+  uniqueKey: "email",
   description: "Somebody who signs in.",
   table: users,
   read: ["users:read"],

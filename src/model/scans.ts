@@ -6,6 +6,7 @@ import { Organization } from "./organizations.js";
 
 export const Scan = declareType({
   name: "Scan",
+  plural: "scans",
   description: "One examination of a target for weaknesses.",
   table: scans,
   read: ["scans:read"],
@@ -29,6 +30,7 @@ export const Scan = declareType({
 
 export const Vulnerability = declareType({
   name: "Vulnerability",
+  plural: "vulnerabilities",
   description: "A weakness that a scan found; it goes when its scan is deleted.",
   table: vulnerabilities,
   read: ["vulnerabilities:read"],

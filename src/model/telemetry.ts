@@ -5,6 +5,7 @@ import { Organization } from "./organizations.js";
 
 export const AnalyticsMetric = declareType({
   name: "AnalyticsMetric",
+  plural: "analyticsMetrics",
   description: "One measured value of an organization.",
   table: analyticsMetrics,
   read: ["metrics:read"],
@@ -24,6 +25,7 @@ export const AnalyticsMetric = declareType({
 
 export const PerformanceLog = declareType({
   name: "PerformanceLog",
+  plural: "performanceLogs",
   description: "How long one call of a service took.",
   table: performanceLogs,
   read: ["performance-logs:read"],

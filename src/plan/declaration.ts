@@ -98,14 +98,18 @@ export interface Narrowing {
 }
 
 export interface TypeDeclaration {
-  /** GraphQL name. */
+  /** GraphQL name; with a small letter in front it names the root field of one row. */
   readonly name: string;
+  /** The root field of a list; with a capital in front it names the mutations of many rows. */
+  readonly plural: string;
   readonly description: string;
   readonly table: PgTable;
   /** Any of these permissions reads the type. */
   readonly read: readonly Permission[];
   readonly scope: Scope;
   readonly narrowing?: Narrowing;
+  /** The field that names a row among all of its type, in any case; an upsert goes by it. */
+  readonly uniqueKey?: string;
   /** The field whose newest value comes first unless a query orders otherwise; ties fall to `id`. */
   readonly newestBy: string;
   /** A column that names a row as well as its id does, where only one row that is not gone has the name, in any case. */
@@ -134,13 +138,17 @@ export const derived = (column: PgColumn, description: string, value: DerivedVal
 
 /** Checks what the compiler cannot: that names and scopes of the declaration lead somewhere. */
 export function declareType(declaration: TypeDeclaration): TypeDeclaration {
-  const { name, newestBy, fields, relations, scope } = declaration;
+  const { name, newestBy, uniqueKey, fields, relations, scope } = declaration;
   if (!fields[newestBy]) throw new Error(`${name}: newestBy names no field`);
+  if (uniqueKey && !fields[uniqueKey]) throw new Error(`${name}: uniqueKey names no field`);
   if (scope.kind === "through" && relations[scope.relation]?.kind !== "one") {
     throw new Error(`${name}: the scope leads through no relation to one`);
   }
   return declaration;
 }
+
+/** @returns the name of one row of a type where a field holds it, such as `chatSession` */
+export const singularOf = ({ name }: TypeDeclaration): string => name.charAt(0).toLowerCase() + name.slice(1);
 
 const KIND_OF_TYPE: Readonly<Record<string, FieldKind>> = {
   PgBigInt64: "id",

@@ -31,8 +31,8 @@ export interface Reference {
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
-/** A reference into a variable. */
-const within = (value: unknown, get: (variables: Variables) => unknown): Reference => ({
+/** A reference into a variable, or into any other value that each run has anew. */
+export const within = (value: unknown, get: (variables: Variables) => unknown): Reference => ({
   value,
   get,
   entries: () =>

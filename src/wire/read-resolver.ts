@@ -2,7 +2,7 @@
 import type { GraphQLResolveInfo } from "graphql";
 import { Arg, Args, type ClassType, Ctx, ID, Info, Query, Resolver } from "type-graphql";
 import type { Entry } from "../plan/compile.js";
-import type { TypeDeclaration } from "../plan/declaration.js";
+import { singularOf, type TypeDeclaration } from "../plan/declaration.js";
 import type { Reads } from "../plan/planner.js";
 import { groupArgs, groupType } from "./aggregate-type.js";
 import { connectionArgs, connectionType } from "./connection-type.js";
@@ -14,30 +14,23 @@ export interface ReadContext {
   readonly reads: Reads;
 }
 
-/** A type that has root fields of its own: `one` by id, `many` as a list. */
-export interface RootFields {
-  readonly type: TypeDeclaration;
-  readonly one: string;
-  readonly many: string;
-}
-
-/** @returns what the plan answers for the root fields, by name */
-export const entriesOf = (roots: readonly RootFields[]): Map<string, Entry> =>
+/** @returns what the plan answers for the root fields of types, by name */
+export const entriesOf = (types: readonly TypeDeclaration[]): Map<string, Entry> =>
   new Map(
-    roots.flatMap(({ type, one, many }): [string, Entry][] => [
-      [one, { kind: "row", type }],
-      [many, { kind: "connection", type }],
+    types.flatMap((type): [string, Entry][] => [
+      [singularOf(type), { kind: "row", type }],
+      [type.plural, { kind: "connection", type }],
     ]),
   );
 
 /** @returns a resolver class with the root fields of a type and its relations to many */
-export function readResolver({ type, one, many }: RootFields): ClassType {
+export function readResolver(type: TypeDeclaration): ClassType {
   const [object, connection, connectionArguments] = [objectType(type), connectionType(type), connectionArgs(type)];
 
   @Resolver(() => object)
   class ReadResolver {
     @Query(() => object, {
-      name: one,
+      name: singularOf(type),
       nullable: true,
       description: `The ${type.name} with this id; null where there is none.`,
     })
@@ -49,7 +42,11 @@ export function readResolver({ type, one, many }: RootFields): ClassType {
       return context.reads.root(info);
     }
 
-    @Query(() => connection, { name: many, nullable: true, description: `A list of ${type.name}, newest first.` })
+    @Query(() => connection, {
+      name: type.plural,
+      nullable: true,
+      description: `A list of ${type.name}, newest first.`,
+    })
     many(
       @Args(() => connectionArguments) _args: object,
       @Ctx() context: ReadContext,

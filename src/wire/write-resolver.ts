@@ -2,76 +2,123 @@
 import type { GraphQLResolveInfo } from "graphql";
 import { Arg, type ClassType, Mutation, Resolver } from "type-graphql";
 import type { Call } from "../auth/call.js";
-import type { TypeDeclaration } from "../plan/declaration.js";
+import { notFound } from "../errors.js";
+import { singularOf, type TypeDeclaration } from "../plan/declaration.js";
 import { CurrentCall } from "./current-call.js";
 import { addFieldResolver } from "./field-resolver.js";
 import { objectType } from "./object-type.js";
 import type { ReadContext } from "./read-resolver.js";
-import type { WriteTypes } from "./write-types.js";
+import { namesOf } from "./write-classes.js";
+import type { Verb, WriteTypes } from "./write-types.js";
 
-/** What the mutations call; each answers the id of the row. */
+/** What the mutations call; each answers the ids of the rows. */
 export interface RowService {
   create(call: Call, input: unknown): Promise<string>;
+  /** In the order of the items; `shared` is the id that they share. */
+  createMany(call: Call, input: unknown): Promise<{ ids: string[]; shared?: string | undefined }>;
   update(call: Call, input: unknown): Promise<string>;
+  updateMany(call: Call, input: unknown): Promise<string[]>;
   delete(call: Call, input: unknown): Promise<string>;
+  deleteMany(call: Call, input: unknown): Promise<string[]>;
+  upsert(call: Call, input: unknown): Promise<{ id: string; created: boolean }>;
 }
 
-/** @returns a resolver of a payload's field: reads, through the plan, the row whose id a mutation left there */
-export function payloadResolver(payload: ClassType, field: string, type: TypeDeclaration): object {
+type Left = Record<string, string | string[]>;
+
+/** @returns a resolver of a payload's fields: reads, through the plan, the rows whose ids a mutation left there */
+export function payloadResolver(
+  payload: ClassType,
+  fields: Readonly<Record<string, TypeDeclaration>>,
+  list = "",
+): object {
   @Resolver(() => payload)
   class PayloadResolver {}
-  const read = (parent: Record<string, string>, context: ReadContext, info: GraphQLResolveInfo) =>
-    context.reads.row(type, parent[field] as string, info);
-  addFieldResolver(PayloadResolver, field, () => objectType(type), read);
+  for (const [field, type] of Object.entries(fields)) {
+    const read = async (parent: Left, context: ReadContext, info: GraphQLResolveInfo) => {
+      const left = parent[field] as string | string[];
+      if (Array.isArray(left)) return context.reads.rows(type, left, info);
+      const row = await context.reads.row(type, left, info);
+      // Somebody has deleted it meanwhile.
+      if (row === null) throw notFound(singularOf(type));
+      return row;
+    };
+    const returned = objectType(type);
+    addFieldResolver(PayloadResolver, field, () => (field === list ? [returned] : returned) as ClassType, read);
+  }
   return new PayloadResolver();
 }
 
 /** @returns resolver instances, for the container */
 export function writeResolvers(writes: WriteTypes, service: RowService): object[] {
-  const { type, classes, field, deletedField } = writes;
+  const { type, inputs, payloads, shared } = writes;
+  const { name, names, row, rows, words, deletedId, deletedIds } = namesOf(type);
+  const parent = shared === undefined ? undefined : type.relations[shared]?.to();
 
   @Resolver()
-  class WriteResolver {
-    @Mutation(() => classes.createPayload, {
-      name: `create${type.name}`,
-      nullable: true,
-      description: `Creates a ${type.name}.`,
-    })
-    async create(
-      @CurrentCall() call: Call,
-      @Arg("input", () => classes.createInput, { description: "What to create." }) input: object,
-    ) {
-      return { [field]: await service.create(call, input) };
-    }
+  class WriteResolver {}
 
-    @Mutation(() => classes.updatePayload, {
-      name: `update${type.name}`,
-      nullable: true,
-      description: `Changes a ${type.name}.`,
-    })
-    async update(
-      @CurrentCall() call: Call,
-      @Arg("input", () => classes.updateInput, { description: "What to change." }) input: object,
-    ) {
-      return { [field]: await service.update(call, input) };
-    }
+  const SUBJECT: Record<Verb, string> = {
+    create: "What to create.",
+    createMany: "What to create.",
+    update: "What to change.",
+    updateMany: "What to change.",
+    delete: "What to delete.",
+    deleteMany: "What to delete.",
+    upsert: "What there shall be.",
+  };
 
-    @Mutation(() => classes.deletePayload, {
-      name: `delete${type.name}`,
-      nullable: true,
-      description: `Deletes a ${type.name}.`,
-    })
-    async delete(
-      @CurrentCall() call: Call,
-      @Arg("input", () => classes.deleteInput, { description: "What to delete." }) input: object,
-    ) {
-      return { [deletedField]: await service.delete(call, input) };
-    }
+  function mutation(
+    verb: Verb,
+    field: string,
+    description: string,
+    run: (call: Call, input: object) => Promise<object>,
+  ) {
+    const prototype = WriteResolver.prototype as Record<string, unknown>;
+    prototype[field] = run;
+    CurrentCall()(prototype, field, 0);
+    Arg("input", () => inputs[verb], { description: SUBJECT[verb] })(prototype, field, 1);
+    Mutation(() => payloads[verb], { name: field, nullable: true, description })(prototype, field, {});
+  }
+
+  mutation("create", `create${name}`, `Creates a ${name}.`, async (call, input) => ({
+    [row]: await service.create(call, input),
+  }));
+  mutation(
+    "createMany",
+    `create${names}`,
+    `Creates ${words}${shared ? ` of one ${shared}` : ""}: all of them, or none.`,
+    async (call, input) => {
+      const made = await service.createMany(call, input);
+      return { [rows]: made.ids, ...(shared && { [shared]: made.shared }) };
+    },
+  );
+  mutation("update", `update${name}`, `Changes a ${name}.`, async (call, input) => ({
+    [row]: await service.update(call, input),
+  }));
+  mutation("updateMany", `update${names}`, `Changes all ${words} that match a filter.`, async (call, input) => ({
+    [rows]: await service.updateMany(call, input),
+  }));
+  mutation("delete", `delete${name}`, `Deletes a ${name}.`, async (call, input) => ({
+    [deletedId]: await service.delete(call, input),
+  }));
+  mutation("deleteMany", `delete${names}`, `Deletes all ${words} that match a filter.`, async (call, input) => ({
+    [deletedIds]: await service.deleteMany(call, input),
+  }));
+  const { uniqueKey } = type;
+  if (uniqueKey) {
+    const description = `Changes the ${name} with this ${uniqueKey}, or creates it.`;
+    mutation("upsert", `upsert${name}`, description, async (call, input) => {
+      const { id, created } = await service.upsert(call, input);
+      return { [row]: id, created };
+    });
   }
 
   return [
     new WriteResolver(),
-    payloadResolver(classes.createPayload, field, type),
-    payloadResolver(classes.updatePayload, field, type),
+    ...[payloads.create, payloads.update, ...(uniqueKey ? [payloads.upsert] : [])].map((payload) =>
+      payloadResolver(payload, { [row]: type }),
+    ),
+    payloadResolver(payloads.createMany, { [rows]: type, ...(shared && parent && { [shared]: parent }) }, rows),
+    payloadResolver(payloads.updateMany, { [rows]: type }, rows),
   ];
 }

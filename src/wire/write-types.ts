@@ -1,106 +1,77 @@
-/** The write side of a declared type: inputs and payloads of its create, update and delete mutations, and the checks of the inputs. */
-import { type ClassType, Field, ID, InputType, Int, ObjectType } from "type-graphql";
+/** The write side of a declared type: the inputs and payloads of its mutations, and the checks of the inputs. */
+import type { ClassType } from "type-graphql";
 import { z } from "zod";
 import type { TypeDeclaration } from "../plan/declaration.js";
-import { filterFields } from "../plan/filter.js";
-import { idText, versionNumber } from "./checked.js";
-import { graphqlType, objectType } from "./object-type.js";
+import { absent, idText, text, versionNumber } from "./checked.js";
+import { type InputFields, inputClasses, payloadClasses } from "./write-classes.js";
 
-/**
- * Input fields by name, each with its check; optional where the check admits undefined. A name is a field of the type,
- * `<relation>Id`, or one of the input's own, whose check describes it (`.describe()`).
- */
-export type InputFields = Readonly<Record<string, z.ZodType>>;
+export type { InputFields } from "./write-classes.js";
 
 type Input = Readonly<Record<string, unknown>>;
+type Keyed = Input & { readonly idempotencyKey?: string | undefined };
+interface Matching {
+  readonly filter: unknown;
+  readonly expectedCount: number;
+}
+
+/** Every type has these mutations; an upsert those with a unique key. */
+export type Verb = "create" | "createMany" | "update" | "updateMany" | "delete" | "deleteMany" | "upsert";
 
 export interface WriteTypes {
   readonly type: TypeDeclaration;
-  readonly create: z.ZodType<Input>;
+  /** Rows that one call creates, at most. */
+  readonly maxItems: number;
+  /** The checks of the inputs. */
+  readonly create: z.ZodType<Keyed>;
+  readonly createMany: z.ZodType<Keyed & { readonly items: readonly Input[] }>;
   readonly update: z.ZodType<Input & { readonly id: string; readonly version: number }>;
+  readonly updateMany: z.ZodType<Matching & { readonly changes: Input }>;
   readonly delete: typeof deletion;
-  readonly classes: Readonly<
-    Record<
-      "createInput" | "updateInput" | "deleteInput" | "createPayload" | "updatePayload" | "deletePayload",
-      ClassType
-    >
-  >;
-  /** The payload's field: `scan`. */
-  readonly field: string;
-  /** The delete payload's field: `deletedScanId`. */
-  readonly deletedField: string;
+  readonly deleteMany: z.ZodType<Matching>;
+  readonly upsert: z.ZodType<Input>;
+  readonly inputs: Readonly<Record<Verb, ClassType>>;
+  readonly payloads: Readonly<Record<Verb, ClassType>>;
+  /** The relation that the items of one call share, whose id stands beside them. */
+  readonly shared: string | undefined;
 }
 
+export const MAX_ITEMS = 1000;
+const MAX_KEY = 100;
+
+const idempotencyKey = absent(text(MAX_KEY));
 const deletion = z.object({ id: idText, version: versionNumber.nullish() });
+const count = z.number({ error: "Give a number." }).int().min(0, "A number of rows is 0 or more.");
+const matching = { filter: z.unknown(), expectedCount: count };
 
-const lowerFirst = (name: string) => name.charAt(0).toLowerCase() + name.slice(1);
-
-/** A class with the name that GraphQL shall see. */
-const named = (name: string) => ({ [name]: class {} })[name] as ClassType;
-
-function inputClass(name: string, description: string): ClassType {
-  const target = named(name);
-  InputType(name, { description })(target);
-  return target;
+export interface WriteOptions {
+  readonly create: InputFields;
+  readonly update: InputFields;
+  /** Where an upsert asks for something else than a creation. */
+  readonly upsert?: InputFields;
+  readonly shared?: string;
+  readonly maxItems?: number;
 }
 
-/** Adds an input field for each check. */
-function addFields(target: ClassType, type: TypeDeclaration, fields: InputFields): ClassType {
-  const references = filterFields(type);
-  for (const [name, check] of Object.entries(fields)) {
-    const field = type.fields[name] ?? references.get(name);
-    const fieldType = field ? graphqlType(field).type : name.endsWith("Id") ? ID : String;
-    Field(() => fieldType as ClassType, {
-      nullable: check.safeParse(undefined).success,
-      description: check.description ?? field?.description ?? "",
-    })(target.prototype, name);
-  }
-  return target;
-}
-
-function payloadClass(name: string, description: string, type: TypeDeclaration): ClassType {
-  const target = named(name);
-  ObjectType(name, { description })(target);
-  Field(() => objectType(type), { description: "As it is now." })(target.prototype, lowerFirst(type.name));
-  return target;
-}
-
-export function writeTypes(
-  type: TypeDeclaration,
-  inputs: { readonly create: InputFields; readonly update: InputFields },
-): WriteTypes {
-  const { name } = type;
-  const deletedField = `deleted${name}Id`;
-  const createInput = addFields(inputClass(`Create${name}Input`, `A new ${name}.`), type, inputs.create);
-  const updateInput = inputClass(`Update${name}Input`, `Changes to a ${name}; what is left out stays.`);
-  const deleteInput = inputClass(`Delete${name}Input`, `Which ${name} to delete.`);
-  for (const target of [updateInput, deleteInput]) {
-    Field(() => ID, { description: "Decimal text of the key." })(target.prototype, "id");
-  }
-  const stale = "a stale one is a CONFLICT.";
-  Field(() => Int, { description: `The version that you saw; ${stale}` })(updateInput.prototype, "version");
-  Field(() => Int, { nullable: true, description: `Delete only this version; ${stale}` })(
-    deleteInput.prototype,
-    "version",
-  );
-  addFields(updateInput, type, inputs.update);
-  const deletePayload = named(`Delete${name}Payload`);
-  ObjectType(`Delete${name}Payload`, { description: `The ${name} is gone.` })(deletePayload);
-  Field(() => ID, { description: "The id it had." })(deletePayload.prototype, deletedField);
+export function writeTypes(type: TypeDeclaration, options: WriteOptions): WriteTypes {
+  const { create, update, upsert = create, shared, maxItems = MAX_ITEMS } = options;
+  const reference = `${shared}Id`;
+  const item = Object.fromEntries(Object.entries(create).filter(([name]) => name !== reference));
   return {
     type,
-    create: z.object(inputs.create),
-    update: z.object({ ...inputs.update, id: idText, version: versionNumber }),
+    maxItems,
+    shared,
+    create: z.object({ ...create, idempotencyKey }),
+    createMany: z.object({
+      ...(shared && { [reference]: idText }),
+      items: z.array(z.object(item)).min(1, "Give at least one item."),
+      idempotencyKey,
+    }) as unknown as WriteTypes["createMany"],
+    update: z.object({ ...update, id: idText, version: versionNumber }),
+    updateMany: z.object({ ...matching, changes: z.object(update) }),
     delete: deletion,
-    classes: {
-      createInput,
-      updateInput,
-      deleteInput,
-      createPayload: payloadClass(`Create${name}Payload`, `The ${name} that was created.`, type),
-      updatePayload: payloadClass(`Update${name}Payload`, `The ${name} that was changed.`, type),
-      deletePayload,
-    },
-    field: lowerFirst(name),
-    deletedField,
+    deleteMany: z.object(matching),
+    upsert: z.object(upsert),
+    inputs: inputClasses(type, { create, update, upsert, item, shared, maxItems }),
+    payloads: payloadClasses(type, shared),
   };
 }

@@ -57,6 +57,8 @@ interface Mutation {
   readonly selection: string;
   /** What the audit log calls its records, where it is more than one. */
   readonly actions?: readonly string[];
+  /** Its record names many rows, in its result. */
+  readonly many?: boolean;
 }
 
 const inserted = async (statement: string): Promise<string> =>
@@ -80,7 +82,95 @@ const idOf = async (caller: Caller): Promise<string> => {
 };
 const refreshToken = async () => ({ refreshToken: (await signIn(app.anonymous, EMAILS.viewer)).refreshToken });
 
+/** The verbs over many rows of a type. */
+const many = (
+  one: string,
+  plural: string,
+  callers: readonly Caller[],
+  item: () => Promise<object>,
+  newRow: () => Promise<string>,
+  changes: object,
+): Record<string, Mutation> => {
+  const names = plural.charAt(0).toUpperCase() + plural.slice(1);
+  const matching = async () => ({ filter: { id: { in: [await newRow()] } }, expectedCount: 1 });
+  return {
+    [`create${names}`]: {
+      callers,
+      input: async () => ({ items: [await item()] }),
+      selection: `${plural} { id }`,
+      many: true,
+    },
+    [`update${names}`]: {
+      callers,
+      input: async () => ({ ...(await matching()), changes }),
+      selection: `${plural} { id }`,
+      many: true,
+    },
+    [`delete${names}`]: { callers, input: matching, selection: `deleted${one}Ids`, many: true },
+  };
+};
+const vulnerability = { severity: "LOW", vulnType: "XSS", title: "t" };
+
 const MUTATIONS: Record<string, Mutation> = {
+  ...many(
+    "Organization",
+    "organizations",
+    ADMIN,
+    async () => ({ name: "N", domain: `n${next()}.example` }),
+    newOrganization,
+    { name: "M" },
+  ),
+  ...many(
+    "User",
+    "users",
+    ADMIN,
+    async () => ({ email: `n${next()}@n.example`, password: "correct horse battery", role: "DBA" }),
+    newUser,
+    { fullName: "M" },
+  ),
+  ...many(
+    "Scan",
+    "scans",
+    WRITE_DATA,
+    async () => ({ organizationId: "1", targetUrl: "https://n.example/", scanType: "FULL" }),
+    newScan,
+    { status: "FAILED" },
+  ),
+  ...many("Vulnerability", "vulnerabilities", WRITE_DATA, async () => vulnerability, newVulnerability, { title: "u" }),
+  ...many(
+    "ChatSession",
+    "chatSessions",
+    WRITE_DATA,
+    async () => ({ userId: await idOf("VIEWER"), sessionId: "s", message: "m" }),
+    newChat,
+    { message: "n" },
+  ),
+  ...many(
+    "AnalyticsMetric",
+    "analyticsMetrics",
+    WRITE_DATA,
+    async () => ({ organizationId: "1", metricType: "m", value: 1 }),
+    newMetric,
+    { value: 2 },
+  ),
+  ...many(
+    "PerformanceLog",
+    "performanceLogs",
+    WRITE_DATA,
+    async () => ({ organizationId: "1", serviceName: "s", endpoint: "/", responseTimeMs: 1 }),
+    newLog,
+    { responseTimeMs: 2 },
+  ),
+  upsertOrganization: {
+    callers: ADMIN,
+    input: async () => ({ name: "N", domain: `n${next()}.example` }),
+    selection: "organization { id } created",
+  },
+  upsertUser: {
+    callers: ADMIN,
+    input: async () => ({ email: `n${next()}@n.example`, password: "correct horse battery", role: "DBA" }),
+    selection: "user { id } created",
+  },
   signIn: {
     callers: EVERYBODY,
     input: async () => ({ email: EMAILS.viewer, password: PASSWORD }),
@@ -136,8 +226,9 @@ const MUTATIONS: Record<string, Mutation> = {
   },
   createVulnerabilities: {
     callers: WRITE_DATA,
-    input: async () => ({ scanId: "1", items: [{ severity: "LOW", vulnType: "XSS", title: "t" }] }),
+    input: async () => ({ scanId: "1", items: [vulnerability] }),
     selection: "vulnerabilities { id }",
+    many: true,
   },
   updateVulnerability: {
     callers: WRITE_DATA,
@@ -340,7 +431,7 @@ describe.each(Object.keys(QUERIES))("Query.%s", (name) => {
 });
 
 describe.each(Object.keys(MUTATIONS))("Mutation.%s", (name) => {
-  const { callers, input, actions } = MUTATIONS[name]!;
+  const { callers, input, actions, many } = MUTATIONS[name]!;
   const isDoor = callers === EVERYBODY;
 
   it.each(callers)(`is done for %s and recorded once`, async (caller) => {
@@ -367,7 +458,10 @@ describe.each(Object.keys(MUTATIONS))("Mutation.%s", (name) => {
     else expect(records).toHaveLength(1);
     const record = records.at(-1);
     expect(record).toMatchObject({ success: true, user_id: await idOf(caller) });
-    expect(record?.resource_id).toMatch(/^\d+$/);
+    if (many) {
+      const result = typeof record?.result === "string" ? JSON.parse(record.result) : record?.result;
+      expect(result).toEqual({ ids: [expect.stringMatching(/^\d+$/)] });
+    } else expect(record?.resource_id).toMatch(/^\d+$/);
     expect(record?.action).toMatch(/^[a-z-]+\.[a-z-]+$/);
   });
 

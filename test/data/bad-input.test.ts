@@ -4,7 +4,9 @@ import {
   buildSchema,
   type GraphQLInputField,
   type GraphQLInputObjectType,
+  getNamedType,
   isEnumType,
+  isInputObjectType,
   isListType,
   isNonNullType,
 } from "graphql";
@@ -45,37 +47,70 @@ const FORMS: Record<string, { max?: number; malformed?: unknown[] }> = {
   userAgent: { max: 1000 },
   location: { max: 32_767 },
   metadata: { max: 32_767 },
+  idempotencyKey: { max: 100, malformed: [""] },
 };
 
 type Who = Somebody | "anonymous";
 const row = { id: "1", version: 1 };
 const item = { severity: "LOW", vulnType: "T", title: "t" };
+const matching = { filter: { id: { eq: "1" } }, expectedCount: 1 };
+const organization = { name: "n", domain: "n.example" };
+const user = { email: "n@b.example", password: "four-random-words", role: "DBA" };
+const scan = { organizationId: "1", targetUrl: "https://a.example/", scanType: "T" };
+const chat = { userId: "2", sessionId: "s", message: "m" };
+const metric = { organizationId: "1", metricType: "t", value: 1 };
+const log = { serviceName: "s", endpoint: "/", responseTimeMs: 1 };
+
+/** Two good items, of which the second is spoiled. */
+const two = (first: object, second: object = first) => ({ items: [first, second] });
 
 /** A good input of each mutation; a case below spoils one of its fields. */
 const MUTATIONS: Record<string, [Who, Record<string, unknown>]> = {
   signIn: ["anonymous", { email: "a@b.example", password: "x" }],
   refreshSession: ["anonymous", { refreshToken: "x" }],
   signOut: ["anonymous", { refreshToken: "x" }],
-  createOrganization: ["admin", { name: "n", domain: "n.example" }],
+  createOrganization: ["admin", organization],
+  createOrganizations: ["admin", two({ name: "n", domain: "m.example" }, organization)],
+  updateOrganizations: ["admin", { ...matching, changes: { name: "n" } }],
+  deleteOrganizations: ["admin", matching],
+  upsertOrganization: ["admin", organization],
   updateOrganization: ["admin", { ...row, name: "n" }],
   deleteOrganization: ["admin", { id: "1" }],
-  createUser: ["admin", { email: "n@b.example", password: "four-random-words", role: "DBA" }],
+  createUser: ["admin", user],
+  createUsers: ["admin", two({ ...user, email: "m@b.example" }, user)],
+  updateUsers: ["admin", { ...matching, changes: { fullName: "n" } }],
+  deleteUsers: ["admin", matching],
+  upsertUser: ["admin", user],
   updateUser: ["admin", { ...row, fullName: "n" }],
   deleteUser: ["admin", { id: "1" }],
-  createScan: ["analyst", { organizationId: "1", targetUrl: "https://a.example/", scanType: "T" }],
+  createScan: ["analyst", scan],
+  createScans: ["analyst", two(scan)],
+  updateScans: ["analyst", { ...matching, changes: { scanType: "T" } }],
+  deleteScans: ["analyst", matching],
   updateScan: ["analyst", { ...row, scanType: "T" }],
   deleteScan: ["analyst", { id: "1" }],
   createVulnerability: ["analyst", { scanId: "1", ...item }],
-  createVulnerabilities: ["analyst", { scanId: "1", items: [item] }],
+  createVulnerabilities: ["analyst", { scanId: "1", ...two(item) }],
+  updateVulnerabilities: ["analyst", { ...matching, changes: { title: "t" } }],
+  deleteVulnerabilities: ["analyst", matching],
   updateVulnerability: ["analyst", { ...row, title: "t" }],
   deleteVulnerability: ["analyst", { id: "1" }],
-  createChatSession: ["analyst", { userId: "2", sessionId: "s", message: "m" }],
+  createChatSession: ["analyst", chat],
+  createChatSessions: ["analyst", two(chat)],
+  updateChatSessions: ["analyst", { ...matching, changes: { message: "m" } }],
+  deleteChatSessions: ["analyst", matching],
   updateChatSession: ["analyst", { ...row, message: "m" }],
   deleteChatSession: ["analyst", { id: "1" }],
-  createAnalyticsMetric: ["analyst", { organizationId: "1", metricType: "t", value: 1 }],
+  createAnalyticsMetric: ["analyst", metric],
+  createAnalyticsMetrics: ["analyst", two(metric)],
+  updateAnalyticsMetrics: ["analyst", { ...matching, changes: { value: 1 } }],
+  deleteAnalyticsMetrics: ["analyst", matching],
   updateAnalyticsMetric: ["analyst", { ...row, value: 1 }],
   deleteAnalyticsMetric: ["analyst", { id: "1" }],
-  createPerformanceLog: ["admin", { serviceName: "s", endpoint: "/", responseTimeMs: 1 }],
+  createPerformanceLog: ["admin", log],
+  createPerformanceLogs: ["admin", two(log)],
+  updatePerformanceLogs: ["analyst", { ...matching, filter: { id: { eq: "2" } }, changes: { endpoint: "/" } }],
+  deletePerformanceLogs: ["analyst", matching],
   updatePerformanceLog: ["analyst", { id: "2", version: 1, endpoint: "/" }],
   deletePerformanceLog: ["analyst", { id: "2" }],
   recordSecurityEvent: ["admin", { eventType: "t", eventStatus: "SUCCESS" }],
@@ -115,6 +150,15 @@ const MOMENTS = [
   0,
 ];
 
+const limited = (what: string, value: unknown): Case => ({
+  what,
+  value,
+  code: "LIMIT_EXCEEDED",
+  status: 400,
+  reached: true,
+});
+const nested = (depth: number): object => (depth === 0 ? { id: { eq: "1" } } : { not: nested(depth - 1) });
+
 function casesOf(mutation: string, { name, type }: GraphQLInputField): Case[] {
   const form = FORMS[`${mutation}.${name}`] ?? FORMS[name] ?? {};
   const cases: Case[] = (form.malformed ?? []).map((value) => refused("malformed", value, true));
@@ -134,18 +178,53 @@ function casesOf(mutation: string, { name, type }: GraphQLInputField): Case[] {
   else if (kind === "list") {
     add("empty", true, []);
     add("no list", false, SECRET);
+    const most = mutation === "createUsers" ? 100 : 1000;
+    const [good] = (MUTATIONS[mutation]?.[1].items ?? []) as object[];
+    if (good) cases.push(limited("too long", Array(most + 1).fill(good)));
   }
   if (kind === "ID") {
     add("no key", true, SECRET, "", "-1", "01", "1.0", "9223372036854775808", "9".repeat(40));
     const unknown = { what: "unknown", value: "9223372036854775807", code: "NOT_FOUND", status: 404, reached: true };
     if (mutation !== "recordSecurityEvent") cases.push(unknown);
   }
-  if (kind === "Int") {
+  if (kind.endsWith("Filter")) {
+    add("no filter", false, SECRET, [], { unknown: SECRET }, { id: SECRET }, { id: { like: SECRET } });
+    add("no key", true, { id: { eq: SECRET } }, { or: [{ id: { in: ["1", `${SECRET}`] } }] });
+    add("null below", true, { id: null }, { and: [{ id: { eq: null } }] });
+    cases.push(limited("too deep", nested(11)), limited("too long", { and: Array(101).fill({}) }));
+    cases.push(limited("too wide", { id: { in: Array(1001).fill("1") } }));
+  } else if (kind.endsWith("ChangesInput")) {
+    add("empty", true, {});
+    add("no object", false, SECRET, []);
+  } else if (name === "expectedCount") {
+    add("below 0", true, -1, -(2 ** 31));
+    add("no Int", false, 2 ** 31, 1.5, SECRET);
+    cases.push(limited("too many", 1001), limited("far too many", 2 ** 31 - 1));
+    cases.push({ what: "another", value: 7, code: "CONFLICT", status: 409, reached: true });
+  } else if (kind === "Int") {
     add("below 1", true, 0, -1);
     add("no Int", false, 2 ** 31, 1.5, SECRET);
     cases.push({ what: "stale", value: 99, code: "CONFLICT", status: 409, reached: true });
   }
   return cases;
+}
+
+/** The same for the fields of the second item, and of changes: the whole stays good around them. */
+function casesBelow(mutation: string, field: GraphQLInputField, valid: Record<string, unknown>) {
+  const type = getNamedType(field.type);
+  if (!isInputObjectType(type) || !/(Item|Changes)Input$/.test(type.name)) return [];
+  const given = valid[field.name] as object | object[];
+  const around = (changes: object) =>
+    Array.isArray(given) ? [given[0], { ...given[1], ...changes }] : { ...given, ...changes };
+  const path = Array.isArray(given) ? `${field.name}.1` : field.name;
+  return Object.values(type.getFields()).flatMap((below) =>
+    casesOf(mutation, below).map((each) => ({
+      ...each,
+      place: `${path}.${below.name}`,
+      field: field.name,
+      value: around({ [below.name]: each.value }),
+    })),
+  );
 }
 
 const TABLES =
@@ -190,14 +269,17 @@ const literal = (value: unknown): string => {
 describe.each(Object.entries(MUTATIONS))("%s", (name, [who, valid]) => {
   const document = `mutation($input: ${inputType(name)}!) { ${name}(input: $input) { __typename } }`;
   const fields = Object.values((SDL.getType(inputType(name)) as GraphQLInputObjectType).getFields());
-  const cases = fields.flatMap((field) => casesOf(name, field).map((each) => ({ field: field.name, ...each })));
+  const cases = fields.flatMap((field) => [
+    ...casesOf(name, field).map((each) => ({ place: field.name, field: field.name, ...each })),
+    ...casesBelow(name, field, valid),
+  ]);
 
-  it.each(cases)("$field is $what", async ({ field, value, code, status, reached }) => {
+  it.each(cases)("$place is $what", async ({ place, field, value, code, status, reached }) => {
     if (who !== "anonymous") await app.as(who);
     const before = await state();
     const answer = await send(who, document, { input: { ...valid, [field]: value } });
-    const place = code === "BAD_USER_INPUT" && { field: expect.stringMatching(`^${field}\\b`) };
-    expect(answer, JSON.stringify(value)).toMatchObject({ status, code, ...place });
+    const named = code === "BAD_USER_INPUT" && { field: expect.stringMatching(`^${place}\\b`) };
+    expect(answer, JSON.stringify(value)).toMatchObject({ status, code, ...named });
     const records = reached && who !== "anonymous" ? 1 : 0;
     expect(await state(), JSON.stringify(value)).toEqual({ ...before, audit: before.audit + records });
   });

@@ -182,6 +182,35 @@ const RUNS: Record<string, Run> = {
       expect(await count("audit_logs", `action = 'scan.create' and resource_id = '${scan.id}' and success`)).toBe(1);
     },
   },
+  "create-scans": {
+    async answers({ createScans: { scans } }, client, variables) {
+      expect(scans.map(({ status }: { status: string }) => status)).toEqual(["PENDING", "RUNNING"]);
+      const again = await client.run(readExample("create-scans.graphql").text, variables);
+      expect(again.data.createScans.scans).toEqual(scans);
+      const ids = scans.map(({ id }: { id: string }) => id);
+      expect(await count("scans", `scan_type = 'NIGHTLY' and id in (${ids})`)).toBe(2);
+    },
+  },
+  "update-scans": {
+    async input() {
+      await app.sql`
+        insert into scans (organization_id, target_url, scan_type, status) values
+          (1, 'https://x.example/', 'STALE', 'PENDING'), (1, 'https://x.example/', 'STALE', 'RUNNING'),
+          (1, 'https://x.example/', 'STALE', 'FAILED')`;
+      return {};
+    },
+    async answers({ updateScans: { scans } }) {
+      expect(scans).toMatchObject(Array(2).fill({ status: "CANCELLED", version: 2 }));
+      expect(await count("scans", "scan_type = 'STALE' and status = 'FAILED' and version = 1")).toBeGreaterThan(0);
+    },
+  },
+  "upsert-organization": {
+    async answers({ upsertOrganization: { created, organization } }, client, variables) {
+      expect([created, organization.version]).toEqual([true, 1]);
+      const again = await client.run(readExample("upsert-organization.graphql").text, variables);
+      expect(again.data.upsertOrganization).toEqual({ created: false, organization: { ...organization, version: 2 } });
+    },
+  },
   "update-scan": {
     input: async () => ({ id: await newScan() }),
     async answers({ updateScan: { scan } }) {

@@ -24,10 +24,9 @@ export class Cursors {
 
   /** Asks for the cursor of the row in a list of that row alone. */
   async #ask(type: TypeDeclaration, orderBy: unknown, row: number): Promise<string> {
-    const { many } = rootFields.find((root) => root.type === type)!;
     const rows = this.world.rows(type);
     const text = `query($id: ID, $o: [${type.name}Order!]) {
-      list: ${many}(filter: { id: { eq: $id } }, orderBy: $o) { edges { cursor } }
+      list: ${type.plural}(filter: { id: { eq: $id } }, orderBy: $o) { edges { cursor } }
     }`;
     this.asked++;
     const { data } = await this.admin.run(text, { id: rows[row % rows.length]!.id, o: orderBy ?? null });
@@ -54,7 +53,7 @@ export class Cursors {
 /** @returns the lists that somebody may ask for, found out by asking */
 export async function rootsOf(client: Client): Promise<string[]> {
   const found = await Promise.all(
-    rootFields.map(async ({ many }) => {
+    rootFields.map(async ({ plural: many }) => {
       const { errors } = await client.run(`{ ${many}(first: 0) { __typename } }`);
       return errors ? [] : [many];
     }),

@@ -1,6 +1,6 @@
 /** The naive evaluation of an abstract query: over all rows in memory, one step after the other, knowing nothing of SQL. */
 import { rootFields } from "../../src/model/index.js";
-import type { TypeDeclaration } from "../../src/plan/declaration.js";
+import { singularOf, type TypeDeclaration } from "../../src/plan/declaration.js";
 import { About, type Answer, figures, groups, object, type Stage, written } from "./naive-figures.js";
 import { holds } from "./naive-filter.js";
 import { orderOf } from "./naive-order.js";
@@ -110,11 +110,11 @@ export function evaluate(query: Query, run: RunIndex, world: World, everything: 
   const scene = { world, everything, run };
   return object(query.items, scene, (name, fields) => {
     if (name === "__typename") return "Query";
-    const root = rootFields.find(({ one, many }) => one === name || many === name);
+    const root = rootFields.find((type) => singularOf(type) === name || type.plural === name);
     if (!root) throw new Error(`${name} is no root field`);
-    if (root.many === name) return connection(scene, root.type, world.rows(root.type), fields);
+    if (root.plural === name) return connection(scene, root, world.rows(root), fields);
     const id = plain(fields[0]!.args.id!, run);
-    return row(scene, root.type, world.find(root.type, id), below(fields));
+    return row(scene, root, world.find(root, id), below(fields));
   });
 }
 

@@ -2,7 +2,7 @@
 import fc, { type Arbitrary } from "fast-check";
 import { rootFields } from "../../src/model/index.js";
 import { extremeFields, keyFields, numberFields } from "../../src/plan/aggregate.js";
-import type { TypeDeclaration } from "../../src/plan/declaration.js";
+import { singularOf, type TypeDeclaration } from "../../src/plan/declaration.js";
 import { Inputs, input } from "./inputs.js";
 import { fits } from "./limits.js";
 import { type Condition, type Field, type InputObject, type Item, type Query, withKeys } from "./query.js";
@@ -131,8 +131,9 @@ class Queries {
   }
 
   query(roots: readonly string[]): Arbitrary<Query> {
-    const lists = rootFields.filter(({ type, many }) => this.readable.has(type) && roots.includes(many));
-    const fields = lists.flatMap(({ type, one, many }) => {
+    const lists = rootFields.filter((type) => this.readable.has(type) && roots.includes(type.plural));
+    const fields = lists.flatMap((type) => {
+      const [one, many] = [singularOf(type), type.plural];
       const args = this.inputs.list(type, SIZES, FILTER_DEPTH);
       const id = this.inputs.id(type).map((input) => ({ id: input }));
       return DEPTHS.flatMap((depth) => [

@@ -81,7 +81,7 @@ describe("a viewer asks as if nobody else were there", { timeout: 300_000 }, () 
 
   it("what is refused", async () => {
     const staffTypes = new Set(everything.types);
-    const staffRoots = rootFields.map(({ many }) => many);
+    const staffRoots = rootFields.map(({ plural }) => plural);
     const first = asked.length;
     await checkAll(queries(everything, staffTypes, staffRoots), { seed: 12, runs: 40 }, async (query) => {
       await ask(query);

@@ -221,6 +221,78 @@ const LISTS = Object.entries(LISTED)
   )
   .join("\n");
 
+/** Of types that clients write: the plural, what a creation takes, what a change takes, and what the items of one call share. */
+const WRITTEN: Record<string, [plural: string, create: string, changes: string, shared?: string]> = {
+  Organization: [
+    "organizations",
+    "name: String! domain: String! subscriptionTier: String",
+    "name: String domain: String subscriptionTier: String",
+  ],
+  User: [
+    "users",
+    "email: String! password: String! fullName: String role: Role! organizationId: ID",
+    "email: String password: String fullName: String role: Role organizationId: ID",
+  ],
+  Scan: [
+    "scans",
+    "organizationId: ID! targetUrl: String! scanType: String! status: ScanStatus startedAt: DateTime",
+    "targetUrl: String scanType: String status: ScanStatus",
+  ],
+  Vulnerability: [
+    "vulnerabilities",
+    "severity: Severity! vulnType: String! title: String! description: String",
+    "severity: Severity vulnType: String title: String description: String",
+    "scanId: ID!",
+  ],
+  ChatSession: [
+    "chatSessions",
+    "userId: ID! sessionId: String! message: String! response: String timestamp: DateTime",
+    "message: String response: String",
+  ],
+  AnalyticsMetric: [
+    "analyticsMetrics",
+    "organizationId: ID! metricType: String! value: Float! recordedAt: DateTime",
+    "metricType: String value: Float recordedAt: DateTime",
+  ],
+  PerformanceLog: [
+    "performanceLogs",
+    "organizationId: ID serviceName: String! endpoint: String! responseTimeMs: Float! timestamp: DateTime",
+    "serviceName: String endpoint: String responseTimeMs: Float timestamp: DateTime",
+  ],
+};
+
+const WRITES = Object.entries(WRITTEN)
+  .map(([name, [plural, create, changes, shared]]) => {
+    const names = plural.charAt(0).toUpperCase() + plural.slice(1);
+    return `
+      extend type Mutation {
+        ${shared ? "" : `create${names}(input: Create${names}Input!): Create${names}Payload`}
+        update${names}(input: Update${names}Input!): Update${names}Payload
+        delete${names}(input: Delete${names}Input!): Delete${names}Payload
+      }
+      extend input Create${name}Input { idempotencyKey: String }
+      ${shared ? "extend" : ""} input Create${names}Input { ${shared ? "" : `items: [${name}ItemInput!]!`} idempotencyKey: String }
+      ${shared ? "" : `input ${name}ItemInput { ${create} }`}
+      input ${name}ChangesInput { ${changes} }
+      input Update${names}Input { filter: ${name}Filter! expectedCount: Int! changes: ${name}ChangesInput! }
+      input Delete${names}Input { filter: ${name}Filter! expectedCount: Int! }
+      ${shared ? "" : `type Create${names}Payload { ${plural}: [${name}!]! }`}
+      type Update${names}Payload { ${plural}: [${name}!]! }
+      type Delete${names}Payload { deleted${name}Ids: [ID!]! }`;
+  })
+  .join("\n");
+
+const UPSERTS = `
+  extend type Mutation {
+    upsertOrganization(input: UpsertOrganizationInput!): UpsertOrganizationPayload
+    upsertUser(input: UpsertUserInput!): UpsertUserPayload
+  }
+  input UpsertOrganizationInput { name: String! domain: String! subscriptionTier: String }
+  input UpsertUserInput { email: String! password: String fullName: String role: Role! organizationId: ID }
+  type UpsertOrganizationPayload { organization: Organization! created: Boolean! }
+  type UpsertUserPayload { user: User! created: Boolean! }
+`;
+
 const equality = (type: string) => `eq: ${type} ne: ${type} in: [${type}!] notIn: [${type}!] isNull: Boolean`;
 const comparison = (type: string) => `${equality(type)} gt: ${type} gte: ${type} lt: ${type} lte: ${type}`;
 const OPERATORS = `
@@ -374,7 +446,7 @@ describe.each(RULES)("$name", ({ offenders, explanation, bad, caught }) => {
 });
 
 describe("what is promised is kept", () => {
-  const promised = buildSchema(PROMISED + LISTS + OPERATORS);
+  const promised = buildSchema(PROMISED + LISTS + WRITES + UPSERTS + OPERATORS);
 
   it("every type, field, argument and value has its promised name and type", () => {
     expect(missing(promised, app.schema)).toEqual([]);

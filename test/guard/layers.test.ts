@@ -40,7 +40,7 @@ const GRAPHQL = /^(graphql($|-|\/)|type-graphql|@apollo\/)/;
 const BASE = /^(errors|log)\.ts$/;
 const AUTH = /^auth\//;
 const FACE = /^modules\/\w+\/index\.ts$/;
-const DB = /^db\/(client|rows|postgres-errors)\.ts$/;
+const DB = /^db\/(client|rows|find-rows|postgres-errors)\.ts$/;
 const MODEL = /^model\//;
 const WIRE = /^wire\//;
 const PLAN = /^plan\//;
@@ -90,7 +90,14 @@ const LAYERS: readonly Layer[] = [
   {
     name: "the database knows the declarations of what it stores, and no service",
     files: /^db\//,
-    may: [OWN, BASE, AUTH, /^plan\/(declaration|visibility)\.ts$/, CLUSTER],
+    may: [
+      OWN,
+      BASE,
+      AUTH,
+      /^plan\/(declaration|visibility|compilation|writing)\.ts$/,
+      /^db\/tables\/index\.ts$/,
+      CLUSTER,
+    ],
     packages: { never: GRAPHQL },
   },
   {

@@ -1,5 +1,6 @@
 /** What declarations of the model must say, so that rows and fields are guarded wherever a query reaches them. */
-import { getTableColumns } from "drizzle-orm";
+import { Column, getTableColumns, is, SQL } from "drizzle-orm";
+import { getTableConfig, type PgColumn } from "drizzle-orm/pg-core";
 import { describe, expect, it } from "vitest";
 import { PERMISSIONS, ROLE_PERMISSIONS, ROLES } from "../../src/auth/permissions.js";
 import * as tables from "../../src/db/tables/index.js";
@@ -14,6 +15,7 @@ import {
   inverseOf,
   many,
   one,
+  singularOf,
   type TypeDeclaration,
 } from "../../src/plan/declaration.js";
 import { orderFields, orderName } from "../../src/plan/order.js";
@@ -66,6 +68,17 @@ function scopeEnds(type: TypeDeclaration, seen: readonly TypeDeclaration[] = [])
   return scopeEnds(relation.to(), [...seen, type]);
 }
 
+/** The columns of an index are objects of their own. */
+const named = ({ queryChunks }: SQL, { name }: PgColumn) =>
+  queryChunks.some((chunk) => is(chunk, Column) && chunk.name === name);
+
+/** Whether the table has a unique index on lower(column) alone. */
+const indexedInLowerCase = (column: PgColumn): boolean =>
+  getTableConfig(column.table).indexes.some(({ config }) => {
+    const [expression, ...others] = config.columns;
+    return config.unique && others.length === 0 && is(expression, SQL) && named(expression, column);
+  });
+
 type Offenders = (types: readonly TypeDeclaration[]) => string[];
 const eachPart =
   (offends: (type: TypeDeclaration, name: string) => boolean): Offenders =>
@@ -83,6 +96,7 @@ const eachType =
 /** A declaration with everything as it should be, for examples that break one thing. */
 const base = (changes: Partial<TypeDeclaration>): TypeDeclaration => ({
   name: "Example",
+  plural: "examples",
   description: "An example of a type.",
   table: tables.scans,
   read: ["scans:read"],
@@ -446,6 +460,30 @@ const RULES: { name: string; explanation: string; offenders: Offenders; bad: Typ
     bad: [base({ scope: { kind: "staff" } })],
     caught: ["Example"],
   },
+  {
+    name: "a unique key is a text that is never absent, with a unique index on its lower case",
+    explanation: "An upsert looks for the value in any case; without the index two of them could make two rows.",
+    offenders: eachType((type) => {
+      const column = type.uniqueKey && type.fields[type.uniqueKey]?.column;
+      return column ? !column.notNull || !indexedInLowerCase(column) : type.uniqueKey !== undefined;
+    }),
+    bad: [
+      base({ uniqueKey: "nothing" }),
+      base({
+        name: "Twins",
+        uniqueKey: "targetUrl",
+        fields: { id: field(tables.scans.id, "The key."), targetUrl: field(tables.scans.targetUrl, "Where.") },
+      }),
+    ],
+    caught: ["Example", "Twins"],
+  },
+  {
+    name: "a plural is a name that differs from the singular",
+    explanation: "Root fields and mutations are named by both.",
+    offenders: eachType((type) => !/^[a-z]\w+$/.test(type.plural) || type.plural === singularOf(type)),
+    bad: [base({ plural: "example" }), base({ name: "Other", plural: "Others" })],
+    caught: ["Example", "Other"],
+  },
 ];
 
 describe.each(RULES)("$name", ({ offenders, explanation, bad, caught }) => {
@@ -459,7 +497,7 @@ const WITHOUT_ROOT_FIELDS = ["Snapshot"];
 it("every declared type has root fields, but for those that only relations lead to, and the other way round", () => {
   expect(declared).toHaveLength(12);
   const names = declared.map(({ name }) => name).sort();
-  expect([...model.rootFields.map(({ type }) => type.name), ...WITHOUT_ROOT_FIELDS].sort()).toEqual(names);
+  expect([...model.rootFields.map(({ name }) => name), ...WITHOUT_ROOT_FIELDS].sort()).toEqual(names);
   expect(model.declaredTypes.map(({ name }) => name).sort()).toEqual(names);
 });
 

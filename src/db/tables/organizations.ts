@@ -1,6 +1,17 @@
 /** Organizations, the users, sessions and refresh tokens of those who sign in, and what Postern keeps about itself. */
 import { sql } from "drizzle-orm";
-import { check, index, pgEnum, pgTable, text, uniqueIndex, uuid, varchar } from "drizzle-orm/pg-core";
+import {
+  check,
+  index,
+  jsonb,
+  pgEnum,
+  pgTable,
+  primaryKey,
+  text,
+  uniqueIndex,
+  uuid,
+  varchar,
+} from "drizzle-orm/pg-core";
 import { id, moment, reference, revision } from "./columns.js";
 
 export const role = pgEnum("role", ["VIEWER", "ANALYST", "DBA", "SECURITY", "ADMIN"]);
@@ -85,6 +96,23 @@ export const seeds = pgTable("seeds", {
   name: varchar({ length: 50 }).primaryKey(),
   createdAt: moment().notNull().defaultNow(),
 });
+
+/** What a creation with an idempotency key has made, so that whoever asks again gets the same rows. Kept for a day. */
+export const idempotencyKeys = pgTable(
+  "idempotency_keys",
+  {
+    /** Who chose the key. */
+    userId: reference().notNull(),
+    key: varchar({ length: 100 }).notNull(),
+    /** What was called, as the audit log names it; the SHA-256 of that and of its input, secrets left out. */
+    action: varchar({ length: 100 }).notNull(),
+    fingerprint: varchar({ length: 64 }).notNull(),
+    /** Decimal texts, in the order of the items. */
+    ids: jsonb().notNull(),
+    createdAt: moment().notNull().defaultNow(),
+  },
+  (t) => [primaryKey({ columns: [t.userId, t.key] }), index("idempotency_keys_created_at_idx").on(t.createdAt)],
+);
 
 /** The key that signs access tokens, where configuration gives none. One row. */
 export const signingKeys = pgTable("signing_keys", {

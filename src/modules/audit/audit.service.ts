@@ -2,6 +2,7 @@
 import { describeActor } from "../../auth/actor.js";
 import type { Call } from "../../auth/call.js";
 import type { Db } from "../../db/client.js";
+import type { AuditEntry } from "../../db/rows.js";
 import type { AppError } from "../../errors.js";
 import { makeWellFormed } from "../../wire/well-formed.js";
 import { insertAuditLog } from "./audit.store.js";
@@ -35,32 +36,46 @@ export interface AuditRecord {
   readonly requestId: string | null;
 }
 
+/** What follows from the rest of a record. */
+const derivedOf = ({ actor, action }: Pick<AuditRecord, "actor" | "action">) => ({
+  userId: actor.type === "user" && actor.id ? actor.id : null,
+  resourceType: action.split(".")[0] as string,
+});
+
 export type AuditService = ReturnType<typeof createAuditService>;
 
 /** @param clock tells how long a call took */
 export function createAuditService({ clock }: { clock: { now(): Date } }) {
-  const record = (db: Db, { actor, ...record }: AuditRecord) =>
-    insertAuditLog(db, {
+  const record = (db: Db, record: AuditRecord) => {
+    const { userId, resourceType } = derivedOf(record);
+    return insertAuditLog(db, {
       ...record,
-      actor,
-      userId: actor.type === "user" && actor.id ? BigInt(actor.id) : null,
-      resourceType: record.action.split(".")[0] as string,
+      userId: userId === null ? null : BigInt(userId),
+      resourceType,
       parameters: kept(record.parameters),
     });
+  };
 
-  const insert = (db: Db, call: Call, success: boolean | null, { resourceId, result }: Outcome) =>
-    record(db, {
-      actor: describeActor(call.actor),
-      action: call.action,
-      resourceId: resourceId ?? null,
-      parameters: call.parameters,
-      result: result ?? null,
-      success,
-      durationSeconds: (clock.now().getTime() - call.startedAtMs) / 1000,
-      requestId: call.origin.requestId,
-    });
+  const describe = (call: Call, { resourceId, result }: Outcome) => ({
+    actor: describeActor(call.actor),
+    action: call.action,
+    resourceId: resourceId ?? null,
+    parameters: call.parameters,
+    result: result ?? null,
+    durationSeconds: (clock.now().getTime() - call.startedAtMs) / 1000,
+    requestId: call.origin.requestId,
+  });
+
+  const insert = (db: Db, call: Call, success: boolean | null, outcome: Outcome) =>
+    record(db, { ...describe(call, outcome), success });
 
   return {
+    /** What a statement that makes the change itself writes down with it. */
+    entry(call: Call, outcome: Outcome = {}): AuditEntry {
+      const described = describe(call, outcome);
+      return { ...described, ...derivedOf(described), parameters: kept(described.parameters) };
+    },
+
     /** Records a call that succeeds; `db` is the transaction of its change. */
     record: (db: Db, call: Call, outcome: Outcome) => insert(db, call, true, outcome),
 

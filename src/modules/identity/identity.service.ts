@@ -203,10 +203,10 @@ export function createIdentityService({ db, tokens, revocations, clock, security
     viewer: (actor: Actor): SessionView | null => (actor.kind === "user" ? viewOf(actor) : null),
 
     /**
-     * Ends every session of a user whose role, organization or password changes, or who goes; `db` is the transaction of that
-     * change. Call it after the change of the user's row, and `forget` with its answer after the commit.
+     * Ends every session of users whose role, organization or password changes, or who go; `db` is the transaction of that
+     * change. Call it when the users' rows are locked, and `forget` with its answer after the commit.
      */
-    endSessions: (db: Db, userId: string): Promise<string[]> => endSessionsOf(db, userId),
+    endSessions: (db: Db, userIds: readonly string[]): Promise<string[]> => endSessionsOf(db, userIds),
 
     /** Refuses the access tokens of ended sessions from now on. */
     forget,

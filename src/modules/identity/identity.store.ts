@@ -1,5 +1,5 @@
 /** The statements of accounts, sessions and refresh tokens. */
-import { and, eq, isNull, type SQL, sql } from "drizzle-orm";
+import { and, inArray, isNull, type SQL, sql } from "drizzle-orm";
 import type { Role } from "../../auth/permissions.js";
 import type { Db } from "../../db/client.js";
 import { fromPostgres } from "../../db/postgres-errors.js";
@@ -157,12 +157,13 @@ export function endNamedSessions(
   );
 }
 
-/** Ends every session of a user. @returns their ids */
-export async function endSessionsOf(db: Db, userId: string): Promise<string[]> {
+/** Ends every session of users. @returns the ids of the sessions */
+export async function endSessionsOf(db: Db, userIds: readonly string[]): Promise<string[]> {
+  if (userIds.length === 0) return [];
   const ended = await db
     .update(sessions)
     .set({ revokedAt: NOW })
-    .where(and(eq(sessions.userId, BigInt(userId)), isNull(sessions.revokedAt)))
+    .where(and(inArray(sessions.userId, userIds.map(BigInt)), isNull(sessions.revokedAt)))
     .returning({ id: sessions.id })
     .catch((error) => Promise.reject(fromPostgres(error)));
   return ended.map(({ id }) => id);

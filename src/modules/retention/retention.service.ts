@@ -1,9 +1,10 @@
-/** What is removed when its time is over: audit records after 90 days, and sessions that nobody can use any more. */
+/** What is removed when its time is over: audit records after 90 days, idempotency keys after one, and sessions that nobody can use any more. */
 import type { Db } from "../../db/client.js";
-import { deleteEndedSessions, deleteOldAuditLogs } from "./retention.store.js";
+import { deleteEndedSessions, deleteOldAuditLogs, deleteOldIdempotencyKeys } from "./retention.store.js";
 
 /** Removes everything that is over now. Run twice at once it does no harm. */
 export async function removeWhatIsOver(db: Db): Promise<void> {
   await deleteOldAuditLogs(db);
+  await deleteOldIdempotencyKeys(db);
   await deleteEndedSessions(db);
 }

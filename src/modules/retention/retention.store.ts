@@ -3,7 +3,7 @@ import { lt, type SQL, sql } from "drizzle-orm";
 import type { PgTable } from "drizzle-orm/pg-core";
 import type { Db } from "../../db/client.js";
 import { fromPostgres } from "../../db/postgres-errors.js";
-import { auditLogs, sessions } from "../../db/tables/index.js";
+import { auditLogs, idempotencyKeys, sessions } from "../../db/tables/index.js";
 
 /** Rows of one statement: enough to keep up, few enough to lock nobody out. */
 const BATCH = 1000;
@@ -23,6 +23,10 @@ async function remove(db: Db, table: PgTable, isOver: SQL): Promise<void> {
 /** Audit records are kept 90 days. */
 export const deleteOldAuditLogs = (db: Db): Promise<void> =>
   remove(db, auditLogs, lt(auditLogs.timestamp, sql`now() - interval '90 days'`));
+
+/** Idempotency keys are kept a day. */
+export const deleteOldIdempotencyKeys = (db: Db): Promise<void> =>
+  remove(db, idempotencyKeys, lt(idempotencyKeys.createdAt, sql`now() - interval '1 day'`));
 
 /** A day longer than any of their tokens lives: replicas learn of revocations from these rows. */
 export const deleteEndedSessions = (db: Db): Promise<void> =>

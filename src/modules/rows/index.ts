@@ -1,2 +1,2 @@
-/** The verbs that plain types share. */
-export { createRowService, insertReachable, present, type RowsDeps, requireChange } from "./rows.service.js";
+/** The verbs that all types share. */
+export { type Before, createRowService, type RowRules, type RowsDeps } from "./rows.service.js";

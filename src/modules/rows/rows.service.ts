@@ -1,89 +1,231 @@
-/** Create, update and delete as every plain type has them: checked, within the actor's reach, audited in the same transaction. */
-import { type Access, accessOf } from "../../auth/actor.js";
+/** What can be done with the rows of every type that clients write: checked, within the actor's reach, audited in the same statement. */
+import { hash } from "node:crypto";
+import { accessOf } from "../../auth/actor.js";
+import type { Call } from "../../auth/call.js";
 import type { Db } from "../../db/client.js";
-import { countReached, deleteRow, insertRows, updateRow, type Values } from "../../db/rows.js";
-import { badUserInput, notFound } from "../../errors.js";
-import { propertyOf, type TypeDeclaration } from "../../plan/declaration.js";
+import { countReached, findByKey } from "../../db/find-rows.js";
+import {
+  type Change,
+  changeMatching,
+  changeRow,
+  findMatching,
+  insertRows,
+  type Key,
+  MAX_ROWS,
+  type Place,
+  type Values,
+} from "../../db/rows.js";
+import { AppError, badUserInput, conflict, limitExceeded, notFound } from "../../errors.js";
 import { checked } from "../../wire/checked.js";
 import type { RowService } from "../../wire/write-resolver.js";
 import type { WriteTypes } from "../../wire/write-types.js";
 import type { AuditService } from "../audit/index.js";
+import { findKey } from "./rows.store.js";
 
 export interface RowsDeps {
   readonly db: Db;
   readonly audit: AuditService;
-}
-
-/** Leaves out what is absent, so that defaults and present values stay. */
-export const present = (values: Values): Values =>
-  Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
-
-/** Looked at before anything is written, so that nothing of another organization is even locked. @throws NOT_FOUND */
-async function requireWithin(db: Db, type: TypeDeclaration, access: Access, rows: readonly Values[]): Promise<void> {
-  const { scope, relations } = type;
-  if (scope.kind === "organization") {
-    const column = propertyOf(scope.column);
-    if (rows.some((row) => row[column] !== access.organizationId)) throw notFound("organization");
-    return;
-  }
-  const relation = scope.kind === "through" ? relations[scope.relation] : undefined;
-  if (scope.kind !== "through" || relation?.kind !== "one") throw notFound(type.name);
-  const column = propertyOf(relation.column);
-  const targets = [...new Set(rows.map((row) => String(row[column])))];
-  if ((await countReached(db, relation.to(), access, targets)) < targets.length) throw notFound(scope.relation);
+  readonly limits: Change["limits"];
 }
 
 /**
- * Inserts rows as far as the actor reaches. An actor of one organization hangs nothing on a row outside it; such a row must
- * look like one that does not exist. Staff reach every row, and for them the foreign key tells.
- * @returns the ids, in the order of the rows
- * @throws NOT_FOUND, CONFLICT
+ * In the transaction of a change, before it: locks and judges the rows with these ids. `changes` is null where they are deleted.
+ * @returns what is to be done once it is committed
  */
-export async function insertReachable(
-  db: Db,
-  type: TypeDeclaration,
-  access: Access,
-  rows: readonly Values[],
-): Promise<string[]> {
-  if (access.organizationId !== null) await requireWithin(db, type, access, rows);
-  return insertRows(db, type, rows);
+export type Before = (db: Db, ids: readonly string[], changes: Values | null) => Promise<() => void>;
+
+/** What the rows of a type need beside what all types do. */
+export interface RowRules {
+  /** Turns what was given for rows into what is stored, all or none. `creating`: they do not exist yet. */
+  stored?(rows: readonly Values[], place: Place, creating: boolean): Promise<Values[]>;
+  /** Whether the actor may change this very row so. @throws FORBIDDEN */
+  mayUpdate?(call: Call, id: string, changes: Values): void;
+  /** What must be judged with these changes; undefined where nothing, so that one statement does. */
+  before?(changes: Values | null): Before | undefined;
 }
 
-export function createRowService({ db, audit }: RowsDeps, writes: WriteTypes): RowService {
-  const { type } = writes;
-  return {
-    create(call, input) {
-      const values = present(checked(writes.create, input));
-      return db.transaction(async (db) => {
-        const [id] = await insertReachable(db, type, accessOf(call.actor), [values]);
-        await audit.record(db, call, { resourceId: id });
-        return id as string;
-      });
-    },
-
-    update(call, input) {
-      const { id, version, ...rest } = checked(writes.update, input);
-      const changes = present(rest);
-      requireChange(changes);
-      return db.transaction(async (db) => {
-        await updateRow(db, type, accessOf(call.actor), id, version, changes);
-        await audit.record(db, call, { resourceId: id });
-        return id;
-      });
-    },
-
-    delete(call, input) {
-      const { id, version } = checked(writes.delete, input);
-      return db.transaction(async (db) => {
-        await deleteRow(db, type, accessOf(call.actor), id, version);
-        await audit.record(db, call, { resourceId: id });
-        return id;
-      });
-    },
-  };
-}
+/** Leaves out what is absent, so that defaults and present values stay. */
+const present = (values: Values): Values =>
+  Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
 
 /** @throws BAD_USER_INPUT where an update names nothing to change */
-export function requireChange(changes: Values): void {
-  if (Object.keys(changes).length === 0) throw badUserInput("input", "Give at least one field to change.");
+function requireChange(values: Values, field: string): Values {
+  const changes = present(values);
+  if (Object.keys(changes).length === 0) throw badUserInput(field, "Give at least one field to change.");
+  return changes;
+}
+
+/** @throws LIMIT_EXCEEDED before a long list is looked at */
+function requireAtMost(max: number, field: string, given: unknown): void {
+  if (typeof given === "number" && given > max) {
+    throw limitExceeded(field, `At most ${max} rows can be done at once. Do them in parts.`);
+  }
+}
+
+const plain: Place = (_index, name) => name;
+/** Of two who write one key at once, one is quicker: the other looks again. */
+const UPSERT_ATTEMPTS = 3;
+
+export function createRowService(deps: RowsDeps, writes: WriteTypes, rules: RowRules = {}): RowService {
+  const { db, audit, limits } = deps;
+  const { type } = writes;
+  const stored = rules.stored ?? (async (rows: readonly Values[]) => [...rows]);
+
+  const changeOf = (call: Call, outcome?: { resourceId?: string | undefined; result?: unknown }): Change => ({
+    type,
+    access: accessOf(call.actor),
+    limits,
+    audit: audit.entry(call, outcome),
+  });
+
+  function keyOf({ actor, action, parameters }: Call, key: string | undefined): Key | undefined {
+    if (key === undefined || actor.kind !== "user") return undefined;
+    return { userId: actor.userId, key, action, fingerprint: hash("sha256", JSON.stringify([action, parameters])) };
+  }
+
+  /** What the call with this key made, if it was the same one; undefined where the key has gone meanwhile. */
+  async function replayed(call: Call, key: Key, resourceId?: string): Promise<string[] | undefined> {
+    const found = await findKey(db, key);
+    if (!found) return undefined;
+    if (found.fingerprint !== key.fingerprint) {
+      const message = "This idempotency key was used for something else. Use another key for another call.";
+      throw conflict(message, undefined, "idempotencyKey");
+    }
+    const { ids } = found;
+    if ((await countReached(db, type, accessOf(call.actor), ids)) < ids.length) {
+      throw notFound(`row any more that was made with this idempotency key: it has been deleted`);
+    }
+    const one = resourceId ?? (ids.length === 1 ? ids[0] : undefined);
+    await audit.record(db, call, { resourceId: one, result: { replayed: true, ids } });
+    return ids;
+  }
+
+  /** @param shared the id that all rows refer to, which the record is about */
+  async function insert(
+    call: Call,
+    rows: readonly Values[],
+    place: Place,
+    {
+      many,
+      idempotencyKey,
+      shared,
+    }: { many: boolean; idempotencyKey?: string | undefined; shared?: string | undefined },
+  ): Promise<string[]> {
+    const values = await stored(rows.map(present), place, true);
+    const key = keyOf(call, idempotencyKey);
+    for (;;) {
+      const change = changeOf(call, { resourceId: shared });
+      const ids =
+        (await insertRows(db, change, values, { place, many, key })) ?? (key && (await replayed(call, key, shared)));
+      if (ids) return ids;
+    }
+  }
+
+  /** Does a change in one statement, or in a transaction with what must be judged before it. */
+  async function judged(
+    changes: Values | null,
+    idsOf: (db: Db) => Promise<readonly string[]>,
+    change: (db: Db) => Promise<string[]>,
+  ): Promise<string[]> {
+    const before = rules.before?.(changes);
+    if (!before) return change(db);
+    let after = () => {};
+    const changed = await db.transaction(async (db) => {
+      const ids = await idsOf(db);
+      after = await before(db, ids, changes);
+      const changed = await change(db);
+      if (`${changed}` === `${ids}`) return changed;
+      throw conflict("Other rows match now than a moment ago. Nothing has changed: try again.");
+    });
+    after();
+    return changed;
+  }
+
+  const changeOne = (
+    call: Call,
+    id: string,
+    version: number | null | undefined,
+    changes: Values | null,
+    result?: object,
+  ) =>
+    judged(
+      changes,
+      async () => [id],
+      (db) => changeRow(db, changeOf(call, { result }), { id, version }, changes),
+    );
+
+  function changeMany(call: Call, matching: { filter: unknown; expectedCount: number }, changes: Values | null) {
+    return judged(
+      changes,
+      (db) => findMatching(db, changeOf(call), matching),
+      (db) => changeMatching(db, changeOf(call), matching, changes),
+    );
+  }
+
+  const storedChanges = async (changes: Values, place: Place): Promise<Values> =>
+    (await stored([changes], place, false))[0] ?? {};
+
+  return {
+    async create(call, input) {
+      const { idempotencyKey, ...values } = checked(writes.create, input);
+      const [id] = await insert(call, [values], plain, { many: false, idempotencyKey });
+      return id as string;
+    },
+
+    async createMany(call, input) {
+      requireAtMost(writes.maxItems, "items", (input as { items: readonly unknown[] }).items.length);
+      const { idempotencyKey, items, ...beside } = checked(writes.createMany, input);
+      const shared = writes.shared && (beside as Record<string, string>)[`${writes.shared}Id`];
+      const place: Place = (index, name) => (name in beside ? name : `items.${index}.${name}`);
+      const rows = items.map((item) => ({ ...item, ...beside }));
+      return { ids: await insert(call, rows, place, { many: true, idempotencyKey, shared }), shared };
+    },
+
+    async update(call, input) {
+      const { id, version, ...rest } = checked(writes.update, input);
+      const changes = requireChange(rest, "input");
+      rules.mayUpdate?.(call, id, changes);
+      await changeOne(call, id, version, await storedChanges(changes, plain));
+      return id;
+    },
+
+    async updateMany(call, input) {
+      requireAtMost(MAX_ROWS, "expectedCount", (input as { expectedCount: unknown }).expectedCount);
+      const { changes, ...matching } = checked(writes.updateMany, input);
+      const place: Place = (_index, name) => `changes.${name}`;
+      return changeMany(call, matching, await storedChanges(requireChange(changes, "changes"), place));
+    },
+
+    async delete(call, input) {
+      const { id, version } = checked(writes.delete, input);
+      await changeOne(call, id, version, null);
+      return id;
+    },
+
+    async deleteMany(call, input) {
+      requireAtMost(MAX_ROWS, "expectedCount", (input as { expectedCount: unknown }).expectedCount);
+      return changeMany(call, checked(writes.deleteMany, input), null);
+    },
+
+    async upsert(call, input) {
+      const values = present(checked(writes.upsert, input));
+      const { [type.uniqueKey as string]: key, ...rest } = values;
+      for (let attempt = 1; ; attempt++) {
+        const found = await findByKey(db, type, accessOf(call.actor), String(key));
+        try {
+          if (found !== null) {
+            await changeOne(call, found, undefined, await storedChanges(rest, plain), { created: false });
+            return { id: found, created: false };
+          }
+          const [row] = await stored([values], plain, true);
+          const change = changeOf(call, { result: { created: true } });
+          const [id] = (await insertRows(db, change, [row as Values], { place: plain, many: false })) as [string];
+          return { id, created: true };
+        } catch (error) {
+          const quicker = error instanceof AppError && error.code === (found === null ? "CONFLICT" : "NOT_FOUND");
+          if (!quicker || attempt === UPSERT_ATTEMPTS) throw error;
+        }
+      }
+    },
+  };
 }

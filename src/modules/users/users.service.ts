@@ -1,104 +1,81 @@
-/** Users: created and changed by administrators, their own profile by everybody. */
+/** The rules of users: passwords are hashed, tenants belong somewhere, an administrator always remains, and what tokens say stays true. */
 import { accessOf } from "../../auth/actor.js";
-import type { Call } from "../../auth/call.js";
 import { hashPassword, requireGoodPassword } from "../../auth/passwords.js";
 import { type Role, TENANT_ROLES } from "../../auth/permissions.js";
-import type { Db } from "../../db/client.js";
-import { deleteRow, insertRows, updateRow, type Values } from "../../db/rows.js";
+import type { Values } from "../../db/rows.js";
 import { badUserInput, failedPrecondition, forbidden } from "../../errors.js";
-import { User } from "../../model/index.js";
-import { checked } from "../../wire/checked.js";
-import type { RowService } from "../../wire/write-resolver.js";
 import type { IdentityService } from "../identity/index.js";
-import { present, type RowsDeps, requireChange } from "../rows/index.js";
-import { findUser, listOtherAdministrators } from "./users.store.js";
-import { userWrites } from "./users.types.js";
+import type { RowRules } from "../rows/index.js";
+import { listWithAdministrators, type UserRow } from "./users.store.js";
 
 /** What everybody may change of the own profile. */
 const PROFILE: ReadonlySet<string> = new Set(["fullName"]);
 
-/** Whoever had these changed must sign in again, to be who the tokens say. */
-const ENDS_SESSIONS = ["role", "organizationId", "passwordHash", "email"] as const;
+/** Whoever has these changed must sign in again, to be who the tokens say. */
+const IN_TOKENS = ["role", "organizationId", "email"] as const;
 
-function requireOrganizationFor(role: Role, organizationId: unknown): void {
+function requireOrganizationFor(role: Role, organizationId: unknown, field: string): void {
   if (TENANT_ROLES.has(role) && (organizationId === null || organizationId === undefined)) {
-    throw badUserInput("organizationId", `A ${role} belongs to an organization: give its id.`);
+    throw badUserInput(field, `A ${role} belongs to an organization: give its id.`);
   }
 }
 
-/** Replaces the password of an input by its hash. */
-async function hashed({ password, ...rest }: Values): Promise<Values> {
-  if (typeof password !== "string") return rest;
-  requireGoodPassword(password, "password");
-  return { ...rest, passwordHash: await hashPassword(password) };
+/** @throws FAILED_PRECONDITION where nobody could administer any more */
+function requireAdministrator(users: readonly UserRow[], changed: ReadonlySet<string>, role: Role | null): void {
+  const administrators = users.filter((user) => user.role === "ADMIN");
+  const stay = administrators.filter(({ id }) => !changed.has(id));
+  if (role === "ADMIN" || stay.length > 0 || !administrators.some(({ id }) => changed.has(id))) return;
+  throw failedPrecondition("last administrator", "No administrator would remain. Make another user ADMIN first.");
 }
 
-export interface UsersDeps extends RowsDeps {
-  readonly identity: Pick<IdentityService, "endSessions" | "forget">;
-}
-
-export function createUserService({ db, audit, identity }: UsersDeps): RowService {
-  /** @throws FAILED_PRECONDITION where nobody could administer any more */
-  async function requireAnotherAdministrator(db: Db, id: string): Promise<void> {
-    const others = await listOtherAdministrators(db, id);
-    if (others.length === 0) {
-      throw failedPrecondition("last administrator", "This is the only administrator. Make another user ADMIN first.");
-    }
-  }
-
+export function userRules({ identity }: { identity: Pick<IdentityService, "endSessions" | "forget"> }): RowRules {
   return {
-    async create(call, input) {
-      const values = await hashed(present(checked(userWrites.create, input)));
-      requireOrganizationFor(values.role as Role, values.organizationId);
-      return db.transaction(async (db) => {
-        const [id] = await insertRows(db, User, [values]);
-        await audit.record(db, call, { resourceId: id });
-        return id as string;
-      });
+    /** All are checked before the first is hashed, and hashed one after the other, because that is work for all processors. */
+    async stored(rows, place, creating) {
+      for (const [index, { password, role, organizationId }] of rows.entries()) {
+        if (creating) requireOrganizationFor(role as Role, organizationId, place(index, "organizationId"));
+        if (typeof password === "string") requireGoodPassword(password, place(index, "password"));
+        else if (creating) throw badUserInput(place(index, "password"), "A new user needs a password.");
+      }
+      const stored: Values[] = [];
+      for (const { password, ...rest } of rows) {
+        stored.push(typeof password === "string" ? { ...rest, passwordHash: await hashPassword(password) } : rest);
+      }
+      return stored;
     },
 
-    async update(call, input) {
-      const { id, version, ...given } = checked(userWrites.update, input);
-      const wanted = present(given);
-      requireChange(wanted);
-      requireRight(call, id, Object.keys(wanted));
-      const changes = await hashed(wanted);
-      const ended = await db.transaction(async (db) => {
-        const user = "role" in changes || "organizationId" in changes ? await findUser(db, id) : null;
-        if (user) {
-          const role = (changes.role ?? user.role) as Role;
-          requireOrganizationFor(role, "organizationId" in changes ? changes.organizationId : user.organizationId);
-          if (user.role === "ADMIN" && role !== "ADMIN") await requireAnotherAdministrator(db, id);
+    /** Whether a user exists that is not the actor's own is nobody's business without the right: refused before any look. */
+    mayUpdate({ actor }, id, changes) {
+      if (accessOf(actor).permissions.has("users:write")) return;
+      const own = actor.kind === "user" && actor.userId === id;
+      if (!own || !Object.keys(changes).every((name) => PROFILE.has(name))) {
+        throw forbidden("users:write", "Your role may change only the full name of your own profile.");
+      }
+    },
+
+    before(changes) {
+      if (changes !== null && ![...IN_TOKENS, "passwordHash"].some((name) => name in changes)) return undefined;
+      return async (db, ids) => {
+        const users = await listWithAdministrators(db, ids);
+        const changed = users.filter(({ id }) => ids.includes(id));
+        const { role, organizationId } = changes ?? {};
+        if (changes === null || role !== undefined) {
+          requireAdministrator(users, new Set(ids), changes && (role as Role));
         }
-        await updateRow(db, User, accessOf(call.actor), id, version, changes);
-        await audit.record(db, call, { resourceId: id });
-        return ENDS_SESSIONS.some((name) => name in changes) ? identity.endSessions(db, id) : [];
-      });
-      identity.forget(ended);
-      return id;
-    },
-
-    async delete(call, input) {
-      const { id, version } = checked(userWrites.delete, input);
-      const ended = await db.transaction(async (db) => {
-        const user = await findUser(db, id);
-        if (user?.role === "ADMIN") await requireAnotherAdministrator(db, id);
-        const ended = user ? await identity.endSessions(db, id) : [];
-        await deleteRow(db, User, accessOf(call.actor), id, version);
-        await audit.record(db, call, { resourceId: id });
-        return ended;
-      });
-      identity.forget(ended);
-      return id;
+        for (const user of changes ? changed : []) {
+          const place = organizationId === undefined ? user.organizationId : organizationId;
+          requireOrganizationFor((role ?? user.role) as Role, place, "organizationId");
+        }
+        const unlike = (user: UserRow) =>
+          IN_TOKENS.some((name) => changes?.[name] !== undefined && changes[name] !== user[name]);
+        const leaving = changed.filter((user) => changes === null || "passwordHash" in changes || unlike(user));
+        // The users are locked: nobody opens a session for what they were until this is committed.
+        const ended = await identity.endSessions(
+          db,
+          leaving.map(({ id }) => id),
+        );
+        return () => identity.forget(ended);
+      };
     },
   };
-
-  /** Whether a user exists that is not the actor's own is nobody's business without the right: refused before any look. */
-  function requireRight({ actor }: Call, id: string, names: readonly string[]): void {
-    if (accessOf(actor).permissions.has("users:write")) return;
-    const own = actor.kind === "user" && actor.userId === id;
-    if (!own || !names.every((name) => PROFILE.has(name))) {
-      throw forbidden("users:write", "Your role may change only the full name of your own profile.");
-    }
-  }
 }

@@ -1,28 +1,29 @@
-/** The statements of users beyond those that every type has. */
-import { and, eq, ne, sql } from "drizzle-orm";
+/** The statement of users beyond those that every type has. */
+import { inArray, or, sql } from "drizzle-orm";
+import type { Role } from "../../auth/permissions.js";
 import type { Db } from "../../db/client.js";
 import { fromPostgres } from "../../db/postgres-errors.js";
 import { users } from "../../db/tables/index.js";
 
-/** The parts of a user that its rules look at. */
-export async function findUser(db: Db, id: string) {
-  const rows = await db
-    .select({ role: users.role, organizationId: users.organizationId, version: users.version })
-    .from(users)
-    .where(eq(users.id, BigInt(id)))
-    .for("update")
-    .catch((error) => Promise.reject(fromPostgres(error)));
-  return rows[0] ?? null;
+/** The parts of a user that its rules look at; ids are decimal text. */
+export interface UserRow {
+  readonly id: string;
+  readonly email: string;
+  readonly role: Role;
+  readonly organizationId: string | null;
 }
 
-/** Locks the other administrators, so that of two who would leave none behind one waits for the other. */
-export async function listOtherAdministrators(db: Db, id: string): Promise<bigint[]> {
+/**
+ * Locks the users with these ids, and all administrators, in the order of their keys: of two changes that would together leave no
+ * administrator one waits for the other.
+ */
+export async function listWithAdministrators(db: Db, ids: readonly string[]): Promise<UserRow[]> {
   const rows = await db
-    .select({ id: users.id })
+    .select({ id: users.id, email: users.email, role: users.role, organizationId: users.organizationId })
     .from(users)
-    .where(and(eq(users.role, sql`'ADMIN'`), ne(users.id, BigInt(id))))
+    .where(or(inArray(users.id, ids.map(BigInt)), sql`${users.role} = 'ADMIN'`))
     .orderBy(users.id)
     .for("update")
     .catch((error) => Promise.reject(fromPostgres(error)));
-  return rows.map((row) => row.id);
+  return rows.map((row) => ({ ...row, id: `${row.id}`, organizationId: row.organizationId?.toString() ?? null }));
 }

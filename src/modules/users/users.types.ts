@@ -7,13 +7,24 @@ import { writeTypes } from "../../wire/write-types.js";
 /** The policy itself stands in auth/passwords.ts; this only says what a client sees. */
 const password = z.string({ error: "Give a text." });
 
+const create = {
+  email,
+  password: password.describe("12 to 128 characters, and not among the commonest."),
+  fullName: nullable(text(200)),
+  role: z.enum(Role),
+  organizationId: nullable(idText).describe("Required for VIEWER and ANALYST; staff may belong to none."),
+};
+
+/** Passwords are hashed one after the other, which takes its time on purpose. */
+const MAX_USERS = 100;
+
 export const userWrites = writeTypes(User, {
-  create: {
-    email,
-    password: password.describe("12 to 128 characters, and not among the commonest."),
-    fullName: nullable(text(200)),
-    role: z.enum(Role),
-    organizationId: nullable(idText).describe("Required for VIEWER and ANALYST; staff may belong to none."),
+  create,
+  upsert: {
+    ...create,
+    password: absent(password).describe(
+      "Required where there is no such user yet; a new one ends the user's sessions.",
+    ),
   },
   update: {
     email: email.optional(),
@@ -22,4 +33,5 @@ export const userWrites = writeTypes(User, {
     role: z.enum(Role).optional().describe("A new role. It ends the user's sessions."),
     organizationId: nullable(idText).describe("Another organization. It ends the user's sessions."),
   },
+  maxItems: MAX_USERS,
 });

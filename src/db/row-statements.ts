@@ -1,0 +1,205 @@
+/** The texts of statements that change rows of a declared type, each with the audit record of the change in the same statement. */
+import { and, getTableColumns, type SQL, sql } from "drizzle-orm";
+import { CasingCache } from "drizzle-orm/casing";
+import type { PgColumn, PgTable } from "drizzle-orm/pg-core";
+import type { Access } from "../auth/actor.js";
+import { type Compilation, dialect, type PlanLimits, type Run } from "../plan/compilation.js";
+import { propertyOf, type TypeDeclaration } from "../plan/declaration.js";
+import type { Source } from "../plan/visibility.js";
+import { matching, withoutQuery } from "../plan/writing.js";
+import { auditLogs, idempotencyKeys } from "./tables/index.js";
+
+/** A table of a declared type that carries an optimistic version. */
+export type VersionedTable = PgTable & Record<"id" | "version" | "updatedAt", PgColumn>;
+export const tableOf = (type: TypeDeclaration) => type.table as VersionedTable;
+
+/** A statement that answers one row, and the parameters of a run of it. */
+export interface Statement {
+  readonly text: string;
+  bind(run: Run): unknown[];
+}
+
+/** Rows that one call changes by a filter, at most. */
+export const MAX_ROWS = 1000;
+
+const casing = new CasingCache("snake_case");
+export const columnName = (column: PgColumn) => casing.getColumnCasing(column);
+const nameOf = (column: PgColumn) => sql.identifier(columnName(column));
+const names = (columns: readonly PgColumn[]) => sql.join(columns.map(nameOf), sql`, `);
+
+/** Text for varchar(n), which would cut it in silence. */
+const typeOf = (column: PgColumn) => sql.raw(column.columnType === "PgVarchar" ? "text" : column.getSQLType());
+
+/** Columns by the names of their properties, as JSON holds their values. */
+const record = (columns: readonly PgColumn[]) =>
+  sql.join(
+    columns.map((column) => sql`${sql.identifier(propertyOf(column))} ${typeOf(column)}`),
+    sql`, `,
+  );
+
+/** A parameter: what a run is given under this name. */
+const given = (c: Compilation, name: string) => c.param((run) => run.variables[name] ?? null, name);
+const json = (c: Compilation, name: string) => sql`${given(c, name)}::text::json`;
+
+function finish(text: SQL): Statement {
+  const built = dialect.sqlToQuery(text);
+  return {
+    text: built.sql,
+    bind: (run) => built.params.map((param) => (typeof param === "function" ? param(run) : param)),
+  };
+}
+
+/** The rows of the statement's own table. */
+export const ownSource = (type: TypeDeclaration): Source => ({
+  type,
+  name: sql``,
+  from: sql`${type.table}`,
+  column: (column) => sql`${column}`,
+});
+
+const RECORDED = [
+  auditLogs.userId,
+  auditLogs.actor,
+  auditLogs.action,
+  auditLogs.resourceType,
+  auditLogs.parameters,
+  auditLogs.requestId,
+];
+
+/**
+ * The record of what `changed` holds, where the condition holds. Of one row its id is the resource; of many they are the result.
+ * The time that the statement takes so far counts.
+ */
+function audited(c: Compilation, many: boolean, condition: SQL): SQL {
+  const { resourceId, result, durationSeconds, success } = auditLogs;
+  const ids = sql`(select coalesce(json_agg(changed.id::text order by changed.id), '[]') from changed)`;
+  const outcome = many
+    ? sql`a."resourceId", jsonb_build_object('ids', ${ids})`
+    : sql`(select changed.id::text from changed), a.result`;
+  const seconds = sql`a."durationSeconds" + extract(epoch from clock_timestamp() - statement_timestamp())`;
+  return sql`audited as (
+    insert into ${auditLogs} (${names([...RECORDED, resourceId, result, durationSeconds, success])})
+    select ${sql.join(
+      RECORDED.map((column) => sql`a.${sql.identifier(propertyOf(column))}`),
+      sql`, `,
+    )}, ${outcome}, ${seconds}, true
+    from json_to_record(${json(c, "audit")}) as a(${record([...RECORDED, resourceId, result, durationSeconds])})
+    where ${condition})`;
+}
+
+const CHANGED = sql`exists (select from changed)`;
+const ids = sql`(select json_agg(changed.id::text order by changed.id)::text from changed)`;
+
+/**
+ * Inserts rows (`rows`: a JSON list), where all of them would exist for the actor; else none, and the place of the first that would
+ * not is answered. @param keyed with an idempotency key (`key`), which must be new: else nothing is inserted
+ * @returns ids as JSON, the place
+ */
+export function insertStatement(
+  type: TypeDeclaration,
+  columns: readonly PgColumn[],
+  access: Access,
+  limits: PlanLimits,
+  { many, keyed }: { readonly many: boolean; readonly keyed: boolean },
+): Statement {
+  const c = withoutQuery(access, limits);
+  const table = tableOf(type);
+  const item = (column: PgColumn) => sql`items.${sql.identifier(propertyOf(column))}`;
+  const places = sql.join([...columns.map((column) => sql.identifier(propertyOf(column))), sql`position`], sql`, `);
+  const reached = c.visible({ type, name: sql`items`, from: sql`items`, column: item });
+  const unreached = reached && sql`unreached as (select items.position from items where (${reached}) is not true)`;
+  const all = unreached && sql`not exists (select from unreached)`;
+  const { userId, key, action, fingerprint, ids: made } = idempotencyKeys;
+  const claimed = sql`claimed as (
+    insert into ${idempotencyKeys} (${names([userId, key, action, fingerprint, made])})
+    select k."userId", k.key, k.action, k.fingerprint, (select json_agg(items.id::text order by items.position)::jsonb from items)
+    from json_to_record(${json(c, "key")}) as k(${record([userId, key, action, fingerprint])}) where ${all ?? sql`true`}
+    on conflict do nothing returning 1)`;
+  const values = columns.map((column) =>
+    column.default === undefined ? item(column) : sql`coalesce(${item(column)}, ${column.default})`,
+  );
+  const condition = and(all, keyed ? sql`exists (select from claimed)` : undefined) ?? sql`true`;
+  return finish(sql`with items as materialized (
+      select nextval(pg_get_serial_sequence('${sql.raw(dialect.sqlToQuery(sql`${table}`).sql)}', 'id')) as id, i.*
+      from rows from (json_to_recordset(${json(c, "rows")}) as (${record(columns)})) with ordinality as i(${places})
+    ), ${unreached ? sql`${unreached}, ` : sql``}${keyed ? sql`${claimed}, ` : sql``}changed as (
+      insert into ${table} (${names([table.id, ...columns])})
+      select ${sql.join([item(table.id), ...values], sql`, `)} from items where ${condition} order by items.position
+      returning ${table.id}
+    ), ${audited(c, many, CHANGED)}
+    select ${ids}, ${unreached ? sql`(select min(unreached.position) from unreached)` : sql`null`}`);
+}
+
+/** `set`, for an update; null deletes. */
+function changing(type: TypeDeclaration, columns: readonly PgColumn[] | null, c: Compilation, from?: SQL) {
+  const table = tableOf(type);
+  if (columns === null) return sql`delete from ${table}${from ? sql` using ${from}` : sql``}`;
+  const { version, updatedAt } = table;
+  const sets = columns.map((column) => sql`${nameOf(column)} = given.${sql.identifier(propertyOf(column))}`);
+  const values = sql`json_to_record(${json(c, "changes")}) as given(${record(columns)})`;
+  return sql`update ${table} set ${sql.join(sets, sql`, `)}, ${nameOf(version)} = ${version} + 1, ${nameOf(updatedAt)} = now()
+    from ${from ? sql`${from}, ` : sql``}${values}`;
+}
+
+/** Changes (or deletes, where `columns` is null) the row with this id, in this version where one is given. @returns ids as JSON */
+export function changeStatement(
+  type: TypeDeclaration,
+  columns: readonly PgColumn[] | null,
+  access: Access,
+  limits: PlanLimits,
+): Statement {
+  const c = withoutQuery(access, limits);
+  const table = tableOf(type);
+  const current = sql`coalesce(${table.version} = ${given(c, "version")}::int, true)`;
+  const where = and(sql`${table.id} = ${given(c, "id")}::bigint`, current, c.visible(ownSource(type)));
+  return finish(sql`with changed as (${changing(type, columns, c)} where ${where} returning ${table.id}),
+    ${audited(c, false, CHANGED)} select ${ids}`);
+}
+
+/** The rows that match a filter and exist for the actor, one more than may be changed at once; to be locked in the order of their keys. */
+function matched(c: Compilation, type: TypeDeclaration, filter: unknown, locked: boolean): SQL {
+  const source = c.source(type);
+  const key = source.column(type.fields.id.column);
+  return sql`matched as (
+      select ${key} as id from ${source.from} where ${and(c.visible(source), matching(c, source, filter)) ?? sql`true`}
+      order by ${key} limit ${sql.raw(`${MAX_ROWS + 1}`)} ${locked ? sql`for update of ${source.name}` : sql``}
+    ), counted as (select count(*)::int as n from matched)`;
+}
+
+/** Looks for the rows that match. @returns ids as JSON, or null; the number of rows that match */
+export function findMatchingStatement(
+  type: TypeDeclaration,
+  filter: unknown,
+  access: Access,
+  limits: PlanLimits,
+): Statement {
+  const c = withoutQuery(access, limits);
+  return finish(sql`with ${matched(c, type, filter, false)}
+    select (select json_agg(matched.id::text order by matched.id)::text from matched), (select n from counted)`);
+}
+
+/**
+ * Changes (or deletes) the rows that match, if they are as many as expected. @returns ids as JSON, or null; the number of rows that match
+ * @throws FORBIDDEN, BAD_USER_INPUT, LIMIT_EXCEEDED for what the filter asks
+ */
+export function changeMatchingStatement(
+  type: TypeDeclaration,
+  columns: readonly PgColumn[] | null,
+  filter: unknown,
+  access: Access,
+  limits: PlanLimits,
+): Statement {
+  const c = withoutQuery(access, limits);
+  const table = tableOf(type);
+  const expected = sql`(select n from counted) = ${given(c, "expectedCount")}::int`;
+  return finish(sql`with ${matched(c, type, filter, true)}, changed as (
+      ${changing(type, columns, c, sql`matched`)} where ${table.id} = matched.id and ${expected} returning ${table.id}
+    ), ${audited(c, true, expected)}
+    select ${ids}, (select n from counted)`);
+}
+
+/** @returns the columns of the values, in the order of the table */
+export function columnsOf(type: TypeDeclaration, rows: readonly Readonly<Record<string, unknown>>[]): PgColumn[] {
+  const present = new Set(rows.flatMap((row) => Object.keys(row)));
+  return Object.entries(getTableColumns(type.table)).flatMap(([name, column]) => (present.has(name) ? [column] : []));
+}
