@@ -18,6 +18,7 @@ export const chatSessions = pgTable(
   },
   (t) => [
     index("chat_sessions_user_idx").on(t.userId, t.timestamp.desc(), t.id.desc()),
+    index("chat_sessions_session_idx").on(t.sessionId, t.timestamp.desc(), t.id.desc()),
     index("chat_sessions_timestamp_idx").on(t.timestamp.desc(), t.id.desc()),
   ],
 );

@@ -28,6 +28,7 @@ export const organizations = pgTable(
   },
   (t) => [
     uniqueIndex("organizations_domain_key").on(sql`lower(${t.domain})`),
+    index("organizations_domain_idx").on(t.domain),
     index("organizations_created_at_idx").on(t.createdAt.desc(), t.id.desc()),
   ],
 );
@@ -46,6 +47,7 @@ export const users = pgTable(
   },
   (t) => [
     uniqueIndex("users_email_key").on(sql`lower(${t.email})`),
+    index("users_email_idx").on(t.email),
     index("users_organization_idx").on(t.organizationId, t.createdAt.desc(), t.id.desc()),
     index("users_created_at_idx").on(t.createdAt.desc(), t.id.desc()),
     // A tenant without an organization must not exist: its row scope would be undefined.

@@ -21,6 +21,7 @@ export const analyticsMetrics = pgTable(
   },
   (t) => [
     index("analytics_metrics_organization_idx").on(t.organizationId, t.recordedAt.desc(), t.id.desc()),
+    index("analytics_metrics_type_idx").on(t.metricType, t.recordedAt.desc(), t.id.desc()),
     index("analytics_metrics_recorded_at_idx").on(t.recordedAt.desc(), t.id.desc()),
     check("analytics_metrics_value_finite", finite(t.value)),
   ],
@@ -40,6 +41,7 @@ export const performanceLogs = pgTable(
   },
   (t) => [
     index("performance_logs_organization_idx").on(t.organizationId, t.timestamp.desc(), t.id.desc()),
+    index("performance_logs_service_idx").on(t.serviceName, t.timestamp.desc(), t.id.desc()),
     index("performance_logs_timestamp_idx").on(t.timestamp.desc(), t.id.desc()),
     check("performance_logs_response_time_finite", finite(t.responseTimeMs)),
   ],
