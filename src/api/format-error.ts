@@ -2,7 +2,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { ApolloServerPlugin } from "@apollo/server";
 import { ApolloServerErrorCode } from "@apollo/server/errors";
-import { GraphQLError, type GraphQLFormattedError } from "graphql";
+import { type FieldNode, GraphQLError, type GraphQLFormattedError } from "graphql";
 import { AppError, badUserInput, type ErrorCode, HTTP_STATUS, internal, limitExceeded } from "../errors.js";
 import type { Log } from "../log.js";
 
@@ -68,8 +68,9 @@ export const createFormatError =
   };
 
 /** @returns an error of a field as graphql-js would report it */
-export const fieldError = (error: unknown, path: readonly (string | number)[]) =>
+export const fieldError = (error: unknown, path: readonly (string | number)[], nodes: readonly FieldNode[] = []) =>
   new GraphQLError(error instanceof Error ? error.message : "", {
+    nodes,
     path,
     originalError: error instanceof Error ? error : new Error("not an error"),
   });

@@ -73,10 +73,14 @@ function parseBody(request: IncomingMessage, text: string): unknown {
   }
 }
 
-function headersOf(request: IncomingMessage): HeaderMap {
+/** What Apollo looks at: what is sent, what is wanted, and what a browser cannot send without asking first. */
+const READ_HEADERS = ["content-type", "accept", "apollo-require-preflight", "x-apollo-operation-name"] as const;
+
+function headersOf({ headers: given }: IncomingMessage): HeaderMap {
   const headers = new HeaderMap();
-  for (const [name, value] of Object.entries(request.headers)) {
-    if (value !== undefined) headers.set(name, Array.isArray(value) ? value.join(", ") : value);
+  for (const name of READ_HEADERS) {
+    const value = given[name];
+    if (value !== undefined) headers.set(name, String(value));
   }
   return headers;
 }

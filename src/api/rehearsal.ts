@@ -1,8 +1,15 @@
 /** What a mutation's payload will ask for is planned before the mutation runs: what cannot be answered changes nothing. */
-import { type GraphQLResolveInfo, getNamedType, getNullableType, isListType, isObjectType } from "graphql";
+import {
+  type GraphQLObjectType,
+  type GraphQLResolveInfo,
+  getNamedType,
+  getNullableType,
+  isListType,
+  isObjectType,
+} from "graphql";
 import { declaredTypes } from "../model/index.js";
 import type { Unit } from "../plan/compile.js";
-import { collectBelow } from "../plan/selection.js";
+import { collectBelow, type Selection } from "../plan/selection.js";
 import type { RequestContext } from "./context.js";
 
 const declared = new Map(declaredTypes.map((type) => [type.name, type]));
@@ -18,6 +25,18 @@ function countOf({ items, expectedCount }: { items?: unknown; expectedCount?: un
   return Math.min(Math.max(count, 0), MAX_ROWS);
 }
 
+/** @returns the rows that a payload's selection asks for, by their place in the response */
+export function payloadUnits(payload: GraphQLObjectType, rootKey: string | number, selection: Selection): Unit[] {
+  const fields = payload.getFields();
+  return [...selection].flatMap(([key, nodes]): Unit[] => {
+    const field = fields[nodes[0].name.value];
+    const type = field && declared.get(getNamedType(field.type).name);
+    if (!type) return [];
+    const kind = isListType(getNullableType(field.type)) ? "givenList" : "given";
+    return [{ key: `${rootKey}.${key}`, entry: { kind, type }, nodes }];
+  });
+}
+
 /** @throws FORBIDDEN, BAD_USER_INPUT, LIMIT_EXCEEDED for what stands in the payload's selection */
 export function rehearsePayload(
   info: GraphQLResolveInfo,
@@ -26,17 +45,9 @@ export function rehearsePayload(
 ): void {
   const payload = getNamedType(info.returnType);
   if (!isObjectType(payload)) return;
-  const fields = payload.getFields();
+  const units = payloadUnits(payload, info.path.key, collectBelow(info.fieldNodes, info.fragments, context.variables));
+  if (units.length === 0) return;
   const count = countOf(args.input ?? {});
-  const units: Unit[] = [];
-  const values: unknown[] = [];
-  for (const [key, nodes] of collectBelow(info.fieldNodes, info.fragments, context.variables)) {
-    const field = fields[nodes[0].name.value];
-    const type = field && declared.get(getNamedType(field.type).name);
-    if (!type) continue;
-    const isList = isListType(getNullableType(field.type));
-    units.push({ key: `${info.path.key}.${key}`, entry: { kind: isList ? "givenList" : "given", type }, nodes });
-    values.push(isList ? Array(count).fill(SOME_ID) : SOME_ID);
-  }
-  if (units.length > 0) context.rehearse(units, values, info);
+  const values = units.map(({ entry }) => (entry.kind === "givenList" ? Array(count).fill(SOME_ID) : SOME_ID));
+  context.rehearse(units, values, info);
 }

@@ -8,9 +8,9 @@ import { ApolloServerPluginLandingPageLocalDefault } from "@apollo/server/plugin
 import type { GraphQLFormattedError, GraphQLSchema } from "graphql";
 import type { Limits } from "../config.js";
 import type { RequestContext } from "./context.js";
+import { stringifyResult } from "./direct-answer.js";
 import { httpStatus } from "./format-error.js";
 import { enforceLimits } from "./limits.js";
-import { stringifyResult } from "./planned-operations.js";
 
 export interface ServerOptions {
   readonly schema: GraphQLSchema;

@@ -47,22 +47,24 @@ const DEADLINE_GRACE_MS = 3000;
 /** Planned reads that run or wait for a connection. */
 const MAX_QUERIES = 1000;
 
-/** @throws TIMEOUT when the work takes longer, after telling it to stop */
-async function before<T>(ms: number, work: Promise<T>, stop?: () => void): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
+/** @throws TIMEOUT when the work takes longer, after telling it to stop; whatever becomes of it then, somebody has been answered */
+function before<T>(ms: number, work: PromiseLike<T>, stop?: () => void): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => {
       stop?.();
       reject(timeout());
     }, ms);
+    work.then(
+      (value) => {
+        clearTimeout(timer);
+        resolve(value);
+      },
+      (error) => {
+        clearTimeout(timer);
+        reject(error);
+      },
+    );
   });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
-    // Whatever becomes of it now, somebody has been answered.
-    work.catch(() => undefined);
-  }
 }
 
 /** @returns `change` over the pool, or over the connection of a transaction */

@@ -13,6 +13,7 @@ import { AppError } from "../errors.js";
 import type { PlanLimits, Run } from "./compilation.js";
 import { compile, type Entry, type Plan, type Unit } from "./compile.js";
 import type { TypeDeclaration } from "./declaration.js";
+import { type Counted, createPreparation } from "./preparation.js";
 import type { Variables } from "./reference.js";
 import { collect, type Fragments, type Selection } from "./selection.js";
 import { shapeReader } from "./shape.js";
@@ -49,6 +50,17 @@ export interface Planner {
    * has changed. @throws FORBIDDEN, BAD_USER_INPUT, LIMIT_EXCEEDED
    */
   rehearse(units: readonly Unit[], values: readonly unknown[], info: GraphQLResolveInfo, access: Access): void;
+  /**
+   * Plans what a mutation's payload asks for.
+   * @returns a function from the values of the units to the JSON text of each; undefined where the ordinary way must answer
+   */
+  payload(
+    operation: OperationDefinitionNode,
+    units: readonly Unit[],
+    fragments: Fragments,
+    variables: Variables,
+    access: Access,
+  ): ((values: readonly unknown[]) => Promise<string[]>) | undefined;
   /** The response keys of an operation and the planned root fields behind them; undefined where one is not planned. */
   rootUnits(operation: OperationDefinitionNode, fragments: Fragments, variables: Variables): Unit[] | undefined;
   /**
@@ -71,19 +83,10 @@ interface Read {
   readonly info: GraphQLResolveInfo;
 }
 
-interface CachedPlan extends Plan {
-  runs: number;
-}
+type CachedPlan = Plan & Counted;
 
 /** All plans together, in bytes, about. */
 const MAX_PLANS_WEIGHT = 32 * 1_048_576;
-/** A plan that came back so often is worth preparing. */
-const RUNS_BEFORE_PREPARING = 5;
-/** postgres.js never forgets a prepared statement of a connection, so their number is bounded here... */
-const MAX_PREPARED = 300;
-/** ...and begins anew after so long, when connections have been replaced (see the client's lifetime). */
-const PREPARED_FOR_MS = 3_600_000;
-
 export function createPlanner({ schema, roots, query, limits, cursorKey }: PlannerOptions): Planner {
   const plans = new LRUCache<string, CachedPlan>({
     maxSize: MAX_PLANS_WEIGHT,
@@ -92,8 +95,7 @@ export function createPlanner({ schema, roots, query, limits, cursorKey }: Plann
   /** Apollo keeps parsed documents, so that an operation is the same object when it comes again. */
   const operations = new WeakMap<OperationDefinitionNode, { id: number; shape: (variables: Variables) => string }>();
   let nextId = 0;
-  const prepared = new Set<string>();
-  let preparedSinceMs = Date.now();
+  const preparation = createPreparation();
 
   function planFor(
     operation: OperationDefinitionNode,
@@ -117,18 +119,9 @@ export function createPlanner({ schema, roots, query, limits, cursorKey }: Plann
     return plan;
   }
 
-  function shallPrepare(plan: CachedPlan): boolean {
-    if (Date.now() - preparedSinceMs > PREPARED_FOR_MS) {
-      prepared.clear();
-      preparedSinceMs = Date.now();
-    }
-    if (++plan.runs > RUNS_BEFORE_PREPARING && prepared.size < MAX_PREPARED) prepared.add(plan.text);
-    return prepared.has(plan.text);
-  }
-
   /** @returns the JSON text of each unit */
   const execute = async (plan: CachedPlan, parameters: unknown[]): Promise<string[]> =>
-    plan.texts(await query(plan.text, parameters, shallPrepare(plan)));
+    plan.texts(await query(plan.text, parameters, preparation.isDue(plan)));
 
   /** @throws what compile and bind throw, before anything has run */
   function prepare(reads: readonly Read[], access: Access) {
@@ -191,6 +184,18 @@ export function createPlanner({ schema, roots, query, limits, cursorKey }: Plann
 
     rehearse(units, values, { operation, fragments, variableValues: variables }, access) {
       planFor(operation, units, fragments, variables, access).bind({ variables, access, values });
+    },
+
+    payload(operation, units, fragments, variables, access) {
+      try {
+        const plan = planFor(operation, units, fragments, variables, access);
+        if (plan.refused) return undefined;
+        return async (values) => execute(plan, plan.bind({ variables, access, values }));
+      } catch (error) {
+        // The ordinary way meets the same fault before anything has changed.
+        if (error instanceof AppError) return undefined;
+        throw error;
+      }
     },
 
     rootUnits(operation, fragments, variables) {

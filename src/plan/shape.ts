@@ -46,7 +46,7 @@ function shapeOf(value: unknown, type: GraphQLInputType): string {
   return "1";
 }
 
-/** @returns a function from coerced variables to a key: equal keys compile to equal SQL */
+/** @returns a function from coerced variables to a key: equal keys compile to equal SQL. A request asks more than once. */
 export function shapeReader(
   schema: GraphQLSchema,
   operation: OperationDefinitionNode,
@@ -56,5 +56,13 @@ export function shapeReader(
     const type = typeFromAST(schema, definition.type) as GraphQLInputType;
     return (variables: Variables) => shapeOf(variableOf(variables, name), type);
   });
-  return (variables) => readers.map((read) => read(variables)).join(";");
+  const keys = new WeakMap<Variables, string>();
+  return (variables) => {
+    let key = keys.get(variables);
+    if (key === undefined) {
+      key = readers.map((read) => read(variables)).join(";");
+      keys.set(variables, key);
+    }
+    return key;
+  };
 }

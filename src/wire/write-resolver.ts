@@ -1,6 +1,6 @@
 /** The mutations that create, update and delete rows of a declared type; each body only calls the service. */
 import type { GraphQLResolveInfo } from "graphql";
-import { Arg, type ClassType, Mutation, Resolver } from "type-graphql";
+import { Arg, type ClassType, Extensions, Mutation, Resolver } from "type-graphql";
 import type { Call } from "../auth/call.js";
 import { notFound } from "../errors.js";
 import { singularOf, type TypeDeclaration } from "../plan/declaration.js";
@@ -24,6 +24,9 @@ export interface RowService {
 }
 
 type Left = Record<string, string | string[]>;
+
+/** Marks the mutations whose payload's rows are read by the ids that the resolver leaves there, and whose other values are scalars. */
+export const LEAVES_IDS = "leavesIds";
 
 /** @returns a resolver of a payload's fields: reads, through the plan, the rows whose ids a mutation left there */
 export function payloadResolver(
@@ -78,6 +81,7 @@ export function writeResolvers(writes: WriteTypes, service: RowService): object[
     CurrentCall()(prototype, field, 0);
     Arg("input", () => inputs[verb], { description: SUBJECT[verb] })(prototype, field, 1);
     Mutation(() => payloads[verb], { name: field, nullable: true, description })(prototype, field, {});
+    Extensions({ [LEAVES_IDS]: true })(prototype, field);
   }
 
   mutation("create", `create${name}`, `Creates a ${name}.`, async (call, input) => ({

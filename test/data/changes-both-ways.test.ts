@@ -1,0 +1,108 @@
+/** A change of rows answers the same alone, with PostgreSQL's text, and beside another root field, through resolvers. */
+import { expect, it } from "vitest";
+import { type Somebody, testApp } from "../support/app.js";
+
+const app = testApp();
+
+const ROW =
+  "id __typename status organization { name } vulnerabilities(first: 1) { totalCount nodes { title } } version";
+const scan = { organizationId: "1", targetUrl: "https://both.example/", scanType: "FULL" };
+const organization = (n: number) => ({ name: "Ü", domain: `both-${n}.example` });
+
+const created = async () =>
+  (
+    await app.sql`insert into scans (organization_id, target_url, scan_type) values (1, 'https://both.example/', 'FULL') returning id::text`
+  )[0]?.id;
+
+/** Of each verb: the mutation, its input anew for each call, and its selection. */
+const CHANGES: Record<string, [field: string, input: (n: number) => object | Promise<object>, selection: string]> = {
+  create: ["createScan", () => scan, `scan { ${ROW} } __typename`],
+  "create, with other keys": [
+    "createScan",
+    () => scan,
+    "type: __typename made: scan { key: id } again: scan { s: status }",
+  ],
+  "create, its name only": ["createScan", () => scan, "__typename"],
+  "create many": ["createScans", () => ({ items: [scan, scan] }), `scans { ${ROW} }`],
+  "create many of one scan": [
+    "createVulnerabilities",
+    () => ({ scanId: "1", items: [{ severity: "LOW", vulnType: "X", title: '\u2028"' }] }),
+    "scan { id } vulnerabilities { title scan { id } }",
+  ],
+  update: ["updateScan", async () => ({ id: await created(), version: 1, scanType: "API" }), `scan { ${ROW} }`],
+  "update by filter": [
+    "updateScans",
+    async () => ({ filter: { id: { eq: await created() } }, expectedCount: 1, changes: { scanType: "API" } }),
+    `scans { ${ROW} }`,
+  ],
+  "update of none": [
+    "updateScans",
+    () => ({ filter: { id: { eq: "0" } }, expectedCount: 0, changes: { scanType: "API" } }),
+    `scans { ${ROW} }`,
+  ],
+  delete: ["deleteScan", async () => ({ id: await created() }), "deletedScanId __typename"],
+  "delete by filter": [
+    "deleteScans",
+    async () => ({ filter: { id: { eq: await created() } }, expectedCount: 1 }),
+    "gone: deletedScanIds",
+  ],
+  upsert: ["upsertOrganization", organization, "created organization { name users { totalCount } }"],
+  "no such row": ["updateScan", () => ({ id: "0", version: 1, scanType: "API" }), "scan { id }"],
+  "a bad value": ["createScan", () => ({ ...scan, targetUrl: "no url" }), "scan { id }"],
+  "a stale version": ["updateScan", async () => ({ id: await created(), version: 2, scanType: "API" }), "scan { id }"],
+  "a page that is too large": ["createScan", () => scan, "scan { vulnerabilities(first: 101) { totalCount } }"],
+};
+
+/** Ids differ from call to call. */
+const plain = (value: unknown) => JSON.parse(JSON.stringify(value ?? null).replaceAll(/"\d+"/g, '"id"'));
+
+async function both(who: Somebody, [field, input, selection]: (typeof CHANGES)[string]) {
+  const client = await app.as(who);
+  const type = `${field.charAt(0).toUpperCase()}${field.slice(1)}Input!`;
+  const call = (key: string) => `${key}: ${field}(input: $${key}) { ${selection} }`;
+  const records = async () => (await app.sql`select count(*)::int as n from audit_logs`)[0]?.n;
+  app.log.length = 0;
+  const before = await records();
+  const alone = await client.run(`mutation($a: ${type}) { ${call("a")} }`, { a: await input(1) });
+  const fast = app.log.filter(({ msg }) => msg === "answered by the plan alone").length;
+  const between = await records();
+  const beside = await client.run(`mutation($a: ${type}, $b: ${type}) { ${call("a")} ${call("b")} }`, {
+    a: await input(2),
+    b: await input(3),
+  });
+  expect([between - before, (await records()) - between]).toEqual([1, 2]);
+  return { alone, beside, fast };
+}
+
+it.each(Object.keys(CHANGES))("%s", async (name) => {
+  const { alone, beside, fast } = await both("admin", CHANGES[name]!);
+  expect(plain(alone.data.a)).toEqual(plain(beside.data.a));
+  const errors = ({ errors }: typeof alone) =>
+    errors
+      ?.filter(({ path }) => path?.[0] === "a")
+      .map(({ message, path, extensions: { requestId: _, ...rest } }) => ({ message, path, rest }));
+  expect(plain(errors(alone))).toEqual(plain(errors(beside)));
+  expect(alone.status).toBe(beside.status);
+  expect(fast).toBe(1);
+});
+
+it("what exists only for others looks like nothing, both ways", async () => {
+  const { alone, beside } = await both("analyst", [
+    "createScan",
+    () => ({ ...scan, organizationId: "2" }),
+    "scan { id }",
+  ]);
+  expect([alone.code, alone.status, beside.code, beside.status]).toEqual(["NOT_FOUND", 404, "NOT_FOUND", 404]);
+});
+
+it("where a call says in the document belongs to its errors", async () => {
+  const { errors } = await (await app.as("viewer")).run(
+    `mutation($input: CreateScanInput!) {
+    createScan(input: $input) { scan { id } }
+  }`,
+    { input: scan },
+  );
+  expect(errors).toMatchObject([
+    { path: ["createScan"], locations: [{ line: 2, column: 5 }], extensions: { code: "FORBIDDEN" } },
+  ]);
+});
