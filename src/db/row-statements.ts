@@ -7,6 +7,7 @@ import { type Compilation, dialect, type PlanLimits, type Run } from "../plan/co
 import { propertyOf, type TypeDeclaration } from "../plan/declaration.js";
 import type { Source } from "../plan/visibility.js";
 import { matching, withoutQuery } from "../plan/writing.js";
+import { firstUnreached, reachesAll, unreached } from "./references.js";
 import { auditLogs, idempotencyKeys } from "./tables/index.js";
 
 /** A table of a declared type that carries an optimistic version. */
@@ -91,9 +92,9 @@ const CHANGED = sql`exists (select from changed)`;
 const ids = sql`(select json_agg(changed.id::text order by changed.id)::text from changed)`;
 
 /**
- * Inserts rows (`rows`: a JSON list), where all of them would exist for the actor; else none, and the place of the first that would
- * not is answered. @param keyed with an idempotency key (`key`), which must be new: else nothing is inserted
- * @returns ids as JSON, the place
+ * Inserts rows (`rows`: a JSON list), where all of them, and all that they refer to, would exist for the actor; else none, and the
+ * first value that leads nowhere is answered. @param keyed with an idempotency key (`key`), which must be new: else nothing is inserted
+ * @returns ids as JSON; the place and the name of that value, as JSON
  */
 export function insertStatement(
   type: TypeDeclaration,
@@ -106,9 +107,9 @@ export function insertStatement(
   const table = tableOf(type);
   const item = (column: PgColumn) => sql`items.${sql.identifier(propertyOf(column))}`;
   const places = sql.join([...columns.map((column) => sql.identifier(propertyOf(column))), sql`position`], sql`, `);
-  const reached = c.visible({ type, name: sql`items`, from: sql`items`, column: item });
-  const unreached = reached && sql`unreached as (select items.position from items where (${reached}) is not true)`;
-  const all = unreached && sql`not exists (select from unreached)`;
+  const items = { from: () => sql`items`, position: sql`items.position`, value: item };
+  const looked = unreached(c, type, columns, items, true);
+  const all = reachesAll(looked);
   const { userId, key, action, fingerprint, ids: made } = idempotencyKeys;
   const claimed = sql`claimed as (
     insert into ${idempotencyKeys} (${names([userId, key, action, fingerprint, made])})
@@ -122,12 +123,23 @@ export function insertStatement(
   return finish(sql`with items as materialized (
       select nextval(pg_get_serial_sequence('${sql.raw(dialect.sqlToQuery(sql`${table}`).sql)}', 'id')) as id, i.*
       from rows from (json_to_recordset(${json(c, "rows")}) as (${record(columns)})) with ordinality as i(${places})
-    ), ${unreached ? sql`${unreached}, ` : sql``}${keyed ? sql`${claimed}, ` : sql``}changed as (
+    ), ${looked ? sql`${looked}, ` : sql``}${keyed ? sql`${claimed}, ` : sql``}changed as (
       insert into ${table} (${names([table.id, ...columns])})
       select ${sql.join([item(table.id), ...values], sql`, `)} from items where ${condition} order by items.position
       returning ${table.id}
     ), ${audited(c, many, CHANGED)}
-    select ${ids}, ${unreached ? sql`(select min(unreached.position) from unreached)` : sql`null`}`);
+    select ${ids}, ${firstUnreached(looked)}`);
+}
+
+const changesAs = (c: Compilation, columns: readonly PgColumn[]) =>
+  sql`json_to_record(${json(c, "changes")}) as given(${record(columns)})`;
+
+/** What of the changes leads nowhere; undefined as above, and where they refer to nothing. */
+function unreachedChanges(c: Compilation, type: TypeDeclaration, columns: readonly PgColumn[] | null) {
+  if (columns === null) return undefined;
+  const value = (column: PgColumn) => sql`given.${sql.identifier(propertyOf(column))}`;
+  const given = { from: () => changesAs(c, columns), position: sql`1`, value };
+  return unreached(c, type, columns, given, false);
 }
 
 /** `set`, for an update; null deletes. */
@@ -136,12 +148,15 @@ function changing(type: TypeDeclaration, columns: readonly PgColumn[] | null, c:
   if (columns === null) return sql`delete from ${table}${from ? sql` using ${from}` : sql``}`;
   const { version, updatedAt } = table;
   const sets = columns.map((column) => sql`${nameOf(column)} = given.${sql.identifier(propertyOf(column))}`);
-  const values = sql`json_to_record(${json(c, "changes")}) as given(${record(columns)})`;
+  const values = changesAs(c, columns);
   return sql`update ${table} set ${sql.join(sets, sql`, `)}, ${nameOf(version)} = ${version} + 1, ${nameOf(updatedAt)} = now()
     from ${from ? sql`${from}, ` : sql``}${values}`;
 }
 
-/** Changes (or deletes, where `columns` is null) the row with this id, in this version where one is given. @returns ids as JSON */
+/**
+ * Changes (or deletes, where `columns` is null) the row with this id, in this version where one is given.
+ * @returns ids as JSON; the place and the name of a value that leads nowhere, as JSON
+ */
 export function changeStatement(
   type: TypeDeclaration,
   columns: readonly PgColumn[] | null,
@@ -151,9 +166,13 @@ export function changeStatement(
   const c = withoutQuery(access, limits);
   const table = tableOf(type);
   const current = sql`coalesce(${table.version} = ${given(c, "version")}::int, true)`;
-  const where = and(sql`${table.id} = ${given(c, "id")}::bigint`, current, c.visible(ownSource(type)));
-  return finish(sql`with changed as (${changing(type, columns, c)} where ${where} returning ${table.id}),
-    ${audited(c, false, CHANGED)} select ${ids}`);
+  const looked = unreachedChanges(c, type, columns);
+  const own = and(sql`${table.id} = ${given(c, "id")}::bigint`, current, c.visible(ownSource(type)));
+  const where = and(own, reachesAll(looked));
+  return finish(sql`with ${looked ? sql`${looked}, ` : sql``}changed as (
+      ${changing(type, columns, c)} where ${where} returning ${table.id}
+    ), ${audited(c, false, CHANGED)}
+    select ${ids}, ${firstUnreached(looked)}`);
 }
 
 /** The rows that match a filter and exist for the actor, one more than may be changed at once; to be locked in the order of their keys. */
@@ -179,7 +198,8 @@ export function findMatchingStatement(
 }
 
 /**
- * Changes (or deletes) the rows that match, if they are as many as expected. @returns ids as JSON, or null; the number of rows that match
+ * Changes (or deletes) the rows that match, if they are as many as expected.
+ * @returns ids as JSON, or null; the number of rows that match; the place and the name of a value that leads nowhere, as JSON
  * @throws FORBIDDEN, BAD_USER_INPUT, LIMIT_EXCEEDED for what the filter asks
  */
 export function changeMatchingStatement(
@@ -191,11 +211,12 @@ export function changeMatchingStatement(
 ): Statement {
   const c = withoutQuery(access, limits);
   const table = tableOf(type);
-  const expected = sql`(select n from counted) = ${given(c, "expectedCount")}::int`;
-  return finish(sql`with ${matched(c, type, filter, true)}, changed as (
+  const looked = unreachedChanges(c, type, columns);
+  const expected = and(sql`(select n from counted) = ${given(c, "expectedCount")}::int`, reachesAll(looked)) as SQL;
+  return finish(sql`with ${matched(c, type, filter, true)}, ${looked ? sql`${looked}, ` : sql``}changed as (
       ${changing(type, columns, c, sql`matched`)} where ${table.id} = matched.id and ${expected} returning ${table.id}
     ), ${audited(c, true, expected)}
-    select ${ids}, (select n from counted)`);
+    select ${ids}, (select n from counted), ${firstUnreached(looked)}`);
 }
 
 /** @returns the columns of the values, in the order of the table */

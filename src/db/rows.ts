@@ -7,6 +7,7 @@ import { propertyOf, type TypeDeclaration } from "../plan/declaration.js";
 import type { Db } from "./client.js";
 import { findVersion } from "./find-rows.js";
 import { fromPostgres, hasDependents, keyAtFault } from "./postgres-errors.js";
+import { referencesOf } from "./references.js";
 import {
   changeMatchingStatement,
   changeStatement,
@@ -75,13 +76,12 @@ const run = (db: Db, { text, bind }: Statement, { access }: Change, variables: V
 
 const listOf = (json: string | null | undefined): string[] => (json ? JSON.parse(json) : []);
 
-/** The reference by which a row belongs to somebody: its column, and what it leads to. */
-function belonging({ scope, relations }: TypeDeclaration): { column: PgColumn; to: string } | undefined {
-  if (scope.kind === "organization") return { column: scope.column, to: "organization" };
-  const relation = scope.kind === "through" ? relations[scope.relation] : undefined;
-  return scope.kind === "through" && relation?.kind === "one"
-    ? { column: relation.column, to: scope.relation }
-    : undefined;
+/** @throws NOT_FOUND where a value leads to no row that exists for the actor @param found its place and its name, as JSON */
+function requireReached(type: TypeDeclaration, found: string | null | undefined, place: Place): void {
+  if (!found) return;
+  const [index, name] = JSON.parse(found) as [number, string | null];
+  const reference = name === null ? undefined : referencesOf(type).find(({ column }) => propertyOf(column) === name);
+  throw notFound(reference?.to ?? word(type), undefined, name === null ? undefined : place(index, name));
 }
 
 /** @returns the argument that is a duplicate or refers to nothing: the first that is missing, of twins the second */
@@ -114,7 +114,7 @@ export async function insertRows(
   { place, many, key }: { readonly place: Place; readonly many: boolean; readonly key?: Key | undefined },
 ): Promise<string[] | undefined> {
   const { type, access, limits } = change;
-  const owner = belonging(type);
+  const owner = referencesOf(type).find(({ owner }) => owner);
   const scoped = owner && access.organizationId !== null ? [{ [propertyOf(owner.column)]: null }] : [];
   const columns = columnsOf(type, [...rows, ...scoped]);
   const options = { many, keyed: key !== undefined };
@@ -129,9 +129,7 @@ export async function insertRows(
   const [ids, unreached] = await run(db, statement, change, variables, true).catch((error) => {
     throw fromPostgres(error, argumentAtFault(error, rows, columns, place));
   });
-  if (unreached) {
-    throw notFound(owner?.to ?? word(type), undefined, owner && place(Number(unreached) - 1, propertyOf(owner.column)));
-  }
+  requireReached(type, unreached, place);
   return ids ? listOf(ids) : undefined;
 }
 
@@ -144,7 +142,8 @@ function failed(error: unknown, type: TypeDeclaration, changes: Values | null): 
 /**
  * Changes the row with this id, or deletes it where `changes` is null. @returns its id
  * @param version the version that it must have, where one is given
- * @throws NOT_FOUND, CONFLICT for a stale version or a duplicate, FAILED_PRECONDITION where other rows depend on a deleted one
+ * @throws NOT_FOUND, also for a reference out of reach; CONFLICT for a stale version or a duplicate; FAILED_PRECONDITION where other
+ * rows depend on a deleted one
  */
 export async function changeRow(
   db: Db,
@@ -156,10 +155,13 @@ export async function changeRow(
   const columns = changes && columnsOf(type, [changes]);
   const statement = known(keyOf("change", change, columns), () => changeStatement(type, columns, access, limits));
   const variables = { id, version, changes: JSON.stringify(changes), audit: JSON.stringify(change.audit) };
-  const [changed] = await run(db, statement, change, variables, true).catch((error) => failed(error, type, changes));
+  const [changed, unreached] = await run(db, statement, change, variables, true).catch((error) =>
+    failed(error, type, changes),
+  );
   if (changed) return listOf(changed);
   const now = await findVersion(db, type, access, id);
   if (now === null) throw notFound(word(type));
+  requireReached(type, unreached, (_index, name) => name);
   throw conflict(`This ${word(type)} has changed: its version is ${now} now. Read it again.`);
 }
 
@@ -192,21 +194,24 @@ export async function findMatching(db: Db, change: Change, matching: Matching): 
 
 /**
  * Changes the rows that match, or deletes them where `changes` is null, if they are as many as expected. @returns their ids
- * @throws CONFLICT where they are not, and what the filter's fault is; FAILED_PRECONDITION where other rows depend on deleted ones
+ * @throws CONFLICT where they are not, and what the filter's fault is; NOT_FOUND for a reference out of reach; FAILED_PRECONDITION
+ * where other rows depend on deleted ones
  */
 export async function changeMatching(
   db: Db,
   change: Change,
   matching: Matching,
   changes: Values | null,
+  place: Place,
 ): Promise<string[]> {
   const { type, access, limits } = change;
   const columns = changes && columnsOf(type, [changes]);
   const statement = changeMatchingStatement(type, columns, matching.filter, access, limits);
   const variables = { ...matching, changes: JSON.stringify(changes), audit: JSON.stringify(change.audit) };
-  const [ids, count] = await run(db, statement, change, variables, false).catch((error) =>
+  const [ids, count, unreached] = await run(db, statement, change, variables, false).catch((error) =>
     failed(error, type, changes),
   );
   requireCount(matching, count);
+  requireReached(type, unreached, place);
   return listOf(ids);
 }

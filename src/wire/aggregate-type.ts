@@ -3,7 +3,7 @@ import { ArgsType, type ClassType, Field, Float, InputType, Int, ObjectType } fr
 import { extremeFields, groupFields, keyFields, numberFields, TIME_BUCKETS } from "../plan/aggregate.js";
 import type { TypeDeclaration } from "../plan/declaration.js";
 import { groupFieldName, TIME_BUCKET } from "../plan/shape.js";
-import { add, enumOf, graphqlType, once } from "./object-type.js";
+import { add, enumOf, graphqlType, once, withArticle } from "./object-type.js";
 
 const TimeBucket = enumOf(TIME_BUCKET, TIME_BUCKETS, "Spans of time, in UTC.", { WEEK: "From Monday." });
 
@@ -27,7 +27,9 @@ export function aggregateType(declaration: TypeDeclaration): ClassType {
 function numbersType(declaration: TypeDeclaration): ClassType {
   const { name } = declaration;
   return once(`${name}Numbers`, (target) => {
-    ObjectType(`${name}Numbers`, { description: `A figure of each number of a ${name}; null of no value.` })(target);
+    ObjectType(`${name}Numbers`, { description: `A figure of each number of ${withArticle(name)}; null of no value.` })(
+      target,
+    );
     for (const [field, { description }] of numberFields(declaration)) add(target, field, () => Float, description);
   });
 }
@@ -35,7 +37,9 @@ function numbersType(declaration: TypeDeclaration): ClassType {
 function extremesType(declaration: TypeDeclaration): ClassType {
   const { name } = declaration;
   return once(`${name}Extremes`, (target) => {
-    ObjectType(`${name}Extremes`, { description: `A value of each field of a ${name}; null of no value.` })(target);
+    ObjectType(`${name}Extremes`, { description: `A value of each field of ${withArticle(name)}; null of no value.` })(
+      target,
+    );
     for (const [fieldName, field] of extremeFields(declaration)) {
       const { type } = graphqlType(field);
       add(target, fieldName, () => type, field.description);

@@ -22,7 +22,7 @@ export function connectionType(declaration: TypeDeclaration): ClassType {
   const { name } = declaration;
   const node = objectType(declaration);
   const edge = once(`${name}Edge`, (target) => {
-    ObjectType(`${name}Edge`, { description: `A ${name} in a list.` })(target);
+    ObjectType(`${name}Edge`, { description: `One ${name} of a list.` })(target);
     add(target, "cursor", () => String, "Pass it as `after` or `before` to go on from here.", false);
     add(target, "node", () => node, "The item.", false);
   });

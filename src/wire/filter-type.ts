@@ -6,7 +6,7 @@ import { OPERATORS_OF } from "../plan/operators.js";
 import { type OrderField, orderFields } from "../plan/order.js";
 import { isServed } from "../plan/served.js";
 import { NULLS_ORDER, ORDER_DIRECTION, orderFieldName } from "../plan/shape.js";
-import { add, enumOf, graphqlType, once } from "./object-type.js";
+import { add, enumOf, graphqlType, once, withArticle } from "./object-type.js";
 
 export const OrderDirection = enumOf(
   ORDER_DIRECTION,
@@ -26,7 +26,7 @@ const describedOrder = ({ path, field, relation }: OrderField) =>
 function operatorsType(field: FieldDeclaration): ClassType {
   const { type, name } = graphqlType(field);
   return once(`${name}Filter`, (target) => {
-    InputType(`${name}Filter`, { description: `Conditions on a ${name}; all of them must hold.` })(target);
+    InputType(`${name}Filter`, { description: `Conditions on ${withArticle(name)}; all of them must hold.` })(target);
     for (const [operator, { operand, description }] of Object.entries(OPERATORS_OF[field.kind])) {
       const operandType = { value: type, list: [type], flag: Boolean }[operand];
       add(target, operator, () => operandType, description);

@@ -17,6 +17,9 @@ export function once(name: string, build: (target: ClassType) => void): ClassTyp
   return target;
 }
 
+/** @returns the name of a type with its article */
+export const withArticle = (name: string) => `${/^[AEIO]/.test(name) ? "an" : "a"} ${name}`;
+
 const enumNames = new Map<object, string>();
 
 /**

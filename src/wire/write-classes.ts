@@ -4,7 +4,7 @@ import type { z } from "zod";
 import { singularOf, type TypeDeclaration } from "../plan/declaration.js";
 import { filterFields } from "../plan/filter.js";
 import { filterType } from "./filter-type.js";
-import { graphqlType, objectType } from "./object-type.js";
+import { graphqlType, objectType, withArticle } from "./object-type.js";
 import type { Verb } from "./write-types.js";
 
 /**
@@ -87,7 +87,7 @@ export function inputClasses(type: TypeDeclaration, fields: Fields): Classes {
   add(createMany, "items", [item], `At least one, at most ${fields.maxItems.toLocaleString("en")}.`);
   add(createMany, "idempotencyKey", String, KEY, true);
 
-  const update = inputClass(`Update${name}Input`, `Changes to a ${name}; what is left out stays.`);
+  const update = inputClass(`Update${name}Input`, `Changes to ${withArticle(name)}; what is left out stays.`);
   const remove = inputClass(`Delete${name}Input`, `Which ${name} to delete.`);
   for (const target of [update, remove]) add(target, "id", ID, "Decimal text of the key.");
   add(update, "version", Int, `The version that you saw; ${STALE}`);
@@ -108,7 +108,7 @@ export function inputClasses(type: TypeDeclaration, fields: Fields): Classes {
 
   const upsert = inputClass(
     `Upsert${name}Input`,
-    `A ${name}: the one with this ${type.uniqueKey} is changed, or a new one created. What is left out stays.`,
+    `Changes the ${name} with this ${type.uniqueKey}, or creates it. What is left out stays.`,
   );
   addFields(upsert, type, fields.upsert);
   return { create, createMany, update, updateMany, delete: remove, deleteMany, upsert };

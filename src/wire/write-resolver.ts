@@ -6,7 +6,7 @@ import { notFound } from "../errors.js";
 import { singularOf, type TypeDeclaration } from "../plan/declaration.js";
 import { CurrentCall } from "./current-call.js";
 import { addFieldResolver } from "./field-resolver.js";
-import { objectType } from "./object-type.js";
+import { objectType, withArticle } from "./object-type.js";
 import type { ReadContext } from "./read-resolver.js";
 import { namesOf } from "./write-classes.js";
 import type { Verb, WriteTypes } from "./write-types.js";
@@ -84,7 +84,7 @@ export function writeResolvers(writes: WriteTypes, service: RowService): object[
     Extensions({ [LEAVES_IDS]: true })(prototype, field);
   }
 
-  mutation("create", `create${name}`, `Creates a ${name}.`, async (call, input) => ({
+  mutation("create", `create${name}`, `Creates ${withArticle(name)}.`, async (call, input) => ({
     [row]: await service.create(call, input),
   }));
   mutation(
@@ -96,13 +96,13 @@ export function writeResolvers(writes: WriteTypes, service: RowService): object[
       return { [rows]: made.ids, ...(shared && { [shared]: made.shared }) };
     },
   );
-  mutation("update", `update${name}`, `Changes a ${name}.`, async (call, input) => ({
+  mutation("update", `update${name}`, `Changes ${withArticle(name)}.`, async (call, input) => ({
     [row]: await service.update(call, input),
   }));
   mutation("updateMany", `update${names}`, `Changes all ${words} that match a filter.`, async (call, input) => ({
     [rows]: await service.updateMany(call, input),
   }));
-  mutation("delete", `delete${name}`, `Deletes a ${name}.`, async (call, input) => ({
+  mutation("delete", `delete${name}`, `Deletes ${withArticle(name)}.`, async (call, input) => ({
     [deletedId]: await service.delete(call, input),
   }));
   mutation("deleteMany", `delete${names}`, `Deletes all ${words} that match a filter.`, async (call, input) => ({

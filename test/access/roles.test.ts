@@ -397,7 +397,8 @@ describe.each(Object.keys(QUERIES))("Query.%s", (name) => {
     const tenant = ["scans", "analytics_metrics", "performance_logs"].includes(type) ? "organization_id = 1" : where;
     const chosen = type === "users" ? "organization_id = 1" : tenant;
     const [row] = await app.sql.unsafe(`select id from ${type} where ${chosen} order by id limit 1`);
-    return `${name}(id: ${row?.id}) { id }`;
+    if (!row) throw new Error(`${type} has no row: give the demo some, in src/seed/demo.ts`);
+    return `${name}(id: ${row.id}) { id }`;
   };
 
   it.each(callers)("answers %s and records nothing", async (caller) => {
@@ -406,7 +407,7 @@ describe.each(Object.keys(QUERIES))("Query.%s", (name) => {
     expect(errors).toBeUndefined();
     expect(status).toBe(200);
     expect(data[name]).not.toBeNull();
-    if (data[name].nodes) expect(data[name].nodes.length).toBeGreaterThan(0);
+    if (data[name].nodes) expect(data[name].nodes.length, "rows of the demo, in src/seed/demo.ts").toBeGreaterThan(0);
     expect(await recordsSince(before)).toEqual({ records: [], events: [] });
   });
 

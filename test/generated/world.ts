@@ -116,6 +116,7 @@ export async function readWorld({ sql }: Pick<TestApp, "sql">): Promise<World> {
     ).map(({ name, type }) => ({ name, kind: { name: type, labels: enums.get(type) } as Kind }));
     const list = columns.map(({ name, kind }) => `${READ_AS[kind.name]?.(`"${name}"`) ?? `"${name}"`} as "${name}"`);
     const found = await sql.unsafe(`select ${list.join(", ")} from ${table}`);
+    if (found.length === 0) throw new Error(`${table} has no row: give it some in data.ts, or in the demo`);
     for (const { name, kind } of columns) kinds.set(`${type.name}.${camel(name)}`, kind);
     rows.set(
       type.name,

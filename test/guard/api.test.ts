@@ -11,6 +11,7 @@ import {
   isNonNullType,
   isObjectType,
   isSpecifiedScalarType,
+  printSchema,
 } from "graphql";
 import { describe, expect, it } from "vitest";
 import { testApp } from "../support/app.js";
@@ -443,6 +444,10 @@ const RULES: {
 describe.each(RULES)("$name", ({ offenders, explanation, bad, caught }) => {
   it("holds", () => expect(offenders(app.schema), explanation).toEqual([]));
   it("catches a bad example", () => expect(offenders(buildSchema(bad))).toEqual(caught));
+});
+
+it("says an before a vowel", () => {
+  expect(printSchema(app.schema).match(/\ba (?!one\b)[aeio]\w+/gi)).toBeNull();
 });
 
 describe("what is promised is kept", () => {

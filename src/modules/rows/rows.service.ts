@@ -154,11 +154,13 @@ export function createRowService(deps: RowsDeps, writes: WriteTypes, rules: RowR
       (db) => changeRow(db, changeOf(call, { result }), { id, version }, changes),
     );
 
+  /** Where the changes of rows that match a filter stand. */
+  const among: Place = (_index, name) => `changes.${name}`;
   function changeMany(call: Call, matching: { filter: unknown; expectedCount: number }, changes: Values | null) {
     return judged(
       changes,
       (db) => findMatching(db, changeOf(call), matching),
-      (db) => changeMatching(db, changeOf(call), matching, changes),
+      (db) => changeMatching(db, changeOf(call), matching, changes, among),
     );
   }
 
@@ -192,8 +194,7 @@ export function createRowService(deps: RowsDeps, writes: WriteTypes, rules: RowR
     async updateMany(call, input) {
       requireAtMost(MAX_ROWS, "expectedCount", (input as { expectedCount: unknown }).expectedCount);
       const { changes, ...matching } = checked(writes.updateMany, input);
-      const place: Place = (_index, name) => `changes.${name}`;
-      return changeMany(call, matching, await storedChanges(requireChange(changes, "changes"), place));
+      return changeMany(call, matching, await storedChanges(requireChange(changes, "changes"), among));
     },
 
     async delete(call, input) {
