@@ -1,0 +1,102 @@
+/** One measurement: a server under load for a while, and what it cost. */
+import { type ChildProcess, fork } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync, writeFileSync } from "node:fs";
+import { setTimeout as delay } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { processorTimes } from "./processor-time.js";
+import type { Server } from "./servers.js";
+
+export interface Load {
+  readonly connections: number;
+  /** Seconds before the measurement begins. */
+  readonly warmup: number;
+  readonly seconds: number;
+}
+
+export interface Cell {
+  readonly requests: number;
+  readonly perSecond: number;
+  /** Of the server and its descendants, in milliseconds for 1,000 requests. */
+  readonly cpu: number;
+  /** The same of PostgreSQL. */
+  readonly databaseCpu: number;
+  /** The same of the load generator. */
+  readonly loadCpu: number;
+  /** Milliseconds. */
+  readonly p50: number;
+  readonly p99: number;
+  /** Bytes of an answer, headers included. */
+  readonly bytes: number;
+  /** The server's peak resident memory in the measured time, MiB. */
+  readonly memory: number;
+}
+
+const LOAD = fileURLToPath(new URL("load.mjs", import.meta.url));
+/** From now on the kernel notes the peak anew. */
+const forgetPeak = (pid: number) => writeFileSync(`/proc/${pid}/clear_refs`, "5");
+
+const peakMiB = (pid: number) =>
+  Number(/^VmHWM:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) / 1024;
+
+async function answerTo(load: ChildProcess, kind: string): Promise<Record<string, number | string>> {
+  load.send({ kind });
+  const [message] = await Promise.race([
+    once(load, "message"),
+    once(load, "exit").then(() => Promise.reject(new Error("the load generator ended by itself"))),
+  ]);
+  return message;
+}
+
+/**
+ * @param databasePid the postmaster
+ * @param during told the measured time, in microseconds of the monotonic clock
+ * @throws Error at the first request that fails, or is answered with errors
+ */
+export async function measure(
+  server: Server,
+  bodies: readonly string[],
+  { connections, warmup, seconds }: Load,
+  databasePid: number,
+  during: (fromUs: number, toUs: number) => void = () => undefined,
+): Promise<Cell> {
+  const nowUs = () => Number(process.hrtime.bigint() / 1000n);
+  const load = fork(LOAD, { execArgv: [] });
+  try {
+    load.send({ kind: "start", url: server.url, headers: await server.headers(), bodies, connections });
+    await delay(warmup * 1000);
+    forgetPeak(server.pid);
+    await answerTo(load, "begin");
+    const pids = { server: server.pid, database: databasePid, load: load.pid! };
+    const [spent, fromUs] = [processorTimes(pids), nowUs()];
+    await delay(seconds * 1000);
+    const result = (await answerTo(load, "end")) as Record<"requests" | "seconds" | "bytes" | "errors", number> & {
+      p50: number;
+      p99: number;
+      firstFault?: string;
+    };
+    const [cpuMs, toUs] = [spent(), nowUs()];
+    const memory = peakMiB(server.pid);
+    during(fromUs, toUs);
+    const ended = once(load, "exit");
+    load.send({ kind: "stop" });
+    await ended;
+    const { requests, errors, firstFault, p50, p99 } = result;
+    if (errors > 0 || requests === 0) {
+      throw new Error(`${server.name}: ${errors} of ${requests} requests failed, the first: ${firstFault}`);
+    }
+    return {
+      requests,
+      perSecond: requests / result.seconds,
+      cpu: (cpuMs.server / requests) * 1000,
+      databaseCpu: (cpuMs.database / requests) * 1000,
+      loadCpu: (cpuMs.load / requests) * 1000,
+      p50,
+      p99,
+      bytes: result.bytes / requests,
+      memory,
+    };
+  } finally {
+    load.kill("SIGKILL");
+  }
+}

@@ -1,0 +1,92 @@
+/** The command line of the benchmark. */
+import { parseArgs } from "node:util";
+import { SERVERS, type ServerName, WORKLOADS, type Workload } from "./workloads.js";
+
+/** What is measured, beside each other in the table. */
+export const PARTS = ["cells", "statements", "growth", "memory", "documents"] as const;
+export type Part = (typeof PARTS)[number];
+
+export interface Options {
+  readonly seconds: number;
+  readonly warmup: number;
+  readonly rounds: number;
+  readonly connections: number;
+  readonly servers: readonly ServerName[];
+  readonly workloads: readonly Workload[];
+  readonly parts: readonly Part[];
+  readonly fresh: boolean;
+  readonly dataDir: string;
+  readonly binaries: string | undefined;
+  readonly profile: Workload | undefined;
+}
+
+const HELP = `npm run bench -- [options]
+
+  --quick                     about three minutes: --rounds 1 --seconds 3 --warmup 2 --no-large
+  --seconds 8 --warmup 3      of each measurement
+  --rounds 3                  medians are taken over them
+  --connections 32
+  --servers ${SERVERS.join()}
+  --workloads ${WORKLOADS.join()}
+  --parts ${PARTS.join()}
+                              cells are the servers by the workloads; the others are measured beside them
+  --no-large                  leave out growth, which needs a database ten times as large (8 GB, loaded in minutes)
+  --fresh                     load the data anew
+  --data-dir .postern-bench   where the database is kept between runs
+  --postgres-bin folder       another build of PostgreSQL 15 than the embedded one
+  --profile W1                instead: where Postern (or the one of --servers) spends its time in that workload
+`;
+
+function names<Name extends string>(option: string, text: string | undefined, known: readonly Name[]): Name[] {
+  const given = text === undefined ? known : text.split(",").filter(Boolean);
+  const unknown = given.find((name) => !known.includes(name as Name));
+  if (unknown !== undefined) throw new Error(`--${option}: ${unknown} is none of ${known.join()}`);
+  return given as Name[];
+}
+
+function positive(option: string, text: string): number {
+  const number = Number(text);
+  if (!(number > 0)) throw new Error(`--${option}: ${text} is no number above 0`);
+  return number;
+}
+
+/** @throws Error, for people to read; undefined where only help was asked for */
+export function readOptions(args: readonly string[]): Options | undefined {
+  const text = { type: "string" } as const;
+  const flag = { type: "boolean", default: false } as const;
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      ...{ seconds: text, warmup: text, rounds: text, connections: text, servers: text, workloads: text, parts: text },
+      ...{
+        quick: flag,
+        fresh: flag,
+        "no-large": flag,
+        help: flag,
+        "data-dir": text,
+        "postgres-bin": text,
+        profile: text,
+      },
+    },
+  });
+  if (values.help) {
+    console.log(HELP);
+    return undefined;
+  }
+  const { quick } = values;
+  const withoutLarge = quick || values["no-large"];
+  const profile = values.profile === undefined ? undefined : names("profile", values.profile, WORKLOADS)[0];
+  return {
+    seconds: positive("seconds", values.seconds ?? (quick ? "3" : "8")),
+    warmup: positive("warmup", values.warmup ?? (quick ? "2" : "3")),
+    rounds: positive("rounds", values.rounds ?? (quick ? "1" : "3")),
+    connections: positive("connections", values.connections ?? "32"),
+    servers: names("servers", values.servers ?? (profile && "postern"), SERVERS),
+    workloads: names("workloads", values.workloads, WORKLOADS),
+    parts: names("parts", values.parts, PARTS).filter((part) => part !== "growth" || !withoutLarge),
+    fresh: values.fresh,
+    dataDir: values["data-dir"] ?? ".postern-bench",
+    binaries: values["postgres-bin"],
+    profile,
+  };
+}
