@@ -88,6 +88,11 @@ function end(code: number): void {
 }
 process.once("SIGINT", () => end(130));
 process.once("SIGTERM", () => end(143));
+// The driver throws by itself where the database goes while it writes, as it does when a load is interrupted.
+process.on("uncaughtException", (error) => {
+  if (!ending) console.error(error);
+  end(1);
+});
 
 try {
   const options = readOptions(process.argv.slice(2));
