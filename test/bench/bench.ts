@@ -22,6 +22,8 @@ import { fileURLToPath } from "node:url";
 import { measureCells } from "./cells.js";
 import { BENCH, BenchCluster, LARGE } from "./cluster.js";
 import { countStatements, measureDocuments, measureGrowth, measureMemory } from "./figures.js";
+import type { Cell } from "./measure.js";
+import { median } from "./median.js";
 import { type Options, readOptions } from "./options.js";
 import { profileServer } from "./profile.js";
 import { report } from "./report.js";
@@ -53,27 +55,32 @@ async function bench(options: Options, stopLater: (stop: () => Promise<void>) =>
     for (const name of options.servers) await profileServer(run, name, options.profile);
     return 0;
   }
+  const statements = wants("statements") ? await countStatements(run) : undefined;
+  const cells = wants("cells") ? await measureCells(run) : [];
   const { text, isMissed } = report({
-    statements: wants("statements") ? await countStatements(run) : undefined,
-    cells: wants("cells") ? await measureCells(run) : [],
+    statements,
+    cells,
     documents: wants("documents") ? await measureDocuments(run) : undefined,
     memory: wants("memory") ? await measureMemory(run) : undefined,
     growth: wants("growth") ? await measureGrowth(run) : undefined,
   });
   console.log(text);
-  console.log(await circumstances(run));
+  console.log(await circumstances(run, cells));
   return isMissed ? 1 : 0;
 }
 
 /** In what the figures were measured. */
-async function circumstances({ options, cluster }: Run): Promise<string> {
+async function circumstances({ options, cluster }: Run, cells: readonly Cell[]): Promise<string> {
   const [row] = await cluster.asSuperuser("postgres", (sql) => sql`select version() as version`);
   const { rounds, seconds, connections } = options;
-  return [
+  const others = cells.map((cell) => cell.others);
+  const parts = [
     `Measured ${new Date().toISOString().slice(0, 10)}: ${rounds} round${rounds > 1 ? "s" : ""} of ${seconds} s`,
     `${connections} connections, ${cpus().length} processors (${cpus()[0]?.model.trim()}), Node ${process.version}`,
-    `${/^\S+ \S+/.exec(row?.version)?.[0]} (${options.binaries ?? "the embedded build"}).`,
-  ].join(", ");
+    `${/^\S+ \S+/.exec(row?.version)?.[0]} (${options.binaries ?? "the embedded build"})`,
+    ...(others.length > 0 ? [`${Math.round(median(others) * 100)} % of the processors busy with other things`] : []),
+  ];
+  return `${parts.join(", ")}.`;
 }
 
 /** What must be stopped whatever happens, after the servers. */

@@ -30,6 +30,8 @@ export interface Cell {
   readonly bytes: number;
   /** The server's peak resident memory in the measured time, MiB. */
   readonly memory: number;
+  /** The share of the machine's processors that neither of them had. */
+  readonly others: number;
 }
 
 const LOAD = fileURLToPath(new URL("load.mjs", import.meta.url));
@@ -75,7 +77,7 @@ export async function measure(
       p99: number;
       firstFault?: string;
     };
-    const [cpuMs, toUs] = [spent(), nowUs()];
+    const [{ milliseconds, others }, toUs] = [spent(), nowUs()];
     const memory = peakMiB(server.pid);
     during(fromUs, toUs);
     const ended = once(load, "exit");
@@ -88,13 +90,14 @@ export async function measure(
     return {
       requests,
       perSecond: requests / result.seconds,
-      cpu: (cpuMs.server / requests) * 1000,
-      databaseCpu: (cpuMs.database / requests) * 1000,
-      loadCpu: (cpuMs.load / requests) * 1000,
+      cpu: (milliseconds.server / requests) * 1000,
+      databaseCpu: (milliseconds.database / requests) * 1000,
+      loadCpu: (milliseconds.load / requests) * 1000,
       p50,
       p99,
       bytes: result.bytes / requests,
       memory,
+      others,
     };
   } finally {
     load.kill("SIGKILL");

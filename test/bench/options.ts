@@ -22,7 +22,7 @@ export interface Options {
 
 const HELP = `npm run bench -- [options]
 
-  --quick                     about three minutes: --rounds 1 --seconds 3 --warmup 2 --no-large
+  --quick                     about three minutes: --rounds 1 --seconds 3 --warmup 1.5 --no-large
   --seconds 8 --warmup 3      of each measurement
   --rounds 3                  medians are taken over them
   --connections 32
@@ -78,7 +78,7 @@ export function readOptions(args: readonly string[]): Options | undefined {
   const profile = values.profile === undefined ? undefined : names("profile", values.profile, WORKLOADS)[0];
   return {
     seconds: positive("seconds", values.seconds ?? (quick ? "3" : "8")),
-    warmup: positive("warmup", values.warmup ?? (quick ? "2" : "3")),
+    warmup: positive("warmup", values.warmup ?? (quick ? "1.5" : "3")),
     rounds: positive("rounds", values.rounds ?? (quick ? "1" : "3")),
     connections: positive("connections", values.connections ?? "32"),
     servers: names("servers", values.servers ?? (profile && "postern"), SERVERS),
