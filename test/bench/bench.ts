@@ -72,10 +72,10 @@ async function bench(options: Options, stopLater: (stop: () => Promise<void>) =>
 /** In what the figures were measured. */
 async function circumstances({ options, cluster }: Run, cells: readonly Cell[]): Promise<string> {
   const [row] = await cluster.asSuperuser("postgres", (sql) => sql`select version() as version`);
-  const { rounds, seconds, connections } = options;
+  const { rounds, turns, seconds, connections } = options;
   const others = cells.map((cell) => cell.others);
   const parts = [
-    `Measured ${new Date().toISOString().slice(0, 10)}: ${rounds} round${rounds > 1 ? "s" : ""} of ${seconds} s`,
+    `Measured ${new Date().toISOString().slice(0, 10)}: ${rounds} × ${turns} × ${seconds} s`,
     `${connections} connections, ${cpus().length} processors (${cpus()[0]?.model.trim()}), Node ${process.version}`,
     `${/^\S+ \S+/.exec(row?.version)?.[0]} (${options.binaries ?? "the embedded build"})`,
     ...(others.length > 0 ? [`${Math.round(median(others) * 100)} % of the processors busy with other things`] : []),

@@ -7,24 +7,32 @@ import { median } from "./median.js";
 import type { Run } from "./run.js";
 import type { Server } from "./servers.js";
 import {
+  DOCUMENTS,
   requestPage,
   requestsForVulnerabilities,
   requestsInDocuments,
   requestsOf,
+  type ServerName,
   type Workload,
 } from "./workloads.js";
 
-/** Where each measurement begins with a fresh process, which compiles what it runs often. */
-const runIn = (load: Load): Load => ({ ...load, warmup: 3 * load.warmup });
+/** Starts a server that has run under the load for a while. */
+async function startWarm({ options, cluster, start }: Run, name: ServerName, bodies: readonly string[], load: Load) {
+  const server = await start(name);
+  await measure(server, bodies, { ...load, seconds: 3 * options.warmup }, cluster.pid);
+  return server;
+}
 
 /** MiB at the peak, W2 at 100 connections. */
-export async function measureMemory({ options, cluster, start, record }: Run) {
+export async function measureMemory(run: Run) {
+  const { options, cluster, record } = run;
+  const load = { connections: 100, seconds: options.turns * options.seconds };
   const peaks = { floor: [] as number[], postern: [] as number[] };
   for (let round = 1; round <= options.rounds; round++) {
     for (const name of ["floor", "postern"] as const) {
-      const server = await start(name);
-      const load = { ...runIn(options), connections: 100 };
-      const { memory } = await measure(server, requestsOf(name, "W2"), load, cluster.pid);
+      const bodies = requestsOf(name, "W2");
+      const server = await startWarm(run, name, bodies, load);
+      const { memory } = await measure(server, bodies, load, cluster.pid);
       await server.stop();
       peaks[name].push(memory);
       record("memory", { round, server: name, memory });
@@ -33,21 +41,24 @@ export async function measureMemory({ options, cluster, start, record }: Run) {
   return { floor: median(peaks.floor), postern: median(peaks.postern) };
 }
 
-export const DOCUMENTS = 200;
-
-/** Postern's processor time for many documents as a multiple of that for one. */
-export async function measureDocuments({ options, cluster, start, record }: Run): Promise<number> {
+/** Postern's processor time for many documents as a multiple of that for one, each in a process of its own. */
+export async function measureDocuments(run: Run): Promise<number> {
+  const { options, cluster, record } = run;
+  const one = requestsInDocuments(1);
+  const many = requestsInDocuments(DOCUMENTS);
   const ratios: number[] = [];
   for (let round = 1; round <= options.rounds; round++) {
-    const cpu = new Map<number, number>();
-    for (const count of round % 2 ? [1, DOCUMENTS] : [DOCUMENTS, 1]) {
-      const server = await start("postern");
-      const cell = await measure(server, requestsInDocuments(count), runIn(options), cluster.pid);
-      await server.stop();
-      cpu.set(count, cell.cpu);
-      record("documents", { round, count, cpu: cell.cpu });
+    const [ofOne, ofMany] = [
+      await startWarm(run, "postern", one, options),
+      await startWarm(run, "postern", many, options),
+    ];
+    for (let turn = 0; turn < options.turns; turn++) {
+      const single = await measure(ofOne, one, options, cluster.pid);
+      const { cpu } = await measure(ofMany, many, options, cluster.pid);
+      ratios.push(cpu / single.cpu);
+      record("documents", { round, one: single.cpu, many: cpu });
     }
-    ratios.push(cpu.get(DOCUMENTS)! / cpu.get(1)!);
+    for (const server of [ofOne, ofMany]) await server.stop();
   }
   return median(ratios);
 }

@@ -9,8 +9,6 @@ import type { Server } from "./servers.js";
 
 export interface Load {
   readonly connections: number;
-  /** Seconds before the measurement begins. */
-  readonly warmup: number;
   readonly seconds: number;
 }
 
@@ -34,6 +32,8 @@ export interface Cell {
   readonly others: number;
 }
 
+/** Before each measurement, for connections to be made. */
+const SETTLING_MS = 1000;
 const LOAD = fileURLToPath(new URL("load.mjs", import.meta.url));
 /** From now on the kernel notes the peak anew. */
 const forgetPeak = (pid: number) => writeFileSync(`/proc/${pid}/clear_refs`, "5");
@@ -58,7 +58,7 @@ async function answerTo(load: ChildProcess, kind: string): Promise<Record<string
 export async function measure(
   server: Server,
   bodies: readonly string[],
-  { connections, warmup, seconds }: Load,
+  { connections, seconds }: Load,
   databasePid: number,
   during: (fromUs: number, toUs: number) => void = () => undefined,
 ): Promise<Cell> {
@@ -66,7 +66,7 @@ export async function measure(
   const load = fork(LOAD, { execArgv: [] });
   try {
     load.send({ kind: "start", url: server.url, headers: await server.headers(), bodies, connections });
-    await delay(warmup * 1000);
+    await delay(SETTLING_MS);
     forgetPeak(server.pid);
     await answerTo(load, "begin");
     const pids = { server: server.pid, database: databasePid, load: load.pid! };

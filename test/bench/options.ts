@@ -10,6 +10,7 @@ export interface Options {
   readonly seconds: number;
   readonly warmup: number;
   readonly rounds: number;
+  readonly turns: number;
   readonly connections: number;
   readonly servers: readonly ServerName[];
   readonly workloads: readonly Workload[];
@@ -17,14 +18,16 @@ export interface Options {
   readonly fresh: boolean;
   readonly dataDir: string;
   readonly binaries: string | undefined;
-  readonly profile: Workload | undefined;
+  readonly profile: Workload | "documents" | undefined;
 }
 
 const HELP = `npm run bench -- [options]
 
-  --quick                     about three minutes: --rounds 1 --seconds 3 --warmup 1.5 --no-large
-  --seconds 8 --warmup 3      of each measurement
-  --rounds 3                  medians are taken over them
+  --quick                     three minutes: --rounds 1 --turns 1 --seconds 3 --warmup 1.5 --no-large
+  --rounds 3                  each with fresh processes
+  --warmup 3                  seconds of each workload before a process is measured
+  --turns 2                   measurements of each server and workload in a round
+  --seconds 4                 of each measurement
   --connections 32
   --servers ${SERVERS.join()}
   --workloads ${WORKLOADS.join()}
@@ -34,7 +37,8 @@ const HELP = `npm run bench -- [options]
   --fresh                     load the data anew
   --data-dir .postern-bench   where the database is kept between runs
   --postgres-bin folder       another build of PostgreSQL 15 than the embedded one
-  --profile W1                instead: where Postern (or the one of --servers) spends its time in that workload
+  --profile W1                instead: where Postern (or the one of --servers) spends its time in that workload, or
+                              in 200 documents in rotation (documents)
 `;
 
 function names<Name extends string>(option: string, text: string | undefined, known: readonly Name[]): Name[] {
@@ -57,7 +61,16 @@ export function readOptions(args: readonly string[]): Options | undefined {
   const { values } = parseArgs({
     args: [...args],
     options: {
-      ...{ seconds: text, warmup: text, rounds: text, connections: text, servers: text, workloads: text, parts: text },
+      ...{
+        seconds: text,
+        warmup: text,
+        rounds: text,
+        turns: text,
+        connections: text,
+        servers: text,
+        workloads: text,
+        parts: text,
+      },
       ...{
         quick: flag,
         fresh: flag,
@@ -75,11 +88,13 @@ export function readOptions(args: readonly string[]): Options | undefined {
   }
   const { quick } = values;
   const withoutLarge = quick || values["no-large"];
-  const profile = values.profile === undefined ? undefined : names("profile", values.profile, WORKLOADS)[0];
+  const profile =
+    values.profile === undefined ? undefined : names("profile", values.profile, [...WORKLOADS, "documents"])[0];
   return {
-    seconds: positive("seconds", values.seconds ?? (quick ? "3" : "8")),
+    seconds: positive("seconds", values.seconds ?? (quick ? "3" : "4")),
     warmup: positive("warmup", values.warmup ?? (quick ? "1.5" : "3")),
     rounds: positive("rounds", values.rounds ?? (quick ? "1" : "3")),
+    turns: positive("turns", values.turns ?? (quick ? "1" : "2")),
     connections: positive("connections", values.connections ?? "32"),
     servers: names("servers", values.servers ?? (profile && "postern"), SERVERS),
     workloads: names("workloads", values.workloads, WORKLOADS),

@@ -4,7 +4,7 @@ import { basename, join } from "node:path";
 import { measure } from "./measure.js";
 import type { Run } from "./run.js";
 import { ROOT } from "./servers.js";
-import { requestsOf, type ServerName, type Workload } from "./workloads.js";
+import { DOCUMENTS, requestsInDocuments, requestsOf, type ServerName, type Workload } from "./workloads.js";
 
 /** V8's CPU profile; times in microseconds of the monotonic clock. */
 interface Profile {
@@ -61,15 +61,17 @@ function table(title: string, times: ReadonlyMap<string, number>, requests: numb
 }
 
 /** Prints where the time went, and where the profile is kept for a viewer. */
-export async function profileServer(run: Run, name: ServerName, workload: Workload): Promise<void> {
+export async function profileServer(run: Run, name: ServerName, workload: Workload | "documents"): Promise<void> {
   const { options, cluster, folder, start } = run;
   const target = join(folder, "profiles", `${name}-${workload}`);
   rmSync(target, { recursive: true, force: true });
   mkdirSync(target, { recursive: true });
   const flags = ["--cpu-prof", `--cpu-prof-interval=${INTERVAL_US}`, `--cpu-prof-dir=${target}`];
   const server = await start(name, undefined, flags);
+  const bodies = workload === "documents" ? requestsInDocuments(DOCUMENTS) : requestsOf(name, workload);
+  await measure(server, bodies, { ...options, seconds: options.warmup }, cluster.pid);
   let window: [number, number] = [0, 0];
-  const cell = await measure(server, requestsOf(name, workload), options, cluster.pid, (...times) => {
+  const cell = await measure(server, bodies, options, cluster.pid, (...times) => {
     window = times;
   });
   // The profile is written when the process ends by itself.

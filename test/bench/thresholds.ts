@@ -21,19 +21,17 @@ export interface Measured {
   readonly documents?: number;
 }
 
-/** Postern's value as a multiple of another server's: the median of the rounds' ratios, because what else the machine does changes. */
+/** Postern's value as a multiple of another server's: the median of the passes' ratios, because what else the machine does changes. */
 export function ratioTo(
   cells: readonly MeasuredCell[],
   other: ServerName,
   workload: Workload,
   value: keyof Cell,
 ): number | undefined {
-  const of = (server: ServerName, round: number) =>
-    cells.find((cell) => cell.server === server && cell.workload === workload && cell.round === round)?.[value];
-  const rounds = [...new Set(cells.map(({ round }) => round))];
-  const ratios = rounds
-    .map((round) => of("postern", round)! / of(other, round)!)
-    .filter((ratio) => !Number.isNaN(ratio));
+  const of = (server: ServerName, pass: number) =>
+    cells.find((cell) => cell.server === server && cell.workload === workload && cell.pass === pass)?.[value];
+  const passes = [...new Set(cells.map(({ pass }) => pass))];
+  const ratios = passes.map((pass) => of("postern", pass)! / of(other, pass)!).filter((ratio) => !Number.isNaN(ratio));
   return ratios.length > 0 ? median(ratios) : undefined;
 }
 

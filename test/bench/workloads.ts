@@ -185,6 +185,9 @@ export function requestPage(after: string | null, only?: "cursor"): string {
   return bodyOf("Page", query, { eventType: EVENT_TYPES[0], after });
 }
 
+/** How many documents come in rotation. */
+export const DOCUMENTS = 200;
+
 /** W1 to Postern in so many documents that mean the same, in rotation; each has names and an order of fields of its own. */
 export function requestsInDocuments(count: number): string[] {
   const fields = ["id", "severity", "vulnType", "title", "description"];

@@ -27,3 +27,5 @@ const { createServ } = postgraphile({
 const server = createServer();
 await createServ(grafserv).addTo(server);
 server.listen(0, "127.0.0.1", () => console.log(`listens on http://127.0.0.1:${server.address().port}/graphql`));
+// By itself, so that a profile of it is written.
+process.once("SIGTERM", () => process.exit());
