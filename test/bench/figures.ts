@@ -19,14 +19,14 @@ import {
 /** Starts a server that has run under the load for a while. */
 async function startWarm({ options, cluster, start }: Run, name: ServerName, bodies: readonly string[], load: Load) {
   const server = await start(name);
-  await measure(server, bodies, { ...load, seconds: 3 * options.warmup }, cluster.pid);
+  await measure(server, bodies, { ...load, seconds: 3 * options.warmup, patience: 0 }, cluster.pid);
   return server;
 }
 
 /** MiB at the peak, W2 at 100 connections. */
 export async function measureMemory(run: Run) {
   const { options, cluster, record } = run;
-  const load = { connections: 100, seconds: options.turns * options.seconds };
+  const load = { ...options, connections: 100, seconds: options.turns * options.seconds };
   const peaks = { floor: [] as number[], postern: [] as number[] };
   for (let round = 1; round <= options.rounds; round++) {
     for (const name of ["floor", "postern"] as const) {

@@ -12,6 +12,7 @@ export interface Options {
   readonly rounds: number;
   readonly turns: number;
   readonly connections: number;
+  readonly patience: number;
   readonly servers: readonly ServerName[];
   readonly workloads: readonly Workload[];
   readonly parts: readonly Part[];
@@ -29,6 +30,7 @@ const HELP = `npm run bench -- [options]
   --turns 2                   measurements of each server and workload in a round
   --seconds 4                 of each measurement
   --connections 32
+  --patience 60               seconds to wait with each measurement, and to repeat it, until the machine does little else
   --servers ${SERVERS.join()}
   --workloads ${WORKLOADS.join()}
   --parts ${PARTS.join()}
@@ -61,25 +63,22 @@ export function readOptions(args: readonly string[]): Options | undefined {
   const { values } = parseArgs({
     args: [...args],
     options: {
-      ...{
-        seconds: text,
-        warmup: text,
-        rounds: text,
-        turns: text,
-        connections: text,
-        servers: text,
-        workloads: text,
-        parts: text,
-      },
-      ...{
-        quick: flag,
-        fresh: flag,
-        "no-large": flag,
-        help: flag,
-        "data-dir": text,
-        "postgres-bin": text,
-        profile: text,
-      },
+      quick: flag,
+      fresh: flag,
+      "no-large": flag,
+      help: flag,
+      seconds: text,
+      warmup: text,
+      rounds: text,
+      turns: text,
+      connections: text,
+      patience: text,
+      servers: text,
+      workloads: text,
+      parts: text,
+      "data-dir": text,
+      "postgres-bin": text,
+      profile: text,
     },
   });
   if (values.help) {
@@ -96,6 +95,7 @@ export function readOptions(args: readonly string[]): Options | undefined {
     rounds: positive("rounds", values.rounds ?? (quick ? "1" : "3")),
     turns: positive("turns", values.turns ?? (quick ? "1" : "2")),
     connections: positive("connections", values.connections ?? "32"),
+    patience: values.patience === undefined ? 0 : positive("patience", values.patience),
     servers: names("servers", values.servers ?? (profile && "postern"), SERVERS),
     workloads: names("workloads", values.workloads, WORKLOADS),
     parts: names("parts", values.parts, PARTS).filter((part) => part !== "growth" || !withoutLarge),

@@ -69,7 +69,7 @@ export async function profileServer(run: Run, name: ServerName, workload: Worklo
   const flags = ["--cpu-prof", `--cpu-prof-interval=${INTERVAL_US}`, `--cpu-prof-dir=${target}`];
   const server = await start(name, undefined, flags);
   const bodies = workload === "documents" ? requestsInDocuments(DOCUMENTS) : requestsOf(name, workload);
-  await measure(server, bodies, { ...options, seconds: options.warmup }, cluster.pid);
+  await measure(server, bodies, { ...options, seconds: options.warmup, patience: 0 }, cluster.pid);
   let window: [number, number] = [0, 0];
   const cell = await measure(server, bodies, options, cluster.pid, (...times) => {
     window = times;
