@@ -75,11 +75,13 @@ export async function measure(
   during: (fromUs: number, toUs: number) => void = () => undefined,
 ): Promise<Cell> {
   const deadline = Date.now() + (load.patience ?? 0) * 1000;
-  for (;;) {
+  let calmest: Cell | undefined;
+  do {
     await untilCalm(deadline);
     const cell = await measureOnce(server, bodies, load, databasePid, during);
-    if (cell.others <= CALM || Date.now() >= deadline) return cell;
-  }
+    if (!calmest || cell.others < calmest.others) calmest = cell;
+  } while (calmest.others > CALM && Date.now() < deadline);
+  return calmest;
 }
 
 async function measureOnce(
