@@ -1,0 +1,107 @@
+/** The command line of the benchmark. */
+import { parseArgs } from "node:util";
+import { SERVERS, type ServerName, WORKLOADS, type Workload } from "./workloads.js";
+
+/** What is measured, beside each other in the table. */
+export const PARTS = ["cells", "statements", "growth", "memory", "documents"] as const;
+export type Part = (typeof PARTS)[number];
+
+export interface Options {
+  readonly seconds: number;
+  readonly warmup: number;
+  readonly rounds: number;
+  readonly turns: number;
+  readonly connections: number;
+  readonly patience: number;
+  readonly servers: readonly ServerName[];
+  readonly workloads: readonly Workload[];
+  readonly parts: readonly Part[];
+  readonly fresh: boolean;
+  readonly dataDir: string;
+  readonly binaries: string | undefined;
+  readonly profile: Workload | "documents" | undefined;
+}
+
+const HELP = `npm run bench -- [options]
+
+  --quick                     three minutes: --rounds 1 --turns 1 --seconds 3 --warmup 1.5 --no-large
+  --rounds 3                  each with fresh processes
+  --warmup 3                  seconds of each workload before a process is measured
+  --turns 2                   measurements of each server and workload in a round
+  --seconds 4                 of each measurement
+  --connections 32
+  --patience 60               seconds to wait with each measurement, and to repeat it, until the machine does little else
+  --servers ${SERVERS.join()}
+  --workloads ${WORKLOADS.join()}
+  --parts ${PARTS.join()}
+                              cells are the servers by the workloads; the others are measured beside them
+  --no-large                  leave out growth, which needs a database ten times as large (8 GB, loaded in minutes)
+  --fresh                     load the data anew
+  --data-dir .postern-bench   where the database is kept between runs
+  --postgres-bin folder       another build of PostgreSQL 15 than the embedded one
+  --profile W1                instead: where Postern (or the one of --servers) spends its time in that workload, or
+                              in 200 documents in rotation (documents)
+`;
+
+function names<Name extends string>(option: string, text: string | undefined, known: readonly Name[]): Name[] {
+  const given = text === undefined ? known : text.split(",").filter(Boolean);
+  const unknown = given.find((name) => !known.includes(name as Name));
+  if (unknown !== undefined) throw new Error(`--${option}: ${unknown} is none of ${known.join()}`);
+  return given as Name[];
+}
+
+function positive(option: string, text: string): number {
+  const number = Number(text);
+  if (!(number > 0)) throw new Error(`--${option}: ${text} is no number above 0`);
+  return number;
+}
+
+/** @throws Error, for people to read; undefined where only help was asked for */
+export function readOptions(args: readonly string[]): Options | undefined {
+  const text = { type: "string" } as const;
+  const flag = { type: "boolean", default: false } as const;
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      quick: flag,
+      fresh: flag,
+      "no-large": flag,
+      help: flag,
+      seconds: text,
+      warmup: text,
+      rounds: text,
+      turns: text,
+      connections: text,
+      patience: text,
+      servers: text,
+      workloads: text,
+      parts: text,
+      "data-dir": text,
+      "postgres-bin": text,
+      profile: text,
+    },
+  });
+  if (values.help) {
+    console.log(HELP);
+    return undefined;
+  }
+  const { quick } = values;
+  const withoutLarge = quick || values["no-large"];
+  const profile =
+    values.profile === undefined ? undefined : names("profile", values.profile, [...WORKLOADS, "documents"])[0];
+  return {
+    seconds: positive("seconds", values.seconds ?? (quick ? "3" : "4")),
+    warmup: positive("warmup", values.warmup ?? (quick ? "1.5" : "3")),
+    rounds: positive("rounds", values.rounds ?? (quick ? "1" : "3")),
+    turns: positive("turns", values.turns ?? (quick ? "1" : "2")),
+    connections: positive("connections", values.connections ?? "32"),
+    patience: values.patience === undefined ? 0 : positive("patience", values.patience),
+    servers: names("servers", values.servers ?? (profile && "postern"), SERVERS),
+    workloads: names("workloads", values.workloads, WORKLOADS),
+    parts: names("parts", values.parts, PARTS).filter((part) => part !== "growth" || !withoutLarge),
+    fresh: values.fresh,
+    dataDir: values["data-dir"] ?? ".postern-bench",
+    binaries: values["postgres-bin"],
+    profile,
+  };
+}

@@ -1,0 +1,77 @@
+/** The tables that a run prints, in Markdown. */
+import type { MeasuredCell } from "./cells.js";
+import type { Cell } from "./measure.js";
+import { median } from "./median.js";
+import { LABELS } from "./servers.js";
+import { type Figure, figuresOf, type Measured } from "./thresholds.js";
+import { DESCRIPTIONS, SERVERS, WORKLOADS, type Workload } from "./workloads.js";
+
+const row = (...cells: readonly (string | number)[]) => `| ${cells.join(" | ")} |`;
+
+export function figuresTable(figures: readonly Figure[]): string {
+  return [
+    row("figure", "must reach", "measured", "met"),
+    row("---", "---", "---", "---"),
+    ...figures.map(({ figure, mustReach, measured, isMet }) =>
+      row(figure, mustReach, measured, isMet === undefined ? "" : isMet ? "yes" : "**no**"),
+    ),
+  ].join("\n");
+}
+
+const rounded = (value: number) => (value >= 100 ? Math.round(value) : Number(value.toPrecision(3)));
+
+/** Medians over the rounds. */
+export function cellsTable(cells: readonly MeasuredCell[], statements?: ReadonlyMap<Workload, number>): string {
+  const lines = [
+    row(
+      ...[
+        "",
+        "server",
+        "requests/s",
+        "CPU, ms for 1,000",
+        "± %",
+        "PostgreSQL CPU",
+        "load CPU",
+        "p50 ms",
+        "p99 ms",
+        "bytes",
+      ],
+    ),
+    row("---", "---", ...Array<string>(8).fill("---:")),
+  ];
+  for (const workload of WORKLOADS) {
+    for (const server of SERVERS) {
+      const own = cells.filter((cell) => cell.server === server && cell.workload === workload);
+      if (own.length === 0) continue;
+      const of = (name: keyof Cell) => rounded(median(own.map((cell) => cell[name])));
+      const cpus = own.map(({ cpu }) => cpu);
+      const spread = Math.round(((Math.max(...cpus) - Math.min(...cpus)) / 2 / median(cpus)) * 100);
+      const numbers = [
+        of("perSecond"),
+        of("cpu"),
+        spread,
+        of("databaseCpu"),
+        of("loadCpu"),
+        of("p50"),
+        of("p99"),
+        of("bytes"),
+      ];
+      lines.push(row(workload, LABELS[server], ...numbers));
+    }
+  }
+  const measured = WORKLOADS.filter((workload) => cells.some((cell) => cell.workload === workload));
+  const notes = measured.map((workload) => {
+    const count = statements?.get(workload);
+    const sent = count === undefined ? "" : ` (Postern sends ${count} statement${count === 1 ? "" : "s"})`;
+    return `- ${workload}: ${DESCRIPTIONS[workload]}${sent}`;
+  });
+  return [...lines, "", ...notes].join("\n");
+}
+
+/** @returns the text, and whether a threshold was missed */
+export function report(measured: Measured): { text: string; isMissed: boolean } {
+  const figures = figuresOf(measured);
+  const { cells, statements } = measured;
+  const tables = [figuresTable(figures), ...(cells.length > 0 ? [cellsTable(cells, statements)] : [])];
+  return { text: `${tables.join("\n\n")}\n`, isMissed: figures.some(({ isMet }) => isMet === false) };
+}
