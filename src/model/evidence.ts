@@ -42,6 +42,7 @@ export const SecurityEvent = declareType({
     eventType: field(securityEvents.eventType, "What happened, in the words of the OWASP Logging Vocabulary."),
     eventStatus: field(securityEvents.eventStatus, "How it turned out.", { enumeration: SecurityEventStatus }),
     ipAddress: field(securityEvents.ipAddress, "Where it came from."),
+    userId: field(securityEvents.userId, "The id of the account it concerns, also where the account is gone."),
     userAgent: field(securityEvents.userAgent, "The program that called."),
     location: field(securityEvents.location, "Where that address is, as far as known."),
     metadata: field(securityEvents.metadata, "What else is known of it."),

@@ -19,7 +19,8 @@ export function filterFields(type: TypeDeclaration): ReadonlyMap<string, FieldDe
   const comparable = Object.entries(type.fields).filter(([, { kind }]) => Object.keys(OPERATORS_OF[kind]).length > 0);
   const fields = new Map([...comparable, ...Object.entries(type.filters ?? {})]);
   for (const [name, relation] of Object.entries(type.relations)) {
-    if (relation.kind !== "one") continue;
+    // A type may also show the column itself.
+    if (relation.kind !== "one" || fields.has(`${name}Id`)) continue;
     fields.set(`${name}Id`, {
       column: relation.column,
       kind: "id",

@@ -53,7 +53,8 @@ export function orderFields(type: TypeDeclaration): ReadonlyMap<string, OrderFie
           { path: `${relationName}.${name}`, field, relation },
         ]),
   );
-  return new Map([...own, ...related]);
+  const ownNames = new Map(own);
+  return new Map([...own, ...related.filter(([name]) => !ownNames.has(name))]);
 }
 
 /** A total order of a list: what a page follows, and what its cursors mean. */

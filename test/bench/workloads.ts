@@ -110,7 +110,7 @@ const QUESTIONS: Readonly<Record<ServerName, Readonly<Record<Workload, Question>
       "scans",
     ),
     W3: question(
-      `query W3($eventType: String!) { ${POSTERN_EVENTS}) { nodes { ${EVENT} user { id } } } }`,
+      `query W3($eventType: String!) { ${POSTERN_EVENTS}) { nodes { ${EVENT} userId } } }`,
       "securityEvents",
     ),
     W4: question(
@@ -180,7 +180,7 @@ export const requestsForVulnerabilities = (scale: number): string[] =>
 
 /** One page of Postern's W3 for the first event type, behind a cursor. */
 export function requestPage(after: string | null, only?: "cursor"): string {
-  const selection = only ? "pageInfo { endCursor }" : `nodes { ${EVENT} user { id } }`;
+  const selection = only ? "pageInfo { endCursor }" : `nodes { ${EVENT} userId }`;
   const query = `query Page($eventType: String!, $after: String) { ${POSTERN_EVENTS}, after: $after) { ${selection} } }`;
   return bodyOf("Page", query, { eventType: EVENT_TYPES[0], after });
 }
@@ -214,9 +214,7 @@ function normalised(value: unknown, key = ""): unknown {
   if (typeof value === "object") {
     const fields = Object.entries(value);
     if (fields.length === 1 && fields[0]![0] === "nodes") return normalised(fields[0]![1]);
-    const own = fields.map(([name, field]) =>
-      name === "user" ? ["userId", (field as { id: string } | null)?.id ?? null] : [name, normalised(field, name)],
-    );
+    const own = fields.map(([name, field]) => [name, normalised(field, name)]);
     return Object.fromEntries(own.sort(([a], [b]) => (String(a) < String(b) ? -1 : 1)));
   }
   if (key.endsWith("At")) return new Date(String(value)).toISOString();

@@ -339,3 +339,11 @@ describe("aggregates", () => {
     ]);
   });
 });
+
+it("an event keeps the id of whom it concerns when the account is gone, and is found by it", async () => {
+  await app.sql`insert into security_events (event_type, event_status, user_id) values ('gone', 'SUCCESS', 424242)`;
+  const query = `{ securityEvents(filter: { userId: { eq: "424242" } }, orderBy: [{ field: USER_ID }]) { nodes { userId user { id } } } }`;
+  expect((await (await app.as("security")).run(query)).data.securityEvents.nodes).toEqual([
+    { userId: "424242", user: null },
+  ]);
+});

@@ -408,13 +408,17 @@ const RULES: { name: string; explanation: string; offenders: Offenders; bad: Typ
     explanation: "Of two fields under one name only one could be asked for.",
     offenders: (types) =>
       types.flatMap((type) => {
-        const references = Object.entries(type.relations).flatMap(([name, { kind }]) =>
-          kind === "one" ? [name, `${name}Id`] : [name],
+        // A field may show the column of a relation: then both names mean the same.
+        const shown = (name: string, column: unknown) => type.fields[name]?.column === column;
+        const references = Object.entries(type.relations).flatMap(([name, relation]) =>
+          relation.kind === "one" && !shown(`${name}Id`, relation.column) ? [name, `${name}Id`] : [name],
         );
         const filters = ["and", "or", "not", ...Object.keys(type.fields), ...references];
         const orders = Object.entries(type.relations).flatMap(([name, relation]) =>
           relation.kind === "one"
-            ? [...orderFields({ ...relation.to(), relations: {} }).keys()].map((field) => `${orderName(name)}_${field}`)
+            ? [...orderFields({ ...relation.to(), relations: {} }).keys()]
+                .filter((field) => field !== "ID" || !shown(`${name}Id`, relation.column))
+                .map((field) => `${orderName(name)}_${field}`)
             : [],
         );
         const all = [...filters, ...orders, ...orderFields({ ...type, relations: {} }).keys()];
@@ -425,7 +429,7 @@ const RULES: { name: string; explanation: string; offenders: Offenders; bad: Typ
         fields: {
           id: field(tables.scans.id, "The key."),
           not: field(tables.scans.targetUrl, "N."),
-          organizationId: field(tables.scans.organizationId, "O."),
+          organizationId: field(tables.scans.version, "O."),
           organizationName: field(tables.scans.targetUrl, "O."),
         },
         relations: { organization: toOrganization },
