@@ -120,12 +120,16 @@ export function insertStatement(
     column.default === undefined ? item(column) : sql`coalesce(${item(column)}, ${column.default})`,
   );
   const condition = and(all, keyed ? sql`exists (select from claimed)` : undefined) ?? sql`true`;
+  // Ids are drawn first where they must be known before the rows, or follow their order; else the column draws its own.
+  const drawn = keyed || many;
+  const id = sql`nextval(pg_get_serial_sequence('${sql.raw(dialect.sqlToQuery(sql`${table}`).sql)}', 'id')) as id, `;
+  const columnNames = names(drawn ? [table.id, ...columns] : columns);
   return finish(sql`with items as materialized (
-      select nextval(pg_get_serial_sequence('${sql.raw(dialect.sqlToQuery(sql`${table}`).sql)}', 'id')) as id, i.*
+      select ${drawn ? id : sql``}i.*
       from rows from (json_to_recordset(${json(c, "rows")}) as (${record(columns)})) with ordinality as i(${places})
     ), ${looked ? sql`${looked}, ` : sql``}${keyed ? sql`${claimed}, ` : sql``}changed as (
-      insert into ${table} (${names([table.id, ...columns])})
-      select ${sql.join([item(table.id), ...values], sql`, `)} from items where ${condition} order by items.position
+      insert into ${table} (${columnNames})
+      select ${sql.join(drawn ? [item(table.id), ...values] : values, sql`, `)} from items where ${condition} order by items.position
       returning ${table.id}
     ), ${audited(c, many, CHANGED)}
     select ${ids}, ${firstUnreached(looked)}`);
