@@ -1,7 +1,8 @@
 /** Whether all servers answer the same, before anything is measured. */
 import { isDeepStrictEqual } from "node:util";
-import { BENCH, type BenchCluster } from "./cluster.js";
+import type { BenchCluster } from "./cluster.js";
 import { dataSet } from "./data-set.js";
+import { BENCH } from "./databases.js";
 import type { Server } from "./servers.js";
 import { answerOf, requestsOf, valuesOf, type Workload } from "./workloads.js";
 

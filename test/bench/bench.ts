@@ -20,7 +20,8 @@ import { cpus } from "node:os";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { measureCells } from "./cells.js";
-import { BENCH, BenchCluster, LARGE } from "./cluster.js";
+import { BenchCluster } from "./cluster.js";
+import { BENCH, ensureLoaded, LARGE } from "./databases.js";
 import { countStatements, measureDocuments, measureGrowth, measureMemory } from "./figures.js";
 import type { Cell } from "./measure.js";
 import { median } from "./median.js";
@@ -48,8 +49,8 @@ async function bench(options: Options, stopLater: (stop: () => Promise<void>) =>
   mkdirSync(folder, { recursive: true });
   const wants = (part: Options["parts"][number]) => !options.profile && options.parts.includes(part);
   const databases = wants("growth") ? [BENCH, LARGE] : [BENCH];
-  const { fresh, binaries } = options;
-  const cluster = await BenchCluster.open(folder, databases, { fresh, binaries, stopLater });
+  const cluster = await BenchCluster.open(folder, { binaries: options.binaries, stopLater });
+  await ensureLoaded(cluster, databases, options.fresh);
   const run = createRun(options, cluster, folder);
   if (options.profile) {
     for (const name of options.servers) await profileServer(run, name, options.profile);

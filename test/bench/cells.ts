@@ -1,6 +1,6 @@
 /** The main measurement: every server in every workload, in rounds with fresh processes and a rotating order. */
 import { removeInserted, requireEqualAnswers } from "./answers.js";
-import { BENCH } from "./cluster.js";
+import { BENCH } from "./databases.js";
 import { type Cell, measure } from "./measure.js";
 import type { Run } from "./run.js";
 import type { Server } from "./servers.js";

@@ -1,7 +1,7 @@
 /** What is measured beside the cells: memory, many documents, statements, and tables ten times as large. */
 import { Agent, request } from "node:http";
 import { removeInserted } from "./answers.js";
-import { BENCH, LARGE } from "./cluster.js";
+import { BENCH, LARGE } from "./databases.js";
 import { type Load, measure } from "./measure.js";
 import { median } from "./median.js";
 import type { Run } from "./run.js";

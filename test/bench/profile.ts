@@ -71,7 +71,7 @@ export async function profileServer(run: Run, name: ServerName, workload: Worklo
   const bodies = workload === "documents" ? requestsInDocuments(DOCUMENTS) : requestsOf(name, workload);
   await measure(server, bodies, { ...options, seconds: options.warmup, patience: 0 }, cluster.pid);
   let window: [number, number] = [0, 0];
-  const cell = await measure(server, bodies, options, cluster.pid, (...times) => {
+  const cell = await measure(server, bodies, { ...options, patience: 0 }, cluster.pid, (...times) => {
     window = times;
   });
   // The profile is written when the process ends by itself.

@@ -1,7 +1,8 @@
 /** One run of the benchmark: its options, its database, the servers it starts, and what it records. */
 import { appendFileSync } from "node:fs";
 import { join } from "node:path";
-import { BENCH, type BenchCluster } from "./cluster.js";
+import type { BenchCluster } from "./cluster.js";
+import { BENCH } from "./databases.js";
 import type { Options } from "./options.js";
 import { Server } from "./servers.js";
 import type { ServerName } from "./workloads.js";

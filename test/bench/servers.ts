@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { openSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { ADMINISTRATOR } from "./cluster.js";
+import { ADMINISTRATOR } from "./databases.js";
 import type { ServerName } from "./workloads.js";
 
 export const ROOT = fileURLToPath(new URL("../..", import.meta.url));
