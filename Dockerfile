@@ -29,4 +29,5 @@ EXPOSE 4000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT}/health/live`).then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
 # Not through npm or a shell: SIGTERM goes to Postern itself.
-CMD ["node", "dist/main.js"]
+# The young generation bounded: it grows to twice as much otherwise, and is none the faster.
+CMD ["node", "--max-semi-space-size=16", "dist/main.js"]

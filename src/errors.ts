@@ -80,6 +80,13 @@ export const outcomeUnknown = (cause: unknown) =>
     cause,
   );
 
+/** A change was made, but not read back: whoever sends it again makes it twice. */
+export function doneBut(error: unknown): unknown {
+  if (!(error instanceof AppError) || !(error.code === "UNAVAILABLE" || error.code === "TIMEOUT")) return error;
+  const message = "It was done, but could not be read back in time. Do not send it again: look at it in a moment.";
+  return new AppError(error.code, message, { outcome: "done" }, error);
+}
+
 /** It took longer than allowed and was stopped. */
 export const timeout = (cause?: unknown) =>
   new AppError("TIMEOUT", "This took longer than allowed and was stopped. Ask for less at once.", {}, cause);

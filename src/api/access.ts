@@ -1,5 +1,6 @@
 /** THE permission map: every root field, who may call it, and what the audit log calls it. What is not here is refused. */
-import { anyone, can, mayOperate, type ShieldRule, signedIn } from "./rules.js";
+import type { Permission } from "../auth/permissions.js";
+import { anyone, can, holdsAny, mayOperate, type ShieldRule, signedIn } from "./rules.js";
 
 export const QUERIES: Readonly<Record<string, ShieldRule>> = {
   viewer: signedIn,
@@ -76,6 +77,12 @@ export const MUTATIONS: Readonly<Record<string, MutationAccess>> = {
   modifyBackupWindow: operation,
   cancelOperation: audited(can("operations:run"), "operation.cancel"),
   recordSecurityEvent: audited(can("security-events:record"), "security-event.record"),
+};
+
+/** @returns whether the permissions of an actor let it call a mutation, where nothing else decides */
+export const mayCall = (mutation: string, permissions: ReadonlySet<Permission>): boolean => {
+  const rule = MUTATIONS[mutation]?.rule;
+  return rule !== undefined && holdsAny(rule, permissions);
 };
 
 /** @returns what the audit log calls a mutation, or null where it keeps no record of it */

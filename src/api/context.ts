@@ -37,6 +37,8 @@ export class RequestContext implements ReadContext, CallContext {
   variables: Variables = {};
   private readonly calls = new Map<string | number, Call>();
   private cachedReads: Reads | undefined;
+  /** What the mutations of the request may answer together. */
+  private objects = 0;
   private environments: DataLoader<string, string | null> | undefined;
 
   constructor(
@@ -76,7 +78,7 @@ export class RequestContext implements ReadContext, CallContext {
 
   /** Plans reads without running them. @throws FORBIDDEN, BAD_USER_INPUT, LIMIT_EXCEEDED */
   rehearse(units: readonly Unit[], values: readonly unknown[], info: GraphQLResolveInfo): void {
-    this.deps.planner.rehearse(units, values, info, this.access);
+    this.objects = this.deps.planner.rehearse(units, values, info, this.access, this.objects);
   }
 
   /** What the root field under way answers is read as this actor, who has just signed in; the next root field is not. */

@@ -8,10 +8,12 @@ import {
   getNamedType,
   isObjectType,
 } from "graphql";
-import { notFound } from "../errors.js";
+import { doneBut, notFound } from "../errors.js";
+import type { Unit } from "../plan/compile.js";
 import type { Planner } from "../plan/planner.js";
 import { collect, collectBelow, type Selection } from "../plan/selection.js";
 import { LEAVES_IDS } from "../wire/write-resolver.js";
+import { mayCall } from "./access.js";
 import { DataText, type FormatError, failed, type Place, type Running, respond, rootField } from "./direct-answer.js";
 import { payloadUnits } from "./rehearsal.js";
 
@@ -50,6 +52,8 @@ export function answerChange({ schema, planner, formatError }: Deps) {
     const payload = change && getNamedType(change.field.type);
     if (!isObjectType(payload)) return null;
     const { key, nodes, field, below } = change as NonNullable<typeof change>;
+    // Nothing is planned, and no plan is kept, for who may not call this.
+    if (!mayCall(field.name, context.access.permissions)) return null;
     const root = rootField(schema, mutationType, field, key, nodes, running);
     const units = payloadUnits(payload, key, below);
     const { variables, access } = context;
@@ -58,11 +62,18 @@ export function answerChange({ schema, planner, formatError }: Deps) {
     let failing: Place = { path: [key], nodes };
     try {
       const left = (await field.resolve?.(undefined, root.args, context, root.info)) as Record<string, unknown>;
-      const [first] = units;
-      if (first) failing = { path: first.key.split(".") as [string, string], nodes: first.nodes };
-      const texts = await read(units.map(({ nodes: [node] }) => left[node?.name.value as string]));
-      // Somebody has deleted it meanwhile.
-      if (texts.includes("null")) throw notFound(first?.nodes[0]?.name.value ?? "row");
+      const placeOf = (unit: Unit): Place => ({ path: unit.key.split(".") as [string, string], nodes: unit.nodes });
+      if (units[0]) failing = placeOf(units[0]);
+      const ids = units.map(({ nodes: [node] }) => left[node?.name.value as string]);
+      const texts = await read(ids).catch((error) => {
+        throw doneBut(error);
+      });
+      const gone = units[texts.indexOf("null")];
+      if (gone) {
+        // Somebody has deleted it meanwhile.
+        failing = placeOf(gone);
+        throw notFound(gone.nodes[0]?.name.value as string);
+      }
       const rows = new Map(units.map((unit, index) => [unit.key, texts[index]]));
       const parts = [...below].map(([part, [{ name }]]) => {
         const scalar = () => JSON.stringify(name.value === "__typename" ? payload.name : left[name.value]);

@@ -25,6 +25,11 @@ export const signedIn: IRule = rule("signedIn", { cache: "contextual" })(
 );
 
 const byPermissions = new Map<string, IRule>();
+const permissionsOf = new WeakMap<object, readonly Permission[]>();
+
+/** @returns whether a rule of permissions alone would let these pass; another rule must be asked itself */
+export const holdsAny = (rule: ShieldRule, permissions: ReadonlySet<Permission>): boolean =>
+  permissionsOf.get(rule)?.some((permission) => permissions.has(permission)) ?? false;
 
 /** Actors that hold any of the permissions. One rule per set: shield refuses two rules of one name. */
 export function can(...permissions: [Permission, ...Permission[]]): IRule {
@@ -37,6 +42,7 @@ export function can(...permissions: [Permission, ...Permission[]]): IRule {
         (permissions.some((permission) => context.access.permissions.has(permission)) || forbidden(permissions[0])),
     );
     byPermissions.set(name, known);
+    permissionsOf.set(known, permissions);
   }
   return known;
 }

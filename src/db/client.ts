@@ -44,7 +44,7 @@ const DRAIN_SECONDS = 5;
 
 /** Longer than the server's own time-out, which stops a statement on a server that answers. */
 const DEADLINE_GRACE_MS = 3000;
-/** Planned reads that run or wait for a connection. */
+/** Planned reads and lone changes that run or wait for a connection. */
 const MAX_QUERIES = 1000;
 
 /** @throws TIMEOUT when the work takes longer, after telling it to stop; whatever becomes of it then, somebody has been answered */
@@ -67,13 +67,13 @@ function before<T>(ms: number, work: PromiseLike<T>, stop?: () => void): Promise
   });
 }
 
-/** @returns `change` over the pool, or over the connection of a transaction */
-const changeOver =
-  (client: Pick<Sql, "unsafe">): Db["change"] =>
-  async (text, parameters, prepare) => {
-    const rows = await client.unsafe(text, parameters as never[], { prepare }).values();
-    return rows[0] as unknown as (string | null)[];
-  };
+/** A statement that changes something, on its way. */
+const changing = (client: Pick<Sql, "unsafe">, ...[text, parameters, prepare]: Parameters<Db["change"]>) =>
+  client.unsafe(text, parameters as never[], { prepare }).values() as unknown as PromiseLike<
+    readonly (string | null)[][]
+  > & { cancel(): void };
+
+const onlyRow = (rows: readonly (string | null)[][]) => rows[0] as readonly (string | null)[];
 
 /** @returns `transaction` that tells of faults of BEGIN and COMMIT, which meet no store function */
 const transactionOver =
@@ -85,7 +85,8 @@ const transactionOver =
         const { client } = inside._.session as unknown as { client: Sql };
         const result = await work(
           Object.assign(inside, {
-            change: changeOver(client),
+            change: (...statement: Parameters<Db["change"]>) =>
+              Promise.resolve(changing(client, ...statement)).then(onlyRow),
             transaction: transactionOver(inside.transaction.bind(inside)),
           }),
         );
@@ -123,14 +124,27 @@ export function createClient({
   let pinging: Promise<void> | undefined;
   let queries = 0;
   const deadlineMs = statementTimeoutMs + DEADLINE_GRACE_MS;
-  const change = changeOver(client);
   const pool = drizzle(client, { casing: "snake_case" });
   const db: Db = Object.assign(pool, {
-    change: (...statement: Parameters<Db["change"]>) =>
-      change(...statement).catch((error) => {
+    async change(...statement: Parameters<Db["change"]>) {
+      if (queries >= MAX_QUERIES) throw unavailable("The database");
+      queries += 1;
+      const running = changing(client, ...statement);
+      let late = false;
+      try {
+        return onlyRow(
+          await before(deadlineMs, running, () => {
+            late = true;
+            running.cancel();
+          }),
+        );
+      } catch (error) {
         // What is sent alone commits alone.
-        throw wasLost(error) ? outcomeUnknown(error) : error;
-      }),
+        throw late || wasLost(error) ? outcomeUnknown(error) : error;
+      } finally {
+        queries -= 1;
+      }
+    },
     transaction: transactionOver(pool.transaction.bind(pool)),
   });
   return {

@@ -81,7 +81,7 @@ interface Key {
 const MAX_KEYS = 5;
 
 function keysOf(c: Compilation, source: Source, node: FieldNode): Key[] {
-  const given = argumentOf(node, "by", c.argumentType(source.type, "by"), c.variables)?.items() ?? [];
+  const given = argumentOf(node, "by", c.argumentType(source.type, "by"), c)?.items() ?? [];
   if (given.length === 0) throw badUserInput("by", "Name at least one field to group by.");
   if (given.length > MAX_KEYS) throw limitExceeded("by", `Group by at most ${MAX_KEYS} fields.`);
   const fields = groupFields(source.type);
@@ -114,7 +114,7 @@ export function selectGroups(
   const { type } = source;
   const node = nodes[0]!;
   const keys = keysOf(c, source, node);
-  const argument = (name: string) => argumentOf(node, name, c.argumentType(type, name), c.variables);
+  const argument = (name: string) => argumentOf(node, name, c.argumentType(type, name), c);
   const size = sizeOf(c.limits.maxGroups, c.limits.defaultGroups, { first: argument("first") });
   const named = (index: number) => sql`g.${sql.identifier(`key_${index}`)}`;
 

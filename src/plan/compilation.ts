@@ -57,11 +57,16 @@ export class Compilation {
     private readonly schema: GraphQLSchema,
     readonly access: Access,
     readonly fragments: Fragments,
-    readonly variables: Variables,
+    public variables: Variables,
     readonly limits: PlanLimits,
     /** Seals cursors, so that a changed one is told from a real one. */
     readonly cursorKey: string,
   ) {}
+
+  /** Forgets the values that it was given. */
+  release(): void {
+    this.variables = {};
+  }
 
   source(type: TypeDeclaration): Source {
     return aliased(type, `t${this.#aliases++}`);

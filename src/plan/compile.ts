@@ -36,6 +36,8 @@ export interface Plan {
   readonly text: string;
   /** The statement's parameters for one run. @throws BAD_USER_INPUT, LIMIT_EXCEEDED */
   bind(run: Run): unknown[];
+  /** How many objects a run answers at most. */
+  objects(run: Run): number;
   /** @param row what the statement answers @returns the JSON text of each unit */
   texts(row: readonly (string | null)[]): string[];
   /** About how much memory it takes, in bytes. */
@@ -68,7 +70,7 @@ function select(c: Compilation, { entry, nodes }: Unit, index: number, onRefusal
   if (kind === "givenList") {
     return selectRows(c, type, nodes, onRefusal, (run) => run.values[index]);
   }
-  const argument = kind === "row" ? argumentOf(nodes[0]!, "id", GraphQLID, c.variables)?.get : undefined;
+  const argument = kind === "row" ? argumentOf(nodes[0]!, "id", GraphQLID, c)?.get : undefined;
   const given: Getter = kind === "row" ? (run) => argument?.(run.variables) : (run) => run.values[index];
   const key =
     kind === "row" && type.identifier
@@ -83,6 +85,13 @@ function select(c: Compilation, { entry, nodes }: Unit, index: number, onRefusal
     (source) => sql`${source.column(type.fields.id.column)} = ${key}`,
     everything,
   );
+}
+
+/** @throws LIMIT_EXCEEDED where a request could answer more objects */
+export function requireAtMost(most: number, objects: number): void {
+  if (objects <= most) return;
+  const message = `This could answer ${objects} objects; at most ${most} are allowed. Ask for smaller pages.`;
+  throw limitExceeded("cost", message);
 }
 
 /**
@@ -121,7 +130,8 @@ export function compile(
   });
   const answered = sql.join(columns, sql`, `);
   const sources = from.length > 0 ? sql` from ${sql.join(from, sql`, `)}` : sql``;
-  // The plan outlives the request that it was compiled for: it must not hold the compilation, which holds that request's values.
+  // The plan outlives the request that it was compiled for, and its closures hold the compilation.
+  c.release();
   const { checks } = c;
   const { sql: text, params } = dialect.sqlToQuery(sql`select ${answered}${sources}`);
   return {
@@ -129,15 +139,10 @@ export function compile(
     weight: text.length + params.length * PARAMETER_WEIGHT,
     refused,
     texts: (row) => templates.map((fill) => fill(row)),
+    objects: (run) => costs.reduce((total, cost) => total + cost(run), 0),
     bind(run) {
       for (const check of checks) check(run);
-      const objects = costs.reduce((total, cost) => total + cost(run), 0);
-      if (objects > limits.maxObjects) {
-        throw limitExceeded(
-          "cost",
-          `This could answer ${objects} objects; at most ${limits.maxObjects} are allowed. Ask for smaller pages.`,
-        );
-      }
+      requireAtMost(limits.maxObjects, this.objects(run));
       return params.map((param) => (typeof param === "function" ? (param as Getter)(run) : param));
     },
   };

@@ -11,7 +11,7 @@ import { LRUCache } from "lru-cache";
 import type { Access } from "../auth/actor.js";
 import { AppError } from "../errors.js";
 import type { PlanLimits, Run } from "./compilation.js";
-import { compile, type Entry, type Plan, type Unit } from "./compile.js";
+import { compile, type Entry, type Plan, requireAtMost, type Unit } from "./compile.js";
 import type { TypeDeclaration } from "./declaration.js";
 import { type Counted, createPreparation } from "./preparation.js";
 import type { Variables } from "./reference.js";
@@ -46,10 +46,17 @@ export interface Reads {
 export interface Planner {
   reads(access: Access): Reads;
   /**
-   * Plans what a mutation's payload asks for without running it, so that what cannot be answered is refused before anything
-   * has changed. @throws FORBIDDEN, BAD_USER_INPUT, LIMIT_EXCEEDED
+   * Plans what a mutation's payload asks for without running it, so that what cannot be answered changes nothing.
+   * @param before objects that other mutations of the request may answer @returns those that they and these may
+   * @throws FORBIDDEN, BAD_USER_INPUT, LIMIT_EXCEEDED
    */
-  rehearse(units: readonly Unit[], values: readonly unknown[], info: GraphQLResolveInfo, access: Access): void;
+  rehearse(
+    units: readonly Unit[],
+    values: readonly unknown[],
+    info: GraphQLResolveInfo,
+    access: Access,
+    before: number,
+  ): number;
   /**
    * Plans what a mutation's payload asks for.
    * @returns a function from the values of the units to the JSON text of each; undefined where the ordinary way must answer
@@ -82,15 +89,15 @@ interface Read {
   readonly value: unknown;
   readonly info: GraphQLResolveInfo;
 }
-
 type CachedPlan = Plan & Counted;
 
-/** All plans together, in bytes, about. */
+/** All plans together, in bytes. */
 const MAX_PLANS_WEIGHT = 32 * 1_048_576;
 export function createPlanner({ schema, roots, query, limits, cursorKey }: PlannerOptions): Planner {
   const plans = new LRUCache<string, CachedPlan>({
     maxSize: MAX_PLANS_WEIGHT,
-    sizeCalculation: ({ weight }) => weight,
+    // A key tells the shape of every item of a list.
+    sizeCalculation: ({ weight }, key) => weight + key.length,
   });
   /** Apollo keeps parsed documents, so that an operation is the same object when it comes again. */
   const operations = new WeakMap<OperationDefinitionNode, { id: number; shape: (variables: Variables) => string }>();
@@ -182,8 +189,12 @@ export function createPlanner({ schema, roots, query, limits, cursorKey }: Plann
       };
     },
 
-    rehearse(units, values, { operation, fragments, variableValues: variables }, access) {
-      planFor(operation, units, fragments, variables, access).bind({ variables, access, values });
+    rehearse(units, values, { operation, fragments, variableValues: variables }, access, before) {
+      const plan = planFor(operation, units, fragments, variables, access);
+      plan.bind({ variables, access, values });
+      const objects = before + plan.objects({ variables, access, values });
+      requireAtMost(limits.maxObjects, objects);
+      return objects;
     },
 
     payload(operation, units, fragments, variables, access) {

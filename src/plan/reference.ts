@@ -31,52 +31,67 @@ export interface Reference {
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
+/**
+ * Holds the variables of the request that a plan is compiled for, until it is. A closure keeps all that its scope names, so that
+ * plans would keep values, passwords among them, for as long as they are cached; they keep only this.
+ */
+export interface Compiling {
+  readonly variables: Variables;
+}
+
 /** A reference into a variable, or into any other value that each run has anew. */
-export const within = (value: unknown, get: (variables: Variables) => unknown): Reference => ({
-  value,
+export const within = (get: (variables: Variables) => unknown, compiling: Compiling): Reference => ({
+  get value() {
+    return get(compiling.variables);
+  },
   get,
-  entries: () =>
-    isObject(value)
-      ? Object.entries(value)
-          .filter(([, child]) => child !== undefined)
-          .map(([key, child]) => [key, within(child, (variables) => (get(variables) as Record<string, unknown>)[key])])
-      : [],
-  items: () =>
-    Array.isArray(value)
-      ? value.map((item, index) => within(item, (variables) => (get(variables) as unknown[])[index]))
-      : [],
+  entries() {
+    const { value } = this;
+    const keys = isObject(value) ? Object.keys(value).filter((key) => value[key] !== undefined) : [];
+    return keys.map((key) => [key, at(get, key, compiling)]);
+  },
+  items() {
+    const length = Array.isArray(this.value) ? this.value.length : 0;
+    return Array.from({ length }, (_, index) => at(get, index, compiling));
+  },
 });
 
+const at = (get: (variables: Variables) => unknown, key: string | number, compiling: Compiling): Reference =>
+  within((variables) => (get(variables) as Record<string | number, unknown>)[key], compiling);
+
 const ofList = (items: Reference[]): Reference => ({
-  value: items.map((item) => item.value),
+  get value() {
+    return items.map((item) => item.value);
+  },
   get: (variables) => items.map((item) => item.get(variables)),
   entries: () => [],
   items: () => items,
 });
 
 const ofObject = (entries: [string, Reference][]): Reference => ({
-  value: Object.fromEntries(entries.map(([key, child]) => [key, child.value])),
+  get value() {
+    return Object.fromEntries(entries.map(([key, child]) => [key, child.value]));
+  },
   get: (variables) => Object.fromEntries(entries.map(([key, child]) => [key, child.get(variables)])),
   entries: () => entries,
   items: () => [],
 });
 
-/** @param at where the node stands, for errors @throws BAD_USER_INPUT for a variable that is null where it may not be */
-function ofNode(node: ValueNode, type: GraphQLInputType, variables: Variables, at: string): Reference | undefined {
+/** @param place where the node stands, for errors @throws BAD_USER_INPUT for a variable that is null where it may not be */
+function ofNode(node: ValueNode, type: GraphQLInputType, compiling: Compiling, place: string): Reference | undefined {
   if (node.kind === "Variable") {
     const name = node.name.value;
-    const value = variableOf(variables, name);
+    const value = variableOf(compiling.variables, name);
     // Validation lets it pass where a default stands against it; of root fields graphql-js looks at the values, too.
-    if (value === null && isNonNullType(type)) throw badUserInput(at, "This argument may not be null.");
-    return value === undefined ? undefined : within(value, (current) => current[name]);
+    if (value === null && isNonNullType(type)) throw badUserInput(place, "This argument may not be null.");
+    return value === undefined ? undefined : within((current) => current[name], compiling);
   }
+  const nothing = () => within(() => null, compiling);
   const named = isNonNullType(type) ? type.ofType : type;
   if (isListType(named)) {
-    if (node.kind === "NullValue") return within(null, () => null);
+    if (node.kind === "NullValue") return nothing();
     const items = node.kind === "ListValue" ? node.values : [node];
-    return ofList(
-      items.map((item, index) => ofNode(item, named.ofType, variables, `${at}.${index}`) ?? within(null, () => null)),
-    );
+    return ofList(items.map((item, index) => ofNode(item, named.ofType, compiling, `${place}.${index}`) ?? nothing()));
   }
   if (isInputObjectType(named) && node.kind === "ObjectValue") {
     const given = new Map(node.fields.map((entry) => [entry.name.value, entry.value]));
@@ -84,15 +99,17 @@ function ofNode(node: ValueNode, type: GraphQLInputType, variables: Variables, a
       // In the order of the type, as graphql-js coerces variables: equal meaning gives equal SQL.
       Object.values(named.getFields()).flatMap(({ name, type: childType }) => {
         const child = given.get(name);
-        const reference = child && ofNode(child, childType, variables, `${at}.${name}`);
+        const reference = child && ofNode(child, childType, compiling, `${place}.${name}`);
         return reference ? [[name, reference] as [string, Reference]] : [];
       }),
     );
   }
-  const value = valueFromAST(node, type, variables);
   // A JSON literal may hold variables.
-  const open = node.kind === "ObjectValue" || node.kind === "ListValue";
-  return within(value, open ? (current) => valueFromAST(node, type, current) : () => value);
+  if (node.kind === "ObjectValue" || node.kind === "ListValue") {
+    return within((current) => valueFromAST(node, type, current), compiling);
+  }
+  const constant = valueFromAST(node, type);
+  return within(() => constant, compiling);
 }
 
 /**
@@ -103,8 +120,8 @@ export function argumentOf(
   node: FieldNode,
   name: string,
   type: GraphQLInputType,
-  variables: Variables,
+  compiling: Compiling,
 ): Reference | undefined {
   const argument = node.arguments?.find((candidate) => candidate.name.value === name);
-  return argument && ofNode(argument.value, type, variables, name);
+  return argument && ofNode(argument.value, type, compiling, name);
 }

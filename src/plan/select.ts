@@ -142,7 +142,7 @@ export function selectConnection(
 ): Expression {
   const node = nodes[0]!;
   const argument = (name: string) => {
-    const reference = argumentOf(node, name, c.argumentType(type, name), c.variables);
+    const reference = argumentOf(node, name, c.argumentType(type, name), c);
     return reference?.value === null ? undefined : reference;
   };
   const [first, last, after, before] = [argument("first"), argument("last"), argument("after"), argument("before")];

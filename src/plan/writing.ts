@@ -22,6 +22,6 @@ export const matching = (c: Compilation, source: Source, filter: unknown): SQL |
   compileFilter(
     c,
     source,
-    within(filter, (variables) => variables.filter),
+    within((variables) => variables.filter, { variables: { filter } }),
     "filter",
   );

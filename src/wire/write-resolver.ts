@@ -2,7 +2,7 @@
 import type { GraphQLResolveInfo } from "graphql";
 import { Arg, type ClassType, Extensions, Mutation, Resolver } from "type-graphql";
 import type { Call } from "../auth/call.js";
-import { notFound } from "../errors.js";
+import { doneBut, notFound } from "../errors.js";
 import { singularOf, type TypeDeclaration } from "../plan/declaration.js";
 import { CurrentCall } from "./current-call.js";
 import { addFieldResolver } from "./field-resolver.js";
@@ -39,8 +39,10 @@ export function payloadResolver(
   for (const [field, type] of Object.entries(fields)) {
     const read = async (parent: Left, context: ReadContext, info: GraphQLResolveInfo) => {
       const left = parent[field] as string | string[];
-      if (Array.isArray(left)) return context.reads.rows(type, left, info);
-      const row = await context.reads.row(type, left, info);
+      const reading = Array.isArray(left) ? context.reads.rows(type, left, info) : context.reads.row(type, left, info);
+      const row = await reading.catch((error) => {
+        throw doneBut(error);
+      });
       // Somebody has deleted it meanwhile.
       if (row === null) throw notFound(singularOf(type));
       return row;

@@ -49,9 +49,11 @@ export class Server {
     folder: string,
     nodeOptions: readonly string[] = [],
   ): Promise<Server> {
-    const program = name === "postern" ? "dist/main.js" : join("test/bench/servers", `${name}.mjs`);
+    // As `npm start` and the image run it.
+    const program =
+      name === "postern" ? ["--max-semi-space-size=16", "dist/main.js"] : [join("test/bench/servers", `${name}.mjs`)];
     const log = openSync(join(folder, `${name}.log`), "w");
-    const child = spawn(process.execPath, [...nodeOptions, program], {
+    const child = spawn(process.execPath, [...nodeOptions, ...program], {
       cwd: ROOT,
       stdio: ["ignore", "pipe", log],
       env: {

@@ -15,7 +15,7 @@ import {
   type Place,
   type Values,
 } from "../../db/rows.js";
-import { AppError, badUserInput, conflict, limitExceeded, notFound } from "../../errors.js";
+import { AppError, badUserInput, conflict, internal, limitExceeded, notFound } from "../../errors.js";
 import { checked } from "../../wire/checked.js";
 import type { RowService } from "../../wire/write-resolver.js";
 import type { WriteTypes } from "../../wire/write-types.js";
@@ -118,6 +118,7 @@ export function createRowService(deps: RowsDeps, writes: WriteTypes, rules: RowR
       const ids =
         (await insertRows(db, change, values, { place, many, key })) ?? (key && (await replayed(call, key, shared)));
       if (ids) return ids;
+      if (!key) throw internal(new Error(`the statement inserted no ${type.name}`));
     }
   }
 
@@ -223,7 +224,10 @@ export function createRowService(deps: RowsDeps, writes: WriteTypes, rules: RowR
           const [id] = (await insertRows(db, change, [row as Values], { place: plain, many: false })) as [string];
           return { id, created: true };
         } catch (error) {
-          const quicker = error instanceof AppError && error.code === (found === null ? "CONFLICT" : "NOT_FOUND");
+          const quicker =
+            error instanceof AppError &&
+            // Missing what the values refer to is no race: that error names the field.
+            (found === null ? error.code === "CONFLICT" : error.code === "NOT_FOUND" && !error.extensions.field);
           if (!quicker || attempt === UPSERT_ATTEMPTS) throw error;
         }
       }

@@ -1,0 +1,50 @@
+/** A plan that is kept keeps nothing of the request that it was compiled for. */
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import { type FieldNode, parse } from "graphql";
+import { expect, it } from "vitest";
+import { accessOf } from "../../src/auth/actor.js";
+import { LIMITS } from "../../src/config.js";
+import { rootFields } from "../../src/model/index.js";
+import { compile, type Plan } from "../../src/plan/compile.js";
+import { entriesOf } from "../../src/wire/read-resolver.js";
+import { testApp } from "../support/app.js";
+
+const app = testApp();
+setFlagsFromString("--expose-gc");
+const collect: () => void = runInNewContext("gc");
+
+const QUERY = `query($filter: ScanFilter, $json: JSON, $text: [String!], $order: [ScanOrder!]) {
+  scans(filter: { and: [$filter, { targetUrl: { in: $text } }] }, orderBy: $order) { nodes { vulnerabilities(filter: { scan: $filter }) { totalCount } } }
+  securityEvents(filter: { metadata: { contains: { a: $json } } }) { groups(by: [{ field: EVENT_TYPE }]) { aggregate { count } } }
+}`;
+
+/** Compiles with variables that nothing else holds. */
+function planned(): { plan: Plan; given: WeakRef<object>[] } {
+  const [operation] = parse(QUERY).definitions;
+  if (operation?.kind !== "OperationDefinition") throw new Error("no operation");
+  const units = operation.selectionSet.selections.map((node) => {
+    const { value } = (node as FieldNode).name;
+    return { key: value, entry: entriesOf(rootFields).get(value)!, nodes: [node as FieldNode] };
+  });
+  const variables = {
+    filter: { or: [{ targetUrl: { eq: "secret" } }, { organization: { name: { in: ["secret"] } } }] },
+    json: { secret: [1] },
+    text: ["secret"],
+    order: [{ field: "STARTED_AT", direction: "ASC" }],
+  };
+  const actor = { userId: "1", email: "", organizationId: null, sessionId: "", expiresAt: "" };
+  const access = accessOf({ kind: "user", role: "ADMIN", ...actor });
+  const plan = compile(app.schema, units, {}, variables, access, LIMITS, "key");
+  const given = [variables, variables.filter, variables.filter.or, variables.json, variables.text, variables.order];
+  return { plan, given: given.map((value) => new WeakRef(value)) };
+}
+
+it("is let go with its values", async () => {
+  const { plan, given } = planned();
+  // What was made in this turn is held until it ends.
+  await new Promise((resolve) => setImmediate(resolve));
+  collect();
+  expect(given.map((value) => value.deref())).toEqual(given.map(() => undefined));
+  expect(plan.text).toContain("scans");
+});
