@@ -93,7 +93,7 @@ export function createRowService(deps: RowsDeps, writes: WriteTypes, rules: RowR
     }
     const { ids } = found;
     if ((await countReached(db, type, accessOf(call.actor), ids)) < ids.length) {
-      throw notFound(`row any more that was made with this idempotency key: it has been deleted`);
+      throw notFound("row any more: it was made with this idempotency key and deleted since");
     }
     const one = resourceId ?? (ids.length === 1 ? ids[0] : undefined);
     await audit.record(db, call, { resourceId: one, result: { replayed: true, ids } });
