@@ -67,8 +67,8 @@ function before<T>(ms: number, work: PromiseLike<T>, stop?: () => void): Promise
   });
 }
 
-/** A statement that changes something, on its way. */
-const changing = (client: Pick<Sql, "unsafe">, ...[text, parameters, prepare]: Parameters<Db["change"]>) =>
+/** A statement that answers one row, on its way. */
+const sending = (client: Pick<Sql, "unsafe">, ...[text, parameters, prepare]: Parameters<Db["change"]>) =>
   client.unsafe(text, parameters as never[], { prepare }).values() as unknown as PromiseLike<
     readonly (string | null)[][]
   > & { cancel(): void };
@@ -86,7 +86,7 @@ const transactionOver =
         const result = await work(
           Object.assign(inside, {
             change: (...statement: Parameters<Db["change"]>) =>
-              Promise.resolve(changing(client, ...statement)).then(onlyRow),
+              Promise.resolve(sending(client, ...statement)).then(onlyRow),
             transaction: transactionOver(inside.transaction.bind(inside)),
           }),
         );
@@ -124,45 +124,42 @@ export function createClient({
   let pinging: Promise<void> | undefined;
   let queries = 0;
   const deadlineMs = statementTimeoutMs + DEADLINE_GRACE_MS;
+  /** Runs a statement on the pool, in time, and not too many of them. @param onLate told when it is given up */
+  async function bounded(statement: Parameters<Db["change"]>, onLate = () => {}) {
+    if (queries >= MAX_QUERIES) throw unavailable("The database");
+    queries += 1;
+    const running = sending(client, ...statement);
+    const stop = () => {
+      onLate();
+      running.cancel();
+    };
+    try {
+      return onlyRow(await before(deadlineMs, running, stop));
+    } finally {
+      queries -= 1;
+    }
+  }
   const pool = drizzle(client, { casing: "snake_case" });
   const db: Db = Object.assign(pool, {
-    async change(...statement: Parameters<Db["change"]>) {
-      if (queries >= MAX_QUERIES) throw unavailable("The database");
-      queries += 1;
-      const running = changing(client, ...statement);
+    change(...statement: Parameters<Db["change"]>) {
       let late = false;
-      try {
-        return onlyRow(
-          await before(deadlineMs, running, () => {
-            late = true;
-            running.cancel();
-          }),
-        );
-      } catch (error) {
+      const onLate = () => {
+        late = true;
+      };
+      return bounded(statement, onLate).catch((error) => {
         // What is sent alone commits alone.
         throw late || wasLost(error) ? outcomeUnknown(error) : error;
-      } finally {
-        queries -= 1;
-      }
+      });
     },
     transaction: transactionOver(pool.transaction.bind(pool)),
   });
   return {
     db,
     sql: client,
-    async query(text, parameters, prepare) {
-      if (queries >= MAX_QUERIES) throw unavailable("The database");
-      queries += 1;
-      const running = client.unsafe(text, parameters as never[], { prepare }).values();
-      try {
-        const rows = await before(deadlineMs, running, () => running.cancel());
-        return rows[0] as unknown as (string | null)[];
-      } catch (error) {
+    query: (...statement) =>
+      bounded(statement).catch((error) => {
         throw fromPostgres(error);
-      } finally {
-        queries -= 1;
-      }
-    },
+      }),
     async ping(timeoutMs) {
       // Those who ask at once share one answer, so that health checks cannot pile up.
       pinging ??= probe`select 1`
