@@ -1,7 +1,8 @@
-/** The connection pool of Postern's database, and the one type that every store takes. */
-import { drizzle, type PostgresJsDatabase } from "drizzle-orm/postgres-js";
+/** How Postern uses its database: bounded in time and number, with faults of ours, and the one type that every store takes. */
+import type { PostgresJsDatabase } from "drizzle-orm/postgres-js";
 import postgres, { type Options, type Sql } from "postgres";
 import { outcomeUnknown, timeout, unavailable } from "../errors.js";
+import { createPool } from "./pool.js";
 import { fromPostgres, wasLost } from "./postgres-errors.js";
 
 /** The pool, or a transaction of it: what a store function takes first. */
@@ -31,8 +32,6 @@ export interface ClientOptions {
 
 export interface Client {
   readonly db: Db;
-  /** The driver itself, for statements that the read planner writes. drizzle has made it pass dates and JSON through as text. */
-  readonly sql: Sql;
   /** Runs one statement of the read planner and answers its only row. @throws TIMEOUT, UNAVAILABLE */
   query(text: string, parameters: unknown[], prepare: boolean): Promise<readonly (string | null)[]>;
   /** @throws UNAVAILABLE or TIMEOUT when the database does not answer in time (milliseconds) */
@@ -68,8 +67,8 @@ function before<T>(ms: number, work: PromiseLike<T>, stop?: () => void): Promise
 }
 
 /** A statement that answers one row, on its way. */
-const sending = (client: Pick<Sql, "unsafe">, ...[text, parameters, prepare]: Parameters<Db["change"]>) =>
-  client.unsafe(text, parameters as never[], { prepare }).values() as unknown as PromiseLike<
+const sending = (on: Pick<Sql, "unsafe">, ...[text, parameters, prepare]: Parameters<Db["change"]>) =>
+  on.unsafe(text, parameters as never[], { prepare }).values() as unknown as PromiseLike<
     readonly (string | null)[][]
   > & { cancel(): void };
 
@@ -106,7 +105,11 @@ export function createClient({
   onStatement,
 }: ClientOptions): Client {
   const options: Options<Record<string, never>> = {
+    // See the pool.
+    max: 1,
     connect_timeout: 5,
+    // Seconds between attempts to connect: a database that is back again is soon in use again.
+    backoff: (attempt) => Math.min(3 ** attempt / 100, 1),
     // Prepared statements go with their connection (see the planner, which bounds them by time).
     max_lifetime: 1800,
     // Ids and moments stay text; nothing of ours needs the types of arrays, so no extra statement at connect.
@@ -114,13 +117,11 @@ export function createClient({
     onnotice: () => undefined,
     ...(onStatement && { debug: (_connection: number, text: string) => onStatement(text) }),
   };
-  const open = (max: number) =>
-    (typeof connection === "string"
-      ? postgres(connection, { ...options, max })
-      : postgres({ ...connection, ...options, max })) as Sql;
-  const client = open(poolSize);
+  const open = () =>
+    (typeof connection === "string" ? postgres(connection, options) : postgres({ ...connection, ...options })) as Sql;
+  const pool = createPool(open, poolSize);
   // Its own connection: a busy pool is no database that is down.
-  const probe = open(1);
+  const probe = open();
   let pinging: Promise<void> | undefined;
   let queries = 0;
   const deadlineMs = statementTimeoutMs + DEADLINE_GRACE_MS;
@@ -128,7 +129,7 @@ export function createClient({
   async function bounded(statement: Parameters<Db["change"]>, onLate = () => {}) {
     if (queries >= MAX_QUERIES) throw unavailable("The database");
     queries += 1;
-    const running = sending(client, ...statement);
+    const running = sending(pool, ...statement);
     const stop = () => {
       onLate();
       running.cancel();
@@ -139,8 +140,7 @@ export function createClient({
       queries -= 1;
     }
   }
-  const pool = drizzle(client, { casing: "snake_case" });
-  const db: Db = Object.assign(pool, {
+  const db: Db = Object.assign(pool.db, {
     change(...statement: Parameters<Db["change"]>) {
       let late = false;
       const onLate = () => {
@@ -151,11 +151,10 @@ export function createClient({
         throw late || wasLost(error) ? outcomeUnknown(error) : error;
       });
     },
-    transaction: transactionOver(pool.transaction.bind(pool)),
+    transaction: transactionOver(pool.transaction),
   });
   return {
     db,
-    sql: client,
     query: (...statement) =>
       bounded(statement).catch((error) => {
         throw fromPostgres(error);
@@ -173,7 +172,7 @@ export function createClient({
       await before(timeoutMs, pinging);
     },
     close: async () => {
-      await Promise.all([client.end({ timeout: DRAIN_SECONDS }), probe.end({ timeout: 0 })]);
+      await Promise.all([pool.end({ timeout: DRAIN_SECONDS }), probe.end({ timeout: 0 })]);
     },
   };
 }

@@ -1,4 +1,5 @@
 /** A database that is away, slow, or takes back its connections: 503 and 504, and everything is well again after. */
+import { sql } from "drizzle-orm";
 import { beforeAll, expect, inject, it, vi } from "vitest";
 import { createClient } from "../../src/db/client.js";
 import { testApp } from "../support/app.js";
@@ -15,7 +16,7 @@ beforeAll(async () => {
 /** From another database, because this one is about to be closed. */
 async function fromOutside(...statements: string[]) {
   const owner = createClient({ connection: { ...inject("connection"), database: "postern" }, poolSize: 1 });
-  for (const statement of statements) await owner.sql.unsafe(statement);
+  for (const statement of statements) await owner.db.execute(sql.raw(statement));
   await owner.close();
 }
 const cut = () => `select pg_terminate_backend(pid) from pg_stat_activity where datname = '${database}'`;

@@ -1,7 +1,9 @@
 /** The app under test on a database of its own, and clients that talk to it over HTTP as somebody. */
 import { randomUUID } from "node:crypto";
+import { sql } from "drizzle-orm";
+import { drizzle } from "drizzle-orm/postgres-js";
 import type { GraphQLSchema } from "graphql";
-import type { Sql } from "postgres";
+import postgres, { type Sql } from "postgres";
 import { afterAll, beforeAll, inject } from "vitest";
 import { type App, createApp } from "../../src/app.js";
 import { type Config, readConfig } from "../../src/config.js";
@@ -121,11 +123,13 @@ export function testApp(
 
   beforeAll(async () => {
     const owner = createClient({ connection: { ...connection, database: "postern" }, poolSize: 1 });
-    await owner.sql.unsafe(`create database ${database} template ${TEMPLATE}`);
+    await owner.db.execute(sql.raw(`create database ${database} template ${TEMPLATE}`));
     await owner.close();
-    const behind = createClient({ connection, poolSize: 3 });
-    stops.push(() => behind.close());
-    app.sql = behind.sql;
+    const behind = postgres({ ...connection, max: 3, fetch_types: false, onnotice: () => undefined });
+    stops.push(() => behind.end({ timeout: 0 }));
+    // Dates and JSON as Postern gets them.
+    drizzle(behind);
+    app.sql = behind;
     const { app: created, url } = await start();
     app.schema = created.schema;
     app.url = url;

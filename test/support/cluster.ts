@@ -3,6 +3,7 @@ import "reflect-metadata";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { sql } from "drizzle-orm";
 import type { TestProject } from "vitest/node";
 import { createClient } from "../../src/db/client.js";
 import { startEmbedded } from "../../src/db/embedded.js";
@@ -33,7 +34,7 @@ export default async function setup(project: TestProject) {
   const { database: first, ...connection } = database.options;
 
   const owner = createClient({ connection: { ...connection, database: first }, poolSize: 1 });
-  await owner.sql.unsafe(`create database ${TEMPLATE}`);
+  await owner.db.execute(sql.raw(`create database ${TEMPLATE}`));
   await owner.close();
   const template = createClient({ connection: { ...connection, database: TEMPLATE }, poolSize: 1 });
   await migrateDatabase(template.db, 10_000);

@@ -1,8 +1,6 @@
 /** The floor: node:http and postgres.js, one prepared statement for each workload, whose JSON goes out as it comes. No GraphQL. */
 import { createServer } from "node:http";
-import postgres from "postgres";
-
-const sql = postgres(process.env.DATABASE_URL, { max: 10, fetch_types: false });
+import { onIdlest } from "./connections.mjs";
 
 /** Each answers one row with one text, the `data` of the answer. */
 const WORKLOADS = {
@@ -71,7 +69,7 @@ function send(response, status, body) {
 async function answer({ operationName, variables }) {
   if (operationName === "W5") return '{"__typename":"Query"}';
   const { text, parameters } = WORKLOADS[operationName];
-  const [[data]] = await sql.unsafe(text, parameters(variables), { prepare: true }).values();
+  const [[data]] = await onIdlest((sql) => sql.unsafe(text, parameters(variables), { prepare: true }).values());
   return data;
 }
 

@@ -2,10 +2,9 @@
 import Fastify from "fastify";
 import { GraphQLScalarType } from "graphql";
 import mercurius from "mercurius";
-import postgres from "postgres";
+import { onIdlest } from "./connections.mjs";
 
-const sql = postgres(process.env.DATABASE_URL, { max: 10, fetch_types: false });
-const ask = (text, ...parameters) => sql.unsafe(text, parameters, { prepare: true });
+const ask = (text, ...parameters) => onIdlest((sql) => sql.unsafe(text, parameters, { prepare: true }));
 
 const schema = `
   scalar DateTime
