@@ -5,7 +5,8 @@ import type { GraphQLSchema } from "graphql";
 import { RequestContext } from "./api/context.js";
 import { createFormatError } from "./api/format-error.js";
 import { createHttpServer } from "./api/http.js";
-import { answerPlannedOperations } from "./api/planned-operations.js";
+import { createKnownDocuments } from "./api/known-documents.js";
+import { createAnswerDirectly } from "./api/planned-operations.js";
 import { recordFailures, recordRefusals } from "./api/recording.js";
 import { buildBareSchema, guardSchema } from "./api/schema.js";
 import { createApolloServer } from "./api/server.js";
@@ -93,19 +94,20 @@ export async function createApp(config: Config, ports: Ports): Promise<App> {
     cursorKey: hash("sha256", `cursors ${privateKey}`),
   });
   const formatError = createFormatError(log);
+  const answerDirectly = createAnswerDirectly({ schema, planner, gates: gates.Query, formatError, log });
+  const known = createKnownDocuments({ schema, limits: LIMITS, answerDirectly, log });
   const apollo = createApolloServer({
     schema,
     limits: LIMITS,
     introspection: config.introspection,
     landingPage: config.landingPage,
     formatError,
-    plugins: [
-      answerPlannedOperations({ schema, planner, gates: gates.Query, formatError, log }),
-      recordRefusals(recorders),
-    ],
+    plugins: [known.plugin],
   });
   const http = createHttpServer({
     apollo,
+    answerKnown: known.answer,
+    recordRefusals: recordRefusals(recorders),
     formatError,
     contextOf: async (request, origin) =>
       new RequestContext(await authenticate(request.headers.authorization), origin, {
@@ -131,6 +133,8 @@ export async function createApp(config: Config, ports: Ports): Promise<App> {
     schema,
     refreshInventory: fleet.refresh,
     async start() {
+      // Opens the connection of the health checks, so that the first is as quick as any.
+      await client.ping(statementTimeoutMs);
       await begin(
         () => revocations.start(),
         () => revocations.stop(),

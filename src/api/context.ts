@@ -5,8 +5,10 @@ import { type Access, type Actor, accessOf } from "../auth/actor.js";
 import { type Call, type Origin, withoutSecrets } from "../auth/call.js";
 import type { ErrorCode } from "../errors.js";
 import type { Unit } from "../plan/compile.js";
-import type { Planner, Reads } from "../plan/planner.js";
+import type { Planner } from "../plan/planner.js";
+import type { Reads } from "../plan/reads.js";
 import type { Variables } from "../plan/reference.js";
+import type { RowAnswer } from "../plan/writing.js";
 import type { CallContext } from "../wire/current-call.js";
 import type { ReadContext } from "../wire/read-resolver.js";
 import { actionOf } from "./access.js";
@@ -35,6 +37,8 @@ export class RequestContext implements ReadContext, CallContext {
   readonly refusals = new Map<string, Refusal>();
   /** The coerced variables, once the operation is known. */
   variables: Variables = {};
+  /** By the response key of a root field: what its call may answer itself. */
+  readonly answers = new Map<string | number, RowAnswer>();
   private readonly calls = new Map<string | number, Call>();
   private cachedReads: Reads | undefined;
   /** What the mutations of the request may answer together. */
@@ -64,6 +68,7 @@ export class RequestContext implements ReadContext, CallContext {
         action: actionOf(info.fieldName) ?? info.fieldName,
         parameters: withoutSecrets(args.input),
         startedAtMs: this.deps.clock.now().getTime(),
+        answer: this.answers.get(key),
       };
       this.calls.set(key, call);
     }

@@ -1,5 +1,4 @@
 /** What both fast ways share: answers made of PostgreSQL's text, what resolvers are told of a field, and errors of fields. */
-import { type GraphQLResponse, HeaderMap } from "@apollo/server";
 import {
   type FieldNode,
   type FragmentDefinitionNode,
@@ -21,21 +20,15 @@ export class DataText {
   constructor(readonly text: string) {}
 }
 
+/** What a fast way answers. */
+export interface DirectAnswer {
+  readonly data: DataText | Readonly<Record<string, null>>;
+  readonly errors?: readonly GraphQLFormattedError[];
+}
+
 /** @returns the body of an answer; text from PostgreSQL passes through untouched */
 export function stringifyResult(result: { data?: unknown; errors?: unknown }): string {
   return result.data instanceof DataText ? `{"data":${result.data.text}}` : JSON.stringify(result);
-}
-
-/** Who takes JSON needs no negotiation, which Apollo leaves out where the type is set. */
-const TAKES_JSON: ReadonlySet<string | undefined> = new Set([undefined, "*/*", "application/json"]);
-
-export function respond(
-  singleResult: { data: unknown; errors?: GraphQLFormattedError[] },
-  accept?: string,
-): GraphQLResponse {
-  const headers = new HeaderMap();
-  if (TAKES_JSON.has(accept)) headers.set("content-type", "application/json; charset=utf-8");
-  return { http: { status: undefined, headers }, body: { kind: "single", singleResult } } as GraphQLResponse;
 }
 
 /** An operation on its way, as the fast ways see it. */
@@ -43,8 +36,6 @@ export interface Running {
   readonly operation: OperationDefinitionNode;
   readonly fragments: Fragments;
   readonly context: RequestContext;
-  /** The header of that name. */
-  readonly accept: string | undefined;
 }
 
 export type FormatError = (formatted: GraphQLFormattedError, error: unknown) => GraphQLFormattedError;
@@ -93,11 +84,11 @@ export interface Place {
 }
 
 /** The errors that the ordinary way answers where these fields fail for one reason, and null for their root fields. */
-export function failed(places: readonly Place[], thrown: unknown, formatError: FormatError): GraphQLResponse {
+export function failed(places: readonly Place[], thrown: unknown, formatError: FormatError): DirectAnswer {
   const error = fromPostgres(thrown);
   const errors = places.map(({ path, nodes }) => {
     const located = fieldError(error, path, nodes);
     return formatError(located.toJSON(), located);
   });
-  return respond({ data: Object.fromEntries(places.map(({ path }) => [path[0], null])), errors });
+  return { data: Object.fromEntries(places.map(({ path }) => [path[0], null])), errors };
 }

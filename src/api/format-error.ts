@@ -76,8 +76,8 @@ export const fieldError = (error: unknown, path: readonly (string | number)[], n
   });
 
 /** @returns the status of an answer whose every part failed for one reason; undefined otherwise */
-function statusOf(
-  data: Record<string, unknown> | null | undefined,
+export function statusOf(
+  data: Readonly<Record<string, unknown>> | null | undefined,
   errors: readonly GraphQLFormattedError[],
 ): number | undefined {
   const code = errors[0]?.extensions?.code;

@@ -7,10 +7,20 @@ import cors from "cors";
 import type { Origin } from "../auth/call.js";
 import { AppError, badUserInput, HTTP_STATUS, internal, limitExceeded } from "../errors.js";
 import type { RequestContext } from "./context.js";
-import { fieldError, requestIds } from "./format-error.js";
+import { type DirectAnswer, stringifyResult } from "./direct-answer.js";
+import { fieldError, requestIds, statusOf } from "./format-error.js";
+import { JSON_TYPE } from "./known-documents.js";
 
 export interface HttpOptions {
   readonly apollo: ApolloServer<RequestContext>;
+  /** Answers what needs no Apollo: the body of a POST request, its header `accept`; null where it does. */
+  readonly answerKnown: (
+    body: unknown,
+    accept: string | undefined,
+    context: RequestContext,
+  ) => Promise<DirectAnswer | null>;
+  /** Records what was refused to a request. */
+  readonly recordRefusals: (context: RequestContext) => Promise<void>;
   readonly contextOf: (request: IncomingMessage, origin: Origin) => Promise<RequestContext>;
   readonly formatError: (formatted: { message: string }, error: unknown) => object;
   /** Resolves when the database answers. */
@@ -86,7 +96,8 @@ function headersOf({ headers: given }: IncomingMessage): HeaderMap {
 }
 
 export function createHttpServer(options: HttpOptions) {
-  const { apollo, contextOf, formatError, ping, bodyBytes, corsOrigins, trustedProxies } = options;
+  const { apollo, answerKnown, recordRefusals, contextOf, formatError, ping } = options;
+  const { bodyBytes, corsOrigins, trustedProxies } = options;
   const allowOrigins = cors({
     origin: [...corsOrigins],
     methods: ["GET", "POST"],
@@ -110,12 +121,7 @@ export function createHttpServer(options: HttpOptions) {
     response.end(body);
   }
   const sendJson = (response: ServerResponse, status: number, body: object) =>
-    send(
-      response,
-      status,
-      { ...NO_CONTENT_POLICY, "content-type": "application/json; charset=utf-8" },
-      JSON.stringify(body),
-    );
+    send(response, status, { ...NO_CONTENT_POLICY, ...JSON_TYPE }, JSON.stringify(body));
 
   /** The address that the nearest trusted proxy saw; whatever else X-Forwarded-For holds, a client may have made up. */
   function originOf(request: IncomingMessage, requestId: string): Origin {
@@ -129,10 +135,18 @@ export function createHttpServer(options: HttpOptions) {
     const text = request.method === "POST" ? await readBody(request, bodyBytes) : "";
     const body = parseBody(request, text);
     const context = await contextOf(request, originOf(request, requestId));
+    const known = body === undefined ? null : await answerKnown(body, request.headers.accept, context);
+    if (known) {
+      await recordRefusals(context);
+      const { data, errors } = known;
+      const status = (errors && statusOf(data as Record<string, null>, errors)) ?? 200;
+      return send(response, status, { ...NO_CONTENT_POLICY, ...JSON_TYPE }, stringifyResult(known));
+    }
     const answer = await apollo.executeHTTPGraphQLRequest({
       httpGraphQLRequest: { method: request.method ?? "GET", headers: headersOf(request), search, body },
       context: async () => context,
     });
+    await recordRefusals(context);
     if (answer.body.kind !== "complete") throw new Error("incremental delivery is not enabled");
     const headers = Object.fromEntries(answer.headers);
     const isPage = headers["content-type"]?.startsWith("text/html");

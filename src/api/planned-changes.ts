@@ -1,5 +1,4 @@
 /** The fast way of a mutation that changes rows: run through its doors as any other, its payload answered with PostgreSQL's text. */
-import type { GraphQLResponse } from "@apollo/server";
 import {
   type FieldNode,
   type GraphQLField,
@@ -10,12 +9,24 @@ import {
 } from "graphql";
 import { doneBut, notFound } from "../errors.js";
 import type { Unit } from "../plan/compile.js";
-import type { Planner } from "../plan/planner.js";
+import type { PlannedPayload, Planner } from "../plan/planner.js";
 import { collect, collectBelow, type Selection } from "../plan/selection.js";
+import type { RowAnswer } from "../plan/writing.js";
 import { LEAVES_IDS } from "../wire/write-resolver.js";
 import { mayCall } from "./access.js";
-import { DataText, type FormatError, failed, type Place, type Running, respond, rootField } from "./direct-answer.js";
+import {
+  DataText,
+  type DirectAnswer,
+  type FormatError,
+  failed,
+  type Place,
+  type Running,
+  rootField,
+} from "./direct-answer.js";
 import { payloadUnits } from "./rehearsal.js";
+
+/** Of a payload that holds no rows. */
+const NOTHING: PlannedPayload = { returning: null, read: async () => [] };
 
 interface Deps {
   readonly schema: GraphQLSchema;
@@ -46,8 +57,8 @@ export function answerChange({ schema, planner, formatError }: Deps) {
   const mutationType = schema.getMutationType() as GraphQLObjectType;
   const fields: Record<string, GraphQLField<unknown, unknown>> = mutationType.getFields();
 
-  return async (running: Running): Promise<GraphQLResponse | null> => {
-    const { operation, fragments, context, accept } = running;
+  return async (running: Running): Promise<DirectAnswer | null> => {
+    const { operation, fragments, context } = running;
     const change = changeOf(fields, running);
     const payload = change && getNamedType(change.field.type);
     if (!isObjectType(payload)) return null;
@@ -57,15 +68,18 @@ export function answerChange({ schema, planner, formatError }: Deps) {
     const root = rootField(schema, mutationType, field, key, nodes, running);
     const units = payloadUnits(payload, key, below);
     const { variables, access } = context;
-    const read = units.length > 0 ? planner.payload(operation, units, fragments, variables, access) : async () => [];
-    if (!root || !read) return null;
+    const planned = units.length > 0 ? planner.payload(operation, units, fragments, variables, access) : NOTHING;
+    if (!root || !planned) return null;
+    const answer: RowAnswer | null = planned.returning && { returning: planned.returning };
+    if (answer) context.answers.set(key, answer);
     let failing: Place = { path: [key], nodes };
     try {
       const left = (await field.resolve?.(undefined, root.args, context, root.info)) as Record<string, unknown>;
       const placeOf = (unit: Unit): Place => ({ path: unit.key.split(".") as [string, string], nodes: unit.nodes });
       if (units[0]) failing = placeOf(units[0]);
       const ids = units.map(({ nodes: [node] }) => left[node?.name.value as string]);
-      const texts = await read(ids).catch((error) => {
+      const reading = answer?.json === undefined ? planned.read(ids) : Promise.resolve([answer.json]);
+      const texts = await reading.catch((error) => {
         throw doneBut(error);
       });
       const gone = units[texts.indexOf("null")];
@@ -79,7 +93,7 @@ export function answerChange({ schema, planner, formatError }: Deps) {
         const scalar = () => JSON.stringify(name.value === "__typename" ? payload.name : left[name.value]);
         return `"${part}":${rows.get(`${key}.${part}`) ?? scalar()}`;
       });
-      return respond({ data: new DataText(`{"${key}":{${parts.join()}}}`) }, accept);
+      return { data: new DataText(`{"${key}":{${parts.join()}}}`) };
     } catch (error) {
       return failed([failing], error, formatError);
     }

@@ -1,6 +1,6 @@
 /** The fast ways: queries whose root fields are all planned, and changes of rows, are answered with the text that PostgreSQL built. */
-import type { ApolloServerPlugin, GraphQLResponse, HeaderMap } from "@apollo/server";
 import {
+  type DocumentNode,
   type FragmentDefinitionNode,
   type GraphQLField,
   type GraphQLObjectType,
@@ -13,14 +13,14 @@ import type { Unit } from "../plan/compile.js";
 import type { Planner } from "../plan/planner.js";
 import type { Fragments } from "../plan/selection.js";
 import type { RequestContext } from "./context.js";
-import { DataText, type FormatError, failed, type Running, respond, rootField } from "./direct-answer.js";
+import { DataText, type DirectAnswer, type FormatError, failed, type Running, rootField } from "./direct-answer.js";
 import { answerChange } from "./planned-changes.js";
 import type { RootMiddleware } from "./schema.js";
 
 const PASSED = Symbol("passed");
 const passed = () => PASSED;
 
-const fragmentsOf = (definitions: readonly { kind: string }[]): Fragments =>
+const fragmentsOf = ({ definitions }: DocumentNode): Fragments =>
   Object.fromEntries(
     definitions
       .filter((node): node is FragmentDefinitionNode => node.kind === Kind.FRAGMENT_DEFINITION)
@@ -36,13 +36,14 @@ export interface FastWays {
   readonly log: Log;
 }
 
-export function answerPlannedOperations({
-  schema,
-  planner,
-  gates,
-  formatError,
-  log,
-}: FastWays): ApolloServerPlugin<RequestContext> {
+/** Answers an operation of a valid document, whose variables are in the context; null where the ordinary way must. Never throws. */
+export type AnswerDirectly = (
+  document: DocumentNode,
+  operation: OperationDefinitionNode,
+  context: RequestContext,
+) => Promise<DirectAnswer | null>;
+
+export function createAnswerDirectly({ schema, planner, gates, formatError, log }: FastWays): AnswerDirectly {
   const queryType = schema.getQueryType() as GraphQLObjectType;
   const fields: Record<string, GraphQLField<unknown, unknown>> = queryType.getFields();
   const fragmentsByOperation = new WeakMap<OperationDefinitionNode, Fragments>();
@@ -60,14 +61,14 @@ export function answerPlannedOperations({
     return true;
   }
 
-  async function answerQuery(running: Running): Promise<GraphQLResponse | null> {
-    const { operation, fragments, context, accept } = running;
+  async function answerQuery(running: Running): Promise<DirectAnswer | null> {
+    const { operation, fragments, context } = running;
     const units = planner.rootUnits(operation, fragments, context.variables);
     if (!units) return null;
     try {
       if (!(await mayPass(units, running))) return null;
       const text = await planner.answer(operation, units, fragments, context.variables, context.access);
-      return text === undefined ? null : respond({ data: new DataText(text) }, accept);
+      return text === undefined ? null : { data: new DataText(text) };
     } catch (error) {
       const places = units.map(({ key, nodes }) => ({ path: [key] as [string], nodes }));
       return failed(places, error, formatError);
@@ -75,26 +76,16 @@ export function answerPlannedOperations({
   }
 
   const changes = answerChange({ schema, planner, formatError });
-  const listener = {
-    // A throw here would answer 500 without a code, and the ordinary way must not run what has run already.
-    async responseForOperation(requestContext: {
-      operation: OperationDefinitionNode | undefined;
-      document: { definitions: readonly { kind: string }[] };
-      contextValue: RequestContext;
-      request: { http?: { headers: HeaderMap } };
-    }): Promise<GraphQLResponse | null> {
-      const { operation, document, contextValue: context, request } = requestContext;
-      if (!operation) return null;
-      let fragments = fragmentsByOperation.get(operation);
-      if (!fragments) {
-        fragments = fragmentsOf(document.definitions);
-        fragmentsByOperation.set(operation, fragments);
-      }
-      const running: Running = { operation, fragments, context, accept: request.http?.headers.get("accept") };
-      const answer = await (operation.operation === "query" ? answerQuery(running) : changes(running));
-      if (answer) log.trace({ requestId: context.origin.requestId }, "answered by the plan alone");
-      return answer;
-    },
+
+  return async (document, operation, context) => {
+    let fragments = fragmentsByOperation.get(operation);
+    if (!fragments) {
+      fragments = fragmentsOf(document);
+      fragmentsByOperation.set(operation, fragments);
+    }
+    const running: Running = { operation, fragments, context };
+    const answer = await (operation.operation === "query" ? answerQuery(running) : changes(running));
+    if (answer) log.trace({ requestId: context.origin.requestId }, "answered by the plan alone");
+    return answer;
   };
-  return { requestDidStart: async () => listener as never };
 }

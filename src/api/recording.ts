@@ -1,5 +1,4 @@
 /** What is left of calls that fail: an audit record for each mutation of a signed-in actor, a security event for each refusal. */
-import type { ApolloServerPlugin } from "@apollo/server";
 import type { Db } from "../db/client.js";
 import { AppError, type ErrorCode, internal } from "../errors.js";
 import type { Log } from "../log.js";
@@ -65,23 +64,19 @@ export const recordFailures =
     }
   };
 
-/** Records the refusals of a request, before it is answered. */
-export const recordRefusals = ({ db, security, log }: Recorders): ApolloServerPlugin<RequestContext> => ({
-  async requestDidStart() {
-    return {
-      async willSendResponse({ contextValue: { refusals, actor, origin } }) {
-        if (refusals.size === 0) return;
-        const events = [...refusals.values()].map(({ code, field, permission, instanceId }) => ({
-          eventType: "authz_fail",
-          eventStatus: "FAILURE" as const,
-          userId: actor.kind === "user" ? actor.userId : null,
-          origin,
-          metadata: { code, field, ...(permission && { permission }), ...(instanceId && { instanceId }) },
-        }));
-        await security
-          .record(db, ...events)
-          .catch((fault) => log.error({ err: fault, requestId: origin.requestId }, "security event lost"));
-      },
-    };
-  },
-});
+/** @returns what records the refusals of a request, before it is answered */
+export const recordRefusals =
+  ({ db, security, log }: Recorders) =>
+  async ({ refusals, actor, origin }: RequestContext): Promise<void> => {
+    if (refusals.size === 0) return;
+    const events = [...refusals.values()].map(({ code, field, permission, instanceId }) => ({
+      eventType: "authz_fail",
+      eventStatus: "FAILURE" as const,
+      userId: actor.kind === "user" ? actor.userId : null,
+      origin,
+      metadata: { code, field, ...(permission && { permission }), ...(instanceId && { instanceId }) },
+    }));
+    await security
+      .record(db, ...events)
+      .catch((fault) => log.error({ err: fault, requestId: origin.requestId }, "security event lost"));
+  };

@@ -40,7 +40,11 @@ export function requireBounded(given: unknown, { variableValues, variableDepth }
     if (values > variableValues) {
       throw limitExceeded("variables", `Send at most ${variableValues} values in variables.`);
     }
-    level = level.flatMap((value) => (typeof value === "object" && value !== null ? Object.values(value) : []));
+    const below: unknown[] = [];
+    for (const value of level) {
+      if (typeof value === "object" && value !== null) for (const inner of Object.values(value)) below.push(inner);
+    }
+    level = below;
   }
 }
 

@@ -2,7 +2,7 @@
 import type { Actor, AnonymousActor } from "./actor.js";
 import { TENANT_ROLES } from "./permissions.js";
 import type { Revocations } from "./revocations.js";
-import type { Tokens } from "./tokens.js";
+import type { Tokens, Verification } from "./tokens.js";
 
 export interface AuthenticateOptions {
   readonly tokens: Pick<Tokens, "verify">;
@@ -10,7 +10,7 @@ export interface AuthenticateOptions {
 }
 
 /** One kind of credentials: the actor they stand for, or undefined where the header holds another kind. */
-type Strategy = (authorizationHeader: string) => Promise<Actor | undefined>;
+type Strategy = (authorizationHeader: string) => Actor | undefined | Promise<Actor | undefined>;
 
 const ANONYMOUS: AnonymousActor = { kind: "anonymous" };
 const anonymous = (reason: string): AnonymousActor => ({ kind: "anonymous", reason });
@@ -27,18 +27,21 @@ const REASONS = {
 
 const BEARER = /^bearer +([\w.~+/-]+=*) *$/i;
 
-const bearerToken =
-  ({ tokens, revocations }: AuthenticateOptions): Strategy =>
-  async (header) => {
-    const token = BEARER.exec(header)?.[1];
-    if (token === undefined) return undefined;
-    const verified = await tokens.verify(token);
+function bearerToken({ tokens, revocations }: AuthenticateOptions): Strategy {
+  function actorOf(verified: Verification): Actor {
     if ("reason" in verified) return REASONS[verified.reason];
     const { claims } = verified;
     if (revocations.has(claims.sessionId)) return REASONS.revoked;
     if (TENANT_ROLES.has(claims.role) && claims.organizationId === null) return REASONS.homeless;
     return { kind: "user", ...claims };
+  }
+  return (header) => {
+    const token = BEARER.exec(header)?.[1];
+    if (token === undefined) return undefined;
+    const verified = tokens.verify(token);
+    return "then" in verified ? verified.then(actorOf) : actorOf(verified);
   };
+}
 
 /**
  * @returns the actor of an Authorization header. Credentials that do not count make an anonymous actor whose `reason` tells

@@ -1,4 +1,5 @@
 /** One call of a mutation: who makes it, from where, and what the audit log shall say of it. */
+import type { RowAnswer } from "../plan/writing.js";
 import type { Actor } from "./actor.js";
 
 /** Where a request comes from. */
@@ -18,6 +19,8 @@ export interface Call {
   readonly parameters: unknown;
   /** Milliseconds since the epoch. */
   readonly startedAtMs: number;
+  /** What is asked of the row that the call changes, where the change itself may answer it. */
+  readonly answer?: RowAnswer | undefined;
 }
 
 const SECRETS = new Set(["password", "currentPassword", "newPassword", "otp", "refreshToken", "accessToken"]);

@@ -59,6 +59,23 @@ export function createTokens({ privateKey: pem, clock, lifetimeSeconds = ACCESS_
   const kid = hash("sha256", publicKey.export({ type: "spki", format: "der" }), "base64url").slice(0, 16);
   const remembered = new LRUCache<string, TokenClaims>({ max: MAX_REMEMBERED });
 
+  async function verifyAnew(token: string, key: string): Promise<Verification> {
+    try {
+      const { payload } = await jwtVerify(token, publicKey, {
+        algorithms: [ALGORITHM],
+        issuer: NAME,
+        audience: NAME,
+        typ: "JWT",
+        currentDate: clock.now(),
+      });
+      const claims = Object.freeze(Payload.parse(payload));
+      remembered.set(key, claims);
+      return { claims };
+    } catch (error) {
+      return { reason: error instanceof errors.JWTExpired ? "expired" : "invalid" };
+    }
+  }
+
   return {
     lifetimeSeconds,
 
@@ -78,31 +95,15 @@ export function createTokens({ privateKey: pem, clock, lifetimeSeconds = ACCESS_
       return { token, expiresAt: new Date(exp * 1000).toISOString() };
     },
 
-    /** Never throws. `expired` is said only of a token that was good once. */
-    async verify(token: string): Promise<Verification> {
+    /** At once where the token is remembered. Never throws. `expired` is said only of a token that was good once. */
+    verify(token: string): Verification | Promise<Verification> {
       if (token.length > MAX_TOKEN_CHARACTERS) return { reason: "invalid" };
       const key = hash("sha256", token, "base64");
       const known = remembered.get(key);
-      const now = clock.now();
-      if (known) {
-        if (Date.parse(known.expiresAt) > now.getTime()) return { claims: known };
-        remembered.delete(key);
-        return { reason: "expired" };
-      }
-      try {
-        const { payload } = await jwtVerify(token, publicKey, {
-          algorithms: [ALGORITHM],
-          issuer: NAME,
-          audience: NAME,
-          typ: "JWT",
-          currentDate: now,
-        });
-        const claims = Object.freeze(Payload.parse(payload));
-        remembered.set(key, claims);
-        return { claims };
-      } catch (error) {
-        return { reason: error instanceof errors.JWTExpired ? "expired" : "invalid" };
-      }
+      if (!known) return verifyAnew(token, key);
+      if (Date.parse(known.expiresAt) > clock.now().getTime()) return { claims: known };
+      remembered.delete(key);
+      return { reason: "expired" };
     },
   };
 }

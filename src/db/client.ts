@@ -32,8 +32,11 @@ export interface ClientOptions {
 
 export interface Client {
   readonly db: Db;
-  /** Runs one statement of the read planner and answers its only row. @throws TIMEOUT, UNAVAILABLE */
-  query(text: string, parameters: unknown[], prepare: boolean): Promise<readonly (string | null)[]>;
+  /**
+   * Runs one statement of the read planner and answers its only row.
+   * @param together whether it is soon done, so that it may share a connection with others that are @throws TIMEOUT, UNAVAILABLE
+   */
+  query(text: string, parameters: unknown[], prepare: boolean, together: boolean): Promise<readonly (string | null)[]>;
   /** @throws UNAVAILABLE or TIMEOUT when the database does not answer in time (milliseconds) */
   ping(timeoutMs: number): Promise<void>;
   close(): Promise<void>;
@@ -66,11 +69,13 @@ function before<T>(ms: number, work: PromiseLike<T>, stop?: () => void): Promise
   });
 }
 
+type Unsafe = Sql["unsafe"];
+
 /** A statement that answers one row, on its way. */
-const sending = (on: Pick<Sql, "unsafe">, ...[text, parameters, prepare]: Parameters<Db["change"]>) =>
-  on.unsafe(text, parameters as never[], { prepare }).values() as unknown as PromiseLike<
-    readonly (string | null)[][]
-  > & { cancel(): void };
+const sending = (unsafe: Unsafe, ...[text, parameters, prepare]: Parameters<Db["change"]>) =>
+  unsafe(text, parameters as never[], { prepare }).values() as unknown as PromiseLike<readonly (string | null)[][]> & {
+    cancel(): void;
+  };
 
 const onlyRow = (rows: readonly (string | null)[][]) => rows[0] as readonly (string | null)[];
 
@@ -85,7 +90,7 @@ const transactionOver =
         const result = await work(
           Object.assign(inside, {
             change: (...statement: Parameters<Db["change"]>) =>
-              Promise.resolve(sending(client, ...statement)).then(onlyRow),
+              Promise.resolve(sending(client.unsafe, ...statement)).then(onlyRow),
             transaction: transactionOver(inside.transaction.bind(inside)),
           }),
         );
@@ -126,10 +131,10 @@ export function createClient({
   let queries = 0;
   const deadlineMs = statementTimeoutMs + DEADLINE_GRACE_MS;
   /** Runs a statement on the pool, in time, and not too many of them. @param onLate told when it is given up */
-  async function bounded(statement: Parameters<Db["change"]>, onLate = () => {}) {
+  async function bounded(unsafe: Unsafe, statement: Parameters<Db["change"]>, onLate = () => {}) {
     if (queries >= MAX_QUERIES) throw unavailable("The database");
     queries += 1;
-    const running = sending(pool, ...statement);
+    const running = sending(unsafe, ...statement);
     const stop = () => {
       onLate();
       running.cancel();
@@ -146,7 +151,7 @@ export function createClient({
       const onLate = () => {
         late = true;
       };
-      return bounded(statement, onLate).catch((error) => {
+      return bounded(pool.unsafe, statement, onLate).catch((error) => {
         // What is sent alone commits alone.
         throw late || wasLost(error) ? outcomeUnknown(error) : error;
       });
@@ -155,8 +160,8 @@ export function createClient({
   });
   return {
     db,
-    query: (...statement) =>
-      bounded(statement).catch((error) => {
+    query: (text, parameters, prepare, together) =>
+      bounded(together ? pool.unsafeTogether : pool.unsafe, [text, parameters, prepare]).catch((error) => {
         throw fromPostgres(error);
       }),
     async ping(timeoutMs) {

@@ -4,6 +4,8 @@ import type { Sql } from "postgres";
 
 /** More than any number of statements: these pass by a connection that a transaction holds, unless all are held. */
 const TRANSACTION = 1_000_000;
+/** Statements that share a connection because they come in the same turn of the event loop, at most. */
+const TOGETHER = 8;
 
 interface Connection {
   readonly sql: Sql;
@@ -17,6 +19,11 @@ export interface Pool {
   readonly db: PostgresJsDatabase;
   /** Sends one statement. */
   readonly unsafe: Sql["unsafe"];
+  /**
+   * Sends one statement that waits for nothing and is soon done. Those of one turn of the event loop share a connection: the
+   * driver writes them to its socket at once, which costs more than all else that it does.
+   */
+  readonly unsafeTogether: Sql["unsafe"];
   readonly transaction: PostgresJsDatabase["transaction"];
   /** @param timeout seconds that what is under way may take to end */
   end(options: { timeout: number }): Promise<void>;
@@ -40,8 +47,7 @@ export function createPool(open: () => Sql, size: number): Pool {
     return found;
   }
 
-  const unsafe: Sql["unsafe"] = (...statement) => {
-    const connection = idlest();
+  function sendOn(connection: Connection, statement: Parameters<Sql["unsafe"]>) {
     connection.load += 1;
     const sent = connection.sql.unsafe(...statement);
     const ended = () => {
@@ -49,12 +55,29 @@ export function createPool(open: () => Sql, size: number): Pool {
     };
     sent.then(ended, ended);
     return sent as never;
+  }
+  const unsafe: Sql["unsafe"] = (...statement) => sendOn(idlest(), statement);
+
+  let shared: Connection | undefined;
+  let sharing = 0;
+  const endTurn = () => {
+    shared = undefined;
+  };
+  const unsafeTogether: Sql["unsafe"] = (...statement) => {
+    if (!shared || sharing === TOGETHER) {
+      if (!shared) setImmediate(endTurn);
+      shared = idlest();
+      sharing = 0;
+    }
+    sharing += 1;
+    return sendOn(shared, statement);
   };
   const { options } = connections[0]!.sql;
 
   return {
     db: drizzle({ client: { options, unsafe } as Sql, casing: "snake_case" }),
     unsafe,
+    unsafeTogether,
     async transaction(...work) {
       const connection = idlest();
       connection.load += TRANSACTION;

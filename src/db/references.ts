@@ -22,8 +22,16 @@ interface Reference {
   readonly owner: boolean;
 }
 
+const known = new WeakMap<TypeDeclaration, readonly Reference[]>();
+
 /** @returns the references of a type, the one by which its rows belong to somebody first */
-export function referencesOf(type: TypeDeclaration): Reference[] {
+export function referencesOf(type: TypeDeclaration): readonly Reference[] {
+  const found = known.get(type) ?? findReferences(type);
+  known.set(type, found);
+  return found;
+}
+
+function findReferences(type: TypeDeclaration): Reference[] {
   const owner = belonging(type);
   const others = Object.entries(type.relations).flatMap(([to, relation]) =>
     relation.kind === "one" && relation.column !== owner?.column ? [{ column: relation.column, to, owner: false }] : [],

@@ -3,22 +3,16 @@ import { and, getTableColumns, type SQL, sql } from "drizzle-orm";
 import { CasingCache } from "drizzle-orm/casing";
 import type { PgColumn, PgTable } from "drizzle-orm/pg-core";
 import type { Access } from "../auth/actor.js";
-import { type Compilation, dialect, type PlanLimits, type Run } from "../plan/compilation.js";
+import { type Compilation, dialect, type PlanLimits } from "../plan/compilation.js";
 import { propertyOf, type TypeDeclaration } from "../plan/declaration.js";
 import type { Source } from "../plan/visibility.js";
-import { matching, withoutQuery } from "../plan/writing.js";
+import { matching, type Statement, withoutQuery } from "../plan/writing.js";
 import { firstUnreached, reachesAll, unreached } from "./references.js";
 import { auditLogs, idempotencyKeys } from "./tables/index.js";
 
 /** A table of a declared type that carries an optimistic version. */
 export type VersionedTable = PgTable & Record<"id" | "version" | "updatedAt", PgColumn>;
 export const tableOf = (type: TypeDeclaration) => type.table as VersionedTable;
-
-/** A statement that answers one row, and the parameters of a run of it. */
-export interface Statement {
-  readonly text: string;
-  bind(run: Run): unknown[];
-}
 
 /** Rows that one call changes by a filter, at most. */
 export const MAX_ROWS = 1000;
@@ -88,20 +82,23 @@ function audited(c: Compilation, many: boolean, condition: SQL): SQL {
     where ${condition})`;
 }
 
-const CHANGED = sql`exists (select from changed)`;
+const CHANGES = sql`exists (select from changed)`;
 const ids = sql`(select json_agg(changed.id::text order by changed.id)::text from changed)`;
+
+/** @param answer of the changed row @returns one more column */
+const answered = (answer: SQL | undefined) => (answer ? sql`, ${answer}` : sql``);
 
 /**
  * Inserts rows (`rows`: a JSON list), where all of them, and all that they refer to, would exist for the actor; else none, and the
  * first value that leads nowhere is answered. @param keyed with an idempotency key (`key`), which must be new: else nothing is inserted
- * @returns ids as JSON; the place and the name of that value, as JSON
+ * @returns ids as JSON; the place and the name of that value, as JSON; the answer
  */
 export function insertStatement(
   type: TypeDeclaration,
   columns: readonly PgColumn[],
   access: Access,
   limits: PlanLimits,
-  { many, keyed }: { readonly many: boolean; readonly keyed: boolean },
+  { many, keyed, answer }: { readonly many: boolean; readonly keyed: boolean; readonly answer?: SQL | undefined },
 ): Statement {
   const c = withoutQuery(access, limits);
   const table = tableOf(type);
@@ -130,9 +127,9 @@ export function insertStatement(
     ), ${looked ? sql`${looked}, ` : sql``}${keyed ? sql`${claimed}, ` : sql``}changed as (
       insert into ${table} (${columnNames})
       select ${sql.join(drawn ? [item(table.id), ...values] : values, sql`, `)} from items where ${condition} order by items.position
-      returning ${table.id}
-    ), ${audited(c, many, CHANGED)}
-    select ${ids}, ${firstUnreached(looked)}`);
+      returning ${answer ? sql`*` : table.id}
+    ), ${audited(c, many, CHANGES)}
+    select ${ids}, ${firstUnreached(looked)}${answered(answer)}`);
 }
 
 const changesAs = (c: Compilation, columns: readonly PgColumn[]) =>
@@ -159,13 +156,14 @@ function changing(type: TypeDeclaration, columns: readonly PgColumn[] | null, c:
 
 /**
  * Changes (or deletes, where `columns` is null) the row with this id, in this version where one is given.
- * @returns ids as JSON; the place and the name of a value that leads nowhere, as JSON
+ * @returns ids as JSON; the place and the name of a value that leads nowhere, as JSON; the answer
  */
 export function changeStatement(
   type: TypeDeclaration,
   columns: readonly PgColumn[] | null,
   access: Access,
   limits: PlanLimits,
+  answer?: SQL,
 ): Statement {
   const c = withoutQuery(access, limits);
   const table = tableOf(type);
@@ -174,9 +172,9 @@ export function changeStatement(
   const own = and(sql`${table.id} = ${given(c, "id")}::bigint`, current, c.visible(ownSource(type)));
   const where = and(own, reachesAll(looked));
   return finish(sql`with ${looked ? sql`${looked}, ` : sql``}changed as (
-      ${changing(type, columns, c)} where ${where} returning ${table.id}
-    ), ${audited(c, false, CHANGED)}
-    select ${ids}, ${firstUnreached(looked)}`);
+      ${changing(type, columns, c)} where ${where} returning ${answer ? sql`${table}.*` : table.id}
+    ), ${audited(c, false, CHANGES)}
+    select ${ids}, ${firstUnreached(looked)}${answered(answer)}`);
 }
 
 /** The rows that match a filter and exist for the actor, one more than may be changed at once; to be locked in the order of their keys. */

@@ -4,6 +4,7 @@ import type { Access } from "../auth/actor.js";
 import { conflict, failedPrecondition, notFound } from "../errors.js";
 import type { PlanLimits } from "../plan/compilation.js";
 import { propertyOf, type TypeDeclaration } from "../plan/declaration.js";
+import type { RowAnswer, Statement } from "../plan/writing.js";
 import type { Db } from "./client.js";
 import { findVersion } from "./find-rows.js";
 import { fromPostgres, hasDependents, keyAtFault } from "./postgres-errors.js";
@@ -16,7 +17,6 @@ import {
   findMatchingStatement,
   insertStatement,
   MAX_ROWS,
-  type Statement,
 } from "./row-statements.js";
 
 export { MAX_ROWS };
@@ -45,6 +45,8 @@ export interface Change {
   readonly access: Access;
   readonly limits: PlanLimits;
   readonly audit: AuditEntry;
+  /** What is asked of the only row that changes. */
+  readonly answer?: RowAnswer | undefined;
 }
 
 /** An idempotency key as its user chose it, and what it stands for. */
@@ -57,15 +59,21 @@ export interface Key {
 
 const word = ({ name }: TypeDeclaration) => name.replaceAll(/(?!^)[A-Z]/g, (letter) => ` ${letter}`).toLowerCase();
 
+type Repeated = Statement & { runs: number };
+
 /** By verb, type, role and columns: as many as the declarations admit. */
-const statements = new Map<string, Statement>();
-function known(key: string, build: () => Statement): Statement {
-  let statement = statements.get(key);
+const statements = new Map<string, Repeated>();
+
+/** Runs a statement that comes again. @param answer where the statement is built with one */
+function runKnown(db: Db, change: Change, key: string, variables: Values, build: () => Statement, answer?: RowAnswer) {
+  const { returning } = answer ?? {};
+  const among = returning?.statements ?? statements;
+  let statement = among.get(key);
   if (!statement) {
-    statement = build();
-    statements.set(key, statement);
+    statement = { ...build(), runs: 0 };
+    among.set(key, statement);
   }
-  return statement;
+  return run(db, statement, change, variables, returning?.isDue(statement) ?? true);
 }
 
 const keyOf = (verb: string, { type, access }: Change, columns: readonly PgColumn[] | null) =>
@@ -73,6 +81,9 @@ const keyOf = (verb: string, { type, access }: Change, columns: readonly PgColum
 
 const run = (db: Db, { text, bind }: Statement, { access }: Change, variables: Values, prepare: boolean) =>
   db.change(text, bind({ variables, access, values: [] }), prepare);
+
+/** @returns the answer that is asked for, where it is of a row of the type that changes */
+const answerOf = ({ type, answer }: Change) => (answer?.returning.type === type ? answer : undefined);
 
 const listOf = (json: string | null | undefined): string[] => (json ? JSON.parse(json) : []);
 
@@ -117,20 +128,22 @@ export async function insertRows(
   const owner = referencesOf(type).find(({ owner }) => owner);
   const scoped = owner && access.organizationId !== null ? [{ [propertyOf(owner.column)]: null }] : [];
   const columns = columnsOf(type, [...rows, ...scoped]);
-  const options = { many, keyed: key !== undefined };
-  const statement = known(keyOf(`insert ${many} ${options.keyed}`, change, columns), () =>
-    insertStatement(type, columns, access, limits, options),
-  );
+  const keyed = key !== undefined;
+  const answer = many ? undefined : answerOf(change);
+  const build = () => insertStatement(type, columns, access, limits, { many, keyed, answer: answer?.returning.json });
   const variables = {
     rows: JSON.stringify(rows),
     audit: JSON.stringify(change.audit),
     key: key && JSON.stringify(key),
   };
-  const [ids, unreached] = await run(db, statement, change, variables, true).catch((error) => {
+  const name = keyOf(`insert ${many} ${keyed}`, change, columns);
+  const [ids, unreached, json] = await runKnown(db, change, name, variables, build, answer).catch((error) => {
     throw fromPostgres(error, argumentAtFault(error, rows, columns, place));
   });
   requireReached(type, unreached, place);
-  return ids ? listOf(ids) : undefined;
+  if (!ids) return undefined;
+  if (answer) answer.json = json ?? undefined;
+  return listOf(ids);
 }
 
 /** @throws what a change of existing rows that failed means to the caller */
@@ -153,12 +166,17 @@ export async function changeRow(
 ): Promise<string[]> {
   const { type, access, limits } = change;
   const columns = changes && columnsOf(type, [changes]);
-  const statement = known(keyOf("change", change, columns), () => changeStatement(type, columns, access, limits));
+  const answer = changes === null ? undefined : answerOf(change);
+  const build = () => changeStatement(type, columns, access, limits, answer?.returning.json);
   const variables = { id, version, changes: JSON.stringify(changes), audit: JSON.stringify(change.audit) };
-  const [changed, unreached] = await run(db, statement, change, variables, true).catch((error) =>
+  const name = keyOf("change", change, columns);
+  const [changed, unreached, json] = await runKnown(db, change, name, variables, build, answer).catch((error) =>
     failed(error, type, changes),
   );
-  if (changed) return listOf(changed);
+  if (changed) {
+    if (answer) answer.json = json ?? undefined;
+    return listOf(changed);
+  }
   const now = await findVersion(db, type, access, id);
   if (now === null) throw notFound(word(type));
   requireReached(type, unreached, (_index, name) => name);

@@ -35,6 +35,7 @@ export const Vulnerability = declareType({
   table: vulnerabilities,
   read: ["vulnerabilities:read"],
   scope: { kind: "through", relation: "scan" },
+  countedBy: "scan",
   newestBy: "createdAt",
   fields: {
     id: field(vulnerabilities.id, "Decimal text of the key."),

@@ -52,6 +52,10 @@ export type Cost = (run: Run) => number;
 
 export class Compilation {
   #aliases = 0;
+  /** Whether rows are read that no key names. */
+  readsMany = false;
+  /** The types of rows that are read because others refer to them. */
+  readonly referredTo = new Set<TypeDeclaration>();
 
   constructor(
     private readonly schema: GraphQLSchema,
@@ -68,8 +72,9 @@ export class Compilation {
     this.variables = {};
   }
 
-  source(type: TypeDeclaration): Source {
-    return aliased(type, `t${this.#aliases++}`);
+  /** @param rows as of `aliased` */
+  source(type: TypeDeclaration, rows?: SQL): Source {
+    return aliased(type, `t${this.#aliases++}`, rows);
   }
 
   /** The GraphQL type of an argument of the connections over a type, or of the groups in them. */

@@ -6,7 +6,7 @@ import { limitExceeded } from "../errors.js";
 import { isId, requireId } from "../wire/id.js";
 import { Compilation, type Cost, dialect, type Getter, type PlanLimits, type Run } from "./compilation.js";
 import type { TypeDeclaration } from "./declaration.js";
-import { templateOf } from "./json.js";
+import { templateOf, textOf } from "./json.js";
 import { argumentOf, type Variables } from "./reference.js";
 import { selectConnection, selectRow, selectRows } from "./select.js";
 import type { Fragments } from "./selection.js";
@@ -44,6 +44,8 @@ export interface Plan {
   readonly weight: number;
   /** Whether something was left out because the actor may not read it. */
   readonly refused: boolean;
+  /** Whether it finds every row by its key, and is soon done. */
+  readonly isPointRead: boolean;
 }
 
 const bigint = (c: Compilation, getter: Getter) => sql`${c.param(getter, "id")}::bigint`;
@@ -138,6 +140,7 @@ export function compile(
     text,
     weight: text.length + params.length * PARAMETER_WEIGHT,
     refused,
+    isPointRead: !c.readsMany,
     texts: (row) => templates.map((fill) => fill(row)),
     objects: (run) => costs.reduce((total, cost) => total + cost(run), 0),
     bind(run) {
@@ -146,4 +149,31 @@ export function compile(
       return params.map((param) => (typeof param === "function" ? (param as Getter)(run) : param));
     },
   };
+}
+
+/**
+ * @param unit asks for a changed row
+ * @returns its JSON, read from `changed` (see Returning); undefined where other rows are asked for that may change with it: a
+ * statement sees those as they were before
+ */
+export function compileReturning(
+  schema: GraphQLSchema,
+  { entry: { type }, nodes }: Unit,
+  fragments: Fragments,
+  variables: Variables,
+  access: Access,
+  limits: PlanLimits,
+  cursorKey: string,
+): SQL | undefined {
+  const c = new Compilation(schema, access, fragments, variables, limits, cursorKey);
+  let refused = false;
+  const onRefusal = () => {
+    refused = true;
+  };
+  const changed = c.source(type, sql`changed`);
+  const { json } = selectRow(c, type, nodes, onRefusal, () => sql`true`, undefined, changed);
+  c.release();
+  const counting = type.countedBy === undefined ? undefined : type.relations[type.countedBy]?.to();
+  const changesToo = [type, counting].some((type) => type && c.referredTo.has(type));
+  return refused || c.readsMany || changesToo ? undefined : textOf(json);
 }

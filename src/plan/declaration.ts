@@ -108,6 +108,8 @@ export interface TypeDeclaration {
   readonly read: readonly Permission[];
   readonly scope: Scope;
   readonly narrowing?: Narrowing;
+  /** The relation to one whose row keeps a count of these rows: a trigger changes it with them. */
+  readonly countedBy?: string;
   /** The field that names a row among all of its type, in any case; an upsert goes by it. */
   readonly uniqueKey?: string;
   /** The field whose newest value comes first unless a query orders otherwise; ties fall to `id`. */
@@ -138,9 +140,10 @@ export const derived = (column: PgColumn, description: string, value: DerivedVal
 
 /** Checks what the compiler cannot: that names and scopes of the declaration lead somewhere. */
 export function declareType(declaration: TypeDeclaration): TypeDeclaration {
-  const { name, newestBy, uniqueKey, fields, relations, scope } = declaration;
+  const { name, newestBy, uniqueKey, countedBy, fields, relations, scope } = declaration;
   if (!fields[newestBy]) throw new Error(`${name}: newestBy names no field`);
   if (uniqueKey && !fields[uniqueKey]) throw new Error(`${name}: uniqueKey names no field`);
+  if (countedBy && relations[countedBy]?.kind !== "one") throw new Error(`${name}: countedBy names no relation to one`);
   if (scope.kind === "through" && relations[scope.relation]?.kind !== "one") {
     throw new Error(`${name}: the scope leads through no relation to one`);
   }

@@ -1,25 +1,24 @@
-/** Runs reads: the cache of compiled plans, and the two ways out, a whole answer as text and single values for resolvers. */
-import DataLoader from "dataloader";
-import {
-  type FieldNode,
-  type GraphQLResolveInfo,
-  type GraphQLSchema,
-  type OperationDefinitionNode,
-  responsePathAsArray,
-} from "graphql";
+/** Runs reads: the cache of compiled plans, and the two ways out, a whole answer as text and single values for resolvers (see reads.ts). */
+import type { FieldNode, GraphQLResolveInfo, GraphQLSchema, OperationDefinitionNode } from "graphql";
 import { LRUCache } from "lru-cache";
 import type { Access } from "../auth/actor.js";
 import { AppError } from "../errors.js";
 import type { PlanLimits, Run } from "./compilation.js";
-import { compile, type Entry, type Plan, requireAtMost, type Unit } from "./compile.js";
-import type { TypeDeclaration } from "./declaration.js";
+import { compile, compileReturning, type Entry, type Plan, requireAtMost, type Unit } from "./compile.js";
 import { type Counted, createPreparation } from "./preparation.js";
+import { createReads, type PreparedReads, type Read, type Reads } from "./reads.js";
 import type { Variables } from "./reference.js";
 import { collect, type Fragments, type Selection } from "./selection.js";
 import { shapeReader } from "./shape.js";
+import type { Returning } from "./writing.js";
 
 /** Runs one statement and answers its only row. */
-export type Query = (text: string, parameters: unknown[], prepare: boolean) => Promise<readonly (string | null)[]>;
+export type Query = (
+  text: string,
+  parameters: unknown[],
+  prepare: boolean,
+  together: boolean,
+) => Promise<readonly (string | null)[]>;
 
 export interface PlannerOptions {
   readonly schema: GraphQLSchema;
@@ -29,18 +28,6 @@ export interface PlannerOptions {
   readonly limits: PlanLimits;
   /** Seals cursors; the same for all replicas. */
   readonly cursorKey: string;
-}
-
-/** The reads of one request: those asked for in the same turn travel as one statement. */
-export interface Reads {
-  /** A planned root field. */
-  root(info: GraphQLResolveInfo): Promise<unknown>;
-  /** The row with this id, where it is visible. */
-  row(type: TypeDeclaration, id: string, info: GraphQLResolveInfo): Promise<unknown>;
-  /** The rows with these ids, in their order. */
-  rows(type: TypeDeclaration, ids: readonly string[], info: GraphQLResolveInfo): Promise<unknown>;
-  /** The actor's own row, whether or not its role reads the type. */
-  own(type: TypeDeclaration, id: string, info: GraphQLResolveInfo): Promise<unknown>;
 }
 
 export interface Planner {
@@ -57,17 +44,14 @@ export interface Planner {
     access: Access,
     before: number,
   ): number;
-  /**
-   * Plans what a mutation's payload asks for.
-   * @returns a function from the values of the units to the JSON text of each; undefined where the ordinary way must answer
-   */
+  /** Plans what a mutation's payload asks for. @returns undefined where the ordinary way must answer */
   payload(
     operation: OperationDefinitionNode,
     units: readonly Unit[],
     fragments: Fragments,
     variables: Variables,
     access: Access,
-  ): ((values: readonly unknown[]) => Promise<string[]>) | undefined;
+  ): PlannedPayload | undefined;
   /** The response keys of an operation and the planned root fields behind them; undefined where one is not planned. */
   rootUnits(operation: OperationDefinitionNode, fragments: Fragments, variables: Variables): Unit[] | undefined;
   /**
@@ -83,13 +67,15 @@ export interface Planner {
   ): Promise<string> | undefined;
 }
 
-/** A field to read in the ordinary way. */
-interface Read {
-  readonly unit: Unit;
-  readonly value: unknown;
-  readonly info: GraphQLResolveInfo;
+/** The rows of a mutation's payload. */
+export interface PlannedPayload {
+  /** @param values of the units @returns the JSON text of each */
+  read(values: readonly unknown[]): Promise<string[]>;
+  /** Where the statement that changes the only row can answer it itself. */
+  readonly returning: Returning | null;
 }
-type CachedPlan = Plan & Counted;
+
+type CachedPlan = Plan & Counted & { returning?: Returning | null };
 
 /** All plans together, in bytes. */
 const MAX_PLANS_WEIGHT = 32 * 1_048_576;
@@ -128,66 +114,20 @@ export function createPlanner({ schema, roots, query, limits, cursorKey }: Plann
 
   /** @returns the JSON text of each unit */
   const execute = async (plan: CachedPlan, parameters: unknown[]): Promise<string[]> =>
-    plan.texts(await query(plan.text, parameters, preparation.isDue(plan)));
+    plan.texts(await query(plan.text, parameters, preparation.isDue(plan), plan.isPointRead));
 
   /** @throws what compile and bind throw, before anything has run */
-  function prepare(reads: readonly Read[], access: Access) {
+  function prepare(reads: readonly Read[], access: Access): PreparedReads {
     const { operation, fragments, variableValues } = reads[0]!.info;
     const units = reads.map(({ unit }) => unit);
     const plan = planFor(operation, units, fragments, variableValues, access);
     const run: Run = { variables: variableValues, access, values: reads.map(({ value }) => value) };
-    return { plan, parameters: plan.bind(run) };
-  }
-
-  /** Answers all reads with one statement. A read that cannot be planned fails alone. */
-  async function readAll(reads: readonly Read[], access: Access): Promise<unknown[]> {
-    const faults = new Map<Read, Error>();
-    let prepared: ReturnType<typeof prepare> | undefined;
-    try {
-      prepared = prepare(reads, access);
-    } catch (error) {
-      for (const read of reads) {
-        try {
-          prepare([read], access);
-        } catch (fault) {
-          faults.set(read, fault as Error);
-        }
-      }
-      // Each alone is fine, but all together are too much.
-      if (faults.size === 0) return reads.map(() => error);
-      const sound = reads.filter((read) => !faults.has(read));
-      if (sound.length > 0) {
-        const answers = await readAll(sound, access);
-        return reads.map((read) => faults.get(read) ?? answers[sound.indexOf(read)]);
-      }
-      return reads.map((read) => faults.get(read));
-    }
-    const texts = await execute(prepared.plan, prepared.parameters);
-    return texts.map((text) => JSON.parse(text));
+    const parameters = plan.bind(run);
+    return () => execute(plan, parameters);
   }
 
   return {
-    reads(access) {
-      const loader = new DataLoader<Read, unknown>((reads) => readAll(reads, access) as Promise<ArrayLike<unknown>>, {
-        cache: false,
-      });
-      const load = (entry: Entry, value: unknown, info: GraphQLResolveInfo) =>
-        loader.load({
-          unit: { key: responsePathAsArray(info.path).join("."), entry, nodes: info.fieldNodes },
-          value,
-          info,
-        });
-      return {
-        root(info) {
-          const entry = roots.get(info.fieldName);
-          if (!entry) throw new Error(`${info.fieldName} is not planned`);
-          return load(entry, undefined, info);
-        },
-        row: (type, id, info) => load({ kind: "given", type }, id, info),
-        rows: (type, ids, info) => load({ kind: "givenList", type }, ids, info),
-        own: (type, id, info) => load({ kind: "own", type }, id, info),
-      };
-    },
+    reads: (access) => createReads(roots, (reads) => prepare(reads, access)),
 
     rehearse(units, values, { operation, fragments, variableValues: variables }, access, before) {
       const plan = planFor(operation, units, fragments, variables, access);
@@ -201,7 +141,14 @@ export function createPlanner({ schema, roots, query, limits, cursorKey }: Plann
       try {
         const plan = planFor(operation, units, fragments, variables, access);
         if (plan.refused) return undefined;
-        return async (values) => execute(plan, plan.bind({ variables, access, values }));
+        const [unit] = units;
+        if (plan.returning === undefined && unit?.entry.kind === "given" && units.length === 1) {
+          const json = compileReturning(schema, unit, fragments, variables, access, limits, cursorKey);
+          const { isDue } = preparation;
+          plan.returning = json ? { type: unit.entry.type, json, statements: new Map(), isDue } : null;
+        }
+        const { returning = null } = plan;
+        return { returning, read: async (values) => execute(plan, plan.bind({ variables, access, values })) };
       } catch (error) {
         // The ordinary way meets the same fault before anything has changed.
         if (error instanceof AppError) return undefined;

@@ -72,6 +72,7 @@ export function selectObject(c: Compilation, source: Source, selection: Selectio
         onRefusal();
         continue;
       }
+      if (relation.kind === "one") c.referredTo.add(target);
       const expression =
         relation.kind === "one"
           ? selectRow(
@@ -103,8 +104,8 @@ export function selectRow(
   onRefusal: () => void,
   condition: (source: Source) => SQL,
   visible: (source: Source) => SQL | undefined = (source) => c.visible(source),
+  source: Source = c.source(type),
 ): Expression {
-  const source = c.source(type);
   const where = and(condition(source), visible(source));
   const built = selectObject(c, source, collectBelow(nodes, c.fragments, c.variables), onRefusal);
   return { json: rowOrNull(built.json, sql` from ${source.from} where ${where}`), cost: built.cost };
@@ -118,6 +119,7 @@ export function selectRows(
   onRefusal: () => void,
   ids: Getter,
 ): Expression {
+  c.readsMany = true;
   const source = c.source(type);
   const built = selectObject(c, source, collectBelow(nodes, c.fragments, c.variables), onRefusal);
   const given = sql`jsonb_array_elements_text(${c.param((run) => JSON.stringify(ids(run)), "id")}::text::jsonb) with ordinality as given (id, position)`;
@@ -140,6 +142,7 @@ export function selectConnection(
   onRefusal: () => void,
   joined?: (source: Source) => SQL,
 ): Expression {
+  c.readsMany = true;
   const node = nodes[0]!;
   const argument = (name: string) => {
     const reference = argumentOf(node, name, c.argumentType(type, name), c);

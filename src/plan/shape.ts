@@ -60,7 +60,8 @@ export function shapeReader(
   return (variables) => {
     let key = keys.get(variables);
     if (key === undefined) {
-      key = readers.map((read) => read(variables)).join(";");
+      key = "";
+      for (const read of readers) key += `${read(variables)};`;
       keys.set(variables, key);
     }
     return key;

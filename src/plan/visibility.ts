@@ -13,14 +13,14 @@ export interface Source {
   column(column: PgColumn): SQL;
 }
 
-/** @returns the table of a type under an alias */
-export function aliased(type: TypeDeclaration, name: string): Source {
+/** @returns the rows of a type under an alias @param rows where they come from, with the columns of the table, unless from it */
+export function aliased(type: TypeDeclaration, name: string, rows: SQL = sql`${type.table}`): Source {
   const table = alias(type.table, name) as PgTable & Record<string, PgColumn>;
   const identifier = sql`${sql.identifier(name)}`;
   return {
     type,
     name: identifier,
-    from: sql`${type.table} as ${identifier}`,
+    from: sql`${rows} as ${identifier}`,
     column: (column) => sql`${table[propertyOf(column)]}`,
   };
 }

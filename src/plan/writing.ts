@@ -1,11 +1,40 @@
-/** What statements that change rows share with planned reads: row scope and filters, without a query around them. */
+/** What statements that change rows share with planned reads: row scope, filters, and what is answered of a changed row. */
 import type { SQL } from "drizzle-orm";
 import { GraphQLSchema } from "graphql";
 import type { Access } from "../auth/actor.js";
-import { Compilation, type PlanLimits } from "./compilation.js";
+import { Compilation, type PlanLimits, type Run } from "./compilation.js";
+import type { TypeDeclaration } from "./declaration.js";
 import { compileFilter } from "./filter.js";
+import type { Counted } from "./preparation.js";
 import { within } from "./reference.js";
 import type { Source } from "./visibility.js";
+
+/** A statement that answers one row, and the parameters of a run of it. */
+export interface Statement {
+  readonly text: string;
+  bind(run: Run): unknown[];
+}
+
+/** What is asked of a changed row, where the statement that changes it can answer that, too. */
+export interface Returning {
+  readonly type: TypeDeclaration;
+  /**
+   * The JSON of the row as text, `null` where the actor does not see it. It reads the only row of `changed`, the common table
+   * expression with the changed row as it is now.
+   */
+  readonly json: SQL;
+  /** Statements that answer it, by what they do. */
+  readonly statements: Map<string, Statement & Counted>;
+  /** Counts a run of one. @returns whether it shall run as a prepared statement */
+  isDue(statement: Counted): boolean;
+}
+
+/** One call's changed row. */
+export interface RowAnswer {
+  readonly returning: Returning;
+  /** Its JSON, once it is known. */
+  json?: string | undefined;
+}
 
 /** No argument of a query is looked up in it. */
 const NO_SCHEMA = new GraphQLSchema({});

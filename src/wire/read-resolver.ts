@@ -3,7 +3,7 @@ import type { GraphQLResolveInfo } from "graphql";
 import { Arg, Args, type ClassType, Ctx, ID, Info, Query, Resolver } from "type-graphql";
 import type { Entry } from "../plan/compile.js";
 import { singularOf, type TypeDeclaration } from "../plan/declaration.js";
-import type { Reads } from "../plan/planner.js";
+import type { Reads } from "../plan/reads.js";
 import { groupArgs, groupType } from "./aggregate-type.js";
 import { connectionArgs, connectionType } from "./connection-type.js";
 import { addFieldResolver } from "./field-resolver.js";

@@ -6,12 +6,19 @@ const app = testApp();
 
 const ROW =
   "id __typename status organization { name } vulnerabilities(first: 1) { totalCount nodes { title } } version";
+const COLUMNS = "__typename targetUrl scanType status vulnerabilitiesFound version organization { name domain }";
 const scan = { organizationId: "1", targetUrl: "https://both.example/", scanType: "FULL" };
 const organization = (n: number) => ({ name: "Ü", domain: `both-${n}.example` });
 
 const created = async () =>
   (
     await app.sql`insert into scans (organization_id, target_url, scan_type) values (1, 'https://both.example/', 'FULL') returning id::text`
+  )[0]?.id;
+
+const someone = async (n: number) =>
+  (
+    await app.sql`insert into users (email, password_hash, role, organization_id)
+    values (${`both-${n}-${Math.random()}@s.example`}, 'none', 'VIEWER', 1) returning id::text`
   )[0]?.id;
 
 /** Of each verb: the mutation, its input anew for each call, and its selection. */
@@ -28,6 +35,38 @@ const CHANGES: Record<string, [field: string, input: (n: number) => object | Pro
     "createVulnerabilities",
     () => ({ scanId: "1", items: [{ severity: "LOW", vulnType: "X", title: '\u2028"' }] }),
     "scan { id } vulnerabilities { title scan { id } }",
+  ],
+  "create, its columns and what it refers to": ["createScan", () => scan, `scan { ${COLUMNS} }`],
+  "create, its columns with a key": [
+    "createScan",
+    (n) => ({ ...scan, idempotencyKey: `both ${n} ${COLUMNS.length}` }),
+    `scan { ${COLUMNS} }`,
+  ],
+  "create a vulnerability, counted by its scan": [
+    "createVulnerability",
+    // Each counts those before it.
+    async () => ({ scanId: await created(), severity: "LOW", vulnType: "X", title: "t" }),
+    "vulnerability { id scan { vulnerabilitiesFound vulnerabilities { totalCount } } }",
+  ],
+  "create a vulnerability, its scan's count alone": [
+    "createVulnerability",
+    async () => ({ scanId: await created(), severity: "LOW", vulnType: "X", title: "t" }),
+    "vulnerability { scan { vulnerabilitiesFound } }",
+  ],
+  "create a vulnerability, its columns": [
+    "createVulnerability",
+    async () => ({ scanId: await created(), severity: "LOW", vulnType: '\u2028"\\', title: "t", description: null }),
+    "vulnerability { severity vulnType title description version }",
+  ],
+  "update, its columns": [
+    "updateScan",
+    async () => ({ id: await created(), version: 1, status: "RUNNING" }),
+    `scan { ${COLUMNS} }`,
+  ],
+  "update a user, its columns": [
+    "updateUser",
+    async (n) => ({ id: await someone(n), version: 1, fullName: 'A "B" \u2028', organizationId: "2" }),
+    "user { email fullName role version organization { name domain } }",
   ],
   update: ["updateScan", async () => ({ id: await created(), version: 1, scanType: "API" }), `scan { ${ROW} }`],
   "update by filter": [
@@ -54,7 +93,12 @@ const CHANGES: Record<string, [field: string, input: (n: number) => object | Pro
 };
 
 /** Ids differ from call to call. */
-const plain = (value: unknown) => JSON.parse(JSON.stringify(value ?? null).replaceAll(/"\d+"/g, '"id"'));
+const plain = (value: unknown) =>
+  JSON.parse(
+    JSON.stringify(value ?? null)
+      .replaceAll(/"\d+"/g, '"id"')
+      .replaceAll(/both-\d-[\d.e-]+@/g, "both@"),
+  );
 
 async function both(who: Somebody, [field, input, selection]: (typeof CHANGES)[string]) {
   const client = await app.as(who);
@@ -84,6 +128,39 @@ it.each(Object.keys(CHANGES))("%s", async (name) => {
   expect(plain(errors(alone))).toEqual(plain(errors(beside)));
   expect(alone.status).toBe(beside.status);
   expect(fast).toBe(1);
+});
+
+it("what a statement answers of its row is what is read of it then, also where it is prepared", async () => {
+  const analyst = await app.as("analyst");
+  const fields =
+    "id targetUrl scanType status startedAt vulnerabilitiesFound createdAt version organization { id name }";
+  const create = `mutation($input: CreateScanInput!) { createScan(input: $input) { scan { ${fields} } } }`;
+  const update = `mutation($input: UpdateScanInput!) { updateScan(input: $input) { scan { ${fields} } } }`;
+  const read = `query($id: ID!) { scan(id: $id) { ${fields} } }`;
+  for (let n = 0; n < 8; n++) {
+    const { createScan } = (await analyst.run(create, { input: scan })).data;
+    const { id } = createScan.scan;
+    expect((await analyst.run(read, { id })).data).toEqual({ scan: createScan.scan });
+    const { updateScan } = (await analyst.run(update, { input: { id, version: 1, scanType: `T${n}` } })).data;
+    expect(updateScan.scan).toEqual({ ...createScan.scan, scanType: `T${n}`, version: 2 });
+    expect((await analyst.run(read, { id })).data).toEqual({ scan: updateScan.scan });
+  }
+});
+
+it("a count that the change moves is the one after it", async () => {
+  const admin = await app.as("admin");
+  const scanId = await created();
+  const create = `mutation($input: CreateVulnerabilityInput!) {
+    createVulnerability(input: $input) { vulnerability { id scan { vulnerabilitiesFound } } } }`;
+  const update = `mutation($input: UpdateVulnerabilityInput!) {
+    updateVulnerability(input: $input) { vulnerability { scan { id vulnerabilitiesFound } } } }`;
+  for (let n = 1; n <= 3; n++) {
+    const input = { scanId, severity: "LOW", vulnType: "X", title: "t" };
+    const { vulnerability } = (await admin.run(create, { input })).data.createVulnerability;
+    expect(vulnerability.scan.vulnerabilitiesFound).toBe(n);
+    const { data } = await admin.run(update, { input: { id: vulnerability.id, version: 1, title: "u" } });
+    expect(data.updateVulnerability.vulnerability.scan).toEqual({ id: scanId, vulnerabilitiesFound: n });
+  }
 });
 
 it("what exists only for others looks like nothing, both ways", async () => {

@@ -19,8 +19,8 @@ const open = () => {
 beforeAll(open);
 afterAll(() => client.close());
 
-const backend = async () => (await client.query("select pg_backend_pid()::text", [], false))[0];
-const waitForLock = () => client.query("select pg_advisory_xact_lock_shared($1)::text", [LOCK], false);
+const backend = async () => (await client.query("select pg_backend_pid()::text", [], false, false))[0];
+const waitForLock = () => client.query("select pg_advisory_xact_lock_shared($1)::text", [LOCK], false, false);
 const waiting = async () =>
   (
     await app.sql`select count(*)::int as n from pg_locks where locktype = 'advisory' and not granted and database = (
@@ -81,9 +81,25 @@ it("where transactions hold all connections, statements and transactions wait fo
   expect(new Set(await Promise.all(all.backends)).size).toBe(SIZE);
 });
 
+it("statements that are soon done share a connection in one turn of the event loop, eight at most", async () => {
+  const together = async () => (await client.query("select pg_backend_pid()::text", [], false, true))[0];
+  const backends = await Promise.all(Array.from({ length: 20 }, together));
+  const counts = Object.values(Object.groupBy(backends, (backend) => `${backend}`)).map((each) => each?.length);
+  expect(counts.sort()).toEqual([4, 8, 8]);
+  // The next turn begins anew, past those that still run.
+  const running = await locked(async () => {
+    const running = waitForLock();
+    await untilWaiting(1);
+    const [one, other] = await Promise.all([together(), together()]);
+    expect(one).toBe(other);
+    return { running };
+  });
+  await running.running;
+});
+
 it("what failed or was undone no longer counts", async () => {
   const first = await backend();
-  await expect(client.query("select 1/0", [], false)).rejects.toThrow();
+  await expect(client.query("select 1/0", [], false, false)).rejects.toThrow();
   await expect(client.db.execute(sql`select 1/0`)).rejects.toThrow();
   await expect(client.db.transaction(() => Promise.reject(new Error("undone")))).rejects.toThrow();
   expect(await backend()).toBe(first);

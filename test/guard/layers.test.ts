@@ -101,9 +101,10 @@ const LAYERS: readonly Layer[] = [
     packages: { never: GRAPHQL },
   },
   {
-    name: "authentication knows the database, and nothing of GraphQL",
+    name: "authentication knows the database, and nothing of GraphQL; a call carries what is asked of its row",
     files: AUTH,
     may: [OWN, BASE, /^db\/(client|postgres-errors)\.ts$/, /^db\/tables\/index\.ts$/],
+    types: [/^plan\/writing\.ts$/],
     packages: { never: GRAPHQL },
   },
   {

@@ -1,5 +1,5 @@
 /** What declarations of the model must say, so that rows and fields are guarded wherever a query reaches them. */
-import { Column, getTableColumns, is, SQL } from "drizzle-orm";
+import { Column, getTableColumns, getTableName, is, SQL } from "drizzle-orm";
 import { getTableConfig, type PgColumn } from "drizzle-orm/pg-core";
 import { describe, expect, it } from "vitest";
 import { PERMISSIONS, ROLE_PERMISSIONS, ROLES } from "../../src/auth/permissions.js";
@@ -19,6 +19,9 @@ import {
   type TypeDeclaration,
 } from "../../src/plan/declaration.js";
 import { orderFields, orderName } from "../../src/plan/order.js";
+import { testApp } from "../support/app.js";
+
+const app = testApp();
 
 const isDeclaration = (value: unknown): value is TypeDeclaration =>
   typeof value === "object" && value !== null && "fields" in value && "scope" in value;
@@ -503,6 +506,14 @@ it("every declared type has root fields, but for those that only relations lead 
   const names = declared.map(({ name }) => name).sort();
   expect([...model.rootFields.map(({ name }) => name), ...WITHOUT_ROOT_FIELDS].sort()).toEqual(names);
   expect(model.declaredTypes.map(({ name }) => name).sort()).toEqual(names);
+});
+
+it("types whose rows a trigger counts elsewhere say where, so that a change reads the count after it", async () => {
+  const triggers =
+    await app.sql`select distinct tgrelid::regclass::text as table from pg_trigger where not tgisinternal`;
+  const counted = declared.filter(({ countedBy }) => countedBy).map(({ table }) => getTableName(table));
+  // That of audit records only refuses.
+  expect(triggers.map(({ table }) => table).sort()).toEqual([...counted, "audit_logs"].sort());
 });
 
 it("looks into embedded types, also within others", () => {

@@ -76,6 +76,7 @@ export function createRowService(deps: RowsDeps, writes: WriteTypes, rules: RowR
     access: accessOf(call.actor),
     limits,
     audit: audit.entry(call, outcome),
+    answer: call.answer,
   });
 
   function keyOf({ actor, action, parameters }: Call, key: string | undefined): Key | undefined {

@@ -1,19 +1,21 @@
-/** The ten connections of a server over postgres.js, used as Postern uses its own: the driver's pool gets slower with every query. */
+/**
+ * The ten connections of a server over postgres.js: the driver's own pool, as its users have it; or, where CONNECTIONS is `each`, a
+ * client for each connection, as Postern has it, because the driver's pool gets slower with every query.
+ */
 import postgres from "postgres";
 
-const connections = Array.from({ length: 10 }, () => ({
-  sql: postgres(process.env.DATABASE_URL, { max: 1, fetch_types: false }),
+const open = (max) => postgres(process.env.DATABASE_URL, { max, fetch_types: false });
+const connections = (process.env.CONNECTIONS === "each" ? Array(10).fill(1) : [10]).map((max) => ({
+  sql: open(max),
   load: 0,
 }));
 
-/** @param send given the client of the connection with the least to do @returns what that answers */
-export async function onIdlest(send) {
+/** @param send given the client with the least to do @returns what that answers */
+export function onIdlest(send) {
   let found = connections[0];
   for (const connection of connections) if (connection.load < found.load) found = connection;
   found.load += 1;
-  try {
-    return await send(found.sql);
-  } finally {
+  return send(found.sql).finally(() => {
     found.load -= 1;
-  }
+  });
 }

@@ -1,0 +1,80 @@
+/** The ordinary way out of the planner: single values for resolvers, those asked for in the same turn by one statement. */
+import DataLoader from "dataloader";
+import { type GraphQLResolveInfo, responsePathAsArray } from "graphql";
+import type { Entry, Unit } from "./compile.js";
+import type { TypeDeclaration } from "./declaration.js";
+
+/** The reads of one request: those asked for in the same turn travel as one statement. */
+export interface Reads {
+  /** A planned root field. */
+  root(info: GraphQLResolveInfo): Promise<unknown>;
+  /** The row with this id, where it is visible. */
+  row(type: TypeDeclaration, id: string, info: GraphQLResolveInfo): Promise<unknown>;
+  /** The rows with these ids, in their order. */
+  rows(type: TypeDeclaration, ids: readonly string[], info: GraphQLResolveInfo): Promise<unknown>;
+  /** The actor's own row, whether or not its role reads the type. */
+  own(type: TypeDeclaration, id: string, info: GraphQLResolveInfo): Promise<unknown>;
+}
+
+/** A field to read. */
+export interface Read {
+  readonly unit: Unit;
+  readonly value: unknown;
+  readonly info: GraphQLResolveInfo;
+}
+
+/** Runs the statement that answers the reads, and answers the JSON text of each. */
+export type PreparedReads = () => Promise<string[]>;
+
+/**
+ * @param roots what each planned root field answers
+ * @param prepare plans reads as one statement; throws what their fault is, before anything has run
+ */
+export function createReads(
+  roots: ReadonlyMap<string, Entry>,
+  prepare: (reads: readonly Read[]) => PreparedReads,
+): Reads {
+  /** Answers all reads with one statement. A read that cannot be planned fails alone. */
+  async function readAll(reads: readonly Read[]): Promise<unknown[]> {
+    const faults = new Map<Read, Error>();
+    let prepared: PreparedReads;
+    try {
+      prepared = prepare(reads);
+    } catch (error) {
+      for (const read of reads) {
+        try {
+          prepare([read]);
+        } catch (fault) {
+          faults.set(read, fault as Error);
+        }
+      }
+      // Each alone is fine, but all together are too much.
+      if (faults.size === 0) return reads.map(() => error);
+      const sound = reads.filter((read) => !faults.has(read));
+      const answers = sound.length > 0 ? await readAll(sound) : [];
+      return reads.map((read) => faults.get(read) ?? answers[sound.indexOf(read)]);
+    }
+    const texts = await prepared();
+    return texts.map((text) => JSON.parse(text));
+  }
+
+  const loader = new DataLoader<Read, unknown>((reads) => readAll(reads) as Promise<ArrayLike<unknown>>, {
+    cache: false,
+  });
+  const load = (entry: Entry, value: unknown, info: GraphQLResolveInfo) =>
+    loader.load({
+      unit: { key: responsePathAsArray(info.path).join("."), entry, nodes: info.fieldNodes },
+      value,
+      info,
+    });
+  return {
+    root(info) {
+      const entry = roots.get(info.fieldName);
+      if (!entry) throw new Error(`${info.fieldName} is not planned`);
+      return load(entry, undefined, info);
+    },
+    row: (type, id, info) => load({ kind: "given", type }, id, info),
+    rows: (type, ids, info) => load({ kind: "givenList", type }, ids, info),
+    own: (type, id, info) => load({ kind: "own", type }, id, info),
+  };
+}
