@@ -147,6 +147,19 @@ it("what a statement answers of its row is what is read of it then, also where i
   }
 });
 
+it("a list that the changed row is in has the row as it is now", async () => {
+  const admin = await app.as("admin");
+  const id = await created();
+  const update = `mutation($input: UpdateScanInput!) { updateScan(input: $input) { scan {
+    scanType organization { scans(filter: { id: { eq: "${id}" } }) { nodes { scanType version } aggregate { max { scanType } } } } } } }`;
+  for (const version of [1, 2]) {
+    const scanType = `V${version}`;
+    const { data } = await admin.run(update, { input: { id, version, scanType } });
+    const scans = { nodes: [{ scanType, version: version + 1 }], aggregate: { max: { scanType } } };
+    expect(data.updateScan.scan).toEqual({ scanType, organization: { scans } });
+  }
+});
+
 it("a count that the change moves is the one after it", async () => {
   const admin = await app.as("admin");
   const scanId = await created();

@@ -109,16 +109,34 @@ it("lets the second and later requests pass, each with the rows of who sends it"
   }
 });
 
+const counts = async () =>
+  (
+    await app.sql`select (select count(*)::int from scans) as scans, (select count(*)::int from audit_logs) as records,
+    (select count(*)::int from security_events where event_type = 'authz_fail') as events`
+  )[0] as unknown as { scans: number; records: number; events: number };
+
+it("leaves one record and one event of a change that its service refuses", async () => {
+  const viewer = await app.as("viewer");
+  const query = `# of others\nmutation($input: UpdateUserInput!) { updateUser(input: $input) { user { id } } }`;
+  const { data } = await viewer.run("{ viewer { user { id version } } }");
+  const { id, version } = data.viewer.user;
+  for (const [n, past] of [0, 1, 1].entries()) {
+    const [before, passed] = [await counts(), pastApollo()];
+    const own = await viewer.run(query, { input: { id, version: version + n, fullName: `Known ${n}` } });
+    expect([own.status, own.code]).toEqual([200, undefined]);
+    const refused = await viewer.run(query, { input: { id: "1000", version: 1, fullName: "Known" } });
+    expect([refused.status, refused.code, refused.data]).toEqual([403, "FORBIDDEN", { updateUser: null }]);
+    const after = await counts();
+    expect([after.records - before.records, after.events - before.events]).toEqual([2, 1]);
+    expect(pastApollo() - passed).toBe(past + 1);
+  }
+});
+
 it("leaves one record and one event of a change that is refused, and one record of one that is done", async () => {
   const query = `# a change\nmutation($input: CreateScanInput!) { createScan(input: $input) { scan { id } } }`;
   const input = { organizationId: "1", targetUrl: "https://known.example/", scanType: "FULL" };
-  const count = async () =>
-    (
-      await app.sql`select (select count(*)::int from scans) as scans, (select count(*)::int from audit_logs) as records,
-      (select count(*)::int from security_events where event_type = 'authz_fail') as events`
-    )[0] as unknown as { scans: number; records: number; events: number };
   for (let n = 0; n < 2; n++) {
-    const before = await count();
+    const before = await counts();
     const done = await (await app.as("analyst")).run(query, { input });
     expect([done.status, done.code]).toEqual([200, undefined]);
     const refused = await (await app.as("viewer")).run(query, { input });
@@ -127,7 +145,7 @@ it("leaves one record and one event of a change that is refused, and one record 
     expect([anonymous.status, anonymous.code]).toEqual([401, "UNAUTHENTICATED"]);
     const bad = await (await app.as("analyst")).run(query, { input: { ...input, targetUrl: "no url" } });
     expect([bad.status, bad.code]).toEqual([400, "BAD_USER_INPUT"]);
-    const after = await count();
+    const after = await counts();
     const more = { scans: after.scans - before.scans, records: after.records - before.records };
     expect({ ...more, events: after.events - before.events }).toEqual({ scans: 1, records: 3, events: 2 });
   }
