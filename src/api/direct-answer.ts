@@ -27,8 +27,9 @@ export interface DirectAnswer {
 }
 
 /** @returns the body of an answer; text from PostgreSQL passes through untouched */
-export function stringifyResult(result: { data?: unknown; errors?: unknown }): string {
-  return result.data instanceof DataText ? `{"data":${result.data.text}}` : JSON.stringify(result);
+export function stringifyResult({ data, errors, ...rest }: { data?: unknown; errors?: unknown }): string {
+  // Errors first, as Apollo orders them.
+  return data instanceof DataText ? `{"data":${data.text}}` : JSON.stringify({ errors, data, ...rest });
 }
 
 /** An operation on its way, as the fast ways see it. */

