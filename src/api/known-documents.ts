@@ -30,7 +30,7 @@ interface Known {
   readonly operation: OperationDefinitionNode;
 }
 
-/** The limits look at one operation of a document. No document holds a NUL. */
+/** The limits look at one operation of a document. A document that begins with a name and a NUL is none. */
 const keyOf = (query: string, operationName: string | null | undefined) =>
   operationName == null ? query : `${operationName}\0${query}`;
 

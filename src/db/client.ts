@@ -111,10 +111,11 @@ export function createClient({
     // See the pool.
     max: 1,
     connect_timeout: 5,
-    // Seconds between attempts to connect: a database that is back again is soon in use again.
+    // Seconds between attempts of the probe; the pool's clients begin anew.
     backoff: (attempt) => Math.min(3 ** attempt / 100, 1),
-    // Ended by the pool.
+    // The pool replaces its clients. What the driver then still connects for them ends by this.
     max_lifetime: null,
+    idle_timeout: 60,
     // Ids and moments stay text; nothing of ours needs the types of arrays, so no extra statement at connect.
     fetch_types: false,
     onnotice: () => undefined,

@@ -2,8 +2,10 @@
  * The connections to one database. Each is a client of the driver for itself: the driver's own pool gets slower with every query,
  * and its transactions end the process where their connection is lost (postgres.js 3.4.9).
  */
+import { setTimeout as delay } from "node:timers/promises";
 import { drizzle, type PostgresJsDatabase } from "drizzle-orm/postgres-js";
-import type { PendingQuery, Sql } from "postgres";
+import type { Sql } from "postgres";
+import { closed, noop, pending, type Sent, type Statement, transactionOn } from "./transaction.js";
 
 /** More than any number of statements: nothing else goes to a client that a transaction holds. */
 const TRANSACTION = 1_000_000;
@@ -14,9 +16,6 @@ const DRAIN_SECONDS = 5;
 /** Prepared statements go with their connection (see the planner, which bounds them by time). */
 const LIFETIME_MS = 1_800_000;
 
-type Statement = Parameters<Sql["unsafe"]>;
-type Sent = PendingQuery<never>;
-
 /** A client of the driver with one connection, and for no longer than that. */
 interface Client {
   readonly sql: Sql;
@@ -24,8 +23,8 @@ interface Client {
   /** What is under way, or waits for it. */
   load: number;
   hasClosed: boolean;
-  /** Rejects when the connection has closed. */
-  readonly closing: Promise<never>;
+  /** Told when the connection closes under a transaction. */
+  onLost: ((fault: Error) => void) | undefined;
 }
 
 export interface Pool {
@@ -40,91 +39,40 @@ export interface Pool {
   end(): Promise<void>;
 }
 
-const fault = (message: string, code: string) => Object.assign(new Error(message), { code });
-
-/** @param wait is given what sends a statement, for later @returns what the driver answers, for a statement that waits */
-function pending(send: (client: Client) => Sent, wait: (take: (client: Client) => void) => void): Sent {
-  let hasValues = false;
-  let isCancelled = false;
-  let sent: Sent | undefined;
-  const result = new Promise((resolve, reject) => {
-    wait((client) => {
-      if (isCancelled) return reject(fault("given up before it was sent", "57014"));
-      sent = send(client);
-      resolve(hasValues ? sent.values() : sent);
-    });
-  });
-  const values = () => {
-    hasValues = true;
-    return result;
-  };
-  const cancel = () => {
-    isCancelled = true;
-    sent?.cancel();
-  };
-  return Object.assign(result, { values, cancel }) as unknown as Sent;
-}
-
-/** A transaction as drizzle takes it from the driver, on a client that it has for itself. */
-function transactionOn(client: Client) {
-  const { sql, closing } = client;
-  let savepoints = 0;
-  // Where the connection has closed, the driver would write to no socket, or outside the transaction to its next connection.
-  const unsafe = (...statement: Statement): Sent =>
-    client.hasClosed
-      ? (Object.assign(closing.then(), { values: () => closing }) as unknown as Sent)
-      : (sql.unsafe(...statement) as Sent);
-  const session = {
-    options: sql.options,
-    unsafe,
-    async savepoint<T>(work: (inside: unknown) => Promise<T>): Promise<T> {
-      const name = `s${savepoints++}`;
-      await unsafe(`savepoint ${name}`);
-      try {
-        return await work(session);
-      } catch (error) {
-        await unsafe(`rollback to ${name}`);
-        throw error;
-      }
-    },
-  };
-  return session;
-}
-
 /** @param open a client that opens one connection, once it is needed, and tells when it has closed */
 export function createPool(open: (onclose: () => void) => Sql, size: number): Pool {
   let isEnding = false;
   /** What waits because transactions hold all clients, in order. */
   const waiting: ((client: Client) => void)[] = [];
   const isHeld = ({ load }: Client) => load >= TRANSACTION;
+  const transactions = new Set<Promise<unknown>>();
+  /** Where statements go together in this turn of the event loop, and how many have. */
+  let shared: Client | undefined;
+  let sharing = 0;
 
   function connect(): Client {
-    let close = (_reason: Error) => {};
-    const closing = new Promise<never>((_resolve, reject) => {
-      close = reject;
-    });
-    closing.catch(() => undefined);
     const sql = open(() => {
       client.hasClosed = true;
-      close(fault("The connection has closed.", "CONNECTION_CLOSED"));
+      client.onLost?.(closed());
       replace(client);
     });
     // For its effect on the client: dates and JSON pass through as text.
     drizzle(sql);
-    const client = { sql, endsAtMs: Date.now() + LIFETIME_MS, load: 0, hasClosed: false, closing };
+    const client: Client = { sql, endsAtMs: Date.now() + LIFETIME_MS, load: 0, hasClosed: false, onLost: undefined };
     return client;
   }
   const clients = Array.from({ length: size }, connect);
 
   /**
-   * Also where its connection has closed: the driver's client would give the fault to the next statement too, and keep what was not
-   * yet written. What is under way on it ends there.
+   * Also where its connection has closed: the driver's client would give the fault to the next statement too, and keep what was not yet
+   * written. @param timeout seconds that what it has got may still take
    */
-  function replace(client: Client): void {
+  function replace(client: Client, timeout?: number): void {
     const index = clients.indexOf(client);
     if (isEnding || index < 0) return;
     clients[index] = connect();
-    client.sql.end().catch(() => undefined);
+    if (shared === client) shared = undefined;
+    client.sql.end(timeout === undefined ? {} : { timeout }).catch(noop);
     serveWaiting();
   }
 
@@ -135,7 +83,7 @@ export function createPool(open: (onclose: () => void) => Sql, size: number): Po
       if (client.load < found.load) found = client;
       if (found.load === 0) break;
     }
-    if (Date.now() <= found.endsAtMs || isHeld(found)) return found;
+    if (isEnding || Date.now() <= found.endsAtMs || isHeld(found)) return found;
     replace(found);
     return idlest();
   }
@@ -157,13 +105,13 @@ export function createPool(open: (onclose: () => void) => Sql, size: number): Po
       client.load -= 1;
     };
     sent.then(ended, ended);
-    return sent;
+    // What is given up has not answered for longer than the server allows: nothing does on that connection. The driver's own way gives
+    // the answer of a statement that waits behind another to the next one, and ends the process where the server cannot be reached.
+    return Object.assign(sent, { cancel: () => replace(client, 0) });
   }
   const send = (client: Client, statement: Statement): Sent =>
     isHeld(client) ? pending((client) => sendOn(client, statement), whenFree) : sendOn(client, statement);
 
-  let shared: Client | undefined;
-  let sharing = 0;
   const endTurn = () => {
     shared = undefined;
   };
@@ -177,7 +125,14 @@ export function createPool(open: (onclose: () => void) => Sql, size: number): Po
     return send(shared, statement);
   }
 
-  async function begin<T>(work: (inside: unknown) => Promise<T>): Promise<T> {
+  function begin<T>(work: (inside: unknown) => Promise<T>): Promise<T> {
+    const transaction = transact(work);
+    transactions.add(transaction);
+    const ended = () => transactions.delete(transaction);
+    transaction.then(ended, ended);
+    return transaction;
+  }
+  async function transact<T>(work: (inside: unknown) => Promise<T>): Promise<T> {
     const client = await new Promise<Client>((resolve) => {
       whenFree((client) => {
         client.load += TRANSACTION;
@@ -193,13 +148,20 @@ export function createPool(open: (onclose: () => void) => Sql, size: number): Po
       if (command !== "COMMIT") throw new Error(`the transaction ended with ${command}`);
       return result;
     }
+    /** Not every statement is told that its connection has closed. */
+    const unlessLost = <R>(running: PromiseLike<R>) =>
+      new Promise<R>((resolve, reject) => {
+        if (client.hasClosed) return reject(closed());
+        client.onLost = reject;
+        running.then(resolve, reject);
+      });
     try {
-      // Not every statement is told that its connection has closed.
-      return await Promise.race([run(), client.closing]);
+      return await unlessLost(run());
     } catch (error) {
-      await Promise.race([session.unsafe("rollback"), client.closing]).catch(() => undefined);
+      await unlessLost(session.unsafe("rollback")).catch(noop);
       throw error;
     } finally {
+      client.onLost = undefined;
       client.load -= TRANSACTION;
       serveWaiting();
     }
@@ -215,6 +177,7 @@ export function createPool(open: (onclose: () => void) => Sql, size: number): Po
     unsafeTogether: sendTogether as unknown as Sql["unsafe"],
     async end() {
       isEnding = true;
+      await Promise.race([Promise.allSettled(transactions), delay(DRAIN_SECONDS * 1000, undefined, { ref: false })]);
       await Promise.all(clients.map(({ sql }) => sql.end({ timeout: DRAIN_SECONDS })));
     },
   };

@@ -1,6 +1,6 @@
 /** The command line of the benchmark. */
 import { parseArgs } from "node:util";
-import { SERVERS, type ServerName, WORKLOADS, type Workload } from "./workloads.js";
+import { COMPARED, SERVERS, type ServerName, WORKLOADS, type Workload } from "./workloads.js";
 
 /** What is measured, beside each other in the table. */
 export const PARTS = ["cells", "statements", "growth", "memory", "documents"] as const;
@@ -31,7 +31,8 @@ const HELP = `npm run bench -- [options]
   --seconds 4                 of each measurement
   --connections 32
   --patience 60               seconds to wait with each measurement, and to repeat it, until the machine does little else
-  --servers ${SERVERS.join()}
+  --servers ${COMPARED.join()}
+                              also floorEach and mercuriusEach, which have a client of the driver for each connection, as Postern
   --workloads ${WORKLOADS.join()}
   --parts ${PARTS.join()}
                               cells are the servers by the workloads; the others are measured beside them
@@ -96,7 +97,7 @@ export function readOptions(args: readonly string[]): Options | undefined {
     turns: positive("turns", values.turns ?? (quick ? "1" : "2")),
     connections: positive("connections", values.connections ?? "32"),
     patience: values.patience === undefined ? 0 : positive("patience", values.patience),
-    servers: names("servers", values.servers ?? (profile && "postern"), SERVERS),
+    servers: names("servers", values.servers ?? (profile ? "postern" : COMPARED.join()), SERVERS),
     workloads: names("workloads", values.workloads, WORKLOADS),
     parts: names("parts", values.parts, PARTS).filter((part) => part !== "growth" || !withoutLarge),
     fresh: values.fresh,

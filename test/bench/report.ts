@@ -3,8 +3,8 @@ import type { MeasuredCell } from "./cells.js";
 import type { Cell } from "./measure.js";
 import { median } from "./median.js";
 import { LABELS } from "./servers.js";
-import { type Figure, figuresOf, type Measured } from "./thresholds.js";
-import { DESCRIPTIONS, SERVERS, WORKLOADS, type Workload } from "./workloads.js";
+import { type Figure, figuresOf, type Measured, ratioTo } from "./thresholds.js";
+import { COMPARED, DESCRIPTIONS, SERVERS, WORKLOADS, type Workload } from "./workloads.js";
 
 const row = (...cells: readonly (string | number)[]) => `| ${cells.join(" | ")} |`;
 
@@ -65,7 +65,14 @@ export function cellsTable(cells: readonly MeasuredCell[], statements?: Readonly
     const sent = count === undefined ? "" : ` (Postern sends ${count} statement${count === 1 ? "" : "s"})`;
     return `- ${workload}: ${DESCRIPTIONS[workload]}${sent}`;
   });
-  return [...lines, "", ...notes].join("\n");
+  const beside = SERVERS.filter((server) => !COMPARED.includes(server)).flatMap((server) => {
+    const ratios = measured.flatMap((workload) => {
+      const [cpu, perSecond] = (["cpu", "perSecond"] as const).map((value) => ratioTo(cells, server, workload, value));
+      return cpu && perSecond ? [`${workload} ${cpu.toFixed(2)} × and ${perSecond.toFixed(2)} ×`] : [];
+    });
+    return ratios.length > 0 ? [`- CPU and requests/s against ${LABELS[server]}: ${ratios.join(", ")}`] : [];
+  });
+  return [...lines, "", ...notes, ...beside].join("\n");
 }
 
 /** @returns the text, and whether a threshold was missed */

@@ -14,6 +14,8 @@ export const LABELS: Readonly<Record<ServerName, string>> = {
   postern: "Postern",
   postgraphile: "PostGraphile 5, Amber",
   mercurius: "Mercurius 16, JIT, loaders",
+  floorEach: "floor, a client for each connection",
+  mercuriusEach: "Mercurius, a client for each connection",
 };
 
 const POOL = "10";
@@ -50,8 +52,9 @@ export class Server {
     nodeOptions: readonly string[] = [],
   ): Promise<Server> {
     // As `npm start` and the image run it.
+    const file = name.replace("Each", "");
     const program =
-      name === "postern" ? ["--max-semi-space-size=16", "dist/main.js"] : [join("test/bench/servers", `${name}.mjs`)];
+      name === "postern" ? ["--max-semi-space-size=16", "dist/main.js"] : [join("test/bench/servers", `${file}.mjs`)];
     const log = openSync(join(folder, `${name}.log`), "w");
     const child = spawn(process.execPath, [...nodeOptions, ...program], {
       cwd: ROOT,
@@ -65,6 +68,7 @@ export class Server {
         DATABASE_POOL_SIZE: POOL,
         ADMIN_EMAIL: ADMINISTRATOR.email,
         ADMIN_PASSWORD: ADMINISTRATOR.password,
+        CONNECTIONS: name.endsWith("Each") ? "each" : "pool",
       },
     });
     // Known before it listens, so that it is stopped even then.

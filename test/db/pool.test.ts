@@ -1,7 +1,9 @@
 /** Which connection a statement goes to: one that has nothing to do, and never one that a transaction holds while another is free. */
+import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { sql } from "drizzle-orm";
 import { afterAll, beforeAll, expect, inject, it, vi } from "vitest";
 import { type Client, createClient, type Db } from "../../src/db/client.js";
+import { organizations } from "../../src/db/tables/index.js";
 import { testApp } from "../support/app.js";
 
 const app = testApp();
@@ -116,6 +118,21 @@ const LOSSES: Record<string, () => Promise<unknown>> = {
       await vi.waitFor(async () => expect(await Promise.all(Array.from({ length: 20 }, backend))).toBeTruthy());
       await db.execute(sql`insert into organizations (name, domain) values ('lost', 'lost.example')`);
     }),
+  "a transaction that goes on with rows": () =>
+    client.db.transaction(async (db) => {
+      await db.execute(sql.raw(KILL)).catch(() => undefined);
+      await db
+        .insert(organizations)
+        .values({ name: "lost", domain: "lost.example" })
+        .returning({ id: organizations.id });
+    }),
+  "a transaction with two statements at once": () =>
+    client.db.transaction(async (db) => {
+      await Promise.all([
+        db.execute(sql.raw(KILL)),
+        db.execute(sql`insert into organizations (name, domain) values ('lost', 'lost.example')`),
+      ]);
+    }),
   "a savepoint": () =>
     client.db.transaction((db) => db.transaction((inner) => inner.execute(sql.raw(KILL)).then(() => undefined))),
 };
@@ -134,6 +151,57 @@ it.each(Object.keys(LOSSES))("where the connection is lost under %s, only that f
   expect([...known]).toEqual([{ pid: second }]);
   expect(await client.db.transaction((db) => db.execute(sql`select 1 as one`))).toEqual([{ one: 1 }]);
   expect((await app.sql`select count(*)::int as n from organizations where name = 'lost'`)[0]?.n).toBe(0);
+});
+
+it("what is not answered in time takes its connection with it, and no other statement gets its answer", async () => {
+  const { path, username, password } = inject("connection");
+  const sockets: Socket[] = [];
+  let isFrozen = false;
+  const proxy = createServer((socket) => {
+    const behind = connect(path);
+    for (const each of [socket, behind]) each.on("error", () => undefined);
+    sockets.push(socket, behind);
+    socket.on("data", (data) => isFrozen || behind.write(data));
+    behind.on("data", (data) => isFrozen || socket.write(data));
+  });
+  await new Promise<void>((resolve) => proxy.listen(0, "127.0.0.1", resolve));
+  const { port } = proxy.address() as AddressInfo;
+  const connection = { host: "127.0.0.1", port, username, password, database };
+  // Given up after three seconds more than the server's own time-out.
+  const frozen = createClient({ connection, poolSize: 1, statementTimeoutMs: 100 });
+  const echo = (n: number) => frozen.query("select $1::text", [`${n}`], true, true);
+  try {
+    expect(await echo(1)).toEqual(["1"]);
+    isFrozen = true;
+    const codes = await Promise.all([2, 3, 4].map((n) => echo(n).catch(({ code }) => code)));
+    expect(codes[0]).toBe("TIMEOUT");
+    for (const code of codes) expect(["TIMEOUT", "UNAVAILABLE"]).toContain(code);
+    isFrozen = false;
+    for (const n of [5, 6, 7]) expect(await echo(n)).toEqual([`${n}`]);
+    // Nor is the process ended where nothing listens any more.
+    isFrozen = true;
+    proxy.close();
+    expect(await echo(8).catch(({ code }) => code)).toBe("TIMEOUT");
+    expect(await echo(9).catch(({ code }) => code)).toBe("UNAVAILABLE");
+  } finally {
+    for (const socket of sockets) socket.destroy();
+    await frozen.close();
+  }
+});
+
+it("lets a transaction end before it closes", async () => {
+  const closing = createClient({ connection: { ...inject("connection"), database }, poolSize: 1 });
+  let isOver = false;
+  const over = closing.db.transaction(async (db) => {
+    await db.execute(sql`select 1`);
+    const closed = closing.close().then(() => isOver);
+    await new Promise((resolve) => setImmediate(resolve));
+    const [row] = await db.execute(sql`select 2 as two`);
+    isOver = true;
+    return { row, closed };
+  });
+  const { row, closed } = await over;
+  expect([row, await closed]).toEqual([{ two: 2 }, true]);
 });
 
 it("does not take a transaction for done in which a statement failed, whoever caught it", async () => {

@@ -17,7 +17,7 @@ async function send(token: string | null, { method = "POST", search = "", header
   const response = await fetch(`${app.url}/graphql${search}`, {
     method,
     headers: {
-      "content-type": "application/json",
+      ...(body !== undefined && { "content-type": "application/json" }),
       ...(token !== null && { authorization: `Bearer ${token}` }),
       ...headers,
     },
@@ -60,6 +60,11 @@ const REQUESTS: Record<string, (query: string) => Sent> = {
   }),
   "for who takes no JSON": (query) => ({ body: { query, variables: { id: "1" } }, headers: { accept: "text/csv" } }),
   "by GET": (query) => ({
+    method: "GET",
+    search: `?query=${encodeURIComponent(query)}&variables=${encodeURIComponent('{"id":"1"}')}`,
+    headers: { "apollo-require-preflight": "true" },
+  }),
+  "by GET without a preflight": (query) => ({
     method: "GET",
     search: `?query=${encodeURIComponent(query)}&variables=${encodeURIComponent('{"id":"1"}')}`,
   }),
