@@ -1,7 +1,4 @@
-/**
- * The connections to one database. Each is a client of the driver for itself: the driver's own pool gets slower with every query,
- * and its transactions end the process where their connection is lost (postgres.js 3.4.9).
- */
+/** The connections to one database, each a driver's client of its own: the driver's pool slows down with every query, and its transactions end the process where their connection is lost. */
 import { setTimeout as delay } from "node:timers/promises";
 import { drizzle, type PostgresJsDatabase } from "drizzle-orm/postgres-js";
 import type { Sql } from "postgres";
