@@ -188,9 +188,7 @@ it("others read no operations, and cancel none", async () => {
     expect((await (await app.as(who)).run(`{ operation(id: "${id}") { id } }`)).code).toBe("FORBIDDEN");
   }
   const anonymous = await leftBy(app, () => ask(app.anonymous, "rebootInstance", { instanceId: "quick-01" }));
-  expect([anonymous.answer.status, anonymous.answer.code, anonymous.records.length]).toEqual([
-    401,
-    "UNAUTHENTICATED",
-    0,
-  ]);
+  // Those that waited for the instance that was full may still end.
+  const records = anonymous.records.filter(({ action }) => action !== "operation.ended");
+  expect([anonymous.answer.status, anonymous.answer.code, records]).toEqual([401, "UNAUTHENTICATED", []]);
 });
