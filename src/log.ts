@@ -32,7 +32,7 @@ interface Fault {
 
 const MAX_CAUSES = 5;
 
-/** @returns an error as the log keeps it: where it happened and why, without values */
+/** @returns an error as the log keeps it: where it happened and why, without values, and without the addresses of hosts */
 export function describeFault(error: unknown, depth = 0): unknown {
   if (!(error instanceof Error)) return { type: typeof error };
   const fault = error as Fault;
@@ -42,7 +42,9 @@ export function describeFault(error: unknown, depth = 0): unknown {
     ? "a statement failed"
     : isDatabaseFault && !PLAIN_MESSAGES.test(fault.code ?? "")
       ? "a value was refused"
-      : fault.message;
+      : "address" in fault
+        ? "a connection failed"
+        : fault.message;
   return {
     type: fault.name,
     message,

@@ -1,5 +1,6 @@
 /** Faults of ours: masked with a request id, logged once with their cause, and without values or statements. */
 import { afterEach, beforeEach, expect, it } from "vitest";
+import { describeFault } from "../../src/log.js";
 import { EMAILS, signIn, testApp } from "../support/app.js";
 
 const app = testApp();
@@ -208,4 +209,13 @@ it.each([
   expect(status).toBe(400);
   expect(text).not.toContain(SECRET);
   expect(JSON.stringify(app.log)).not.toContain(SECRET);
+});
+
+it("the log names no host that a connection failed to", () => {
+  const of = (code: string, address: string) => Object.assign(new Error(`write ${code} ${address}`), { code, address });
+  for (const fault of [of("CONNECTION_CLOSED", "/run/postern/.s.PGSQL.5432"), of("ECONNREFUSED", "10.1.2.3")]) {
+    const described = JSON.stringify(describeFault(new Error("outer", { cause: fault })));
+    expect(described).toContain(fault.code);
+    expect(described).not.toContain(fault.address);
+  }
 });
