@@ -148,9 +148,9 @@ export function createPool(open: (onclose: () => void) => Sql, size: number): Po
     /** Not every statement is told that its connection has closed. */
     const unlessLost = <R>(running: PromiseLike<R>) =>
       new Promise<R>((resolve, reject) => {
-        if (client.hasClosed) return reject(closed());
         client.onLost = reject;
         running.then(resolve, reject);
+        if (client.hasClosed) reject(closed());
       });
     try {
       return await unlessLost(run());
