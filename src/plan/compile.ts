@@ -111,6 +111,7 @@ export function compile(
 ): Plan {
   const c = new Compilation(schema, access, fragments, variables, limits, cursorKey);
   let refused = false;
+  let between = 0;
   const costs: Cost[] = [];
   const columns: SQL[] = [];
   const from: SQL[] = [];
@@ -120,6 +121,7 @@ export function compile(
     });
     costs.push(cost);
     const template = templateOf(json);
+    between += template.length;
     const offset = columns.length;
     if (page) {
       const names = template.columns.map((_, position) => sql.identifier(`c${position}`));
@@ -138,7 +140,7 @@ export function compile(
   const { sql: text, params } = dialect.sqlToQuery(sql`select ${answered}${sources}`);
   return {
     text,
-    weight: text.length + params.length * PARAMETER_WEIGHT,
+    weight: text.length + between + params.length * PARAMETER_WEIGHT,
     refused,
     isPointRead: !c.readsMany,
     texts: (row) => templates.map((fill) => fill(row)),

@@ -1,15 +1,23 @@
 /** SQL expressions that build JSON by concatenation: PostgreSQL's own functions look up the type of every value of every row anew. */
 import { type SQL, sql } from "drizzle-orm";
 
-/** What follows each other makes a JSON value: texts of ours, and expressions, of any type, that are never null. */
-export type Json = readonly (string | SQL)[];
+/** What follows each other makes a JSON value: texts of ours, expressions, of any type, that are never null, and rows. */
+export type Json = readonly (string | SQL | Row)[];
+
+/** The object of the one row that the clauses find, or null. */
+class Row {
+  constructor(
+    readonly json: Json,
+    readonly clauses: SQL,
+  ) {}
+}
 
 /** PostgreSQL's functions take 100 arguments at most. */
 const MAX_ARGUMENTS = 100;
 
 /** @returns neighbouring texts as one */
 function merged(json: Json): Json {
-  const pieces: (string | SQL)[] = [];
+  const pieces: (string | SQL | Row)[] = [];
   for (const piece of json) {
     const last = pieces.at(-1);
     if (typeof piece === "string" && typeof last === "string") pieces[pieces.length - 1] = last + piece;
@@ -29,27 +37,92 @@ function concatenated(pieces: readonly SQL[]): SQL {
   return concatenated(chunks);
 }
 
+const selectOr = (text: SQL, { clauses }: Row, otherwise: string) =>
+  sql`coalesce((select ${text}${clauses}), ${sql.raw(otherwise)})`;
+
 /** @returns the value as one expression of type text */
 export const textOf = (json: Json): SQL =>
-  concatenated(merged(json).map((piece) => (typeof piece === "string" ? literal(piece) : piece)));
+  concatenated(
+    merged(json).map((piece) => {
+      if (typeof piece === "string") return literal(piece);
+      return piece instanceof Row ? selectOr(textOf(piece.json), piece, "'null'") : piece;
+    }),
+  );
 
 /** A value whose expressions are columns of a row: what stands between them is put in where the row is read. */
 export interface Template {
   readonly columns: readonly SQL[];
+  /** Characters of what stands between them. */
+  readonly length: number;
   /** @param row the columns' texts, from this place on */
   fill(row: readonly (string | null)[], offset: number): string;
 }
 
+/**
+ * JSON holds them escaped only: before each value of a row that is in one column, and instead of a row that is absent. Without its
+ * keys, operations that name their fields in other ways share a statement.
+ */
+const [SEPARATOR, ABSENT] = ["\x1f", "\x1e"];
+const [separator, absent] = [sql.raw("E'\\x1f'"), "E'\\x1e'"];
+
+/** @returns the values of a row, and of rows in it, as one expression of type text */
+function valuesOf(row: Row): SQL {
+  const values = row.json.filter((piece) => typeof piece !== "string");
+  const separated = values.flatMap((value) => [separator, value instanceof Row ? valuesOf(value) : value]);
+  return selectOr(concatenated(separated.length > 0 ? separated : [literal("")]), row, absent);
+}
+
+/** What stands around values, and which of them are rows. */
+interface Form {
+  readonly texts: readonly string[];
+  readonly rows: readonly (Form | undefined)[];
+}
+
+function formOf(json: Json): Form {
+  const texts: string[][] = [[]];
+  const rows: (Form | undefined)[] = [];
+  for (const piece of json) {
+    if (typeof piece === "string") texts.at(-1)?.push(piece);
+    else {
+      rows.push(piece instanceof Row ? formOf(piece.json) : undefined);
+      texts.push([]);
+    }
+  }
+  return { texts: texts.map((pieces) => pieces.join("")), rows };
+}
+
+const lengthOf = ({ texts, rows }: Form): number =>
+  texts.reduce((sum, text) => sum + text.length, 0) + rows.reduce((sum, row) => sum + (row ? lengthOf(row) : 0), 0);
+
+/** Values on their way into a form. */
+interface Values {
+  readonly all: readonly string[];
+  next: number;
+}
+
+function fillIn({ texts, rows }: Form, values: Values): string {
+  let text = texts[0] as string;
+  for (let index = 0; index < rows.length; index++) {
+    const [value, row] = [values.all[values.next++], rows[index]];
+    text += row ? (value === ABSENT ? "null" : fillIn(row, values)) : value;
+    text += texts[index + 1];
+  }
+  return text;
+}
+
 export function templateOf(json: Json): Template {
-  const pieces = merged(json);
-  const columns = pieces.filter((piece): piece is SQL => typeof piece !== "string");
+  const form = formOf(json);
   return {
-    columns,
+    columns: json.flatMap((piece) =>
+      typeof piece === "string" ? [] : [piece instanceof Row ? valuesOf(piece) : piece],
+    ),
+    length: lengthOf(form),
     fill(row, offset) {
-      let next = offset;
-      let text = "";
-      for (const piece of pieces) text += typeof piece === "string" ? piece : (row[next++] ?? "");
-      return text;
+      const all = form.rows.flatMap((inner, index) => {
+        const column = row[offset + index] ?? "";
+        return inner ? column.split(SEPARATOR) : [column];
+      });
+      return fillIn(form, { all, next: 0 });
     },
   };
 }
@@ -70,7 +143,7 @@ export const quoted = (value: SQL): Json => ['"', value, '"'];
 /** @returns the JSON of a text expression that may be null */
 export const orNull = (text: SQL): Json => [sql`coalesce(${text}, 'null')`];
 
-/** The JSON of the one row that the clauses find, or null. */
-export const rowOrNull = (json: Json, clauses: SQL): Json => orNull(sql`(select ${textOf(json)}${clauses})`);
+/** The object of the one row that the clauses find, or null. */
+export const rowOrNull = (json: Json, clauses: SQL): Json => [new Row(json, clauses)];
 
 export const typename = (type: string): Json => [`"${type}"`];
