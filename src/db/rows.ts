@@ -85,6 +85,12 @@ const run = (db: Db, { text, bind }: Statement, { access }: Change, variables: V
 /** @returns the answer that is asked for, where it is of a row of the type that changes */
 const answerOf = ({ type, answer }: Change) => (answer?.returning.type === type ? answer : undefined);
 
+const columnOf = (answer: RowAnswer | undefined) => answer?.returning.template.columns[0];
+
+function answerWith(answer: RowAnswer | undefined, column: string | null | undefined): void {
+  if (answer && column != null) answer.json = answer.returning.template.fill([column], 0);
+}
+
 const listOf = (json: string | null | undefined): string[] => (json ? JSON.parse(json) : []);
 
 /** @throws NOT_FOUND where a value leads to no row that exists for the actor @param found its place and its name, as JSON */
@@ -130,7 +136,7 @@ export async function insertRows(
   const columns = columnsOf(type, [...rows, ...scoped]);
   const keyed = key !== undefined;
   const answer = many ? undefined : answerOf(change);
-  const build = () => insertStatement(type, columns, access, limits, { many, keyed, answer: answer?.returning.json });
+  const build = () => insertStatement(type, columns, access, limits, { many, keyed, answer: columnOf(answer) });
   const variables = {
     rows: JSON.stringify(rows),
     audit: JSON.stringify(change.audit),
@@ -142,7 +148,7 @@ export async function insertRows(
   });
   requireReached(type, unreached, place);
   if (!ids) return undefined;
-  if (answer) answer.json = json ?? undefined;
+  answerWith(answer, json);
   return listOf(ids);
 }
 
@@ -167,14 +173,14 @@ export async function changeRow(
   const { type, access, limits } = change;
   const columns = changes && columnsOf(type, [changes]);
   const answer = changes === null ? undefined : answerOf(change);
-  const build = () => changeStatement(type, columns, access, limits, answer?.returning.json);
+  const build = () => changeStatement(type, columns, access, limits, columnOf(answer));
   const variables = { id, version, changes: JSON.stringify(changes), audit: JSON.stringify(change.audit) };
   const name = keyOf("change", change, columns);
   const [changed, unreached, json] = await runKnown(db, change, name, variables, build, answer).catch((error) =>
     failed(error, type, changes),
   );
   if (changed) {
-    if (answer) answer.json = json ?? undefined;
+    answerWith(answer, json);
     return listOf(changed);
   }
   const now = await findVersion(db, type, access, id);

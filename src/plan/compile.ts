@@ -6,7 +6,7 @@ import { limitExceeded } from "../errors.js";
 import { isId, requireId } from "../wire/id.js";
 import { Compilation, type Cost, dialect, type Getter, type PlanLimits, type Run } from "./compilation.js";
 import type { TypeDeclaration } from "./declaration.js";
-import { templateOf, textOf } from "./json.js";
+import { type Template, templateOf } from "./json.js";
 import { argumentOf, type Variables } from "./reference.js";
 import { selectConnection, selectRow, selectRows } from "./select.js";
 import type { Fragments } from "./selection.js";
@@ -155,7 +155,7 @@ export function compile(
 
 /**
  * @param unit asks for a changed row
- * @returns its JSON, read from `changed` (see Returning); undefined where other rows are asked for that may change with it: a
+ * @returns its JSON, of one column, read from `changed` (see Returning); undefined where other rows are asked for that may change with it: a
  * statement sees those as they were before
  */
 export function compileReturning(
@@ -166,7 +166,7 @@ export function compileReturning(
   access: Access,
   limits: PlanLimits,
   cursorKey: string,
-): SQL | undefined {
+): Template | undefined {
   const c = new Compilation(schema, access, fragments, variables, limits, cursorKey);
   let refused = false;
   const onRefusal = () => {
@@ -177,5 +177,5 @@ export function compileReturning(
   c.release();
   const counting = type.countedBy === undefined ? undefined : type.relations[type.countedBy]?.to();
   const changesToo = [type, counting].some((type) => type && c.referredTo.has(type));
-  return refused || c.readsMany || changesToo ? undefined : textOf(json);
+  return refused || c.readsMany || changesToo ? undefined : templateOf(json);
 }

@@ -143,9 +143,9 @@ export function createPlanner({ schema, roots, query, limits, cursorKey }: Plann
         if (plan.refused) return undefined;
         const [unit] = units;
         if (plan.returning === undefined && unit?.entry.kind === "given" && units.length === 1) {
-          const json = compileReturning(schema, unit, fragments, variables, access, limits, cursorKey);
+          const template = compileReturning(schema, unit, fragments, variables, access, limits, cursorKey);
           const { isDue } = preparation;
-          plan.returning = json ? { type: unit.entry.type, json, statements: new Map(), isDue } : null;
+          plan.returning = template ? { type: unit.entry.type, template, statements: new Map(), isDue } : null;
         }
         const { returning = null } = plan;
         return { returning, read: async (values) => execute(plan, plan.bind({ variables, access, values })) };

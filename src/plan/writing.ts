@@ -5,6 +5,7 @@ import type { Access } from "../auth/actor.js";
 import { Compilation, type PlanLimits, type Run } from "./compilation.js";
 import type { TypeDeclaration } from "./declaration.js";
 import { compileFilter } from "./filter.js";
+import type { Template } from "./json.js";
 import type { Counted } from "./preparation.js";
 import { within } from "./reference.js";
 import type { Source } from "./visibility.js";
@@ -19,10 +20,10 @@ export interface Statement {
 export interface Returning {
   readonly type: TypeDeclaration;
   /**
-   * The JSON of the row as text, `null` where the actor does not see it. It reads the only row of `changed`, the common table
-   * expression with the changed row as it is now.
+   * Of the JSON of the row, `null` where the actor does not see it. Its only column reads the only row of `changed`, the common
+   * table expression with the changed row as it is now.
    */
-  readonly json: SQL;
+  readonly template: Template;
   /** Statements that answer it, by what they do. */
   readonly statements: Map<string, Statement & Counted>;
   /** Counts a run of one. @returns whether it shall run as a prepared statement */

@@ -111,6 +111,27 @@ describe("a read is one statement", () => {
     for (const query of queries) expect(await statementsOf(await app.as("dba"), query), query).toEqual(["select"]);
   });
 
+  it.each([
+    [
+      "a read",
+      (a: string) => `{ ${a}: vulnerability(id: 1) { ${a}1: title scan { id ${a}2: organization { name } } } }`,
+    ],
+    [
+      "a change",
+      (
+        a: string,
+      ) => `mutation { ${a}: createScan(input: { organizationId: 1, targetUrl: "https://a.example", scanType: "API" }) {
+        scan { ${a}1: status organization { ${a}2: name } } } }`,
+    ],
+  ])("%s sends the same for operations that only name their fields in other ways", async (_case, queryNaming) => {
+    const admin = await app.as("admin");
+    const textsOf = async (name: string) => {
+      expect(await statementsOf(admin, queryNaming(name))).toHaveLength(1);
+      return [...app.statements];
+    };
+    expect(await textsOf("a")).toEqual(await textsOf("b"));
+  });
+
   it("none where a session is all that is asked for", async () => {
     expect(await statementsOf(await app.as("viewer"), "{ viewer { role permissions } }")).toEqual([]);
   });
