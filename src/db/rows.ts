@@ -1,5 +1,6 @@
 /** Inserts, changes and deletes rows of a declared type as far as an actor reaches, with the audit record, in one statement each. */
 import type { PgColumn } from "drizzle-orm/pg-core";
+import { LRUCache } from "lru-cache";
 import type { Access } from "../auth/actor.js";
 import { conflict, failedPrecondition, notFound } from "../errors.js";
 import type { PlanLimits } from "../plan/compilation.js";
@@ -61,17 +62,23 @@ const word = ({ name }: TypeDeclaration) => name.replaceAll(/(?!^)[A-Z]/g, (lett
 
 type Repeated = Statement & { runs: number };
 
-/** By verb, type, role and columns: as many as the declarations admit. */
-const statements = new Map<string, Repeated>();
+/** In bytes. */
+const MAX_STATEMENTS_WEIGHT = 16 * 1_048_576;
+const PARAMETERS_WEIGHT = 4000;
+/** By what they answer of the row, verb, type, role and columns. */
+const statements = new LRUCache<string, Repeated>({
+  maxSize: MAX_STATEMENTS_WEIGHT,
+  sizeCalculation: ({ text }, key) => text.length + key.length + PARAMETERS_WEIGHT,
+});
 
 /** Runs a statement that comes again. @param answer where the statement is built with one */
 function runKnown(db: Db, change: Change, key: string, variables: Values, build: () => Statement, answer?: RowAnswer) {
   const { returning } = answer ?? {};
-  const among = returning?.statements ?? statements;
-  let statement = among.get(key);
+  const known = `${returning?.id} ${key}`;
+  let statement = statements.get(known);
   if (!statement) {
     statement = { ...build(), runs: 0 };
-    among.set(key, statement);
+    statements.set(known, statement);
   }
   return run(db, statement, change, variables, returning?.isDue(statement) ?? true);
 }

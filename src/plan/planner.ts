@@ -79,6 +79,10 @@ type CachedPlan = Plan & Counted & { returning?: Returning | null };
 
 /** All plans together, in bytes. */
 const MAX_PLANS_WEIGHT = 32 * 1_048_576;
+
+/** Of operations and answers, unlike in all planners of the process. */
+let nextId = 0;
+
 export function createPlanner({ schema, roots, query, limits, cursorKey }: PlannerOptions): Planner {
   const plans = new LRUCache<string, CachedPlan>({
     maxSize: MAX_PLANS_WEIGHT,
@@ -87,7 +91,6 @@ export function createPlanner({ schema, roots, query, limits, cursorKey }: Plann
   });
   /** Apollo keeps parsed documents, so that an operation is the same object when it comes again. */
   const operations = new WeakMap<OperationDefinitionNode, { id: number; shape: (variables: Variables) => string }>();
-  let nextId = 0;
   const preparation = createPreparation();
 
   function planFor(
@@ -145,7 +148,7 @@ export function createPlanner({ schema, roots, query, limits, cursorKey }: Plann
         if (plan.returning === undefined && unit?.entry.kind === "given" && units.length === 1) {
           const template = compileReturning(schema, unit, fragments, variables, access, limits, cursorKey);
           const { isDue } = preparation;
-          plan.returning = template ? { type: unit.entry.type, template, statements: new Map(), isDue } : null;
+          plan.returning = template ? { type: unit.entry.type, template, id: nextId++, isDue } : null;
         }
         const { returning = null } = plan;
         return { returning, read: async (values) => execute(plan, plan.bind({ variables, access, values })) };

@@ -24,8 +24,8 @@ export interface Returning {
    * table expression with the changed row as it is now.
    */
   readonly template: Template;
-  /** Statements that answer it, by what they do. */
-  readonly statements: Map<string, Statement & Counted>;
+  /** No other has it in this process. */
+  readonly id: number;
   /** Counts a run of one. @returns whether it shall run as a prepared statement */
   isDue(statement: Counted): boolean;
 }
