@@ -7,6 +7,8 @@ export default defineConfig({
     root: new URL("..", import.meta.url).pathname,
     include: ["test/**/*.test.ts"],
     globalSetup: ["test/support/cluster.ts"],
+    // Loading everything once more for each file would take as long as a third of the tests.
+    isolate: false,
     setupFiles: ["test/support/metadata.ts"],
     // Many files wait for real servers more than they compute.
     maxWorkers: 3,

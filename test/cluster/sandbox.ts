@@ -69,7 +69,7 @@ export async function eventually<T>(look: () => Promise<T> | T, timeoutMs = 5_00
     const seen = await look();
     if (seen) return seen as Exclude<T, false>;
     if (Date.now() > deadline) throw new Error(`Not within ${timeoutMs} ms: ${look}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }
 

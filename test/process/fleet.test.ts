@@ -49,19 +49,19 @@ test.each([
 ])("kill -9 of %s while a %s runs", async (_who, what, group) => {
   const first = start(what);
   const before = await first.ready();
-  const token = await signIn(before.url, "admin@demo.example", PASSWORD);
-  await populated(before.url, token);
+  const token = await signIn(before, "admin@demo.example", PASSWORD);
+  await populated(before, token);
   const mutation =
     what === "snapshot"
       ? 'createSnapshot(input: { instanceId: "dev-postgres-01", snapshotId: "cut-short" })'
       : 'rebootInstance(input: { instanceId: "test-postgres-01", forceFailover: true })';
-  const id = await running(before.url, token, mutation);
+  const id = await running(before, token, mutation);
   if (group) first.killGroup("SIGKILL");
   else first.kill("SIGKILL");
   await first.ended();
 
   const second = start(what);
-  const { url } = await second.ready();
+  const url = await second.ready();
   const operation = await settled(url, token, id);
   if (operation.status === "FAILED") expect(operation.error.guidance).not.toBe("");
   expect(await recordsOf(url, token, id)).toEqual(["operation.ended", "operation.requested"]);

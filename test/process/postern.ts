@@ -23,7 +23,6 @@ export type Running = ReturnType<typeof startPostern>;
 
 /** @param mark stands on the command line, so that whoever looks for leftovers finds this process by it */
 export function startPostern(mark: string, environment: Record<string, string>) {
-  const since = Date.now();
   const child = spawn(process.execPath, ["dist/main.js", mark], {
     cwd: ROOT,
     detached: true,
@@ -46,11 +45,8 @@ export function startPostern(mark: string, environment: Record<string, string>) 
     output: () => output,
     /** Resolves with what the pattern's group matches as soon as it is printed. */
     printed,
-    /** Resolves with the URL and with how long it took. */
-    async ready() {
-      const url = await printed(/listens on (http:\S+)\/graphql.*Ctrl-C stops it/s);
-      return { url, tookMs: Date.now() - since };
-    },
+    /** Resolves with the URL. */
+    ready: () => printed(/listens on (http:\S+)\/graphql.*Ctrl-C stops it/s),
     kill: (signal: NodeJS.Signals) => child.kill(signal),
     /** To all, as a terminal does. */
     killGroup: (signal: NodeJS.Signals) => hasEnded() || process.kill(-child.pid!, signal),
