@@ -9,6 +9,8 @@ export default defineConfig({
     globalSetup: ["test/support/cluster.ts"],
     // Loading everything once more for each file would take as long as a third of the tests.
     isolate: false,
+    // Most of what a request leaves is garbage soon.
+    execArgv: ["--min-semi-space-size=32", "--max-semi-space-size=64"],
     setupFiles: ["test/support/metadata.ts"],
     // Many files wait for real servers more than they compute.
     maxWorkers: 3,

@@ -12,15 +12,30 @@ beforeAll(ensureBuilt);
 const PASSWORD = "four random words of ours";
 const SETTLED_WITHIN_MS = 60_000;
 const folder = (name: string) => join(sandbox.path, name);
-const start = (name: string) => startPostern(sandbox.path, { DATA_DIR: folder(name), DEMO_PASSWORD: PASSWORD });
+/** A Postern with one instance, which is in the test environment. */
+const start = (name: string, standby: boolean) =>
+  startPostern(sandbox.path, {
+    DATA_DIR: folder(name),
+    DEMO: "false",
+    ADMIN_PASSWORD: PASSWORD,
+    LOCAL_INSTANCES: JSON.stringify([
+      {
+        identifier: "orders-test",
+        tags: { Environment: "Test" },
+        maintenanceWindow: "sun:05:00-sun:06:00",
+        backupWindow: "02:00-02:30",
+        standby,
+      },
+    ]),
+  });
 
 const FLEET =
   "{ instances { nodes { identifier status members { name role } availableOperations { type allowed } } } }";
 const OPERATION = (id: string) => `{ operation(id: "${id}") { status resourceStatus error { code guidance } } }`;
 
-/** Resolves once the whole demo fleet can be seen. */
+/** Resolves once the instance can be seen. */
 const populated = (url: string, token: string) =>
-  eventually(async () => (await ask(url, FLEET, token)).instances.nodes.length === 3, PATIENCE_MS);
+  eventually(async () => (await ask(url, FLEET, token)).instances.nodes.length === 1, PATIENCE_MS);
 
 /** Requests an operation, and waits until it runs. */
 async function running(url: string, token: string, mutation: string): Promise<string> {
@@ -47,20 +62,20 @@ test.each([
   ["Postern alone", "snapshot", false],
   ["its whole process group", "failover", true],
 ])("kill -9 of %s while a %s runs", async (_who, what, group) => {
-  const first = start(what);
+  const first = start(what, what === "failover");
   const before = await first.ready();
-  const token = await signIn(before, "admin@demo.example", PASSWORD);
+  const token = await signIn(before, "admin@postern.example", PASSWORD);
   await populated(before, token);
   const mutation =
     what === "snapshot"
-      ? 'createSnapshot(input: { instanceId: "dev-postgres-01", snapshotId: "cut-short" })'
-      : 'rebootInstance(input: { instanceId: "test-postgres-01", forceFailover: true })';
+      ? 'createSnapshot(input: { instanceId: "orders-test", snapshotId: "cut-short" })'
+      : 'rebootInstance(input: { instanceId: "orders-test", forceFailover: true })';
   const id = await running(before, token, mutation);
   if (group) first.killGroup("SIGKILL");
   else first.kill("SIGKILL");
   await first.ended();
 
-  const second = start(what);
+  const second = start(what, what === "failover");
   const url = await second.ready();
   const operation = await settled(url, token, id);
   if (operation.status === "FAILED") expect(operation.error.guidance).not.toBe("");
