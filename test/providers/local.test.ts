@@ -91,6 +91,9 @@ test("while one operation runs, the instance says so and refuses a second; anoth
   const first = { ...snapshotOf(solo, "one-at-a-time"), operationId: newOperationId() } as OperationRequest;
   await provider.start(first);
   expect(await provider.poll(first)).toMatchObject({ state: "running", resourceStatus: "creating" });
+  // Only then has it taken the name.
+  const copies = join(ground.path, "fleet/snapshots");
+  await eventually(async () => (await readdir(copies)).some((name) => name.startsWith(".partial-")));
   const second = await operate(provider, rebootOf(solo));
   expect(await status(solo)).toBe("backing-up");
   expect(second).toMatchObject({ failure: { code: "InvalidDBInstanceState", message: /solo is backing-up/ } });
