@@ -120,17 +120,17 @@ export function compile(
       refused = true;
     });
     costs.push(cost);
-    const template = templateOf(json);
-    between += template.length;
+    const { columns: values, length, fill } = templateOf(json);
+    between += length;
     const offset = columns.length;
     if (page) {
-      const names = template.columns.map((_, position) => sql.identifier(`c${position}`));
-      const aliased = template.columns.map((column, position) => sql`${column} as ${names[position]}`);
+      const names = values.map((_, position) => sql.identifier(`c${position}`));
+      const aliased = values.map((column, position) => sql`${column} as ${names[position]}`);
       const unitName = sql.identifier(`u${index}`);
       from.push(sql`(select ${sql.join(aliased, sql`, `)}${page}) ${unitName}`);
       columns.push(...names.map((name) => sql`${unitName}.${name}`));
-    } else columns.push(...template.columns);
-    return (row: readonly (string | null)[]) => template.fill(row, offset);
+    } else columns.push(...values);
+    return (row: readonly (string | null)[]) => fill(row, offset);
   });
   const answered = sql.join(columns, sql`, `);
   const sources = from.length > 0 ? sql` from ${sql.join(from, sql`, `)}` : sql``;
@@ -155,8 +155,8 @@ export function compile(
 
 /**
  * @param unit asks for a changed row
- * @returns its JSON, of one column, read from `changed` (see Returning); undefined where other rows are asked for that may change with it: a
- * statement sees those as they were before
+ * @returns its JSON, of one column, read from `changed` (see Returning); undefined where other rows are asked for that may change
+ * with it: a statement sees those as they were before
  */
 export function compileReturning(
   schema: GraphQLSchema,
