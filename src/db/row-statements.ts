@@ -1,12 +1,12 @@
 /** The texts of statements that change rows of a declared type, each with the audit record of the change in the same statement. */
-import { and, getTableColumns, type SQL, sql } from "drizzle-orm";
+import { and, getTableColumns, getTableName, type SQL, sql } from "drizzle-orm";
 import { CasingCache } from "drizzle-orm/casing";
 import type { PgColumn, PgTable } from "drizzle-orm/pg-core";
 import type { Access } from "../auth/actor.js";
-import { type Compilation, dialect, type PlanLimits } from "../plan/compilation.js";
+import { type Compilation, type PlanLimits, type Statement, statementOf } from "../plan/compilation.js";
 import { propertyOf, type TypeDeclaration } from "../plan/declaration.js";
 import type { Source } from "../plan/visibility.js";
-import { matching, type Statement, withoutQuery } from "../plan/writing.js";
+import { matching, withoutQuery } from "../plan/writing.js";
 import { firstUnreached, reachesAll, unreached } from "./references.js";
 import { auditLogs, idempotencyKeys } from "./tables/index.js";
 
@@ -35,14 +35,6 @@ const record = (columns: readonly PgColumn[]) =>
 /** A parameter: what a run is given under this name. */
 const given = (c: Compilation, name: string) => c.param((run) => run.variables[name] ?? null, name);
 const json = (c: Compilation, name: string) => sql`${given(c, name)}::text::json`;
-
-function finish(text: SQL): Statement {
-  const built = dialect.sqlToQuery(text);
-  return {
-    text: built.sql,
-    bind: (run) => built.params.map((param) => (typeof param === "function" ? param(run) : param)),
-  };
-}
 
 /** The rows of the statement's own table. */
 export const ownSource = (type: TypeDeclaration): Source => ({
@@ -119,9 +111,9 @@ export function insertStatement(
   const condition = and(all, keyed ? sql`exists (select from claimed)` : undefined) ?? sql`true`;
   // Ids are drawn first where they must be known before the rows, or follow their order; else the column draws its own.
   const drawn = keyed || many;
-  const id = sql`nextval(pg_get_serial_sequence('${sql.raw(dialect.sqlToQuery(sql`${table}`).sql)}', 'id')) as id, `;
+  const id = sql`nextval(pg_get_serial_sequence(${sql.raw(`'"${getTableName(table)}"'`)}, 'id')) as id, `;
   const columnNames = names(drawn ? [table.id, ...columns] : columns);
-  return finish(sql`with items as materialized (
+  return statementOf(sql`with items as materialized (
       select ${drawn ? id : sql``}i.*
       from rows from (json_to_recordset(${json(c, "rows")}) as (${record(columns)})) with ordinality as i(${places})
     ), ${looked ? sql`${looked}, ` : sql``}${keyed ? sql`${claimed}, ` : sql``}changed as (
@@ -171,7 +163,7 @@ export function changeStatement(
   const looked = unreachedChanges(c, type, columns);
   const own = and(sql`${table.id} = ${given(c, "id")}::bigint`, current, c.visible(ownSource(type)));
   const where = and(own, reachesAll(looked));
-  return finish(sql`with ${looked ? sql`${looked}, ` : sql``}changed as (
+  return statementOf(sql`with ${looked ? sql`${looked}, ` : sql``}changed as (
       ${changing(type, columns, c)} where ${where} returning ${answer ? sql`${table}.*` : table.id}
     ), ${audited(c, false, CHANGES)}
     select ${ids}, ${firstUnreached(looked)}${answered(answer)}`);
@@ -195,7 +187,7 @@ export function findMatchingStatement(
   limits: PlanLimits,
 ): Statement {
   const c = withoutQuery(access, limits);
-  return finish(sql`with ${matched(c, type, filter, false)}
+  return statementOf(sql`with ${matched(c, type, filter, false)}
     select (select json_agg(matched.id::text order by matched.id)::text from matched), (select n from counted)`);
 }
 
@@ -215,7 +207,7 @@ export function changeMatchingStatement(
   const table = tableOf(type);
   const looked = unreachedChanges(c, type, columns);
   const expected = and(sql`(select n from counted) = ${given(c, "expectedCount")}::int`, reachesAll(looked)) as SQL;
-  return finish(sql`with ${matched(c, type, filter, true)}, ${looked ? sql`${looked}, ` : sql``}changed as (
+  return statementOf(sql`with ${matched(c, type, filter, true)}, ${looked ? sql`${looked}, ` : sql``}changed as (
       ${changing(type, columns, c, sql`matched`)} where ${table.id} = matched.id and ${expected} returning ${table.id}
     ), ${audited(c, true, expected)}
     select ${ids}, (select n from counted), ${firstUnreached(looked)}`);

@@ -3,9 +3,9 @@ import type { PgColumn } from "drizzle-orm/pg-core";
 import { LRUCache } from "lru-cache";
 import type { Access } from "../auth/actor.js";
 import { conflict, failedPrecondition, notFound } from "../errors.js";
-import type { PlanLimits } from "../plan/compilation.js";
+import type { PlanLimits, Statement } from "../plan/compilation.js";
 import { propertyOf, type TypeDeclaration } from "../plan/declaration.js";
-import type { RowAnswer, Statement } from "../plan/writing.js";
+import type { RowAnswer } from "../plan/writing.js";
 import type { Db } from "./client.js";
 import { findVersion } from "./find-rows.js";
 import { fromPostgres, hasDependents, keyAtFault } from "./postgres-errors.js";
@@ -62,13 +62,12 @@ const word = ({ name }: TypeDeclaration) => name.replaceAll(/(?!^)[A-Z]/g, (lett
 
 type Repeated = Statement & { runs: number };
 
-/** In bytes. */
+/** Of all together, in bytes. */
 const MAX_STATEMENTS_WEIGHT = 16 * 1_048_576;
-const PARAMETERS_WEIGHT = 4000;
 /** By what they answer of the row, verb, type, role and columns. */
 const statements = new LRUCache<string, Repeated>({
   maxSize: MAX_STATEMENTS_WEIGHT,
-  sizeCalculation: ({ text }, key) => text.length + key.length + PARAMETERS_WEIGHT,
+  sizeCalculation: ({ weight }, key) => weight + key.length,
 });
 
 /** Runs a statement that comes again. @param answer where the statement is built with one */

@@ -4,10 +4,11 @@ import { type FieldNode, GraphQLID, type GraphQLSchema } from "graphql";
 import type { Access } from "../auth/actor.js";
 import { limitExceeded } from "../errors.js";
 import { isId, requireId } from "../wire/id.js";
-import { Compilation, type Cost, dialect, type Getter, type PlanLimits, type Run } from "./compilation.js";
+import { Compilation, type Getter, type PlanLimits, type Run, type Statement, statementOf } from "./compilation.js";
+import { type Cost, sum } from "./cost.js";
 import type { TypeDeclaration } from "./declaration.js";
 import { type Template, templateOf } from "./json.js";
-import { argumentOf, type Variables } from "./reference.js";
+import { argumentOf, type Reference, type Variables } from "./reference.js";
 import { selectConnection, selectRow, selectRows } from "./select.js";
 import type { Fragments } from "./selection.js";
 
@@ -32,21 +33,30 @@ export interface Unit {
   readonly nodes: readonly FieldNode[];
 }
 
-export interface Plan {
-  readonly text: string;
-  /** The statement's parameters for one run. @throws BAD_USER_INPUT, LIMIT_EXCEEDED */
-  bind(run: Run): unknown[];
+export interface Plan extends Statement {
   /** How many objects a run answers at most. */
   objects(run: Run): number;
   /** @param row what the statement answers @returns the JSON text of each unit */
   texts(row: readonly (string | null)[]): string[];
-  /** About how much memory it takes, in bytes. */
-  readonly weight: number;
   /** Whether something was left out because the actor may not read it. */
   readonly refused: boolean;
   /** Whether it finds every row by its key, and is soon done. */
   readonly isPointRead: boolean;
 }
+
+// Getters outlive the statement: made in here, they hold nothing of it.
+const valueAt =
+  (index: number): Getter =>
+  (run) =>
+    run.values[index];
+const argumentIn =
+  (reference: Reference | undefined): Getter =>
+  (run) =>
+    reference?.get(run.variables);
+const idIn =
+  (given: Getter): Getter =>
+  (run) =>
+    requireId(given(run), "id");
 
 const bigint = (c: Compilation, getter: Getter) => sql`${c.param(getter, "id")}::bigint`;
 
@@ -64,20 +74,15 @@ function keyOf(
   const key = type.fields.id.column;
   return sql`coalesce(${id}, (select case when count(*) = 1 then min(${key}) end from ${type.table} where ${named} and ${goneSince} is null))`;
 }
-const PARAMETER_WEIGHT = 1000;
 
 function select(c: Compilation, { entry, nodes }: Unit, index: number, onRefusal: () => void) {
   const { kind, type } = entry;
   if (kind === "connection") return selectConnection(c, type, nodes, onRefusal);
   if (kind === "givenList") {
-    return selectRows(c, type, nodes, onRefusal, (run) => run.values[index]);
+    return selectRows(c, type, nodes, onRefusal, valueAt(index));
   }
-  const argument = kind === "row" ? argumentOf(nodes[0]!, "id", GraphQLID, c)?.get : undefined;
-  const given: Getter = kind === "row" ? (run) => argument?.(run.variables) : (run) => run.values[index];
-  const key =
-    kind === "row" && type.identifier
-      ? keyOf(c, type.identifier, type, given)
-      : bigint(c, (run) => requireId(given(run), "id"));
+  const given = kind === "row" ? argumentIn(argumentOf(nodes[0]!, "id", GraphQLID, c)) : valueAt(index);
+  const key = kind === "row" && type.identifier ? keyOf(c, type.identifier, type, given) : bigint(c, idIn(given));
   const everything = kind === "own" ? () => undefined : undefined;
   return selectRow(
     c,
@@ -115,14 +120,14 @@ export function compile(
   const costs: Cost[] = [];
   const columns: SQL[] = [];
   const from: SQL[] = [];
-  const templates = units.map((unit, index) => {
+  const answers = units.map((unit, index): Answer => {
     const { json, page, cost } = select(c, unit, index, () => {
       refused = true;
     });
     costs.push(cost);
     const { columns: values, length, fill } = templateOf(json);
     between += length;
-    const offset = columns.length;
+    const answer = { fill, offset: columns.length };
     if (page) {
       const names = values.map((_, position) => sql.identifier(`c${position}`));
       const aliased = values.map((column, position) => sql`${column} as ${names[position]}`);
@@ -130,25 +135,38 @@ export function compile(
       from.push(sql`(select ${sql.join(aliased, sql`, `)}${page}) ${unitName}`);
       columns.push(...names.map((name) => sql`${unitName}.${name}`));
     } else columns.push(...values);
-    return (row: readonly (string | null)[]) => fill(row, offset);
+    return answer;
   });
   const answered = sql.join(columns, sql`, `);
   const sources = from.length > 0 ? sql` from ${sql.join(from, sql`, `)}` : sql``;
   // The plan outlives the request that it was compiled for, and its closures hold the compilation.
   c.release();
-  const { checks } = c;
-  const { sql: text, params } = dialect.sqlToQuery(sql`select ${answered}${sources}`);
+  const statement = statementOf(sql`select ${answered}${sources}`);
+  const weight = statement.weight + between;
+  const facts = { text: statement.text, weight, refused, isPointRead: !c.readsMany };
+  return { ...facts, ...runsOf(statement, answers, sum(costs), c.checks, limits) };
+}
+
+/** Where the answer of a unit begins in the row, and what makes it its JSON. */
+interface Answer extends Pick<Template, "fill"> {
+  readonly offset: number;
+}
+
+/** Apart from the compiling, whose scope holds the statement as objects. */
+function runsOf(
+  statement: Statement,
+  answers: readonly Answer[],
+  objects: Cost,
+  checks: Compilation["checks"],
+  { maxObjects }: PlanLimits,
+): Pick<Plan, "objects" | "texts" | "bind"> {
   return {
-    text,
-    weight: text.length + between + params.length * PARAMETER_WEIGHT,
-    refused,
-    isPointRead: !c.readsMany,
-    texts: (row) => templates.map((fill) => fill(row)),
-    objects: (run) => costs.reduce((total, cost) => total + cost(run), 0),
+    objects,
+    texts: (row) => answers.map(({ fill, offset }) => fill(row, offset)),
     bind(run) {
       for (const check of checks) check(run);
-      requireAtMost(limits.maxObjects, this.objects(run));
-      return params.map((param) => (typeof param === "function" ? (param as Getter)(run) : param));
+      requireAtMost(maxObjects, objects(run));
+      return statement.bind(run);
     },
   };
 }

@@ -75,10 +75,12 @@ export interface PlannedPayload {
   readonly returning: Returning | null;
 }
 
-type CachedPlan = Plan & Counted & { returning?: Returning | null };
+type CachedPlan = Plan & Counted & Pick<PlannedPayload, "returning">;
 
 /** All plans together, in bytes. */
 const MAX_PLANS_WEIGHT = 32 * 1_048_576;
+/** Of an expression as objects, as a multiple of its text. */
+const EXPRESSION_WEIGHT = 40;
 
 /** Of operations and answers, unlike in all planners of the process. */
 let nextId = 0;
@@ -109,10 +111,19 @@ export function createPlanner({ schema, roots, query, limits, cursorKey }: Plann
     const key = `${known.id} ${access.shape} ${known.shape(variables)} ${keys}`;
     let plan = plans.get(key);
     if (!plan) {
-      plan = { ...compile(schema, units, fragments, variables, access, limits, cursorKey), runs: 0 };
+      const compiled = compile(schema, units, fragments, variables, access, limits, cursorKey);
+      const returning = compiled.refused ? null : returningOf(units, fragments, variables, access);
+      const weight = compiled.weight + (returning ? EXPRESSION_WEIGHT * compiled.text.length : 0);
+      plan = { ...compiled, weight, returning, runs: 0 };
       plans.set(key, plan);
     }
     return plan;
+  }
+
+  function returningOf([unit, ...more]: readonly Unit[], fragments: Fragments, variables: Variables, access: Access) {
+    if (unit?.entry.kind !== "given" || more.length > 0) return null;
+    const template = compileReturning(schema, unit, fragments, variables, access, limits, cursorKey);
+    return template ? { type: unit.entry.type, template, id: nextId++, isDue: preparation.isDue } : null;
   }
 
   /** @returns the JSON text of each unit */
@@ -144,14 +155,10 @@ export function createPlanner({ schema, roots, query, limits, cursorKey }: Plann
       try {
         const plan = planFor(operation, units, fragments, variables, access);
         if (plan.refused) return undefined;
-        const [unit] = units;
-        if (plan.returning === undefined && unit?.entry.kind === "given" && units.length === 1) {
-          const template = compileReturning(schema, unit, fragments, variables, access, limits, cursorKey);
-          const { isDue } = preparation;
-          plan.returning = template ? { type: unit.entry.type, template, id: nextId++, isDue } : null;
-        }
-        const { returning = null } = plan;
-        return { returning, read: async (values) => execute(plan, plan.bind({ variables, access, values })) };
+        return {
+          returning: plan.returning,
+          read: async (values) => execute(plan, plan.bind({ variables, access, values })),
+        };
       } catch (error) {
         // The ordinary way meets the same fault before anything has changed.
         if (error instanceof AppError) return undefined;

@@ -2,7 +2,8 @@
 import { and, type SQL, sql } from "drizzle-orm";
 import type { FieldNode } from "graphql";
 import { selectAggregate, selectGroups } from "./aggregate.js";
-import type { Compilation, Cost, Getter } from "./compilation.js";
+import type { Compilation, Getter } from "./compilation.js";
+import { type Cost, lengthOf, one, sum, times } from "./cost.js";
 import { type FieldDeclaration, inverseOf, mayRead, type TypeDeclaration } from "./declaration.js";
 import { selectEmbedded } from "./embedded.js";
 import { written } from "./field.js";
@@ -24,11 +25,6 @@ export interface Expression {
 
 /** @returns the JSON in place, within another statement */
 const inPlace = ({ json, page }: Expression): Json => (page ? [sql`(select ${textOf(json)}${page})`] : json);
-
-const sum =
-  (costs: readonly Cost[]): Cost =>
-  (run) =>
-    costs.reduce((total, cost) => total + cost(run), 0);
 
 function selectField(
   c: Compilation,
@@ -56,7 +52,7 @@ function selectField(
 export function selectObject(c: Compilation, source: Source, selection: Selection, onRefusal: () => void): Expression {
   const { type } = source;
   const entries: [string, Json][] = [];
-  const costs: Cost[] = [() => 1];
+  const costs: Cost[] = [one];
   for (const [key, nodes] of selection) {
     const name = nodes[0].name.value;
     const field = type.fields[name];
@@ -127,7 +123,7 @@ export function selectRows(
   const from = sql`${given} join ${source.from} on ${and(joined, c.visible(source))}`;
   return {
     json: list(sql`(select string_agg(${textOf(built.json)}, ',' order by given.position) from ${from})`),
-    cost: (run) => (ids(run) as unknown[]).length * built.cost(run),
+    cost: times(lengthOf(ids), built.cost),
   };
 }
 
@@ -190,7 +186,7 @@ export function selectConnection(
     object(
       [...collectBelow(of, c.fragments, c.variables)].map(([key, below]): [string, Json] => {
         const name = below[0].name.value;
-        costs.push(() => 1);
+        costs.push(one);
         if (name === "cursor") return [key, quoted(order.cursor())];
         return [key, name === "node" ? nodeObject(below) : typename(`${type.name}Edge`)];
       }),
@@ -241,6 +237,6 @@ export function selectConnection(
     json,
     // HAVING makes it one row even where nothing aggregates.
     ...(needsPage && { page: sql` from (${page}) p having true` }),
-    cost: (run) => 1 + sum(listCosts)(run) + size(run) * sum(costs)(run),
+    cost: sum([one, ...listCosts, times(size, sum(costs))]),
   };
 }

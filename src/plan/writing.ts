@@ -2,7 +2,7 @@
 import type { SQL } from "drizzle-orm";
 import { GraphQLSchema } from "graphql";
 import type { Access } from "../auth/actor.js";
-import { Compilation, type PlanLimits, type Run } from "./compilation.js";
+import { Compilation, type PlanLimits } from "./compilation.js";
 import type { TypeDeclaration } from "./declaration.js";
 import { compileFilter } from "./filter.js";
 import type { Template } from "./json.js";
@@ -10,18 +10,12 @@ import type { Counted } from "./preparation.js";
 import { within } from "./reference.js";
 import type { Source } from "./visibility.js";
 
-/** A statement that answers one row, and the parameters of a run of it. */
-export interface Statement {
-  readonly text: string;
-  bind(run: Run): unknown[];
-}
-
 /** What is asked of a changed row, where the statement that changes it can answer that, too. */
 export interface Returning {
   readonly type: TypeDeclaration;
   /**
-   * Of the JSON of the row, `null` where the actor does not see it. Its only column reads the only row of `changed`, the common
-   * table expression with the changed row as it is now.
+   * Makes the JSON of the row, `null` where the actor does not see it, of one column, which reads the only row of `changed`: the
+   * common table expression with the changed row as it is now.
    */
   readonly template: Template;
   /** No other has it in this process. */

@@ -1,6 +1,7 @@
 /** A plan that is kept keeps nothing of the request that it was compiled for. */
-import { setFlagsFromString } from "node:v8";
+import { queryObjects, setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
+import { SQL } from "drizzle-orm";
 import { type FieldNode, parse } from "graphql";
 import { expect, it } from "vitest";
 import { accessOf } from "../../src/auth/actor.js";
@@ -17,6 +18,7 @@ const collect: () => void = runInNewContext("gc");
 const QUERY = `query($filter: ScanFilter, $json: JSON, $text: [String!], $order: [ScanOrder!]) {
   scans(filter: { and: [$filter, { targetUrl: { in: $text } }] }, orderBy: $order) { nodes { vulnerabilities(filter: { scan: $filter }) { totalCount } } }
   securityEvents(filter: { metadata: { contains: { a: $json } } }) { groups(by: [{ field: EVENT_TYPE }]) { aggregate { count } } }
+  vulnerability(id: 1) { title scan { organization { name } } } operation(id: 1) { instance { identifier } progress { at } }
 }`;
 
 /** Compiles with variables that nothing else holds. */
@@ -47,4 +49,18 @@ it("is let go with its values", async () => {
   collect();
   expect(given.map((value) => value.deref())).toEqual(given.map(() => undefined));
   expect(plan.text).toContain("scans");
+});
+
+it("keeps its statement as text, not as the objects that it was built of", async () => {
+  const kept = () => {
+    collect();
+    return queryObjects(SQL, { format: "count" }) as unknown as number;
+  };
+  // What is made once for all plans.
+  planned();
+  await new Promise((resolve) => setImmediate(resolve));
+  const before = kept();
+  const plans = Array.from({ length: 10 }, () => planned().plan);
+  await new Promise((resolve) => setImmediate(resolve));
+  expect((kept() - before) / plans.length).toBeLessThan(1);
 });
