@@ -501,8 +501,6 @@ describe("what goes wrong at the provider is data", () => {
       "InvalidDBInstanceState",
       /does not answer/,
     );
-    // One that began to look before may have written what it saw then.
-    await hasten(app, "inventory-local");
     const { status, availableOperations } = await instanceOf(
       dba,
       DEV,

@@ -35,6 +35,10 @@ test("what the first start prints is enough to sign in and ask; Ctrl-C ends all;
     'mutation { createScan(input: { organizationId: "1", targetUrl: "https://kept.example/", scanType: "FULL" }) { scan { id } } }',
     token,
   );
+  await eventually(
+    async () => (await ask(url, "{ instances { totalCount } }", token)).instances.totalCount === 3,
+    PATIENCE_MS,
+  );
   // Again and again: the terminal's, the one that npm passes on, an impatient user's.
   const ended = first.ended();
   await eventually(() => {
