@@ -1,4 +1,4 @@
-/** The fast way of a mutation that changes rows: run through its doors as any other, its payload answered with PostgreSQL's text. */
+/** The fast way of a mutation that changes rows: run through its doors as any other, its payload answered with text from PostgreSQL. */
 import {
   type FieldNode,
   type GraphQLField,

@@ -1,4 +1,4 @@
-/** The fast ways: queries whose root fields are all planned, and changes of rows, are answered with the text that PostgreSQL built. */
+/** The fast ways: queries whose root fields are all planned, and changes of rows, are answered with text from PostgreSQL. */
 import {
   type DocumentNode,
   type FragmentDefinitionNode,

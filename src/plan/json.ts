@@ -1,7 +1,10 @@
 /** SQL expressions that build JSON by concatenation: PostgreSQL's own functions look up the type of every value of every row anew. */
 import { type SQL, sql } from "drizzle-orm";
 
-/** What follows each other makes a JSON value: texts of ours, expressions, of any type, that are never null, and rows. */
+/**
+ * What follows each other makes a JSON value: texts of ours, rows, and expressions of any type, never null, whose text is valid JSON
+ * or a part of it, so that it holds no control character.
+ */
 export type Json = readonly (string | SQL | Row)[];
 
 /** The object of the one row that the clauses find, or null. */
@@ -49,19 +52,19 @@ export const textOf = (json: Json): SQL =>
     }),
   );
 
-/** A value whose expressions are columns of a row: what stands between them is put in where the row is read. */
+/**
+ * A value whose expressions are columns of the statement's answer: what stands between them is put in where that is read, so that
+ * operations which only name their fields in other ways share a statement.
+ */
 export interface Template {
   readonly columns: readonly SQL[];
   /** Characters of what stands between them. */
   readonly length: number;
-  /** @param row the columns' texts, from this place on */
-  fill(row: readonly (string | null)[], offset: number): string;
+  /** @param answer the columns' texts, from this place on */
+  fill(answer: readonly (string | null)[], offset: number): string;
 }
 
-/**
- * JSON holds them escaped only: before each value of a row that is in one column, and instead of a row that is absent. Without its
- * keys, operations that name their fields in other ways share a statement.
- */
+/** One column holds a row: SEPARATOR stands before each of its values, ABSENT for one that is not there. JSON holds neither unescaped. */
 const [SEPARATOR, ABSENT] = ["\x1f", "\x1e"];
 const [separator, absent] = [sql.raw("E'\\x1f'"), "E'\\x1e'"];
 
@@ -117,9 +120,9 @@ export function templateOf(json: Json): Template {
       typeof piece === "string" ? [] : [piece instanceof Row ? valuesOf(piece) : piece],
     ),
     length: lengthOf(form),
-    fill(row, offset) {
+    fill(answer, offset) {
       const all = form.rows.flatMap((inner, index) => {
-        const column = row[offset + index] ?? "";
+        const column = answer[offset + index] ?? "";
         return inner ? column.split(SEPARATOR) : [column];
       });
       return fillIn(form, { all, next: 0 });
