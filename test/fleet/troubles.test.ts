@@ -18,6 +18,7 @@ const names = [
   "after-01",
   "refusing-01",
   "seen-01",
+  "slow-01",
 ];
 for (const identifier of names) provider.add(identifier);
 
@@ -71,6 +72,18 @@ it("a list that comes late does not undo what was seen since it was made", async
   provider.change("seen-01", { backupWindow: "02:00-02:30" });
   await hasten(app, "inventory-scripted");
   expect(await seen()).toEqual({ backupWindow: "02:00-02:30" });
+});
+
+it("whoever waits sees the instance as the operation has left it, also where looking takes its time", async () => {
+  provider.scripts.set("slow-01", {
+    async describe() {
+      if (![...provider.runs.values()].some(({ request }) => request.providerId === "slow-01")) return;
+      await wait(2500);
+      provider.change("slow-01", { backupWindow: "01:00-01:30" });
+    },
+  });
+  expect(await reboot("slow-01", 20)).toMatchObject({ status: "SUCCEEDED" });
+  expect(await instanceOf(dba, "slow-01", "backupWindow")).toEqual({ backupWindow: "01:00-01:30" });
 });
 
 it("a provider that is away for a while is asked again", async () => {

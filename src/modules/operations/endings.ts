@@ -42,6 +42,8 @@ const DURATION = sql`extract(epoch from clock_timestamp() - started_at)`;
 export function createEndings({ db, log, audit, security, inventory, onSettled }: EndingsDeps) {
   /** Emits the id of each operation that ends. */
   const ended = new EventEmitter().setMaxListeners(0);
+  /** Ids of those whose end this process writes down, until it has looked at the instance again. */
+  const ending = new Set<string>();
   let waiters = 0;
 
   const wakeWaiters = (id: bigint) => void ended.emit(String(id));
@@ -78,13 +80,21 @@ export function createEndings({ db, log, audit, security, inventory, onSettled }
     guidance: guidanceFor(code),
   });
 
+  type Changes = (db: Db) => Promise<Record<string, unknown>>;
+
+  /** Ends it. Whoever waits here is told last, and so sees the instance as the operation has left it. */
+  async function finish(operation: StoredOperation, worker: string, status: OperationStatus, changes: Changes) {
+    ending.add(String(operation.id));
+    try {
+      await writeEnd(operation, worker, status, changes);
+    } finally {
+      ending.delete(String(operation.id));
+    }
+    wakeWaiters(operation.id);
+  }
+
   /** Writes the end down, unless the operation is not the worker's any more. */
-  async function finish(
-    operation: StoredOperation,
-    worker: string,
-    status: OperationStatus,
-    changes: (db: Db) => Promise<Record<string, unknown>>,
-  ): Promise<void> {
+  async function writeEnd(operation: StoredOperation, worker: string, status: OperationStatus, changes: Changes) {
     const written = await db.transaction(async (db) => {
       const last = {
         ...(await changes(db)),
@@ -102,10 +112,7 @@ export function createEndings({ db, log, audit, security, inventory, onSettled }
         await recordProtection(db, changed);
       return changed;
     });
-    if (!written) return;
-    // First, so that whoever waited sees the instance as the operation has left it.
-    await refresh(operation);
-    wakeWaiters(operation.id);
+    if (written) await refresh(operation);
   }
 
   /** What it cannot see now, the next refresh sees. */
@@ -192,7 +199,7 @@ export function createEndings({ db, log, audit, security, inventory, onSettled }
               log.warn({ err: error, operationId: id }, "a waiting request looks again");
               return undefined;
             });
-            if (operation === null || (operation && isEnd(operation.status))) return;
+            if (operation === null || (operation && isEnd(operation.status) && !ending.has(id))) return;
             await woken;
           } finally {
             clearTimeout(timer);
