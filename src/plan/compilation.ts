@@ -33,7 +33,7 @@ export interface Statement {
   readonly weight: number;
 }
 
-/** Keeps nothing of the statement but its text, which takes a hundredth of what it takes as objects. */
+/** Keeps nothing of the statement but its text, a small part of what it takes as objects. */
 export function statementOf(statement: SQL): Statement {
   const { sql: text, params } = dialect.sqlToQuery(statement);
   return {

@@ -2,7 +2,7 @@
 import { hash } from "node:crypto";
 import { and, or, type SQL, sql } from "drizzle-orm";
 import { badUserInput, limitExceeded } from "../errors.js";
-import type { Compilation, Getter } from "./compilation.js";
+import type { Compilation, Getter, Run } from "./compilation.js";
 import type { FieldDeclaration, OneRelation, TypeDeclaration } from "./declaration.js";
 import { parameterType, written } from "./field.js";
 import { textOf } from "./json.js";
@@ -109,7 +109,7 @@ export class Order {
   cursor(): SQL {
     const values = this.#terms.flatMap(({ field, carried, nullable }) => [",", ...written(field, carried, nullable)]);
     const open = textOf([`["${this.#signature}"`, ...values]);
-    const key = this.c.param(() => this.c.cursorKey, "cursor");
+    const key = this.c.param(always(this.c.cursorKey), "cursor");
     const seal = sql`left(encode(sha256(convert_to(concat(${key}::text, k.open), 'UTF8')), 'hex'), ${sql.raw(String(SEAL))})`;
     const sealed = sql`convert_to(concat(k.open, ',"', ${seal}, '"]'), 'UTF8')`;
     // OFFSET keeps the values from being computed for the text and once more for its seal.
@@ -118,13 +118,11 @@ export class Order {
 
   /** @returns the rows of `from` strictly after (or before) the cursor that an argument carries */
   beyond(cursor: Reference, argument: "after" | "before"): SQL {
-    const { get } = cursor;
-    const decode = decoder(this.#terms.length, this.#signature, this.c.cursorKey, argument);
-    const decoded: Getter = (run) => decode(get(run.variables));
+    const decoded = decoder(cursor, this.#terms.length, this.#signature, this.c.cursorKey, argument);
     this.c.checks.push(decoded);
     const operand = (index: number) => {
       const { field } = this.#terms[index]!;
-      return sql`${this.c.param((run) => (decoded(run) as unknown[])[index], argument)}::${parameterType(field)}`;
+      return sql`${this.c.param(itemOf(decoded, index), argument)}::${parameterType(field)}`;
     };
     const after = argument === "after";
     const ascending = (term: Term) => (term.direction === "ASC") === after;
@@ -215,10 +213,20 @@ function decode(cursor: string, key: string): unknown {
   }
 }
 
-/** @returns a function from a cursor to the values of the terms @throws BAD_USER_INPUT there, for what is no cursor of this order */
-function decoder(terms: number, signature: string, key: string, argument: string) {
-  return (cursor: unknown): unknown[] => {
-    const parsed = decode(String(cursor), key);
+// Getters outlive the statement: made out here, they hold nothing of it.
+const always =
+  (value: unknown): Getter =>
+  () =>
+    value;
+const itemOf =
+  (list: (run: Run) => unknown[], index: number): Getter =>
+  (run) =>
+    list(run)[index];
+
+/** @returns what gets the values of the terms from a cursor @throws BAD_USER_INPUT there, for what is no cursor of this order */
+function decoder({ get }: Reference, terms: number, signature: string, key: string, argument: string) {
+  return (run: Run): unknown[] => {
+    const parsed = decode(String(get(run.variables)), key);
     if (!Array.isArray(parsed) || parsed[0] !== signature || parsed.length !== terms + 1) {
       throw badUserInput(
         argument,

@@ -95,12 +95,14 @@ export function createPlanner({ schema, roots, query, limits, cursorKey }: Plann
   const operations = new WeakMap<OperationDefinitionNode, { id: number; shape: (variables: Variables) => string }>();
   const preparation = createPreparation();
 
+  /** @param isChange whether the statement that changes the only row may answer it */
   function planFor(
     operation: OperationDefinitionNode,
     units: readonly Unit[],
     fragments: Fragments,
     variables: Variables,
     access: Access,
+    isChange = false,
   ): CachedPlan {
     let known = operations.get(operation);
     if (!known) {
@@ -108,11 +110,11 @@ export function createPlanner({ schema, roots, query, limits, cursorKey }: Plann
       operations.set(operation, known);
     }
     const keys = units.map(({ key, entry }) => `${entry.kind} ${key}`).join();
-    const key = `${known.id} ${access.shape} ${known.shape(variables)} ${keys}`;
+    const key = `${known.id} ${access.shape} ${known.shape(variables)} ${isChange} ${keys}`;
     let plan = plans.get(key);
     if (!plan) {
       const compiled = compile(schema, units, fragments, variables, access, limits, cursorKey);
-      const returning = compiled.refused ? null : returningOf(units, fragments, variables, access);
+      const returning = isChange && !compiled.refused ? returningOf(units, fragments, variables, access) : null;
       const weight = compiled.weight + (returning ? EXPRESSION_WEIGHT * compiled.text.length : 0);
       plan = { ...compiled, weight, returning, runs: 0 };
       plans.set(key, plan);
@@ -153,7 +155,7 @@ export function createPlanner({ schema, roots, query, limits, cursorKey }: Plann
 
     payload(operation, units, fragments, variables, access) {
       try {
-        const plan = planFor(operation, units, fragments, variables, access);
+        const plan = planFor(operation, units, fragments, variables, access, true);
         if (plan.refused) return undefined;
         return {
           returning: plan.returning,

@@ -38,8 +38,6 @@ export interface ScriptedProvider extends Provider {
   readonly begun: string[];
   add(identifier: string, facts?: Partial<InstanceDescription>, script?: Script): void;
   change(identifier: string, facts: Partial<InstanceDescription>): void;
-  /** Before a list that has been made is answered. */
-  listed: () => void | Promise<void>;
   /** Never resolves, until all of them are released. */
   never(): Promise<never>;
   release(): void;
@@ -131,12 +129,7 @@ export function scriptedProvider(name = "scripted"): ScriptedProvider {
       released = Promise.withResolvers();
     },
     upkeep: async () => undefined,
-    listed: () => undefined,
-    async list() {
-      const all = [...instances.values()];
-      await this.listed();
-      return all;
-    },
+    list: async () => [...instances.values()],
     async describe(providerId) {
       await scripts.get(providerId)?.describe?.();
       return instances.get(providerId) ?? null;

@@ -17,7 +17,6 @@ const names = [
   "hung-02",
   "after-01",
   "refusing-01",
-  "seen-01",
   "slow-01",
 ];
 for (const identifier of names) provider.add(identifier);
@@ -51,27 +50,6 @@ it("late answers are answers", async () => {
     },
   });
   expect(await reboot("late-01", 20)).toMatchObject({ status: "SUCCEEDED", error: null });
-});
-
-it("a list that comes late does not undo what was seen since it was made", async () => {
-  const [made, answered] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
-  provider.listed = () => {
-    made.resolve();
-    return answered.promise;
-  };
-  const looking = hasten(app, "inventory-scripted");
-  await made.promise;
-  provider.change("seen-01", { backupWindow: "01:00-01:30" });
-  await reboot("seen-01", 20);
-  const seen = () => instanceOf(dba, "seen-01", "backupWindow");
-  expect(await seen()).toEqual({ backupWindow: "01:00-01:30" });
-  answered.resolve();
-  await looking;
-  provider.listed = () => undefined;
-  expect(await seen()).toEqual({ backupWindow: "01:00-01:30" });
-  provider.change("seen-01", { backupWindow: "02:00-02:30" });
-  await hasten(app, "inventory-scripted");
-  expect(await seen()).toEqual({ backupWindow: "02:00-02:30" });
 });
 
 it("whoever waits sees the instance as the operation has left it, also where looking takes its time", async () => {

@@ -15,8 +15,9 @@ const app = testApp();
 setFlagsFromString("--expose-gc");
 const collect: () => void = runInNewContext("gc");
 
-const QUERY = `query($filter: ScanFilter, $json: JSON, $text: [String!], $order: [ScanOrder!]) {
-  scans(filter: { and: [$filter, { targetUrl: { in: $text } }] }, orderBy: $order) { nodes { vulnerabilities(filter: { scan: $filter }) { totalCount } } }
+const QUERY = `query($filter: ScanFilter, $json: JSON, $text: [String!], $order: [ScanOrder!], $after: String, $names: [OrganizationOrder!]) {
+  scans(filter: { and: [$filter, { targetUrl: { in: $text } }] }, orderBy: $order) { nodes { vulnerabilities(filter: { scan: $filter }) { totalCount } } pageInfo { endCursor } }
+  organizations(after: $after, orderBy: $names) { edges { cursor } pageInfo { hasPreviousPage } }
   securityEvents(filter: { metadata: { contains: { a: $json } } }) { groups(by: [{ field: EVENT_TYPE }]) { aggregate { count } } }
   vulnerability(id: 1) { title scan { organization { name } } } operation(id: 1) { instance { identifier } progress { at } }
 }`;
@@ -33,6 +34,8 @@ function planned(): { plan: Plan; given: WeakRef<object>[] } {
     filter: { or: [{ targetUrl: { eq: "secret" } }, { organization: { name: { in: ["secret"] } } }] },
     json: { secret: [1] },
     text: ["secret"],
+    after: "secret",
+    names: [{ field: "NAME" }],
     order: [{ field: "STARTED_AT", direction: "ASC" }],
   };
   const actor = { userId: "1", email: "", organizationId: null, sessionId: "", expiresAt: "" };
@@ -60,7 +63,10 @@ it("keeps its statement as text, not as the objects that it was built of", async
   planned();
   await new Promise((resolve) => setImmediate(resolve));
   const before = kept();
+  const one = new SQL([]);
+  expect(kept(), "what is kept is counted").toBe(before + 1);
   const plans = Array.from({ length: 10 }, () => planned().plan);
   await new Promise((resolve) => setImmediate(resolve));
   expect((kept() - before) / plans.length).toBeLessThan(1);
+  expect(one).toBeInstanceOf(SQL);
 });

@@ -23,7 +23,6 @@ import {
   lockClassification,
   markSnapshotsDeleted,
   markVanished,
-  now,
   type StoredInstance,
   type StoredMapping,
   updateClassification,
@@ -70,22 +69,15 @@ export function createInventoryService({ db, audit, log, providers, rules }: Inv
     accountId,
   });
 
-  /**
-   * Writes what a provider says of some instances, with what follows from it. @returns their ids
-   * @param since when this look began: what others have seen meanwhile is newer, and stays
-   */
-  async function store(db: Db, provider: Provider, found: readonly InstanceDescription[], since?: string) {
+  /** Writes what a provider says of some instances, with what follows from it. @returns their ids */
+  async function store(db: Db, provider: Provider, found: readonly InstanceDescription[]): Promise<bigint[]> {
     await lockClassification(db);
-    const known = new Map((await listInstances(db, provider.name)).map((row) => [row.providerId, row]));
+    const known = new Map((await listInstances(db, provider.name)).map(({ providerId, id }) => [providerId, id]));
     const mappings = await listMappings(db);
     const ids: bigint[] = [];
     for (const description of found) {
-      const row = known.get(description.providerId);
-      if (row && since !== undefined && Date.parse(row.lastSeenAt) > Date.parse(since)) ids.push(row.id);
-      else {
-        const classification = classified(description, row?.id, mappings);
-        ids.push(await upsertInstance(db, provider.name, description, classification));
-      }
+      const classification = classified(description, known.get(description.providerId), mappings);
+      ids.push(await upsertInstance(db, provider.name, description, classification));
     }
     return ids;
   }
@@ -113,10 +105,9 @@ export function createInventoryService({ db, audit, log, providers, rules }: Inv
   return {
     /** Lists what a provider has, and marks what it has no more. @throws UNAVAILABLE; what is known stays then */
     async refresh(provider: Provider): Promise<void> {
-      const since = await now(db);
       const found = await inTime(provider.list());
       const ids = await db.transaction(async (db) => {
-        const stored = await store(db, provider, found, since);
+        const stored = await store(db, provider, found);
         const present = found.map(({ providerId }) => providerId);
         await markVanished(db, provider.name, present);
         return stored;

@@ -37,12 +37,6 @@ async function findOne(db: Db, named: SQL, lock: boolean): Promise<StoredInstanc
 export const listInstances = (db: Db, provider: string): Promise<StoredInstance[]> =>
   db.select().from(instances).where(eq(instances.provider, provider)).catch(failed);
 
-/** @returns what the database's clock says, as it notes when an instance was last seen */
-export async function now(db: Db): Promise<string> {
-  const [row] = await db.execute<{ now: string }>(sql`select now()`).catch(failed);
-  return row?.now as string;
-}
-
 /** Writes what a provider says of an instance, and what follows from it. @returns its id */
 export async function upsertInstance(
   db: Db,

@@ -7,7 +7,7 @@ import { objectType } from "../../wire/object-type.js";
 
 const INSTANCE = "The instance: its id, or its identifier where that is unique in the fleet.";
 const WAIT =
-  "Seconds to wait for the end before answering, 0 to 300: the answer comes as soon as it ends. 0 unless given.";
+  "Seconds to wait for the end before answering, 0 to 300: the answer comes once the operation has ended and the instance has been looked at. 0 unless given.";
 
 @InputType({ description: "A label." })
 export class TagInput {
