@@ -1,4 +1,5 @@
 /** The command line of the benchmark. */
+import { existsSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { COMPARED, SERVERS, type ServerName, WORKLOADS, type Workload } from "./workloads.js";
 
@@ -22,6 +23,10 @@ export interface Options {
   readonly profile: Workload | "documents" | undefined;
 }
 
+/** As Debian and Ubuntu package it, which is what is deployed; the embedded build takes longer to write JSON. */
+const PACKAGED = "/usr/lib/postgresql/15/bin";
+const EMBEDDED = "embedded";
+
 const HELP = `npm run bench -- [options]
 
   --quick                     three minutes: --rounds 1 --turns 1 --seconds 3 --warmup 1.5 --no-large
@@ -39,7 +44,7 @@ const HELP = `npm run bench -- [options]
   --no-large                  leave out growth, which needs a database ten times as large (8 GB, loaded in minutes)
   --fresh                     load the data anew
   --data-dir .postern-bench   where the database is kept between runs
-  --postgres-bin folder       another build of PostgreSQL 15 than the embedded one
+  --postgres-bin folder       of a build of PostgreSQL 15; by default ${PACKAGED} where there is one, else \`${EMBEDDED}\`
   --profile W1                instead: where Postern (or the one of --servers) spends its time in that workload, or
                               in 200 documents in rotation (documents)
 `;
@@ -55,6 +60,11 @@ function positive(option: string, text: string): number {
   const number = Number(text);
   if (!(number > 0)) throw new Error(`--${option}: ${text} is no number above 0`);
   return number;
+}
+
+function binariesOf(given: string | undefined): string | undefined {
+  if (given === EMBEDDED) return undefined;
+  return given ?? (existsSync(PACKAGED) ? PACKAGED : undefined);
 }
 
 /** @throws Error, for people to read; undefined where only help was asked for */
@@ -102,7 +112,7 @@ export function readOptions(args: readonly string[]): Options | undefined {
     parts: names("parts", values.parts, PARTS).filter((part) => part !== "growth" || !withoutLarge),
     fresh: values.fresh,
     dataDir: values["data-dir"] ?? ".postern-bench",
-    binaries: values["postgres-bin"],
+    binaries: binariesOf(values["postgres-bin"]),
     profile,
   };
 }
