@@ -3,7 +3,7 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, expect, test, vi } from "vitest";
 import { eventually, processesIn, useSandbox } from "../cluster/sandbox.js";
-import { ask, ensureBuilt, PATIENCE_MS, signIn, startPostern } from "./postern.js";
+import { ask, ensureBuilt, oneInstance, PATIENCE_MS, signIn, startPostern } from "./postern.js";
 
 const sandbox = useSandbox();
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 60_000 });
@@ -18,15 +18,7 @@ const start = (name: string, standby: boolean) =>
     DATA_DIR: folder(name),
     DEMO: "false",
     ADMIN_PASSWORD: PASSWORD,
-    LOCAL_INSTANCES: JSON.stringify([
-      {
-        identifier: "orders-test",
-        tags: { Environment: "Test" },
-        maintenanceWindow: "sun:05:00-sun:06:00",
-        backupWindow: "02:00-02:30",
-        standby,
-      },
-    ]),
+    LOCAL_INSTANCES: oneInstance(standby),
   });
 
 const FLEET =
@@ -64,19 +56,19 @@ test.each([
 ])("kill -9 of %s while a %s runs", async (_who, what, group) => {
   const first = start(what, what === "failover");
   const before = await first.ready();
-  const token = await signIn(before, "admin@postern.example", PASSWORD);
-  await populated(before, token);
+  const token = await signIn(before.url, "admin@postern.example", PASSWORD);
+  await populated(before.url, token);
   const mutation =
     what === "snapshot"
       ? 'createSnapshot(input: { instanceId: "orders-test", snapshotId: "cut-short" })'
       : 'rebootInstance(input: { instanceId: "orders-test", forceFailover: true })';
-  const id = await running(before, token, mutation);
+  const id = await running(before.url, token, mutation);
   if (group) first.killGroup("SIGKILL");
   else first.kill("SIGKILL");
   await first.ended();
 
   const second = start(what, what === "failover");
-  const url = await second.ready();
+  const { url } = await second.ready();
   const operation = await settled(url, token, id);
   if (operation.status === "FAILED") expect(operation.error.guidance).not.toBe("");
   expect(await recordsOf(url, token, id)).toEqual(["operation.ended", "operation.requested"]);

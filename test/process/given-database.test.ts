@@ -45,8 +45,8 @@ test("two replicas started at once on an empty database share one administrator,
              (select count(*)::int from organizations) as organizations,
              (select count(*)::int from signing_keys) as keys`,
   ).toEqual([{ administrators: 1, demo_users: 7, organizations: 2, keys: 1 }]);
-  const token = await signIn(one!, "viewer@demo.example", PASSWORD);
-  expect(await ask(other!, "{ viewer { role } }", token)).toEqual({ viewer: { role: "VIEWER" } });
+  const token = await signIn(one!.url, "viewer@demo.example", PASSWORD);
+  expect(await ask(other!.url, "{ viewer { role } }", token)).toEqual({ viewer: { role: "VIEWER" } });
   for (const replica of replicas) replica.kill("SIGTERM");
   expect(await Promise.all(replicas.map((replica) => replica.ended()))).toEqual([0, 0]);
 });
@@ -54,7 +54,7 @@ test("two replicas started at once on an empty database share one administrator,
 test("a stop answers the request under way, takes no new ones, and waits for no idle connection", async () => {
   const { sql, environment } = await emptyDatabase();
   const postern = startPostern(sandbox.path, { ...environment, DEMO: "true", DEMO_PASSWORD: PASSWORD });
-  const url = await postern.ready();
+  const { url } = await postern.ready();
   const token = await signIn(url, "viewer@demo.example", PASSWORD);
   const silent = connect(Number(new URL(url).port), "127.0.0.1");
   onTestFinished(() => void silent.destroy());

@@ -19,10 +19,23 @@ export function ensureBuilt(): void {
   execFileSync(process.execPath, [join(ROOT, "node_modules/typescript/bin/tsc"), "-p", "tsconfig.json"], { cwd: ROOT });
 }
 
+/** `LOCAL_INSTANCES` of one instance, which is in the test environment. */
+export const oneInstance = (standby: boolean) =>
+  JSON.stringify([
+    {
+      identifier: "orders-test",
+      tags: { Environment: "Test" },
+      maintenanceWindow: "sun:05:00-sun:06:00",
+      backupWindow: "02:00-02:30",
+      standby,
+    },
+  ]);
+
 export type Running = ReturnType<typeof startPostern>;
 
 /** @param mark stands on the command line, so that whoever looks for leftovers finds this process by it */
 export function startPostern(mark: string, environment: Record<string, string>) {
+  const since = Date.now();
   const child = spawn(process.execPath, ["dist/main.js", mark], {
     cwd: ROOT,
     detached: true,
@@ -45,8 +58,11 @@ export function startPostern(mark: string, environment: Record<string, string>) 
     output: () => output,
     /** Resolves with what the pattern's group matches as soon as it is printed. */
     printed,
-    /** Resolves with the URL. */
-    ready: () => printed(/listens on (http:\S+)\/graphql.*Ctrl-C stops it/s),
+    /** Resolves with the URL and with how long it took. */
+    async ready() {
+      const url = await printed(/listens on (http:\S+)\/graphql.*Ctrl-C stops it/s);
+      return { url, tookMs: Date.now() - since };
+    },
     kill: (signal: NodeJS.Signals) => child.kill(signal),
     /** To all, as a terminal does. */
     killGroup: (signal: NodeJS.Signals) => hasEnded() || process.kill(-child.pid!, signal),

@@ -182,7 +182,7 @@ export function createEndings({ db, log, audit, security, inventory, onSettled }
 
     wakeWaiters,
 
-    /** Resolves when the operation has ended, and this process, where it has run it, has looked at the instance; or after so many seconds. */
+    /** Resolves when the operation has ended (one that this process runs: once its instance has been looked at), or after so many seconds. */
     async waitFor(id: string, seconds: number): Promise<void> {
       if (seconds <= 0 || waiters >= MAX_WAITING) return;
       waiters += 1;
