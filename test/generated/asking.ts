@@ -4,6 +4,7 @@ import { parse, print } from "graphql";
 import { rootFields } from "../../src/model/index.js";
 import type { TypeDeclaration } from "../../src/plan/declaration.js";
 import type { Answer, Client, TestApp } from "../support/app.js";
+import { cases } from "../support/deep.js";
 import type { Query } from "./query.js";
 import { smallest } from "./smaller.js";
 import type { World } from "./world.js";
@@ -73,10 +74,12 @@ export class Different extends Error {}
 
 /** How many queries are under way at once. */
 const LANES = 8;
+/** Queries of the long form for each of the short one. */
+const SHORTER = 4;
 
 /**
  * Runs a check over generated queries, some at once; the first that fails is made smaller, and its failure thrown.
- * @param runs how many queries, in all
+ * @param runs how many queries the long form asks, in all; the short form asks a quarter of them
  */
 export async function checkAll(
   generated: Arbitrary<Query>,
@@ -94,7 +97,7 @@ export async function checkAll(
       const fault = failed ? undefined : await faultOf(query);
       if (fault) failed ??= { query, fault };
     });
-    const numRuns = Math.ceil(runs / LANES);
+    const numRuns = Math.ceil(cases(runs / SHORTER, runs) / LANES);
     await fc.assert(property, { seed: seed * LANES + lane, numRuns, plugins: [fc.unbiased()] });
   });
   await Promise.all(lanes);
