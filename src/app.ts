@@ -66,7 +66,8 @@ export async function createApp(config: Config, ports: Ports): Promise<App> {
 
   const audit = createAuditService({ clock });
   const security = createSecurityService({ db, audit });
-  const identity = createIdentityService({ db, tokens, revocations, clock, security });
+  const refreshKey = hash("sha256", `refresh tokens ${privateKey}`);
+  const identity = createIdentityService({ db, tokens, revocations, clock, security, refreshKey });
   const jobs = createJobs({ connection, log });
   const { environmentRules: rules, polling } = config;
   const fleet = createFleet({ db, log, clock, audit, security, jobs, providers, rules, polling });

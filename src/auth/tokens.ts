@@ -79,9 +79,12 @@ export function createTokens({ privateKey: pem, clock, lifetimeSeconds = ACCESS_
   return {
     lifetimeSeconds,
 
-    /** @returns the token, and when it ends (RFC 3339) */
-    async issue(subject: TokenSubject): Promise<{ token: string; expiresAt: string }> {
-      const iat = Math.floor(clock.now().getTime() / 1000);
+    /** The same token for the same arguments. @returns the token, and when it ends (RFC 3339) */
+    async issue(
+      subject: TokenSubject,
+      issuedAtMs = clock.now().getTime(),
+    ): Promise<{ token: string; expiresAt: string }> {
+      const iat = Math.floor(issuedAtMs / 1000);
       const exp = iat + lifetimeSeconds;
       const { userId, sessionId, role, organizationId, email } = subject;
       const token = await new SignJWT({ sid: sessionId, role, org: organizationId, email })

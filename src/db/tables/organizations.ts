@@ -68,6 +68,7 @@ export const sessions = pgTable(
     createdAt: moment().notNull().defaultNow(),
     expiresAt: moment().notNull(),
     revokedAt: moment(),
+    // Of the client that renewed the session last.
     ipAddress: varchar({ length: 45 }),
     userAgent: text(),
   },
@@ -78,7 +79,7 @@ export const sessions = pgTable(
   ],
 );
 
-/** Refresh tokens, stored as SHA-256 only. A row with `usedAt` that comes back is a stolen token. */
+/** Refresh tokens, stored as SHA-256 only. A row with `usedAt` that comes back later is a stolen token. */
 export const refreshTokens = pgTable(
   "refresh_tokens",
   {

@@ -1,5 +1,5 @@
 /** Signing in, staying signed in, and signing out. */
-import { hash, randomBytes, randomUUID } from "node:crypto";
+import { createHmac, hash, randomBytes, randomUUID } from "node:crypto";
 import { z } from "zod";
 import { type Actor, accessOf, type UserActor } from "../../auth/actor.js";
 import type { Origin } from "../../auth/call.js";
@@ -12,17 +12,21 @@ import { checked, text } from "../../wire/checked.js";
 import type { RecordedEvent, SecurityService } from "../security/index.js";
 import {
   type Account,
+  type Client,
   claimRefreshToken,
   endNamedSessions,
   endSessionsOf,
   findCredentials,
   findRefreshToken,
+  findRenewal,
   insertSession,
   type NamedSession,
 } from "./identity.store.js";
 
 const SESSION_MS = 30 * 24 * 60 * 60 * 1000;
 const MAX_USER_AGENT = 1000;
+/** For the second of two tabs, and for a client that lost the answer. */
+const REPEATABLE_SECONDS = 10;
 
 const SignIn = z.object({ email: text(254), password: text(MAX_PASSWORD_CHARACTERS * 2) });
 
@@ -59,11 +63,16 @@ export interface Credentials {
   readonly actor: UserActor;
 }
 
-/** 256 random bits; only the hash is stored. */
+/** 256 random bits; only the hash is stored, of this token and of those that follow it. */
 const newRefreshToken = () => randomBytes(32).toString("base64url");
 const hashOf = (refreshToken: string) => hash("sha256", refreshToken, "hex");
 
 const sessionEnd = (nowMs: number) => new Date(nowMs + SESSION_MS).toISOString();
+
+const clientOf = ({ ipAddress, userAgent }: Origin): Client => ({
+  ipAddress,
+  userAgent: userAgent?.slice(0, MAX_USER_AGENT) ?? null,
+});
 
 const signedOut = ({ userId, sessionId }: NamedSession, origin: Origin): RecordedEvent => ({
   ...SIGNED_OUT,
@@ -78,11 +87,17 @@ export interface IdentityDeps {
   readonly revocations: Pick<Revocations, "add">;
   readonly clock: { now(): Date };
   readonly security: Pick<SecurityService, "record">;
+  /** What refresh tokens follow from; all replicas share it. */
+  readonly refreshKey: string;
 }
 
 export type IdentityService = ReturnType<typeof createIdentityService>;
 
-export function createIdentityService({ db, tokens, revocations, clock, security }: IdentityDeps) {
+export function createIdentityService({ db, tokens, revocations, clock, security, refreshKey }: IdentityDeps) {
+  /** Always the same for the same token, so that it is known again without being stored. */
+  const successorOf = (refreshToken: string) =>
+    createHmac("sha256", refreshKey).update(refreshToken).digest("base64url");
+
   /** The session ends 30 days after the last refresh, which is when the actor's access token was issued. */
   function viewOf(actor: UserActor): SessionView {
     const issuedAtMs = Date.parse(actor.expiresAt) - tokens.lifetimeSeconds * 1000;
@@ -95,10 +110,15 @@ export function createIdentityService({ db, tokens, revocations, clock, security
     };
   }
 
-  async function credentials(account: Account, sessionId: string, refreshToken: string): Promise<Credentials> {
+  async function credentials(
+    account: Account,
+    sessionId: string,
+    refreshToken: string,
+    renewedAtMs: number,
+  ): Promise<Credentials> {
     const { userId, email, role, organizationId } = account;
     const subject = { userId, email, role, organizationId, sessionId };
-    const { token, expiresAt } = await tokens.issue(subject);
+    const { token, expiresAt } = await tokens.issue(subject, renewedAtMs);
     const actor: UserActor = { kind: "user", ...subject, expiresAt };
     return { accessToken: token, refreshToken, expiresAt, viewer: viewOf(actor), actor };
   }
@@ -122,43 +142,48 @@ export function createIdentityService({ db, tokens, revocations, clock, security
 
       const sessionId = randomUUID();
       const refreshToken = newRefreshToken();
+      const nowMs = clock.now().getTime();
       const opened = await db.transaction(async (db) => {
         const account = await insertSession(db, {
           ...found,
           sessionId,
           refreshTokenHash: hashOf(refreshToken),
-          expiresAt: sessionEnd(clock.now().getTime()),
-          ipAddress: origin.ipAddress,
-          userAgent: origin.userAgent?.slice(0, MAX_USER_AGENT) ?? null,
+          expiresAt: sessionEnd(nowMs),
+          usedBy: clientOf(origin),
         });
         if (!account) return null;
         const { userId } = account;
         const metadata = { sessionId };
         await security.record(db, { ...LOGGED_IN, userId, origin, metadata });
-        return credentials(account, sessionId, refreshToken);
+        return credentials(account, sessionId, refreshToken, nowMs);
       });
       if (!opened) throw await refuse();
       return opened;
     },
 
-    /** Exchanges a refresh token for new credentials; one that comes back ends its session. @throws UNAUTHENTICATED */
+    /**
+     * Exchanges a refresh token for new credentials, and gives them to the same client again for a while; any other token that comes
+     * back ends its session. @throws UNAUTHENTICATED
+     */
     async refresh({ refreshToken }: { refreshToken: string }, origin: Origin): Promise<Credentials> {
       const usedHash = hashOf(refreshToken);
-      const next = newRefreshToken();
+      const next = successorOf(refreshToken);
       const now = clock.now();
       const rotation = {
         usedHash,
         nextHash: hashOf(next),
         now: now.toISOString(),
         expiresAt: sessionEnd(now.getTime()),
+        usedBy: clientOf(origin),
       };
       const outcome = await db.transaction(async (db): Promise<Credentials | { ended: string[] }> => {
         const claimed = await claimRefreshToken(db, rotation);
-        if (claimed) {
-          const { userId, sessionId } = claimed;
-          const metadata = { sessionId };
+        const renewal = claimed ?? (await findRenewal(db, rotation, REPEATABLE_SECONDS));
+        if (renewal) {
+          const { userId, sessionId, renewedAtMs } = renewal;
+          const metadata = { sessionId, ...(!claimed && { repeated: true }) };
           await security.record(db, { ...RENEWED, userId, origin, metadata });
-          return credentials(claimed, sessionId, next);
+          return credentials(renewal, sessionId, next, renewedAtMs);
         }
         const found = await findRefreshToken(db, usedHash);
         const { userId = null, sessionId } = found ?? {};

@@ -41,6 +41,11 @@ export interface NewSession {
   readonly refreshTokenHash: string;
   /** RFC 3339, of the session and of the refresh token. */
   readonly expiresAt: string;
+  readonly usedBy: Client;
+}
+
+/** What tells the client of a session from others: kept with the session at each use of a refresh token. */
+export interface Client {
   readonly ipAddress: string | null;
   readonly userAgent: string | null;
 }
@@ -51,6 +56,7 @@ export interface NewSession {
  * @returns the account as it is now, or null where it is gone or its password has changed meanwhile
  */
 export async function insertSession(db: Db, session: NewSession): Promise<Account | null> {
+  const { ipAddress, userAgent } = session.usedBy;
   const [account] = await rows<Account>(
     db,
     sql`
@@ -60,7 +66,7 @@ export async function insertSession(db: Db, session: NewSession): Promise<Accoun
         for share
       ), opened as (
         insert into sessions (id, user_id, expires_at, ip_address, user_agent)
-        select ${session.sessionId}::uuid, u.id, ${session.expiresAt}::timestamptz, ${session.ipAddress}, ${session.userAgent} from u
+        select ${session.sessionId}::uuid, u.id, ${session.expiresAt}::timestamptz, ${ipAddress}, ${userAgent} from u
       ), issued as (
         insert into refresh_tokens (token_hash, session_id, expires_at)
         select ${session.refreshTokenHash}, ${session.sessionId}::uuid, ${session.expiresAt}::timestamptz from u
@@ -77,29 +83,38 @@ export interface Rotation {
   readonly now: string;
   /** RFC 3339, of the session and of the next refresh token. */
   readonly expiresAt: string;
+  readonly usedBy: Client;
 }
+
+/** Whose session was renewed, and when (milliseconds since the epoch). */
+export type Renewal = Account & { readonly sessionId: string; readonly renewedAtMs: number };
+
+const RENEWAL = sql`s.id as "sessionId", ${ACCOUNT}`;
+const USED_AT_MS = sql.raw(`(extract(epoch from used_at) * 1000)::float8 as "renewedAtMs"`);
 
 /**
  * Exchanges a refresh token that is good for the next one, and extends its session. Among concurrent callers the UPDATE of
  * `used_at` decides; the others change nothing. The session is locked first, as everywhere, so that nobody waits in a circle.
  * @returns the session and its account as it is now, or null where the token is not good
  */
-export async function claimRefreshToken(db: Db, rotation: Rotation): Promise<(Account & { sessionId: string }) | null> {
-  const { usedHash, nextHash, now, expiresAt } = rotation;
-  const [claim] = await rows<Account & { sessionId: string }>(
+export async function claimRefreshToken(db: Db, rotation: Rotation): Promise<Renewal | null> {
+  const { usedHash, nextHash, now, expiresAt, usedBy } = rotation;
+  const { ipAddress, userAgent } = usedBy;
+  const [claim] = await rows<Renewal>(
     db,
     sql`
       with good as (
-        select s.id as "sessionId", ${ACCOUNT}
+        select ${RENEWAL}
         from refresh_tokens t join sessions s on s.id = t.session_id join users u on u.id = s.user_id
         where t.token_hash = ${usedHash} and t.used_at is null and t.expires_at > ${now}::timestamptz and s.revoked_at is null
         for update of s
       ), claimed as (
         update refresh_tokens set used_at = ${now}::timestamptz from good
         where token_hash = ${usedHash} and used_at is null
-        returning good.*
+        returning good.*, ${USED_AT_MS}
       ), extended as (
-        update sessions set expires_at = ${expiresAt}::timestamptz from claimed where id = claimed."sessionId"
+        update sessions set expires_at = ${expiresAt}::timestamptz, ip_address = ${ipAddress}, user_agent = ${userAgent}
+        from claimed where id = claimed."sessionId"
       ), issued as (
         insert into refresh_tokens (token_hash, session_id, expires_at)
         select ${nextHash}, claimed."sessionId", ${expiresAt}::timestamptz from claimed
@@ -107,6 +122,27 @@ export async function claimRefreshToken(db: Db, rotation: Rotation): Promise<(Ac
       select * from claimed`,
   );
   return claim ?? null;
+}
+
+/**
+ * Finds the renewal whose answer is asked for again: by the client that the token was used by, at most these seconds from its use
+ * by the clocks of replicas, and before its successor is used. Changes nothing.
+ * @returns the renewal with the account as it is now, or null where the token is none of such a renewal
+ */
+export async function findRenewal(db: Db, rotation: Rotation, seconds: number): Promise<Renewal | null> {
+  const { usedHash, nextHash, now, usedBy } = rotation;
+  const { ipAddress, userAgent } = usedBy;
+  const [renewal] = await rows<Renewal>(
+    db,
+    sql`
+      select ${RENEWAL}, ${USED_AT_MS}
+      from refresh_tokens t join sessions s on s.id = t.session_id join users u on u.id = s.user_id
+      where t.token_hash = ${usedHash} and s.revoked_at is null
+        and abs(extract(epoch from t.used_at - ${now}::timestamptz)) <= ${seconds}
+        and s.ip_address is not distinct from ${ipAddress} and s.user_agent is not distinct from ${userAgent}
+        and exists (select from refresh_tokens where token_hash = ${nextHash} and used_at is null)`,
+  );
+  return renewal ?? null;
 }
 
 export interface FoundRefreshToken {

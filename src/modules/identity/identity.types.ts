@@ -20,7 +20,8 @@ export class SignInInput {
 @InputType({ description: "What continues a session." })
 export class RefreshSessionInput {
   @Field(() => String, {
-    description: "The newest refresh token of the session. Each is good once: one that is sent again ends the session.",
+    description:
+      "The newest refresh token of the session. Each is good once. The client that used it (by address and user agent) gets the same answer again within 10 seconds, until the token of that answer is used; any other token that is sent again ends the session.",
   })
   refreshToken!: string;
 }
