@@ -9,7 +9,9 @@
  *     npm run bench                                    everything, 20 minutes; the first time some more to load the data
  *     npm run bench -- --quick                         three minutes
  *     npm run bench -- --quick --parts cells --servers floor,postern --workloads W1,W2
+ *     npm run bench -- --servers before,postern        this commit beside the one before it
  *     npm run bench -- --profile W1                    where Postern spends its time
+ *     npm run bench -- --hostile                       how long another tenant waits beside hostile loads
  *     npm run bench -- --help
  *
  * Server, PostgreSQL and load share the processors: the server's processor time for 1,000 requests is the figure to trust.
@@ -19,17 +21,20 @@ import { mkdirSync, statSync } from "node:fs";
 import { cpus } from "node:os";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { buildBefore } from "./before.js";
 import { measureCells } from "./cells.js";
 import { BenchCluster } from "./cluster.js";
 import { BENCH, ensureLoaded, LARGE } from "./databases.js";
 import { countStatements, measureDocuments, measureGrowth, measureMemory } from "./figures.js";
+import { measureHostile } from "./hostile.js";
+import { captureStatements } from "./ideal.js";
 import type { Cell } from "./measure.js";
 import { median } from "./median.js";
 import { type Options, readOptions } from "./options.js";
 import { profileServer } from "./profile.js";
 import { report } from "./report.js";
 import { createRun, type Run } from "./run.js";
-import { ROOT, stopServers } from "./servers.js";
+import { idealStatements, ROOT, stopServers } from "./servers.js";
 
 /** Installs what Postern is compared with, unless that is as the lock file says. */
 function ensurePeers(): void {
@@ -47,13 +52,22 @@ async function bench(options: Options, stopLater: (stop: () => Promise<void>) =>
   ensurePeers();
   const folder = resolve(ROOT, options.dataDir);
   mkdirSync(folder, { recursive: true });
-  const wants = (part: Options["parts"][number]) => !options.profile && options.parts.includes(part);
+  const isWhole = !options.profile && !options.hostile;
+  const wants = (part: Options["parts"][number]) => isWhole && options.parts.includes(part);
   const databases = wants("growth") ? [BENCH, LARGE] : [BENCH];
   const cluster = await BenchCluster.open(folder, { binaries: options.binaries, stopLater });
   await ensureLoaded(cluster, databases, options.fresh);
-  const run = createRun(options, cluster, folder);
+  const before = options.servers.includes("before") ? buildBefore(options.before, stopLater) : undefined;
+  if (before) console.error(`before: ${before.commit}`);
+  if (options.servers.includes("ideal")) await captureStatements(cluster, idealStatements(folder));
+  const run = createRun(options, cluster, folder, before?.root);
   if (options.profile) {
     for (const name of options.servers) await profileServer(run, name, options.profile);
+    return 0;
+  }
+  if (options.hostile) {
+    console.log(await measureHostile(run));
+    console.log(await circumstances(run, []));
     return 0;
   }
   const statements = wants("statements") ? await countStatements(run) : undefined;

@@ -129,8 +129,8 @@ const ASKED_OF_EACH = 1000;
 
 /** The median time of a request to the large tables as a multiple of that to the others. */
 export async function measureGrowth({ options, start, record }: Run) {
-  const small = await start("postern", BENCH.name);
-  const large = await start("postern", LARGE.name);
+  const small = await start("postern");
+  const large = await start("postern", { database: LARGE.name });
   const cases = {
     W1: [requestsForVulnerabilities(BENCH.scale), requestsForVulnerabilities(LARGE.scale)],
     page: [await deepPages(small), await deepPages(large)],

@@ -4,7 +4,7 @@ import autocannon from "autocannon";
 /** What was seen since the last "begin". */
 let seen;
 const reset = () => {
-  seen = { sinceNs: process.hrtime.bigint(), latencies: [], bytes: 0, errors: 0, firstFault: undefined };
+  seen = { sinceNs: process.hrtime.bigint(), latencies: [], bytes: 0, errors: 0, firstFault: undefined, codes: {} };
 };
 reset();
 
@@ -14,9 +14,12 @@ function fault(what) {
 }
 
 const clients = [];
+let open = 0;
+let isStopping = false;
 
-function start({ url, headers, bodies, connections }) {
-  let open = connections;
+/** @param mostRequests after which the connections rest, if given */
+function start({ url, headers, bodies, connections, mostRequests }) {
+  open = connections;
   const load = autocannon(
     {
       url,
@@ -29,16 +32,19 @@ function start({ url, headers, bodies, connections }) {
       // An answer with errors is a fault whatever its status.
       verifyBody: (body) => {
         const isGood = body.startsWith('{"data":{') && !body.includes('"errors":');
+        const code = isGood ? "data" : (/"code":"(\w+)"/.exec(body)?.[1] ?? "another answer");
+        seen.codes[code] = (seen.codes[code] ?? 0) + 1;
         if (!isGood) fault(body);
         return true;
       },
       setupClient(client) {
         const own = bodies.filter((_, index) => index % connections === clients.length % connections);
         client.setRequests((own.length > 0 ? own : bodies).map((body) => ({ body })));
+        if (mostRequests) client.responseMax = Math.ceil(mostRequests / connections);
         clients.push(client);
         client.once("done", () => {
           open -= 1;
-          if (open === 0) process.exit();
+          if (open === 0 && isStopping) process.exit();
         });
       },
     },
@@ -54,12 +60,12 @@ function start({ url, headers, bodies, connections }) {
 
 function report() {
   const seconds = Number(process.hrtime.bigint() - seen.sinceNs) / 1e9;
-  const { latencies, bytes, errors, firstFault } = seen;
+  const { latencies, bytes, errors, firstFault, codes } = seen;
   reset();
   const requests = latencies.length;
   latencies.sort((a, b) => a - b);
   const at = (share) => latencies[Math.min(requests - 1, Math.floor(requests * share))] ?? 0;
-  return { seconds, requests, bytes, errors, firstFault, p50: at(0.5), p99: at(0.99) };
+  return { seconds, requests, bytes, errors, firstFault, codes, p50: at(0.5), p99: at(0.99) };
 }
 
 process.on("message", ({ kind, ...options }) => {
@@ -70,6 +76,10 @@ process.on("message", ({ kind, ...options }) => {
   }
   if (kind === "end") process.send({ kind, ...report() });
   // Each connection waits for the answer under way and closes: what was asked is done when this process ends.
-  if (kind === "stop") for (const client of clients) client.responseMax = client.reqsMade;
+  if (kind === "stop") {
+    isStopping = true;
+    if (open === 0) process.exit();
+    for (const client of clients) client.responseMax = client.reqsMade;
+  }
 });
 process.on("disconnect", () => process.exit());

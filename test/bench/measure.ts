@@ -1,5 +1,5 @@
 /** One measurement: a server under load for a while, and what it cost. */
-import { type ChildProcess, fork } from "node:child_process";
+import { fork } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
@@ -35,23 +35,65 @@ export interface Cell {
 }
 
 /** Before each measurement, for connections to be made. */
-const SETTLING_MS = 1000;
+export const SETTLING_MS = 1000;
 /** The share of the machine that others may take from a measurement that had somebody waiting for a calm time. */
 const CALM = 0.1;
 const LOAD = fileURLToPath(new URL("load.mjs", import.meta.url));
 /** From now on the kernel notes the peak anew. */
-const forgetPeak = (pid: number) => writeFileSync(`/proc/${pid}/clear_refs`, "5");
+export const forgetPeak = (pid: number) => writeFileSync(`/proc/${pid}/clear_refs`, "5");
 
-const peakMiB = (pid: number) =>
+export const peakMiB = (pid: number) =>
   Number(/^VmHWM:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) / 1024;
 
-async function answerTo(load: ChildProcess, kind: string): Promise<Record<string, number | string>> {
-  load.send({ kind });
-  const [message] = await Promise.race([
-    once(load, "message"),
-    once(load, "exit").then(() => Promise.reject(new Error("the load generator ended by itself"))),
-  ]);
-  return message;
+/** What a load generator has seen since it was told to begin. */
+export interface LoadReport {
+  readonly requests: number;
+  readonly seconds: number;
+  readonly bytes: number;
+  readonly errors: number;
+  readonly firstFault?: string;
+  /** How many answers had which code; `data` where they had none. */
+  readonly codes: Readonly<Record<string, number>>;
+  /** Milliseconds. */
+  readonly p50: number;
+  readonly p99: number;
+}
+
+/** What is asked, and by how many at once. */
+export interface Asked {
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly bodies: readonly string[];
+  readonly connections: number;
+  /** After so many it rests. */
+  readonly mostRequests?: number;
+}
+
+/** A load generator in a process of its own, which is at work from now on. */
+export function startLoad(asked: Asked) {
+  const load = fork(LOAD, { execArgv: [] });
+  load.send({ kind: "start", ...asked });
+  async function answerTo(kind: string): Promise<unknown> {
+    load.send({ kind });
+    const [message] = await Promise.race([
+      once(load, "message"),
+      once(load, "exit").then(() => Promise.reject(new Error("the load generator ended by itself"))),
+    ]);
+    return message;
+  }
+  return {
+    pid: load.pid!,
+    begin: () => answerTo("begin"),
+    end: () => answerTo("end") as Promise<LoadReport>,
+    /** What was asked is done then. */
+    async stop(): Promise<void> {
+      const ended = once(load, "exit");
+      load.send({ kind: "stop" });
+      await ended;
+    },
+    /** Whatever was asked. */
+    kill: () => load.kill("SIGKILL"),
+  };
 }
 
 async function untilCalm(deadline: number): Promise<void> {
@@ -92,26 +134,19 @@ async function measureOnce(
   during: (fromUs: number, toUs: number) => void,
 ): Promise<Cell> {
   const nowUs = () => Number(process.hrtime.bigint() / 1000n);
-  const load = fork(LOAD, { execArgv: [] });
+  const load = startLoad({ url: server.url, headers: await server.headers(), bodies, connections });
   try {
-    load.send({ kind: "start", url: server.url, headers: await server.headers(), bodies, connections });
     await delay(SETTLING_MS);
     forgetPeak(server.pid);
-    await answerTo(load, "begin");
-    const pids = { server: server.pid, database: databasePid, load: load.pid! };
+    await load.begin();
+    const pids = { server: server.pid, database: databasePid, load: load.pid };
     const [spent, fromUs] = [processorTimes(pids), nowUs()];
     await delay(seconds * 1000);
-    const result = (await answerTo(load, "end")) as Record<"requests" | "seconds" | "bytes" | "errors", number> & {
-      p50: number;
-      p99: number;
-      firstFault?: string;
-    };
+    const result = await load.end();
     const [{ milliseconds, others }, toUs] = [spent(), nowUs()];
     const memory = peakMiB(server.pid);
     during(fromUs, toUs);
-    const ended = once(load, "exit");
-    load.send({ kind: "stop" });
-    await ended;
+    await load.stop();
     const { requests, errors, firstFault, p50, p99 } = result;
     if (errors > 0 || requests === 0) {
       throw new Error(`${server.name}: ${errors} of ${requests} requests failed, the first: ${firstFault}`);
@@ -129,6 +164,6 @@ async function measureOnce(
       others,
     };
   } finally {
-    load.kill("SIGKILL");
+    load.kill();
   }
 }

@@ -66,8 +66,8 @@ export async function profileServer(run: Run, name: ServerName, workload: Worklo
   const target = join(folder, "profiles", `${name}-${workload}`);
   rmSync(target, { recursive: true, force: true });
   mkdirSync(target, { recursive: true });
-  const flags = ["--cpu-prof", `--cpu-prof-interval=${INTERVAL_US}`, `--cpu-prof-dir=${target}`];
-  const server = await start(name, undefined, flags);
+  const nodeOptions = ["--cpu-prof", `--cpu-prof-interval=${INTERVAL_US}`, `--cpu-prof-dir=${target}`];
+  const server = await start(name, { nodeOptions });
   const bodies = workload === "documents" ? requestsInDocuments(DOCUMENTS) : requestsOf(name, workload);
   await measure(server, bodies, { ...options, seconds: options.warmup, patience: 0 }, cluster.pid);
   let window: [number, number] = [0, 0];

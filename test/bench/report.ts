@@ -3,10 +3,10 @@ import type { MeasuredCell } from "./cells.js";
 import type { Cell } from "./measure.js";
 import { median } from "./median.js";
 import { LABELS } from "./servers.js";
-import { type Figure, figuresOf, type Measured, ratioTo } from "./thresholds.js";
+import { type Figure, figuresOf, type Measured, ratiosTo, ratioTo } from "./thresholds.js";
 import { COMPARED, DESCRIPTIONS, SERVERS, WORKLOADS, type Workload } from "./workloads.js";
 
-const row = (...cells: readonly (string | number)[]) => `| ${cells.join(" | ")} |`;
+export const row = (...cells: readonly (string | number)[]) => `| ${cells.join(" | ")} |`;
 
 export function figuresTable(figures: readonly Figure[]): string {
   return [
@@ -18,7 +18,7 @@ export function figuresTable(figures: readonly Figure[]): string {
   ].join("\n");
 }
 
-const rounded = (value: number) => (value >= 100 ? Math.round(value) : Number(value.toPrecision(3)));
+export const rounded = (value: number) => (value >= 100 ? Math.round(value) : Number(value.toPrecision(3)));
 
 /** Medians over the rounds. */
 export function cellsTable(cells: readonly MeasuredCell[], statements?: ReadonlyMap<Workload, number>): string {
@@ -75,10 +75,26 @@ export function cellsTable(cells: readonly MeasuredCell[], statements?: Readonly
   return [...lines, "", ...notes, ...beside].join("\n");
 }
 
+/** How far apart the pairs are says how much a median is worth. */
+export function pairsTable(cells: readonly MeasuredCell[]): string {
+  const lines = WORKLOADS.flatMap((workload) => {
+    const ratios = ratiosTo(cells, "before", workload, "cpu").sort((a, b) => a - b);
+    if (ratios.length === 0) return [];
+    const [least, most] = [ratios[0]!, ratios.at(-1)!];
+    return [row(workload, ...[median(ratios), least, most].map((ratio) => ratio.toFixed(3)), ratios.length)];
+  });
+  const head = row("server CPU, this commit / the one before", "median of pairs", "least", "most", "pairs");
+  return [head, row("---", ...Array<string>(4).fill("---:")), ...lines].join("\n");
+}
+
 /** @returns the text, and whether a threshold was missed */
 export function report(measured: Measured): { text: string; isMissed: boolean } {
   const figures = figuresOf(measured);
   const { cells, statements } = measured;
-  const tables = [figuresTable(figures), ...(cells.length > 0 ? [cellsTable(cells, statements)] : [])];
+  const tables = [
+    figuresTable(figures),
+    ...(cells.length > 0 ? [cellsTable(cells, statements)] : []),
+    ...(cells.some(({ server }) => server === "before") ? [pairsTable(cells)] : []),
+  ];
   return { text: `${tables.join("\n\n")}\n`, isMissed: figures.some(({ isMet }) => isMet === false) };
 }

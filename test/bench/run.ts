@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { BenchCluster } from "./cluster.js";
 import { BENCH } from "./databases.js";
 import type { Options } from "./options.js";
-import { Server } from "./servers.js";
+import { Server, type StartOptions } from "./servers.js";
 import type { ServerName } from "./workloads.js";
 
 export interface Run {
@@ -12,21 +12,27 @@ export interface Run {
   readonly cluster: BenchCluster;
   /** For what is not the database: logs, results, profiles. */
   readonly folder: string;
-  start(name: ServerName, database?: string, nodeOptions?: readonly string[]): Promise<Server>;
+  start(name: ServerName, more?: Partial<StartOptions> & { readonly database?: string }): Promise<Server>;
   /** Tells whoever watches, and appends a line of JSON to the results. */
   record(kind: string, values: Readonly<Record<string, unknown>>): void;
 }
 
 const shown = (value: unknown) => (typeof value === "number" ? Number(value.toPrecision(4)) : value);
 
-export function createRun(options: Options, cluster: BenchCluster, folder: string): Run {
+/** @param rootOfBefore where the commit before is built */
+export function createRun(options: Options, cluster: BenchCluster, folder: string, rootOfBefore?: string): Run {
   const startedAt = new Date().toISOString();
   return {
     options,
     cluster,
     folder,
-    start: (name, database = BENCH.name, nodeOptions = []) =>
-      Server.start(name, cluster.url(database), folder, nodeOptions),
+    start: (name, { database = BENCH.name, ...more } = {}) =>
+      Server.start(name, {
+        databaseUrl: cluster.url(database),
+        folder,
+        root: name === "before" ? rootOfBefore : undefined,
+        ...more,
+      }),
     record(kind, values) {
       console.error(kind, ...Object.entries(values).map(([name, value]) => `${name}=${shown(value)}`));
       appendFileSync(join(folder, "results.jsonl"), `${JSON.stringify({ run: startedAt, kind, ...values })}\n`);

@@ -16,6 +16,8 @@ export const LABELS: Readonly<Record<ServerName, string>> = {
   mercurius: "Mercurius 16, JIT, loaders",
   floorEach: "floor, a client for each connection",
   mercuriusEach: "Mercurius, a client for each connection",
+  ideal: "ideal: Postern's statements, no doors",
+  before: "Postern, the commit before",
 };
 
 const POOL = "10";
@@ -23,6 +25,24 @@ const START_TIMEOUT_MS = 60_000;
 const STOP_TIMEOUT_MS = 15_000;
 /** Well within the life of an access token. */
 const SIGNED_IN_FOR_MS = 8 * 60_000;
+
+/** What a server is started with. */
+export interface StartOptions {
+  readonly databaseUrl: string;
+  /** For its log. */
+  readonly folder: string;
+  /** Of the checkout whose Postern is started; by default this one. */
+  readonly root?: string | undefined;
+  /** For Node itself. */
+  readonly nodeOptions?: readonly string[];
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
+/** Whether it has doors: only then it is signed in to. */
+const isPostern = (name: ServerName) => name === "postern" || name === "before";
+
+/** Where the server `ideal` finds what it runs. */
+export const idealStatements = (folder: string) => join(folder, "ideal.json");
 
 /** What still runs, to be stopped whatever happens. */
 const running = new Set<Server>();
@@ -44,20 +64,18 @@ export class Server {
     return this.child.pid!;
   }
 
-  /** @param nodeOptions for Node itself */
   static async start(
     name: ServerName,
-    databaseUrl: string,
-    folder: string,
-    nodeOptions: readonly string[] = [],
+    { databaseUrl, folder, root = ROOT, nodeOptions = [], environment = {} }: StartOptions,
   ): Promise<Server> {
     // As `npm start` and the image run it.
     const file = name.replace("Each", "");
-    const program =
-      name === "postern" ? ["--max-semi-space-size=16", "dist/main.js"] : [join("test/bench/servers", `${file}.mjs`)];
+    const program = isPostern(name)
+      ? ["--max-semi-space-size=16", "dist/main.js"]
+      : [join("test/bench/servers", `${file}.mjs`)];
     const log = openSync(join(folder, `${name}.log`), "w");
     const child = spawn(process.execPath, [...nodeOptions, ...program], {
-      cwd: ROOT,
+      cwd: root,
       stdio: ["ignore", "pipe", log],
       env: {
         PATH: process.env.PATH,
@@ -68,7 +86,9 @@ export class Server {
         DATABASE_POOL_SIZE: POOL,
         ADMIN_EMAIL: ADMINISTRATOR.email,
         ADMIN_PASSWORD: ADMINISTRATOR.password,
-        CONNECTIONS: name.endsWith("Each") ? "each" : "pool",
+        CONNECTIONS: name.endsWith("Each") || name === "ideal" ? "each" : "pool",
+        IDEAL_STATEMENTS: idealStatements(folder),
+        ...environment,
       },
     });
     // Known before it listens, so that it is stopped even then.
@@ -86,15 +106,9 @@ export class Server {
   /** What every request carries: for Postern an access token, which is renewed before it ends. */
   async headers(): Promise<Record<string, string>> {
     const json = { "content-type": "application/json", accept: "application/json" };
-    if (this.name !== "postern") return json;
+    if (!isPostern(this.name)) return json;
     if (Date.now() - this.#token.sinceMs > SIGNED_IN_FOR_MS) {
-      const query = "mutation($input: SignInInput!) { signIn(input: $input) { accessToken } }";
-      const body = JSON.stringify({ query, variables: { input: ADMINISTRATOR } });
-      const response = await fetch(this.url, { method: "POST", headers: json, body });
-      const answer = (await response.json()) as { data?: { signIn?: { accessToken: string } } };
-      const text = answer.data?.signIn?.accessToken;
-      if (!text) throw new Error(`signing in to Postern answers ${JSON.stringify(answer)}`);
-      this.#token = { text, sinceMs: Date.now() };
+      this.#token = { text: await signIn(this.url, ADMINISTRATOR), sinceMs: Date.now() };
     }
     return { ...json, authorization: `Bearer ${this.#token.text}` };
   }
@@ -121,6 +135,17 @@ export class Server {
     }
     running.delete(this);
   }
+}
+
+/** @returns an access token of Postern */
+export async function signIn(url: string, { email, password }: typeof ADMINISTRATOR): Promise<string> {
+  const query = "mutation($input: SignInInput!) { signIn(input: $input) { accessToken } }";
+  const body = JSON.stringify({ query, variables: { input: { email, password } } });
+  const response = await fetch(url, { method: "POST", headers: { "content-type": "application/json" }, body });
+  const answer = (await response.json()) as { data?: { signIn?: { accessToken: string } } };
+  const token = answer.data?.signIn?.accessToken;
+  if (!token) throw new Error(`signing in to Postern answers ${JSON.stringify(answer)}`);
+  return token;
 }
 
 /** @returns the URL that a server prints as soon as it listens */

@@ -2,7 +2,7 @@
 import type { MeasuredCell } from "./cells.js";
 import type { Cell } from "./measure.js";
 import { median } from "./median.js";
-import type { ServerName, Workload } from "./workloads.js";
+import { type ServerName, WORKLOADS, type Workload } from "./workloads.js";
 
 /** One line of the table. `isMet` is undefined where it was not measured. */
 export interface Figure {
@@ -21,17 +21,22 @@ export interface Measured {
   readonly documents?: number;
 }
 
-/** Postern's value as a multiple of another server's: the median of the passes' ratios, because what else the machine does changes. */
-export function ratioTo(
+/** Postern's value as a multiple of another server's, in each pass: what else the machine does changes, for both alike. */
+export function ratiosTo(
   cells: readonly MeasuredCell[],
   other: ServerName,
   workload: Workload,
   value: keyof Cell,
-): number | undefined {
+): number[] {
   const of = (server: ServerName, pass: number) =>
     cells.find((cell) => cell.server === server && cell.workload === workload && cell.pass === pass)?.[value];
   const passes = [...new Set(cells.map(({ pass }) => pass))];
-  const ratios = passes.map((pass) => of("postern", pass)! / of(other, pass)!).filter((ratio) => !Number.isNaN(ratio));
+  return passes.map((pass) => of("postern", pass)! / of(other, pass)!).filter((ratio) => !Number.isNaN(ratio));
+}
+
+/** The median of these multiples. */
+export function ratioTo(...asked: Parameters<typeof ratiosTo>): number | undefined {
+  const ratios = ratiosTo(...asked);
   return ratios.length > 0 ? median(ratios) : undefined;
 }
 
@@ -81,6 +86,9 @@ const AGAINST: readonly [ServerName, string, readonly [Workload, number][]][] = 
   ],
 ];
 
+/** The processor time may rise by so much with a commit. */
+const AGAINST_BEFORE = 1.03;
+
 export function figuresOf({ cells, statements, growth, memory, documents }: Measured): Figure[] {
   const planned = (["W1", "W2", "W3"] as const).map((workload) => statements?.get(workload));
   const most = planned.includes(undefined) ? undefined : Math.max(...(planned as number[]));
@@ -105,6 +113,11 @@ export function figuresOf({ cells, statements, growth, memory, documents }: Meas
         ),
       ),
     ),
+    ...WORKLOADS.flatMap((workload) => {
+      const ratio = ratioTo(cells, "before", workload, "cpu");
+      const name = `${workload}: server CPU against the commit before`;
+      return ratio === undefined ? [] : [figure(name, "at most", AGAINST_BEFORE, ratio, times)];
+    }),
     figure("SQL statements of an operation whose root fields are all planned", "at most", 1, most, String),
     figure("W1: time with tables ten times as large", "at most", 1.2, growth?.W1, times),
     figure("W3, 1,000th page: time with tables ten times as large", "at most", 1.2, growth?.page, times),

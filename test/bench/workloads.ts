@@ -4,7 +4,16 @@ import { EVENT_TYPES, ORGANIZATIONS, READ_ORGANIZATIONS } from "./data-set.js";
 export const WORKLOADS = ["W1", "W2", "W3", "W4", "W5"] as const;
 export type Workload = (typeof WORKLOADS)[number];
 
-export const SERVERS = ["floor", "postern", "postgraphile", "mercurius", "floorEach", "mercuriusEach"] as const;
+export const SERVERS = [
+  "floor",
+  "postern",
+  "postgraphile",
+  "mercurius",
+  "floorEach",
+  "mercuriusEach",
+  "ideal",
+  "before",
+] as const;
 export type ServerName = (typeof SERVERS)[number];
 /** What the thresholds are about. The others are measured where they are asked for. */
 export const COMPARED: readonly ServerName[] = ["floor", "postern", "postgraphile", "mercurius"];
@@ -96,33 +105,34 @@ const PLAIN: Readonly<Record<Workload, Question>> = {
 
 const POSTERN_EVENTS = `securityEvents(filter: { eventType: { eq: $eventType } }, first: 100`;
 
+const POSTERN: Readonly<Record<Workload, Question>> = {
+  W1,
+  W2: question(
+    `query W2($organizationId: ID!) {
+      scans(
+        filter: { organizationId: { eq: $organizationId } }, orderBy: [{ field: STARTED_AT, direction: DESC }], first: 50
+      ) {
+        nodes { ${SCAN} organization { name } vulnerabilities(first: 5) { nodes { id severity title } } }
+      }
+    }`,
+    "scans",
+  ),
+  W3: question(`query W3($eventType: String!) { ${POSTERN_EVENTS}) { nodes { ${EVENT} userId } } }`, "securityEvents"),
+  W4: question(
+    "mutation W4($input: CreateScanInput!) { createScan(input: $input) { scan { id status organization { name } } } }",
+    ...["createScan", "scan"],
+  ),
+  W5,
+};
+
 const QUESTIONS: Readonly<Record<ServerName, Readonly<Record<Workload, Question>>>> = {
   floor: PLAIN,
   floorEach: PLAIN,
   mercurius: PLAIN,
   mercuriusEach: PLAIN,
-  postern: {
-    W1,
-    W2: question(
-      `query W2($organizationId: ID!) {
-        scans(
-          filter: { organizationId: { eq: $organizationId } }, orderBy: [{ field: STARTED_AT, direction: DESC }], first: 50
-        ) {
-          nodes { ${SCAN} organization { name } vulnerabilities(first: 5) { nodes { id severity title } } }
-        }
-      }`,
-      "scans",
-    ),
-    W3: question(
-      `query W3($eventType: String!) { ${POSTERN_EVENTS}) { nodes { ${EVENT} userId } } }`,
-      "securityEvents",
-    ),
-    W4: question(
-      "mutation W4($input: CreateScanInput!) { createScan(input: $input) { scan { id status organization { name } } } }",
-      ...["createScan", "scan"],
-    ),
-    W5,
-  },
+  postern: POSTERN,
+  before: POSTERN,
+  ideal: POSTERN,
   postgraphile: {
     W1: question(
       `query W1($id: BigInt!) {

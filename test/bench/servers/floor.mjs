@@ -1,6 +1,6 @@
 /** The floor: node:http and postgres.js, one prepared statement for each workload, whose JSON goes out as it comes. No GraphQL. */
-import { createServer } from "node:http";
 import { onIdlest } from "./connections.mjs";
+import { listen } from "./listen.mjs";
 
 /** Each answers one row with one text, the `data` of the answer. */
 const WORKLOADS = {
@@ -58,34 +58,9 @@ const WORKLOADS = {
   },
 };
 
-function send(response, status, body) {
-  response.writeHead(status, {
-    "content-type": "application/json; charset=utf-8",
-    "content-length": Buffer.byteLength(body),
-  });
-  response.end(body);
-}
-
-async function answer({ operationName, variables }) {
+listen(async ({ operationName, variables }) => {
   if (operationName === "W5") return '{"__typename":"Query"}';
   const { text, parameters } = WORKLOADS[operationName];
   const [[data]] = await onIdlest((sql) => sql.unsafe(text, parameters(variables), { prepare: true }).values());
   return data;
-}
-
-const server = createServer((request, response) => {
-  let body = "";
-  request.setEncoding("utf8");
-  request.on("data", (chunk) => {
-    body += chunk;
-  });
-  request.on("end", () => {
-    answer(JSON.parse(body)).then(
-      (data) => send(response, 200, `{"data":${data}}`),
-      (error) => send(response, 500, JSON.stringify({ errors: [{ message: String(error) }] })),
-    );
-  });
 });
-server.listen(0, "127.0.0.1", () => console.log(`listens on http://127.0.0.1:${server.address().port}/graphql`));
-// By itself, so that a profile of it is written.
-process.once("SIGTERM", () => process.exit());
