@@ -93,6 +93,8 @@ export async function measureHostile({ options, cluster, start, record }: Run): 
         : []),
     ];
     try {
+      // They answer as soon as they are at work, which takes a process a while.
+      await Promise.all(loads.map((load) => load.begin()));
       await delay(SETTLING_MS);
       await loads[0]!.begin();
       await delay(options.seconds * 1000);
