@@ -10,6 +10,7 @@ import type { RequestContext } from "./context.js";
 import { type DirectAnswer, stringifyResult } from "./direct-answer.js";
 import { fieldError, requestIds, statusOf } from "./format-error.js";
 import { JSON_TYPE } from "./known-documents.js";
+import { parseJson } from "./long-numbers.js";
 
 export interface HttpOptions {
   readonly apollo: ApolloServer<RequestContext>;
@@ -77,7 +78,7 @@ function discardRest(request: IncomingMessage): void {
 function parseBody(request: IncomingMessage, text: string): unknown {
   if (!/^application\/([\w.+-]+\+)?json\b/i.test(request.headers["content-type"] ?? "")) return undefined;
   try {
-    return JSON.parse(text);
+    return parseJson(text);
   } catch {
     throw badUserInput("body", "Send a JSON object with `query` and, if needed, `variables` and `operationName`.");
   }

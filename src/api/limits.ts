@@ -13,6 +13,7 @@ import depthLimit from "graphql-depth-limit";
 import type { Limits } from "../config.js";
 import { type AppError, badUserInput, limitExceeded } from "../errors.js";
 import type { RequestContext } from "./context.js";
+import { rememberSearch } from "./long-numbers.js";
 import { coerceVariables, requireBounded } from "./variables.js";
 
 /** graphql-depth-limit walks every fragment as often as it is spread: 2^n times where each spreads the next one twice. */
@@ -102,6 +103,7 @@ export function enforceLimits(limits: Limits): ApolloServerPlugin<RequestContext
       }
       if (fault) throw fault;
       requireBounded(request.variables, limits);
+      if (request.http?.method === "GET") rememberSearch(request.variables, request.http.search);
       contextValue.variables = coerceVariables(schema, operation, request.variables ?? {});
     },
   };

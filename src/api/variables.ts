@@ -1,18 +1,26 @@
 /** A request's variables, coerced. graphql-js puts the values it refuses into its messages; these name the place only. */
 import {
   coerceInputValue,
+  GraphQLID,
   type GraphQLInputType,
   type GraphQLSchema,
+  getNamedType,
   getVariableValues,
   isInputObjectType,
   isListType,
   isNonNullType,
+  isScalarType,
   type OperationDefinitionNode,
   typeFromAST,
+  type VariableDefinitionNode,
 } from "graphql";
 import type { Limits } from "../config.js";
 import { badUserInput, limitExceeded } from "../errors.js";
 import type { Variables } from "../plan/reference.js";
+import { INEXACT, JSONScalar, MalformedValue } from "../wire/scalars.js";
+import { longNumbersOf } from "./long-numbers.js";
+
+type Place = Record<string | number, unknown>;
 
 const nullableType = (type: GraphQLInputType): GraphQLInputType => (isNonNullType(type) ? type.ofType : type);
 
@@ -48,6 +56,34 @@ export function requireBounded(given: unknown, { variableValues, variableDepth }
   }
 }
 
+/**
+ * An id that was given as a number keeps its digits.
+ * @throws BAD_USER_INPUT for JSON that would not
+ */
+function keepDigits(
+  schema: GraphQLSchema,
+  definitions: readonly VariableDefinitionNode[],
+  given: Readonly<Record<string, unknown>>,
+): void {
+  for (const { path, digits } of longNumbersOf(given)) {
+    const [name, ...below] = path;
+    const definition = definitions.find(({ variable }) => variable.name.value === name);
+    if (!definition) continue;
+    const declared = typeFromAST(schema, definition.type) as GraphQLInputType;
+    // What stands below a scalar is the scalar's.
+    const type = below.reduce<GraphQLInputType | undefined>(
+      (at, key) => (isScalarType(getNamedType(at)) ? at : at && typeAt(at, [key])),
+      declared,
+    );
+    // By its name: the schema may hold copies of types.
+    const scalar = type && getNamedType(type).name;
+    if (scalar === JSONScalar.name) throw badUserInput((type === declared ? path : below).join("."), INEXACT);
+    if (scalar !== GraphQLID.name) continue;
+    const holder = path.slice(0, -1).reduce<unknown>((value, key) => (value as Place)[key], given) as Place;
+    holder[path.at(-1) as string | number] = digits;
+  }
+}
+
 /** @returns the variables @throws BAD_USER_INPUT with the place of the first fault */
 export function coerceVariables(
   schema: GraphQLSchema,
@@ -55,6 +91,7 @@ export function coerceVariables(
   given: Readonly<Record<string, unknown>>,
 ): Variables {
   const definitions = operation.variableDefinitions ?? [];
+  keepDigits(schema, definitions, given);
   const result = getVariableValues(schema, definitions, given, { maxErrors: 1 });
   if (result.coerced) return result.coerced;
   for (const definition of definitions) {
@@ -64,14 +101,16 @@ export function coerceVariables(
       if (isNonNullType(type) && !definition.defaultValue) throw badUserInput(name, `Give the variable \`${name}\`.`);
       continue;
     }
-    coerceInputValue(given[name], type, (path, _value, { message }) => {
+    coerceInputValue(given[name], type, (path, _value, error) => {
+      const { message } = error;
       const missing = REQUIRED.exec(message)?.[1];
       const unknown = UNKNOWN.exec(message)?.[1];
       const named = missing ?? unknown;
       const field = [...path, ...(named ? [named] : [])].join(".") || name;
       if (missing) throw badUserInput(field, "This field is required.");
       if (unknown) throw badUserInput(field, "There is no such field.");
-      throw badUserInput(field, `Give a value of the type ${typeAt(type, path) ?? type}.`);
+      const why = error instanceof MalformedValue ? message : `Give a value of the type ${typeAt(type, path) ?? type}.`;
+      throw badUserInput(field, why);
     });
   }
   throw badUserInput(definitions[0]?.variable.name.value ?? "variables", "A variable does not fit its type.");

@@ -1,4 +1,4 @@
-/** Values that can be kept: no NUL bytes, which PostgreSQL refuses, no lone surrogates, which it replaces, no infinities, of which JSON makes null. */
+/** Values that can be kept: no NUL bytes, which PostgreSQL refuses, no lone surrogates, which it replaces, no infinities, of which JSON makes null, no gaps. */
 import { badUserInput } from "../errors.js";
 
 const wellFormed = (text: string) => text.isWellFormed() && !text.includes("\0");
@@ -6,13 +6,15 @@ const wellFormed = (text: string) => text.isWellFormed() && !text.includes("\0")
 /**
  * Walks a value of any depth, keys included.
  * @param field where the value stands, for the error
- * @throws BAD_USER_INPUT at the first string or number that cannot be stored
+ * @throws BAD_USER_INPUT at the first string or number that cannot be stored, and where a variable without a value stands in JSON
  */
 export function requireWellFormed(value: unknown, field: string): void {
   if (typeof value === "string") {
     if (!wellFormed(value)) {
       throw badUserInput(field, "Remove NUL characters and unpaired surrogates: they cannot be stored.");
     }
+  } else if (typeof value === "symbol") {
+    throw badUserInput(field, `Give the variable \`$${value.description}\`: nothing stands here without it.`);
   } else if (typeof value === "number") {
     if (!Number.isFinite(value)) throw badUserInput(field, "Give a number below 1.8e308.");
   } else if (Array.isArray(value)) {
