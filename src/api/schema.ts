@@ -5,6 +5,8 @@ import {
   type GraphQLObjectType,
   type GraphQLResolveInfo,
   type GraphQLSchema,
+  isEnumType,
+  isIntrospectionType,
   isObjectType,
 } from "graphql";
 import { buildSchemaSync, type ClassType, type NonEmptyArray } from "type-graphql";
@@ -14,6 +16,7 @@ import { declaredTypes } from "../model/index.js";
 import { type EmbeddedType, mayRead, missingPermission, type TypeDeclaration } from "../plan/declaration.js";
 import { requireWellFormed } from "../wire/well-formed.js";
 import { MUTATIONS, QUERIES } from "./access.js";
+import { requireSaid } from "./change-filters.js";
 import { containerOf } from "./container.js";
 import type { RequestContext } from "./context.js";
 import { rehearsePayload } from "./rehearsal.js";
@@ -65,7 +68,10 @@ function doors(schema: GraphQLSchema): RootMiddleware {
       gate(
         (...given) => {
           for (const [name, value] of Object.entries(args)) requireWellFormed(value, name);
-          if (info.parentType.name === "Mutation") rehearsePayload(info, args, context);
+          if (info.parentType.name === "Mutation") {
+            requireSaid(info, args);
+            rehearsePayload(info, args, context);
+          }
           return resolve(...given);
         },
         parent,
@@ -132,6 +138,13 @@ function resolveAll(
   for (const field of Object.values((type as GraphQLObjectType).getFields())) field.resolve = resolve as never;
 }
 
+/** A label that a newer replica has brought is answered as it is, as PostgreSQL's text has it: an error would hide the row. */
+function answerUnknownLabels(schema: GraphQLSchema): void {
+  for (const type of Object.values(schema.getTypeMap())) {
+    if (isEnumType(type) && !isIntrospectionType(type)) type.serialize = (value) => value as string;
+  }
+}
+
 /**
  * @param recorder the outermost layer of every root field
  * @returns the schema, and the doors of its root fields for the fast way
@@ -140,6 +153,7 @@ export function guardSchema(bare: GraphQLSchema, recorder: Gate): { schema: Grap
   const gates = doors(bare);
   const recording = { Query: recorder, Mutation: recorder };
   const schema = applyMiddleware(bare, recording as never, gates as never);
+  answerUnknownLabels(schema);
   resolveAll(schema, "PageInfo", byResponseKey);
   for (const type of declaredTypes) {
     resolveAll(schema, type.name, planned(type));
