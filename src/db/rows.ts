@@ -113,15 +113,16 @@ function argumentAtFault(error: unknown, rows: readonly Values[], columns: reado
   const column = columns.find((column) => fault && new RegExp(`\\b${columnName(column)}\\b`).test(fault.columns));
   if (!fault || !column) return undefined;
   const name = propertyOf(column);
-  const found = rows.flatMap((row, index) =>
-    String(row[name]).toLowerCase() === fault.value.toLowerCase() ? [index] : [],
-  );
+  // A row alone is at fault, whatever the database makes of its letters.
+  const isAtFault = (row: Values) => rows.length === 1 || String(row[name]).toLowerCase() === fault.value.toLowerCase();
+  const found = rows.flatMap((row, index) => (isAtFault(row) ? [index] : []));
   const index = (hasDependents(error) ? undefined : found[1]) ?? found[0];
   return index === undefined ? undefined : place(index, name);
 }
 
-/** Where a field of a row stands in the input. */
+/** Where a field of a row stands in the input; that of an only row by its name alone. */
 export type Place = (index: number, name: string) => string;
+export const plain: Place = (_index, name) => name;
 
 /**
  * Inserts all rows or none. An actor of one organization hangs nothing on a row outside it, which must look like one that does not
@@ -159,8 +160,9 @@ export async function insertRows(
 }
 
 /** @throws what a change of existing rows that failed means to the caller */
-function failed(error: unknown, type: TypeDeclaration, changes: Values | null): never {
-  if (changes !== null || !hasDependents(error)) throw fromPostgres(error);
+function failed(error: unknown, type: TypeDeclaration, changes: Values | null, place: Place): never {
+  const field = changes ? argumentAtFault(error, [changes], columnsOf(type, [changes]), place) : undefined;
+  if (changes || !hasDependents(error)) throw fromPostgres(error, field);
   throw failedPrecondition("in use", `Other data depends on this ${word(type)}. Delete that first.`, error);
 }
 
@@ -183,7 +185,7 @@ export async function changeRow(
   const variables = { id, version, changes: JSON.stringify(changes), audit: JSON.stringify(change.audit) };
   const name = keyOf("change", change, columns);
   const [changed, unreached, json] = await runKnown(db, change, name, variables, build, answer).catch((error) =>
-    failed(error, type, changes),
+    failed(error, type, changes, plain),
   );
   if (changed) {
     answerWith(answer, json);
@@ -191,8 +193,8 @@ export async function changeRow(
   }
   const now = await findVersion(db, type, access, id);
   if (now === null) throw notFound(word(type));
-  requireReached(type, unreached, (_index, name) => name);
-  throw conflict(`This ${word(type)} has changed: its version is ${now} now. Read it again.`);
+  requireReached(type, unreached, plain);
+  throw conflict(`This ${word(type)} has changed: its version is ${now} now. Read it again.`, undefined, "version");
 }
 
 /** Which rows, and how many the caller thinks they are. */
@@ -206,9 +208,10 @@ export interface Matching {
 function requireCount({ expectedCount }: Matching, found: string | number | null | undefined): void {
   const count = Number(found);
   if (count === expectedCount) return;
-  const many =
+  const rows =
     count > MAX_ROWS ? `More than ${MAX_ROWS} rows match` : `${count} row${count === 1 ? " matches" : "s match"}`;
-  throw conflict(`${many}, where ${expectedCount} were expected. Nothing has changed: look at the filter.`);
+  const message = `${rows}, where ${expectedCount} were expected. Nothing has changed: look at the filter.`;
+  throw conflict(message, undefined, "expectedCount");
 }
 
 /** @returns the ids of the rows that match @throws CONFLICT where they are not as many as expected, and what the filter's fault is */
@@ -216,7 +219,7 @@ export async function findMatching(db: Db, change: Change, matching: Matching): 
   const { type, access, limits } = change;
   const statement = findMatchingStatement(type, matching.filter, access, limits);
   const [ids, count] = await run(db, statement, change, { filter: matching.filter }, false).catch((error) =>
-    failed(error, type, {}),
+    failed(error, type, {}, plain),
   );
   requireCount(matching, count);
   return listOf(ids);
@@ -239,7 +242,7 @@ export async function changeMatching(
   const statement = changeMatchingStatement(type, columns, matching.filter, access, limits);
   const variables = { ...matching, changes: JSON.stringify(changes), audit: JSON.stringify(change.audit) };
   const [ids, count, unreached] = await run(db, statement, change, variables, false).catch((error) =>
-    failed(error, type, changes),
+    failed(error, type, changes, place),
   );
   requireCount(matching, count);
   requireReached(type, unreached, place);

@@ -105,7 +105,7 @@ it.each(["update", "delete"] as const)(
     ] as const) {
       const changes = verb === "update" && { changes: { status: "FAILED" } };
       const answer = await run("analyst", verb, "Scans", "__typename", { filter, expectedCount, ...changes });
-      expect(code(answer)).toEqual(["CONFLICT", 409, undefined]);
+      expect(code(answer)).toEqual(["CONFLICT", 409, "expectedCount"]);
       expect(answer.errors?.[0]?.message).toContain(message);
       expect(await records()).toMatchObject([
         { action: `scan.${verb}-many`, success: false, result: { code: "CONFLICT" } },
@@ -123,7 +123,7 @@ it("a thousand can be changed at once; of more the message says only that", asyn
   expect(data.updateScans.scans).toEqual(Array(1000).fill({ version: 2 }));
   await scans("thousand", 5);
   const more = await run("analyst", "update", "Scans", "__typename", input);
-  expect(code(more)).toEqual(["CONFLICT", 409, undefined]);
+  expect(code(more)).toEqual(["CONFLICT", 409, "expectedCount"]);
   expect(more.errors?.[0]?.message).toContain("More than 1000 rows match");
   const over = await run("analyst", "delete", "Scans", "__typename", {
     ...input,
@@ -141,7 +141,7 @@ it.each<[string, object, string, string | undefined]>([
   ["the filter cannot be stored", { filter: kindIs("\ud800") }, "BAD_USER_INPUT", "filter.scanType.eq"],
   ["an id is none", { filter: { or: [{ id: { in: ["x"] } }] } }, "BAD_USER_INPUT", "filter.or.0.id.in"],
   ["a condition is null", { filter: { scanType: { eq: null } } }, "BAD_USER_INPUT", "filter.scanType.eq"],
-  ["a row is beyond reach", { filter: { id: { eq: "31" } } }, "CONFLICT", undefined],
+  ["a row is beyond reach", { filter: { id: { eq: "31" } } }, "CONFLICT", "expectedCount"],
 ])("refused where %s", async (_, spoiled, expected, field) => {
   const before = await app.sql`select md5(string_agg(s::text, '' order by id)) as d from scans s`;
   const input = { filter: { id: { eq: "1" } }, expectedCount: 1, changes: { status: "FAILED" }, ...spoiled };
@@ -184,7 +184,7 @@ it("a row that changes meanwhile so that it matches no more makes the count anot
     return { waiting };
   });
   const told = await answer.waiting;
-  expect(code(told)).toEqual(["CONFLICT", 409, undefined]);
+  expect(code(told)).toEqual(["CONFLICT", 409, "expectedCount"]);
   expect(told.errors?.[0]?.message).toContain("2 rows match");
   expect((await of("moving")).map(({ version }) => version)).toEqual([1, 1]);
 });

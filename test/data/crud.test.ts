@@ -199,9 +199,10 @@ describe.each(KINDS)("$type", (kind) => {
       await run("delete", deletion, { id, version: 1 }),
     ];
     for (const stale of answers) {
-      expect([stale.code, stale.status, stale.errors?.[0]?.message]).toEqual([
+      expect([stale.code, stale.status, stale.errors?.[0]?.extensions.field, stale.errors?.[0]?.message]).toEqual([
         "CONFLICT",
         409,
+        "version",
         expect.stringContaining("its version is 2 now"),
       ]);
     }

@@ -75,19 +75,30 @@ it("a performance log without organization is the platform's own: no tenant may 
 });
 
 const user = { password: "four-random-words", role: "DBA" };
-it.each<[string, Record<string, unknown>]>([
-  ["createUser", { ...user, email: "viewer@demo.example" }],
-  ["createUser", { ...user, email: "VIEWER@Demo.Example" }],
-  ["updateUser", { id: "2", version: 1, email: "Admin@Demo.example" }],
-  ["createOrganization", { name: "n", domain: "demo.example" }],
-  ["createOrganization", { name: "n", domain: "DEMO.example" }],
-  ["updateOrganization", { id: "2", version: 1, domain: "Demo.Example" }],
-])("%s refuses a duplicate: %o", async (name, input) => {
+const matching = (id: string) => ({ filter: { id: { eq: id } }, expectedCount: 1 });
+it.each<[string, Record<string, unknown>, string]>([
+  ["createUser", { ...user, email: "viewer@demo.example" }, "email"],
+  ["createUser", { ...user, email: "VIEWER@Demo.Example" }, "email"],
+  ["updateUser", { id: "2", version: 1, email: "Admin@Demo.example" }, "email"],
+  ["updateUsers", { ...matching("2"), changes: { fullName: "n", email: "Admin@Demo.example" } }, "changes.email"],
+  // Of no organization, so that it is judged in a transaction.
+  ["updateUser", { id: "2", version: 1, email: "Admin@Demo.example", role: "DBA" }, "email"],
+  [
+    "updateUsers",
+    { filter: { role: { eq: "ANALYST" } }, expectedCount: 2, changes: { email: "twice@demo.example" } },
+    "changes.email",
+  ],
+  ["createOrganization", { name: "n", domain: "demo.example" }, "domain"],
+  ["createOrganization", { name: "n", domain: "DEMO.example" }, "domain"],
+  ["updateOrganization", { id: "2", version: 1, domain: "Demo.Example" }, "domain"],
+  ["updateOrganization", { id: "2", version: 1, name: "demo.example", domain: "demo.example" }, "domain"],
+  ["updateOrganizations", { ...matching("2"), changes: { name: "n", domain: "Demo.Example" } }, "changes.domain"],
+])("%s refuses a duplicate and names it: %o", async (name, input, field) => {
   const admin = await app.as("admin");
   const before = await state();
   const requestId = `duplicate.${Math.abs(JSON.stringify(input).length)}.${name}`;
   const { code, status, errors } = await admin.run(document(name), { input }, { "x-request-id": requestId });
-  expect([code, status]).toEqual(["CONFLICT", 409]);
+  expect([code, status, errors?.[0]?.extensions.field]).toEqual(["CONFLICT", 409, field]);
   expect(errors?.[0]?.message).not.toMatch(/demo/i);
   expect(await state()).toEqual(before);
   expect((await audited(requestId)).at(-1)).toEqual({ success: false, code: "CONFLICT" });

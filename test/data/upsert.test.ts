@@ -93,6 +93,17 @@ it.each<[string, object, string, object]>([
   expect(await records()).toMatchObject([{ action: "user.upsert", success: false, result: { code } }]);
 });
 
+it("names what is a duplicate beside the key, whether it creates or changes", async () => {
+  // Such a key may come; today there is none beside those that an upsert goes by.
+  await app.sql`create unique index organizations_name_key on organizations (name)`;
+  for (const domain of ["clinic.demo.example", "another.example"]) {
+    const { code, errors } = await upsert(ORGANIZATION, { name: "Harbour Bank", domain });
+    expect([code, errors?.[0]?.extensions.field]).toEqual(["CONFLICT", "name"]);
+    expect(await records()).toMatchObject([{ success: false, result: { code: "CONFLICT" } }]);
+  }
+  await app.sql`drop index organizations_name_key`;
+});
+
 it("does not demote the last administrator", async () => {
   await app.sql`update users set role = 'DBA' where email = 'root@postern.example'`;
   const answer = await upsert(USER, { email: EMAILS.admin, role: "DBA" });

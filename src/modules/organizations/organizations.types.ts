@@ -3,8 +3,28 @@ import { Organization } from "../../model/index.js";
 import { absent, text } from "../../wire/checked.js";
 import { writeTypes } from "../../wire/write-types.js";
 
+/** @returns why a text is no domain name by the rule of the DNS, or undefined */
+function faultOfDomain(text: string): string | undefined {
+  if (/[^\0-\x7f]/.test(text))
+    return "Write other letters than a to z as the DNS does, in the form that begins with xn--.";
+  if (/[^a-z0-9.-]/i.test(text))
+    return "A domain name is made of letters, digits, hyphens and dots, such as example.org.";
+  const labels = text.split(".");
+  if (labels.includes("")) return "A dot stands only between two names, not at the beginning or at the end.";
+  if (labels.some((label) => label.length > 63)) return "Between dots there are at most 63 characters.";
+  if (labels.some((label) => label.startsWith("-") || label.endsWith("-"))) {
+    return "No hyphen stands beside a dot, at the beginning or at the end.";
+  }
+  if (/^\d+$/.test(labels.at(-1) as string))
+    return "What follows the last dot is not a number alone: give a name, not an address.";
+  return undefined;
+}
+
 const domain = text(253)
-  .regex(/^(?!-)[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})*$/, "Give a domain name, such as example.org.")
+  .superRefine((value, context) => {
+    const message = faultOfDomain(value);
+    if (message) context.addIssue({ code: "custom", message });
+  })
   .transform((value) => value.toLowerCase());
 
 export const organizationWrites = writeTypes(Organization, {

@@ -13,6 +13,7 @@ import {
   type Key,
   MAX_ROWS,
   type Place,
+  plain,
   type Values,
 } from "../../db/rows.js";
 import { AppError, badUserInput, conflict, internal, limitExceeded, notFound } from "../../errors.js";
@@ -62,7 +63,6 @@ function requireAtMost(max: number, field: string, given: unknown): void {
   }
 }
 
-const plain: Place = (_index, name) => name;
 /** Of two who write one key at once, one is quicker: the other looks again. */
 const UPSERT_ATTEMPTS = 3;
 
