@@ -143,7 +143,10 @@ export const VARIABLES = {
 /** Limits on what one request may ask for. Public promises: clients rely on them, so no variable changes them. */
 export const LIMITS = {
   bodyBytes: 1_048_576,
+  documentBytes: 65_536,
   tokens: 2000,
+  /** Characters of a name in a document: of an alias, an operation, a fragment, a variable, a field. */
+  nameCharacters: 100,
   depth: 12,
   aliases: 30,
   rootFields: 20,
@@ -157,6 +160,12 @@ export const LIMITS = {
   /** Conditions of one filter. */
   maxConditions: 100,
   maxFilterDepth: 10,
+  /** Characters of what `contains`, `startsWith` and `endsWith` look for. */
+  partCharacters: 1000,
+  /** Characters of any other text in a filter, and of its JSON, where the field has no length of its own. */
+  valueCharacters: 2048,
+  /** Bytes of all texts in the filters of one request. */
+  filterBytes: 65_536,
   /** Values in the variables of a request, at any depth, and how deep. */
   variableValues: 20_000,
   variableDepth: 64,

@@ -135,6 +135,7 @@ export const Instance = declareType({
     identifier: field(
       instances.identifier,
       "The name that people know; `instance(id)` takes it too where it is unique.",
+      { inAnyCase: true },
     ),
     provider: field(instances.provider, "Who runs it: `aws-rds` or `local`."),
     accountId: field(instances.accountId, "The provider's account."),
@@ -201,7 +202,7 @@ export const Snapshot = declareType({
   newestBy: "createdAt",
   fields: {
     id: field(snapshots.id, "Decimal text of the key."),
-    identifier: field(snapshots.identifier, "Its name; unique in any case."),
+    identifier: field(snapshots.identifier, "Its name; unique in any case.", { inAnyCase: true }),
     arn: field(snapshots.arn, "Its ARN, or its path."),
     status: field(snapshots.status, "The provider's own word, such as `available`."),
     sizeBytes: field(snapshots.sizeBytes, "Its size in bytes."),

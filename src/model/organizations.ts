@@ -17,7 +17,7 @@ export const Organization = declareType({
   fields: {
     id: field(organizations.id, "Decimal text of the key."),
     name: field(organizations.name, "The name that people know."),
-    domain: field(organizations.domain, "The internet domain; unique in any case."),
+    domain: field(organizations.domain, "The internet domain; unique in any case.", { inAnyCase: true }),
     subscriptionTier: field(organizations.subscriptionTier, "The plan that the organization pays for, such as `FREE`."),
     createdAt: field(organizations.createdAt, "When it was created."),
     version: version(organizations.version),
@@ -39,7 +39,7 @@ export const User = declareType({
   newestBy: "createdAt",
   fields: {
     id: field(users.id, "Decimal text of the key."),
-    email: field(users.email, "The address to sign in with, in lower case; unique."),
+    email: field(users.email, "The address to sign in with, in lower case; unique.", { inAnyCase: true }),
     fullName: field(users.fullName, "The name to show."),
     role: field(users.role, "What the user may see and change.", { enumeration: Role }),
     createdAt: field(users.createdAt, "When the account was created."),

@@ -56,6 +56,9 @@ export interface PlanLimits {
   readonly maxConditions: number;
   /** How deep a filter's and, or, not and relations may nest. */
   readonly maxFilterDepth: number;
+  /** The most characters of a part to look for in a text, and of other values of a filter whose field has no length of its own. */
+  readonly partCharacters: number;
+  readonly valueCharacters: number;
 }
 
 /** What a run of a plan is given: the request's variables, the actor's access, and values that resolvers hand in. */

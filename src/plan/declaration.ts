@@ -30,6 +30,8 @@ export interface FieldDeclaration {
   readonly derived?: DerivedValue;
   /** Any of these permissions reads the field; without, whoever reads the type does. */
   readonly read?: readonly Permission[];
+  /** Values that differ by case alone are the same: what is unique about them is `lower(column)`. */
+  readonly inAnyCase?: true;
   /** False where sums, extremes and groups of it would mean nothing. */
   readonly aggregated?: false;
 }
@@ -142,7 +144,8 @@ export const derived = (column: PgColumn, description: string, value: DerivedVal
 export function declareType(declaration: TypeDeclaration): TypeDeclaration {
   const { name, newestBy, uniqueKey, countedBy, fields, relations, scope } = declaration;
   if (!fields[newestBy]) throw new Error(`${name}: newestBy names no field`);
-  if (uniqueKey && !fields[uniqueKey]) throw new Error(`${name}: uniqueKey names no field`);
+  if (uniqueKey && !fields[uniqueKey]?.inAnyCase)
+    throw new Error(`${name}: uniqueKey names no field that is the same in any case`);
   if (countedBy && relations[countedBy]?.kind !== "one") throw new Error(`${name}: countedBy names no relation to one`);
   if (scope.kind === "through" && relations[scope.relation]?.kind !== "one") {
     throw new Error(`${name}: the scope leads through no relation to one`);
@@ -172,7 +175,7 @@ const KIND_OF_TYPE: Readonly<Record<string, FieldKind>> = {
 export function field(
   column: PgColumn,
   description: string,
-  options: Partial<Pick<FieldDeclaration, "enumeration" | "read" | "kind">> = {},
+  options: Partial<Pick<FieldDeclaration, "enumeration" | "read" | "kind" | "inAnyCase">> = {},
 ): FieldDeclaration {
   const kind = options.kind ?? (options.enumeration ? "enum" : KIND_OF_TYPE[column.columnType]);
   if (!kind) throw new Error(`no GraphQL type for ${column.columnType}`);

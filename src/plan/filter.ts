@@ -1,7 +1,8 @@
 /** A filter argument -> a condition. Logic has two values: a condition on an absent value is false, and its negation true. */
 import { and, or, type SQL, sql } from "drizzle-orm";
+import type { PgVarchar } from "drizzle-orm/pg-core";
 import { badUserInput, limitExceeded } from "../errors.js";
-import type { Compilation } from "./compilation.js";
+import type { Compilation, PlanLimits } from "./compilation.js";
 import {
   type FieldDeclaration,
   inverseOf,
@@ -31,30 +32,45 @@ export function filterFields(type: TypeDeclaration): ReadonlyMap<string, FieldDe
   return fields;
 }
 
+/** @returns what the column and the operand go through before they are compared */
+const caseOf = ({ inAnyCase }: FieldDeclaration, { isEquality }: Operator) =>
+  inAnyCase && isEquality ? (value: SQL) => sql`lower(${value})` : (value: SQL) => value;
+
 /** Lists travel as one JSON parameter, so that their length does not change the statement. */
-const listOf = (type: SQL, parameter: SQL) =>
-  sql`array(select value::${type} from jsonb_array_elements_text(${parameter}::text::jsonb))`;
+const listOf = (item: SQL, parameter: SQL) =>
+  sql`array(select ${item} from jsonb_array_elements_text(${parameter}::text::jsonb))`;
 
 const MAX_LIST = 1000;
 
-function operandOf(
-  c: Compilation,
-  field: FieldDeclaration,
-  operand: Operator["operand"],
-  given: Reference,
-  path: string,
-): SQL {
+const isLonger = (text: string, characters: number) =>
+  text.length > characters && (text.length > 2 * characters || [...text].length > characters);
+
+/** @returns what binds a value of a field. Ids, moments and enums have forms of their own. */
+function binder(field: FieldDeclaration, isPart: boolean, path: string, limits: PlanLimits) {
+  const { kind, column } = field;
+  const isText = kind === "string" || kind === "opaqueId" || kind === "json";
+  const length = (column as PgVarchar<never>).length ?? limits.valueCharacters;
+  const most = isPart ? limits.partCharacters : length;
+  return (value: unknown): unknown => {
+    const held = bound(field, value, path);
+    if (isText && isLonger(String(held), most)) {
+      throw limitExceeded("text", `Give at most ${most} characters to \`${path}\`.`);
+    }
+    return held;
+  };
+}
+
+function operandOf(c: Compilation, field: FieldDeclaration, operator: Operator, given: Reference, path: string): SQL {
+  const { operand, isPart = false } = operator;
   const type = parameterType(field);
+  const bind = binder(field, isPart, path, c.limits);
+  const folds = caseOf(field, operator);
   // Only `get` outlives the compilation: the reference holds the values of the request that was compiled.
   const { get } = given;
   if (operand === "flag") return sql`${c.param((run) => get(run.variables), path)}::boolean`;
   if (operand === "value") {
-    const value = c.param(
-      (run) => get(run.variables),
-      path,
-      (given) => bound(field, given, path),
-    );
-    return sql`${value}::${type}`;
+    const value = c.param((run) => get(run.variables), path, bind);
+    return folds(sql`${value}::${type}`);
   }
   const list = c.param(
     (run) => {
@@ -63,9 +79,9 @@ function operandOf(
       return values;
     },
     path,
-    (values) => JSON.stringify((values as unknown[]).map((value) => String(bound(field, value, path)))),
+    (values) => JSON.stringify((values as unknown[]).map((value) => String(bind(value)))),
   );
-  return listOf(type, list);
+  return listOf(folds(sql`value::${type}`), list);
 }
 
 /** What a filter says of related rows. */
@@ -96,9 +112,10 @@ export function compileFilter(c: Compilation, source: Source, filter: Reference,
     c.requireReadable(field.read);
     return given.entries().map(([name, operand]) => {
       count(0);
-      const { operand: takes, condition } = OPERATORS_OF[field.kind][name] as Operator;
+      const operator = OPERATORS_OF[field.kind][name] as Operator;
       const where = `${at}.${name}`;
-      return condition(on.column(field.column), operandOf(c, field, takes, present(operand, where), where));
+      const column = caseOf(field, operator)(on.column(field.column));
+      return operator.condition(column, operandOf(c, field, operator, present(operand, where), where));
     });
   };
 

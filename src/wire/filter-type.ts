@@ -16,6 +16,8 @@ export const OrderDirection = enumOf(
 
 const NullsOrder = enumOf(NULLS_ORDER, ["FIRST", "LAST"], "Where absent values go.");
 
+const EQUALITY_IN_ANY_CASE = "`eq`, `ne`, `in` and `notIn` take it in any case.";
+
 /** What a field is, and what a condition on it or an order by it costs. */
 const described = ({ description, column }: FieldDeclaration) =>
   isServed(column) ? description : `${description} No index serves it.`;
@@ -56,7 +58,12 @@ export function filterType(declaration: TypeDeclaration): ClassType {
     })(target);
     for (const [fieldName, field] of filterFields(declaration)) {
       const operators = operatorsType(field);
-      add(target, fieldName, () => operators, described(field));
+      add(
+        target,
+        fieldName,
+        () => operators,
+        field.inAnyCase ? `${described(field)} ${EQUALITY_IN_ANY_CASE}` : described(field),
+      );
     }
     for (const [relationName, relation] of Object.entries(declaration.relations)) {
       const related = relation.kind === "one" ? filterType(relation.to()) : listFilterType(relation.to());

@@ -88,20 +88,25 @@ export class Inputs {
           fc.tuple(among("2026-03-01T10:00:00Z"), fc.integer({ min: -12, max: 14 })).map(([m, h]) => rewritten(m, h)),
         );
       default:
-        return fc.oneof(among(...TEXTS), fc.constantFrom(...TEXTS));
+        return fc.oneof(
+          among(...TEXTS),
+          fc.constantFrom(...TEXTS),
+          among(...TEXTS).map((text) => String(text).toUpperCase()),
+        );
     }
   }
 
-  /** Parts of texts that rows have, in either case. */
+  /** Parts of texts that rows have, in either case, composed or not. */
   #parts(type: TypeDeclaration, field: FieldDeclaration): Arbitrary<Value> {
     return fc
-      .tuple(this.#values(type, field), fc.nat(12), fc.nat(4), fc.constantFrom("as is", "upper", "lower"))
+      .tuple(this.#values(type, field), fc.nat(12), fc.nat(4), fc.constantFrom("as is", "upper", "lower", "NFC", "NFD"))
       .map(([value, from, length, how]) => {
         const characters = [...String(value)];
         const text = characters
           .slice(from % (characters.length || 1))
           .slice(0, length)
           .join("");
+        if (how === "NFC" || how === "NFD") return text.normalize(how);
         return how === "upper" ? text.toUpperCase() : how === "lower" ? text.toLowerCase() : text;
       });
   }

@@ -4,7 +4,14 @@ import { compare, JSON_NULL, type Kind, type Row, type World } from "./world.js"
 
 type Condition = Readonly<Record<string, unknown>>;
 
-const folded = (text: unknown) => String(text).toLowerCase();
+/** Composed or not, in any case; "e" is no part of "é". */
+const folded = (text: unknown) => String(text).normalize("NFD").toLowerCase().toUpperCase().normalize("NFC");
+
+/** The fields whose values are the same in any case, and what compares them so. Written out, so that a wrong declaration shows. */
+const IN_ANY_CASE: ReadonlySet<string> = new Set(["Organization.domain", "User.email"]);
+const EQUALITY: ReadonlySet<string> = new Set(["eq", "ne", "in", "notIn"]);
+const lower = (value: unknown): unknown =>
+  Array.isArray(value) ? value.map(lower) : typeof value === "string" ? value.toLowerCase() : value;
 
 const isObject = (value: unknown): value is Condition =>
   typeof value === "object" && value !== null && !Array.isArray(value);
@@ -89,8 +96,10 @@ export function holds(world: World, type: TypeDeclaration, row: Row, filter: Con
     const column = columnOf(type, name);
     if (column === undefined) throw new Error(`The naive evaluation does not know the condition ${type.name}.${name}`);
     const kind = world.kind(type, column);
-    return Object.entries(condition as Condition).every(([operator, operand]) =>
-      compares(operator, operand, row[column], kind),
-    );
+    return Object.entries(condition as Condition).every(([operator, operand]) => {
+      const cased =
+        IN_ANY_CASE.has(`${type.name}.${name}`) && EQUALITY.has(operator) ? lower : (value: unknown) => value;
+      return compares(operator, cased(operand), cased(row[column]), kind);
+    });
   });
 }
