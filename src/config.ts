@@ -150,6 +150,12 @@ export const LIMITS = {
   depth: 12,
   aliases: 30,
   rootFields: 20,
+  /** Of one document: fragments, directives, and selections with every fragment expanded wherever it is spread. */
+  fragments: 50,
+  directives: 100,
+  selections: 5000,
+  /** Pairs of fields that stand for one field of the answer: validation compares them all. */
+  repeats: 5000,
   defaultPageSize: 20,
   maxPageSize: 100,
   /** Groups of rows where a query does not say how many, and at most. */

@@ -19,6 +19,7 @@ import { badUserInput, limitExceeded } from "../errors.js";
 import type { Variables } from "../plan/reference.js";
 import { INEXACT, JSONScalar, MalformedValue } from "../wire/scalars.js";
 import { longNumbersOf } from "./long-numbers.js";
+import { measuredOf } from "./measure.js";
 
 type Place = Record<string | number, unknown>;
 
@@ -84,7 +85,7 @@ function keepDigits(
   }
 }
 
-/** @returns the variables @throws BAD_USER_INPUT with the place of the first fault */
+/** @returns the variables @throws BAD_USER_INPUT with the place of the first fault; LIMIT_EXCEEDED for filters with too much text */
 export function coerceVariables(
   schema: GraphQLSchema,
   operation: OperationDefinitionNode,
@@ -93,7 +94,10 @@ export function coerceVariables(
   const definitions = operation.variableDefinitions ?? [];
   keepDigits(schema, definitions, given);
   const result = getVariableValues(schema, definitions, given, { maxErrors: 1 });
-  if (result.coerced) return result.coerced;
+  if (result.coerced) {
+    measuredOf(operation)?.requireFilters(result.coerced);
+    return result.coerced;
+  }
   for (const definition of definitions) {
     const name = definition.variable.name.value;
     const type = typeFromAST(schema, definition.type) as GraphQLInputType;

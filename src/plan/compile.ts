@@ -2,11 +2,12 @@
 import { type SQL, sql } from "drizzle-orm";
 import { type FieldNode, GraphQLID, type GraphQLSchema } from "graphql";
 import type { Access } from "../auth/actor.js";
-import { limitExceeded } from "../errors.js";
+import { badUserInput, limitExceeded } from "../errors.js";
 import { isId, requireId } from "../wire/id.js";
 import { Compilation, type Getter, type PlanLimits, type Run, type Statement, statementOf } from "./compilation.js";
 import { type Cost, sum } from "./cost.js";
 import type { TypeDeclaration } from "./declaration.js";
+import { isLonger, lengthOf } from "./field.js";
 import { type Template, templateOf } from "./json.js";
 import { argumentOf, type Reference, type Variables } from "./reference.js";
 import { selectConnection, selectRow, selectRows } from "./select.js";
@@ -67,9 +68,14 @@ function keyOf(
   type: TypeDeclaration,
   given: Getter,
 ): SQL {
-  const text = (run: Run) => String(given(run));
-  const id = bigint(c, (run) => (isId(text(run)) ? text(run) : null));
   const { column, goneSince } = identifier;
+  const most = lengthOf(column) ?? c.limits.valueCharacters;
+  const text = (run: Run) => {
+    const text = String(given(run));
+    if (isLonger(text, most)) throw badUserInput("id", `Give an id, or an identifier of at most ${most} characters.`);
+    return text;
+  };
+  const id = bigint(c, (run) => (isId(text(run)) ? text(run) : null));
   const named = sql`lower(${column}) = lower(${c.param((run) => (isId(text(run)) ? null : text(run)), "id")}::text)`;
   const key = type.fields.id.column;
   return sql`coalesce(${id}, (select case when count(*) = 1 then min(${key}) end from ${type.table} where ${named} and ${goneSince} is null))`;

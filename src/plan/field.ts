@@ -1,5 +1,6 @@
 /** How the value of a field is written as JSON, bound as a parameter, and compared. */
 import { type SQL, sql } from "drizzle-orm";
+import type { PgColumn, PgVarchar } from "drizzle-orm/pg-core";
 import { requireId } from "../wire/id.js";
 import type { FieldDeclaration } from "./declaration.js";
 import { type Json, orNull, quoted } from "./json.js";
@@ -44,6 +45,13 @@ export function parameterType({ kind, column }: FieldDeclaration): SQL {
   if (kind === "json") return sql.raw("text::jsonb");
   return sql.raw(kind === "string" || kind === "opaqueId" ? "text" : column.getSQLType());
 }
+
+/** Of a column of text: the most characters of a value, where there is a most. */
+export const lengthOf = (column: PgColumn): number | undefined => (column as PgVarchar<never>).length;
+
+/** @returns whether a text has more characters, as PostgreSQL counts them */
+export const isLonger = (text: string, characters: number): boolean =>
+  text.length > characters && (text.length > 2 * characters || [...text].length > characters);
 
 /** @returns the operand as the driver takes it @throws BAD_USER_INPUT for a malformed id */
 export function bound({ kind }: FieldDeclaration, value: unknown, name: string): unknown {

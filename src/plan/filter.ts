@@ -1,6 +1,5 @@
 /** A filter argument -> a condition. Logic has two values: a condition on an absent value is false, and its negation true. */
 import { and, or, type SQL, sql } from "drizzle-orm";
-import type { PgVarchar } from "drizzle-orm/pg-core";
 import { badUserInput, limitExceeded } from "../errors.js";
 import type { Compilation, PlanLimits } from "./compilation.js";
 import {
@@ -10,7 +9,7 @@ import {
   type OneRelation,
   type TypeDeclaration,
 } from "./declaration.js";
-import { bound, parameterType } from "./field.js";
+import { bound, isLonger, lengthOf, parameterType } from "./field.js";
 import { OPERATORS_OF, type Operator } from "./operators.js";
 import type { Reference } from "./reference.js";
 import type { Source } from "./visibility.js";
@@ -42,15 +41,11 @@ const listOf = (item: SQL, parameter: SQL) =>
 
 const MAX_LIST = 1000;
 
-const isLonger = (text: string, characters: number) =>
-  text.length > characters && (text.length > 2 * characters || [...text].length > characters);
-
 /** @returns what binds a value of a field. Ids, moments and enums have forms of their own. */
 function binder(field: FieldDeclaration, isPart: boolean, path: string, limits: PlanLimits) {
   const { kind, column } = field;
   const isText = kind === "string" || kind === "opaqueId" || kind === "json";
-  const length = (column as PgVarchar<never>).length ?? limits.valueCharacters;
-  const most = isPart ? limits.partCharacters : length;
+  const most = isPart ? limits.partCharacters : (lengthOf(column) ?? limits.valueCharacters);
   return (value: unknown): unknown => {
     const held = bound(field, value, path);
     if (isText && isLonger(String(held), most)) {

@@ -1,4 +1,5 @@
 /** Documents that ask for too much: refused by name, with HTTP 400, before a single statement runs. */
+import { getIntrospectionQuery } from "graphql";
 import { beforeEach, expect, it } from "vitest";
 import { type Client, testApp } from "../support/app.js";
 
@@ -16,7 +17,7 @@ beforeEach(async () => {
 const times = (count: number, make: (n: number) => string) =>
   Array.from({ length: count }, (_, n) => make(n)).join(" ");
 
-/** Nested so deep as graphql-depth-limit counts: root fields stand at 0. */
+/** Nested so deep; root fields stand at 0. */
 function nested(depth: number): string {
   const names = Array.from({ length: depth - 1 }, (_, n) => ["scans(first: 1)", "nodes", "organization"][n % 3]);
   return `{ organization(id: "1") { ${names.map((name) => `${name} { __typename`).join(" ")} ... { __typename } ${names.length % 3 === 1 ? "totalCount" : "id"} ${"}".repeat(names.length)} } }`;
@@ -32,6 +33,11 @@ const doubling = (levels: number) =>
 
 const REFUSED: [string, string, string][] = [
   ["depth", "13 levels", nested(13)],
+  [
+    "depth",
+    "980 levels of fields that do not exist",
+    `{ viewer { ${"role { a ".repeat(490)} role ${"}".repeat(490)} } }`,
+  ],
   ["depth", "13 levels through fragments", `{ ...q } fragment q on Query ${nested(13)}`],
   ["aliases", "31 aliases", `{ viewer { ${times(31, (n) => `a${n}: role`)} } }`],
   [
@@ -48,14 +54,73 @@ const REFUSED: [string, string, string][] = [
   ],
   ["rootFields", "21 mutations", `mutation { ${times(21, () => "signOut { signedOut }")} }`],
   ["tokens", "2,001 tokens", tokens(2001)],
-  ["tokens", "many tokens", `{ viewer { ${times(200_000, () => "role")} } }`],
-  ["tokens", "deep brackets", `{ scans(filter: ${"{not:".repeat(50_000)}`],
+  ["tokens", "many tokens", `{ viewer { ${times(12_000, () => "role")} } }`],
+  ["document", "65,537 bytes", `{ viewer { role } } #${"x".repeat(65_516)}`],
+  ["document", "65,537 bytes of fewer characters", `{ viewer { role } } #${"é".repeat(32_758)}`],
+  ["document", "a million comments", `${"#\n".repeat(300_000)}{ viewer { role } }`],
+  ["text", "an alias of 101 characters", `{ viewer { ${"a".repeat(101)}: role } }`],
+  ["text", "an operation's name of 101 characters", `query ${"a".repeat(101)} { viewer { role } }`],
+  [
+    "text",
+    "a variable's name of 101 characters",
+    `query($${"a".repeat(101)}: ID = "1") { scan(id: $${"a".repeat(101)}) { id } }`,
+  ],
+  [
+    "text",
+    "a fragment's name of 101 characters",
+    `{ viewer { ...${"f".repeat(101)} } } fragment ${"f".repeat(101)} on Viewer { role }`,
+  ],
+  ["text", "a field of 60,000 characters, before it is looked for", `{ viewer { ${"a".repeat(60_000)} } }`],
+  ["directives", "101 directives", `{ viewer { role ${times(101, () => "@b")} } }`],
+  [
+    "fragments",
+    "51 fragments",
+    `{ viewer { ${times(51, (n) => `...f${n}`)} } } ${times(51, (n) => `fragment f${n} on Viewer { role }`)}`,
+  ],
+  ["rootFields", "280 identical root fields", `{ ${times(280, () => "viewer { role }")} }`],
+  ["rootFields", "21 root fields that do not exist", `{ ${times(21, () => "nothing")} }`],
+  [
+    "selections",
+    "280 identical fields below a root field",
+    `{ organization(id: "1") { ${times(280, () => "scans { totalCount }")} } }`,
+  ],
+  [
+    "selections",
+    "fields that are repeated through fragments",
+    `{ organization(id: "1") { ${times(110, () => "...f")} } } fragment f on Organization { name }`,
+  ],
+  [
+    "selections",
+    "fields that are repeated on several levels",
+    `{ ${times(19, () => `viewer { ${times(19, () => "role")} }`)} }`,
+  ],
+  [
+    "selections",
+    "fields that are repeated by another operation",
+    `query a { viewer { role } } query b { ${times(120, () => "viewer { role }")} }`,
+  ],
+  [
+    "selections",
+    "fields that are repeated in a fragment that is not used",
+    `{ viewer { role } } fragment f on Query { ${times(120, () => "viewer { role }")} }`,
+  ],
+  [
+    "selections",
+    "fragments that spread all others below them",
+    `{ organization(id: "1") { ...f0 } } ${times(14, (n) => `fragment f${n} on Organization { a${n}: scans { nodes { organization { id ${times(14, (m) => (m > n ? `...f${m}` : ""))} } } } }`)}`,
+  ],
+  ["tokens", "deep brackets", `{ scans(filter: ${"{not:".repeat(12_000)}`],
 ];
 
 it.each(REFUSED)("refuses by the limit %s: %s", async (limit, _, document) => {
-  const { status, code, errors, data } = await admin.run(document);
-  expect([status, code, errors?.[0]?.extensions.limit, data ?? null]).toEqual([400, "LIMIT_EXCEEDED", limit, null]);
-  expect(errors?.[0]?.message).toMatch(/\.$/);
+  // The second time it may have been kept.
+  for (const _again of [1, 2]) {
+    const operationName = document.startsWith("query a ") ? "a" : undefined;
+    const { status, code, errors, data } = await admin.run(document, undefined, undefined, operationName);
+    expect([status, code, errors?.[0]?.extensions.limit, data ?? null]).toEqual([400, "LIMIT_EXCEEDED", limit, null]);
+    expect(errors).toHaveLength(1);
+    expect(errors?.[0]?.message).toMatch(/\.$/);
+  }
   expect(sent()).toEqual([]);
 });
 
@@ -81,6 +146,11 @@ it.each([
   ],
   ["an unknown fragment", "{ viewer { ...nothing } }"],
   ["an unused cycle", "{ viewer { role } } fragment f on Viewer { ...f }"],
+  [
+    "a cycle of twenty, each of which spreads all others",
+    `{ viewer { ...f0 } } ${times(20, (n) => `fragment f${n} on Viewer { ${times(20, (m) => (m === n ? "" : `...f${m}`))} }`)}`,
+  ],
+  ["a list a thousand deep", `{ scans(filter: { and: ${"[".repeat(980)}${"]".repeat(980)} }) { totalCount } }`],
   ["an unknown field", "{ viewer { nothing } }"],
   ["a page size that is no Int", "{ scans(first: 2147483648) { totalCount } }"],
   ["a duplicate variable", "query($a: ID!, $a: ID!) { scan(id: $a) { id } }"],
@@ -97,6 +167,17 @@ it.each([
   ["30 aliases", `{ viewer { ${times(30, (n) => `a${n}: role`)} } }`],
   ["20 root fields", `{ ${times(20, (n) => `v${n}: viewer { role }`)} }`],
   ["2,000 tokens", tokens(2000)],
+  ["65,536 bytes", `{ viewer { role } } #${"x".repeat(65_515)}`],
+  [
+    "names of 100 characters",
+    `query ${"q".repeat(100)} { viewer { ...${"f".repeat(100)} } } fragment ${"f".repeat(100)} on Viewer { ${"a".repeat(100)}: role }`,
+  ],
+  [
+    "50 fragments",
+    `{ viewer { ${times(50, (n) => `...f${n}`)} } } ${times(50, (n) => `fragment f${n} on Viewer { role permissions }`)}`,
+  ],
+  ["100 directives", `{ viewer { ${times(100, () => "role @include(if: true)")} } }`],
+  ["what a tool asks of the schema", getIntrospectionQuery()],
 ])("answers %s", async (_, document) => {
   const { status, errors } = await admin.run(document);
   expect(errors).toBeUndefined();

@@ -40,7 +40,12 @@ export interface Answer {
 
 export interface Client {
   readonly token: string | null;
-  run(query: string, variables?: Record<string, unknown>, headers?: Record<string, string>): Promise<Answer>;
+  run(
+    query: string,
+    variables?: Record<string, unknown>,
+    headers?: Record<string, string>,
+    operationName?: string,
+  ): Promise<Answer>;
 }
 
 export interface TestApp {
@@ -65,7 +70,7 @@ export interface TestApp {
 function clientOf(url: string, token: string | null): Client {
   return {
     token,
-    async run(query, variables, headers) {
+    async run(query, variables, headers, operationName) {
       const response = await fetch(`${url}/graphql`, {
         method: "POST",
         headers: {
@@ -73,7 +78,7 @@ function clientOf(url: string, token: string | null): Client {
           ...(token !== null && { authorization: `Bearer ${token}` }),
           ...headers,
         },
-        body: JSON.stringify({ query, variables }),
+        body: JSON.stringify({ query, variables, operationName }),
       });
       const { data, errors } = (await response.json()) as Pick<Answer, "data" | "errors">;
       const [code, ...others] = new Set(errors?.map(({ extensions }) => extensions.code as string));

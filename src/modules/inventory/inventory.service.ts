@@ -30,8 +30,10 @@ import {
   upsertSnapshot,
 } from "./inventory.store.js";
 
+const MAX_IDENTIFIER = 255;
+
 const MappingInput = z.object({
-  instanceId: nullable(text(255)),
+  instanceId: nullable(text(MAX_IDENTIFIER)),
   accountId: nullable(text(64)),
   environment: z.enum(Environment).nullish(),
   reason: text(1000).regex(/\S/, "Say why."),
@@ -97,10 +99,12 @@ export function createInventoryService({ db, audit, log, providers, rules }: Inv
     });
   }
 
-  const find = (db: Db, idOrIdentifier: string, lock = false): Promise<StoredInstance | null> =>
-    isId(idOrIdentifier)
+  async function find(db: Db, idOrIdentifier: string, lock = false): Promise<StoredInstance | null> {
+    if (idOrIdentifier.length > MAX_IDENTIFIER) return null;
+    return isId(idOrIdentifier)
       ? findInstanceById(db, BigInt(idOrIdentifier), lock)
       : findInstanceByIdentifier(db, idOrIdentifier, lock);
+  }
 
   return {
     /** Lists what a provider has, and marks what it has no more. @throws UNAVAILABLE; what is known stays then */

@@ -1,0 +1,191 @@
+/** What a document asks for, counted right after it is parsed: before validation, some of whose rules take the square of it. */
+import { ApolloServerErrorCode } from "@apollo/server/errors";
+import {
+  type DocumentNode,
+  type FieldNode,
+  type FragmentDefinitionNode,
+  GraphQLError,
+  type GraphQLNamedType,
+  type GraphQLSchema,
+  getNamedType,
+  isObjectType,
+  Kind,
+  NoFragmentCyclesRule,
+  type OperationDefinitionNode,
+  type SelectionSetNode,
+  TokenKind,
+  validate,
+} from "graphql";
+import type { Limits } from "../config.js";
+import { type AppError, limitExceeded } from "../errors.js";
+import type { Variables } from "../plan/reference.js";
+import { type Filters, filterCheck, mayHoldFilter } from "./filter-texts.js";
+
+/** A response path. Fields that share it are one field of the answer, and validation compares each with each. */
+interface Place {
+  times: number;
+  readonly below: Map<string, Place>;
+}
+
+/** A selection set that waits to be looked at. */
+interface Step {
+  readonly set: SelectionSetNode;
+  readonly type: GraphQLNamedType | undefined;
+  readonly places: Map<string, Place>;
+  /** Root fields stand at 0. */
+  readonly depth: number;
+}
+
+interface Counts {
+  rootFields: number;
+  aliases: number;
+  depth: number;
+  readonly filters: Filters;
+}
+
+/** Looks at each selection wherever it is expanded, at so many in the whole document. */
+class Measuring {
+  #selections = 0;
+  /** Pairs of fields that share a response path. */
+  repeats = 0;
+  readonly #byName: ReadonlyMap<string, FragmentDefinitionNode>;
+  readonly #spread = new Set<FragmentDefinitionNode>();
+
+  constructor(
+    private readonly schema: GraphQLSchema,
+    private readonly fragments: readonly FragmentDefinitionNode[],
+    private readonly limits: Limits,
+  ) {
+    this.#byName = new Map(fragments.map((fragment) => [fragment.name.value, fragment]));
+  }
+
+  /** @throws LIMIT_EXCEEDED */
+  operation({ operation, selectionSet }: OperationDefinitionNode): Counts {
+    return this.#count(selectionSet, this.schema.getRootType(operation) ?? undefined);
+  }
+
+  /** Validation looks at fragments that no operation spreads, too. @throws LIMIT_EXCEEDED */
+  unused(): void {
+    for (const fragment of this.fragments) if (!this.#spread.has(fragment)) this.#count(fragment.selectionSet);
+  }
+
+  #count(set: SelectionSetNode, type?: GraphQLNamedType): Counts {
+    const counts: Counts = { rootFields: 0, aliases: 0, depth: 0, filters: new Map() };
+    // No recursion: a document may nest deeper than the stack.
+    const steps: Step[] = [{ set, type, places: new Map(), depth: 0 }];
+    for (let step = steps.pop(); step; step = steps.pop()) {
+      for (const node of step.set.selections) {
+        if (++this.#selections > this.limits.selections) {
+          const message = `Its fragments expand to more than ${this.limits.selections} selections. Ask for less.`;
+          throw limitExceeded("selections", message);
+        }
+        if (node.kind === Kind.INLINE_FRAGMENT) steps.push({ ...step, set: node.selectionSet });
+        else if (node.kind === Kind.FIELD) this.#field(node, step, counts, steps);
+        else {
+          const fragment = this.#byName.get(node.name.value);
+          if (!fragment) continue;
+          this.#spread.add(fragment);
+          const on = this.schema.getType(fragment.typeCondition.name.value);
+          steps.push({ ...step, set: fragment.selectionSet, type: on });
+        }
+      }
+    }
+    return counts;
+  }
+
+  #field(node: FieldNode, { type: parent, places, depth }: Step, counts: Counts, steps: Step[]): void {
+    const name = node.name.value;
+    const key = node.alias?.value ?? name;
+    const place = places.get(key) ?? { times: 0, below: new Map() };
+    places.set(key, place);
+    this.repeats += place.times++;
+    counts.aliases += node.alias ? 1 : 0;
+    counts.rootFields += depth === 0 ? 1 : 0;
+    counts.depth = Math.max(counts.depth, depth);
+    const field = isObjectType(parent) ? parent.getFields()[name] : undefined;
+    for (const argument of node.arguments ?? []) {
+      const type = field?.args.find((arg) => arg.name === argument.name.value)?.type;
+      if (type && mayHoldFilter(argument, type)) {
+        counts.filters.set(argument, { type, times: (counts.filters.get(argument)?.times ?? 0) + 1 });
+      }
+    }
+    if (!node.selectionSet) return;
+    // What tools ask of the schema nests as deep as its types do.
+    const below = name.startsWith("__") ? Number.NEGATIVE_INFINITY : depth + 1;
+    steps.push({ set: node.selectionSet, type: field && getNamedType(field.type), places: place.below, depth: below });
+  }
+}
+
+export interface Measured {
+  /** Why the operation asks for too much. */
+  readonly fault: AppError | null;
+  /** @throws LIMIT_EXCEEDED for variables with which its filters hold too much text */
+  requireFilters(variables: Variables): void;
+}
+
+/** Documents are kept parsed, so that an operation that comes again is the same object. */
+const measured = new WeakMap<OperationDefinitionNode, Measured>();
+
+/** @returns what was counted of an operation; undefined before its document was measured */
+export const measuredOf = (operation: OperationDefinitionNode): Measured | undefined => measured.get(operation);
+
+function faultOf({ rootFields, aliases, depth }: Counts, limits: Limits): AppError | null {
+  if (rootFields > limits.rootFields) {
+    return limitExceeded("rootFields", `Ask for at most ${limits.rootFields} root fields at once.`);
+  }
+  if (aliases > limits.aliases) return limitExceeded("aliases", `Use at most ${limits.aliases} aliases.`);
+  if (depth > limits.depth) return limitExceeded("depth", `Nest fields at most ${limits.depth} deep.`);
+  return null;
+}
+
+/** @throws LIMIT_EXCEEDED */
+function requireShortParts({ loc }: DocumentNode, fragments: number, limits: Limits): void {
+  let directives = 0;
+  for (let token = loc?.startToken; token; token = token.next ?? undefined) {
+    if (token.kind === TokenKind.NAME && token.value.length > limits.nameCharacters) {
+      throw limitExceeded("text", `Give names of at most ${limits.nameCharacters} characters.`);
+    }
+    if (token.kind === TokenKind.AT) directives++;
+  }
+  if (directives > limits.directives) throw limitExceeded("directives", `Use at most ${limits.directives} directives.`);
+  if (fragments > limits.fragments) throw limitExceeded("fragments", `Define at most ${limits.fragments} fragments.`);
+}
+
+/** @throws GRAPHQL_VALIDATION_FAILED for fragments that spread each other in a circle, which nothing after this needs to expect */
+function requireNoCircle(schema: GraphQLSchema, document: DocumentNode): void {
+  const [circle] = validate(schema, document, [NoFragmentCyclesRule]);
+  if (!circle) return;
+  const extensions = { code: ApolloServerErrorCode.GRAPHQL_VALIDATION_FAILED, http: { status: 400 } };
+  throw new GraphQLError(circle.message, { ...(circle.nodes && { nodes: circle.nodes }), extensions });
+}
+
+/**
+ * Measures a document, each of its operations for itself.
+ * @param operation the one that shall run
+ * @throws LIMIT_EXCEEDED, GRAPHQL_VALIDATION_FAILED
+ */
+export function measure(
+  schema: GraphQLSchema,
+  document: DocumentNode,
+  operation: OperationDefinitionNode | null | undefined,
+  limits: Limits,
+): void {
+  const fragments = document.definitions.filter((node) => node.kind === Kind.FRAGMENT_DEFINITION);
+  requireShortParts(document, fragments.length, limits);
+  if (fragments.length > 0) requireNoCircle(schema, document);
+  const measuring = new Measuring(schema, fragments, limits);
+  for (const node of document.definitions) {
+    if (node.kind !== Kind.OPERATION_DEFINITION) continue;
+    const counts = measuring.operation(node);
+    measured.set(node, {
+      fault: faultOf(counts, limits),
+      requireFilters: filterCheck(counts.filters, limits.filterBytes),
+    });
+  }
+  measuring.unused();
+  const fault = operation && measuredOf(operation)?.fault;
+  if (fault) throw fault;
+  if (measuring.repeats > limits.repeats) {
+    throw limitExceeded("selections", "It names the same fields again and again. Name each once in its place.");
+  }
+}
