@@ -109,7 +109,7 @@ export async function expectRefused(app: TestApp, { name, type, document }: Plac
     : { type: "GRAPHQL_VALIDATION_FAILED", value: "BAD_USER_INPUT", limit: "LIMIT_EXCEEDED" }[kind];
   expect([written.status, ...written.codes], `${label}, in the document`).toEqual([400, code]);
   for (const { locations, extensions } of written.errors) {
-    if (kind === "limit" && !unreadable(value)) expect([at, "tokens"], label).toContain(extensions.limit);
+    if (kind === "limit" && !unreadable(value)) expect([at, "tokens", "document"], label).toContain(extensions.limit);
     else if (code === "BAD_USER_INPUT") expect(extensions.field, label).toMatch(endsAt(field));
     else expect(locations, label).not.toHaveLength(0);
   }
