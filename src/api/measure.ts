@@ -16,6 +16,7 @@ import {
   TokenKind,
   validate,
 } from "graphql";
+import depthLimit from "graphql-depth-limit";
 import type { Limits } from "../config.js";
 import { type AppError, limitExceeded } from "../errors.js";
 import type { Variables } from "../plan/reference.js";
@@ -32,14 +33,12 @@ interface Step {
   readonly set: SelectionSetNode;
   readonly type: GraphQLNamedType | undefined;
   readonly places: Map<string, Place>;
-  /** Root fields stand at 0. */
-  readonly depth: number;
+  readonly isRoot: boolean;
 }
 
 interface Counts {
   rootFields: number;
   aliases: number;
-  depth: number;
   readonly filters: Filters;
 }
 
@@ -48,6 +47,8 @@ class Measuring {
   #selections = 0;
   /** Pairs of fields that share a response path. */
   repeats = 0;
+  /** A fragment is spread that does not exist. */
+  isIncomplete = false;
   readonly #byName: ReadonlyMap<string, FragmentDefinitionNode>;
   readonly #spread = new Set<FragmentDefinitionNode>();
 
@@ -70,9 +71,9 @@ class Measuring {
   }
 
   #count(set: SelectionSetNode, type?: GraphQLNamedType): Counts {
-    const counts: Counts = { rootFields: 0, aliases: 0, depth: 0, filters: new Map() };
+    const counts: Counts = { rootFields: 0, aliases: 0, filters: new Map() };
     // No recursion: a document may nest deeper than the stack.
-    const steps: Step[] = [{ set, type, places: new Map(), depth: 0 }];
+    const steps: Step[] = [{ set, type, places: new Map(), isRoot: true }];
     for (let step = steps.pop(); step; step = steps.pop()) {
       for (const node of step.set.selections) {
         if (++this.#selections > this.limits.selections) {
@@ -83,7 +84,10 @@ class Measuring {
         else if (node.kind === Kind.FIELD) this.#field(node, step, counts, steps);
         else {
           const fragment = this.#byName.get(node.name.value);
-          if (!fragment) continue;
+          if (!fragment) {
+            this.isIncomplete = true;
+            continue;
+          }
           this.#spread.add(fragment);
           const on = this.schema.getType(fragment.typeCondition.name.value);
           steps.push({ ...step, set: fragment.selectionSet, type: on });
@@ -93,15 +97,14 @@ class Measuring {
     return counts;
   }
 
-  #field(node: FieldNode, { type: parent, places, depth }: Step, counts: Counts, steps: Step[]): void {
+  #field(node: FieldNode, { type: parent, places, isRoot }: Step, counts: Counts, steps: Step[]): void {
     const name = node.name.value;
     const key = node.alias?.value ?? name;
     const place = places.get(key) ?? { times: 0, below: new Map() };
     places.set(key, place);
     this.repeats += place.times++;
     counts.aliases += node.alias ? 1 : 0;
-    counts.rootFields += depth === 0 ? 1 : 0;
-    counts.depth = Math.max(counts.depth, depth);
+    counts.rootFields += isRoot ? 1 : 0;
     const field = isObjectType(parent) ? parent.getFields()[name] : undefined;
     for (const argument of node.arguments ?? []) {
       const type = field?.args.find((arg) => arg.name === argument.name.value)?.type;
@@ -110,9 +113,12 @@ class Measuring {
       }
     }
     if (!node.selectionSet) return;
-    // What tools ask of the schema nests as deep as its types do.
-    const below = name.startsWith("__") ? Number.NEGATIVE_INFINITY : depth + 1;
-    steps.push({ set: node.selectionSet, type: field && getNamedType(field.type), places: place.below, depth: below });
+    steps.push({
+      set: node.selectionSet,
+      type: field && getNamedType(field.type),
+      places: place.below,
+      isRoot: false,
+    });
   }
 }
 
@@ -129,13 +135,25 @@ const measured = new WeakMap<OperationDefinitionNode, Measured>();
 /** @returns what was counted of an operation; undefined before its document was measured */
 export const measuredOf = (operation: OperationDefinitionNode): Measured | undefined => measured.get(operation);
 
-function faultOf({ rootFields, aliases, depth }: Counts, limits: Limits): AppError | null {
+function faultOf({ rootFields, aliases }: Counts, limits: Limits): AppError | null {
   if (rootFields > limits.rootFields) {
     return limitExceeded("rootFields", `Ask for at most ${limits.rootFields} root fields at once.`);
   }
   if (aliases > limits.aliases) return limitExceeded("aliases", `Use at most ${limits.aliases} aliases.`);
-  if (depth > limits.depth) return limitExceeded("depth", `Nest fields at most ${limits.depth} deep.`);
   return null;
+}
+
+/** Graphql-depth-limit walks a fragment wherever it is spread, which is bounded before. */
+function depthFaultOf(
+  schema: GraphQLSchema,
+  operation: OperationDefinitionNode,
+  fragments: readonly FragmentDefinitionNode[],
+  { depth }: Limits,
+): AppError | null {
+  // Of this operation alone, and without its name: the library looks at all operations, by names in a plain object.
+  const alone: DocumentNode = { kind: Kind.DOCUMENT, definitions: [{ ...operation, name: undefined }, ...fragments] };
+  const isTooDeep = validate(schema, alone, [depthLimit(depth)]).length > 0;
+  return isTooDeep ? limitExceeded("depth", `Nest fields at most ${depth} deep.`) : null;
 }
 
 /** @throws LIMIT_EXCEEDED */
@@ -178,7 +196,8 @@ export function measure(
     if (node.kind !== Kind.OPERATION_DEFINITION) continue;
     const counts = measuring.operation(node);
     measured.set(node, {
-      fault: faultOf(counts, limits),
+      // The library expects that every fragment exists; validation refuses a document where one does not.
+      fault: faultOf(counts, limits) ?? (measuring.isIncomplete ? null : depthFaultOf(schema, node, fragments, limits)),
       requireFilters: filterCheck(counts.filters, limits.filterBytes),
     });
   }
