@@ -16,6 +16,7 @@ import { loadSigningKey } from "./auth/signing-key.js";
 import { createTokens } from "./auth/tokens.js";
 import { type Config, LIMITS } from "./config.js";
 import { type ClientOptions, createClient } from "./db/client.js";
+import { isOfData } from "./db/postgres-errors.js";
 import { createFleet } from "./fleet/fleet.js";
 import { createJobs } from "./jobs/jobs.js";
 import type { Log } from "./log.js";
@@ -92,6 +93,7 @@ export async function createApp(config: Config, ports: Ports): Promise<App> {
     roots: entriesOf(rootFields),
     limits: LIMITS,
     query: client.query,
+    isOfData,
     cursorKey: hash("sha256", `cursors ${privateKey}`),
   });
   const formatError = createFormatError(log);

@@ -163,6 +163,7 @@ export const LIMITS = {
   maxGroups: 1000,
   /** Objects that one request may answer at most, by the sizes of its pages. */
   maxObjects: 50_000,
+  answerBytes: 16 * 1_048_576,
   /** Conditions of one filter. */
   maxConditions: 100,
   maxFilterDepth: 10,

@@ -65,7 +65,11 @@ export const failedPrecondition = (state: string, message: string, cause?: unkno
   new AppError("FAILED_PRECONDITION", message, { state }, cause);
 
 /** Too deep, too many, too large; `limit` names which. */
-export const limitExceeded = (limit: string, message: string) => new AppError("LIMIT_EXCEEDED", message, { limit });
+export const limitExceeded = (limit: string, message: string, cause?: unknown) =>
+  new AppError("LIMIT_EXCEEDED", message, { limit }, cause);
+
+export const answerTooLong = (cause?: unknown) =>
+  limitExceeded("answer", "This answer would be longer than 16 MiB. Ask for fewer rows or fields at once.", cause);
 
 /** The database or a provider does not answer; safe to retry. */
 export const unavailable = (what: string, cause?: unknown) =>
@@ -80,11 +84,19 @@ export const outcomeUnknown = (cause: unknown) =>
     cause,
   );
 
+/** What to do about a change that was made, but not read back, by what kept it from being read. */
+const DONE_BUT: Partial<Record<ErrorCode, string>> = {
+  UNAVAILABLE: "could not be read back in time. Do not send it again: look at it in a moment.",
+  TIMEOUT: "could not be read back in time. Do not send it again: look at it in a moment.",
+  LIMIT_EXCEEDED: "is too much to answer. Do not send it again: ask for less of it in a query.",
+  INTERNAL_SERVER_ERROR: "could not be read back. Do not send it again.",
+};
+
 /** A change was made, but not read back: whoever sends it again makes it twice. */
 export function doneBut(error: unknown): unknown {
-  if (!(error instanceof AppError) || !(error.code === "UNAVAILABLE" || error.code === "TIMEOUT")) return error;
-  const message = "It was done, but could not be read back in time. Do not send it again: look at it in a moment.";
-  return new AppError(error.code, message, { outcome: "done" }, error);
+  if (!(error instanceof AppError) || !DONE_BUT[error.code]) return error;
+  const { code: _, ...detail } = error.extensions as Record<string, string>;
+  return new AppError(error.code, `It was done, but ${DONE_BUT[error.code]}`, { ...detail, outcome: "done" }, error);
 }
 
 /** It took longer than allowed and was stopped. */

@@ -6,7 +6,7 @@ import { type Call, type Origin, withoutSecrets } from "../auth/call.js";
 import type { ErrorCode } from "../errors.js";
 import type { Unit } from "../plan/compile.js";
 import type { Planner } from "../plan/planner.js";
-import type { Reads } from "../plan/reads.js";
+import type { Allowance, Reads } from "../plan/reads.js";
 import type { Variables } from "../plan/reference.js";
 import type { RowAnswer } from "../plan/writing.js";
 import type { CallContext } from "../wire/current-call.js";
@@ -41,6 +41,7 @@ export class RequestContext implements ReadContext, CallContext {
   readonly answers = new Map<string | number, RowAnswer>();
   private readonly calls = new Map<string | number, Call>();
   private cachedReads: Reads | undefined;
+  private allowance: Allowance | undefined;
   /** What the mutations of the request may answer together. */
   private objects = 0;
   private environments: DataLoader<string, string | null> | undefined;
@@ -54,7 +55,8 @@ export class RequestContext implements ReadContext, CallContext {
   }
 
   get reads(): Reads {
-    this.cachedReads ??= this.deps.planner.reads(this.access);
+    this.allowance ??= this.deps.planner.allowance();
+    this.cachedReads ??= this.deps.planner.reads(this.access, this.allowance);
     return this.cachedReads;
   }
 

@@ -29,7 +29,8 @@ export interface DirectAnswer {
 /** @returns the body of an answer; text from PostgreSQL passes through untouched */
 export function stringifyResult({ data, errors, ...rest }: { data?: unknown; errors?: unknown }): string {
   // Errors first, as Apollo orders them.
-  return data instanceof DataText ? `{"data":${data.text}}` : JSON.stringify({ errors, data, ...rest });
+  if (!(data instanceof DataText)) return JSON.stringify({ errors, data, ...rest });
+  return `{${errors ? `"errors":${JSON.stringify(errors)},` : ""}"data":${data.text}}`;
 }
 
 /** An operation on its way, as the fast ways see it. */
@@ -84,12 +85,20 @@ export interface Place {
   readonly nodes: readonly FieldNode[];
 }
 
-/** The errors that the ordinary way answers where these fields fail for one reason, and null for their root fields. */
-export function failed(places: readonly Place[], thrown: unknown, formatError: FormatError): DirectAnswer {
-  const error = fromPostgres(thrown);
-  const errors = places.map(({ path, nodes }) => {
-    const located = fieldError(error, path, nodes);
+/** A field that failed, and why. */
+export interface Fault extends Place {
+  readonly error: unknown;
+}
+
+/** @returns the errors as the ordinary way answers them */
+export const errorsOf = (faults: readonly Fault[], formatError: FormatError): GraphQLFormattedError[] =>
+  faults.map(({ path, nodes, error }) => {
+    const located = fieldError(fromPostgres(error), path, nodes);
     return formatError(located.toJSON(), located);
   });
-  return { data: Object.fromEntries(places.map(({ path }) => [path[0], null])), errors };
-}
+
+/** What the ordinary way answers where every root field fails. */
+export const failed = (faults: readonly Fault[], formatError: FormatError): DirectAnswer => ({
+  data: Object.fromEntries(faults.map(({ path }) => [path[0], null])),
+  errors: errorsOf(faults, formatError),
+});

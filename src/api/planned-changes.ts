@@ -82,6 +82,11 @@ export function answerChange({ schema, planner, formatError }: Deps) {
       const texts = await reading.catch((error) => {
         throw doneBut(error);
       });
+      const index = texts.findIndex((text) => text instanceof Error);
+      if (index >= 0) {
+        failing = placeOf(units[index] as Unit);
+        throw doneBut(texts[index]);
+      }
       const gone = units[texts.indexOf("null")];
       if (gone) {
         // Somebody has deleted it meanwhile.
@@ -95,7 +100,7 @@ export function answerChange({ schema, planner, formatError }: Deps) {
       });
       return { data: new DataText(`{"${key}":{${parts.join()}}}`) };
     } catch (error) {
-      return failed([failing], error, formatError);
+      return failed([{ ...failing, error }], formatError);
     }
   };
 }

@@ -13,12 +13,23 @@ import type { Unit } from "../plan/compile.js";
 import type { Planner } from "../plan/planner.js";
 import type { Fragments } from "../plan/selection.js";
 import type { RequestContext } from "./context.js";
-import { DataText, type DirectAnswer, type FormatError, failed, type Running, rootField } from "./direct-answer.js";
+import {
+  DataText,
+  type DirectAnswer,
+  errorsOf,
+  type Fault,
+  type FormatError,
+  failed,
+  type Running,
+  rootField,
+} from "./direct-answer.js";
 import { answerChange } from "./planned-changes.js";
 import type { RootMiddleware } from "./schema.js";
 
 const PASSED = Symbol("passed");
 const passed = () => PASSED;
+
+const faultOf = ({ key, nodes }: Unit, error: unknown): Fault => ({ path: [key], nodes, error });
 
 const fragmentsOf = ({ definitions }: DocumentNode): Fragments =>
   Object.fromEntries(
@@ -67,11 +78,21 @@ export function createAnswerDirectly({ schema, planner, gates, formatError, log 
     if (!units) return null;
     try {
       if (!(await mayPass(units, running))) return null;
-      const text = await planner.answer(operation, units, fragments, context.variables, context.access);
-      return text === undefined ? null : { data: new DataText(text) };
+      const answers = await planner.answer(operation, units, fragments, context.variables, context.access);
+      if (!answers) return null;
+      // Added up, not joined: a long text is copied once, where it is sent.
+      let data = "";
+      const faults: Fault[] = [];
+      for (const [index, { key }] of units.entries()) {
+        const answer = answers[index] as string | Error;
+        if (answer instanceof Error) faults.push(faultOf(units[index] as Unit, answer));
+        data += `${index > 0 ? "," : "{"}"${key}":${answer instanceof Error ? null : answer}`;
+      }
+      if (faults.length === units.length) return failed(faults, formatError);
+      return { data: new DataText(`${data}}`), ...(faults.length > 0 && { errors: errorsOf(faults, formatError) }) };
     } catch (error) {
-      const places = units.map(({ key, nodes }) => ({ path: [key] as [string], nodes }));
-      return failed(places, error, formatError);
+      const faults = units.map((unit) => faultOf(unit, error));
+      return failed(faults, formatError);
     }
   }
 

@@ -11,7 +11,7 @@ import {
 } from "graphql";
 import { buildSchemaSync, type ClassType, type NonEmptyArray } from "type-graphql";
 import type { Permission } from "../auth/permissions.js";
-import { forbidden } from "../errors.js";
+import { forbidden, limitExceeded } from "../errors.js";
 import { declaredTypes } from "../model/index.js";
 import { type EmbeddedType, mayRead, missingPermission, type TypeDeclaration } from "../plan/declaration.js";
 import { requireWellFormed } from "../wire/well-formed.js";
@@ -126,7 +126,15 @@ const byResponseKey: GraphQLFieldResolver<Record<string, unknown>, RequestContex
   source[info.path.key];
 
 /** The types of a connection beside its nodes, by what follows the name of the type. */
-const CONNECTION_PARTS = ["Connection", "Edge", "Aggregate", "Numbers", "Extremes", "Group", "GroupKey"];
+const CONNECTION_PARTS = ["Connection", "Edge", "Aggregate", "Extremes", "Group", "GroupKey"];
+
+const NO_FLOAT = "This sum is beyond what a Float holds, 1.8e308. Ask for the average, or for the sum of fewer rows.";
+
+const figure: typeof byResponseKey = (source, _args, _context, info) => {
+  const value = source[info.path.key];
+  if (Math.abs(value as number) === Number.POSITIVE_INFINITY) throw limitExceeded("float", NO_FLOAT);
+  return value;
+};
 
 function resolveAll(
   schema: GraphQLSchema,
@@ -159,6 +167,7 @@ export function guardSchema(bare: GraphQLSchema, recorder: Gate): { schema: Grap
     resolveAll(schema, type.name, planned(type));
     resolveEmbedded(schema, Object.values(type.fields));
     for (const part of CONNECTION_PARTS) resolveAll(schema, `${type.name}${part}`, byResponseKey);
+    resolveAll(schema, `${type.name}Numbers`, figure);
   }
   return { schema, gates };
 }

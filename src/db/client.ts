@@ -3,7 +3,7 @@ import type { PostgresJsDatabase } from "drizzle-orm/postgres-js";
 import postgres, { type Options, type Sql } from "postgres";
 import { outcomeUnknown, timeout, unavailable } from "../errors.js";
 import { createPool } from "./pool.js";
-import { fromPostgres, wasLost } from "./postgres-errors.js";
+import { fromPostgres, fromRead, wasLost } from "./postgres-errors.js";
 
 /** The pool, or a transaction of it: what a store function takes first. */
 export type Db = Pick<
@@ -34,9 +34,16 @@ export interface Client {
   readonly db: Db;
   /**
    * Runs one statement of the read planner and answers its only row.
-   * @param together whether it is soon done, so that it may share a connection with others that are @throws TIMEOUT, UNAVAILABLE
+   * @param together whether it is soon done, so that it may share a connection with others that are
+   * @param sinceMs when its time began, by `performance.now()`: now unless given @throws TIMEOUT, UNAVAILABLE, LIMIT_EXCEEDED
    */
-  query(text: string, parameters: unknown[], prepare: boolean, together: boolean): Promise<readonly (string | null)[]>;
+  query(
+    text: string,
+    parameters: unknown[],
+    prepare: boolean,
+    together: boolean,
+    sinceMs?: number,
+  ): Promise<readonly (string | null)[]>;
   /** @throws UNAVAILABLE or TIMEOUT when the database does not answer in time (milliseconds) */
   ping(timeoutMs: number): Promise<void>;
   close(): Promise<void>;
@@ -132,7 +139,8 @@ export function createClient({
   let queries = 0;
   const deadlineMs = statementTimeoutMs + DEADLINE_GRACE_MS;
   /** Runs a statement on the pool, in time, and not too many of them. @param onLate told when it is given up */
-  async function bounded(unsafe: Unsafe, statement: Parameters<Db["change"]>, onLate = () => {}) {
+  async function bounded(unsafe: Unsafe, statement: Parameters<Db["change"]>, onLate = () => {}, ms = deadlineMs) {
+    if (ms <= 0) throw timeout();
     if (queries >= MAX_QUERIES) throw unavailable("The database");
     queries += 1;
     const running = sending(unsafe, ...statement);
@@ -141,7 +149,7 @@ export function createClient({
       running.cancel();
     };
     try {
-      return onlyRow(await before(deadlineMs, running, stop));
+      return onlyRow(await before(ms, running, stop));
     } finally {
       queries -= 1;
     }
@@ -161,10 +169,14 @@ export function createClient({
   });
   return {
     db,
-    query: (text, parameters, prepare, together) =>
-      bounded(together ? pool.unsafeTogether : pool.unsafe, [text, parameters, prepare]).catch((error) => {
-        throw fromPostgres(error);
-      }),
+    query(text, parameters, prepare, together, sinceMs) {
+      const unsafe = together ? pool.unsafeTogether : pool.unsafe;
+      // Of what runs once more only the rest is left.
+      const ms = sinceMs === undefined ? deadlineMs : sinceMs + statementTimeoutMs - performance.now();
+      return bounded(unsafe, [text, parameters, prepare], undefined, ms).catch((error) => {
+        throw fromRead(error);
+      });
+    },
     async ping(timeoutMs) {
       // Those who ask at once share one answer, so that health checks cannot pile up.
       pinging ??= probe`select 1`

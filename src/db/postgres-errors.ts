@@ -1,6 +1,7 @@
 /** PostgreSQL's and the driver's faults -> AppErrors. Messages are ours: PostgreSQL's hold values, drizzle's the whole statement. */
 import {
   AppError,
+  answerTooLong,
   badUserInput,
   conflict,
   internal,
@@ -16,6 +17,8 @@ interface PostgresFault {
   readonly constraint_name?: string;
   readonly table_name?: string;
   readonly column_name?: string;
+  /** The function of PostgreSQL that reports it. */
+  readonly routine?: string;
   /** Holds values: never for callers, nor for the log. */
   readonly detail?: string;
 }
@@ -59,6 +62,25 @@ const UNREACHABLE = new Set([
   "40P01", // deadlock: this transaction was undone
 ]);
 
+/**
+ * Faults of a value that was sent. GraphQL types and checks come before, so that few are left; every other of class 22, such as a
+ * number that overflows when it is counted up, lies in what is stored, or in our statement.
+ */
+const OF_VALUES = new Set([
+  "22001", // too long for its column
+  "22007", // malformed moment
+  "22021", // a character that the database cannot hold
+  "22P02", // malformed text of a number, an enum or JSON
+  "22P05", // untranslatable character
+]);
+
+/**
+ * @returns whether data or size are at fault (classes 21, 22 and 54), of what one field of a statement asks: without it the statement
+ * may run. An AppError tells by its cause.
+ */
+export const isOfData = (error: unknown): boolean =>
+  /^(21|22|54)/.test(faultOf(error instanceof AppError ? error.cause : error).code ?? "");
+
 /** @returns whether the connection went while a statement ran, so that nobody knows what became of it */
 export const wasLost = (error: unknown): boolean => LOST.has(faultOf(error).code ?? "");
 
@@ -72,14 +94,26 @@ export function fromPostgres(error: unknown, field?: string): AppError {
   const code = fault.code ?? "";
   if (UNREACHABLE.has(code) || code.startsWith("08")) return unavailable("The database", error);
   if (code === "57014" || code === "55P03") return timeout(error);
-  if (code.startsWith("54")) return limitExceeded("complexity", "This asks for too much in one statement. Split it.");
+  if (code.startsWith("54")) {
+    return limitExceeded("complexity", "This asks for too much in one statement. Split it.", error);
+  }
   if (code === "23505") return conflict(`This ${nameOf(fault)} exists already: it must be unique.`, error, field);
   if (code === "23503") return notFound(nameOf(fault), error, field);
-  if (code.startsWith("22")) {
+  if (OF_VALUES.has(code)) {
     return badUserInput("input", "A value is malformed or out of range for its column.", error);
   }
   if (code === "23514" || code === "23502") return badUserInput(nameOf(fault), "A value is not allowed here.", error);
   return internal(error);
+}
+
+/** Planned reads multiply the length of their answer with a number that makes it overflow where it is too long. Nothing else of theirs overflows so. */
+const isTooLong = ({ code, routine }: PostgresFault) => code === "22003" && routine === "float_overflow_error";
+
+/** @returns the same of a planned read. Its values were checked before, so that what is wrong with one is stored. */
+export function fromRead(error: unknown): AppError {
+  const fault = faultOf(error);
+  if (isTooLong(fault)) return answerTooLong(error);
+  return fault.code?.startsWith("22") ? internal(error) : fromPostgres(error);
 }
 
 /** `users_email_key` -> `email`; `scans_organization_id_organizations_id_fk` -> `organization`. */

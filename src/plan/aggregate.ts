@@ -3,11 +3,11 @@ import { type SQL, sql } from "drizzle-orm";
 import type { FieldNode } from "graphql";
 import { badUserInput, limitExceeded } from "../errors.js";
 import type { Compilation } from "./compilation.js";
-import type { Cost } from "./cost.js";
+import { type Cost, one, sum, times, writing } from "./cost.js";
 import type { FieldDeclaration, FieldKind, TypeDeclaration } from "./declaration.js";
 import { inUtc, written, writtenBucket } from "./field.js";
 import { filterFields } from "./filter.js";
-import { type Json, list, object, orNull, textOf, typename } from "./json.js";
+import { around, atMost, bytesOf, type Json, list, object, orNull, textOf, typename } from "./json.js";
 import { orderName } from "./order.js";
 import { sizeOf } from "./page.js";
 import { argumentOf } from "./reference.js";
@@ -38,11 +38,29 @@ export const keyFields = (type: TypeDeclaration): Fields =>
 export const groupFields = (type: TypeDeclaration): ReadonlyMap<string, readonly [string, FieldDeclaration]> =>
   new Map(keyFields(type).map((entry) => [orderName(entry[0]), entry]));
 
+/** A number of JSON that no double holds; within our answers nothing else but a text may hold it. */
+export const NO_DOUBLE = "1e999";
+
+/** The parts of a sum of doubles: as many ordinary ones as there may be do not overflow together, and huge ones are added up exactly. */
+const ordinary = (column: SQL) => sql`sum(${column}) filter (where ${column} between -1e290 and 1e290)`;
+const huge = (column: SQL) => sql`sum(${column}::text::numeric) filter (where ${column} not between -1e290 and 1e290)`;
+const exactSum = (column: SQL) => sql`(coalesce(${ordinary(column)}, 0)::text::numeric + ${huge(column)})`;
+
 /** What each figure is; a field has none where it has no value. */
 const FIGURES: Readonly<Record<string, (field: FieldDeclaration, column: SQL) => Json>> = {
-  sum: (_field, column) => orNull(sql`sum(${column})::float8::text`),
+  sum: ({ kind }, column) => {
+    if (kind === "int") return orNull(sql`sum(${column})::float8::text`);
+    const sum = exactSum(column);
+    return orNull(sql`case when ${huge(column)} is null then ${ordinary(column)}::text
+      when abs(${sum}) <= ${sql.raw(`${Number.MAX_VALUE}`)} then ${sum}::float8::text else ${sql.raw(`'${NO_DOUBLE}'`)} end`);
+  },
   // Not avg(), which squares what it adds up, and so overflows where the mean does not.
-  avg: (_field, column) => orNull(sql`(sum(${column})::float8 / nullif(count(${column}), 0))::text`),
+  avg: ({ kind }, column) => {
+    const count = sql`nullif(count(${column}), 0)`;
+    if (kind === "int") return orNull(sql`(sum(${column})::float8 / ${count})::text`);
+    return orNull(sql`case when ${huge(column)} is null then (${ordinary(column)} / ${count})::text
+      else (${exactSum(column)} / ${count})::float8::text end`);
+  },
   min: (field, column) => written(field, sql`min(${column})`, true),
   max: (field, column) => written(field, sql`max(${column})`, true),
 };
@@ -56,6 +74,7 @@ function figures(c: Compilation, source: Source, nodes: readonly FieldNode[]): J
       if (!field)
         return [key, typename(`${type.name}${figure === "sum" || figure === "avg" ? "Numbers" : "Extremes"}`)];
       c.requireReadable(field.read);
+      if (figure === "sum" && field.kind === "float") c.sumsDoubles = true;
       return [key, FIGURES[figure]!(field, source.column(field.column))];
     });
   return object(
@@ -68,9 +87,8 @@ function figures(c: Compilation, source: Source, nodes: readonly FieldNode[]): J
 }
 
 /** @param rows the FROM clause and what follows it. HAVING makes it one row even where only type names are asked for. */
-export const selectAggregate = (c: Compilation, source: Source, nodes: readonly FieldNode[], rows: SQL): Json => [
-  sql`(select ${textOf(figures(c, source, nodes))}${rows} having true)`,
-];
+export const selectAggregate = (c: Compilation, source: Source, nodes: readonly FieldNode[], rows: SQL): Json =>
+  around(figures(c, source, nodes), (text) => sql`(select ${text}${rows} having true)`);
 
 interface Key {
   readonly name: string;
@@ -120,12 +138,15 @@ export function selectGroups(
   const named = (index: number) => sql`g.${sql.identifier(`key_${index}`)}`;
 
   const columns = keys.map(({ value }, index) => sql`${value} as ${sql.identifier(`key_${index}`)}`);
+  let bytes = 0;
   const entries = [...collectBelow(nodes, c.fragments, c.variables)].map(([key, of], position): [string, Json] => {
     const name = of[0].name.value;
     if (name === "__typename") return [key, typename(`${type.name}Group`)];
     if (name === "aggregate") {
       const column = sql.identifier(`aggregate_${position}`);
-      columns.push(sql`${textOf(figures(c, source, of))} as ${column}`);
+      const json = figures(c, source, of);
+      columns.push(sql`${textOf(json)} as ${column}`);
+      bytes += bytesOf(json);
       return [key, [sql`g.${column}`]];
     }
     const parts = [...collectBelow(of, c.fragments, c.variables)].map(([part, [{ name }]]): [string, Json] => {
@@ -135,12 +156,15 @@ export function selectGroups(
     });
     return [key, object(parts)];
   });
+  const json = object(entries);
   const positions = keys.map((_, index) => sql.raw(String(index + 1)));
   const inOrder = positions.map((position) => sql`${position} asc nulls first`);
   if (argument("largestFirst")?.value === true) inOrder.unshift(sql`count(*) desc`);
   const groups = sql`select ${sql.join(columns, sql`, `)}${rows} group by ${sql.join(positions, sql`, `)} order by ${sql.join(inOrder, sql`, `)} limit ${c.param(size, "first")}::int`;
+  const texts = sql`select ${textOf(json)} as c from (${groups}) g offset 0`;
+  const fits = atMost(c.limits.answerBytes, [sql`r.c`]);
   return {
-    json: list(sql`(select string_agg(${textOf(object(entries))}, ',') from (${groups}) g)`),
-    cost: size,
+    json: list([sql`(select string_agg(r.c, ',') from (${texts}) r having ${fits})`]),
+    cost: times(size, sum([one, writing(bytes + bytesOf(json))])),
   };
 }

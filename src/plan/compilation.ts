@@ -52,6 +52,8 @@ export interface PlanLimits {
   readonly maxGroups: number;
   /** The most objects that one request may answer, by the sizes of its pages. */
   readonly maxObjects: number;
+  /** The longest answer, in bytes. */
+  readonly answerBytes: number;
   /** The most conditions of a filter. */
   readonly maxConditions: number;
   /** How deep a filter's and, or, not and relations may nest. */
@@ -67,6 +69,8 @@ export interface Run {
   readonly access: Access;
   /** By the index of the unit in the plan. */
   readonly values: readonly unknown[];
+  /** What may be answered; as much as any request may unless given. */
+  readonly bytesLeft?: number;
 }
 
 export type Getter = (run: Run) => unknown;
@@ -75,6 +79,8 @@ export class Compilation {
   #aliases = 0;
   /** Whether rows are read that no key names. */
   readsMany = false;
+  /** Whether doubles are added up. */
+  sumsDoubles = false;
   /** The types of rows that are read because others refer to them. */
   readonly referredTo = new Set<TypeDeclaration>();
 

@@ -2,13 +2,13 @@
 import { type SQL, sql } from "drizzle-orm";
 import { type FieldNode, GraphQLID, type GraphQLSchema } from "graphql";
 import type { Access } from "../auth/actor.js";
-import { badUserInput, limitExceeded } from "../errors.js";
+import { answerTooLong, badUserInput, limitExceeded } from "../errors.js";
 import { isId, requireId } from "../wire/id.js";
 import { Compilation, type Getter, type PlanLimits, type Run, type Statement, statementOf } from "./compilation.js";
-import { type Cost, sum } from "./cost.js";
+import { amountOf, type Cost, sum, writing } from "./cost.js";
 import type { TypeDeclaration } from "./declaration.js";
 import { isLonger, lengthOf } from "./field.js";
-import { type Template, templateOf } from "./json.js";
+import { bytesOf, lengthsOf, overflowBeyond, type Template, templateOf } from "./json.js";
 import { argumentOf, type Reference, type Variables } from "./reference.js";
 import { selectConnection, selectRow, selectRows } from "./select.js";
 import type { Fragments } from "./selection.js";
@@ -35,7 +35,7 @@ export interface Unit {
 }
 
 export interface Plan extends Statement {
-  /** How many objects a run answers at most. */
+  /** How many objects a run answers at most. @throws LIMIT_EXCEEDED where the names alone of one unit make too long an answer */
   objects(run: Run): number;
   /** @param row what the statement answers @returns the JSON text of each unit */
   texts(row: readonly (string | null)[]): string[];
@@ -43,6 +43,8 @@ export interface Plan extends Statement {
   readonly refused: boolean;
   /** Whether it finds every row by its key, and is soon done. */
   readonly isPointRead: boolean;
+  /** Whether its texts may hold a number that no double holds (see aggregate.ts). */
+  readonly sumsDoubles: boolean;
 }
 
 // Getters outlive the statement: made in here, they hold nothing of it.
@@ -130,28 +132,37 @@ export function compile(
     const { json, page, cost } = select(c, unit, index, () => {
       refused = true;
     });
-    costs.push(cost);
+    costs.push(sum([cost, writing(bytesOf(json))]));
     const { columns: values, length, fill } = templateOf(json);
     between += length;
     const answer = { fill, offset: columns.length };
+    const names = values.map((_, position) => sql.identifier(`c${answer.offset + position}`));
+    const aliased = values.map((column, position) => sql`(${column})::text as ${names[position]}`);
     if (page) {
-      const names = values.map((_, position) => sql.identifier(`c${position}`));
-      const aliased = values.map((column, position) => sql`${column} as ${names[position]}`);
       const unitName = sql.identifier(`u${index}`);
       from.push(sql`(select ${sql.join(aliased, sql`, `)}${page}) ${unitName}`);
       columns.push(...names.map((name) => sql`${unitName}.${name}`));
-    } else columns.push(...values);
+    } else columns.push(...aliased);
     return answer;
   });
-  const answered = sql.join(columns, sql`, `);
   const sources = from.length > 0 ? sql` from ${sql.join(from, sql`, `)}` : sql``;
+  const texts = columns.map((_, position) => sql`a.${sql.identifier(`c${position}`)}`);
+  const fits = sql`(${lengthsOf(texts)}) * ${c.param(beyond(limits.answerBytes, between), "answer")}::float8 >= 0`;
   // The plan outlives the request that it was compiled for, and its closures hold the compilation.
   c.release();
-  const statement = statementOf(sql`select ${answered}${sources}`);
+  // `offset 0`: what is measured is not built a second time. What is too long stops the statement, and is not sent.
+  const answered = sql`select ${sql.join(columns, sql`, `)}${sources} offset 0`;
+  const statement = statementOf(texts.length > 0 ? sql`select a.* from (${answered}) a where ${fits}` : sql`select`);
   const weight = statement.weight + between;
-  const facts = { text: statement.text, weight, refused, isPointRead: !c.readsMany };
-  return { ...facts, ...runsOf(statement, answers, sum(costs), c.checks, limits) };
+  const facts = { text: statement.text, weight, refused, isPointRead: !c.readsMany, sumsDoubles: c.sumsDoubles };
+  return { ...facts, ...runsOf(statement, answers, costs, c.checks, limits) };
 }
+
+/** The getters of what stops the statement, where what the statement answers is too long together with what is put `between`. */
+const beyond =
+  (most: number, between: number): Getter =>
+  ({ bytesLeft = most }) =>
+    overflowBeyond(bytesLeft - between);
 
 /** Where the answer of a unit begins in the row, and what makes it its JSON. */
 interface Answer extends Pick<Template, "fill"> {
@@ -162,20 +173,30 @@ interface Answer extends Pick<Template, "fill"> {
 function runsOf(
   statement: Statement,
   answers: readonly Answer[],
-  objects: Cost,
+  costs: readonly Cost[],
   checks: Compilation["checks"],
-  { maxObjects }: PlanLimits,
+  { maxObjects, answerBytes }: PlanLimits,
 ): Pick<Plan, "objects" | "texts" | "bind"> {
+  const objects = (run: Run) =>
+    costs.reduce((total, cost) => {
+      const amount = amountOf(cost, run);
+      if (amount.bytes > answerBytes) throw answerTooLong();
+      return total + amount.objects;
+    }, 0);
   return {
     objects,
     texts: (row) => answers.map(({ fill, offset }) => fill(row, offset)),
     bind(run) {
       for (const check of checks) check(run);
+      if (run.bytesLeft !== undefined && run.bytesLeft <= 0) throw answerTooLong();
       requireAtMost(maxObjects, objects(run));
       return statement.bind(run);
     },
   };
 }
+
+/** More than the names in one row take. Their true length would give each document a statement of its own. */
+const MAX_NAMES_BYTES = 1_048_576;
 
 /**
  * @param unit asks for a changed row
@@ -201,5 +222,13 @@ export function compileReturning(
   c.release();
   const counting = type.countedBy === undefined ? undefined : type.relations[type.countedBy]?.to();
   const changesToo = [type, counting].some((type) => type && c.referredTo.has(type));
-  return refused || c.readsMany || changesToo ? undefined : templateOf(json);
+  if (refused || c.readsMany || changesToo) return undefined;
+  const template = templateOf(json);
+  // A fault would undo the change. What is too long is left out, and its reading fails afterwards.
+  const most = sql.raw(`${limits.answerBytes - MAX_NAMES_BYTES}`);
+  const columns = template.columns.map(
+    (column) =>
+      sql`(select case when octet_length(a.c) <= ${most} then a.c end from (select ${column} as c offset 0) a)`,
+  );
+  return { ...template, columns };
 }

@@ -1,21 +1,46 @@
-/** How many objects a selection answers at most in one run. Costs outlive the statement: made here, they hold nothing of it. */
-import type { Getter, Run } from "./compilation.js";
+/** What a selection answers at most in one run. Costs outlive the statement: made here, they hold nothing of it. */
+import type { Run } from "./compilation.js";
 
-export type Cost = (run: Run) => number;
+export interface Amount {
+  objects: number;
+  /** Of what Postern itself writes between the values: names and punctuation. */
+  bytes: number;
+}
 
-export const one: Cost = () => 1;
+/** Adds what is answered so many times. */
+export type Cost = (run: Run, count: number, amount: Amount) => void;
+
+/** How many there are at most. */
+type Count = (run: Run) => number;
+
+export function amountOf(cost: Cost, run: Run): Amount {
+  const amount = { objects: 0, bytes: 0 };
+  cost(run, 1, amount);
+  return amount;
+}
+
+export const one: Cost = (_run, count, amount) => {
+  amount.objects += count;
+};
+
+export const writing =
+  (bytes: number): Cost =>
+  (_run, count, amount) => {
+    amount.bytes += count * bytes;
+  };
 
 export const sum =
   (costs: readonly Cost[]): Cost =>
-  (run) =>
-    costs.reduce((total, cost) => total + cost(run), 0);
+  (run, count, amount) => {
+    for (const cost of costs) cost(run, count, amount);
+  };
 
 export const times =
-  (count: Cost, each: Cost): Cost =>
-  (run) =>
-    count(run) * each(run);
+  (size: Count, each: Cost): Cost =>
+  (run, count, amount) =>
+    each(run, count * size(run), amount);
 
 export const lengthOf =
-  (list: Getter): Cost =>
+  (list: (run: Run) => unknown): Count =>
   (run) =>
     (list(run) as unknown[]).length;

@@ -1,10 +1,12 @@
-/** A selection over an object, or a list of objects, that a jsonb column holds whole. */
+/** A field of a row, and a selection over what a jsonb column holds whole: an object, or a list of objects. */
 import { type SQL, sql } from "drizzle-orm";
 import type { FieldNode } from "graphql";
 import type { Compilation } from "./compilation.js";
-import { type EmbeddedType, mayRead } from "./declaration.js";
-import { type Json, list, object, orNull, textOf, typename } from "./json.js";
+import { type EmbeddedType, type FieldDeclaration, mayRead } from "./declaration.js";
+import { written } from "./field.js";
+import { around, type Json, list, object, orNull, typename } from "./json.js";
 import { collectBelow } from "./selection.js";
+import type { Source } from "./visibility.js";
 
 /**
  * @param value the jsonb value; null, or JSON null, stays null
@@ -32,8 +34,28 @@ export function selectEmbedded(
       entries.push([key, json]);
     }
   }
-  const text = textOf(object(entries));
+  const json = object(entries);
   return type.list
-    ? list(sql`(select string_agg(${text}, ',') from jsonb_array_elements(${value}) e)`)
-    : orNull(sql`(case when jsonb_typeof(${value}) = 'object' then ${text} end)`);
+    ? list(around(json, (text) => sql`(select string_agg(${text}, ',') from jsonb_array_elements(${value}) e)`))
+    : around(json, (text) => sql`coalesce(case when jsonb_typeof(${value}) = 'object' then ${text} end, 'null')`);
+}
+
+/** @param onRefusal as above, and told where a resolver finishes the value */
+export function selectField(
+  c: Compilation,
+  source: Source,
+  field: FieldDeclaration,
+  nodes: readonly FieldNode[],
+  onRefusal: () => void,
+): Json {
+  const column = source.column(field.column);
+  if (field.embedded) return selectEmbedded(c, field.embedded, column, nodes, onRefusal);
+  if (!field.derived) return written(field, column);
+  // Its resolver finishes it.
+  onRefusal();
+  const needs = Object.entries(field.derived.needs).map(([name, need]): [string, Json] => [
+    name,
+    orNull(sql`to_json(${source.column(need)})::text`),
+  ]);
+  return object(needs);
 }

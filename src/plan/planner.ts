@@ -3,10 +3,11 @@ import type { FieldNode, GraphQLResolveInfo, GraphQLSchema, OperationDefinitionN
 import { LRUCache } from "lru-cache";
 import type { Access } from "../auth/actor.js";
 import { AppError } from "../errors.js";
+import { NO_DOUBLE } from "./aggregate.js";
 import type { PlanLimits, Run } from "./compilation.js";
 import { compile, compileReturning, type Entry, type Plan, requireAtMost, type Unit } from "./compile.js";
 import { type Counted, createPreparation } from "./preparation.js";
-import { createReads, type PreparedReads, type Read, type Reads } from "./reads.js";
+import { type Allowance, createReads, type Reads } from "./reads.js";
 import type { Variables } from "./reference.js";
 import { collect, type Fragments, type Selection } from "./selection.js";
 import { shapeReader } from "./shape.js";
@@ -18,6 +19,7 @@ export type Query = (
   parameters: unknown[],
   prepare: boolean,
   together: boolean,
+  sinceMs?: number,
 ) => Promise<readonly (string | null)[]>;
 
 export interface PlannerOptions {
@@ -25,13 +27,17 @@ export interface PlannerOptions {
   /** What each planned root field answers. */
   readonly roots: ReadonlyMap<string, Entry>;
   readonly query: Query;
+  /** Whether an error of `query` is about the data of one field, so that the others may be answered. */
+  readonly isOfData: (error: unknown) => boolean;
   readonly limits: PlanLimits;
   /** Seals cursors; the same for all replicas. */
   readonly cursorKey: string;
 }
 
 export interface Planner {
-  reads(access: Access): Reads;
+  /** @returns what all reads of a new request share */
+  allowance(): Allowance;
+  reads(access: Access, allowance: Allowance): Reads;
   /**
    * Plans what a mutation's payload asks for without running it, so that what cannot be answered changes nothing.
    * @param before objects that other mutations of the request may answer @returns those that they and these may
@@ -55,8 +61,8 @@ export interface Planner {
   /** The response keys of an operation and the planned root fields behind them; undefined where one is not planned. */
   rootUnits(operation: OperationDefinitionNode, fragments: Fragments, variables: Variables): Unit[] | undefined;
   /**
-   * @returns the text of the operation's `data`; undefined where the ordinary way must answer, because something is refused
-   * or malformed; nothing has run then
+   * @returns the JSON text of each unit, or its fault; undefined where the ordinary way must answer, because something is refused or
+   * malformed, or stands in the place of a number
    */
   answer(
     operation: OperationDefinitionNode,
@@ -64,15 +70,21 @@ export interface Planner {
     fragments: Fragments,
     variables: Variables,
     access: Access,
-  ): Promise<string> | undefined;
+  ): Promise<(string | Error)[] | undefined>;
 }
 
 /** The rows of a mutation's payload. */
 export interface PlannedPayload {
-  /** @param values of the units @returns the JSON text of each */
-  read(values: readonly unknown[]): Promise<string[]>;
+  /** @param values of the units @returns the JSON text of each, or its fault */
+  read(values: readonly unknown[]): Promise<(string | Error)[]>;
   /** Where the statement that changes the only row can answer it itself. */
   readonly returning: Returning | null;
+}
+
+/** What a plan is made for, but for its units. */
+interface Asked extends Pick<Run, "variables" | "access"> {
+  readonly operation: OperationDefinitionNode;
+  readonly fragments: Fragments;
 }
 
 type CachedPlan = Plan & Counted & Pick<PlannedPayload, "returning">;
@@ -85,7 +97,7 @@ const EXPRESSION_WEIGHT = 40;
 /** Of operations and answers, unlike in all planners of the process. */
 let nextId = 0;
 
-export function createPlanner({ schema, roots, query, limits, cursorKey }: PlannerOptions): Planner {
+export function createPlanner({ schema, roots, query, isOfData, limits, cursorKey }: PlannerOptions): Planner {
   const plans = new LRUCache<string, CachedPlan>({
     maxSize: MAX_PLANS_WEIGHT,
     // A key tells the shape of every item of a list.
@@ -97,11 +109,8 @@ export function createPlanner({ schema, roots, query, limits, cursorKey }: Plann
 
   /** @param isChange whether the statement that changes the only row may answer it */
   function planFor(
-    operation: OperationDefinitionNode,
+    { operation, fragments, variables, access }: Asked,
     units: readonly Unit[],
-    fragments: Fragments,
-    variables: Variables,
-    access: Access,
     isChange = false,
   ): CachedPlan {
     let known = operations.get(operation);
@@ -128,25 +137,57 @@ export function createPlanner({ schema, roots, query, limits, cursorKey }: Plann
     return template ? { type: unit.entry.type, template, id: nextId++, isDue: preparation.isDue } : null;
   }
 
-  /** @returns the JSON text of each unit */
-  const execute = async (plan: CachedPlan, parameters: unknown[]): Promise<string[]> =>
-    plan.texts(await query(plan.text, parameters, preparation.isDue(plan), plan.isPointRead));
-
-  /** @throws what compile and bind throw, before anything has run */
-  function prepare(reads: readonly Read[], access: Access): PreparedReads {
-    const { operation, fragments, variableValues } = reads[0]!.info;
-    const units = reads.map(({ unit }) => unit);
-    const plan = planFor(operation, units, fragments, variableValues, access);
-    const run: Run = { variables: variableValues, access, values: reads.map(({ value }) => value) };
+  /** @throws what compile and bind throw, before anything has run @returns what runs the statement of the units */
+  function prepare(asked: Asked, units: readonly Unit[], run: Run, plan = planFor(asked, units)) {
     const parameters = plan.bind(run);
-    return () => execute(plan, parameters);
+    /** @param sinceMs when its time began, where that is not now */
+    return async (sinceMs?: number): Promise<(string | Error)[]> => {
+      const beganMs = performance.now();
+      try {
+        const row = await query(plan.text, parameters, preparation.isDue(plan), plan.isPointRead, sinceMs);
+        return plan.texts(row);
+      } catch (error) {
+        if (!isOfData(error)) throw error;
+        return units.length === 1 ? [error as Error] : apart(asked, units, run, beganMs);
+      }
+    };
+  }
+
+  /** Runs each unit alone, one after another, so that no more fail than are at fault. */
+  async function apart(asked: Asked, units: readonly Unit[], run: Run, sinceMs: number): Promise<(string | Error)[]> {
+    const answers: (string | Error)[] = [];
+    let bytesLeft = run.bytesLeft ?? limits.answerBytes;
+    for (const [index, unit] of units.entries()) {
+      try {
+        const [answer] = await prepare(asked, [unit], { ...run, values: [run.values[index]], bytesLeft })(sinceMs);
+        answers.push(answer as string | Error);
+        if (typeof answer === "string") bytesLeft -= Buffer.byteLength(answer);
+      } catch (error) {
+        answers.push(error as Error);
+      }
+    }
+    return answers;
   }
 
   return {
-    reads: (access) => createReads(roots, (reads) => prepare(reads, access)),
+    allowance: () => ({ bytes: limits.answerBytes }),
+
+    reads: (access, allowance) =>
+      createReads(roots, allowance, (reads, bytesLeft) => {
+        const { operation, fragments, variableValues: variables } = reads[0]!.info;
+        const units = reads.map(({ unit }) => unit);
+        const values = reads.map(({ value }) => value);
+        const run = prepare({ operation, fragments, access, variables }, units, {
+          variables,
+          access,
+          values,
+          bytesLeft,
+        });
+        return () => run();
+      }),
 
     rehearse(units, values, { operation, fragments, variableValues: variables }, access, before) {
-      const plan = planFor(operation, units, fragments, variables, access);
+      const plan = planFor({ operation, fragments, variables, access }, units);
       plan.bind({ variables, access, values });
       const objects = before + plan.objects({ variables, access, values });
       requireAtMost(limits.maxObjects, objects);
@@ -155,11 +196,12 @@ export function createPlanner({ schema, roots, query, limits, cursorKey }: Plann
 
     payload(operation, units, fragments, variables, access) {
       try {
-        const plan = planFor(operation, units, fragments, variables, access, true);
-        if (plan.refused) return undefined;
+        const asked = { operation, fragments, variables, access };
+        const plan = planFor(asked, units, true);
+        if (plan.refused || plan.sumsDoubles) return undefined;
         return {
           returning: plan.returning,
-          read: async (values) => execute(plan, plan.bind({ variables, access, values })),
+          read: async (values) => prepare(asked, units, { variables, access, values }, plan)(),
         };
       } catch (error) {
         // The ordinary way meets the same fault before anything has changed.
@@ -186,24 +228,22 @@ export function createPlanner({ schema, roots, query, limits, cursorKey }: Plann
       return units.length > 0 ? units : undefined;
     },
 
-    answer(operation, units, fragments, variables, access) {
+    async answer(operation, units, fragments, variables, access) {
       let plan: CachedPlan;
-      let parameters: unknown[];
+      let run: () => Promise<(string | Error)[]>;
       try {
-        plan = planFor(operation, units, fragments, variables, access);
+        const asked = { operation, fragments, variables, access };
+        plan = planFor(asked, units);
         if (plan.refused) return undefined;
-        parameters = plan.bind({ variables, access, values: [] });
+        run = prepare(asked, units, { variables, access, values: [] }, plan);
       } catch (error) {
         // The ordinary way meets the same fault and puts it beside the right field.
         if (error instanceof AppError) return undefined;
         throw error;
       }
-      return execute(plan, parameters).then((texts) => {
-        // Added up, not joined: a long text is copied once, where it is sent.
-        let data = "";
-        for (const [index, { key }] of units.entries()) data += `${index > 0 ? "," : "{"}"${key}":${texts[index]}`;
-        return `${data}}`;
-      });
+      const answers = await run();
+      const isWhole = (answer: string | Error) => answer instanceof Error || !answer.includes(NO_DOUBLE);
+      return !plan.sumsDoubles || answers.every(isWhole) ? answers : undefined;
     },
   };
 }

@@ -1,6 +1,7 @@
 /** The ordinary way out of the planner: single values for resolvers, those asked for in the same turn by one statement. */
 import DataLoader from "dataloader";
 import { type GraphQLResolveInfo, responsePathAsArray } from "graphql";
+import { doneBut } from "../errors.js";
 import type { Entry, Unit } from "./compile.js";
 import type { TypeDeclaration } from "./declaration.js";
 
@@ -8,9 +9,9 @@ import type { TypeDeclaration } from "./declaration.js";
 export interface Reads {
   /** A planned root field. */
   root(info: GraphQLResolveInfo): Promise<unknown>;
-  /** The row with this id, where it is visible. */
+  /** The row with this id, which a mutation has changed, where it is visible. */
   row(type: TypeDeclaration, id: string, info: GraphQLResolveInfo): Promise<unknown>;
-  /** The rows with these ids, in their order. */
+  /** The same of several rows, in the order of their ids. */
   rows(type: TypeDeclaration, ids: readonly string[], info: GraphQLResolveInfo): Promise<unknown>;
   /** The actor's own row, whether or not its role reads the type. */
   own(type: TypeDeclaration, id: string, info: GraphQLResolveInfo): Promise<unknown>;
@@ -23,8 +24,14 @@ export interface Read {
   readonly info: GraphQLResolveInfo;
 }
 
-/** Runs the statement that answers the reads, and answers the JSON text of each. */
-export type PreparedReads = () => Promise<string[]>;
+/** Runs the statement that answers the reads, and answers the JSON text of each, or its fault. */
+export type PreparedReads = () => Promise<(string | Error)[]>;
+
+/** What the reads of one request may still take, all together. */
+export interface Allowance {
+  /** Of their answers. */
+  bytes: number;
+}
 
 /**
  * @param roots what each planned root field answers
@@ -32,18 +39,19 @@ export type PreparedReads = () => Promise<string[]>;
  */
 export function createReads(
   roots: ReadonlyMap<string, Entry>,
-  prepare: (reads: readonly Read[]) => PreparedReads,
+  allowance: Allowance,
+  prepare: (reads: readonly Read[], bytesLeft: number) => PreparedReads,
 ): Reads {
   /** Answers all reads with one statement. A read that cannot be planned fails alone. */
   async function readAll(reads: readonly Read[]): Promise<unknown[]> {
     const faults = new Map<Read, Error>();
     let prepared: PreparedReads;
     try {
-      prepared = prepare(reads);
+      prepared = prepare(reads, allowance.bytes);
     } catch (error) {
       for (const read of reads) {
         try {
-          prepare([read]);
+          prepare([read], allowance.bytes);
         } catch (fault) {
           faults.set(read, fault as Error);
         }
@@ -54,8 +62,12 @@ export function createReads(
       const answers = sound.length > 0 ? await readAll(sound) : [];
       return reads.map((read) => faults.get(read) ?? answers[sound.indexOf(read)]);
     }
-    const texts = await prepared();
-    return texts.map((text) => JSON.parse(text));
+    const answers = await prepared();
+    return answers.map((answer) => {
+      if (answer instanceof Error) return answer;
+      allowance.bytes -= Buffer.byteLength(answer);
+      return JSON.parse(answer);
+    });
   }
 
   const loader = new DataLoader<Read, unknown>((reads) => readAll(reads) as Promise<ArrayLike<unknown>>, {
@@ -67,14 +79,18 @@ export function createReads(
       value,
       info,
     });
+  const readBack = (...asked: Parameters<typeof load>) =>
+    load(...asked).catch((error) => {
+      throw doneBut(error);
+    });
   return {
     root(info) {
       const entry = roots.get(info.fieldName);
       if (!entry) throw new Error(`${info.fieldName} is not planned`);
       return load(entry, undefined, info);
     },
-    row: (type, id, info) => load({ kind: "given", type }, id, info),
-    rows: (type, ids, info) => load({ kind: "givenList", type }, ids, info),
+    row: (type, id, info) => readBack({ kind: "given", type }, id, info),
+    rows: (type, ids, info) => readBack({ kind: "givenList", type }, ids, info),
     own: (type, id, info) => load({ kind: "own", type }, id, info),
   };
 }

@@ -3,14 +3,25 @@ import { and, type SQL, sql } from "drizzle-orm";
 import type { FieldNode } from "graphql";
 import { selectAggregate, selectGroups } from "./aggregate.js";
 import type { Compilation, Getter } from "./compilation.js";
-import { type Cost, lengthOf, one, sum, times } from "./cost.js";
-import { type FieldDeclaration, inverseOf, mayRead, type TypeDeclaration } from "./declaration.js";
-import { selectEmbedded } from "./embedded.js";
-import { written } from "./field.js";
+import { type Cost, lengthOf, one, sum, times, writing } from "./cost.js";
+import { inverseOf, mayRead, type TypeDeclaration } from "./declaration.js";
+import { selectField } from "./embedded.js";
 import { compileFilter } from "./filter.js";
-import { type Json, list, object, orNull, quoted, rowOrNull, textOf, typename } from "./json.js";
+import {
+  around,
+  atMost,
+  bytesOf,
+  type Json,
+  list,
+  object,
+  orNull,
+  quoted,
+  rowOrNull,
+  textOf,
+  typename,
+} from "./json.js";
 import { Order } from "./order.js";
-import { sizeOf } from "./page.js";
+import { PageRows, sizeOf } from "./page.js";
 import { argumentOf } from "./reference.js";
 import { collectBelow, type Selection } from "./selection.js";
 import type { Source } from "./visibility.js";
@@ -24,26 +35,11 @@ export interface Expression {
 }
 
 /** @returns the JSON in place, within another statement */
-const inPlace = ({ json, page }: Expression): Json => (page ? [sql`(select ${textOf(json)}${page})`] : json);
+const inPlace = ({ json, page }: Expression): Json =>
+  page ? around(json, (text) => sql`(select ${text}${page})`) : json;
 
-function selectField(
-  c: Compilation,
-  source: Source,
-  field: FieldDeclaration,
-  nodes: readonly FieldNode[],
-  onRefusal: () => void,
-): Json {
-  const column = source.column(field.column);
-  if (field.embedded) return selectEmbedded(c, field.embedded, column, nodes, onRefusal);
-  if (!field.derived) return written(field, column);
-  // Its resolver finishes it.
-  onRefusal();
-  const needs = Object.entries(field.derived.needs).map(([name, need]): [string, Json] => [
-    name,
-    orNull(sql`to_json(${source.column(need)})::text`),
-  ]);
-  return object(needs);
-}
+/** About what the error of a refused field takes, or the answer of one that its resolver finishes. */
+const REFUSAL_BYTES = 300;
 
 /**
  * One object over a row of the source. What may not be read is left out; the resolver of its field refuses it.
@@ -53,19 +49,23 @@ export function selectObject(c: Compilation, source: Source, selection: Selectio
   const { type } = source;
   const entries: [string, Json][] = [];
   const costs: Cost[] = [one];
+  const refuse = () => {
+    costs.push(writing(REFUSAL_BYTES));
+    onRefusal();
+  };
   for (const [key, nodes] of selection) {
     const name = nodes[0].name.value;
     const field = type.fields[name];
     const relation = type.relations[name];
     if (name === "__typename") entries.push([key, typename(type.name)]);
     else if (field) {
-      const value = mayRead(c.access.permissions, field.read) && selectField(c, source, field, nodes, onRefusal);
+      const value = mayRead(c.access.permissions, field.read) && selectField(c, source, field, nodes, refuse);
       if (value) entries.push([key, value]);
-      else onRefusal();
+      else refuse();
     } else if (relation) {
       const target = relation.to();
       if (!c.mayRead(target)) {
-        onRefusal();
+        refuse();
         continue;
       }
       if (relation.kind === "one") c.referredTo.add(target);
@@ -121,9 +121,11 @@ export function selectRows(
   const given = sql`jsonb_array_elements_text(${c.param((run) => JSON.stringify(ids(run)), "id")}::text::jsonb) with ordinality as given (id, position)`;
   const joined = sql`${source.column(type.fields.id.column)} = given.id::bigint`;
   const from = sql`${given} join ${source.from} on ${and(joined, c.visible(source))}`;
+  const rows = sql`select ${textOf(built.json)} as c, given.position from ${from} offset 0`;
+  const fits = atMost(c.limits.answerBytes, [sql`r.c`]);
   return {
-    json: list(sql`(select string_agg(${textOf(built.json)}, ',' order by given.position) from ${from})`),
-    cost: times(lengthOf(ids), built.cost),
+    json: list([sql`(select string_agg(r.c, ',' order by r.position) from (${rows}) r having ${fits})`]),
+    cost: times(lengthOf(ids), sum([built.cost, writing(bytesOf(built.json))])),
   };
 }
 
@@ -168,15 +170,13 @@ export function selectConnection(
   const onPage = overfetch ? sql` filter (where p.i <= ${limit}::int)` : sql``;
   const inOrder = overfetch || reversed ? (reversed ? sql` order by p.i desc` : sql` order by p.i`) : sql``;
 
-  const rowColumns: SQL[] = overfetch || reversed ? [sql`row_number() over () as i`] : [];
+  const page = new PageRows(overfetch || reversed);
   const costs: Cost[] = [];
   const listCosts: Cost[] = [];
-  const perRow = (text: SQL): SQL => {
-    const name = sql.identifier(`c${rowColumns.length}`);
-    rowColumns.push(sql`${text} as ${name}`);
-    return sql`p.${name}`;
+  const each = (json: Json) => {
+    costs.push(writing(bytesOf(json)));
+    return list([sql`string_agg(${page.text(textOf(json))}, ','${inOrder})${onPage}`]);
   };
-  const each = (json: Json) => list(sql`string_agg(${perRow(textOf(json))}, ','${inOrder})${onPage}`);
   const nodeObject = (of: readonly FieldNode[]) => {
     const built = selectObject(c, source, collectBelow(of, c.fragments, c.variables), onRefusal);
     costs.push(built.cost);
@@ -193,7 +193,7 @@ export function selectConnection(
     );
   let cursor: SQL | undefined;
   const edgeCursor = (end: "first" | "last") => {
-    cursor ??= perRow(order.cursor());
+    cursor ??= page.text(order.cursor());
     const direction = (end === "first") === reversed ? sql`desc` : sql`asc`;
     return orNull(sql`'"' || (array_agg(${cursor} order by p.i ${direction})${onPage})[1] || '"'`);
   };
@@ -231,12 +231,10 @@ export function selectConnection(
   };
   const json = object(fields.map(({ key, of, name }): [string, Json] => [key, values[name]!(of)]));
   const rows = sql`select ${order.columns} from ${order.from}${where(all, ...beyond)} order by ${order.by(reversed)} limit ${limit}::int${overfetch ? sql` + 1` : sql``}`;
-  const page = sql`select ${rowColumns.length ? sql.join(rowColumns, sql`, `) : sql`1`} from (${rows}) ${source.name}`;
   const needsPage = fields.some(({ name }) => name === "nodes" || name === "edges" || name === "pageInfo");
   return {
     json,
-    // HAVING makes it one row even where nothing aggregates.
-    ...(needsPage && { page: sql` from (${page}) p having true` }),
+    ...(needsPage && { page: page.from(rows, source.name, c.limits.answerBytes, onPage) }),
     cost: sum([one, ...listCosts, times(size, sum(costs))]),
   };
 }

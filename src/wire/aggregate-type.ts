@@ -15,7 +15,13 @@ export function aggregateType(declaration: TypeDeclaration): ClassType {
     add(target, "count", () => Int, "How many rows.", false);
     if (numberFields(declaration).length > 0) {
       const numbers = numbersType(declaration);
-      add(target, "sum", () => numbers, "The sum of each field.", false);
+      add(
+        target,
+        "sum",
+        () => numbers,
+        "The sum of each field, as the nearest Float; an error where it is beyond what a Float holds.",
+        false,
+      );
       add(target, "avg", () => numbers, "The mean of each field.", false);
     }
     const extremes = extremesType(declaration);

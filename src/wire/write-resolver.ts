@@ -2,7 +2,7 @@
 import type { GraphQLResolveInfo } from "graphql";
 import { Arg, type ClassType, Extensions, Mutation, Resolver } from "type-graphql";
 import type { Call } from "../auth/call.js";
-import { doneBut, notFound } from "../errors.js";
+import { notFound } from "../errors.js";
 import { singularOf, type TypeDeclaration } from "../plan/declaration.js";
 import { CurrentCall } from "./current-call.js";
 import { addFieldResolver } from "./field-resolver.js";
@@ -39,10 +39,8 @@ export function payloadResolver(
   for (const [field, type] of Object.entries(fields)) {
     const read = async (parent: Left, context: ReadContext, info: GraphQLResolveInfo) => {
       const left = parent[field] as string | string[];
-      const reading = Array.isArray(left) ? context.reads.rows(type, left, info) : context.reads.row(type, left, info);
-      const row = await reading.catch((error) => {
-        throw doneBut(error);
-      });
+      const { reads } = context;
+      const row = await (Array.isArray(left) ? reads.rows(type, left, info) : reads.row(type, left, info));
       // Somebody has deleted it meanwhile.
       if (row === null) throw notFound(singularOf(type));
       return row;

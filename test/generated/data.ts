@@ -51,10 +51,10 @@ const MOMENTS = [
   "2025-12-31T23:30:00.123456Z",
 ] as const;
 
-const NUMBERS = [0, -1.5, 0.1, 1e-7, 123456.789, 1e15, -2.25, 0.1, 42, 42] as const;
+const NUMBERS = [0, -1.5, 0.1, 1e-7, 123456.789, 1e15, -2.25, 0.1, 42, 42, 1e300, -1e300, 1.2e306] as const;
 
 /** Numbers whose sums are exact in every order, for the organization that compares bytes. */
-const EXACT = [0, -1.5, 0.125, 123456.75, 1e12, -2.25, 42, 42] as const;
+const EXACT = [0, -1.5, 0.125, 123456.75, 1e12, -2.25, 42, 42, 1e300] as const;
 const numberOf = (organization: number | null, n: number) => pick(organization === 1 ? EXACT : NUMBERS, n);
 
 const JSONS = [

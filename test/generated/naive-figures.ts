@@ -33,10 +33,25 @@ export class About {
   }
 }
 
+/** Decimal places of the smallest number, and more. */
+const PLACES = 400;
+
+/** @returns the number, as it is written, times 10^PLACES */
+function scaled(number: number): bigint {
+  const [, sign, whole, fraction = "", exponent = "0"] = /^(-?)(\d+)(?:\.(\d+))?(?:e(.*))?$/.exec(`${number}`)!;
+  return BigInt(`${sign}${whole}${fraction}`) * 10n ** BigInt(PLACES + Number(exponent) - fraction.length);
+}
+
+/** The exact sum, divided, and rounded once. */
+function mean(values: readonly unknown[], count: number): About {
+  const sum = (values as number[]).reduce((sum, value) => sum + scaled(value), 0n);
+  return new About(Number(`${(sum * 10n ** 20n) / BigInt(count)}e-${PLACES + 20}`));
+}
+
 /** By name: the figure over the values that are present, of which there is one at least. */
 const FIGURES: Readonly<Record<string, (values: readonly unknown[], kind: Kind) => unknown>> = {
-  sum: (values) => new About((values as number[]).reduce((sum, value) => sum + value, 0)),
-  avg: (values) => new About((values as number[]).reduce((sum, value) => sum + value, 0) / values.length),
+  sum: (values) => mean(values, 1),
+  avg: (values) => mean(values, values.length),
   min: (values, kind) => values.reduce((a, b) => (compare(kind, a, b) <= 0 ? a : b)),
   max: (values, kind) => values.reduce((a, b) => (compare(kind, a, b) >= 0 ? a : b)),
 };
