@@ -46,6 +46,10 @@ export const SecurityEvent = declareType({
     userAgent: field(securityEvents.userAgent, "The program that called."),
     location: field(securityEvents.location, "Where that address is, as far as known."),
     metadata: field(securityEvents.metadata, "What else is known of it."),
+    reportedBy: field(
+      securityEvents.reportedBy,
+      "Who recorded it through the API: type, id, email and role as they were then. Null where Postern itself saw it.",
+    ),
     createdAt: field(securityEvents.createdAt, "When it was recorded."),
   },
   relations: {

@@ -161,6 +161,7 @@ async function seedStaffData(db: Db, organizationId: bigint, userIds: readonly b
       userAgent: "Mozilla/5.0 (X11; Linux x86_64)",
       location: pick(CITIES, index),
       metadata: { demo: true },
+      reportedBy: { type: "system", name: "demo" },
       createdAt: at(400 + index * 3),
     })),
   );

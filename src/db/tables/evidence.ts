@@ -1,7 +1,21 @@
 /** What proves who did what: the audit log and security events. Neither refers to users by foreign key, so that evidence outlives them. */
 import { sql } from "drizzle-orm";
-import { boolean, check, doublePrecision, index, jsonb, pgTable, text, varchar } from "drizzle-orm/pg-core";
+import {
+  boolean,
+  check,
+  doublePrecision,
+  index,
+  jsonb,
+  pgTable,
+  text,
+  uniqueIndex,
+  uuid,
+  varchar,
+} from "drizzle-orm/pg-core";
 import { id, moment, reference } from "./columns.js";
+
+/** Of a record that was not written with a change, so that it is kept once however often it is sent. */
+const recordId = () => uuid();
 
 /** Append-only: a trigger refuses every change, and removal before the retention time is over. */
 export const auditLogs = pgTable(
@@ -19,8 +33,10 @@ export const auditLogs = pgTable(
     durationSeconds: doublePrecision(),
     requestId: varchar({ length: 36 }),
     timestamp: moment().notNull().defaultNow(),
+    recordId: recordId(),
   },
   (t) => [
+    uniqueIndex("audit_logs_record_key").on(t.recordId).where(sql`${t.recordId} is not null`),
     index("audit_logs_timestamp_idx").on(t.timestamp.desc(), t.id.desc()),
     index("audit_logs_resource_idx").on(t.resourceType, t.resourceId),
     index("audit_logs_user_idx").on(t.userId),
@@ -38,9 +54,13 @@ export const securityEvents = pgTable(
     userAgent: text(),
     location: jsonb(),
     metadata: jsonb(),
+    /** Who recorded it through the API, as the audit log describes actors. */
+    reportedBy: jsonb(),
     createdAt: moment().notNull().defaultNow(),
+    recordId: recordId(),
   },
   (t) => [
+    uniqueIndex("security_events_record_key").on(t.recordId).where(sql`${t.recordId} is not null`),
     index("security_events_event_type_idx").on(t.eventType, t.createdAt.desc(), t.id.desc()),
     index("security_events_created_at_idx").on(t.createdAt.desc(), t.id.desc()),
     index("idx_security_events_ip").on(t.ipAddress),

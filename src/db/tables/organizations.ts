@@ -107,7 +107,7 @@ export const idempotencyKeys = pgTable(
     /** Who chose the key. */
     userId: reference().notNull(),
     key: varchar({ length: 100 }).notNull(),
-    /** What was called, as the audit log names it; the SHA-256 of that and of its input, secrets left out. */
+    /** What was called, as the audit log names it; the HMAC-SHA-256 of that and of its whole input. */
     action: varchar({ length: 100 }).notNull(),
     fingerprint: varchar({ length: 64 }).notNull(),
     /** Decimal texts, in the order of the items. */
@@ -116,6 +116,11 @@ export const idempotencyKeys = pgTable(
   },
   (t) => [primaryKey({ columns: [t.userId, t.key] }), index("idempotency_keys_created_at_idx").on(t.createdAt)],
 );
+
+/** Which Postern this is: one row, made with the table. Tells whose the records are that wait in a folder. */
+export const installations = pgTable("installations", {
+  id: uuid().primaryKey().defaultRandom(),
+});
 
 /** The key that signs access tokens, where configuration gives none. One row. */
 export const signingKeys = pgTable("signing_keys", {
