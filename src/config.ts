@@ -86,8 +86,12 @@ export const VARIABLES = {
     .url({ protocol: /^postgres(ql)?$/ })
     .optional()
     .describe("Postern's database, TLS by its parameters. Without it an embedded PostgreSQL is started."),
-  DATA_DIR: z.string().min(1).default(".postern").describe("Where the embedded PostgreSQL keeps its data."),
-  DATABASE_POOL_SIZE: count(1, 500).prefault("10").describe("Connections to the database at most."),
+  DATA_DIR: z
+    .string()
+    .min(1)
+    .default(".postern")
+    .describe("Where records wait while the database is away, and the embedded PostgreSQL keeps its data."),
+  DATABASE_POOL_SIZE: count(1, 500).prefault("10").describe("Connections to the database that requests use, at most."),
   STATEMENT_TIMEOUT_MS: count(100, 600_000)
     .prefault("10000")
     .describe("A statement that takes longer is stopped: TIMEOUT."),

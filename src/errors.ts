@@ -92,6 +92,15 @@ const DONE_BUT: Partial<Record<ErrorCode, string>> = {
   INTERNAL_SERVER_ERROR: "could not be read back. Do not send it again.",
 };
 
+/** What was refused, or failed, could be written down nowhere. @param outcome of the call that the record was to tell of */
+export const notRecorded = (outcome = "none", cause?: unknown) => {
+  const what =
+    outcome === "none"
+      ? "Nothing was done: try again in a moment."
+      : "It may have been done or not: look before you try again.";
+  return new AppError("UNAVAILABLE", `Postern can keep no records now. ${what}`, { outcome }, cause);
+};
+
 /** A change was made, but not read back: whoever sends it again makes it twice. */
 export function doneBut(error: unknown): unknown {
   if (!(error instanceof AppError) || !DONE_BUT[error.code]) return error;

@@ -35,6 +35,8 @@ export class RequestContext implements ReadContext, CallContext {
   access: Access;
   /** By field and instance, so that a list refuses a field once. */
   readonly refusals = new Map<string, Refusal>();
+  /** By response key, its mutations that were done, or perhaps. */
+  readonly changed = new Set<string | number>();
   /** The coerced variables, once the operation is known. */
   variables: Variables = {};
   /** By the response key of a root field: what its call may answer itself. */

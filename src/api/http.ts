@@ -26,6 +26,8 @@ export interface HttpOptions {
   readonly formatError: (formatted: { message: string }, error: unknown) => object;
   /** Resolves when the database answers. */
   readonly ping: (timeoutMs: number) => Promise<void>;
+  /** Records that wait for the database, and those that are lost. */
+  readonly records: () => object;
   readonly bodyBytes: number;
   readonly corsOrigins: readonly string[];
   /** Proxies in front that append to X-Forwarded-For. */
@@ -97,7 +99,7 @@ function headersOf({ headers: given }: IncomingMessage): HeaderMap {
 }
 
 export function createHttpServer(options: HttpOptions) {
-  const { apollo, answerKnown, recordRefusals, contextOf, formatError, ping } = options;
+  const { apollo, answerKnown, recordRefusals, contextOf, formatError, ping, records } = options;
   const { bodyBytes, corsOrigins, trustedProxies } = options;
   const allowOrigins = cors({
     origin: [...corsOrigins],
@@ -159,7 +161,8 @@ export function createHttpServer(options: HttpOptions) {
       () => "up",
       () => "down",
     );
-    sendJson(response, database === "up" ? 200 : 503, { status: database === "up" ? "ready" : "not ready", database });
+    const status = database === "up" ? "ready" : "not ready";
+    sendJson(response, database === "up" ? 200 : 503, { status, database, records: records() });
   }
 
   async function route(request: IncomingMessage, response: ServerResponse, requestId: string): Promise<void> {

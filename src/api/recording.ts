@@ -1,7 +1,5 @@
 /** What is left of calls that fail: an audit record for each mutation of a signed-in actor, a security event for each refusal. */
-import type { Db } from "../db/client.js";
-import { AppError, type ErrorCode, internal } from "../errors.js";
-import type { Log } from "../log.js";
+import { AppError, type ErrorCode, internal, notRecorded } from "../errors.js";
 import type { AuditService } from "../modules/audit/index.js";
 import type { SecurityService } from "../modules/security/index.js";
 import { isId } from "../wire/id.js";
@@ -15,15 +13,13 @@ const MAX_INSTANCE_ID = 255;
 const REFUSALS: ReadonlySet<ErrorCode> = new Set<ErrorCode>(["UNAUTHENTICATED", "FORBIDDEN", "PRODUCTION_PROTECTED"]);
 
 export interface Recorders {
-  readonly db: Db;
   readonly audit: AuditService;
   readonly security: SecurityService;
-  readonly log: Log;
 }
 
 /** The outermost layer of every root field: sees what each inner door throws or returns as an error. */
 export const recordFailures =
-  ({ db, audit, log }: Recorders): Gate =>
+  ({ audit }: Recorders): Gate =>
   async (resolve, parent, args, context, info) => {
     // Created before the doors, so that the duration counts from here.
     const isMutation = info.parentType.name === "Mutation";
@@ -34,9 +30,12 @@ export const recordFailures =
       const result = await resolve(parent, args, context, info);
       // graphql-shield returns a refusal instead of throwing it.
       if (result instanceof Error) throw result;
+      if (isMutation) context.changed.add(info.path.key);
       return result;
     } catch (thrown) {
       const error = thrown instanceof AppError ? thrown : internal(thrown);
+      const outcome = error.extensions.outcome as string | undefined;
+      if (outcome !== undefined && outcome !== "none") context.changed.add(info.path.key);
       if (REFUSALS.has(error.code) && action !== null) {
         const permission = error.extensions.permission as string | undefined;
         const { instanceId } = (args.input ?? {}) as { instanceId?: unknown };
@@ -56,18 +55,18 @@ export const recordFailures =
           action: failureOf(info.fieldName) ?? call.action,
           parameters: { mutation: info.fieldName, ...(call.parameters as object) },
         };
-        await audit
-          .recordFailure(db, failed, error, [id, operationId].find(isId))
-          .catch((fault) => log.error({ err: fault, requestId: context.origin.requestId }, "audit record lost"));
+        await audit.recordFailure(failed, error, [id, operationId].find(isId)).catch(() => {
+          throw notRecorded(outcome, error);
+        });
       }
       throw error;
     }
   };
 
-/** @returns what records the refusals of a request, before it is answered */
+/** @returns what records the refusals of a request, before it is answered @throws UNAVAILABLE where no record can be kept */
 export const recordRefusals =
-  ({ db, security, log }: Recorders) =>
-  async ({ refusals, actor, origin }: RequestContext): Promise<void> => {
+  ({ security }: Recorders) =>
+  async ({ refusals, actor, origin, changed }: RequestContext): Promise<void> => {
     if (refusals.size === 0) return;
     const events = [...refusals.values()].map(({ code, field, permission, instanceId }) => ({
       eventType: "authz_fail",
@@ -76,7 +75,7 @@ export const recordRefusals =
       origin,
       metadata: { code, field, ...(permission && { permission }), ...(instanceId && { instanceId }) },
     }));
-    await security
-      .record(db, ...events)
-      .catch((fault) => log.error({ err: fault, requestId: origin.requestId }, "security event lost"));
+    await security.recordNow(...events).catch(() => {
+      throw notRecorded(changed.size > 0 ? "unknown" : "none");
+    });
   };

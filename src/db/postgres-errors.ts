@@ -81,6 +81,9 @@ const OF_VALUES = new Set([
 export const isOfData = (error: unknown): boolean =>
   /^(21|22|54)/.test(faultOf(error instanceof AppError ? error.cause : error).code ?? "");
 
+/** @returns whether it is a value that the database refuses, and would refuse again */
+export const isRefusedValue = (error: unknown): boolean => /^2[23]/.test(faultOf(error).code ?? "");
+
 /** @returns whether the connection went while a statement ran, so that nobody knows what became of it */
 export const wasLost = (error: unknown): boolean => LOST.has(faultOf(error).code ?? "");
 

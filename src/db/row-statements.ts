@@ -20,13 +20,13 @@ export const MAX_ROWS = 1000;
 const casing = new CasingCache("snake_case");
 export const columnName = (column: PgColumn) => casing.getColumnCasing(column);
 const nameOf = (column: PgColumn) => sql.identifier(columnName(column));
-const names = (columns: readonly PgColumn[]) => sql.join(columns.map(nameOf), sql`, `);
+export const names = (columns: readonly PgColumn[]) => sql.join(columns.map(nameOf), sql`, `);
 
 /** Text for varchar(n), which would cut it in silence. */
 const typeOf = (column: PgColumn) => sql.raw(column.columnType === "PgVarchar" ? "text" : column.getSQLType());
 
 /** Columns by the names of their properties, as JSON holds their values. */
-const record = (columns: readonly PgColumn[]) =>
+export const record = (columns: readonly PgColumn[]) =>
   sql.join(
     columns.map((column) => sql`${sql.identifier(propertyOf(column))} ${typeOf(column)}`),
     sql`, `,

@@ -139,6 +139,12 @@ const LAYERS: readonly Layer[] = [
     packages: { never: GRAPHQL },
   },
   {
+    name: "records know the database that keeps them and files, and nothing of who makes them",
+    files: /^records\//,
+    may: [OWN, BASE, /^db\/(client|postgres-errors|records)\.ts$/, /^cluster\/durability\.ts$/],
+    packages: { never: /^(graphql|type-graphql|@apollo\/|drizzle-orm|postgres$)/ },
+  },
+  {
     name: "the fleet brings the faces of its modules together with providers and jobs",
     files: /^fleet\//,
     may: [OWN, BASE, FACE],
@@ -194,7 +200,7 @@ const LAYERS: readonly Layer[] = [
       /^modules\/rows\/index\.ts$/,
       /^providers\/in-time\.ts$/,
     ],
-    types: [FACE, WIRE, PORT],
+    types: [FACE, WIRE, PORT, /^records\/recorder\.ts$/],
     packages: { never: GRAPHQL },
   },
   {

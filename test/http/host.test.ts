@@ -20,7 +20,7 @@ const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{1
 
 it.each([
   ["/health/live", 200, { status: "live" }],
-  ["/health/ready", 200, { status: "ready", database: "up" }],
+  ["/health/ready", 200, { status: "ready", database: "up", records: { waiting: 0, lost: 0 } }],
   ["/health/live?x=1", 200, { status: "live" }],
   ["/nothing", 404, { status: "not found", paths: ["/graphql", "/health/live", "/health/ready"] }],
   ["/graphql/", 404, { status: "not found", paths: ["/graphql", "/health/live", "/health/ready"] }],

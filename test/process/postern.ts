@@ -33,14 +33,14 @@ export const oneInstance = (standby: boolean) =>
 
 export type Running = ReturnType<typeof startPostern>;
 
-/** @param mark stands on the command line, so that whoever looks for leftovers finds this process by it */
+/** @param mark a folder, which stands on the command line, so that whoever looks for leftovers finds this process by it */
 export function startPostern(mark: string, environment: Record<string, string>) {
   const since = Date.now();
   const child = spawn(process.execPath, ["dist/main.js", mark], {
     cwd: ROOT,
     detached: true,
     stdio: ["ignore", "pipe", "pipe"],
-    env: { PATH: process.env.PATH, HOST: "127.0.0.1", PORT: "0", LOG_LEVEL: "error", ...environment },
+    env: { PATH: process.env.PATH, HOST: "127.0.0.1", PORT: "0", DATA_DIR: mark, LOG_LEVEL: "error", ...environment },
   });
   onTestFinished(() => void child.kill("SIGKILL"));
   let output = "";

@@ -1,5 +1,9 @@
 /** The app under test on a database of its own, and clients that talk to it over HTTP as somebody. */
 import { randomUUID } from "node:crypto";
+import { mkdtempSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/postgres-js";
 import type { GraphQLSchema } from "graphql";
@@ -51,6 +55,8 @@ export interface Client {
 export interface TestApp {
   readonly schema: GraphQLSchema;
   readonly url: string;
+  /** Its `DATA_DIR`, which replicas share. */
+  readonly folder: string;
   /** Postern's database, for looking behind the API; rows come as the driver gives them. */
   readonly sql: Sql;
   /** Lines of the log. */
@@ -106,10 +112,13 @@ export function testApp(
   const connection = { ...inject("connection"), database };
   const tokens = new Map<Somebody, Promise<Client>>();
   const stops: (() => Promise<void>)[] = [];
-  const app = { ...state } as { -readonly [K in keyof TestApp]: TestApp[K] };
+  const folder = mkdtempSync(join(tmpdir(), "postern-test-"));
+  stops.push(() => rm(folder, { recursive: true }));
+  const app = { ...state, folder } as { -readonly [K in keyof TestApp]: TestApp[K] };
 
   const start = async (): Promise<{ app: App; url: string }> => {
-    const config: Config = readConfig({ PORT: "0", DEMO: "false", DATABASE_URL: "postgres://unused", ...environment });
+    const given = { PORT: "0", DEMO: "false", DATABASE_URL: "postgres://unused", DATA_DIR: folder };
+    const config: Config = readConfig({ ...given, ...environment });
     const log = createLog("trace", { write: (line) => void state.log.push(JSON.parse(line)) });
     const created = await createApp(config, {
       log,

@@ -4,6 +4,7 @@ import type { Call } from "../../auth/call.js";
 import type { Db } from "../../db/client.js";
 import type { AuditEntry } from "../../db/rows.js";
 import type { AppError } from "../../errors.js";
+import type { Recorder } from "../../records/recorder.js";
 import { makeWellFormed } from "../../wire/well-formed.js";
 import { insertAuditLog } from "./audit.store.js";
 
@@ -42,10 +43,16 @@ const derivedOf = ({ actor, action }: Pick<AuditRecord, "actor" | "action">) => 
   resourceType: action.split(".")[0] as string,
 });
 
+export interface AuditDeps {
+  readonly clock: { now(): Date };
+  /** Keeps what is recorded with no change. */
+  readonly recorder: Pick<Recorder, "keep">;
+}
+
 export type AuditService = ReturnType<typeof createAuditService>;
 
 /** @param clock tells how long a call took */
-export function createAuditService({ clock }: { clock: { now(): Date } }) {
+export function createAuditService({ clock, recorder }: AuditDeps) {
   const record = (db: Db, record: AuditRecord) => {
     const { userId, resourceType } = derivedOf(record);
     return insertAuditLog(db, {
@@ -66,28 +73,30 @@ export function createAuditService({ clock }: { clock: { now(): Date } }) {
     requestId: call.origin.requestId,
   });
 
-  const insert = (db: Db, call: Call, success: boolean | null, outcome: Outcome) =>
-    record(db, { ...describe(call, outcome), success });
+  const entry = (call: Call, outcome: Outcome): AuditEntry => {
+    const described = describe(call, outcome);
+    return { ...described, ...derivedOf(described), parameters: kept(described.parameters) };
+  };
 
   return {
     /** What a statement that makes the change itself writes down with it. */
-    entry(call: Call, outcome: Outcome = {}): AuditEntry {
-      const described = describe(call, outcome);
-      return { ...described, ...derivedOf(described), parameters: kept(described.parameters) };
-    },
+    entry: (call: Call, outcome: Outcome = {}): AuditEntry => entry(call, outcome),
 
     /** Records a call that succeeds; `db` is the transaction of its change. */
-    record: (db: Db, call: Call, outcome: Outcome) => insert(db, call, true, outcome),
+    record: (db: Db, call: Call, outcome: Outcome) => record(db, { ...describe(call, outcome), success: true }),
 
     /** Records what was done later, or by Postern itself. */
     recordFor: record,
 
-    /** Records a call that was refused or failed; its change was undone. */
-    recordFailure: (db: Db, call: Call, error: AppError, resourceId?: string) =>
-      // A commit whose outcome is not known may have left its own record.
-      insert(db, call, error.extensions.outcome === "unknown" ? null : false, {
-        resourceId,
-        result: { ...error.extensions, message: error.message },
-      }),
+    /** Records a call that was refused or failed, whose change was undone. @throws UNAVAILABLE where no record can be kept */
+    recordFailure(call: Call, error: AppError, resourceId?: string): Promise<void> {
+      const row = {
+        ...entry(call, { resourceId, result: { ...error.extensions, message: error.message } }),
+        // A commit whose outcome is not known may have left its own record.
+        success: error.extensions.outcome === "unknown" ? null : false,
+        timestamp: clock.now().toISOString(),
+      };
+      return recorder.keep({ table: "auditLogs", row });
+    },
   };
 }

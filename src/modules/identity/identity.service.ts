@@ -86,7 +86,7 @@ export interface IdentityDeps {
   readonly tokens: Pick<Tokens, "issue" | "lifetimeSeconds">;
   readonly revocations: Pick<Revocations, "add">;
   readonly clock: { now(): Date };
-  readonly security: Pick<SecurityService, "record">;
+  readonly security: Pick<SecurityService, "record" | "recordNow">;
   /** What refresh tokens follow from; all replicas share it. */
   readonly refreshKey: string;
 }
@@ -134,7 +134,7 @@ export function createIdentityService({ db, tokens, revocations, clock, security
       const found = await findCredentials(db, email);
       const refuse = async () => {
         const metadata = { reason: "wrong_credentials", ...(ADDRESS.test(email) && { email }) };
-        await security.record(db, { ...LOGIN_FAILED, userId: found?.userId, origin, metadata });
+        await security.recordNow({ ...LOGIN_FAILED, userId: found?.userId, origin, metadata });
         return unauthenticated(WRONG_CREDENTIALS);
       };
       const matches = await verifyPassword(found?.passwordHash, password);

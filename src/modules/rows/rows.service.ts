@@ -1,5 +1,5 @@
 /** What can be done with the rows of every type that clients write: checked, within the actor's reach, audited in the same statement. */
-import { hash } from "node:crypto";
+import { createHmac } from "node:crypto";
 import { accessOf } from "../../auth/actor.js";
 import type { Call } from "../../auth/call.js";
 import type { Db } from "../../db/client.js";
@@ -27,6 +27,8 @@ export interface RowsDeps {
   readonly db: Db;
   readonly audit: AuditService;
   readonly limits: Change["limits"];
+  /** Keys what is kept of the input of calls with an idempotency key: it holds passwords. */
+  readonly fingerprintKey: string;
 }
 
 /**
@@ -67,7 +69,7 @@ function requireAtMost(max: number, field: string, given: unknown): void {
 const UPSERT_ATTEMPTS = 3;
 
 export function createRowService(deps: RowsDeps, writes: WriteTypes, rules: RowRules = {}): RowService {
-  const { db, audit, limits } = deps;
+  const { db, audit, limits, fingerprintKey } = deps;
   const { type } = writes;
   const stored = rules.stored ?? (async (rows: readonly Values[]) => [...rows]);
 
@@ -79,9 +81,10 @@ export function createRowService(deps: RowsDeps, writes: WriteTypes, rules: RowR
     answer: call.answer,
   });
 
-  function keyOf({ actor, action, parameters }: Call, key: string | undefined): Key | undefined {
+  function keyOf({ actor, action }: Call, input: unknown, key: string | undefined): Key | undefined {
     if (key === undefined || actor.kind !== "user") return undefined;
-    return { userId: actor.userId, key, action, fingerprint: hash("sha256", JSON.stringify([action, parameters])) };
+    const hmac = createHmac("sha256", fingerprintKey).update(JSON.stringify([action, input]));
+    return { userId: actor.userId, key, action, fingerprint: hmac.digest("hex") };
   }
 
   /** What the call with this key made, if it was the same one; undefined where the key has gone meanwhile. */
@@ -106,14 +109,9 @@ export function createRowService(deps: RowsDeps, writes: WriteTypes, rules: RowR
     call: Call,
     rows: readonly Values[],
     place: Place,
-    {
-      many,
-      idempotencyKey,
-      shared,
-    }: { many: boolean; idempotencyKey?: string | undefined; shared?: string | undefined },
+    { many, key, shared }: { many: boolean; key: Key | undefined; shared?: string | undefined },
   ): Promise<string[]> {
     const values = await stored(rows.map(present), place, true);
-    const key = keyOf(call, idempotencyKey);
     for (;;) {
       const change = changeOf(call, { resourceId: shared });
       const ids =
@@ -172,7 +170,7 @@ export function createRowService(deps: RowsDeps, writes: WriteTypes, rules: RowR
   return {
     async create(call, input) {
       const { idempotencyKey, ...values } = checked(writes.create, input);
-      const [id] = await insert(call, [values], plain, { many: false, idempotencyKey });
+      const [id] = await insert(call, [values], plain, { many: false, key: keyOf(call, input, idempotencyKey) });
       return id as string;
     },
 
@@ -182,7 +180,8 @@ export function createRowService(deps: RowsDeps, writes: WriteTypes, rules: RowR
       const shared = writes.shared && (beside as Record<string, string>)[`${writes.shared}Id`];
       const place: Place = (index, name) => (name in beside ? name : `items.${index}.${name}`);
       const rows = items.map((item) => ({ ...item, ...beside }));
-      return { ids: await insert(call, rows, place, { many: true, idempotencyKey, shared }), shared };
+      const key = keyOf(call, input, idempotencyKey);
+      return { ids: await insert(call, rows, place, { many: true, key, shared }), shared };
     },
 
     async update(call, input) {

@@ -1,7 +1,9 @@
 /** Security events: recorded by Postern itself, or by those who may record one through the API. */
 import { z } from "zod";
+import { describeActor } from "../../auth/actor.js";
 import type { Call, Origin } from "../../auth/call.js";
 import type { Db } from "../../db/client.js";
+import type { Recorder } from "../../records/recorder.js";
 import { checked, idText, json, nullable, text } from "../../wire/checked.js";
 import { makeWellFormed } from "../../wire/well-formed.js";
 import type { AuditService } from "../audit/index.js";
@@ -35,28 +37,52 @@ const MAX_USER_AGENT = 1000;
 
 export type SecurityService = ReturnType<typeof createSecurityService>;
 
-export function createSecurityService({ db, audit }: { db: Db; audit: AuditService }) {
+export interface SecurityDeps {
+  readonly db: Db;
+  readonly audit: AuditService;
+  readonly clock: { now(): Date };
+  /** Keeps what is recorded with no change. */
+  readonly recorder: Pick<Recorder, "keep">;
+}
+
+/** The values of an event by column property. */
+const rowOf = ({ eventType, eventStatus, userId, origin, metadata }: RecordedEvent) => ({
+  eventType,
+  eventStatus,
+  userId: userId ?? null,
+  ipAddress: origin.ipAddress,
+  userAgent: makeWellFormed(origin.userAgent)?.slice(0, MAX_USER_AGENT) ?? null,
+  metadata: makeWellFormed({ ...metadata, requestId: origin.requestId }),
+});
+
+const withKey = <Row extends { userId?: string | null | undefined }>({ userId, ...row }: Row) => ({
+  ...row,
+  userId: userId ? BigInt(userId) : null,
+});
+
+export function createSecurityService({ db, audit, clock, recorder }: SecurityDeps) {
   return {
     /** Records events in the transaction of the caller, with one statement. */
     async record(inside: Db, ...events: RecordedEvent[]): Promise<void> {
       await insertSecurityEvents(
         inside,
-        events.map(({ eventType, eventStatus, userId, origin, metadata }) => ({
-          eventType,
-          eventStatus,
-          userId: userId ? BigInt(userId) : null,
-          ipAddress: origin.ipAddress,
-          userAgent: makeWellFormed(origin.userAgent)?.slice(0, MAX_USER_AGENT) ?? null,
-          metadata: makeWellFormed({ ...metadata, requestId: origin.requestId }),
-        })),
+        events.map((event) => withKey(rowOf(event))),
+      );
+    },
+
+    /** Records events that belong to no change. @throws UNAVAILABLE where no record can be kept */
+    recordNow(...events: RecordedEvent[]): Promise<void> {
+      const createdAt = clock.now().toISOString();
+      return recorder.keep(
+        ...events.map((event) => ({ table: "securityEvents" as const, row: { ...rowOf(event), createdAt } })),
       );
     },
 
     /** @returns the id of an event that a caller recorded @throws BAD_USER_INPUT */
     recordForCaller(call: Call, input: unknown): Promise<string> {
-      const { userId, ...event } = checked(EventInput, input);
+      const event = { ...checked(EventInput, input), reportedBy: describeActor(call.actor) };
       return db.transaction(async (db) => {
-        const [id] = await insertSecurityEvents(db, [{ ...event, userId: userId ? BigInt(userId) : null }]);
+        const [id] = await insertSecurityEvents(db, [withKey(event)]);
         await audit.record(db, call, { resourceId: id });
         return id as string;
       });

@@ -1,0 +1,139 @@
+/** Records of refusals when PostgreSQL is stopped and when Postern is killed: what was answered is on record, once. */
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import postgres from "postgres";
+import { beforeAll, expect, test, vi } from "vitest";
+import { asSuperuser, eventually, makeCluster, useSandbox } from "../cluster/sandbox.js";
+import { both, recorded, stateOf } from "../records/refusals.js";
+import { cases } from "../support/deep.js";
+import { ensureBuilt, PATIENCE_MS, type Running, signIn, startPostern } from "./postern.js";
+
+const sandbox = useSandbox();
+vi.setConfig({ testTimeout: PATIENCE_MS * (2 + 2 * cases(3, 100)), hookTimeout: 60_000 });
+beforeAll(ensureBuilt);
+
+const PASSWORD = "four random words of ours";
+const CREATE = `mutation { createScan(input: { organizationId: "1", targetUrl: "https://refused.example/", scanType: "T" }) { scan { id } } }`;
+
+/** A PostgreSQL of a test's own, to be stopped and started, and Posterns on an empty database in it. */
+async function ground(name: string) {
+  const dataDir = join(sandbox.path, `${name}-data`);
+  const cluster = await makeCluster(join(sandbox.path, name), { settings: { fsync: "on" } });
+  const running = await cluster.start();
+  await asSuperuser(cluster, running, (sql) => sql.unsafe(`create database ${name}`));
+  const { username, password } = await cluster.superuser();
+  const { host, port } = running;
+  const environment = {
+    DATABASE_URL: `postgres:///${name}`,
+    ...{ PGHOST: host, PGPORT: String(port), PGUSER: username, PGPASSWORD: password },
+    ...{ DATA_DIR: dataDir, DEMO: "true", DEMO_PASSWORD: PASSWORD },
+  };
+  const sql = postgres({ path: `${host}/.s.PGSQL.${port}`, username, password, database: name, max: 2 });
+  return {
+    cluster,
+    sql,
+    folder: join(dataDir, "records"),
+    async start(): Promise<Running & { url: string; token: string }> {
+      const postern = startPostern(sandbox.path, environment);
+      const { url } = await postern.ready();
+      return { ...postern, url, token: await signIn(url, "viewer@demo.example", PASSWORD) };
+    },
+  };
+}
+
+type Ground = Awaited<ReturnType<typeof ground>>;
+
+async function withGround(name: string, work: (ground: Ground) => Promise<void>) {
+  const made = await ground(name);
+  try {
+    await work(made);
+  } finally {
+    await made.sql.end({ timeout: 0 });
+    await made.cluster.stop();
+  }
+}
+
+/** @returns the code of the answer; undefined where none came */
+async function refused({ url, token }: { url: string; token: string }, requestId: string): Promise<string | undefined> {
+  try {
+    const headers = { "content-type": "application/json", authorization: `Bearer ${token}`, "x-request-id": requestId };
+    const response = await fetch(`${url}/graphql`, {
+      method: "POST",
+      headers,
+      body: JSON.stringify({ query: CREATE }),
+    });
+    return ((await response.json()) as { errors: { extensions: { code: string } }[] }).errors[0]?.extensions.code;
+  } catch {
+    return undefined;
+  }
+}
+
+test("PostgreSQL is stopped and started: what is refused meanwhile waits in the folder, and keeps its time", () =>
+  withGround("stopped", async ({ cluster, sql, folder, start }) => {
+    const postern = await start();
+    await cluster.stop();
+    const since = Date.now();
+    const codes = await Promise.all(Array.from({ length: 40 }, (_, n) => refused(postern, `away-${n}`)));
+    const until = Date.now();
+    expect(codes).toEqual(Array(40).fill("FORBIDDEN"));
+    expect(await stateOf(postern.url)).toEqual({ waiting: 80, lost: 0 });
+    const texts = await Promise.all((await readdir(folder)).map((name) => readFile(join(folder, name), "utf8")));
+    expect(texts.join("").match(/\n/g)).toHaveLength(80);
+    await cluster.start();
+    await eventually(async () => (await stateOf(postern.url)).waiting === 0, PATIENCE_MS);
+    expect(await recorded({ sql }, "away")).toEqual(both("away", 40));
+    expect(await readdir(folder)).toEqual([]);
+    const [times] = await sql`
+    select extract(epoch from min(timestamp)) * 1000 as first, extract(epoch from max(timestamp)) * 1000 as last
+    from audit_logs where request_id like 'away-%'`;
+    expect(Number(times?.first)).toBeGreaterThanOrEqual(since);
+    expect(Number(times?.last)).toBeLessThanOrEqual(until);
+    postern.kill("SIGTERM");
+    expect(await postern.ended()).toBe(0);
+  }));
+
+test("kill -9 at any moment loses no record that was answered for, and doubles none", () =>
+  withGround("killed", async ({ cluster, sql, folder, start }) => {
+    const rounds = cases(3, 100);
+    const answered: string[] = [];
+    let sent = 0;
+    for (let round = 0; round < rounds; round++) {
+      const postern = await start();
+      const ending = postern.ended();
+      const callers = Array.from({ length: 8 }, async () => {
+        while (!postern.hasEnded()) {
+          const id = `kill-${sent++}`;
+          if ((await refused(postern, id)) === "FORBIDDEN") answered.push(id);
+        }
+      });
+      const more = (count: number, before = answered.length) =>
+        eventually(() => answered.length >= before + count, PATIENCE_MS);
+      await more(1 + Math.floor(Math.random() * 40));
+      // Killed while it writes to the database, while it writes to the folder, and while it takes up what waits there.
+      if (round % 3 > 0) {
+        await cluster.stop();
+        await more(1 + Math.floor(Math.random() * 40));
+      }
+      if (round % 3 === 2) {
+        await cluster.start();
+        await more(Math.floor(Math.random() * 80));
+      }
+      postern.kill("SIGKILL");
+      expect(await ending).toBe("SIGKILL");
+      await Promise.all(callers);
+      await cluster.start();
+    }
+    expect(answered.length).toBeGreaterThan(rounds);
+    const last = await start();
+    await eventually(async () => (await readdir(folder)).length === 0, PATIENCE_MS);
+    const { audit, events } = await recorded({ sql }, "kill");
+    for (const ids of [audit, events]) {
+      expect(new Set(ids).size, "doubled").toBe(ids.length);
+      expect(
+        answered.filter((id) => !ids.includes(id)),
+        "lost",
+      ).toEqual([]);
+    }
+    last.kill("SIGTERM");
+    expect(await last.ended()).toBe(0);
+  }));
