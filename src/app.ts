@@ -5,8 +5,11 @@ import { join } from "node:path";
 import type { GraphQLSchema } from "graphql";
 import { RequestContext } from "./api/context.js";
 import { createFormatError } from "./api/format-error.js";
+import { createAnswerGraphql } from "./api/graphql-answer.js";
 import { createHttpServer } from "./api/http.js";
+import { createIntrospection } from "./api/introspection.js";
 import { createKnownDocuments } from "./api/known-documents.js";
+import { loadTrustedDocuments, persistedQueries, trustedQueries } from "./api/persisted-queries.js";
 import { createAnswerDirectly } from "./api/planned-operations.js";
 import { recordFailures, recordRefusals } from "./api/recording.js";
 import { buildBareSchema, guardSchema } from "./api/schema.js";
@@ -15,9 +18,11 @@ import { createAuthenticate } from "./auth/authenticate.js";
 import { createRevocations } from "./auth/revocations.js";
 import { loadSigningKey } from "./auth/signing-key.js";
 import { createTokens } from "./auth/tokens.js";
+import { createCache } from "./cache.js";
 import { type Config, LIMITS } from "./config.js";
 import { type ClientOptions, createClient } from "./db/client.js";
 import { isOfData } from "./db/postgres-errors.js";
+import type { Repeated } from "./db/rows.js";
 import { createFleet } from "./fleet/fleet.js";
 import { createJobs } from "./jobs/jobs.js";
 import type { Log } from "./log.js";
@@ -64,11 +69,12 @@ export async function createApp(config: Config, ports: Ports): Promise<App> {
   const { poolSize, statementTimeoutMs } = config;
   const client = createClient({ connection, poolSize, statementTimeoutMs, onStatement });
   const { db } = client;
+  const cache = createCache(config.cacheMib * 1_048_576);
 
   const privateKey = await loadSigningKey(db, config.accessTokenPrivateKey);
   /** A key that all replicas share. */
   const keyFor = (purpose: string) => hash("sha256", `${purpose} ${privateKey}`);
-  const tokens = createTokens({ privateKey, clock });
+  const tokens = createTokens({ privateKey, clock, cache });
   const revocations = createRevocations({ db, clock, log });
   const authenticate = createAuthenticate({ tokens, revocations });
 
@@ -93,7 +99,13 @@ export async function createApp(config: Config, ports: Ports): Promise<App> {
   const jobs = createJobs({ connection, log });
   const { environmentRules: rules, polling } = config;
   const fleet = createFleet({ db, log, clock, audit, security, jobs, providers, rules, polling });
-  const rows = { db, audit, limits: LIMITS, fingerprintKey: keyFor("idempotency keys") };
+  const rows = {
+    db,
+    audit,
+    limits: LIMITS,
+    fingerprintKey: keyFor("idempotency keys"),
+    statements: cache.region<Repeated>(),
+  };
   const resolvers: object[] = [
     ...rootFields.map((type) => new (readResolver(type))()),
     ...declaredTypes.map((type) => new (connectionResolver(type))()),
@@ -116,22 +128,46 @@ export async function createApp(config: Config, ports: Ports): Promise<App> {
     query: client.query,
     isOfData,
     cursorKey: keyFor("cursors"),
+    cache,
   });
   const formatError = createFormatError(log);
   const answerDirectly = createAnswerDirectly({ schema, planner, gates: gates.Query, formatError, log });
-  const known = createKnownDocuments({ schema, limits: LIMITS, answerDirectly, log });
+  const { introspection, landingPage, trustedDocuments } = config;
+  const known = createKnownDocuments({
+    schema,
+    limits: LIMITS,
+    cache,
+    introspection: createIntrospection(cache),
+    answerDirectly,
+    formatError,
+    log,
+  });
+  const queries =
+    trustedDocuments === undefined
+      ? persistedQueries(known.textOf)
+      : trustedQueries(
+          await loadTrustedDocuments(trustedDocuments, schema, { maxTokens: LIMITS.tokens, introspection }),
+          { cache, clock },
+        );
   const apollo = createApolloServer({
     schema,
     limits: LIMITS,
-    introspection: config.introspection,
-    landingPage: config.landingPage,
+    introspection,
+    landingPage,
+    documentStore: known.documentStore,
     formatError,
     plugins: [known.plugin],
   });
-  const http = createHttpServer({
+  const answerGraphql = createAnswerGraphql({
     apollo,
+    landingPage,
+    persistedQueries: queries,
     answerKnown: known.answer,
     recordRefusals: recordRefusals(recorders),
+    bodyBytes: LIMITS.bodyBytes,
+  });
+  const http = createHttpServer({
+    answerGraphql,
     formatError,
     contextOf: async (request, origin) =>
       new RequestContext(await authenticate(request.headers.authorization), origin, {
@@ -141,7 +177,6 @@ export async function createApp(config: Config, ports: Ports): Promise<App> {
       }),
     ping: client.ping,
     records: recorder.state,
-    bodyBytes: LIMITS.bodyBytes,
     corsOrigins: config.corsOrigins,
     trustedProxies: config.trustedProxies,
   });

@@ -118,6 +118,16 @@ export const VARIABLES = {
   LANDING_PAGE: flag
     .optional()
     .describe("Whether a browser at /graphql gets Apollo Sandbox: `false` in production, else `true`."),
+  TRUSTED_DOCUMENTS: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("A folder of `*.graphql` files: only these documents run, and nobody reads the schema."),
+  CACHE_MIB: count(1, 65_536)
+    .prefault("128")
+    .describe(
+      "Memory for what may be asked for again, in MiB: documents, plans, statements, tokens and answers about the schema.",
+    ),
   CORS_ORIGINS: list.default([]).describe("Origins whose browsers may call, separated by commas."),
   TRUSTED_PROXIES: count(0, 10)
     .prefault("0")
@@ -196,6 +206,9 @@ export interface Config {
   readonly demo: { readonly seed: boolean; readonly password: string | undefined };
   readonly introspection: boolean;
   readonly landingPage: boolean;
+  /** A folder of the only documents that may run. */
+  readonly trustedDocuments: string | undefined;
+  readonly cacheMib: number;
   readonly corsOrigins: readonly string[];
   readonly trustedProxies: number;
   readonly environmentRules: EnvironmentRules;
@@ -222,6 +235,8 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
   }
   const env = result.data;
   const production = env.NODE_ENV === "production";
+  // Nobody could try anything on the page, nor read the schema for it.
+  const open = env.TRUSTED_DOCUMENTS === undefined;
   return {
     host: env.HOST,
     port: env.PORT,
@@ -231,8 +246,10 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     statementTimeoutMs: env.STATEMENT_TIMEOUT_MS,
     admin: { email: env.ADMIN_EMAIL, password: env.ADMIN_PASSWORD },
     demo: { seed: env.DEMO ?? (env.DATABASE_URL === undefined && !production), password: env.DEMO_PASSWORD },
-    introspection: env.INTROSPECTION ?? !production,
-    landingPage: env.LANDING_PAGE ?? !production,
+    introspection: open && (env.INTROSPECTION ?? !production),
+    landingPage: open && (env.LANDING_PAGE ?? !production),
+    trustedDocuments: env.TRUSTED_DOCUMENTS,
+    cacheMib: env.CACHE_MIB,
     corsOrigins: env.CORS_ORIGINS,
     trustedProxies: env.TRUSTED_PROXIES,
     environmentRules: env.ENVIRONMENT_RULES,

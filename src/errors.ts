@@ -11,6 +11,8 @@ export const HTTP_STATUS = {
   FAILED_PRECONDITION: 409,
   LIMIT_EXCEEDED: 400,
   RATE_LIMITED: 429,
+  // As clients of persisted queries expect it: they send the text then.
+  PERSISTED_QUERY_NOT_FOUND: 200,
   UNAVAILABLE: 503,
   TIMEOUT: 504,
   INTERNAL_SERVER_ERROR: 500,
@@ -33,6 +35,8 @@ export class AppError extends Error {
     message: string,
     detail: ErrorDetail = {},
     cause?: unknown,
+    /** Of a request that failed for this reason alone. */
+    readonly httpStatus: number = HTTP_STATUS[code],
   ) {
     super(message, { cause });
     this.name = "AppError";
@@ -43,6 +47,13 @@ export class AppError extends Error {
 /** An argument is missing, malformed or out of range. `field` is its path below `input`, or the argument's name. */
 export const badUserInput = (field: string, message: string, cause?: unknown) =>
   new AppError("BAD_USER_INPUT", message, { field }, cause);
+
+/** The request is no GraphQL over HTTP; `field` is the part of it that is at fault. */
+export const unusableRequest = (
+  httpStatus: 405 | 406 | 415,
+  field: "method" | "accept" | "content-type",
+  message: string,
+) => new AppError("BAD_USER_INPUT", message, { field }, undefined, httpStatus);
 
 /** No, expired or revoked credentials. */
 export const unauthenticated = (message = "Sign in first: send an access token as `Authorization: Bearer <token>`.") =>
@@ -70,6 +81,15 @@ export const limitExceeded = (limit: string, message: string, cause?: unknown) =
 
 export const answerTooLong = (cause?: unknown) =>
   limitExceeded("answer", "This answer would be longer than 16 MiB. Ask for fewer rows or fields at once.", cause);
+
+/** Too often. */
+export const rateLimited = (retryAfterSeconds: number) =>
+  new AppError("RATE_LIMITED", `Too many ask for this at once. Try again in ${retryAfterSeconds} s.`, {
+    retryAfterSeconds,
+  });
+
+/** The hash of a document that is not kept. Clients know the message too. */
+export const persistedQueryNotFound = () => new AppError("PERSISTED_QUERY_NOT_FOUND", "PersistedQueryNotFound");
 
 /** The database or a provider does not answer; safe to retry. */
 export const unavailable = (what: string, cause?: unknown) =>

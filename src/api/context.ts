@@ -2,7 +2,7 @@
 import DataLoader from "dataloader";
 import type { GraphQLResolveInfo } from "graphql";
 import { type Access, type Actor, accessOf } from "../auth/actor.js";
-import { type Call, type Origin, withoutSecrets } from "../auth/call.js";
+import { type Call, networkOf, type Origin, withoutSecrets } from "../auth/call.js";
 import type { ErrorCode } from "../errors.js";
 import type { Unit } from "../plan/compile.js";
 import type { Planner } from "../plan/planner.js";
@@ -54,6 +54,11 @@ export class RequestContext implements ReadContext, CallContext {
     private readonly deps: ContextDeps,
   ) {
     this.access = accessOf(actor);
+  }
+
+  /** In whose name the cache keeps what the request brings. */
+  get holder(): string {
+    return this.actor.kind === "user" ? this.access.holder : networkOf(this.origin.ipAddress);
   }
 
   get reads(): Reads {

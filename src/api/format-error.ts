@@ -35,11 +35,14 @@ const withoutValues = (message: string): string =>
     .replace(/(escape sequence): ".*"/s, "$1")
     .replace(/\b(String|BlockString|Int|Float) ".*"/s, "a $1");
 
-function requestErrorOf({ message, extensions }: GraphQLFormattedError): AppError | undefined {
+function requestErrorOf({ message, extensions }: GraphQLFormattedError, error: unknown): AppError | undefined {
   if (extensions?.code === ApolloServerErrorCode.OPERATION_RESOLUTION_FAILURE) {
     return badUserInput("operationName", "Name the operation of the document that shall run.");
   }
-  if (extensions?.code === ApolloServerErrorCode.BAD_REQUEST) return badUserInput("body", message);
+  if (extensions?.code === ApolloServerErrorCode.BAD_REQUEST) {
+    const { status } = ((error as GraphQLError).extensions.http ?? {}) as { status?: number };
+    return status === 405 ? badUserInput("method", "Send a mutation by POST.") : badUserInput("body", message);
+  }
   const argument = NULL_ARGUMENT.exec(message)?.[1];
   return argument ? badUserInput(argument, "This argument may not be null.") : undefined;
 }
@@ -55,7 +58,7 @@ export const createFormatError =
     if (!known && code === ApolloServerErrorCode.GRAPHQL_PARSE_FAILED && TOO_MANY_TOKENS.test(formatted.message)) {
       known = limitExceeded("tokens", "This document has too many tokens. Split it.");
     }
-    known ??= requestErrorOf(formatted);
+    known ??= requestErrorOf(formatted, error);
     if (!known && DOCUMENT_ERRORS.has(code)) {
       return { message: withoutValues(formatted.message), ...place, extensions: { code, requestId } };
     }

@@ -1,34 +1,25 @@
-/** The HTTP host: routes, body limit, CORS list, request ids, security headers, time-outs, and a stop that drains. */
+/** The HTTP host: routes, CORS list, request ids, security headers, compression, time-outs, and a stop that drains. */
 import { randomUUID } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { type AddressInfo, isIP, type Socket } from "node:net";
-import { type ApolloServer, HeaderMap } from "@apollo/server";
 import cors from "cors";
 import type { Origin } from "../auth/call.js";
-import { AppError, badUserInput, HTTP_STATUS, internal, limitExceeded } from "../errors.js";
+import { AppError, internal, unusableRequest } from "../errors.js";
+import { type EncodedBody, encodeBody, type KeptBody } from "./compression.js";
 import type { RequestContext } from "./context.js";
-import { type DirectAnswer, stringifyResult } from "./direct-answer.js";
-import { fieldError, requestIds, statusOf } from "./format-error.js";
-import { JSON_TYPE } from "./known-documents.js";
-import { parseJson } from "./long-numbers.js";
+import { fieldError, requestIds } from "./format-error.js";
+import { type createAnswerGraphql, NO_CONTENT_POLICY } from "./graphql-answer.js";
+import { ANSWER_TYPES } from "./graphql-request.js";
+import { refuseMalformed } from "./malformed-http.js";
 
 export interface HttpOptions {
-  readonly apollo: ApolloServer<RequestContext>;
-  /** Answers what needs no Apollo: the body of a POST request, its header `accept`; null where it does. */
-  readonly answerKnown: (
-    body: unknown,
-    accept: string | undefined,
-    context: RequestContext,
-  ) => Promise<DirectAnswer | null>;
-  /** Records what was refused to a request. */
-  readonly recordRefusals: (context: RequestContext) => Promise<void>;
+  readonly answerGraphql: ReturnType<typeof createAnswerGraphql>;
   readonly contextOf: (request: IncomingMessage, origin: Origin) => Promise<RequestContext>;
   readonly formatError: (formatted: { message: string }, error: unknown) => object;
   /** Resolves when the database answers. */
   readonly ping: (timeoutMs: number) => Promise<void>;
   /** Records that wait for the database, and those that are lost. */
   readonly records: () => object;
-  readonly bodyBytes: number;
   readonly corsOrigins: readonly string[];
   /** Proxies in front that append to X-Forwarded-For. */
   readonly trustedProxies: number;
@@ -47,26 +38,10 @@ const SECURITY_HEADERS = {
   "cache-control": "no-store",
   "strict-transport-security": "max-age=31536000; includeSubDomains",
 };
-const NO_CONTENT_POLICY = { "content-security-policy": "default-src 'none'; frame-ancestors 'none'" };
+
+const JSON_TYPE = { "content-type": ANSWER_TYPES[0] };
 
 const REQUEST_ID = /^[A-Za-z0-9._-]{1,36}$/;
-
-/** Reads the whole body. @throws LIMIT_EXCEEDED as soon as it is known to be too large */
-function readBody(request: IncomingMessage, limit: number): Promise<string> {
-  const tooLarge = () => limitExceeded("body", `Send at most ${limit} bytes.`);
-  return new Promise((resolve, reject) => {
-    if (Number(request.headers["content-length"]) > limit) return reject(tooLarge());
-    const chunks: Buffer[] = [];
-    let size = 0;
-    request.on("data", (chunk: Buffer) => {
-      size += chunk.length;
-      if (size > limit) reject(tooLarge());
-      else chunks.push(chunk);
-    });
-    request.on("end", () => resolve(chunks.length === 1 ? String(chunks[0]) : Buffer.concat(chunks).toString()));
-    request.on("error", reject);
-  });
-}
 
 function discardRest(request: IncomingMessage): void {
   let discarded = 0;
@@ -77,30 +52,8 @@ function discardRest(request: IncomingMessage): void {
   });
 }
 
-function parseBody(request: IncomingMessage, text: string): unknown {
-  if (!/^application\/([\w.+-]+\+)?json\b/i.test(request.headers["content-type"] ?? "")) return undefined;
-  try {
-    return parseJson(text);
-  } catch {
-    throw badUserInput("body", "Send a JSON object with `query` and, if needed, `variables` and `operationName`.");
-  }
-}
-
-/** What Apollo looks at: what is sent, what is wanted, and what a browser cannot send without asking first. */
-const READ_HEADERS = ["content-type", "accept", "apollo-require-preflight", "x-apollo-operation-name"] as const;
-
-function headersOf({ headers: given }: IncomingMessage): HeaderMap {
-  const headers = new HeaderMap();
-  for (const name of READ_HEADERS) {
-    const value = given[name];
-    if (value !== undefined) headers.set(name, String(value));
-  }
-  return headers;
-}
-
 export function createHttpServer(options: HttpOptions) {
-  const { apollo, answerKnown, recordRefusals, contextOf, formatError, ping, records } = options;
-  const { bodyBytes, corsOrigins, trustedProxies } = options;
+  const { answerGraphql, contextOf, formatError, ping, records, corsOrigins, trustedProxies } = options;
   const allowOrigins = cors({
     origin: [...corsOrigins],
     methods: ["GET", "POST"],
@@ -109,11 +62,11 @@ export function createHttpServer(options: HttpOptions) {
     maxAge: 600,
   });
 
-  function send(response: ServerResponse, status: number, headers: Record<string, string>, body: string): void {
+  function write(response: ServerResponse, status: number, headers: Record<string, string>, bytes: string | Buffer) {
     // Kept alive, the connection would hold up the stop.
     if (!server.listening) response.shouldKeepAlive = false;
     const requestId = requestIds.getStore() ?? "";
-    const length = Buffer.byteLength(body);
+    const length = Buffer.byteLength(bytes);
     // At once: Node checks and joins headers that are set one by one a second time.
     response.writeHead(status, {
       ...SECURITY_HEADERS,
@@ -121,7 +74,22 @@ export function createHttpServer(options: HttpOptions) {
       "x-request-id": requestId,
       "content-length": length,
     });
-    response.end(body);
+    response.end(bytes);
+  }
+
+  /** @returns at once where there is nothing to compress */
+  function send(
+    response: ServerResponse,
+    status: number,
+    headers: Readonly<Record<string, string>>,
+    body: string | KeptBody,
+  ): void | Promise<void> {
+    const finish = ({ bytes, headers: added }: EncodedBody) => {
+      const vary = added.vary && [response.getHeader("vary"), added.vary].filter(Boolean).join(", ");
+      write(response, status, { ...headers, ...added, ...(vary && { vary }) }, bytes);
+    };
+    const encoded = encodeBody(body, response.req.headers["accept-encoding"]);
+    return "then" in encoded ? encoded.then(finish) : finish(encoded);
   }
   const sendJson = (response: ServerResponse, status: number, body: object) =>
     send(response, status, { ...NO_CONTENT_POLICY, ...JSON_TYPE }, JSON.stringify(body));
@@ -135,25 +103,10 @@ export function createHttpServer(options: HttpOptions) {
   }
 
   async function serveGraphql(request: IncomingMessage, response: ServerResponse, search: string, requestId: string) {
-    const text = request.method === "POST" ? await readBody(request, bodyBytes) : "";
-    const body = parseBody(request, text);
-    const context = await contextOf(request, originOf(request, requestId));
-    const known = body === undefined ? null : await answerKnown(body, request.headers.accept, context);
-    if (known) {
-      await recordRefusals(context);
-      const { data, errors } = known;
-      const status = (errors && statusOf(data as Record<string, null>, errors)) ?? 200;
-      return send(response, status, { ...NO_CONTENT_POLICY, ...JSON_TYPE }, stringifyResult(known));
-    }
-    const answer = await apollo.executeHTTPGraphQLRequest({
-      httpGraphQLRequest: { method: request.method ?? "GET", headers: headersOf(request), search, body },
-      context: async () => context,
-    });
-    await recordRefusals(context);
-    if (answer.body.kind !== "complete") throw new Error("incremental delivery is not enabled");
-    const headers = Object.fromEntries(answer.headers);
-    const isPage = headers["content-type"]?.startsWith("text/html");
-    send(response, answer.status ?? 200, isPage ? headers : { ...NO_CONTENT_POLICY, ...headers }, answer.body.string);
+    const { status, headers, body } = await answerGraphql(request, search, () =>
+      contextOf(request, originOf(request, requestId)),
+    );
+    return send(response, status, headers, body);
   }
 
   async function serveReadiness(response: ServerResponse) {
@@ -172,7 +125,7 @@ export function createHttpServer(options: HttpOptions) {
     const methods = path === "/graphql" ? ["GET", "POST"] : ["GET", "HEAD"];
     if (!methods.includes(request.method ?? "")) {
       response.setHeader("allow", methods.join(", "));
-      return sendJson(response, 405, { status: "method not allowed" });
+      throw unusableRequest(405, "method", `Use one of these methods: ${methods.join(", ")}.`);
     }
     if (path === "/graphql") return serveGraphql(request, response, search, requestId);
     if (path === "/health/live") return sendJson(response, 200, { status: "live" });
@@ -188,25 +141,28 @@ export function createHttpServer(options: HttpOptions) {
     const error = thrown instanceof AppError ? thrown : internal(thrown);
     const formatted = formatError({ message: error.message }, fieldError(error, []));
     if (response.headersSent) response.destroy();
-    else sendJson(response, HTTP_STATUS[error.code], { errors: [formatted] });
+    else Promise.resolve(sendJson(response, error.httpStatus, { errors: [formatted] })).catch(() => response.destroy());
     discardRest(request);
   }
 
-  const server: Server = createServer(
-    { requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: 10_000 },
-    (request, response) => {
-      silent.delete(request.socket);
-      const given = request.headers["x-request-id"];
-      const requestId = typeof given === "string" && REQUEST_ID.test(given) ? given : randomUUID();
-      const serve = () => {
-        requestIds.run(requestId, () => {
-          route(request, response, requestId).catch((error) => fail(request, response, error));
-        });
-      };
-      // Only browsers tell an origin.
-      if (request.headers.origin === undefined) serve();
-      else allowOrigins(request as never, response as never, serve);
-    },
+  const answer = (request: IncomingMessage, response: ServerResponse) => {
+    silent.delete(request.socket);
+    const given = request.headers["x-request-id"];
+    const requestId = typeof given === "string" && REQUEST_ID.test(given) ? given : randomUUID();
+    const serve = () => {
+      requestIds.run(requestId, () => {
+        route(request, response, requestId).catch((error) => fail(request, response, error));
+      });
+    };
+    // Only browsers tell an origin.
+    if (request.headers.origin === undefined) serve();
+    else allowOrigins(request as never, response as never, serve);
+  };
+  const server: Server = createServer({ requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: 10_000 }, answer);
+  // An expectation that nobody knows changes nothing; Node would answer it without a body.
+  server.on("checkExpectation", answer);
+  server.on("clientError", (error, socket) =>
+    refuseMalformed(error, socket as Socket, { ...SECURITY_HEADERS, ...NO_CONTENT_POLICY, ...JSON_TYPE }),
   );
   server.keepAliveTimeout = 65_000;
 

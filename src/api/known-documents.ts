@@ -1,74 +1,129 @@
-/** Operations that came before: Apollo has parsed, validated and measured them, so what the plan answers alone goes past it. */
+/** Documents that came before and passed the doors: kept parsed, so that what the plan or a kept answer can answer goes past Apollo. */
 import { type ApolloServerPlugin, type GraphQLResponse, HeaderMap } from "@apollo/server";
-import type { DocumentNode, GraphQLSchema, OperationDefinitionNode } from "graphql";
-import { LRUCache } from "lru-cache";
+import { type DocumentNode, type GraphQLSchema, type OperationDefinitionNode, visit } from "graphql";
+import { type Cache, textWeight } from "../cache.js";
 import type { Limits } from "../config.js";
-import { AppError } from "../errors.js";
+import { AppError, rateLimited } from "../errors.js";
 import type { Log } from "../log.js";
+import type { KeptBody } from "./compression.js";
 import type { RequestContext } from "./context.js";
-import type { DirectAnswer } from "./direct-answer.js";
+import { DataText, type DirectAnswer, type FormatError } from "./direct-answer.js";
+import { fieldError } from "./format-error.js";
+import { answerTypeOf, type GraphqlRequest } from "./graphql-request.js";
+import { type createIntrospection } from "./introspection.js";
 import type { AnswerDirectly } from "./planned-operations.js";
+import { REFUSALS } from "./recording.js";
 import { coerceVariables, requireBounded } from "./variables.js";
-
-/** The texts of documents that are kept, in characters; the documents themselves take about twenty times as much. */
-const MAX_CHARACTERS = 1_048_576;
-
-/** Who takes JSON needs no negotiation. */
-const TAKES_JSON: ReadonlySet<string | undefined> = new Set([undefined, "*/*", "application/json"]);
-
-export const JSON_TYPE = { "content-type": "application/json; charset=utf-8" };
 
 interface Deps {
   readonly schema: GraphQLSchema;
   readonly limits: Limits;
+  readonly cache: Cache;
+  readonly introspection: ReturnType<typeof createIntrospection>;
   readonly answerDirectly: AnswerDirectly;
+  readonly formatError: FormatError;
   readonly log: Log;
 }
 
-interface Known {
+export interface KnownDocument {
+  readonly text: string;
+  /** SHA-256 of the text. */
+  readonly hash: string;
   readonly document: DocumentNode;
-  readonly operation: OperationDefinitionNode;
+  /** Those that have passed, by the name that asked for them: the limits look at one operation of a document. */
+  readonly operations: Map<string | null, OperationDefinitionNode>;
 }
 
-/** The limits look at one operation of a document. A document that begins with a name and a NUL is none. */
-const keyOf = (query: string, operationName: string | null | undefined) =>
-  operationName == null ? query : `${operationName}\0${query}`;
+/** Of a node with its place in the text, in bytes: measured, and compared by a test. */
+const NODE_WEIGHT = 256;
+/** Of what is derived of a document: its fragments, the shapes of its variables, what the limits said. */
+const DERIVED_WEIGHT = 2048;
 
-const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
-
-/** What a request asks for, where it is of the usual form; Apollo tells what is wrong with any other. */
-function asked(body: unknown) {
-  if (!isRecord(body)) return undefined;
-  const { query, operationName = null, variables = null, extensions = null } = body;
-  const isUsual =
-    typeof query === "string" &&
-    (operationName === null || typeof operationName === "string") &&
-    (variables === null || isRecord(variables)) &&
-    (extensions === null || (isRecord(extensions) && !("persistedQuery" in extensions)));
-  return isUsual ? { query, operationName, variables: variables ?? {} } : undefined;
-}
-
-export function createKnownDocuments({ schema, limits, answerDirectly, log }: Deps) {
-  const operations = new LRUCache<string, Known>({
-    maxSize: MAX_CHARACTERS,
-    sizeCalculation: (_known, key) => key.length,
+/**
+ * Lets go of the tokens, comments among them: they take a third of a document, and errors tell places without them.
+ * @returns the number of nodes
+ */
+function withoutTokens(document: DocumentNode): number {
+  let nodes = 0;
+  visit(document, {
+    enter({ loc }) {
+      nodes++;
+      if (loc) Object.assign(loc, { startToken: undefined, endToken: undefined });
+    },
   });
+  return nodes;
+}
+
+type Result = { readonly data?: unknown; readonly errors?: DirectAnswer["errors"] };
+
+/** @returns whether a root field has passed its doors */
+function hasPassed({ data, errors }: Result): boolean {
+  if (!data || data instanceof DataText) return data !== undefined && data !== null;
+  const refused = new Set<unknown>();
+  for (const { path, extensions } of errors ?? []) {
+    if (path?.length === 1 && REFUSALS.has(extensions?.code as never)) refused.add(path[0]);
+  }
+  return Object.keys(data).some((key) => !refused.has(key));
+}
+
+const answerKey = (hash: string, operationName: string | null | undefined, variables: object) =>
+  `${hash} ${operationName ?? ""} ${JSON.stringify(variables)}`;
+
+export function createKnownDocuments(deps: Deps) {
+  const { schema, limits, cache, introspection, answerDirectly, formatError, log } = deps;
+  const byHash = new Map<string, KnownDocument>();
+  const byText = cache.region<KnownDocument>(({ hash }) => byHash.delete(hash));
+
+  function keep(holder: string, text: string, hash: string, document: DocumentNode): KnownDocument {
+    const known: KnownDocument = { text, hash, document, operations: new Map() };
+    const weight = textWeight(text) + NODE_WEIGHT * withoutTokens(document) + DERIVED_WEIGHT;
+    byText.set(holder, text, known, weight);
+    if (byText.get(text)) byHash.set(hash, known);
+    return known;
+  }
+
+  const singleResult = (result: object, accept: string | undefined) =>
+    ({
+      http: { status: undefined, headers: new HeaderMap([["content-type", answerTypeOf(accept)]]) },
+      body: { kind: "single", singleResult: result },
+    }) as GraphQLResponse;
 
   /** Comes after the limits: what reaches it is good. */
   const plugin: ApolloServerPlugin<RequestContext> = {
     async requestDidStart() {
+      /** When an answer about the schema was begun. */
+      let begunAtMs: number | undefined;
       return {
         // A throw here would answer 500 without a code, and the ordinary way must not run what has run already.
-        async responseForOperation({ document, operation, source, contextValue, request }) {
+        async responseForOperation({ document, operation, contextValue, request }) {
           if (!operation) return null;
-          operations.set(keyOf(source, request.operationName), { document, operation });
-          const singleResult = await answerDirectly(document, operation, contextValue);
-          if (!singleResult) return null;
-          // Apollo negotiates where no type is set.
-          const takesJson = TAKES_JSON.has(request.http?.headers.get("accept"));
-          const http = { status: undefined, headers: new HeaderMap(takesJson ? Object.entries(JSON_TYPE) : []) };
-          return { http, body: { kind: "single", singleResult } } as GraphQLResponse;
+          const accept = request.http?.headers.get("accept");
+          if (introspection.about(operation, document) === "none") {
+            const answer = await answerDirectly(document, operation, contextValue);
+            return answer && singleResult(answer, accept);
+          }
+          const busy = await introspection.turn();
+          begunAtMs = performance.now();
+          if (busy === undefined) return null;
+          const error = fieldError(rateLimited(busy), []);
+          return singleResult({ errors: [formatError(error.toJSON(), error)], data: null }, accept);
+        },
+
+        async willSendResponse({ document, operation, source, queryHash, request, response, contextValue }) {
+          if (begunAtMs !== undefined) introspection.made(performance.now() - begunAtMs);
+          if (!document || !operation || !source || !queryHash || response.body.kind !== "single") return;
+          const result = response.body.singleResult as Result;
+          if (!hasPassed(result)) return;
+          const { holder, variables } = contextValue;
+          const known = byText.get(source) ?? keep(holder, source, queryHash, document);
+          const { operationName } = request;
+          if (known.document === document) known.operations.set(operationName ?? null, operation);
+          if (result.errors || introspection.about(operation, document) !== "all") return;
+          introspection.keep(
+            holder,
+            answerKey(queryHash, operationName, variables),
+            JSON.stringify({ data: result.data }),
+          );
         },
       };
     },
@@ -76,24 +131,39 @@ export function createKnownDocuments({ schema, limits, answerDirectly, log }: De
 
   return {
     plugin,
-    /**
-     * @param body of a POST request, parsed as JSON @param accept the header of that name
-     * @returns the answer; null where Apollo must, before anything has run
-     */
-    async answer(body: unknown, accept: string | undefined, context: RequestContext): Promise<DirectAnswer | null> {
-      const request = asked(body);
-      const known = request && TAKES_JSON.has(accept) && operations.get(keyOf(request.query, request.operationName));
-      if (!known) return null;
-      const { document, operation } = known;
+
+    /** Apollo's store of documents: ours, which keeps them later, when they have passed. */
+    documentStore: {
+      get: async (key: string) => byHash.get(key.slice(key.lastIndexOf(":") + 1))?.document,
+      set: async () => undefined,
+      delete: async () => false,
+    },
+
+    /** @param hash SHA-256 @returns the text of a document that has passed */
+    textOf: (hash: string): string | undefined => byHash.get(hash)?.text,
+
+    /** @returns the answer; null where Apollo must, before anything has run */
+    async answer(
+      { method, operationName, variables }: GraphqlRequest,
+      query: string,
+      context: RequestContext,
+    ): Promise<DirectAnswer | KeptBody | null> {
+      const known = byText.get(query);
+      const operation = known?.operations.get(operationName);
+      if (!known || !operation) return null;
       try {
-        requireBounded(request.variables, limits);
-        context.variables = coerceVariables(schema, operation, request.variables);
+        requireBounded(variables, limits);
+        context.variables = coerceVariables(schema, operation, variables);
       } catch (error) {
         // Apollo meets the same fault and reports it.
         if (error instanceof AppError) return null;
         throw error;
       }
-      const answer = await answerDirectly(document, operation, context);
+      if (introspection.about(operation, known.document) !== "none") {
+        return introspection.find(answerKey(known.hash, operationName, context.variables)) ?? null;
+      }
+      if (method === "GET") return null;
+      const answer = await answerDirectly(known.document, operation, context);
       if (answer) log.trace({ requestId: context.origin.requestId }, "went past Apollo");
       return answer;
     },

@@ -10,7 +10,11 @@ import type { Gate } from "./schema.js";
 /** An identifier is no longer; what a hostile caller sends may be. */
 const MAX_INSTANCE_ID = 255;
 
-const REFUSALS: ReadonlySet<ErrorCode> = new Set<ErrorCode>(["UNAUTHENTICATED", "FORBIDDEN", "PRODUCTION_PROTECTED"]);
+export const REFUSALS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  "UNAUTHENTICATED",
+  "FORBIDDEN",
+  "PRODUCTION_PROTECTED",
+]);
 
 export interface Recorders {
   readonly audit: AuditService;

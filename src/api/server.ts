@@ -1,5 +1,5 @@
 /** Apollo Server with Postern's limits, error format and ways of answering. */
-import { ApolloServer, type ApolloServerPlugin } from "@apollo/server";
+import { ApolloServer, type ApolloServerOptions, type ApolloServerPlugin } from "@apollo/server";
 import {
   ApolloServerPluginCacheControlDisabled,
   ApolloServerPluginLandingPageDisabled,
@@ -17,6 +17,7 @@ export interface ServerOptions {
   readonly limits: Limits;
   readonly introspection: boolean;
   readonly landingPage: boolean;
+  readonly documentStore: ApolloServerOptions<RequestContext>["documentStore"];
   readonly formatError: (formatted: GraphQLFormattedError, error: unknown) => GraphQLFormattedError;
   readonly plugins: readonly ApolloServerPlugin<RequestContext>[];
 }
@@ -29,6 +30,8 @@ export const createApolloServer = (options: ServerOptions): ApolloServer<Request
     hideSchemaDetailsFromClientErrors: !options.introspection,
     includeStacktraceInErrorResponses: false,
     parseOptions: { maxTokens: options.limits.tokens },
+    documentStore: options.documentStore,
+    // Hashes are resolved before.
     persistedQueries: false,
     stopOnTerminationSignals: false,
     formatError: options.formatError,

@@ -28,12 +28,14 @@ export interface Access {
   readonly organizationId: string | null;
   /** Equal for all actors whose reads compile to the same SQL. */
   readonly shape: string;
+  /** In whose name the cache keeps what is made for the actor. */
+  readonly holder: string;
 }
 
 const PERMISSION_SETS = new Map(
   Object.entries(ROLE_PERMISSIONS).map(([role, permissions]) => [role, new Set(permissions)] as const),
 );
-const NOBODY: Access = { permissions: new Set(), organizationId: null, shape: "anonymous" };
+const NOBODY: Access = { permissions: new Set(), organizationId: null, shape: "anonymous", holder: "anonymous" };
 
 /** @returns the access of an actor; an anonymous one has no permission, and so reaches no row */
 export function accessOf(actor: Actor): Access {
@@ -44,6 +46,7 @@ export function accessOf(actor: Actor): Access {
     permissions: PERMISSION_SETS.get(actor.role) ?? NOBODY.permissions,
     organizationId: tenant ? actor.organizationId : null,
     shape: actor.role,
+    holder: actor.userId,
   };
 }
 

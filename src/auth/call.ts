@@ -10,6 +10,16 @@ export interface Origin {
   readonly requestId: string;
 }
 
+/** @returns what stands for whoever calls from an address: of IPv6 everybody has 2^64 addresses of one network */
+export function networkOf(address: string | null): string {
+  if (!address?.includes(":")) return address ?? "";
+  const [head = "", tail] = address.split("::");
+  const first = head.split(":").filter(Boolean);
+  const last = tail?.split(":").filter(Boolean) ?? [];
+  const zeros = Array<string>(Math.max(0, 8 - first.length - last.length)).fill("0");
+  return `${[...first, ...zeros, ...last].slice(0, 4).join(":")}::/64`;
+}
+
 export interface Call {
   readonly actor: Actor;
   readonly origin: Origin;

@@ -1,8 +1,8 @@
 /** Access tokens: signed, verified, and remembered while they live, because verification is the dearest step of a request. */
 import { createPrivateKey, createPublicKey, hash } from "node:crypto";
 import { errors, jwtVerify, SignJWT } from "jose";
-import { LRUCache } from "lru-cache";
 import { z } from "zod";
+import type { Cache } from "../cache.js";
 import type { UserActor } from "./actor.js";
 import { ROLES } from "./permissions.js";
 
@@ -11,7 +11,8 @@ export const ACCESS_TOKEN_SECONDS = 15 * 60;
 const ALGORITHM = "EdDSA";
 const NAME = "postern";
 const MAX_TOKEN_CHARACTERS = 4096;
-const MAX_REMEMBERED = 10_000;
+/** Of the claims of a token and the hash that they are found by, in bytes. */
+const CLAIMS_WEIGHT = 1000;
 
 /** Whom a token stands for. */
 export type TokenSubject = Readonly<Omit<UserActor, "kind" | "expiresAt">>;
@@ -45,19 +46,20 @@ export interface TokensOptions {
   /** Ed25519, PKCS#8, PEM. */
   readonly privateKey: string;
   readonly clock: { now(): Date };
+  readonly cache: Cache;
   readonly lifetimeSeconds?: number;
 }
 
 export type Tokens = ReturnType<typeof createTokens>;
 
 /** @throws Error, for people to read, when the key is none of Ed25519 */
-export function createTokens({ privateKey: pem, clock, lifetimeSeconds = ACCESS_TOKEN_SECONDS }: TokensOptions) {
+export function createTokens({ privateKey: pem, clock, cache, lifetimeSeconds = ACCESS_TOKEN_SECONDS }: TokensOptions) {
   const privateKey = createPrivateKey(pem);
   if (privateKey.asymmetricKeyType !== "ed25519")
     throw new Error("The key that signs access tokens must be an Ed25519 key.");
   const publicKey = createPublicKey(privateKey);
   const kid = hash("sha256", publicKey.export({ type: "spki", format: "der" }), "base64url").slice(0, 16);
-  const remembered = new LRUCache<string, TokenClaims>({ max: MAX_REMEMBERED });
+  const remembered = cache.region<TokenClaims>();
 
   async function verifyAnew(token: string, key: string, currentDate: Date): Promise<Verification> {
     try {
@@ -69,7 +71,7 @@ export function createTokens({ privateKey: pem, clock, lifetimeSeconds = ACCESS_
         currentDate,
       });
       const claims = Object.freeze(Payload.parse(payload));
-      remembered.set(key, claims);
+      remembered.set(claims.userId, key, claims, CLAIMS_WEIGHT);
       return { claims };
     } catch (error) {
       return { reason: error instanceof errors.JWTExpired ? "expired" : "invalid" };

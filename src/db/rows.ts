@@ -1,7 +1,7 @@
 /** Inserts, changes and deletes rows of a declared type as far as an actor reaches, with the audit record, in one statement each. */
 import type { PgColumn } from "drizzle-orm/pg-core";
-import { LRUCache } from "lru-cache";
 import type { Access } from "../auth/actor.js";
+import type { Region } from "../cache.js";
 import { conflict, failedPrecondition, notFound } from "../errors.js";
 import type { PlanLimits, Statement } from "../plan/compilation.js";
 import { propertyOf, type TypeDeclaration } from "../plan/declaration.js";
@@ -40,11 +40,16 @@ export interface AuditEntry {
   readonly requestId: string | null;
 }
 
+/** A statement that comes again. */
+export type Repeated = Statement & { runs: number };
+
 /** Who changes rows of which type, and what the audit log shall say of it. */
 export interface Change {
   readonly type: TypeDeclaration;
   readonly access: Access;
   readonly limits: PlanLimits;
+  /** By what they answer of the row, verb, type, role and columns. */
+  readonly statements: Region<Repeated>;
   readonly audit: AuditEntry;
   /** What is asked of the only row that changes. */
   readonly answer?: RowAnswer | undefined;
@@ -60,24 +65,15 @@ export interface Key {
 
 const word = ({ name }: TypeDeclaration) => name.replaceAll(/(?!^)[A-Z]/g, (letter) => ` ${letter}`).toLowerCase();
 
-type Repeated = Statement & { runs: number };
-
-/** Of all together, in bytes. */
-const MAX_STATEMENTS_WEIGHT = 16 * 1_048_576;
-/** By what they answer of the row, verb, type, role and columns. */
-const statements = new LRUCache<string, Repeated>({
-  maxSize: MAX_STATEMENTS_WEIGHT,
-  sizeCalculation: ({ weight }, key) => weight + key.length,
-});
-
 /** Runs a statement that comes again. @param answer where the statement is built with one */
 function runKnown(db: Db, change: Change, key: string, variables: Values, build: () => Statement, answer?: RowAnswer) {
   const { returning } = answer ?? {};
   const known = `${returning?.id} ${key}`;
+  const { statements, access } = change;
   let statement = statements.get(known);
   if (!statement) {
     statement = { ...build(), runs: 0 };
-    statements.set(known, statement);
+    statements.set(access.holder, known, statement, statement.weight + known.length);
   }
   return run(db, statement, change, variables, returning?.isDue(statement) ?? true);
 }

@@ -1,7 +1,7 @@
 /** Runs reads: the cache of compiled plans, and the two ways out, a whole answer as text and single values for resolvers (see reads.ts). */
 import type { FieldNode, GraphQLResolveInfo, GraphQLSchema, OperationDefinitionNode } from "graphql";
-import { LRUCache } from "lru-cache";
 import type { Access } from "../auth/actor.js";
+import type { Cache } from "../cache.js";
 import { AppError } from "../errors.js";
 import { NO_DOUBLE } from "./aggregate.js";
 import type { PlanLimits, Run } from "./compilation.js";
@@ -32,6 +32,8 @@ export interface PlannerOptions {
   readonly limits: PlanLimits;
   /** Seals cursors; the same for all replicas. */
   readonly cursorKey: string;
+  /** Keeps the plans. */
+  readonly cache: Cache;
 }
 
 export interface Planner {
@@ -89,21 +91,15 @@ interface Asked extends Pick<Run, "variables" | "access"> {
 
 type CachedPlan = Plan & Counted & Pick<PlannedPayload, "returning">;
 
-/** All plans together, in bytes. */
-const MAX_PLANS_WEIGHT = 32 * 1_048_576;
 /** Of an expression as objects, as a multiple of its text. */
 const EXPRESSION_WEIGHT = 40;
 
 /** Of operations and answers, unlike in all planners of the process. */
 let nextId = 0;
 
-export function createPlanner({ schema, roots, query, isOfData, limits, cursorKey }: PlannerOptions): Planner {
-  const plans = new LRUCache<string, CachedPlan>({
-    maxSize: MAX_PLANS_WEIGHT,
-    // A key tells the shape of every item of a list.
-    sizeCalculation: ({ weight }, key) => weight + key.length,
-  });
-  /** Apollo keeps parsed documents, so that an operation is the same object when it comes again. */
+export function createPlanner({ schema, roots, query, isOfData, limits, cursorKey, cache }: PlannerOptions): Planner {
+  const plans = cache.region<CachedPlan>();
+  /** Documents are kept parsed, so that an operation is the same object when it comes again. */
   const operations = new WeakMap<OperationDefinitionNode, { id: number; shape: (variables: Variables) => string }>();
   const preparation = createPreparation();
 
@@ -126,7 +122,8 @@ export function createPlanner({ schema, roots, query, isOfData, limits, cursorKe
       const returning = isChange && !compiled.refused ? returningOf(units, fragments, variables, access) : null;
       const weight = compiled.weight + (returning ? EXPRESSION_WEIGHT * compiled.text.length : 0);
       plan = { ...compiled, weight, returning, runs: 0 };
-      plans.set(key, plan);
+      // A key tells the shape of every item of a list.
+      plans.set(access.holder, key, plan, weight + key.length);
     }
     return plan;
   }

@@ -2,6 +2,7 @@
 import { generateKeyPairSync } from "node:crypto";
 import { type JWTPayload, SignJWT } from "jose";
 import { createTokens, type TokenSubject } from "../../src/auth/tokens.js";
+import { createCache } from "../../src/cache.js";
 
 export const newKey = () =>
   generateKeyPairSync("ed25519").privateKey.export({ type: "pkcs8", format: "pem" }) as string;
@@ -17,7 +18,7 @@ export const SUBJECT: TokenSubject = {
 export function makeTokens() {
   const clock = { at: Date.parse("2026-11-21T08:00:00Z"), now: () => new Date(clock.at) };
   const privateKey = newKey();
-  return { clock, privateKey, tokens: createTokens({ privateKey, clock }) };
+  return { clock, privateKey, tokens: createTokens({ privateKey, clock, cache: createCache(1_048_576) }) };
 }
 
 /** What a good token says at 2026-11-21T08:00:00Z. */

@@ -3,8 +3,10 @@ import { createPrivateKey, createPublicKey, generateKeyPairSync } from "node:cry
 import * as jose from "jose";
 import { expect, test, vi } from "vitest";
 import { createTokens } from "../../src/auth/tokens.js";
+import { createCache } from "../../src/cache.js";
 import { encode, makeTokens, newKey, PAYLOAD, SUBJECT, sign } from "./signed.js";
 
+const cache = createCache(1_048_576);
 const verify = vi.spyOn(crypto.subtle, "verify");
 const verifications = () => verify.mock.calls.length;
 
@@ -57,7 +59,7 @@ test("bad tokens are not remembered", async () => {
 test("replicas with the same key accept each other's tokens", async () => {
   const { tokens, privateKey, clock } = makeTokens();
   const { token } = await tokens.issue(SUBJECT);
-  expect(await createTokens({ privateKey, clock }).verify(token)).toHaveProperty("claims.userId", "42");
+  expect(await createTokens({ privateKey, clock, cache }).verify(token)).toHaveProperty("claims.userId", "42");
 });
 
 test("a token of another key is invalid, even when it has also expired", async () => {
@@ -138,6 +140,6 @@ test("a token over 4 KiB is refused without a look at it", async () => {
 test("only an Ed25519 key signs", () => {
   const rsa = generateKeyPairSync("rsa", { modulusLength: 2048 }).privateKey.export({ type: "pkcs8", format: "pem" });
   const clock = { now: () => new Date() };
-  expect(() => createTokens({ privateKey: rsa as string, clock })).toThrow("must be an Ed25519 key");
-  expect(() => createTokens({ privateKey: newKey(), clock })).not.toThrow();
+  expect(() => createTokens({ privateKey: rsa as string, clock, cache })).toThrow("must be an Ed25519 key");
+  expect(() => createTokens({ privateKey: newKey(), clock, cache })).not.toThrow();
 });

@@ -2,6 +2,7 @@
 import { pgTable, text } from "drizzle-orm/pg-core";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { accessOf } from "../../src/auth/actor.js";
+import { createCache } from "../../src/cache.js";
 import { LIMITS } from "../../src/config.js";
 import { type Client, createClient } from "../../src/db/client.js";
 import { type Change, changeMatching, changeRow, insertRows, type Values } from "../../src/db/rows.js";
@@ -63,6 +64,7 @@ const changeOf = (role: "ANALYST" | "ADMIN"): Change => ({
     expiresAt: "",
   }),
   limits: LIMITS,
+  statements: createCache(1_048_576).region(),
   audit: {
     userId: null,
     actor: {},

@@ -10,8 +10,8 @@ import { testApp } from "../support/app.js";
 
 const app = testApp();
 const everything = new Set(declaredTypes.flatMap(({ read }) => read));
-const tenant: Access = { permissions: everything, organizationId: "1", shape: "tenant" };
-const staff: Access = { permissions: everything, organizationId: null, shape: "staff" };
+const tenant: Access = { permissions: everything, organizationId: "1", shape: "tenant", holder: "1" };
+const staff: Access = { permissions: everything, organizationId: null, shape: "staff", holder: "1" };
 
 function sqlOf(query: string, access: Access): string {
   const [operation] = parse(query).definitions;

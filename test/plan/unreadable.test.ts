@@ -32,6 +32,7 @@ const reader: Access = {
   permissions: new Set(["scans:read", "vulnerabilities:read", "organizations:read"]),
   organizationId: null,
   shape: "reader",
+  holder: "1",
 };
 const administrator: Access = { ...reader, permissions: new Set([...reader.permissions, "users:write"]) };
 

@@ -29,6 +29,7 @@ export interface RowsDeps {
   readonly limits: Change["limits"];
   /** Keys what is kept of the input of calls with an idempotency key: it holds passwords. */
   readonly fingerprintKey: string;
+  readonly statements: Change["statements"];
 }
 
 /**
@@ -69,7 +70,7 @@ function requireAtMost(max: number, field: string, given: unknown): void {
 const UPSERT_ATTEMPTS = 3;
 
 export function createRowService(deps: RowsDeps, writes: WriteTypes, rules: RowRules = {}): RowService {
-  const { db, audit, limits, fingerprintKey } = deps;
+  const { db, audit, limits, fingerprintKey, statements } = deps;
   const { type } = writes;
   const stored = rules.stored ?? (async (rows: readonly Values[]) => [...rows]);
 
@@ -77,6 +78,7 @@ export function createRowService(deps: RowsDeps, writes: WriteTypes, rules: RowR
     type,
     access: accessOf(call.actor),
     limits,
+    statements,
     audit: audit.entry(call, outcome),
     answer: call.answer,
   });

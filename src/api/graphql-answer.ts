@@ -1,0 +1,91 @@
+/** One GraphQL request over HTTP -> its answer: by what is known, or by Apollo; what was refused is recorded before it is sent. */
+import type { IncomingMessage } from "node:http";
+import { type ApolloServer, HeaderMap } from "@apollo/server";
+import type { KeptBody } from "./compression.js";
+import type { RequestContext } from "./context.js";
+import { type DirectAnswer, stringifyResult } from "./direct-answer.js";
+import { statusOf } from "./format-error.js";
+import { apolloRequestOf, type GraphqlRequest, readGraphqlRequest, wantsPage } from "./graphql-request.js";
+import type { PersistedQueries } from "./persisted-queries.js";
+
+export interface GraphqlAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string | KeptBody;
+}
+
+export interface GraphqlOptions {
+  readonly apollo: ApolloServer<RequestContext>;
+  /** Whether a browser gets Apollo's page. */
+  readonly landingPage: boolean;
+  readonly persistedQueries: PersistedQueries;
+  /** Answers what needs no Apollo, to a request for the document of this text; null where it does. */
+  readonly answerKnown: (
+    request: GraphqlRequest,
+    query: string,
+    context: RequestContext,
+  ) => Promise<DirectAnswer | KeptBody | null>;
+  /** Records what was refused to a request. */
+  readonly recordRefusals: (context: RequestContext) => Promise<void>;
+  readonly bodyBytes: number;
+}
+
+/** Of an answer that is no page. */
+export const NO_CONTENT_POLICY = { "content-security-policy": "default-src 'none'; frame-ancestors 'none'" };
+
+/** What Apollo looks at: what is sent, what is wanted, and what a browser cannot send without asking first. */
+const READ_HEADERS = ["content-type", "accept", "apollo-require-preflight", "x-apollo-operation-name"] as const;
+
+function headersOf({ headers: given }: IncomingMessage): HeaderMap {
+  const headers = new HeaderMap();
+  for (const name of READ_HEADERS) {
+    const value = given[name];
+    if (value !== undefined) headers.set(name, String(value));
+  }
+  return headers;
+}
+
+export function createAnswerGraphql(options: GraphqlOptions) {
+  const { apollo, landingPage, persistedQueries, answerKnown, recordRefusals, bodyBytes } = options;
+
+  async function askApollo(
+    request: IncomingMessage,
+    asked: { method: string; search: string; body: unknown },
+    context: () => Promise<RequestContext>,
+  ): Promise<GraphqlAnswer> {
+    const httpGraphQLRequest = { headers: headersOf(request), ...asked };
+    const { status, headers, body } = await apollo.executeHTTPGraphQLRequest({ httpGraphQLRequest, context });
+    if (body.kind !== "complete") throw new Error("incremental delivery is not enabled");
+    return { status: status ?? 200, headers: Object.fromEntries(headers), body: body.string };
+  }
+
+  async function answer(request: IncomingMessage, asked: GraphqlRequest, context: RequestContext) {
+    const query = persistedQueries.textOf(asked, context);
+    const known = await answerKnown(asked, query, context);
+    if (!known) return askApollo(request, apolloRequestOf(asked, query), async () => context);
+    const headers = { "content-type": asked.answerType };
+    if ("text" in known) return { status: 200, headers, body: known };
+    const { data, errors } = known;
+    const status = (errors && statusOf(data as Record<string, null>, errors)) ?? 200;
+    return { status, headers, body: stringifyResult(known) };
+  }
+
+  /** @throws AppError where the request is none, or may not run at all */
+  return async (
+    request: IncomingMessage,
+    search: string,
+    contextOf: () => Promise<RequestContext>,
+  ): Promise<GraphqlAnswer> => {
+    if (landingPage && wantsPage(request)) {
+      return askApollo(request, { method: "GET", search, body: undefined }, contextOf);
+    }
+    const asked = await readGraphqlRequest(request, search, bodyBytes);
+    const context = await contextOf();
+    try {
+      const { status, headers, body } = await answer(request, asked, context);
+      return { status, headers: { ...NO_CONTENT_POLICY, ...headers }, body };
+    } finally {
+      await recordRefusals(context);
+    }
+  };
+}

@@ -1,0 +1,37 @@
+/** What Node refuses before there is a request: answered in the form of every other error. */
+import { randomUUID } from "node:crypto";
+import type { ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import { AppError, limitExceeded } from "../errors.js";
+
+/** By Node's codes: the status, and what is wrong. */
+const FAULTS: Readonly<Record<string, readonly [string, AppError]>> = {
+  HPE_HEADER_OVERFLOW: ["431 Request Header Fields Too Large", limitExceeded("headers", "Send shorter headers.")],
+  ERR_HTTP_REQUEST_TIMEOUT: [
+    "408 Request Timeout",
+    new AppError("TIMEOUT", "The request did not arrive in time. Send it again."),
+  ],
+};
+const MALFORMED = [
+  "400 Bad Request",
+  new AppError("BAD_USER_INPUT", "This is no HTTP request.", { field: "request" }),
+] as const;
+
+/** Answers and closes the connection, unless it is lost or an answer is under way. */
+export function refuseMalformed(error: NodeJS.ErrnoException, socket: Socket, headers: Record<string, string>): void {
+  const { _httpMessage: under } = socket as { _httpMessage?: ServerResponse };
+  if (error.code === "ECONNRESET" || !socket.writable || under?.headersSent) {
+    socket.destroy(error);
+    return;
+  }
+  const [status, { message, extensions }] = FAULTS[error.code ?? ""] ?? MALFORMED;
+  const requestId = randomUUID();
+  const body = JSON.stringify({ errors: [{ message, extensions: { ...extensions, requestId } }] });
+  const lines = Object.entries({
+    ...headers,
+    "x-request-id": requestId,
+    "content-length": String(Buffer.byteLength(body)),
+    connection: "close",
+  }).map(([name, value]) => `${name}: ${value}\r\n`);
+  socket.end(`HTTP/1.1 ${status}\r\n${lines.join("")}\r\n${body}`);
+}

@@ -1,0 +1,97 @@
+/** The text of the document that a request means: sent, or named by its hash; of the trusted ones only, where a folder of them is given. */
+import { hash } from "node:crypto";
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { type GraphQLSchema, NoSchemaIntrospectionCustomRule, parse, specifiedRules, validate } from "graphql";
+import type { Cache } from "../cache.js";
+import { badUserInput, forbidden, persistedQueryNotFound } from "../errors.js";
+import type { RequestContext } from "./context.js";
+import type { GraphqlRequest } from "./graphql-request.js";
+
+/** Documents by SHA-256. */
+export type TrustedDocuments = ReadonlyMap<string, string>;
+
+const sha256 = (text: string) => hash("sha256", text);
+
+/** What may be named by its hash: how to find its text. */
+export type FindText = (hash: string) => string | undefined;
+
+/** @throws BAD_USER_INPUT where the hash is another document's, PERSISTED_QUERY_NOT_FOUND */
+function textOf({ query, hash }: GraphqlRequest, find: FindText): string {
+  if (query === undefined) {
+    const text = find(hash as string);
+    if (text === undefined) throw persistedQueryNotFound();
+    return text;
+  }
+  if (hash !== undefined && find(hash) !== query && sha256(query) !== hash) {
+    throw badUserInput("extensions.persistedQuery.sha256Hash", "This is not the SHA-256 of the document.");
+  }
+  return query;
+}
+
+/** @returns the `*.graphql` files of a folder and those below it @throws Error, for people to read, where one cannot be used */
+export async function loadTrustedDocuments(
+  folder: string,
+  schema: GraphQLSchema,
+  { maxTokens, introspection }: { readonly maxTokens: number; readonly introspection: boolean },
+): Promise<TrustedDocuments> {
+  const documents = new Map<string, string>();
+  const rules = introspection ? specifiedRules : [...specifiedRules, NoSchemaIntrospectionCustomRule];
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch((error: Error) => {
+    throw new Error(`TRUSTED_DOCUMENTS: ${folder} cannot be read.`, { cause: error });
+  });
+  for (const entry of entries) {
+    if (entry.isDirectory() || !entry.name.endsWith(".graphql")) continue;
+    const file = join(entry.parentPath, entry.name);
+    try {
+      const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(await readFile(file));
+      const [fault] = validate(schema, parse(text, { maxTokens }), rules);
+      if (fault) throw fault;
+      documents.set(sha256(text), text);
+    } catch (error) {
+      throw new Error(`TRUSTED_DOCUMENTS: ${file} is no document that can run.`, { cause: error });
+    }
+  }
+  if (documents.size === 0) throw new Error(`TRUSTED_DOCUMENTS: ${folder} holds no file *.graphql.`);
+  return documents;
+}
+
+/** One event for each caller in so long, from its first refusal on. */
+const WINDOW_MS = 15 * 60_000;
+const WINDOW_WEIGHT = 200;
+
+export interface PersistedQueries {
+  /** @throws PERSISTED_QUERY_NOT_FOUND, BAD_USER_INPUT, FORBIDDEN */
+  textOf(request: GraphqlRequest, context: RequestContext): string;
+}
+
+/** @returns persisted queries of any document that has passed */
+export const persistedQueries = (find: FindText): PersistedQueries => ({
+  textOf: (request) => textOf(request, find),
+});
+
+/** @returns persisted queries of trusted documents, which alone may run */
+export function trustedQueries(
+  documents: TrustedDocuments,
+  { cache, clock }: { readonly cache: Cache; readonly clock: { now(): Date } },
+): PersistedQueries {
+  const texts = new Set(documents.values());
+  /** When the window of a caller has begun, in milliseconds. */
+  const windows = cache.region<number>();
+
+  return {
+    textOf(request, context) {
+      const text = textOf(request, (hash) => documents.get(hash));
+      if (texts.has(text)) return text;
+      const now = clock.now().getTime();
+      const { holder } = context;
+      const begunAt = windows.get(holder);
+      const permission = "trusted-documents";
+      if (begunAt === undefined || now - begunAt >= WINDOW_MS) {
+        windows.set(holder, holder, now, WINDOW_WEIGHT);
+        context.refuse({ code: "FORBIDDEN", field: "document", permission });
+      }
+      throw forbidden(permission, "Only documents that this server knows run here: ask for yours to be added.");
+    },
+  };
+}
