@@ -146,7 +146,12 @@ export async function createApp(config: Config, ports: Ports): Promise<App> {
     trustedDocuments === undefined
       ? persistedQueries(known.textOf)
       : trustedQueries(
-          await loadTrustedDocuments(trustedDocuments, schema, { maxTokens: LIMITS.tokens, introspection }),
+          await loadTrustedDocuments(trustedDocuments, schema, { maxTokens: LIMITS.tokens, introspection }).catch(
+            async (error) => {
+              await client.close();
+              throw error;
+            },
+          ),
           { cache, clock },
         );
   const apollo = createApolloServer({

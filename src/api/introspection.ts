@@ -5,12 +5,12 @@ import { type Cache, textWeight } from "../cache.js";
 import type { KeptBody } from "./compression.js";
 
 /** Nothing else runs while an answer is made: then others have at least so many times as long. */
-const REST = 4;
+const REST = 2;
 const MIN_REST_MS = 20;
 /** What else an operation waits for is none of this. */
-const MAX_MADE_MS = 250;
+const MAX_MADE_MS = 100;
 /** Whoever had to wait longer is refused. */
-const MAX_WAIT_MS = 5000;
+const MAX_WAIT_MS = 10_000;
 
 const SCHEMA_FIELDS = new Set(["__schema", "__type"]);
 

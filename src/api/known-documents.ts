@@ -34,16 +34,16 @@ export interface KnownDocument {
   readonly operations: Map<string | null, OperationDefinitionNode>;
 }
 
-/** Of a node with its place in the text, in bytes: measured, and compared by a test. */
+/** Of a node with its place in the text, in bytes: measured, and a test measures again. */
 const NODE_WEIGHT = 256;
 /** Of what is derived of a document: its fragments, the shapes of its variables, what the limits said. */
 const DERIVED_WEIGHT = 2048;
 
 /**
  * Lets go of the tokens, comments among them: they take a third of a document, and errors tell places without them.
- * @returns the number of nodes
+ * @returns what the document and its text weigh, in bytes
  */
-function withoutTokens(document: DocumentNode): number {
+export function trimDocument(document: DocumentNode, text: string): number {
   let nodes = 0;
   visit(document, {
     enter({ loc }) {
@@ -51,7 +51,7 @@ function withoutTokens(document: DocumentNode): number {
       if (loc) Object.assign(loc, { startToken: undefined, endToken: undefined });
     },
   });
-  return nodes;
+  return textWeight(text) + NODE_WEIGHT * nodes + DERIVED_WEIGHT;
 }
 
 type Result = { readonly data?: unknown; readonly errors?: DirectAnswer["errors"] };
@@ -76,8 +76,7 @@ export function createKnownDocuments(deps: Deps) {
 
   function keep(holder: string, text: string, hash: string, document: DocumentNode): KnownDocument {
     const known: KnownDocument = { text, hash, document, operations: new Map() };
-    const weight = textWeight(text) + NODE_WEIGHT * withoutTokens(document) + DERIVED_WEIGHT;
-    byText.set(holder, text, known, weight);
+    byText.set(holder, text, known, trimDocument(document, text));
     if (byText.get(text)) byHash.set(hash, known);
     return known;
   }
@@ -159,11 +158,11 @@ export function createKnownDocuments(deps: Deps) {
         if (error instanceof AppError) return null;
         throw error;
       }
-      if (introspection.about(operation, known.document) !== "none") {
-        return introspection.find(answerKey(known.hash, operationName, context.variables)) ?? null;
-      }
-      if (method === "GET") return null;
-      const answer = await answerDirectly(known.document, operation, context);
+      const isAboutSchema = introspection.about(operation, known.document) !== "none";
+      if (method === "GET" && !isAboutSchema) return null;
+      const answer = isAboutSchema
+        ? (introspection.find(answerKey(known.hash, operationName, context.variables)) ?? null)
+        : await answerDirectly(known.document, operation, context);
       if (answer) log.trace({ requestId: context.origin.requestId }, "went past Apollo");
       return answer;
     },
