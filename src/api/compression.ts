@@ -31,6 +31,7 @@ export interface KeptBody {
 /** What to send of a body, and the headers that say so. */
 export interface EncodedBody {
   readonly bytes: string | Buffer;
+  readonly length: number;
   readonly headers: Readonly<Record<string, string>>;
 }
 
@@ -52,7 +53,7 @@ export function encodeBody(body: string | KeptBody, accepted: string | undefined
   const length = Buffer.byteLength(text);
   const encoding = encodingFor(accepted, length);
   // What is small is the same whatever a client accepts, but for those that refuse it so.
-  if (!encoding) return { bytes: text, headers: length > MIN_BYTES ? { vary: "accept-encoding" } : {} };
+  if (!encoding) return { bytes: text, length, headers: length > MIN_BYTES ? { vary: "accept-encoding" } : {} };
   return compressed(body, text, encoding);
 }
 
@@ -63,5 +64,5 @@ async function compressed(body: string | KeptBody, text: string, encoding: Encod
     kept.encoded.set(encoding, bytes);
     kept.grown();
   }
-  return { bytes, headers: { "content-encoding": encoding, vary: "accept-encoding" } };
+  return { bytes, length: bytes.length, headers: { "content-encoding": encoding, vary: "accept-encoding" } };
 }

@@ -62,11 +62,15 @@ export function createHttpServer(options: HttpOptions) {
     maxAge: 600,
   });
 
-  function write(response: ServerResponse, status: number, headers: Record<string, string>, bytes: string | Buffer) {
+  function write(
+    response: ServerResponse,
+    status: number,
+    headers: Record<string, string>,
+    { bytes, length }: EncodedBody,
+  ): void {
     // Kept alive, the connection would hold up the stop.
     if (!server.listening) response.shouldKeepAlive = false;
     const requestId = requestIds.getStore() ?? "";
-    const length = Buffer.byteLength(bytes);
     // At once: Node checks and joins headers that are set one by one a second time.
     response.writeHead(status, {
       ...SECURITY_HEADERS,
@@ -84,9 +88,10 @@ export function createHttpServer(options: HttpOptions) {
     headers: Readonly<Record<string, string>>,
     body: string | KeptBody,
   ): void | Promise<void> {
-    const finish = ({ bytes, headers: added }: EncodedBody) => {
-      const vary = added.vary && [response.getHeader("vary"), added.vary].filter(Boolean).join(", ");
-      write(response, status, { ...headers, ...added, ...(vary && { vary }) }, bytes);
+    const finish = (encoded: EncodedBody) => {
+      const { vary, ...more } = encoded.headers;
+      const varies = vary && [response.getHeader("vary"), vary].filter(Boolean).join(", ");
+      write(response, status, { ...headers, ...more, ...(varies && { vary: varies }) }, encoded);
     };
     const encoded = encodeBody(body, response.req.headers["accept-encoding"]);
     return "then" in encoded ? encoded.then(finish) : finish(encoded);
