@@ -8,6 +8,8 @@ const MIN_BYTES = 1024;
 
 type Encoding = "br" | "gzip";
 
+const VARY = "accept-encoding";
+
 const compressBr = promisify(brotliCompress);
 const compressGzip = promisify(gzip);
 
@@ -32,7 +34,7 @@ export interface KeptBody {
 export interface EncodedBody {
   readonly bytes: string | Buffer;
   readonly length: number;
-  readonly headers: Readonly<Record<string, string>>;
+  readonly headers?: { readonly vary: string; readonly "content-encoding"?: Encoding };
 }
 
 /** In the types of the package this comes later. */
@@ -53,7 +55,7 @@ export function encodeBody(body: string | KeptBody, accepted: string | undefined
   const length = Buffer.byteLength(text);
   const encoding = encodingFor(accepted, length);
   // What is small is the same whatever a client accepts, but for those that refuse it so.
-  if (!encoding) return { bytes: text, length, headers: length > MIN_BYTES ? { vary: "accept-encoding" } : {} };
+  if (!encoding) return length > MIN_BYTES ? { bytes: text, length, headers: { vary: VARY } } : { bytes: text, length };
   return compressed(body, text, encoding);
 }
 
@@ -64,5 +66,5 @@ async function compressed(body: string | KeptBody, text: string, encoding: Encod
     kept.encoded.set(encoding, bytes);
     kept.grown();
   }
-  return { bytes, length: bytes.length, headers: { "content-encoding": encoding, vary: "accept-encoding" } };
+  return { bytes, length: bytes.length, headers: { "content-encoding": encoding, vary: VARY } };
 }

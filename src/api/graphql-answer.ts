@@ -5,7 +5,14 @@ import type { KeptBody } from "./compression.js";
 import type { RequestContext } from "./context.js";
 import { type DirectAnswer, stringifyResult } from "./direct-answer.js";
 import { statusOf } from "./format-error.js";
-import { apolloRequestOf, type GraphqlRequest, readGraphqlRequest, wantsPage } from "./graphql-request.js";
+import {
+  ANSWER_TYPES,
+  type AnswerType,
+  apolloRequestOf,
+  type GraphqlRequest,
+  readGraphqlRequest,
+  wantsPage,
+} from "./graphql-request.js";
 import type { PersistedQueries } from "./persisted-queries.js";
 
 export interface GraphqlAnswer {
@@ -33,6 +40,11 @@ export interface GraphqlOptions {
 /** Of an answer that is no page. */
 export const NO_CONTENT_POLICY = { "content-security-policy": "default-src 'none'; frame-ancestors 'none'" };
 
+/** Of answers that need no Apollo, by their type. */
+const knownHeaders = new Map<AnswerType, Readonly<Record<string, string>>>(
+  ANSWER_TYPES.map((type) => [type, { ...NO_CONTENT_POLICY, "content-type": type }]),
+);
+
 /** What Apollo looks at: what is sent, what is wanted, and what a browser cannot send without asking first. */
 const READ_HEADERS = ["content-type", "accept", "apollo-require-preflight", "x-apollo-operation-name"] as const;
 
@@ -59,11 +71,18 @@ export function createAnswerGraphql(options: GraphqlOptions) {
     return { status: status ?? 200, headers: Object.fromEntries(headers), body: body.string };
   }
 
-  async function answer(request: IncomingMessage, asked: GraphqlRequest, context: RequestContext) {
+  async function answer(
+    request: IncomingMessage,
+    asked: GraphqlRequest,
+    context: RequestContext,
+  ): Promise<GraphqlAnswer> {
     const query = persistedQueries.textOf(asked, context);
     const known = await answerKnown(asked, query, context);
-    if (!known) return askApollo(request, apolloRequestOf(asked, query), async () => context);
-    const headers = { "content-type": asked.answerType };
+    if (!known) {
+      const answer = await askApollo(request, apolloRequestOf(asked, query), async () => context);
+      return { ...answer, headers: { ...NO_CONTENT_POLICY, ...answer.headers } };
+    }
+    const headers = knownHeaders.get(asked.answerType) ?? NO_CONTENT_POLICY;
     if ("text" in known) return { status: 200, headers, body: known };
     const { data, errors } = known;
     const status = (errors && statusOf(data as Record<string, null>, errors)) ?? 200;
@@ -82,8 +101,7 @@ export function createAnswerGraphql(options: GraphqlOptions) {
     const asked = await readGraphqlRequest(request, search, bodyBytes);
     const context = await contextOf();
     try {
-      const { status, headers, body } = await answer(request, asked, context);
-      return { status, headers: { ...NO_CONTENT_POLICY, ...headers }, body };
+      return await answer(request, asked, context);
     } finally {
       await recordRefusals(context);
     }

@@ -65,7 +65,7 @@ export function createHttpServer(options: HttpOptions) {
   function write(
     response: ServerResponse,
     status: number,
-    headers: Record<string, string>,
+    headers: Readonly<Record<string, string>>,
     { bytes, length }: EncodedBody,
   ): void {
     // Kept alive, the connection would hold up the stop.
@@ -89,9 +89,9 @@ export function createHttpServer(options: HttpOptions) {
     body: string | KeptBody,
   ): void | Promise<void> {
     const finish = (encoded: EncodedBody) => {
-      const { vary, ...more } = encoded.headers;
-      const varies = vary && [response.getHeader("vary"), vary].filter(Boolean).join(", ");
-      write(response, status, { ...headers, ...more, ...(varies && { vary: varies }) }, encoded);
+      if (!encoded.headers) return write(response, status, headers, encoded);
+      const vary = [response.getHeader("vary"), encoded.headers.vary].filter(Boolean).join(", ");
+      write(response, status, { ...headers, ...encoded.headers, vary }, encoded);
     };
     const encoded = encodeBody(body, response.req.headers["accept-encoding"]);
     return "then" in encoded ? encoded.then(finish) : finish(encoded);

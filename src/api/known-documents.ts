@@ -8,9 +8,8 @@ import type { Log } from "../log.js";
 import type { KeptBody } from "./compression.js";
 import type { RequestContext } from "./context.js";
 import { DataText, type DirectAnswer, type FormatError } from "./direct-answer.js";
-import { fieldError } from "./format-error.js";
 import { answerTypeOf, type GraphqlRequest } from "./graphql-request.js";
-import { type createIntrospection } from "./introspection.js";
+import type { createIntrospection } from "./introspection.js";
 import type { AnswerDirectly } from "./planned-operations.js";
 import { REFUSALS } from "./recording.js";
 import { coerceVariables, requireBounded } from "./variables.js";
@@ -104,8 +103,8 @@ export function createKnownDocuments(deps: Deps) {
           const busy = await introspection.turn();
           begunAtMs = performance.now();
           if (busy === undefined) return null;
-          const error = fieldError(rateLimited(busy), []);
-          return singleResult({ errors: [formatError(error.toJSON(), error)], data: null }, accept);
+          const error = rateLimited(busy);
+          return singleResult({ errors: [formatError({ message: error.message }, error)], data: null }, accept);
         },
 
         async willSendResponse({ document, operation, source, queryHash, request, response, contextValue }) {
