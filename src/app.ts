@@ -67,9 +67,11 @@ const RECORDS_TIMEOUT_MS = 1000;
 export async function createApp(config: Config, ports: Ports): Promise<App> {
   const { log, clock, connection, onStatement, providers } = ports;
   const { poolSize, statementTimeoutMs } = config;
-  const client = createClient({ connection, poolSize, statementTimeoutMs, onStatement });
+  const client = createClient({ connection, poolSize, statementTimeoutMs, onStatement, log });
   const { db } = client;
   const cache = createCache(config.cacheMib * 1_048_576);
+  // Opens the connection of the health checks, so that the first is as quick as any, and finds out what connections are opened with.
+  await client.ping(statementTimeoutMs);
 
   const privateKey = await loadSigningKey(db, config.accessTokenPrivateKey);
   /** A key that all replicas share. */
@@ -96,7 +98,7 @@ export async function createApp(config: Config, ports: Ports): Promise<App> {
     security,
     refreshKey: keyFor("refresh tokens"),
   });
-  const jobs = createJobs({ connection, log });
+  const jobs = createJobs({ connection, log, settings: client.startUp() });
   const { environmentRules: rules, polling } = config;
   const fleet = createFleet({ db, log, clock, audit, security, jobs, providers, rules, polling });
   const rows = {
@@ -169,6 +171,7 @@ export async function createApp(config: Config, ports: Ports): Promise<App> {
     persistedQueries: queries,
     answerKnown: known.answer,
     recordRefusals: recordRefusals(recorders),
+    leave: client.leave,
     bodyBytes: LIMITS.bodyBytes,
   });
   const http = createHttpServer({
@@ -198,8 +201,6 @@ export async function createApp(config: Config, ports: Ports): Promise<App> {
     schema,
     refreshInventory: fleet.refresh,
     async start() {
-      // Opens the connection of the health checks, so that the first is as quick as any.
-      await client.ping(statementTimeoutMs);
       await begin(
         () => recorder.start(),
         () => recorder.stop(),

@@ -30,7 +30,9 @@ async function start(): Promise<void> {
   if (database.relocatedTo) {
     say(`The database's user cannot reach ${config.dataDir}, so the data is in ${database.relocatedTo}`);
   }
-  await step(() => prepareDatabase(config, database.connection, (kind, account) => say(newAccount(kind, account))));
+  await step(() =>
+    prepareDatabase(config, database.connection, log, (kind, account) => say(newAccount(kind, account))),
+  );
   const fleet = await step(
     () => openFleet(config, log),
     (opened) => opened.stop(),

@@ -64,9 +64,10 @@ export async function openFleet(config: Config, log: Log): Promise<ReadyFleet> {
 export async function prepareDatabase(
   config: Config,
   connection: ClientOptions["connection"],
+  log: Log,
   announce: (kind: "administrator" | "demo", account: Account) => void,
 ): Promise<void> {
-  const client = createClient({ connection, poolSize: 1 });
+  const client = createClient({ connection, poolSize: 1, log });
   try {
     await migrateDatabase(client.db, config.statementTimeoutMs);
     await ensureAdministrator(client.db, config.admin, (account) => announce("administrator", account));

@@ -1,6 +1,7 @@
 /** One GraphQL request over HTTP -> its answer: by what is known, or by Apollo; what was refused is recorded before it is sent. */
-import type { IncomingMessage } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { type ApolloServer, HeaderMap } from "@apollo/server";
+import { asCaller, type Caller, callerOf } from "../auth/caller.js";
 import type { KeptBody } from "./compression.js";
 import type { RequestContext } from "./context.js";
 import { type DirectAnswer, stringifyResult } from "./direct-answer.js";
@@ -34,6 +35,8 @@ export interface GraphqlOptions {
   ) => Promise<DirectAnswer | KeptBody | null>;
   /** Records what was refused to a request. */
   readonly recordRefusals: (context: RequestContext) => Promise<void>;
+  /** Told when a client goes before it is answered. */
+  readonly leave: (caller: Caller) => void;
   readonly bodyBytes: number;
 }
 
@@ -58,7 +61,7 @@ function headersOf({ headers: given }: IncomingMessage): HeaderMap {
 }
 
 export function createAnswerGraphql(options: GraphqlOptions) {
-  const { apollo, landingPage, persistedQueries, answerKnown, recordRefusals, bodyBytes } = options;
+  const { apollo, landingPage, persistedQueries, answerKnown, recordRefusals, leave, bodyBytes } = options;
 
   async function askApollo(
     request: IncomingMessage,
@@ -92,6 +95,7 @@ export function createAnswerGraphql(options: GraphqlOptions) {
   /** @throws AppError where the request is none, or may not run at all */
   return async (
     request: IncomingMessage,
+    response: ServerResponse,
     search: string,
     contextOf: () => Promise<RequestContext>,
   ): Promise<GraphqlAnswer> => {
@@ -100,8 +104,10 @@ export function createAnswerGraphql(options: GraphqlOptions) {
     }
     const asked = await readGraphqlRequest(request, search, bodyBytes);
     const context = await contextOf();
+    const caller = callerOf(context.actor, context.origin.ipAddress);
+    response.once("close", () => response.writableFinished || leave(caller));
     try {
-      return await answer(request, asked, context);
+      return await asCaller(caller, () => answer(request, asked, context));
     } finally {
       await recordRefusals(context);
     }

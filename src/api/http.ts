@@ -108,7 +108,7 @@ export function createHttpServer(options: HttpOptions) {
   }
 
   async function serveGraphql(request: IncomingMessage, response: ServerResponse, search: string, requestId: string) {
-    const { status, headers, body } = await answerGraphql(request, search, () =>
+    const { status, headers, body } = await answerGraphql(request, response, search, () =>
       contextOf(request, originOf(request, requestId)),
     );
     return send(response, status, headers, body);

@@ -2,6 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { hash, verify } from "@node-rs/argon2";
 import { badUserInput, unavailable } from "../errors.js";
+import { currentCaller, mayHaveMore } from "./caller.js";
 
 export const MIN_PASSWORD_CHARACTERS = 12;
 export const MAX_PASSWORD_CHARACTERS = 128;
@@ -72,15 +73,25 @@ export function requireGoodPassword(password: string, field: string): void {
 /** Passwords that are hashed or wait for it at once: about two seconds' work. More would only make everybody wait. */
 export const MAX_HASHING = 128;
 let hashing = 0;
+/** By caller: one is hashed at once, the others wait for it. */
+const queues = new Map<string, { hashing: number; last: Promise<unknown> }>();
 
 /** @throws UNAVAILABLE when too many wait already */
 async function inTurn<T>(work: () => Promise<T>): Promise<T> {
-  if (hashing >= MAX_HASHING) throw unavailable("Signing in");
+  const { name } = currentCaller();
+  const queue = queues.get(name) ?? { hashing: 0, last: Promise.resolve() };
+  if (!mayHaveMore(queue.hashing, MAX_HASHING - hashing)) throw unavailable("Signing in");
+  queues.set(name, queue);
   hashing += 1;
+  queue.hashing += 1;
+  const done = queue.last.then(work);
+  queue.last = done.catch(() => undefined);
   try {
-    return await work();
+    return await done;
   } finally {
     hashing -= 1;
+    queue.hashing -= 1;
+    if (queue.hashing === 0) queues.delete(name);
   }
 }
 

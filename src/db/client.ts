@@ -1,9 +1,12 @@
 /** How Postern uses its database: bounded in time and number, with faults of ours, and the one type that every store takes. */
-import type { PostgresJsDatabase } from "drizzle-orm/postgres-js";
+import { drizzle, type PostgresJsDatabase } from "drizzle-orm/postgres-js";
 import postgres, { type Options, type Sql } from "postgres";
-import { outcomeUnknown, timeout, unavailable } from "../errors.js";
-import { createPool } from "./pool.js";
+import type { Caller } from "../auth/caller.js";
+import { outcomeUnknown, timeout } from "../errors.js";
+import type { Log } from "../log.js";
+import { createPool, type Kind } from "./pool.js";
 import { fromPostgres, fromRead, wasLost } from "./postgres-errors.js";
+import { CHECK, createOpener } from "./settings.js";
 
 /** The pool, or a transaction of it: what a store function takes first. */
 export type Db = Pick<
@@ -24,10 +27,11 @@ export interface ClientOptions {
   readonly connection: string | Options<Record<string, never>>;
   /** Connections at most. */
   readonly poolSize: number;
-  /** The server's time-out for a statement; a server that does not even say so is given up a little later. */
+  /** The server's time-out for a statement; a little later it is given up, waiting for a connection included. Undefined is for ever. */
   readonly statementTimeoutMs?: number;
   /** Told of every statement; tests count them. */
   readonly onStatement?: ((text: string) => void) | undefined;
+  readonly log?: Log;
 }
 
 export interface Client {
@@ -46,41 +50,25 @@ export interface Client {
   ): Promise<readonly (string | null)[]>;
   /** @throws UNAVAILABLE or TIMEOUT when the database does not answer in time (milliseconds) */
   ping(timeoutMs: number): Promise<void>;
+  /** What connections are opened with, for whoever brings a driver of its own. */
+  startUp(): Readonly<Record<string, string>>;
+  /** Nobody waits for the caller's answer any more: what it reads is stopped. Changes are not: they are wanted, and their record says what happened. */
+  leave(caller: Caller): void;
   close(): Promise<void>;
 }
 
 /** Longer than the server's own time-out, which stops a statement on a server that answers. */
-const DEADLINE_GRACE_MS = 3000;
-/** Planned reads and lone changes that run or wait for a connection. */
-const MAX_QUERIES = 1000;
+const DEADLINE_GRACE_MS = 250;
+const CHANGE: Kind = { isRead: false, isQuick: false };
 
-/** @throws TIMEOUT when the work takes longer, after telling it to stop; whatever becomes of it then, somebody has been answered */
-function before<T>(ms: number, work: PromiseLike<T>, stop?: () => void): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => {
-      stop?.();
-      reject(timeout());
-    }, ms);
-    work.then(
-      (value) => {
-        clearTimeout(timer);
-        resolve(value);
-      },
-      (error) => {
-        clearTimeout(timer);
-        reject(error);
-      },
-    );
+/** @throws TIMEOUT when the work takes longer; whatever becomes of it then, somebody has been answered */
+async function before<T>(ms: number, work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(timeout()), ms);
   });
+  return Promise.race([work, late]).finally(() => clearTimeout(timer));
 }
-
-type Unsafe = Sql["unsafe"];
-
-/** A statement that answers one row, on its way. */
-const sending = (unsafe: Unsafe, ...[text, parameters, prepare]: Parameters<Db["change"]>) =>
-  unsafe(text, parameters as never[], { prepare }).values() as unknown as PromiseLike<readonly (string | null)[][]> & {
-    cancel(): void;
-  };
 
 const onlyRow = (rows: readonly (string | null)[][]) => rows[0] as readonly (string | null)[];
 
@@ -94,8 +82,11 @@ const transactionOver =
         const { client } = inside._.session as unknown as { client: Sql };
         const result = await work(
           Object.assign(inside, {
-            change: (...statement: Parameters<Db["change"]>) =>
-              Promise.resolve(sending(client.unsafe, ...statement)).then(onlyRow),
+            change: (text: string, parameters: readonly unknown[], prepare: boolean) =>
+              client
+                .unsafe(text, parameters as never[], { prepare })
+                .values()
+                .then((rows) => onlyRow(rows)),
             transaction: transactionOver(inside.transaction.bind(inside)),
           }),
         );
@@ -104,82 +95,68 @@ const transactionOver =
       });
     } catch (error) {
       const fault = fromPostgres(error);
-      throw committing && fault.code === "UNAVAILABLE" ? outcomeUnknown(error) : fault;
+      throw committing && (fault.code === "UNAVAILABLE" || wasLost(error)) ? outcomeUnknown(error) : fault;
     }
   };
 
-export function createClient({
-  connection,
-  poolSize,
-  statementTimeoutMs = 10_000,
-  onStatement,
-}: ClientOptions): Client {
+export function createClient({ connection, poolSize, statementTimeoutMs, onStatement, log }: ClientOptions): Client {
   const options: Options<Record<string, never>> = {
     // See the pool.
     max: 1,
     connect_timeout: 5,
-    // Seconds between attempts of the probe; the pool's clients begin anew.
-    backoff: (attempt) => Math.min(3 ** attempt / 100, 1),
     // The pool replaces its clients. What the driver then still connects for them ends by this.
     max_lifetime: null,
     idle_timeout: 60,
     // Ids and moments stay text; nothing of ours needs the types of arrays, so no extra statement at connect.
     fetch_types: false,
     onnotice: () => undefined,
-    ...(onStatement && { debug: (_connection: number, text: string) => onStatement(text) }),
+    ...(onStatement && { debug: (_connection: number, text: string) => text !== CHECK && onStatement(text) }),
   };
-  const open = (onclose = () => {}) =>
-    (typeof connection === "string"
-      ? postgres(connection, { ...options, onclose })
-      : postgres({ ...connection, ...options, onclose })) as Sql;
-  const pool = createPool(open, poolSize);
+  const connect = (startUp: Readonly<Record<string, string>>, onclose: () => void): Sql => {
+    const all = { ...options, onclose, connection: startUp };
+    const sql = (
+      typeof connection === "string" ? postgres(connection, all) : postgres({ ...connection, ...all })
+    ) as Sql;
+    // For its effect on the client: dates and JSON pass through as text.
+    drizzle(sql);
+    return sql;
+  };
+  const { open, startUp } = createOpener(connect, statementTimeoutMs, log);
+  const deadlineMs = statementTimeoutMs === undefined ? undefined : statementTimeoutMs + DEADLINE_GRACE_MS;
+  const pool = createPool(open, poolSize, deadlineMs);
   // Its own connection: a busy pool is no database that is down.
-  const probe = open();
+  const probe = createPool(open, 1, deadlineMs);
   let pinging: Promise<void> | undefined;
-  let queries = 0;
-  const deadlineMs = statementTimeoutMs + DEADLINE_GRACE_MS;
-  /** Runs a statement on the pool, in time, and not too many of them. @param onLate told when it is given up */
-  async function bounded(unsafe: Unsafe, statement: Parameters<Db["change"]>, onLate = () => {}, ms = deadlineMs) {
-    if (ms <= 0) throw timeout();
-    if (queries >= MAX_QUERIES) throw unavailable("The database");
-    queries += 1;
-    const running = sending(unsafe, ...statement);
-    const stop = () => {
-      onLate();
-      running.cancel();
-    };
-    try {
-      return onlyRow(await before(ms, running, stop));
-    } finally {
-      queries -= 1;
-    }
-  }
-  const db: Db = Object.assign(pool.db, {
-    change(...statement: Parameters<Db["change"]>) {
-      let late = false;
-      const onLate = () => {
-        late = true;
-      };
-      return bounded(pool.unsafe, statement, onLate).catch((error) => {
+
+  // No connection is opened for its options.
+  const driver = { ...pool.driver, options: connect({}, () => undefined).options } as unknown as Sql;
+  const drizzled = drizzle({ client: driver, casing: "snake_case" });
+  const db: Db = Object.assign(drizzled, {
+    change: (text: string, parameters: readonly unknown[], prepare: boolean) =>
+      pool.run([text, parameters as never[], { prepare }], CHANGE).then(onlyRow, (error) => {
         // What is sent alone commits alone.
-        throw late || wasLost(error) ? outcomeUnknown(error) : error;
-      });
-    },
-    transaction: transactionOver(pool.db.transaction.bind(pool.db)),
+        throw wasLost(error) ? outcomeUnknown(error) : error;
+      }),
+    transaction: transactionOver(drizzled.transaction.bind(drizzled)),
   });
   return {
     db,
     query(text, parameters, prepare, together, sinceMs) {
-      const unsafe = together ? pool.unsafeTogether : pool.unsafe;
       // Of what runs once more only the rest is left.
-      const ms = sinceMs === undefined ? deadlineMs : sinceMs + statementTimeoutMs - performance.now();
-      return bounded(unsafe, [text, parameters, prepare], undefined, ms).catch((error) => {
-        throw fromRead(error);
-      });
+      const restMs =
+        sinceMs === undefined || statementTimeoutMs === undefined
+          ? deadlineMs
+          : sinceMs + statementTimeoutMs - performance.now();
+      return pool
+        .run([text, parameters as never[], { prepare }], { isRead: true, isQuick: together }, restMs)
+        .then(onlyRow, (error) => {
+          throw fromRead(error);
+        });
     },
     async ping(timeoutMs) {
       // Those who ask at once share one answer, so that health checks cannot pile up.
-      pinging ??= probe`select 1`
+      pinging ??= probe
+        .run(["select 1", [], {}], { isRead: true, isQuick: false })
         .then(
           () => undefined,
           (error) => Promise.reject(fromPostgres(error)),
@@ -189,8 +166,10 @@ export function createClient({
         });
       await before(timeoutMs, pinging);
     },
+    startUp,
+    leave: pool.leave,
     close: async () => {
-      await Promise.all([pool.end(), probe.end({ timeout: 0 })]);
+      await Promise.all([pool.end(), probe.end()]);
     },
   };
 }

@@ -4,6 +4,7 @@ import { type SQL, sql } from "drizzle-orm";
 import type { PostgresJsDatabase } from "drizzle-orm/postgres-js";
 import { migrate } from "drizzle-orm/postgres-js/migrator";
 import type { Db } from "./client.js";
+import { roleSettings } from "./settings.js";
 
 const FOLDER = fileURLToPath(new URL("../../drizzle", import.meta.url));
 
@@ -23,7 +24,7 @@ function within(db: Db): PostgresJsDatabase {
 
 /**
  * Transaction-level locks only, so that it also works through a pooler that shares connections.
- * @param statementTimeoutMs becomes the time-out of the role's statements in this database, for connections made from now on
+ * @param statementTimeoutMs becomes, with the settings that we rely on, the role's in this database, for connections made from now on
  */
 export async function migrateDatabase(db: Db, statementTimeoutMs: number): Promise<void> {
   await db.transaction(async (db) => {
@@ -31,10 +32,9 @@ export async function migrateDatabase(db: Db, statementTimeoutMs: number): Promi
     await db.execute(sql`set local statement_timeout = 0`);
     await db.execute(sql`select pg_advisory_xact_lock(${LOCK})`);
     await migrate(within(db), { migrationsFolder: FOLDER });
-    await db.execute(
-      sql`do ${sql.raw(`$$ begin
-        execute format('alter role current_user in database %I set statement_timeout = ${Math.trunc(statementTimeoutMs)}', current_database());
-      end $$`)}`,
+    const set = roleSettings(statementTimeoutMs).map(
+      (statement) => `execute format($set$${statement}$set$, current_database());`,
     );
+    await db.execute(sql.raw(`do $$ begin ${set.join(" ")} end $$`));
   });
 }

@@ -1,181 +1,231 @@
-/** The connections to one database, each a driver's client of its own: the driver's pool slows down with every query, and its transactions end the process where their connection is lost. */
+/** Which connection a statement goes to. No caller has more of them than it leaves to the others, and none waits behind another's statement that may be slow. */
 import { setTimeout as delay } from "node:timers/promises";
-import { drizzle, type PostgresJsDatabase } from "drizzle-orm/postgres-js";
-import type { Sql } from "postgres";
-import { closed, noop, pending, type Sent, type Statement, transactionOn } from "./transaction.js";
+import { type Caller, mayHaveMore } from "../auth/caller.js";
+import { timeout, unavailable } from "../errors.js";
+import { Connection, type Open } from "./connection.js";
+import { type Share, Shares } from "./shares.js";
+import { transactionOn, type Work } from "./transaction.js";
+import { type Sent, StatementTurn, type Text, Turn } from "./turn.js";
 
-/** More than any number of statements: nothing else goes to a client that a transaction holds. */
-const TRANSACTION = 1_000_000;
-/** Statements that share a client because they come in the same turn of the event loop, at most. */
+/** Statements that share a connection, at most. */
 const TOGETHER = 8;
 /** Seconds that what is under way may take to end. */
 const DRAIN_SECONDS = 5;
-/** Prepared statements go with their connection (see the planner, which bounds them by time). */
-const LIFETIME_MS = 1_800_000;
 
-/** A client of the driver with one connection, and for no longer than that. */
-interface Client {
-  readonly sql: Sql;
-  readonly endsAtMs: number;
-  /** What is under way, or waits for it. */
-  load: number;
-  hasClosed: boolean;
-  /** Told when the connection closes under a transaction. */
-  onLost: ((fault: Error) => void) | undefined;
+/** Statements of one turn of the event loop on one connection: of one caller only, or of any who has nothing else under way. */
+interface Together {
+  readonly connection: Connection;
+  readonly only: Share | undefined;
+  count: number;
+}
+
+/** What a statement is; see StatementTurn. */
+export interface Kind {
+  readonly isRead: boolean;
+  readonly isQuick: boolean;
 }
 
 export interface Pool {
-  readonly db: PostgresJsDatabase;
-  /** Sends one statement. */
-  readonly unsafe: Sql["unsafe"];
-  /**
-   * Sends one statement that waits for nothing and is soon done. Those of one turn of the event loop share a connection: the
-   * driver writes them to its socket at once, which costs more than all else that it does.
-   */
-  readonly unsafeTogether: Sql["unsafe"];
+  /** Runs one statement and answers its rows as lists of values. @param timeoutMs where it has another than all */
+  run(text: Text, kind: Kind, timeoutMs?: number): Promise<readonly (string | null)[][]>;
+  /** What drizzle takes from the driver. */
+  readonly driver: { unsafe(...text: Text): Sent; begin<T>(work: Work<T>): Promise<T> };
+  /** Stops what the caller reads. */
+  leave(caller: Caller): void;
   end(): Promise<void>;
 }
 
-/** @param open a client that opens one connection, once it is needed, and tells when it has closed */
-export function createPool(open: (onclose: () => void) => Sql, size: number): Pool {
+/**
+ * What is soon done travels together: the driver writes what comes in one turn of the event loop to its socket at once, which costs more
+ * than all else that it does. Everything else has a connection for itself while it runs, or waits behind the caller's own statements.
+ * @param timeoutMs for each statement, waiting for a connection included; undefined is for ever
+ */
+export function createPool(open: Open, size: number, timeoutMs: number | undefined): Pool {
   let isEnding = false;
-  /** What waits because transactions hold all clients, in order. */
-  const waiting: ((client: Client) => void)[] = [];
-  const isHeld = ({ load }: Client) => load >= TRANSACTION;
-  const transactions = new Set<Promise<unknown>>();
-  /** Where statements go together in this turn of the event loop, and how many have. */
-  let shared: Client | undefined;
-  let sharing = 0;
+  const shares = new Shares();
+  /** The connections that have something to do, and whose. */
+  const busy = new Map<Connection, Share[]>();
+  let together: Together | undefined;
+  let isWatched = false;
 
-  function connect(): Client {
-    const sql = open(() => {
-      client.hasClosed = true;
-      client.onLost?.(closed());
-      replace(client);
-    });
-    // For its effect on the client: dates and JSON pass through as text.
-    drizzle(sql);
-    const client: Client = { sql, endsAtMs: Date.now() + LIFETIME_MS, load: 0, hasClosed: false, onLost: undefined };
-    return client;
-  }
-  const clients = Array.from({ length: size }, connect);
+  const connect = () => new Connection(open, { idle: released, closed: replace, again });
+  const connections = Array.from({ length: size }, connect);
+  const mayConnect = (share: Share) => mayHaveMore(share.connections, size - busy.size);
 
-  /**
-   * Also where its connection has closed: the driver's client would give the fault to the next statement too, and keep what was not yet
-   * written. @param timeout seconds that what it has got may still take
-   */
-  function replace(client: Client, timeout?: number): void {
-    const index = clients.indexOf(client);
-    if (isEnding || index < 0) return;
-    clients[index] = connect();
-    if (shared === client) shared = undefined;
-    client.sql.end(timeout === undefined ? {} : { timeout }).catch(noop);
-    serveWaiting();
-  }
-
-  /** The client with the least to do; of several the first, so that no more connections are open than are needed. */
-  function idlest(): Client {
-    let found = clients[0] as Client;
-    for (const client of clients) {
-      if (client.load < found.load) found = client;
-      if (found.load === 0) break;
+  function released(connection: Connection): void {
+    const held = busy.get(connection);
+    if (!held) return;
+    busy.delete(connection);
+    if (together?.connection === connection) together = undefined;
+    for (const share of held) {
+      share.connections -= 1;
+      shares.forget(share);
     }
-    if (isEnding || Date.now() <= found.endsAtMs || isHeld(found)) return found;
-    replace(found);
-    return idlest();
+    serve();
   }
 
-  /** @param take is given the idlest client, at once or as soon as no transaction holds it */
-  function whenFree(take: (client: Client) => void): void {
-    const client = idlest();
-    if (isHeld(client)) waiting.push(take);
-    else take(client);
-  }
-  function serveWaiting(): void {
-    while (waiting.length > 0 && !isHeld(idlest())) waiting.shift()?.(idlest());
+  function replace(connection: Connection): void {
+    const index = connections.indexOf(connection);
+    if (index >= 0 && !isEnding) connections[index] = connect();
+    released(connection);
   }
 
-  function sendOn(client: Client, statement: Statement): Sent {
-    client.load += 1;
-    const sent = client.sql.unsafe(...statement) as Sent;
-    const ended = () => {
-      client.load -= 1;
-    };
-    sent.then(ended, ended);
-    // What is given up has not answered for longer than the server allows: nothing does on that connection. The driver's own way gives
-    // the answer of a statement that waits behind another to the next one, and ends the process where the server cannot be reached.
-    return Object.assign(sent, { cancel: () => replace(client, 0) });
+  /** The first that has nothing to do, so that no more connections are open than are needed. */
+  function take(): Connection {
+    const index = connections.findIndex((connection) => !busy.has(connection));
+    let connection = connections[index] as Connection;
+    if (!isEnding && Date.now() > connection.endsAtMs) {
+      connection.end(DRAIN_SECONDS);
+      connection = connect();
+      connections[index] = connection;
+    }
+    return connection;
   }
-  const send = (client: Client, statement: Statement): Sent =>
-    isHeld(client) ? pending((client) => sendOn(client, statement), whenFree) : sendOn(client, statement);
+
+  function put(turn: Turn, share: Share, connection: Connection): void {
+    let held = busy.get(connection);
+    if (!held) {
+      held = [];
+      busy.set(connection, held);
+    }
+    if (!held.includes(share)) {
+      held.push(share);
+      share.connections += 1;
+    }
+    if (turn instanceof StatementTurn) connection.send(turn);
+    else {
+      connection.isHeld = true;
+      turn.resolve(connection);
+    }
+  }
 
   const endTurn = () => {
-    shared = undefined;
+    isWatched = false;
+    together = undefined;
   };
-  function sendTogether(...statement: Statement): Sent {
-    if (!shared || sharing === TOGETHER || isHeld(shared)) {
-      if (!shared) setImmediate(endTurn);
-      shared = idlest();
-      sharing = 0;
-    }
-    sharing += 1;
-    return send(shared, statement);
+
+  /** Who has something under way elsewhere, which may be slow, shares with nobody. */
+  function mayJoin(share: Share, { connection, only, count }: Together): boolean {
+    const elsewhere = share.connections - (busy.get(connection)?.includes(share) ? 1 : 0);
+    return count < TOGETHER && (only === share || (only === undefined && elsewhere === 0));
   }
 
-  function begin<T>(work: (inside: unknown) => Promise<T>): Promise<T> {
-    const transaction = transact(work);
-    transactions.add(transaction);
-    const ended = () => transactions.delete(transaction);
-    transaction.then(ended, ended);
-    return transaction;
-  }
-  async function transact<T>(work: (inside: unknown) => Promise<T>): Promise<T> {
-    const client = await new Promise<Client>((resolve) => {
-      whenFree((client) => {
-        client.load += TRANSACTION;
-        resolve(client);
-      });
-    });
-    const session = transactionOn(client);
-    async function run(): Promise<T> {
-      await session.unsafe("begin");
-      const result = await work(session);
-      const { command } = await session.unsafe("commit");
-      // A statement failed, and the work went on: PostgreSQL then rolls back without a fault.
-      if (command !== "COMMIT") throw new Error(`the transaction ended with ${command}`);
-      return result;
+  /** The connection that a caller has for itself, with the least to do; undefined where others wait for one. */
+  function ownOf(share: Share): Connection | undefined {
+    let found: Connection | undefined;
+    for (const [connection, held] of shares.isWaitedFor ? [] : busy) {
+      const isOwn =
+        held.length === 1 && held[0] === share && connection.takesMore && connection.turns.length < TOGETHER;
+      if (isOwn && connection.turns.length < (found?.turns.length ?? TOGETHER)) found = connection;
     }
-    /** Not every statement is told that its connection has closed. */
-    const unlessLost = <R>(running: PromiseLike<R>) =>
-      new Promise<R>((resolve, reject) => {
-        client.onLost = reject;
-        running.then(resolve, reject);
-        if (client.hasClosed) reject(closed());
-      });
+    return found;
+  }
+
+  /** @returns whether it got a connection at once */
+  function place(turn: Turn, share: Share): boolean {
+    const isQuick = turn instanceof StatementTurn && turn.isQuick;
+    if (isQuick && together && mayJoin(share, together)) {
+      together.count += 1;
+      put(turn, share, together.connection);
+      return true;
+    }
+    if (!mayConnect(share)) {
+      // Its own statements keep nobody else waiting, and what is written together costs less.
+      const own = turn instanceof StatementTurn ? ownOf(share) : undefined;
+      if (own) put(turn, share, own);
+      return own !== undefined;
+    }
+    const connection = take();
+    if (isQuick) {
+      together = { connection, count: 1, only: share.connections === 0 ? undefined : share };
+      if (!isWatched) setImmediate(endTurn);
+      isWatched = true;
+    }
+    put(turn, share, connection);
+    return true;
+  }
+
+  /** Gives connections that have become free to those who wait. */
+  function serve(): void {
+    for (const share of shares.inTurn) {
+      if (busy.size === size) return;
+      if (share.waiting.length === 0 || !mayConnect(share)) continue;
+      const connection = take();
+      // As in a turn of the event loop.
+      const others = share.connections === 0 ? shares.inTurn : [];
+      let left = shares.isQuickNext(share) ? TOGETHER - 1 : 0;
+      put(shares.next(share), share, connection);
+      for (; left > 0 && shares.isQuickNext(share); left--) put(shares.next(share), share, connection);
+      for (const other of left > 0 ? others : []) {
+        if (left === 0) break;
+        if (other.connections > 0 || !shares.isQuickNext(other)) continue;
+        put(shares.next(other), other, connection);
+        left -= 1;
+      }
+    }
+  }
+
+  function submit(turn: Turn, isRead: boolean): void {
+    const refused = isEnding ? unavailable("The database") : shares.refusal(turn, isRead);
+    if (refused) {
+      turn.reject(refused);
+      return;
+    }
+    const share = shares.of(turn.caller);
+    shares.count(share, 1);
+    turn.onSettled = () => shares.count(share, -1);
+    if (share.waiting.length > 0 || !place(turn, share)) shares.wait(turn, share);
+  }
+
+  function again(turn: StatementTurn): void {
+    shares.waitAgain(turn);
+    serve();
+  }
+
+  /** Nobody wants it any more. */
+  function stop(turn: Turn): void {
+    if (shares.withdraw(turn)) turn.reject(timeout());
+    else if (turn instanceof StatementTurn) connections.find(({ turns }) => turns.includes(turn))?.stop(turn);
+  }
+
+  function statement(text: Text, { isRead, isQuick }: Kind, asValues: boolean, ms = timeoutMs): StatementTurn {
+    const turn = new StatementTurn(text, isRead, isQuick, asValues, ms, stop);
+    submit(turn, isRead);
+    return turn;
+  }
+
+  async function begin<T>(work: Work<T>): Promise<T> {
+    const turn: Turn = new Turn(timeoutMs, () => stop(turn));
+    submit(turn, false);
+    const connection = (await turn.answer) as Connection;
+    const share = shares.of(turn.caller);
+    shares.count(share, 1);
     try {
-      return await unlessLost(run());
-    } catch (error) {
-      await unlessLost(session.unsafe("rollback")).catch(noop);
-      throw error;
+      return await transactionOn(connection, timeoutMs, work);
     } finally {
-      client.onLost = undefined;
-      client.load -= TRANSACTION;
-      serveWaiting();
+      connection.isHeld = false;
+      shares.count(share, -1);
+      if (connection.isIdle) released(connection);
     }
   }
-  const unsafe = (...statement: Statement) => send(idlest(), statement);
 
   return {
-    db: drizzle({
-      client: { options: clients[0]!.sql.options, unsafe, begin } as unknown as Sql,
-      casing: "snake_case",
-    }),
-    unsafe: unsafe as unknown as Sql["unsafe"],
-    unsafeTogether: sendTogether as unknown as Sql["unsafe"],
+    run: async (text, kind, ms) => {
+      if (ms !== undefined && ms <= 0) throw timeout();
+      return statement(text, kind, true, ms).answer as ReturnType<Pool["run"]>;
+    },
+    driver: { unsafe: (...text) => statement(text, { isRead: false, isQuick: false }, false).asDriver(), begin },
+    leave(caller) {
+      caller.hasLeft = true;
+      const turns = [...shares.waitingOf(caller), ...connections.flatMap(({ turns }) => turns)];
+      for (const turn of turns) {
+        if (turn.caller === caller && turn instanceof StatementTurn && turn.isRead && !turn.isSettled) stop(turn);
+      }
+    },
     async end() {
       isEnding = true;
-      await Promise.race([Promise.allSettled(transactions), delay(DRAIN_SECONDS * 1000, undefined, { ref: false })]);
-      await Promise.all(clients.map(({ sql }) => sql.end({ timeout: DRAIN_SECONDS })));
+      await Promise.race([shares.drained(), delay(DRAIN_SECONDS * 1000, undefined, { ref: false })]);
+      await Promise.all(connections.map((connection) => connection.end(DRAIN_SECONDS)));
     },
   };
 }

@@ -37,6 +37,7 @@ const LOST = new Set([
   "ETIMEDOUT",
   "CONNECTION_CLOSED",
   "CONNECTION_DESTROYED",
+  "GIVEN_UP", // neither it nor its cancelling was answered
   "57P01", // admin shutdown
   "57P02", // crash shutdown
 ]);
@@ -95,8 +96,8 @@ export function fromPostgres(error: unknown, field?: string): AppError {
   if (error instanceof AppError) return error;
   const fault = faultOf(error);
   const code = fault.code ?? "";
+  if (code === "57014" || code === "55P03" || code === "GIVEN_UP") return timeout(error);
   if (UNREACHABLE.has(code) || code.startsWith("08")) return unavailable("The database", error);
-  if (code === "57014" || code === "55P03") return timeout(error);
   if (code.startsWith("54")) {
     return limitExceeded("complexity", "This asks for too much in one statement. Split it.", error);
   }

@@ -1,63 +1,36 @@
-/** What the pool answers in the driver's stead: statements that wait, and transactions on a client that they have for themselves. */
-import type { PendingQuery, Sql } from "postgres";
+/** A transaction on a connection that it has for itself, as drizzle takes it from the driver. */
+import type { Connection } from "./connection.js";
+import { closed, noop, type Sent, StatementTurn, type Text } from "./turn.js";
 
-export type Statement = Parameters<Sql["unsafe"]>;
-export type Sent = PendingQuery<never>;
+export type Work<T> = (inside: Session) => Promise<T>;
 
-export const noop = () => undefined;
-const fault = (message: string, code: string) => Object.assign(new Error(message), { code });
-export const closed = () => fault("The connection has closed.", "CONNECTION_CLOSED");
-
-/** @returns what the driver answers where a connection has closed */
-function lost(): Sent {
-  const rejected = Promise.reject(closed());
-  rejected.catch(noop);
-  return Object.assign(rejected, { values: () => rejected }) as unknown as Sent;
+export interface Session {
+  unsafe(...text: Text): Sent;
+  savepoint<T>(work: Work<T>): Promise<T>;
 }
 
-/** @param wait is given what sends a statement, for later @returns what the driver answers, for a statement that waits */
-export function pending<Given>(send: (given: Given) => Sent, wait: (take: (given: Given) => void) => void): Sent {
-  let hasValues = false;
-  let isCancelled = false;
-  let sent: Sent | undefined;
-  const result = new Promise((resolve, reject) => {
-    wait((given) => {
-      if (isCancelled) return reject(fault("given up before it was sent", "57014"));
-      sent = send(given);
-      resolve(hasValues ? sent.values() : sent);
-    });
-  });
-  const values = () => {
-    hasValues = true;
-    return result;
-  };
-  const cancel = () => {
-    isCancelled = true;
-    sent?.cancel();
-  };
-  return Object.assign(result, { values, cancel }) as unknown as Sent;
-}
-
-/** A transaction as drizzle takes it from the driver, on a client that it has for itself. */
-export function transactionOn(client: { readonly sql: Sql; readonly hasClosed: boolean }) {
-  const { sql } = client;
+/** @param timeoutMs for each statement */
+function sessionOn(connection: Connection, timeoutMs: number | undefined): Session {
   let savepoints = 0;
   let last: Promise<unknown> = Promise.resolve();
-  // Where the connection has closed, the driver would write to no socket, or outside the transaction to its next connection. So would
-  // it with what waits in its own queue: one after the other.
-  const unsafe = (...statement: Statement): Sent => {
-    const before = last;
-    const sent = pending<unknown>(
-      () => (client.hasClosed ? lost() : (sql.unsafe(...statement) as Sent)),
-      (take) => before.then(take),
-    );
-    last = sent.then(noop, noop);
-    return sent;
-  };
-  const session = {
-    options: sql.options,
+  /** One after the other: a cancel request must meet none but its own. Where the connection has closed, the driver would open another. */
+  function unsafe(...text: Text): Sent {
+    const turn = new StatementTurn(text, false, false, false, timeoutMs, (turn) => connection.stop(turn));
+    const send = () => {
+      if (connection.hasClosed) turn.reject(closed());
+      else if (!turn.isSettled) connection.send(turn);
+    };
+    turn.answer.catch(noop);
+    last = last
+      .then(() => connection.stopping)
+      .then(send)
+      .then(() => turn.answer)
+      .catch(noop);
+    return turn.asDriver();
+  }
+  const session: Session = {
     unsafe,
-    async savepoint<T>(work: (inside: unknown) => Promise<T>): Promise<T> {
+    async savepoint(work) {
       const name = `s${savepoints++}`;
       await unsafe(`savepoint ${name}`);
       try {
@@ -69,4 +42,36 @@ export function transactionOn(client: { readonly sql: Sql; readonly hasClosed: b
     },
   };
   return session;
+}
+
+/** @param connection which nothing else is sent to */
+export async function transactionOn<T>(
+  connection: Connection,
+  timeoutMs: number | undefined,
+  work: Work<T>,
+): Promise<T> {
+  const session = sessionOn(connection, timeoutMs);
+  async function run(): Promise<T> {
+    await session.unsafe("begin");
+    const result = await work(session);
+    const { command } = (await session.unsafe("commit")) as unknown as { command: string };
+    // A statement failed, and the work went on: PostgreSQL then rolls back without a fault.
+    if (command !== "COMMIT") throw new Error(`the transaction ended with ${command}`);
+    return result;
+  }
+  /** The work may wait for something else while its connection closes. */
+  const unlessLost = <R>(running: PromiseLike<R>) =>
+    new Promise<R>((resolve, reject) => {
+      connection.onLost = reject;
+      running.then(resolve, reject);
+      if (connection.hasClosed) reject(closed());
+    });
+  try {
+    return await unlessLost(run());
+  } catch (error) {
+    await unlessLost(session.unsafe("rollback")).catch(noop);
+    throw error;
+  } finally {
+    connection.onLost = undefined;
+  }
 }

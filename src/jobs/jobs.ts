@@ -16,6 +16,8 @@ export interface Task {
 export interface JobsOptions {
   readonly connection: ClientOptions["connection"];
   readonly log: Log;
+  /** Of PostgreSQL, for its connections. */
+  readonly settings?: Readonly<Record<string, string>>;
 }
 
 /** A job that fails is tried again after so many seconds, and then doubling; the next scheduled one comes anyway. */
@@ -34,8 +36,17 @@ function driverOptions(connection: ClientOptions["connection"]) {
   return { host: String(host), port: Number(port), database, user: username, password: password as string };
 }
 
-export function createJobs({ connection, log }: JobsOptions) {
-  const boss = new PgBoss({ ...driverOptions(connection), max: CONNECTIONS, application_name: "postern jobs" });
+/** As start-up parameters; a pooler that takes none has none to take. */
+const startUp = (settings: Readonly<Record<string, string>>) =>
+  Object.entries(settings).map(([name, value]) => `-c ${name}=${value.replaceAll(" ", "\\ ")}`);
+
+export function createJobs({ connection, log, settings = {} }: JobsOptions) {
+  const boss = new PgBoss({
+    ...driverOptions(connection),
+    options: startUp(settings).join(" ") || undefined,
+    max: CONNECTIONS,
+    application_name: "postern jobs",
+  });
   boss.on("error", (error) => log.warn({ err: error }, "background work waits for the database"));
 
   const queue = (name: string) =>

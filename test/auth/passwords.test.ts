@@ -1,6 +1,7 @@
 /** What may be a password, and that only the right one is accepted. */
 import { parseOptions } from "@node-rs/argon2";
 import { expect, test } from "vitest";
+import { asCaller } from "../../src/auth/caller.js";
 import { hashPassword, MAX_HASHING, requireGoodPassword, verifyPassword } from "../../src/auth/passwords.js";
 import type { AppError } from "../../src/errors.js";
 
@@ -86,10 +87,25 @@ test("an unknown account takes the work of a known one, and matches nothing", as
   expect(unknown / known).toBeLessThan(3);
 });
 
+const as = <T>(name: string, work: () => T): T => asCaller({ name, hasLeft: false }, work);
+const look = () => verifyPassword(undefined, "whatever it is");
+const refusedOf = (outcomes: PromiseSettledResult<unknown>[]) =>
+  outcomes.flatMap((outcome) => (outcome.status === "rejected" ? [outcome.reason.code] : []));
+
 test("only so many wait for their password to be looked at; the others are told to come back", async () => {
-  const asked = Array.from({ length: MAX_HASHING + 12 }, () => verifyPassword(undefined, "whatever it is"));
-  const outcomes = await Promise.allSettled(asked);
-  const refused = outcomes.filter((outcome) => outcome.status === "rejected");
-  expect(refused.map(({ reason }) => reason.code)).toEqual(Array(12).fill("UNAVAILABLE"));
-  expect(await verifyPassword(undefined, "whatever it is"), "and then it goes on").toBe(false);
+  const outcomes = await Promise.allSettled(
+    Array.from({ length: MAX_HASHING + 12 }, (_, n) => as(`caller ${n}`, look)),
+  );
+  expect(refusedOf(outcomes)).toEqual(Array(12).fill("UNAVAILABLE"));
+  expect(await look(), "and then it goes on").toBe(false);
+});
+
+test("who asks for many passwords at once takes no place of others: one of them is hashed at once", async () => {
+  const ended: string[] = [];
+  const noted = (name: string) => as(name, look).then(() => ended.push(name));
+  const many = Promise.allSettled(Array.from({ length: MAX_HASHING }, () => noted("many")));
+  await Promise.all(["one", "two", "three"].map(noted));
+  // One of the many at a time beside three others, and threads are few.
+  expect(ended.filter((name) => name === "many").length).toBeLessThanOrEqual(4);
+  expect(refusedOf(await many)).toEqual(Array(MAX_HASHING / 2).fill("UNAVAILABLE"));
 });

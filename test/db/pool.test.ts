@@ -2,12 +2,13 @@
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { sql } from "drizzle-orm";
 import { afterAll, beforeAll, expect, inject, it, vi } from "vitest";
+import { asCaller } from "../../src/auth/caller.js";
 import { type Client, createClient, type Db } from "../../src/db/client.js";
 import { organizations } from "../../src/db/tables/index.js";
 import { testApp } from "../support/app.js";
 
 const app = testApp();
-const SIZE = 3;
+const SIZE = 6;
 const LOCK = 42;
 let client: Client;
 let database = "";
@@ -28,6 +29,9 @@ const waiting = async () =>
     await app.sql`select count(*)::int as n from pg_locks where locktype = 'advisory' and not granted and database = (
     select oid from pg_database where datname = current_database())`
   )[0]?.n;
+/** Each for somebody else, since nobody gets all connections. */
+const forEach = <T>(length: number, work: () => T) =>
+  Array.from({ length }, (_, n) => asCaller({ name: `caller ${n}`, hasLeft: false }, work));
 const untilWaiting = (n: number) => vi.waitFor(async () => expect(await waiting()).toBe(n));
 
 /** @returns what is done while somebody else holds the lock */
@@ -44,7 +48,7 @@ it("one after the other go to the same connection", async () => {
 
 it("a statement goes past connections on which others run", async () => {
   const running = await locked(async () => {
-    const running = Array.from({ length: SIZE - 1 }, waitForLock);
+    const running = forEach(SIZE - 1, waitForLock);
     await untilWaiting(SIZE - 1);
     const found = new Set<unknown>();
     for (let n = 0; n < 20; n++) found.add(await backend());
@@ -56,7 +60,7 @@ it("a statement goes past connections on which others run", async () => {
 
 it("a statement goes past connections that transactions hold, however many others run on the last", async () => {
   const over = await locked(async () => {
-    const transactions = Array.from({ length: SIZE - 1 }, () =>
+    const transactions = forEach(SIZE - 1, () =>
       client.db.transaction((db) => db.execute(sql`select pg_advisory_xact_lock_shared(${LOCK})`)),
     );
     await untilWaiting(SIZE - 1);
@@ -69,7 +73,7 @@ it("a statement goes past connections that transactions hold, however many other
 
 it("where transactions hold all connections, statements and transactions wait for one, and all are done", async () => {
   const all = await locked(async () => {
-    const transactions = Array.from({ length: 2 * SIZE }, () =>
+    const transactions = forEach(2 * SIZE, () =>
       client.db.transaction(async (db) => {
         await db.execute(sql`select pg_advisory_xact_lock_shared(${LOCK})`);
         return db.execute(sql`select 1`);
@@ -167,8 +171,7 @@ it("what is not answered in time takes its connection with it, and no other stat
   await new Promise<void>((resolve) => proxy.listen(0, "127.0.0.1", resolve));
   const { port } = proxy.address() as AddressInfo;
   const connection = { host: "127.0.0.1", port, username, password, database };
-  // Given up after three seconds more than the server's own time-out.
-  const frozen = createClient({ connection, poolSize: 1, statementTimeoutMs: 100 });
+  const frozen = createClient({ connection, poolSize: 1, statementTimeoutMs: 1000 });
   const echo = (n: number) => frozen.query("select $1::text", [`${n}`], true, true);
   try {
     expect(await echo(1)).toEqual(["1"]);
@@ -229,11 +232,12 @@ it("undoes a savepoint alone", async () => {
 it("replaces connections after their time, but for those that transactions hold, until they end", async () => {
   const first = await backend();
   const pidOf = async (db: Db) => (await db.execute(sql`select pg_backend_pid()::text as pid`))[0]?.pid;
-  const { transaction } = client.db;
+  const inTransaction = <T>(name: string, work: (db: Db) => Promise<T>) =>
+    asCaller({ name, hasLeft: false }, () => client.db.transaction(work));
   try {
-    const [old, waited] = await transaction((a) =>
-      transaction((b) =>
-        transaction(async (c) => {
+    const [old, waited] = await inTransaction("a", (a) =>
+      inTransaction("b", (b) =>
+        inTransaction("c", async (c) => {
           const before = await Promise.all([a, b, c].map(pidOf));
           vi.useFakeTimers({ now: Date.now() + 1_800_001, toFake: ["Date"] });
           const waiting = backend();

@@ -1,0 +1,33 @@
+/** For whom something is done, so that what all share is shared fairly: the pool's connections, and the hashing of passwords. */
+import { AsyncLocalStorage } from "node:async_hooks";
+import type { Actor } from "./actor.js";
+
+/** Of one request. */
+export interface Caller {
+  /** The same for all requests of a user, or of an address where nobody has signed in. */
+  readonly name: string;
+  /** Nobody waits for the answer any more. */
+  hasLeft: boolean;
+}
+
+/** Jobs, and what else Postern does by itself. */
+const POSTERN: Caller = { name: "postern", hasLeft: false };
+
+const callers = new AsyncLocalStorage<Caller>();
+
+/** A parameter would go through every store and service, and be forgotten in one of them. */
+export const currentCaller = (): Caller => callers.getStore() ?? POSTERN;
+
+export const asCaller = <T>(caller: Caller, work: () => T): T => callers.run(caller, work);
+
+export const callerOf = (actor: Actor, address: string | null): Caller => ({
+  name: actor.kind === "user" ? `user ${actor.userId}` : `address ${address}`,
+  hasLeft: false,
+});
+
+/**
+ * A caller takes no more than it leaves to the others: half of everything where it is alone, and whoever comes next still finds some.
+ * @param mine what the caller has @param free what nobody has
+ * @returns whether it may have one more
+ */
+export const mayHaveMore = (mine: number, free: number): boolean => free > 0 && (mine === 0 || mine + 1 < free);

@@ -1,0 +1,173 @@
+/** One connection of the pool: opened when it is first needed, statements in their order, and how one of them is stopped without harm to the others. */
+import { setTimeout as delay } from "node:timers/promises";
+import type { Sql } from "postgres";
+import { timeout } from "../errors.js";
+import { type Backend, requestCancel, type Server } from "./cancel-request.js";
+import { closed, givenUp, noop, type StatementTurn } from "./turn.js";
+
+/** A client of the driver with one connection, which is open. */
+export interface Opened {
+  readonly sql: Sql;
+  readonly backend: Backend;
+}
+
+/** @param onclose told when it has closed, but not where opening fails */
+export type Open = (onclose: () => void) => Promise<Opened>;
+
+export interface ConnectionEvents {
+  /** It has nothing to do any more. */
+  idle(connection: Connection): void;
+  /** It takes nothing any more. */
+  closed(connection: Connection): void;
+  /** A statement was stopped in another's place: it was not done, and is to be sent again. */
+  again(turn: StatementTurn): void;
+}
+
+/** Prepared statements go with their connection (see the planner, which bounds them by time). */
+const LIFETIME_MS = 1_800_000;
+/** A cancel request that met no statement is sent again. */
+const CANCEL_AGAIN_MS = 150;
+/** A statement that has not stopped by then has lost its connection. */
+const GIVE_UP_MS = 700;
+
+export class Connection {
+  readonly endsAtMs = Date.now() + LIFETIME_MS;
+  /** A transaction has it for itself. */
+  isHeld = false;
+  hasClosed = false;
+  /** Told when it closes under a transaction. */
+  onLost: ((fault: Error) => void) | undefined;
+  /** Settles when the server has dealt with a cancel request; what was sent before may be stopped by it, what is sent then is not. */
+  stopping: Promise<void> | undefined;
+  /** In the order in which they are sent. */
+  readonly turns: StatementTurn[] = [];
+  private opened: Opened | undefined;
+  private opening: Promise<void> | undefined;
+
+  constructor(
+    private readonly open: Open,
+    private readonly events: ConnectionEvents,
+  ) {}
+
+  get isIdle(): boolean {
+    return this.turns.length === 0 && !this.isHeld && !this.stopping && !this.opening;
+  }
+
+  /** Whether what is sent now waits for nothing but what has been sent. */
+  get takesMore(): boolean {
+    return !this.isHeld && !this.stopping && !this.hasClosed;
+  }
+
+  send(turn: StatementTurn): void {
+    this.turns.push(turn);
+    if (this.opened) this.transmit(turn, this.opened.sql);
+    else this.opening ??= this.openNow();
+  }
+
+  private async openNow(): Promise<void> {
+    try {
+      this.opened = await this.open(() => this.close());
+    } catch (error) {
+      this.close(error);
+      return;
+    }
+    this.opening = undefined;
+    for (const turn of [...this.turns]) this.transmit(turn, this.opened.sql);
+    this.tellIdle();
+  }
+
+  private transmit(turn: StatementTurn, sql: Sql): void {
+    turn.sendOn(sql).then(
+      (answer) => {
+        this.remove(turn);
+        turn.resolve(answer);
+        this.next();
+      },
+      (error) => {
+        this.remove(turn);
+        const isOthers = this.stopping && !this.isHeld && !turn.isStopped && error?.code === "57014";
+        if (isOthers && !turn.isSettled) this.events.again(turn);
+        else turn.reject(error);
+        this.next();
+      },
+    );
+  }
+
+  private remove(turn: StatementTurn): void {
+    const index = this.turns.indexOf(turn);
+    if (index >= 0) this.turns.splice(index, 1);
+    turn.sent = undefined;
+  }
+
+  private next(): void {
+    // What nobody wants any more since it waited behind another.
+    if (!this.stopping && this.turns[0]?.isUnwanted) this.stopping = this.stopFirst();
+    this.tellIdle();
+  }
+
+  /** Last in everything: the next statement comes at once. */
+  private tellIdle(): void {
+    if (this.isIdle && !this.hasClosed) this.events.idle(this);
+  }
+
+  /** Nobody wants the statement any more. A change is answered once it is known what has become of it. */
+  stop(turn: StatementTurn): void {
+    if (!turn.sent) {
+      this.remove(turn);
+      turn.reject(timeout());
+      this.tellIdle();
+      return;
+    }
+    turn.isUnwanted = true;
+    if (turn.isRead) turn.reject(timeout());
+    if (this.turns[0] === turn) this.stopping ??= this.stopFirst();
+  }
+
+  /** The driver's own way gives the answer of what waits behind another to the next one, and never ends over TLS. */
+  private async stopFirst(): Promise<void> {
+    const { sql, backend } = this.opened as Opened;
+    const turn = this.turns[0] as StatementTurn;
+    const ended = (turn.sent as PromiseLike<unknown>).then(noop, noop);
+    turn.isStopped = true;
+    const giveUp = () => this.turns.includes(turn) && this.giveUp(turn);
+    // After a busy moment of this process, what has come is looked at first.
+    const late = setTimeout(() => setImmediate(giveUp), GIVE_UP_MS);
+    try {
+      do {
+        await requestCancel(sql.options as unknown as Server, backend);
+        await Promise.race([ended, delay(CANCEL_AGAIN_MS)]);
+      } while (this.turns.includes(turn));
+    } catch {
+      // Nobody knows what the server will do.
+      this.giveUp(turn);
+    }
+    clearTimeout(late);
+    this.stopping = undefined;
+    this.next();
+  }
+
+  private giveUp(turn: StatementTurn): void {
+    turn.reject(givenUp());
+    this.onLost?.(givenUp());
+    this.close();
+  }
+
+  /**
+   * Takes its statements with it: the driver would give the fault to later ones too, and send what it has kept on its next connection.
+   */
+  private close(error: unknown = closed()): void {
+    if (this.hasClosed) return;
+    this.hasClosed = true;
+    this.opening = undefined;
+    this.end(0);
+    for (const turn of this.turns.splice(0)) turn.reject(error);
+    this.onLost?.(closed());
+    this.events.closed(this);
+  }
+
+  /** @param seconds what is under way may take */
+  async end(seconds: number): Promise<void> {
+    await this.opening;
+    await this.opened?.sql.end({ timeout: seconds }).catch(noop);
+  }
+}

@@ -1,0 +1,115 @@
+/** What our statements rely on in PostgreSQL's settings, and how every connection comes to have it, whatever the database or the role says. */
+import type { Sql } from "postgres";
+import type { Log } from "../log.js";
+import type { Backend } from "./cancel-request.js";
+import type { Open } from "./connection.js";
+import { noop } from "./turn.js";
+
+/**
+ * As `current_setting` gives them, lists with a comma and a blank. Not among them is what a role may not set (`lc_*`): no statement
+ * formats money, or numbers and dates in a language; texts are compared under collations that statements and columns name.
+ */
+export const SETTINGS: Readonly<Record<string, string>> = {
+  client_encoding: "UTF8",
+  // How values become text, which is what clients and cursors get, and how text becomes values.
+  DateStyle: "ISO, MDY",
+  IntervalStyle: "postgres",
+  TimeZone: "UTC",
+  extra_float_digits: "1",
+  bytea_output: "hex",
+  array_nulls: "on",
+  // What a statement's text means. Migrations name the schema; what anybody puts elsewhere, or in a temporary table, is not ours.
+  search_path: "public, pg_temp",
+  standard_conforming_strings: "on",
+  backslash_quote: "safe_encoding",
+  transform_null_equals: "off",
+  // What a statement sees and may do, and what ends it.
+  row_security: "on",
+  gin_fuzzy_search_limit: "0",
+  default_transaction_isolation: "read committed",
+  default_transaction_read_only: "off",
+  default_transaction_deferrable: "off",
+  exit_on_error: "off",
+  lock_timeout: "0",
+  idle_session_timeout: "0",
+  idle_in_transaction_session_timeout: "1min",
+};
+
+const NAMES = Object.keys(SETTINGS);
+
+/** No operator and no name that a search path could give another meaning. */
+export const CHECK = `select ${NAMES.map((name) => `pg_catalog.current_setting('${name}')`).join(", ")}`;
+const END = "select pg_catalog.pg_terminate_backend(pg_catalog.pg_backend_pid())";
+
+/** @returns statements that give them to the role in this database, for connections made from now on; %I is the database */
+export const roleSettings = (statementTimeoutMs: number): string[] =>
+  Object.entries({ ...SETTINGS, statement_timeout: String(Math.trunc(statementTimeoutMs)) }).map(([name, value]) => {
+    const list = value.split(", ").map((item) => `'${item}'`);
+    return `alter role current_user in database %I set ${name} = ${list.join(", ")}`;
+  });
+
+/** A pooler cannot know what its servers take, and refuses what it does not know; PgBouncer and others do it so. */
+const REFUSALS = new Set(["08P01", "0A000", "22023", "42704"]);
+const NONE: Readonly<Record<string, string>> = {};
+/** A pooler may still have connections from before the role had its settings. */
+const ATTEMPTS = 5;
+
+export interface Opener {
+  readonly open: Open;
+  /** What connections are opened with: nothing behind a pooler that refuses it. */
+  startUp(): Readonly<Record<string, string>>;
+}
+
+/**
+ * Start-up parameters go before what database and role say. Where a pooler refuses them, the role's settings count (see migrate.ts).
+ * Either way each connection is asked, once: a pooler may also drop parameters in silence. The time-out of statements is not: replicas may
+ * differ in it, and every statement has one here too.
+ * @param connect a client of the driver with one connection, which tells when that has closed
+ */
+export function createOpener(
+  connect: (startUp: Readonly<Record<string, string>>, onclose: () => void) => Sql,
+  statementTimeoutMs: number | undefined,
+  log: Log | undefined,
+): Opener {
+  const all = { ...SETTINGS, statement_timeout: String(Math.trunc(statementTimeoutMs ?? 0)) };
+  let startUp: Readonly<Record<string, string>> = all;
+
+  async function look(sql: Sql): Promise<{ backend: Backend; unlike: string[] }> {
+    const asked = sql.unsafe(CHECK, [], { prepare: false });
+    const [row] = (await asked.values()) as unknown as string[][];
+    const unlike = NAMES.filter((name, index) => row?.[index] !== SETTINGS[name]);
+    return { backend: (asked as unknown as { state: Backend }).state, unlike };
+  }
+
+  async function open(onclose: () => void) {
+    for (let attempt = 1; ; ) {
+      let told = noop as () => void;
+      const with_ = startUp;
+      const sql = connect(with_, () => told());
+      try {
+        const { backend, unlike } = await look(sql);
+        if (unlike.length === 0) {
+          told = onclose;
+          return { sql, backend };
+        }
+        log?.warn({ settings: unlike, attempt }, "a connection with other settings than Postern needs is not used");
+        // The pooler's connection to the server too.
+        await sql.unsafe(END).catch(noop);
+        if (attempt === ATTEMPTS) {
+          const message = `A connection to the database has other settings than Postern needs: ${unlike}. Take them out of the URL and the pooler.`;
+          throw Object.assign(new Error(message), { code: "08000" });
+        }
+        attempt += 1;
+      } catch (error) {
+        if (with_ === NONE || !REFUSALS.has((error as { code?: string }).code ?? "")) {
+          sql.end({ timeout: 0 }).catch(noop);
+          throw error;
+        }
+        log?.info("the database is behind a pooler, which takes no start-up parameters: the role's settings count");
+        startUp = NONE;
+      }
+      sql.end({ timeout: 0 }).catch(noop);
+    }
+  }
+  return { open, startUp: () => startUp };
+}

@@ -1,0 +1,106 @@
+/** What each caller has of the pool, and who of those who wait comes next: each caller in turn. */
+import { type Caller, mayHaveMore } from "../auth/caller.js";
+import { timeout, unavailable } from "../errors.js";
+import { StatementTurn, type Turn } from "./turn.js";
+
+/** Statements and transactions that run or wait for a connection. */
+const MAX_TURNS = 1000;
+
+/** What one caller has. */
+export interface Share {
+  readonly name: string;
+  /** What runs or waits. */
+  turns: number;
+  /** Connections on which it has something. */
+  connections: number;
+  readonly waiting: Turn[];
+}
+
+export class Shares {
+  private running = 0;
+  private readonly shares = new Map<string, Share>();
+  private readonly rotation = new Set<Share>();
+  private onDrained = () => {};
+
+  of({ name }: Caller): Share {
+    let share = this.shares.get(name);
+    if (!share) {
+      share = { name, turns: 0, connections: 0, waiting: [] };
+      this.shares.set(name, share);
+    }
+    return share;
+  }
+
+  /** @returns why it may not even wait, or undefined */
+  refusal({ caller }: Turn, isRead: boolean): Error | undefined {
+    const turns = this.shares.get(caller.name)?.turns ?? 0;
+    if (!mayHaveMore(turns, MAX_TURNS - this.running)) return unavailable("The database");
+    return isRead && caller.hasLeft ? timeout() : undefined;
+  }
+
+  count(share: Share, change: 1 | -1): void {
+    this.running += change;
+    share.turns += change;
+    this.forget(share);
+    if (this.running === 0) this.onDrained();
+  }
+
+  forget(share: Share): void {
+    if (share.turns === 0 && share.connections === 0) this.shares.delete(share.name);
+  }
+
+  /** @returns when nothing runs or waits any more */
+  drained(): Promise<void> {
+    if (this.running === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.onDrained = resolve;
+    });
+  }
+
+  wait(turn: Turn, share: Share): void {
+    share.waiting.push(turn);
+    this.rotation.add(share);
+  }
+
+  waitAgain(turn: Turn): void {
+    const share = this.of(turn.caller);
+    share.waiting.unshift(turn);
+    this.rotation.add(share);
+  }
+
+  /** @returns whether it waited */
+  withdraw(turn: Turn): boolean {
+    const share = this.of(turn.caller);
+    const index = share.waiting.indexOf(turn);
+    if (index >= 0) share.waiting.splice(index, 1);
+    if (share.waiting.length === 0) this.rotation.delete(share);
+    return index >= 0;
+  }
+
+  /** Whether anybody waits for a connection. */
+  get isWaitedFor(): boolean {
+    return this.rotation.size > 0;
+  }
+
+  /** Those who wait, the next first. */
+  get inTurn(): Share[] {
+    return [...this.rotation];
+  }
+
+  next(share: Share): Turn {
+    const turn = share.waiting.shift() as Turn;
+    this.rotation.delete(share);
+    if (share.waiting.length > 0) this.rotation.add(share);
+    return turn;
+  }
+
+  /** @returns whether the next may share a connection */
+  isQuickNext({ waiting: [turn] }: Share): boolean {
+    return turn instanceof StatementTurn && turn.isQuick;
+  }
+
+  /** @returns what a caller waits for */
+  waitingOf({ name }: Caller): readonly Turn[] {
+    return this.shares.get(name)?.waiting ?? [];
+  }
+}

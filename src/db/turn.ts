@@ -1,0 +1,88 @@
+/** The way of one statement through the pool: it waits, is sent, perhaps sent again, and its caller is answered once, in time. */
+import type { PendingQuery, Sql } from "postgres";
+import { type Caller, currentCaller } from "../auth/caller.js";
+
+export type Text = Parameters<Sql["unsafe"]>;
+export type Sent = PendingQuery<never>;
+
+export const noop = () => undefined;
+const fault = (message: string, code: string) => Object.assign(new Error(message), { code });
+export const closed = () => fault("The connection has closed.", "CONNECTION_CLOSED");
+/** Nobody knows whether it ran. */
+export const givenUp = () => fault("Neither the statement nor its cancelling was answered in time.", "GIVEN_UP");
+
+/** What waits for a connection. */
+export class Turn {
+  readonly caller: Caller = currentCaller();
+  readonly answer: Promise<unknown>;
+  isSettled = false;
+  onSettled: (() => void) | undefined;
+  private readonly timer: NodeJS.Timeout | undefined;
+  private readonly settle: [resolve: (answer: unknown) => void, reject: (error: unknown) => void];
+
+  /** @param timeoutMs from now on, waiting included; undefined is for ever @param onLate must see to it that it is settled */
+  constructor(timeoutMs: number | undefined, onLate: () => void) {
+    let settle!: typeof this.settle;
+    this.answer = new Promise((resolve, reject) => {
+      settle = [resolve, reject];
+    });
+    this.settle = settle;
+    if (timeoutMs !== undefined) this.timer = setTimeout(onLate, timeoutMs);
+  }
+
+  resolve(answer: unknown): void {
+    this.end();
+    this.settle[0](answer);
+  }
+
+  reject(error: unknown): void {
+    this.end();
+    this.settle[1](error);
+  }
+
+  private end(): void {
+    if (this.isSettled) return;
+    this.isSettled = true;
+    clearTimeout(this.timer);
+    this.onSettled?.();
+  }
+}
+
+export class StatementTurn extends Turn {
+  /** Set while a connection has it. */
+  sent: Sent | undefined;
+  /** It is to be stopped as soon as it runs. */
+  isUnwanted = false;
+  /** The server was asked to stop it. */
+  isStopped = false;
+
+  /**
+   * @param isRead whether it only reads: then it is stopped when its caller leaves, and answered before it has stopped
+   * @param isQuick whether it waits for nothing and is soon done, so that others may be sent behind it
+   */
+  constructor(
+    readonly text: Text,
+    readonly isRead: boolean,
+    readonly isQuick: boolean,
+    private asValues: boolean,
+    timeoutMs: number | undefined,
+    onLate: (turn: StatementTurn) => void,
+  ) {
+    super(timeoutMs, () => onLate(this));
+  }
+
+  sendOn(sql: Sql): Sent {
+    this.sent = sql.unsafe(...this.text) as Sent;
+    return this.asValues ? (this.sent.values() as unknown as Sent) : this.sent;
+  }
+
+  /** What drizzle takes from the driver. */
+  asDriver(): Sent {
+    const values = () => {
+      this.asValues = true;
+      this.sent?.values();
+      return this.answer;
+    };
+    return Object.assign(this.answer, { values }) as unknown as Sent;
+  }
+}

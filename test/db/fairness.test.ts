@@ -1,0 +1,119 @@
+/** No caller keeps the others from the database, however much it asks at once. */
+import { afterAll, beforeAll, expect, inject, it, vi } from "vitest";
+import { asCaller } from "../../src/auth/caller.js";
+import { type Client, createClient } from "../../src/db/client.js";
+import { testApp } from "../support/app.js";
+
+vi.setConfig({ testTimeout: 60_000 });
+
+const app = testApp({ STATEMENT_TIMEOUT_MS: "30000" });
+const SIZE = 6;
+const LOCK = 43;
+let client: Client;
+
+beforeAll(async () => {
+  const database = (await app.sql`select current_database() as name`)[0]!.name;
+  client = createClient({ connection: { ...inject("connection"), database }, poolSize: SIZE });
+});
+afterAll(() => client.close());
+
+const as = <T>(name: string, work: () => T): T => asCaller({ name, hasLeft: false }, work);
+const query = (name: string, text: string, parameters: unknown[], isQuick: boolean) =>
+  as(name, () => client.query(text, parameters, false, isQuick));
+const waitForLock = (name: string, isQuick: boolean) =>
+  query(name, "select pg_advisory_xact_lock_shared($1)::text", [LOCK], isQuick);
+const echo = async (name: string, text: string) => (await query(name, "select $1::text", [text], true))[0];
+const waiting = async () =>
+  (
+    await app.sql`select count(*)::int as n from pg_stat_activity
+    where datname = current_database() and wait_event_type = 'Lock'`
+  )[0]?.n;
+
+const untilWaiting = (n: number) => vi.waitFor(async () => expect(await waiting()).toBe(n), { timeout: 15_000 });
+
+/** @returns what is done while somebody else holds the lock */
+const locked = <T>(work: () => Promise<T>) =>
+  app.sql.begin(async (sql) => {
+    await sql`select pg_advisory_xact_lock(${LOCK})`;
+    return work();
+  });
+
+it.each([
+  ["statements", false],
+  ["statements that are said to be soon done", true],
+])("24 slow %s of one caller hold half of the connections, and nobody else waits behind them", async (_, isQuick) => {
+  const over = await locked(async () => {
+    const slow = Array.from({ length: 24 }, () => waitForLock("slow", isQuick));
+    await untilWaiting(SIZE / 2);
+    const texts = Array.from({ length: 60 }, (_, n) => `${n}`);
+    expect(await Promise.all(texts.map((text) => echo("other", text)))).toEqual(texts);
+    for (const text of texts) expect(await echo(`caller ${text}`, text)).toBe(text);
+    expect(await waiting()).toBe(SIZE / 2);
+    return { slow };
+  });
+  expect(await Promise.all(over.slow)).toHaveLength(24);
+});
+
+it("the second who asks for much leaves something to the third", async () => {
+  const over = await locked(async () => {
+    const slow = ["one", "two", "three"].flatMap((name) => Array.from({ length: 9 }, () => waitForLock(name, false)));
+    await untilWaiting(5);
+    expect(await echo("four", "4")).toBe("4");
+    return { slow };
+  });
+  expect(await Promise.all(over.slow)).toHaveLength(27);
+});
+
+it("transactions count as statements do", async () => {
+  const over = await locked(async () => {
+    const transactions = Array.from({ length: 9 }, () =>
+      as("slow", () =>
+        client.db.transaction((db) => db.change("select pg_advisory_xact_lock_shared($1)::text", [LOCK], false)),
+      ),
+    );
+    await untilWaiting(SIZE / 2);
+    expect(await echo("other", "1")).toBe("1");
+    return { transactions };
+  });
+  expect(await Promise.all(over.transactions)).toHaveLength(9);
+});
+
+it("those who wait come in turn, each caller with one statement", async () => {
+  const narrow = createClient({ connection: { ...inject("connection"), database: "postern" }, poolSize: 1 });
+  const order: string[] = [];
+  const ask = (name: string) =>
+    as(name, () => narrow.query("select 1::text", [], false, false)).then(() => order.push(name));
+  try {
+    await Promise.all(["a", "a", "a", "a", "b", "b", "c"].map(ask));
+    expect(order.join("")).toBe("aabcaba");
+  } finally {
+    await narrow.close();
+  }
+});
+
+it("who asks for too much is refused, and nobody else", async () => {
+  const over = await locked(async () => {
+    const asked = Array.from({ length: 600 }, () => waitForLock("much", false).catch(({ code }) => code));
+    expect(await echo("other", "1")).toBe("1");
+    return { asked };
+  });
+  const outcomes = await Promise.all(over.asked);
+  expect(outcomes.filter((outcome) => outcome === "UNAVAILABLE")).toHaveLength(100);
+});
+
+it("over HTTP: while 24 requests of one user wait, another user is answered, and so is nobody known", async () => {
+  const [analyst, admin] = [await app.as("analyst"), await app.as("admin")];
+  const scans = "{ scans(first: 1) { nodes { id } } }";
+  const organizations = "{ organizations(first: 2) { nodes { id } } }";
+  const over = await app.sql.begin(async (sql) => {
+    await sql`lock table scans in access exclusive mode`;
+    const slow = Array.from({ length: 24 }, () => analyst.run(scans));
+    await untilWaiting(5);
+    for (let n = 0; n < 10; n++) expect((await admin.run(organizations)).status).toBe(200);
+    const refused = `mutation { signIn(input: { email: "a@b.example", password: "none of them" }) { accessToken } }`;
+    expect((await app.anonymous.run(refused)).code).toBe("UNAUTHENTICATED");
+    expect(await waiting()).toBe(5);
+    return { slow };
+  });
+  expect((await Promise.all(over.slow)).map(({ status }) => status)).toEqual(Array(24).fill(200));
+});
