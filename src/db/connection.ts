@@ -85,7 +85,8 @@ export class Connection {
       },
       (error) => {
         this.remove(turn);
-        const isOthers = this.stopping && !this.isHeld && !turn.isStopped && error?.code === "57014";
+        // The server's word may come after its word that it has dealt with the request.
+        const isOthers = turn.mayBeHit && !this.isHeld && !turn.isStopped && error?.code === "57014";
         if (isOthers && !turn.isSettled) this.events.again(turn);
         else turn.reject(error);
         this.next();
@@ -134,6 +135,7 @@ export class Connection {
     const late = setTimeout(() => setImmediate(giveUp), GIVE_UP_MS);
     try {
       do {
+        for (const each of this.turns) each.mayBeHit = true;
         await requestCancel(sql.options as unknown as Server, backend);
         await Promise.race([ended, delay(CANCEL_AGAIN_MS)]);
       } while (this.turns.includes(turn));

@@ -110,10 +110,10 @@ export function createPool(open: Open, size: number, timeoutMs: number | undefin
     return count < TOGETHER && (only === share || (only === undefined && elsewhere === 0));
   }
 
-  /** The connection that a caller has for itself, with the least to do; undefined where others wait for one. */
+  /** The connection that a caller has for itself, with the least to do; undefined where none is left for whoever comes next. */
   function ownOf(share: Share): Connection | undefined {
     let found: Connection | undefined;
-    for (const [connection, held] of shares.isWaitedFor ? [] : busy) {
+    for (const [connection, held] of busy.size < size ? busy : []) {
       const isOwn =
         held.length === 1 && held[0] === share && connection.takesMore && connection.turns.length < TOGETHER;
       if (isOwn && connection.turns.length < (found?.turns.length ?? TOGETHER)) found = connection;

@@ -77,11 +77,6 @@ export class Shares {
     return index >= 0;
   }
 
-  /** Whether anybody waits for a connection. */
-  get isWaitedFor(): boolean {
-    return this.rotation.size > 0;
-  }
-
   /** Those who wait, the next first. */
   get inTurn(): Share[] {
     return [...this.rotation];

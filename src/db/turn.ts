@@ -53,6 +53,8 @@ export class StatementTurn extends Turn {
   sent: Sent | undefined;
   /** It is to be stopped as soon as it runs. */
   isUnwanted = false;
+  /** It was sent before a cancel request, which may stop it in another's place. */
+  mayBeHit = false;
   /** The server was asked to stop it. */
   isStopped = false;
 
