@@ -148,7 +148,7 @@ export async function createApp(config: Config, ports: Ports): Promise<App> {
     trustedDocuments === undefined
       ? persistedQueries(known.textOf)
       : trustedQueries(
-          await loadTrustedDocuments(trustedDocuments, schema, { maxTokens: LIMITS.tokens, introspection }).catch(
+          await loadTrustedDocuments(trustedDocuments, schema, { limits: LIMITS, introspection }).catch(
             async (error) => {
               await client.close();
               throw error;

@@ -163,6 +163,9 @@ export const LIMITS = {
   nameCharacters: 100,
   depth: 12,
   aliases: 30,
+  /** Of an operation that asks of the schema: types by name, and aliases. */
+  schemaTypes: 10,
+  schemaAliases: 10,
   rootFields: 20,
   /** Of one document: fragments, directives, and selections with every fragment expanded wherever it is spread. */
   fragments: 50,

@@ -29,6 +29,15 @@ function requireVariables(node: ValueNode, variables: Variables, at: string): vo
   }
 }
 
+const isEmpty = (given: unknown) => (Array.isArray(given) || typeof given === "string") && given.length === 0;
+/** Operands with which a condition holds for every row that has a value. */
+const MEANS_EVERY_ROW: Readonly<Record<string, (given: unknown) => boolean>> = {
+  notIn: isEmpty,
+  contains: isEmpty,
+  startsWith: isEmpty,
+  endsWith: isEmpty,
+};
+
 /** @throws BAD_USER_INPUT for conditions that are none */
 function requireConditions(value: unknown, type: GraphQLInputType, at: string): void {
   if (Array.isArray(value)) {
@@ -52,6 +61,9 @@ function requireBelow(entries: [string, unknown][], type: GraphQLInputObjectType
   for (const [name, given] of entries) {
     const below = fields[name]?.type;
     if (below && isFilter(below)) requireConditions(given, below, `${at}.${name}`);
+    else if (MEANS_EVERY_ROW[name]?.(given)) {
+      throw badUserInput(`${at}.${name}`, "Every row matches this. Give a value, or leave it out.");
+    }
   }
 }
 

@@ -60,18 +60,20 @@ function headersOf({ headers: given }: IncomingMessage): HeaderMap {
   return headers;
 }
 
+const PAGE_HEADERS = new HeaderMap([["accept", "text/html"]]);
+
 export function createAnswerGraphql(options: GraphqlOptions) {
   const { apollo, landingPage, persistedQueries, answerKnown, recordRefusals, leave, bodyBytes } = options;
 
   async function askApollo(
-    request: IncomingMessage,
+    headers: HeaderMap,
     asked: { method: string; search: string; body: unknown },
     context: () => Promise<RequestContext>,
   ): Promise<GraphqlAnswer> {
-    const httpGraphQLRequest = { headers: headersOf(request), ...asked };
-    const { status, headers, body } = await apollo.executeHTTPGraphQLRequest({ httpGraphQLRequest, context });
+    const httpGraphQLRequest = { headers, ...asked };
+    const { status, headers: answered, body } = await apollo.executeHTTPGraphQLRequest({ httpGraphQLRequest, context });
     if (body.kind !== "complete") throw new Error("incremental delivery is not enabled");
-    return { status: status ?? 200, headers: Object.fromEntries(headers), body: body.string };
+    return { status: status ?? 200, headers: Object.fromEntries(answered), body: body.string };
   }
 
   async function answer(
@@ -82,7 +84,7 @@ export function createAnswerGraphql(options: GraphqlOptions) {
     const query = persistedQueries.textOf(asked, context);
     const known = await answerKnown(asked, query, context);
     if (!known) {
-      const answer = await askApollo(request, apolloRequestOf(asked, query), async () => context);
+      const answer = await askApollo(headersOf(request), apolloRequestOf(asked, query), async () => context);
       return { ...answer, headers: { ...NO_CONTENT_POLICY, ...answer.headers } };
     }
     const headers = knownHeaders.get(asked.answerType) ?? NO_CONTENT_POLICY;
@@ -99,8 +101,9 @@ export function createAnswerGraphql(options: GraphqlOptions) {
     search: string,
     contextOf: () => Promise<RequestContext>,
   ): Promise<GraphqlAnswer> => {
+    // Whatever else the request says: nothing of it may run past what follows.
     if (landingPage && wantsPage(request)) {
-      return askApollo(request, { method: "GET", search, body: undefined }, contextOf);
+      return askApollo(PAGE_HEADERS, { method: "GET", search: "", body: undefined }, contextOf);
     }
     const asked = await readGraphqlRequest(request, search, bodyBytes);
     const context = await contextOf();

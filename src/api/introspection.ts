@@ -7,10 +7,9 @@ import type { KeptBody } from "./compression.js";
 /** Nothing else runs while an answer is made: then others have at least so many times as long. */
 const REST = 2;
 const MIN_REST_MS = 20;
-/** What else an operation waits for is none of this. */
-const MAX_MADE_MS = 100;
-/** Whoever had to wait longer is refused. */
+/** Whoever had to wait longer is refused, and whoever has so many waiting. */
 const MAX_WAIT_MS = 10_000;
+const MAX_WAITING = 3;
 
 const SCHEMA_FIELDS = new Set(["__schema", "__type"]);
 
@@ -40,6 +39,10 @@ export type AboutSchema = "all" | "part" | "none";
 export function createIntrospection(cache: Cache) {
   const answers = cache.region<KeptBody>();
   const known = new WeakMap<OperationDefinitionNode, AboutSchema>();
+  /** By key, the answers that somebody makes. */
+  const making = new Map<string, PromiseWithResolvers<void>>();
+  /** By holder, how many wait. */
+  const waiting = new Map<string, number>();
   let nextAtMs = 0;
 
   return {
@@ -47,8 +50,9 @@ export function createIntrospection(cache: Cache) {
       let about = known.get(operation);
       if (about === undefined) {
         const names = [...rootFields(operation, document)];
-        if (operation.operation === "query" && names.every((name) => name.startsWith("__"))) about = "all";
-        else about = names.some((name) => SCHEMA_FIELDS.has(name)) ? "part" : "none";
+        // The name of the root type alone takes no time.
+        if (!names.some((name) => SCHEMA_FIELDS.has(name))) about = "none";
+        else about = names.every((name) => name.startsWith("__")) ? "all" : "part";
         known.set(operation, about);
       }
       return about;
@@ -70,18 +74,37 @@ export function createIntrospection(cache: Cache) {
       grown();
     },
 
-    /** Waits until a new answer may be made. @returns seconds to come back in, where too many wait already */
-    async turn(): Promise<number | undefined> {
+    /**
+     * Waits until a new answer may be made, or until somebody else has made this one.
+     * @param key of an answer that is kept @returns seconds to come back in, where too many of the holder's wait already
+     */
+    async turn(holder: string, key: string | undefined): Promise<number | undefined> {
+      const underWay = key === undefined ? undefined : making.get(key);
+      if (underWay) {
+        await Promise.race([underWay.promise, wait(MAX_WAIT_MS, undefined, { ref: false })]);
+        return undefined;
+      }
       const now = Date.now();
       const waitMs = nextAtMs - now;
-      if (waitMs > MAX_WAIT_MS) return Math.ceil(waitMs / 1000);
+      const mine = waiting.get(holder) ?? 0;
+      if (waitMs > MAX_WAIT_MS || mine >= MAX_WAITING) return Math.max(1, Math.ceil(waitMs / 1000));
       nextAtMs = Math.max(now, nextAtMs) + MIN_REST_MS;
-      if (waitMs > 0) await wait(waitMs);
+      if (key !== undefined) making.set(key, Promise.withResolvers());
+      if (waitMs <= 0) return undefined;
+      waiting.set(holder, mine + 1);
+      await wait(waitMs);
+      const left = (waiting.get(holder) ?? 1) - 1;
+      if (left > 0) waiting.set(holder, left);
+      else waiting.delete(holder);
+      return undefined;
     },
 
-    /** Tells that a new answer has been made, in so many milliseconds. */
-    made(tookMs: number): void {
-      nextAtMs = Math.max(nextAtMs, Date.now()) + REST * Math.min(tookMs, MAX_MADE_MS);
+    /** Tells that a new answer has been made, which kept this process busy for so many milliseconds. */
+    made(key: string | undefined, busyMs: number): void {
+      nextAtMs = Math.max(nextAtMs, Date.now()) + REST * busyMs;
+      if (key === undefined) return;
+      making.get(key)?.resolve();
+      making.delete(key);
     },
   };
 }

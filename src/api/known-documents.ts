@@ -1,5 +1,6 @@
 /** Documents that came before and passed the doors: kept parsed, so that what the plan or a kept answer can answer goes past Apollo. */
-import { type ApolloServerPlugin, type GraphQLResponse, HeaderMap } from "@apollo/server";
+import type { EventLoopUtilization } from "node:perf_hooks";
+import { type ApolloServerPlugin, type GraphQLRequestContext, type GraphQLResponse, HeaderMap } from "@apollo/server";
 import { type DocumentNode, type GraphQLSchema, type OperationDefinitionNode, visit } from "graphql";
 import { type Cache, textWeight } from "../cache.js";
 import type { Limits } from "../config.js";
@@ -53,6 +54,8 @@ export function trimDocument(document: DocumentNode, text: string): number {
   return textWeight(text) + NODE_WEIGHT * nodes + DERIVED_WEIGHT;
 }
 
+const BEFORE_DATA = '{"data":';
+
 type Result = { readonly data?: unknown; readonly errors?: DirectAnswer["errors"] };
 
 /** @returns whether a root field has passed its doors */
@@ -86,42 +89,54 @@ export function createKnownDocuments(deps: Deps) {
       body: { kind: "single", singleResult: result },
     }) as GraphQLResponse;
 
+  /** Keeps a document that has passed, and, under its key, an answer that is all about the schema. */
+  function keepAnswered(
+    { document, operation, source, queryHash, request, response, contextValue }: GraphQLRequestContext<RequestContext>,
+    answer: string | undefined,
+  ): void {
+    if (!document || !operation || !source || !queryHash || response.body?.kind !== "single") return;
+    const result = response.body.singleResult as Result;
+    if (!hasPassed(result)) return;
+    const known = byText.get(source) ?? keep(contextValue.holder, source, queryHash, document);
+    if (known.document === document) known.operations.set(request.operationName ?? null, operation);
+    if (answer === undefined || result.errors) return;
+    introspection.keep(contextValue.holder, answer, `${BEFORE_DATA}${JSON.stringify(result.data)}}`);
+  }
+
   /** Comes after the limits: what reaches it is good. */
   const plugin: ApolloServerPlugin<RequestContext> = {
     async requestDidStart() {
-      /** When an answer about the schema was begun. */
-      let begunAtMs: number | undefined;
+      /** An answer about the schema that was begun, and how busy this process was then. */
+      let begun: { readonly key: string | undefined; readonly load: EventLoopUtilization } | undefined;
       return {
         // A throw here would answer 500 without a code, and the ordinary way must not run what has run already.
-        async responseForOperation({ document, operation, contextValue, request }) {
+        async responseForOperation({ document, operation, contextValue, request, queryHash = "" }) {
           if (!operation) return null;
           const accept = request.http?.headers.get("accept");
           if (introspection.about(operation, document) === "none") {
             const answer = await answerDirectly(document, operation, contextValue);
             return answer && singleResult(answer, accept);
           }
-          const busy = await introspection.turn();
-          begunAtMs = performance.now();
-          if (busy === undefined) return null;
+          const { holder, variables } = contextValue;
+          const key =
+            introspection.about(operation, document) === "all"
+              ? answerKey(queryHash, request.operationName, variables)
+              : undefined;
+          const busy = await introspection.turn(holder, key);
+          if (busy === undefined) {
+            // Somebody else may have asked the same while this one waited.
+            const made = key === undefined ? undefined : introspection.find(key);
+            if (made) return singleResult({ data: new DataText(made.text.slice(BEFORE_DATA.length, -1)) }, accept);
+            begun = { key, load: performance.eventLoopUtilization() };
+            return null;
+          }
           const error = rateLimited(busy);
           return singleResult({ errors: [formatError({ message: error.message }, error)], data: null }, accept);
         },
 
-        async willSendResponse({ document, operation, source, queryHash, request, response, contextValue }) {
-          if (begunAtMs !== undefined) introspection.made(performance.now() - begunAtMs);
-          if (!document || !operation || !source || !queryHash || response.body.kind !== "single") return;
-          const result = response.body.singleResult as Result;
-          if (!hasPassed(result)) return;
-          const { holder, variables } = contextValue;
-          const known = byText.get(source) ?? keep(holder, source, queryHash, document);
-          const { operationName } = request;
-          if (known.document === document) known.operations.set(operationName ?? null, operation);
-          if (result.errors || introspection.about(operation, document) !== "all") return;
-          introspection.keep(
-            holder,
-            answerKey(queryHash, operationName, variables),
-            JSON.stringify({ data: result.data }),
-          );
+        async willSendResponse(answered) {
+          keepAnswered(answered, begun?.key);
+          if (begun) introspection.made(begun.key, performance.eventLoopUtilization(begun.load).active);
         },
       };
     },

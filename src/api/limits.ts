@@ -39,7 +39,7 @@ export function enforceLimits(limits: Limits): ApolloServerPlugin<RequestContext
         },
 
         async didResolveOperation({ schema, document, operation, contextValue }) {
-          fault ??= faults.get(document) ?? (operation && measuredOf(operation)?.fault);
+          fault ??= faults.get(document) ?? (operation && measuredOf(operation)?.fault());
           if (fault) throw fault;
           if (!operation) return;
           if (operation.operation === "subscription") throw badUserInput("query", "Send a query or a mutation.");

@@ -39,6 +39,9 @@ interface Step {
 interface Counts {
   rootFields: number;
   aliases: number;
+  /** Root fields that ask of the schema. */
+  schemas: number;
+  types: number;
   readonly filters: Filters;
 }
 
@@ -71,7 +74,7 @@ class Measuring {
   }
 
   #count(set: SelectionSetNode, type?: GraphQLNamedType): Counts {
-    const counts: Counts = { rootFields: 0, aliases: 0, filters: new Map() };
+    const counts: Counts = { rootFields: 0, aliases: 0, schemas: 0, types: 0, filters: new Map() };
     // No recursion: a document may nest deeper than the stack.
     const steps: Step[] = [{ set, type, places: new Map(), isRoot: true }];
     for (let step = steps.pop(); step; step = steps.pop()) {
@@ -105,6 +108,8 @@ class Measuring {
     this.repeats += place.times++;
     counts.aliases += node.alias ? 1 : 0;
     counts.rootFields += isRoot ? 1 : 0;
+    counts.schemas += isRoot && name === "__schema" ? 1 : 0;
+    counts.types += isRoot && name === "__type" ? 1 : 0;
     const field = isObjectType(parent) ? parent.getFields()[name] : undefined;
     for (const argument of node.arguments ?? []) {
       const type = field?.args.find((arg) => arg.name === argument.name.value)?.type;
@@ -123,8 +128,8 @@ class Measuring {
 }
 
 export interface Measured {
-  /** Why the operation asks for too much. */
-  readonly fault: AppError | null;
+  /** @returns why the operation asks for too much, or null; every fragment that it spreads must exist */
+  fault(): AppError | null;
   /** @throws LIMIT_EXCEEDED for variables with which its filters hold too much text */
   requireFilters(variables: Variables): void;
 }
@@ -135,11 +140,16 @@ const measured = new WeakMap<OperationDefinitionNode, Measured>();
 /** @returns what was counted of an operation; undefined before its document was measured */
 export const measuredOf = (operation: OperationDefinitionNode): Measured | undefined => measured.get(operation);
 
-function faultOf({ rootFields, aliases }: Counts, limits: Limits): AppError | null {
+function countFaultOf({ rootFields, aliases, schemas, types }: Counts, limits: Limits): AppError | null {
   if (rootFields > limits.rootFields) {
     return limitExceeded("rootFields", `Ask for at most ${limits.rootFields} root fields at once.`);
   }
-  if (aliases > limits.aliases) return limitExceeded("aliases", `Use at most ${limits.aliases} aliases.`);
+  // Whoever answers that does nothing else meanwhile, and the schema is large.
+  if (schemas > 1 || types > limits.schemaTypes) {
+    return limitExceeded("introspection", `Ask for the schema once, and for at most ${limits.schemaTypes} types.`);
+  }
+  const most = schemas + types > 0 ? limits.schemaAliases : limits.aliases;
+  if (aliases > most) return limitExceeded("aliases", `Use at most ${most} aliases.`);
   return null;
 }
 
@@ -195,14 +205,20 @@ export function measure(
   for (const node of document.definitions) {
     if (node.kind !== Kind.OPERATION_DEFINITION) continue;
     const counts = measuring.operation(node);
+    const countFault = countFaultOf(counts, limits);
+    let depthFault: AppError | null | undefined;
     measured.set(node, {
-      // The library expects that every fragment exists; validation refuses a document where one does not.
-      fault: faultOf(counts, limits) ?? (measuring.isIncomplete ? null : depthFaultOf(schema, node, fragments, limits)),
+      fault() {
+        // Of each operation only once it is to run: the library looks at all fragments for each.
+        if (depthFault === undefined) depthFault = countFault ? null : depthFaultOf(schema, node, fragments, limits);
+        return countFault ?? depthFault;
+      },
       requireFilters: filterCheck(counts.filters, limits.filterBytes),
     });
   }
   measuring.unused();
-  const fault = operation && measuredOf(operation)?.fault;
+  // The library expects that every fragment exists; validation refuses a document where one does not.
+  const fault = operation && !measuring.isIncomplete && measuredOf(operation)?.fault();
   if (fault) throw fault;
   if (measuring.repeats > limits.repeats) {
     throw limitExceeded("selections", "It names the same fields again and again. Name each once in its place.");

@@ -2,11 +2,13 @@
 import { hash } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type GraphQLSchema, NoSchemaIntrospectionCustomRule, parse, specifiedRules, validate } from "graphql";
+import { type GraphQLSchema, Kind, NoSchemaIntrospectionCustomRule, parse, specifiedRules, validate } from "graphql";
 import type { Cache } from "../cache.js";
+import type { Limits } from "../config.js";
 import { badUserInput, forbidden, persistedQueryNotFound } from "../errors.js";
 import type { RequestContext } from "./context.js";
 import type { GraphqlRequest } from "./graphql-request.js";
+import { measure } from "./measure.js";
 
 /** Documents by SHA-256. */
 export type TrustedDocuments = ReadonlyMap<string, string>;
@@ -33,7 +35,7 @@ function textOf({ query, hash }: GraphqlRequest, find: FindText): string {
 export async function loadTrustedDocuments(
   folder: string,
   schema: GraphQLSchema,
-  { maxTokens, introspection }: { readonly maxTokens: number; readonly introspection: boolean },
+  { limits, introspection }: { readonly limits: Limits; readonly introspection: boolean },
 ): Promise<TrustedDocuments> {
   const documents = new Map<string, string>();
   const rules = introspection ? specifiedRules : [...specifiedRules, NoSchemaIntrospectionCustomRule];
@@ -45,8 +47,12 @@ export async function loadTrustedDocuments(
     const file = join(entry.parentPath, entry.name);
     try {
       const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(await readFile(file));
-      const [fault] = validate(schema, parse(text, { maxTokens }), rules);
+      if (Buffer.byteLength(text) > limits.documentBytes) throw new Error("It is too long.");
+      const document = parse(text, { maxTokens: limits.tokens });
+      const [fault] = validate(schema, document, rules);
       if (fault) throw fault;
+      const operations = document.definitions.filter((node) => node.kind === Kind.OPERATION_DEFINITION);
+      for (const operation of operations) measure(schema, document, operation, limits);
       documents.set(sha256(text), text);
     } catch (error) {
       throw new Error(`TRUSTED_DOCUMENTS: ${file} is no document that can run.`, { cause: error });

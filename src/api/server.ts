@@ -22,6 +22,9 @@ export interface ServerOptions {
   readonly plugins: readonly ApolloServerPlugin<RequestContext>[];
 }
 
+/** Faults that are told of one document. */
+const MAX_VALIDATION_ERRORS = 5;
+
 export const createApolloServer = (options: ServerOptions): ApolloServer<RequestContext> =>
   new ApolloServer<RequestContext>({
     schema: options.schema,
@@ -29,6 +32,8 @@ export const createApolloServer = (options: ServerOptions): ApolloServer<Request
     // No "did you mean" where the schema is not to be read.
     hideSchemaDetailsFromClientErrors: !options.introspection,
     includeStacktraceInErrorResponses: false,
+    // To find what was meant costs as much as a small query for each fault.
+    validationOptions: { maxErrors: MAX_VALIDATION_ERRORS, hideSuggestions: !options.introspection },
     parseOptions: { maxTokens: options.limits.tokens },
     documentStore: options.documentStore,
     // Hashes are resolved before.

@@ -1,10 +1,11 @@
 /** For whom something is done, so that what all share is shared fairly: the pool's connections, and the hashing of passwords. */
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { Actor } from "./actor.js";
+import { networkOf } from "./call.js";
 
 /** Of one request. */
 export interface Caller {
-  /** The same for all requests of a user, or of an address where nobody has signed in. */
+  /** The same for all requests of a user, or of an address (of IPv6, a network) where nobody has signed in. */
   readonly name: string;
   /** Nobody waits for the answer any more. */
   hasLeft: boolean;
@@ -21,7 +22,7 @@ export const currentCaller = (): Caller => callers.getStore() ?? POSTERN;
 export const asCaller = <T>(caller: Caller, work: () => T): T => callers.run(caller, work);
 
 export const callerOf = (actor: Actor, address: string | null): Caller => ({
-  name: actor.kind === "user" ? `user ${actor.userId}` : `address ${address}`,
+  name: actor.kind === "user" ? `user ${actor.userId}` : `address ${networkOf(address)}`,
   hasLeft: false,
 });
 

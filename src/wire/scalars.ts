@@ -43,7 +43,7 @@ function faultOfMoment(text: string): string | undefined {
   if (Number(zoneHours) > MAX_ZONE_HOURS || Number(zoneMinutes) > 59) return "An offset is at most 15:59.";
   const inUtc = new Date(text.replace(/\.\d+/, "")).getUTCFullYear();
   // In UTC, which is how it is answered, its year still has four digits.
-  if (!(inUtc >= 1 && inUtc <= 9999)) return "In UTC the year is 0001 to 9999.";
+  if (year < 1 || !(inUtc >= 1 && inUtc <= 9999)) return "In UTC the year is 0001 to 9999.";
   return undefined;
 }
 

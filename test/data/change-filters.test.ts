@@ -103,6 +103,10 @@ const EMPTY: [filter: object, field: string][] = [
   [{ not: {} }, "filter.not"],
   [{ not: { not: {} } }, "filter.not.not"],
   [{ not: { and: [] } }, "filter.not.and"],
+  [{ id: { notIn: [] } }, "filter.id.notIn"],
+  [{ and: [{ scanType: { contains: "" } }] }, "filter.and.0.scanType.contains"],
+  [{ targetUrl: { startsWith: "" } }, "filter.targetUrl.startsWith"],
+  [{ organization: { name: { endsWith: "" } } }, "filter.organization.name.endsWith"],
 ];
 const literal = (value: unknown): string => {
   if (Array.isArray(value)) return `[${value.map(literal).join()}]`;

@@ -76,6 +76,7 @@ const NO_MOMENTS: [recordedAt: unknown, why: RegExp][] = [
   ["2026-03-01T10:00:00.1234560000Z", /microseconds/],
   // In UTC these lie before the year 1 or after 9999, where RFC 3339 has no words for them.
   ["0001-01-01T00:00:00+01:00", /year/],
+  ["0000-12-31T23:00:00-02:00", /year/],
   ["9999-12-31T23:59:59-01:00", /year/],
   ["0000-01-01T00:00:00Z", /year/],
   ["2026-01-01T00:00:00+16:00", /offset/],

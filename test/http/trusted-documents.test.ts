@@ -140,6 +140,16 @@ it.each([
     /d\.graphql is no document that can run\.$/,
   ],
   [
+    "with one that asks for too much",
+    () => folder("much", { "f.graphql": `{ ${"viewer { role } ".repeat(21)}}` }),
+    /f\.graphql is no document that can run\.$/,
+  ],
+  [
+    "with one that is too long",
+    () => folder("long", { "g.graphql": `${VIEWER} # ${"x".repeat(65_536)}` }),
+    /g\.graphql is no document that can run\.$/,
+  ],
+  [
     "with one that is not UTF-8",
     () => folder("bytes", { "e.graphql": Buffer.from(`${VIEWER}# \xff`, "latin1") }),
     /e\.graphql is no document that can run\.$/,

@@ -25,6 +25,7 @@ const recording = (metadata: string) =>
   `{"query":${JSON.stringify(RECORD)},"variables":{"input":{"eventType":"probe","eventStatus":"SUCCESS","metadata":${metadata}}}}`;
 const TOO_MUCH = ["LIMIT_EXCEEDED"];
 const MALFORMED = ["LIMIT_EXCEEDED", "BAD_USER_INPUT"];
+const INVALID = ["LIMIT_EXCEEDED", "GRAPHQL_VALIDATION_FAILED"];
 
 /** The same request each time. */
 const always = (body: string) => () => body;
@@ -80,6 +81,33 @@ export const HOSTILE: readonly Hostile[] = [
     name: "introspection by nobody",
     ...{ actor: "anonymous", connections: 8, answers: ["data"] },
     body: always(request(getIntrospectionQuery())),
+  },
+  {
+    name: "distinct questions about the schema by nobody",
+    ...{ actor: "anonymous", connections: 8, answers: ["data", "RATE_LIMITED"] },
+    body: (n) => request(`query Schema${n} { __schema { types { name fields { name type { name } } } } }`),
+  },
+  {
+    name: "the schema twelve times",
+    ...{ actor: "anonymous", connections: 8, answers: TOO_MUCH },
+    body: (n) =>
+      request(`query Schema${n} { ${Array.from({ length: 12 }, (_, at) => `r${at}: __schema { types { name } }`)} }`),
+  },
+  {
+    name: "320 operations beside 50 fragments",
+    ...{ actor: "anonymous", connections: 8, answers: INVALID },
+    body: (n) =>
+      request(
+        `${"{ a } ".repeat(320)} ${Array.from({ length: 50 }, (_, at) => `fragment F${at}x${n} on Query { ${Array.from({ length: 14 }, (_, f) => `f${f}`).join(" ")} }`).join(" ")}`,
+      ),
+  },
+  {
+    name: "a hundred names that are almost those of types",
+    ...{ actor: "anonymous", connections: 8, answers: INVALID },
+    body: (n) =>
+      request(
+        `query X${n}(${Array.from({ length: 100 }, (_, at) => `$v${at}: PerformanceLogConnectionXy${at}`)}) { a }`,
+      ),
   },
   {
     name: "refused mutations",
