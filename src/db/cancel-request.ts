@@ -54,8 +54,11 @@ function ask(target: NetConnectOpts, host: string, server: Server, request: Buff
       if (!server.ssl) send(socket);
       else if (server.sslnegotiation === "direct") send(secured(socket, host, server));
       else {
-        socket.once("close", () => reject(new Error("The server closed the connection of a cancel request.")));
+        const unanswered = () => reject(new Error("The server closed the connection of a cancel request."));
+        socket.once("close", unanswered);
         socket.once("data", ([answer]) => {
+          // It closes before what is secured over it.
+          socket.off("close", unanswered);
           if (answer === "S".charCodeAt(0)) send(secured(socket, host, server));
           else if (server.ssl === "prefer") send(socket);
           else socket.destroy(new Error("The server takes no TLS."));
