@@ -4,6 +4,7 @@ import postgres, { type Options, type Sql } from "postgres";
 import type { Caller } from "../auth/caller.js";
 import { outcomeUnknown, timeout } from "../errors.js";
 import type { Log } from "../log.js";
+import { Opening } from "./opening.js";
 import { createPool, type Kind } from "./pool.js";
 import { fromPostgres, fromRead, wasLost } from "./postgres-errors.js";
 import { CHECK, createOpener } from "./settings.js";
@@ -112,8 +113,8 @@ export function createClient({ connection, poolSize, statementTimeoutMs, onState
     onnotice: () => undefined,
     ...(onStatement && { debug: (_connection: number, text: string) => text !== CHECK && onStatement(text) }),
   };
-  const connect = (startUp: Readonly<Record<string, string>>, onclose: () => void): Sql => {
-    const all = { ...options, onclose, connection: startUp };
+  const connect = (startUp: Readonly<Record<string, string>>, onclose: () => void, socket: Opening["socket"]): Sql => {
+    const all = { ...options, onclose, socket, connection: startUp };
     const sql = (
       typeof connection === "string" ? postgres(connection, all) : postgres({ ...connection, ...all })
     ) as Sql;
@@ -129,7 +130,10 @@ export function createClient({ connection, poolSize, statementTimeoutMs, onState
   let pinging: Promise<void> | undefined;
 
   // No connection is opened for its options.
-  const driver = { ...pool.driver, options: connect({}, () => undefined).options } as unknown as Sql;
+  const driver = {
+    ...pool.driver,
+    options: connect({}, () => undefined, new Opening().socket).options,
+  } as unknown as Sql;
   const drizzled = drizzle({ client: driver, casing: "snake_case" });
   const db: Db = Object.assign(drizzled, {
     change: (text: string, parameters: readonly unknown[], prepare: boolean) =>

@@ -3,7 +3,8 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Sql } from "postgres";
 import { timeout } from "../errors.js";
 import { type Backend, requestCancel, type Server } from "./cancel-request.js";
-import { closed, givenUp, noop, type StatementTurn } from "./turn.js";
+import { wasLost } from "./postgres-errors.js";
+import { closed, givenUp, noop, type StatementTurn, unopened } from "./turn.js";
 
 /** A client of the driver with one connection, which is open. */
 export interface Opened {
@@ -17,8 +18,8 @@ export type Open = (onclose: () => void) => Promise<Opened>;
 export interface ConnectionEvents {
   /** It has nothing to do any more. */
   idle(connection: Connection): void;
-  /** It takes nothing any more. */
-  closed(connection: Connection): void;
+  /** It takes nothing any more. Statements that were never sent are to be sent elsewhere. */
+  closed(connection: Connection, unsent: readonly StatementTurn[]): void;
   /** A statement was stopped in another's place: it was not done, and is to be sent again. */
   again(turn: StatementTurn): void;
 }
@@ -68,7 +69,8 @@ export class Connection {
     try {
       this.opened = await this.open(() => this.close());
     } catch (error) {
-      this.close(error);
+      // Nothing was sent, whatever the fault says.
+      this.close(wasLost(error) ? unopened(error) : error);
       return;
     }
     this.opening = undefined;
@@ -77,17 +79,21 @@ export class Connection {
   }
 
   private transmit(turn: StatementTurn, sql: Sql): void {
-    turn.sendOn(sql).then(
+    const sent = turn.sendOn(sql);
+    sent.then(
       (answer) => {
+        // It went with its connection, and may be on another one.
+        if (turn.sent !== sent) return;
         this.remove(turn);
         turn.resolve(answer);
         this.next();
       },
       (error) => {
+        if (turn.sent !== sent) return;
         this.remove(turn);
         // The server's word may come after its word that it has dealt with the request.
         const isOthers = turn.mayBeHit && !this.isHeld && !turn.isStopped && error?.code === "57014";
-        if (isOthers && !turn.isSettled) this.events.again(turn);
+        if (isOthers && turn.isWanted) this.events.again(turn);
         else turn.reject(error);
         this.next();
       },
@@ -156,15 +162,22 @@ export class Connection {
 
   /**
    * Takes its statements with it: the driver would give the fault to later ones too, and send what it has kept on its next connection.
+   * @param fault why it could not be opened
    */
-  private close(error: unknown = closed()): void {
+  private close(fault?: unknown): void {
     if (this.hasClosed) return;
     this.hasClosed = true;
     this.opening = undefined;
     this.end(0);
-    for (const turn of this.turns.splice(0)) turn.reject(error);
+    const unsent: StatementTurn[] = [];
+    for (const turn of this.turns.splice(0)) {
+      const isUnsent = !fault && !this.isHeld && turn.isWanted && !turn.wasSent;
+      turn.sent = undefined;
+      if (isUnsent) unsent.push(turn);
+      else turn.reject(fault ?? closed());
+    }
     this.onLost?.(closed());
-    this.events.closed(this);
+    this.events.closed(this, unsent);
   }
 
   /** @param seconds what is under way may take */

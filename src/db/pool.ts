@@ -64,7 +64,9 @@ export function createPool(open: Open, size: number, timeoutMs: number | undefin
     serve();
   }
 
-  function replace(connection: Connection): void {
+  function replace(connection: Connection, unsent: readonly StatementTurn[]): void {
+    // The last first, since each goes before those who wait.
+    for (const turn of unsent.toReversed()) shares.waitAgain(turn);
     const index = connections.indexOf(connection);
     if (index >= 0 && !isEnding) connections[index] = connect();
     released(connection);
@@ -107,7 +109,7 @@ export function createPool(open: Open, size: number, timeoutMs: number | undefin
   /** Who has something under way elsewhere, which may be slow, shares with nobody. */
   function mayJoin(share: Share, { connection, only, count }: Together): boolean {
     const elsewhere = share.connections - (busy.get(connection)?.includes(share) ? 1 : 0);
-    return count < TOGETHER && (only === share || (only === undefined && elsewhere === 0));
+    return connection.takesMore && count < TOGETHER && (only === share || (only === undefined && elsewhere === 0));
   }
 
   /** The connection that a caller has for itself, with the least to do; undefined where none is left for whoever comes next. */
@@ -132,6 +134,8 @@ export function createPool(open: Open, size: number, timeoutMs: number | undefin
     if (!mayConnect(share)) {
       // Its own statements keep nobody else waiting, and what is written together costs less.
       const own = turn instanceof StatementTurn ? ownOf(share) : undefined;
+      // What may be slow now runs where others would have joined.
+      if (own && own === together?.connection) together = undefined;
       if (own) put(turn, share, own);
       return own !== undefined;
     }

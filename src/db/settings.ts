@@ -3,6 +3,7 @@ import type { Sql } from "postgres";
 import type { Log } from "../log.js";
 import type { Backend } from "./cancel-request.js";
 import type { Open } from "./connection.js";
+import { Opening } from "./opening.js";
 import { noop } from "./turn.js";
 
 /**
@@ -64,10 +65,10 @@ export interface Opener {
  * Start-up parameters go before what database and role say. Where a pooler refuses them, the role's settings count (see migrate.ts).
  * Either way each connection is asked, once: a pooler may also drop parameters in silence. The time-out of statements is not: replicas may
  * differ in it, and every statement has one here too.
- * @param connect a client of the driver with one connection, which tells when that has closed
+ * @param connect a client of the driver with one connection, which takes its sockets from the opening and tells when that has closed
  */
 export function createOpener(
-  connect: (startUp: Readonly<Record<string, string>>, onclose: () => void) => Sql,
+  connect: (startUp: Readonly<Record<string, string>>, onclose: () => void, socket: Opening["socket"]) => Sql,
   statementTimeoutMs: number | undefined,
   log: Log | undefined,
 ): Opener {
@@ -85,16 +86,17 @@ export function createOpener(
     for (let attempt = 1; ; ) {
       let told = noop as () => void;
       const with_ = startUp;
-      const sql = connect(with_, () => told());
+      const opening = new Opening();
+      const sql = connect(with_, () => told(), opening.socket);
       try {
-        const { backend, unlike } = await look(sql);
+        const { backend, unlike } = await opening.inTime(look(sql));
         if (unlike.length === 0) {
           told = onclose;
           return { sql, backend };
         }
         log?.warn({ settings: unlike, attempt }, "a connection with other settings than Postern needs is not used");
         // The pooler's connection to the server too.
-        await sql.unsafe(END).catch(noop);
+        await opening.inTime(sql.unsafe(END)).catch(noop);
         if (attempt === ATTEMPTS) {
           const message = `A connection to the database has other settings than Postern needs: ${unlike}. Take them out of the URL and the pooler.`;
           throw Object.assign(new Error(message), { code: "08000" });

@@ -8,6 +8,10 @@ export type Sent = PendingQuery<never>;
 export const noop = () => undefined;
 const fault = (message: string, code: string) => Object.assign(new Error(message), { code });
 export const closed = () => fault("The connection has closed.", "CONNECTION_CLOSED");
+export const connectTimeout = () => fault("The database took no connection in time.", "CONNECT_TIMEOUT");
+/** The connection was lost before it was open. */
+export const unopened = (cause: unknown) =>
+  Object.assign(fault("The connection closed while it was opened.", "CONNECTION_ENDED"), { cause });
 /** Nobody knows whether it ran. */
 export const givenUp = () => fault("Neither the statement nor its cancelling was answered in time.", "GIVEN_UP");
 
@@ -71,6 +75,16 @@ export class StatementTurn extends Turn {
     onLate: (turn: StatementTurn) => void,
   ) {
     super(timeoutMs, () => onLate(this));
+  }
+
+  /** Whether somebody still waits for it, in time. */
+  get isWanted(): boolean {
+    return !this.isSettled && !this.isUnwanted;
+  }
+
+  /** Whether the driver has given it to a socket: what it only keeps was not done. */
+  get wasSent(): boolean {
+    return (this.sent as { state?: unknown } | undefined)?.state != null;
   }
 
   sendOn(sql: Sql): Sent {

@@ -114,8 +114,13 @@ it("a change whose client leaves is done, and its record says so", async () => {
   expect(rows).toEqual([{ n: 1 }]);
 });
 
-it("those who were sent behind it are answered, on the same connection", async () => {
-  const client = open();
+it.each([
+  ["in the open", false],
+  ["over TLS", true],
+])("those who were sent behind it are answered, on the same connection, %s", async (_, isSecure) => {
+  const proxy = await openProxy(undefined, isSecure);
+  onTestFinished(() => proxy.close());
+  const client = open({ connection: { ...proxy.connection, database } });
   const first = await pid(client);
   await lock(1);
   const left = someone("left");
@@ -184,6 +189,65 @@ it("while a connection is being cancelled, it takes no new statement", async () 
   await vi.waitFor(async () => expect(await waitingFor(2)).toBe(1));
   await unlock(2);
   expect(await next).toEqual(["", "next"]);
+});
+
+it("nor does it in the same turn of the event loop", async () => {
+  const proxy = await openProxy();
+  onTestFinished(() => proxy.close());
+  const client = open({ connection: { ...proxy.connection, database } });
+  await pid(client);
+  await lock(1, 2);
+  proxy.state.holdsCancels = true;
+  const left = someone("left");
+  const meant = wait(client, left, 1).catch(({ code }) => code);
+  client.leave(left);
+  const next = wait(client, someone("next"), 2, "next").catch(({ code }) => code);
+  await vi.waitFor(async () => expect(await waitingFor(1)).toBe(1));
+  await vi.waitFor(() => expect(proxy.state.cancels).toBe(1));
+  const [asked] = await app.sql`
+    select pid from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`;
+  // As if it had ended by itself.
+  await app.sql`select pg_cancel_backend(${asked?.pid})`;
+  expect(await meant).toBe("TIMEOUT");
+  await vi.waitFor(async () => expect(await waitingFor(1)).toBe(0));
+  for (let n = 0; n < 30; n++) expect(await waitingFor(2)).toBe(0);
+  proxy.release();
+  await vi.waitFor(async () => expect(await waitingFor(2)).toBe(1));
+  await app.sql`select pg_cancel_backend(${asked?.pid})`;
+  expect(await next).toBe("TIMEOUT");
+});
+
+it("a change that is stopped in another's place once its own time is over is not sent again", async () => {
+  const proxy = await openProxy();
+  onTestFinished(() => proxy.close());
+  const connection = { ...proxy.connection, database };
+  const client = open({ connection, poolSize: 2, statementTimeoutMs: 1000 });
+  await withoutServersTimeout(client);
+  const unlock = await lock(1, 2);
+  proxy.state.holdsCancels = true;
+  const caller = someone("left");
+  const meant = wait(client, caller, 1).catch(({ code }) => code);
+  // Nothing more is left for this caller, so it goes behind.
+  const change = asCaller(caller, () => client.db.change(WAIT, [2, "late"], false));
+  const ended = change.then(
+    () => "done",
+    ({ code }) => code,
+  );
+  const overAtMs = performance.now() + 1000 + 250;
+  await untilWaiting(1);
+  client.leave(caller);
+  expect(await meant).toBe("TIMEOUT");
+  await vi.waitFor(() => expect(proxy.state.cancels).toBe(1));
+  await unlock(1);
+  await vi.waitFor(async () => expect(await waitingFor(2)).toBe(1));
+  await vi.waitFor(() => expect(performance.now()).toBeGreaterThan(overAtMs + 50), 5000);
+  // As the request does that is held back.
+  await app.sql`
+    select pg_cancel_backend(pid) from pg_stat_activity
+    where datname = current_database() and wait_event_type = 'Lock'`;
+  expect(await ended).toBe("57014");
+  proxy.release();
+  expect(await waitingFor(2)).toBe(0);
 });
 
 it("nor does a transaction send its next one: what ended before its cancel loses nothing", async () => {

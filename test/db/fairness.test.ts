@@ -1,5 +1,5 @@
 /** No caller keeps the others from the database, however much it asks at once. */
-import { afterAll, beforeAll, expect, inject, it, vi } from "vitest";
+import { afterAll, beforeAll, expect, inject, it, onTestFinished, vi } from "vitest";
 import { asCaller } from "../../src/auth/caller.js";
 import { type Client, createClient } from "../../src/db/client.js";
 import { testApp } from "../support/app.js";
@@ -116,4 +116,20 @@ it("over HTTP: while 24 requests of one user wait, another user is answered, and
     return { slow };
   });
   expect((await Promise.all(over.slow)).map(({ status }) => status)).toEqual(Array(24).fill(200));
+});
+
+it("what shares a connection shares none on which a slow statement of the caller before has come", async () => {
+  const connection = { ...inject("connection"), database: (await app.sql`select current_database() as name`)[0]!.name };
+  const small = createClient({ connection, poolSize: 2, statementTimeoutMs: 5000 });
+  onTestFinished(() => small.close());
+  const read = (name: string, text: string, isQuick: boolean, parameters: unknown[] = []) =>
+    as(name, () => small.query(text, parameters, false, isQuick).catch(({ code }) => [code]));
+  const over = await locked(async () => {
+    const first = read("one", "select 'first'", true);
+    const slow = read("one", "select pg_advisory_xact_lock_shared($1)::text", false, [LOCK]);
+    const other = read("other", "select 'other'", true);
+    expect(await Promise.all([first, other])).toEqual([["first"], ["other"]]);
+    return { slow };
+  });
+  expect(await over.slow).toEqual([""]);
 });

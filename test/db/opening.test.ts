@@ -1,0 +1,90 @@
+/** Where something answers that is no database in order, opening a connection ends in time, and what waited for it is known not to be done. */
+import { type AddressInfo, createServer, type Socket } from "node:net";
+import { expect, inject, it, onTestFinished } from "vitest";
+import { createClient } from "../../src/db/client.js";
+import { openProxy } from "../support/proxy.js";
+
+/** Counts its connections. */
+async function listen(serve: (socket: Socket) => void) {
+  const sockets: Socket[] = [];
+  const server = createServer((socket) => {
+    sockets.push(socket);
+    socket.on("error", () => undefined);
+    serve(socket);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => {
+    server.close();
+    for (const socket of sockets) socket.destroy();
+  });
+  return { sockets, port: (server.address() as AddressInfo).port };
+}
+
+const open = (port: number | number[], host: string | string[] = "127.0.0.1") => {
+  const { username, password } = inject("connection");
+  return createClient({
+    connection: { host, port, username, password, database: "postern" } as never,
+    poolSize: 1,
+    statementTimeoutMs: 20_000,
+  });
+};
+
+const message = (type: string, ...words: number[]) => {
+  const bytes = Buffer.alloc(5 + 4 * words.length);
+  bytes.write(type);
+  [4 + 4 * words.length, ...words].forEach((word, index) => {
+    bytes.writeInt32BE(word, 1 + 4 * index);
+  });
+  return bytes;
+};
+/** It is let in, and told that the server waits for statements. */
+const READY = Buffer.concat([message("R", 0), message("K", 1, 2), Buffer.from([90, 0, 0, 0, 5, 73])]);
+
+it.each<[string, (socket: Socket) => void]>([
+  ["closes what it accepts", (socket) => socket.end()],
+  ["closes what has begun", (socket) => socket.once("data", () => socket.end())],
+  ["resets what has begun", (socket) => socket.once("data", () => socket.resetAndDestroy())],
+])("a server that %s is asked once for each attempt", async (_, serve) => {
+  const { sockets, port } = await listen(serve);
+  const client = open(port);
+  for (const n of [1, 2, 3]) {
+    const change = client.db.change("select 1", [], false).catch((error) => error);
+    // Not "CONNECTION_CLOSED", which would mean that it may have been done.
+    expect(await change).toMatchObject({ code: "CONNECTION_ENDED" });
+    expect(sockets).toHaveLength(n);
+  }
+  await client.close();
+  expect(sockets).toHaveLength(3);
+});
+
+it("a server that lets in and is silent then is given up, and nothing stays open", async () => {
+  const { sockets, port } = await listen((socket) => socket.once("data", () => socket.write(READY)));
+  const client = open(port);
+  const since = performance.now();
+  const [change] = await Promise.all([
+    client.db.change("select 1", [], false).catch((error) => error),
+    expect.poll(() => sockets.length).toBe(1),
+  ]);
+  expect(change).toMatchObject({ code: "CONNECT_TIMEOUT" });
+  expect(performance.now() - since).toBeLessThan(8000);
+  await client.close();
+  await expect.poll(() => sockets.map(({ destroyed }) => destroyed)).toEqual([true]);
+});
+
+it("it is given up while the client closes too", async () => {
+  const { sockets, port } = await listen((socket) => socket.once("data", () => socket.write(READY)));
+  const client = open(port);
+  const change = client.db.change("select 1", [], false).catch(({ code }) => code);
+  await expect.poll(() => sockets.length).toBe(1);
+  await client.close();
+  expect(await change).toBe("CONNECT_TIMEOUT");
+});
+
+it("of several hosts the first that takes connections serves", async () => {
+  const { port: closing } = await listen((socket) => socket.end());
+  const proxy = await openProxy();
+  onTestFinished(() => proxy.close());
+  const client = open([1, closing, proxy.connection.port], ["127.0.0.1", "127.0.0.1", "127.0.0.1"]);
+  expect(await client.query("select 'served'", [], false, false)).toEqual(["served"]);
+  await client.close();
+});
