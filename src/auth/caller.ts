@@ -12,7 +12,7 @@ export interface Caller {
 }
 
 /** Jobs, and what else Postern does by itself. */
-const POSTERN: Caller = { name: "postern", hasLeft: false };
+export const POSTERN: Caller = { name: "postern", hasLeft: false };
 
 const callers = new AsyncLocalStorage<Caller>();
 

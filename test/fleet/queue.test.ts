@@ -1,5 +1,6 @@
 /** The queue of an instance: who waits, who is answered when, what can be cancelled, and how instances and operations are named. */
 import { beforeAll, expect, it, onTestFinished } from "vitest";
+import { currentCaller } from "../../src/auth/caller.js";
 import { eventually } from "../cluster/sandbox.js";
 import { type Client, EMAILS, testApp } from "../support/app.js";
 import { accepted, ask, instanceOf, leftBy, operationOf, recordsOf } from "./fleet-app.js";
@@ -32,6 +33,24 @@ it("answers at once unless told to wait", async () => {
   expect(["QUEUED", "RUNNING"]).toContain(operation.status);
   expect([operation.success, operation.endedAt, operation.durationSeconds]).toEqual([null, null, null]);
   await eventually(async () => (await statusOf(operation.id)) === "SUCCEEDED");
+});
+
+it("what an operation does is done for Postern, not for who asked", async () => {
+  const callers = new Set<string>();
+  provider.scripts.set("quick-01", {
+    start: () => void callers.add(currentCaller().name),
+    describe: () => void callers.add(currentCaller().name),
+    poll: (_run, usual) => {
+      callers.add(currentCaller().name);
+      return usual();
+    },
+  });
+  for (let n = 0; n < 3; n++) {
+    const { status } = await accepted(dba, "rebootInstance", { instanceId: "quick-01", waitSeconds: 20 });
+    expect(status).toBe("SUCCEEDED");
+  }
+  provider.scripts.delete("quick-01");
+  expect([...callers]).toEqual(["postern"]);
 });
 
 it("waits until the end, and no longer", async () => {

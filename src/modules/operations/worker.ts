@@ -1,6 +1,7 @@
 /** Runs operations: one at a time on an instance, polled until their end or deadline, taken over where a worker died. */
 import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
+import { asCaller, POSTERN } from "../../auth/caller.js";
 import type { Db } from "../../db/client.js";
 import { AppError } from "../../errors.js";
 import type { Log } from "../../log.js";
@@ -149,7 +150,8 @@ export function createWorker({ db, log, clock, inventory, endings, polling }: Wo
         again.add(instanceId);
         return;
       }
-      const run = runInstance(instanceId)
+      // It outlives the request that woke it.
+      const run = asCaller(POSTERN, () => runInstance(instanceId))
         // What was claimed stays claimed until its lease ends, and is then taken over.
         .catch((error) => log.warn({ err: error, instanceId: String(instanceId) }, "operations wait for a retry"))
         .finally(() => busy.delete(instanceId));
