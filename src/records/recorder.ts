@@ -1,5 +1,6 @@
 /** Keeps records that belong to no change: written in batches on a connection of their own, or to a folder until the database takes them. */
 import { randomUUID } from "node:crypto";
+import { asCaller, POSTERN } from "../auth/caller.js";
 import type { Db } from "../db/client.js";
 import { isRefusedValue } from "../db/postgres-errors.js";
 import { findInstallation, insertRecords, type RecordRows, type RecordTable } from "../db/records.js";
@@ -38,6 +39,9 @@ const BATCH_RECORDS = 500;
 const BATCH_CHARACTERS = 1_048_576;
 /** Some 100,000 refusals. */
 const FOLDER_BYTES = 67_108_864;
+
+/** A record that the database would refuse again. */
+type Refused = { readonly line: string; readonly error: unknown };
 
 /** What one caller waits for. */
 interface Waiting {
@@ -87,11 +91,15 @@ export function createRecorder({ db, log, path }: RecorderDeps) {
     log.error({ err: error, records }, "records lost");
   }
 
+  const loseRefused = (refused: readonly Refused[]) => {
+    for (const { error } of refused) lose(1, error);
+  };
+
   /**
    * Writes records that may be there already. @throws where the database takes none
    * @returns those whose values it would refuse again: they must not hold up the others
    */
-  async function insert(lines: readonly string[]): Promise<readonly string[]> {
+  async function insert(lines: readonly string[]): Promise<readonly Refused[]> {
     try {
       await insertRecords(db, rowsOf(lines));
       return [];
@@ -101,13 +109,12 @@ export function createRecorder({ db, log, path }: RecorderDeps) {
         const half = lines.length >> 1;
         return [...(await insert(lines.slice(0, half))), ...(await insert(lines.slice(half)))];
       }
-      lose(1, error);
-      return lines;
+      return lines.map((line) => ({ line, error }));
     }
   }
 
   /** @throws where it takes too long: whether they will be there is not known then */
-  async function insertInTime(lines: readonly string[]): Promise<readonly string[]> {
+  async function insertInTime(lines: readonly string[]): Promise<readonly Refused[]> {
     const late = Promise.withResolvers<never>();
     // An answer that came while this process was busy counts as in time.
     const timer = setTimeout(() => setImmediate(() => late.reject(timeout())), PATIENCE_MS);
@@ -122,7 +129,9 @@ export function createRecorder({ db, log, path }: RecorderDeps) {
   async function write(lines: readonly string[]): Promise<readonly string[]> {
     if (!isAway) {
       try {
-        return await insertInTime(lines);
+        const refused = await insertInTime(lines);
+        loseRefused(refused);
+        return refused.map(({ line }) => line);
       } catch (error) {
         goAway(error);
       }
@@ -166,15 +175,19 @@ export function createRecorder({ db, log, path }: RecorderDeps) {
     for (const name of await folder.list()) {
       const taken = await folder.take(name);
       if (!taken) continue;
-      if (taken.damaged > 0) lose(taken.damaged, new Error(`lines of ${name} cannot be read`));
-      if (taken.lines.length > 0) {
-        try {
-          await insert(taken.lines);
-        } catch (error) {
-          return goAway(error);
+      const refused: Refused[] = [];
+      try {
+        for (let start = 0; start < taken.lines.length; start += BATCH_RECORDS) {
+          refused.push(...(await insert(taken.lines.slice(start, start + BATCH_RECORDS))));
         }
-        log.info({ records: taken.lines.length }, "records that waited are in the database");
+      } catch (error) {
+        return goAway(error);
       }
+      const kept = taken.lines.length - refused.length;
+      if (kept > 0) log.info({ records: kept }, "records that waited are in the database");
+      // Once for a file, however often it was tried.
+      loseRefused(refused);
+      if (taken.damaged > 0) lose(taken.damaged, new Error(`lines of ${name} cannot be read`));
       await taken.end();
     }
   }
@@ -189,13 +202,14 @@ export function createRecorder({ db, log, path }: RecorderDeps) {
       isAway = false;
       log.info("the database takes records again");
     }
-    lookIn(SWEEP_MS);
     if (folder) await takeUpFiles(folder).catch((error) => log.warn({ err: error }, "records in the folder wait on"));
   }
 
   function takeUp(): void {
-    takingUp ??= look().finally(() => {
+    takingUp ??= asCaller(POSTERN, look).finally(() => {
       takingUp = undefined;
+      // It may have gone away meanwhile, and the timer of that is over.
+      lookIn(isAway ? RETRY_MS : SWEEP_MS);
     });
   }
 
@@ -206,7 +220,8 @@ export function createRecorder({ db, log, path }: RecorderDeps) {
       const lines = records.map(({ table, row }) => `${table} ${JSON.stringify({ ...row, recordId: randomUUID() })}`);
       return new Promise((resolve, reject) => {
         gathered.push({ lines, resolve, reject });
-        writing ??= writeGathered();
+        // What others send meanwhile is written too.
+        writing ??= asCaller(POSTERN, writeGathered);
       });
     },
 

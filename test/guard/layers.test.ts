@@ -141,7 +141,7 @@ const LAYERS: readonly Layer[] = [
   {
     name: "records know the database that keeps them and files, and nothing of who makes them",
     files: /^records\//,
-    may: [OWN, BASE, /^db\/(client|postgres-errors|records)\.ts$/, /^cluster\/durability\.ts$/],
+    may: [OWN, BASE, /^auth\/caller\.ts$/, /^db\/(client|postgres-errors|records)\.ts$/, /^cluster\/durability\.ts$/],
     packages: { never: /^(graphql|type-graphql|@apollo\/|drizzle-orm|postgres$)/ },
   },
   {
