@@ -115,13 +115,18 @@ const LOSSES: Record<string, () => Promise<unknown>> = {
       await db.execute(sql.raw(KILL)).catch(() => undefined);
       await db.execute(sql`insert into organizations (name, domain) values ('lost', 'lost.example')`);
     }),
-  "a transaction that waits": () =>
-    client.db.transaction(async (db) => {
+  "a transaction that waits": async () => {
+    let others: Promise<unknown> | undefined;
+    const transaction = client.db.transaction(async (db) => {
       await killFrom((await db.execute(sql`select pg_backend_pid()::text as pid`))[0]?.pid);
       // Others come meanwhile, and the connection has closed.
-      await Promise.all(Array.from({ length: 20 }, backend));
+      others = Promise.all(Array.from({ length: 20 }, backend));
+      await others;
       await db.execute(sql`insert into organizations (name, domain) values ('lost', 'lost.example')`);
-    }),
+    });
+    // It fails at once, while the others still have connections.
+    await transaction.finally(() => others);
+  },
   "a transaction that goes on with rows": () =>
     client.db.transaction(async (db) => {
       await db.execute(sql.raw(KILL)).catch(() => undefined);
