@@ -58,7 +58,8 @@ export interface App {
   refreshInventory(): Promise<void>;
   /** @returns the URL it listens on */
   start(): Promise<string>;
-  stop(): Promise<void>;
+  /** @param hurry ends what it waits for on the way, once aborted */
+  stop(hurry?: AbortSignal): Promise<void>;
 }
 
 /** How long the database may take to keep records before their connection is given up; they wait elsewhere long before. */
@@ -190,9 +191,12 @@ export async function createApp(config: Config, ports: Ports): Promise<App> {
   });
 
   /** How to stop what has begun, the last first. */
-  const begun: (() => Promise<void>)[] = [() => client.close(), () => recordsClient.close()];
+  const begun: ((hurry: AbortSignal | undefined) => Promise<void>)[] = [
+    () => client.close(),
+    () => recordsClient.close(),
+  ];
   /** What fails half-way is stopped too. */
-  async function begin<T>(work: () => Promise<T>, stop: () => Promise<void>): Promise<T> {
+  async function begin<T>(work: () => Promise<T>, stop: (hurry: AbortSignal | undefined) => Promise<void>): Promise<T> {
     begun.push(stop);
     return work();
   }
@@ -228,8 +232,8 @@ export async function createApp(config: Config, ports: Ports): Promise<App> {
       );
       return `http://${family === "IPv6" ? `[${address}]` : address}:${port}`;
     },
-    async stop() {
-      for (let each = begun.pop(); each; each = begun.pop()) await each();
+    async stop(hurry) {
+      for (let each = begun.pop(); each; each = begun.pop()) await each(hurry);
     },
   };
 }

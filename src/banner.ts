@@ -1,6 +1,7 @@
 /** What people read on standard output when Postern starts, or cannot. */
 import { type Config, ConfigError } from "./config.js";
 import type { Account } from "./seed/administrator.js";
+import { EXIT_CODES, type FaultKind, StartFault } from "./start-fault.js";
 
 /** @returns how to sign in as an account that was just created */
 export function newAccount(kind: "administrator" | "demo", { email, password, generated }: Account): string {
@@ -31,22 +32,44 @@ Ctrl-C stops it.
 }
 
 /** What the operating system says about the address, in words of the configuration. */
-const ADDRESS_FAULTS: Record<string, string> = {
-  EADDRINUSE: "The port is taken. Stop what listens there, or set PORT to another one (0 takes a free one).",
-  EACCES: "This port needs rights that this user does not have. Set PORT to one above 1023.",
-  EADDRNOTAVAIL: "HOST is not an address of this machine.",
-  ENOTFOUND: "HOST is not known.",
+const ADDRESS_FAULTS: Readonly<Record<string, readonly [FaultKind, string]>> = {
+  EADDRINUSE: [
+    "resource",
+    "The port is taken. Stop what listens there, or set PORT to another one (0 takes a free one).",
+  ],
+  EACCES: ["resource", "This port needs rights that this user does not have. Set PORT to one above 1023."],
+  EADDRNOTAVAIL: ["configuration", "HOST is not an address of this machine. Set it to one that is."],
+  ENOTFOUND: ["configuration", "HOST is not known. Set it to an address of this machine."],
 };
 
-/** @returns why Postern cannot start, and what to do about it */
-export function failure(error: NodeJS.ErrnoException): string {
-  if (error instanceof ConfigError) return `The configuration is not usable:\n${error.message}`;
-  const isAddress = error.syscall === "listen" || error.syscall === "getaddrinfo";
-  const advice = isAddress ? ADDRESS_FAULTS[error.code ?? ""] : undefined;
-  const reasons: string[] = [];
-  for (let each: unknown = error; each instanceof Error; each = each.cause) {
-    // drizzle's message is the statement with its values.
-    if (!("params" in each)) reasons.push(each.message);
+const DISK_FAULTS: ReadonlySet<unknown> = new Set(["ENOSPC", "EDQUOT", "EIO", "53100"]);
+
+/** @returns an error and all that caused it */
+function* causesOf(error: unknown): Generator<NodeJS.ErrnoException> {
+  for (let each = error; each instanceof Error; each = each.cause) yield each;
+}
+
+function kindOf(error: unknown): readonly [FaultKind, string?] {
+  for (const each of causesOf(error)) {
+    if (each instanceof StartFault) return [each.kind];
+    if (each instanceof ConfigError) return ["configuration"];
+    if (DISK_FAULTS.has(each.code))
+      return ["disk", "The disk is full or fails. Make room on it, then start Postern again."];
+    if (each.syscall === "listen" || each.syscall === "getaddrinfo") {
+      const known = ADDRESS_FAULTS[each.code ?? ""];
+      if (known) return known;
+    }
   }
-  return `Postern cannot start: ${reasons.join("\n  ")}${advice ? `\n  ${advice}` : ""}`;
+  return ["software"];
+}
+
+/** @returns why Postern cannot start, what to do about it, and the exit code that says so */
+export function failure(error: unknown): { readonly text: string; readonly exitCode: number } {
+  const [kind, advice] = kindOf(error);
+  const exitCode = EXIT_CODES[kind];
+  if (error instanceof ConfigError) return { text: `The configuration is not usable:\n${error.message}`, exitCode };
+  // A StartFault says all that people need; drizzle's message is the statement with its values.
+  if (error instanceof StartFault) return { text: `Postern cannot start: ${error.message}`, exitCode };
+  const reasons = [...causesOf(error)].filter((each) => !("params" in each)).map(({ message }) => message);
+  return { text: `Postern cannot start: ${reasons.join("\n  ")}${advice ? `\n  ${advice}` : ""}`, exitCode };
 }

@@ -1,4 +1,4 @@
-/** The log: JSON lines on standard error, so that standard output stays for people. No values of statements, no secrets. */
+/** The log: JSON lines, on standard error, so that standard output stays for people. No values of statements, no secrets. */
 import { type Logger, pino } from "pino";
 
 export type Log = Logger;
@@ -60,10 +60,10 @@ export function describeFault(error: unknown, depth = 0): unknown {
 
 /**
  * @param level one of pino's level names, or `silent`
- * @param destination where lines go; standard error unless given
+ * @param destination where lines go
  * @returns a logger; `child(fields)` adds fields to every line
  */
-export function createLog(level: string, destination: { write(line: string): void } = pino.destination(2)): Log {
+export function createLog(level: string, destination: { write(line: string): void } = process.stderr): Log {
   return pino(
     {
       level,

@@ -1,20 +1,49 @@
 /** The process: reads the configuration, starts everything in order, and stops it in the reverse order. */
+import { readFileSync } from "node:fs";
 import { failure, newAccount, ready } from "./banner.js";
 import { processConfig } from "./config.js";
+import type { Log } from "./log.js";
+import { openOutput } from "./output.js";
+import { EXIT_CODES } from "./start-fault.js";
 
-const say = (text: string) => process.stdout.write(`${text}\n`);
+const output = openOutput(process.stdout, (dropped) => `${dropped} texts were dropped here: nobody read them.\n`);
+const errorOutput = openOutput(
+  process.stderr,
+  (dropped) =>
+    `${JSON.stringify({ level: "warn", dropped, msg: "lines of the log were dropped: nobody read them" })}\n`,
+);
+const say = (text: string) => output.write(`${text}\n`);
 
 /** What runs, in the order it was started. */
-const running: (() => Promise<void>)[] = [];
-let stopRequested = false;
+const running: ((hurry: AbortSignal) => Promise<void>)[] = [];
+/** Somebody has asked to stop. */
+const stopping = new AbortController();
+/** Somebody has asked again. */
+const hurrying = new AbortController();
+/** A second signal within this time is the same wish: npm passes on what the terminal sent to all. */
+const SAME_WISH_MS = 1000;
+/** Of what an unforeseen fault leaves, for as long as this. */
+const UNCLEAN_STOP_MS = 5000;
+
+let log: Log | undefined;
 
 /** Runs one step of the start, unless somebody has asked to stop meanwhile. */
-async function step<T>(work: () => Promise<T>, stop?: (result: T) => Promise<void>): Promise<T> {
-  if (stopRequested) throw new Error("stopped");
-  const result = await work();
-  if (stop) running.push(() => stop(result));
+async function step<T>(
+  work: (signal: AbortSignal) => Promise<T>,
+  stop?: (result: T, hurry: AbortSignal) => Promise<void>,
+): Promise<T> {
+  stopping.signal.throwIfAborted();
+  const result = await work(stopping.signal);
+  if (stop) running.push((hurry) => stop(result, hurry));
   return result;
 }
+
+/** @returns what the work does, unless somebody asks to stop first: what is left of it ends with the process */
+const unlessStopped = <T>(work: Promise<T>): Promise<T> =>
+  new Promise((resolve, reject) => {
+    stopping.signal.addEventListener("abort", () => reject(stopping.signal.reason), { once: true });
+    work.then(resolve, reject);
+  });
 
 async function start(): Promise<void> {
   const config = processConfig();
@@ -22,63 +51,109 @@ async function start(): Promise<void> {
   const [{ createApp }, { createLog }, { openDatabase, openFleet, prepareDatabase }] = await step(() =>
     Promise.all([import("./app.js"), import("./log.js"), import("./start.js")]),
   );
-  const log = createLog(config.logLevel);
+  const opened = createLog(config.logLevel, errorOutput);
+  log = opened;
   const database = await step(
-    () => openDatabase(config, log),
+    (signal) => openDatabase(config, opened, signal),
     (opened) => opened.stop(),
   );
   if (database.relocatedTo) {
     say(`The database's user cannot reach ${config.dataDir}, so the data is in ${database.relocatedTo}`);
   }
-  await step(() =>
-    prepareDatabase(config, database.connection, log, (kind, account) => say(newAccount(kind, account))),
+  await step((signal) =>
+    unlessStopped(
+      prepareDatabase(config, database.connection, {
+        announce: (kind, account) => say(newAccount(kind, account)),
+        wait: (reason) => say(reason),
+        signal,
+        log: opened,
+      }),
+    ),
   );
   const fleet = await step(
-    () => openFleet(config, log),
+    () => openFleet(config, opened),
     (opened) => opened.stop(),
   );
   const ports = {
-    log,
+    log: opened,
     clock: { now: () => new Date() },
     connection: database.connection,
     providers: fleet.providers,
   };
   const app = await step(
-    () => createApp(config, ports),
-    (created) => created.stop(),
+    () => unlessStopped(createApp(config, ports)),
+    (created, hurry) => created.stop(hurry),
   );
-  const url = await step(() => app.start());
-  if (stopRequested) return;
+  const url = await step(() => unlessStopped(app.start()));
+  if (stopping.signal.aborted) return;
   say(ready(url, config));
   // Not waited for: starting and making instances takes seconds, and must not hold up a stop either.
   fleet
     .bringUp(() => app.refreshInventory())
     .catch((error) => {
-      if (!stopRequested) log.error({ err: error }, "not all instances were brought up");
+      if (!stopping.signal.aborted) opened.error({ err: error }, "not all instances were brought up");
     });
 }
 
-for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, end);
+/** Whether whoever started this process, such as nohup, wants it to outlive the terminal. Linux tells; elsewhere nobody asks. */
+function ignoresHangup(): boolean {
+  try {
+    const ignored = /^SigIgn:\s+([0-9a-f]+)$/m.exec(readFileSync("/proc/self/status", "utf8"))?.[1];
+    return ignored !== undefined && (BigInt(`0x${ignored}`) & 1n) === 1n;
+  } catch {
+    return false;
+  }
+}
 
-const started = start().catch((error: Error) => {
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+  if (signal !== "SIGHUP" || !ignoresHangup()) process.on(signal, onSignal);
+}
+
+let stopRequestedAtMs = 0;
+function onSignal(): void {
+  if (stopping.signal.aborted) {
+    if (Date.now() - stopRequestedAtMs > SAME_WISH_MS) hurrying.abort();
+    return;
+  }
+  stopRequestedAtMs = Date.now();
+  void end();
+}
+
+for (const event of ["uncaughtException", "unhandledRejection"] as const) {
+  process.on(event, (error: unknown) => {
+    log?.fatal({ err: error }, "an unforeseen fault ends Postern");
+    if (!log) say(failure(error).text);
+    process.exitCode = EXIT_CODES.software;
+    // What cannot be stopped in order is found by the next start.
+    setTimeout(() => process.exit(), UNCLEAN_STOP_MS);
+    hurrying.abort();
+    void end();
+  });
+}
+
+const started = start().catch((error: unknown) => {
   // A signal to the whole process group also ends what a step runs, such as initdb: that is no failure of ours.
-  if (stopRequested) return;
-  process.exitCode = 1;
-  say(failure(error));
-  end();
+  if (stopping.signal.aborted) return;
+  const { text, exitCode } = failure(error);
+  process.exitCode = exitCode;
+  say(text);
+  return void end();
 });
 
-/** Waits for the step under way, stops what runs, and ends. Once: npm passes on a signal that the terminal sent to all. */
-function end(): void {
-  if (stopRequested) return;
-  stopRequested = true;
-  started.then(stopAll).then(() => process.exit());
+/** Waits for the step under way, stops what runs, and ends. */
+async function end(): Promise<void> {
+  if (stopping.signal.aborted) return;
+  stopping.abort(new Error("stopped"));
+  await started;
+  await stopAll();
+  await Promise.all([output.flush(), errorOutput.flush()]);
+  process.exit();
 }
 
 async function stopAll(): Promise<void> {
   for (let each = running.pop(); each; each = running.pop()) {
-    await each().catch((error: Error) => {
-      process.exitCode = 1;
+    await each(hurrying.signal).catch((error: Error) => {
+      process.exitCode = EXIT_CODES.software;
       say(`Stopping: ${error.message}`);
     });
   }

@@ -6,6 +6,7 @@ import type { Config } from "./config.js";
 import { type ClientOptions, createClient } from "./db/client.js";
 import { startEmbedded } from "./db/embedded.js";
 import { migrateDatabase } from "./db/migrate.js";
+import { requireUsable } from "./db/usable.js";
 import { DEMO_FLEET, ensureInstances } from "./fleet/demo-fleet.js";
 import type { Log } from "./log.js";
 import { createLocalProvider } from "./providers/local.js";
@@ -20,10 +21,13 @@ export interface ReadyDatabase {
   stop(): Promise<void>;
 }
 
-/** Starts the embedded database, or takes the given one. */
-export async function openDatabase(config: Config, log: Log): Promise<ReadyDatabase> {
-  if (config.databaseUrl !== undefined) return { connection: config.databaseUrl, stop: async () => undefined };
-  const { options, dataDir, relocated, stop } = await startEmbedded({ dataDir: config.dataDir, log });
+/** Starts the embedded database, or takes the given one where it is usable. @throws StartFault where it is not */
+export async function openDatabase(config: Config, log: Log, signal: AbortSignal): Promise<ReadyDatabase> {
+  if (config.databaseUrl !== undefined) {
+    await requireUsable(config.databaseUrl);
+    return { connection: config.databaseUrl, stop: async () => undefined };
+  }
+  const { options, dataDir, relocated, stop } = await startEmbedded({ dataDir: config.dataDir, log, signal });
   return { connection: options, relocatedTo: relocated ? dataDir : undefined, stop };
 }
 
@@ -60,16 +64,24 @@ export async function openFleet(config: Config, log: Log): Promise<ReadyFleet> {
   };
 }
 
+export interface Preparing {
+  readonly log: Log;
+  readonly announce: (kind: "administrator" | "demo", account: Account) => void;
+  /** Told, in a sentence for people, what is waited for. */
+  readonly wait: (reason: string) => void;
+  /** Ends waiting. */
+  readonly signal: AbortSignal;
+}
+
 /** Migrates and seeds through a connection of its own, which is closed again. */
 export async function prepareDatabase(
   config: Config,
   connection: ClientOptions["connection"],
-  log: Log,
-  announce: (kind: "administrator" | "demo", account: Account) => void,
+  { log, announce, wait, signal }: Preparing,
 ): Promise<void> {
   const client = createClient({ connection, poolSize: 1, log });
   try {
-    await migrateDatabase(client.db, config.statementTimeoutMs);
+    await migrateDatabase(client.db, config.statementTimeoutMs, { wait, signal });
     await ensureAdministrator(client.db, config.admin, (account) => announce("administrator", account));
     if (config.demo.seed) await ensureDemo(client.db, config.demo.password, (account) => announce("demo", account));
   } finally {

@@ -28,8 +28,9 @@ const RETRY_LOST_MS = 1_000;
  * Starts or adopts the cluster and claims it until stop() or the end of this process, however that comes.
  * Rejects with a ClaimedError when another process has it, which is then left alone; after any other failure, what
  * this call started is stopped again. If the cluster dies later, it is started and claimed again, quietly.
+ * @param signal gives up the claim while it is being taken
  */
-export async function claimCluster(cluster: Cluster, log: Log): Promise<Claim> {
+export async function claimCluster(cluster: Cluster, log: Log, signal?: AbortSignal): Promise<Claim> {
   const stopping = new AbortController();
   let held: { cluster: RunningCluster; sql: Sql };
   let recovery: Promise<void> | undefined;
@@ -51,7 +52,7 @@ export async function claimCluster(cluster: Cluster, log: Log): Promise<Claim> {
     }
   };
 
-  held = await take(cluster, onLost, stopping.signal);
+  held = await take(cluster, onLost, signal ?? stopping.signal);
   return {
     ...held,
     async stop() {
@@ -96,11 +97,12 @@ async function take(cluster: Cluster, onLost: () => void, signal: AbortSignal) {
       if (!isPassing(error) || Date.now() - since > UNREACHABLE_AFTER_MS) failure = error;
     }
     await sql.end({ timeout: 0 });
+    failure ??= signal.reason;
     if (failure) {
       if (started && !(failure instanceof ClaimedError)) await cluster.stop();
       throw failure;
     }
-    await delay(RETRY_MS, undefined, { signal });
+    await delay(RETRY_MS);
   }
 }
 

@@ -7,6 +7,7 @@ import { chown, mkdtemp, open, readdir, readFile, rename, rm, rmdir, stat, write
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { StartFault } from "../start-fault.js";
 import { makePrivate } from "./folder.js";
 import { BARE_ENV, type OsUser, runAs } from "./os-user.js";
 import { clearStaleLock, findPostmaster, isPostmaster, type Postmaster, postmasterArgs } from "./postmaster.js";
@@ -232,6 +233,17 @@ export class Cluster {
   }
 
   #fault(what: string, lastWords: string): Error {
+    const [, made] = /initialized by PostgreSQL version (\d+)/.exec(lastWords) ?? [];
+    if (made) {
+      const message = `PostgreSQL ${made} made the data in ${this.dataDir}, which this Postern's PostgreSQL cannot read.`;
+      return new StartFault("data", `${message} Start the Postern that made it, or choose another data folder.`);
+    }
+    if (/No space left on device/.test(lastWords)) {
+      return new StartFault(
+        "disk",
+        `The disk that holds ${this.dataDir} is full. Make room, then start Postern again.`,
+      );
+    }
     const lines = lastWords.trimEnd().split("\n").slice(-12).join("\n");
     return new Error(`PostgreSQL in ${this.dataDir} ${what}. Its log (${this.#logFile}) ends:\n${lines}`);
   }

@@ -7,6 +7,7 @@ import { Cluster, type Settings } from "../cluster/cluster.js";
 import { placeFolder } from "../cluster/folder.js";
 import { databaseUser } from "../cluster/os-user.js";
 import type { Log } from "../log.js";
+import { StartFault } from "../start-fault.js";
 
 export type EmbeddedOptions = {
   /** Where the data goes; absolute, or relative to the working directory. Created if missing. */
@@ -16,6 +17,8 @@ export type EmbeddedOptions = {
   readonly settings?: Settings;
   /** Let the role `postern` create databases; tests clone theirs. Default false. */
   readonly createDatabases?: boolean;
+  /** Gives up the start: what it has begun is stopped again. */
+  readonly signal?: AbortSignal | undefined;
 };
 
 export type EmbeddedDatabase = {
@@ -50,11 +53,12 @@ export async function startEmbedded(wanted: EmbeddedOptions): Promise<EmbeddedDa
   const cluster = new Cluster({ folder, bin, user, settings: wanted.settings });
   await cluster.init();
 
-  const claim = await claimCluster(cluster, wanted.log).catch((error) => {
+  const claim = await claimCluster(cluster, wanted.log, wanted.signal).catch((error) => {
     if (!(error instanceof ClaimedError)) throw error;
-    throw new Error(
+    throw new StartFault(
+      "claimed",
       `Another Postern uses the data folder ${dataDir}. Stop that one first, or give this one another data folder.`,
-      { cause: error },
+      error,
     );
   });
   try {

@@ -1,4 +1,5 @@
 /** Brings the database up to date: migrations of the folder drizzle/, one replica at a time, all or none. */
+import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { type SQL, sql } from "drizzle-orm";
 import type { PostgresJsDatabase } from "drizzle-orm/postgres-js";
@@ -22,15 +23,35 @@ function within(db: Db): PostgresJsDatabase {
   return { dialect, session } as unknown as PostgresJsDatabase;
 }
 
+const LOOK_AGAIN_MS = 100;
+const LOCKED = "Waiting for another Postern, which is migrating the database.";
+
+export interface Waiting {
+  /** Told once, in a sentence for people, what is waited for. */
+  readonly wait?: (reason: string) => void;
+  /** Ends waiting. */
+  readonly signal?: AbortSignal;
+}
+
+/** Takes the lock of the migration for the transaction. Tries again and again, because a statement that waits cannot be given up. */
+async function lock(db: Db, { wait, signal }: Waiting): Promise<void> {
+  for (let tries = 0; ; tries++) {
+    const [row] = await db.execute<{ isOurs: boolean }>(sql`select pg_try_advisory_xact_lock(${LOCK}) as "isOurs"`);
+    if (row?.isOurs) return;
+    if (tries === 0) wait?.(LOCKED);
+    await delay(LOOK_AGAIN_MS, undefined, { signal });
+  }
+}
+
 /**
  * Transaction-level locks only, so that it also works through a pooler that shares connections.
  * @param statementTimeoutMs becomes, with the settings that we rely on, the role's in this database, for connections made from now on
  */
-export async function migrateDatabase(db: Db, statementTimeoutMs: number): Promise<void> {
+export async function migrateDatabase(db: Db, statementTimeoutMs: number, waiting: Waiting = {}): Promise<void> {
   await db.transaction(async (db) => {
-    // A migration, and waiting for another replica's, may take longer than any request.
+    // A migration may take longer than any request.
     await db.execute(sql`set local statement_timeout = 0`);
-    await db.execute(sql`select pg_advisory_xact_lock(${LOCK})`);
+    await lock(db, waiting);
     await migrate(within(db), { migrationsFolder: FOLDER });
     const set = roleSettings(statementTimeoutMs).map(
       (statement) => `execute format($set$${statement}$set$, current_database());`,
