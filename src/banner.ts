@@ -1,5 +1,6 @@
 /** What people read on standard output when Postern starts, or cannot. */
 import { type Config, ConfigError } from "./config.js";
+import { AppError } from "./errors.js";
 import type { Account } from "./seed/administrator.js";
 import { EXIT_CODES, type FaultKind, StartFault } from "./start-fault.js";
 
@@ -59,6 +60,8 @@ function kindOf(error: unknown): readonly [FaultKind, string?] {
       const known = ADDRESS_FAULTS[each.code ?? ""];
       if (known) return known;
     }
+    if (each instanceof AppError && each.code === "BAD_USER_INPUT") return ["configuration"];
+    if (each instanceof AppError && each.code === "UNAVAILABLE") return ["unreachable"];
   }
   return ["software"];
 }

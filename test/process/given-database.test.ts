@@ -1,9 +1,8 @@
 /** Postern on a database that it is given: replicas, requests under way at a stop, and what it says when it cannot start. */
-import { randomUUID } from "node:crypto";
 import { connect } from "node:net";
-import postgres from "postgres";
-import { beforeAll, expect, inject, onTestFinished, test, vi } from "vitest";
+import { beforeAll, expect, onTestFinished, test, vi } from "vitest";
 import { eventually, processesIn, useSandbox } from "../cluster/sandbox.js";
+import { emptyDatabase } from "./empty-database.js";
 import { ask, ensureBuilt, PATIENCE_MS, signIn, startPostern } from "./postern.js";
 
 const sandbox = useSandbox();
@@ -11,25 +10,6 @@ vi.setConfig({ testTimeout: 90_000, hookTimeout: 60_000 });
 beforeAll(ensureBuilt);
 
 const PASSWORD = "four random words of ours";
-
-/** An empty database of its own on the run's cluster: how to reach it, and a look behind Postern's back. */
-async function emptyDatabase() {
-  const { host, port, path, username, password } = inject("connection");
-  const database = `p_${randomUUID().replaceAll("-", "")}`;
-  const owner = postgres({ path, username, password, database: "postern", max: 1, onnotice: () => {} });
-  await owner.unsafe(`create database ${database}`);
-  await owner.end();
-  const sql = postgres({ path, username, password, database, max: 3, onnotice: () => {} });
-  onTestFinished(() => sql.end({ timeout: 1 }));
-  const environment = {
-    DATABASE_URL: `postgres:///${database}`,
-    PGHOST: host,
-    PGPORT: String(port),
-    PGUSER: username,
-    PGPASSWORD: password,
-  };
-  return { sql, environment };
-}
 
 test("two replicas started at once on an empty database share one administrator, one key and one demo", async () => {
   const { sql, environment } = await emptyDatabase();
@@ -83,22 +63,25 @@ test.each([
   [
     "a bad configuration",
     { PORT: "high", DATABASE_URL: "mysql://db", DEMO: "maybe" },
+    78,
     /^The configuration is not usable:\nPORT: .+\nDATABASE_URL: .+\nDEMO: is true or false\n$/,
   ],
   [
     "an unreachable database",
     { DATABASE_URL: "postgres://postern:a-secret@127.0.0.1:1/postern" },
-    /^Postern cannot start: The database does not answer\. Try again in a moment\.\n {2}connect ECONNREFUSED 127\.0\.0\.1:1\n$/,
+    69,
+    /^Postern cannot start: Nobody listens at the database's address\. Start the database, or set .+\.\n$/,
   ],
   [
     "a bad password for the administrator",
     { ADMIN_PASSWORD: "aaaaaaaaaaaa" },
+    78,
     /^Postern cannot start: This password is one of the commonest\. .+\n$/,
   ],
-])("%s ends the start with 1 and says why", async (_, faults, message) => {
+])("%s ends the start with the code of its kind, and says why", async (_, faults, code, message) => {
   const { environment } = await emptyDatabase();
   const postern = startPostern(sandbox.path, { ...environment, ...faults });
-  expect(await postern.ended()).toBe(1);
+  expect(await postern.ended()).toBe(code);
   expect(postern.output()).toMatch(message);
   expect(await processesIn(sandbox.path)).toEqual([]);
 });

@@ -113,18 +113,18 @@ test("after kill -9 of Postern, of its group, and of the database too, the next 
   expect(await killed.ended()).toBe(0);
 });
 
-test("copies run side by side; one with the folder or the port of another says so, ends with 1, and harms nobody", async () => {
+test("copies run side by side; one with the folder or the port of another says so, ends with the code of its kind, and harms nobody", async () => {
   const [one, other] = [start("one"), start("stopped")];
   const { url } = await one.ready();
   const sameFolder = start("one");
   await other.ready();
   const samePort = start("first", { PORT: new URL(url).port });
-  expect(await sameFolder.ended()).toBe(1);
+  expect(await sameFolder.ended()).toBe(75);
   expect(sameFolder.output()).toBe(
     `Postern cannot start: Another Postern uses the data folder ${folder("one")}. ` +
-      "Stop that one first, or give this one another data folder.\n  Another process uses this database.\n",
+      "Stop that one first, or give this one another data folder.\n",
   );
-  expect(await samePort.ended()).toBe(1);
+  expect(await samePort.ended()).toBe(73);
   expect(samePort.output()).toMatch(/The port is taken\. Stop what listens there, or set PORT to another one/);
   expect(await processesIn(folder("first"))).toEqual([]);
   expect((await fetch(`${url}/health/ready`)).status).toBe(200);

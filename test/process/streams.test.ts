@@ -1,0 +1,147 @@
+/** Whoever reads what Postern prints, or does not, and whoever asks it to stop, and when: it goes on, or stops, in order. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { closeSync, openSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
+import { eventually, processesIn, useSandbox } from "../cluster/sandbox.js";
+import { emptyDatabase } from "./empty-database.js";
+import { ask, ensureBuilt, PATIENCE_MS, signIn, startPostern } from "./postern.js";
+
+const sandbox = useSandbox();
+vi.setConfig({ testTimeout: 90_000, hookTimeout: 60_000 });
+beforeAll(ensureBuilt);
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+const PASSWORD = "four random words of ours";
+/** Of the advisory lock that a migration holds. */
+const MIGRATION_LOCK = "7239402331";
+
+/** A port that nobody has, for a Postern whose words nobody reads. */
+let nextPort = 25_460;
+
+/** Starts Postern with streams of the test's choosing. @returns the process, its URL, and how it ends */
+async function start(stdio: [number | "pipe", number | "pipe"], command = "exec") {
+  const { environment, sql } = await emptyDatabase();
+  const port = nextPort++;
+  const child: ChildProcess = spawn(
+    "/bin/sh",
+    ["-c", `${command} "$0" dist/main.js "$1"`, process.execPath, sandbox.path],
+    {
+      cwd: ROOT,
+      stdio: ["ignore", ...stdio],
+      env: {
+        ...{ PATH: process.env.PATH, HOST: "127.0.0.1", PORT: String(port), LOG_LEVEL: "trace" },
+        ...{ DEMO: "true", DEMO_PASSWORD: PASSWORD, ADMIN_PASSWORD: PASSWORD },
+        ...environment,
+      },
+    },
+  );
+  onTestFinished(() => void child.kill("SIGKILL"));
+  const url = `http://127.0.0.1:${port}`;
+  const ended = once(child, "exit").then(([code, signal]) => code ?? signal);
+  const isReady = () =>
+    fetch(`${url}/health/ready`).then(
+      ({ ok }) => ok,
+      () => false,
+    );
+  return { child, url, sql, ended, isReady };
+}
+
+/** So much is logged that no pipe holds it. */
+async function chatter(url: string): Promise<void> {
+  const token = await signIn(url, "viewer@demo.example", PASSWORD);
+  for (let round = 0; round < 15; round++) {
+    const documents = Array.from({ length: 20 }, (_, n) => `{ a${round}_${n}: scans(first: 1) { totalCount } }`);
+    await Promise.all(documents.map((document) => ask(url, document, token)));
+  }
+}
+
+describe("goes on, and stops with 0, where standard output and error", () => {
+  test("are pipes that nobody reads", async () => {
+    const { child, url, ended, isReady } = await start(["pipe", "pipe"]);
+    child.stdout?.pause();
+    child.stderr?.pause();
+    await eventually(isReady, PATIENCE_MS);
+    await chatter(url);
+    child.kill("SIGTERM");
+    expect(await ended).toBe(0);
+  });
+
+  test("are pipes that were closed", async () => {
+    const { child, url, ended, isReady } = await start(["pipe", "pipe"]);
+    child.stdout?.destroy();
+    child.stderr?.destroy();
+    await eventually(isReady, PATIENCE_MS);
+    await chatter(url);
+    child.kill("SIGTERM");
+    expect(await ended).toBe(0);
+  });
+
+  test("are a disk that is full", async () => {
+    const full = openSync("/dev/full", "w");
+    const { child, url, ended, isReady } = await start([full, full]);
+    closeSync(full);
+    await eventually(isReady, PATIENCE_MS);
+    await chatter(url);
+    child.kill("SIGTERM");
+    expect(await ended).toBe(0);
+  });
+});
+
+test("lines that were dropped are counted once somebody reads again", async () => {
+  const { child, url, ended, isReady } = await start(["pipe", "pipe"]);
+  await eventually(isReady, PATIENCE_MS);
+  child.stdout?.resume();
+  // Nobody reads until more has come than is kept.
+  const token = await signIn(url, "viewer@demo.example", PASSWORD);
+  for (let round = 0; round < 15; round++) {
+    const lines = Array.from({ length: 20 }, (_, n) => ask(url, `{ b${round}_${n}: viewer { role } nothing }`, token));
+    await Promise.allSettled(lines);
+  }
+  let text = "";
+  child.stderr?.on("data", (chunk) => (text += chunk));
+  child.kill("SIGTERM");
+  expect(await ended).toBe(0);
+  expect(
+    text
+      .split("\n")
+      .filter(Boolean)
+      .every((line) => JSON.parse(line)),
+  ).toBe(true);
+});
+
+test("SIGHUP stops it in order, unless it was ignored at the start, as nohup does", async () => {
+  const plain = await start(["pipe", "pipe"]);
+  await eventually(plain.isReady, PATIENCE_MS);
+  plain.child.kill("SIGHUP");
+  expect(await plain.ended).toBe(0);
+
+  const kept = await start(["pipe", "pipe"], `trap "" HUP; exec`);
+  await eventually(kept.isReady, PATIENCE_MS);
+  kept.child.kill("SIGHUP");
+  kept.child.kill("SIGHUP");
+  expect((await fetch(`${kept.url}/health/live`)).status).toBe(200);
+  expect(readFileSync(`/proc/${kept.child.pid}/cmdline`, "utf8")).toContain(join("dist", "main.js"));
+  kept.child.kill("SIGTERM");
+  expect(await kept.ended).toBe(0);
+});
+
+test("a start that waits for another's migration says so, and heeds a signal at once", async () => {
+  const { environment, sql } = await emptyDatabase();
+  const holder = await sql.reserve();
+  await holder.unsafe(`select pg_advisory_lock(${MIGRATION_LOCK})`);
+  const waiting = startPostern(sandbox.path, { ...environment, ADMIN_PASSWORD: PASSWORD });
+  await waiting.printed(/(Waiting for another Postern, which is migrating the database\.)/);
+  waiting.kill("SIGTERM");
+  expect(await waiting.ended()).toBe(0);
+  const other = startPostern(sandbox.path, { ...environment, ADMIN_PASSWORD: PASSWORD });
+  await other.printed(/(Waiting for another)/);
+  await holder.unsafe(`select pg_advisory_unlock(${MIGRATION_LOCK})`);
+  holder.release();
+  await other.ready();
+  other.kill("SIGTERM");
+  expect(await other.ended()).toBe(0);
+  expect(await processesIn(sandbox.path)).toEqual([]);
+});
