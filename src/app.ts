@@ -11,6 +11,7 @@ import { createIntrospection } from "./api/introspection.js";
 import { createKnownDocuments } from "./api/known-documents.js";
 import { loadTrustedDocuments, persistedQueries, trustedQueries } from "./api/persisted-queries.js";
 import { createAnswerDirectly } from "./api/planned-operations.js";
+import { createReadiness } from "./api/readiness.js";
 import { recordFailures, recordRefusals } from "./api/recording.js";
 import { buildBareSchema, guardSchema } from "./api/schema.js";
 import { createApolloServer } from "./api/server.js";
@@ -19,12 +20,13 @@ import { createRevocations } from "./auth/revocations.js";
 import { loadSigningKey } from "./auth/signing-key.js";
 import { createTokens } from "./auth/tokens.js";
 import { createCache } from "./cache.js";
-import { type Config, LIMITS } from "./config.js";
+import { type Config } from "./config.js";
 import { type ClientOptions, createClient } from "./db/client.js";
 import { isOfData } from "./db/postgres-errors.js";
 import type { Repeated } from "./db/rows.js";
 import { createFleet } from "./fleet/fleet.js";
 import { createJobs } from "./jobs/jobs.js";
+import { LIMITS } from "./limits.js";
 import type { Log } from "./log.js";
 import { declaredTypes, rootFields } from "./model/index.js";
 import { createAuditService } from "./modules/audit/index.js";
@@ -72,7 +74,7 @@ export async function createApp(config: Config, ports: Ports): Promise<App> {
   const { db } = client;
   const cache = createCache(config.cacheMib * 1_048_576);
   // Opens the connection of the health checks, so that the first is as quick as any, and finds out what connections are opened with.
-  await client.ping(statementTimeoutMs);
+  await client.look(statementTimeoutMs);
 
   const privateKey = await loadSigningKey(db, config.accessTokenPrivateKey);
   /** A key that all replicas share. */
@@ -175,6 +177,7 @@ export async function createApp(config: Config, ports: Ports): Promise<App> {
     leave: client.leave,
     bodyBytes: LIMITS.bodyBytes,
   });
+  const readiness = createReadiness({ look: client.look });
   const http = createHttpServer({
     answerGraphql,
     formatError,
@@ -184,10 +187,11 @@ export async function createApp(config: Config, ports: Ports): Promise<App> {
         clock,
         environmentOf: fleet.environmentOf,
       }),
-    ping: client.ping,
+    readiness,
     records: recorder.state,
     corsOrigins: config.corsOrigins,
     trustedProxies: config.trustedProxies,
+    shutdownGraceMs: config.shutdownGraceMs,
   });
 
   /** How to stop what has begun, the last first. */
@@ -226,9 +230,13 @@ export async function createApp(config: Config, ports: Ports): Promise<App> {
         () => apollo.start(),
         () => apollo.stop(),
       );
+      await begin(
+        () => readiness.start(),
+        async () => readiness.stop(),
+      );
       const { address, port, family } = await begin(
         () => http.listen(config.port, config.host),
-        () => http.stop(),
+        (hurry) => http.stop(hurry),
       );
       return `http://${family === "IPv6" ? `[${address}]` : address}:${port}`;
     },

@@ -129,6 +129,11 @@ export const VARIABLES = {
       "Memory for what may be asked for again, in MiB: documents, plans, statements, tokens and answers about the schema.",
     ),
   CORS_ORIGINS: list.default([]).describe("Origins whose browsers may call, separated by commas."),
+  SHUTDOWN_GRACE_MS: count(0, 600_000)
+    .optional()
+    .describe(
+      "How long a stop still answers what comes, so that load balancers can turn away: 5000 in production, else 0.",
+    ),
   TRUSTED_PROXIES: count(0, 10)
     .prefault("0")
     .describe("How many proxies in front append to X-Forwarded-For; the client's address is taken from there."),
@@ -154,49 +159,6 @@ export const VARIABLES = {
     .describe("Least level that is logged, as JSON lines on standard error."),
 };
 
-/** Limits on what one request may ask for. Public promises: clients rely on them, so no variable changes them. */
-export const LIMITS = {
-  bodyBytes: 1_048_576,
-  documentBytes: 65_536,
-  tokens: 2000,
-  /** Characters of a name in a document: of an alias, an operation, a fragment, a variable, a field. */
-  nameCharacters: 100,
-  depth: 12,
-  aliases: 30,
-  /** Of an operation that asks of the schema: types by name, and aliases. */
-  schemaTypes: 10,
-  schemaAliases: 10,
-  rootFields: 20,
-  /** Of one document: fragments, directives, and selections with every fragment expanded wherever it is spread. */
-  fragments: 50,
-  directives: 100,
-  selections: 5000,
-  /** Pairs of fields that stand for one field of the answer: validation compares them all. */
-  repeats: 5000,
-  defaultPageSize: 20,
-  maxPageSize: 100,
-  /** Groups of rows where a query does not say how many, and at most. */
-  defaultGroups: 100,
-  maxGroups: 1000,
-  /** Objects that one request may answer at most, by the sizes of its pages. */
-  maxObjects: 50_000,
-  answerBytes: 16 * 1_048_576,
-  /** Conditions of one filter. */
-  maxConditions: 100,
-  maxFilterDepth: 10,
-  /** Characters of what `contains`, `startsWith` and `endsWith` look for. */
-  partCharacters: 1000,
-  /** Characters of any other text in a filter, and of its JSON, where the field has no length of its own. */
-  valueCharacters: 2048,
-  /** Bytes of all texts in the filters of one request. */
-  filterBytes: 65_536,
-  /** Values in the variables of a request, at any depth, and how deep. */
-  variableValues: 20_000,
-  variableDepth: 64,
-} as const;
-
-export type Limits = typeof LIMITS;
-
 export interface Config {
   readonly host: string;
   readonly port: number;
@@ -214,6 +176,7 @@ export interface Config {
   readonly cacheMib: number;
   readonly corsOrigins: readonly string[];
   readonly trustedProxies: number;
+  readonly shutdownGraceMs: number;
   readonly environmentRules: EnvironmentRules;
   readonly localInstances: readonly LocalInstance[];
   /** How often, and how many times, a provider is asked how an operation goes. */
@@ -255,6 +218,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     cacheMib: env.CACHE_MIB,
     corsOrigins: env.CORS_ORIGINS,
     trustedProxies: env.TRUSTED_PROXIES,
+    shutdownGraceMs: env.SHUTDOWN_GRACE_MS ?? (production ? 5000 : 0),
     environmentRules: env.ENVIRONMENT_RULES,
     localInstances: env.LOCAL_INSTANCES,
     polling: (provider, type) =>

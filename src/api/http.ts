@@ -7,27 +7,28 @@ import type { Origin } from "../auth/call.js";
 import { AppError, internal, unusableRequest } from "../errors.js";
 import { type EncodedBody, encodeBody, type KeptBody } from "./compression.js";
 import type { RequestContext } from "./context.js";
+import { createDraining } from "./draining.js";
 import { fieldError, requestIds } from "./format-error.js";
 import { type createAnswerGraphql, NO_CONTENT_POLICY } from "./graphql-answer.js";
 import { ANSWER_TYPES } from "./graphql-request.js";
 import { refuseMalformed } from "./malformed-http.js";
+import type { Readiness } from "./readiness.js";
 
 export interface HttpOptions {
   readonly answerGraphql: ReturnType<typeof createAnswerGraphql>;
   readonly contextOf: (request: IncomingMessage, origin: Origin) => Promise<RequestContext>;
   readonly formatError: (formatted: { message: string }, error: unknown) => object;
-  /** Resolves when the database answers. */
-  readonly ping: (timeoutMs: number) => Promise<void>;
+  readonly readiness: Readiness;
   /** Records that wait for the database, and those that are lost. */
   readonly records: () => object;
   readonly corsOrigins: readonly string[];
   /** Proxies in front that append to X-Forwarded-For. */
   readonly trustedProxies: number;
+  /** How long requests are still answered once a stop has begun. */
+  readonly shutdownGraceMs: number;
 }
 
-const READY_TIMEOUT_MS = 150;
 const REQUEST_TIMEOUT_MS = 30_000;
-const DRAIN_TIMEOUT_MS = 10_000;
 /** What a refused body may still send before the connection is cut; cutting at once would lose the answer. */
 const MAX_DISCARDED_BYTES = 16 * 1_048_576;
 
@@ -53,7 +54,8 @@ function discardRest(request: IncomingMessage): void {
 }
 
 export function createHttpServer(options: HttpOptions) {
-  const { answerGraphql, contextOf, formatError, ping, records, corsOrigins, trustedProxies } = options;
+  const { answerGraphql, contextOf, formatError, readiness, records, corsOrigins, trustedProxies, shutdownGraceMs } =
+    options;
   const allowOrigins = cors({
     origin: [...corsOrigins],
     methods: ["GET", "POST"],
@@ -69,7 +71,7 @@ export function createHttpServer(options: HttpOptions) {
     { bytes, length }: EncodedBody,
   ): void {
     // Kept alive, the connection would hold up the stop.
-    if (!server.listening) response.shouldKeepAlive = false;
+    if (draining.isStopping) response.shouldKeepAlive = false;
     const requestId = requestIds.getStore() ?? "";
     // At once: Node checks and joins headers that are set one by one a second time.
     response.writeHead(status, {
@@ -114,13 +116,9 @@ export function createHttpServer(options: HttpOptions) {
     return send(response, status, headers, body);
   }
 
-  async function serveReadiness(response: ServerResponse) {
-    const database = await ping(READY_TIMEOUT_MS).then(
-      () => "up",
-      () => "down",
-    );
-    const status = database === "up" ? "ready" : "not ready";
-    sendJson(response, database === "up" ? 200 : 503, { status, database, records: records() });
+  function serveReadiness(response: ServerResponse) {
+    const report = readiness.report();
+    return sendJson(response, report.status === "ready" ? 200 : 503, { ...report, records: records() });
   }
 
   async function route(request: IncomingMessage, response: ServerResponse, requestId: string): Promise<void> {
@@ -151,7 +149,6 @@ export function createHttpServer(options: HttpOptions) {
   }
 
   const answer = (request: IncomingMessage, response: ServerResponse) => {
-    silent.delete(request.socket);
     const given = request.headers["x-request-id"];
     const requestId = typeof given === "string" && REQUEST_ID.test(given) ? given : randomUUID();
     const serve = () => {
@@ -170,13 +167,7 @@ export function createHttpServer(options: HttpOptions) {
     refuseMalformed(error, socket as Socket, { ...SECURITY_HEADERS, ...NO_CONTENT_POLICY, ...JSON_TYPE }),
   );
   server.keepAliveTimeout = 65_000;
-
-  /** Connections that have asked nothing yet, such as browsers open in advance: Node does not count them as idle. */
-  const silent = new Set<Socket>();
-  server.on("connection", (socket) => {
-    silent.add(socket);
-    socket.once("close", () => silent.delete(socket));
-  });
+  const draining = createDraining(server);
 
   return {
     /** @returns the address it listens on @throws when the port is taken */
@@ -190,18 +181,10 @@ export function createHttpServer(options: HttpOptions) {
       });
     },
 
-    /** Takes no new requests, lets those under way end, and cuts what takes too long. */
-    stop(): Promise<void> {
-      if (!server.listening) return Promise.resolve();
-      return new Promise((resolve) => {
-        const cut = setTimeout(() => server.closeAllConnections(), DRAIN_TIMEOUT_MS);
-        server.close(() => {
-          clearTimeout(cut);
-          resolve();
-        });
-        server.closeIdleConnections();
-        for (const socket of silent) socket.destroy();
-      });
+    /** Turns the readiness, answers for a while what still comes, and then listens no more. */
+    async stop(hurry: AbortSignal | undefined): Promise<void> {
+      readiness.stop();
+      await draining.stop(shutdownGraceMs, hurry);
     },
   };
 }

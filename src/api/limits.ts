@@ -1,8 +1,8 @@
 /** Refuses what asks for too much: documents before they are validated, operations and variables before any resolver runs. */
 import type { ApolloServerPlugin } from "@apollo/server";
 import { type DocumentNode, getOperationAST, parse } from "graphql";
-import type { Limits } from "../config.js";
 import { badUserInput, limitExceeded } from "../errors.js";
+import type { Limits } from "../limits.js";
 import type { RequestContext } from "./context.js";
 import { rememberSearch } from "./long-numbers.js";
 import { measure, measuredOf } from "./measure.js";

@@ -17,8 +17,8 @@ import {
   validate,
 } from "graphql";
 import depthLimit from "graphql-depth-limit";
-import type { Limits } from "../config.js";
 import { type AppError, limitExceeded } from "../errors.js";
+import type { Limits } from "../limits.js";
 import type { Variables } from "../plan/reference.js";
 import { type Filters, filterCheck, mayHoldFilter } from "./filter-texts.js";
 

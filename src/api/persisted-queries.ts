@@ -4,7 +4,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type GraphQLSchema, Kind, NoSchemaIntrospectionCustomRule, parse, specifiedRules, validate } from "graphql";
 import type { Cache } from "../cache.js";
-import type { Limits } from "../config.js";
+import type { Limits } from "../limits.js";
 import { badUserInput, forbidden, persistedQueryNotFound } from "../errors.js";
 import type { RequestContext } from "./context.js";
 import type { GraphqlRequest } from "./graphql-request.js";

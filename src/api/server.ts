@@ -6,7 +6,7 @@ import {
 } from "@apollo/server/plugin/disabled";
 import { ApolloServerPluginLandingPageLocalDefault } from "@apollo/server/plugin/landingPage/default";
 import type { GraphQLFormattedError, GraphQLSchema } from "graphql";
-import type { Limits } from "../config.js";
+import type { Limits } from "../limits.js";
 import type { RequestContext } from "./context.js";
 import { stringifyResult } from "./direct-answer.js";
 import { httpStatus } from "./format-error.js";

@@ -14,8 +14,8 @@ import {
   typeFromAST,
   type VariableDefinitionNode,
 } from "graphql";
-import type { Limits } from "../config.js";
 import { badUserInput, limitExceeded } from "../errors.js";
+import type { Limits } from "../limits.js";
 import type { Variables } from "../plan/reference.js";
 import { INEXACT, JSONScalar, MalformedValue } from "../wire/scalars.js";
 import { longNumbersOf } from "./long-numbers.js";

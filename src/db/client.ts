@@ -49,8 +49,8 @@ export interface Client {
     together: boolean,
     sinceMs?: number,
   ): Promise<readonly (string | null)[]>;
-  /** @throws UNAVAILABLE or TIMEOUT when the database does not answer in time (milliseconds) */
-  ping(timeoutMs: number): Promise<void>;
+  /** @returns whether the database takes changes @throws UNAVAILABLE or TIMEOUT when it does not answer in time (milliseconds) */
+  look(timeoutMs: number): Promise<boolean>;
   /** What connections are opened with, for whoever brings a driver of its own. */
   startUp(): Readonly<Record<string, string>>;
   /** Nobody waits for the caller's answer any more: what it reads is stopped. Changes are not: they are wanted, and their record says what happened. */
@@ -60,6 +60,8 @@ export interface Client {
 
 /** Longer than the server's own time-out, which stops a statement on a server that answers. */
 const DEADLINE_GRACE_MS = 250;
+/** Of a standby it is false; that a role may be read-only, our settings override. */
+const LOOK = "select (not pg_catalog.pg_is_in_recovery())::text";
 const CHANGE: Kind = { isRead: false, isQuick: false };
 
 /** @throws TIMEOUT when the work takes longer; whatever becomes of it then, somebody has been answered */
@@ -127,7 +129,7 @@ export function createClient({ connection, poolSize, statementTimeoutMs, onState
   const pool = createPool(open, poolSize, deadlineMs);
   // Its own connection: a busy pool is no database that is down.
   const probe = createPool(open, 1, deadlineMs);
-  let pinging: Promise<void> | undefined;
+  let looking: Promise<boolean> | undefined;
 
   // No connection is opened for its options.
   const driver = {
@@ -157,18 +159,18 @@ export function createClient({ connection, poolSize, statementTimeoutMs, onState
           throw fromRead(error);
         });
     },
-    async ping(timeoutMs) {
-      // Those who ask at once share one answer, so that health checks cannot pile up.
-      pinging ??= probe
-        .run(["select 1", [], {}], { isRead: true, isQuick: false })
+    async look(timeoutMs) {
+      // Those who look at once share one answer, so that looks cannot pile up.
+      looking ??= probe
+        .run([LOOK, [], {}], { isRead: true, isQuick: false })
         .then(
-          () => undefined,
+          ([row]) => row?.[0] === "true",
           (error) => Promise.reject(fromPostgres(error)),
         )
         .finally(() => {
-          pinging = undefined;
+          looking = undefined;
         });
-      await before(timeoutMs, pinging);
+      return before(timeoutMs, looking);
     },
     startUp,
     leave: pool.leave,

@@ -1,7 +1,7 @@
 /** Answers that would be too long: names times rows are counted before a statement is sent, values where PostgreSQL builds them. */
 import { type DocumentNode, Kind, parse, print } from "graphql";
 import { beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { LIMITS } from "../../src/config.js";
+import { LIMITS } from "../../src/limits.js";
 import { type Answer, type Client, testApp } from "../support/app.js";
 
 const app = testApp();

@@ -5,7 +5,7 @@ import { SQL } from "drizzle-orm";
 import { type FieldNode, parse } from "graphql";
 import { expect, it } from "vitest";
 import { accessOf } from "../../src/auth/actor.js";
-import { LIMITS } from "../../src/config.js";
+import { LIMITS } from "../../src/limits.js";
 import { rootFields } from "../../src/model/index.js";
 import { compile, type Plan } from "../../src/plan/compile.js";
 import { entriesOf } from "../../src/wire/read-resolver.js";

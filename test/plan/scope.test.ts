@@ -2,7 +2,7 @@
 import { type FieldNode, parse } from "graphql";
 import { expect, it } from "vitest";
 import type { Access } from "../../src/auth/actor.js";
-import { LIMITS } from "../../src/config.js";
+import { LIMITS } from "../../src/limits.js";
 import { declaredTypes, rootFields } from "../../src/model/index.js";
 import { compile } from "../../src/plan/compile.js";
 import { entriesOf } from "../../src/wire/read-resolver.js";

@@ -2,8 +2,8 @@
 import { parse } from "graphql";
 import { describe, expect, it } from "vitest";
 import type { Access } from "../../src/auth/actor.js";
-import { LIMITS } from "../../src/config.js";
 import { AppError } from "../../src/errors.js";
+import { LIMITS } from "../../src/limits.js";
 import { Scan, Vulnerability } from "../../src/model/index.js";
 import { compile } from "../../src/plan/compile.js";
 import type { TypeDeclaration } from "../../src/plan/declaration.js";
