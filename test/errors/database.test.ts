@@ -39,13 +39,12 @@ it("a database that is away is UNAVAILABLE for reads, writes and signing in, soo
     expect.soft([status, code]).toEqual([503, "UNAVAILABLE"]);
     expect.soft(errors?.[0]?.message).toBe("The database does not answer. Try again in a moment.");
   }
+  expect.soft(performance.now() - started).toBeLessThan(10_000);
   // What needs no database goes on.
   expect.soft((await analyst.run("{ viewer { role } }")).data).toEqual({ viewer: { role: "ANALYST" } });
   expect.soft(await health("live")).toEqual([200, { status: "live" }]);
-  expect
-    .soft(await health("ready"))
-    .toEqual([503, { status: "not ready", database: "down", records: { waiting: 1, lost: 0 } }]);
-  expect.soft(performance.now() - started).toBeLessThan(10_000);
+  const down = { status: "not ready", database: "down", records: { waiting: 1, lost: 0 } };
+  await vi.waitFor(async () => expect(await health("ready")).toEqual([503, down]), 10_000);
   expect.soft(JSON.stringify(app.log)).not.toMatch(/hunter2Secret|insert into|\.s\.PGSQL/);
   await open();
   // A connection of its own, which a busy machine may take long to open.

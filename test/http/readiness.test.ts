@@ -1,0 +1,49 @@
+/** Readiness says what the last look at the database has shown: busy once, down after two failed looks, up again by itself. */
+import { afterAll, beforeAll, expect, it, onTestFinished } from "vitest";
+import { createReadiness } from "../../src/api/readiness.js";
+import { type Client, createClient } from "../../src/db/client.js";
+import { eventually } from "../cluster/sandbox.js";
+import { openProxy } from "../support/proxy.js";
+
+let proxy: Awaited<ReturnType<typeof openProxy>>;
+let client: Client;
+beforeAll(async () => {
+  proxy = await openProxy();
+  client = createClient({
+    connection: { ...proxy.connection, database: "postern" },
+    poolSize: 1,
+    statementTimeoutMs: 500,
+  });
+});
+afterAll(async () => {
+  await client.close();
+  proxy.close();
+});
+
+it("tells up, busy, down and up again", async () => {
+  const readiness = createReadiness({ look: client.look });
+  onTestFinished(() => readiness.stop());
+  await readiness.start();
+  expect(readiness.report()).toEqual({ status: "ready", database: "up" });
+  const seen: string[] = [];
+  const until = (state: string) =>
+    eventually(() => {
+      const { status, database } = readiness.report();
+      if (seen.at(-1) !== `${status} ${database}`) seen.push(`${status} ${database}`);
+      return database === state;
+    }, 20_000);
+  proxy.state.isFrozen = true;
+  await until("down");
+  expect(seen).toEqual(["ready up", "ready busy", "not ready down"]);
+  proxy.state.isFrozen = false;
+  await until("up");
+  readiness.stop();
+  expect(readiness.report()).toEqual({ status: "stopping", database: "up" });
+});
+
+it("tells a database that takes no changes", async () => {
+  const readiness = createReadiness({ look: async () => false });
+  onTestFinished(() => readiness.stop());
+  await readiness.start();
+  expect(readiness.report()).toEqual({ status: "not ready", database: "read-only" });
+});
