@@ -7,8 +7,8 @@ import { chown, mkdtemp, open, readdir, readFile, rename, rm, rmdir, stat, write
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { StartFault } from "../start-fault.js";
 import { makePrivate } from "./folder.js";
+import { faultOf, type Place } from "./last-words.js";
 import { BARE_ENV, type OsUser, runAs } from "./os-user.js";
 import { clearStaleLock, findPostmaster, isPostmaster, type Postmaster, postmasterArgs } from "./postmaster.js";
 
@@ -64,10 +64,12 @@ export class Cluster {
   /** The PostgreSQL data directory. */
   readonly dataDir: string;
   readonly #logFile: string;
+  readonly #place: Place;
 
   constructor(private readonly options: ClusterOptions) {
     this.dataDir = join(options.folder, "data");
     this.#logFile = join(options.folder, "postgres.log");
+    this.#place = { dataDir: this.dataDir, logFile: this.#logFile };
   }
 
   /**
@@ -129,12 +131,13 @@ export class Cluster {
         }
         if (!running && (!attempt || attempt.hasEnded())) {
           const lastWords = await attempt?.lastWords();
-          if (lastWords !== undefined && !PASSING.test(lastWords)) throw this.#fault("cannot start", lastWords);
+          if (lastWords !== undefined && !PASSING.test(lastWords))
+            throw faultOf(this.#place, "cannot start", lastWords);
           if (attempt) await delay(RETRY_MS, undefined, { signal });
           attempt = await this.#launch();
         }
         if (Date.now() > deadline) {
-          throw this.#fault(`did not start within ${startTimeoutMs} ms`, (await attempt?.lastWords()) ?? "");
+          throw faultOf(this.#place, `did not start within ${startTimeoutMs} ms`, (await attempt?.lastWords()) ?? "");
         }
         await delay(POLL_MS, undefined, { signal });
       }
@@ -230,22 +233,6 @@ export class Cluster {
     for (const name of await readdir(folder)) {
       if (name.startsWith(UNFINISHED)) await rm(join(folder, name), { recursive: true, force: true }).catch(() => {});
     }
-  }
-
-  #fault(what: string, lastWords: string): Error {
-    const [, made] = /initialized by PostgreSQL version (\d+)/.exec(lastWords) ?? [];
-    if (made) {
-      const message = `PostgreSQL ${made} made the data in ${this.dataDir}, which this Postern's PostgreSQL cannot read.`;
-      return new StartFault("data", `${message} Start the Postern that made it, or choose another data folder.`);
-    }
-    if (/No space left on device/.test(lastWords)) {
-      return new StartFault(
-        "disk",
-        `The disk that holds ${this.dataDir} is full. Make room, then start Postern again.`,
-      );
-    }
-    const lines = lastWords.trimEnd().split("\n").slice(-12).join("\n");
-    return new Error(`PostgreSQL in ${this.dataDir} ${what}. Its log (${this.#logFile}) ends:\n${lines}`);
   }
 }
 

@@ -37,7 +37,7 @@ interface Layer {
 }
 
 const GRAPHQL = /^(graphql($|-|\/)|type-graphql|@apollo\/)/;
-const BASE = /^(cache|errors|log)\.ts$/;
+const BASE = /^(cache|errors|limits|log|start-fault)\.ts$/;
 const AUTH = /^auth\//;
 const FACE = /^modules\/\w+\/index\.ts$/;
 const DB = /^db\/(client|rows|find-rows|postgres-errors)\.ts$/;
@@ -63,8 +63,8 @@ const LAYERS: readonly Layer[] = [
     may: [/^(?!modules\/)/, FACE],
   },
   {
-    name: "the cache, errors, log and permissions know nothing of ours",
-    files: /^(cache|errors|log|auth\/permissions)\.ts$/,
+    name: "the cache, errors, limits, log, output and permissions know nothing of ours",
+    files: /^(cache|errors|limits|log|output|start-fault|auth\/permissions)\.ts$/,
     may: [],
     packages: { never: GRAPHQL },
   },

@@ -1,6 +1,7 @@
 /** Replicas are stopped and started one after the other under load: no request is lost, and each stop has an order. */
 import { Agent, request } from "node:http";
 import { connect } from "node:net";
+import { setTimeout as delay } from "node:timers/promises";
 import { beforeAll, expect, onTestFinished, test, vi } from "vitest";
 import { eventually, processesIn, useSandbox } from "../cluster/sandbox.js";
 import { emptyDatabase } from "./empty-database.js";
@@ -15,6 +16,7 @@ const CONNECTIONS = 100;
 /** Of a load balancer that asks for the readiness ten times a second. */
 const LOOK_EVERY_MS = 100;
 const GRACE_MS = 1500;
+const PACE_MS = 200;
 
 interface Answered {
   readonly status: number;
@@ -77,6 +79,8 @@ test("a rolling restart of two replicas under 100 keep-alive connections fails n
       } catch (error) {
         failures.push(error);
       }
+      // Enough for each connection to ask in every phase; more would only keep the machine from starting replicas.
+      await delay(PACE_MS);
     }
     agent.destroy();
   };
