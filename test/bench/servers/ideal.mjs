@@ -1,7 +1,7 @@
-/** The ideal: the very statements that Postern sends (see ideal.ts), their values put where Postern puts them. No GraphQL, no doors. */
+/** The ideal: the very statements that Postern sends (see ideal.ts), their values put where Postern puts them. No GraphQL, no doors, no HTTP library. */
 import { readFileSync } from "node:fs";
+import { listenBare } from "./bare-socket.mjs";
 import { onIdlest } from "./connections.mjs";
-import { listen } from "./listen.mjs";
 
 const STATEMENTS = JSON.parse(readFileSync(process.env.IDEAL_STATEMENTS, "utf8"));
 
@@ -23,7 +23,7 @@ function filled({ column, texts }, row) {
   return answer;
 }
 
-listen(async ({ operationName, variables }) => {
+listenBare(async ({ operationName, variables }) => {
   const statement = STATEMENTS[operationName];
   if (!statement) return '{"__typename":"Query"}';
   const values = variables.input ?? variables;
