@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
 import { insertInstance } from "../access/fleet-port.js";
 import { testApp } from "../support/app.js";
+import { cases } from "../support/deep.js";
 import { literal, number, send, json as written } from "./bad-reads.js";
 
 const app = testApp();
@@ -204,7 +205,7 @@ it("whatever stands for a cursor, it is refused by name", async () => {
         expect(await taken(name, argument, cursor)).toBe(cursor === cursors[name]);
       },
     ),
-    { numRuns: 600, seed: 4 },
+    { numRuns: cases(150, 600), seed: 4 },
   );
   expect(app.log.filter(({ level }) => level >= 50)).toEqual([]);
 });

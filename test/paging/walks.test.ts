@@ -1,6 +1,7 @@
 /** Walking a list page by page gives the rows of one plain SQL query: every list, both ways, in any order, while rows come and go. */
 import { beforeAll, describe, expect, it } from "vitest";
 import { type Somebody, testApp } from "../support/app.js";
+import { cases } from "../support/deep.js";
 import { LISTS, type List, ORDERS, orderInSql, ROWS, type Term, termsOf } from "./lists.js";
 
 const app = testApp();
@@ -138,7 +139,8 @@ describe.each(["admin", "viewer"] as const)("as %s", (who) => {
         return [...expected.values()].map(({ length }) => length);
       };
       // Single rows take the most requests.
-      const lengths = await Promise.all((size === 1 ? [0, 2, 3] : [0, 1, 2, 3]).map(walk));
+      const orders = size === 1 ? [0, 2, 3].slice(0, cases(1, 3)) : [0, 1, 2, 3];
+      const lengths = await Promise.all(orders.map(walk));
       expect(Math.max(...lengths.flat())).toBeGreaterThan(100);
       expect(Math.min(...lengths.flat())).toBeGreaterThan(0);
     });
