@@ -62,6 +62,8 @@ export interface Client {
 const DEADLINE_GRACE_MS = 250;
 /** Of a standby it is false; that a role may be read-only, our settings override. */
 const LOOK = "select (not pg_catalog.pg_is_in_recovery())::text";
+/** What nobody has asked for. */
+const UNASKED = new Set([CHECK, LOOK]);
 const CHANGE: Kind = { isRead: false, isQuick: false };
 
 /** @throws TIMEOUT when the work takes longer; whatever becomes of it then, somebody has been answered */
@@ -113,7 +115,7 @@ export function createClient({ connection, poolSize, statementTimeoutMs, onState
     // Ids and moments stay text; nothing of ours needs the types of arrays, so no extra statement at connect.
     fetch_types: false,
     onnotice: () => undefined,
-    ...(onStatement && { debug: (_connection: number, text: string) => text !== CHECK && onStatement(text) }),
+    ...(onStatement && { debug: (_connection: number, text: string) => !UNASKED.has(text) && onStatement(text) }),
   };
   const connect = (startUp: Readonly<Record<string, string>>, onclose: () => void, socket: Opening["socket"]): Sql => {
     const all = { ...options, onclose, socket, connection: startUp };
