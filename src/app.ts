@@ -177,7 +177,7 @@ export async function createApp(config: Config, ports: Ports): Promise<App> {
     leave: client.leave,
     bodyBytes: LIMITS.bodyBytes,
   });
-  const readiness = createReadiness({ look: client.look });
+  const readiness = createReadiness({ look: client.look, pooler: client.pooler });
   const http = createHttpServer({
     answerGraphql,
     formatError,

@@ -6,6 +6,7 @@ import type { Config } from "./config.js";
 import { type ClientOptions, createClient } from "./db/client.js";
 import { startEmbedded } from "./db/embedded.js";
 import { migrateDatabase } from "./db/migrate.js";
+import { settleRole } from "./db/role.js";
 import { requireUsable } from "./db/usable.js";
 import { DEMO_FLEET, ensureInstances } from "./fleet/demo-fleet.js";
 import type { Log } from "./log.js";
@@ -79,9 +80,15 @@ export async function prepareDatabase(
   connection: ClientOptions["connection"],
   { log, announce, wait, signal }: Preparing,
 ): Promise<void> {
+  const first = createClient({ connection, poolSize: 1, log, anySettings: true });
+  try {
+    await settleRole(first, config.statementTimeoutMs, log);
+  } finally {
+    await first.close();
+  }
   const client = createClient({ connection, poolSize: 1, log });
   try {
-    await migrateDatabase(client.db, config.statementTimeoutMs, { wait, signal });
+    await migrateDatabase(client.db, { wait, signal });
     await ensureAdministrator(client.db, config.admin, (account) => announce("administrator", account));
     if (config.demo.seed) await ensureDemo(client.db, config.demo.password, (account) => announce("demo", account));
   } finally {

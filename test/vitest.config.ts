@@ -1,17 +1,27 @@
+import { globSync, readFileSync } from "node:fs";
 import { defineConfig } from "vitest/config";
+
+const root = new URL("..", import.meta.url).pathname;
+
+/** With a pooler between the apps under test and PostgreSQL (see test/pgbouncer/run.sh), the files whose tests go through an app. */
+const isThroughApp = (path: string) =>
+  /\b(testApp|appConnection|emptyDatabase)\b/.test(readFileSync(`${root}/${path}`, "utf8"));
+const ALL = "test/**/*.test.ts";
+const include =
+  process.env.POSTERN_TEST_POOLER === undefined ? [ALL] : globSync(ALL, { cwd: root }).filter(isThroughApp);
 
 export default defineConfig({
   // Packages load graphql as CommonJS; a second copy as ES module would be "another realm".
   resolve: { alias: [{ find: /^graphql$/, replacement: "graphql/index.js" }] },
   test: {
-    root: new URL("..", import.meta.url).pathname,
-    include: ["test/**/*.test.ts"],
+    root,
+    include,
     globalSetup: ["test/support/cluster.ts"],
     // Loading everything once more for each file would take as long as a third of the tests.
     isolate: false,
     // Most of what a request leaves is garbage soon.
     execArgv: ["--min-semi-space-size=32", "--max-semi-space-size=64"],
-    setupFiles: ["test/support/metadata.ts"],
+    setupFiles: ["test/support/metadata.ts", "test/pgbouncer/setup.ts"],
     // Many files wait for real servers more than they compute.
     maxWorkers: 3,
     testTimeout: 30_000,

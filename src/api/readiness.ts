@@ -6,6 +6,8 @@ export type DatabaseState = "up" | "busy" | "down" | "read-only";
 export interface ReadinessDeps {
   /** @returns whether the database takes changes @throws where it does not answer in so many milliseconds */
   readonly look: (timeoutMs: number) => Promise<boolean>;
+  /** What stands between Postern and its database, if anything. */
+  readonly pooler: () => { readonly carriesPrepared: boolean } | undefined;
 }
 
 const LOOK_EVERY_MS = 1000;
@@ -18,11 +20,12 @@ const FAILURES_UNTIL_DOWN = 2;
 export interface ReadinessReport {
   readonly status: "ready" | "not ready" | "stopping";
   readonly database: DatabaseState;
+  readonly pooler?: { readonly preparedStatements: boolean };
 }
 
 export type Readiness = ReturnType<typeof createReadiness>;
 
-export function createReadiness({ look }: ReadinessDeps) {
+export function createReadiness({ look, pooler }: ReadinessDeps) {
   let database: DatabaseState = "up";
   let failures = 0;
   let isStopping = false;
@@ -62,7 +65,12 @@ export function createReadiness({ look }: ReadinessDeps) {
     /** The last look's result. */
     report(): ReadinessReport {
       const isReady = database === "up" || database === "busy";
-      return { status: isStopping ? "stopping" : isReady ? "ready" : "not ready", database };
+      const met = pooler();
+      return {
+        status: isStopping ? "stopping" : isReady ? "ready" : "not ready",
+        database,
+        ...(met && { pooler: { preparedStatements: met.carriesPrepared } }),
+      };
     },
   };
 }

@@ -6,7 +6,9 @@ import { outcomeUnknown, timeout } from "../errors.js";
 import type { Log } from "../log.js";
 import { Opening } from "./opening.js";
 import { createPool, type Kind } from "./pool.js";
+import { KNOWN_STATEMENTS, type Pooler } from "./pooler.js";
 import { fromPostgres, fromRead, wasLost } from "./postgres-errors.js";
+import { forbidRetries } from "./retries.js";
 import { CHECK, createOpener } from "./settings.js";
 
 /** The pool, or a transaction of it: what a store function takes first. */
@@ -33,6 +35,8 @@ export interface ClientOptions {
   /** Told of every statement; tests count them. */
   readonly onStatement?: ((text: string) => void) | undefined;
   readonly log?: Log;
+  /** Takes connections with any settings: for giving the role its own. */
+  readonly anySettings?: boolean;
 }
 
 export interface Client {
@@ -53,6 +57,8 @@ export interface Client {
   look(timeoutMs: number): Promise<boolean>;
   /** What connections are opened with, for whoever brings a driver of its own. */
   startUp(): Readonly<Record<string, string>>;
+  /** What the newest connection has met between Postern and PostgreSQL. */
+  pooler(): Pooler;
   /** Nobody waits for the caller's answer any more: what it reads is stopped. Changes are not: they are wanted, and their record says what happened. */
   leave(caller: Caller): void;
   close(): Promise<void>;
@@ -63,7 +69,7 @@ const DEADLINE_GRACE_MS = 250;
 /** Of a standby it is false; that a role may be read-only, our settings override. */
 const LOOK = "select (not pg_catalog.pg_is_in_recovery())::text";
 /** What nobody has asked for. */
-const UNASKED = new Set([CHECK, LOOK]);
+const UNASKED = new Set([CHECK, KNOWN_STATEMENTS, LOOK]);
 const CHANGE: Kind = { isRead: false, isQuick: false };
 
 /** @throws TIMEOUT when the work takes longer; whatever becomes of it then, somebody has been answered */
@@ -104,7 +110,14 @@ const transactionOver =
     }
   };
 
-export function createClient({ connection, poolSize, statementTimeoutMs, onStatement, log }: ClientOptions): Client {
+export function createClient({
+  connection,
+  poolSize,
+  statementTimeoutMs,
+  onStatement,
+  log,
+  anySettings = false,
+}: ClientOptions): Client {
   const options: Options<Record<string, never>> = {
     // See the pool.
     max: 1,
@@ -122,11 +135,12 @@ export function createClient({ connection, poolSize, statementTimeoutMs, onState
     const sql = (
       typeof connection === "string" ? postgres(connection, all) : postgres({ ...connection, ...all })
     ) as Sql;
+    forbidRetries(sql);
     // For its effect on the client: dates and JSON pass through as text.
     drizzle(sql);
     return sql;
   };
-  const { open, startUp } = createOpener(connect, statementTimeoutMs, log);
+  const { open, startUp, pooler } = createOpener(connect, statementTimeoutMs, log, anySettings);
   const deadlineMs = statementTimeoutMs === undefined ? undefined : statementTimeoutMs + DEADLINE_GRACE_MS;
   const pool = createPool(open, poolSize, deadlineMs);
   // Its own connection: a busy pool is no database that is down.
@@ -156,7 +170,7 @@ export function createClient({ connection, poolSize, statementTimeoutMs, onState
           ? deadlineMs
           : sinceMs + statementTimeoutMs - performance.now();
       return pool
-        .run([text, parameters as never[], { prepare }], { isRead: true, isQuick: together }, restMs)
+        .run([text, parameters as never[], { prepare }], { isRead: true, isQuick: together && !pooler() }, restMs)
         .then(onlyRow, (error) => {
           throw fromRead(error);
         });
@@ -175,6 +189,7 @@ export function createClient({ connection, poolSize, statementTimeoutMs, onState
       return before(timeoutMs, looking);
     },
     startUp,
+    pooler,
     leave: pool.leave,
     close: async () => {
       await Promise.all([pool.end(), probe.end()]);

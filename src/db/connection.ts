@@ -4,12 +4,15 @@ import type { Sql } from "postgres";
 import { timeout } from "../errors.js";
 import { type Backend, requestCancel, type Server } from "./cancel-request.js";
 import { wasLost } from "./postgres-errors.js";
+import { isOutdated } from "./retries.js";
 import { closed, givenUp, noop, type StatementTurn, unopened } from "./turn.js";
 
 /** A client of the driver with one connection, which is open. */
 export interface Opened {
   readonly sql: Sql;
   readonly backend: Backend;
+  /** A pooler gives its connection to the server to somebody else as soon as that is ready, whatever comes behind. */
+  readonly isPooled: boolean;
 }
 
 /** @param onclose told when it has closed, but not where opening fails */
@@ -20,7 +23,7 @@ export interface ConnectionEvents {
   idle(connection: Connection): void;
   /** It takes nothing any more. Statements that were never sent are to be sent elsewhere. */
   closed(connection: Connection, unsent: readonly StatementTurn[]): void;
-  /** A statement was stopped in another's place: it was not done, and is to be sent again. */
+  /** It was not done: stopped in another's place, or outdated. It is to be sent again. */
   again(turn: StatementTurn): void;
 }
 
@@ -32,12 +35,14 @@ const CANCEL_AGAIN_MS = 150;
 const GIVE_UP_MS = 700;
 
 export class Connection {
-  readonly endsAtMs = Date.now() + LIFETIME_MS;
+  private readonly endsAtMs = Date.now() + LIFETIME_MS;
+  /** PostgreSQL has forgotten its prepared statements, or plans them in another way now. */
+  private isOutdated = false;
   /** A transaction has it for itself. */
   isHeld = false;
   hasClosed = false;
   /** Told when it closes under a transaction. */
-  onLost: ((fault: Error) => void) | undefined;
+  onLost: ((fault: unknown) => void) | undefined;
   /** Settles when the server has dealt with a cancel request; what was sent before may be stopped by it, what is sent then is not. */
   stopping: Promise<void> | undefined;
   /** In the order in which they are sent. */
@@ -56,12 +61,17 @@ export class Connection {
 
   /** Whether what is sent now waits for nothing but what has been sent. */
   get takesMore(): boolean {
-    return !this.isHeld && !this.stopping && !this.hasClosed;
+    return !this.isHeld && !this.stopping && !this.hasClosed && !this.isOutdated;
+  }
+
+  /** Another is to be opened in its place as soon as it has nothing to do. */
+  get isOver(): boolean {
+    return this.isOutdated || Date.now() > this.endsAtMs;
   }
 
   send(turn: StatementTurn): void {
     this.turns.push(turn);
-    if (this.opened) this.transmit(turn, this.opened.sql);
+    if (this.opened) this.transmitDue(this.opened);
     else this.opening ??= this.openNow();
   }
 
@@ -74,8 +84,13 @@ export class Connection {
       return;
     }
     this.opening = undefined;
-    for (const turn of [...this.turns]) this.transmit(turn, this.opened.sql);
+    this.transmitDue(this.opened);
     this.tellIdle();
+  }
+
+  /** One at a time through a pooler: what comes behind another would meet another server connection, or another's answers. */
+  private transmitDue({ sql, isPooled }: Opened): void {
+    for (const turn of isPooled ? this.turns.slice(0, 1) : this.turns) if (!turn.sent) this.transmit(turn, sql);
   }
 
   private transmit(turn: StatementTurn, sql: Sql): void {
@@ -92,8 +107,10 @@ export class Connection {
         if (turn.sent !== sent) return;
         this.remove(turn);
         // The server's word may come after its word that it has dealt with the request.
-        const isOthers = turn.mayBeHit && !this.isHeld && !turn.isStopped && error?.code === "57014";
-        if (isOthers && turn.isWanted) this.events.again(turn);
+        const isOthers = turn.mayBeHit && !turn.isStopped && error?.code === "57014";
+        const isForgotten = isOutdated(sent, error);
+        if (isForgotten) this.isOutdated = true;
+        if ((isOthers || isForgotten) && !this.isHeld && turn.isWanted) this.events.again(turn);
         else turn.reject(error);
         this.next();
       },
@@ -109,6 +126,7 @@ export class Connection {
   private next(): void {
     // What nobody wants any more since it waited behind another.
     if (!this.stopping && this.turns[0]?.isUnwanted) this.stopping = this.stopFirst();
+    if (!this.stopping && this.opened?.isPooled) this.transmitDue(this.opened);
     this.tellIdle();
   }
 
@@ -141,7 +159,7 @@ export class Connection {
     const late = setTimeout(() => setImmediate(giveUp), GIVE_UP_MS);
     try {
       do {
-        for (const each of this.turns) each.mayBeHit = true;
+        for (const each of this.turns) if (each.sent) each.mayBeHit = true;
         await requestCancel(sql.options as unknown as Server, backend);
         await Promise.race([ended, delay(CANCEL_AGAIN_MS)]);
       } while (this.turns.includes(turn));
@@ -176,7 +194,7 @@ export class Connection {
       if (isUnsent) unsent.push(turn);
       else turn.reject(fault ?? closed());
     }
-    this.onLost?.(closed());
+    this.onLost?.(fault ?? closed());
     this.events.closed(this, unsent);
   }
 

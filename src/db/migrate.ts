@@ -5,7 +5,6 @@ import { type SQL, sql } from "drizzle-orm";
 import type { PostgresJsDatabase } from "drizzle-orm/postgres-js";
 import { migrate } from "drizzle-orm/postgres-js/migrator";
 import type { Db } from "./client.js";
-import { roleSettings } from "./settings.js";
 
 const FOLDER = fileURLToPath(new URL("../../drizzle", import.meta.url));
 
@@ -43,19 +42,15 @@ async function lock(db: Db, { wait, signal }: Waiting): Promise<void> {
   }
 }
 
-/**
- * Transaction-level locks only, so that it also works through a pooler that shares connections.
- * @param statementTimeoutMs becomes, with the settings that we rely on, the role's in this database, for connections made from now on
- */
-export async function migrateDatabase(db: Db, statementTimeoutMs: number, waiting: Waiting = {}): Promise<void> {
+/** Transaction-level locks only, so that it also works through a pooler that shares connections. */
+export async function migrateDatabase(db: Db, waiting: Waiting = {}): Promise<void> {
   await db.transaction(async (db) => {
     // A migration may take longer than any request.
     await db.execute(sql`set local statement_timeout = 0`);
     await lock(db, waiting);
     await migrate(within(db), { migrationsFolder: FOLDER });
-    const set = roleSettings(statementTimeoutMs).map(
-      (statement) => `execute format($set$${statement}$set$, current_database());`,
-    );
-    await db.execute(sql.raw(`do $$ begin ${set.join(" ")} end $$`));
+    // pg-boss makes its own tables, one replica at a time; but it has looked for the schema before it waits for its turn, and PostgreSQL
+    // then still takes the schema for missing.
+    await db.execute(sql`create schema if not exists pgboss`);
   });
 }

@@ -76,7 +76,7 @@ export function createPool(open: Open, size: number, timeoutMs: number | undefin
   function take(): Connection {
     const index = connections.findIndex((connection) => !busy.has(connection));
     let connection = connections[index] as Connection;
-    if (!isEnding && Date.now() > connection.endsAtMs) {
+    if (!isEnding && connection.isOver) {
       connection.end(DRAIN_SECONDS);
       connection = connect();
       connections[index] = connection;

@@ -85,6 +85,10 @@ export const isOfData = (error: unknown): boolean =>
 /** @returns whether it is a value that the database refuses, and would refuse again */
 export const isRefusedValue = (error: unknown): boolean => /^2[23]/.test(faultOf(error).code ?? "");
 
+/** PostgreSQL no longer knows a prepared statement, or plans it in another way, in the midst of a transaction, which is undone. */
+const isOutdated = ({ code, routine }: PostgresFault) =>
+  code === "26000" || (code === "0A000" && routine === "RevalidateCachedQuery");
+
 /** @returns whether the connection went while a statement ran, so that nobody knows what became of it */
 export const wasLost = (error: unknown): boolean => LOST.has(faultOf(error).code ?? "");
 
@@ -97,7 +101,7 @@ export function fromPostgres(error: unknown, field?: string): AppError {
   const fault = faultOf(error);
   const code = fault.code ?? "";
   if (code === "57014" || code === "55P03" || code === "GIVEN_UP") return timeout(error);
-  if (UNREACHABLE.has(code) || code.startsWith("08")) return unavailable("The database", error);
+  if (UNREACHABLE.has(code) || code.startsWith("08") || isOutdated(fault)) return unavailable("The database", error);
   if (code.startsWith("54")) {
     return limitExceeded("complexity", "This asks for too much in one statement. Split it.", error);
   }

@@ -7,6 +7,8 @@ import type { TransactionSql } from "postgres";
 import type { Settings } from "../../src/cluster/cluster.js";
 import { createClient } from "../../src/db/client.js";
 import { migrateDatabase } from "../../src/db/migrate.js";
+import { settleRole } from "../../src/db/role.js";
+import { createLog } from "../../src/log.js";
 import { ensureAdministrator } from "../../src/seed/administrator.js";
 import { type BenchCluster, ROLE } from "./cluster.js";
 import { dataSet, PICK, type TableRows } from "./data-set.js";
@@ -87,7 +89,8 @@ async function isLoaded(cluster: BenchCluster, { name, scale }: BenchDatabase): 
 async function migrate(cluster: BenchCluster, name: string): Promise<void> {
   const client = createClient({ connection: cluster.url(name), poolSize: 1 });
   try {
-    await migrateDatabase(client.db, STATEMENT_TIMEOUT_MS);
+    await settleRole(client, STATEMENT_TIMEOUT_MS, createLog("silent"));
+    await migrateDatabase(client.db);
     await ensureAdministrator(client.db, ADMINISTRATOR, () => undefined);
   } finally {
     await client.close();

@@ -21,7 +21,7 @@ afterAll(async () => {
 });
 
 it("tells up, busy, down and up again", async () => {
-  const readiness = createReadiness({ look: client.look });
+  const readiness = createReadiness({ look: client.look, pooler: client.pooler });
   onTestFinished(() => readiness.stop());
   await readiness.start();
   expect(readiness.report()).toEqual({ status: "ready", database: "up" });
@@ -41,9 +41,13 @@ it("tells up, busy, down and up again", async () => {
   expect(readiness.report()).toEqual({ status: "stopping", database: "up" });
 });
 
-it("tells a database that takes no changes", async () => {
-  const readiness = createReadiness({ look: async () => false });
+it("tells a database that takes no changes, and a pooler before it", async () => {
+  const readiness = createReadiness({ look: async () => false, pooler: () => ({ carriesPrepared: false }) });
   onTestFinished(() => readiness.stop());
   await readiness.start();
-  expect(readiness.report()).toEqual({ status: "not ready", database: "read-only" });
+  expect(readiness.report()).toEqual({
+    status: "not ready",
+    database: "read-only",
+    pooler: { preparedStatements: false },
+  });
 });

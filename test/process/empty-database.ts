@@ -5,7 +5,8 @@ import { inject, onTestFinished } from "vitest";
 
 /** An empty database of its own on the run's cluster: how to reach it, and a look behind Postern's back. */
 export async function emptyDatabase() {
-  const { host, port, path, username, password } = inject("connection");
+  const { path, username, password } = inject("connection");
+  const { host, port } = inject("appConnection");
   const database = `p_${randomUUID().replaceAll("-", "")}`;
   const owner = postgres({ path, username, password, database: "postern", max: 1, onnotice: () => {} });
   await owner.unsafe(`create database ${database}`);

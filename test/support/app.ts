@@ -12,6 +12,7 @@ import { afterAll, beforeAll, inject } from "vitest";
 import { type App, createApp } from "../../src/app.js";
 import { type Config, readConfig } from "../../src/config.js";
 import { createClient } from "../../src/db/client.js";
+import { settleRole } from "../../src/db/role.js";
 import { createLog } from "../../src/log.js";
 import type { Provider } from "../../src/providers/provider.js";
 import { PASSWORD, TEMPLATE } from "./cluster.js";
@@ -109,7 +110,7 @@ export function testApp(
 ): TestApp {
   const state = { log: [] as Record<string, Json>[], statements: [] as string[], clock: { aheadMs: 0 } };
   const database = `t_${randomUUID().replaceAll("-", "")}`;
-  const connection = { ...inject("connection"), database };
+  const connection = { ...inject("appConnection"), database };
   const tokens = new Map<Somebody, Promise<Client>>();
   const stops: (() => Promise<void>)[] = [];
   const folder = mkdtempSync(join(tmpdir(), "postern-test-"));
@@ -136,10 +137,17 @@ export function testApp(
   };
 
   beforeAll(async () => {
-    const owner = createClient({ connection: { ...connection, database: "postern" }, poolSize: 1 });
+    const direct = { ...inject("connection"), database };
+    const owner = createClient({ connection: { ...direct, database: "postern" }, poolSize: 1 });
     await owner.db.execute(sql.raw(`create database ${database} template ${TEMPLATE}`));
     await owner.close();
-    const behind = postgres({ ...connection, max: 3, fetch_types: false, onnotice: () => undefined });
+    // As at each start. Its settings go with a database, and not to the clones of one; direct connections bring them along.
+    if (inject("pooler")) {
+      const first = createClient({ connection: direct, poolSize: 1, anySettings: true });
+      await settleRole(first, 10_000, createLog("silent"));
+      await first.close();
+    }
+    const behind = postgres({ ...direct, max: 3, fetch_types: false, onnotice: () => undefined });
     stops.push(() => behind.end({ timeout: 0 }));
     // Dates and JSON as Postern gets them.
     drizzle(behind);

@@ -12,6 +12,7 @@ import { createJobs } from "../../src/jobs/jobs.js";
 import { createLog } from "../../src/log.js";
 import { ensureAdministrator } from "../../src/seed/administrator.js";
 import { ensureDemo } from "../../src/seed/demo.js";
+import { type Connection, startPgbouncer } from "./pgbouncer.js";
 
 /** Every account of the template has this password. */
 export const PASSWORD = "tests-need-no-secret";
@@ -19,9 +20,17 @@ export const TEMPLATE = "template_postern";
 
 declare module "vitest" {
   interface ProvidedContext {
-    connection: { host: string; port: number; path: string; username: string; password: string };
+    /** PostgreSQL itself: how tests look behind the API. */
+    connection: Connection;
+    /** How the apps under test reach PostgreSQL: through a pooler where the run has one. */
+    appConnection: Connection;
+    /** The pooler between the apps and PostgreSQL, where the run has one. */
+    pooler: { program: string; carries: boolean } | null;
   }
 }
+
+/** The path of a PgBouncer that every app under test goes through: see test/pgbouncer/run.sh. */
+const POOLER = process.env.POSTERN_TEST_POOLER;
 
 export default async function setup(project: TestProject) {
   const dataDir = await mkdtemp(join(tmpdir(), "postern-test-"));
@@ -37,7 +46,7 @@ export default async function setup(project: TestProject) {
   await owner.db.execute(sql.raw(`create database ${TEMPLATE}`));
   await owner.close();
   const template = createClient({ connection: { ...connection, database: TEMPLATE }, poolSize: 1 });
-  await migrateDatabase(template.db, 10_000);
+  await migrateDatabase(template.db);
   await ensureAdministrator(template.db, { email: "root@postern.example", password: PASSWORD }, () => undefined);
   await ensureDemo(template.db, PASSWORD, () => undefined);
   await template.close();
@@ -46,8 +55,12 @@ export default async function setup(project: TestProject) {
   await jobs.start();
   await jobs.stop();
 
+  const pooler = POOLER === undefined ? undefined : await startPgbouncer(POOLER, connection);
   project.provide("connection", connection);
+  project.provide("appConnection", pooler?.connection ?? connection);
+  project.provide("pooler", pooler ? { program: POOLER!, carries: pooler.carries } : null);
   return async () => {
+    await pooler?.stop();
     await database.stop();
     await rm(database.dataDir, { recursive: true, force: true });
     await rm(dataDir, { recursive: true, force: true });

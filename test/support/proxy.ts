@@ -14,8 +14,13 @@ const TLS = { ...KEYED, pskCallback: () => ({ psk, identity: "postern" }), check
 /**
  * @param onStart answers the first message of a connection in the server's stead, or not
  * @param isSecure whether it wants TLS
+ * @param onAnswer changes what the server says
  */
-export async function openProxy(onStart: (message: Buffer) => Buffer | undefined = () => undefined, isSecure = false) {
+export async function openProxy(
+  onStart: (message: Buffer) => Buffer | undefined = () => undefined,
+  isSecure = false,
+  onAnswer: (data: Buffer) => Buffer = (data) => data,
+) {
   const { path, username, password } = inject("connection");
   const sockets: Socket[] = [];
   const state = { isFrozen: false, holdsCancels: false, cancels: 0 };
@@ -35,7 +40,7 @@ export async function openProxy(onStart: (message: Buffer) => Buffer | undefined
       else pass();
       socket.on("data", (data) => state.isFrozen || behind.write(data));
     });
-    behind.on("data", (data) => state.isFrozen || socket.write(data));
+    behind.on("data", (data) => state.isFrozen || socket.write(onAnswer(data)));
     socket.on("close", () => behind.end());
     behind.on("close", () => socket.end());
   }
