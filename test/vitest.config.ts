@@ -1,4 +1,4 @@
-import { globSync, readFileSync } from "node:fs";
+import { globSync, readFileSync, statfsSync } from "node:fs";
 import { defineConfig } from "vitest/config";
 
 const root = new URL("..", import.meta.url).pathname;
@@ -9,6 +9,19 @@ const isThroughApp = (path: string) =>
 const ALL = "test/**/*.test.ts";
 const include =
   process.env.POSTERN_TEST_POOLER === undefined ? [ALL] : globSync(ALL, { cwd: root }).filter(isThroughApp);
+
+const MEMORY = "/dev/shm";
+const ENOUGH_BYTES = 8 * 1024 ** 3;
+function hasRoom(): boolean {
+  try {
+    const { bavail, bsize } = statfsSync(MEMORY);
+    return bavail * bsize > ENOUGH_BYTES;
+  } catch {
+    return false;
+  }
+}
+// Clusters are made, copied and thrown away: in memory, where there is room for them.
+if (process.env.TMPDIR === undefined && hasRoom()) process.env.TMPDIR = MEMORY;
 
 export default defineConfig({
   // Packages load graphql as CommonJS; a second copy as ES module would be "another realm".
