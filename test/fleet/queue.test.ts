@@ -91,7 +91,8 @@ it("cancels what has not begun: it never runs, and who waited is answered", asyn
   const running = await accepted(dba, "rebootInstance", { instanceId: "slow-01" });
   const waiting = seconds(() => accepted(dba, "rebootInstance", { instanceId: "slow-01", waitSeconds: 60 }));
   const queued = await eventually(async () => {
-    const rows = await app.sql`select id::text from operations where status = 'QUEUED' order by id desc limit 1`;
+    const rows = await app.sql`
+      select id::text from operations where status = 'QUEUED' and id > ${running.id} order by id desc limit 1`;
     return rows[0]?.id as string | undefined;
   });
   const left = await leftBy(app, () => accepted(dba, "cancelOperation", { operationId: queued }));

@@ -97,10 +97,12 @@ describe("a document", () => {
   };
 
   it.each(Object.entries(KINDS))("weighs no less than it holds: %s", async (_, make) => {
+    // So many that what else this process keeps counts little.
+    const count = Math.min(Math.max(Math.ceil(300_000 / make(0).length), 50), 2000);
     const fill = () => {
       const kept: object[] = [];
       let weight = 0;
-      for (let n = 0; n < 300; n++) {
+      for (let n = 0; n < count; n++) {
         // As it comes out of a body, and not shared with the other texts.
         const text: string = JSON.parse(JSON.stringify(make(n)));
         const document = parse(text);
@@ -109,12 +111,16 @@ describe("a document", () => {
       }
       return { kept, weight };
     };
-    // What the engine keeps of the code itself is there before.
+    // What the engine keeps of the code itself is there before; what else ends or begins in this process is told by the other tries.
     fill();
-    const before = await held();
-    const { kept, weight } = fill();
-    const share = ((await held()) - before) / weight;
-    expect(kept).toHaveLength(300);
+    const shares: number[] = [];
+    for (let attempt = 0; attempt < 3; attempt++) {
+      const before = await held();
+      const { kept, weight } = fill();
+      shares.push(((await held()) - before) / weight);
+      expect(kept).toHaveLength(count);
+    }
+    const share = shares.sort((one, other) => one - other)[1] as number;
     expect(share).toBeLessThan(1.05);
     // Nor much more.
     expect(share).toBeGreaterThan(0.3);
