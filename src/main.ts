@@ -1,5 +1,4 @@
 /** The process: reads the configuration, starts everything in order, and stops it in the reverse order. */
-import { readFileSync } from "node:fs";
 import { failure, newAccount, ready } from "./banner.js";
 import { processConfig } from "./config.js";
 import type { Log } from "./log.js";
@@ -95,19 +94,7 @@ async function start(): Promise<void> {
     });
 }
 
-/** Whether whoever started this process, such as nohup, wants it to outlive the terminal. Linux tells; elsewhere nobody asks. */
-function ignoresHangup(): boolean {
-  try {
-    const ignored = /^SigIgn:\s+([0-9a-f]+)$/m.exec(readFileSync("/proc/self/status", "utf8"))?.[1];
-    return ignored !== undefined && (BigInt(`0x${ignored}`) & 1n) === 1n;
-  } catch {
-    return false;
-  }
-}
-
-for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-  if (signal !== "SIGHUP" || !ignoresHangup()) process.on(signal, onSignal);
-}
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, onSignal);
 
 let stopRequestedAtMs = 0;
 function onSignal(): void {

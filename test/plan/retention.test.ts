@@ -3,7 +3,7 @@ import { queryObjects, setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { SQL } from "drizzle-orm";
 import { type FieldNode, parse } from "graphql";
-import { expect, it } from "vitest";
+import { expect, it, vi } from "vitest";
 import { accessOf } from "../../src/auth/actor.js";
 import { LIMITS } from "../../src/limits.js";
 import { rootFields } from "../../src/model/index.js";
@@ -44,6 +44,9 @@ function planned(): { plan: Plan; given: WeakRef<object>[] } {
   const given = [variables, variables.filter, variables.filter.or, variables.json, variables.text, variables.order];
   return { plan, given: given.map((value) => new WeakRef(value)) };
 }
+
+// Looking at every object of a worker that many files share takes its time.
+vi.setConfig({ testTimeout: 120_000 });
 
 it("is let go with its values", async () => {
   const { plan, given } = planned();
