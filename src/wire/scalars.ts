@@ -74,9 +74,15 @@ export const INEXACT = "A whole number beyond 2^53 would not be kept exactly: wr
 
 type Variables = Readonly<Record<string, unknown>> | null | undefined;
 
+/** A variable of another type than JSON may hold a number that was rounded before: its digits are not known here. */
+function exact(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(exact);
+  return Number.isInteger(value) && !Number.isSafeInteger(value) ? Symbol(INEXACT) : value;
+}
+
 /**
- * A variable without a value becomes a symbol of its name, which `requireWellFormed` refuses where it stands: graphql-js tells
- * nothing of what a scalar throws while it executes.
+ * What cannot stand in JSON becomes a symbol that says why, which `requireWellFormed` refuses where it stands: graphql-js tells nothing
+ * of what a scalar throws while it executes.
  * @param variables null while the document is validated
  */
 function jsonOf(node: ValueNode, variables: Variables, depth = 1): unknown {
@@ -93,7 +99,9 @@ function jsonOf(node: ValueNode, variables: Variables, depth = 1): unknown {
       return node.values.map((value) => jsonOf(value, variables, depth + 1));
     case Kind.VARIABLE: {
       const value = variables && Object.hasOwn(variables, node.name.value) ? variables[node.name.value] : undefined;
-      return value === undefined ? Symbol(node.name.value) : value;
+      if (value === undefined)
+        return Symbol(`Give the variable \`$${node.name.value}\`: nothing stands here without it.`);
+      return exact(value);
     }
     case Kind.INT:
       if (!Number.isSafeInteger(Number(node.value))) throw new MalformedValue(INEXACT, node);

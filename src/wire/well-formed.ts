@@ -6,7 +6,7 @@ const wellFormed = (text: string) => text.isWellFormed() && !text.includes("\0")
 /**
  * Walks a value of any depth, keys included.
  * @param field where the value stands, for the error
- * @throws BAD_USER_INPUT at the first string or number that cannot be stored, and where a variable without a value stands in JSON
+ * @throws BAD_USER_INPUT at the first string or number that cannot be stored, and where JSON holds what says why it may not
  */
 export function requireWellFormed(value: unknown, field: string): void {
   if (typeof value === "string") {
@@ -14,7 +14,7 @@ export function requireWellFormed(value: unknown, field: string): void {
       throw badUserInput(field, "Remove NUL characters and unpaired surrogates: they cannot be stored.");
     }
   } else if (typeof value === "symbol") {
-    throw badUserInput(field, `Give the variable \`$${value.description}\`: nothing stands here without it.`);
+    throw badUserInput(field, value.description ?? "Give a value here.");
   } else if (typeof value === "number") {
     if (!Number.isFinite(value)) throw badUserInput(field, "Give a number below 1.8e308.");
   } else if (Array.isArray(value)) {

@@ -192,3 +192,30 @@ it.each<[string, (json: string) => [string, Record<string, unknown>?]]>([
   }
   expect(await events()).toBe(before);
 });
+
+it.each([
+  ["a number", "$n: Float!", { n: 12_345_678_901_234_567_890n }, "n"],
+  ["one in a list", "$n: [Float!]!", { n: [1, 12_345_678_901_234_567_890_123n] }, "n.1"],
+])("a long number that comes through a variable of another type is refused: %s", async (_, declared, given, place) => {
+  const admin = await app.as("admin");
+  const before = await events();
+  // As digits only, which JSON.stringify would not write.
+  const variables = JSON.stringify(given, (_key, value) => (typeof value === "bigint" ? `#${value}#` : value));
+  const send = async (query: string) => {
+    const response = await fetch(`${app.url}/graphql`, {
+      method: "POST",
+      headers: { "content-type": "application/json", authorization: `Bearer ${admin.token}` },
+      body: `{"query":${JSON.stringify(query)},"variables":${variables.replaceAll(/"#|#"/g, "")}}`,
+    });
+    return [response.status, (await response.json()) as Pick<Answer, "errors">] as const;
+  };
+  for (const document of [recording("{ n: $n }", `(${declared})`), ...reading("{ n: $n }", `(${declared})`)]) {
+    const [status, { errors }] = await send(document);
+    expect([status, errors?.[0]?.extensions.code], document).toEqual([
+      document.includes("viewer") ? 200 : 400,
+      "BAD_USER_INPUT",
+    ]);
+    expect(String(errors?.[0]?.extensions.field)).toMatch(new RegExp(`(^|\\.)${place.replace(".", "\\.")}$`));
+  }
+  expect(await events()).toBe(before);
+});
