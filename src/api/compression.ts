@@ -25,8 +25,9 @@ const COMPRESS: Record<Encoding, (body: Buffer) => Promise<Buffer>> = {
 /** A body that is sent again and again, so that it is compressed once. */
 export interface KeptBody {
   readonly text: string;
-  readonly encoded: Map<Encoding, Buffer>;
-  /** Tells of what has been added to `encoded`. */
+  /** A promise while it is being compressed, which whoever asks meanwhile waits for. */
+  readonly encoded: Map<Encoding, Buffer | Promise<Buffer>>;
+  /** Tells of bytes that have been added to `encoded`. */
   readonly grown: () => void;
 }
 
@@ -60,11 +61,27 @@ export function encodeBody(body: string | KeptBody, accepted: string | undefined
 }
 
 async function compressed(body: string | KeptBody, text: string, encoding: Encoding): Promise<EncodedBody> {
-  const kept = typeof body === "string" ? undefined : body;
-  const bytes = kept?.encoded.get(encoding) ?? (await COMPRESS[encoding](Buffer.from(text)));
-  if (kept && !kept.encoded.has(encoding)) {
-    kept.encoded.set(encoding, bytes);
-    kept.grown();
-  }
+  const bytes = await (typeof body === "string"
+    ? COMPRESS[encoding](Buffer.from(text))
+    : compressedOnce(body, encoding));
   return { bytes, length: bytes.length, headers: { "content-encoding": encoding, vary: VARY } };
+}
+
+function compressedOnce(body: KeptBody, encoding: Encoding): Buffer | Promise<Buffer> {
+  const { encoded } = body;
+  const kept = encoded.get(encoding);
+  if (kept) return kept;
+  const compressing = COMPRESS[encoding](Buffer.from(body.text)).then(
+    (bytes) => {
+      encoded.set(encoding, bytes);
+      body.grown();
+      return bytes;
+    },
+    (error: unknown) => {
+      encoded.delete(encoding);
+      throw error;
+    },
+  );
+  encoded.set(encoding, compressing);
+  return compressing;
 }

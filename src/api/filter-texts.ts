@@ -2,6 +2,7 @@
 import {
   type ArgumentNode,
   type GraphQLInputType,
+  GraphQLString,
   getNamedType,
   getNullableType,
   isInputObjectType,
@@ -45,29 +46,55 @@ function bytesIn(value: unknown, type: GraphQLInputType): number {
   }
   if (isInputObjectType(named)) {
     const fields = named.getFields();
-    return Object.entries(value).reduce((sum, [name, item]) => sum + bytesIn(item, fields[name]!.type), 0);
+    let sum = 0;
+    for (const name in value) sum += bytesIn((value as Record<string, unknown>)[name], fields[name]!.type);
+    return sum;
   }
   if (named.name === "JSON") return Buffer.byteLength(JSON.stringify(value));
   return named.name === "String" ? Buffer.byteLength(String(value)) : 0;
 }
 
+/** A value in a filter of a document that is written whole, or is a variable. */
+interface Part {
+  readonly node: ValueNode;
+  readonly type: GraphQLInputType;
+}
+
+function partsOf(node: ValueNode, type: GraphQLInputType): Part[] {
+  const named = getNullableType(type);
+  if (node.kind === Kind.LIST && isListType(named)) return node.values.flatMap((item) => partsOf(item, named.ofType));
+  if (node.kind === Kind.OBJECT && isInputObjectType(named)) {
+    const fields = named.getFields();
+    // Validation refuses what the type does not have.
+    return node.fields.flatMap(({ name, value }) => partsOf(value, fields[name.value]?.type ?? GraphQLString));
+  }
+  return [{ node, type }];
+}
+
+/** @returns how many bytes of text an argument's filter holds, with the variables of a request */
+function bytesOf({ name, value }: ArgumentNode, type: GraphQLInputType): (variables: Variables) => number {
+  const within = name.value === FILTER ? undefined : filterOf(type);
+  if (within && value.kind === Kind.VARIABLE) {
+    return (variables) => bytesIn((variables[value.name.value] as Variables | null | undefined)?.[FILTER], within);
+  }
+  const held =
+    value.kind === Kind.OBJECT ? value.fields.find((field) => field.name.value === FILTER)?.value : undefined;
+  const parts = within ? (held ? partsOf(held, within) : []) : partsOf(value, type);
+  const varying = parts.filter((part) => hasVariable(part.node));
+  const written = parts.filter((part) => !hasVariable(part.node));
+  const bytes = written.reduce((sum, part) => sum + bytesIn(valueFromAST(part.node, part.type), part.type), 0);
+  return (variables) => varying.reduce((sum, part) => sum + bytesIn(givenIn(part, variables), part.type), bytes);
+}
+
+/** The values of variables are those of their types already. */
+const givenIn = ({ node, type }: Part, variables: Variables): unknown =>
+  node.kind === Kind.VARIABLE ? variables[node.name.value] : valueFromAST(node, type, variables);
+
 /** @returns what refuses variables with which the filters of an operation hold too much text */
 export function filterCheck(filters: Filters, most: number) {
-  const bytesOf = (argument: ArgumentNode, { type, times }: Given, variables: Variables): number => {
-    const value = valueFromAST(argument.value, type, variables) as Record<string, unknown> | null | undefined;
-    const within = filterOf(type);
-    const bytes = argument.name.value === FILTER || !within ? bytesIn(value, type) : bytesIn(value?.[FILTER], within);
-    return times * bytes;
-  };
-  const [varying, constant] = [
-    [...filters].filter(([{ value }]) => hasVariable(value)),
-    [...filters].filter(([{ value }]) => !hasVariable(value)),
-  ];
-  let written: number | undefined;
+  const all = [...filters].map(([argument, { type, times }]) => ({ bytes: bytesOf(argument, type), times }));
   return (variables: Variables): void => {
-    // Not before validation, which says what is no value of its type.
-    written ??= constant.reduce((sum, [argument, given]) => sum + bytesOf(argument, given, {}), 0);
-    const bytes = varying.reduce((sum, [argument, given]) => sum + bytesOf(argument, given, variables), written);
+    const bytes = all.reduce((sum, filter) => sum + filter.times * filter.bytes(variables), 0);
     if (bytes <= most) return;
     throw limitExceeded("filter", `All filters together hold at most ${most} bytes of text. Ask for less at once.`);
   };

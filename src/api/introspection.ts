@@ -67,7 +67,7 @@ export function createIntrospection(cache: Cache) {
       const encoded: KeptBody["encoded"] = new Map();
       const grown = () => {
         let weight = ownWeight;
-        for (const bytes of encoded.values()) weight += bytes.length;
+        for (const bytes of encoded.values()) if (Buffer.isBuffer(bytes)) weight += bytes.length;
         answers.set(holder, key, body, weight);
       };
       const body: KeptBody = { text, encoded, grown };

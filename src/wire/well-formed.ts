@@ -18,10 +18,15 @@ export function requireWellFormed(value: unknown, field: string): void {
   } else if (typeof value === "number") {
     if (!Number.isFinite(value)) throw badUserInput(field, "Give a number below 1.8e308.");
   } else if (Array.isArray(value)) {
-    for (const [index, item] of value.entries()) requireWellFormed(item, `${field}.${index}`);
+    for (const [index, item] of value.entries()) {
+      // Names are put together only where one may be needed: most items are strings without a fault.
+      if (typeof item === "string" && wellFormed(item)) continue;
+      requireWellFormed(item, `${field}.${index}`);
+    }
   } else if (typeof value === "object" && value !== null) {
     for (const [key, item] of Object.entries(value)) {
       if (!wellFormed(key)) requireWellFormed(key, field);
+      if (typeof item === "string" && wellFormed(item)) continue;
       requireWellFormed(item, field === "input" ? key : `${field}.${key}`);
     }
   }

@@ -187,6 +187,19 @@ it("answers in the type that is wanted most", async () => {
   }
 });
 
+it.each(["text/html", "text/html, multipart/mixed", "multipart/mixed;q=0.5, text/html"])(
+  "shows a page to who accepts %s, and runs nothing of the request",
+  async (accept) => {
+    const many = encodeURIComponent(`{ ${"viewer { role } ".repeat(21)}}`);
+    for (const search of ["", `?query=${query}`, `?query=${many}`, "?query={"]) {
+      const { status, headers, text } = await send(get(search, { accept }));
+      expect([status, headers.get("content-type")?.split(";")[0]]).toEqual([200, "text/html"]);
+      expect(text).not.toMatch(/"(data|errors)":/);
+    }
+    expect(app.statements).toEqual([]);
+  },
+);
+
 it("runs no mutation whose answer nobody takes", async () => {
   const { token } = await app.as("admin");
   const authorization = `Bearer ${token}`;

@@ -3,6 +3,7 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { getIntrospectionQuery, parse } from "graphql";
 import { describe, expect, it } from "vitest";
+import { encodeBody } from "../../src/api/compression.js";
 import { createIntrospection } from "../../src/api/introspection.js";
 import { trimDocument } from "../../src/api/known-documents.js";
 import { createCache } from "../../src/cache.js";
@@ -288,5 +289,15 @@ describe("new answers about the schema", () => {
     body?.encoded.set("br", Buffer.alloc(100));
     body?.grown();
     expect([cache.weight, introspection.find("key")]).toEqual([1603, body]);
+  });
+
+  it("are compressed once for all who ask at once", async () => {
+    const introspection = createIntrospection(createCache(1_048_576));
+    introspection.keep("a", "key", "x".repeat(100_000));
+    const body = introspection.find("key")!;
+    const asked = await Promise.all(["br", "br", "gzip", "br"].map((accepted) => encodeBody(body, accepted)));
+    const again = await encodeBody(body, "br");
+    expect(asked.map(({ headers }) => headers?.["content-encoding"])).toEqual(["br", "br", "gzip", "br"]);
+    expect(new Set([...asked, again].map(({ bytes }) => bytes)).size).toBe(2);
   });
 });
