@@ -175,7 +175,7 @@ export async function createApp(config: Config, ports: Ports): Promise<App> {
     answerKnown: known.answer,
     recordRefusals: recordRefusals(recorders),
     leave: client.leave,
-    bodyBytes: LIMITS.bodyBytes,
+    limits: LIMITS,
   });
   const readiness = createReadiness({ look: client.look, pooler: client.pooler });
   const http = createHttpServer({

@@ -2,6 +2,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { type ApolloServer, HeaderMap } from "@apollo/server";
 import { asCaller, type Caller, callerOf } from "../auth/caller.js";
+import type { Limits } from "../limits.js";
 import type { KeptBody } from "./compression.js";
 import type { RequestContext } from "./context.js";
 import { type DirectAnswer, stringifyResult } from "./direct-answer.js";
@@ -37,7 +38,7 @@ export interface GraphqlOptions {
   readonly recordRefusals: (context: RequestContext) => Promise<void>;
   /** Told when a client goes before it is answered. */
   readonly leave: (caller: Caller) => void;
-  readonly bodyBytes: number;
+  readonly limits: Limits;
 }
 
 /** Of an answer that is no page. */
@@ -63,7 +64,7 @@ function headersOf({ headers: given }: IncomingMessage): HeaderMap {
 const PAGE_HEADERS = new HeaderMap([["accept", "text/html"]]);
 
 export function createAnswerGraphql(options: GraphqlOptions) {
-  const { apollo, landingPage, persistedQueries, answerKnown, recordRefusals, leave, bodyBytes } = options;
+  const { apollo, landingPage, persistedQueries, answerKnown, recordRefusals, leave, limits } = options;
 
   async function askApollo(
     headers: HeaderMap,
@@ -105,7 +106,7 @@ export function createAnswerGraphql(options: GraphqlOptions) {
     if (landingPage && wantsPage(request)) {
       return askApollo(PAGE_HEADERS, { method: "GET", search: "", body: undefined }, contextOf);
     }
-    const asked = await readGraphqlRequest(request, search, bodyBytes);
+    const asked = await readGraphqlRequest(request, search, limits);
     const context = await contextOf();
     const caller = callerOf(context.actor, context.origin.ipAddress);
     response.once("close", () => response.writableFinished || leave(caller));

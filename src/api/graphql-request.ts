@@ -3,7 +3,9 @@ import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import { MIMEType } from "node:util";
 import Negotiator from "negotiator";
 import { badUserInput, limitExceeded, unusableRequest } from "../errors.js";
+import type { Limits } from "../limits.js";
 import { parseJson } from "./long-numbers.js";
+import { requireFewValues } from "./variables.js";
 
 /** The media types of an answer; the first is the usual one. */
 export const ANSWER_TYPES = [
@@ -107,13 +109,14 @@ function readBody(request: IncomingMessage, limit: number): Promise<Buffer> {
 /** A byte order mark is ignored, as RFC 8259 allows. */
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
-function parseBody(bytes: Buffer): Record<string, unknown> {
+function parseBody(bytes: Buffer, limits: Limits): Record<string, unknown> {
   let text: string;
   try {
     text = utf8.decode(bytes);
   } catch {
     throw badUserInput("body", "Send text in UTF-8: these bytes are none.");
   }
+  requireFewValues(text, limits);
   let body: unknown;
   try {
     body = parseJson(text);
@@ -187,7 +190,7 @@ function optionalRecord(name: string, value: unknown): Record<string, unknown> |
 export async function readGraphqlRequest(
   request: IncomingMessage,
   search: string,
-  bodyBytes: number,
+  limits: Limits,
 ): Promise<GraphqlRequest> {
   const method = request.method === "GET" ? "GET" : "POST";
   requireJson(method, request.headers);
@@ -195,7 +198,7 @@ export async function readGraphqlRequest(
   const { body, parameters } =
     method === "GET"
       ? parametersOf(search)
-      : { body: parseBody(await readBody(request, bodyBytes)), parameters: undefined };
+      : { body: parseBody(await readBody(request, limits.bodyBytes), limits), parameters: undefined };
   const { query = null, operationName = null } = body;
   const hash = hashOf(optionalRecord("extensions", body.extensions));
   if (query === null ? hash === undefined : typeof query !== "string" || query === "") {

@@ -37,6 +37,28 @@ function typeAt(type: GraphQLInputType, path: readonly (string | number)[]): Gra
 const REQUIRED = /^Field "(\w+)" of required type/;
 const UNKNOWN = /^Field "(\w+)" is not defined/;
 
+const tooManyValues = (most: number) => limitExceeded("variables", `Send at most ${most} values in variables.`);
+
+const [QUOTE, BACKSLASH, COMMA] = [34, 92, 44];
+
+/**
+ * Counts commas, since there are fewer of them than values: to parse a megabyte of keys takes this process thirty times as long.
+ * @param source JSON @throws LIMIT_EXCEEDED
+ */
+export function requireFewValues(source: string, { variableValues }: Limits): void {
+  if (source.length <= variableValues) return;
+  let commas = 0;
+  for (let at = 0; at < source.length; at++) {
+    const character = source.charCodeAt(at);
+    if (character === COMMA && ++commas >= variableValues) throw tooManyValues(variableValues);
+    if (character !== QUOTE) continue;
+    // On to the end of the text, where no backslash stands before the quote.
+    for (at++; at < source.length && source.charCodeAt(at) !== QUOTE; at++) {
+      if (source.charCodeAt(at) === BACKSLASH) at++;
+    }
+  }
+}
+
 /** @throws LIMIT_EXCEEDED before anything recursive walks the values */
 export function requireBounded(given: unknown, { variableValues, variableDepth }: Limits): void {
   let values = 0;
@@ -46,9 +68,7 @@ export function requireBounded(given: unknown, { variableValues, variableDepth }
       throw limitExceeded("variables", `Nest values in variables at most ${variableDepth} deep.`);
     }
     values += level.length;
-    if (values > variableValues) {
-      throw limitExceeded("variables", `Send at most ${variableValues} values in variables.`);
-    }
+    if (values > variableValues) throw tooManyValues(variableValues);
     const below: unknown[] = [];
     for (const value of level) {
       if (typeof value === "object" && value !== null) for (const inner of Object.values(value)) below.push(inner);

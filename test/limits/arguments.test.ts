@@ -127,6 +127,19 @@ it.each([5000, 100_000])(
   },
 );
 
+it("variables of very many values are refused before they are parsed, and commas in texts are none", async () => {
+  const body = (values: string) => `{"query":"{ __typename }","variables":{"a":${values}`;
+  // Never ended: whoever parsed it would find that first.
+  const keys = (count: number) => Array.from({ length: count }, (_, n) => `"k${n}\\\\":${n}`).join();
+  for (const values of [`[${"1,".repeat(20_001)}`, `{${keys(20_001)}`]) {
+    expect(await raw(body(values))).toEqual([400, "LIMIT_EXCEEDED"]);
+  }
+  for (const values of [`[${"1,".repeat(19_996)}1]}}`, `${JSON.stringify('",\\,'.repeat(30_000))}}}`]) {
+    expect(await raw(body(values))).toEqual([200, undefined]);
+  }
+  expect(await raw(body(`[${"1,".repeat(19_998)}1]}}`))).toEqual([400, "LIMIT_EXCEEDED"]);
+});
+
 it.each([
   ["an argument", `query($id: ID = "5") { scan(id: $id) { id } }`, { id: null }],
   [
