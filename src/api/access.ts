@@ -22,6 +22,8 @@ export const QUERIES: Readonly<Record<string, ShieldRule>> = {
   instances: can("instances:read"),
   operation: can("operations:read"),
   operations: can("operations:read"),
+  finding: can("findings:read"),
+  findings: can("findings:read"),
   auditLog: can("audit-logs:read", "operation-audit-logs:read"),
   auditLogs: can("audit-logs:read", "operation-audit-logs:read"),
   securityEvent: can("security-events:read"),

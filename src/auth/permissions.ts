@@ -36,6 +36,8 @@ export const PERMISSIONS = [
   ...READ_INVENTORY,
   ...OPERATE,
   ...ADMINISTER,
+  /** What people should look at, of every instance. */
+  "findings:read",
   /** All audit records. */
   "audit-logs:read",
   /** Only the audit records of operations. */
@@ -49,8 +51,23 @@ export type Permission = (typeof PERMISSIONS)[number];
 export const ROLE_PERMISSIONS: Readonly<Record<Role, readonly Permission[]>> = {
   VIEWER: ["profile:write", ...READ_DATA, ...READ_INVENTORY],
   ANALYST: ["profile:write", ...READ_DATA, ...WRITE_DATA, ...READ_INVENTORY],
-  DBA: ["profile:write", "performance-logs:read", "operation-audit-logs:read", ...READ_INVENTORY, ...OPERATE],
-  SECURITY: ["profile:write", "users:read", "audit-logs:read", "security-events:read", "security-events:record"],
+  DBA: [
+    "profile:write",
+    "performance-logs:read",
+    "operation-audit-logs:read",
+    "findings:read",
+    ...READ_INVENTORY,
+    ...OPERATE,
+  ],
+  SECURITY: [
+    ...READ_INVENTORY,
+    "profile:write",
+    "users:read",
+    "audit-logs:read",
+    "findings:read",
+    "security-events:read",
+    "security-events:record",
+  ],
   ADMIN: PERMISSIONS.filter((permission) => permission !== "operation-audit-logs:read"),
 };
 

@@ -3,7 +3,12 @@ import type { Db } from "../db/client.js";
 import type { Jobs, Task } from "../jobs/jobs.js";
 import type { Log } from "../log.js";
 import type { AuditService } from "../modules/audit/index.js";
-import { createInventoryService, type EnvironmentRules, InventoryResolver } from "../modules/inventory/index.js";
+import {
+  createDeeds,
+  createInventoryService,
+  type EnvironmentRules,
+  InventoryResolver,
+} from "../modules/inventory/index.js";
 import {
   createEndings,
   createOperationsService,
@@ -33,6 +38,8 @@ const SWEEP_MS = 5000;
 export function createFleet({ db, log, clock, audit, security, jobs, providers, rules, polling }: FleetDeps) {
   const byName = new Map(providers.map((provider) => [provider.name, provider]));
   const inventory = createInventoryService({ db, audit, log, providers: byName, rules });
+  const deeds = createDeeds({ log, audit, security, inventory });
+  for (const provider of providers) provider.reportTo(deeds.reportOf(provider));
   const endings = createEndings({
     db,
     log,

@@ -14,6 +14,12 @@ export const ScanStatus = enumOf("ScanStatus", tables.scanStatus.enumValues, "Ho
 
 export const Severity = enumOf("Severity", tables.severity.enumValues, "How grave a vulnerability is.");
 
+export const AlertSeverity = enumOf(
+  "AlertSeverity",
+  tables.alertSeverity.enumValues,
+  "How urgent something is that people should look at.",
+);
+
 export const Environment = enumOf(
   "Environment",
   tables.environment.enumValues,

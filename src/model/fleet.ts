@@ -1,125 +1,18 @@
-/** What a client reads of the inventory, of snapshots and of operations. */
-import { instances, operations, snapshots } from "../db/tables/index.js";
-import { declareType, derived, type EmbeddedType, embedded, field, many, one } from "../plan/declaration.js";
-import { Environment, EnvironmentMethod, MemberRole, OperationStatus, OperationType } from "./enums.js";
+/** What a client reads of the inventory, of findings, of snapshots and of operations. */
+import { findings, instances, operations, snapshots } from "../db/tables/index.js";
+import { declareType, derived, embedded, field, many, one } from "../plan/declaration.js";
+import { AlertSeverity, Environment, OperationStatus, OperationType } from "./enums.js";
+import {
+  AutoFailover,
+  EnvironmentClassification,
+  InstanceEndpoint,
+  InstanceMember,
+  OperationAvailability,
+  OperationError,
+  OperationProgress,
+  Tag,
+} from "./fleet-objects.js";
 import { type Assessed, assess, OPERATION_TYPES } from "./operability.js";
-
-const InstanceEndpoint: EmbeddedType = {
-  name: "InstanceEndpoint",
-  description: "Where an instance or one of its members listens.",
-  list: false,
-  fields: {
-    host: { kind: "string", nullable: false, description: "Host name or address." },
-    port: { kind: "int", nullable: false, description: "TCP port." },
-  },
-};
-
-const InstanceMember: EmbeddedType = {
-  name: "InstanceMember",
-  description: "One server of an instance: the primary or a standby.",
-  list: true,
-  fields: {
-    name: { kind: "string", nullable: false, description: "Unique within the instance." },
-    role: { kind: "enum", nullable: false, enumeration: MemberRole, description: "Who takes writes." },
-    endpoint: {
-      kind: "embedded",
-      nullable: true,
-      embedded: InstanceEndpoint,
-      read: ["instance-endpoints:read"],
-      description: "Where it listens.",
-    },
-  },
-};
-
-const Tag: EmbeddedType = {
-  name: "Tag",
-  description: "A label of an instance or a snapshot.",
-  list: true,
-  fields: {
-    key: { kind: "string", nullable: false, description: "At most 128 characters." },
-    value: { kind: "string", nullable: false, description: "At most 256 characters." },
-  },
-};
-
-const EnvironmentClassification: EmbeddedType = {
-  name: "EnvironmentClassification",
-  description: "The environment of an instance, and why.",
-  list: false,
-  fields: {
-    environment: { kind: "enum", nullable: false, enumeration: Environment, description: "What counts." },
-    decidedBy: {
-      kind: "enum",
-      nullable: false,
-      enumeration: EnvironmentMethod,
-      description: "The method that decided.",
-    },
-    conflict: {
-      kind: "boolean",
-      nullable: false,
-      description: "Whether the methods disagree, and no mapping of an administrator has settled it.",
-    },
-    dispute: {
-      kind: "string",
-      nullable: true,
-      description:
-        "What the methods disagree about; null without a conflict. `setEnvironmentMapping` names it to settle it.",
-    },
-    evidence: {
-      kind: "embedded",
-      nullable: false,
-      description: "What each method says: always five, in the order of precedence.",
-      embedded: {
-        name: "EnvironmentEvidence",
-        description: "What one method says of an instance's environment.",
-        list: true,
-        fields: {
-          method: { kind: "enum", nullable: false, enumeration: EnvironmentMethod, description: "Which method." },
-          environment: {
-            kind: "enum",
-            nullable: true,
-            enumeration: Environment,
-            description: "What it says; null where it says nothing.",
-          },
-          detail: { kind: "string", nullable: false, description: "What it looked at, for people." },
-        },
-      },
-    },
-  },
-};
-
-const OperationProgress: EmbeddedType = {
-  name: "OperationProgress",
-  description: "What one poll saw.",
-  list: true,
-  fields: {
-    at: { kind: "dateTime", nullable: false, description: "When." },
-    resourceStatus: { kind: "string", nullable: false, description: "The provider's word, such as `creating`." },
-    message: { kind: "string", nullable: false, description: "For people." },
-    percent: { kind: "int", nullable: true, description: "0 to 100, where known." },
-  },
-};
-
-const OperationError: EmbeddedType = {
-  name: "OperationError",
-  description: "Why an operation failed.",
-  list: false,
-  fields: {
-    code: { kind: "string", nullable: false, description: "The provider's code, or Postern's." },
-    message: { kind: "string", nullable: false, description: "What happened." },
-    guidance: { kind: "string", nullable: false, description: "What to look at, and what to do." },
-  },
-};
-
-const OperationAvailability: EmbeddedType = {
-  name: "OperationAvailability",
-  description: "Whether an operation can be requested now.",
-  list: true,
-  fields: {
-    type: { kind: "enum", nullable: false, enumeration: OperationType, description: "Which operation." },
-    allowed: { kind: "boolean", nullable: false, description: "Whether a request would be accepted now, from you." },
-    reason: { kind: "string", nullable: true, description: "Why not; null where it is allowed." },
-  },
-};
 
 export const Instance = declareType({
   name: "Instance",
@@ -164,6 +57,11 @@ export const Instance = declareType({
       "When changes that wait are made: `ddd:hh:mm-ddd:hh:mm`, UTC.",
     ),
     backupRetentionDays: field(instances.backupRetentionDays, "How long automated snapshots are kept."),
+    autoFailover: embedded(
+      instances.autoFailover,
+      "When Postern fails it over by itself; null where it does not.",
+      AutoFailover,
+    ),
     availableOperations: derived(instances.id, "What can be requested now, and why the rest cannot.", {
       needs: {
         environment: instances.environment,
@@ -189,6 +87,7 @@ export const Instance = declareType({
   relations: {
     snapshots: many(() => Snapshot, "instance", "Copies that can be restored."),
     operations: many(() => Operation, "instance", "What was requested of it."),
+    findings: many(() => Finding, "instance", "What people should look at, and what they had to."),
   },
 });
 
@@ -211,6 +110,26 @@ export const Snapshot = declareType({
     tags: embedded(snapshots.tags, "Its labels.", Tag),
   },
   relations: { instance: one(() => Instance, snapshots.instanceId, "What it is a copy of.") },
+});
+
+export const Finding = declareType({
+  name: "Finding",
+  plural: "findings",
+  description: "Something about an instance that people should look at, as long as it is the case.",
+  table: findings,
+  read: ["findings:read"],
+  scope: { kind: "staff" },
+  newestBy: "openedAt",
+  fields: {
+    id: field(findings.id, "Decimal text of the key."),
+    kind: field(findings.kind, "What it is, as a stable word such as `standby_not_replaying`."),
+    severity: field(findings.severity, "How urgent it is.", { enumeration: AlertSeverity }),
+    subject: field(findings.subject, "What of the instance it is about, such as a member's name; null: all of it."),
+    detail: field(findings.detail, "The cause, and what to do."),
+    openedAt: field(findings.openedAt, "When Postern first saw it."),
+    resolvedAt: field(findings.resolvedAt, "Since when it is not the case any more; null while it is."),
+  },
+  relations: { instance: one(() => Instance, findings.instanceId, "Which instance it is about.") },
 });
 
 export const Operation = declareType({

@@ -2,7 +2,7 @@
 import type { TypeDeclaration } from "../plan/declaration.js";
 import { ChatSession } from "./chat.js";
 import { AuditLog, SecurityEvent } from "./evidence.js";
-import { Instance, Operation } from "./fleet.js";
+import { Finding, Instance, Operation } from "./fleet.js";
 import { Organization, User } from "./organizations.js";
 import { Scan, Vulnerability } from "./scans.js";
 import { AnalyticsMetric, PerformanceLog } from "./telemetry.js";
@@ -26,6 +26,7 @@ export const rootFields: readonly TypeDeclaration[] = [
   PerformanceLog,
   Instance,
   Operation,
+  Finding,
   AuditLog,
   SecurityEvent,
 ];

@@ -17,7 +17,7 @@ import { createOperations } from "./local/operations.js";
 import { createPorts } from "./local/ports.js";
 import { openSnapshots } from "./local/snapshots.js";
 import { createStandbys } from "./local/standbys.js";
-import { OPERATION_TYPES, type Provider } from "./provider.js";
+import { OPERATION_TYPES, type Provider, type Report } from "./provider.js";
 
 export type LocalOptions = {
   /** For everything the provider keeps; private to `user`, as placeFolder makes it. One process at a time may use it. */
@@ -71,7 +71,19 @@ export async function createLocalProvider(options: LocalOptions): Promise<LocalP
 
   const instances = openInstances(instancesFolder, user);
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
-  const host: Host = { instances, bin, user, settings, isSynced: settings.fsync !== "off", limits, log, clock };
+  /** Until somebody wants to be told, deeds stand in the log alone. */
+  let report: Report = async (deed) => log.info({ deed }, "Nobody records what was done to an instance");
+  const host: Host = {
+    instances,
+    bin,
+    user,
+    settings,
+    isSynced: settings.fsync !== "off",
+    limits,
+    log,
+    clock,
+    report: (deed) => report(deed),
+  };
   const ports = createPorts(folder, instances);
   const snapshots = openSnapshots(snapshotsFolder, host);
   const standbys = createStandbys(host);
@@ -132,6 +144,9 @@ export async function createLocalProvider(options: LocalOptions): Promise<LocalP
     name: "local",
     operations: OPERATION_TYPES,
     takesAutomatedSnapshots: false,
+    reportTo(told) {
+      report = told;
+    },
     async upkeep() {
       await provider.applyPending(clock.now());
       await provider.repair();

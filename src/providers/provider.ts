@@ -16,6 +16,45 @@ export interface Member {
   readonly name: string;
   readonly role: "PRIMARY" | "STANDBY";
   readonly endpoint: Endpoint | null;
+  /** `available`; `catching-up` and `paused` of a standby that does not replay; `rebuilding`, `starting`, `failed`, `stopped`; `unknown`. */
+  readonly status: string;
+  /** How much of its primary's log a standby has not replayed; null where that is not known. */
+  readonly lagBytes: number | null;
+  /** How old what a standby shows is; 0 where it has replayed all that there is. */
+  readonly lagSeconds: number | null;
+  /** Whether a standby replays what its primary sends; null of a primary. */
+  readonly replaying: boolean | null;
+  /** Why it is not well; null where it is. */
+  readonly lastError: string | null;
+  /** Since when it has this status, as far as the provider saw it (RFC 3339). */
+  readonly since: string | null;
+}
+
+/** What of a member is known where nobody looks at it. */
+export const UNOBSERVED = {
+  status: "unknown",
+  lagBytes: null,
+  lagSeconds: null,
+  replaying: null,
+  lastError: null,
+  since: null,
+} as const satisfies Partial<Member>;
+
+/** Something about an instance that people should look at, as long as it is the case. */
+export interface Finding {
+  /** A stable word in snake case, such as `standby_not_replaying`; at most 64 characters. */
+  readonly kind: string;
+  readonly severity: "CRITICAL" | "WARNING" | "INFO";
+  /** What of the instance it is about, such as a member's name; null: all of it. One of each kind and subject is told. */
+  readonly subject: string | null;
+  /** The cause, and what to do: for people, no secrets. */
+  readonly detail: string;
+}
+
+/** When an instance is failed over without anybody asking. */
+export interface AutoFailover {
+  readonly afterSeconds: number;
+  readonly maxLagBytes: number;
 }
 
 /** An instance as its provider sees it now. */
@@ -44,7 +83,31 @@ export interface InstanceDescription {
   /** `ddd:hh:mm-ddd:hh:mm`, UTC. */
   readonly maintenanceWindow: string | null;
   readonly backupRetentionDays: number | null;
+  /** Null where people alone fail it over. */
+  readonly autoFailover: AutoFailover | null;
+  readonly findings: readonly Finding[];
 }
+
+/** Something that a provider did to an instance by itself, for the record. */
+export interface Deed {
+  readonly providerId: string;
+  /** Which part of Postern did it, such as `repair` or `failover`: the name of the system in the audit record. */
+  readonly by: string;
+  /** `instance.<verb>`, such as `instance.rebuildStandby`. */
+  readonly action: string;
+  /** What came of it, or why it failed; no secrets. */
+  readonly result: Readonly<Record<string, unknown>>;
+  readonly success: boolean;
+  /** Where it matters for security: also a security event. */
+  readonly event?: {
+    /** In the style of the OWASP Logging Vocabulary, such as `instance_split_brain`; at most 50 characters. */
+    readonly eventType: string;
+    readonly eventStatus: "SUCCESS" | "FAILURE" | "WARNING";
+  };
+}
+
+/** Writes a deed down for good. Never throws: what cannot be kept anywhere is logged. */
+export type Report = (deed: Deed) => Promise<void>;
 
 export interface SnapshotDescription {
   readonly identifier: string;
@@ -110,6 +173,8 @@ export interface Provider {
   readonly operations: readonly OperationType[];
   /** Whether the provider itself takes automated snapshots in the backup window; else Postern's scheduler does. */
   readonly takesAutomatedSnapshots: boolean;
+  /** Says who is told of what the provider does by itself; called before anything else. */
+  reportTo(report: Report): void;
   /** What the provider itself has to see to from time to time; called once a minute. @throws UNAVAILABLE */
   upkeep(): Promise<void>;
   /** Every instance that the provider has. @throws UNAVAILABLE */

@@ -7,6 +7,7 @@ import {
   type Poll,
   type Provider,
   type SnapshotDescription,
+  UNOBSERVED,
 } from "../../src/providers/provider.js";
 import type { TestApp } from "../support/app.js";
 
@@ -25,9 +26,9 @@ export const describeInstance = (changes: Partial<InstanceDescription> = {}): In
   status: "available",
   endpoint: { host: HOST, port: 5432 },
   members: [
-    { name: "a", role: "PRIMARY", endpoint: { host: HOST, port: 5432 } },
-    { name: "b", role: "STANDBY", endpoint: { host: HOST, port: 5433 } },
-    { name: "c", role: "STANDBY", endpoint: null },
+    { name: "a", role: "PRIMARY", endpoint: { host: HOST, port: 5432 }, ...UNOBSERVED },
+    { name: "b", role: "STANDBY", endpoint: { host: HOST, port: 5433 }, ...UNOBSERVED },
+    { name: "c", role: "STANDBY", endpoint: null, ...UNOBSERVED },
   ],
   tags: [
     { key: "Environment", value: "test" },
@@ -37,6 +38,8 @@ export const describeInstance = (changes: Partial<InstanceDescription> = {}): In
   pendingBackupWindow: null,
   maintenanceWindow: "sun:05:00-sun:05:30",
   backupRetentionDays: 7,
+  autoFailover: { afterSeconds: 30, maxLagBytes: 16_777_216 },
+  findings: [],
   ...changes,
 });
 
@@ -47,6 +50,7 @@ export function silentProvider(name = "port"): Provider {
     name,
     operations: OPERATION_TYPES,
     takesAutomatedSnapshots: true,
+    reportTo: () => undefined,
     upkeep: async () => undefined,
     list: silent,
     describe: silent,
@@ -144,13 +148,25 @@ export async function insertInstance(
   const json = (value: unknown) => (value === null ? null : JSON.stringify(value));
   const [row] = await sql`
     insert into instances (provider, provider_id, identifier, account_id, region, engine, engine_version, instance_class,
-      storage_gib, multi_az, status, endpoint, members, tags, backup_window, pending_backup_window, maintenance_window,
+      storage_gib, multi_az, status, endpoint, members, tags, auto_failover, backup_window, pending_backup_window, maintenance_window,
       backup_retention_days, environment, classification)
     values (${provider}, ${it.providerId}, ${it.identifier}, ${it.accountId}, ${it.region}, ${it.engine}, ${it.engineVersion},
       ${it.instanceClass}, ${it.storageGiB}, ${it.multiAz}, ${it.status}, ${json(it.endpoint)}::text::jsonb,
-      ${json(it.members)}::text::jsonb, ${json(it.tags)}::text::jsonb, ${it.backupWindow}, ${it.pendingBackupWindow},
+      ${json(it.members)}::text::jsonb, ${json(it.tags)}::text::jsonb, ${json(it.autoFailover)}::text::jsonb, ${it.backupWindow}, ${it.pendingBackupWindow},
       ${it.maintenanceWindow}, ${it.backupRetentionDays}, ${environment}, ${json(classification)}::text::jsonb)
     returning id::text`;
+  return row?.id;
+}
+
+/** Writes a finding that is open. @returns its id */
+export async function insertFinding(
+  { sql }: TestApp,
+  instanceId: string,
+  kind = "standby_not_replaying",
+): Promise<string> {
+  const [row] = await sql`
+    insert into findings (instance_id, kind, severity, subject, detail)
+    values (${instanceId}, ${kind}, 'WARNING', 'b', 'It says "wait".') returning id::text`;
   return row?.id;
 }
 

@@ -1,7 +1,15 @@
 /** Who may call what: every root field as every role and as nobody, with what each refusal leaves behind. */
 import { beforeAll, describe, expect, it } from "vitest";
 import { type Answer, type Client, EMAILS, PASSWORD, type Somebody, signIn, testApp } from "../support/app.js";
-import { HOST, insertBusyInstance, insertInstance, insertOperation, silentProvider } from "./fleet-port.js";
+import {
+  describeInstance,
+  HOST,
+  insertBusyInstance,
+  insertFinding,
+  insertInstance,
+  insertOperation,
+  silentProvider,
+} from "./fleet-port.js";
 
 const app = testApp({}, async () => [silentProvider()]);
 
@@ -16,8 +24,9 @@ const SIGNED_IN = ROLES;
 const TENANT_DATA: readonly Caller[] = ["VIEWER", "ANALYST", "ADMIN"];
 const WRITE_DATA: readonly Caller[] = ["ANALYST", "ADMIN"];
 const ADMIN: readonly Caller[] = ["ADMIN"];
-const INVENTORY: readonly Caller[] = ["VIEWER", "ANALYST", "DBA", "ADMIN"];
+const INVENTORY: readonly Caller[] = ROLES;
 const OPERATIONS: readonly Caller[] = ["DBA", "ADMIN"];
+const FINDINGS: readonly Caller[] = ["DBA", "SECURITY", "ADMIN"];
 
 interface Query {
   readonly callers: readonly Caller[];
@@ -44,6 +53,8 @@ const QUERIES: Record<string, Query> = {
   instances: { callers: INVENTORY },
   operation: { callers: OPERATIONS, type: "operations" },
   operations: { callers: OPERATIONS },
+  finding: { callers: FINDINGS, type: "findings" },
+  findings: { callers: FINDINGS },
   auditLog: { callers: ["DBA", "SECURITY", "ADMIN"], type: "audit_logs" },
   auditLogs: { callers: ["DBA", "SECURITY", "ADMIN"] },
   securityEvent: { callers: ["SECURITY", "ADMIN"], type: "security_events" },
@@ -378,6 +389,7 @@ beforeAll(async () => {
     insert into audit_logs (actor, action, resource_type, success)
     values ('{"type": "system"}', 'operation.requested', 'operation', true)`;
   await insertOperation(app, await insertBusyInstance(app));
+  await insertFinding(app, await insertBusyInstance(app));
   // Sign-ins leave events of their own; none may fall between two looks.
   for (const role of ROLES) await clientOf(role);
 });
@@ -669,18 +681,41 @@ describe("endpoints", () => {
   });
 });
 
-describe("operations, where an instance leads to them", () => {
+describe.each([
+  ["operations", "operations:read"],
+  ["findings", "findings:read"],
+])("%s, where an instance leads to them", (field, permission) => {
   it.each(["VIEWER", "ANALYST"] as const)("are refused to %s", async (role) => {
     const id = await insertBusyInstance(app);
     const { data, errors } = await (await clientOf(role)).run(
-      `{ instance(id: ${id}) { snapshots { totalCount } operations { totalCount nodes { id } } } }`,
+      `{ instance(id: ${id}) { snapshots { totalCount } ${field} { totalCount nodes { id } } } }`,
     );
     // A connection is never null, so the instance is.
     expect(data).toEqual({ instance: null });
     expect(errors).toHaveLength(1);
     expect(errors?.[0]).toMatchObject({
-      path: ["instance", "operations"],
-      extensions: { code: "FORBIDDEN", permission: "operations:read" },
+      path: ["instance", field],
+      extensions: { code: "FORBIDDEN", permission },
     });
+  });
+});
+
+describe("what is wrong with a member", () => {
+  const QUERY = "query($id: ID!) { instance(id: $id) { members { name status lastError } } }";
+  const members = [{ ...describeInstance().members[0]!, status: "failed", lastError: "It does not start." }];
+
+  it.each(["VIEWER", "ANALYST"] as const)("is null to %s, who sees that something is", async (role) => {
+    const id = await insertInstance(app, "TEST", { members });
+    const { data, errors } = await (await clientOf(role)).run(QUERY, { id });
+    expect(data.instance.members).toEqual([{ name: "a", status: "failed", lastError: null }]);
+    expect(errors?.map(({ path, extensions }) => [path, extensions.permission])).toEqual([
+      [["instance", "members", 0, "lastError"], "findings:read"],
+    ]);
+  });
+
+  it.each(OPERATIONS)("is read by %s", async (role) => {
+    const id = await insertInstance(app, "TEST", { members });
+    const { data } = await (await clientOf(role)).run(QUERY, { id });
+    expect(data.instance.members).toEqual([{ name: "a", status: "failed", lastError: "It does not start." }]);
   });
 });

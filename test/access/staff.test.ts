@@ -121,6 +121,7 @@ describe.each(WAYS)("across organizations %s", (beside) => {
       performanceLogs: "performance_logs",
       instances: "instances",
       operations: "operations",
+      findings: "findings",
       auditLogs: "audit_logs",
       securityEvents: "security_events",
     };

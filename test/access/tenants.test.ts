@@ -52,7 +52,7 @@ type TypeName = keyof typeof TYPES;
 const TYPE_NAMES = Object.keys(TYPES) as TypeName[];
 
 /** Types that no organization owns: their root fields are refused to those who belong to one. */
-const STAFF_TYPES = ["AuditLog", "SecurityEvent", "Operation"];
+const STAFF_TYPES = ["AuditLog", "SecurityEvent", "Operation", "Finding"];
 /** Types of the fleet, which is the company's: they lead to themselves, to what staff sees, and to no organization. */
 const EVERYONES_TYPES = ["Instance", "Snapshot"];
 
@@ -159,14 +159,23 @@ const declaredRelationsOf = (typeName: string): string[] => {
 it("knows every type and relation of the schema", () => {
   const query = app.schema.getQueryType()!.getFields();
   const roots = Object.keys(query).filter((name) => name !== "viewer");
-  const staffRoots = ["auditLog", "auditLogs", "securityEvent", "securityEvents", "operation", "operations"];
+  const staffRoots = [
+    "auditLog",
+    "auditLogs",
+    "securityEvent",
+    "securityEvents",
+    "operation",
+    "operations",
+    "finding",
+    "findings",
+  ];
   const everyonesRoots = ["instance", "instances"];
   const tenantRoots = TYPE_NAMES.flatMap((name) => [TYPES[name].one, TYPES[name].many]);
   expect(roots.sort(), "named in TYPES").toEqual([...tenantRoots, ...staffRoots, ...everyonesRoots].sort());
   const relations = TYPE_NAMES.flatMap((name) => relationsOf(name).map((relation) => `${name}.${relation}`));
   expect(relations.sort(), "named in RELATIONS").toEqual(Object.keys(RELATIONS).sort());
-  expect(STAFF_TYPES.flatMap(declaredRelationsOf)).toEqual(["user", "instance", "snapshot"]);
-  expect(EVERYONES_TYPES.flatMap(declaredRelationsOf)).toEqual(["snapshots", "operations", "instance"]);
+  expect(STAFF_TYPES.flatMap(declaredRelationsOf)).toEqual(["user", "instance", "snapshot", "instance"]);
+  expect(EVERYONES_TYPES.flatMap(declaredRelationsOf)).toEqual(["snapshots", "operations", "findings", "instance"]);
   expect(relationsOf("Viewer").sort()).toEqual(["organization", "user"]);
 });
 

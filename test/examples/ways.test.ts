@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { type DocumentNode, Kind, parse, print, visit } from "graphql";
 import { beforeAll, describe, expect, it } from "vitest";
-import { HOST, insertInstance, insertOperation } from "../access/fleet-port.js";
+import { HOST, insertFinding, insertInstance, insertOperation } from "../access/fleet-port.js";
 import { type Client, testApp } from "../support/app.js";
 
 const app = testApp();
@@ -36,6 +36,7 @@ beforeAll(async () => {
   await app.sql`
     insert into operations (type, instance_id, parameters, status, requested_by, snapshot_id, error, result)
     values ('CREATE_SNAPSHOT', ${id}, '{}', 'FAILED', '{}', ${snapshot?.id}, ${failure}::text::jsonb, 'null')`;
+  await insertFinding(app, id);
   expect([id, operation]).toEqual(["1", "1"]);
 });
 
@@ -234,6 +235,9 @@ const EMBEDDED: Record<string, [document: string, variables?: Record<string, unk
 const OPERATED: Record<string, [document: string, variables?: Record<string, unknown>]> = {
   "embedded lists and objects of operations": [
     "{ operations { nodes { id progress { at resourceStatus message percent } error { code message guidance } result parameters } } }",
+  ],
+  "findings, and from one to its instance and back": [
+    "{ findings { nodes { id kind severity subject detail openedAt resolvedAt } } finding(id: 1) { instance { autoFailover { maxLagBytes afterSeconds } members { status lagBytes replaying } findings(first: 2) { totalCount nodes { detail } } } } }",
   ],
   "from an operation to its instance, its snapshot and back": [
     "{ operation(id: 3) { error { __typename c: code } snapshot { tags { key } instance { members { name endpoint { host } } } } instance { environment { evidence { detail } } availableOperations { allowed } operations(first: 2) { nodes { progress { message } } } } } }",

@@ -6,6 +6,7 @@ import {
   type OperationRequest,
   type Poll,
   type Provider,
+  type Report,
   type SnapshotDescription,
 } from "../../src/providers/provider.js";
 
@@ -38,6 +39,8 @@ export interface ScriptedProvider extends Provider {
   readonly begun: string[];
   add(identifier: string, facts?: Partial<InstanceDescription>, script?: Script): void;
   change(identifier: string, facts: Partial<InstanceDescription>): void;
+  /** Tells of something that it did by itself. */
+  report: Report;
   /** Never resolves, until all of them are released. */
   never(): Promise<never>;
   release(): void;
@@ -49,6 +52,7 @@ export function scriptedProvider(name = "scripted"): ScriptedProvider {
   const runs = new Map<string, Run>();
   const begun: string[] = [];
   const snapshots: (SnapshotDescription & { providerId: string })[] = [];
+  let report: Report = async () => undefined;
   let released = Promise.withResolvers<void>();
 
   function usual(run: Run): Poll {
@@ -114,6 +118,8 @@ export function scriptedProvider(name = "scripted"): ScriptedProvider {
         pendingBackupWindow: null,
         maintenanceWindow: null,
         backupRetentionDays: 0,
+        autoFailover: null,
+        findings: [],
         ...facts,
       });
     },
@@ -128,6 +134,10 @@ export function scriptedProvider(name = "scripted"): ScriptedProvider {
       released.resolve();
       released = Promise.withResolvers();
     },
+    reportTo(told) {
+      report = told;
+    },
+    report: (deed) => report(deed),
     upkeep: async () => undefined,
     list: async () => [...instances.values()],
     async describe(providerId) {

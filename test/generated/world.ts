@@ -83,7 +83,7 @@ const OWNERS: Readonly<
   SecurityEvent: () => null,
 };
 
-const FLEET = new Set(["Instance", "Operation", "Snapshot"]);
+const FLEET = new Set(["Instance", "Operation", "Finding", "Snapshot"]);
 
 const camel = (name: string) => name.replaceAll(/_(.)/g, (_, letter: string) => letter.toUpperCase());
 

@@ -45,6 +45,8 @@ const PROMISED = /* GraphQL */ `
     instances(first: Int, after: String, last: Int, before: String, filter: InstanceFilter, orderBy: [InstanceOrder!]): InstanceConnection
     operation(id: ID!): Operation
     operations(first: Int, after: String, last: Int, before: String, filter: OperationFilter, orderBy: [OperationOrder!]): OperationConnection
+    finding(id: ID!): Finding
+    findings(first: Int, after: String, last: Int, before: String, filter: FindingFilter, orderBy: [FindingOrder!]): FindingConnection
     securityEvent(id: ID!): SecurityEvent
     securityEvents(first: Int, after: String, last: Int, before: String, filter: SecurityEventFilter, orderBy: [SecurityEventOrder!]): SecurityEventConnection
   }
@@ -86,6 +88,7 @@ const PROMISED = /* GraphQL */ `
   enum Role { VIEWER ANALYST DBA SECURITY ADMIN }
   enum Severity { CRITICAL HIGH MEDIUM LOW INFO }
   enum ScanStatus { PENDING RUNNING COMPLETED FAILED CANCELLED }
+  enum AlertSeverity { CRITICAL WARNING INFO }
   enum SecurityEventStatus { SUCCESS FAILURE WARNING }
   enum Environment { PRODUCTION STAGING TEST DEVELOPMENT POC SANDBOX }
   enum OperationType { CREATE_SNAPSHOT REBOOT_INSTANCE MODIFY_BACKUP_WINDOW }
@@ -115,13 +118,19 @@ const PROMISED = /* GraphQL */ `
     endpoint: InstanceEndpoint members: [InstanceMember!]! tags: [Tag!]! environment: EnvironmentClassification!
     backupWindow: String maintenanceWindow: String backupRetentionDays: Int availableOperations: [OperationAvailability!]!
     snapshots(first: Int, after: String): SnapshotConnection! operations(first: Int, after: String): OperationConnection!
+    findings(first: Int, after: String): FindingConnection! autoFailover: AutoFailover
     discoveredAt: DateTime! lastSeenAt: DateTime!
   }
+  type AutoFailover { afterSeconds: Int! maxLagBytes: Float! }
+  type Finding { id: ID! kind: String! severity: AlertSeverity! subject: String detail: String! openedAt: DateTime! resolvedAt: DateTime instance: Instance! }
   type InstanceEndpoint { host: String! port: Int! }
   type Tag { key: String! value: String! }
   type EnvironmentClassification { environment: Environment! decidedBy: EnvironmentMethod! conflict: Boolean! evidence: [EnvironmentEvidence!]! }
   type EnvironmentEvidence { method: EnvironmentMethod! environment: Environment detail: String! }
-  type InstanceMember { name: String! role: MemberRole! endpoint: InstanceEndpoint }
+  type InstanceMember {
+    name: String! role: MemberRole! endpoint: InstanceEndpoint status: String! lagBytes: Float lagSeconds: Float replaying: Boolean
+    lastError: String since: DateTime
+  }
   type OperationAvailability { type: OperationType! allowed: Boolean! reason: String }
   type Operation {
     id: ID! type: OperationType! instance: Instance! parameters: JSON! status: OperationStatus! success: Boolean resourceStatus: String
@@ -208,6 +217,8 @@ const LISTED: Record<string, string> = {
   Operation:
     "type: OperationTypeFilter status: OperationStatusFilter success: BooleanFilter requestedAt: DateTimeFilter instanceId: IDFilter",
   Snapshot: "identifier: StringFilter status: StringFilter createdAt: DateTimeFilter instanceId: IDFilter",
+  Finding:
+    "kind: StringFilter severity: AlertSeverityFilter subject: StringFilter openedAt: DateTimeFilter resolvedAt: DateTimeFilter instanceId: IDFilter",
   SecurityEvent: "eventType: StringFilter eventStatus: SecurityEventStatusFilter userId: IDFilter",
 };
 
@@ -307,6 +318,7 @@ const OPERATORS = `
   input BooleanFilter { eq: Boolean ne: Boolean isNull: Boolean }
   input RoleFilter { ${equality("Role")} }
   input ScanStatusFilter { ${equality("ScanStatus")} }
+  input AlertSeverityFilter { ${equality("AlertSeverity")} }
   input SeverityFilter { ${equality("Severity")} }
   input OperationTypeFilter { ${equality("OperationType")} }
   input OperationStatusFilter { ${equality("OperationStatus")} }

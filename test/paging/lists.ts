@@ -30,6 +30,7 @@ export const LISTS: readonly List[] = [
   { field: "performanceLogs", table: "performance_logs", newestBy: "timestamp", own: "organization_id = 1" },
   { field: "instances", table: "instances", newestBy: "discovered_at", own: "true" },
   { field: "operations", table: "operations", newestBy: "requested_at" },
+  { field: "findings", table: "findings", newestBy: "opened_at" },
   { field: "auditLogs", table: "audit_logs", newestBy: "timestamp" },
   { field: "securityEvents", table: "security_events", newestBy: "created_at" },
   {
@@ -65,6 +66,12 @@ export const LISTS: readonly List[] = [
     field: "operations",
     table: "operations",
     newestBy: "requested_at",
+  },
+  {
+    parent: { field: "instance", id: "1", column: "instance_id" },
+    field: "findings",
+    table: "findings",
+    newestBy: "opened_at",
   },
 ];
 
@@ -124,6 +131,12 @@ export const ORDERS: Record<string, readonly (readonly string[])[]> = {
     ["SNAPSHOT_AUTOMATED", "SNAPSHOT_SIZE_BYTES DESC FIRST", "STARTED_AT ASC LAST"],
     ["DURATION_SECONDS DESC", "SUCCESS", "TYPE", "ENDED_AT DESC", "STATUS"],
   ],
+  findings: [
+    [],
+    ["SEVERITY DESC"],
+    ["INSTANCE_STORAGE_GIB DESC FIRST", "SUBJECT ASC LAST"],
+    ["RESOLVED_AT DESC", "SEVERITY", "KIND", "SUBJECT", "OPENED_AT"],
+  ],
   snapshots: [
     [],
     ["AUTOMATED DESC"],
@@ -182,6 +195,9 @@ export const ROWS = `
       '{}', pg_temp.at(n), case when n % 2 = 0 then pg_temp.at(n % 8) end from generate_series(1, 50) n;
   insert into snapshots (instance_id, identifier, arn, status, size_bytes, tags, automated, created_at)
     select 1 + n / 50, 'p' || n, 'a' || n, 's' || n % 2, nullif(n % 6, 0) * 1e15, '[]', n % 2 = 0, pg_temp.at(n) from generate_series(1, 60) n;
+  insert into findings (instance_id, kind, severity, subject, detail, opened_at, resolved_at)
+    select 1 + n / 50, 'k' || n % 3, (enum_range(null::alert_severity))[1 + n % 3], case when n % 4 > 0 then 's' || n % 5 end, 'd' || n % 2, pg_temp.at(n), pg_temp.at(n % 8)
+    from generate_series(1, 60) n;
   insert into operations (type, instance_id, snapshot_id, parameters, status, success, requested_by, requested_at, started_at, ended_at, duration_seconds)
     select (enum_range(null::operation_type))[1 + n % 3], 1 + n / 50, (select id from snapshots where identifier = 'p' || n % 20), '{}', (array['SUCCEEDED', 'FAILED', 'CANCELLED']::operation_status[])[1 + n % 3],
       nullif(n % 3, 2) = 1, '{}', pg_temp.at(n), case when n % 4 > 0 then pg_temp.at(n % 9) end, case when n % 5 > 0 then pg_temp.at(n % 7) end,

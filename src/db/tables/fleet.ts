@@ -1,4 +1,4 @@
-/** The inventory: instances as their providers last described them, environment mappings, snapshots and operations. */
+/** The inventory: instances as their providers last described them, environment mappings, findings, snapshots and operations. */
 import { sql } from "drizzle-orm";
 import {
   boolean,
@@ -30,6 +30,8 @@ export const operationStatus = pgEnum("operation_status", [
   "EXPIRED",
 ]);
 
+export const alertSeverity = pgEnum("alert_severity", ["CRITICAL", "WARNING", "INFO"]);
+
 /** One row for each instance that was ever seen; one that vanishes is marked, because operations and audit refer to it. */
 export const instances = pgTable(
   "instances",
@@ -50,6 +52,7 @@ export const instances = pgTable(
     endpoint: jsonb(),
     members: jsonb().notNull(),
     tags: jsonb().notNull(),
+    autoFailover: jsonb(),
     backupWindow: varchar({ length: 11 }),
     pendingBackupWindow: varchar({ length: 11 }),
     maintenanceWindow: varchar({ length: 19 }),
@@ -88,6 +91,31 @@ export const environmentMappings = pgTable(
     index("environment_mappings_instance_idx").on(t.instanceId, t.id.desc()),
     index("environment_mappings_account_idx").on(t.accountId, t.id.desc()),
     check("environment_mappings_subject", sql`(${t.instanceId} is null) <> (${t.accountId} is null)`),
+  ],
+);
+
+/** What people should look at, by instance; one that is gone is resolved, and stays as history. */
+export const findings = pgTable(
+  "findings",
+  {
+    id: id(),
+    instanceId: reference()
+      .notNull()
+      .references(() => instances.id),
+    kind: varchar({ length: 64 }).notNull(),
+    severity: alertSeverity().notNull(),
+    /** What of the instance it is about; null: all of it. */
+    subject: varchar({ length: 255 }),
+    detail: text().notNull(),
+    openedAt: moment().notNull().defaultNow(),
+    resolvedAt: moment(),
+  },
+  (t) => [
+    uniqueIndex("findings_one_open_key")
+      .on(t.instanceId, t.kind, sql`coalesce(${t.subject}, '')`)
+      .where(sql`${t.resolvedAt} is null`),
+    index("findings_opened_at_idx").on(t.openedAt.desc(), t.id.desc()),
+    index("findings_instance_idx").on(t.instanceId, t.openedAt.desc(), t.id.desc()),
   ],
 );
 

@@ -88,6 +88,18 @@ export function createAuditService({ clock, recorder }: AuditDeps) {
     /** Records what was done later, or by Postern itself. */
     recordFor: record,
 
+    /** As recordFor, with no change. @throws UNAVAILABLE where no record can be kept */
+    recordNow(record: AuditRecord): Promise<void> {
+      const row = {
+        ...record,
+        ...derivedOf(record),
+        parameters: kept(record.parameters),
+        result: makeWellFormed(record.result),
+        timestamp: clock.now().toISOString(),
+      };
+      return recorder.keep({ table: "auditLogs", row });
+    },
+
     /** Records a call that was refused or failed, whose change was undone. @throws UNAVAILABLE where no record can be kept */
     recordFailure(call: Call, error: AppError, resourceId?: string): Promise<void> {
       const row = {

@@ -1,4 +1,5 @@
 /** The inventory of instances, and their environments. */
+export { createDeeds } from "./deeds.service.js";
 export { DEFAULT_ENVIRONMENT_RULES, type EnvironmentRules, environmentRulesText } from "./environment-rules.js";
 export { InventoryResolver } from "./inventory.resolver.js";
 export { createInventoryService, type InventoryService } from "./inventory.service.js";

@@ -13,9 +13,11 @@ import { isId } from "../../wire/id.js";
 import type { AuditService } from "../audit/index.js";
 import { type Classification, classify, type Mapping } from "./classifier.js";
 import type { EnvironmentRules } from "./environment-rules.js";
+import { updateFindings } from "./findings.store.js";
 import {
   findInstanceById,
   findInstanceByIdentifier,
+  findInstanceId,
   insertMapping,
   listInstances,
   listMappings,
@@ -55,6 +57,9 @@ const asMapping = (row: StoredMapping | undefined): Mapping | undefined =>
 
 const disputeOf = ({ classification }: StoredInstance) => (classification as Classification).dispute;
 
+const told = (ids: readonly bigint[], found: readonly InstanceDescription[]) =>
+  found.map(({ findings }, index) => ({ id: ids[index] as bigint, findings }));
+
 type Facts = Pick<InstanceDescription, "identifier" | "tags" | "accountId">;
 
 export function createInventoryService({ db, audit, log, providers, rules }: InventoryDeps) {
@@ -71,6 +76,9 @@ export function createInventoryService({ db, audit, log, providers, rules }: Inv
     accountId,
   });
 
+  /** The ids of instances by their provider's: what is recorded of one must not wait for the database. */
+  const idsSeen = new Map<string, bigint>();
+
   /** Writes what a provider says of some instances, with what follows from it. @returns their ids */
   async function store(db: Db, provider: Provider, found: readonly InstanceDescription[]): Promise<bigint[]> {
     await lockClassification(db);
@@ -79,7 +87,9 @@ export function createInventoryService({ db, audit, log, providers, rules }: Inv
     const ids: bigint[] = [];
     for (const description of found) {
       const classification = classified(description, known.get(description.providerId), mappings);
-      ids.push(await upsertInstance(db, provider.name, description, classification));
+      const id = await upsertInstance(db, provider.name, description, classification);
+      idsSeen.set(`${provider.name} ${description.providerId}`, id);
+      ids.push(id);
     }
     return ids;
   }
@@ -114,6 +124,7 @@ export function createInventoryService({ db, audit, log, providers, rules }: Inv
         const stored = await store(db, provider, found);
         const present = found.map(({ providerId }) => providerId);
         await markVanished(db, provider.name, present);
+        await updateFindings(db, told(stored, found));
         return stored;
       });
       for (const [index, { providerId, identifier }] of found.entries()) {
@@ -127,7 +138,11 @@ export function createInventoryService({ db, audit, log, providers, rules }: Inv
     async refreshInstance(provider: Provider, providerId: string): Promise<StoredInstance | null> {
       const description = await inTime(provider.describe(providerId));
       if (!description) return null;
-      const [id] = await db.transaction((db) => store(db, provider, [description]));
+      const [id] = await db.transaction(async (db) => {
+        const stored = await store(db, provider, [description]);
+        await updateFindings(db, told(stored, [description]));
+        return stored;
+      });
       await storeSnapshots(provider, id as bigint, providerId);
       return findInstanceById(db, id as bigint);
     },
@@ -138,6 +153,10 @@ export function createInventoryService({ db, audit, log, providers, rules }: Inv
     /** The environment of an instance by id or identifier, or null where there is none. */
     environmentOf: async (idOrIdentifier: string): Promise<string | null> =>
       (await find(db, idOrIdentifier))?.environment ?? null,
+
+    /** @returns the id of an instance by its provider's, or null @throws UNAVAILABLE where only the database could tell */
+    idOf: async (provider: string, providerId: string): Promise<bigint | null> =>
+      idsSeen.get(`${provider} ${providerId}`) ?? findInstanceId(db, provider, providerId),
 
     /** Writes what a provider says of a snapshot, in the transaction of the caller. @returns its id */
     storeSnapshot: upsertSnapshot,

@@ -41,7 +41,7 @@ export const listInstances = (db: Db, provider: string): Promise<StoredInstance[
 export async function upsertInstance(
   db: Db,
   provider: string,
-  { providerId, storageGiB, ...description }: InstanceDescription,
+  { providerId, storageGiB, findings: _, ...description }: InstanceDescription,
   classification: Classification,
 ): Promise<bigint> {
   const values = {
@@ -61,6 +61,16 @@ export async function upsertInstance(
     .returning({ id: instances.id })
     .catch(failed);
   return rows[0]!.id;
+}
+
+/** @returns the id of an instance of a provider, or null */
+export async function findInstanceId(db: Db, provider: string, providerId: string): Promise<bigint | null> {
+  const rows = await db
+    .select({ id: instances.id })
+    .from(instances)
+    .where(and(eq(instances.provider, provider), eq(instances.providerId, providerId)))
+    .catch(failed);
+  return rows[0]?.id ?? null;
 }
 
 /** Marks the instances of a provider that it does not list any more. @returns how many */

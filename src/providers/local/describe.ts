@@ -1,5 +1,5 @@
 /** How a local instance shows in the inventory: what instance.json says, and what is observed. */
-import type { Endpoint, InstanceDescription } from "../provider.js";
+import { type Endpoint, type InstanceDescription, UNOBSERVED } from "../provider.js";
 import { applyIfDue } from "./backup-window.js";
 import { clusterOf, type Host, memberName } from "./host.js";
 import { type LocalInstance, type LocalMember, primaryOf } from "./instances.js";
@@ -66,12 +66,15 @@ export function createDescribe(host: Host, operations: Operations, version: stri
         name: memberName(instance, member),
         role: member.name === primary ? "PRIMARY" : "STANDBY",
         endpoint: member.stale ? null : endpointOf(member),
+        ...UNOBSERVED,
       })),
       tags: instance.tags,
       backupWindow: instance.backupWindow,
       pendingBackupWindow: instance.pendingBackupWindow?.window ?? null,
       maintenanceWindow: instance.maintenanceWindow,
       backupRetentionDays: instance.backupRetentionDays,
+      autoFailover: null,
+      findings: [],
     };
   }
 }

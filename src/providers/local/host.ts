@@ -5,6 +5,7 @@ import { fence } from "../../cluster/fence.js";
 import { makePrivate } from "../../cluster/folder.js";
 import type { OsUser } from "../../cluster/os-user.js";
 import type { Log } from "../../log.js";
+import type { Report } from "../provider.js";
 import type { Instances, LocalInstance, LocalMember } from "./instances.js";
 
 export type Limits = {
@@ -27,6 +28,8 @@ export type Host = {
   readonly limits: Limits;
   readonly log: Log;
   readonly clock: { now(): Date };
+  /** Tells what was done to an instance without anybody asking. */
+  readonly report: Report;
 };
 
 /** The role of standbys; its password is in the data directory, in a file that libpq reads from there. */

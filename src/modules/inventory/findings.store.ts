@@ -1,0 +1,39 @@
+/** The statement of findings: what is open of each instance is what its provider says. */
+import { sql } from "drizzle-orm";
+import type { Db } from "../../db/client.js";
+import { fromPostgres } from "../../db/postgres-errors.js";
+import { findings, instances } from "../../db/tables/index.js";
+import type { Finding } from "../../providers/provider.js";
+
+/**
+ * Opens what is new, keeps what is told again, and resolves what is not told any more, of these instances and of those that have vanished. Under the
+ * lock of the classification, so that two looks do not cross.
+ */
+export async function updateFindings(
+  db: Db,
+  told: readonly { id: bigint; findings: readonly Finding[] }[],
+): Promise<void> {
+  const ids = told.map(({ id }) => String(id));
+  const seen = told.flatMap(({ id, findings }) => findings.map((finding) => ({ ...finding, id: String(id) })));
+  await db
+    .execute(
+      sql`with seen as (
+            select distinct on (id, kind, coalesce(subject, '')) *
+            from jsonb_to_recordset(${JSON.stringify(seen)}::jsonb)
+              as told (id bigint, kind text, severity alert_severity, subject text, detail text)
+          ), resolved as (
+            update ${findings} as f set resolved_at = now()
+            where f.resolved_at is null
+              and (f.instance_id = any (array(select jsonb_array_elements_text(${JSON.stringify(ids)}::jsonb)::bigint))
+                or exists (select from ${instances} i where i.id = f.instance_id and i.vanished_at is not null))
+              and not exists (
+                select from seen where seen.id = f.instance_id and seen.kind = f.kind and seen.subject is not distinct from f.subject)
+          )
+          insert into ${findings} as f (instance_id, kind, severity, subject, detail)
+          select id, kind, severity, subject, detail from seen
+          on conflict (instance_id, kind, (coalesce(subject, ''))) where resolved_at is null
+          do update set severity = excluded.severity, detail = excluded.detail
+            where (f.severity, f.detail) is distinct from (excluded.severity, excluded.detail)`,
+    )
+    .catch((error) => Promise.reject(fromPostgres(error)));
+}
