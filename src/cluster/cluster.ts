@@ -1,16 +1,15 @@
 /** One PostgreSQL cluster in one folder: made whole or not at all, started or adopted, and stopped. */
-import { spawn } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
-import { once } from "node:events";
-import { constants } from "node:fs";
-import { chown, mkdtemp, open, readdir, readFile, rename, rm, rmdir, stat, writeFile } from "node:fs/promises";
+import { chown, mkdtemp, readdir, readFile, rename, rm, rmdir, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { makePrivate } from "./folder.js";
 import { faultOf, type Place } from "./last-words.js";
-import { BARE_ENV, type OsUser, runAs } from "./os-user.js";
+import { type Attempt, launch } from "./launch.js";
+import { type OsUser, runAs } from "./os-user.js";
 import { clearStaleLock, findPostmaster, isPostmaster, type Postmaster, postmasterArgs } from "./postmaster.js";
+import { previewSetting } from "./preview.js";
 
 /** PostgreSQL parameters by name, as in postgresql.conf; they override that file. */
 export type Settings = Readonly<Record<string, string | number>>;
@@ -51,7 +50,6 @@ const DEFAULT_PORT = 5432;
 const POLL_MS = 20;
 const RETRY_MS = 100;
 const IMMEDIATE_STOP_TIMEOUT_MS = 10_000;
-const LOG_ROTATES_AT_BYTES = 10 * 1024 * 1024;
 /** What a `sockaddr_un` holds on macOS, the smaller one, less the name of the socket in the folder. */
 const SOCKET_DIR_MAX_BYTES = 103 - "/.s.PGSQL.65535.lock".length;
 const UNFINISHED = "init-";
@@ -147,6 +145,14 @@ export class Cluster {
     }
   }
 
+  /**
+   * The value that a parameter would have after the next start, whatever runs now.
+   * @throws BrokenSettingsError where the files of settings would keep PostgreSQL from starting
+   */
+  preview(name: string): Promise<string> {
+    return previewSetting(this.options, this.#args(), name);
+  }
+
   /** Fast shutdown, immediate after a while; resolves when the postmaster is gone, at once when none runs. */
   async stop(): Promise<void> {
     const running = await findPostmaster(this.dataDir);
@@ -154,44 +160,20 @@ export class Cluster {
   }
 
   async #launch(): Promise<Attempt> {
-    const { bin, folder, user, settings, tcpPort } = this.options;
-    const port = tcpPort ?? DEFAULT_PORT;
+    const { bin, folder, user, tcpPort = DEFAULT_PORT } = this.options;
     const socketDir = this.#socketDir();
     await makePrivate(socketDir, user);
     await clearStaleLock(join(this.dataDir, "postmaster.pid"), this.dataDir);
-    await clearStaleLock(join(socketDir, `.s.PGSQL.${port}.lock`), this.dataDir);
+    await clearStaleLock(join(socketDir, `.s.PGSQL.${tcpPort}.lock`), this.dataDir);
+    return launch({ bin, folder, user, logFile: this.#logFile, args: this.#args() });
+  }
 
-    const args = [...postmasterArgs(this.dataDir), "-k", socketDir, "-p", String(port)];
+  /** What this cluster's server is started with. */
+  #args(): string[] {
+    const { settings, tcpPort } = this.options;
+    const args = [...postmasterArgs(this.dataDir), "-k", this.#socketDir(), "-p", String(tcpPort ?? DEFAULT_PORT)];
     const all = { listen_addresses: tcpPort ? "127.0.0.1" : "", ...DEFAULT_SETTINGS, ...settings };
-    for (const [name, value] of Object.entries(all)) args.push("-c", `${name}=${value}`);
-
-    const { size } = await stat(this.#logFile).catch(() => ({ size: 0 }));
-    if (size > LOG_ROTATES_AT_BYTES) await rename(this.#logFile, `${this.#logFile}.1`);
-    // The folder is the database user's: what that user may have put there is not followed.
-    const flags = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW;
-    const log = await open(this.#logFile, flags, 0o600);
-    try {
-      await log.chown(user.uid, user.gid);
-      const begin = (await log.stat()).size;
-      const child = spawn(join(bin, "postgres"), args, {
-        uid: user.uid,
-        gid: user.gid,
-        cwd: folder,
-        env: BARE_ENV,
-        // A session of its own: what is sent to Postern's process group does not reach it.
-        detached: true,
-        stdio: ["ignore", log.fd, log.fd],
-      });
-      await once(child, "spawn");
-      child.unref();
-      return {
-        pid: child.pid!,
-        hasEnded: () => child.exitCode !== null || child.signalCode !== null,
-        lastWords: async () => (await readFile(this.#logFile)).subarray(begin).toString(),
-      };
-    } finally {
-      await log.close();
-    }
+    return [...args, ...Object.entries(all).flatMap(([name, value]) => ["-c", `${name}=${value}`])];
   }
 
   async #end(pid: number, running?: Postmaster): Promise<void> {
@@ -235,11 +217,3 @@ export class Cluster {
     }
   }
 }
-
-/** One try to run `postgres`. */
-type Attempt = {
-  readonly pid: number;
-  readonly hasEnded: () => boolean;
-  /** What was logged since this try began. */
-  readonly lastWords: () => Promise<string>;
-};

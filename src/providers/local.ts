@@ -60,7 +60,14 @@ export interface LocalProvider extends Provider {
   destroy(identifier: string): Promise<void>;
 }
 
-const DEFAULT_LIMITS: Limits = { manualSnapshots: 100, minFreeBytes: 256 * 1024 * 1024, answerTimeoutMs: 2_500 };
+const MIB = 1024 * 1024;
+const DEFAULT_LIMITS: Limits = {
+  manualSnapshots: 100,
+  minFreeBytes: 256 * MIB,
+  answerTimeoutMs: 2_500,
+  catchUpTimeoutMs: 10_000,
+  restartFreeBytes: 32 * MIB,
+};
 
 /** Opens the folder and clears away what a killed process left half made. Nothing is started yet. */
 export async function createLocalProvider(options: LocalOptions): Promise<LocalProvider> {

@@ -10,6 +10,8 @@ const GUIDANCE: Readonly<Record<string, string>> = {
   StorageFull: "Free space where snapshots are kept, delete old snapshots, or move them, and request it again.",
   StandbyUnavailable:
     "The standby does not follow. See the members of the instance, get the standby to stream again, and request it again; or reboot without forceFailover.",
+  InvalidConfiguration:
+    "PostgreSQL would not start with its settings, so nothing was touched. Correct what the message names, by ALTER SYSTEM or in the file, and request it again.",
   Interrupted:
     "Postern was stopped while this ran, and what was half done has been removed. See that the instance is available, and request it again.",
   InvalidParameterValue:

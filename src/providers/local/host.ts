@@ -15,6 +15,10 @@ export type Limits = {
   readonly minFreeBytes: number;
   /** After that, an instance counts as one that does not answer; default 2,500. */
   readonly answerTimeoutMs: number;
+  /** How long a standby may take to replay what its primary had when a failover was asked for; default 10,000. */
+  readonly catchUpTimeoutMs: number;
+  /** Nothing that runs is restarted with less than this free on its disk, because PostgreSQL might not come back; default 32 MiB. */
+  readonly restartFreeBytes: number;
 };
 
 export type Host = {

@@ -2,13 +2,15 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Cluster } from "../../cluster/cluster.js";
 import { asSuperuser } from "../../cluster/connection.js";
-import { parsePosition, readControlFile } from "../../cluster/control-file.js";
+import { readControlFile } from "../../cluster/control-file.js";
 import { OperationFailure } from "../errors.js";
 import { bringUp, promote } from "./bring-up.js";
 import type { Outcome } from "./entry.js";
-import { clusterOf, fenceMember, memberName, processName } from "./host.js";
-import { type LocalMember, primaryOf, standbysOf } from "./instances.js";
-import { type Observation, observe, observeReplication, untilAnswering } from "./observe.js";
+import { clusterOf, fenceMember, memberName } from "./host.js";
+import { primaryOf, standbysOf } from "./instances.js";
+import { type Observation, observe, untilAnswering } from "./observe.js";
+import { requireFit, requireRestartable, unfit } from "./preflight.js";
+import { replayed } from "./replay.js";
 import { type RequestOf, secondsSince, type Task } from "./task.js";
 
 type Reboot = Task<RequestOf<"REBOOT_INSTANCE">>;
@@ -16,8 +18,6 @@ type Reboot = Task<RequestOf<"REBOOT_INSTANCE">>;
 const ANSWER_TIMEOUT_MS = 30_000;
 const REPLAY_TIMEOUT_MS = 10_000;
 const CHECKPOINT_TIMEOUT_MS = 30_000;
-/** A standby that is further behind would keep clients out for too long. */
-const MAX_LAG_BYTES = 16 * 1024 * 1024;
 const POLL_MS = 20;
 
 /** Restarts the primary. One that is down or frozen is restarted too: that is what a reboot is for. */
@@ -26,6 +26,7 @@ export async function restart(task: Reboot): Promise<Outcome> {
   const member = primaryOf(instance);
   const cluster = clusterOf(host, instance, member);
   const before = await observe(cluster, host.limits.answerTimeoutMs);
+  await requireRestartable(host, instance, before);
   if (before.is === "answering") await checkpoint(cluster);
 
   const awaySince = host.clock.now().toISOString();
@@ -56,7 +57,7 @@ export async function failOver(task: Reboot): Promise<Outcome> {
     throw new OperationFailure("InvalidDBInstanceState", "The instance has no standby. Reboot it without failover.");
   const [oldPrimary, standby] = [clusterOf(host, instance, from), clusterOf(host, instance, to)];
   const before = await observe(oldPrimary, host.limits.answerTimeoutMs);
-  await requireFit(task, before, to);
+  await requireFit(host, instance, before, to);
   if (before.is === "answering") await checkpoint(oldPrimary);
 
   const awaySince = host.clock.now().toISOString();
@@ -88,37 +89,6 @@ export async function failOver(task: Reboot): Promise<Outcome> {
   };
 }
 
-async function requireFit({ host, instance }: Reboot, before: Observation, to: LocalMember): Promise<void> {
-  const name = memberName(instance, to);
-  const standby = clusterOf(host, instance, to);
-  if (to.stale) throw unfit(`The standby ${name} is being rebuilt. Wait until it is done.`);
-  const observed = await observe(standby, host.limits.answerTimeoutMs);
-  if (observed.is !== "answering")
-    throw unfit(`The standby ${name} cannot take over. ${observed.reason} A reboot without failover starts it again.`);
-  if (!observed.inRecovery) throw unfit(`The standby ${name} does not follow its primary.`);
-  const primary = clusterOf(host, instance, primaryOf(instance));
-  if (before.is === "answering") {
-    const application = processName(instance.providerId, to.name);
-    const look = () => observeReplication(primary, application, host.limits.answerTimeoutMs);
-    // After a restart of the primary, its standby takes a moment to come back.
-    const deadline = Date.now() + REPLAY_TIMEOUT_MS;
-    let seen = await look();
-    while (seen.lagBytes > MAX_LAG_BYTES && Date.now() < deadline) {
-      await delay(POLL_MS);
-      seen = await look();
-    }
-    if (!seen.isStreaming)
-      throw unfit(`The standby ${name} does not stream from its primary. See the log of its server.`);
-    if (seen.lagBytes > MAX_LAG_BYTES)
-      throw unfit(`The standby ${name} is ${seen.lagBytes} bytes behind. Wait for it.`);
-    return;
-  }
-  // Nobody can tell how much such a standby misses, but from here on it would miss what is certain to have been there.
-  const { checkpoint } = await readControlFile(primary.dataDir);
-  if ((await replayed(standby)) >= checkpoint) return;
-  throw unfit(`The primary is down, and the standby ${name} misses much of what it had. Reboot without failover.`);
-}
-
 /**
  * After a clean shutdown: the standby has replayed all there is. After the end of a server that was down or silent before, it has
  * what it has; but one that answered hands over everything, or keeps its place.
@@ -130,19 +100,11 @@ async function untilReplayed(oldPrimary: Cluster, standby: Cluster, name: string
   }
   if (!isShutDown) return;
   const deadline = Date.now() + REPLAY_TIMEOUT_MS;
-  while ((await replayed(standby)) <= checkpoint) {
+  while ((await replayed(standby, REPLAY_TIMEOUT_MS)) <= checkpoint) {
     if (Date.now() > deadline)
       throw unfit(`The standby ${name} did not receive everything; the primary was started again.`);
     await delay(POLL_MS);
   }
-}
-
-/** The end of the last record that was replayed. */
-async function replayed(standby: Cluster): Promise<bigint> {
-  const [row] = await asSuperuser(standby, (sql) => sql`select pg_last_wal_replay_lsn()::text as position`, {
-    timeoutMs: REPLAY_TIMEOUT_MS,
-  });
-  return parsePosition(row?.position ?? "0/0");
 }
 
 /** While clients are still in, so that the shutdown has little left to write. */
@@ -153,8 +115,6 @@ function lossOf(before: Observation): string {
   if (before.is === "answering") return "";
   return ` ${before.reason} What the old primary had not yet handed on is lost.`;
 }
-
-const unfit = (message: string) => new OperationFailure("StandbyUnavailable", message);
 
 const startFailed = (identifier: string, cause: unknown) =>
   new OperationFailure("StartFailed", `${identifier} does not come up again. The log of its server says why.`, cause);

@@ -1,0 +1,173 @@
+/** What is looked at before a reboot touches anything: whatever can be known to make it fail refuses it, with its remedy. */
+import { readdir, stat, statfs } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import type { Sql } from "postgres";
+import type { Cluster } from "../../cluster/cluster.js";
+import { asSuperuser } from "../../cluster/connection.js";
+import { parsePosition, readControlFile } from "../../cluster/control-file.js";
+import { BrokenSettingsError } from "../../cluster/preview.js";
+import { OperationFailure } from "../errors.js";
+import { clusterOf, type Host, memberName, processName } from "./host.js";
+import { type LocalInstance, type LocalMember, primaryOf } from "./instances.js";
+import { type Observation, observe, observeReplication } from "./observe.js";
+import { observeReplay, replayed } from "./replay.js";
+
+const MIB = 1024 * 1024;
+/** A standby that is further behind would keep clients out for too long. */
+const MAX_LAG_BYTES = 16 * MIB;
+const POLL_MS = 50;
+
+/** @param before how the primary was seen @throws OperationFailure where a restart would not bring the primary back */
+export async function requireRestartable(host: Host, instance: LocalInstance, before: Observation): Promise<void> {
+  const member = primaryOf(instance);
+  const cluster = clusterOf(host, instance, member);
+  await requireSettings(host, cluster, memberName(instance, member), before);
+  if (before.is !== "answering") return;
+  for (const folder of [cluster.dataDir, join(cluster.dataDir, "pg_wal")]) {
+    const free = await freeBytes(folder);
+    if (free >= host.limits.restartFreeBytes) continue;
+    throw full(`The disk that holds ${folder} has ${mib(free)} MiB left, with which PostgreSQL may not come back.`);
+  }
+}
+
+/** @param before how the primary was seen @throws OperationFailure where `to` cannot take over without harm */
+export async function requireFit(
+  host: Host,
+  instance: LocalInstance,
+  before: Observation,
+  to: LocalMember,
+): Promise<void> {
+  const name = memberName(instance, to);
+  const [primary, standby] = [clusterOf(host, instance, primaryOf(instance)), clusterOf(host, instance, to)];
+  await requireNoTablespaces(instance, [primary, standby]);
+  if (to.stale) throw unfit(`The standby ${name} is being rebuilt. Wait until it is done.`);
+  const observed = await observe(standby, host.limits.answerTimeoutMs);
+  if (observed.is !== "answering")
+    throw unfit(`The standby ${name} cannot take over. ${observed.reason} A reboot without failover starts it again.`);
+  if (!observed.inRecovery) throw unfit(`The standby ${name} does not follow its primary.`);
+  await requireSettings(host, standby, name, observed);
+  if (before.is === "answering") {
+    await requireRestartable(host, instance, before);
+    await requireRoomForRebuild(host, primary);
+    await requireReplay(host, instance, to);
+    return;
+  }
+  // Nobody can tell how much such a standby misses, but from here on it would miss what is certain to have been there.
+  const { checkpoint } = await readControlFile(primary.dataDir);
+  if ((await replayed(standby, host.limits.catchUpTimeoutMs)) >= checkpoint) return;
+  throw unfit(`The primary is down, and the standby ${name} misses much of what it had. Reboot without failover.`);
+}
+
+/** Whether two servers on this machine would write the same files: a tablespace is in the same place for both. */
+export async function hasTablespaces({ dataDir }: Cluster): Promise<boolean> {
+  const entries = await readdir(join(dataDir, "pg_tblspc"), { withFileTypes: true }).catch(() => []);
+  return entries.some((entry) => entry.isSymbolicLink());
+}
+
+async function requireNoTablespaces(instance: LocalInstance, clusters: readonly Cluster[]): Promise<void> {
+  if (!(await Promise.all(clusters.map(hasTablespaces))).some(Boolean)) return;
+  throw new OperationFailure(
+    "NotSupported",
+    `${instance.identifier} has a tablespace outside its data folder, and on this one machine both of its servers write ` +
+      "there: neither may take over from the other. Move what is in it to pg_default, and drop the tablespace.",
+  );
+}
+
+async function requireSettings(host: Host, cluster: Cluster, name: string, seen: Observation): Promise<void> {
+  const timeoutMs = host.limits.answerTimeoutMs;
+  const wrong = (what: string) =>
+    new OperationFailure("InvalidConfiguration", `${name} would not start again: ${what} Nothing was touched.`);
+  const next = (parameter: string) =>
+    cluster.preview(parameter).catch((error) => {
+      throw error instanceof BrokenSettingsError ? wrong(error.message) : error;
+    });
+  if ((await next("wal_level")) === "minimal")
+    throw wrong("the setting wal_level is to become minimal, with which no standby and no copy is possible.");
+  const missing = await missingLibraries(host, await next("shared_preload_libraries"));
+  if (missing.length > 0) throw wrong(`shared_preload_libraries names what is not installed: ${missing.join(", ")}.`);
+  if (seen.is !== "answering") return;
+
+  const prepared = Number(await next("max_prepared_transactions"));
+  const [found] = await asSuperuser(
+    cluster,
+    (sql) => sql`
+      select (select count(*)::int from pg_prepared_xacts) as prepared,
+             (select 'line ' || line_number || ' of pg_hba.conf: ' || error
+                from pg_hba_file_rules where error is not null order by line_number limit 1) as hba`,
+    { timeoutMs },
+  );
+  if (found?.hba) throw wrong(`${found.hba}.`);
+  if (found?.prepared > prepared)
+    throw wrong(
+      `${found?.prepared} prepared transactions are open, and max_prepared_transactions is to become ${prepared}. ` +
+        "Commit them or roll them back, or raise the setting.",
+    );
+}
+
+/** Of libraries without a path of their own, those that PostgreSQL would not find. */
+async function missingLibraries({ bin }: Host, list: string): Promise<string[]> {
+  const names = list.split(",").map((name) => name.trim().replaceAll('"', "").replace("$libdir/", ""));
+  const missing = await Promise.all(
+    names.map(async (name) => {
+      if (!/^[\w.-]+$/.test(name)) return [];
+      const places = ["../lib/postgresql", "../lib"].map((place) => join(bin, place, name.replace(/(\.so)?$/, ".so")));
+      const found = await Promise.all(places.map((place) => stat(place).catch(() => undefined)));
+      return found.some((one) => one !== undefined) ? [] : [name];
+    }),
+  );
+  return missing.flat();
+}
+
+/** The old primary is cloned anew beside its old data; without room for that, the instance would stay without a standby. */
+async function requireRoomForRebuild(host: Host, primary: Cluster): Promise<void> {
+  const [row] = await asSuperuser(
+    primary,
+    (sql: Sql) => sql`select sum(pg_database_size(oid))::float8 as bytes from pg_database`,
+    { timeoutMs: host.limits.catchUpTimeoutMs },
+  );
+  const [needed, free] = [row?.bytes + host.limits.minFreeBytes, await freeBytes(primary.dataDir)];
+  if (free >= needed) return;
+  throw full(
+    `After a failover the old primary is rebuilt, for which ${mib(needed)} MiB of free disk space are needed, and ${mib(free)} MiB are left.`,
+  );
+}
+
+/** Everything that the primary had when this began is replayed, and what it has written since is little. */
+async function requireReplay(host: Host, instance: LocalInstance, to: LocalMember): Promise<void> {
+  const { answerTimeoutMs, catchUpTimeoutMs } = host.limits;
+  const name = memberName(instance, to);
+  const [primary, standby] = [clusterOf(host, instance, primaryOf(instance)), clusterOf(host, instance, to)];
+  const [row] = await asSuperuser(primary, (sql) => sql`select pg_current_wal_flush_lsn()::text as position`, {
+    timeoutMs: answerTimeoutMs,
+  });
+  const wanted = parsePosition(row?.position);
+  const deadline = Date.now() + catchUpTimeoutMs;
+  for (;;) {
+    const replay = await observeReplay(standby, answerTimeoutMs);
+    if (replay.isPaused)
+      throw unfit(`Replay is paused on ${name}. Connect to it and run: select pg_wal_replay_resume()`);
+    const seen = await observeReplication(primary, processName(instance.providerId, to.name), answerTimeoutMs);
+    if (seen.isStreaming && replay.position >= wanted && seen.lagBytes <= MAX_LAG_BYTES) return;
+    if (Date.now() < deadline) {
+      await delay(POLL_MS);
+      continue;
+    }
+    // After a restart of the primary, its standby takes a moment to come back: only now it is known not to.
+    if (!seen.isStreaming)
+      throw unfit(`The standby ${name} does not stream from its primary. See the log of its server.`);
+    const behind = `The standby ${name} is ${seen.lagBytes} bytes and ${replay.lagSeconds} s behind`;
+    throw unfit(`${behind}${replay.hindrance === null ? "" : `: ${replay.hindrance}`}. Wait for it.`);
+  }
+}
+
+async function freeBytes(folder: string): Promise<number> {
+  const { bavail, bsize } = await statfs(folder);
+  return bavail * bsize;
+}
+
+const mib = (bytes: number) => Math.ceil(bytes / MIB);
+
+const full = (message: string) => new OperationFailure("StorageFull", `${message} Give the disk more room.`);
+
+export const unfit = (message: string) => new OperationFailure("StandbyUnavailable", message);
