@@ -176,6 +176,7 @@ export async function createApp(config: Config, ports: Ports): Promise<App> {
     recordRefusals: recordRefusals(recorders),
     leave: client.leave,
     limits: LIMITS,
+    statementTimeoutMs: config.statementTimeoutMs,
   });
   const readiness = createReadiness({ look: client.look, pooler: client.pooler });
   const http = createHttpServer({

@@ -39,6 +39,7 @@ export interface GraphqlOptions {
   /** Told when a client goes before it is answered. */
   readonly leave: (caller: Caller) => void;
   readonly limits: Limits;
+  readonly statementTimeoutMs: number;
 }
 
 /** Of an answer that is no page. */
@@ -64,7 +65,8 @@ function headersOf({ headers: given }: IncomingMessage): HeaderMap {
 const PAGE_HEADERS = new HeaderMap([["accept", "text/html"]]);
 
 export function createAnswerGraphql(options: GraphqlOptions) {
-  const { apollo, landingPage, persistedQueries, answerKnown, recordRefusals, leave, limits } = options;
+  const { apollo, landingPage, persistedQueries, answerKnown, recordRefusals, leave, limits, statementTimeoutMs } =
+    options;
 
   async function askApollo(
     headers: HeaderMap,
@@ -108,7 +110,7 @@ export function createAnswerGraphql(options: GraphqlOptions) {
     }
     const asked = await readGraphqlRequest(request, search, limits);
     const context = await contextOf();
-    const caller = callerOf(context.actor, context.origin.ipAddress);
+    const caller = callerOf(context.actor, context.origin.ipAddress, statementTimeoutMs);
     response.once("close", () => response.writableFinished || leave(caller));
     try {
       return await asCaller(caller, () => answer(request, asked, context));

@@ -10,6 +10,7 @@ import {
   isObjectType,
 } from "graphql";
 import { buildSchemaSync, type ClassType, type NonEmptyArray } from "type-graphql";
+import { currentCaller } from "../auth/caller.js";
 import type { Permission } from "../auth/permissions.js";
 import { forbidden, limitExceeded } from "../errors.js";
 import { declaredTypes } from "../model/index.js";
@@ -79,12 +80,21 @@ function doors(schema: GraphQLSchema): RootMiddleware {
         context,
         info,
       );
-  const all = (type: RootType) =>
+  /** Mutations begin one after another: each has its time from then on. */
+  const begun =
+    (gate: Gate): Gate =>
+    async (...given) => {
+      currentCaller().time?.beginField();
+      return gate(...given);
+    };
+  const all = (type: RootType, timed: (gate: Gate) => Gate) =>
     Object.fromEntries(
-      // Rules without a function of their own, such as allow, come wrapped.
-      Object.entries(permissions[type]).map(([name, gate]) => [name, behind("resolve" in gate ? gate.resolve : gate)]),
+      Object.entries(permissions[type]).map(([name, gate]) => {
+        // Rules without a function of their own, such as allow, come wrapped.
+        return [name, timed(behind("resolve" in gate ? gate.resolve : gate))];
+      }),
     );
-  return { Query: all("Query"), Mutation: all("Mutation") };
+  return { Query: all("Query", (gate) => gate), Mutation: all("Mutation", begun) };
 }
 
 /** A field of a declared type: its plan left the value under the response key, unless the actor may not read it. */

@@ -2,6 +2,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { Actor } from "./actor.js";
 import { networkOf } from "./call.js";
+import { RequestTime } from "./request-time.js";
 
 /** Of one request. */
 export interface Caller {
@@ -9,6 +10,8 @@ export interface Caller {
   readonly name: string;
   /** Nobody waits for the answer any more. */
   hasLeft: boolean;
+  /** Absent where nobody waits for an answer. */
+  readonly time?: RequestTime;
 }
 
 /** Jobs, and what else Postern does by itself. */
@@ -21,9 +24,11 @@ export const currentCaller = (): Caller => callers.getStore() ?? POSTERN;
 
 export const asCaller = <T>(caller: Caller, work: () => T): T => callers.run(caller, work);
 
-export const callerOf = (actor: Actor, address: string | null): Caller => ({
+/** @param timeoutMs of a root field */
+export const callerOf = (actor: Actor, address: string | null, timeoutMs: number): Caller => ({
   name: actor.kind === "user" ? `user ${actor.userId}` : `address ${networkOf(address)}`,
   hasLeft: false,
+  time: new RequestTime(timeoutMs),
 });
 
 /**

@@ -1,7 +1,7 @@
 /** Passwords: what may be one, and how they are hashed and compared. */
 import { randomBytes } from "node:crypto";
 import { hash, verify } from "@node-rs/argon2";
-import { badUserInput, unavailable } from "../errors.js";
+import { badUserInput, timeout, unavailable } from "../errors.js";
 import { currentCaller, mayHaveMore } from "./caller.js";
 
 export const MIN_PASSWORD_CHARACTERS = 12;
@@ -76,22 +76,27 @@ let hashing = 0;
 /** By caller: one is hashed at once, the others wait for it. */
 const queues = new Map<string, { hashing: number; last: Promise<unknown> }>();
 
-/** @throws UNAVAILABLE when too many wait already */
+/** @throws UNAVAILABLE when too many wait already, TIMEOUT */
 async function inTurn<T>(work: () => Promise<T>): Promise<T> {
-  const { name } = currentCaller();
+  const { name, time } = currentCaller();
   const queue = queues.get(name) ?? { hashing: 0, last: Promise.resolve() };
   if (!mayHaveMore(queue.hashing, MAX_HASHING - hashing)) throw unavailable("Signing in");
   queues.set(name, queue);
   hashing += 1;
   queue.hashing += 1;
-  const done = queue.last.then(work);
-  queue.last = done.catch(() => undefined);
+  let isLate = false;
+  const done = queue.last.then(() => (isLate ? Promise.reject(timeout()) : work()));
+  queue.last = done
+    .catch(() => undefined)
+    .then(() => {
+      hashing -= 1;
+      queue.hashing -= 1;
+      if (queue.hashing === 0) queues.delete(name);
+    });
   try {
-    return await done;
+    return await (time ? time.within(done) : done);
   } finally {
-    hashing -= 1;
-    queue.hashing -= 1;
-    if (queue.hashing === 0) queues.delete(name);
+    isLate = true;
   }
 }
 

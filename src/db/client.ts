@@ -2,6 +2,7 @@
 import { drizzle, type PostgresJsDatabase } from "drizzle-orm/postgres-js";
 import postgres, { type Options, type Sql } from "postgres";
 import type { Caller } from "../auth/caller.js";
+import { GRACE_MS } from "../auth/request-time.js";
 import { outcomeUnknown, timeout } from "../errors.js";
 import type { Log } from "../log.js";
 import { Opening } from "./opening.js";
@@ -44,15 +45,9 @@ export interface Client {
   /**
    * Runs one statement of the read planner and answers its only row.
    * @param together whether it is soon done, so that it may share a connection with others that are
-   * @param sinceMs when its time began, by `performance.now()`: now unless given @throws TIMEOUT, UNAVAILABLE, LIMIT_EXCEEDED
+   * @throws TIMEOUT, UNAVAILABLE, LIMIT_EXCEEDED
    */
-  query(
-    text: string,
-    parameters: unknown[],
-    prepare: boolean,
-    together: boolean,
-    sinceMs?: number,
-  ): Promise<readonly (string | null)[]>;
+  query(text: string, parameters: unknown[], prepare: boolean, together: boolean): Promise<readonly (string | null)[]>;
   /** @returns whether the database takes changes @throws UNAVAILABLE or TIMEOUT when it does not answer in time (milliseconds) */
   look(timeoutMs: number): Promise<boolean>;
   /** What connections are opened with, for whoever brings a driver of its own. */
@@ -64,8 +59,6 @@ export interface Client {
   close(): Promise<void>;
 }
 
-/** Longer than the server's own time-out, which stops a statement on a server that answers. */
-const DEADLINE_GRACE_MS = 250;
 /** Of a standby it is false; that a role may be read-only, our settings override. */
 const LOOK = "select (not pg_catalog.pg_is_in_recovery())::text";
 /** What nobody has asked for. */
@@ -141,7 +134,7 @@ export function createClient({
     return sql;
   };
   const { open, startUp, pooler } = createOpener(connect, statementTimeoutMs, log, anySettings);
-  const deadlineMs = statementTimeoutMs === undefined ? undefined : statementTimeoutMs + DEADLINE_GRACE_MS;
+  const deadlineMs = statementTimeoutMs === undefined ? undefined : statementTimeoutMs + GRACE_MS;
   const pool = createPool(open, poolSize, deadlineMs);
   // Its own connection: a busy pool is no database that is down.
   const probe = createPool(open, 1, deadlineMs);
@@ -163,14 +156,9 @@ export function createClient({
   });
   return {
     db,
-    query(text, parameters, prepare, together, sinceMs) {
-      // Of what runs once more only the rest is left.
-      const restMs =
-        sinceMs === undefined || statementTimeoutMs === undefined
-          ? deadlineMs
-          : sinceMs + statementTimeoutMs - performance.now();
+    query(text, parameters, prepare, together) {
       return pool
-        .run([text, parameters as never[], { prepare }], { isRead: true, isQuick: together && !pooler() }, restMs)
+        .run([text, parameters as never[], { prepare }], { isRead: true, isQuick: together && !pooler() })
         .then(onlyRow, (error) => {
           throw fromRead(error);
         });

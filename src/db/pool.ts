@@ -26,8 +26,8 @@ export interface Kind {
 }
 
 export interface Pool {
-  /** Runs one statement and answers its rows as lists of values. @param timeoutMs where it has another than all */
-  run(text: Text, kind: Kind, timeoutMs?: number): Promise<readonly (string | null)[][]>;
+  /** Runs one statement and answers its rows as lists of values. */
+  run(text: Text, kind: Kind): Promise<readonly (string | null)[][]>;
   /** What drizzle takes from the driver. */
   readonly driver: { unsafe(...text: Text): Sent; begin<T>(work: Work<T>): Promise<T> };
   /** Stops what the caller reads. */
@@ -192,8 +192,8 @@ export function createPool(open: Open, size: number, timeoutMs: number | undefin
     else if (turn instanceof StatementTurn) connections.find(({ turns }) => turns.includes(turn))?.stop(turn);
   }
 
-  function statement(text: Text, { isRead, isQuick }: Kind, asValues: boolean, ms = timeoutMs): StatementTurn {
-    const turn = new StatementTurn(text, isRead, isQuick, asValues, ms, stop);
+  function statement(text: Text, { isRead, isQuick }: Kind, asValues: boolean): StatementTurn {
+    const turn = new StatementTurn(text, isRead, isQuick, asValues, timeoutMs, stop);
     submit(turn, isRead);
     return turn;
   }
@@ -214,10 +214,7 @@ export function createPool(open: Open, size: number, timeoutMs: number | undefin
   }
 
   return {
-    run: async (text, kind, ms) => {
-      if (ms !== undefined && ms <= 0) throw timeout();
-      return statement(text, kind, true, ms).answer as ReturnType<Pool["run"]>;
-    },
+    run: (text, kind) => statement(text, kind, true).answer as ReturnType<Pool["run"]>,
     driver: { unsafe: (...text) => statement(text, { isRead: false, isQuick: false }, false).asDriver(), begin },
     leave(caller) {
       caller.hasLeft = true;

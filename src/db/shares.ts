@@ -35,7 +35,7 @@ export class Shares {
   refusal({ caller }: Turn, isRead: boolean): Error | undefined {
     const turns = this.shares.get(caller.name)?.turns ?? 0;
     if (!mayHaveMore(turns, MAX_TURNS - this.running)) return unavailable("The database");
-    return isRead && caller.hasLeft ? timeout() : undefined;
+    return caller.time?.isOver || (isRead && caller.hasLeft) ? timeout() : undefined;
   }
 
   count(share: Share, change: 1 | -1): void {

@@ -1,6 +1,13 @@
 /** A transaction on a connection that it has for itself, as drizzle takes it from the driver. */
+import { setTimeout as delay } from "node:timers/promises";
+import { asCaller, POSTERN } from "../auth/caller.js";
 import type { Connection } from "./connection.js";
 import { closed, noop, type Sent, StatementTurn, type Text } from "./turn.js";
+
+/** A connection that does not roll back by then is closed. */
+const ROLLBACK_MS = 250;
+const late = () =>
+  delay(ROLLBACK_MS, undefined, { ref: false }).then(() => Promise.reject(new Error("There was no rollback in time.")));
 
 export type Work<T> = (inside: Session) => Promise<T>;
 
@@ -69,7 +76,9 @@ export async function transactionOn<T>(
   try {
     return await unlessLost(run());
   } catch (error) {
-    await unlessLost(session.unsafe("rollback")).catch(noop);
+    // Whatever time the caller has left: nobody else may come into its transaction.
+    const undone = asCaller(POSTERN, () => session.unsafe("rollback"));
+    await Promise.race([unlessLost(undone), late()]).catch(() => connection.close());
     throw error;
   } finally {
     connection.onLost = undefined;

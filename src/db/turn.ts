@@ -24,14 +24,21 @@ export class Turn {
   private readonly timer: NodeJS.Timeout | undefined;
   private readonly settle: [resolve: (answer: unknown) => void, reject: (error: unknown) => void];
 
-  /** @param timeoutMs from now on, waiting included; undefined is for ever @param onLate must see to it that it is settled */
+  /**
+   * @param timeoutMs from now on, waiting included, where the caller's request has no less left; undefined is for ever
+   * @param onLate must see to it that it is settled
+   */
   constructor(timeoutMs: number | undefined, onLate: () => void) {
     let settle!: typeof this.settle;
     this.answer = new Promise((resolve, reject) => {
       settle = [resolve, reject];
     });
     this.settle = settle;
-    if (timeoutMs !== undefined) this.timer = setTimeout(onLate, timeoutMs);
+    const leftMs = Math.min(
+      timeoutMs ?? Number.POSITIVE_INFINITY,
+      this.caller.time?.leftMs ?? Number.POSITIVE_INFINITY,
+    );
+    if (leftMs < Number.POSITIVE_INFINITY) this.timer = setTimeout(onLate, Math.ceil(leftMs));
   }
 
   resolve(answer: unknown): void {

@@ -19,7 +19,6 @@ export type Query = (
   parameters: unknown[],
   prepare: boolean,
   together: boolean,
-  sinceMs?: number,
 ) => Promise<readonly (string | null)[]>;
 
 export interface PlannerOptions {
@@ -137,26 +136,24 @@ export function createPlanner({ schema, roots, query, isOfData, limits, cursorKe
   /** @throws what compile and bind throw, before anything has run @returns what runs the statement of the units */
   function prepare(asked: Asked, units: readonly Unit[], run: Run, plan = planFor(asked, units)) {
     const parameters = plan.bind(run);
-    /** @param sinceMs when its time began, where that is not now */
-    return async (sinceMs?: number): Promise<(string | Error)[]> => {
-      const beganMs = performance.now();
+    return async (): Promise<(string | Error)[]> => {
       try {
-        const row = await query(plan.text, parameters, preparation.isDue(plan), plan.isPointRead, sinceMs);
+        const row = await query(plan.text, parameters, preparation.isDue(plan), plan.isPointRead);
         return plan.texts(row);
       } catch (error) {
         if (!isOfData(error)) throw error;
-        return units.length === 1 ? [error as Error] : apart(asked, units, run, beganMs);
+        return units.length === 1 ? [error as Error] : apart(asked, units, run);
       }
     };
   }
 
   /** Runs each unit alone, one after another, so that no more fail than are at fault. */
-  async function apart(asked: Asked, units: readonly Unit[], run: Run, sinceMs: number): Promise<(string | Error)[]> {
+  async function apart(asked: Asked, units: readonly Unit[], run: Run): Promise<(string | Error)[]> {
     const answers: (string | Error)[] = [];
     let bytesLeft = run.bytesLeft ?? limits.answerBytes;
     for (const [index, unit] of units.entries()) {
       try {
-        const [answer] = await prepare(asked, [unit], { ...run, values: [run.values[index]], bytesLeft })(sinceMs);
+        const [answer] = await prepare(asked, [unit], { ...run, values: [run.values[index]], bytesLeft })();
         answers.push(answer as string | Error);
         if (typeof answer === "string") bytesLeft -= Buffer.byteLength(answer);
       } catch (error) {

@@ -2,6 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { accessOf, describeActor } from "../../auth/actor.js";
 import type { Call } from "../../auth/call.js";
+import { currentCaller } from "../../auth/caller.js";
 import type { Db } from "../../db/client.js";
 import { conflict, failedPrecondition, forbidden, notFound } from "../../errors.js";
 import { type Assessed, assess } from "../../model/operability.js";
@@ -104,7 +105,8 @@ export function createOperationsService({ db, audit, inventory, clock, endings, 
       return { id, instanceId: instance.id };
     });
     wake(accepted.instanceId);
-    await endings.waitFor(accepted.id, input.waitSeconds ?? 0);
+    const waited = () => endings.waitFor(accepted.id, input.waitSeconds ?? 0);
+    await (currentCaller().time?.apart(waited) ?? waited());
     return accepted.id;
   }
 
