@@ -58,6 +58,21 @@ export function describeFault(error: unknown, depth = 0): unknown {
   };
 }
 
+const MINUTE_MS = 60_000;
+
+/** @param write takes the newest fault of a minute, and how many there were since it took the last @returns what takes every fault */
+export function onceAMinute(write: (fields: { readonly err: unknown; readonly times: number }) => void) {
+  let times = 0;
+  let writtenMs = Number.NEGATIVE_INFINITY;
+  return (err: unknown): void => {
+    times += 1;
+    if (performance.now() - writtenMs < MINUTE_MS) return;
+    write({ err, times });
+    writtenMs = performance.now();
+    times = 0;
+  };
+}
+
 /**
  * @param level one of pino's level names, or `silent`
  * @param destination where lines go

@@ -3,7 +3,6 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Sql } from "postgres";
 import { timeout } from "../errors.js";
 import { type Backend, requestCancel, type Server } from "./cancel-request.js";
-import { wasLost } from "./postgres-errors.js";
 import { isOutdated } from "./retries.js";
 import { closed, givenUp, noop, type StatementTurn, unopened } from "./turn.js";
 
@@ -80,7 +79,7 @@ export class Connection {
       this.opened = await this.open(() => this.close());
     } catch (error) {
       // Nothing was sent, whatever the fault says.
-      this.close(wasLost(error) ? unopened(error) : error);
+      this.close(unopened(error));
       return;
     }
     this.opening = undefined;
@@ -182,7 +181,7 @@ export class Connection {
    * Takes its statements with it: the driver would give the fault to later ones too, and send what it has kept on its next connection.
    * @param fault why it could not be opened
    */
-  private close(fault?: unknown): void {
+  close(fault?: unknown): void {
     if (this.hasClosed) return;
     this.hasClosed = true;
     this.opening = undefined;

@@ -14,6 +14,8 @@ import {
 /** The fields of a PostgreSQL error that name things and hold no values. */
 interface PostgresFault {
   readonly code?: string;
+  /** In English, whatever the language of messages. */
+  readonly severity?: string;
   readonly constraint_name?: string;
   readonly table_name?: string;
   readonly column_name?: string;
@@ -38,30 +40,17 @@ const LOST = new Set([
   "CONNECTION_CLOSED",
   "CONNECTION_DESTROYED",
   "GIVEN_UP", // neither it nor its cancelling was answered
-  "57P01", // admin shutdown
-  "57P02", // crash shutdown
+  "40003", // PostgreSQL itself does not know whether it was done
 ]);
 
-const UNREACHABLE = new Set([
-  ...LOST,
-  "ECONNREFUSED",
-  "ENOENT",
-  "ENOTFOUND",
-  "EAI_AGAIN",
-  "EHOSTUNREACH",
-  "CONNECT_TIMEOUT",
-  "CONNECTION_ENDED",
-  "CONNECTION_CONNECT_TIMEOUT",
-  "55000", // the database takes no connections
-  "57P03", // cannot connect now
-  "53100", // disk full
-  "53200", // out of memory
-  "53300", // too many connections
-  "53400", // configuration limit exceeded
-  "25006", // read-only: a standby that was just promoted elsewhere
-  "40001", // serialization failure
-  "40P01", // deadlock: this transaction was undone
-]);
+/** Which PostgreSQL reports as it ends the connection, whatever the code. */
+const LAST_WORDS = new Set(["FATAL", "PANIC"]);
+
+/**
+ * What passes: a connection that could not be opened, whatever for; class 08 (connection), 53 (resources), 57P0x (a server that stops or
+ * starts); a standby that was just promoted elsewhere (25006), and transactions that were undone for others (40001, 40P01).
+ */
+const PASSES = /^(CONNECTION_ENDED|08.{3}|53.{3}|57P0.|25006|40001|40P01)$/;
 
 /**
  * Faults of a value that was sent. GraphQL types and checks come before, so that few are left; every other of class 22, such as a
@@ -89,8 +78,10 @@ export const isRefusedValue = (error: unknown): boolean => /^2[23]/.test(faultOf
 const isOutdated = ({ code, routine }: PostgresFault) =>
   code === "26000" || (code === "0A000" && routine === "RevalidateCachedQuery");
 
+const isLost = ({ code = "", severity = "" }: PostgresFault) => LOST.has(code) || LAST_WORDS.has(severity);
+
 /** @returns whether the connection went while a statement ran, so that nobody knows what became of it */
-export const wasLost = (error: unknown): boolean => LOST.has(faultOf(error).code ?? "");
+export const wasLost = (error: unknown): boolean => isLost(faultOf(error));
 
 /**
  * @param field the argument that is a duplicate or refers to nothing, where it is known
@@ -101,7 +92,7 @@ export function fromPostgres(error: unknown, field?: string): AppError {
   const fault = faultOf(error);
   const code = fault.code ?? "";
   if (code === "57014" || code === "55P03" || code === "GIVEN_UP") return timeout(error);
-  if (UNREACHABLE.has(code) || code.startsWith("08") || isOutdated(fault)) return unavailable("The database", error);
+  if (isLost(fault) || PASSES.test(code) || isOutdated(fault)) return unavailable("The database", error);
   if (code.startsWith("54")) {
     return limitExceeded("complexity", "This asks for too much in one statement. Split it.", error);
   }

@@ -1,6 +1,7 @@
 /** What our statements rely on in PostgreSQL's settings, and how every connection comes to have it, whatever the database or the role says. */
 import type { Sql } from "postgres";
 import type { Log } from "../log.js";
+import { backingOff } from "./backing-off.js";
 import type { Backend } from "./cancel-request.js";
 import type { Open } from "./connection.js";
 import { Opening } from "./opening.js";
@@ -140,5 +141,5 @@ export function createOpener(
       sql.end({ timeout: 0 }).catch(noop);
     }
   }
-  return { open, startUp: () => (taken === 0 ? all : NONE), pooler: () => pooler };
+  return { open: backingOff(open, log), startUp: () => (taken === 0 ? all : NONE), pooler: () => pooler };
 }

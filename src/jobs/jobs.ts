@@ -2,7 +2,7 @@
 import { sql } from "drizzle-orm";
 import { fromDrizzle, PgBoss } from "pg-boss";
 import type { ClientOptions, Db } from "../db/client.js";
-import type { Log } from "../log.js";
+import { type Log, onceAMinute } from "../log.js";
 
 /** Something that runs by itself; of several replicas one runs it. */
 export interface Task {
@@ -47,7 +47,10 @@ export function createJobs({ connection, log, settings = {} }: JobsOptions) {
     max: CONNECTIONS,
     application_name: "postern jobs",
   });
-  boss.on("error", (error) => log.warn({ err: error }, "background work waits for the database"));
+  boss.on(
+    "error",
+    onceAMinute((fault) => log.warn(fault, "background work waits for the database")),
+  );
 
   const queue = (name: string) =>
     boss.createQueue(name, { ...RETRY, deleteAfterSeconds: KEEP_SECONDS, retentionSeconds: 86_400 });

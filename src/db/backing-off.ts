@@ -1,0 +1,58 @@
+/** Opens no connection while the last ones have failed: soon again, then ever less often, so that nobody is overrun by those who wait for it. */
+import { type Log, onceAMinute } from "../log.js";
+import type { Open } from "./connection.js";
+
+const FIRST_MS = 50;
+const MOST_MS = 1000;
+
+interface Failing {
+  readonly fault: unknown;
+  readonly delayMs: number;
+  /** By `performance.now()`. */
+  readonly untilMs: number;
+}
+
+/** @returns the same, which fails at once where a connection has just failed, and tries one alone once that is a while ago */
+export function backingOff(open: Open, log: Log | undefined): Open {
+  let failing: Failing | undefined;
+  let trying: Promise<unknown> | undefined;
+  const tell = onceAMinute((fault) => log?.warn(fault, "the database takes no connections: they are tried again"));
+
+  function note(fault: unknown, beganMs: number): void {
+    tell(fault);
+    // Those who began together fail together.
+    if (failing && beganMs < failing.untilMs) return;
+    const delayMs = Math.min(MOST_MS, failing ? failing.delayMs * 2 : FIRST_MS);
+    // Replicas that lost it together do not come back together.
+    const untilMs = performance.now() + delayMs * (0.5 + Math.random() / 2);
+    failing = { fault, delayMs, untilMs };
+  }
+
+  async function attempt(onclose: () => void): ReturnType<Open> {
+    const beganMs = performance.now();
+    try {
+      const opened = await open(onclose);
+      if (failing) log?.info("the database takes connections again");
+      failing = undefined;
+      return opened;
+    } catch (fault) {
+      note(fault, beganMs);
+      throw fault;
+    }
+  }
+
+  return async (onclose) => {
+    if (failing && performance.now() < failing.untilMs) throw failing.fault;
+    if (!failing) return attempt(onclose);
+    if (trying) {
+      await trying;
+      return attempt(onclose);
+    }
+    const tried = attempt(onclose);
+    trying = tried.finally(() => {
+      trying = undefined;
+    });
+    trying.catch(() => undefined);
+    return tried;
+  };
+}
