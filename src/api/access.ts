@@ -20,6 +20,8 @@ export const QUERIES: Readonly<Record<string, ShieldRule>> = {
   performanceLogs: can("performance-logs:read"),
   instance: can("instances:read"),
   instances: can("instances:read"),
+  snapshot: can("instances:read"),
+  snapshots: can("instances:read"),
   operation: can("operations:read"),
   operations: can("operations:read"),
   finding: can("findings:read"),

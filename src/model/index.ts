@@ -2,7 +2,7 @@
 import type { TypeDeclaration } from "../plan/declaration.js";
 import { ChatSession } from "./chat.js";
 import { AuditLog, SecurityEvent } from "./evidence.js";
-import { Finding, Instance, Operation } from "./fleet.js";
+import { Finding, Instance, Operation, Snapshot } from "./fleet.js";
 import { Organization, User } from "./organizations.js";
 import { Scan, Vulnerability } from "./scans.js";
 import { AnalyticsMetric, PerformanceLog } from "./telemetry.js";
@@ -25,6 +25,7 @@ export const rootFields: readonly TypeDeclaration[] = [
   AnalyticsMetric,
   PerformanceLog,
   Instance,
+  Snapshot,
   Operation,
   Finding,
   AuditLog,

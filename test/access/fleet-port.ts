@@ -182,6 +182,15 @@ export async function insertOperation({ sql }: TestApp, instanceId: string, stat
   return row?.id;
 }
 
+/** Writes a snapshot that is there. @returns its id */
+export async function insertSnapshot({ sql }: TestApp, instanceId: string, identifier: string): Promise<string> {
+  const [row] = await sql`
+    insert into snapshots (instance_id, identifier, arn, status, size_bytes, tags, automated, created_at)
+    values (${instanceId}, ${identifier}, ${`arn:example:snapshot:${identifier}`}, 'available', 7, '[]', false, now())
+    returning id::text`;
+  return row?.id;
+}
+
 /** An instance on which something runs for good: what is accepted for it waits. @returns its id */
 export async function insertBusyInstance(app: TestApp, environment = "TEST"): Promise<string> {
   const id = await insertInstance(app, environment);

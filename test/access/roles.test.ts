@@ -8,6 +8,7 @@ import {
   insertFinding,
   insertInstance,
   insertOperation,
+  insertSnapshot,
   silentProvider,
 } from "./fleet-port.js";
 
@@ -51,6 +52,8 @@ const QUERIES: Record<string, Query> = {
   performanceLogs: { callers: [...TENANT_DATA, "DBA"] },
   instance: { callers: INVENTORY, type: "instances" },
   instances: { callers: INVENTORY },
+  snapshot: { callers: INVENTORY, type: "snapshots" },
+  snapshots: { callers: INVENTORY },
   operation: { callers: OPERATIONS, type: "operations" },
   operations: { callers: OPERATIONS },
   finding: { callers: FINDINGS, type: "findings" },
@@ -390,6 +393,7 @@ beforeAll(async () => {
     values ('{"type": "system"}', 'operation.requested', 'operation', true)`;
   await insertOperation(app, await insertBusyInstance(app));
   await insertFinding(app, await insertBusyInstance(app));
+  await insertSnapshot(app, await insertBusyInstance(app), "for-all-roles");
   // Sign-ins leave events of their own; none may fall between two looks.
   for (const role of ROLES) await clientOf(role);
 });

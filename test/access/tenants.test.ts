@@ -169,7 +169,7 @@ it("knows every type and relation of the schema", () => {
     "finding",
     "findings",
   ];
-  const everyonesRoots = ["instance", "instances"];
+  const everyonesRoots = ["instance", "instances", "snapshot", "snapshots"];
   const tenantRoots = TYPE_NAMES.flatMap((name) => [TYPES[name].one, TYPES[name].many]);
   expect(roots.sort(), "named in TYPES").toEqual([...tenantRoots, ...staffRoots, ...everyonesRoots].sort());
   const relations = TYPE_NAMES.flatMap((name) => relationsOf(name).map((relation) => `${name}.${relation}`));

@@ -43,6 +43,8 @@ const PROMISED = /* GraphQL */ `
     auditLogs(first: Int, after: String, last: Int, before: String, filter: AuditLogFilter, orderBy: [AuditLogOrder!]): AuditLogConnection
     instance(id: ID!): Instance
     instances(first: Int, after: String, last: Int, before: String, filter: InstanceFilter, orderBy: [InstanceOrder!]): InstanceConnection
+    snapshot(id: ID!): Snapshot
+    snapshots(first: Int, after: String, last: Int, before: String, filter: SnapshotFilter, orderBy: [SnapshotOrder!]): SnapshotConnection
     operation(id: ID!): Operation
     operations(first: Int, after: String, last: Int, before: String, filter: OperationFilter, orderBy: [OperationOrder!]): OperationConnection
     finding(id: ID!): Finding

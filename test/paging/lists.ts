@@ -29,6 +29,7 @@ export const LISTS: readonly List[] = [
   { field: "analyticsMetrics", table: "analytics_metrics", newestBy: "recorded_at", own: "organization_id = 1" },
   { field: "performanceLogs", table: "performance_logs", newestBy: "timestamp", own: "organization_id = 1" },
   { field: "instances", table: "instances", newestBy: "discovered_at", own: "true" },
+  { field: "snapshots", table: "snapshots", newestBy: "created_at", own: "true" },
   { field: "operations", table: "operations", newestBy: "requested_at" },
   { field: "findings", table: "findings", newestBy: "opened_at" },
   { field: "auditLogs", table: "audit_logs", newestBy: "timestamp" },
