@@ -94,7 +94,9 @@ export const VARIABLES = {
   DATABASE_POOL_SIZE: count(1, 500).prefault("10").describe("Connections to the database that requests use, at most."),
   STATEMENT_TIMEOUT_MS: count(100, 600_000)
     .prefault("10000")
-    .describe("A statement that takes longer is stopped: TIMEOUT."),
+    .describe(
+      "A statement, or a root field, that takes longer is stopped: TIMEOUT; root fields of a request that has taken three times as long do not begin.",
+    ),
   ADMIN_EMAIL: z
     .email()
     .default("admin@postern.example")
