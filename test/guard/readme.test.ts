@@ -1,5 +1,5 @@
-/** The README's table of variables is what src/config.ts reads, defaults included. */
-import { readFileSync } from "node:fs";
+/** The README fits on a few screens, its table of variables is what src/config.ts reads, and every README's links lead somewhere. */
+import { existsSync, globSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { VARIABLES } from "../../src/config.js";
 
@@ -66,8 +66,48 @@ function faults(markdown: string, variables: Readonly<Record<string, Parameters<
   ];
 }
 
+const ROOT = new URL("../../", import.meta.url);
+const read = (path: string) => readFileSync(new URL(path, ROOT), "utf8");
+
+/** A heading's anchor, as GitHub makes it. */
+const anchorOf = (heading: string) =>
+  heading
+    .toLowerCase()
+    .replace(/[^\p{L}\p{N}\s-]/gu, "")
+    .trim()
+    .replaceAll(" ", "-");
+const anchorsOf = (markdown: string) => [...markdown.matchAll(/^#+ (.*)$/gm)].map(([, heading]) => anchorOf(heading!));
+
+/** @returns the relative links of a file that lead nowhere */
+function brokenLinks(path: string, markdown: string): string[] {
+  const links = [...markdown.matchAll(/\]\(([^)\s]+)\)/g)].map(([, link]) => link!);
+  return links.filter((link) => {
+    if (/^\w+:/.test(link)) return false;
+    const [file, anchor] = link.split("#") as [string, string | undefined];
+    const target = new URL(file || path, new URL(path, ROOT));
+    if (!existsSync(target)) return true;
+    return anchor !== undefined && !anchorsOf(readFileSync(target, "utf8")).includes(anchor);
+  });
+}
+
 it("names every variable once, with its default", () => {
-  expect(faults(readFileSync(new URL("../../README.md", import.meta.url), "utf8"), VARIABLES)).toEqual([]);
+  expect(faults(read("README.md"), VARIABLES)).toEqual([]);
+});
+
+it("has at most 200 lines", () => {
+  expect(read("README.md").split("\n").length).toBeLessThanOrEqual(200);
+});
+
+it("every README's links lead somewhere", () => {
+  const files = ["README.md", ...globSync("{src,schema,test,deploy}/**/README.md", { cwd: ROOT.pathname })];
+  const paths = files.filter((path) => !path.includes("node_modules"));
+  expect(paths.length).toBeGreaterThan(3);
+  expect(paths.flatMap((path) => brokenLinks(path, read(path)).map((link) => `${path}: ${link}`))).toEqual([]);
+  expect(brokenLinks("README.md", "[a](nothing.md) [b](README.md#none) [c](#none) [d](src/README.md#words)")).toEqual([
+    "nothing.md",
+    "README.md#none",
+    "#none",
+  ]);
 });
 
 describe("faults that it catches", () => {
