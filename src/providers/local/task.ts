@@ -8,17 +8,21 @@ import type { Entry } from "./entry.js";
 import type { Host } from "./host.js";
 import type { LocalInstance } from "./instances.js";
 
-export type Task<T extends OperationRequest = OperationRequest> = {
-  readonly host: Host;
-  /** As it was when the operation began. */
-  readonly instance: LocalInstance;
-  readonly request: T;
+/** How an operation that runs tells what it does, and learns that it shall end. */
+export type Step = {
   /** Asks the operation to give up, where that is safe. */
   readonly signal: AbortSignal;
   /** Resolves when the journal holds it: what follows may rely on it after a kill. */
   record(change: Partial<Pick<Entry, "message" | "awaySince" | "rebootOf" | "failoverTo">>): Promise<void>;
   /** 0 to 100; not recorded. */
   progress(percent: number): void;
+};
+
+export type Task<T extends OperationRequest = OperationRequest> = Step & {
+  readonly host: Host;
+  /** As it was when the operation began. */
+  readonly instance: LocalInstance;
+  readonly request: T;
 };
 
 export type RequestOf<T extends OperationRequest["type"]> = Extract<OperationRequest, { type: T }>;

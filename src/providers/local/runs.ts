@@ -1,0 +1,128 @@
+/** Operations while this process runs them: begun once each, journaled at every step, told by polls, given up at a stop. */
+import { unavailable } from "../../errors.js";
+import type { OperationRequest, Poll } from "../provider.js";
+import { type End, type Entry, ended, newEntry, type Outcome, pollOf } from "./entry.js";
+import type { Host } from "./host.js";
+import { pruneEntries, readEntry, writeEntry } from "./journal.js";
+import { failureOf, type Step } from "./task.js";
+
+type Running = { entry: Entry; percent: number | null; readonly done: Promise<void> };
+
+type Work = {
+  /** What the log calls it: the instance. */
+  readonly instance: string;
+  perform(step: Step): Promise<Outcome>;
+  /** What became of the resource of an operation that failed; `failed` unless given. */
+  statusAfterFailure?(): Promise<string>;
+  /** Told before a poll tells the end. */
+  onEnd?(): void;
+};
+
+export type Runs = ReturnType<typeof createRuns>;
+
+/** @param journalOf the folder where an operation is journaled */
+export function createRuns({ log, clock }: Host, journalOf: (request: OperationRequest) => string) {
+  const stopping = new AbortController();
+  const running = new Map<string, Running>();
+  const beginning = new Map<string, Promise<void>>();
+  /** Ends that the journal could not take, on a full disk for example. */
+  const unwritten = new Map<string, Entry>();
+
+  const now = () => clock.now().toISOString();
+
+  const note = (entry: Entry): Promise<void> =>
+    writeEntry(journalOf(entry.request), entry).catch((error) =>
+      Promise.reject(unavailable("The journal of the instance", error)),
+    );
+
+  const find = async (request: OperationRequest): Promise<Entry | undefined> =>
+    unwritten.get(request.operationId) ?? (await readEntry(journalOf(request), request.operationId));
+
+  async function settle(entry: Entry, end: End, resourceStatus?: string): Promise<void> {
+    const journal = journalOf(entry.request);
+    const last = ended(entry, end, now(), resourceStatus);
+    await writeEntry(journal, last).catch((error) => {
+      log.error({ err: error }, "Could not write the end of an operation to its journal");
+      unwritten.set(entry.request.operationId, last);
+    });
+    await pruneEntries(journal, clock.now()).catch((error) => log.warn({ err: error }, "Could not prune a journal"));
+  }
+
+  async function run(state: Running, { instance, perform, statusAfterFailure, onEnd }: Work): Promise<void> {
+    const { request } = state.entry;
+    const { operationId } = request;
+    const step: Step = {
+      signal: stopping.signal,
+      async record(change) {
+        state.entry = { ...state.entry, ...change };
+        await writeEntry(journalOf(request), state.entry);
+        log.info({ operationId, instance }, state.entry.message);
+      },
+      progress: (percent) => (state.percent = percent),
+    };
+    const end: End = await perform(step).catch((error) => {
+      log.warn({ err: error, operationId, instance }, "An operation failed");
+      return { failure: failureOf(error, stopping.signal) };
+    });
+    await settle(state.entry, end, "failure" in end ? await statusAfterFailure?.() : undefined);
+    if ("message" in end) log.info({ operationId, instance }, end.message);
+    // In this order: whoever sees the end finds the instance free.
+    onEnd?.();
+    running.delete(operationId);
+  }
+
+  return {
+    /** Begins an operation by what `admit` does; asked twice at once, it is admitted once. */
+    once(operationId: string, admit: () => Promise<void>): Promise<void> {
+      const found = beginning.get(operationId);
+      if (found) return found;
+      const done = admit().finally(() => beginning.delete(operationId));
+      beginning.set(operationId, done);
+      return done;
+    },
+
+    /** What is known of an operation that was begun. */
+    find,
+
+    isStopping: () => stopping.signal.aborted,
+
+    isRunning: (operationId: string) => running.has(operationId),
+
+    /** Refuses an operation. @throws UNAVAILABLE */
+    refuse: (request: OperationRequest, code: string, message: string): Promise<void> =>
+      note(ended(newEntry(request, now()), { failure: { code, message } }, now())),
+
+    /** Resolves once the journal has it; the work goes on. @throws UNAVAILABLE, having begun nothing */
+    async run(request: OperationRequest, work: Work): Promise<void> {
+      const entry = newEntry(request, now());
+      await note(entry);
+      const state: Running = { entry, percent: null, done: Promise.resolve().then(() => run(state, work)) };
+      running.set(request.operationId, state);
+    },
+
+    /** How far an operation has come; undefined where it was never begun. */
+    async poll(request: OperationRequest): Promise<Poll | undefined> {
+      await beginning.get(request.operationId)?.catch(() => {});
+      const live = running.get(request.operationId);
+      if (live) return pollOf(live.entry, live.percent);
+      const entry = await find(request);
+      return entry && pollOf(entry, null);
+    },
+
+    /** Settles what a killed process left unfinished. */
+    async recover(entry: Entry, instance: string, end: Promise<End>, statusAfterFailure?: () => Promise<string>) {
+      const { operationId } = entry.request;
+      const outcome = await end.catch((error) => ({ failure: failureOf(error, stopping.signal) }));
+      await settle(entry, outcome, "failure" in outcome ? await statusAfterFailure?.() : undefined);
+      const message = "failure" in outcome ? outcome.failure.message : outcome.message;
+      log.warn({ operationId, instance }, `Was interrupted: ${message}`);
+    },
+
+    /** Gives up what can be given up, and resolves when nothing runs any more. Nothing more begins. */
+    async stop(): Promise<void> {
+      stopping.abort();
+      await Promise.allSettled(beginning.values());
+      await Promise.all([...running.values()].map(({ done }) => done));
+    },
+  };
+}
