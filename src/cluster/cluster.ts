@@ -7,6 +7,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { makePrivate } from "./folder.js";
 import { faultOf, type Place } from "./last-words.js";
 import { type Attempt, launch } from "./launch.js";
+import { fenceOrphans } from "./orphans.js";
 import { type OsUser, runAs } from "./os-user.js";
 import { clearStaleLock, findPostmaster, isPostmaster, type Postmaster, postmasterArgs } from "./postmaster.js";
 import { previewSetting } from "./preview.js";
@@ -37,6 +38,8 @@ export type RunningCluster = {
   readonly port: number;
   /** False when it was running already and has only been adopted. */
   readonly started: boolean;
+  /** Backends of a dead server that had to be killed before. */
+  readonly orphans: number;
 };
 
 const DEFAULT_SETTINGS: Settings = {
@@ -56,7 +59,8 @@ const UNFINISHED = "init-";
 const PASSWORD_FILE = "superuser.password";
 
 /** Faults that pass: another process starts the cluster, or backends of a killed postmaster are still leaving. */
-const PASSING = /lock file "[^"]+" (already exists|is empty)|pre-existing shared memory block/;
+const LEFTOVERS = "pre-existing shared memory block";
+const PASSING = new RegExp(`lock file "[^"]+" (already exists|is empty)|${LEFTOVERS}`);
 
 export class Cluster {
   /** The PostgreSQL data directory. */
@@ -117,20 +121,23 @@ export class Cluster {
    * PostgreSQL's own last words; what it started has then been stopped again.
    */
   async start(signal?: AbortSignal): Promise<RunningCluster> {
-    const { startTimeoutMs = 60_000 } = this.options;
+    const { startTimeoutMs = 60_000, user, settings } = this.options;
     const deadline = Date.now() + startTimeoutMs;
     let attempt: Attempt | undefined;
+    let orphans = 0;
     try {
       for (;;) {
         const running = await findPostmaster(this.dataDir);
         if (running?.ready) {
           const { pid, port, socketDir } = running;
-          return { pid, host: socketDir, port, started: pid === attempt?.pid };
+          return { pid, host: socketDir, port, started: pid === attempt?.pid, orphans };
         }
         if (!running && (!attempt || attempt.hasEnded())) {
           const lastWords = await attempt?.lastWords();
           if (lastWords !== undefined && !PASSING.test(lastWords))
             throw faultOf(this.#place, "cannot start", lastWords);
+          // They had as long as a start takes to leave by themselves.
+          if (lastWords?.includes(LEFTOVERS)) orphans += await fenceOrphans(this.dataDir, user, settings?.cluster_name);
           if (attempt) await delay(RETRY_MS, undefined, { signal });
           attempt = await this.#launch();
         }

@@ -76,26 +76,43 @@ test("a start after kill -9 finds the same rows, and one that runs is adopted", 
   await cluster.stop();
 });
 
-test("a start waits for the busy backends of a killed postmaster", async () => {
+test.each([
+  ["busy", "select count(*) from generate_series(1, 1000000000000)"],
+  ["frozen", "select pg_sleep(600)"],
+])("%s backends that outlive a killed postmaster are killed, so that the next start succeeds", async (how, query) => {
   const cluster = await makeCluster(join(sandbox.path, "a"));
   const running = await cluster.start();
-  let isBusy = true;
-  const busy = asSuperuser(cluster, running, (sql) => sql`select count(*) from generate_series(1, 12000000)`)
-    .catch(() => {})
-    .finally(() => (isBusy = false));
-  await asSuperuser(cluster, running, (sql) =>
+  // It works in the data folder too, and has nothing to fear.
+  const { uid, gid } = await databaseUser();
+  const person = spawn("sleep", ["600"], { uid, gid, cwd: cluster.dataDir, stdio: "ignore" });
+  onTestFinished(() => void person.kill("SIGKILL"));
+  const other = await makeCluster(join(sandbox.path, "b"));
+  const neighbour = await other.start();
+
+  const session = asSuperuser(cluster, running, (sql) => sql.unsafe(query)).catch(() => {});
+  const orphan = await asSuperuser(cluster, running, (sql) =>
     eventually(async () => {
-      const [row] = await sql`select count(*)::int from pg_stat_activity where query like '%generate_series%'`;
-      return row?.count === 2;
+      const [row] = await sql`select pid from pg_stat_activity where query = ${query} and leader_pid is null`;
+      return row?.pid as number;
     }),
   );
+  if (how === "frozen") process.kill(orphan, "SIGSTOP");
   await killed(cluster);
-  expect(isBusy).toBe(true);
-  expect((await cluster.start()).started).toBe(true);
+  // Nobody may reap it: a zombie shows no command line.
+  const isAlive = async () => (await readFile(`/proc/${orphan}/cmdline`, "utf8").catch(() => "")) !== "";
+  expect(await isAlive(), "it has outlived the postmaster").toBe(true);
+
+  const since = Date.now();
+  const next = await cluster.start();
+  expect([next.started, next.orphans >= 1]).toEqual([true, true]);
+  expect(Date.now() - since).toBeLessThan(5_000);
+  expect(await isAlive()).toBe(false);
+  expect(person.exitCode ?? person.signalCode).toBeNull();
+  expect(await other.start()).toEqual({ ...neighbour, started: false });
   const log = await readFile(join(sandbox.path, "a/database/postgres.log"), "utf8");
   expect(log).toContain("pre-existing shared memory block");
-  await cluster.stop();
-  await busy;
+  await Promise.all([cluster.stop(), other.stop()]);
+  await session;
 });
 
 test("lock files that name a stranger's pid, or nothing, do not keep it from starting", async () => {
