@@ -31,7 +31,7 @@ export async function baseBackup(source: Cluster, to: string, options: CopyOptio
     const tree = await listTree(source.dataDir, (path) => !EMPTIED.test(path) && !LEFT_OUT.test(path));
     const bytes = await copyTree(source.dataDir, tree, to, options);
     const [end] = await sql`select lsn::text, labelfile, spcmapfile from pg_backup_stop(false)`;
-    if (end?.spcmapfile) throw tablespaces();
+    if (end?.spcmapfile) throw sharedTablespaces();
     const wal = await copyWal(sql, source.dataDir, to, end as { lsn: string; labelfile: string }, options);
     const [kept] = await sql`select wal_status from pg_replication_slots where slot_name = ${slot}`;
     if (kept?.wal_status === "lost") throw walGone();
@@ -72,11 +72,17 @@ async function copyWal(
 
 async function requireNoTablespaces(sql: Sql): Promise<void> {
   const [row] = await sql`select count(*)::int as count from pg_tablespace where oid >= 16384`;
-  if (row?.count > 0) throw tablespaces();
+  if (row?.count > 0) throw sharedTablespaces();
+}
+
+/** The same, of a cluster that need not answer. */
+export async function hasTablespaces({ dataDir }: Cluster): Promise<boolean> {
+  const entries = await readdir(join(dataDir, "pg_tblspc"), { withFileTypes: true }).catch(() => []);
+  return entries.some((entry) => entry.isSymbolicLink());
 }
 
 /** A copy on the same machine would use the very same folders as its source. */
-const tablespaces = () =>
+export const sharedTablespaces = () =>
   new NotCopyableError("The instance has tablespaces outside its data directory, which a copy cannot hold.");
 
 const walGone = () =>

@@ -1,4 +1,5 @@
 /** Bringing an instance up as instance.json wants it, from whatever a crash or a kill has left, with one primary at most. */
+import { hasTablespaces } from "../../cluster/base-backup.js";
 import type { Cluster } from "../../cluster/cluster.js";
 import { asSuperuser } from "../../cluster/connection.js";
 import { clusterOf, fenceMember, type Host, memberName } from "./host.js";
@@ -28,7 +29,7 @@ export async function bringUp(host: Host, providerId: string, signal?: AbortSign
     .map((member) => startStandby(host, instance, member, signal));
   const primary = clusterOf(host, instance, primaryOf(instance));
   try {
-    await primary.start(signal);
+    await startMember(host, instance, primaryOf(instance), signal);
     await promote(primary);
   } finally {
     await Promise.all(follow);
@@ -47,6 +48,7 @@ export async function promote(cluster: Cluster): Promise<void> {
 /** Whether a member has died or cannot follow any more. What is frozen is left to people. */
 export async function needsRepair(host: Host, instance: LocalInstance): Promise<boolean> {
   const primary = clusterOf(host, instance, primaryOf(instance));
+  if (standbysOf(instance).some(({ stale }) => !stale) && (await hasTablespaces(primary))) return true;
   const seen = await observe(primary, host.limits.answerTimeoutMs);
   if (seen.is !== "answering") return seen.is === "down";
   if (seen.inRecovery) return true;
@@ -74,20 +76,45 @@ async function startStandby(
   signal?: AbortSignal,
 ): Promise<void> {
   const name = memberName(instance, member);
-  await clusterOf(host, instance, member)
-    .start(signal)
-    .catch((error) =>
-      host.log.error({ err: error, instance: instance.identifier }, `The standby ${name} does not start`),
-    );
+  await startMember(host, instance, member, signal).catch((error) =>
+    host.log.error({ err: error, instance: instance.identifier }, `The standby ${name} does not start`),
+  );
 }
 
-/** Data that would not start as a standby must not start at all. */
+async function startMember(
+  host: Host,
+  instance: LocalInstance,
+  member: LocalMember,
+  signal?: AbortSignal,
+): Promise<void> {
+  const { orphans } = await clusterOf(host, instance, member).start(signal);
+  if (orphans === 0) return;
+  const result = { member: memberName(instance, member), processes: orphans };
+  const { providerId } = instance;
+  await host.report({ providerId, by: "repair", action: "instance.fenceOrphans", result, success: true });
+}
+
+/** Data that would not start as a standby must not start at all, and a standby that would write its primary's files must stop. */
 async function markStale(host: Host, instance: LocalInstance): Promise<LocalInstance> {
   const stale: string[] = [];
+  const shares = await hasTablespaces(clusterOf(host, instance, primaryOf(instance)));
   for (const member of standbysOf(instance)) {
-    if (!(await isStandbyData(clusterOf(host, instance, member)))) stale.push(member.name);
+    if ((shares && !member.stale) || !(await isStandbyData(clusterOf(host, instance, member)))) stale.push(member.name);
   }
-  return stale.length === 0 ? instance : ((await setStale(host, instance.providerId, stale)) ?? instance);
+  if (stale.length === 0) return instance;
+  const after = await setStale(host, instance.providerId, stale);
+  if (shares) {
+    for (const name of stale) await fenceMember(host, instance.providerId, name);
+    const result = { reason: "The instance has a tablespace, whose files both servers would write." };
+    await host.report({
+      providerId: instance.providerId,
+      by: "repair",
+      action: "instance.stopStandby",
+      result,
+      success: true,
+    });
+  }
+  return after ?? instance;
 }
 
 function setStale(host: Host, providerId: string, names: readonly string[]): Promise<LocalInstance | null> {

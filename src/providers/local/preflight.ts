@@ -1,8 +1,9 @@
 /** What is looked at before a reboot touches anything: whatever can be known to make it fail refuses it, with its remedy. */
-import { readdir, stat, statfs } from "node:fs/promises";
+import { stat, statfs } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Sql } from "postgres";
+import { hasTablespaces } from "../../cluster/base-backup.js";
 import type { Cluster } from "../../cluster/cluster.js";
 import { asSuperuser } from "../../cluster/connection.js";
 import { parsePosition, readControlFile } from "../../cluster/control-file.js";
@@ -57,12 +58,6 @@ export async function requireFit(
   const { checkpoint } = await readControlFile(primary.dataDir);
   if ((await replayed(standby, host.limits.catchUpTimeoutMs)) >= checkpoint) return;
   throw unfit(`The primary is down, and the standby ${name} misses much of what it had. Reboot without failover.`);
-}
-
-/** Whether two servers on this machine would write the same files: a tablespace is in the same place for both. */
-export async function hasTablespaces({ dataDir }: Cluster): Promise<boolean> {
-  const entries = await readdir(join(dataDir, "pg_tblspc"), { withFileTypes: true }).catch(() => []);
-  return entries.some((entry) => entry.isSymbolicLink());
 }
 
 async function requireNoTablespaces(instance: LocalInstance, clusters: readonly Cluster[]): Promise<void> {

@@ -4,7 +4,7 @@ import { access, mkdir, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Sql } from "postgres";
-import { baseBackup, write } from "../../cluster/base-backup.js";
+import { baseBackup, hasTablespaces, sharedTablespaces, write } from "../../cluster/base-backup.js";
 import type { Cluster } from "../../cluster/cluster.js";
 import { asSuperuser } from "../../cluster/connection.js";
 import { syncFileSystem, syncFolder } from "../../cluster/durability.js";
@@ -58,6 +58,7 @@ export async function cloneStandby(
   signal: AbortSignal,
 ): Promise<void> {
   const primary = clusterOf(host, instance, primaryOf(instance));
+  if (await hasTablespaces(primary)) throw sharedTablespaces();
   const standby = await makeMember(host, instance, member);
   const folder = host.instances.memberFolder(instance.providerId, member.name);
   for (const name of await readdir(folder)) {
