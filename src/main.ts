@@ -47,11 +47,12 @@ const unlessStopped = <T>(work: Promise<T>): Promise<T> =>
 async function start(): Promise<void> {
   const config = processConfig();
   // Not imported above: loading them takes most of a second, and signals are to be heeded before.
-  const [{ createApp }, { createLog }, { openDatabase, openFleet, prepareDatabase }] = await step(() =>
-    Promise.all([import("./app.js"), import("./log.js"), import("./start.js")]),
+  const [{ createApp }, { createLog }, { openDatabase, openFleet, prepareDatabase, requireDatabase }] = await step(() =>
+    unlessStopped(Promise.all([import("./app.js"), import("./log.js"), import("./start.js")])),
   );
   const opened = createLog(config.logLevel, errorOutput);
   log = opened;
+  await step(() => unlessStopped(requireDatabase(config)));
   const database = await step(
     (signal) => openDatabase(config, opened, signal),
     (opened) => opened.stop(),

@@ -22,12 +22,14 @@ export interface ReadyDatabase {
   stop(): Promise<void>;
 }
 
-/** Starts the embedded database, or takes the given one where it is usable. @throws StartFault where it is not */
+/** @throws StartFault where the given database is not usable */
+export async function requireDatabase({ databaseUrl }: Config): Promise<void> {
+  if (databaseUrl !== undefined) await requireUsable(databaseUrl);
+}
+
+/** Starts the embedded database, or takes the given one. @throws StartFault */
 export async function openDatabase(config: Config, log: Log, signal: AbortSignal): Promise<ReadyDatabase> {
-  if (config.databaseUrl !== undefined) {
-    await requireUsable(config.databaseUrl);
-    return { connection: config.databaseUrl, stop: async () => undefined };
-  }
+  if (config.databaseUrl !== undefined) return { connection: config.databaseUrl, stop: async () => undefined };
   const { options, dataDir, relocated, stop } = await startEmbedded({ dataDir: config.dataDir, log, signal });
   return { connection: options, relocatedTo: relocated ? dataDir : undefined, stop };
 }

@@ -1,5 +1,5 @@
 /** Postern on a database that it is given: replicas, requests under way at a stop, and what it says when it cannot start. */
-import { connect } from "node:net";
+import { type AddressInfo, connect, createServer } from "node:net";
 import { beforeAll, expect, onTestFinished, test, vi } from "vitest";
 import { eventually, processesIn, useSandbox } from "../cluster/sandbox.js";
 import { emptyDatabase } from "./empty-database.js";
@@ -84,4 +84,21 @@ test.each([
   expect(await postern.ended()).toBe(code);
   expect(postern.output()).toMatch(message);
   expect(await processesIn(sandbox.path)).toEqual([]);
+});
+
+test("a start that waits for a database that is silent heeds a signal at once", async () => {
+  let taken = 0;
+  const silent = createServer((socket) => {
+    taken += 1;
+    socket.on("error", () => undefined);
+  });
+  await new Promise<void>((resolve) => silent.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => void silent.close());
+  const { port } = silent.address() as AddressInfo;
+  const postern = startPostern(sandbox.path, { DATABASE_URL: `postgres://postern@127.0.0.1:${port}/postern` });
+  await eventually(() => taken > 0, PATIENCE_MS);
+  const signalledAt = Date.now();
+  postern.kill("SIGTERM");
+  expect([await postern.ended(), postern.output()]).toEqual([0, ""]);
+  expect(Date.now() - signalledAt, "it waited for the database").toBeLessThan(3000);
 });
