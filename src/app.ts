@@ -103,12 +103,13 @@ export async function createApp(config: Config, ports: Ports): Promise<App> {
   });
   const jobs = createJobs({ connection, log, settings: client.startUp() });
   const { environmentRules: rules, polling } = config;
-  const fleet = createFleet({ db, log, clock, audit, security, jobs, providers, rules, polling });
+  const fingerprintKey = keyFor("idempotency keys");
+  const fleet = createFleet({ db, log, clock, audit, security, jobs, providers, rules, polling, fingerprintKey });
   const rows = {
     db,
     audit,
     limits: LIMITS,
-    fingerprintKey: keyFor("idempotency keys"),
+    fingerprintKey,
     statements: cache.region<Repeated>(),
   };
   const resolvers: object[] = [

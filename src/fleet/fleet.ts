@@ -30,12 +30,15 @@ export interface FleetDeps {
   readonly providers: readonly Provider[];
   readonly rules: EnvironmentRules;
   readonly polling: (provider: string, type: OperationType) => Polling;
+  /** Keys what is kept of the input of calls with an idempotency key. */
+  readonly fingerprintKey: string;
 }
 
 /** A worker that died is noticed within its lease and so many milliseconds. */
 const SWEEP_MS = 5000;
 
-export function createFleet({ db, log, clock, audit, security, jobs, providers, rules, polling }: FleetDeps) {
+export function createFleet(deps: FleetDeps) {
+  const { db, log, clock, audit, security, jobs, providers, rules, polling, fingerprintKey } = deps;
   const byName = new Map(providers.map((provider) => [provider.name, provider]));
   const inventory = createInventoryService({ db, audit, log, providers: byName, rules });
   const deeds = createDeeds({ log, audit, security, inventory });
@@ -54,6 +57,7 @@ export function createFleet({ db, log, clock, audit, security, jobs, providers, 
     audit,
     inventory,
     clock,
+    fingerprintKey,
     endings,
     enqueue: (db, { provider, id }) => jobs.enqueue(db, queueOf(provider), { instanceId: String(id) }),
     wake: (instanceId) => worker.wake(instanceId),

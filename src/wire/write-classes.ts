@@ -58,7 +58,7 @@ function addFields(target: ClassType, type: TypeDeclaration, fields: InputFields
   return target;
 }
 
-const KEY =
+export const KEY =
   "Name this call, and send it again with the same name if its answer is lost: within a day it is done only once.";
 const STALE = "a stale one is a CONFLICT.";
 

@@ -38,7 +38,8 @@ export interface WriteTypes {
 export const MAX_ITEMS = 1000;
 const MAX_KEY = 100;
 
-const idempotencyKey = absent(text(MAX_KEY));
+/** The name of a call, as its caller chose it. */
+export const idempotencyKey = absent(text(MAX_KEY));
 const deletion = z.object({ id: idText, version: versionNumber.nullish() });
 const count = z.number({ error: "Give a number." }).int().min(0, "A number of rows is 0 or more.");
 const matching = { filter: z.unknown(), expectedCount: count };

@@ -11,6 +11,7 @@ import { checked } from "../../wire/checked.js";
 import { requireId } from "../../wire/id.js";
 import type { AuditService } from "../audit/index.js";
 import type { InventoryService, StoredInstance } from "../inventory/index.js";
+import { claimOperation, keyOf } from "../rows/index.js";
 import type { Endings } from "./endings.js";
 import {
   countQueued,
@@ -33,6 +34,8 @@ export interface OperationsDeps {
   readonly audit: AuditService;
   readonly inventory: InventoryService;
   readonly clock: { now(): Date };
+  /** Keys what is kept of the input of calls with an idempotency key. */
+  readonly fingerprintKey: string;
   readonly endings: Pick<Endings, "cancel" | "waitFor" | "wakeWaiters">;
   /** Sends the job that makes a worker look at an instance; `db` is the transaction that queues the operation. */
   readonly enqueue: (db: Db, instance: StoredInstance) => Promise<void>;
@@ -45,16 +48,17 @@ type Prepare = (db: Db, instance: StoredInstance) => Promise<Record<string, unkn
 
 export type OperationsService = ReturnType<typeof createOperationsService>;
 
-export function createOperationsService({ db, audit, inventory, clock, endings, enqueue, wake }: OperationsDeps) {
+export function createOperationsService(deps: OperationsDeps) {
+  const { db, audit, inventory, clock, fingerprintKey, endings, enqueue, wake } = deps;
+
   /** Queues an operation in the caller's transaction. @throws PRODUCTION_PROTECTED, FAILED_PRECONDITION, and what `prepare` throws */
   async function queue(
     db: Db,
     type: OperationType,
     instance: StoredInstance,
-    requestedBy: unknown,
+    { id, ...request }: { id: string | undefined; requestedBy: unknown; requestId: string },
     prepare: Prepare,
-    requestId: string | null,
-    forceFailover = false,
+    forceFailover: boolean,
   ) {
     const fault = assess(instance as unknown as Assessed, type, { forceFailover });
     if (fault) throw fault;
@@ -69,43 +73,41 @@ export function createOperationsService({ db, audit, inventory, clock, endings, 
       );
     }
     const parameters = await prepare(db, instance);
-    const id = await insertOperation(db, { type, instanceId: instance.id, parameters, requestedBy, requestId });
+    const drawn = id === undefined ? {} : { id: BigInt(id) };
+    const queued = await insertOperation(db, { ...drawn, type, instanceId: instance.id, parameters, ...request });
     await enqueue(db, instance);
-    return { id: String(id), parameters };
+    return { id: String(queued), parameters };
   }
 
   async function request(
     call: Call,
     type: OperationType,
-    input: { instanceId: string; waitSeconds?: number | null | undefined },
+    input: { instanceId: string; waitSeconds?: number | null | undefined; idempotencyKey?: string | undefined },
     prepare: Prepare,
     forceFailover = false,
   ): Promise<string> {
     if (!accessOf(call.actor).permissions.has("operations:run")) throw forbidden("operations:run");
+    // How long the caller waits makes it no other call.
+    const { waitSeconds, idempotencyKey, ...asked } = input;
+    const key = keyOf(fingerprintKey, call, { type, ...asked }, idempotencyKey);
     const accepted = await db.transaction(async (db) => {
+      // Before all that may have changed since it was accepted.
+      const claimed = key && (await claimOperation(db, key));
+      if (claimed?.isMade) {
+        await audit.record(db, call, { resourceId: claimed.id, result: { replayed: true, ids: [claimed.id] } });
+        return { id: claimed.id };
+      }
       // Locked, so that the environment that is looked at is the one that counts until the operation is accepted.
       const instance = await inventory.require(db, input.instanceId, true);
-      const { id, parameters } = await queue(
-        db,
-        type,
-        instance,
-        describeActor(call.actor),
-        prepare,
-        call.origin.requestId,
-        forceFailover,
-      );
-      await audit.record(
-        db,
-        {
-          ...call,
-          parameters: { type, instanceId: String(instance.id), identifier: instance.identifier, ...parameters },
-        },
-        { resourceId: id },
-      );
+      const { requestId } = call.origin;
+      const request = { id: claimed?.id, requestedBy: describeActor(call.actor), requestId };
+      const { id, parameters } = await queue(db, type, instance, request, prepare, forceFailover);
+      const requested = { type, instanceId: String(instance.id), identifier: instance.identifier, ...parameters };
+      await audit.record(db, { ...call, parameters: { ...requested, idempotencyKey } }, { resourceId: id });
       return { id, instanceId: instance.id };
     });
-    wake(accepted.instanceId);
-    const waited = () => endings.waitFor(accepted.id, input.waitSeconds ?? 0);
+    if (accepted.instanceId !== undefined) wake(accepted.instanceId);
+    const waited = () => endings.waitFor(accepted.id, waitSeconds ?? 0);
     await (currentCaller().time?.apart(waited) ?? waited());
     return accepted.id;
   }

@@ -4,6 +4,8 @@ import { z } from "zod";
 import { Operation } from "../../model/index.js";
 import { text } from "../../wire/checked.js";
 import { objectType } from "../../wire/object-type.js";
+import { KEY } from "../../wire/write-classes.js";
+import { idempotencyKey } from "../../wire/write-types.js";
 
 const INSTANCE = "The instance: its id, or its identifier where that is unique in the fleet.";
 const WAIT =
@@ -17,32 +19,33 @@ export class TagInput {
   value!: string;
 }
 
-@InputType({ description: "A snapshot to take." })
-export class CreateSnapshotInput {
+/** What every request of an operation says. */
+@InputType()
+abstract class RequestInput {
   @Field(() => ID, { description: INSTANCE })
   instanceId!: string;
+  @Field(() => Int, { nullable: true, description: WAIT })
+  waitSeconds?: number | null;
+  @Field(() => String, { nullable: true, description: KEY })
+  idempotencyKey?: string | null;
+}
+
+@InputType({ description: "A snapshot to take." })
+export class CreateSnapshotInput extends RequestInput {
   @Field(() => String, { nullable: true, description: "Its identifier; generated unless given. Unique in any case." })
   snapshotId?: string | null;
   @Field(() => [TagInput], { nullable: true, description: "Its labels, at most 50." })
   tags?: TagInput[] | null;
-  @Field(() => Int, { nullable: true, description: WAIT })
-  waitSeconds?: number | null;
 }
 
 @InputType({ description: "A reboot." })
-export class RebootInstanceInput {
-  @Field(() => ID, { description: INSTANCE })
-  instanceId!: string;
+export class RebootInstanceInput extends RequestInput {
   @Field(() => Boolean, { nullable: true, description: "Fail over to the standby; only where there is one." })
   forceFailover?: boolean | null;
-  @Field(() => Int, { nullable: true, description: WAIT })
-  waitSeconds?: number | null;
 }
 
 @InputType({ description: "Another backup window." })
-export class ModifyBackupWindowInput {
-  @Field(() => ID, { description: INSTANCE })
-  instanceId!: string;
+export class ModifyBackupWindowInput extends RequestInput {
   @Field(() => String, {
     description:
       "`hh:mm-hh:mm`, UTC, at least 30 minutes; it may wrap midnight, and may not overlap the maintenance window.",
@@ -50,8 +53,6 @@ export class ModifyBackupWindowInput {
   backupWindow!: string;
   @Field(() => Boolean, { nullable: true, description: "At once; otherwise in the maintenance window." })
   applyImmediately?: boolean | null;
-  @Field(() => Int, { nullable: true, description: WAIT })
-  waitSeconds?: number | null;
 }
 
 @InputType({ description: "Which operation to cancel." })
@@ -67,18 +68,17 @@ export class OperationPayload {
 }
 
 const waitSeconds = z.number().int().min(0, "Wait 0 to 300 seconds.").max(300, "Wait 0 to 300 seconds.").nullish();
-const instanceId = text(255);
+/** What every request of an operation says. */
+const request = { instanceId: text(255), waitSeconds, idempotencyKey };
 
 export const snapshotInput = z.object({
-  instanceId,
+  ...request,
   snapshotId: z.string().nullish(),
   tags: z.array(z.object({ key: z.string(), value: z.string() })).nullish(),
-  waitSeconds,
 });
-export const rebootInput = z.object({ instanceId, forceFailover: z.boolean().nullish(), waitSeconds });
+export const rebootInput = z.object({ ...request, forceFailover: z.boolean().nullish() });
 export const backupWindowInput = z.object({
-  instanceId,
+  ...request,
   backupWindow: z.string({ error: "Give the window as hh:mm-hh:mm in UTC, such as 03:00-03:30." }),
   applyImmediately: z.boolean().nullish(),
-  waitSeconds,
 });

@@ -1,2 +1,3 @@
 /** The verbs that all types share. */
+export { claimOperation, keyOf } from "./idempotency.service.js";
 export { type Before, createRowService, type RowRules, type RowsDeps } from "./rows.service.js";

@@ -1,5 +1,4 @@
 /** What can be done with the rows of every type that clients write: checked, within the actor's reach, audited in the same statement. */
-import { createHmac } from "node:crypto";
 import { accessOf } from "../../auth/actor.js";
 import type { Call } from "../../auth/call.js";
 import type { Db } from "../../db/client.js";
@@ -21,7 +20,7 @@ import { checked } from "../../wire/checked.js";
 import type { RowService } from "../../wire/write-resolver.js";
 import type { WriteTypes } from "../../wire/write-types.js";
 import type { AuditService } from "../audit/index.js";
-import { findKey } from "./rows.store.js";
+import { findMade, keyOf } from "./idempotency.service.js";
 
 export interface RowsDeps {
   readonly db: Db;
@@ -83,21 +82,10 @@ export function createRowService(deps: RowsDeps, writes: WriteTypes, rules: RowR
     answer: call.answer,
   });
 
-  function keyOf({ actor, action }: Call, input: unknown, key: string | undefined): Key | undefined {
-    if (key === undefined || actor.kind !== "user") return undefined;
-    const hmac = createHmac("sha256", fingerprintKey).update(JSON.stringify([action, input]));
-    return { userId: actor.userId, key, action, fingerprint: hmac.digest("hex") };
-  }
-
   /** What the call with this key made, if it was the same one; undefined where the key has gone meanwhile. */
   async function replayed(call: Call, key: Key, resourceId?: string): Promise<string[] | undefined> {
-    const found = await findKey(db, key);
-    if (!found) return undefined;
-    if (found.fingerprint !== key.fingerprint) {
-      const message = "This idempotency key was used for something else. Use another key for another call.";
-      throw conflict(message, undefined, "idempotencyKey");
-    }
-    const { ids } = found;
+    const ids = await findMade(db, key);
+    if (!ids) return undefined;
     if ((await countReached(db, type, accessOf(call.actor), ids)) < ids.length) {
       throw notFound("row any more: it was made with this idempotency key and deleted since");
     }
@@ -172,7 +160,10 @@ export function createRowService(deps: RowsDeps, writes: WriteTypes, rules: RowR
   return {
     async create(call, input) {
       const { idempotencyKey, ...values } = checked(writes.create, input);
-      const [id] = await insert(call, [values], plain, { many: false, key: keyOf(call, input, idempotencyKey) });
+      const [id] = await insert(call, [values], plain, {
+        many: false,
+        key: keyOf(fingerprintKey, call, input, idempotencyKey),
+      });
       return id as string;
     },
 
@@ -182,7 +173,7 @@ export function createRowService(deps: RowsDeps, writes: WriteTypes, rules: RowR
       const shared = writes.shared && (beside as Record<string, string>)[`${writes.shared}Id`];
       const place: Place = (index, name) => (name in beside ? name : `items.${index}.${name}`);
       const rows = items.map((item) => ({ ...item, ...beside }));
-      const key = keyOf(call, input, idempotencyKey);
+      const key = keyOf(fingerprintKey, call, input, idempotencyKey);
       return { ids: await insert(call, rows, place, { many: true, key, shared }), shared };
     },
 

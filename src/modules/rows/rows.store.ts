@@ -1,5 +1,5 @@
 /** The statements of idempotency keys, beyond the one that makes rows with a key. */
-import { and, eq } from "drizzle-orm";
+import { and, eq, sql } from "drizzle-orm";
 import type { Db } from "../../db/client.js";
 import { fromPostgres } from "../../db/postgres-errors.js";
 import type { Key } from "../../db/rows.js";
@@ -14,4 +14,16 @@ export async function findKey(db: Db, { userId, key }: Key): Promise<{ fingerpri
     .catch((error) => Promise.reject(fromPostgres(error)));
   const [found] = rows;
   return found ? { fingerprint: found.fingerprint, ids: found.ids as string[] } : null;
+}
+
+/** Claims a key for one operation. @returns the id that is drawn for it, or null where there is such a key already */
+export async function claimKey(db: Db, { userId, ...key }: Key): Promise<string | null> {
+  const ids = sql`jsonb_build_array(nextval(pg_get_serial_sequence('operations', 'id'))::text)`;
+  const rows = await db
+    .insert(idempotencyKeys)
+    .values({ ...key, userId: BigInt(userId), ids })
+    .onConflictDoNothing()
+    .returning({ ids: idempotencyKeys.ids })
+    .catch((error) => Promise.reject(fromPostgres(error)));
+  return (rows[0]?.ids as string[] | undefined)?.[0] ?? null;
 }
