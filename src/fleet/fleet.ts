@@ -51,7 +51,7 @@ export function createFleet(deps: FleetDeps) {
     inventory,
     onSettled: (instanceId) => worker.wake(instanceId),
   });
-  const worker = createWorker({ db, log, clock, inventory, endings, polling });
+  const worker = createWorker({ db, log, inventory, endings, polling });
   const operations = createOperationsService({
     db,
     audit,

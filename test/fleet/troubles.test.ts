@@ -1,7 +1,7 @@
 /** Providers as the world has them: late, silent, away for a while, or without an end. Operations end nevertheless, and truly. */
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it, onTestFinished } from "vitest";
 import { eventually } from "../cluster/sandbox.js";
-import { type Client, testApp } from "../support/app.js";
+import { type Client, EMAILS, signIn, testApp } from "../support/app.js";
 import { accepted, ask, hasten, instanceOf, operationOf, recordsOf } from "./fleet-app.js";
 import { polling, type ScriptedProvider, scriptedProvider, unavailable } from "./scripted-provider.js";
 
@@ -18,6 +18,8 @@ const names = [
   "after-01",
   "refusing-01",
   "slow-01",
+  "clock-01",
+  "clock-02",
 ];
 for (const identifier of names) provider.add(identifier);
 
@@ -202,6 +204,36 @@ it("an instance in a status that nobody knows is shown, and refuses", async () =
   const { code, errors } = await ask(dba, "rebootInstance", { instanceId: "after-01" });
   expect([code, errors?.[0]?.extensions.state]).toEqual(["FAILED_PRECONDITION", "teleporting"]);
 });
+
+it.each([
+  ["ahead", 3_600_000],
+  ["behind", -3_600_000],
+])(
+  "a Postern whose clock is an hour %s runs operations to their end, and ends at their deadline those without one",
+  async (_where, aheadMs) => {
+    onTestFinished(() => {
+      app.clock.aheadMs = 0;
+    });
+    app.clock.aheadMs = aheadMs;
+    const client = app.withToken((await signIn(app.anonymous, EMAILS.dba)).accessToken);
+    const done = await accepted(client, "rebootInstance", { instanceId: "clock-01", waitSeconds: 20 });
+    expect(done).toMatchObject({ status: "SUCCEEDED", error: null });
+    expect(done.progress.length).toBeGreaterThan(0);
+    for (const { at } of done.progress) {
+      expect(Date.parse(at)).toBeGreaterThanOrEqual(Date.parse(done.startedAt));
+      expect(Date.parse(at)).toBeLessThanOrEqual(Date.parse(done.endedAt));
+    }
+    provider.scripts.set("clock-02", {
+      poll: () => ({ state: "running", resourceStatus: "rebooting", message: "It goes on.", percent: null }),
+    });
+    const endless = await accepted(client, "rebootInstance", { instanceId: "clock-02", waitSeconds: 20 });
+    expect(endless.status).toBe("TIMED_OUT");
+    expect(endless.durationSeconds).toBeGreaterThanOrEqual(1);
+    expect(endless.durationSeconds).toBeLessThan(2.5);
+    provider.scripts.set("clock-02", {});
+    await hasten(app, "settle-scripted");
+  },
+);
 
 // These take long because they wait for what never comes: side by side.
 it.concurrent("a provider that never answers: TIMED_OUT, and others go on meanwhile", { timeout: 40_000 }, async () => {

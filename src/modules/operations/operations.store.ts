@@ -1,5 +1,5 @@
 /** The statements of operations. Every change of status names the status it changes, so that two writers cannot both win. */
-import { and, asc, eq, inArray, lt, type SQL, sql } from "drizzle-orm";
+import { and, asc, eq, getTableColumns, inArray, lt, type SQL, sql } from "drizzle-orm";
 import type { Db } from "../../db/client.js";
 import { fromPostgres } from "../../db/postgres-errors.js";
 import { operations, snapshots } from "../../db/tables/index.js";
@@ -73,6 +73,13 @@ export async function updateOperation(
   return rows[0] ?? null;
 }
 
+/** An operation that a worker has claimed, and for how long it ran until then by the database's clock. */
+export type ClaimedOperation = StoredOperation & { readonly ranMs: number };
+const claimedColumns = {
+  ...getTableColumns(operations),
+  ranMs: sql<number>`(extract(epoch from clock_timestamp() - ${operations.startedAt}) * 1000)::float8`,
+};
+
 const leaseOf = (milliseconds: number): SQL => sql`now() + ${milliseconds} * interval '1 millisecond'`;
 
 /**
@@ -85,7 +92,7 @@ export async function claimNext(
   instanceId: bigint,
   worker: string,
   leaseMs: number,
-): Promise<StoredOperation | null> {
+): Promise<ClaimedOperation | null> {
   const next = sql`(select id from operations where instance_id = ${instanceId} and status = 'QUEUED'
     and not exists (select from operations where instance_id = ${instanceId} and status = 'RUNNING')
     and not exists (
@@ -97,7 +104,7 @@ export async function claimNext(
     .update(operations)
     .set({ status: "RUNNING", worker, leaseUntil: leaseOf(leaseMs), startedAt: sql`now()` })
     .where(and(eq(operations.status, "QUEUED"), sql`${operations.id} = ${next}`))
-    .returning()
+    .returning(claimedColumns)
     .catch((error) => {
       const fault = fromPostgres(error);
       // Somebody else began another one of this instance in the same moment.
@@ -113,7 +120,7 @@ export async function claimAbandoned(
   instanceIds: readonly bigint[],
   worker: string,
   leaseMs: number,
-): Promise<StoredOperation | null> {
+): Promise<ClaimedOperation | null> {
   if (instanceIds.length === 0) return null;
   const abandoned = and(
     eq(operations.status, "RUNNING"),
@@ -131,7 +138,7 @@ export async function claimAbandoned(
     .update(operations)
     .set({ worker, leaseUntil: leaseOf(leaseMs) })
     .where(inArray(operations.id, one))
-    .returning()
+    .returning(claimedColumns)
     .catch(failed);
   return rows[0] ?? null;
 }
@@ -141,13 +148,15 @@ export async function renewLease(db: Db, id: bigint, worker: string, leaseMs: nu
   await updateOperation(db, id, "RUNNING", { leaseUntil: leaseOf(leaseMs) }, worker);
 }
 
-/** Notes what a poll saw. @returns false where the operation is not the worker's any more */
+const NOW = sql`to_char(clock_timestamp() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`;
+
+/** Notes what a poll saw, and when. @returns false where the operation is not the worker's any more */
 export async function noteProgress(
   db: Db,
   { id, worker }: { id: bigint; worker: string },
-  entry: { at: string; resourceStatus: string; message: string; percent: number | null },
+  entry: { resourceStatus: string; message: string; percent: number | null },
 ): Promise<boolean> {
-  const progress = sql`${operations.progress} || ${JSON.stringify([entry])}::jsonb`;
+  const progress = sql`${operations.progress} || jsonb_build_array(jsonb_build_object('at', ${NOW}) || ${JSON.stringify(entry)}::jsonb)`;
   const changes = { progress, resourceStatus: entry.resourceStatus };
   return (await updateOperation(db, id, "RUNNING", changes, worker)) !== null;
 }

@@ -11,6 +11,7 @@ import type { OperationRequest, Poll, Provider } from "../../providers/provider.
 import type { InventoryService } from "../inventory/index.js";
 import type { Endings } from "./endings.js";
 import {
+  type ClaimedOperation,
   claimAbandoned,
   claimNext,
   listWaitingInstances,
@@ -31,7 +32,6 @@ const LEASE_MS = 10_000;
 export interface WorkerDeps {
   readonly db: Db;
   readonly log: Log;
-  readonly clock: { now(): Date };
   readonly inventory: InventoryService;
   readonly endings: Endings;
   readonly polling: (provider: string, type: OperationRequest["type"]) => Polling;
@@ -48,7 +48,7 @@ export const requestOf = (operation: StoredOperation, providerId: string): Opera
     ...(operation.parameters as object),
   }) as OperationRequest;
 
-export function createWorker({ db, log, clock, inventory, endings, polling }: WorkerDeps) {
+export function createWorker({ db, log, inventory, endings, polling }: WorkerDeps) {
   const worker = randomUUID();
   const stopping = new AbortController();
   /** The instances that this worker is busy with. */
@@ -88,13 +88,14 @@ export function createWorker({ db, log, clock, inventory, endings, polling }: Wo
   });
 
   /** Drives an operation that is this worker's to its end, its deadline, or the end of this process. */
-  async function drive(operation: StoredOperation, provider: Provider, providerId: string): Promise<void> {
+  async function drive(operation: ClaimedOperation, provider: Provider, providerId: string): Promise<void> {
     const request = requestOf(operation, providerId);
     const { intervalMs, attempts } = polling(provider.name, operation.type);
-    const deadlineMs = Date.parse(operation.startedAt as string) + intervalMs * attempts;
+    // What the database's clock says ran before, and a timer since: the clock of this host may be off.
+    const deadlineMs = performance.now() + intervalMs * attempts - operation.ranMs;
     let isUntouched = (operation.progress as unknown[]).length === 0;
     while (!stopping.signal.aborted) {
-      const isLate = clock.now().getTime() >= deadlineMs;
+      const isLate = performance.now() >= deadlineMs;
       const poll = await ask(provider, request, isLate, isUntouched).catch((error): Poll => {
         // Whatever it is, the work may be under way: only the provider, or the deadline, ends an operation.
         log.warn({ err: error, operationId: request.operationId }, "an operation is looked at again");
@@ -106,8 +107,8 @@ export function createWorker({ db, log, clock, inventory, endings, polling }: Wo
         poll.state === "running"
           ? poll
           : { resourceStatus: "unknown", message: "The provider does not answer; it is asked again.", percent: null };
-      const entry = { at: clock.now().toISOString(), resourceStatus, message, percent };
-      if (!(await noteProgress(db, { id: operation.id, worker }, entry))) return;
+      const seen = { resourceStatus, message, percent };
+      if (!(await noteProgress(db, { id: operation.id, worker }, seen))) return;
       if (isLate) return endings.timeOut(operation, worker, resourceStatus);
       await delay(intervalMs, undefined, { signal: stopping.signal }).catch(() => undefined);
     }
