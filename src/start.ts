@@ -36,13 +36,13 @@ export async function openDatabase(config: Config, log: Log, signal: AbortSignal
 
 export interface ReadyFleet {
   readonly providers: readonly Provider[];
-  /** Starts what there is and creates what is missing, of the configured instances and of the demo fleet; tells what has changed. */
+  /** Starts what there is and creates what is missing, of the configured instances and of the demo fleet; tells of each. */
   bringUp(onChange: () => Promise<void>): Promise<void>;
   stop(): Promise<void>;
 }
 
 /**
- * Opens the instances that this host runs itself; nothing is started yet. Beside an embedded database only: its claim of the data folder is what
+ * Opens the instances that this host runs itself, and says which are missing; nothing is started yet. Beside an embedded database only: its claim of the data folder is what
  * keeps a second Postern from the same instances.
  */
 export async function openFleet(config: Config, log: Log): Promise<ReadyFleet> {
@@ -52,16 +52,14 @@ export async function openFleet(config: Config, log: Log): Promise<ReadyFleet> {
   const bin = await findBinaries(user);
   const { path: folder } = await placeFolder(config.dataDir, "fleet", user);
   const local = await createLocalProvider({ folder, bin, user, log, clock: { now: () => new Date() } });
+  const wanted = [...config.localInstances, ...(config.demo.seed ? DEMO_FLEET : [])];
+  // So that whoever asks as soon as Postern is ready finds all of them.
+  await local.plan(wanted);
   return {
     providers: [local],
     bringUp: async (onChange) => {
-      await local.startAll();
-      await onChange();
-      const created = [
-        await ensureInstances(local, config.localInstances, log),
-        config.demo.seed && (await ensureInstances(local, DEMO_FLEET, log)),
-      ];
-      if (created.includes(true)) await onChange();
+      await local.startAll(onChange);
+      await ensureInstances(local, wanted, log, onChange);
     },
     stop: () => local.stopAll(),
   };

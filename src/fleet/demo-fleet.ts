@@ -3,7 +3,7 @@ import postgres from "postgres";
 import type { Log } from "../log.js";
 import type { LocalProvider } from "../providers/local.js";
 
-type Creator = Pick<LocalProvider, "create" | "list">;
+type Creator = Pick<LocalProvider, "create" | "plan">;
 type NewInstance = Parameters<LocalProvider["create"]>[0];
 type ConnectionOptions = Parameters<NonNullable<NewInstance["fill"]>>[0];
 
@@ -53,17 +53,21 @@ const APPLICATION = `
 export const DEMO_FLEET: readonly NewInstance[] = FLEET.map((wanted) => ({ ...COMMON, ...wanted, fill }));
 
 /**
- * Creates what is missing of some instances, all at once; an instance is there whole or not at all.
- * @returns whether something was created
+ * Creates what is missing of some instances, all at once, and tells of each; an instance is there whole or not at all.
  * @throws Error when an instance cannot be made; the others are made nevertheless
  */
-export async function ensureInstances(provider: Creator, wanted: readonly NewInstance[], log: Log): Promise<boolean> {
-  const existing = new Set((await provider.list()).map(({ identifier }) => identifier.toLowerCase()));
-  const missing = wanted.filter(({ identifier }) => !existing.has(identifier.toLowerCase()));
-  const made = await Promise.allSettled(missing.map((one) => provider.create(one)));
+export async function ensureInstances(
+  provider: Creator,
+  wanted: readonly NewInstance[],
+  log: Log,
+  onChange: () => Promise<void> = async () => undefined,
+): Promise<void> {
+  const create = async (one: NewInstance) => {
+    await provider.create(one).finally(onChange);
+    log.info({ instance: one.identifier }, "instance created");
+  };
+  const made = await Promise.allSettled((await provider.plan(wanted)).map(create));
   for (const one of made) if (one.status === "rejected") throw one.reason;
-  if (missing.length > 0) log.info({ instances: missing.map(({ identifier }) => identifier) }, "instances created");
-  return missing.length > 0;
 }
 
 async function fill(connection: ConnectionOptions): Promise<void> {

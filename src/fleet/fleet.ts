@@ -72,7 +72,11 @@ export function createFleet(deps: FleetDeps) {
         }),
       ),
     );
+    // What waited for an instance that is there now begins.
+    await sweep();
   };
+  const sweep = () =>
+    worker.sweep().catch((error) => log.warn({ err: error }, "operations not swept; they are looked at again"));
 
   let sweeping: NodeJS.Timeout | undefined;
 
@@ -102,9 +106,6 @@ export function createFleet(deps: FleetDeps) {
           { name: `settle-${provider.name}`, cron: "* * * * *", run: () => endings.settle(provider) },
         ]),
       );
-      const sweep = () =>
-        worker.sweep().catch((error) => log.warn({ err: error }, "operations not swept; they are looked at again"));
-      await sweep();
       sweeping = setInterval(sweep, SWEEP_MS);
       sweeping.unref();
     },

@@ -13,11 +13,15 @@ export interface Assessed {
   readonly vanishedAt: string | null;
 }
 
+/** On its way to be available: what is requested waits until it is. */
+export const COMING: readonly string[] = ["creating", "starting"];
+
 /** In which statuses each operation may be requested. The list of statuses is open: an unknown one allows nothing. */
 const STATUSES: Readonly<Record<OperationType, ReadonlySet<string>>> = {
-  CREATE_SNAPSHOT: new Set(["available", "storage-optimization", "backing-up", "rebooting", "modifying"]),
-  REBOOT_INSTANCE: new Set(["available", "backing-up", "rebooting", "modifying"]),
+  CREATE_SNAPSHOT: new Set([...COMING, "available", "storage-optimization", "backing-up", "rebooting", "modifying"]),
+  REBOOT_INSTANCE: new Set([...COMING, "available", "backing-up", "rebooting", "modifying"]),
   MODIFY_BACKUP_WINDOW: new Set([
+    ...COMING,
     "available",
     "storage-optimization",
     "backing-up",

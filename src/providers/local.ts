@@ -1,5 +1,4 @@
 /** The provider `local`: PostgreSQL clusters that this host runs itself, each with its files below one folder. */
-import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Cluster, Settings } from "../cluster/cluster.js";
 import { makePrivate } from "../cluster/folder.js";
@@ -8,12 +7,13 @@ import { unavailable } from "../errors.js";
 import type { Log } from "../log.js";
 import { applyIfDue } from "./local/backup-window.js";
 import { bringUp, needsRepair, revive } from "./local/bring-up.js";
-import { type ConnectionOptions, createInstance, type NewInstance } from "./local/create.js";
+import type { ConnectionOptions, NewInstance } from "./local/create.js";
 import { createDescribe } from "./local/describe.js";
 import { clusterOf, fenceMember, type Host, type Limits } from "./local/host.js";
 import { type LocalInstance, openInstances, primaryOf, standbysOf } from "./local/instances.js";
 import { observe } from "./local/observe.js";
 import { createOperations } from "./local/operations.js";
+import { createPlans } from "./local/plans.js";
 import { createPorts } from "./local/ports.js";
 import { openSnapshots } from "./local/snapshots.js";
 import { createStandbys } from "./local/standbys.js";
@@ -34,12 +34,17 @@ export type LocalOptions = {
 
 export interface LocalProvider extends Provider {
   /**
-   * Makes an instance, with a standby if so wished, and starts it. Nobody sees it before it is complete.
+   * Makes the missing ones of some instances known: they are listed as `creating` until they are created, and one that was planned
+   * and is not wanted any more is forgotten. @returns the missing ones @throws BAD_USER_INPUT
+   */
+  plan(wanted: readonly NewInstance[]): Promise<NewInstance[]>;
+  /**
+   * Makes an instance, with a standby if so wished, and starts it. Nobody reaches it before it is complete; what was not planned is not listed either.
    * @throws CONFLICT where the identifier is taken, BAD_USER_INPUT
    */
   create(wanted: NewInstance): Promise<void>;
-  /** Starts or adopts every instance, settles what a killed process left unfinished. One that fails hinders no other. */
-  startAll(): Promise<void>;
+  /** Starts or adopts every instance, settles what a killed process left unfinished. One that fails hinders no other. Tells of each. */
+  startAll(onStarted?: () => Promise<void>): Promise<void>;
   /** Ends what runs, shuts every instance down. Nothing can be begun any more. */
   stopAll(): Promise<void>;
   /** Starts again what has died, and rebuilds standbys that cannot follow; for a scheduler. Busy instances are left out. */
@@ -91,25 +96,15 @@ export async function createLocalProvider(options: LocalOptions): Promise<LocalP
     clock,
     report: (deed) => report(deed),
   };
-  const ports = createPorts(folder, instances);
   const snapshots = openSnapshots(snapshotsFolder, host);
   const standbys = createStandbys(host);
-  const operations = createOperations(host, snapshots, standbys.rebuild);
-  const describe = createDescribe(host, operations, version);
+  const plans = createPlans(host, createPorts(folder, instances), (id) => operations.setReady(id));
+  const operations = createOperations(host, snapshots, plans.faultOf, standbys.rebuild);
+  const describe = createDescribe(host, operations, plans, version);
   const stopping = new AbortController();
-  /** Being created, which stopAll waits for. */
-  const creating = new Map<string, Promise<void>>();
 
-  for (const id of await instances.ids()) {
-    if (await instances.isUnfinished(id)) await removeAll(id);
-  }
+  await plans.sweep();
   await snapshots.sweep();
-
-  async function removeAll(id: string): Promise<void> {
-    const members = await readdir(join(instances.folderOf(id), "members")).catch(() => []);
-    for (const name of members) await fenceMember(host, id, name, "none");
-    await instances.remove(id);
-  }
 
   async function named(identifier: string): Promise<LocalInstance> {
     const wanted = identifier.toLowerCase();
@@ -157,6 +152,7 @@ export async function createLocalProvider(options: LocalOptions): Promise<LocalP
     async upkeep() {
       await provider.applyPending(clock.now());
       await provider.repair();
+      plans.retry();
     },
     list: async () => (await Promise.all((await instances.ids()).map(describe))).filter((one) => one !== null),
     describe,
@@ -165,20 +161,14 @@ export async function createLocalProvider(options: LocalOptions): Promise<LocalP
     start: operations.start,
     poll: operations.poll,
 
-    create(wanted) {
-      const key = wanted.identifier.toLowerCase();
-      const done = createInstance(host, ports, wanted, creating.has(key), stopping.signal, removeAll)
-        .then(operations.setReady)
-        .finally(() => creating.get(key) === done && creating.delete(key));
-      if (!creating.has(key)) creating.set(key, done);
-      return done;
-    },
-    async startAll() {
-      await Promise.all((await instances.ids()).map(start));
+    plan: plans.plan,
+    create: plans.create,
+    async startAll(onStarted = async () => undefined) {
+      await Promise.all((await instances.ids()).map((id) => start(id).then(onStarted)));
     },
     async stopAll() {
       stopping.abort();
-      await Promise.allSettled(creating.values());
+      await plans.stop();
       await operations.stop();
       await standbys.stop();
       const all = await Promise.allSettled((await instances.list()).map(shutDown));
@@ -225,7 +215,7 @@ export async function createLocalProvider(options: LocalOptions): Promise<LocalP
     async destroy(identifier) {
       const { providerId } = await named(identifier);
       await standbys.giveUp(providerId);
-      await removeAll(providerId);
+      await plans.removeAll(providerId);
     },
   };
   return provider;

@@ -11,7 +11,7 @@ let provider: LocalProvider;
 
 beforeAll(async () => {
   provider = await ground.open();
-  expect(await ensureInstances(provider, DEMO_FLEET, log)).toBe(true);
+  await ensureInstances(provider, DEMO_FLEET, log);
 });
 afterAll(() => provider.stopAll());
 
@@ -45,7 +45,7 @@ test("three instances, one of each environment, and one with a standby", async (
 
 test("once it is there nothing changes, and what is missing is made again with its data", async () => {
   const before = await provider.list();
-  expect(await ensureInstances(provider, DEMO_FLEET, log)).toBe(false);
+  await ensureInstances(provider, DEMO_FLEET, log);
   expect(await provider.list()).toEqual(before);
 
   await provider.destroy("dev-postgres-01");

@@ -27,7 +27,8 @@ const provider = await createLocalProvider({
 });
 await provider.startAll();
 
-if (killAt === "fill") {
+if (killAt === "fill" || killAt === "planned") {
+  if (killAt === "planned") await provider.plan([JSON.parse(text)]);
   await provider.create({ ...JSON.parse(text), fill: async () => void die() });
 } else {
   const request = JSON.parse(text) as OperationRequest;

@@ -5,10 +5,10 @@ import { asCaller, POSTERN } from "../../auth/caller.js";
 import type { Db } from "../../db/client.js";
 import { AppError } from "../../errors.js";
 import type { Log } from "../../log.js";
-import { assess } from "../../model/operability.js";
+import { assess, COMING } from "../../model/operability.js";
 import { inTime } from "../../providers/in-time.js";
 import type { OperationRequest, Poll, Provider } from "../../providers/provider.js";
-import type { InventoryService } from "../inventory/index.js";
+import type { InventoryService, StoredInstance } from "../inventory/index.js";
 import type { Endings } from "./endings.js";
 import {
   type ClaimedOperation,
@@ -125,6 +125,13 @@ export function createWorker({ db, log, inventory, endings, polling }: WorkerDep
     await work.finally(() => clearInterval(timer));
   }
 
+  /** The time of an operation counts from when its instance is there: until then it waits for the next look. */
+  async function isThere(provider: Provider, { status, providerId }: StoredInstance): Promise<boolean> {
+    if (!COMING.includes(status)) return true;
+    const current = await inventory.refreshInstance(provider, providerId);
+    return !current || !COMING.includes(current.status);
+  }
+
   /** Runs what waits for an instance until nothing does. */
   async function runInstance(instanceId: bigint): Promise<void> {
     do {
@@ -136,7 +143,7 @@ export function createWorker({ db, log, inventory, endings, polling }: WorkerDep
         if (!provider) return;
         const operation =
           (await claimAbandoned(db, [instanceId], worker, LEASE_MS)) ??
-          (await claimNext(db, instanceId, worker, LEASE_MS));
+          ((await isThere(provider, instance)) ? await claimNext(db, instanceId, worker, LEASE_MS) : null);
         if (!operation) break;
         await alive(operation, drive(operation, provider, instance.providerId));
       }

@@ -5,8 +5,14 @@ import { syncFileSystem } from "../../cluster/durability.js";
 import { badUserInput, conflict } from "../../errors.js";
 import type { Tag } from "../provider.js";
 import { type Host, makeMember } from "./host.js";
-import { backupWindowForm, type LocalInstance, maintenanceWindowForm, tagsForm } from "./instances.js";
-import type { createPorts } from "./ports.js";
+import {
+  backupWindowForm,
+  type LocalInstance,
+  type LocalMember,
+  maintenanceWindowForm,
+  tagsForm,
+} from "./instances.js";
+import type { Ports } from "./ports.js";
 import { cloneStandby, createReplicationRole } from "./standbys.js";
 
 /** Of the superuser, for postgres.js. */
@@ -41,35 +47,48 @@ const newInstanceForm = z.object({
 });
 
 /**
- * @param isUnderWay whether the same identifier is being created already
- * @param remove takes away all of an instance that did not come to be
+ * What an instance will be, with its ports.
+ * @param before what was planned of it, whose id and ports stay
+ * @throws BAD_USER_INPUT
+ */
+export async function planOf(
+  { instances }: Host,
+  ports: Ports,
+  wanted: NewInstance,
+  before?: LocalInstance,
+): Promise<LocalInstance> {
+  const form = newInstanceForm.safeParse(wanted);
+  if (!form.success) throw badUserInput(String(form.error.issues[0]?.path[0]), form.error.issues[0]?.message ?? "");
+  const names = wanted.standby ? (["a", "b"] as const) : (["a"] as const);
+  const members: LocalInstance["members"] = [];
+  for (const name of names) {
+    const known = before?.members.find((member) => member.name === name);
+    members.push(known ?? { name, port: await ports.choose(), stale: false });
+  }
+  const providerId = before?.providerId ?? instances.newId();
+  return { ...form.data, providerId, pendingBackupWindow: null, members, primary: "a", wanted: "running" };
+}
+
+/**
+ * @param isUnderWay whether the same identifier is being created already @param plan under whose id it comes to be
+ * @param undo takes away what is there of an instance that did not come to be
  * @returns its providerId @throws CONFLICT, BAD_USER_INPUT, Error when PostgreSQL does not start, and the signal's reason
  */
 export async function createInstance(
   host: Host,
-  ports: ReturnType<typeof createPorts>,
+  ports: Ports,
   wanted: NewInstance,
-  isUnderWay: boolean,
+  { isUnderWay, plan }: { readonly isUnderWay: boolean; readonly plan?: LocalInstance },
   signal: AbortSignal,
-  remove: (providerId: string) => Promise<void>,
+  undo: (providerId: string) => Promise<void>,
 ): Promise<string> {
-  const form = newInstanceForm.safeParse(wanted);
-  if (!form.success) throw badUserInput(String(form.error.issues[0]?.path[0]), form.error.issues[0]?.message ?? "");
   const { instances } = host;
   const isTaken = ({ identifier }: LocalInstance) => identifier.toLowerCase() === wanted.identifier.toLowerCase();
   if (isUnderWay || (await instances.list()).some(isTaken)) {
     throw conflict(`There is an instance ${wanted.identifier} already.`);
   }
-  const primary = { name: "a" as const, port: await ports.choose(), stale: false };
-  const standby = wanted.standby ? [{ name: "b" as const, port: await ports.choose(), stale: false }] : [];
-  const instance: LocalInstance = {
-    ...form.data,
-    providerId: instances.newId(),
-    pendingBackupWindow: null,
-    members: [primary, ...standby],
-    primary: primary.name,
-    wanted: "running",
-  };
+  const instance = await planOf(host, ports, wanted, plan);
+  const [primary, ...standby] = instance.members as [LocalMember, ...LocalMember[]];
   try {
     await instances.prepare(instance.providerId);
     const cluster = await makeMember(host, instance, primary);
@@ -93,7 +112,7 @@ export async function createInstance(
     await instances.insert(instance);
     return instance.providerId;
   } catch (error) {
-    await remove(instance.providerId);
+    await undo(instance.providerId);
     throw error;
   }
 }

@@ -5,11 +5,12 @@ import { clusterOf, type Host, memberName } from "./host.js";
 import { type LocalInstance, type LocalMember, primaryOf } from "./instances.js";
 import { observe } from "./observe.js";
 import type { Operations } from "./operations.js";
+import type { Plans } from "./plans.js";
 
 const endpointOf = ({ port }: LocalMember): Endpoint => ({ host: "127.0.0.1", port });
 
 /** @param version of the PostgreSQL that runs all of them */
-export function createDescribe(host: Host, operations: Operations, version: string) {
+export function createDescribe(host: Host, operations: Operations, plans: Plans, version: string) {
   /** What was last readable of each: a file that is broken now must not make an instance look gone, or look like another. */
   const known = new Map<string, LocalInstance>();
 
@@ -22,7 +23,8 @@ export function createDescribe(host: Host, operations: Operations, version: stri
     });
     if (!found) {
       known.delete(providerId);
-      return null;
+      const plan = await host.instances.findPlan(providerId);
+      return plan && describePlan(plan);
     }
     if (fault) {
       host.log.error({ err: fault, providerId }, "The description of an instance cannot be read");
@@ -46,6 +48,16 @@ export function createDescribe(host: Host, operations: Operations, version: stri
     const reason = seen.is === "answering" ? "It does not take writes." : seen.reason;
     host.log.warn({ instance: instance.identifier, reason }, "An instance is not available");
     return seen.is === "starting" ? "starting" : "failed";
+  }
+
+  /** Of one that is not complete nothing can be reached. */
+  function describePlan(plan: LocalInstance): InstanceDescription {
+    const fault = plans.faultOf(plan);
+    const description = describeAs(plan, fault === undefined ? "creating" : "failed");
+    const members = description.members.map((member) => ({ ...member, endpoint: null }));
+    const detail = `It could not be created, and that is tried again every minute. ${fault}`;
+    const finding = { kind: "creation_failed", severity: "CRITICAL", subject: null, detail } as const;
+    return { ...description, endpoint: null, members, findings: fault === undefined ? [] : [finding] };
   }
 
   function describeAs(instance: LocalInstance, status: string): InstanceDescription {

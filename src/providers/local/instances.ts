@@ -42,8 +42,10 @@ export type LocalMember = z.infer<typeof memberForm>;
 export type LocalInstance = z.infer<typeof instanceForm>;
 
 const DESCRIPTION = "instance.json";
-/** Beside it: it is being made or removed. */
+/** Beside it or in its place: it is being made or removed. Holds what is planned, where it is wanted until it is there. */
 const MARK = "unfinished";
+
+const removeTree = (path: string) => rm(path, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
 
 export type Instances = ReturnType<typeof openInstances>;
 
@@ -54,18 +56,28 @@ export function openInstances(folder: string, user: OsUser) {
   const markOf = (providerId: string) => join(folderOf(providerId), MARK);
   const lastWrite = new Map<string, Promise<unknown>>();
 
+  const isId = (providerId: string) => /^db-[0-9a-f]+$/.test(providerId);
+
   /** Null where there is none. @throws Error when its file cannot be read */
   async function find(providerId: string): Promise<LocalInstance | null> {
-    if (!/^db-[0-9a-f]+$/.test(providerId)) return null;
+    if (!isId(providerId)) return null;
     return (await readDurable(fileOf(providerId), instanceForm)) ?? null;
   }
 
   /** The ids of all folders, also of those that hold no instance (yet). */
   const ids = async () => (await readdir(folder)).filter((name) => name.startsWith("db-")).sort();
 
+  /** What is to be made and is not complete; null where nothing is. */
+  async function findPlan(providerId: string): Promise<LocalInstance | null> {
+    if (!isId(providerId)) return null;
+    const plan = (await readDurable(markOf(providerId), instanceForm.nullable().catch(null))) ?? null;
+    return plan && !(await readdir(folderOf(providerId))).includes(DESCRIPTION) ? plan : null;
+  }
+
   return {
     ids,
     find,
+    findPlan,
     folderOf,
     newId: () => `db-${randomBytes(8).toString("hex")}`,
     journalOf: (providerId: string) => join(folderOf(providerId), "journal"),
@@ -77,10 +89,26 @@ export function openInstances(folder: string, user: OsUser) {
       return found.filter((instance) => instance !== null);
     },
 
+    async plans(): Promise<LocalInstance[]> {
+      const found = await Promise.all((await ids()).map((id) => findPlan(id).catch(() => null)));
+      return found.filter((plan) => plan !== null);
+    },
+
+    /** From here on it is known that the instance is wanted. */
+    async writePlan(plan: LocalInstance): Promise<void> {
+      await makePrivate(folderOf(plan.providerId), user);
+      await writeDurably(markOf(plan.providerId), instanceForm.parse(plan));
+    },
+
+    /** Removes all but the plan. */
+    async clear(providerId: string): Promise<void> {
+      for (const path of ["journal", "members"]) await removeTree(join(folderOf(providerId), path));
+    },
+
     /** Makes the folders that a new instance needs, marked as unfinished. */
     async prepare(providerId: string): Promise<void> {
       await makePrivate(folderOf(providerId), user);
-      await writeDurably(markOf(providerId), {});
+      if (!(await findPlan(providerId))) await writeDurably(markOf(providerId), {});
       for (const path of ["journal", "members"]) await makePrivate(join(folderOf(providerId), path), user);
     },
 
@@ -114,7 +142,7 @@ export function openInstances(folder: string, user: OsUser) {
     async remove(providerId: string): Promise<void> {
       await writeDurably(markOf(providerId), {});
       await rm(fileOf(providerId), { force: true });
-      await rm(folderOf(providerId), { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
+      await removeTree(folderOf(providerId));
     },
   };
 }

@@ -12,7 +12,13 @@ import type { Snapshots } from "./snapshots.js";
 
 export type Operations = ReturnType<typeof createOperations>;
 
-export function createOperations(host: Host, snapshots: Snapshots, afterReboot: (providerId: string) => void) {
+/** @param faultOf why an instance that is planned was not made */
+export function createOperations(
+  host: Host,
+  snapshots: Snapshots,
+  faultOf: (plan: LocalInstance) => string | undefined,
+  afterReboot: (providerId: string) => void,
+) {
   const { instances } = host;
   /** Instances that this process has brought up: before, their journals may still be unsettled. */
   const ready = new Set<string>();
@@ -23,6 +29,8 @@ export function createOperations(host: Host, snapshots: Snapshots, afterReboot: 
   async function begin(request: OperationRequest): Promise<void> {
     const { providerId } = request;
     const instance = await instances.find(providerId);
+    const plan = instance ?? (await instances.findPlan(providerId));
+    if (plan && !instance) throw unavailable(`The instance ${plan.identifier}`);
     if (!instance) return;
     if (await runs.find(request)) return;
     if (runs.isStopping() || !ready.has(providerId)) throw unavailable(`The instance ${instance.identifier}`);
@@ -77,6 +85,13 @@ export function createOperations(host: Host, snapshots: Snapshots, afterReboot: 
       const known = await runs.poll(request);
       if (known) return known;
       if (await instances.find(request.providerId)) return { state: "unknown" };
+      const plan = await instances.findPlan(request.providerId);
+      const fault = plan && faultOf(plan);
+      if (plan && fault === undefined) return { state: "unknown" };
+      if (plan) {
+        const message = `The instance ${plan.identifier} could not be created. ${fault}`;
+        return { state: "failed", resourceStatus: "failed", failure: { code: "InvalidDBInstanceState", message } };
+      }
       const failure = { code: "DBInstanceNotFound", message: "There is no such instance any more." };
       return { state: "failed", resourceStatus: "deleted", failure };
     },

@@ -8,6 +8,8 @@ import type { Instances } from "./instances.js";
 const FIRST = 15_432;
 const COUNT = 10_000;
 
+export type Ports = ReturnType<typeof createPorts>;
+
 /** @param folder gives each Postern on a machine ports of its own to begin with */
 export function createPorts(folder: string, instances: Instances) {
   const given = new Set<number>();
@@ -15,7 +17,8 @@ export function createPorts(folder: string, instances: Instances) {
   return {
     /** @returns a port that nobody has or listens on @throws Error when there is none */
     async choose(): Promise<number> {
-      const members = (await instances.list()).flatMap((instance) => instance.members);
+      const known = [...(await instances.list()), ...(await instances.plans())];
+      const members = known.flatMap((instance) => instance.members);
       const taken = new Set(members.map(({ port }) => port));
       for (let n = 0; n < COUNT; n++) {
         const port = FIRST + ((begin + n) % COUNT);

@@ -1,0 +1,109 @@
+/** Instances that are wanted and not complete yet: known from the first moment, made, and made again where that failed. */
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { createInstance, type NewInstance, planOf } from "./create.js";
+import { fenceMember, type Host } from "./host.js";
+import type { LocalInstance } from "./instances.js";
+import type { Ports } from "./ports.js";
+import { failureOf } from "./task.js";
+
+export type Plans = ReturnType<typeof createPlans>;
+
+const keyOf = ({ identifier }: { readonly identifier: string }) => identifier.toLowerCase();
+
+/** @param onMade told of an instance that is complete */
+export function createPlans(host: Host, ports: Ports, onMade: (providerId: string) => void) {
+  const { instances, log } = host;
+  const stopping = new AbortController();
+  /** Being made, by identifier. */
+  const making = new Map<string, Promise<void>>();
+  /** What failed, by providerId: why, and what it was to be. */
+  const failed = new Map<string, { readonly message: string; readonly wanted: NewInstance }>();
+
+  async function fenceAll(id: string): Promise<void> {
+    const members = await readdir(join(instances.folderOf(id), "members")).catch(() => []);
+    for (const name of members) await fenceMember(host, id, name, "none");
+  }
+
+  async function removeAll(id: string): Promise<void> {
+    await fenceAll(id);
+    await instances.remove(id);
+  }
+
+  /** What a creation has left goes; the plan stays. */
+  async function clear(id: string): Promise<void> {
+    await fenceAll(id);
+    await instances.clear(id);
+  }
+
+  async function make(wanted: NewInstance, isUnderWay: boolean): Promise<void> {
+    const plan = (await instances.plans()).find((one) => keyOf(one) === keyOf(wanted));
+    if (!plan) return onMade(await createInstance(host, ports, wanted, { isUnderWay }, stopping.signal, removeAll));
+    try {
+      onMade(await createInstance(host, ports, wanted, { isUnderWay, plan }, stopping.signal, clear));
+      failed.delete(plan.providerId);
+    } catch (error) {
+      if (!isUnderWay) failed.set(plan.providerId, { message: failureOf(error, stopping.signal).message, wanted });
+      throw error;
+    }
+  }
+
+  /** @throws CONFLICT, BAD_USER_INPUT, Error when PostgreSQL does not start, and the reason of a stop */
+  function create(wanted: NewInstance): Promise<void> {
+    const key = keyOf(wanted);
+    const isUnderWay = making.has(key);
+    const done = make(wanted, isUnderWay).finally(() => making.get(key) === done && making.delete(key));
+    if (!isUnderWay) making.set(key, done);
+    return done;
+  }
+
+  return {
+    create,
+    removeAll,
+
+    /** Clears away what a killed process left half made, and forgets what was no plan. */
+    async sweep(): Promise<void> {
+      for (const id of await instances.ids()) {
+        if (!(await instances.isUnfinished(id))) continue;
+        await ((await instances.findPlan(id)) ? clear(id) : removeAll(id));
+      }
+    },
+
+    /** Makes what is missing known, under an id that stays, and forgets what is not wanted any more. @returns what is missing */
+    async plan(wanted: readonly NewInstance[]): Promise<NewInstance[]> {
+      const existing = new Set((await instances.list()).map(keyOf));
+      const planned = await instances.plans();
+      const keys = wanted.map(keyOf);
+      const missing = wanted.filter(
+        (_, n) => !existing.has(keys[n] as string) && keys.indexOf(keys[n] as string) === n,
+      );
+      for (const plan of planned) {
+        if (!missing.some((one) => keyOf(one) === keyOf(plan))) await removeAll(plan.providerId);
+      }
+      for (const one of missing) {
+        const before = planned.find((plan) => keyOf(plan) === keyOf(one));
+        await instances.writePlan(await planOf(host, ports, one, before));
+      }
+      return missing;
+    },
+
+    /** Why a planned instance was not made; undefined where it still may be. */
+    faultOf: ({ providerId }: Pick<LocalInstance, "providerId">) => failed.get(providerId)?.message,
+
+    /** Begins to make again what failed, and returns at once. */
+    retry(): void {
+      for (const { wanted } of failed.values()) {
+        if (stopping.signal.aborted || making.has(keyOf(wanted))) continue;
+        create(wanted).catch((error) =>
+          log.error({ err: error, instance: wanted.identifier }, "An instance could not be made; it is tried again"),
+        );
+      }
+    },
+
+    /** Resolves when nothing is being made any more. */
+    async stop(): Promise<void> {
+      stopping.abort();
+      await Promise.allSettled(making.values());
+    },
+  };
+}

@@ -1,0 +1,63 @@
+/** The fleet is there when Postern says that it is ready: instances that are made or started still are listed, and take operations. */
+import { join } from "node:path";
+import { beforeAll, expect, test, vi } from "vitest";
+import { processesIn, useSandbox } from "../cluster/sandbox.js";
+import { ask, ensureBuilt, oneInstance, signIn, startPostern } from "./postern.js";
+
+const sandbox = useSandbox();
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 60_000 });
+beforeAll(ensureBuilt);
+
+const PASSWORD = "four random words of ours";
+/** Operations have less time than making an instance takes. */
+const SHORT = { local: { CREATE_SNAPSHOT: { intervalMs: 100, attempts: 15 } } };
+const start = () =>
+  startPostern(sandbox.path, {
+    DATA_DIR: join(sandbox.path, "data"),
+    DEMO: "false",
+    ADMIN_PASSWORD: PASSWORD,
+    LOCAL_INSTANCES: oneInstance(true),
+    OPERATION_POLLING: JSON.stringify(SHORT),
+  });
+const FLEET = "{ instances { nodes { id status availableOperations { allowed } } } }";
+const copy = (url: string, token: string, name: string, waitSeconds: number) =>
+  ask(
+    url,
+    `mutation { createSnapshot(input: { instanceId: "orders-test", snapshotId: "${name}", waitSeconds: ${waitSeconds} }) {
+      operation { id status error { code message } requestedAt startedAt instance { id } } } }`,
+    token,
+  );
+
+test("at once, while they are made, after a kill, and when they are started again", async () => {
+  const first = start();
+  const one = await first.ready();
+  const token = await signIn(one.url, "admin@postern.example", PASSWORD);
+  const [made] = (await ask(one.url, FLEET, token)).instances.nodes;
+  expect(made.status).toBe("creating");
+  expect(made.availableOperations).toEqual([{ allowed: true }, { allowed: true }, { allowed: true }]);
+  const { operation } = (await copy(one.url, token, "first", 0)).createSnapshot;
+  expect(operation).toMatchObject({ status: "QUEUED", startedAt: null });
+  first.killGroup("SIGKILL");
+  await first.ended();
+
+  const second = start();
+  const two = await second.ready();
+  expect((await ask(two.url, FLEET, token)).instances.nodes).toMatchObject([{ id: made.id, status: "creating" }]);
+  const later = (await copy(two.url, token, "second", 60)).createSnapshot.operation;
+  expect(later).toMatchObject({ status: "SUCCEEDED", error: null, instance: { id: made.id } });
+  expect(Date.parse(later.startedAt) - Date.parse(later.requestedAt)).toBeGreaterThan(1000);
+  const earlier = await ask(two.url, `{ operation(id: "${operation.id}") { status } }`, token);
+  expect(earlier.operation.status).toBe("SUCCEEDED");
+  second.kill("SIGKILL");
+  await second.ended();
+
+  const third = start();
+  const three = await third.ready();
+  const [started] = (await ask(three.url, FLEET, token)).instances.nodes;
+  expect(started.id).toBe(made.id);
+  expect(["starting", "available"]).toContain(started.status);
+  expect((await copy(three.url, token, "third", 60)).createSnapshot.operation.status).toBe("SUCCEEDED");
+  third.kill("SIGTERM");
+  expect(await third.ended()).toBe(0);
+  expect(await processesIn(sandbox.path)).toEqual([]);
+});

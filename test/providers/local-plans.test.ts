@@ -1,0 +1,114 @@
+/** Instances that are wanted are listed before they are there, under an id that stays, however often making them fails or is killed. */
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, expect, test, vi } from "vitest";
+import type { LocalProvider } from "../../src/providers/local.js";
+import { eventually, processesIn } from "../cluster/sandbox.js";
+import { NEW, newOperationId, operate, query, rebootOf, runProgram, untilEnded, useGround } from "./ground.js";
+
+vi.setConfig({ testTimeout: 60_000 });
+const ground = useGround();
+const opened: LocalProvider[] = [];
+const open = async () => {
+  const provider = await ground.open();
+  opened.push(provider);
+  return provider;
+};
+afterAll(() => Promise.all(opened.map((provider) => provider.stopAll())));
+
+const wanted = { ...NEW, identifier: "wanted-dev" };
+const folders = () => readdir(join(ground.path, "fleet/instances"));
+const only = async (provider: LocalProvider) => {
+  const list = await provider.list();
+  expect(list).toHaveLength(1);
+  return list[0]!;
+};
+
+test("a planned one is listed as it will be, cannot be reached, and keeps its id until it is there", async () => {
+  const provider = await open();
+  expect(await provider.plan([wanted, { ...wanted, identifier: "WANTED-dev" }])).toEqual([wanted]);
+  const planned = await only(provider);
+  expect(planned).toMatchObject({
+    identifier: "wanted-dev",
+    status: "creating",
+    endpoint: null,
+    members: [{ name: "wanted-dev-a", role: "PRIMARY", endpoint: null }],
+    tags: NEW.tags,
+    backupWindow: NEW.backupWindow,
+    maintenanceWindow: NEW.maintenanceWindow,
+    backupRetentionDays: 7,
+    findings: [],
+  });
+  await expect(provider.connectionOf("wanted-dev")).rejects.toMatchObject({ code: "UNAVAILABLE" });
+  const request = { ...rebootOf(planned.providerId), operationId: newOperationId() } as Parameters<
+    typeof provider.poll
+  >[0];
+  expect(await provider.poll(request)).toEqual({ state: "unknown" });
+  await expect(provider.start(request)).rejects.toMatchObject({ code: "UNAVAILABLE" });
+
+  // Another configuration, before it is there.
+  await provider.plan([{ ...wanted, standby: true, backupWindow: "04:00-04:30" }]);
+  expect(await only(provider)).toMatchObject({
+    providerId: planned.providerId,
+    multiAz: true,
+    backupWindow: "04:00-04:30",
+  });
+  await provider.plan([]);
+  expect([await provider.list(), await folders()]).toEqual([[], []]);
+});
+
+test("killed while it is made: the next process lists it under the same id, and makes it", async () => {
+  const folder = join(ground.path, "fleet");
+  expect(await runProgram("drive.ts", [folder, "planned", JSON.stringify(wanted)])).toBe("SIGKILL");
+  const [id] = await folders();
+  const provider = await open();
+  expect(await processesIn(join(folder, "instances"))).toEqual([]);
+  expect(await readdir(join(folder, "instances", id!))).toEqual(["unfinished"]);
+  expect(await only(provider)).toMatchObject({ providerId: id, status: "creating" });
+  const missing = await provider.plan([wanted]);
+  const creating = provider.create(missing[0]!);
+  expect(await only(provider)).toMatchObject({ providerId: id, status: "creating" });
+  await creating;
+  expect(await only(provider)).toMatchObject({ providerId: id, status: "available", endpoint: { host: "127.0.0.1" } });
+  expect(await provider.plan([wanted])).toEqual([]);
+  expect(await operate(provider, rebootOf(id!))).toMatchObject({ state: "succeeded" });
+  await query(provider, "wanted-dev", (sql) => sql`select 1`);
+  await provider.destroy("wanted-dev");
+});
+
+test("one that cannot be made is failed, says why in a finding, fails what is asked of it, and is made when that is possible", async () => {
+  const provider = await open();
+  let isPossible = false;
+  const fill = async () => {
+    if (!isPossible) throw Object.assign(new Error("password=geheim"), { code: "ENOSPC" });
+  };
+  const [missing] = await provider.plan([{ ...wanted, fill }]);
+  const { providerId } = await only(provider);
+  await expect(provider.create(missing!)).rejects.toThrow();
+  expect(await only(provider)).toMatchObject({
+    providerId,
+    status: "failed",
+    findings: [
+      {
+        kind: "creation_failed",
+        severity: "CRITICAL",
+        subject: null,
+        detail: expect.stringMatching(/^It could not be created.*every minute\. The disk is full/),
+      },
+    ],
+  });
+  expect(await processesIn(join(ground.path, "fleet/instances"))).toEqual([]);
+  const request = { ...rebootOf(providerId), operationId: newOperationId() } as Parameters<typeof provider.poll>[0];
+  expect(await untilEnded(provider, request)).toMatchObject({
+    failure: { code: "InvalidDBInstanceState", message: expect.stringMatching(/could not be created\. The disk/) },
+  });
+
+  await provider.upkeep();
+  await eventually(async () => ground.lines.some((line) => line.includes("could not be made")), 20_000);
+  isPossible = true;
+  await eventually(async () => {
+    await provider.upkeep();
+    return (await only(provider)).status === "available";
+  }, 20_000);
+  expect(await only(provider)).toMatchObject({ providerId, findings: [] });
+});
