@@ -1,10 +1,13 @@
 /** One throw-away PostgreSQL for the whole run, with a template database that each test file clones. */
 import "reflect-metadata";
-import { mkdtemp, rm } from "node:fs/promises";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { chmod, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { sql } from "drizzle-orm";
 import type { TestProject } from "vitest/node";
+import { HOME } from "../../src/cluster/folder.js";
 import { createClient } from "../../src/db/client.js";
 import { startEmbedded } from "../../src/db/embedded.js";
 import { migrateDatabase } from "../../src/db/migrate.js";
@@ -32,7 +35,24 @@ declare module "vitest" {
 /** The path of a PgBouncer that every app under test goes through: see test/pgbouncer/run.sh. */
 const POOLER = process.env.POSTERN_TEST_POOLER;
 
+/** Makes the folder that all of the run lies in. @returns what ends the run, which happens by itself where that is interrupted */
+async function beginRun(): Promise<() => Promise<void>> {
+  // A short name: the paths of sockets have a bound.
+  const folder = await mkdtemp(join(tmpdir(), "p-"));
+  await chmod(folder, 0o755);
+  process.env.TMPDIR = folder;
+  const leftovers = spawn(process.execPath, [new URL("leftovers.mjs", import.meta.url).pathname, folder, HOME], {
+    detached: true,
+    stdio: ["pipe", "ignore", "inherit"],
+  });
+  return async () => {
+    leftovers.stdin.end();
+    await once(leftovers, "exit");
+  };
+}
+
 export default async function setup(project: TestProject) {
+  const endRun = await beginRun();
   const dataDir = await mkdtemp(join(tmpdir(), "postern-test-"));
   const database = await startEmbedded({
     dataDir,
@@ -64,5 +84,6 @@ export default async function setup(project: TestProject) {
     await database.stop();
     await rm(database.dataDir, { recursive: true, force: true });
     await rm(dataDir, { recursive: true, force: true });
+    await endRun();
   };
 }
