@@ -110,6 +110,8 @@ export interface Deed {
 export type Report = (deed: Deed) => Promise<void>;
 
 export interface SnapshotDescription {
+  /** Tells it from others that had its identifier before it, or will have it after it. */
+  readonly uid: string;
   readonly identifier: string;
   /** ARN, or the path of a local one. */
   readonly arn: string;

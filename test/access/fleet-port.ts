@@ -73,6 +73,7 @@ export function memoryProvider(descriptions: InstanceDescription[], name = "port
     const succeeded = { state: "succeeded", resourceStatus: "available", message: "Done." } as const;
     if (request.type === "CREATE_SNAPSHOT") {
       const snapshot: SnapshotDescription = {
+        uid: request.operationId,
         identifier: request.snapshotId,
         arn: `arn:example:snapshot:${request.snapshotId}`,
         status: "available",

@@ -74,6 +74,7 @@ export function scriptedProvider(name = "scripted"): ScriptedProvider {
     if (!snapshot) {
       const createdAt = new Date(run.sinceMs).toISOString();
       snapshot = {
+        uid: request.operationId,
         identifier: snapshotId,
         arn,
         status: "available",

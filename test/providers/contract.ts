@@ -65,6 +65,7 @@ export function describeProvider(name: string, create: () => Promise<UnderTest>)
       const snapshots = await provider.listSnapshots(providerId);
       expect(snapshots).toEqual([
         {
+          uid: expect.stringMatching(/./),
           identifier: "Contract-1",
           arn: expect.stringMatching(/./),
           status: "available",

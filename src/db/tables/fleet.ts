@@ -128,6 +128,8 @@ export const snapshots = pgTable(
       .references(() => instances.id),
     identifier: varchar({ length: 255 }).notNull(),
     arn: text().notNull(),
+    /** Tells it from others that had its identifier, and so its ARN. */
+    uid: text().notNull(),
     status: varchar({ length: 64 }).notNull(),
     sizeBytes: doublePrecision(),
     tags: jsonb().notNull(),
@@ -135,7 +137,7 @@ export const snapshots = pgTable(
     createdAt: moment().notNull(),
   },
   (t) => [
-    uniqueIndex("snapshots_arn_key").on(t.arn),
+    uniqueIndex("snapshots_arn_key").on(t.arn, t.uid),
     index("snapshots_instance_idx").on(t.instanceId, t.createdAt.desc(), t.id.desc()),
     index("snapshots_created_at_idx").on(t.createdAt.desc(), t.id.desc()),
   ],

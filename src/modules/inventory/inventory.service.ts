@@ -21,7 +21,7 @@ import {
   insertMapping,
   listInstances,
   listMappings,
-  listSnapshotArns,
+  listPresentSnapshots,
   lockClassification,
   markSnapshotsDeleted,
   markVanished,
@@ -96,16 +96,14 @@ export function createInventoryService({ db, audit, log, providers, rules }: Inv
 
   async function storeSnapshots(provider: Provider, id: bigint, providerId: string): Promise<void> {
     // Before the look: what comes to be meanwhile is not taken for deleted.
-    const before = await listSnapshotArns(db, id);
+    const before = await listPresentSnapshots(db, id);
     const found = await inTime(provider.listSnapshots(providerId));
-    const present = new Set(found.map(({ arn }) => arn));
+    const isPresent = (one: { arn: string; uid: string }) =>
+      found.some(({ arn, uid }) => arn === one.arn && uid === one.uid);
     await db.transaction(async (db) => {
       for (const snapshot of found) await upsertSnapshot(db, id, snapshot);
-      await markSnapshotsDeleted(
-        db,
-        id,
-        before.filter((arn) => !present.has(arn)),
-      );
+      const gone = before.filter((one) => !isPresent(one)).map(({ id }) => id);
+      await markSnapshotsDeleted(db, gone);
     });
   }
 

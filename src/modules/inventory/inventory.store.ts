@@ -1,5 +1,5 @@
 /** The statements of the inventory: instances, environment mappings and snapshots. */
-import { and, desc, eq, isNull, type SQL, sql } from "drizzle-orm";
+import { and, desc, eq, inArray, isNull, ne, type SQL, sql } from "drizzle-orm";
 import type { Db } from "../../db/client.js";
 import { fromPostgres } from "../../db/postgres-errors.js";
 import { environmentMappings, instances, snapshots } from "../../db/tables/index.js";
@@ -118,38 +118,50 @@ export async function insertMapping(db: Db, mapping: typeof environmentMappings.
   return rows[0]!.id;
 }
 
-/** Writes what a provider says of a snapshot. @returns its id */
+/** Of snapshots that are gone. */
+const DELETED = "deleted";
+
+/**
+ * Writes what a provider says of a snapshot. Another one of its identifier is another row, and one that it replaces is gone, also where that was
+ * of another instance. @returns its id
+ */
 export async function upsertSnapshot(db: Db, instanceId: bigint, snapshot: SnapshotDescription): Promise<bigint> {
+  const { arn, uid, createdAt } = snapshot;
+  await db
+    .update(snapshots)
+    .set({ status: DELETED })
+    .where(
+      and(
+        eq(snapshots.arn, arn),
+        ne(snapshots.uid, uid),
+        ne(snapshots.status, DELETED),
+        sql`${snapshots.createdAt} <= ${createdAt}::timestamptz`,
+      ),
+    )
+    .catch(failed);
   const rows = await db
     .insert(snapshots)
     .values({ instanceId, ...snapshot })
-    .onConflictDoUpdate({ target: snapshots.arn, set: { instanceId, ...snapshot } })
+    .onConflictDoUpdate({ target: [snapshots.arn, snapshots.uid], set: { instanceId, ...snapshot } })
     .returning({ id: snapshots.id })
     .catch(failed);
   return rows[0]!.id;
 }
 
-/** @returns the ARNs of an instance's snapshots that are not known to be deleted */
-export async function listSnapshotArns(db: Db, instanceId: bigint): Promise<string[]> {
-  const rows = await db
-    .select({ arn: snapshots.arn })
+/** @returns an instance's snapshots that are not known to be deleted */
+export const listPresentSnapshots = (db: Db, instanceId: bigint) =>
+  db
+    .select({ id: snapshots.id, arn: snapshots.arn, uid: snapshots.uid })
     .from(snapshots)
-    .where(and(eq(snapshots.instanceId, instanceId), sql`${snapshots.status} <> 'deleted'`))
+    .where(and(eq(snapshots.instanceId, instanceId), ne(snapshots.status, DELETED)))
     .catch(failed);
-  return rows.map(({ arn }) => arn);
-}
 
 /** Marks snapshots that their provider does not list any more: operations refer to them. */
-export async function markSnapshotsDeleted(db: Db, instanceId: bigint, gone: readonly string[]): Promise<void> {
-  if (gone.length === 0) return;
+export async function markSnapshotsDeleted(db: Db, ids: readonly bigint[]): Promise<void> {
+  if (ids.length === 0) return;
   await db
     .update(snapshots)
-    .set({ status: "deleted" })
-    .where(
-      and(
-        eq(snapshots.instanceId, instanceId),
-        sql`${snapshots.arn} = any (array(select jsonb_array_elements_text(${JSON.stringify(gone)}::jsonb)))`,
-      ),
-    )
+    .set({ status: DELETED })
+    .where(inArray(snapshots.id, [...ids]))
     .catch(failed);
 }

@@ -106,11 +106,18 @@ export function ended(entry: Entry, end: End, endedAt: string, resourceStatus = 
 /** @param percent 0 to 100 where known */
 export function pollOf(entry: Entry, percent: number | null): Poll {
   const { state, message, resourceStatus, result, snapshot, failure } = entry;
+  const { operationId } = entry.request;
   switch (state) {
     case "running":
       return { state, resourceStatus, message, percent };
     case "succeeded":
-      return { state, resourceStatus, message, result: result ?? {}, ...(snapshot && { snapshot }) };
+      return {
+        state,
+        resourceStatus,
+        message,
+        result: result ?? {},
+        ...(snapshot && { snapshot: { ...snapshot, uid: operationId } }),
+      };
     case "failed":
       return { state, resourceStatus, failure: failure ?? { code: "InternalFailure", message } };
   }

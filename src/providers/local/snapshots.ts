@@ -47,8 +47,8 @@ export function openSnapshots(folder: string, host: Host) {
   /** Being taken now, with whether they are manual. */
   const underWay = new Map<string, boolean>();
 
-  const describe = ({ identifier, sizeBytes, createdAt, tags, automated }: SnapshotFile): SnapshotDescription => {
-    return { identifier, arn: folderOf(identifier), status: "available", sizeBytes, createdAt, tags, automated };
+  const describe = ({ operationId: uid, providerId: _, ...file }: SnapshotFile): SnapshotDescription => {
+    return { ...file, uid, arn: folderOf(file.identifier), status: "available" };
   };
 
   async function all(): Promise<SnapshotFile[]> {
