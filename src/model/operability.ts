@@ -34,11 +34,17 @@ const STATUSES: Readonly<Record<OperationType, ReadonlySet<string>>> = {
 /** What is said to whoever asks for an operation on production. */
 export const PRODUCTION_MESSAGE = "Operations not allowed on production instances. Please create a CloudOps request.";
 
+/** An environment that only a newer replica knows is none of them. */
+const OPERABLE = new Set(["STAGING", "TEST", "DEVELOPMENT", "POC", "SANDBOX"]);
+
+/** @returns whether operations are allowed in an environment at all */
+export const isOperable = (environment: string): boolean => OPERABLE.has(environment);
+
 export const productionProtected = () => new AppError("PRODUCTION_PROTECTED", PRODUCTION_MESSAGE);
 
 /** @returns why the operation may not run, or null */
 export function assess(instance: Assessed, type: OperationType, { forceFailover = false } = {}): AppError | null {
-  if (instance.environment === "PRODUCTION") return productionProtected();
+  if (!isOperable(instance.environment)) return productionProtected();
   if (instance.vanishedAt !== null) {
     return failedPrecondition("vanished", "Its provider does not list this instance any more.");
   }

@@ -20,6 +20,7 @@ provider.add("leaving-dev-01", { tags: development });
 provider.add("turning-dev-01", { tags: development });
 provider.add("waiting-dev-01", { tags: development });
 provider.add("going-dev-01", { tags: development });
+provider.add("newer-dev-01", { tags: development });
 
 const app = testApp(polling(600, "scripted"), async () => [provider]);
 let admin: Client;
@@ -288,4 +289,15 @@ it("an instance that is gone before its operation begins fails it", async () => 
   const operation = (await reboot("going-dev-01")).data.rebootInstance.operation;
   expect(operation).toMatchObject({ status: "FAILED", error: { code: "DBInstanceNotFound" } });
   expect(provider.begun).not.toContain(operation.id);
+});
+
+it("an environment that only a newer replica knows is protected as production is", async () => {
+  const mark = await instanceOf(dba, "newer-dev-01", "id");
+  await app.sql.unsafe("alter type environment add value if not exists 'PERFORMANCE'");
+  await app.sql`update instances set environment = 'PERFORMANCE' where id = ${mark.id}`;
+  const left = await leftBy(app, () => reboot("newer-dev-01"));
+  expect([left.answer.code, left.operations]).toEqual(["PRODUCTION_PROTECTED", 0]);
+  expect(left.records).toMatchObject([{ action: "operation.refused", success: false }]);
+  const { availableOperations } = await instanceOf(dba, "newer-dev-01", "availableOperations { allowed }");
+  expect(new Set(availableOperations.map(({ allowed }: { allowed: boolean }) => allowed))).toEqual(new Set([false]));
 });
