@@ -186,8 +186,8 @@ export async function insertOperation({ sql }: TestApp, instanceId: string, stat
 /** Writes a snapshot that is there. @returns its id */
 export async function insertSnapshot({ sql }: TestApp, instanceId: string, identifier: string): Promise<string> {
   const [row] = await sql`
-    insert into snapshots (instance_id, identifier, arn, status, size_bytes, tags, automated, created_at)
-    values (${instanceId}, ${identifier}, ${`arn:example:snapshot:${identifier}`}, 'available', 7, '[]', false, now())
+    insert into snapshots (instance_id, identifier, arn, uid, status, size_bytes, tags, automated, created_at)
+    values (${instanceId}, ${identifier}, ${`arn:example:snapshot:${identifier}`}, 'x', 'available', 7, '[]', false, now())
     returning id::text`;
   return row?.id;
 }

@@ -30,8 +30,8 @@ beforeAll(async () => {
   const operation = await insertOperation(app, id, "RUNNING");
   await insertOperation(app, id);
   const [snapshot] = await app.sql`
-    insert into snapshots (instance_id, identifier, arn, status, size_bytes, tags, automated, created_at)
-    values (${id}, 's-1', 'arn:s-1', 'available', 5e9, '[{"key": "k", "value": ""}]', false, now()) returning id`;
+    insert into snapshots (instance_id, identifier, arn, uid, status, size_bytes, tags, automated, created_at)
+    values (${id}, 's-1', 'arn:s-1', 'x', 'available', 5e9, '[{"key": "k", "value": ""}]', false, now()) returning id`;
   const failure = '{"code": "DiskFull", "message": "No \\"space\\".", "guidance": "Make some."}';
   await app.sql`
     insert into operations (type, instance_id, parameters, status, requested_by, snapshot_id, error, result)

@@ -194,8 +194,8 @@ export const ROWS = `
       classification, discovered_at, vanished_at)
     select n, 'w', n::text, 'w' || n, case when n % 3 > 0 then 'r' || n % 2 end, 'postgres', '15', nullif(n % 4, 0), n % 2 = 0, 's' || n % 2, '[]', '[]', 'TEST',
       '{}', pg_temp.at(n), case when n % 2 = 0 then pg_temp.at(n % 8) end from generate_series(1, 50) n;
-  insert into snapshots (instance_id, identifier, arn, status, size_bytes, tags, automated, created_at)
-    select 1 + n / 50, 'p' || n, 'a' || n, 's' || n % 2, nullif(n % 6, 0) * 1e15, '[]', n % 2 = 0, pg_temp.at(n) from generate_series(1, 60) n;
+  insert into snapshots (instance_id, identifier, arn, uid, status, size_bytes, tags, automated, created_at)
+    select 1 + n / 50, 'p' || n, 'a' || n, 'u' || n, 's' || n % 2, nullif(n % 6, 0) * 1e15, '[]', n % 2 = 0, pg_temp.at(n) from generate_series(1, 60) n;
   insert into findings (instance_id, kind, severity, subject, detail, opened_at, resolved_at)
     select 1 + n / 50, 'k' || n % 3, (enum_range(null::alert_severity))[1 + n % 3], case when n % 4 > 0 then 's' || n % 5 end, 'd' || n % 2, pg_temp.at(n), pg_temp.at(n % 8)
     from generate_series(1, 60) n;
