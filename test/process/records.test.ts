@@ -1,56 +1,24 @@
 /** Records of refusals when PostgreSQL is stopped and when Postern is killed: what was answered is on record, once. */
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import postgres from "postgres";
 import { beforeAll, expect, test, vi } from "vitest";
-import { asSuperuser, eventually, makeCluster, useSandbox } from "../cluster/sandbox.js";
+import { eventually, useSandbox } from "../cluster/sandbox.js";
 import { both, recorded, stateOf } from "../records/refusals.js";
 import { cases } from "../support/deep.js";
-import { ensureBuilt, PATIENCE_MS, type Running, signIn, startPostern } from "./postern.js";
+import { type OwnCluster, PASSWORD, withOwnCluster } from "./own-cluster.js";
+import { ensureBuilt, PATIENCE_MS, type Running, signIn } from "./postern.js";
 
 const sandbox = useSandbox();
 vi.setConfig({ testTimeout: PATIENCE_MS * (2 + 2 * cases(3, 100)), hookTimeout: 60_000 });
 beforeAll(ensureBuilt);
 
-const PASSWORD = "four random words of ours";
 const CREATE = `mutation { createScan(input: { organizationId: "1", targetUrl: "https://refused.example/", scanType: "T" }) { scan { id } } }`;
 
-/** A PostgreSQL of a test's own, to be stopped and started, and Posterns on an empty database in it. */
-async function ground(name: string) {
-  const dataDir = join(sandbox.path, `${name}-data`);
-  const cluster = await makeCluster(join(sandbox.path, name), { settings: { fsync: "on" } });
-  const running = await cluster.start();
-  await asSuperuser(cluster, running, (sql) => sql.unsafe(`create database ${name}`));
-  const { username, password } = await cluster.superuser();
-  const { host, port } = running;
-  const environment = {
-    DATABASE_URL: `postgres:///${name}`,
-    ...{ PGHOST: host, PGPORT: String(port), PGUSER: username, PGPASSWORD: password },
-    ...{ DATA_DIR: dataDir, DEMO: "true", DEMO_PASSWORD: PASSWORD },
-  };
-  const sql = postgres({ path: `${host}/.s.PGSQL.${port}`, username, password, database: name, max: 2 });
-  return {
-    cluster,
-    sql,
-    folder: join(dataDir, "records"),
-    async start(): Promise<Running & { url: string; token: string }> {
-      const postern = startPostern(sandbox.path, environment);
-      const { url } = await postern.ready();
-      return { ...postern, url, token: await signIn(url, "viewer@demo.example", PASSWORD) };
-    },
-  };
-}
-
-type Ground = Awaited<ReturnType<typeof ground>>;
-
-async function withGround(name: string, work: (ground: Ground) => Promise<void>) {
-  const made = await ground(name);
-  try {
-    await work(made);
-  } finally {
-    await made.sql.end({ timeout: 0 });
-    await made.cluster.stop();
-  }
+/** A Postern, and a viewer who is signed in to it. */
+async function startSignedIn({ start }: OwnCluster): Promise<Running & { url: string; token: string }> {
+  const postern = start();
+  const { url } = await postern.ready();
+  return { ...postern, url, token: await signIn(url, "viewer@demo.example", PASSWORD) };
 }
 
 /** @returns the code of the answer; undefined where none came */
@@ -69,8 +37,9 @@ async function refused({ url, token }: { url: string; token: string }, requestId
 }
 
 test("PostgreSQL is stopped and started: what is refused meanwhile waits in the folder, and keeps its time", () =>
-  withGround("stopped", async ({ cluster, sql, folder, start }) => {
-    const postern = await start();
+  withOwnCluster(sandbox, "stopped", async (own) => {
+    const { cluster, sql, folder } = own;
+    const postern = await startSignedIn(own);
     await cluster.stop();
     const since = Date.now();
     const codes = await Promise.all(Array.from({ length: 40 }, (_, n) => refused(postern, `away-${n}`)));
@@ -93,12 +62,13 @@ test("PostgreSQL is stopped and started: what is refused meanwhile waits in the 
   }));
 
 test("kill -9 at any moment loses no record that was answered for, and doubles none", () =>
-  withGround("killed", async ({ cluster, sql, folder, start }) => {
+  withOwnCluster(sandbox, "killed", async (own) => {
+    const { cluster, sql, folder } = own;
     const rounds = cases(3, 100);
     const answered: string[] = [];
     let sent = 0;
     for (let round = 0; round < rounds; round++) {
-      const postern = await start();
+      const postern = await startSignedIn(own);
       const ending = postern.ended();
       const callers = Array.from({ length: 8 }, async () => {
         while (!postern.hasEnded()) {
@@ -124,7 +94,7 @@ test("kill -9 at any moment loses no record that was answered for, and doubles n
       await cluster.start();
     }
     expect(answered.length).toBeGreaterThan(rounds);
-    const last = await start();
+    const last = await startSignedIn(own);
     await eventually(async () => (await readdir(folder)).length === 0, PATIENCE_MS);
     const { audit, events } = await recorded({ sql }, "kill");
     for (const ids of [audit, events]) {

@@ -1,7 +1,7 @@
 /** How many cases a loop or a generator runs: few in `npm test`, many in `npm run test:deep`. */
 
-/** `npm run test:deep` sets it. */
-const isDeep = process.env.POSTERN_TESTS === "deep";
+/** Whether what takes long runs too: `npm run test:deep` says so. */
+export const isDeep = process.env.POSTERN_TESTS === "deep";
 
 /** @returns the number of cases to run: the short form's, or the long form's */
 export const cases = (short: number, long: number): number => (isDeep ? long : short);

@@ -14,12 +14,12 @@ const TLS = { ...KEYED, pskCallback: () => ({ psk, identity: "postern" }), check
 /**
  * @param onStart answers the first message of a connection in the server's stead, or not
  * @param isSecure whether it wants TLS
- * @param onAnswer changes what the server says
+ * @param onAnswer changes what the server says; null breaks the connection instead
  */
 export async function openProxy(
   onStart: (message: Buffer) => Buffer | undefined = () => undefined,
   isSecure = false,
-  onAnswer: (data: Buffer) => Buffer = (data) => data,
+  onAnswer: (data: Buffer) => Buffer | null = (data) => data,
 ) {
   const { path, username, password } = inject("connection");
   const sockets: Socket[] = [];
@@ -40,7 +40,12 @@ export async function openProxy(
       else pass();
       socket.on("data", (data) => state.isFrozen || behind.write(data));
     });
-    behind.on("data", (data) => state.isFrozen || socket.write(onAnswer(data)));
+    behind.on("data", (data) => {
+      if (state.isFrozen) return;
+      const answer = onAnswer(data);
+      if (answer) socket.write(answer);
+      else for (const each of [socket, behind]) each.destroy();
+    });
     socket.on("close", () => behind.end());
     behind.on("close", () => socket.end());
   }

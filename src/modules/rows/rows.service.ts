@@ -3,6 +3,7 @@ import { accessOf } from "../../auth/actor.js";
 import type { Call } from "../../auth/call.js";
 import type { Db } from "../../db/client.js";
 import { countReached, findByKey } from "../../db/find-rows.js";
+import { wasLost } from "../../db/postgres-errors.js";
 import {
   type Change,
   changeMatching,
@@ -15,7 +16,7 @@ import {
   plain,
   type Values,
 } from "../../db/rows.js";
-import { AppError, badUserInput, conflict, internal, limitExceeded, notFound } from "../../errors.js";
+import { AppError, badUserInput, conflict, internal, limitExceeded, notFound, outcomeUnknown } from "../../errors.js";
 import { checked } from "../../wire/checked.js";
 import type { RowService } from "../../wire/write-resolver.js";
 import type { WriteTypes } from "../../wire/write-types.js";
@@ -90,7 +91,10 @@ export function createRowService(deps: RowsDeps, writes: WriteTypes, rules: RowR
       throw notFound("row any more: it was made with this idempotency key and deleted since");
     }
     const one = resourceId ?? (ids.length === 1 ? ids[0] : undefined);
-    await audit.record(db, call, { resourceId: one, result: { replayed: true, ids } });
+    await audit.record(db, call, { resourceId: one, result: { replayed: true, ids } }).catch((error) => {
+      // What is sent alone commits alone.
+      throw wasLost((error as Error).cause) ? outcomeUnknown(error) : error;
+    });
     return ids;
   }
 
