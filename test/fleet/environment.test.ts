@@ -272,7 +272,7 @@ it("also while it waits; what had begun before goes on to its end", async () => 
   provider.scripts.set("waiting-dev-01", { tookMs: 1500 });
   const first = await accepted(dba, "rebootInstance", { instanceId: "waiting-dev-01" });
   const second = await accepted(dba, "rebootInstance", { instanceId: "waiting-dev-01" });
-  await eventually(async () => (await operationOf(dba, first.id)).status === "RUNNING");
+  await eventually(() => provider.begun.includes(first.id));
   await map(admin, { instanceId: "waiting-dev-01", environment: "PRODUCTION" });
   await eventually(async () => (await operationOf(dba, second.id)).endedAt !== null);
   expect(await operationOf(dba, first.id)).toMatchObject({ status: "SUCCEEDED" });
