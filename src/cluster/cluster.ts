@@ -65,13 +65,14 @@ const PASSING = new RegExp(`lock file "[^"]+" (already exists|is empty)|${LEFTOV
 export class Cluster {
   /** The PostgreSQL data directory. */
   readonly dataDir: string;
-  readonly #logFile: string;
+  /** Where it logs. */
+  readonly logFile: string;
   readonly #place: Place;
 
   constructor(private readonly options: ClusterOptions) {
     this.dataDir = join(options.folder, "data");
-    this.#logFile = join(options.folder, "postgres.log");
-    this.#place = { dataDir: this.dataDir, logFile: this.#logFile };
+    this.logFile = join(options.folder, "postgres.log");
+    this.#place = { dataDir: this.dataDir, logFile: this.logFile };
   }
 
   /**
@@ -172,7 +173,7 @@ export class Cluster {
     await makePrivate(socketDir, user);
     await clearStaleLock(join(this.dataDir, "postmaster.pid"), this.dataDir);
     await clearStaleLock(join(socketDir, `.s.PGSQL.${tcpPort}.lock`), this.dataDir);
-    return launch({ bin, folder, user, logFile: this.#logFile, args: this.#args() });
+    return launch({ bin, folder, user, logFile: this.logFile, args: this.#args() });
   }
 
   /** What this cluster's server is started with. */

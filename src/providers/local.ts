@@ -6,7 +6,7 @@ import { type OsUser, runAs } from "../cluster/os-user.js";
 import { unavailable } from "../errors.js";
 import type { Log } from "../log.js";
 import { applyIfDue } from "./local/backup-window.js";
-import { bringUp, needsRepair, revive } from "./local/bring-up.js";
+import { bringUp } from "./local/bring-up.js";
 import type { ConnectionOptions, NewInstance } from "./local/create.js";
 import { createDescribe } from "./local/describe.js";
 import { clusterOf, fenceMember, type Host, type Limits } from "./local/host.js";
@@ -15,6 +15,7 @@ import { observe } from "./local/observe.js";
 import { createOperations } from "./local/operations.js";
 import { createPlans } from "./local/plans.js";
 import { createPorts } from "./local/ports.js";
+import { createRepair } from "./local/repair.js";
 import { openSnapshots } from "./local/snapshots.js";
 import { createStandbys } from "./local/standbys.js";
 import { OPERATION_TYPES, type Provider, type Report } from "./provider.js";
@@ -95,11 +96,13 @@ export async function createLocalProvider(options: LocalOptions): Promise<LocalP
     log,
     clock,
     report: (deed) => report(deed),
+    faults: new Map(),
   };
   const snapshots = openSnapshots(snapshotsFolder, host);
   const standbys = createStandbys(host);
   const plans = createPlans(host, createPorts(folder, instances), (id) => operations.setReady(id));
   const operations = createOperations(host, snapshots, plans.faultOf, standbys.rebuild);
+  const repair = createRepair(host, operations);
   const describe = createDescribe(host, operations, plans, version);
   const stopping = new AbortController();
 
@@ -178,15 +181,7 @@ export async function createLocalProvider(options: LocalOptions): Promise<LocalP
       for (const instance of await instances.list()) {
         if (instance.wanted === "stopped" || !operations.isReady(instance.providerId)) continue;
         if (operations.statusWhileBusy(instance.providerId) !== undefined) continue;
-        const repair = async () => {
-          if (!(await needsRepair(host, instance))) return;
-          await operations.whileBusy(instance.providerId, "starting", (current) =>
-            revive(host, current, stopping.signal),
-          );
-        };
-        await repair().catch((error) =>
-          log.error({ err: error, instance: instance.identifier }, "Could not repair an instance"),
-        );
+        await repair(instance, stopping.signal);
         standbys.rebuild(instance.providerId);
       }
     },

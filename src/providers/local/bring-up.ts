@@ -2,10 +2,10 @@
 import { hasTablespaces } from "../../cluster/base-backup.js";
 import type { Cluster } from "../../cluster/cluster.js";
 import { asSuperuser } from "../../cluster/connection.js";
-import { clusterOf, fenceMember, type Host, memberName } from "./host.js";
+import { clusterOf, faultText, fenceMember, type Host, memberName, processName } from "./host.js";
 import { type LocalInstance, type LocalMember, primaryOf, standbysOf } from "./instances.js";
 import { observe, untilAnswering } from "./observe.js";
-import { isBeyondRepair, isStandbyData } from "./standbys.js";
+import { isStandbyData } from "./standbys.js";
 
 const PROMOTION_TIMEOUT_S = 60;
 const ANSWER_TIMEOUT_MS = 10_000;
@@ -54,19 +54,9 @@ export async function needsRepair(host: Host, instance: LocalInstance): Promise<
   if (seen.inRecovery) return true;
   for (const member of standbysOf(instance).filter(({ stale }) => !stale)) {
     const standby = await observe(clusterOf(host, instance, member), host.limits.answerTimeoutMs);
-    if (standby.is === "down" || (await isBeyondRepair(primary, member, host.limits.answerTimeoutMs))) return true;
+    if (standby.is === "down") return true;
   }
   return false;
-}
-
-/** Starts again what has died, and marks stale what cannot follow any more. Members that run are left alone. */
-export async function revive(host: Host, instance: LocalInstance, signal?: AbortSignal): Promise<void> {
-  await bringUp(host, instance.providerId, signal);
-  const primary = clusterOf(host, instance, primaryOf(instance));
-  for (const member of standbysOf(instance)) {
-    if (member.stale || !(await isBeyondRepair(primary, member, host.limits.answerTimeoutMs))) continue;
-    await setStale(host, instance.providerId, [member.name]);
-  }
 }
 
 async function startStandby(
@@ -75,10 +65,16 @@ async function startStandby(
   member: LocalMember,
   signal?: AbortSignal,
 ): Promise<void> {
-  const name = memberName(instance, member);
-  await startMember(host, instance, member, signal).catch((error) =>
-    host.log.error({ err: error, instance: instance.identifier }, `The standby ${name} does not start`),
-  );
+  const key = processName(instance.providerId, member.name);
+  try {
+    await startMember(host, instance, member, signal);
+    host.faults.delete(key);
+  } catch (error) {
+    if (signal?.aborted) return;
+    host.faults.set(key, faultText(error));
+    const name = memberName(instance, member);
+    host.log.error({ err: error, instance: instance.identifier }, `The standby ${name} does not start`);
+  }
 }
 
 async function startMember(
@@ -117,7 +113,10 @@ async function markStale(host: Host, instance: LocalInstance): Promise<LocalInst
   return after ?? instance;
 }
 
-function setStale(host: Host, providerId: string, names: readonly string[]): Promise<LocalInstance | null> {
+/** Says that the data of these members must never be started again. */
+export function setStale(host: Host, providerId: string, names: readonly string[]): Promise<LocalInstance | null> {
+  // Why they did not start says nothing of what is built in their place.
+  for (const name of names) host.faults.delete(processName(providerId, name));
   return host.instances.update(providerId, (now) => ({
     ...now,
     members: now.members.map((member) => (names.includes(member.name) ? { ...member, stale: true } : member)),

@@ -1,6 +1,7 @@
 /** How a local instance shows in the inventory: what instance.json says, and what is observed. */
-import { type Endpoint, type InstanceDescription, UNOBSERVED } from "../provider.js";
+import { type Endpoint, type Finding, type InstanceDescription, UNOBSERVED } from "../provider.js";
 import { applyIfDue } from "./backup-window.js";
+import { createHealths, type MemberHealth } from "./health.js";
 import { clusterOf, type Host, memberName } from "./host.js";
 import { type LocalInstance, type LocalMember, primaryOf } from "./instances.js";
 import { observe } from "./observe.js";
@@ -11,8 +12,11 @@ const endpointOf = ({ port }: LocalMember): Endpoint => ({ host: "127.0.0.1", po
 
 /** @param version of the PostgreSQL that runs all of them */
 export function createDescribe(host: Host, operations: Operations, plans: Plans, version: string) {
+  const healths = createHealths(host);
   /** What was last readable of each: a file that is broken now must not make an instance look gone, or look like another. */
   const known = new Map<string, LocalInstance>();
+  /** What people should look at of each. While something is done to an instance, that stays as it was. */
+  const told = new Map<string, readonly Finding[]>();
 
   /** Null where it is gone. Answers within a moment, whatever state the instance is in. */
   return async function describe(providerId: string): Promise<InstanceDescription | null> {
@@ -23,17 +27,27 @@ export function createDescribe(host: Host, operations: Operations, plans: Plans,
     });
     if (!found) {
       known.delete(providerId);
+      told.delete(providerId);
       const plan = await host.instances.findPlan(providerId);
-      return plan && describePlan(plan);
+      if (plan) return describePlan(plan);
+      // It may have been completed between the two looks.
+      return (await host.instances.find(providerId).catch(() => null)) ? describe(providerId) : null;
     }
     if (fault) {
       host.log.error({ err: fault, providerId }, "The description of an instance cannot be read");
-      return describeAs(found, "failed");
+      return describeAs(found, "failed", [], [unreadableFile(host.instances.folderOf(providerId))]);
     }
     const instance = (await applyIfDue(host, found, host.clock.now()).catch(() => found)) ?? found;
     known.set(providerId, instance);
-    return describeAs(instance, await statusOf(instance));
+    const [status, { members, findings }] = await lookAt(instance);
+    if (operations.statusWhileBusy(providerId) === undefined) told.set(providerId, findings);
+    return describeAs(instance, status, members, told.get(providerId) ?? []);
   };
+
+  function lookAt(instance: LocalInstance) {
+    const status = statusOf(instance);
+    return Promise.all([status, healths.of(instance, status)]);
+  }
 
   async function statusOf(instance: LocalInstance): Promise<string> {
     const busy = operations.statusWhileBusy(instance.providerId);
@@ -53,14 +67,20 @@ export function createDescribe(host: Host, operations: Operations, plans: Plans,
   /** Of one that is not complete nothing can be reached. */
   function describePlan(plan: LocalInstance): InstanceDescription {
     const fault = plans.faultOf(plan);
-    const description = describeAs(plan, fault === undefined ? "creating" : "failed");
-    const members = description.members.map((member) => ({ ...member, endpoint: null }));
     const detail = `It could not be created, and that is tried again every minute. ${fault}`;
     const finding = { kind: "creation_failed", severity: "CRITICAL", subject: null, detail } as const;
-    return { ...description, endpoint: null, members, findings: fault === undefined ? [] : [finding] };
+    const status = fault === undefined ? "creating" : "failed";
+    const description = describeAs(plan, status, [], fault === undefined ? [] : [finding]);
+    const members = description.members.map((member) => ({ ...member, endpoint: null, status }));
+    return { ...description, endpoint: null, members };
   }
 
-  function describeAs(instance: LocalInstance, status: string): InstanceDescription {
+  function describeAs(
+    instance: LocalInstance,
+    status: string,
+    healthOf: readonly MemberHealth[],
+    findings: readonly Finding[],
+  ): InstanceDescription {
     const { members, primary } = instance;
     return {
       providerId: instance.providerId,
@@ -74,11 +94,11 @@ export function createDescribe(host: Host, operations: Operations, plans: Plans,
       multiAz: members.length > 1,
       status,
       endpoint: members.length > 0 ? endpointOf(primaryOf(instance)) : null,
-      members: members.map((member) => ({
+      members: members.map((member, index) => ({
         name: memberName(instance, member),
         role: member.name === primary ? "PRIMARY" : "STANDBY",
         endpoint: member.stale ? null : endpointOf(member),
-        ...UNOBSERVED,
+        ...(healthOf[index] ?? UNOBSERVED),
       })),
       tags: instance.tags,
       backupWindow: instance.backupWindow,
@@ -86,10 +106,17 @@ export function createDescribe(host: Host, operations: Operations, plans: Plans,
       maintenanceWindow: instance.maintenanceWindow,
       backupRetentionDays: instance.backupRetentionDays,
       autoFailover: null,
-      findings: [],
+      findings,
     };
   }
 }
+
+const unreadableFile = (folder: string): Finding => ({
+  kind: "instance_unreadable",
+  severity: "CRITICAL",
+  subject: null,
+  detail: `What Postern knows of this instance cannot be read: see instance.json in ${folder}, and make it readable again. Its data are untouched.`,
+});
 
 /** All that is certain of an instance whose file was never readable. */
 function unreadable(providerId: string): LocalInstance {

@@ -3,6 +3,7 @@
 import { Cluster, type Settings } from "../../cluster/cluster.js";
 import { fence } from "../../cluster/fence.js";
 import { makePrivate } from "../../cluster/folder.js";
+import { lastComplaint, withoutSecretsOfLog } from "../../cluster/log-tail.js";
 import type { OsUser } from "../../cluster/os-user.js";
 import type { Log } from "../../log.js";
 import type { Report } from "../provider.js";
@@ -34,7 +35,17 @@ export type Host = {
   readonly clock: { now(): Date };
   /** Tells what was done to an instance without anybody asking. */
   readonly report: Report;
+  /** Why a member could last not be started or built, by the name of its processes; for people, without secrets. */
+  readonly faults: Map<string, string>;
 };
+
+const MAX_FAULT = 1_000;
+
+/** @returns why something failed, for people: what PostgreSQL said, without secrets */
+export function faultText(error: unknown): string {
+  const text = withoutSecretsOfLog((error as Error).message);
+  return (lastComplaint(text.split("\n")) ?? text).slice(0, MAX_FAULT).toWellFormed();
+}
 
 /** The role of standbys; its password is in the data directory, in a file that libpq reads from there. */
 export const REPLICATION_ROLE = "postern_replication";

@@ -6,6 +6,7 @@ import { readControlFile } from "../../cluster/control-file.js";
 import { OperationFailure } from "../errors.js";
 import { bringUp, promote } from "./bring-up.js";
 import type { Outcome } from "./entry.js";
+import { carryEqualSettings } from "./equal-settings.js";
 import { clusterOf, fenceMember, memberName } from "./host.js";
 import { primaryOf, standbysOf } from "./instances.js";
 import { type Observation, observe, untilAnswering } from "./observe.js";
@@ -27,7 +28,12 @@ export async function restart(task: Reboot): Promise<Outcome> {
   const cluster = clusterOf(host, instance, member);
   const before = await observe(cluster, host.limits.answerTimeoutMs);
   await requireRestartable(host, instance, before);
-  if (before.is === "answering") await checkpoint(cluster);
+  if (before.is === "answering") {
+    await carryEqualSettings(host, instance).catch((error) =>
+      host.log.warn({ err: error, instance: instance.identifier }, "The settings of a standby are left for its repair"),
+    );
+    await checkpoint(cluster);
+  }
 
   const awaySince = host.clock.now().toISOString();
   const rebootOf = before.is === "answering" ? before.startedAt : null;

@@ -11,6 +11,7 @@ import { syncFileSystem, syncFolder } from "../../cluster/durability.js";
 import {
   clusterOf,
   copyOptions,
+  faultText,
   fenceMember,
   type Host,
   makeMember,
@@ -21,6 +22,7 @@ import {
   slotOf,
 } from "./host.js";
 import { type LocalInstance, type LocalMember, primaryOf, standbysOf } from "./instances.js";
+import { replicationPassword } from "./member-log.js";
 import { observeReplication } from "./observe.js";
 
 const UNFINISHED = "clone-";
@@ -28,6 +30,7 @@ const STREAMING_TIMEOUT_MS = 30_000;
 const POLL_MS = 50;
 const RETRY_MS = 1_000;
 const ATTEMPTS = 5;
+const NEXT_ROUND_MS = 300_000;
 
 /** Whether PostgreSQL would start this data as a standby. Without this file it would start it to be written to. */
 export const isStandbyData = (cluster: Cluster): Promise<boolean> =>
@@ -42,9 +45,20 @@ export async function createReplicationRole(host: Host, primary: Cluster): Promi
   await write(join(primary.dataDir, REPLICATION_PASSWORD_FILE), `*:*:*:${REPLICATION_ROLE}:${password}\n`, {
     owner: host.user,
   });
-  await asSuperuser(primary, (sql) =>
-    sql.unsafe(`create role ${REPLICATION_ROLE} login replication password '${password}'`),
-  );
+  await restoreReplicationRole(primary);
+}
+
+/** The role as the standbys expect it, whatever has become of it. @throws Error when its password cannot be read */
+export async function restoreReplicationRole(primary: Cluster): Promise<void> {
+  const password = await replicationPassword(primary);
+  if (!password || !/^[\w-]+$/.test(password)) throw new Error("The password of the replication cannot be read.");
+  await asSuperuser(primary, async (sql) => {
+    const [known] = await sql`select from pg_roles where rolname = ${REPLICATION_ROLE}`;
+    const verb = known ? "alter" : "create";
+    await sql.unsafe(
+      `${verb} role ${REPLICATION_ROLE} login replication password '${password}' valid until 'infinity'`,
+    );
+  });
 }
 
 /**
@@ -104,6 +118,8 @@ export type Standbys = ReturnType<typeof createStandbys>;
 /** Rebuilds stale standbys in the background, one rebuilding for each instance at a time. */
 export function createStandbys(host: Host) {
   let isStopped = false;
+  /** When the last round of attempts failed. */
+  const failures = new Map<string, number>();
   const rebuilding = new Map<string, { readonly stopping: AbortController; readonly done: Promise<void> }>();
 
   async function rebuild(providerId: string, signal: AbortSignal): Promise<void> {
@@ -112,6 +128,9 @@ export function createStandbys(host: Host) {
       const stale = instance && standbysOf(instance).find((member) => member.stale);
       if (!stale || instance.wanted === "stopped") return;
       const name = memberName(instance, stale);
+      const key = processName(providerId, stale.name);
+      const tell = (result: Record<string, unknown>, success: boolean) =>
+        host.report({ providerId, by: "repair", action: "instance.rebuildStandby", result, success });
       try {
         await cloneStandby(host, instance, stale, signal);
         await host.instances.update(providerId, (now) => ({
@@ -119,10 +138,17 @@ export function createStandbys(host: Host) {
           members: now.members.map((member) => (member.name === stale.name ? { ...member, stale: false } : member)),
         }));
         host.log.info({ instance: instance.identifier }, `The standby ${name} was built and streams`);
+        await tell({ member: name, attempts: attempt }, true);
+        host.faults.delete(key);
+        failures.delete(providerId);
         return;
       } catch (error) {
         if (signal.aborted) return;
         host.log.error({ err: error, instance: instance.identifier }, `Could not build the standby ${name}`);
+        // Once for all attempts until one succeeds.
+        if (!host.faults.has(key)) await tell({ member: name, reason: faultText(error) }, false);
+        host.faults.set(key, faultText(error));
+        failures.set(providerId, host.clock.now().getTime());
         await delay(RETRY_MS * attempt, undefined, { signal }).catch(() => {});
       }
     }
@@ -137,6 +163,8 @@ export function createStandbys(host: Host) {
     /** Begins to rebuild what is stale, unless that is under way, and returns at once. */
     rebuild(providerId: string): void {
       if (isStopped || rebuilding.has(providerId)) return;
+      // A copy is dear, and what made it fail is seldom over in a minute.
+      if (host.clock.now().getTime() - (failures.get(providerId) ?? 0) < NEXT_ROUND_MS) return;
       const stopping = new AbortController();
       const done = rebuild(providerId, stopping.signal)
         .catch((error) => host.log.error({ err: error }, "Could not rebuild a standby"))

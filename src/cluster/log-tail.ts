@@ -1,0 +1,51 @@
+/** The end of a cluster's log, for people: so many lines of a bounded end, without secrets. */
+import { constants } from "node:fs";
+import { open } from "node:fs/promises";
+import type { Cluster } from "./cluster.js";
+
+const TAIL_BYTES = 262_144;
+const MAX_LINE = 2_000;
+const REDACTED = "[redacted]";
+
+/** What a statement, a connection string or a key shows of a secret: what stands before it is kept. */
+const SECRETS: readonly [RegExp, string][] = [
+  [/(-----BEGIN [A-Z ]*PRIVATE KEY-----)[\s\S]*?(-----END|$)/g, `$1${REDACTED}$2`],
+  [/(\bpassword\s+(?:=\s*)?)(?:E?'(?:[^'\\]|''|\\.)*(?:'|$)|\$(\w*)\$[\s\S]*?(?:\$\2\$|$))/gi, `$1${REDACTED}`],
+  [/((?:password|passwd|passphrase|secret|token)["']?\s*[=:]\s*)(?:"[^"]*"?|'[^']*'?|[^\s"',;]+)/gi, `$1${REDACTED}`],
+  [/(\b[a-z][\w+.-]*:\/\/[^\s:/@]*:)[^\s@]+(?=@)/gi, `$1${REDACTED}`],
+  [/\bSCRAM-SHA-256\$\S+|\bmd5[0-9a-f]{32}\b/gi, REDACTED],
+];
+
+/** @param known secrets that must not show wherever they stand */
+export function withoutSecretsOfLog(text: string, known: readonly string[] = []): string {
+  const plain = known.filter(Boolean).reduce((rest, secret) => rest.replaceAll(secret, REDACTED), text);
+  return SECRETS.reduce((rest, [pattern, instead]) => rest.replace(pattern, instead), plain);
+}
+
+/** @returns the last lines of the log, the oldest first; none where there is no log that can be read */
+export async function logTail(
+  { logFile }: Pick<Cluster, "logFile">,
+  lines: number,
+  known: readonly string[] = [],
+): Promise<string[]> {
+  // The folder is the database user's: what that user may have put there is not followed.
+  const file = await open(logFile, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK).catch(() => null);
+  if (!file) return [];
+  try {
+    const size = (await file.stat()).size;
+    const start = Math.max(0, size - TAIL_BYTES);
+    const { bytesRead, buffer } = await file.read(Buffer.alloc(Math.min(size, TAIL_BYTES)), 0, undefined, start);
+    const all = withoutSecretsOfLog(buffer.subarray(0, bytesRead).toString(), known).split("\n");
+    // The first may have lost its beginning; after the last stands nothing yet.
+    const whole = all.slice(start > 0 ? 1 : 0).filter((line) => line.trim() !== "");
+    return whole.slice(Math.max(0, whole.length - lines)).map((line) => line.slice(0, MAX_LINE).toWellFormed());
+  } finally {
+    await file.close();
+  }
+}
+
+/** @returns the last complaint in the lines, without its time and process */
+export function lastComplaint(lines: readonly string[]): string | null {
+  const line = lines.findLast((each) => /\b(?:FATAL|PANIC|ERROR): {2}/.test(each));
+  return line === undefined ? null : line.slice(line.search(/\b(?:FATAL|PANIC|ERROR): {2}/)).replace(": \x20", ": ");
+}

@@ -1,0 +1,161 @@
+/** How the members of an instance are: what is observed of each, since when it is so, and what people should look at. */
+import { type Finding, type Member, UNOBSERVED } from "../provider.js";
+import { moreThan } from "./equal-settings.js";
+import { clusterOf, type Host, memberName, processName } from "./host.js";
+import { type LocalInstance, type LocalMember, primaryOf } from "./instances.js";
+import { complaintOf } from "./member-log.js";
+import { observe } from "./observe.js";
+import { askPrimary, askStandby, isAhead, type PrimarySays } from "./replication.js";
+
+export type MemberHealth = Omit<Member, "name" | "role" | "endpoint">;
+
+/** A restart, and a replication that finds its way again, are no findings. */
+const PASSING_MS = 10_000;
+/** A replay that has stood still for so long is held up by something. */
+const STUCK_MS = 30_000;
+
+type Look = Omit<MemberHealth, "since"> & {
+  readonly finding?: Finding | undefined;
+  /** It may pass by itself. */
+  readonly mayPass?: boolean | undefined;
+};
+
+export type Healths = ReturnType<typeof createHealths>;
+
+export function createHealths(host: Host) {
+  const timeoutMs = host.limits.answerTimeoutMs;
+  /** The status last seen of each member, by the name of its processes. */
+  const statuses = new Map<string, { readonly status: string; readonly sinceMs: number }>();
+  /** How far each replayed, and since when no further. */
+  const replays = new Map<string, { readonly replayed: number; readonly sinceMs: number }>();
+  const nowMs = () => host.clock.now().getTime();
+
+  function stuckMs(key: string, replayed: number): number {
+    const last = replays.get(key);
+    if (last?.replayed !== replayed) replays.set(key, { replayed, sinceMs: nowMs() });
+    return last?.replayed === replayed ? nowMs() - last.sinceMs : 0;
+  }
+
+  async function look(
+    instance: LocalInstance,
+    member: LocalMember,
+    primary: Promise<PrimarySays | null>,
+  ): Promise<Look> {
+    const name = memberName(instance, member);
+    const key = processName(instance.providerId, member.name);
+    const cluster = clusterOf(host, instance, member);
+    const unwell = (status: string, lastError: string | null): Look => ({
+      ...UNOBSERVED,
+      status,
+      replaying: false,
+      lastError,
+    });
+    const warning = (kind: string, detail: string): Finding => ({ kind, severity: "WARNING", subject: name, detail });
+
+    const fault = host.faults.get(key);
+    if (member.stale) {
+      const look = unwell("rebuilding", fault ?? null);
+      if (!fault) return look;
+      return {
+        ...look,
+        finding: warning("standby_not_rebuilt", `${name} cannot be built anew: ${fault} It is tried again.`),
+      };
+    }
+    const seen = await observe(cluster, timeoutMs);
+    if (seen.is === "starting") return unwell("starting", seen.reason);
+    const says = seen.is === "answering" ? await askStandby(cluster, timeoutMs).catch(() => null) : null;
+    if (!says) {
+      const reason = seen.is === "answering" ? "It does not answer." : seen.reason;
+      const lastError = seen.is === "down" ? `${reason} ${fault ?? (await complaintOf(cluster))}` : reason;
+      const remedy =
+        seen.is === "down"
+          ? "Postern tries to start it every minute."
+          : "A frozen server is left to people: wake it, or end its process.";
+      return {
+        ...unwell("failed", lastError),
+        finding: warning("standby_failed", `${name} cannot take over: ${lastError} ${remedy}`),
+        mayPass: true,
+      };
+    }
+    if (!says.inRecovery) return unwell("failed", "It takes writes, though it is not the primary.");
+
+    const asked = await primary;
+    const lagBytes = asked && Math.max(0, asked.written - says.replayed);
+    const lagSeconds = lagBytes === 0 || (says.isStreaming && says.replayed >= says.received) ? 0 : says.age;
+    const lagging = { lagBytes, lagSeconds };
+    const stuck = stuckMs(key, says.replayed);
+    const stopped = (status: string, lastError: string, remedy: string): Look => ({
+      ...unwell(status, lastError),
+      ...lagging,
+      finding: warning(
+        "standby_not_replaying",
+        `${name} does not show what its primary has, and cannot take over. ${lastError} ${remedy}`,
+      ),
+    });
+    if (says.isPaused) {
+      const lacks = Object.entries(asked ? moreThan(asked.settings, says.settings) : {});
+      if (lacks.length === 0) {
+        const remedy = "Whoever paused it may end that: `select pg_wal_replay_resume()` on the standby.";
+        return stopped("paused", "Its replay is paused.", remedy);
+      }
+      const lastError = `Its replay is paused: it has less ${lacks.map(([each]) => each).join(" and ")} than its primary.`;
+      const remedy = `Postern gives it ${lacks.map(([each, value]) => `${each} = ${value}`).join(", ")} within a minute, and restarts it.`;
+      return stopped("paused", lastError, remedy);
+    }
+    if (says.replayed < says.received && stuck >= STUCK_MS) {
+      const { oldest } = says;
+      const by = oldest ? `The session ${oldest.pid} has a transaction open on it for ${oldest.seconds} s.` : "";
+      const remedy =
+        "A transaction on the standby may hold its replay up: end its session with `select pg_terminate_backend(...)`.";
+      return stopped("catching-up", `Its replay stands still. ${by}`.trim(), remedy);
+    }
+    if (asked && says.replayed > asked.written && (await isAhead(host, instance, says).catch(() => false))) {
+      const lastError = "It has what its primary never had: the data of one of them were replaced.";
+      return stopped("failed", lastError, "Postern builds it anew within a minute.");
+    }
+    if (!says.isStreaming) {
+      const lastError = `It receives nothing from its primary. ${await complaintOf(cluster)}`;
+      const remedy = "What its role, its slot or its data lack, Postern makes anew; the rest is for people.";
+      return {
+        ...unwell("catching-up", lastError),
+        ...lagging,
+        finding: warning("standby_disconnected", `${name} misses what is written. ${lastError} ${remedy}`),
+        mayPass: true,
+      };
+    }
+    return { ...lagging, status: "available", replaying: true, lastError: null };
+  }
+
+  /** Since when the status is what it is. */
+  function sinceMs(key: string, status: string): number {
+    const last = statuses.get(key);
+    if (last?.status === status) return last.sinceMs;
+    statuses.set(key, { status, sinceMs: nowMs() });
+    return nowMs();
+  }
+
+  return {
+    /** @param status of the instance, which its primary shares */
+    async of(
+      instance: LocalInstance,
+      status: Promise<string>,
+    ): Promise<{ members: MemberHealth[]; findings: Finding[] }> {
+      const findings: Finding[] = [];
+      const asked =
+        instance.members.length > 1 && askPrimary(clusterOf(host, instance, primaryOf(instance)), timeoutMs);
+      const primary = Promise.resolve(asked || null).catch(() => null);
+      const members = instance.members.map(async (member): Promise<MemberHealth> => {
+        const isPrimary = member.name === instance.primary;
+        const isWanted = instance.wanted === "running";
+        const { finding, mayPass, ...rest } =
+          isPrimary || !isWanted
+            ? { ...UNOBSERVED, finding: undefined, mayPass: undefined, status: isWanted ? await status : "stopped" }
+            : await look(instance, member, primary);
+        const since = sinceMs(processName(instance.providerId, member.name), rest.status);
+        if (finding && (!mayPass || nowMs() - since >= PASSING_MS)) findings.push(finding);
+        return { ...rest, since: new Date(since).toISOString() };
+      });
+      return { members: await Promise.all(members), findings };
+    },
+  };
+}

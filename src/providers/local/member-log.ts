@@ -1,0 +1,42 @@
+/** The log of a member: its end, with the passwords that Postern gave it taken out, and what it last complained of. */
+import { constants } from "node:fs";
+import { open } from "node:fs/promises";
+import { join } from "node:path";
+import type { Cluster } from "../../cluster/cluster.js";
+import { lastComplaint, logTail } from "../../cluster/log-tail.js";
+import { REPLICATION_PASSWORD_FILE } from "./host.js";
+
+const LINES = 100;
+/** What PostgreSQL writes again and again as long as it is so, it has written within that time. */
+const FRESH_MS = 60_000;
+
+/** @returns the last lines, the oldest first */
+export async function memberLog(cluster: Cluster, lines: number): Promise<string[]> {
+  const { password } = await cluster.superuser().catch(() => ({ password: "" }));
+  return logTail(cluster, lines, [password, (await replicationPassword(cluster)) ?? ""]);
+}
+
+export async function complaintOf(cluster: Cluster): Promise<string> {
+  return lastComplaint(await memberLog(cluster, LINES)) ?? "Its log says nothing of it.";
+}
+
+/** @returns what was written within the last minute, the oldest first */
+export async function freshLines(cluster: Cluster): Promise<string[]> {
+  const since = new Date(Date.now() - FRESH_MS).toISOString().slice(0, 19).replace("T", " ");
+  // PostgreSQL writes UTC: it has no other time zone here unless somebody gives it one, and then nothing counts as fresh.
+  return (await memberLog(cluster, LINES)).filter(
+    (line) => line.slice(0, 19) >= since && line.slice(23, 27) === " UTC",
+  );
+}
+
+/** The password of the replication's role, as it lies in the data directory; null where it cannot be read. */
+export async function replicationPassword({ dataDir }: Pick<Cluster, "dataDir">): Promise<string | null> {
+  const flags = constants.O_RDONLY | constants.O_NOFOLLOW;
+  const file = await open(join(dataDir, REPLICATION_PASSWORD_FILE), flags).catch(() => null);
+  if (!file) return null;
+  try {
+    return (await file.readFile("utf8")).trim().split(":")[4] ?? null;
+  } finally {
+    await file.close();
+  }
+}

@@ -1,0 +1,73 @@
+/** What can be set right of standbys without people: settings that they lack, the role that they connect as, data that can never follow. */
+import { findPostmaster } from "../../cluster/postmaster.js";
+import { setStale } from "./bring-up.js";
+import { carryEqualSettings } from "./equal-settings.js";
+import { clusterOf, type Host, processName } from "./host.js";
+import { type LocalInstance, type LocalMember, primaryOf, standbysOf } from "./instances.js";
+import { freshLines } from "./member-log.js";
+import { askStandby, isAhead, type StandbySays } from "./replication.js";
+import { isBeyondRepair, restoreReplicationRole } from "./standbys.js";
+
+/** What PostgreSQL says where its primary does not let a standby in. */
+const LACKS_ROLE =
+  /role "postern_replication" (does not exist|is not permitted to log in)|password authentication failed for user "postern_replication"|(must be superuser or replication role|permission denied) to (start WAL sender|use replication slots)/i;
+/** What PostgreSQL says where the data of a standby can never follow its primary any more. */
+const LACKS_HISTORY =
+  /new timeline \d+ (forked off|is not a child)|requested timeline \d+|highest timeline \d+ of the primary|is ahead of the WAL flush position|WAL segment \S+ has already been removed|database system identifier differs|WAL .* could not be decoded/i;
+/** Why a server does not start, where a copy of its primary would not either. */
+const NOT_OF_DATA =
+  /could not bind|could not create any TCP|No space left|configuration file|Permission denied|shared memory|out of memory|lock file|insufficient parameter settings|did not start within|is full/i;
+
+/** Whether somebody should mend. One that does not answer is left to people. @throws Error when the primary does not answer */
+export async function needsMending(host: Host, instance: LocalInstance): Promise<boolean> {
+  const looks = standbysOf(instance)
+    .filter(({ stale }) => !stale)
+    .map(async (member) => {
+      const says = await saysOf(host, instance, member);
+      if (!says) return isDown(host, instance, member);
+      return says.isPaused || !says.isStreaming || (await isAhead(host, instance, says));
+    });
+  return (await Promise.all(looks)).includes(true);
+}
+
+/** @returns what was done to which member, in a few words @throws Error when the primary does not answer */
+export async function mendStandbys(
+  host: Host,
+  instance: LocalInstance,
+  signal?: AbortSignal,
+): Promise<Record<string, unknown>> {
+  const primary = clusterOf(host, instance, primaryOf(instance));
+  const settings = await carryEqualSettings(host, instance, signal);
+  const done: Record<string, unknown> = { ...settings };
+  for (const member of standbysOf(instance).filter(({ stale, name }) => !stale && !settings[name])) {
+    const says = await saysOf(host, instance, member);
+    const complaints = says && !says.isStreaming ? await freshLines(clusterOf(host, instance, member)) : [];
+    if ((await isOfNoUse(host, instance, member, says)) || complaints.some((line) => LACKS_HISTORY.test(line))) {
+      await setStale(host, instance.providerId, [member.name]);
+      done[member.name] = "is built anew: its data cannot follow";
+    } else if (complaints.some((line) => LACKS_ROLE.test(line))) {
+      await restoreReplicationRole(primary);
+      done[member.name] = "the role that it connects as was made anew";
+    }
+  }
+  return done;
+}
+
+const saysOf = (host: Host, instance: LocalInstance, member: LocalMember): Promise<StandbySays | null> =>
+  askStandby(clusterOf(host, instance, member), host.limits.answerTimeoutMs).catch(() => null);
+
+const isDown = async (host: Host, instance: LocalInstance, member: LocalMember): Promise<boolean> =>
+  (await findPostmaster(clusterOf(host, instance, member).dataDir)) === undefined;
+
+async function isOfNoUse(
+  host: Host,
+  instance: LocalInstance,
+  member: LocalMember,
+  says: StandbySays | null,
+): Promise<boolean> {
+  const primary = clusterOf(host, instance, primaryOf(instance));
+  if (await isBeyondRepair(primary, member, host.limits.answerTimeoutMs)) return true;
+  if (says) return isAhead(host, instance, says);
+  const fault = host.faults.get(processName(instance.providerId, member.name));
+  return fault !== undefined && !NOT_OF_DATA.test(fault) && (await isDown(host, instance, member));
+}

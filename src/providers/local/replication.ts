@@ -1,0 +1,65 @@
+/** What a primary and a standby say of the replication between them. */
+import type { Cluster } from "../../cluster/cluster.js";
+import { asSuperuser } from "../../cluster/connection.js";
+import { EQUAL_SETTINGS, type EqualSettings } from "./equal-settings.js";
+import { clusterOf, type Host } from "./host.js";
+import { type LocalInstance, primaryOf } from "./instances.js";
+
+/** Positions in the log are bytes since its beginning. */
+export type PrimarySays = { readonly written: number; readonly settings: EqualSettings };
+
+export type StandbySays = {
+  /** False of one that takes writes. */
+  readonly inRecovery: boolean;
+  readonly isPaused: boolean;
+  readonly isStreaming: boolean;
+  readonly received: number;
+  readonly replayed: number;
+  /** Seconds since the commit that it replayed last; null where it replayed none. */
+  readonly age: number | null;
+  readonly settings: EqualSettings;
+  /** The oldest transaction of a client, which its replay may have to wait for. */
+  readonly oldest: { readonly pid: number; readonly seconds: number } | null;
+};
+
+/** @throws Error when it does not answer, or does not take writes */
+export async function askPrimary(primary: Cluster, timeoutMs: number): Promise<PrimarySays> {
+  const [row] = await asSuperuser(
+    primary,
+    (sql) => sql`
+      select pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')::float8 as written,
+        (select json_object_agg(name, setting::int) from pg_settings where name in ${sql([...EQUAL_SETTINGS])}) as settings`,
+    { timeoutMs },
+  );
+  return row as unknown as PrimarySays;
+}
+
+/**
+ * Whether a standby has replayed what its primary never wrote, such as after the primary's data were replaced by older ones. It may stream nevertheless.
+ * @param says what the standby said before this is asked: what the primary has written since counts for it
+ */
+export async function isAhead(host: Host, instance: LocalInstance, says: StandbySays): Promise<boolean> {
+  const primary = clusterOf(host, instance, primaryOf(instance));
+  return says.inRecovery && says.replayed > (await askPrimary(primary, host.limits.answerTimeoutMs)).written;
+}
+
+/** @throws Error when it does not answer */
+export async function askStandby(standby: Cluster, timeoutMs: number): Promise<StandbySays> {
+  const [row] = await asSuperuser(
+    standby,
+    (sql) => sql`
+      select recovery as "inRecovery",
+        case when recovery then pg_get_wal_replay_pause_state() = 'paused' else false end as "isPaused",
+        exists (select from pg_stat_wal_receiver where status = 'streaming') as "isStreaming",
+        coalesce(pg_wal_lsn_diff(greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()), '0/0'), 0)::float8 as received,
+        coalesce(pg_wal_lsn_diff(pg_last_wal_replay_lsn(), '0/0'), 0)::float8 as replayed,
+        greatest(0, extract(epoch from now() - pg_last_xact_replay_timestamp()))::float8 as age,
+        (select json_object_agg(name, setting::int) from pg_settings where name in ${sql([...EQUAL_SETTINGS])}) as settings,
+        (select json_build_object('pid', pid, 'seconds', round(extract(epoch from now() - xact_start))) from pg_stat_activity
+          where backend_type = 'client backend' and pid <> pg_backend_pid() and xact_start is not null
+          order by xact_start limit 1) as oldest
+      from (select pg_is_in_recovery() as recovery) as server`,
+    { timeoutMs },
+  );
+  return row as unknown as StandbySays;
+}
