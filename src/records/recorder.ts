@@ -4,9 +4,10 @@ import { asCaller, POSTERN } from "../auth/caller.js";
 import type { Db } from "../db/client.js";
 import { isRefusedValue } from "../db/postgres-errors.js";
 import { findInstallation, insertRecords, type RecordRows, type RecordTable } from "../db/records.js";
-import { notRecorded, timeout } from "../errors.js";
+import { notRecorded } from "../errors.js";
 import type { Log } from "../log.js";
 import { createRecordsFolder, type RecordsFolder } from "./folder.js";
+import { Patience } from "./patience.js";
 
 /** A record as its service makes it: values by column property, the moment among them. */
 export interface NewRecord {
@@ -28,8 +29,6 @@ export interface RecorderState {
   readonly lost: number;
 }
 
-/** A database that takes longer to keep records is taken for away. */
-const PATIENCE_MS = 1000;
 /** How soon one that is away is asked again. */
 const RETRY_MS = 1000;
 /** How often the folder is looked at for what another process has left. */
@@ -47,6 +46,8 @@ type Refused = { readonly line: string; readonly error: unknown };
 interface Waiting {
   /** The name of the table, a space, the row as JSON. */
   readonly lines: readonly string[];
+  /** When it is to be answered. */
+  readonly untilMs: number;
   readonly resolve: () => void;
   readonly reject: (error: Error) => void;
 }
@@ -66,6 +67,7 @@ export function createRecorder({ db, log, path }: RecorderDeps) {
   let folder: RecordsFolder | undefined;
   /** What comes while a batch is written. */
   const gathered: Waiting[] = [];
+  const patience = new Patience();
   let writing: Promise<void> | undefined;
   let takingUp: Promise<void> | undefined;
   let timer: NodeJS.Timeout | undefined;
@@ -113,23 +115,11 @@ export function createRecorder({ db, log, path }: RecorderDeps) {
     }
   }
 
-  /** @throws where it takes too long: whether they will be there is not known then */
-  async function insertInTime(lines: readonly string[]): Promise<readonly Refused[]> {
-    const late = Promise.withResolvers<never>();
-    // An answer that came while this process was busy counts as in time.
-    const timer = setTimeout(() => setImmediate(() => late.reject(timeout())), PATIENCE_MS);
-    try {
-      return await Promise.race([insert(lines), late.promise]);
-    } finally {
-      clearTimeout(timer);
-    }
-  }
-
   /** @returns those that are kept nowhere */
-  async function write(lines: readonly string[]): Promise<readonly string[]> {
+  async function write(lines: readonly string[], untilMs: number): Promise<readonly string[]> {
     if (!isAway) {
       try {
-        const refused = await insertInTime(lines);
+        const refused = await patience.until(untilMs, insert(lines));
         loseRefused(refused);
         return refused.map(({ line }) => line);
       } catch (error) {
@@ -161,7 +151,8 @@ export function createRecorder({ db, log, path }: RecorderDeps) {
   async function writeGathered(): Promise<void> {
     while (gathered.length > 0) {
       const batch = nextBatch();
-      const unkept = new Set(await write(batch.flatMap(({ lines }) => lines)));
+      const lines = batch.flatMap(({ lines }) => lines);
+      const unkept = new Set(await write(lines, Math.min(...batch.map(({ untilMs }) => untilMs))));
       for (const { lines, resolve, reject } of batch) {
         if (lines.some((line) => unkept.has(line))) reject(notRecorded());
         else resolve();
@@ -219,7 +210,9 @@ export function createRecorder({ db, log, path }: RecorderDeps) {
       if (records.length === 0) return Promise.resolve();
       const lines = records.map(({ table, row }) => `${table} ${JSON.stringify({ ...row, recordId: randomUUID() })}`);
       return new Promise((resolve, reject) => {
-        gathered.push({ lines, resolve, reject });
+        const untilMs = Patience.ends();
+        patience.shorten(untilMs);
+        gathered.push({ lines, untilMs, resolve, reject });
         // What others send meanwhile is written too.
         writing ??= asCaller(POSTERN, writeGathered);
       });

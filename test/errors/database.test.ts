@@ -89,3 +89,18 @@ it("a statement that takes too long is stopped: TIMEOUT for reads and writes, no
   await vi.waitFor(async () => expect(await record()).toEqual([{ success: false, code: "TIMEOUT" }]), 5000);
   expect((await analyst.run(CREATE)).status).toBe(200);
 });
+
+it("a change that has had its time waits no second one for its record", async () => {
+  const analyst = await app.as("analyst");
+  const { answer, tookMs } = await app.sql.begin(async (sql) => {
+    await sql`set local statement_timeout = 0`;
+    await sql`lock table scans, audit_logs in access exclusive mode`;
+    const since = performance.now();
+    const answer = await analyst.run(CREATE, {}, { "x-request-id": "twice" });
+    return { answer, tookMs: performance.now() - since };
+  });
+  expect([answer.status, answer.code]).toEqual([504, "TIMEOUT"]);
+  expect(tookMs).toBeLessThan(2900);
+  const record = () => app.sql`select success, result->>'code' as code from audit_logs where request_id = 'twice'`;
+  await vi.waitFor(async () => expect(await record()).toEqual([{ success: false, code: "TIMEOUT" }]), 5000);
+});
