@@ -102,9 +102,8 @@ export async function createApp(config: Config, ports: Ports): Promise<App> {
     refreshKey: keyFor("refresh tokens"),
   });
   const jobs = createJobs({ connection, log, settings: client.startUp() });
-  const { environmentRules: rules, polling } = config;
   const fingerprintKey = keyFor("idempotency keys");
-  const fleet = createFleet({ db, log, clock, audit, security, jobs, providers, rules, polling, fingerprintKey });
+  const fleet = createFleet({ db, log, clock, audit, security, jobs, providers, fingerprintKey, config });
   const rows = {
     db,
     audit,

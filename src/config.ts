@@ -147,6 +147,9 @@ export const VARIABLES = {
     .describe(
       "PostgreSQL clusters that this host shall run, as JSON; see the README. Beside an embedded database only.",
     ),
+  BACKUP_CATCH_UP: flag
+    .prefault("true")
+    .describe("Whether a backup that was missed in its window is taken after it, as soon as that is possible."),
   OPERATION_POLLING: pollingText
     .prefault("{}")
     .describe("How operations are polled, as JSON: provider, operation type, `intervalMs` and `attempts`."),
@@ -181,6 +184,7 @@ export interface Config {
   readonly shutdownGraceMs: number;
   readonly environmentRules: EnvironmentRules;
   readonly localInstances: readonly LocalInstance[];
+  readonly backupCatchUp: boolean;
   /** How often, and how many times, a provider is asked how an operation goes. */
   readonly polling: (provider: string, type: OperationType) => Polling;
   /** PKCS #8 PEM. */
@@ -223,6 +227,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     shutdownGraceMs: env.SHUTDOWN_GRACE_MS ?? (production ? 5000 : 0),
     environmentRules: env.ENVIRONMENT_RULES,
     localInstances: env.LOCAL_INSTANCES,
+    backupCatchUp: env.BACKUP_CATCH_UP,
     polling: (provider, type) =>
       env.OPERATION_POLLING[provider]?.[type] ?? DEFAULT_POLLING[provider] ?? { intervalMs: 30_000, attempts: 10 },
     accessTokenPrivateKey: env.ACCESS_TOKEN_PRIVATE_KEY,

@@ -28,17 +28,22 @@ export interface FleetDeps {
   readonly security: SecurityService;
   readonly jobs: Jobs;
   readonly providers: readonly Provider[];
-  readonly rules: EnvironmentRules;
-  readonly polling: (provider: string, type: OperationType) => Polling;
   /** Keys what is kept of the input of calls with an idempotency key. */
   readonly fingerprintKey: string;
+  readonly config: {
+    readonly environmentRules: EnvironmentRules;
+    readonly polling: (provider: string, type: OperationType) => Polling;
+    /** Whether a backup that was missed in its window is taken after it. */
+    readonly backupCatchUp: boolean;
+  };
 }
 
 /** A worker that died is noticed within its lease and so many milliseconds. */
 const SWEEP_MS = 5000;
 
 export function createFleet(deps: FleetDeps) {
-  const { db, log, clock, audit, security, jobs, providers, rules, polling, fingerprintKey } = deps;
+  const { db, log, clock, audit, security, jobs, providers, fingerprintKey, config } = deps;
+  const { environmentRules: rules, polling, backupCatchUp: catchUp } = config;
   const byName = new Map(providers.map((provider) => [provider.name, provider]));
   const inventory = createInventoryService({ db, audit, log, providers: byName, rules });
   const deeds = createDeeds({ log, audit, security, inventory });
@@ -62,7 +67,7 @@ export function createFleet(deps: FleetDeps) {
     enqueue: (db, { provider, id }) => jobs.enqueue(db, queueOf(provider), { instanceId: String(id) }),
     wake: (instanceId) => worker.wake(instanceId),
   });
-  const schedule = createSchedule({ db, log, clock, inventory, operations });
+  const schedule = createSchedule({ db, log, audit, security, inventory, operations, catchUp });
 
   const refresh = async (): Promise<void> => {
     await Promise.all(

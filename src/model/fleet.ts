@@ -85,10 +85,31 @@ export const Instance = declareType({
   },
   filters: { environment: field(instances.environment, "What counts.", { enumeration: Environment }) },
   relations: {
+    lastBackup: one(
+      () => LastBackup,
+      instances.lastBackupId,
+      "Its newest backup that can be restored; null without one.",
+    ),
     snapshots: many(() => Snapshot, "instance", "Copies that can be restored."),
     operations: many(() => Operation, "instance", "What was requested of it."),
     findings: many(() => Finding, "instance", "What people should look at, and what they had to."),
   },
+});
+
+/** The snapshot's row, as an instance's newest backup. */
+export const LastBackup = declareType({
+  name: "LastBackup",
+  plural: "lastBackups",
+  description: "The newest backup of an instance that can be restored.",
+  table: snapshots,
+  read: ["instances:read"],
+  scope: { kind: "everyone" },
+  newestBy: "at",
+  fields: {
+    id: field(snapshots.id, "Decimal text of the key."),
+    at: field(snapshots.createdAt, "When it was taken."),
+  },
+  relations: { snapshot: one(() => Snapshot, snapshots.id, "The snapshot, where it is one.") },
 });
 
 export const Snapshot = declareType({

@@ -498,10 +498,10 @@ describe.each(RULES)("$name", ({ offenders, explanation, bad, caught }) => {
   it("catches a bad example", () => expect(offenders(bad)).toEqual(caught));
 });
 
-it("every declared type has root fields, and the other way round", () => {
-  expect(declared, "as many as you know of").toHaveLength(13);
+it("every declared type has root fields, and the other way round, but for another face of a type's rows", () => {
+  expect(declared, "as many as you know of").toHaveLength(14);
   const names = declared.map(({ name }) => name).sort();
-  expect(model.rootFields.map(({ name }) => name).sort()).toEqual(names);
+  expect([...model.rootFields, model.LastBackup].map(({ name }) => name).sort()).toEqual(names);
   expect(model.declaredTypes.map(({ name }) => name).sort()).toEqual(names);
 });
 

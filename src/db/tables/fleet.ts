@@ -1,6 +1,7 @@
 /** The inventory: instances as their providers last described them, environment mappings, findings, snapshots and operations. */
 import { sql } from "drizzle-orm";
 import {
+  type AnyPgColumn,
   boolean,
   check,
   doublePrecision,
@@ -57,6 +58,10 @@ export const instances = pgTable(
     pendingBackupWindow: varchar({ length: 11 }),
     maintenanceWindow: varchar({ length: 19 }),
     backupRetentionDays: integer(),
+    /** Since when backups are due in this window: those of windows before are not missed. */
+    backupWindowSince: moment().notNull().defaultNow(),
+    /** The newest of its snapshots that can be restored. */
+    lastBackupId: reference().references((): AnyPgColumn => snapshots.id),
     /** What the classifier decided when the facts last changed. */
     environment: environment().notNull(),
     classification: jsonb().notNull(),

@@ -1,9 +1,12 @@
 /** The statement of findings: what is open of each instance is what its provider says. */
-import { sql } from "drizzle-orm";
+import { and, eq, isNull, sql } from "drizzle-orm";
 import type { Db } from "../../db/client.js";
 import { fromPostgres } from "../../db/postgres-errors.js";
 import { findings, instances } from "../../db/tables/index.js";
 import type { Finding } from "../../providers/provider.js";
+
+/** What Postern finds by itself: providers tell nothing of it. */
+const OWN = "backup_missed";
 
 /**
  * Opens what is new, keeps what is told again, and resolves what is not told any more, of these instances and of those that have vanished. Under the
@@ -26,6 +29,7 @@ export async function updateFindings(
             where f.resolved_at is null
               and (f.instance_id = any (array(select jsonb_array_elements_text(${JSON.stringify(ids)}::jsonb)::bigint))
                 or exists (select from ${instances} i where i.id = f.instance_id and i.vanished_at is not null))
+              and (f.kind <> ${OWN} or exists (select from ${instances} i where i.id = f.instance_id and i.vanished_at is not null))
               and not exists (
                 select from seen where seen.id = f.instance_id and seen.kind = f.kind and seen.subject is not distinct from f.subject)
           )
@@ -35,5 +39,44 @@ export async function updateFindings(
           do update set severity = excluded.severity, detail = excluded.detail
             where (f.severity, f.detail) is distinct from (excluded.severity, excluded.detail)`,
     )
+    .catch((error) => Promise.reject(fromPostgres(error)));
+}
+
+/** Opens a finding of Postern's own in the place of an earlier one of its kind, unless it is open. @returns whether it was opened */
+export async function openFinding(
+  db: Db,
+  instanceId: bigint,
+  finding: Finding & { kind: typeof OWN },
+): Promise<boolean> {
+  const failed = (error: unknown) => Promise.reject(fromPostgres(error));
+  const rows = await db
+    .insert(findings)
+    .values({ instanceId, ...finding })
+    .onConflictDoNothing()
+    .returning({ id: findings.id })
+    .catch(failed);
+  const [opened] = rows;
+  if (!opened) return false;
+  await db
+    .update(findings)
+    .set({ resolvedAt: sql`now()` })
+    .where(
+      and(
+        eq(findings.instanceId, instanceId),
+        eq(findings.kind, finding.kind),
+        isNull(findings.resolvedAt),
+        sql`${findings.id} <> ${opened.id}`,
+      ),
+    )
+    .catch(failed);
+  return true;
+}
+
+/** Resolves what Postern itself had found of an instance. */
+export async function resolveFinding(db: Db, instanceId: bigint, kind: typeof OWN): Promise<void> {
+  await db
+    .update(findings)
+    .set({ resolvedAt: sql`now()` })
+    .where(and(eq(findings.instanceId, instanceId), eq(findings.kind, kind), isNull(findings.resolvedAt)))
     .catch((error) => Promise.reject(fromPostgres(error)));
 }

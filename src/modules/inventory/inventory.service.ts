@@ -7,13 +7,13 @@ import { badUserInput, conflict, notFound } from "../../errors.js";
 import type { Log } from "../../log.js";
 import { Environment } from "../../model/index.js";
 import { inTime } from "../../providers/in-time.js";
-import type { InstanceDescription, Provider } from "../../providers/provider.js";
+import type { InstanceDescription, Provider, SnapshotDescription } from "../../providers/provider.js";
 import { checked, nullable, text } from "../../wire/checked.js";
 import { isId } from "../../wire/id.js";
 import type { AuditService } from "../audit/index.js";
 import { type Classification, classify, type Mapping } from "./classifier.js";
 import type { EnvironmentRules } from "./environment-rules.js";
-import { updateFindings } from "./findings.store.js";
+import { openFinding, resolveFinding, updateFindings } from "./findings.store.js";
 import {
   findInstanceById,
   findInstanceByIdentifier,
@@ -25,6 +25,7 @@ import {
   lockClassification,
   markSnapshotsDeleted,
   markVanished,
+  noteLastBackup,
   type StoredInstance,
   type StoredMapping,
   updateClassification,
@@ -104,6 +105,7 @@ export function createInventoryService({ db, audit, log, providers, rules }: Inv
       for (const snapshot of found) await upsertSnapshot(db, id, snapshot);
       const gone = before.filter((one) => !isPresent(one)).map(({ id }) => id);
       await markSnapshotsDeleted(db, gone);
+      await noteLastBackup(db, id);
     });
   }
 
@@ -157,7 +159,16 @@ export function createInventoryService({ db, audit, log, providers, rules }: Inv
       idsSeen.get(`${provider} ${providerId}`) ?? findInstanceId(db, provider, providerId),
 
     /** Writes what a provider says of a snapshot, in the transaction of the caller. @returns its id */
-    storeSnapshot: upsertSnapshot,
+    async storeSnapshot(db: Db, instanceId: bigint, snapshot: SnapshotDescription): Promise<bigint> {
+      const id = await upsertSnapshot(db, instanceId, snapshot);
+      await noteLastBackup(db, instanceId);
+      return id;
+    },
+
+    /** Opens a finding of Postern's own, in the transaction of the caller. @returns whether it is new */
+    openFinding,
+    /** Ends what Postern itself had found. */
+    resolveFinding,
 
     /** @returns the instance by id or unique identifier @throws NOT_FOUND */
     async require(db: Db, idOrIdentifier: string, lock = false): Promise<StoredInstance> {

@@ -56,7 +56,12 @@ export async function upsertInstance(
     .values({ provider, providerId, ...values })
     .onConflictDoUpdate({
       target: [instances.provider, instances.providerId],
-      set: { ...values, lastSeenAt: sql`now()` },
+      set: {
+        ...values,
+        lastSeenAt: sql`now()`,
+        backupWindowSince: sql`case when (${instances.backupWindow}, coalesce(${instances.backupRetentionDays}, 0) > 0)
+          is distinct from (excluded.backup_window, coalesce(excluded.backup_retention_days, 0) > 0) then now() else ${instances.backupWindowSince} end`,
+      },
     })
     .returning({ id: instances.id })
     .catch(failed);
@@ -163,5 +168,20 @@ export async function markSnapshotsDeleted(db: Db, ids: readonly bigint[]): Prom
     .update(snapshots)
     .set({ status: DELETED })
     .where(inArray(snapshots.id, [...ids]))
+    .catch(failed);
+}
+
+/** Notes which backup of an instance is the newest that can be restored. */
+export async function noteLastBackup(db: Db, instanceId: bigint): Promise<void> {
+  const newest = db
+    .select({ id: snapshots.id })
+    .from(snapshots)
+    .where(and(eq(snapshots.instanceId, instanceId), eq(snapshots.status, "available")))
+    .orderBy(desc(snapshots.createdAt), desc(snapshots.id))
+    .limit(1);
+  await db
+    .update(instances)
+    .set({ lastBackupId: sql`(${newest})` })
+    .where(and(eq(instances.id, instanceId), sql`${instances.lastBackupId} is distinct from (${newest})`))
     .catch(failed);
 }

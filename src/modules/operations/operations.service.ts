@@ -12,11 +12,11 @@ import { requireId } from "../../wire/id.js";
 import type { AuditService } from "../audit/index.js";
 import type { InventoryService, StoredInstance } from "../inventory/index.js";
 import { claimOperation, keyOf } from "../rows/index.js";
+import { findBackupState } from "./backups.store.js";
 import type { Endings } from "./endings.js";
 import {
   countQueued,
   findOperation,
-  hasAutomatedSnapshotSince,
   insertOperation,
   isSnapshotIdentifierTaken,
   lockSnapshotIdentifiers,
@@ -181,7 +181,8 @@ export function createOperationsService(deps: OperationsDeps) {
       await db.transaction(async (db) => {
         const instance = await inventory.require(db, String(instanceId), true);
         // Behind the lock, so that of two schedules only one takes it.
-        if (await hasAutomatedSnapshotSince(db, instanceId, since)) return;
+        const { isTaken, isUnderWay, isTooSoon } = await findBackupState(db, instanceId, since);
+        if (isTaken || isUnderWay || isTooSoon) return;
         const parameters = { snapshotId: await promiseIdentifier(db, generated(instance)), tags: [], automated: true };
         const requestedBy = { type: "system", name: "schedule" };
         const id = await insertOperation(db, { type: "CREATE_SNAPSHOT", instanceId, parameters, requestedBy });

@@ -1,40 +1,93 @@
-/** What Postern does by itself: automated snapshots in backup windows, and their removal when their retention is over. */
+/** What Postern does by itself: automated snapshots in backup windows, those that were missed, and their removal when their retention is over. */
+import { randomUUID } from "node:crypto";
 import type { Db } from "../../db/client.js";
 import type { Log } from "../../log.js";
 import type { Provider } from "../../providers/provider.js";
+import type { AuditService } from "../audit/index.js";
 import type { InventoryService, StoredInstance } from "../inventory/index.js";
+import type { SecurityService } from "../security/index.js";
+import { findBackupState, findNow, listExpiredSnapshots } from "./backups.store.js";
 import type { OperationsService } from "./operations.service.js";
-import { listExpiredSnapshots } from "./operations.store.js";
 import { isWithin, lastStart, parseBackupWindow } from "./windows.js";
 
 export interface ScheduleDeps {
   readonly db: Db;
   readonly log: Log;
-  readonly clock: { now(): Date };
+  readonly audit: AuditService;
+  readonly security: SecurityService;
   readonly inventory: InventoryService;
   readonly operations: Pick<OperationsService, "automatedSnapshot">;
+  /** Whether a backup that was missed in its window is taken after it. */
+  readonly catchUp: boolean;
 }
 
 /** Statuses in which a backup can be taken. */
 const READY = new Set(["available", "storage-optimization"]);
+const MISSED = "backup_missed";
+const BY = { type: "system", name: "schedule" };
 
-export function createSchedule({ db, log, clock, inventory, operations }: ScheduleDeps) {
-  async function backUp(instance: StoredInstance): Promise<void> {
-    const now = clock.now();
-    if (!instance.backupWindow || !instance.backupRetentionDays || !READY.has(instance.status)) return;
+export function createSchedule({ db, log, audit, security, inventory, operations, catchUp }: ScheduleDeps) {
+  async function backUp(instance: StoredInstance, now: Date): Promise<void> {
+    if (!instance.backupWindow || !instance.backupRetentionDays) {
+      await inventory.resolveFinding(db, instance.id, MISSED);
+      return;
+    }
     const window = parseBackupWindow(instance.backupWindow);
-    if (!isWithin(window, now)) return;
-    await operations.automatedSnapshot(instance.id, lastStart(window, now));
+    const since = lastStart(window, now);
+    const isOpen = isWithin(window, now);
+    // Of a window that was over before backups were due in it nothing is missed.
+    if (!isOpen && since.getTime() < Date.parse(instance.backupWindowSince)) return;
+    const { isTaken, isUnderWay, fault } = await findBackupState(db, instance.id, since);
+    if (isTaken) await inventory.resolveFinding(db, instance.id, MISSED);
+    if (isTaken || isUnderWay) return;
+    if (!isOpen || fault !== null) await miss(instance, since, fault);
+    if (READY.has(instance.status) && (isOpen || catchUp)) await operations.automatedSnapshot(instance.id, since);
   }
 
-  async function expire(provider: Provider, instance: StoredInstance): Promise<void> {
+  /** Leaves a record, an event and a finding, once for each window. */
+  async function miss(instance: StoredInstance, since: Date, fault: string | null): Promise<void> {
+    const opened = since.toISOString();
+    const cause =
+      fault !== null
+        ? `It failed: ${fault}`
+        : READY.has(instance.status)
+          ? "Postern or the instance was not there during the window."
+          : `The instance is ${instance.status}.`;
+    const remedy = catchUp
+      ? "It is taken as soon as that is possible: see that the instance is available, and that there is room for snapshots."
+      : "Take a snapshot by hand, or see that the next window finds the instance available.";
+    const detail = `The backup of the window that opened at ${opened} was not taken. ${cause} ${remedy}`;
+    const isNew = await db.transaction(async (db) => {
+      const finding = { kind: MISSED, severity: "WARNING", subject: opened, detail } as const;
+      if (!(await inventory.openFinding(db, instance.id, finding))) return false;
+      const requestId = randomUUID();
+      const metadata = {
+        instanceId: String(instance.id),
+        identifier: instance.identifier,
+        windowOpenedAt: opened,
+        cause,
+      };
+      await audit.recordFor(db, {
+        actor: BY,
+        action: "instance.missBackup",
+        resourceId: String(instance.id),
+        parameters: { identifier: instance.identifier, windowOpenedAt: opened },
+        result: { cause },
+        success: false,
+        durationSeconds: null,
+        requestId,
+      });
+      const origin = { ipAddress: null, userAgent: null, requestId };
+      await security.record(db, { eventType: MISSED, eventStatus: "FAILURE", origin, metadata });
+      return true;
+    });
+    if (isNew) log.warn({ instance: instance.identifier, cause }, "a backup was missed");
+  }
+
+  async function expire(provider: Provider, instance: StoredInstance, now: Date): Promise<void> {
     if (!instance.backupRetentionDays) return;
-    const days = instance.backupRetentionDays;
-    for (const identifier of await listExpiredSnapshots(
-      db,
-      instance.id,
-      new Date(clock.now().getTime() - days * 86_400_000),
-    )) {
+    const before = new Date(now.getTime() - instance.backupRetentionDays * 86_400_000);
+    for (const identifier of await listExpiredSnapshots(db, instance.id, before)) {
       await provider.deleteSnapshot(instance.providerId, identifier);
       log.info(
         { instance: instance.identifier, snapshot: identifier },
@@ -47,10 +100,11 @@ export function createSchedule({ db, log, clock, inventory, operations }: Schedu
     /** Takes what is due and removes what is over, for each instance of a provider that leaves both to Postern. */
     async run(provider: Provider): Promise<void> {
       if (provider.takesAutomatedSnapshots) return;
+      const now = await findNow(db);
       for (const instance of await inventory.list(provider)) {
         if (instance.vanishedAt !== null) continue;
-        await backUp(instance)
-          .then(() => expire(provider, instance))
+        await backUp(instance, now)
+          .then(() => expire(provider, instance, now))
           .catch((error) =>
             log.warn({ err: error, instance: instance.identifier }, "scheduled backup failed; it is tried again"),
           );

@@ -1,0 +1,3 @@
+ALTER TABLE "instances" ADD COLUMN "backup_window_since" timestamp with time zone DEFAULT now() NOT NULL;--> statement-breakpoint
+ALTER TABLE "instances" ADD COLUMN "last_backup_id" bigint;--> statement-breakpoint
+ALTER TABLE "instances" ADD CONSTRAINT "instances_last_backup_id_snapshots_id_fk" FOREIGN KEY ("last_backup_id") REFERENCES "public"."snapshots"("id") ON DELETE no action ON UPDATE no action;

@@ -1,0 +1,74 @@
+/** The statements of backups: what became of them, and which are over. */
+import { and, asc, eq, type SQL, sql } from "drizzle-orm";
+import type { Db } from "../../db/client.js";
+import { fromPostgres } from "../../db/postgres-errors.js";
+import { operations, snapshots } from "../../db/tables/index.js";
+
+const failed = (error: unknown) => Promise.reject(fromPostgres(error));
+
+/** What became of the backups of an instance since a moment. */
+export interface BackupState {
+  readonly isTaken: boolean;
+  /** It waits or runs, or may still end after it had timed out. */
+  readonly isUnderWay: boolean;
+  /** One has failed so lately that the next had better wait. */
+  readonly isTooSoon: boolean;
+  /** Why the last that failed did; null where none has. */
+  readonly fault: string | null;
+}
+
+export async function findBackupState(db: Db, instanceId: bigint, since: Date): Promise<BackupState> {
+  const { status, settlement, settledAt, requestedAt, error, id } = operations;
+  const any = (condition: SQL) => sql<boolean>`coalesce(bool_or(${condition}), false)`;
+  const fault = sql`coalesce(${error}, ${settlement} -> 'error') ->> 'message'`;
+  const rows = await db
+    .select({
+      isTaken: any(sql`${status} = 'SUCCEEDED' or ${settlement} ->> 'status' = 'SUCCEEDED'`),
+      isUnderWay: any(sql`${status} in ('QUEUED', 'RUNNING') or (${status} = 'TIMED_OUT' and ${settledAt} is null)`),
+      isTooSoon: any(sql`${requestedAt} > now() - interval '10 minutes'`),
+      fault: sql<
+        string | null
+      >`(array_agg(${fault} order by ${id} desc) filter (where ${status} in ('FAILED', 'TIMED_OUT')))[1]`,
+    })
+    .from(operations)
+    .where(
+      and(
+        eq(operations.instanceId, instanceId),
+        eq(operations.type, "CREATE_SNAPSHOT"),
+        sql`${operations.parameters} -> 'automated' = 'true'`,
+        sql`${requestedAt} >= ${since.toISOString()}::timestamptz`,
+      ),
+    )
+    .catch(failed);
+  return rows[0] as BackupState;
+}
+
+/** @returns what the database's clock says: that of this host may be off */
+export async function findNow(db: Db): Promise<Date> {
+  const rows = await db.execute(sql`select extract(epoch from clock_timestamp())::float8 * 1000 as ms`).catch(failed);
+  return new Date((rows as unknown as { ms: number }[])[0]!.ms);
+}
+
+/** @returns the identifiers of automated snapshots that were taken before a moment, the newest of all left out: it is the last resort */
+export async function listExpiredSnapshots(db: Db, instanceId: bigint, before: Date): Promise<string[]> {
+  const rows = await db
+    .select({ identifier: snapshots.identifier })
+    .from(snapshots)
+    .where(
+      and(
+        eq(snapshots.instanceId, instanceId),
+        eq(snapshots.automated, true),
+        eq(snapshots.status, "available"),
+        sql`${snapshots.createdAt} < ${before.toISOString()}::timestamptz`,
+        sql`${snapshots.id} <> (
+          select id from snapshots newest
+          where newest.instance_id = ${instanceId} and newest.automated and newest.status = 'available'
+          order by newest.created_at desc, newest.id desc limit 1
+        )`,
+      ),
+    )
+    .orderBy(asc(snapshots.createdAt))
+    .limit(20)
+    .catch(failed);
+  return rows.map(({ identifier }) => identifier);
+}
