@@ -41,7 +41,7 @@ export async function baseBackup(source: Cluster, to: string, options: CopyOptio
 }
 
 /** A small file that belongs to the cluster, such as `standby.signal`. */
-export async function write(path: string, text: string, { owner }: Pick<CopyOptions, "owner">): Promise<void> {
+export async function write(path: string, text: string | Buffer, { owner }: Pick<CopyOptions, "owner">): Promise<void> {
   await writeFile(path, text, { mode: 0o600, flag: "wx" });
   if (process.getuid?.() === 0) await chown(path, owner.uid, owner.gid);
 }

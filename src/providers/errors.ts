@@ -12,6 +12,8 @@ export type FailureCode =
   | "StorageFull"
   /** No standby that could take over. */
   | "StandbyUnavailable"
+  /** A failover would lose replication slots, which nobody accepted. */
+  | "ReplicationSlotLoss"
   /** PostgreSQL would not start with its files of settings. */
   | "InvalidConfiguration"
   /** PostgreSQL does not start, or does not answer after it was started. */

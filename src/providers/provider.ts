@@ -133,7 +133,12 @@ export type OperationRequest = { readonly operationId: string; readonly provider
       readonly tags: readonly Tag[];
       readonly automated: boolean;
     }
-  | { readonly type: "REBOOT_INSTANCE"; readonly forceFailover: boolean }
+  | {
+      readonly type: "REBOOT_INSTANCE";
+      readonly forceFailover: boolean;
+      /** Replication slots that the standby does not have may go; otherwise a failover that loses some is refused. */
+      readonly acceptSlotLoss?: boolean | undefined;
+    }
   | { readonly type: "MODIFY_BACKUP_WINDOW"; readonly backupWindow: string; readonly applyImmediately: boolean }
 );
 
@@ -160,7 +165,8 @@ export type Poll =
       readonly resourceStatus: string;
       readonly message: string;
       /**
-       * What came of it: the snapshot; `{ awaySeconds, failedOver, primary }` of a reboot; `{ backupWindow, pendingBackupWindow }`.
+       * What came of it: the snapshot; `{ awaySeconds, failedOver, primary }` of a reboot, of a
+       * failover `{ lostSlots, notCarried }` too; `{ backupWindow, pendingBackupWindow }`.
        */
       readonly result: Readonly<Record<string, unknown>>;
       readonly snapshot?: SnapshotDescription;

@@ -414,6 +414,24 @@ describe("rebootInstance", () => {
     expect(await writablePorts(provider, TEST)).toEqual([after.endpoint.port]);
   });
 
+  it("loses no replication slot by a failover unless that is accepted", async () => {
+    await query(provider, TEST, (sql) => sql`select pg_create_physical_replication_slot('reports')`);
+    const running = await startedAt(TEST);
+    const wanted = { instanceId: TEST, forceFailover: true, waitSeconds: 60 };
+    const refused = await accepted(dba, "rebootInstance", wanted);
+    expect(refused).toMatchObject({ status: "FAILED", error: { code: "ReplicationSlotLoss" } });
+    expect(refused.error.message).toMatch(/reports \(physical\).*acceptSlotLoss: true/);
+    expect(refused.error.guidance).toMatch(/acceptSlotLoss: true; or drop the slots/);
+    expect(await startedAt(TEST)).toBe(running);
+    const done = await accepted(dba, "rebootInstance", { ...wanted, acceptSlotLoss: true });
+    expect(done).toMatchObject({
+      status: "SUCCEEDED",
+      parameters: { forceFailover: true, acceptSlotLoss: true },
+      result: { primary: `${TEST}-a`, lostSlots: ["reports"], notCarried: [] },
+    });
+    await untilStreaming(provider, TEST);
+  });
+
   it("does not fail over where there is no standby", async () => {
     const running = await startedAt(DEV);
     const left = await leftBy(app, () => ask(dba, "rebootInstance", { instanceId: DEV, forceFailover: true }));

@@ -147,7 +147,7 @@ const PROMISED = /* GraphQL */ `
 
   input TagInput { key: String! value: String! }
   input CreateSnapshotInput { instanceId: ID! snapshotId: String tags: [TagInput!] waitSeconds: Int }
-  input RebootInstanceInput { instanceId: ID! forceFailover: Boolean waitSeconds: Int }
+  input RebootInstanceInput { instanceId: ID! forceFailover: Boolean acceptSlotLoss: Boolean waitSeconds: Int }
   input ModifyBackupWindowInput { instanceId: ID! backupWindow: String! applyImmediately: Boolean waitSeconds: Int }
   input CancelOperationInput { operationId: ID! }
   input SetEnvironmentMappingInput { instanceId: ID accountId: String environment: Environment reason: String! settles: String }

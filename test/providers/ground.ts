@@ -76,8 +76,8 @@ export type Wanted = OperationRequest extends infer R
 export const snapshotOf = (providerId: string, snapshotId: string, automated = false): Wanted => {
   return { providerId, type: "CREATE_SNAPSHOT", snapshotId, tags: [{ key: "By", value: "test" }], automated };
 };
-export const rebootOf = (providerId: string, forceFailover = false): Wanted => {
-  return { providerId, type: "REBOOT_INSTANCE", forceFailover };
+export const rebootOf = (providerId: string, forceFailover = false, acceptSlotLoss?: boolean): Wanted => {
+  return { providerId, type: "REBOOT_INSTANCE", forceFailover, acceptSlotLoss };
 };
 
 export type Ended = Exclude<Poll, { state: "running" | "unknown" }>;

@@ -59,6 +59,8 @@ async function interrupt(wanted: Wanted, killAt: string): Promise<{ request: Ope
 }
 
 test.each([
+  ["Giving pair", false],
+  ["Giving pair+60", null],
   ["Shutting pair", false],
   // How far 40 ms take it depends on the machine: what holds is that what it says is what is.
   ["Shutting pair+40", null],
@@ -68,6 +70,8 @@ test.each([
   ["The failover is done", true],
   ["is being rebuilt+150", true],
 ])("a failover that is killed at %s: done is %s, with exactly one primary", async (killAt, expected) => {
+  // Which the standby is given on the way.
+  await query(provider, "pair", (sql) => sql.unsafe(`alter system set work_mem = '${64 + rows}kB'`));
   const { members } = (await provider.describe(pair))!;
   const nameOf = (role: string) => members.find((member) => member.role === role)!.name;
   const [primary, standby] = [nameOf("PRIMARY"), nameOf("STANDBY")];

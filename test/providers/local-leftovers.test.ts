@@ -61,7 +61,12 @@ test("a tablespace stops the standby, which would write its files too, and is bu
   await query(provider, "pair", (sql) => sql.unsafe(`create tablespace elsewhere location '${path}'`));
   await provider.repair();
   expect(await postmasterOf("b")).toBeUndefined();
-  expect(await provider.describe(pair)).toMatchObject({ status: "available" });
+  const found = { kind: "tablespace_on_pair", severity: "CRITICAL", detail: expect.stringMatching(/pg_default/) };
+  const seen = await provider.describe(pair);
+  expect([seen?.status, seen?.findings.filter(({ kind }) => kind === found.kind)]).toMatchObject([
+    "available",
+    [found],
+  ]);
   await provider.repair();
   expect(done("instance.stopStandby")).toHaveLength(1);
   await query(provider, "pair", (sql) => sql`drop tablespace elsewhere`);
@@ -70,4 +75,5 @@ test("a tablespace stops the standby, which would write its files too, and is bu
     return postmasterOf("b");
   }, 20_000);
   await untilStreaming(provider, "pair");
+  expect((await provider.describe(pair))!.findings).toEqual([]);
 });

@@ -10,6 +10,8 @@ const GUIDANCE: Readonly<Record<string, string>> = {
   StorageFull: "Free space where snapshots are kept, delete old snapshots, or move them, and request it again.",
   StandbyUnavailable:
     "The standby does not follow. See the members of the instance, get the standby to stream again, and request it again; or reboot without forceFailover.",
+  ReplicationSlotLoss:
+    "Whoever follows the instance by these slots has to begin anew after a failover. See that this may be, and request it again with acceptSlotLoss: true; or drop the slots.",
   InvalidConfiguration:
     "PostgreSQL would not start with its settings, so nothing was touched. Correct what the message names, by ALTER SYSTEM or in the file, and request it again.",
   Interrupted:

@@ -141,7 +141,8 @@ export function createOperationsService(deps: OperationsDeps) {
     rebootInstance(call: Call, input: unknown): Promise<string> {
       const given = checked(rebootInput, input);
       const forceFailover = given.forceFailover ?? false;
-      return request(call, "REBOOT_INSTANCE", given, async () => ({ forceFailover }), forceFailover);
+      const parameters = { forceFailover, ...(given.acceptSlotLoss && { acceptSlotLoss: true }) };
+      return request(call, "REBOOT_INSTANCE", given, async () => parameters, forceFailover);
     },
 
     modifyBackupWindow(call: Call, input: unknown): Promise<string> {

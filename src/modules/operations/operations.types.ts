@@ -42,6 +42,12 @@ export class CreateSnapshotInput extends RequestInput {
 export class RebootInstanceInput extends RequestInput {
   @Field(() => Boolean, { nullable: true, description: "Fail over to the standby; only where there is one." })
   forceFailover?: boolean | null;
+  @Field(() => Boolean, {
+    nullable: true,
+    description:
+      "A failover may lose replication slots, which the standby does not have; unless this is true, it is refused and names them.",
+  })
+  acceptSlotLoss?: boolean | null;
 }
 
 @InputType({ description: "Another backup window." })
@@ -76,7 +82,11 @@ export const snapshotInput = z.object({
   snapshotId: z.string().nullish(),
   tags: z.array(z.object({ key: z.string(), value: z.string() })).nullish(),
 });
-export const rebootInput = z.object({ ...request, forceFailover: z.boolean().nullish() });
+export const rebootInput = z.object({
+  ...request,
+  forceFailover: z.boolean().nullish(),
+  acceptSlotLoss: z.boolean().nullish(),
+});
 export const backupWindowInput = z.object({
   ...request,
   backupWindow: z.string({ error: "Give the window as hh:mm-hh:mm in UTC, such as 03:00-03:30." }),

@@ -1,6 +1,7 @@
 /** How a local instance shows in the inventory: what instance.json says, and what is observed. */
 import { type Endpoint, type Finding, type InstanceDescription, UNOBSERVED } from "../provider.js";
 import { applyIfDue } from "./backup-window.js";
+import { findingsOf } from "./findings.js";
 import { createHealths, type MemberHealth } from "./health.js";
 import { clusterOf, type Host, memberName } from "./host.js";
 import { type LocalInstance, type LocalMember, primaryOf } from "./instances.js";
@@ -39,14 +40,14 @@ export function createDescribe(host: Host, operations: Operations, plans: Plans,
     }
     const instance = (await applyIfDue(host, found, host.clock.now()).catch(() => found)) ?? found;
     known.set(providerId, instance);
-    const [status, { members, findings }] = await lookAt(instance);
-    if (operations.statusWhileBusy(providerId) === undefined) told.set(providerId, findings);
+    const [status, { members, findings }, others] = await lookAt(instance);
+    if (operations.statusWhileBusy(providerId) === undefined) told.set(providerId, [...findings, ...others]);
     return describeAs(instance, status, members, told.get(providerId) ?? []);
   };
 
   function lookAt(instance: LocalInstance) {
     const status = statusOf(instance);
-    return Promise.all([status, healths.of(instance, status)]);
+    return Promise.all([status, healths.of(instance, status), findingsOf(host, instance)]);
   }
 
   async function statusOf(instance: LocalInstance): Promise<string> {

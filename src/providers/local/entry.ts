@@ -18,6 +18,7 @@ const requestForm = z.discriminatedUnion("type", [
     providerId: z.string(),
     type: z.literal("REBOOT_INSTANCE"),
     forceFailover: z.boolean(),
+    acceptSlotLoss: z.boolean().optional(),
   }),
   z.object({
     operationId: z.string(),

@@ -35,7 +35,7 @@ export type Host = {
   readonly clock: { now(): Date };
   /** Tells what was done to an instance without anybody asking. */
   readonly report: Report;
-  /** Why a member could last not be started or built, by the name of its processes; for people, without secrets. */
+  /** Why a member could last not be started or built, by the name of its processes, and what is wrong with a configuration; for people, without secrets. */
   readonly faults: Map<string, string>;
 };
 

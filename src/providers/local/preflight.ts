@@ -8,8 +8,9 @@ import type { Cluster } from "../../cluster/cluster.js";
 import { asSuperuser } from "../../cluster/connection.js";
 import { parsePosition, readControlFile } from "../../cluster/control-file.js";
 import { BrokenSettingsError } from "../../cluster/preview.js";
+import { listSlots } from "../../cluster/replication-slots.js";
 import { OperationFailure } from "../errors.js";
-import { clusterOf, type Host, memberName, processName } from "./host.js";
+import { clusterOf, type Host, memberName, processName, slotOf } from "./host.js";
 import { type LocalInstance, type LocalMember, primaryOf } from "./instances.js";
 import { type Observation, observe, observeReplication } from "./observe.js";
 import { observeReplay, replayed } from "./replay.js";
@@ -58,6 +59,22 @@ export async function requireFit(
   const { checkpoint } = await readControlFile(primary.dataDir);
   if ((await replayed(standby, host.limits.catchUpTimeoutMs)) >= checkpoint) return;
   throw unfit(`The primary is down, and the standby ${name} misses much of what it had. Reboot without failover.`);
+}
+
+/** @returns the slots that a failover will lose @throws OperationFailure where there are some, and that is not `accepted` */
+export async function requireSlotLoss(host: Host, instance: LocalInstance, accepted: boolean): Promise<string[]> {
+  const own = instance.members.map(slotOf);
+  const slots = (await listSlots(clusterOf(host, instance, primaryOf(instance)).dataDir)).filter(
+    ({ name }) => !own.includes(name),
+  );
+  if (slots.length > 0 && !accepted) {
+    const named = slots.map(({ name, isLogical }) => `${name} (${isLogical ? "logical" : "physical"})`).join(", ");
+    throw new OperationFailure(
+      "ReplicationSlotLoss",
+      `A failover loses replication slots, which the standby does not have: ${named}. Ask for it with acceptSlotLoss: true.`,
+    );
+  }
+  return slots.map(({ name }) => name);
 }
 
 async function requireNoTablespaces(instance: LocalInstance, clusters: readonly Cluster[]): Promise<void> {
@@ -128,8 +145,8 @@ async function requireRoomForRebuild(host: Host, primary: Cluster): Promise<void
   );
 }
 
-/** Everything that the primary had when this began is replayed, and what it has written since is little. */
-async function requireReplay(host: Host, instance: LocalInstance, to: LocalMember): Promise<void> {
+/** Everything that the primary had when this began is replayed, and what it has written since is little. @throws OperationFailure */
+export async function requireReplay(host: Host, instance: LocalInstance, to: LocalMember): Promise<void> {
   const { answerTimeoutMs, catchUpTimeoutMs } = host.limits;
   const name = memberName(instance, to);
   const [primary, standby] = [clusterOf(host, instance, primaryOf(instance)), clusterOf(host, instance, to)];

@@ -5,12 +5,13 @@ import { asSuperuser } from "../../cluster/connection.js";
 import { readControlFile } from "../../cluster/control-file.js";
 import { OperationFailure } from "../errors.js";
 import { bringUp, promote } from "./bring-up.js";
+import { carryConfiguration } from "./configuration.js";
 import type { Outcome } from "./entry.js";
 import { carryEqualSettings } from "./equal-settings.js";
 import { clusterOf, fenceMember, memberName } from "./host.js";
 import { primaryOf, standbysOf } from "./instances.js";
 import { type Observation, observe, untilAnswering } from "./observe.js";
-import { requireFit, requireRestartable, unfit } from "./preflight.js";
+import { requireFit, requireReplay, requireRestartable, requireSlotLoss, unfit } from "./preflight.js";
 import { replayed } from "./replay.js";
 import { type RequestOf, secondsSince, type Task } from "./task.js";
 
@@ -64,6 +65,10 @@ export async function failOver(task: Reboot): Promise<Outcome> {
   const [oldPrimary, standby] = [clusterOf(host, instance, from), clusterOf(host, instance, to)];
   const before = await observe(oldPrimary, host.limits.answerTimeoutMs);
   await requireFit(host, instance, before, to);
+  const lostSlots = await requireSlotLoss(host, instance, task.request.acceptSlotLoss === true);
+  // While clients are still in, and before the standby takes over: it may have to start again.
+  const { restarted, notCarried } = await carryConfiguration(host, instance, to);
+  if (restarted && before.is === "answering") await requireReplay(host, instance, to);
   if (before.is === "answering") await checkpoint(oldPrimary);
 
   const awaySince = host.clock.now().toISOString();
@@ -90,8 +95,8 @@ export async function failOver(task: Reboot): Promise<Outcome> {
   const awaySeconds = secondsSince(awaySince, host.clock.now());
   host.log.info({ instance: instance.identifier, primary: newName }, "The failover is done");
   return {
-    message: `${newName} is the primary; the instance was away for ${awaySeconds} s. ${oldName} is being rebuilt.${lossOf(before)}`,
-    result: { awaySeconds, failedOver: true, primary: newName },
+    message: `${newName} is the primary; the instance was away for ${awaySeconds} s. ${oldName} is being rebuilt.${lossOf(before)}${leftBehind(lostSlots, notCarried)}`,
+    result: { awaySeconds, failedOver: true, primary: newName, lostSlots, notCarried },
   };
 }
 
@@ -120,6 +125,11 @@ const checkpoint = (cluster: Cluster) =>
 function lossOf(before: Observation): string {
   if (before.is === "answering") return "";
   return ` ${before.reason} What the old primary had not yet handed on is lost.`;
+}
+
+function leftBehind(lostSlots: readonly string[], notCarried: readonly string[]): string {
+  const slots = lostSlots.length > 0 ? ` Replication slots were lost: ${lostSlots.join(", ")}.` : "";
+  return notCarried.length > 0 ? `${slots} It does not have: ${notCarried.join("; ")}.` : slots;
 }
 
 const startFailed = (identifier: string, cause: unknown) =>

@@ -1,6 +1,7 @@
 /** Setting instances right that nobody looks after: what has died is started again, standbys are mended; each time for the record. */
 import { findPostmaster } from "../../cluster/postmaster.js";
 import { bringUp, needsRepair } from "./bring-up.js";
+import { keepConfiguration } from "./configuration.js";
 import { clusterOf, faultText, type Host, memberName } from "./host.js";
 import type { LocalInstance } from "./instances.js";
 import { mendStandbys, needsMending } from "./mend.js";
@@ -36,6 +37,7 @@ export function createRepair(host: Host, operations: Operations) {
           if (Object.keys(mended).length > 0) await tell({ mended }, true);
         });
       }
+      if (instance.members.length > 1) await keepConfiguration(host, instance);
       failing.delete(providerId);
     } catch (error) {
       if (signal.aborted) return;

@@ -1,0 +1,131 @@
+/** The configuration of an instance outlives its servers: the last good copy is kept beside them, and carried to who takes over. */
+import { join } from "node:path";
+import { z } from "zod";
+import type { Cluster } from "../../cluster/cluster.js";
+import {
+  type Configuration,
+  isSameConfiguration,
+  readConfiguration,
+  replaceConfiguration,
+} from "../../cluster/config-files.js";
+import { asSuperuser } from "../../cluster/connection.js";
+import { BrokenSettingsError } from "../../cluster/preview.js";
+import { readDurable, writeDurably } from "./durable-json.js";
+import { clusterOf, fenceMember, type Host, memberName } from "./host.js";
+import { type LocalInstance, type LocalMember, primaryOf } from "./instances.js";
+
+const keptForm = z.object({
+  /** RFC 3339. */
+  takenAt: z.string(),
+  /** Bytes as Latin-1, so that people can read them here. */
+  files: z.record(z.string(), z.string()),
+});
+
+const fileOf = (host: Host, { providerId }: LocalInstance) =>
+  join(host.instances.folderOf(providerId), "configuration.json");
+
+/** Under which name the fault of a broken configuration is known. */
+export const configurationKey = ({ providerId }: LocalInstance) => `${providerId}-configuration`;
+
+/**
+ * Copies the primary's configuration where it has changed, and PostgreSQL would start with it: what a failover carries over.
+ * @throws Error when it cannot be read or written
+ */
+export async function keepConfiguration(host: Host, instance: LocalInstance): Promise<void> {
+  const cluster = clusterOf(host, instance, primaryOf(instance));
+  const { files } = await readConfiguration(cluster.dataDir);
+  const kept = await findKept(host, instance);
+  const key = configurationKey(instance);
+  if (files.size === 0) return;
+  if (kept && isSameConfiguration(files, kept.files)) return void host.faults.delete(key);
+  const fault = (await settingsFaultOf(cluster)) ?? (await rulesFaultOf(host, cluster));
+  if (fault === null) host.faults.delete(key);
+  else host.faults.set(key, fault);
+  // What changed meanwhile, nobody has looked at.
+  if (fault !== null || !isSameConfiguration(files, (await readConfiguration(cluster.dataDir)).files)) return;
+  const text = Object.fromEntries([...files].map(([path, bytes]) => [path, bytes.toString("latin1")]));
+  await writeDurably(fileOf(host, instance), { takenAt: host.clock.now().toISOString(), files: text });
+  host.log.info({ instance: instance.identifier }, "Keeps a copy of the configuration, which has changed");
+}
+
+/**
+ * Gives a standby the configuration of its primary, and starts it again where it had another: what the primary has now, the last good copy
+ * where that is broken, or its own where it starts with neither.
+ * @returns whether it was started again, and what it does not have, for people @throws Error when it does not start at all
+ */
+export async function carryConfiguration(
+  host: Host,
+  instance: LocalInstance,
+  to: LocalMember,
+): Promise<{ readonly restarted: boolean; readonly notCarried: readonly string[] }> {
+  const from = clusterOf(host, instance, primaryOf(instance));
+  const standby = clusterOf(host, instance, to);
+  const now = await readConfiguration(from.dataDir).catch(() => null);
+  const kept = await findKept(host, instance);
+  const notCarried = [...(now?.leftOut ?? [])];
+  const candidates: Configuration["files"][] = [];
+  if (now && now.files.size > 0) {
+    const fault = await settingsFaultOf(from);
+    if (fault === null) candidates.push(now.files);
+    else notCarried.push(`changes of the configuration, which is broken: ${fault}`);
+  } else {
+    notCarried.push(
+      `changes of the configuration since ${kept?.takenAt ?? "the standby was made"}, with the data folder`,
+    );
+  }
+  if (kept) candidates.push(kept.files);
+
+  const own = (await readConfiguration(standby.dataDir)).files;
+  let has = own;
+  let restarted = false;
+  const name = memberName(instance, to);
+  for (const files of [...candidates, own]) {
+    if (isSameConfiguration(files, has)) {
+      if (restarted) continue;
+      break;
+    }
+    restarted = true;
+    host.log.info({ instance: instance.identifier }, `Giving ${name} the configuration of its primary`);
+    await fenceMember(host, instance.providerId, to.name);
+    await replaceConfiguration(standby.dataDir, has, files, host.user);
+    has = files;
+    try {
+      await standby.start();
+      break;
+    } catch (error) {
+      host.log.error({ err: error, instance: instance.identifier }, `${name} does not start with a configuration`);
+      if (files === own) throw error;
+      notCarried.push(`a configuration with which ${name} does not start, as the log of its server says`);
+    }
+  }
+  return { restarted, notCarried };
+}
+
+async function findKept(host: Host, instance: LocalInstance) {
+  const found = await readDurable(fileOf(host, instance), keptForm).catch(() => undefined);
+  if (!found) return null;
+  const files = Object.entries(found.files).map(([path, text]) => [path, Buffer.from(text, "latin1")] as const);
+  return { takenAt: found.takenAt, files: new Map(files) };
+}
+
+/** @returns what keeps a server from starting with its files of settings, null where nothing does */
+const settingsFaultOf = (cluster: Cluster): Promise<string | null> =>
+  cluster.preview("data_directory").then(
+    () => null,
+    (error) => (error instanceof BrokenSettingsError ? error.message : "PostgreSQL cannot be asked."),
+  );
+
+/** @returns what is wrong with the rules for clients, null where nothing is @throws Error when the server does not answer */
+async function rulesFaultOf(host: Host, cluster: Cluster): Promise<string | null> {
+  const [row] = await asSuperuser(
+    cluster,
+    (sql) => sql`
+      (select 'line ' || line_number || ' of pg_hba.conf: ' || error || '.' as error
+         from pg_hba_file_rules where error is not null limit 1)
+       union all
+      (select 'line ' || line_number || ' of pg_ident.conf: ' || error || '.'
+         from pg_ident_file_mappings where error is not null limit 1)`,
+    { timeoutMs: host.limits.answerTimeoutMs },
+  );
+  return row?.error ?? null;
+}

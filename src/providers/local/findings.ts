@@ -1,0 +1,32 @@
+/** What people should look at of an instance beyond the health of its members: what would do harm at the next failover or restart. */
+import { hasTablespaces } from "../../cluster/base-backup.js";
+import type { Finding } from "../provider.js";
+import { configurationKey } from "./configuration.js";
+import { clusterOf, type Host } from "./host.js";
+import { type LocalInstance, primaryOf } from "./instances.js";
+
+export async function findingsOf(host: Host, instance: LocalInstance): Promise<Finding[]> {
+  // Of one server alone, both are for whoever restarts it to be told.
+  if (instance.members.length < 2) return [];
+  const findings: Finding[] = [];
+  if (await hasTablespaces(clusterOf(host, instance, primaryOf(instance)))) {
+    findings.push({
+      kind: "tablespace_on_pair",
+      severity: "CRITICAL",
+      subject: null,
+      detail:
+        "It has a tablespace outside its data folder, and on this one machine its standby would write the same files: the standby is stopped, and " +
+        "there is no failover. Move what is in it to pg_default, and drop the tablespace; the standby is then built anew by itself.",
+    });
+  }
+  const fault = host.faults.get(configurationKey(instance));
+  if (fault !== undefined) {
+    findings.push({
+      kind: "configuration_broken",
+      severity: "WARNING",
+      subject: null,
+      detail: `It would not start again with its configuration, and a failover would carry the last one that was right: ${fault} Correct it by ALTER SYSTEM, or in the file.`,
+    });
+  }
+  return findings;
+}
