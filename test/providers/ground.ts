@@ -41,6 +41,8 @@ export function useGround() {
     await chmod(ground.path, 0o755);
   });
   afterAll(async () => {
+    // The files of one worker share it.
+    clock.offsetMs = 0;
     for (const pid of await processesIn(ground.path)) process.kill(pid, "SIGKILL");
     await eventually(async () => (await processesIn(ground.path)).length === 0);
     await rm(ground.path, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
