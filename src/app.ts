@@ -80,7 +80,7 @@ export async function createApp(config: Config, ports: Ports): Promise<App> {
   /** A key that all replicas share. */
   const keyFor = (purpose: string) => hash("sha256", `${purpose} ${privateKey}`);
   const tokens = createTokens({ privateKey, clock, cache });
-  const revocations = createRevocations({ db, clock, log });
+  const revocations = createRevocations({ db, clock, log, statementTimeoutMs });
   const authenticate = createAuthenticate({ tokens, revocations });
 
   // A connection of its own, which requests that keep the pool busy cannot take.
@@ -193,6 +193,7 @@ export async function createApp(config: Config, ports: Ports): Promise<App> {
     corsOrigins: config.corsOrigins,
     trustedProxies: config.trustedProxies,
     shutdownGraceMs: config.shutdownGraceMs,
+    onStop: fleet.release,
   });
 
   /** How to stop what has begun, the last first. */

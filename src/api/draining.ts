@@ -25,20 +25,25 @@ interface Activity {
 export function createDraining(server: Server): Draining {
   const activities = new Map<Socket, Activity>();
   let isStopping = false;
+  let hasClosed = false;
 
   server.on("connection", (socket: Socket) => {
     activities.set(socket, { underWay: 0, lastAtMs: performance.now() });
     socket.once("close", () => activities.delete(socket));
   });
-  server.on("request", ({ socket }: IncomingMessage, response: ServerResponse) => {
+  const count = ({ socket }: IncomingMessage, response: ServerResponse) => {
     const activity = activities.get(socket);
     if (!activity) return;
     activity.underWay += 1;
     response.once("close", () => {
       activity.underWay -= 1;
       activity.lastAtMs = performance.now();
+      // It was told that its connection stays before anybody asked to stop.
+      if (hasClosed && activity.underWay === 0) socket.end();
     });
-  });
+  };
+  server.on("request", count);
+  server.on("checkExpectation", count);
 
   /** Of those that ask nothing: one that has asked since may have asked again, unread yet. */
   function closeSilentSince(atMs: number): void {
@@ -59,6 +64,7 @@ export function createDraining(server: Server): Draining {
       const closed = new Promise<void>((resolve) => NetServer.prototype.close.call(server, () => resolve()));
       // What has come is read first.
       for (let turns = 0; turns < 2; turns++) await new Promise((resolve) => setImmediate(resolve));
+      hasClosed = true;
       closeSilentSince(sinceMs);
       const cut = () => server.closeAllConnections();
       const late = setTimeout(cut, DRAIN_TIMEOUT_MS);

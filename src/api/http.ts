@@ -26,6 +26,8 @@ export interface HttpOptions {
   readonly trustedProxies: number;
   /** How long requests are still answered once a stop has begun. */
   readonly shutdownGraceMs: number;
+  /** Told when a stop begins. */
+  readonly onStop: () => void;
 }
 
 const REQUEST_TIMEOUT_MS = 30_000;
@@ -54,8 +56,7 @@ function discardRest(request: IncomingMessage): void {
 }
 
 export function createHttpServer(options: HttpOptions) {
-  const { answerGraphql, contextOf, formatError, readiness, records, corsOrigins, trustedProxies, shutdownGraceMs } =
-    options;
+  const { answerGraphql, contextOf, formatError, readiness, records, corsOrigins, trustedProxies } = options;
   const allowOrigins = cors({
     origin: [...corsOrigins],
     methods: ["GET", "POST"],
@@ -184,7 +185,8 @@ export function createHttpServer(options: HttpOptions) {
     /** Turns the readiness, answers for a while what still comes, and then listens no more. */
     async stop(hurry: AbortSignal | undefined): Promise<void> {
       readiness.stop();
-      await draining.stop(shutdownGraceMs, hurry);
+      options.onStop();
+      await draining.stop(options.shutdownGraceMs, hurry);
     },
   };
 }

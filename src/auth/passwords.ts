@@ -73,6 +73,25 @@ export function requireGoodPassword(password: string, field: string): void {
 /** Passwords that are hashed or wait for it at once: about two seconds' work. More would only make everybody wait. */
 export const MAX_HASHING = 128;
 let hashing = 0;
+/** Node has four threads for this, compression, files and names of hosts: two are left for the others. */
+const HASHED_AT_ONCE = 2;
+let threads = 0;
+/** Callers whose turn it is, in their order. */
+const ready: (() => void)[] = [];
+
+async function onThread<T>(work: () => Promise<T>): Promise<T> {
+  if (threads >= HASHED_AT_ONCE) await new Promise<void>((resolve) => ready.push(resolve));
+  else threads += 1;
+  try {
+    return await work();
+  } finally {
+    const next = ready.shift();
+    // It goes on in the place of this one.
+    if (next) next();
+    else threads -= 1;
+  }
+}
+
 /** By caller: one is hashed at once, the others wait for it. */
 const queues = new Map<string, { hashing: number; last: Promise<unknown> }>();
 
@@ -85,7 +104,8 @@ async function inTurn<T>(work: () => Promise<T>): Promise<T> {
   hashing += 1;
   queue.hashing += 1;
   let isLate = false;
-  const done = queue.last.then(() => (isLate ? Promise.reject(timeout()) : work()));
+  const unlessLate = () => (isLate ? Promise.reject(timeout()) : work());
+  const done = queue.last.then(() => onThread(unlessLate));
   queue.last = done
     .catch(() => undefined)
     .then(() => {

@@ -30,20 +30,20 @@ export class RequestTime {
   beginField(): void {
     const now = performance.now();
     if (now >= this.endsAtMs) throw timeout();
-    this.fieldEndsAtMs = now + this.timeoutMs;
+    this.fieldEndsAtMs = Math.min(now + this.timeoutMs, this.endsAtMs);
   }
 
-  /** Waits for something that its caller asked to wait for, which takes nothing of the time. */
-  async apart<T>(work: () => Promise<T>): Promise<T> {
+  /** Waits for something that its caller asked to wait for so long, which takes nothing of the time. */
+  async apart<T>(ms: number, work: () => Promise<T>): Promise<T> {
     const beganMs = performance.now();
-    const leftMs = this.fieldEndsAtMs - beganMs;
-    this.fieldEndsAtMs = Number.POSITIVE_INFINITY;
+    this.fieldEndsAtMs += ms;
+    this.endsAtMs += ms;
     try {
       return await work();
     } finally {
-      const now = performance.now();
-      this.fieldEndsAtMs = now + leftMs;
-      this.endsAtMs += now - beganMs;
+      const unusedMs = Math.max(0, ms - (performance.now() - beganMs));
+      this.fieldEndsAtMs -= unusedMs;
+      this.endsAtMs -= unusedMs;
     }
   }
 

@@ -6,7 +6,7 @@ import { sessions } from "../db/tables/index.js";
 import type { Log } from "../log.js";
 import { ACCESS_TOKEN_SECONDS } from "./tokens.js";
 
-/** A transaction may commit this long after it has stamped its revocation, and still be seen. */
+/** A transaction may commit this long after the time-out of its statements has begun, and its revocation is still seen. */
 const LATE_COMMIT_SECONDS = 30;
 /** Replicas' clocks may differ by this much. */
 const CLOCK_SKEW_SECONDS = 60;
@@ -16,6 +16,8 @@ export interface RevocationsOptions {
   readonly clock: { now(): Date };
   readonly log: Log;
   readonly pollMs?: number;
+  /** Of a statement, and so of the root field that stamps a revocation. */
+  readonly statementTimeoutMs: number;
   /** How long an access token lives. */
   readonly lifetimeSeconds?: number;
 }
@@ -38,7 +40,9 @@ export function createRevocations({
   log,
   pollMs = 1000,
   lifetimeSeconds = ACCESS_TOKEN_SECONDS,
+  statementTimeoutMs,
 }: RevocationsOptions) {
+  const lateSeconds = LATE_COMMIT_SECONDS + Math.ceil(statementTimeoutMs / 1000);
   const keepSeconds = lifetimeSeconds + CLOCK_SKEW_SECONDS;
   /** Session id -> when its last access token has ended; in the order of these moments. */
   const ended = new Map<string, number>();
@@ -70,7 +74,7 @@ export function createRevocations({
   async function poll(): Promise<void> {
     try {
       drop();
-      await load(sql`${seenUntil}::timestamptz - make_interval(secs => ${LATE_COMMIT_SECONDS})`);
+      await load(sql`${seenUntil}::timestamptz - make_interval(secs => ${lateSeconds})`);
       if (away) log.info("revocations: the database answers again");
       away = false;
     } catch (error) {
@@ -93,7 +97,7 @@ export function createRevocations({
   return {
     /** Loads what concerns tokens that still live, then polls. @throws UNAVAILABLE: without the list no token can be trusted */
     async start(): Promise<void> {
-      await load(sql`now() - make_interval(secs => ${keepSeconds + LATE_COMMIT_SECONDS})`);
+      await load(sql`now() - make_interval(secs => ${keepSeconds + lateSeconds})`);
       schedule();
     },
 

@@ -12,15 +12,21 @@ interface Failing {
   readonly untilMs: number;
 }
 
+export interface BackingOff {
+  readonly open: Open;
+  /** Whether none is opened for now. */
+  isFailing(): boolean;
+}
+
 /** @returns the same, which fails at once where a connection has just failed, and tries one alone once that is a while ago */
-export function backingOff(open: Open, log: Log | undefined): Open {
+export function backingOff(open: Open, log: Log | undefined): BackingOff {
   let failing: Failing | undefined;
   let trying: Promise<unknown> | undefined;
   const tell = onceAMinute((fault) => log?.warn(fault, "the database takes no connections: they are tried again"));
 
   function note(fault: unknown, beganMs: number): void {
     tell(fault);
-    // Those who began together fail together.
+    // It began before the last failure was known: of those that fail together the first counts.
     if (failing && beganMs < failing.untilMs) return;
     const delayMs = Math.min(MOST_MS, failing ? failing.delayMs * 2 : FIRST_MS);
     // Replicas that lost it together do not come back together.
@@ -41,18 +47,22 @@ export function backingOff(open: Open, log: Log | undefined): Open {
     }
   }
 
-  return async (onclose) => {
-    if (failing && performance.now() < failing.untilMs) throw failing.fault;
-    if (!failing) return attempt(onclose);
-    if (trying) {
-      await trying;
-      return attempt(onclose);
-    }
-    const tried = attempt(onclose);
-    trying = tried.finally(() => {
-      trying = undefined;
-    });
-    trying.catch(() => undefined);
-    return tried;
+  const isFailing = () => failing !== undefined && performance.now() < failing.untilMs;
+  return {
+    isFailing,
+    async open(onclose) {
+      if (failing && isFailing()) throw failing.fault;
+      if (!failing) return attempt(onclose);
+      if (trying) {
+        await trying;
+        return attempt(onclose);
+      }
+      const tried = attempt(onclose);
+      trying = tried.finally(() => {
+        trying = undefined;
+      });
+      trying.catch(() => undefined);
+      return tried;
+    },
   };
 }

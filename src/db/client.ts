@@ -59,6 +59,7 @@ export interface Client {
   close(): Promise<void>;
 }
 
+const LOOK_MS = 1000;
 /** Of a standby it is false; that a role may be read-only, our settings override. */
 const LOOK = "select (not pg_catalog.pg_is_in_recovery())::text";
 /** What nobody has asked for. */
@@ -133,11 +134,11 @@ export function createClient({
     drizzle(sql);
     return sql;
   };
-  const { open, startUp, pooler } = createOpener(connect, statementTimeoutMs, log, anySettings);
+  const { startUp, pooler, ...opening } = createOpener(connect, statementTimeoutMs, log, anySettings);
   const deadlineMs = statementTimeoutMs === undefined ? undefined : statementTimeoutMs + GRACE_MS;
-  const pool = createPool(open, poolSize, deadlineMs);
-  // Its own connection: a busy pool is no database that is down.
-  const probe = createPool(open, 1, deadlineMs);
+  const pool = createPool(opening, poolSize, deadlineMs);
+  // Its own connection: a busy pool is no database that is down. One that was lost in silence must not be waited for.
+  const probe = createPool(opening, 1, Math.min(LOOK_MS, deadlineMs ?? LOOK_MS));
   let looking: Promise<boolean> | undefined;
 
   // No connection is opened for its options.

@@ -22,6 +22,8 @@ export interface ConnectionEvents {
   idle(connection: Connection): void;
   /** It takes nothing any more. Statements that were never sent are to be sent elsewhere. */
   closed(connection: Connection, unsent: readonly StatementTurn[]): void;
+  /** Whether another connection is open, on which statements may wait. */
+  isServed(): boolean;
   /** It was not done: stopped in another's place, or outdated. It is to be sent again. */
   again(turn: StatementTurn): void;
 }
@@ -54,6 +56,10 @@ export class Connection {
     private readonly events: ConnectionEvents,
   ) {}
 
+  get isOpen(): boolean {
+    return this.opened !== undefined && !this.hasClosed;
+  }
+
   get isIdle(): boolean {
     return this.turns.length === 0 && !this.isHeld && !this.stopping && !this.opening;
   }
@@ -75,13 +81,19 @@ export class Connection {
   }
 
   private async openNow(): Promise<void> {
+    let opened: Opened;
     try {
-      this.opened = await this.open(() => this.close());
+      opened = await this.open(() => this.close());
     } catch (error) {
       // Nothing was sent, whatever the fault says.
       this.close(unopened(error));
       return;
     }
+    if (this.hasClosed) {
+      opened.sql.end({ timeout: 0 }).catch(noop);
+      return;
+    }
+    this.opened = opened;
     this.opening = undefined;
     this.transmitDue(this.opened);
     this.tellIdle();
@@ -186,9 +198,10 @@ export class Connection {
     this.hasClosed = true;
     this.opening = undefined;
     this.end(0);
+    const mayWait = !fault || this.events.isServed();
     const unsent: StatementTurn[] = [];
     for (const turn of this.turns.splice(0)) {
-      const isUnsent = !fault && !this.isHeld && turn.isWanted && !turn.wasSent;
+      const isUnsent = mayWait && !this.isHeld && turn.isWanted && !turn.wasSent;
       turn.sent = undefined;
       if (isUnsent) unsent.push(turn);
       else turn.reject(fault ?? closed());

@@ -2,7 +2,8 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { type Caller, mayHaveMore } from "../auth/caller.js";
 import { timeout, unavailable } from "../errors.js";
-import { Connection, type Open } from "./connection.js";
+import type { BackingOff } from "./backing-off.js";
+import { Connection } from "./connection.js";
 import { type Share, Shares } from "./shares.js";
 import { transactionOn, type Work } from "./transaction.js";
 import { type Sent, StatementTurn, type Text, Turn } from "./turn.js";
@@ -40,7 +41,7 @@ export interface Pool {
  * than all else that it does. Everything else has a connection for itself while it runs, or waits behind the caller's own statements.
  * @param timeoutMs for each statement, waiting for a connection included; undefined is for ever
  */
-export function createPool(open: Open, size: number, timeoutMs: number | undefined): Pool {
+export function createPool({ open, isFailing }: BackingOff, size: number, timeoutMs: number | undefined): Pool {
   let isEnding = false;
   const shares = new Shares();
   /** The connections that have something to do, and whose. */
@@ -48,7 +49,8 @@ export function createPool(open: Open, size: number, timeoutMs: number | undefin
   let together: Together | undefined;
   let isWatched = false;
 
-  const connect = () => new Connection(open, { idle: released, closed: replace, again });
+  const isServed = (): boolean => connections.some(({ isOpen }) => isOpen);
+  const connect = (): Connection => new Connection(open, { idle: released, closed: replace, again, isServed });
   const connections = Array.from({ length: size }, connect);
   const mayConnect = (share: Share) => mayHaveMore(share.connections, size - busy.size);
 
@@ -72,10 +74,16 @@ export function createPool(open: Open, size: number, timeoutMs: number | undefin
     released(connection);
   }
 
-  /** The first that has nothing to do, so that no more connections are open than are needed. */
-  function take(): Connection {
-    const index = connections.findIndex((connection) => !busy.has(connection));
-    let connection = connections[index] as Connection;
+  /**
+   * One that has nothing to do: the first that is open, so that no more are open than are needed. While none can be opened it is none:
+   * whatever is open serves.
+   */
+  function take(): Connection | undefined {
+    const idle = connections.filter((connection) => !busy.has(connection));
+    const served = idle.find(({ isOpen }) => isOpen);
+    if (!served && isFailing() && isServed()) return undefined;
+    let connection = served ?? (idle[0] as Connection);
+    const index = connections.indexOf(connection);
     if (!isEnding && connection.isOver) {
       connection.end(DRAIN_SECONDS);
       connection = connect();
@@ -97,6 +105,8 @@ export function createPool(open: Open, size: number, timeoutMs: number | undefin
     if (turn instanceof StatementTurn) connection.send(turn);
     else {
       connection.isHeld = true;
+      // It is counted on, so that a pool that ends waits for it.
+      shares.count(share, 1);
       turn.resolve(connection);
     }
   }
@@ -113,12 +123,14 @@ export function createPool(open: Open, size: number, timeoutMs: number | undefin
   }
 
   /** The connection that a caller has for itself, with the least to do; undefined where none is left for whoever comes next. */
-  function ownOf(share: Share): Connection | undefined {
+  function ownOf(share: Share, { isRead, endsAtMs }: StatementTurn): Connection | undefined {
     let found: Connection | undefined;
     for (const [connection, held] of busy.size < size ? busy : []) {
       const isOwn =
         held.length === 1 && held[0] === share && connection.takesMore && connection.turns.length < TOGETHER;
-      if (isOwn && connection.turns.length < (found?.turns.length ?? TOGETHER)) found = connection;
+      // What becomes of a change is known only once those before it have ended.
+      const isInTime = isRead || connection.turns.every((turn) => turn.endsAtMs <= endsAtMs);
+      if (isOwn && isInTime && connection.turns.length < (found?.turns.length ?? TOGETHER)) found = connection;
     }
     return found;
   }
@@ -133,13 +145,14 @@ export function createPool(open: Open, size: number, timeoutMs: number | undefin
     }
     if (!mayConnect(share)) {
       // Its own statements keep nobody else waiting, and what is written together costs less.
-      const own = turn instanceof StatementTurn ? ownOf(share) : undefined;
+      const own = turn instanceof StatementTurn ? ownOf(share, turn) : undefined;
       // What may be slow now runs where others would have joined.
       if (own && own === together?.connection) together = undefined;
       if (own) put(turn, share, own);
       return own !== undefined;
     }
     const connection = take();
+    if (!connection) return false;
     if (isQuick) {
       together = { connection, count: 1, only: share.connections === 0 ? undefined : share };
       if (!isWatched) setImmediate(endTurn);
@@ -155,6 +168,7 @@ export function createPool(open: Open, size: number, timeoutMs: number | undefin
       if (busy.size === size) return;
       if (share.waiting.length === 0 || !mayConnect(share)) continue;
       const connection = take();
+      if (!connection) return;
       // As in a turn of the event loop.
       const others = share.connections === 0 ? shares.inTurn : [];
       let left = shares.isQuickNext(share) ? TOGETHER - 1 : 0;
@@ -203,7 +217,6 @@ export function createPool(open: Open, size: number, timeoutMs: number | undefin
     submit(turn, false);
     const connection = (await turn.answer) as Connection;
     const share = shares.of(turn.caller);
-    shares.count(share, 1);
     try {
       return await transactionOn(connection, timeoutMs, work);
     } finally {

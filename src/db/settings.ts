@@ -1,9 +1,8 @@
 /** What our statements rely on in PostgreSQL's settings, and how every connection comes to have it, whatever the database or the role says. */
 import type { Sql } from "postgres";
 import type { Log } from "../log.js";
-import { backingOff } from "./backing-off.js";
+import { type BackingOff, backingOff } from "./backing-off.js";
 import type { Backend } from "./cancel-request.js";
-import type { Open } from "./connection.js";
 import { Opening } from "./opening.js";
 import { lookForPooler, PID, type Pooler } from "./pooler.js";
 import { noop } from "./turn.js";
@@ -61,8 +60,7 @@ const REPORTED = Object.fromEntries(
 /** A pooler may still have connections from before the role had its settings. */
 const ATTEMPTS = 5;
 
-export interface Opener {
-  readonly open: Open;
+export interface Opener extends BackingOff {
   /** What connections are opened with that take everything: nothing behind a pooler that does not. */
   startUp(): Readonly<Record<string, string>>;
   /** What the newest connection has met. */
@@ -141,5 +139,5 @@ export function createOpener(
       sql.end({ timeout: 0 }).catch(noop);
     }
   }
-  return { open: backingOff(open, log), startUp: () => (taken === 0 ? all : NONE), pooler: () => pooler };
+  return { ...backingOff(open, log), startUp: () => (taken === 0 ? all : NONE), pooler: () => pooler };
 }

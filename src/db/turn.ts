@@ -20,6 +20,8 @@ export class Turn {
   readonly caller: Caller = currentCaller();
   readonly answer: Promise<unknown>;
   isSettled = false;
+  /** By `performance.now()`. */
+  readonly endsAtMs: number;
   onSettled: (() => void) | undefined;
   private readonly timer: NodeJS.Timeout | undefined;
   private readonly settle: [resolve: (answer: unknown) => void, reject: (error: unknown) => void];
@@ -38,6 +40,7 @@ export class Turn {
       timeoutMs ?? Number.POSITIVE_INFINITY,
       this.caller.time?.leftMs ?? Number.POSITIVE_INFINITY,
     );
+    this.endsAtMs = performance.now() + leftMs;
     if (leftMs < Number.POSITIVE_INFINITY) this.timer = setTimeout(onLate, Math.ceil(leftMs));
   }
 

@@ -211,6 +211,16 @@ async function requireKnownMigrations(sql: Sql): Promise<void> {
   );
 }
 
+/** @throws what the driver says of a database that does not answer */
+async function inTime<T>(work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    const fault = Object.assign(new Error("no answer in time"), { code: "CONNECT_TIMEOUT" });
+    timer = setTimeout(() => reject(fault), CONNECT_TIMEOUT_SECONDS * 1000);
+  });
+  return Promise.race([work, late]).finally(() => clearTimeout(timer));
+}
+
 /**
  * Looks at the database over one connection, and changes nothing.
  * @throws StartFault with what is wrong and what to set
@@ -219,7 +229,7 @@ export async function requireUsable(connection: ClientOptions["connection"]): Pr
   const seen: Seen = { connections: 0, firstByte: undefined };
   const sql = openOnce(connection, seen);
   try {
-    await sql`select 1`.catch((error) => Promise.reject(connectionFault(error, seen)));
+    await inTime(sql`select 1`).catch((error) => Promise.reject(connectionFault(error, seen)));
     const facts = await factsOf(sql).catch((error) => {
       if ((error as { code?: string }).code !== "08P01") throw error;
       throw new StartFault(

@@ -115,6 +115,9 @@ export function createFleet(deps: FleetDeps) {
       sweeping.unref();
     },
 
+    /** Lets nobody wait for an operation any more. */
+    release: endings.release,
+
     async stop(): Promise<void> {
       clearInterval(sweeping);
       await worker.stop();

@@ -1,4 +1,5 @@
 /** Background work on pg-boss: jobs that travel with the transaction that needs them, and tasks that run on a schedule. */
+import { setTimeout as delay } from "node:timers/promises";
 import { sql } from "drizzle-orm";
 import { fromDrizzle, PgBoss } from "pg-boss";
 import type { ClientOptions, Db } from "../db/client.js";
@@ -25,6 +26,8 @@ const RETRY = { retryLimit: 5, retryDelay: 2, retryBackoff: true, retryDelayMax:
 const KEEP_SECONDS = 3600;
 const POLL_SECONDS = 2;
 const STOP_TIMEOUT_MS = 5000;
+/** For the driver: a database that is lost in silence is noticed. */
+const SILENCE: object = { query_timeout: 10_000, keepAlive: true };
 const CONNECTIONS = 2;
 
 export type Jobs = ReturnType<typeof createJobs>;
@@ -45,6 +48,7 @@ export function createJobs({ connection, log, settings = {} }: JobsOptions) {
     ...driverOptions(connection),
     options: startUp(settings).join(" ") || undefined,
     max: CONNECTIONS,
+    ...SILENCE,
     application_name: "postern jobs",
   });
   boss.on(
@@ -88,7 +92,9 @@ export function createJobs({ connection, log, settings = {} }: JobsOptions) {
 
     /** Lets what runs end, for a while. */
     async stop(): Promise<void> {
-      await boss.stop({ graceful: true, timeout: STOP_TIMEOUT_MS });
+      const stopped = boss.stop({ graceful: true, timeout: STOP_TIMEOUT_MS });
+      // Its pool waits for what a database that is silent never answers.
+      await Promise.race([stopped, delay(STOP_TIMEOUT_MS + 1000, undefined, { ref: false })]);
     },
   };
 }

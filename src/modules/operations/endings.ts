@@ -45,6 +45,7 @@ export function createEndings({ db, log, audit, security, inventory, onSettled }
   /** Ids of those whose end this process writes down, until it has looked at the instance again. */
   const ending = new Set<string>();
   let waiters = 0;
+  let isReleased = false;
 
   const wakeWaiters = (id: bigint) => void ended.emit(String(id));
 
@@ -182,13 +183,19 @@ export function createEndings({ db, log, audit, security, inventory, onSettled }
 
     wakeWaiters,
 
+    /** Answers all who wait, and whoever comes, at once: their operations are accepted, and go on without them. */
+    release(): void {
+      isReleased = true;
+      for (const id of ended.eventNames()) ended.emit(id);
+    },
+
     /** Resolves when the operation has ended (one that this process runs: once its instance has been looked at), or after so many seconds. */
     async waitFor(id: string, seconds: number): Promise<void> {
       if (seconds <= 0 || waiters >= MAX_WAITING) return;
       waiters += 1;
       const deadlineMs = Date.now() + seconds * 1000;
       try {
-        for (let leftMs = deadlineMs - Date.now(); leftMs > 0; leftMs = deadlineMs - Date.now()) {
+        for (let leftMs = deadlineMs - Date.now(); leftMs > 0 && !isReleased; leftMs = deadlineMs - Date.now()) {
           // Listened to before the look, so that no end is missed between the two.
           const { promise: woken, resolve } = Promise.withResolvers<void>();
           ended.once(id, resolve);

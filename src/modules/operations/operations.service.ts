@@ -108,7 +108,7 @@ export function createOperationsService(deps: OperationsDeps) {
     });
     if (accepted.instanceId !== undefined) wake(accepted.instanceId);
     const waited = () => endings.waitFor(accepted.id, waitSeconds ?? 0);
-    await (currentCaller().time?.apart(waited) ?? waited());
+    await (currentCaller().time?.apart((waitSeconds ?? 0) * 1000, waited) ?? waited());
     return accepted.id;
   }
 
