@@ -32,8 +32,8 @@ export interface ConnectionEvents {
 const LIFETIME_MS = 1_800_000;
 /** A cancel request that met no statement is sent again. */
 const CANCEL_AGAIN_MS = 150;
-/** A statement that has not stopped by then has lost its connection. */
-const GIVE_UP_MS = 700;
+/** A statement that has not stopped by then has lost its connection; what is left of the second goes to its record. */
+const GIVE_UP_MS = 500;
 
 export class Connection {
   private readonly endsAtMs = Date.now() + LIFETIME_MS;

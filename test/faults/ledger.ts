@@ -115,13 +115,29 @@ export class Ledger {
 const show = (answer: Answer) =>
   answer.is === "failed" ? `${answer.code}${answer.outcome ? `, outcome ${answer.outcome}` : ""}` : answer.is;
 
+interface AuditRow {
+  readonly id: string;
+  readonly success: boolean | null;
+  readonly replayed: boolean;
+  readonly resourceId: string | null;
+}
+
+interface ScanRow {
+  readonly subject: string;
+  readonly id: string;
+  readonly scanType: string;
+  /** Vulnerabilities, by the trigger and as they are. */
+  readonly counted: number;
+  readonly found: number;
+}
+
 interface Seen {
   /** Audit records by request id. */
-  readonly records: ReadonlyMap<string, { success: boolean | null; replayed: boolean; resourceId: string | null }[]>;
+  readonly records: ReadonlyMap<string, AuditRow[]>;
   /** Types of the security events by request id. */
   readonly events: ReadonlyMap<string, string[]>;
   /** Scans by the request id that stands in them. */
-  readonly scans: ReadonlyMap<string, { id: string; scanType: string; counted: number; found: number }[]>;
+  readonly scans: ReadonlyMap<string, ScanRow[]>;
   /** How many vulnerabilities a request left, by its id. */
   readonly found: ReadonlyMap<string, number>;
 }
@@ -129,40 +145,35 @@ interface Seen {
 async function look(sql: Sql, mark: string): Promise<Seen> {
   const like = `${mark}-%`;
   const [records, events, scans, found] = await Promise.all([
-    sql`select request_id as id, success, result->'replayed' is not null as replayed, resource_id as "resourceId"
-        from audit_logs where request_id like ${like}`,
-    sql`select metadata->>'requestId' as id, event_type as type from security_events where metadata->>'requestId' like ${like}`,
-    sql`select split_part(split_part(target_url, '.', 1), '//', 2) as subject, id::text, scan_type as "scanType",
-          vulnerabilities_found as counted, (select count(*)::int from vulnerabilities where scan_id = scans.id) as found
-        from scans where target_url like ${urlOf(like).slice(0, -"%.example/".length)} || '%'`,
-    sql`select title as id, count(*)::int as n from vulnerabilities where title like ${like} group by 1`,
+    sql<AuditRow[]>`
+      select request_id as id, success, result->'replayed' is not null as replayed, resource_id as "resourceId"
+      from audit_logs where request_id like ${like}`,
+    sql<{ id: string; type: string }[]>`
+      select metadata->>'requestId' as id, event_type as type from security_events where metadata->>'requestId' like ${like}`,
+    sql<ScanRow[]>`
+      select split_part(split_part(target_url, '.', 1), '//', 2) as subject, id::text, scan_type as "scanType",
+        vulnerabilities_found as counted, (select count(*)::int from vulnerabilities where scan_id = scans.id) as found
+      from scans where target_url like ${urlOf(like)}`,
+    sql<{ id: string; n: number }[]>`
+      select title as id, count(*)::int as n from vulnerabilities where title like ${like} group by 1`,
   ]);
   return {
-    records: Map.groupBy(
-      records as unknown as (Parameters<typeof doneOf>[0][number] & { id: string })[],
-      ({ id }) => id,
-    ),
-    events: new Map(
-      [...Map.groupBy(events, ({ id }) => id as string)].map(([id, all]) => [id, all.map(({ type }) => type)]),
-    ),
-    scans: Map.groupBy(
-      scans as unknown as { subject: string; id: string; scanType: string; counted: number; found: number }[],
-      ({ subject }) => subject,
-    ),
+    records: Map.groupBy(records, ({ id }) => id),
+    events: new Map([...Map.groupBy(events, ({ id }) => id)].map(([id, all]) => [id, all.map(({ type }) => type)])),
+    scans: Map.groupBy(scans, ({ subject }) => subject),
     found: new Map(found.map(({ id, n }) => [id, n])),
   };
 }
 
-const doneOf = (records: readonly { success: boolean | null; replayed: boolean; resourceId: string | null }[]) =>
-  records.filter(({ success }) => success === true);
+const doneOf = (records: readonly AuditRow[]) => records.filter(({ success }) => success === true);
 
 /** What a call must have left on record, by what its sender was told: [at least, at most] that it was done, and that it was not. */
 function expected({ action, answer }: Call): { done: [number, number]; failed: [number, number] } {
   if (answer.is === "lost") return { done: [0, 1], failed: [0, 1] };
-  if (answer.is === "acknowledged") return { done: [1, 1], failed: [0, 0] };
+  if (answer.is === "acknowledged" || answer.outcome === "done") return { done: [1, 1], failed: [0, 0] };
   if (answer.outcome === "none" || action === "signIn") return { done: [0, 0], failed: [0, 1] };
   if (answer.outcome === "unknown") return { done: [0, 1], failed: [1, 1] };
-  if (answer.outcome === "done") return { done: [1, 1], failed: [0, 1] };
+
   return { done: [0, 0], failed: [1, 1] };
 }
 
