@@ -266,6 +266,16 @@ it("an instance that becomes production before its operation begins is not touch
     { action: "operation.ended", success: false, result: { error: { code: "PRODUCTION_PROTECTED" } } },
   ]);
   expect((await reboot("turning-dev-01")).code).toBe("PRODUCTION_PROTECTED");
+  const records = await app.sql`
+    select actor, resource_id, result, success from audit_logs where action = 'instance.changeEnvironment' and resource_id = ${operation.instance.id}`;
+  expect(records, "once, however often it was looked at since").toMatchObject([
+    {
+      actor: { type: "system", name: "inventory" },
+      resource_id: operation.instance.id,
+      result: { from: "DEVELOPMENT", environment: "PRODUCTION", decidedBy: "TAG" },
+      success: true,
+    },
+  ]);
 });
 
 it("also while it waits; what had begun before goes on to its end", async () => {

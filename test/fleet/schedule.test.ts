@@ -52,4 +52,12 @@ it("is taken once in its window, and the oldest go when their retention is over,
     return removed.length > 0;
   });
   expect(new Set(removed)).toEqual(new Set([first?.snapshot]));
+  const records = await app.sql`
+    select actor, success, parameters ->> 'snapshotId' as snapshot from audit_logs
+    where action = 'snapshot.expire' order by id limit 2`;
+  const record = { actor: { type: "system", name: "retention" }, snapshot: first?.snapshot };
+  expect(records).toEqual([
+    { ...record, success: null },
+    { ...record, success: true },
+  ]);
 });

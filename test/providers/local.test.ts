@@ -8,7 +8,7 @@ import { placeFolder } from "../../src/cluster/folder.js";
 import { databaseUser } from "../../src/cluster/os-user.js";
 import { findPostmaster } from "../../src/cluster/postmaster.js";
 import type { LocalProvider } from "../../src/providers/local.js";
-import type { OperationRequest } from "../../src/providers/provider.js";
+import type { Deed, OperationRequest } from "../../src/providers/provider.js";
 import { eventually, isRoot, processesIn } from "../cluster/sandbox.js";
 import {
   clock,
@@ -246,6 +246,8 @@ test("a new backup window waits for the maintenance window, and is not missed wh
     const { backupWindow, pendingBackupWindow } = (await provider.describe(solo))!;
     return [backupWindow, pendingBackupWindow];
   };
+  const deeds: Deed[] = [];
+  provider.reportTo(async (deed) => void deeds.push(deed));
   // A Wednesday; the maintenance window is sun:05:00-sun:06:00.
   clock.offsetMs = Date.UTC(2027, 0, 6, 12) - Date.now();
   onTestFinished(() => {
@@ -261,7 +263,12 @@ test("a new backup window waits for the maintenance window, and is not missed wh
 
   expect(await modify("12:00-12:30")).toMatchObject({ result: { pendingBackupWindow: "12:00-12:30" } });
   clock.offsetMs += 2 * day;
-  expect(await look(), "Monday after").toEqual(["12:00-12:30", null]);
+  expect(await Promise.all([look(), look()]), "Monday after").toEqual(Array(2).fill(["12:00-12:30", null]));
+  const applied = { providerId: solo, by: "maintenance", action: "instance.applyBackupWindow", success: true };
+  expect(deeds).toMatchObject([
+    { ...applied, result: { from: "02:00-02:30", backupWindow: "11:00-11:30" } },
+    { ...applied, result: { from: "11:00-11:30", backupWindow: "12:00-12:30" } },
+  ]);
   const journal = await readdir(folderOf(solo, "journal"));
   clock.offsetMs += 7 * day;
   await modify("12:00-12:30");

@@ -80,17 +80,43 @@ export function createInventoryService({ db, audit, log, providers, rules }: Inv
   /** The ids of instances by their provider's: what is recorded of one must not wait for the database. */
   const idsSeen = new Map<string, bigint>();
 
+  /** Facts, or rules, have made another environment of an instance, and nobody has asked for it. */
+  const recordEnvironment = (
+    db: Db,
+    before: StoredInstance,
+    now: InstanceDescription,
+    classification: Classification,
+  ) =>
+    audit.recordFor(db, {
+      actor: { type: "system", name: "inventory" },
+      action: "instance.changeEnvironment",
+      resourceId: String(before.id),
+      parameters: { identifier: now.identifier, accountId: now.accountId, tags: now.tags },
+      result: {
+        from: before.environment,
+        environment: classification.environment,
+        decidedBy: classification.decidedBy,
+        dispute: classification.dispute,
+      },
+      success: true,
+      durationSeconds: null,
+      requestId: null,
+    });
+
   /** Writes what a provider says of some instances, with what follows from it. @returns their ids */
   async function store(db: Db, provider: Provider, found: readonly InstanceDescription[]): Promise<bigint[]> {
     await lockClassification(db);
-    const known = new Map((await listInstances(db, provider.name)).map(({ providerId, id }) => [providerId, id]));
+    const known = new Map((await listInstances(db, provider.name)).map((one) => [one.providerId, one]));
     const mappings = await listMappings(db);
     const ids: bigint[] = [];
     for (const description of found) {
-      const classification = classified(description, known.get(description.providerId), mappings);
+      const before = known.get(description.providerId);
+      const classification = classified(description, before?.id, mappings);
       const id = await upsertInstance(db, provider.name, description, classification);
       idsSeen.set(`${provider.name} ${description.providerId}`, id);
       ids.push(id);
+      if (before && before.environment !== classification.environment)
+        await recordEnvironment(db, before, description, classification);
     }
     return ids;
   }

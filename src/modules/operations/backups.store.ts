@@ -49,10 +49,14 @@ export async function findNow(db: Db): Promise<Date> {
   return new Date((rows as unknown as { ms: number }[])[0]!.ms);
 }
 
-/** @returns the identifiers of automated snapshots that were taken before a moment, the newest of all left out: it is the last resort */
-export async function listExpiredSnapshots(db: Db, instanceId: bigint, before: Date): Promise<string[]> {
-  const rows = await db
-    .select({ identifier: snapshots.identifier })
+/** @returns automated snapshots that were taken before a moment, the newest of all left out: it is the last resort */
+export async function listExpiredSnapshots(
+  db: Db,
+  instanceId: bigint,
+  before: Date,
+): Promise<{ id: bigint; identifier: string }[]> {
+  return db
+    .select({ id: snapshots.id, identifier: snapshots.identifier })
     .from(snapshots)
     .where(
       and(
@@ -70,5 +74,4 @@ export async function listExpiredSnapshots(db: Db, instanceId: bigint, before: D
     .orderBy(asc(snapshots.createdAt))
     .limit(20)
     .catch(failed);
-  return rows.map(({ identifier }) => identifier);
 }

@@ -27,6 +27,9 @@ const MISSED = "backup_missed";
 const BY = { type: "system", name: "schedule" };
 
 export function createSchedule({ db, log, audit, security, inventory, operations, catchUp }: ScheduleDeps) {
+  /** Snapshots that could not be removed. */
+  const failing = new Set<bigint>();
+
   async function backUp(instance: StoredInstance, now: Date): Promise<void> {
     if (!instance.backupWindow || !instance.backupRetentionDays) {
       await inventory.resolveFinding(db, instance.id, MISSED);
@@ -86,11 +89,35 @@ export function createSchedule({ db, log, audit, security, inventory, operations
 
   async function expire(provider: Provider, instance: StoredInstance, now: Date): Promise<void> {
     if (!instance.backupRetentionDays) return;
-    const before = new Date(now.getTime() - instance.backupRetentionDays * 86_400_000);
-    for (const identifier of await listExpiredSnapshots(db, instance.id, before)) {
-      await provider.deleteSnapshot(instance.providerId, identifier);
+    const days = instance.backupRetentionDays;
+    const before = new Date(now.getTime() - days * 86_400_000);
+    for (const snapshot of await listExpiredSnapshots(db, instance.id, before)) {
+      const parameters = { instanceId: String(instance.id), snapshotId: snapshot.identifier, retentionDays: days };
+      const record = (success: boolean | null, result: unknown) =>
+        audit.recordNow({
+          actor: { type: "system", name: "retention" },
+          action: "snapshot.expire",
+          resourceId: String(snapshot.id),
+          parameters,
+          result,
+          success,
+          durationSeconds: null,
+          requestId: null,
+        });
+      // Before and after: whoever is killed in between has said what was about to go. One that fails is told once, not every minute.
+      const isNew = !failing.has(snapshot.id);
+      if (isNew) await record(null, null);
+      try {
+        await provider.deleteSnapshot(instance.providerId, snapshot.identifier);
+      } catch (error) {
+        if (isNew) await record(false, { code: "UNAVAILABLE" });
+        failing.add(snapshot.id);
+        throw error;
+      }
+      await record(true, null);
+      failing.delete(snapshot.id);
       log.info(
-        { instance: instance.identifier, snapshot: identifier },
+        { instance: instance.identifier, snapshot: snapshot.identifier },
         "automated snapshot removed, its retention is over",
       );
     }

@@ -31,18 +31,32 @@ export async function modifyBackupWindow(
   };
 }
 
-/** Applies what waits and is due. @returns the instance as it is then, null where it is gone */
-export async function applyIfDue(host: Host, instance: LocalInstance, now: Date): Promise<LocalInstance | null> {
-  if (!isDue(instance, now)) return instance;
-  const after = await host.instances.update(instance.providerId, (current) => {
-    if (!isDue(current, now)) return current;
-    return { ...current, backupWindow: current.pendingBackupWindow!.window, pendingBackupWindow: null };
+/** By the folder of the instance: whoever else asks waits for the same. */
+const applying = new Map<string, Promise<LocalInstance | null>>();
+
+/** Applies what waits and is due, and records it. @returns the instance as it is then, null where it is gone */
+export function applyIfDue(host: Host, instance: LocalInstance, now: Date): Promise<LocalInstance | null> {
+  if (!isDue(instance, now)) return Promise.resolve(instance);
+  const key = host.instances.folderOf(instance.providerId);
+  const found = applying.get(key) ?? apply(host, instance, now).finally(() => applying.delete(key));
+  applying.set(key, found);
+  return found;
+}
+
+/** It waits until it is on record: cut short, it is applied again, which changes nothing, and recorded. */
+async function apply({ instances, report }: Host, { providerId }: LocalInstance, now: Date) {
+  let from = "";
+  const applied = await instances.update(providerId, (current) => {
+    from = current.backupWindow;
+    return isDue(current, now) ? { ...current, backupWindow: current.pendingBackupWindow!.window } : current;
   });
-  host.log.info(
-    { instance: instance.identifier, backupWindow: after?.backupWindow },
-    "Applied the pending backup window",
+  const waited = applied?.pendingBackupWindow;
+  if (!waited || !isDue(applied, now)) return applied;
+  const result = { from, backupWindow: applied.backupWindow, requestedAt: waited.since };
+  await report({ providerId, by: "maintenance", action: "instance.applyBackupWindow", result, success: true });
+  return instances.update(providerId, (current) =>
+    current.pendingBackupWindow?.since === waited.since ? { ...current, pendingBackupWindow: null } : current,
   );
-  return after;
 }
 
 const DAYS = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
