@@ -59,6 +59,7 @@ const localInstance = z.strictObject({
   backupWindow: parsedBy(parseBackupWindow),
   backupRetentionDays: z.number().int().min(0).max(35).default(7),
   standby: z.boolean().default(false),
+  maxConnections: z.number().int().min(20).max(1000).default(50),
 });
 export type LocalInstance = z.output<typeof localInstance>;
 

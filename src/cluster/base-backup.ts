@@ -5,15 +5,12 @@ import { join } from "node:path";
 import type { Sql } from "postgres";
 import type { Cluster } from "./cluster.js";
 import { asSuperuser } from "./connection.js";
-import { type CopyOptions, copyTree, listTree } from "./copy-files.js";
+import { type CopyOptions, copyTree, listTree, NotCopyableError } from "./copy-files.js";
 
 /** Folders whose contents belong to the running server, or are copied separately. */
 const EMPTIED = /^(pg_wal|pg_replslot|pg_dynshmem|pg_notify|pg_serial|pg_snapshots|pg_stat_tmp|pg_subtrans)$/;
 const LEFT_OUT =
   /(^|\/)(postmaster\.(pid|opts)|pg_internal\.init.*|pgsql_tmp.*|backup_label.*|(standby|recovery)\.signal)$/;
-
-/** The cluster is one that this kind of copy cannot hold. */
-export class NotCopyableError extends Error {}
 
 /**
  * Copies the cluster `source` into the data directory `to`, which must not exist. What is in it is consistent as of the

@@ -6,6 +6,10 @@ import { findPostmaster } from "./postmaster.js";
 /** The cluster does not run, or does not answer in time. */
 export class UnreachableError extends Error {}
 
+const UNLIMITED = ["statement_timeout", "lock_timeout", "idle_session_timeout", "idle_in_transaction_session_timeout"];
+/** Whatever the role, the database or the files say: what Postern does there takes as long as Postern gives it. */
+const SESSION = { application_name: "postern", options: UNLIMITED.map((name) => `-c ${name}=0`).join(" ") };
+
 export type ConnectionOptions = {
   /** Default `postgres`. */
   readonly database?: string;
@@ -36,7 +40,7 @@ export async function asSuperuser<T>(
     max_lifetime: null,
     connect_timeout: Math.min(connectTimeoutMs, timeoutMs ?? connectTimeoutMs) / 1000,
     fetch_types: false,
-    connection: { application_name: "postern" },
+    connection: SESSION,
     onnotice: () => {},
   });
   let timer: NodeJS.Timeout | undefined;

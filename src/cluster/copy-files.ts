@@ -16,6 +16,9 @@ export type CopyOptions = {
 /** The copy would leave too little on the disk. One that is full all the same says ENOSPC. */
 export class StorageFullError extends Error {}
 
+/** The cluster is one that this kind of copy cannot hold. */
+export class NotCopyableError extends Error {}
+
 /** Paths relative to one folder: parents before what is in them. */
 export type Tree = { readonly folders: readonly string[]; readonly files: readonly string[]; readonly bytes: number };
 
@@ -26,7 +29,7 @@ const SPACE_CHECKED_EVERY_BYTES = 32 * 1024 * 1024;
 
 /**
  * @param keep told each relative path; false leaves out a file, and of a folder the contents (the folder itself stays)
- * @throws Error on a symbolic link, which may lead anywhere
+ * @throws NotCopyableError on a symbolic link, which may lead anywhere
  */
 export async function listTree(root: string, keep: (path: string) => boolean): Promise<Tree> {
   const folders: string[] = [];
@@ -39,7 +42,9 @@ export async function listTree(root: string, keep: (path: string) => boolean): P
         folders.push(path);
         if (keep(path)) await visit(path);
       } else if (entry.isSymbolicLink()) {
-        throw new Error(`${join(root, path)} is a symbolic link.`);
+        throw new NotCopyableError(
+          `${path} in the data folder is a symbolic link, which a copy cannot follow. Stop the instance, and put what it leads to in its place.`,
+        );
       } else if (entry.isFile() && keep(path)) {
         files.push(path);
         bytes += await stat(join(root, path)).then(({ size }) => size, ignoreGone(0));

@@ -22,6 +22,13 @@ export type FailureCode =
   | "NotSupported"
   /** Postern ended while the operation ran, and it was rolled back. */
   | "Interrupted"
+  /** A password, a rule of pg_hba.conf, a role or a file keeps Postern out. */
+  | "AccessDenied"
+  /** Connections, slots, memory or open files are used up. */
+  | "ResourcesExhausted"
+  /** Somebody ended what Postern did there. */
+  | "Cancelled"
+  | "DataDamaged"
   | "InternalFailure";
 
 /** Ends an operation as failed. The message is for a DBA: what is wrong and what to do, and no secrets. */

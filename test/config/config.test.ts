@@ -159,6 +159,7 @@ it("reads local instances, with what is usual where they say nothing", () => {
       backupWindow: "02:00-02:30",
       backupRetentionDays: 7,
       standby: false,
+      maxConnections: 50,
     },
   ]);
 });

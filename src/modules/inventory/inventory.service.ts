@@ -81,27 +81,19 @@ export function createInventoryService({ db, audit, log, providers, rules }: Inv
   const idsSeen = new Map<string, bigint>();
 
   /** Facts, or rules, have made another environment of an instance, and nobody has asked for it. */
-  const recordEnvironment = (
-    db: Db,
-    before: StoredInstance,
-    now: InstanceDescription,
-    classification: Classification,
-  ) =>
-    audit.recordFor(db, {
+  function recordEnvironment(db: Db, before: StoredInstance, now: Facts, classification: Classification) {
+    const { environment, decidedBy, dispute } = classification;
+    return audit.recordFor(db, {
       actor: { type: "system", name: "inventory" },
       action: "instance.changeEnvironment",
       resourceId: String(before.id),
       parameters: { identifier: now.identifier, accountId: now.accountId, tags: now.tags },
-      result: {
-        from: before.environment,
-        environment: classification.environment,
-        decidedBy: classification.decidedBy,
-        dispute: classification.dispute,
-      },
+      result: { from: before.environment, environment, decidedBy, dispute },
       success: true,
       durationSeconds: null,
       requestId: null,
     });
+  }
 
   /** Writes what a provider says of some instances, with what follows from it. @returns their ids */
   async function store(db: Db, provider: Provider, found: readonly InstanceDescription[]): Promise<bigint[]> {

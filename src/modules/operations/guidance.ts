@@ -16,6 +16,13 @@ const GUIDANCE: Readonly<Record<string, string>> = {
     "PostgreSQL would not start with its settings, so nothing was touched. Correct what the message names, by ALTER SYSTEM or in the file, and request it again.",
   Interrupted:
     "Postern was stopped while this ran, and what was half done has been removed. See that the instance is available, and request it again.",
+  AccessDenied:
+    "The message says what keeps Postern out of the instance. Set that right on its host, and request it again.",
+  ResourcesExhausted:
+    "See who uses connections and slots of the instance, end what is not needed or raise the limit, and request it again.",
+  Cancelled: "Look for whoever or whatever ends sessions on the instance, and request it again.",
+  DataDamaged:
+    "Write nothing more to the instance. Look at its log and its disk, fail over where there is a standby, or restore a snapshot.",
   InvalidParameterValue:
     "The provider refused a parameter. Compare it with the rules of the provider, and request it again.",
   PRODUCTION_PROTECTED:

@@ -1,5 +1,9 @@
 /** Making a local instance: its clusters first, its description last, so that it is there whole or not at all. */
+import { randomBytes } from "node:crypto";
+import { join } from "node:path";
 import { z } from "zod";
+import { write } from "../../cluster/base-backup.js";
+import type { Cluster } from "../../cluster/cluster.js";
 import { asSuperuser } from "../../cluster/connection.js";
 import { syncFileSystem } from "../../cluster/durability.js";
 import { badUserInput, conflict } from "../../errors.js";
@@ -10,6 +14,7 @@ import {
   type LocalInstance,
   type LocalMember,
   maintenanceWindowForm,
+  maxConnectionsForm,
   tagsForm,
 } from "./instances.js";
 import type { Ports } from "./ports.js";
@@ -34,6 +39,8 @@ export type NewInstance = {
   readonly backupWindow: string;
   readonly backupRetentionDays: number;
   readonly standby: boolean;
+  /** Connections of everybody together; default 50. */
+  readonly maxConnections?: number | undefined;
   /** Fills the new instance, which nobody sees yet; what it throws, create throws, and nothing is left. */
   readonly fill?: (connection: ConnectionOptions) => Promise<void>;
 };
@@ -44,6 +51,7 @@ const newInstanceForm = z.object({
   maintenanceWindow: maintenanceWindowForm,
   backupWindow: backupWindowForm,
   backupRetentionDays: z.number().int().min(0).max(35),
+  maxConnections: maxConnectionsForm.default(50),
 });
 
 /**
@@ -96,6 +104,7 @@ export async function createInstance(
     await cluster.init({ sync: false });
     signal.throwIfAborted();
     await cluster.start(signal);
+    await createApplicationRole(host, cluster);
     await wanted.fill?.({
       host: "127.0.0.1",
       port: primary.port,
@@ -115,4 +124,17 @@ export async function createInstance(
     await undo(instance.providerId);
     throw error;
   }
+}
+
+/** For people and programs; its password stands beside the superuser's, and goes with the data into every copy. */
+const APPLICATION_ROLE = "application";
+const APPLICATION_PASSWORD_FILE = "application.password";
+
+/** It makes databases of its own, and leaves Postern the connections that are reserved for superusers. */
+async function createApplicationRole(host: Host, primary: Cluster): Promise<void> {
+  const password = randomBytes(24).toString("base64url");
+  await write(join(primary.dataDir, APPLICATION_PASSWORD_FILE), password, { owner: host.user });
+  await asSuperuser(primary, (sql) =>
+    sql.unsafe(`create role ${APPLICATION_ROLE} login createdb password '${password}'`),
+  );
 }

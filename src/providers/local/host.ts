@@ -55,6 +55,8 @@ export const REPLICATION_PASSWORD_FILE = "replication.pgpass";
 const SMALL: Settings = {
   shared_buffers: "16MB",
   max_connections: 20,
+  // For Postern: people and programs have a role of their own, which is no superuser.
+  superuser_reserved_connections: 5,
   max_worker_processes: 4,
   max_parallel_workers: 2,
   autovacuum_max_workers: 1,
@@ -84,6 +86,7 @@ export function clusterOf(host: Host, instance: LocalInstance, member: LocalMemb
   const primary = instance.members.find(({ name }) => name === instance.primary)!;
   const settings: Record<string, string | number> = {
     ...SMALL,
+    ...(instance.maxConnections && { max_connections: instance.maxConnections }),
     ...host.settings,
     cluster_name: processName(instance.providerId, member.name),
   };

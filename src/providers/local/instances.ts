@@ -13,6 +13,8 @@ export const backupWindowForm = z.string().regex(new RegExp(`^${TIME}-${TIME}$`)
 export const maintenanceWindowForm = z.string().regex(new RegExp(`^${DAY}:${TIME}-${DAY}:${TIME}$`));
 export const tagsForm = z.array(z.object({ key: z.string().min(1).max(128), value: z.string().max(256) })).max(50);
 
+export const maxConnectionsForm = z.number().int().min(20).max(1000);
+
 const memberForm = z.object({
   /** Stable, unlike its role. */
   name: z.enum(["a", "b"]),
@@ -31,6 +33,8 @@ const instanceForm = z.object({
   /** What waits for the maintenance window, and since when (RFC 3339). */
   pendingBackupWindow: z.object({ window: backupWindowForm, since: z.string() }).nullable(),
   backupRetentionDays: z.number().int().min(0).max(35),
+  /** Connections of everybody together; absent of instances that were made before it could be chosen. */
+  maxConnections: maxConnectionsForm.optional(),
   members: z.array(memberForm).min(1).max(2),
   /** The one member that may ever be started to be written to, or promoted. This line decides, and nothing else. */
   primary: memberForm.shape.name,

@@ -1,9 +1,8 @@
 /** One operation while it runs: what it works on, and where it records how far it has come. */
-import { NotCopyableError } from "../../cluster/base-backup.js";
 import { UnreachableError } from "../../cluster/connection.js";
-import { StorageFullError } from "../../cluster/copy-files.js";
 import { OperationFailure } from "../errors.js";
 import type { OperationRequest, ProviderFailure } from "../provider.js";
+import { causeOf } from "./causes.js";
 import type { Entry } from "./entry.js";
 import type { Host } from "./host.js";
 import type { LocalInstance } from "./instances.js";
@@ -33,12 +32,8 @@ export function failureOf(error: unknown, signal: AbortSignal): ProviderFailure 
   if (signal.aborted && error === signal.reason) {
     return { code: "Interrupted", message: "Postern was stopped meanwhile, and nothing of it is left. Ask again." };
   }
-  const { code } = error as NodeJS.ErrnoException;
-  if (error instanceof StorageFullError || code === "ENOSPC" || code === "EDQUOT") {
-    const said = error instanceof StorageFullError ? error.message : "The disk is full.";
-    return { code: "StorageFull", message: `${said} Delete old snapshots, or give the disk more room, and ask again.` };
-  }
-  if (error instanceof NotCopyableError) return { code: "NotSupported", message: error.message };
+  const cause = causeOf(error);
+  if (cause) return cause;
   if (error instanceof UnreachableError) return { code: "InvalidDBInstanceState", message: error.message };
   return {
     code: "InternalFailure",
