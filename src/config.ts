@@ -25,6 +25,15 @@ const DEFAULT_POLLING: Readonly<Record<string, Polling>> = {
   local: { intervalMs: 1000, attempts: 300 },
 };
 
+/** How long what takes long is watched. */
+const WATCHED_MS: Partial<Record<OperationType, number>> = { RESTORE_SNAPSHOT: 24 * 3_600_000 };
+
+function defaultPolling(provider: string, type: OperationType): Polling {
+  const usual = DEFAULT_POLLING[provider] ?? { intervalMs: 30_000, attempts: 10 };
+  const watchedMs = WATCHED_MS[type];
+  return watchedMs === undefined ? usual : { ...usual, attempts: Math.ceil(watchedMs / usual.intervalMs) };
+}
+
 const jsonText = z.string().transform((text, context) => {
   try {
     return JSON.parse(text) as unknown;
@@ -229,8 +238,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     environmentRules: env.ENVIRONMENT_RULES,
     localInstances: env.LOCAL_INSTANCES,
     backupCatchUp: env.BACKUP_CATCH_UP,
-    polling: (provider, type) =>
-      env.OPERATION_POLLING[provider]?.[type] ?? DEFAULT_POLLING[provider] ?? { intervalMs: 30_000, attempts: 10 },
+    polling: (provider, type) => env.OPERATION_POLLING[provider]?.[type] ?? defaultPolling(provider, type),
     accessTokenPrivateKey: env.ACCESS_TOKEN_PRIVATE_KEY,
     logLevel: env.LOG_LEVEL,
   };

@@ -1,6 +1,6 @@
 /** May an operation run on an instance as it is now? One answer for availableOperations, for requests and for the worker. */
 import { AppError, failedPrecondition } from "../errors.js";
-import type { Member, OperationType } from "../providers/provider.js";
+import { isOfSnapshot, type Member, type OperationType } from "../providers/provider.js";
 
 export { OPERATION_TYPES } from "../providers/provider.js";
 
@@ -16,20 +16,21 @@ export interface Assessed {
 /** On its way to be available: what is requested waits until it is. */
 export const COMING: readonly string[] = ["creating", "starting"];
 
-/** In which statuses each operation may be requested. The list of statuses is open: an unknown one allows nothing. */
-const STATUSES: Readonly<Record<OperationType, ReadonlySet<string>>> = {
-  CREATE_SNAPSHOT: new Set([...COMING, "available", "storage-optimization", "backing-up", "rebooting", "modifying"]),
-  REBOOT_INSTANCE: new Set([...COMING, "available", "backing-up", "rebooting", "modifying"]),
-  MODIFY_BACKUP_WINDOW: new Set([
-    ...COMING,
-    "available",
-    "storage-optimization",
-    "backing-up",
-    "rebooting",
-    "modifying",
-    "failed",
-  ]),
-};
+/** In which statuses each operation on an instance may be requested. The list of statuses is open: an unknown one allows nothing. */
+const STATUSES: Readonly<Record<Exclude<OperationType, "DELETE_SNAPSHOT" | "RESTORE_SNAPSHOT">, ReadonlySet<string>>> =
+  {
+    CREATE_SNAPSHOT: new Set([...COMING, "available", "storage-optimization", "backing-up", "rebooting", "modifying"]),
+    REBOOT_INSTANCE: new Set([...COMING, "available", "backing-up", "rebooting", "modifying"]),
+    MODIFY_BACKUP_WINDOW: new Set([
+      ...COMING,
+      "available",
+      "storage-optimization",
+      "backing-up",
+      "rebooting",
+      "modifying",
+      "failed",
+    ]),
+  };
 
 /** What is said to whoever asks for an operation on production. */
 export const PRODUCTION_MESSAGE = "Operations not allowed on production instances. Please create a CloudOps request.";
@@ -45,6 +46,8 @@ export const productionProtected = () => new AppError("PRODUCTION_PROTECTED", PR
 /** @returns why the operation may not run, or null */
 export function assess(instance: Assessed, type: OperationType, { forceFailover = false } = {}): AppError | null {
   if (!isOperable(instance.environment)) return productionProtected();
+  // A snapshot is there whatever has become of its instance.
+  if (isOfSnapshot(type)) return null;
   if (instance.vanishedAt !== null) {
     return failedPrecondition("vanished", "Its provider does not list this instance any more.");
   }

@@ -8,6 +8,8 @@ export type FailureCode =
   | "InvalidParameterValue"
   | "DBSnapshotAlreadyExists"
   | "DBSnapshotNotFound"
+  /** It is being restored, or deleted. */
+  | "InvalidDBSnapshotState"
   | "SnapshotQuotaExceeded"
   | "StorageFull"
   /** No standby that could take over. */

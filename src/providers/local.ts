@@ -1,6 +1,6 @@
 /** The provider `local`: PostgreSQL clusters that this host runs itself, each with its files below one folder. */
 import { join } from "node:path";
-import type { Cluster, Settings } from "../cluster/cluster.js";
+import type { Settings } from "../cluster/cluster.js";
 import { makePrivate } from "../cluster/folder.js";
 import { type OsUser, runAs } from "../cluster/os-user.js";
 import { unavailable } from "../errors.js";
@@ -16,6 +16,7 @@ import { createOperations } from "./local/operations.js";
 import { createPlans } from "./local/plans.js";
 import { createPorts } from "./local/ports.js";
 import { createRepair } from "./local/repair.js";
+import { createSnapshotOperations, isSnapshotRequest } from "./local/snapshot-operations.js";
 import { openSnapshots } from "./local/snapshots.js";
 import { createStandbys } from "./local/standbys.js";
 import { OPERATION_TYPES, type Provider, type Report } from "./provider.js";
@@ -57,11 +58,6 @@ export interface LocalProvider extends Provider {
   /** Stops an instance for good: until startInstance. @throws UNAVAILABLE while it is busy */
   stopInstance(identifier: string): Promise<void>;
   startInstance(identifier: string): Promise<void>;
-  /**
-   * Makes a cluster of its own from a snapshot, in `folder/database`; start() brings it up with the rows of the snapshot.
-   * @throws OperationFailure DBSnapshotNotFound, StorageFullError
-   */
-  restore(wanted: { readonly snapshotArn: string; readonly folder: string }): Promise<Cluster>;
   /** Kills an instance and removes all of it but its snapshots. For tests. */
   destroy(identifier: string): Promise<void>;
 }
@@ -78,8 +74,10 @@ const DEFAULT_LIMITS: Limits = {
 /** Opens the folder and clears away what a killed process left half made. Nothing is started yet. */
 export async function createLocalProvider(options: LocalOptions): Promise<LocalProvider> {
   const { folder, bin, user, log, clock, settings = {} } = options;
-  const [instancesFolder, snapshotsFolder] = [join(folder, "instances"), join(folder, "snapshots")];
-  for (const path of [instancesFolder, snapshotsFolder]) await makePrivate(path, user);
+  const [instancesFolder, snapshotsFolder, journalFolder] = ["instances", "snapshots", "journal"].map((name) =>
+    join(folder, name),
+  ) as [string, string, string];
+  for (const path of [instancesFolder, snapshotsFolder, journalFolder]) await makePrivate(path, user);
   const version = (await runAs(user, join(bin, "postgres"), ["--version"])).match(/[\d.]+/)?.[0] ?? "15";
 
   const instances = openInstances(instancesFolder, user);
@@ -104,10 +102,12 @@ export async function createLocalProvider(options: LocalOptions): Promise<LocalP
   const operations = createOperations(host, snapshots, plans.faultOf, standbys.rebuild);
   const repair = createRepair(host, operations);
   const describe = createDescribe(host, operations, plans, version);
+  const ofSnapshots = createSnapshotOperations(host, snapshots, journalFolder, plans.create);
   const stopping = new AbortController();
 
   await plans.sweep();
   await snapshots.sweep();
+  await ofSnapshots.recover();
 
   async function named(identifier: string): Promise<LocalInstance> {
     const wanted = identifier.toLowerCase();
@@ -160,9 +160,13 @@ export async function createLocalProvider(options: LocalOptions): Promise<LocalP
     list: async () => (await Promise.all((await instances.ids()).map(describe))).filter((one) => one !== null),
     describe,
     listSnapshots: snapshots.list,
-    deleteSnapshot: snapshots.remove,
-    start: operations.start,
-    poll: operations.poll,
+    async deleteSnapshot(providerId, snapshotId) {
+      await snapshots
+        .remove(providerId, snapshotId)
+        .catch((error) => Promise.reject(unavailable("The snapshot", error)));
+    },
+    start: (request) => (isSnapshotRequest(request) ? ofSnapshots.start(request) : operations.start(request)),
+    poll: (request) => (isSnapshotRequest(request) ? ofSnapshots.poll(request) : operations.poll(request)),
 
     plan: plans.plan,
     create: plans.create,
@@ -171,7 +175,7 @@ export async function createLocalProvider(options: LocalOptions): Promise<LocalP
     },
     async stopAll() {
       stopping.abort();
-      await plans.stop();
+      await Promise.all([plans.stop(), ofSnapshots.stop()]);
       await operations.stop();
       await standbys.stop();
       const all = await Promise.allSettled((await instances.list()).map(shutDown));
@@ -206,7 +210,6 @@ export async function createLocalProvider(options: LocalOptions): Promise<LocalP
         await bringUp(host, providerId, stopping.signal);
         standbys.rebuild(providerId);
       }),
-    restore: ({ snapshotArn, folder: target }) => snapshots.restore(snapshotArn, target, stopping.signal),
     async destroy(identifier) {
       const { providerId } = await named(identifier);
       await standbys.giveUp(providerId);

@@ -1,5 +1,11 @@
 /** What Postern asks of whatever sees and operates instances. Everything is asynchronous, throttled by others, and may be asked twice. */
-export const OPERATION_TYPES = ["CREATE_SNAPSHOT", "REBOOT_INSTANCE", "MODIFY_BACKUP_WINDOW"] as const;
+export const OPERATION_TYPES = [
+  "CREATE_SNAPSHOT",
+  "REBOOT_INSTANCE",
+  "MODIFY_BACKUP_WINDOW",
+  "DELETE_SNAPSHOT",
+  "RESTORE_SNAPSHOT",
+] as const;
 export type OperationType = (typeof OPERATION_TYPES)[number];
 
 export interface Endpoint {
@@ -125,7 +131,7 @@ export interface SnapshotDescription {
   readonly automated: boolean;
 }
 
-/** What an operation asks of the provider. `operationId` makes it safe to ask twice. */
+/** What an operation asks of the provider. `operationId` makes it safe to ask twice. `providerId` is the instance, which may be gone where the operation is one of its snapshots. */
 export type OperationRequest = { readonly operationId: string; readonly providerId: string } & (
   | {
       readonly type: "CREATE_SNAPSHOT";
@@ -140,7 +146,23 @@ export type OperationRequest = { readonly operationId: string; readonly provider
       readonly acceptSlotLoss?: boolean | undefined;
     }
   | { readonly type: "MODIFY_BACKUP_WINDOW"; readonly backupWindow: string; readonly applyImmediately: boolean }
+  | { readonly type: "DELETE_SNAPSHOT"; readonly snapshotId: string }
+  /** Makes another instance, whole or not at all. What is null is the provider's to choose. */
+  | {
+      readonly type: "RESTORE_SNAPSHOT";
+      readonly snapshotId: string;
+      /** Of the new instance. */
+      readonly identifier: string;
+      readonly tags: readonly Tag[];
+      readonly backupWindow: string | null;
+      readonly maintenanceWindow: string | null;
+      readonly backupRetentionDays: number | null;
+    }
 );
+
+/** What is done to a snapshot, whatever has become of its instance. */
+export const isOfSnapshot = (type: OperationType): type is "DELETE_SNAPSHOT" | "RESTORE_SNAPSHOT" =>
+  type === "DELETE_SNAPSHOT" || type === "RESTORE_SNAPSHOT";
 
 /** Why an operation failed at the provider: data for the operation, not an error of Postern. */
 export interface ProviderFailure {
@@ -166,7 +188,8 @@ export type Poll =
       readonly message: string;
       /**
        * What came of it: the snapshot; `{ awaySeconds, failedOver, primary }` of a reboot, of a
-       * failover `{ lostSlots, notCarried }` too; `{ backupWindow, pendingBackupWindow }`.
+       * failover `{ lostSlots, notCarried }` too; `{ backupWindow, pendingBackupWindow }`; `{ identifier, providerId }`
+       * of a restored instance.
        */
       readonly result: Readonly<Record<string, unknown>>;
       readonly snapshot?: SnapshotDescription;
@@ -189,9 +212,9 @@ export interface Provider {
   list(): Promise<InstanceDescription[]>;
   /** @returns the instance, or null where it is gone @throws UNAVAILABLE */
   describe(providerId: string): Promise<InstanceDescription | null>;
-  /** Snapshots of an instance. @throws UNAVAILABLE */
+  /** Snapshots of an instance, also of one that is gone. @throws UNAVAILABLE */
   listSnapshots(providerId: string): Promise<SnapshotDescription[]>;
-  /** Removes a snapshot; one that is gone is no fault. @throws UNAVAILABLE */
+  /** Removes a snapshot; one that is gone is no fault. @throws UNAVAILABLE, also while it is being restored */
   deleteSnapshot(providerId: string, snapshotId: string): Promise<void>;
   /**
    * Begins an operation and returns at once; the same operationId again changes nothing.

@@ -94,6 +94,18 @@ export function memoryProvider(descriptions: InstanceDescription[], name = "port
       const primary = members.find(({ role }) => role === "PRIMARY")?.name;
       return { ...succeeded, result: { awaySeconds: 1.5, failedOver: request.forceFailover, primary } };
     }
+    if (request.type === "DELETE_SNAPSHOT") {
+      const left = (snapshots.get(request.providerId) ?? []).filter(
+        ({ identifier }) => identifier !== request.snapshotId,
+      );
+      snapshots.set(request.providerId, left);
+      return { ...succeeded, resourceStatus: "deleted", result: { snapshotId: request.snapshotId } };
+    }
+    if (request.type === "RESTORE_SNAPSHOT") {
+      const { identifier, tags } = request;
+      instances.set(identifier, { ...instance, providerId: identifier, identifier, tags });
+      return { ...succeeded, result: { identifier, providerId: identifier } };
+    }
     const { backupWindow, applyImmediately } = request;
     const changed = applyImmediately ? { backupWindow } : { pendingBackupWindow: backupWindow };
     instances.set(request.providerId, { ...instance, ...changed });

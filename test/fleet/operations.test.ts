@@ -1,13 +1,12 @@
 /** Operations on real clusters, asked for over HTTP: the answer, the rows, the records, and what PostgreSQL says of it. */
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
-import { asSuperuser } from "../../src/cluster/connection.js";
 import { placeFolder } from "../../src/cluster/folder.js";
 import { databaseUser } from "../../src/cluster/os-user.js";
 import { findPostmaster } from "../../src/cluster/postmaster.js";
 import type { LocalProvider } from "../../src/providers/local.js";
 import { eventually, processesIn } from "../cluster/sandbox.js";
-import { idOf, NEW, query, untilStreaming, useGround, writablePorts } from "../providers/ground.js";
+import { idOf, NEW, operate, query, restoreOf, untilStreaming, useGround, writablePorts } from "../providers/ground.js";
 import { type Client, EMAILS, testApp } from "../support/app.js";
 import { accepted, ask, ENVIRONMENT, hasten, instanceOf, leftBy, operationOf, recordsOf } from "./fleet-app.js";
 import { polling } from "./scripted-provider.js";
@@ -184,11 +183,9 @@ describe("createSnapshot", () => {
     expect(listed.operations.nodes).toEqual([{ id }]);
 
     await query(provider, DEV, (sql) => sql`insert into notes select generate_series(1, 77)`);
-    const restored = await provider.restore({ snapshotArn: snapshot.arn, folder: join(ground.path, "restored") });
-    await restored.start();
-    onTestFinished(() => restored.stop());
-    const [copy] = await asSuperuser(restored, (sql) => sql.unsafe("select count(*)::int as n from notes"));
-    expect(copy?.n).toBe(atStart);
+    await operate(provider, restoreOf(await idOf(provider, DEV), "Before-Move", "dev-restored"));
+    onTestFinished(() => provider.destroy("dev-restored"));
+    expect(await count("dev-restored")).toBe(atStart);
     expect(await count(DEV)).toBe(atStart + 77);
   });
 

@@ -51,6 +51,7 @@ export function scriptedProvider(name = "scripted"): ScriptedProvider {
   const scripts = new Map<string, Script>();
   const runs = new Map<string, Run>();
   const begun: string[] = [];
+  const ends = new Map<string, Poll>();
   const snapshots: (SnapshotDescription & { providerId: string })[] = [];
   let report: Report = async () => undefined;
   let released = Promise.withResolvers<void>();
@@ -62,6 +63,11 @@ export function scriptedProvider(name = "scripted"): ScriptedProvider {
       return { state: "running", resourceStatus: "working", message: "It goes on.", percent: null };
     }
     const done = { state: "succeeded", resourceStatus: "available", message: "Done." } as const;
+    if (request.type === "DELETE_SNAPSHOT" || request.type === "RESTORE_SNAPSHOT") {
+      const end = ends.get(request.operationId) ?? ofSnapshot(request);
+      ends.set(request.operationId, end);
+      return end;
+    }
     if (request.type === "REBOOT_INSTANCE") {
       return { ...done, result: { awaySeconds: 0.1, failedOver: false, primary: request.providerId } };
     }
@@ -89,9 +95,26 @@ export function scriptedProvider(name = "scripted"): ScriptedProvider {
     return { ...done, result: {}, snapshot: withoutInstance(snapshot) };
   }
 
+  function ofSnapshot(request: Extract<OperationRequest, { type: "DELETE_SNAPSHOT" | "RESTORE_SNAPSHOT" }>): Poll {
+    const { providerId, snapshotId } = request;
+    const found = snapshots.findIndex((one) => one.providerId === providerId && one.identifier === snapshotId);
+    if (found < 0) {
+      const failure = { code: "DBSnapshotNotFound", message: "There is no such snapshot." };
+      return { state: "failed", resourceStatus: "deleted", failure };
+    }
+    const done = { state: "succeeded", message: "Done." } as const;
+    if (request.type === "DELETE_SNAPSHOT") {
+      snapshots.splice(found, 1);
+      return { ...done, resourceStatus: "deleted", result: { snapshotId } };
+    }
+    const { identifier, tags, backupWindow, maintenanceWindow, backupRetentionDays } = request;
+    provider.add(identifier, { tags, backupWindow, maintenanceWindow, backupRetentionDays });
+    return { ...done, resourceStatus: "available", result: { identifier, providerId: identifier } };
+  }
+
   const withoutInstance = ({ providerId: _, ...snapshot }: SnapshotDescription & { providerId: string }) => snapshot;
 
-  return {
+  const provider: ScriptedProvider = {
     name,
     operations: OPERATION_TYPES,
     takesAutomatedSnapshots: false,
@@ -166,6 +189,7 @@ export function scriptedProvider(name = "scripted"): ScriptedProvider {
       return poll ? poll(run, () => usual(run)) : usual(run);
     },
   };
+  return provider;
 }
 
 /** Short polling for all of a provider's operations. */

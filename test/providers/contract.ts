@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { OperationRequest, Provider } from "../../src/providers/provider.js";
 import { eventually } from "../cluster/sandbox.js";
-import { newOperationId, operate, rebootOf, snapshotOf, untilEnded } from "./ground.js";
+import { deletionOf, newOperationId, operate, rebootOf, restoreOf, snapshotOf, untilEnded } from "./ground.js";
 
 export interface UnderTest {
   readonly provider: Provider;
@@ -82,6 +82,63 @@ export function describeProvider(name: string, create: () => Promise<UnderTest>)
       await provider.deleteSnapshot(providerId, "contract-1");
       expect(await provider.listSnapshots(providerId)).toEqual([]);
       await provider.deleteSnapshot(providerId, "contract-1");
+    });
+
+    test("a snapshot is deleted once by an operation; what is not there fails", async () => {
+      await operate(provider, snapshotOf(providerId, "Contract-2"));
+      const request = { ...deletionOf(providerId, "contract-2"), operationId: newOperationId() } as OperationRequest;
+      await Promise.all([provider.start(request), provider.start(request)]);
+      const end = await untilEnded(provider, request);
+      expect(end).toMatchObject({
+        state: "succeeded",
+        resourceStatus: "deleted",
+        result: { snapshotId: "contract-2" },
+      });
+      expect(await provider.listSnapshots(providerId)).toEqual([]);
+      await provider.start(request);
+      expect(await provider.poll(request)).toEqual(end);
+      const failure = { state: "failed", failure: { code: "DBSnapshotNotFound" } };
+      expect(await operate(provider, deletionOf(providerId, "contract-2"))).toMatchObject(failure);
+      expect(await operate(provider, deletionOf("db-0000000000000000", "contract-2"))).toMatchObject(failure);
+    });
+
+    test("a snapshot is restored once as an instance of its own; its source and its name are needed, other names not taken", async () => {
+      await operate(provider, snapshotOf(providerId, "Contract-3"));
+      const request = {
+        ...restoreOf(providerId, "CONTRACT-3", "copy-1"),
+        operationId: newOperationId(),
+      } as OperationRequest;
+      await Promise.all([provider.start(request), provider.start(request)]);
+      const end = await untilEnded(provider, request);
+      expect(end).toMatchObject({
+        state: "succeeded",
+        resourceStatus: "available",
+        result: { identifier: "copy-1", providerId: expect.any(String) },
+      });
+      const made = end.state === "succeeded" && (end.result.providerId as string);
+      expect(await provider.describe(made as string)).toMatchObject({
+        identifier: "copy-1",
+        status: "available",
+        tags: [{ key: "Environment", value: "Test" }],
+        backupWindow: "02:00-02:30",
+        maintenanceWindow: "sun:05:00-sun:06:00",
+        backupRetentionDays: 7,
+        multiAz: false,
+      });
+      await provider.start(request);
+      expect(await provider.poll(request)).toEqual(end);
+      const before = await provider.list();
+      const fails = async (wanted: Parameters<typeof operate>[1], code: string) =>
+        expect(await operate(provider, wanted)).toMatchObject({ state: "failed", failure: { code } });
+      await fails(restoreOf(providerId, "Contract-3", "COPY-1"), "DBInstanceAlreadyExists");
+      await fails(restoreOf(providerId, "Contract-3", it.identifier), "DBInstanceAlreadyExists");
+      await fails(restoreOf(providerId, "Contract-4", "copy-2"), "DBSnapshotNotFound");
+      await fails(restoreOf(made as string, "Contract-3", "copy-2"), "DBSnapshotNotFound");
+      await fails(restoreOf(providerId, "Contract-3", "../copy"), "InvalidParameterValue");
+      expect((await provider.list()).map(({ identifier }) => identifier)).toEqual(
+        before.map(({ identifier }) => identifier),
+      );
+      await provider.deleteSnapshot(providerId, "contract-3");
     });
 
     test.each(["1st", "two--hyphens", "end-", "../up", "a".repeat(256), ""])(

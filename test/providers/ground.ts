@@ -82,6 +82,15 @@ export const rebootOf = (providerId: string, forceFailover = false, acceptSlotLo
   return { providerId, type: "REBOOT_INSTANCE", forceFailover, acceptSlotLoss };
 };
 
+export const deletionOf = (providerId: string, snapshotId: string): Wanted => {
+  return { providerId, type: "DELETE_SNAPSHOT", snapshotId };
+};
+export const restoreOf = (providerId: string, snapshotId: string, identifier: string): Wanted => {
+  const { tags, backupWindow, maintenanceWindow, backupRetentionDays } = NEW;
+  const facts = { tags, backupWindow, maintenanceWindow, backupRetentionDays };
+  return { providerId, type: "RESTORE_SNAPSHOT", snapshotId, identifier, ...facts };
+};
+
 export type Ended = Exclude<Poll, { state: "running" | "unknown" }>;
 
 export const untilEnded = (provider: Provider, request: OperationRequest): Promise<Ended> =>

@@ -3,7 +3,6 @@ import { execFileSync } from "node:child_process";
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
-import { asSuperuser } from "../../src/cluster/connection.js";
 import { placeFolder } from "../../src/cluster/folder.js";
 import { databaseUser } from "../../src/cluster/os-user.js";
 import { findPostmaster } from "../../src/cluster/postmaster.js";
@@ -18,6 +17,7 @@ import {
   operate,
   query,
   rebootOf,
+  restoreOf,
   snapshotOf,
   untilEnded,
   untilStreaming,
@@ -71,20 +71,17 @@ test("snapshot under load: the restored copy has all that was committed before, 
   expect(end).toMatchObject({ state: "succeeded", snapshot: { identifier: "Under-Load" } });
   if (end.state !== "succeeded") return;
 
-  const { arn } = end.snapshot!;
-  const restored = await provider.restore({ snapshotArn: arn, folder: join(ground.path, "restored") });
-  await restored.start();
+  expect(await operate(provider, restoreOf(solo, "under-load", "restored"))).toMatchObject({ state: "succeeded" });
   const look = (table: string) =>
-    asSuperuser(restored, (sql) => sql.unsafe(`select count(*)::int, max(n) + 1 as next from ${table}`));
+    query(provider, "restored", (sql) => sql.unsafe(`select count(*)::int, max(n) + 1 as next from ${table}`));
   const [[debits], [credits], [notes]] = await Promise.all([look("debits"), look("credits"), look("notes")]);
-  await restored.stop();
+  await provider.destroy("restored");
   expect(debits).toEqual(credits);
   expect(debits?.count).toBe(debits?.next);
   expect(debits?.count).toBeGreaterThanOrEqual(atStart);
   expect(debits?.count).toBeLessThanOrEqual(atEnd + 1);
   expect(atEnd, "the writer went on").toBeGreaterThan(atStart);
   expect(notes?.count).toBe(500);
-  await expect(provider.restore({ snapshotArn: "/nowhere", folder: ground.path })).rejects.toThrow("no such snapshot");
 });
 
 test("while one operation runs, the instance says so and refuses a second; another instance does not", async () => {

@@ -17,7 +17,13 @@ import {
 import { id, moment, reference } from "./columns.js";
 
 export const environment = pgEnum("environment", ["PRODUCTION", "STAGING", "TEST", "DEVELOPMENT", "POC", "SANDBOX"]);
-export const operationType = pgEnum("operation_type", ["CREATE_SNAPSHOT", "REBOOT_INSTANCE", "MODIFY_BACKUP_WINDOW"]);
+export const operationType = pgEnum("operation_type", [
+  "CREATE_SNAPSHOT",
+  "REBOOT_INSTANCE",
+  "MODIFY_BACKUP_WINDOW",
+  "DELETE_SNAPSHOT",
+  "RESTORE_SNAPSHOT",
+]);
 export const operationStatus = pgEnum("operation_status", [
   "PENDING_APPROVAL",
   "SCHEDULED",
@@ -188,5 +194,8 @@ export const operations = pgTable(
     index("operations_snapshot_identifier_idx")
       .on(sql`lower(${t.parameters} ->> 'snapshotId')`)
       .where(sql`${t.type} = 'CREATE_SNAPSHOT'`),
+    index("operations_restored_identifier_idx")
+      .on(sql`lower(${t.parameters} ->> 'identifier')`)
+      .where(sql`${t.parameters} ? 'identifier'`),
   ],
 );

@@ -7,6 +7,12 @@ const GUIDANCE: Readonly<Record<string, string>> = {
   SnapshotQuotaExceeded:
     "Delete manual snapshots that are not needed any more, or have the quota raised, and request it again.",
   DBSnapshotAlreadyExists: "Choose another identifier, or leave it out to have one generated.",
+  DBSnapshotNotFound: "The snapshot is gone. Look at the snapshots of the instance, and choose another.",
+  InvalidDBSnapshotState:
+    "The snapshot cannot be used now, or not at all. See the message; wait until its restore has ended, or choose another snapshot, and request it again.",
+  DBInstanceAlreadyExists: "Choose another identifier for the new instance, and request it again.",
+  LessProtected:
+    "The new instance would be less protected than its source, which has changed meanwhile. Choose another identifier, and request it again.",
   StorageFull: "Free space where snapshots are kept, delete old snapshots, or move them, and request it again.",
   StandbyUnavailable:
     "The standby does not follow. See the members of the instance, get the standby to stream again, and request it again; or reboot without forceFailover.",

@@ -43,6 +43,12 @@ export type NewInstance = {
   readonly maxConnections?: number | undefined;
   /** Fills the new instance, which nobody sees yet; what it throws, create throws, and nothing is left. */
   readonly fill?: (connection: ConnectionOptions) => Promise<void>;
+  /** Where it is a copy: its id, what makes its data directory, and what is to be done once it has started. */
+  readonly copy?: {
+    readonly providerId: string;
+    make(dataDir: string): Promise<void>;
+    started(cluster: Cluster): Promise<void>;
+  };
 };
 
 const newInstanceForm = z.object({
@@ -53,6 +59,9 @@ const newInstanceForm = z.object({
   backupRetentionDays: z.number().int().min(0).max(35),
   maxConnections: maxConnectionsForm.default(50),
 });
+
+export const isTakenAlready = ({ identifier }: Pick<NewInstance, "identifier">) =>
+  conflict(`There is an instance ${identifier} already.`);
 
 /**
  * What an instance will be, with its ports.
@@ -73,7 +82,7 @@ export async function planOf(
     const known = before?.members.find((member) => member.name === name);
     members.push(known ?? { name, port: await ports.choose(), stale: false });
   }
-  const providerId = before?.providerId ?? instances.newId();
+  const providerId = before?.providerId ?? wanted.copy?.providerId ?? instances.newId();
   return { ...form.data, providerId, pendingBackupWindow: null, members, primary: "a", wanted: "running" };
 }
 
@@ -93,7 +102,7 @@ export async function createInstance(
   const { instances } = host;
   const isTaken = ({ identifier }: LocalInstance) => identifier.toLowerCase() === wanted.identifier.toLowerCase();
   if (isUnderWay || (await instances.list()).some(isTaken)) {
-    throw conflict(`There is an instance ${wanted.identifier} already.`);
+    throw isTakenAlready(wanted);
   }
   const instance = await planOf(host, ports, wanted, plan);
   const [primary, ...standby] = instance.members as [LocalMember, ...LocalMember[]];
@@ -101,10 +110,11 @@ export async function createInstance(
     await instances.prepare(instance.providerId);
     const cluster = await makeMember(host, instance, primary);
     // Synced once, when all of it is there.
-    await cluster.init({ sync: false });
+    await (wanted.copy?.make(cluster.dataDir) ?? cluster.init({ sync: false }));
     signal.throwIfAborted();
     await cluster.start(signal);
-    await createApplicationRole(host, cluster);
+    // A copy has that of its source.
+    await (wanted.copy ? wanted.copy.started(cluster) : createApplicationRole(host, cluster));
     await wanted.fill?.({
       host: "127.0.0.1",
       port: primary.port,

@@ -27,6 +27,23 @@ const requestForm = z.discriminatedUnion("type", [
     backupWindow: z.string(),
     applyImmediately: z.boolean(),
   }),
+  z.object({
+    operationId: z.string(),
+    providerId: z.string(),
+    type: z.literal("DELETE_SNAPSHOT"),
+    snapshotId: z.string(),
+  }),
+  z.object({
+    operationId: z.string(),
+    providerId: z.string(),
+    type: z.literal("RESTORE_SNAPSHOT"),
+    snapshotId: z.string(),
+    identifier: z.string(),
+    tags: z.array(z.object({ key: z.string(), value: z.string() })),
+    backupWindow: z.string().nullable(),
+    maintenanceWindow: z.string().nullable(),
+    backupRetentionDays: z.number().nullable(),
+  }),
 ]);
 
 export const entryForm = z.object({
@@ -44,6 +61,8 @@ export const entryForm = z.object({
   rebootOf: z.string().nullable(),
   /** To whom a failover goes. */
   failoverTo: z.enum(["a", "b"]).nullable(),
+  /** The id of the instance that a restore makes. */
+  restoredAs: z.string().nullable().default(null),
   result: z.record(z.string(), z.unknown()).nullable(),
   snapshot: z
     .object({
@@ -67,15 +86,25 @@ export type Outcome = {
   readonly message: string;
   readonly result: Readonly<Record<string, unknown>>;
   readonly snapshot?: SnapshotDescription;
+  /** What became of what it worked on; `available` unless given. */
+  readonly resourceStatus?: string;
 };
 
 export type End = Outcome | { readonly failure: ProviderFailure };
 
 /** The status of an instance on which an operation runs. */
-export const INSTANCE_STATUS: Readonly<Record<OperationType, string>> = {
+export const INSTANCE_STATUS = {
   CREATE_SNAPSHOT: "backing-up",
   REBOOT_INSTANCE: "rebooting",
   MODIFY_BACKUP_WINDOW: "modifying",
+} as const;
+
+/** The status of what an operation works on. */
+const RESOURCE_STATUS: Readonly<Record<OperationType, string>> = {
+  ...INSTANCE_STATUS,
+  CREATE_SNAPSHOT: "creating",
+  DELETE_SNAPSHOT: "deleting",
+  RESTORE_SNAPSHOT: "creating",
 };
 
 /** @param startedAt RFC 3339 */
@@ -84,12 +113,13 @@ export function newEntry(request: OperationRequest, startedAt: string): Entry {
     request: requestForm.parse(request),
     state: "running",
     message: "Accepted.",
-    resourceStatus: request.type === "CREATE_SNAPSHOT" ? "creating" : INSTANCE_STATUS[request.type],
+    resourceStatus: RESOURCE_STATUS[request.type],
     startedAt,
     endedAt: null,
     awaySince: null,
     rebootOf: null,
     failoverTo: null,
+    restoredAs: null,
     result: null,
     snapshot: null,
     failure: null,
@@ -99,9 +129,9 @@ export function newEntry(request: OperationRequest, startedAt: string): Entry {
 /** @param endedAt RFC 3339 @param resourceStatus what became of the resource of an operation that failed */
 export function ended(entry: Entry, end: End, endedAt: string, resourceStatus = "failed"): Entry {
   if ("failure" in end) return { ...entry, state: "failed", endedAt, resourceStatus, failure: end.failure };
-  const { message, result } = end;
+  const { message, result, resourceStatus: last = "available" } = end;
   const snapshot = end.snapshot ? { ...end.snapshot, tags: [...end.snapshot.tags] } : null;
-  return { ...entry, state: "succeeded", endedAt, resourceStatus: "available", message, result, snapshot };
+  return { ...entry, state: "succeeded", endedAt, resourceStatus: last, message, result, snapshot };
 }
 
 /** @param percent 0 to 100 where known */

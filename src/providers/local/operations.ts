@@ -9,6 +9,7 @@ import { observe } from "./observe.js";
 import { endOfInterrupted, perform } from "./perform.js";
 import { createRuns } from "./runs.js";
 import type { Snapshots } from "./snapshots.js";
+import type { InstanceRequest } from "./task.js";
 
 export type Operations = ReturnType<typeof createOperations>;
 
@@ -26,7 +27,7 @@ export function createOperations(
   const busy = new Map<string, { readonly status: string; readonly with: "operation" | "upkeep" }>();
   const runs = createRuns(host, ({ providerId }) => instances.journalOf(providerId));
 
-  async function begin(request: OperationRequest): Promise<void> {
+  async function begin(request: InstanceRequest): Promise<void> {
     const { providerId } = request;
     const instance = await instances.find(providerId);
     const plan = instance ?? (await instances.findPlan(providerId));
@@ -78,10 +79,10 @@ export function createOperations(
     setReady: (providerId: string) => void ready.add(providerId),
 
     /** As Provider.start. */
-    start: (request: OperationRequest): Promise<void> => runs.once(request.operationId, () => begin(request)),
+    start: (request: InstanceRequest): Promise<void> => runs.once(request.operationId, () => begin(request)),
 
     /** As Provider.poll. */
-    async poll(request: OperationRequest): Promise<Poll> {
+    async poll(request: InstanceRequest): Promise<Poll> {
       const known = await runs.poll(request);
       if (known) return known;
       if (await instances.find(request.providerId)) return { state: "unknown" };

@@ -7,7 +7,7 @@ import { type LocalInstance, primaryOf } from "./instances.js";
 import { observe } from "./observe.js";
 import { failOver, restart } from "./reboot.js";
 import type { Snapshots } from "./snapshots.js";
-import { type RequestOf, secondsSince, type Task } from "./task.js";
+import { type InstanceRequest, type RequestOf, secondsSince, type Task } from "./task.js";
 
 /** @throws OperationFailure, and whatever failureOf turns into data */
 export function perform(task: Task, snapshots: Snapshots): Promise<Outcome> {
@@ -47,7 +47,8 @@ export async function endOfInterrupted(
   instance: LocalInstance,
   entry: Entry,
 ): Promise<End> {
-  const { request, awaySince, failoverTo, rebootOf } = entry;
+  const request = entry.request as InstanceRequest;
+  const { awaySince, failoverTo, rebootOf } = entry;
   if (request.type === "MODIFY_BACKUP_WINDOW") return modifyBackupWindow(host, instance, request);
   if (request.type === "CREATE_SNAPSHOT") {
     const snapshot = await snapshots.madeBy(request.operationId);

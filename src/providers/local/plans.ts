@@ -1,7 +1,7 @@
 /** Instances that are wanted and not complete yet: known from the first moment, made, and made again where that failed. */
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { createInstance, type NewInstance, planOf } from "./create.js";
+import { createInstance, isTakenAlready, type NewInstance, planOf } from "./create.js";
 import { fenceMember, type Host } from "./host.js";
 import type { LocalInstance } from "./instances.js";
 import type { Ports } from "./ports.js";
@@ -38,6 +38,8 @@ export function createPlans(host: Host, ports: Ports, onMade: (providerId: strin
 
   async function make(wanted: NewInstance, isUnderWay: boolean): Promise<void> {
     const plan = (await instances.plans()).find((one) => keyOf(one) === keyOf(wanted));
+    // What is planned is made as it was planned.
+    if (plan && wanted.copy) throw isTakenAlready(wanted);
     if (!plan) return onMade(await createInstance(host, ports, wanted, { isUnderWay }, stopping.signal, removeAll));
     try {
       onMade(await createInstance(host, ports, wanted, { isUnderWay, plan }, stopping.signal, clear));

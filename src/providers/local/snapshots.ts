@@ -1,17 +1,16 @@
-/** Local snapshots: base backups in folders of their own, whole or not there at all, and clusters restored from them. */
+/** Local snapshots: base backups in folders of their own, whole or not there at all, which new instances are made of. */
 import { mkdir, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { baseBackup } from "../../cluster/base-backup.js";
-import { Cluster } from "../../cluster/cluster.js";
 import { copyTree, listTree } from "../../cluster/copy-files.js";
 import { syncFileSystem, syncFolder } from "../../cluster/durability.js";
-import { placeFolder } from "../../cluster/folder.js";
 import { OperationFailure } from "../errors.js";
 import type { SnapshotDescription, Tag } from "../provider.js";
 import { readDurable, writeDurably } from "./durable-json.js";
 import { clusterOf, copyOptions, type Host } from "./host.js";
 import { type LocalInstance, primaryOf, tagsForm } from "./instances.js";
+import type { Step } from "./task.js";
 
 const snapshotForm = z.object({
   identifier: z.string(),
@@ -46,6 +45,8 @@ export function openSnapshots(folder: string, host: Host) {
   const folderOf = (identifier: string) => join(folder, identifier.toLowerCase());
   /** Being taken now, with whether they are manual. */
   const underWay = new Map<string, boolean>();
+  /** How many restores read a snapshot now. */
+  const inUse = new Map<string, number>();
 
   const describe = ({ operationId: uid, providerId: _, ...file }: SnapshotFile): SnapshotDescription => {
     return { ...file, uid, arn: folderOf(file.identifier), status: "available" };
@@ -57,6 +58,12 @@ export function openSnapshots(folder: string, host: Host) {
       names.map((name) => readDurable(join(folder, name, "snapshot.json"), snapshotForm).catch(() => undefined)),
     );
     return files.filter((file) => file !== undefined);
+  }
+
+  async function find(providerId: string, identifier: string): Promise<SnapshotFile | undefined> {
+    return (await all()).find(
+      (file) => folderOf(file.identifier) === folderOf(identifier) && file.providerId === providerId,
+    );
   }
 
   async function requirePlace({ identifier, automated }: SnapshotRequest): Promise<void> {
@@ -85,13 +92,20 @@ export function openSnapshots(folder: string, host: Host) {
       return file ? describe(file) : null;
     },
 
-    /** Removes a snapshot of this instance; one that is gone is no fault. */
-    async remove(providerId: string, identifier: string): Promise<void> {
-      const file = (await all()).find((found) => folderOf(found.identifier) === folderOf(identifier));
-      if (file?.providerId !== providerId) return;
+    find,
+
+    /** Removes a snapshot of this instance. @returns false where there is none @throws OperationFailure while it is being restored */
+    async remove(providerId: string, identifier: string): Promise<boolean> {
+      const file = await find(providerId, identifier);
+      if (!file) return false;
+      if (inUse.has(folderOf(identifier))) {
+        throw new OperationFailure("InvalidDBSnapshotState", `The snapshot ${identifier} is being restored.`);
+      }
       const doomed = join(folder, `${REMOVED}${file.operationId}`);
       await rename(folderOf(identifier), doomed);
+      await syncFolder(folder);
       await rm(doomed, { recursive: true, force: true });
+      return true;
     },
 
     /** @throws OperationFailure, StorageFullError, NotCopyableError, UnreachableError, and the signal's reason */
@@ -150,22 +164,34 @@ export function openSnapshots(folder: string, host: Host) {
     },
 
     /**
-     * Makes a cluster of its own from a snapshot, in `folder/database`, which must be empty; start() brings it up.
-     * @throws OperationFailure DBSnapshotNotFound, StorageFullError
+     * Copies the data of a snapshot into the data directory `to`, which must not exist. The caller removes what a failed copy left.
+     * @throws OperationFailure, StorageFullError, and the signal's reason
      */
-    async restore(arn: string, target: string, signal: AbortSignal): Promise<Cluster> {
-      const file = (await all()).find((found) => folderOf(found.identifier) === arn);
-      if (!file) throw new OperationFailure("DBSnapshotNotFound", "There is no such snapshot.");
-      const { path } = await placeFolder(target, "database", host.user);
-      const cluster = new Cluster({ folder: path, bin: host.bin, user: host.user, settings: host.settings });
-      const partial = join(path, "restore-partial");
-      await rm(partial, { recursive: true, force: true });
-      const tree = await listTree(join(arn, "data"), () => true);
-      await copyTree(join(arn, "data"), tree, partial, copyOptions(host, signal));
-      if (host.isSynced) await syncFileSystem(partial);
-      await rename(partial, cluster.dataDir);
-      await syncFolder(path);
-      return cluster;
+    async copy(
+      providerId: string,
+      identifier: string,
+      to: string,
+      { signal, progress }: Pick<Step, "signal" | "progress">,
+    ): Promise<void> {
+      const path = folderOf(identifier);
+      // Before the look, so that it is not removed between the two.
+      inUse.set(path, (inUse.get(path) ?? 0) + 1);
+      try {
+        const file = await find(providerId, identifier);
+        if (!file) throw new OperationFailure("DBSnapshotNotFound", `The instance has no snapshot ${identifier}.`);
+        const data = join(path, "data");
+        const bytes = await copyTree(data, await listTree(data, () => true), to, {
+          ...copyOptions(host, signal),
+          onProgress: (done, total) => progress(Math.min(99, Math.floor((100 * done) / Math.max(1, total)))),
+        });
+        // Files that vanish are left out of a copy without a word.
+        if (bytes >= file.sizeBytes && (await find(providerId, identifier))?.operationId === file.operationId) return;
+        throw new OperationFailure("InvalidDBSnapshotState", `Parts of the snapshot ${identifier} are missing.`);
+      } finally {
+        const others = (inUse.get(path) ?? 1) - 1;
+        if (others > 0) inUse.set(path, others);
+        else inUse.delete(path);
+      }
     },
   };
 }

@@ -12,12 +12,14 @@ export type Step = {
   /** Asks the operation to give up, where that is safe. */
   readonly signal: AbortSignal;
   /** Resolves when the journal holds it: what follows may rely on it after a kill. */
-  record(change: Partial<Pick<Entry, "message" | "awaySince" | "rebootOf" | "failoverTo">>): Promise<void>;
+  record(
+    change: Partial<Pick<Entry, "message" | "awaySince" | "rebootOf" | "failoverTo" | "restoredAs">>,
+  ): Promise<void>;
   /** 0 to 100; not recorded. */
   progress(percent: number): void;
 };
 
-export type Task<T extends OperationRequest = OperationRequest> = Step & {
+export type Task<T extends InstanceRequest = InstanceRequest> = Step & {
   readonly host: Host;
   /** As it was when the operation began. */
   readonly instance: LocalInstance;
@@ -26,10 +28,13 @@ export type Task<T extends OperationRequest = OperationRequest> = Step & {
 
 export type RequestOf<T extends OperationRequest["type"]> = Extract<OperationRequest, { type: T }>;
 
+/** What is asked of an instance that is there. */
+export type InstanceRequest = Exclude<OperationRequest, RequestOf<"DELETE_SNAPSHOT" | "RESTORE_SNAPSHOT">>;
+
 /** An operation's error as data. What we did not foresee is told without details, which are for the log. */
 export function failureOf(error: unknown, signal: AbortSignal): ProviderFailure {
   if (error instanceof OperationFailure) return { code: error.code, message: error.message };
-  if (signal.aborted && error === signal.reason) {
+  if (signal.aborted && (error as Error).name === "AbortError") {
     return { code: "Interrupted", message: "Postern was stopped meanwhile, and nothing of it is left. Ask again." };
   }
   const cause = causeOf(error);

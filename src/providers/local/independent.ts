@@ -1,0 +1,43 @@
+/** Makes a restored copy independent: it must not act in the place of its source, nor wait for its source's standbys. */
+import { appendFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { Cluster } from "../../cluster/cluster.js";
+import { asSuperuser } from "../../cluster/connection.js";
+
+/** Last in the file, and so what counts. Subscriptions rest until they are ended. */
+const SETTINGS = `
+# Of the copy, not of its source:
+archive_mode = 'off'
+primary_conninfo = ''
+primary_slot_name = ''
+synchronous_standby_names = ''
+max_logical_replication_workers = '0'
+`;
+
+/** Before the first start: it archives nothing over its source's WAL, and no commit waits for a standby that it does not have. */
+export const beforeStart = (dataDir: string): Promise<void> =>
+  appendFile(join(dataDir, "postgresql.auto.conf"), SETTINGS);
+
+/** After the first start: its subscriptions take nothing from the slots that feed those of its source. */
+export async function afterStart(cluster: Cluster): Promise<void> {
+  const databases = await asSuperuser(
+    cluster,
+    (sql) => sql`select distinct datname from pg_subscription join pg_database on pg_database.oid = subdbid`,
+  );
+  for (const { datname } of databases) {
+    await asSuperuser(cluster, endSubscriptions, { database: datname });
+  }
+  // From the next start on: new subscriptions are its own.
+  await asSuperuser(cluster, (sql) => sql`alter system reset max_logical_replication_workers`);
+}
+
+async function endSubscriptions(sql: Parameters<Parameters<typeof asSuperuser>[1]>[0]): Promise<void> {
+  const names = await sql`
+    select format('%I', subname) as name from pg_subscription
+     where subdbid = (select oid from pg_database where datname = current_database())`;
+  for (const { name } of names) {
+    await sql.unsafe(`alter subscription ${name} disable`);
+    // Dropped, it leaves the slot alone.
+    await sql.unsafe(`alter subscription ${name} set (slot_name = none)`);
+  }
+}

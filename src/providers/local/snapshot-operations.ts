@@ -1,0 +1,127 @@
+/** Operations on snapshots: one is deleted, or made an instance of. Their instance may be gone, so they have a journal of their own. */
+import { AppError, unavailable } from "../../errors.js";
+import { OperationFailure } from "../errors.js";
+import { isOfSnapshot, type OperationRequest, type Poll } from "../provider.js";
+import type { NewInstance } from "./create.js";
+import type { End, Entry, Outcome } from "./entry.js";
+import type { Host } from "./host.js";
+import { afterStart, beforeStart } from "./independent.js";
+import { unfinishedEntries } from "./journal.js";
+import { createRuns } from "./runs.js";
+import type { Snapshots } from "./snapshots.js";
+import type { RequestOf, Step } from "./task.js";
+
+type Deletion = RequestOf<"DELETE_SNAPSHOT">;
+type Restore = RequestOf<"RESTORE_SNAPSHOT">;
+
+export const isSnapshotRequest = (request: OperationRequest): request is Deletion | Restore =>
+  isOfSnapshot(request.type);
+
+/** Where nothing is known of the source. */
+const DEFAULTS = { backupWindow: "03:00-03:30", maintenanceWindow: "sun:05:00-sun:06:00", backupRetentionDays: 7 };
+
+/**
+ * @param journal a folder of its own
+ * @param create makes an instance, whole or not at all
+ */
+export function createSnapshotOperations(
+  host: Host,
+  snapshots: Snapshots,
+  journal: string,
+  create: (wanted: NewInstance) => Promise<void>,
+) {
+  const runs = createRuns(host, () => journal);
+
+  async function begin(request: Deletion | Restore): Promise<void> {
+    if (await runs.find(request)) return;
+    if (runs.isStopping()) throw unavailable("The provider");
+    await runs.run(request, {
+      instance: request.type === "RESTORE_SNAPSHOT" ? request.identifier : request.providerId,
+      perform: (step) => (request.type === "RESTORE_SNAPSHOT" ? restore(request, step) : remove(request, step)),
+      statusAfterFailure: () => statusAfterFailure(request),
+    });
+  }
+
+  async function remove({ providerId, snapshotId }: Deletion, step: Step): Promise<Outcome> {
+    if (await snapshots.find(providerId, snapshotId)) {
+      // From here on it is known to have been there: whatever finds it gone has done what was asked.
+      await step.record({ message: `Deleting the snapshot ${snapshotId}.` });
+      await snapshots.remove(providerId, snapshotId);
+      return deleted(snapshotId);
+    }
+    throw new OperationFailure("DBSnapshotNotFound", `The instance has no snapshot ${snapshotId}.`);
+  }
+
+  async function restore(request: Restore, step: Step): Promise<Outcome> {
+    const { snapshotId, identifier } = request;
+    const providerId = host.instances.newId();
+    await step.record({ message: `Restoring the snapshot ${snapshotId} as ${identifier}.`, restoredAs: providerId });
+    await create({
+      identifier,
+      tags: request.tags,
+      backupWindow: request.backupWindow ?? DEFAULTS.backupWindow,
+      maintenanceWindow: request.maintenanceWindow ?? DEFAULTS.maintenanceWindow,
+      backupRetentionDays: request.backupRetentionDays ?? DEFAULTS.backupRetentionDays,
+      standby: false,
+      copy: {
+        providerId,
+        async make(dataDir) {
+          await snapshots.copy(request.providerId, snapshotId, dataDir, step);
+          await beforeStart(dataDir);
+        },
+        started: afterStart,
+      },
+    }).catch((error) => Promise.reject(error instanceof AppError ? refusalOf(error) : error));
+    return restored(request, providerId);
+  }
+
+  async function statusAfterFailure(request: Deletion | Restore): Promise<string> {
+    if (request.type === "RESTORE_SNAPSHOT") return "failed";
+    return (await snapshots.find(request.providerId, request.snapshotId)) ? "available" : "deleted";
+  }
+
+  /** The truth about an operation of a killed process. */
+  async function endOfInterrupted({ request, restoredAs }: Entry): Promise<End> {
+    if (request.type === "DELETE_SNAPSHOT") {
+      await snapshots.remove(request.providerId, request.snapshotId);
+      return deleted(request.snapshotId);
+    }
+    if (restoredAs !== null && (await host.instances.find(restoredAs))) return restored(request as Restore, restoredAs);
+    const message = "Postern was stopped meanwhile. Nothing of the new instance is left. Ask again.";
+    return { failure: { code: "Interrupted", message } };
+  }
+
+  return {
+    /** As Provider.start. */
+    start: (request: Deletion | Restore): Promise<void> => runs.once(request.operationId, () => begin(request)),
+
+    /** As Provider.poll. */
+    poll: async (request: Deletion | Restore): Promise<Poll> => (await runs.poll(request)) ?? { state: "unknown" },
+
+    /** Settles what a killed process left unfinished; before anything begins. */
+    async recover(): Promise<void> {
+      for (const entry of await unfinishedEntries(journal)) {
+        await runs.recover(entry, entry.request.providerId, endOfInterrupted(entry));
+      }
+    },
+
+    stop: runs.stop,
+  };
+}
+
+const deleted = (snapshotId: string): Outcome => ({
+  message: `The snapshot ${snapshotId} is deleted.`,
+  result: { snapshotId },
+  resourceStatus: "deleted",
+});
+
+const restored = ({ snapshotId, identifier }: Restore, providerId: string): Outcome => ({
+  message: `The snapshot ${snapshotId} is restored as ${identifier}.`,
+  result: { snapshotId, identifier, providerId },
+});
+
+/** What a creation refuses, as the provider's own words. */
+function refusalOf({ code, message, extensions }: AppError): OperationFailure {
+  if (code === "CONFLICT") return new OperationFailure("DBInstanceAlreadyExists", message);
+  return new OperationFailure("InvalidParameterValue", `${String(extensions.field ?? "A parameter")}: ${message}`);
+}
