@@ -77,6 +77,8 @@ export const MUTATIONS: Readonly<Record<string, MutationAccess>> = {
   ...rowsOf("PerformanceLog", "PerformanceLogs", can("performance-logs:write"), "performance-log"),
   setEnvironmentMapping: audited(can("environment-mappings:write"), "environment-mapping.set"),
   createSnapshot: operation,
+  deleteSnapshot: operation,
+  restoreSnapshot: operation,
   rebootInstance: operation,
   modifyBackupWindow: operation,
   cancelOperation: audited(can("operations:run"), "operation.cancel"),

@@ -94,6 +94,11 @@ const idOf = async (caller: Caller): Promise<string> => {
   const email = EMAILS[(caller ?? "VIEWER").toLowerCase() as Somebody];
   return String((await app.sql`select id from users where email = ${email}`)[0]?.id);
 };
+const ofSnapshot = async () => {
+  const [instanceId, snapshotId] = [await insertBusyInstance(app), `kept-${next()}`];
+  await insertSnapshot(app, instanceId, snapshotId);
+  return { instanceId, snapshotId };
+};
 const refreshToken = async () => ({ refreshToken: (await signIn(app.anonymous, EMAILS.viewer)).refreshToken });
 
 /** The verbs over many rows of a type. */
@@ -307,6 +312,16 @@ const MUTATIONS: Record<string, Mutation> = {
   createSnapshot: {
     callers: OPERATIONS,
     input: async () => ({ instanceId: await insertBusyInstance(app), snapshotId: `by-hand-${next()}` }),
+    selection: "operation { id status }",
+  },
+  deleteSnapshot: {
+    callers: OPERATIONS,
+    input: () => ofSnapshot(),
+    selection: "operation { id status }",
+  },
+  restoreSnapshot: {
+    callers: OPERATIONS,
+    input: async () => ({ ...(await ofSnapshot()), identifier: `copy-${next()}` }),
     selection: "operation { id status }",
   },
   rebootInstance: {
@@ -584,7 +599,13 @@ describe("updateUser", () => {
 });
 
 describe("production", () => {
-  const OPERATION_MUTATIONS = ["createSnapshot", "rebootInstance", "modifyBackupWindow"];
+  const OPERATION_MUTATIONS = [
+    "createSnapshot",
+    "deleteSnapshot",
+    "restoreSnapshot",
+    "rebootInstance",
+    "modifyBackupWindow",
+  ];
   const onProduction = async (name: string) => ({
     ...(await MUTATIONS[name]!.input("ADMIN")),
     instanceId: await insertInstance(app, "PRODUCTION"),

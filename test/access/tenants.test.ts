@@ -500,7 +500,7 @@ describe("a row of another organization answers exactly as one that does not exi
   it("covers every mutation that an analyst may call", () => {
     const all = Object.keys(app.schema.getMutationType()!.getFields());
     const others =
-      /^(signIn|refreshSession|signOut|recordSecurityEvent|setEnvironmentMapping|createSnapshot|rebootInstance|modifyBackupWindow|cancelOperation|(create|update|delete|upsert)(Organization|User)s?|(update|delete)(Scans|Vulnerabilities|ChatSessions|AnalyticsMetrics|PerformanceLogs))$/;
+      /^(signIn|refreshSession|signOut|recordSecurityEvent|setEnvironmentMapping|createSnapshot|deleteSnapshot|restoreSnapshot|rebootInstance|modifyBackupWindow|cancelOperation|(create|update|delete|upsert)(Organization|User)s?|(update|delete)(Scans|Vulnerabilities|ChatSessions|AnalyticsMetrics|PerformanceLogs))$/;
     const message = "named in MUTATIONS, or, where it changes rows by a filter, in CHANGES and above";
     expect(Object.keys(MUTATIONS).sort(), message).toEqual(all.filter((name) => !others.test(name)).sort());
   });

@@ -300,11 +300,10 @@ describe.each(Object.entries(MUTATIONS))("%s", (name, [who, valid]) => {
 
 it("every mutation stands in the table above", () => {
   // The fleet's have tests of their own, on real instances.
-  const fleet = ["cancelOperation", "createSnapshot", "modifyBackupWindow", "rebootInstance", "setEnvironmentMapping"];
+  const fleet =
+    /^(cancelOperation|(create|delete|restore)Snapshot|modifyBackupWindow|rebootInstance|setEnvironmentMapping)$/;
   const all = Object.keys(SDL.getMutationType()?.getFields() ?? {});
-  expect(Object.keys(MUTATIONS).sort(), "with a good input").toEqual(
-    all.filter((name) => !fleet.includes(name)).sort(),
-  );
+  expect(Object.keys(MUTATIONS).sort(), "with a good input").toEqual(all.filter((name) => !fleet.test(name)).sort());
 });
 
 afterAll(() => {

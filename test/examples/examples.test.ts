@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { parse, validate } from "graphql";
 import { describe, expect, it } from "vitest";
+import { OPERATION_TYPES } from "../../src/providers/provider.js";
 import { describeInstance, memoryProvider } from "../access/fleet-port.js";
 import { type Client, EMAILS, PASSWORD, type Somebody, signIn, testApp } from "../support/app.js";
 
@@ -14,7 +15,7 @@ fleet.hold("p-3");
 
 const pace = { intervalMs: 100, attempts: 1000 };
 const OPERATION_POLLING = JSON.stringify({
-  port: { CREATE_SNAPSHOT: pace, REBOOT_INSTANCE: pace, MODIFY_BACKUP_WINDOW: pace },
+  port: Object.fromEntries(OPERATION_TYPES.map((type) => [type, pace])),
 });
 const app = testApp({ OPERATION_POLLING }, async () => [fleet.provider]);
 
@@ -55,6 +56,12 @@ const freshAs = async (role: string): Promise<Client> => {
 
 const count = async (table: string, where = "true"): Promise<number> =>
   (await app.sql.unsafe(`select count(*)::int as n from ${table} where ${where}`))[0]?.n;
+
+const newSnapshot = async (client: Client): Promise<string> => {
+  const { text, variables } = readExample("create-snapshot.graphql");
+  const { data } = await client.run(text, variables);
+  return data.createSnapshot.operation.snapshot.identifier;
+};
 
 const newScan = async (): Promise<string> => {
   const rows = await app.sql`
@@ -261,7 +268,7 @@ const RUNS: Record<string, Run> = {
       const { data } = await client.run("{ viewer { role } }");
       const allowed = ["DBA", "ADMIN"].includes(data.viewer.role);
       expect(orders.availableOperations).toEqual(
-        ["CREATE_SNAPSHOT", "REBOOT_INSTANCE", "MODIFY_BACKUP_WINDOW"].map((type) => ({
+        OPERATION_TYPES.map((type) => ({
           type,
           allowed,
           reason: allowed ? null : expect.stringContaining("role"),
@@ -278,6 +285,27 @@ const RUNS: Record<string, Run> = {
         identifier: expect.stringMatching(/^orders-test-/),
         sizeBytes: 123_456_789,
         tags: [{ key: "reason", value: "before the migration" }],
+      });
+      expect(await recorded(operation.id)).toEqual(["operation.requested", "operation.ended"]);
+    },
+  },
+  "delete-snapshot": {
+    input: async (client) => ({ snapshotId: await newSnapshot(client) }),
+    async answers({ deleteSnapshot: { operation } }) {
+      expect(operation).toMatchObject({ status: "SUCCEEDED", success: true, error: null });
+      expect(await recorded(operation.id)).toEqual(["operation.requested", "operation.ended"]);
+    },
+  },
+  "restore-snapshot": {
+    input: async (client) => ({
+      snapshotId: await newSnapshot(client),
+      identifier: `orders-test-copy-${await count("instances")}`,
+    }),
+    async answers({ restoreSnapshot: { operation } }) {
+      expect(operation).toMatchObject({
+        status: "SUCCEEDED",
+        result: { identifier: expect.stringMatching(/^orders-test-copy-/) },
+        error: null,
       });
       expect(await recorded(operation.id)).toEqual(["operation.requested", "operation.ended"]);
     },

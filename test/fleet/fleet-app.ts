@@ -10,7 +10,13 @@ export const OPERATION = `
   error { code message guidance } progress { at resourceStatus message percent }
   snapshot { id identifier arn status sizeBytes createdAt tags { key value } }`;
 
-type Verb = "createSnapshot" | "rebootInstance" | "modifyBackupWindow" | "cancelOperation";
+type Verb =
+  | "createSnapshot"
+  | "deleteSnapshot"
+  | "restoreSnapshot"
+  | "rebootInstance"
+  | "modifyBackupWindow"
+  | "cancelOperation";
 
 /** Requests or cancels an operation. */
 export function ask(client: Client, verb: Verb, input: Record<string, unknown>): Promise<Answer> {

@@ -5,6 +5,7 @@ import { placeFolder } from "../../src/cluster/folder.js";
 import { databaseUser } from "../../src/cluster/os-user.js";
 import { findPostmaster } from "../../src/cluster/postmaster.js";
 import type { LocalProvider } from "../../src/providers/local.js";
+import { OPERATION_TYPES } from "../../src/providers/provider.js";
 import { eventually, processesIn } from "../cluster/sandbox.js";
 import { idOf, NEW, operate, query, restoreOf, untilStreaming, useGround, writablePorts } from "../providers/ground.js";
 import { type Client, EMAILS, testApp } from "../support/app.js";
@@ -102,8 +103,7 @@ it("one request crosses data, inventory and security events", async () => {
     ["DEFAULT", "PRODUCTION"],
   ]);
   for (const { detail } of data.instance.environment.evidence) expect(detail).toMatch(/\w.*\.$/);
-  const types = ["CREATE_SNAPSHOT", "REBOOT_INSTANCE", "MODIFY_BACKUP_WINDOW"];
-  const every = (allowed: boolean, reason: string | null) => types.map((type) => ({ type, allowed, reason }));
+  const every = (allowed: boolean, reason: string | null) => OPERATION_TYPES.map((type) => ({ type, allowed, reason }));
   expect(data.instance.availableOperations).toEqual(every(true, null));
   expect(data.production.environment).toMatchObject({ environment: "PRODUCTION", conflict: false });
   expect(data.production.availableOperations).toEqual(every(false, PRODUCTION_MESSAGE));
@@ -119,7 +119,7 @@ it("who may not run operations reads why, and sees no endpoint", async () => {
   expect(data.instance.endpoint).toBeNull();
   expect(errors?.[0]).toMatchObject({ path: ["instance", "endpoint"], extensions: { code: "FORBIDDEN" } });
   const no = { allowed: false, reason: "Your role may not run operations." };
-  expect(data.instance.availableOperations).toEqual([no, no, no]);
+  expect(data.instance.availableOperations).toEqual(OPERATION_TYPES.map(() => no));
   const { answer, records, events, operations } = await leftBy(app, () =>
     ask(viewer, "rebootInstance", { instanceId: DEV }),
   );

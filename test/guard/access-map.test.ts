@@ -104,7 +104,7 @@ describe("the environment door", () => {
       requests()
         .map(({ name }) => name)
         .sort(),
-    ).toEqual(["createSnapshot", "modifyBackupWindow", "rebootInstance"]);
+    ).toEqual(["createSnapshot", "deleteSnapshot", "modifyBackupWindow", "rebootInstance", "restoreSnapshot"]);
   });
 
   it.each(["PRODUCTION", "TEST", null])("stands before each of them: %s", async (environment) => {

@@ -80,6 +80,8 @@ const PROMISED = /* GraphQL */ `
     updatePerformanceLog(input: UpdatePerformanceLogInput!): UpdatePerformanceLogPayload
     deletePerformanceLog(input: DeletePerformanceLogInput!): DeletePerformanceLogPayload
     createSnapshot(input: CreateSnapshotInput!): OperationPayload
+    deleteSnapshot(input: DeleteSnapshotInput!): OperationPayload
+    restoreSnapshot(input: RestoreSnapshotInput!): OperationPayload
     rebootInstance(input: RebootInstanceInput!): OperationPayload
     modifyBackupWindow(input: ModifyBackupWindowInput!): OperationPayload
     cancelOperation(input: CancelOperationInput!): OperationPayload
@@ -93,7 +95,7 @@ const PROMISED = /* GraphQL */ `
   enum AlertSeverity { CRITICAL WARNING INFO }
   enum SecurityEventStatus { SUCCESS FAILURE WARNING }
   enum Environment { PRODUCTION STAGING TEST DEVELOPMENT POC SANDBOX }
-  enum OperationType { CREATE_SNAPSHOT REBOOT_INSTANCE MODIFY_BACKUP_WINDOW }
+  enum OperationType { CREATE_SNAPSHOT REBOOT_INSTANCE MODIFY_BACKUP_WINDOW DELETE_SNAPSHOT RESTORE_SNAPSHOT }
   enum EnvironmentMethod { TAG INSTANCE_MAPPING ACCOUNT_MAPPING NAME_PATTERN DEFAULT }
   enum MemberRole { PRIMARY STANDBY }
   enum OperationStatus { PENDING_APPROVAL SCHEDULED QUEUED RUNNING SUCCEEDED FAILED TIMED_OUT CANCELLED REJECTED EXPIRED }
@@ -147,6 +149,8 @@ const PROMISED = /* GraphQL */ `
 
   input TagInput { key: String! value: String! }
   input CreateSnapshotInput { instanceId: ID! snapshotId: String tags: [TagInput!] waitSeconds: Int }
+  input DeleteSnapshotInput { instanceId: ID! snapshotId: String! waitSeconds: Int }
+  input RestoreSnapshotInput { instanceId: ID! snapshotId: String! identifier: String! waitSeconds: Int }
   input RebootInstanceInput { instanceId: ID! forceFailover: Boolean acceptSlotLoss: Boolean waitSeconds: Int }
   input ModifyBackupWindowInput { instanceId: ID! backupWindow: String! applyImmediately: Boolean waitSeconds: Int }
   input CancelOperationInput { operationId: ID! }
@@ -376,6 +380,8 @@ function newlyRequired(promised: GraphQLSchema, schema: GraphQLSchema): string[]
 const SHARED_PAYLOADS: Record<string, string> = {
   refreshSession: "SignInPayload",
   createSnapshot: "OperationPayload",
+  deleteSnapshot: "OperationPayload",
+  restoreSnapshot: "OperationPayload",
   rebootInstance: "OperationPayload",
   modifyBackupWindow: "OperationPayload",
   cancelOperation: "OperationPayload",

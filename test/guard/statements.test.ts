@@ -1,11 +1,13 @@
 /** How many statements each operation sends: one for whatever is read, and a fixed number for each change. */
 import { readdirSync, readFileSync } from "node:fs";
 import { beforeAll, describe, expect, it, vi } from "vitest";
+import { OPERATION_TYPES } from "../../src/providers/provider.js";
 import {
   describeInstance,
   insertBusyInstance,
   insertInstance,
   insertOperation,
+  insertSnapshot,
   memoryProvider,
 } from "../access/fleet-port.js";
 import { type Client, EMAILS, PASSWORD, signIn, testApp } from "../support/app.js";
@@ -15,7 +17,7 @@ const fleet = memoryProvider([describeInstance()]);
 fleet.hold("p-1");
 const pace = { intervalMs: 600_000, attempts: 10 };
 const OPERATION_POLLING = JSON.stringify({
-  port: { CREATE_SNAPSHOT: pace, REBOOT_INSTANCE: pace, MODIFY_BACKUP_WINDOW: pace },
+  port: Object.fromEntries(OPERATION_TYPES.map((type) => [type, pace])),
 });
 const app = testApp({ OPERATION_POLLING }, async () => [fleet.provider]);
 
@@ -416,6 +418,21 @@ describe("a change is one statement with its record and its row; what may change
       "NOT_FOUND",
       [LOOK, "begin", LOOK, "rollback", KEEP],
     ],
+    deleteSnapshot: [
+      async () => ({ instanceId: "orders-test", snapshotId: await snapshotHere() }),
+      queued("select snapshots"),
+      () => ({ instanceId: "orders-test", snapshotId: "nowhere" }),
+      "NOT_FOUND",
+      [LOOK, "begin", LOOK, "select operations", "select snapshots", "rollback", KEEP],
+    ],
+    restoreSnapshot: [
+      async () => ({ instanceId: "orders-test", snapshotId: await snapshotHere(), identifier: "orders-test-copy" }),
+      // The identifier: the lock on all of them, and whether it is taken. Then what is said of the environment.
+      queued("select snapshots", "select", "select instances", "select environment_mappings"),
+      () => ({ instanceId: "orders-test", snapshotId: "nowhere", identifier: "a--b" }),
+      "BAD_USER_INPUT",
+      [LOOK, KEEP],
+    ],
     rebootInstance: [
       async () => ({ instanceId: "orders-test", forceFailover: true }),
       queued(),
@@ -441,6 +458,11 @@ describe("a change is one statement with its record and its row; what may change
       ["begin", "select operations", "rollback", KEEP],
     ],
   };
+  const snapshotHere = async (): Promise<string> => {
+    await insertSnapshot(app, await busyId(), `here-${++snapshots}`);
+    return `here-${snapshots}`;
+  };
+  let snapshots = 0;
   const busyId = async (): Promise<string> =>
     (await app.sql`select id::text from instances where identifier = 'orders-test'`)[0]?.id;
 

@@ -7,11 +7,12 @@ import { badUserInput, conflict, notFound } from "../../errors.js";
 import type { Log } from "../../log.js";
 import { Environment } from "../../model/index.js";
 import { inTime } from "../../providers/in-time.js";
-import type { InstanceDescription, Provider, SnapshotDescription } from "../../providers/provider.js";
+import type { InstanceDescription, Provider, SnapshotDescription, Tag } from "../../providers/provider.js";
 import { checked, nullable, text } from "../../wire/checked.js";
 import { isId } from "../../wire/id.js";
 import type { AuditService } from "../audit/index.js";
 import { type Classification, classify, type Mapping } from "./classifier.js";
+import { tagsOfCopy } from "./copies.js";
 import type { EnvironmentRules } from "./environment-rules.js";
 import { openFinding, resolveFinding, updateFindings } from "./findings.store.js";
 import {
@@ -22,6 +23,7 @@ import {
   listInstances,
   listMappings,
   listPresentSnapshots,
+  listVanishedWithSnapshots,
   lockClassification,
   markSnapshotsDeleted,
   markVanished,
@@ -113,6 +115,12 @@ export function createInventoryService({ db, audit, log, providers, rules }: Inv
     return ids;
   }
 
+  /** Classifies by the rules and the mappings of now. */
+  async function reclassify(db: Db, instances: readonly StoredInstance[]): Promise<void> {
+    const mappings = await listMappings(db);
+    for (const each of instances) await updateClassification(db, each.id, classified(factsOf(each), each.id, mappings));
+  }
+
   async function storeSnapshots(provider: Provider, id: bigint, providerId: string): Promise<void> {
     // Before the look: what comes to be meanwhile is not taken for deleted.
     const before = await listPresentSnapshots(db, id);
@@ -142,11 +150,15 @@ export function createInventoryService({ db, audit, log, providers, rules }: Inv
         const stored = await store(db, provider, found);
         const present = found.map(({ providerId }) => providerId);
         await markVanished(db, provider.name, present);
+        // What is gone still says how its snapshots are protected.
+        await reclassify(db, await listVanishedWithSnapshots(db, provider.name));
         await updateFindings(db, told(stored, found));
         return stored;
       });
-      for (const [index, { providerId, identifier }] of found.entries()) {
-        await storeSnapshots(provider, ids[index] as bigint, providerId).catch((error) =>
+      const present = found.map((one, index) => ({ ...one, id: ids[index] as bigint }));
+      const vanished = await listVanishedWithSnapshots(db, provider.name);
+      for (const { id, providerId, identifier } of [...present, ...vanished]) {
+        await storeSnapshots(provider, id, providerId).catch((error) =>
           log.warn({ err: error, identifier }, "snapshots not listed"),
         );
       }
@@ -155,7 +167,11 @@ export function createInventoryService({ db, audit, log, providers, rules }: Inv
     /** Looks at one instance again. @returns it as it is now, or null where its provider has it no more */
     async refreshInstance(provider: Provider, providerId: string): Promise<StoredInstance | null> {
       const description = await inTime(provider.describe(providerId));
-      if (!description) return null;
+      if (!description) {
+        const id = await findInstanceId(db, provider.name, providerId);
+        if (id !== null) await storeSnapshots(provider, id, providerId);
+        return null;
+      }
       const [id] = await db.transaction(async (db) => {
         const stored = await store(db, provider, [description]);
         await updateFindings(db, told(stored, [description]));
@@ -175,6 +191,14 @@ export function createInventoryService({ db, audit, log, providers, rules }: Inv
     /** @returns the id of an instance by its provider's, or null @throws UNAVAILABLE where only the database could tell */
     idOf: async (provider: string, providerId: string): Promise<bigint | null> =>
       idsSeen.get(`${provider} ${providerId}`) ?? findInstanceId(db, provider, providerId),
+
+    /** @returns the tags of a copy under another identifier @throws FAILED_PRECONDITION where it would be less protected */
+    async requireCopy(db: Db, source: StoredInstance, identifier: string, snapshotTags: readonly Tag[]) {
+      const mappings = await listMappings(db);
+      const floors = [source.environment, classified(factsOf(source), source.id, mappings).environment];
+      const copy = { ...factsOf(source), identifier };
+      return tagsOfCopy(copy, snapshotTags, floors, rules, (facts) => classified(facts, undefined, mappings));
+    },
 
     /** Writes what a provider says of a snapshot, in the transaction of the caller. @returns its id */
     async storeSnapshot(db: Db, instanceId: bigint, snapshot: SnapshotDescription): Promise<bigint> {
@@ -225,15 +249,13 @@ export function createInventoryService({ db, audit, log, providers, rules }: Inv
           settles: settles ?? null,
           createdBy: describeActor(call.actor),
         });
-        const mappings = await listMappings(db);
         const affected = instance
           ? [instance]
           : await Promise.all([...providers.keys()].map((name) => listInstances(db, name)));
-        for (const each of affected.flat()) {
-          if (instance || each.accountId === accountId) {
-            await updateClassification(db, each.id, classified(factsOf(each), each.id, mappings));
-          }
-        }
+        await reclassify(
+          db,
+          affected.flat().filter((each) => instance || each.accountId === accountId),
+        );
         const resourceId = instance ? String(instance.id) : (accountId as string);
         await audit.record(db, call, {
           resourceId,

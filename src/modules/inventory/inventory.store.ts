@@ -1,5 +1,5 @@
 /** The statements of the inventory: instances, environment mappings and snapshots. */
-import { and, desc, eq, inArray, isNull, ne, type SQL, sql } from "drizzle-orm";
+import { and, desc, eq, inArray, isNotNull, isNull, ne, type SQL, sql } from "drizzle-orm";
 import type { Db } from "../../db/client.js";
 import { fromPostgres } from "../../db/postgres-errors.js";
 import { environmentMappings, instances, snapshots } from "../../db/tables/index.js";
@@ -36,6 +36,20 @@ async function findOne(db: Db, named: SQL, lock: boolean): Promise<StoredInstanc
 /** @returns the instances of a provider, vanished ones too */
 export const listInstances = (db: Db, provider: string): Promise<StoredInstance[]> =>
   db.select().from(instances).where(eq(instances.provider, provider)).catch(failed);
+
+/** @returns the instances that a provider lists no more, and snapshots of which may still be there */
+export const listVanishedWithSnapshots = (db: Db, provider: string): Promise<StoredInstance[]> =>
+  db
+    .select()
+    .from(instances)
+    .where(
+      and(
+        eq(instances.provider, provider),
+        isNotNull(instances.vanishedAt),
+        sql`exists (select from ${snapshots} where ${snapshots.instanceId} = ${instances.id} and ${snapshots.status} <> 'deleted')`,
+      ),
+    )
+    .catch(failed);
 
 /** Writes what a provider says of an instance, and what follows from it. @returns its id */
 export async function upsertInstance(

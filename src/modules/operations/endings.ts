@@ -113,15 +113,18 @@ export function createEndings({ db, log, audit, security, inventory, onSettled }
         await recordProtection(db, changed);
       return changed;
     });
-    if (written) await refresh(operation);
+    if (written) await refresh(written);
   }
 
   /** What it cannot see now, the next refresh sees. */
-  async function refresh({ id, instanceId }: StoredOperation): Promise<void> {
+  async function refresh({ id, instanceId, type, result }: StoredOperation): Promise<void> {
     try {
       const instance = await inventory.require(db, String(instanceId));
       const provider = inventory.providerOf(instance);
-      await (provider && inventory.refreshInstance(provider, instance.providerId));
+      if (!provider) return;
+      await inventory.refreshInstance(provider, instance.providerId);
+      const made = type === "RESTORE_SNAPSHOT" && (result as { providerId?: string } | null)?.providerId;
+      if (made) await inventory.refreshInstance(provider, made);
     } catch (error) {
       log.warn({ err: error, operationId: String(id) }, "the instance is not refreshed after its operation");
     }

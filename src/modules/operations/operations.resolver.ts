@@ -10,9 +10,11 @@ import type { OperationsService } from "./operations.service.js";
 import {
   CancelOperationInput,
   CreateSnapshotInput,
+  DeleteSnapshotInput,
   ModifyBackupWindowInput,
   OperationPayload,
   RebootInstanceInput,
+  RestoreSnapshotInput,
 } from "./operations.types.js";
 
 @Resolver(() => OperationPayload)
@@ -26,6 +28,30 @@ export class OperationsResolver {
     input: CreateSnapshotInput,
   ) {
     return { operation: await this.operations.createSnapshot(call, input) };
+  }
+
+  @Mutation(() => OperationPayload, {
+    nullable: true,
+    description: "Deletes a snapshot of a non-production instance, also of one that has vanished.",
+  })
+  async deleteSnapshot(
+    @CurrentCall() call: Call,
+    @Arg("input", () => DeleteSnapshotInput, { description: "Which snapshot." }) input: DeleteSnapshotInput,
+  ) {
+    return { operation: await this.operations.deleteSnapshot(call, input) };
+  }
+
+  @Mutation(() => OperationPayload, {
+    nullable: true,
+    description:
+      "Makes another instance of a snapshot of a non-production instance, also of one that has vanished. The source stays as it is.",
+  })
+  async restoreSnapshot(
+    @CurrentCall() call: Call,
+    @Arg("input", () => RestoreSnapshotInput, { description: "Which snapshot, and what it becomes." })
+    input: RestoreSnapshotInput,
+  ) {
+    return { operation: await this.operations.restoreSnapshot(call, input) };
   }
 
   @Mutation(() => OperationPayload, {

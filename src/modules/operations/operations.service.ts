@@ -21,7 +21,8 @@ import {
   isSnapshotIdentifierTaken,
   lockSnapshotIdentifiers,
 } from "./operations.store.js";
-import { backupWindowInput, rebootInput, snapshotInput } from "./operations.types.js";
+import { backupWindowInput, deletionInput, rebootInput, restoreInput, snapshotInput } from "./operations.types.js";
+import { prepareDeletion, prepareRestore, requireInstanceIdentifier } from "./restores.service.js";
 import { generateSnapshotIdentifier, requireSnapshotIdentifier, requireSnapshotTags } from "./snapshot-identifier.js";
 import { requireCancellable } from "./state-machine.js";
 import { requireBackupWindow } from "./windows.js";
@@ -136,6 +137,19 @@ export function createOperationsService(deps: OperationsDeps) {
         tags,
         automated: false,
       }));
+    },
+
+    deleteSnapshot(call: Call, input: unknown): Promise<string> {
+      const given = checked(deletionInput, input);
+      const prepare: Prepare = (db, instance) => prepareDeletion(db, instance, given.snapshotId);
+      return request(call, "DELETE_SNAPSHOT", given, prepare);
+    },
+
+    restoreSnapshot(call: Call, input: unknown): Promise<string> {
+      const given = checked(restoreInput, input);
+      requireInstanceIdentifier(given.identifier);
+      const prepare: Prepare = (db, source) => prepareRestore(db, inventory, source, given);
+      return request(call, "RESTORE_SNAPSHOT", given, prepare);
     },
 
     rebootInstance(call: Call, input: unknown): Promise<string> {

@@ -8,6 +8,8 @@ import { KEY } from "../../wire/write-classes.js";
 import { idempotencyKey } from "../../wire/write-types.js";
 
 const INSTANCE = "The instance: its id, or its identifier where that is unique in the fleet.";
+const SNAPSHOT =
+  "The identifier of a snapshot of the instance, in any case. Where the instance has vanished, name that by its id.";
 const WAIT =
   "Seconds to wait for the end before answering, 0 to 300: the answer comes once the operation has ended and the instance has been looked at. 0 unless given.";
 
@@ -61,6 +63,21 @@ export class ModifyBackupWindowInput extends RequestInput {
   applyImmediately?: boolean | null;
 }
 
+@InputType({ description: "A snapshot to delete." })
+export class DeleteSnapshotInput extends RequestInput {
+  @Field(() => String, { description: SNAPSHOT })
+  snapshotId!: string;
+}
+
+@InputType({ description: "A snapshot to make another instance of." })
+export class RestoreSnapshotInput extends DeleteSnapshotInput {
+  @Field(() => String, {
+    description:
+      "Of the new instance: 1 to 63 letters, digits and hyphens. It takes the tags of its source and of the snapshot, and no identifier that would make it less protected.",
+  })
+  identifier!: string;
+}
+
 @InputType({ description: "Which operation to cancel." })
 export class CancelOperationInput {
   @Field(() => ID, { description: "It must not have begun." })
@@ -82,6 +99,8 @@ export const snapshotInput = z.object({
   snapshotId: z.string().nullish(),
   tags: z.array(z.object({ key: z.string(), value: z.string() })).nullish(),
 });
+export const deletionInput = z.object({ ...request, snapshotId: text(255) });
+export const restoreInput = z.object({ ...request, snapshotId: text(255), identifier: z.string() });
 export const rebootInput = z.object({
   ...request,
   forceFailover: z.boolean().nullish(),

@@ -7,7 +7,7 @@ import { AppError } from "../../errors.js";
 import type { Log } from "../../log.js";
 import { assess, COMING } from "../../model/operability.js";
 import { inTime } from "../../providers/in-time.js";
-import type { OperationRequest, Poll, Provider } from "../../providers/provider.js";
+import { isOfSnapshot, type OperationRequest, type Poll, type Provider } from "../../providers/provider.js";
 import type { InventoryService, StoredInstance } from "../inventory/index.js";
 import type { Endings } from "./endings.js";
 import {
@@ -25,6 +25,8 @@ export interface Polling {
   readonly intervalMs: number;
   readonly attempts: number;
 }
+
+type Restore = Extract<OperationRequest, { type: "RESTORE_SNAPSHOT" }>;
 
 /** A worker that gives no sign of life for so long is taken for dead. */
 const LEASE_MS = 10_000;
@@ -63,6 +65,7 @@ export function createWorker({ db, log, inventory, endings, polling }: WorkerDep
   async function ask(
     provider: Provider,
     request: OperationRequest,
+    instanceId: bigint,
     isLate: boolean,
     isUntouched: boolean,
   ): Promise<Poll> {
@@ -70,16 +73,26 @@ export function createWorker({ db, log, inventory, endings, polling }: WorkerDep
     if (poll.state !== "unknown") return poll;
     // A start that was tried before may still land: whether it does, the deadline leaves to be settled.
     if (isLate) return isUntouched ? failure("NotBegun", "There was no time left to begin it.") : poll;
-    const current = await inTime(inventory.refreshInstance(provider, request.providerId));
+    const seen = await inTime(inventory.refreshInstance(provider, request.providerId));
+    // A snapshot is there also where its instance is gone.
+    const current = seen ?? (isOfSnapshot(request.type) ? await inventory.require(db, String(instanceId)) : null);
     const fault = current
       ? assess({ ...current, members: current.members as never }, request.type)
       : new AppError("NOT_FOUND", "The provider has this instance no more.");
     const isBackup = request.type === "CREATE_SNAPSHOT" && request.automated;
     if (fault?.code === "PRODUCTION_PROTECTED" && !isBackup) return failure(fault.code, fault.message);
     if (fault?.code === "NOT_FOUND") return failure("DBInstanceNotFound", fault.message);
+    const unprotected = request.type === "RESTORE_SNAPSHOT" && current && (await faultOfCopy(current, request));
+    if (unprotected) return failure("LessProtected", unprotected.message);
     await inTime(provider.start(request));
     return inTime(provider.poll(request));
   }
+
+  const faultOfCopy = (source: StoredInstance, { identifier, tags }: Pick<Restore, "identifier" | "tags">) =>
+    inventory.requireCopy(db, { ...source, tags }, identifier, []).then(
+      () => null,
+      (error) => (error instanceof AppError && error.code === "FAILED_PRECONDITION" ? error : Promise.reject(error)),
+    );
 
   const failure = (code: string, message: string): Poll => ({
     state: "failed",
@@ -92,11 +105,12 @@ export function createWorker({ db, log, inventory, endings, polling }: WorkerDep
     const request = requestOf(operation, providerId);
     const { intervalMs, attempts } = polling(provider.name, operation.type);
     // What the database's clock says ran before, and a timer since: the clock of this host may be off.
-    const deadlineMs = performance.now() + intervalMs * attempts - operation.ranMs;
+    const startedMs = performance.now() - operation.ranMs;
+    const deadlineMs = startedMs + intervalMs * attempts;
     let isUntouched = (operation.progress as unknown[]).length === 0;
     while (!stopping.signal.aborted) {
       const isLate = performance.now() >= deadlineMs;
-      const poll = await ask(provider, request, isLate, isUntouched).catch((error): Poll => {
+      const poll = await ask(provider, request, operation.instanceId, isLate, isUntouched).catch((error): Poll => {
         // Whatever it is, the work may be under way: only the provider, or the deadline, ends an operation.
         log.warn({ err: error, operationId: request.operationId }, "an operation is looked at again");
         return { state: "unknown" };
@@ -110,7 +124,9 @@ export function createWorker({ db, log, inventory, endings, polling }: WorkerDep
       const seen = { resourceStatus, message, percent };
       if (!(await noteProgress(db, { id: operation.id, worker }, seen))) return;
       if (isLate) return endings.timeOut(operation, worker, resourceStatus);
-      await delay(intervalMs, undefined, { signal: stopping.signal }).catch(() => undefined);
+      // What is watched for hours is asked less and less often.
+      const ranMs = performance.now() - startedMs;
+      await delay(Math.max(intervalMs, ranMs / 300), undefined, { signal: stopping.signal }).catch(() => undefined);
     }
     await renewLease(db, operation.id, worker, 0);
   }

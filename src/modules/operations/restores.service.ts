@@ -1,0 +1,64 @@
+/** What is asked of a snapshot: to delete it, or to make another instance of it, which is never less protected than its source. */
+import type { Db } from "../../db/client.js";
+import { badUserInput, conflict, failedPrecondition, notFound } from "../../errors.js";
+import type { Tag } from "../../providers/provider.js";
+import type { InventoryService, StoredInstance } from "../inventory/index.js";
+import { lockSnapshotIdentifiers } from "./operations.store.js";
+import { findSnapshot, isInstanceIdentifierTaken } from "./restores.store.js";
+
+/** As RDS and PostgreSQL clusters of this host may be called. */
+const INSTANCE_IDENTIFIER = /^(?!.*--)(?!.*-$)[A-Za-z][A-Za-z0-9-]{0,62}$/;
+
+/** Statuses of a snapshot that is not there yet, or is going. */
+const PASSING = new Set(["creating", "deleting"]);
+
+/** @returns the identifier, as given @throws BAD_USER_INPUT, field `identifier` */
+export function requireInstanceIdentifier(identifier: string): string {
+  if (INSTANCE_IDENTIFIER.test(identifier)) return identifier;
+  throw badUserInput(
+    "identifier",
+    "Give 1 to 63 letters, digits and hyphens: a letter first, no hyphen last, no two hyphens in a row.",
+  );
+}
+
+/** @returns the snapshot of this instance @throws NOT_FOUND, FAILED_PRECONDITION */
+async function requireSnapshot(db: Db, instance: StoredInstance, identifier: string) {
+  const snapshot = await findSnapshot(db, instance.id, identifier);
+  if (!snapshot) throw notFound("snapshot", undefined, "snapshotId");
+  if (!PASSING.has(snapshot.status)) return snapshot;
+  throw failedPrecondition(snapshot.status, `This snapshot is ${snapshot.status}. Try again when it is available.`);
+}
+
+/** @returns the parameters of the operation */
+export async function prepareDeletion(db: Db, instance: StoredInstance, snapshotId: string) {
+  const { identifier } = await requireSnapshot(db, instance, snapshotId);
+  return { snapshotId: identifier };
+}
+
+/** @returns the parameters of the operation @throws NOT_FOUND, FAILED_PRECONDITION, CONFLICT where the identifier is taken, in any case */
+export async function prepareRestore(
+  db: Db,
+  inventory: InventoryService,
+  source: StoredInstance,
+  { snapshotId, identifier }: { snapshotId: string; identifier: string },
+) {
+  const snapshot = await requireSnapshot(db, source, snapshotId);
+  if (snapshot.status !== "available") {
+    throw failedPrecondition(snapshot.status, `This snapshot is ${snapshot.status}. Choose one that is available.`);
+  }
+  // So that of two who ask for one identifier only one gets it.
+  await lockSnapshotIdentifiers(db);
+  if (await isInstanceIdentifierTaken(db, identifier)) {
+    throw conflict(`An instance ${identifier} exists already, or is being restored. Choose another identifier.`);
+  }
+  const tags = await inventory.requireCopy(db, source, identifier, snapshot.tags as Tag[]);
+  const { backupWindow, maintenanceWindow, backupRetentionDays } = source;
+  return {
+    snapshotId: snapshot.identifier,
+    identifier,
+    tags,
+    backupWindow,
+    maintenanceWindow,
+    backupRetentionDays,
+  };
+}
