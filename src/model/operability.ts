@@ -2,7 +2,7 @@
 import { AppError, failedPrecondition } from "../errors.js";
 import { isOfSnapshot, type Member, type OperationType } from "../providers/provider.js";
 
-export { OPERATION_TYPES } from "../providers/provider.js";
+export { isOfSnapshot, OPERATION_TYPES } from "../providers/provider.js";
 
 /** What the answer depends on. */
 export interface Assessed {

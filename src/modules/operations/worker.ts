@@ -5,9 +5,9 @@ import { asCaller, POSTERN } from "../../auth/caller.js";
 import type { Db } from "../../db/client.js";
 import { AppError } from "../../errors.js";
 import type { Log } from "../../log.js";
-import { assess, COMING } from "../../model/operability.js";
+import { assess, COMING, isOfSnapshot } from "../../model/operability.js";
 import { inTime } from "../../providers/in-time.js";
-import { isOfSnapshot, type OperationRequest, type Poll, type Provider } from "../../providers/provider.js";
+import type { OperationRequest, Poll, Provider } from "../../providers/provider.js";
 import type { InventoryService, StoredInstance } from "../inventory/index.js";
 import type { Endings } from "./endings.js";
 import {
