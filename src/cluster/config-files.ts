@@ -20,6 +20,9 @@ const ROOTS = ["postgresql.conf", "postgresql.auto.conf", "pg_hba.conf", "pg_ide
 /** Settings whose values are files. */
 const NAMING =
   /^(hba_file|ident_file|ssl_cert_file|ssl_key_file|ssl_ca_file|ssl_crl_file|ssl_dh_params_file|krb_server_keyfile)$/i;
+/** What belongs to one server's data, whatever names it: in the data of another it would be the end of that. */
+const DATA =
+  /^(base|global|pg_[a-z]+)(\/|$)|^(PG_VERSION|postmaster\..*|.*\.signal|backup_label.*|tablespace_map.*|.*\.(password|pgpass))$/;
 const MAX_FILES = 100;
 const MAX_FILE_BYTES = 1024 * 1024;
 
@@ -30,6 +33,10 @@ export async function readConfiguration(dataDir: string): Promise<Configuration>
   const waiting = [...ROOTS];
   for (let path = waiting.shift(); path !== undefined; path = waiting.shift()) {
     if (files.has(path)) continue;
+    if (DATA.test(path)) {
+      leftOut.push(`${path}, which belongs to the data`);
+      continue;
+    }
     if (files.size >= MAX_FILES) {
       leftOut.push(`more than ${MAX_FILES} files of configuration`);
       break;
@@ -61,7 +68,8 @@ export async function replaceConfiguration(
 ): Promise<void> {
   for (const [path, bytes] of [...after].reverse()) {
     if (before.get(path)?.equals(bytes)) continue;
-    if (relative(dataDir, join(dataDir, path)).startsWith("..")) throw new Error(`${path} is no file of this cluster.`);
+    if (DATA.test(path) || relative(dataDir, join(dataDir, path)).startsWith(".."))
+      throw new Error(`${path} is no file of this cluster.`);
     const folders = dirname(path).split("/");
     for (const [index] of folders.entries()) await makePrivate(join(dataDir, ...folders.slice(0, index + 1)), owner);
     const unfinished = join(dataDir, `${path}.postern-${randomBytes(6).toString("hex")}`);

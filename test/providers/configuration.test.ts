@@ -139,3 +139,11 @@ test("replication slots are named before they are lost, and lost only where that
   expect(done.message).toMatch(/Replication slots were lost: archive, reports\./);
   expect((await failOver()).result).toMatchObject({ lostSlots: [] });
 });
+
+test("what settings name among the data of the old primary never replaces that of the new one", async () => {
+  await appendFile(await onPrimary("postgresql.conf"), "ssl_ca_file = 'global/pg_control'\n");
+  const end = await failOver();
+  expect(end.result).toMatchObject({ notCarried: ["global/pg_control, which belongs to the data"] });
+  const kept = JSON.parse(await readFile(folderOf("configuration.json"), "utf8")).files;
+  expect(Object.keys(kept)).not.toContain("global/pg_control");
+});
