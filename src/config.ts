@@ -1,8 +1,8 @@
 /** Environment variables -> Config: the only reader of process.env. Every fault is reported at once. */
 import { z } from "zod";
 import { type EnvironmentRules, environmentRulesText } from "./modules/inventory/environment-rules.js";
+import { type LocalInstance, localInstances } from "./modules/inventory/local-instances.js";
 import type { Polling } from "./modules/operations/index.js";
-import { parseBackupWindow, parseMaintenanceWindow } from "./modules/operations/windows.js";
 import { OPERATION_TYPES, type OperationType } from "./providers/provider.js";
 
 const flag = z.enum(["true", "false"], "is true or false").transform((value) => value === "true");
@@ -42,37 +42,6 @@ const jsonText = z.string().transform((text, context) => {
     return z.NEVER;
   }
 });
-
-/** Accepts what a function accepts, and says what it says. */
-const parsedBy = (parse: (text: string) => unknown) =>
-  z.string().superRefine((text, context) => {
-    try {
-      parse(text);
-    } catch (error) {
-      context.addIssue({ code: "custom", message: (error as Error).message });
-    }
-  });
-
-const localInstance = z.strictObject({
-  identifier: z
-    .string()
-    .regex(
-      /^(?!.*--)(?!.*-$)[a-z][a-z0-9-]{0,62}$/,
-      "is 1 to 63 small letters, digits and single hyphens, a letter first",
-    ),
-  tags: z
-    .record(z.string().min(1).max(128), z.string().max(256))
-    .default({})
-    .transform((tags) => Object.entries(tags).map(([key, value]) => ({ key, value }))),
-  maintenanceWindow: parsedBy(parseMaintenanceWindow),
-  backupWindow: parsedBy(parseBackupWindow),
-  backupRetentionDays: z.number().int().min(0).max(35).default(7),
-  standby: z.boolean().default(false),
-  maxConnections: z.number().int().min(20).max(1000).default(50),
-});
-export type LocalInstance = z.output<typeof localInstance>;
-
-const localInstancesText = jsonText.pipe(z.array(localInstance).max(20));
 
 const pollingText = jsonText.pipe(
   z.record(
@@ -152,7 +121,8 @@ export const VARIABLES = {
   ENVIRONMENT_RULES: environmentRulesText
     .prefault("{}")
     .describe("How environments are decided, as JSON: `tagKeys`, `values`, `precedence`, `defaultEnvironment`."),
-  LOCAL_INSTANCES: localInstancesText
+  LOCAL_INSTANCES: jsonText
+    .pipe(localInstances)
     .prefault("[]")
     .describe(
       "PostgreSQL clusters that this host shall run, as JSON; see the README. Beside an embedded database only.",
@@ -216,6 +186,8 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     throw new ConfigError(result.error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`).join("\n"));
   }
   const env = result.data;
+  if (env.DATABASE_URL !== undefined && env.LOCAL_INSTANCES.length > 0)
+    throw new ConfigError("LOCAL_INSTANCES: needs the embedded database: leave out DATABASE_URL, or this.");
   const production = env.NODE_ENV === "production";
   // Nobody could try anything on the page, nor read the schema for it.
   const open = env.TRUSTED_DOCUMENTS === undefined;

@@ -7,6 +7,7 @@ import { unavailable } from "../errors.js";
 import type { Log } from "../log.js";
 import { applyIfDue } from "./local/backup-window.js";
 import { bringUp } from "./local/bring-up.js";
+import { finishConfiguration } from "./local/configure.js";
 import type { ConnectionOptions, NewInstance } from "./local/create.js";
 import { createDescribe } from "./local/describe.js";
 import { clusterOf, fenceMember, type Host, type Limits } from "./local/host.js";
@@ -120,6 +121,7 @@ export async function createLocalProvider(options: LocalOptions): Promise<LocalP
     try {
       const instance = await instances.find(id);
       if (instance?.wanted === "running") await bringUp(host, id, stopping.signal);
+      await finishConfiguration(host, id);
     } catch (error) {
       log.error({ err: error, instance: id }, "An instance does not start");
     }

@@ -163,3 +163,15 @@ it("reads local instances, with what is usual where they say nothing", () => {
     },
   ]);
 });
+
+it("refuses local instances that contradict themselves, each other, or where the database is", () => {
+  const one = { identifier: "a", maintenanceWindow: "sun:05:00-sun:06:00", backupWindow: "02:00-02:30" };
+  const textOf = (...instances: object[]) => JSON.stringify(instances);
+  const overlapping = faultsOf({ LOCAL_INSTANCES: textOf({ ...one, backupWindow: "05:30-06:30" }) });
+  expect(overlapping).toEqual([expect.stringMatching(/^LOCAL_INSTANCES\.0\.backupWindow: .*overlaps the maintenance/)]);
+  expect(faultsOf({ LOCAL_INSTANCES: textOf(one, one) })).toEqual(["LOCAL_INSTANCES.1.identifier: is given twice"]);
+  const tags = Object.fromEntries(Array.from({ length: 51 }, (_, n) => [`k${n}`, "v"]));
+  expect(faultsOf({ LOCAL_INSTANCES: textOf({ ...one, tags }) })).toEqual(["LOCAL_INSTANCES.0.tags: are at most 50"]);
+  const elsewhere = { DATABASE_URL: "postgres://db/postern", LOCAL_INSTANCES: textOf(one) };
+  expect(faultsOf(elsewhere)).toEqual([expect.stringMatching(/^LOCAL_INSTANCES: needs the embedded database/)]);
+});

@@ -1,8 +1,8 @@
 /** The fleet is there when Postern says that it is ready: instances that are made or started still are listed, and take operations. */
 import { join } from "node:path";
 import { beforeAll, expect, test, vi } from "vitest";
-import { processesIn, useSandbox } from "../cluster/sandbox.js";
-import { ask, ensureBuilt, oneInstance, signIn, startPostern } from "./postern.js";
+import { eventually, processesIn, useSandbox } from "../cluster/sandbox.js";
+import { ask, ensureBuilt, oneInstance, PATIENCE_MS, signIn, startPostern } from "./postern.js";
 
 const sandbox = useSandbox();
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 60_000 });
@@ -11,12 +11,12 @@ beforeAll(ensureBuilt);
 const PASSWORD = "four random words of ours";
 /** Operations have less time than making an instance takes. */
 const SHORT = { local: { CREATE_SNAPSHOT: { intervalMs: 100, attempts: 15 } } };
-const start = () =>
+const start = (environment = "Test") =>
   startPostern(sandbox.path, {
     DATA_DIR: join(sandbox.path, "data"),
     DEMO: "false",
     ADMIN_PASSWORD: PASSWORD,
-    LOCAL_INSTANCES: oneInstance(true),
+    LOCAL_INSTANCES: oneInstance(true).replace("Test", environment),
     OPERATION_POLLING: JSON.stringify(SHORT),
   });
 const FLEET = "{ instances { nodes { id status availableOperations { allowed } } } }";
@@ -28,7 +28,7 @@ const copy = (url: string, token: string, name: string, waitSeconds: number) =>
     token,
   );
 
-test("at once, while they are made, after a kill, and when they are started again", async () => {
+test("at once, while they are made, after a kill, when they are started again, and as configuration says then", async () => {
   const first = start();
   const one = await first.ready();
   const token = await signIn(one.url, "admin@postern.example", PASSWORD);
@@ -59,5 +59,23 @@ test("at once, while they are made, after a kill, and when they are started agai
   expect((await copy(three.url, token, "third", 60)).createSnapshot.operation.status).toBe("SUCCEEDED");
   third.kill("SIGTERM");
   expect(await third.ended()).toBe(0);
+
+  // Another configuration counts from the first moment, and is on record.
+  const fourth = start("Production");
+  const four = await fourth.ready();
+  await expect(copy(four.url, token, "fourth", 0)).rejects.toThrow("Operations not allowed on production instances.");
+  const CONFIGURED =
+    '{ auditLogs(filter: { action: { eq: "instance.configure" } }) { nodes { actor resourceId result } } }';
+  const { nodes } = await eventually(async () => {
+    const { auditLogs } = await ask(four.url, CONFIGURED, token);
+    return auditLogs.nodes.length > 0 && auditLogs;
+  }, PATIENCE_MS);
+  const tags = (value: string) => [{ key: "Environment", value }];
+  const changes = { tags: { from: tags("Test"), to: tags("Production") } };
+  expect(nodes).toEqual([
+    { actor: { type: "system", name: "configuration" }, resourceId: made.id, result: { changes } },
+  ]);
+  fourth.kill("SIGTERM");
+  expect(await fourth.ended()).toBe(0);
   expect(await processesIn(sandbox.path)).toEqual([]);
 });

@@ -83,7 +83,16 @@ export async function planOf(
     members.push(known ?? { name, port: await ports.choose(), stale: false });
   }
   const providerId = before?.providerId ?? wanted.copy?.providerId ?? instances.newId();
-  return { ...form.data, providerId, pendingBackupWindow: null, members, primary: "a", wanted: "running" };
+  const configured = before?.configured;
+  const instance = {
+    ...form.data,
+    providerId,
+    pendingBackupWindow: null,
+    members,
+    primary: "a",
+    wanted: "running",
+  } as const;
+  return configured ? { ...instance, configured } : instance;
 }
 
 /**

@@ -42,7 +42,7 @@ export function createDescribe(host: Host, operations: Operations, plans: Plans,
     known.set(providerId, instance);
     const [status, { members, findings }, others] = await lookAt(instance);
     if (operations.statusWhileBusy(providerId) === undefined) told.set(providerId, [...findings, ...others]);
-    return describeAs(instance, status, members, told.get(providerId) ?? []);
+    return describeAs(instance, status, members, [...(told.get(providerId) ?? []), ...plans.findingsOf(instance)]);
   };
 
   function lookAt(instance: LocalInstance) {

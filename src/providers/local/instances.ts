@@ -24,6 +24,17 @@ const memberForm = z.object({
   stale: z.boolean(),
 });
 
+/** What configuration last said of an instance. */
+const configuredForm = z.object({
+  tags: tagsForm,
+  maintenanceWindow: maintenanceWindowForm,
+  backupWindow: backupWindowForm,
+  backupRetentionDays: z.number().int(),
+  maxConnections: maxConnectionsForm.optional(),
+  standby: z.boolean(),
+});
+export type Configured = z.infer<typeof configuredForm>;
+
 const instanceForm = z.object({
   providerId: z.string(),
   identifier: z.string(),
@@ -40,6 +51,10 @@ const instanceForm = z.object({
   primary: memberForm.shape.name,
   /** `stopped` stays stopped when Postern starts. */
   wanted: z.enum(["running", "stopped"]),
+  /** Absent of an instance that configuration has nothing to do with. */
+  configured: configuredForm.optional(),
+  /** What a change of configuration has changed here, until that is on record. */
+  toReport: z.record(z.string(), z.object({ from: z.unknown(), to: z.unknown() })).optional(),
 });
 
 export type LocalMember = z.infer<typeof memberForm>;

@@ -1,6 +1,8 @@
 /** Instances that are wanted and not complete yet: known from the first moment, made, and made again where that failed. */
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
+import type { Finding } from "../provider.js";
+import { applyConfiguration, configuredOf } from "./configure.js";
 import { createInstance, isTakenAlready, type NewInstance, planOf } from "./create.js";
 import { fenceMember, type Host } from "./host.js";
 import type { LocalInstance } from "./instances.js";
@@ -19,6 +21,9 @@ export function createPlans(host: Host, ports: Ports, onMade: (providerId: strin
   const making = new Map<string, Promise<void>>();
   /** What failed, by providerId: why, and what it was to be. */
   const failed = new Map<string, { readonly message: string; readonly wanted: NewInstance }>();
+
+  /** Why configuration was not applied to what exists, by providerId. */
+  const unapplied = new Map<string, string>();
 
   async function fenceAll(id: string): Promise<void> {
     const members = await readdir(join(instances.folderOf(id), "members")).catch(() => []);
@@ -71,9 +76,10 @@ export function createPlans(host: Host, ports: Ports, onMade: (providerId: strin
       }
     },
 
-    /** Makes what is missing known, under an id that stays, and forgets what is not wanted any more. @returns what is missing */
+    /** Makes what is missing known, under an id that stays, and forgets what is not wanted any more; what exists becomes as it is wanted. @returns what is missing */
     async plan(wanted: readonly NewInstance[]): Promise<NewInstance[]> {
-      const existing = new Set((await instances.list()).map(keyOf));
+      const found = await instances.list();
+      const existing = new Set(found.map(keyOf));
       const planned = await instances.plans();
       const keys = wanted.map(keyOf);
       const missing = wanted.filter(
@@ -82,15 +88,33 @@ export function createPlans(host: Host, ports: Ports, onMade: (providerId: strin
       for (const plan of planned) {
         if (!missing.some((one) => keyOf(one) === keyOf(plan))) await removeAll(plan.providerId);
       }
+      for (const instance of found) {
+        const one = wanted.find((one) => keyOf(one) === keyOf(instance));
+        if (!one) continue;
+        await applyConfiguration(host, ports, instance, one).then(
+          () => unapplied.delete(instance.providerId),
+          (error) => {
+            log.error({ err: error, instance: instance.identifier }, "A change of configuration could not be applied");
+            unapplied.set(instance.providerId, failureOf(error, stopping.signal).message);
+          },
+        );
+      }
       for (const one of missing) {
         const before = planned.find((plan) => keyOf(plan) === keyOf(one));
-        await instances.writePlan(await planOf(host, ports, one, before));
+        await instances.writePlan({ ...(await planOf(host, ports, one, before)), configured: configuredOf(one) });
       }
       return missing;
     },
 
     /** Why a planned instance was not made; undefined where it still may be. */
     faultOf: ({ providerId }: Pick<LocalInstance, "providerId">) => failed.get(providerId)?.message,
+
+    findingsOf({ providerId }: Pick<LocalInstance, "providerId">): Finding[] {
+      const fault = unapplied.get(providerId);
+      if (fault === undefined) return [];
+      const detail = `What configuration says of this instance now could not be applied; the next start tries again. ${fault}`;
+      return [{ kind: "configuration_not_applied", severity: "WARNING", subject: null, detail }];
+    },
 
     /** Begins to make again what failed, and returns at once. */
     retry(): void {

@@ -73,6 +73,7 @@ export async function cloneStandby(
 ): Promise<void> {
   const primary = clusterOf(host, instance, primaryOf(instance));
   if (await hasTablespaces(primary)) throw sharedTablespaces();
+  if ((await replicationPassword(primary)) === null) await createReplicationRole(host, primary);
   const standby = await makeMember(host, instance, member);
   const folder = host.instances.memberFolder(instance.providerId, member.name);
   for (const name of await readdir(folder)) {

@@ -1,0 +1,56 @@
+/** What configuration may say of the clusters that this host runs itself, and what contradicts itself there. */
+import { z } from "zod";
+import { parseBackupWindow, parseMaintenanceWindow, requireBackupWindow } from "../operations/windows.js";
+
+const MAX_TAGS = 50;
+
+/** Accepts what a function accepts, and says what it says. */
+const parsedBy = (parse: (text: string) => unknown) =>
+  z.string().superRefine((text, context) => {
+    try {
+      parse(text);
+    } catch (error) {
+      context.addIssue({ code: "custom", message: (error as Error).message });
+    }
+  });
+
+const localInstance = z.strictObject({
+  identifier: z
+    .string()
+    .regex(
+      /^(?!.*--)(?!.*-$)[a-z][a-z0-9-]{0,62}$/,
+      "is 1 to 63 small letters, digits and single hyphens, a letter first",
+    ),
+  tags: z
+    .record(z.string().min(1).max(128), z.string().max(256))
+    .default({})
+    .transform((tags) => Object.entries(tags).map(([key, value]) => ({ key, value }))),
+  maintenanceWindow: parsedBy(parseMaintenanceWindow),
+  backupWindow: parsedBy(parseBackupWindow),
+  backupRetentionDays: z.number().int().min(0).max(35).default(7),
+  standby: z.boolean().default(false),
+  maxConnections: z.number().int().min(20).max(1000).default(50),
+});
+/** @returns why what is said of an instance cannot be, with the field that is at fault; null where it can */
+function contradictionOf({ tags, backupWindow, maintenanceWindow }: LocalInstance): [string, string] | null {
+  if (tags.length > MAX_TAGS) return ["tags", `are at most ${MAX_TAGS}`];
+  try {
+    requireBackupWindow(backupWindow, maintenanceWindow);
+    return null;
+  } catch (error) {
+    return ["backupWindow", (error as Error).message];
+  }
+}
+export type LocalInstance = z.output<typeof localInstance>;
+
+export const localInstances = z
+  .array(localInstance)
+  .max(20)
+  .superRefine((wanted, context) => {
+    for (const [index, one] of wanted.entries()) {
+      const [field, message] = contradictionOf(one) ?? [];
+      if (field) context.addIssue({ code: "custom", path: [index, field], message: message as string });
+      if (wanted.findIndex(({ identifier }) => identifier === one.identifier) < index)
+        context.addIssue({ code: "custom", path: [index, "identifier"], message: "is given twice" });
+    }
+  });

@@ -1,0 +1,97 @@
+/** Configuration that changes of instances that exist is applied once, told for the record, and takes back nothing that operations changed. */
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, expect, test, vi } from "vitest";
+import type { LocalProvider } from "../../src/providers/local.js";
+import type { Deed } from "../../src/providers/provider.js";
+import { eventually, processesIn } from "../cluster/sandbox.js";
+import { NEW, operate, query, untilStreaming, useGround } from "./ground.js";
+
+vi.setConfig({ testTimeout: 60_000 });
+const ground = useGround();
+const told: Deed[] = [];
+let provider: LocalProvider | undefined;
+afterAll(() => provider?.stopAll());
+
+const wanted = { ...NEW, identifier: "kept-dev", tags: [{ key: "Environment", value: "Development" }] };
+/** A start of Postern with this configuration, before anything is started. */
+async function reopen(configured: Parameters<LocalProvider["create"]>[0]): Promise<LocalProvider> {
+  await provider?.stopAll();
+  provider = await ground.open();
+  provider.reportTo(async (deed) => void told.push(deed));
+  await provider.plan([configured]);
+  return provider;
+}
+const only = async (from: LocalProvider) => (await from.list())[0]!;
+const configurations = () => told.filter(({ action }) => action === "instance.configure");
+
+test("tags, windows and retention count before the instance is started, and are told once", async () => {
+  const first = await reopen(wanted);
+  await first.create(wanted);
+  const { providerId } = await only(first);
+  await first.startAll();
+  const production = [{ key: "Environment", value: "Production" }];
+  const changed = {
+    ...wanted,
+    tags: production,
+    backupWindow: "03:00-03:30",
+    maintenanceWindow: "mon:05:00-mon:06:00",
+    backupRetentionDays: 3,
+  };
+  const second = await reopen(changed);
+  const { tags, backupWindow, maintenanceWindow, backupRetentionDays } = changed;
+  const facts = { providerId, tags, backupWindow, maintenanceWindow, backupRetentionDays };
+  expect(await only(second)).toMatchObject({ ...facts, status: "starting" });
+  expect(configurations()).toEqual([]);
+  await second.startAll();
+  const change = (name: "tags" | "backupWindow" | "maintenanceWindow" | "backupRetentionDays") => [
+    name,
+    { from: wanted[name], to: changed[name] },
+  ];
+  const changes = Object.fromEntries(
+    (["tags", "backupWindow", "maintenanceWindow", "backupRetentionDays"] as const).map(change),
+  );
+  const deed = { providerId, by: "configuration", action: "instance.configure", result: { changes }, success: true };
+  expect(configurations()).toEqual([deed]);
+
+  // An operation's change stays until configuration says something else than before.
+  const request = {
+    providerId,
+    type: "MODIFY_BACKUP_WINDOW",
+    backupWindow: "07:00-07:30",
+    applyImmediately: true,
+  } as const;
+  expect(await operate(second, request)).toMatchObject({ state: "succeeded" });
+  const third = await reopen(changed);
+  await third.startAll();
+  expect(await only(third)).toMatchObject({ ...facts, backupWindow: "07:00-07:30" });
+  expect(configurations()).toEqual([deed]);
+  await reopen(wanted);
+  expect(await only(provider!)).toMatchObject({ tags: wanted.tags, backupWindow: wanted.backupWindow });
+});
+
+test("a standby that is wanted is built, and one that is not goes, with its slot and its data", async () => {
+  const pair = await reopen({ ...wanted, standby: true });
+  await pair.startAll();
+  await untilStreaming(pair, "kept-dev");
+  await eventually(async () => told.some(({ action }) => action === "instance.rebuildStandby"), 20_000);
+  const { providerId } = await only(pair);
+  const solo = await reopen(wanted);
+  await solo.startAll();
+  expect(await only(solo)).toMatchObject({ multiAz: false, status: "available", members: [{ role: "PRIMARY" }] });
+  expect(await readdir(join(ground.path, "fleet/instances", providerId, "members"))).toEqual(["a"]);
+  expect(await query(solo, "kept-dev", (sql) => sql`select from pg_replication_slots`)).toHaveLength(0);
+  expect((await processesIn(join(ground.path, "fleet"))).length).toBe(1);
+  expect(configurations().at(-1)).toMatchObject({ result: { changes: { standby: { from: true, to: false } } } });
+});
+
+test("what cannot be applied is a finding, and the start goes on", async () => {
+  const later = await reopen({ ...wanted, backupRetentionDays: 99 });
+  expect(await only(later)).toMatchObject({
+    backupRetentionDays: wanted.backupRetentionDays,
+    findings: [{ kind: "configuration_not_applied", severity: "WARNING", subject: null }],
+  });
+  await later.startAll();
+  expect((await only(later)).status).toBe("available");
+  expect((await only(await reopen(wanted))).findings).toEqual([]);
+});
