@@ -11,9 +11,10 @@ import type { InstanceDescription, Provider, SnapshotDescription, Tag } from "..
 import { checked, nullable, text } from "../../wire/checked.js";
 import { isId } from "../../wire/id.js";
 import type { AuditService } from "../audit/index.js";
-import { type Classification, classify, type Mapping } from "./classifier.js";
+import type { Classification } from "./classifier.js";
 import { tagsOfCopy } from "./copies.js";
 import type { EnvironmentRules } from "./environment-rules.js";
+import { classifierBy, disputeOf, type Facts, factsOf } from "./facts.service.js";
 import { openFinding, resolveFinding, updateFindings } from "./findings.store.js";
 import {
   findInstanceById,
@@ -29,7 +30,6 @@ import {
   markVanished,
   noteLastBackup,
   type StoredInstance,
-  type StoredMapping,
   updateClassification,
   upsertInstance,
   upsertSnapshot,
@@ -55,29 +55,11 @@ export interface InventoryDeps {
 
 export type InventoryService = ReturnType<typeof createInventoryService>;
 
-const asMapping = (row: StoredMapping | undefined): Mapping | undefined =>
-  row?.environment ? { environment: row.environment, reason: row.reason, settles: row.settles } : undefined;
-
-const disputeOf = ({ classification }: StoredInstance) => (classification as Classification).dispute;
-
 const told = (ids: readonly bigint[], found: readonly InstanceDescription[]) =>
   found.map(({ findings }, index) => ({ id: ids[index] as bigint, findings }));
 
-type Facts = Pick<InstanceDescription, "identifier" | "tags" | "accountId">;
-
 export function createInventoryService({ db, audit, log, providers, rules }: InventoryDeps) {
-  /** Classifies by the facts and the mappings of now. */
-  function classified(facts: Facts, id: bigint | undefined, mappings: readonly StoredMapping[]): Classification {
-    const byInstance = mappings.find((mapping) => id !== undefined && mapping.instanceId === id);
-    const byAccount = mappings.find(({ accountId }) => accountId !== null && accountId === facts.accountId);
-    return classify({ ...facts, instanceMapping: asMapping(byInstance), accountMapping: asMapping(byAccount) }, rules);
-  }
-
-  const factsOf = ({ identifier, tags, accountId }: StoredInstance): Facts => ({
-    identifier,
-    tags: tags as Facts["tags"],
-    accountId,
-  });
+  const classified = classifierBy(rules);
 
   /** The ids of instances by their provider's: what is recorded of one must not wait for the database. */
   const idsSeen = new Map<string, bigint>();
