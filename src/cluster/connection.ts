@@ -1,5 +1,6 @@
 /** A connection of the superuser to a running cluster, over its Unix socket, for as long as one piece of work takes. */
 import postgres, { type Sql } from "postgres";
+import { addressOf } from "./answers.js";
 import type { Cluster } from "./cluster.js";
 import { findPostmaster } from "./postmaster.js";
 
@@ -32,7 +33,7 @@ export async function asSuperuser<T>(
   if (!running) throw new UnreachableError("PostgreSQL is not running.");
   const sql = postgres({
     ...(await cluster.superuser()),
-    path: `${running.socketDir}/.s.PGSQL.${running.port}`,
+    ...(await addressOf(running)),
     database,
     max: 1,
     // One session from first to last: a backup is bound to it.

@@ -6,13 +6,21 @@ import { join } from "node:path";
 export type ControlFile = {
   /** True after a clean shutdown, whose checkpoint is then the last record of its WAL. */
   readonly isShutDown: boolean;
+  /** True while it takes writes, and after a kill; whoever promoted it. */
+  readonly isInProduction: boolean;
   /** Where the last checkpoint record begins, as a position in the WAL. */
   readonly checkpoint: bigint;
+  /** From where a standby, started anew, needs WAL at most: it has replayed what is before. Zero for what is no standby. */
+  readonly minRecoveryPoint: bigint;
+  /** Where the last checkpoint began, from which any server replays. */
+  readonly redo: bigint;
+  readonly segmentBytes: number;
 };
 
 /** PostgreSQL 13 to 16. */
 const VERSION = 1300;
 const SHUT_DOWN = 1;
+const IN_PRODUCTION = 6;
 
 /** Rejects with an Error when there is none, or one of another version of PostgreSQL. */
 export async function readControlFile(dataDir: string): Promise<ControlFile> {
@@ -20,7 +28,15 @@ export async function readControlFile(dataDir: string): Promise<ControlFile> {
   const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
   const little = endianness() === "LE";
   if (view.getUint32(8, little) !== VERSION) throw new Error(`The control file in ${dataDir} has an unknown version.`);
-  return { isShutDown: view.getUint32(16, little) === SHUT_DOWN, checkpoint: view.getBigUint64(32, little) };
+  const state = view.getUint32(16, little);
+  return {
+    isShutDown: state === SHUT_DOWN,
+    isInProduction: state === IN_PRODUCTION,
+    checkpoint: view.getBigUint64(32, little),
+    redo: view.getBigUint64(40, little),
+    minRecoveryPoint: view.getBigUint64(136, little),
+    segmentBytes: view.getUint32(228, little),
+  };
 }
 
 /** A position in the WAL as PostgreSQL writes it, `16/B374D848`, as a number. */

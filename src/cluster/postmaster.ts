@@ -8,6 +8,8 @@ import { promisify } from "node:util";
 /** A running PostgreSQL server, as its postmaster.pid describes it. */
 export type Postmaster = {
   readonly pid: number;
+  /** Tells it from every other server that ever ran here. */
+  readonly run: string;
   /** True once it accepts connections; until then it starts, recovers or stops. */
   readonly ready: boolean;
   readonly port: number;
@@ -21,11 +23,11 @@ export const postmasterArgs = (dataDir: string): string[] => ["-D", dataDir];
 /** The server that runs in this data directory, or undefined. Files left by a dead one, or a reused pid, count as none. */
 export async function findPostmaster(dataDir: string): Promise<Postmaster | undefined> {
   const file = await readFile(join(dataDir, "postmaster.pid"), "utf8").catch(() => "");
-  const [pidLine, , , port, socketDir, , , status] = file.split("\n");
+  const [pidLine, , startedAt, port, socketDir, , , status] = file.split("\n");
   const pid = Number(pidLine);
   if (!(await isPostmaster(pid, dataDir))) return undefined;
   const ready = status?.trim() === "ready" || status?.trim() === "standby";
-  return { pid, ready, port: Number(port), socketDir: socketDir ?? "" };
+  return { pid, run: `${pid} of ${startedAt}`, ready, port: Number(port), socketDir: socketDir ?? "" };
 }
 
 /** Whether this very process is a PostgreSQL server of this data directory. A zombie is not: nobody may reap it. */

@@ -15,7 +15,13 @@ const tagged = (environment: string) => [
 
 const FLEET = [
   // First, because it takes longest.
-  { identifier: "test-postgres-01", tags: tagged("Test"), backupWindow: "02:00-02:30", standby: true },
+  {
+    identifier: "test-postgres-01",
+    tags: tagged("Test"),
+    backupWindow: "02:00-02:30",
+    standby: true,
+    autoFailover: { afterSeconds: 30, maxLagBytes: 16_777_216 },
+  },
   { identifier: "dev-postgres-01", tags: tagged("Development"), backupWindow: "01:00-01:30", standby: false },
   { identifier: "prod-postgres-01", tags: tagged("Production"), backupWindow: "03:00-03:30", standby: false },
 ] as const;

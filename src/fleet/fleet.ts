@@ -11,6 +11,7 @@ import {
 } from "../modules/inventory/index.js";
 import {
   createEndings,
+  createFailovers,
   createOperationsService,
   createSchedule,
   createWorker,
@@ -40,6 +41,8 @@ export interface FleetDeps {
 
 /** A worker that died is noticed within its lease and so many milliseconds. */
 const SWEEP_MS = 5000;
+/** How often providers look at what cannot wait. */
+const WATCH_MS = 5000;
 
 export function createFleet(deps: FleetDeps) {
   const { db, log, clock, audit, security, jobs, providers, fingerprintKey, config } = deps;
@@ -67,6 +70,7 @@ export function createFleet(deps: FleetDeps) {
     enqueue: (db, { provider, id }) => jobs.enqueue(db, queueOf(provider), { instanceId: String(id) }),
     wake: (instanceId) => worker.wake(instanceId),
   });
+  const failovers = createFailovers({ db, inventory, endings, operations, wake: (id) => worker.wake(id) });
   const schedule = createSchedule({ db, log, audit, security, inventory, operations, catchUp });
 
   const refresh = async (): Promise<void> => {
@@ -83,7 +87,20 @@ export function createFleet(deps: FleetDeps) {
   const sweep = () =>
     worker.sweep().catch((error) => log.warn({ err: error }, "operations not swept; they are looked at again"));
 
+  /** Has failed over what is due; a look that fails is made again. */
+  const watch = async (): Promise<void> => {
+    const looks = providers.map(async (provider) => {
+      for (const due of await provider.watch()) await failovers.begin(provider.name, due);
+    });
+    for (const look of await Promise.allSettled(looks)) {
+      if (look.status === "rejected") log.warn({ err: look.reason }, "providers not watched; they are looked at again");
+    }
+  };
+
   let sweeping: NodeJS.Timeout | undefined;
+  let watching: NodeJS.Timeout | undefined;
+  /** The look under way. */
+  let look: Promise<void> | undefined;
 
   return {
     resolvers: [new InventoryResolver(inventory), new OperationsResolver(operations)],
@@ -113,6 +130,11 @@ export function createFleet(deps: FleetDeps) {
       );
       sweeping = setInterval(sweep, SWEEP_MS);
       sweeping.unref();
+      const lookOnce = () => {
+        look ??= watch().finally(() => (look = undefined));
+      };
+      watching = setInterval(lookOnce, WATCH_MS);
+      watching.unref();
     },
 
     /** Lets nobody wait for an operation any more. */
@@ -120,6 +142,8 @@ export function createFleet(deps: FleetDeps) {
 
     async stop(): Promise<void> {
       clearInterval(sweeping);
+      clearInterval(watching);
+      await look;
       await worker.stop();
     },
   };

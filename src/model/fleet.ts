@@ -64,6 +64,7 @@ export const Instance = declareType({
     ),
     availableOperations: derived(instances.id, "What can be requested now, and why the rest cannot.", {
       needs: {
+        provider: instances.provider,
         environment: instances.environment,
         status: instances.status,
         multiAz: instances.multiAz,

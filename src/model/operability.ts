@@ -6,6 +6,7 @@ export { isOfSnapshot, OPERATION_TYPES } from "../providers/provider.js";
 
 /** What the answer depends on. */
 export interface Assessed {
+  readonly provider: string;
   readonly environment: string;
   readonly status: string;
   readonly multiAz: boolean;
@@ -32,6 +33,9 @@ const STATUSES: Readonly<Record<Exclude<OperationType, "DELETE_SNAPSHOT" | "REST
     ]),
   };
 
+/** Providers that restart, and fail over, an instance that has failed; others take back only what runs. */
+const RESTART_FAILED: ReadonlySet<string> = new Set(["local"]);
+
 /** What is said to whoever asks for an operation on production. */
 export const PRODUCTION_MESSAGE = "Operations not allowed on production instances. Please create a CloudOps request.";
 
@@ -51,7 +55,8 @@ export function assess(instance: Assessed, type: OperationType, { forceFailover 
   if (instance.vanishedAt !== null) {
     return failedPrecondition("vanished", "Its provider does not list this instance any more.");
   }
-  if (!STATUSES[type].has(instance.status)) {
+  const isRescue = type === "REBOOT_INSTANCE" && instance.status === "failed" && RESTART_FAILED.has(instance.provider);
+  if (!STATUSES[type].has(instance.status) && !isRescue) {
     return failedPrecondition(instance.status, `This instance is ${instance.status}. Try again when it is available.`);
   }
   if (forceFailover && !(instance.multiAz && instance.members.some(({ role }) => role === "STANDBY"))) {

@@ -16,6 +16,8 @@ export type FailureCode =
   | "StandbyUnavailable"
   /** A failover would lose replication slots, which nobody accepted. */
   | "ReplicationSlotLoss"
+  /** The primary that it worked on has failed, and its standby takes over. */
+  | "PrimaryLost"
   /** PostgreSQL would not start with its files of settings. */
   | "InvalidConfiguration"
   /** PostgreSQL does not start, or does not answer after it was started. */

@@ -12,7 +12,7 @@ import type { ConnectionOptions, NewInstance } from "./local/create.js";
 import { createDescribe } from "./local/describe.js";
 import { clusterOf, fenceMember, type Host, type Limits } from "./local/host.js";
 import { type LocalInstance, openInstances, primaryOf, standbysOf } from "./local/instances.js";
-import { observe } from "./local/observe.js";
+import { hasFailed, observe } from "./local/observe.js";
 import { createOperations } from "./local/operations.js";
 import { createPlans } from "./local/plans.js";
 import { createPorts } from "./local/ports.js";
@@ -20,6 +20,7 @@ import { createRepair } from "./local/repair.js";
 import { createSnapshotOperations, isSnapshotRequest } from "./local/snapshot-operations.js";
 import { openSnapshots } from "./local/snapshots.js";
 import { createStandbys } from "./local/standbys.js";
+import { createWatch } from "./local/watch.js";
 import { OPERATION_TYPES, type Provider, type Report } from "./provider.js";
 
 export type LocalOptions = {
@@ -102,7 +103,8 @@ export async function createLocalProvider(options: LocalOptions): Promise<LocalP
   const plans = createPlans(host, createPorts(folder, instances), (id) => operations.setReady(id));
   const operations = createOperations(host, snapshots, plans.faultOf, standbys.rebuild);
   const repair = createRepair(host, operations);
-  const describe = createDescribe(host, operations, plans, version);
+  const watch = createWatch(host, operations, standbys.rebuild);
+  const describe = createDescribe(host, operations, plans, watch, version);
   const ofSnapshots = createSnapshotOperations(host, snapshots, journalFolder, plans.create);
   const stopping = new AbortController();
 
@@ -138,7 +140,7 @@ export async function createLocalProvider(options: LocalOptions): Promise<LocalP
   async function shutDown(instance: LocalInstance): Promise<void> {
     for (const member of [primaryOf(instance), ...standbysOf(instance)]) {
       const seen = await observe(clusterOf(host, instance, member), limits.answerTimeoutMs);
-      await fenceMember(host, instance.providerId, member.name, seen.is === "silent" ? "little" : "normal");
+      await fenceMember(host, instance.providerId, member.name, hasFailed(seen) ? "little" : "normal");
     }
   }
 
@@ -159,6 +161,7 @@ export async function createLocalProvider(options: LocalOptions): Promise<LocalP
       await provider.repair();
       plans.retry();
     },
+    watch: watch.look,
     list: async () => (await Promise.all((await instances.ids()).map(describe))).filter((one) => one !== null),
     describe,
     listSnapshots: snapshots.list,

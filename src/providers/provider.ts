@@ -144,6 +144,8 @@ export type OperationRequest = { readonly operationId: string; readonly provider
       readonly forceFailover: boolean;
       /** Replication slots that the standby does not have may go; otherwise a failover that loses some is refused. */
       readonly acceptSlotLoss?: boolean | undefined;
+      /** Nobody asked but Postern itself, for the primary has failed: what runs on the instance is given up. */
+      readonly automatic?: boolean | undefined;
     }
   | { readonly type: "MODIFY_BACKUP_WINDOW"; readonly backupWindow: string; readonly applyImmediately: boolean }
   | { readonly type: "DELETE_SNAPSHOT"; readonly snapshotId: string }
@@ -163,6 +165,15 @@ export type OperationRequest = { readonly operationId: string; readonly provider
 /** What is done to a snapshot, whatever has become of its instance. */
 export const isOfSnapshot = (type: OperationType): type is "DELETE_SNAPSHOT" | "RESTORE_SNAPSHOT" =>
   type === "DELETE_SNAPSHOT" || type === "RESTORE_SNAPSHOT";
+
+/** An instance whose primary has failed for so long that its standby shall take over. */
+export interface FailoverDue {
+  readonly providerId: string;
+  /** For people. */
+  readonly cause: string;
+  /** RFC 3339. */
+  readonly since: string;
+}
 
 /** Why an operation failed at the provider: data for the operation, not an error of Postern. */
 export interface ProviderFailure {
@@ -187,9 +198,10 @@ export type Poll =
       readonly resourceStatus: string;
       readonly message: string;
       /**
-       * What came of it: the snapshot; `{ awaySeconds, failedOver, primary }` of a reboot, of a
-       * failover `{ lostSlots, notCarried }` too; `{ backupWindow, pendingBackupWindow }`; `{ identifier, providerId }`
-       * of a restored instance.
+       * What came of it: the snapshot; `{ awaySeconds, failedOver, primary }` of a reboot, of a failover
+       * `{ lostSlots, notCarried }` too, and where the primary had failed `{ missingFrom, keptAt }`, the position from which its
+       * writes are lost and where its data are kept; `{ backupWindow, pendingBackupWindow }`; `{ identifier, providerId }` of a
+       * restored instance.
        */
       readonly result: Readonly<Record<string, unknown>>;
       readonly snapshot?: SnapshotDescription;
@@ -208,6 +220,8 @@ export interface Provider {
   reportTo(report: Report): void;
   /** What the provider itself has to see to from time to time; called once a minute. @throws UNAVAILABLE */
   upkeep(): Promise<void>;
+  /** Looks at what cannot wait for upkeep; called every few seconds, one look at a time. @returns what is to fail over now */
+  watch(): Promise<readonly FailoverDue[]>;
   /** Every instance that the provider has. @throws UNAVAILABLE */
   list(): Promise<InstanceDescription[]>;
   /** @returns the instance, or null where it is gone @throws UNAVAILABLE */

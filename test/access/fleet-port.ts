@@ -52,6 +52,7 @@ export function silentProvider(name = "port"): Provider {
     takesAutomatedSnapshots: true,
     reportTo: () => undefined,
     upkeep: async () => undefined,
+    watch: async () => [],
     list: silent,
     describe: silent,
     listSnapshots: silent,

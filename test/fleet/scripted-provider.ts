@@ -1,6 +1,7 @@
 /** A provider that does what a test tells it: answers late, never, not for a while, or without an end. */
 import { AppError } from "../../src/errors.js";
 import {
+  type FailoverDue,
   type InstanceDescription,
   OPERATION_TYPES,
   type OperationRequest,
@@ -37,6 +38,8 @@ export interface ScriptedProvider extends Provider {
   readonly runs: Map<string, Run>;
   /** Operations that began to run, in this order. */
   readonly begun: string[];
+  /** What the next look finds to be due. */
+  readonly dues: FailoverDue[];
   add(identifier: string, facts?: Partial<InstanceDescription>, script?: Script): void;
   change(identifier: string, facts: Partial<InstanceDescription>): void;
   /** Tells of something that it did by itself. */
@@ -52,6 +55,7 @@ export function scriptedProvider(name = "scripted"): ScriptedProvider {
   const runs = new Map<string, Run>();
   const begun: string[] = [];
   const ends = new Map<string, Poll>();
+  const dues: FailoverDue[] = [];
   const snapshots: (SnapshotDescription & { providerId: string })[] = [];
   let report: Report = async () => undefined;
   let released = Promise.withResolvers<void>();
@@ -122,6 +126,7 @@ export function scriptedProvider(name = "scripted"): ScriptedProvider {
     scripts,
     runs,
     begun,
+    dues,
     add(identifier, facts = {}, script = {}) {
       scripts.set(identifier, script);
       instances.set(identifier, {
@@ -163,6 +168,7 @@ export function scriptedProvider(name = "scripted"): ScriptedProvider {
     },
     report: (deed) => report(deed),
     upkeep: async () => undefined,
+    watch: async () => dues.splice(0),
     list: async () => [...instances.values()],
     async describe(providerId) {
       await scripts.get(providerId)?.describe?.();

@@ -49,7 +49,7 @@ const CLUSTER = /^cluster\//;
 const PORT = /^providers\/provider\.ts$/;
 /** Decisions of a module: values in, values out. */
 const DECISIONS =
-  /^modules\/(inventory\/(classifier|copies|environment-rules|local-instances)|operations\/(guidance|operability|snapshot-identifier|state-machine|windows))\.ts$/;
+  /^modules\/(inventory\/(classifier|copies|environment-rules|local-instances)|operations\/(failover-event|guidance|operability|snapshot-identifier|state-machine|windows))\.ts$/;
 /** Of wire, what knows no GraphQL. */
 const PLAIN_WIRE = /^wire\/(checked|id|well-formed)\.ts$/;
 /** Stands for the file's own module, or the file's own folder. */

@@ -199,3 +199,6 @@ export const operations = pgTable(
       .where(sql`${t.parameters} ? 'identifier'`),
   ],
 );
+
+/** Of operations: a failover that nobody asked for but Postern itself. It waits for nothing. */
+export const isAutomaticFailover = sql`(${operations.parameters} -> 'automatic') is not distinct from 'true'`;

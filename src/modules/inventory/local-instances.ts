@@ -30,9 +30,17 @@ const localInstance = z.strictObject({
   backupRetentionDays: z.number().int().min(0).max(35).default(7),
   standby: z.boolean().default(false),
   maxConnections: z.number().int().min(20).max(1000).default(50),
+  autoFailover: z
+    .strictObject({
+      afterSeconds: z.number().int().min(5).max(3600).default(30),
+      maxLagBytes: z.number().int().min(0).default(16_777_216),
+    })
+    .optional(),
 });
 /** @returns why what is said of an instance cannot be, with the field that is at fault; null where it can */
-function contradictionOf({ tags, backupWindow, maintenanceWindow }: LocalInstance): [string, string] | null {
+function contradictionOf(instance: LocalInstance): [string, string] | null {
+  const { tags, backupWindow, maintenanceWindow, standby, autoFailover } = instance;
+  if (autoFailover && !standby) return ["autoFailover", "needs a standby"];
   if (tags.length > MAX_TAGS) return ["tags", `are at most ${MAX_TAGS}`];
   try {
     requireBackupWindow(backupWindow, maintenanceWindow);

@@ -8,6 +8,7 @@ import type { Poll, Provider } from "../../providers/provider.js";
 import type { AuditService } from "../audit/index.js";
 import type { InventoryService } from "../inventory/index.js";
 import type { SecurityService } from "../security/index.js";
+import { failoverEvent } from "./failover-event.js";
 import { guidanceFor } from "./guidance.js";
 import {
   findOperation,
@@ -75,6 +76,11 @@ export function createEndings({ db, log, audit, security, inventory, onSettled }
       metadata: { code: "PRODUCTION_PROTECTED", operationId: String(id), instanceId: String(instanceId) },
     });
 
+  async function recordFailover(db: Db, operation: StoredOperation, end: Record<string, unknown>): Promise<void> {
+    const event = failoverEvent(operation, end);
+    if (event) await security.record(db, event);
+  }
+
   const errorOf = ({ code, message }: { code: string; message: string }) => ({
     code,
     message,
@@ -109,6 +115,7 @@ export function createEndings({ db, log, audit, security, inventory, onSettled }
       const changed = await updateOperation(db, operation.id, "RUNNING", last, worker);
       if (!changed) return null;
       await recordEnd(db, "operation.ended", changed, { status, result: changed.result, error: changed.error });
+      await recordFailover(db, changed, { status, result: changed.result, error: changed.error });
       if ((changed.error as { code?: string } | null)?.code === "PRODUCTION_PROTECTED")
         await recordProtection(db, changed);
       return changed;
@@ -146,7 +153,9 @@ export function createEndings({ db, log, audit, security, inventory, onSettled }
       const settlement = { status, ...(error ? { error } : {}) };
       const settled = await settleOperation(db, operation.id, { ...outcome, settlement });
       const result = { ...settlement, result: outcome.result ?? null };
-      if (settled) await recordEnd(db, "operation.settled", operation, result);
+      if (!settled) return;
+      await recordEnd(db, "operation.settled", operation, result);
+      await recordFailover(db, operation, result);
     });
     await refresh(operation);
     onSettled(operation.instanceId);
@@ -190,6 +199,20 @@ export function createEndings({ db, log, audit, security, inventory, onSettled }
     release(): void {
       isReleased = true;
       for (const id of ended.eventNames()) ended.emit(id);
+    },
+
+    /** Ends a running operation as failed, whoever drives it, within the transaction of the caller. */
+    async fail(db: Db, id: bigint, failure: { code: string; message: string }): Promise<void> {
+      const end = { status: "FAILED", success: false, resourceStatus: "failed", error: errorOf(failure) };
+      const changes = {
+        ...end,
+        endedAt: sql`clock_timestamp()`,
+        durationSeconds: DURATION,
+        worker: null,
+        leaseUntil: null,
+      };
+      const failed = await updateOperation(db, id, "RUNNING", changes);
+      if (failed) await recordEnd(db, "operation.ended", failed, { status: "FAILED", result: null, error: end.error });
     },
 
     /** Resolves when the operation has ended (one that this process runs: once its instance has been looked at), or after so many seconds. */

@@ -20,6 +20,8 @@ const GUIDANCE: Readonly<Record<string, string>> = {
     "Whoever follows the instance by these slots has to begin anew after a failover. See that this may be, and request it again with acceptSlotLoss: true; or drop the slots.",
   InvalidConfiguration:
     "PostgreSQL would not start with its settings, so nothing was touched. Correct what the message names, by ALTER SYSTEM or in the file, and request it again.",
+  PrimaryLost:
+    "The primary failed while this ran, and its standby takes over. Wait until that failover has ended, and request it again.",
   Interrupted:
     "Postern was stopped while this ran, and what was half done has been removed. See that the instance is available, and request it again.",
   AccessDenied:

@@ -1,5 +1,6 @@
 /** Operations on instances. */
 export { createEndings } from "./endings.js";
+export { createFailovers } from "./failover.service.js";
 export { OperationsResolver } from "./operations.resolver.js";
 export { createOperationsService } from "./operations.service.js";
 export { createSchedule } from "./schedule.js";

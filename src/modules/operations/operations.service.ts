@@ -113,6 +113,30 @@ export function createOperationsService(deps: OperationsDeps) {
     return accepted.id;
   }
 
+  /** Queues what Postern itself does, in the caller's transaction. @param name of the part of Postern that does it */
+  async function queueOwn(
+    db: Db,
+    type: OperationType,
+    instance: StoredInstance,
+    name: string,
+    parameters: Record<string, unknown>,
+  ): Promise<void> {
+    const requestedBy = { type: "system", name };
+    const instanceId = instance.id;
+    const id = await insertOperation(db, { type, instanceId, parameters, requestedBy });
+    await enqueue(db, instance);
+    await audit.recordFor(db, {
+      actor: requestedBy,
+      action: "operation.requested",
+      resourceId: String(id),
+      parameters: { type, instanceId: String(instanceId), identifier: instance.identifier, ...parameters },
+      result: null,
+      success: true,
+      durationSeconds: 0,
+      requestId: null,
+    });
+  }
+
   /** @throws CONFLICT where the identifier is taken, in any case */
   const promiseIdentifier = async (db: Db, identifier: string) => {
     await lockSnapshotIdentifiers(db);
@@ -125,6 +149,8 @@ export function createOperationsService(deps: OperationsDeps) {
     generateSnapshotIdentifier(identifier, clock.now(), () => randomBytes(3).toString("hex"));
 
   return {
+    queueOwn,
+
     createSnapshot(call: Call, input: unknown): Promise<string> {
       const given = checked(snapshotInput, input);
       const identifier =
@@ -199,24 +225,7 @@ export function createOperationsService(deps: OperationsDeps) {
         const { isTaken, isUnderWay, isTooSoon } = await findBackupState(db, instanceId, since);
         if (isTaken || isUnderWay || isTooSoon) return;
         const parameters = { snapshotId: await promiseIdentifier(db, generated(instance)), tags: [], automated: true };
-        const requestedBy = { type: "system", name: "schedule" };
-        const id = await insertOperation(db, { type: "CREATE_SNAPSHOT", instanceId, parameters, requestedBy });
-        await enqueue(db, instance);
-        await audit.recordFor(db, {
-          actor: requestedBy,
-          action: "operation.requested",
-          resourceId: String(id),
-          parameters: {
-            type: "CREATE_SNAPSHOT",
-            instanceId: String(instanceId),
-            identifier: instance.identifier,
-            ...parameters,
-          },
-          result: null,
-          success: true,
-          durationSeconds: 0,
-          requestId: null,
-        });
+        await queueOwn(db, "CREATE_SNAPSHOT", instance, "schedule", parameters);
       });
       wake(instanceId);
     },

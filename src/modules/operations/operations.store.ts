@@ -2,7 +2,7 @@
 import { and, asc, eq, getTableColumns, inArray, lt, type SQL, sql } from "drizzle-orm";
 import type { Db } from "../../db/client.js";
 import { fromPostgres } from "../../db/postgres-errors.js";
-import { operations, snapshots } from "../../db/tables/index.js";
+import { isAutomaticFailover, operations, snapshots } from "../../db/tables/index.js";
 import type { OperationStatus } from "./state-machine.js";
 
 const failed = (error: unknown) => Promise.reject(fromPostgres(error));
@@ -83,7 +83,8 @@ const claimedColumns = {
 const leaseOf = (milliseconds: number): SQL => sql`now() + ${milliseconds} * interval '1 millisecond'`;
 
 /**
- * Begins the oldest queued operation of an instance unless one runs there, or may still run after it had timed out. Two that try at once: the row lock and the unique
+ * Begins the oldest queued operation of an instance unless one runs there, or may still run after it had timed out; an automatic
+ * failover goes first. Two that try at once: the row lock and the unique
  * index let one through.
  * @returns it, or null where there is nothing to begin
  */
@@ -95,11 +96,11 @@ export async function claimNext(
 ): Promise<ClaimedOperation | null> {
   const next = sql`(select id from operations where instance_id = ${instanceId} and status = 'QUEUED'
     and not exists (select from operations where instance_id = ${instanceId} and status = 'RUNNING')
-    and not exists (
+    and (${isAutomaticFailover} or not exists (
       select from operations where instance_id = ${instanceId} and status = 'TIMED_OUT' and settled_at is null
         and ended_at > now() - interval '1 hour'
-    )
-    order by id limit 1 for update skip locked)`;
+    ))
+    order by ${isAutomaticFailover} desc, id limit 1 for update skip locked)`;
   const rows = await db
     .update(operations)
     .set({ status: "RUNNING", worker, leaseUntil: leaseOf(leaseMs), startedAt: sql`now()` })

@@ -79,8 +79,8 @@ export function createWorker({ db, log, inventory, endings, polling }: WorkerDep
     const fault = current
       ? assess({ ...current, members: current.members as never }, request.type)
       : new AppError("NOT_FOUND", "The provider has this instance no more.");
-    const isBackup = request.type === "CREATE_SNAPSHOT" && request.automated;
-    if (fault?.code === "PRODUCTION_PROTECTED" && !isBackup) return failure(fault.code, fault.message);
+    const isOurs = "automated" in request ? request.automated : "automatic" in request && request.automatic;
+    if (fault?.code === "PRODUCTION_PROTECTED" && !isOurs) return failure(fault.code, fault.message);
     if (fault?.code === "NOT_FOUND") return failure("DBInstanceNotFound", fault.message);
     const unprotected = request.type === "RESTORE_SNAPSHOT" && current && (await faultOfCopy(current, request));
     if (unprotected) return failure("LessProtected", unprotected.message);

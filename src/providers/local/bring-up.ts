@@ -1,14 +1,10 @@
 /** Bringing an instance up as instance.json wants it, from whatever a crash or a kill has left, with one primary at most. */
 import { hasTablespaces } from "../../cluster/base-backup.js";
-import type { Cluster } from "../../cluster/cluster.js";
-import { asSuperuser } from "../../cluster/connection.js";
+import { isStandbyData, promote } from "../../cluster/promote.js";
 import { clusterOf, faultText, fenceMember, type Host, memberName, processName } from "./host.js";
 import { type LocalInstance, type LocalMember, primaryOf, standbysOf } from "./instances.js";
-import { observe, untilAnswering } from "./observe.js";
-import { isStandbyData } from "./standbys.js";
-
-const PROMOTION_TIMEOUT_S = 60;
-const ANSWER_TIMEOUT_MS = 10_000;
+import { observe } from "./observe.js";
+import { endSplitBrain } from "./split-brain.js";
 
 /**
  * Starts or adopts every member that may run. Resolves when the primary takes writes; standbys may still be catching up,
@@ -17,7 +13,7 @@ const ANSWER_TIMEOUT_MS = 10_000;
 export async function bringUp(host: Host, providerId: string, signal?: AbortSignal): Promise<void> {
   const found = await host.instances.find(providerId);
   if (!found) return;
-  const instance = await markStale(host, found);
+  const instance = await stopSharing(host, await endSplitBrain(host, found));
   const standbys = standbysOf(instance);
   // First of all: an old primary must be down before the new one takes writes. One that was cloned already cannot write.
   for (const member of standbys) {
@@ -30,19 +26,10 @@ export async function bringUp(host: Host, providerId: string, signal?: AbortSign
   const primary = clusterOf(host, instance, primaryOf(instance));
   try {
     await startMember(host, instance, primaryOf(instance), signal);
-    await promote(primary);
+    await promote(primary, host.user);
   } finally {
     await Promise.all(follow);
   }
-}
-
-/** Makes the cluster one that takes writes; nothing happens to one that does already. @throws Error when it cannot */
-export async function promote(cluster: Cluster): Promise<void> {
-  const { inRecovery } = await untilAnswering(cluster, ANSWER_TIMEOUT_MS);
-  if (!inRecovery) return;
-  await asSuperuser(cluster, (sql) => sql`select pg_promote(true, ${PROMOTION_TIMEOUT_S})`);
-  const after = await untilAnswering(cluster, ANSWER_TIMEOUT_MS);
-  if (after.inRecovery) throw new Error("PostgreSQL did not become a primary.");
 }
 
 /** Whether a member has died or cannot follow any more. What is frozen is left to people. */
@@ -54,7 +41,7 @@ export async function needsRepair(host: Host, instance: LocalInstance): Promise<
   if (seen.inRecovery) return true;
   for (const member of standbysOf(instance).filter(({ stale }) => !stale)) {
     const standby = await observe(clusterOf(host, instance, member), host.limits.answerTimeoutMs);
-    if (standby.is === "down") return true;
+    if (standby.is === "down" || standby.is === "lost") return true;
   }
   return false;
 }
@@ -90,26 +77,20 @@ async function startMember(
   await host.report({ providerId, by: "repair", action: "instance.fenceOrphans", result, success: true });
 }
 
-/** Data that would not start as a standby must not start at all, and a standby that would write its primary's files must stop. */
-async function markStale(host: Host, instance: LocalInstance): Promise<LocalInstance> {
-  const stale: string[] = [];
-  const shares = await hasTablespaces(clusterOf(host, instance, primaryOf(instance)));
-  for (const member of standbysOf(instance)) {
-    if ((shares && !member.stale) || !(await isStandbyData(clusterOf(host, instance, member)))) stale.push(member.name);
-  }
-  if (stale.length === 0) return instance;
-  const after = await setStale(host, instance.providerId, stale);
-  if (shares) {
-    for (const name of stale) await fenceMember(host, instance.providerId, name);
-    const result = { reason: "The instance has a tablespace, whose files both servers would write." };
-    await host.report({
-      providerId: instance.providerId,
-      by: "repair",
-      action: "instance.stopStandby",
-      result,
-      success: true,
-    });
-  }
+/** A standby that would write its primary's files must stop. */
+async function stopSharing(host: Host, instance: LocalInstance): Promise<LocalInstance> {
+  const names = standbysOf(instance).flatMap(({ name, stale }) => (stale ? [] : [name]));
+  if (names.length === 0 || !(await hasTablespaces(clusterOf(host, instance, primaryOf(instance))))) return instance;
+  const after = await setStale(host, instance.providerId, names);
+  for (const name of names) await fenceMember(host, instance.providerId, name);
+  const result = { reason: "The instance has a tablespace, whose files both servers would write." };
+  await host.report({
+    providerId: instance.providerId,
+    by: "repair",
+    action: "instance.stopStandby",
+    result,
+    success: true,
+  });
   return after ?? instance;
 }
 

@@ -9,7 +9,14 @@ import { type Configured, type LocalInstance, primaryOf } from "./instances.js";
 import { observe } from "./observe.js";
 import type { Ports } from "./ports.js";
 
-const FIELDS = ["tags", "maintenanceWindow", "backupWindow", "backupRetentionDays", "maxConnections"] as const;
+const FIELDS = [
+  "tags",
+  "maintenanceWindow",
+  "backupWindow",
+  "backupRetentionDays",
+  "maxConnections",
+  "autoFailover",
+] as const;
 
 export const configuredOf = (wanted: NewInstance): Configured => ({
   tags: [...wanted.tags],
@@ -17,6 +24,7 @@ export const configuredOf = (wanted: NewInstance): Configured => ({
   backupWindow: wanted.backupWindow,
   backupRetentionDays: wanted.backupRetentionDays,
   ...(wanted.maxConnections !== undefined && { maxConnections: wanted.maxConnections }),
+  autoFailover: wanted.autoFailover ?? null,
   standby: wanted.standby,
 });
 
@@ -51,7 +59,7 @@ export async function applyConfiguration(host: Host, ports: Ports, found: LocalI
     }
     if (before.standby !== configured.standby && configured.standby !== now.members.length > 1) {
       changes.standby = { from: before.standby, to: configured.standby };
-      next.members = port === null ? [primaryOf(now)] : [...now.members, { name: free, port, stale: true }];
+      next.members = port === null ? [primaryOf(now)] : [...now.members, { name: free, port, stale: true, keep: null }];
     }
     if (Object.keys(changes).length === 0) return next;
     return { ...next, toReport: { ...now.toReport, ...changes } };

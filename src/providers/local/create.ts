@@ -7,9 +7,10 @@ import type { Cluster } from "../../cluster/cluster.js";
 import { asSuperuser } from "../../cluster/connection.js";
 import { syncFileSystem } from "../../cluster/durability.js";
 import { badUserInput, conflict } from "../../errors.js";
-import type { Tag } from "../provider.js";
+import type { AutoFailover, Tag } from "../provider.js";
 import { type Host, makeMember } from "./host.js";
 import {
+  autoFailoverForm,
   backupWindowForm,
   type LocalInstance,
   type LocalMember,
@@ -41,6 +42,8 @@ export type NewInstance = {
   readonly standby: boolean;
   /** Connections of everybody together; default 50. */
   readonly maxConnections?: number | undefined;
+  /** When the standby takes over without anybody asking; left out: never. */
+  readonly autoFailover?: AutoFailover | null | undefined;
   /** Fills the new instance, which nobody sees yet; what it throws, create throws, and nothing is left. */
   readonly fill?: (connection: ConnectionOptions) => Promise<void>;
   /** Where it is a copy: its id, what makes its data directory, and what is to be done once it has started. */
@@ -58,6 +61,7 @@ const newInstanceForm = z.object({
   backupWindow: backupWindowForm,
   backupRetentionDays: z.number().int().min(0).max(35),
   maxConnections: maxConnectionsForm.default(50),
+  autoFailover: autoFailoverForm.nullable().default(null),
 });
 
 export const isTakenAlready = ({ identifier }: Pick<NewInstance, "identifier">) =>
@@ -80,7 +84,7 @@ export async function planOf(
   const members: LocalInstance["members"] = [];
   for (const name of names) {
     const known = before?.members.find((member) => member.name === name);
-    members.push(known ?? { name, port: await ports.choose(), stale: false });
+    members.push(known ?? { name, port: await ports.choose(), stale: false, keep: null });
   }
   const providerId = before?.providerId ?? wanted.copy?.providerId ?? instances.newId();
   const configured = before?.configured;

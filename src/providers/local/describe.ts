@@ -5,14 +5,16 @@ import { findingsOf } from "./findings.js";
 import { createHealths, type MemberHealth } from "./health.js";
 import { clusterOf, type Host, memberName } from "./host.js";
 import { type LocalInstance, type LocalMember, primaryOf } from "./instances.js";
-import { observe } from "./observe.js";
+import { keptFindings, turnedAway } from "./member-findings.js";
+import { isUp, observe } from "./observe.js";
 import type { Operations } from "./operations.js";
 import type { Plans } from "./plans.js";
+import type { Watch } from "./watch.js";
 
 const endpointOf = ({ port }: LocalMember): Endpoint => ({ host: "127.0.0.1", port });
 
 /** @param version of the PostgreSQL that runs all of them */
-export function createDescribe(host: Host, operations: Operations, plans: Plans, version: string) {
+export function createDescribe(host: Host, operations: Operations, plans: Plans, watch: Watch, version: string) {
   const healths = createHealths(host);
   /** What was last readable of each: a file that is broken now must not make an instance look gone, or look like another. */
   const known = new Map<string, LocalInstance>();
@@ -40,29 +42,40 @@ export function createDescribe(host: Host, operations: Operations, plans: Plans,
     }
     const instance = (await applyIfDue(host, found, host.clock.now()).catch(() => found)) ?? found;
     known.set(providerId, instance);
-    const [status, { members, findings }, others] = await lookAt(instance);
-    if (operations.statusWhileBusy(providerId) === undefined) told.set(providerId, [...findings, ...others]);
+    const { status, members, findings } = await lookAt(instance);
+    if (operations.statusWhileBusy(providerId) === undefined) told.set(providerId, findings);
     return describeAs(instance, status, members, [...(told.get(providerId) ?? []), ...plans.findingsOf(instance)]);
   };
 
-  function lookAt(instance: LocalInstance) {
-    const status = statusOf(instance);
-    return Promise.all([status, healths.of(instance, status), findingsOf(host, instance)]);
+  async function lookAt(instance: LocalInstance) {
+    const primary = lookAtPrimary(instance);
+    const [{ status, finding }, { members, findings }, ...others] = await Promise.all([
+      primary,
+      healths.of(
+        instance,
+        primary.then(({ status }) => status),
+      ),
+      keptFindings(host, instance),
+      findingsOf(host, instance),
+    ]);
+    return { status, members, findings: [...(finding ? [finding] : []), ...findings, ...others.flat()] };
   }
 
-  async function statusOf(instance: LocalInstance): Promise<string> {
+  type Primary = { readonly status: string; readonly finding?: Finding | null };
+
+  async function lookAtPrimary(instance: LocalInstance): Promise<Primary> {
     const busy = operations.statusWhileBusy(instance.providerId);
-    if (busy !== undefined) return busy;
-    if (instance.wanted === "stopped") return "stopped";
-    if (!operations.isReady(instance.providerId)) return "starting";
+    if (busy !== undefined) return { status: busy };
+    if (instance.wanted === "stopped") return { status: "stopped" };
+    if (!operations.isReady(instance.providerId)) return { status: "starting" };
     const seen = await observe(clusterOf(host, instance, primaryOf(instance)), host.limits.answerTimeoutMs);
-    if (seen.is === "answering" && !seen.inRecovery) return "available";
+    if (isUp(seen) && !seen.inRecovery) return { status: "available", finding: turnedAway(instance, seen) };
     // It may have become busy meanwhile, which explains what was seen.
     const busyNow = operations.statusWhileBusy(instance.providerId);
-    if (busyNow !== undefined) return busyNow;
-    const reason = seen.is === "answering" ? "It does not take writes." : seen.reason;
+    if (busyNow !== undefined) return { status: busyNow };
+    const reason = isUp(seen) ? "It does not take writes." : seen.reason;
     host.log.warn({ instance: instance.identifier, reason }, "An instance is not available");
-    return seen.is === "starting" ? "starting" : "failed";
+    return { status: seen.is === "starting" ? "starting" : "failed" };
   }
 
   /** Of one that is not complete nothing can be reached. */
@@ -106,8 +119,8 @@ export function createDescribe(host: Host, operations: Operations, plans: Plans,
       pendingBackupWindow: instance.pendingBackupWindow?.window ?? null,
       maintenanceWindow: instance.maintenanceWindow,
       backupRetentionDays: instance.backupRetentionDays,
-      autoFailover: null,
-      findings,
+      autoFailover: instance.autoFailover,
+      findings: [...findings, ...watch.findingsOf(instance.providerId)],
     };
   }
 }
@@ -128,6 +141,7 @@ function unreadable(providerId: string): LocalInstance {
     maintenanceWindow: "sun:05:00-sun:06:00",
     backupWindow: "03:00-03:30",
     pendingBackupWindow: null,
+    autoFailover: null,
     backupRetentionDays: 0,
     members: [],
     primary: "a",

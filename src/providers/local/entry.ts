@@ -19,6 +19,7 @@ const requestForm = z.discriminatedUnion("type", [
     type: z.literal("REBOOT_INSTANCE"),
     forceFailover: z.boolean(),
     acceptSlotLoss: z.boolean().optional(),
+    automatic: z.boolean().optional(),
   }),
   z.object({
     operationId: z.string(),
@@ -57,12 +58,14 @@ export const entryForm = z.object({
   endedAt: z.string().nullable(),
   /** Since when a reboot has kept clients out. */
   awaySince: z.string().nullable(),
-  /** When the server that a reboot replaces was started, in PostgreSQL's words; null where none answered. */
+  /** The server that a reboot replaces; null where none answered. */
   rebootOf: z.string().nullable(),
   /** To whom a failover goes. */
   failoverTo: z.enum(["a", "b"]).nullable(),
   /** The id of the instance that a restore makes. */
   restoredAs: z.string().nullable().default(null),
+  /** Whether a primary that did not answer has handed over all its WAL; null where it answered, or before. */
+  isHanded: z.boolean().nullable().default(null),
   result: z.record(z.string(), z.unknown()).nullable(),
   snapshot: z
     .object({
@@ -120,6 +123,7 @@ export function newEntry(request: OperationRequest, startedAt: string): Entry {
     rebootOf: null,
     failoverTo: null,
     restoredAs: null,
+    isHanded: null,
     result: null,
     snapshot: null,
     failure: null,

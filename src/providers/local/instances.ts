@@ -15,6 +15,11 @@ export const tagsForm = z.array(z.object({ key: z.string().min(1).max(128), valu
 
 export const maxConnectionsForm = z.number().int().min(20).max(1000);
 
+export const autoFailoverForm = z.object({
+  afterSeconds: z.number().int().min(5).max(3600),
+  maxLagBytes: z.number().int().min(0),
+});
+
 const memberForm = z.object({
   /** Stable, unlike its role. */
   name: z.enum(["a", "b"]),
@@ -22,6 +27,8 @@ const memberForm = z.object({
   port: z.number().int(),
   /** Its data must never be started again: it is to be cloned anew from the primary. */
   stale: z.boolean(),
+  /** The folder that its stale data are put aside as, for they may hold what nothing else does; null where they are of no use. */
+  keep: z.string().nullable().default(null),
 });
 
 /** What configuration last said of an instance. */
@@ -29,6 +36,7 @@ const configuredForm = z.object({
   tags: tagsForm,
   maintenanceWindow: maintenanceWindowForm,
   backupWindow: backupWindowForm,
+  autoFailover: autoFailoverForm.nullable().default(null),
   backupRetentionDays: z.number().int(),
   maxConnections: maxConnectionsForm.optional(),
   standby: z.boolean(),
@@ -46,6 +54,8 @@ const instanceForm = z.object({
   backupRetentionDays: z.number().int().min(0).max(35),
   /** Connections of everybody together; absent of instances that were made before it could be chosen. */
   maxConnections: maxConnectionsForm.optional(),
+  /** When its standby takes over without anybody asking; null: never. */
+  autoFailover: autoFailoverForm.nullable().default(null),
   members: z.array(memberForm).min(1).max(2),
   /** The one member that may ever be started to be written to, or promoted. This line decides, and nothing else. */
   primary: memberForm.shape.name,

@@ -1,56 +1,81 @@
 /** What is really the case with a member: never believed from a file, never waited for longer than a moment. */
 
-import { setTimeout as delay } from "node:timers/promises";
+import { access } from "node:fs/promises";
+import { join } from "node:path";
+import type { Sql } from "postgres";
+import { answersProtocol } from "../../cluster/answers.js";
 import type { Cluster } from "../../cluster/cluster.js";
 import { asSuperuser } from "../../cluster/connection.js";
+import { readControlFile } from "../../cluster/control-file.js";
 import { findPostmaster } from "../../cluster/postmaster.js";
 
 export type Observation =
   | {
       readonly is: "answering";
       readonly inRecovery: boolean;
-      /** When its server was started; changes with every restart. */
-      readonly startedAt: string;
+      /** Its server; another one with every restart. */
+      readonly run: string;
     }
-  | { readonly is: "starting" | "down" | "silent"; readonly reason: string };
+  /** It lives, and serves others perhaps, but turns Postern away: no reason to take its place. */
+  | {
+      readonly is: "refusing";
+      readonly inRecovery: boolean;
+      readonly run: string;
+      /** PostgreSQL's code, such as `53300` or `28P01`, or that of the fault. */
+      readonly code: string;
+      readonly reason: string;
+    }
+  | Unwell;
 
-const ATTEMPT_MS = 1_000;
-const RETRY_MS = 20;
+type Unwell = { readonly is: "starting" | Failed; readonly reason: string };
+
+/** No server runs, it does not answer at all, or its data folder is gone. */
+type Failed = "down" | "silent" | "lost";
+
+/** Whether the member cannot serve anybody: a failover may take its place. */
+export const hasFailed = (seen: Observation): seen is Unwell & { readonly is: Failed } =>
+  seen.is === "down" || seen.is === "silent" || seen.is === "lost";
+
+const LOGIN_MS = 1_000;
+const STARTING = { is: "starting", reason: "Its server is starting, recovering or stopping." } as const;
 
 /** Resolves within about `timeoutMs`, whatever state the cluster is in. */
 export async function observe(cluster: Cluster, timeoutMs: number): Promise<Observation> {
+  if (!(await hasData(cluster))) return { is: "lost", reason: "Its data folder is gone." };
   const running = await findPostmaster(cluster.dataDir);
   if (!running) return { is: "down", reason: "Its server is not running." };
-  if (!running.ready) return { is: "starting", reason: "Its server is starting, recovering or stopping." };
-  try {
-    return await ask(cluster, timeoutMs);
-  } catch (error) {
-    const { code } = error as { code?: string };
-    if (code?.startsWith("57P0")) return { is: "starting", reason: "Its server is starting, recovering or stopping." };
-    return { is: "silent", reason: `Its server runs but does not answer: ${(error as Error).message}` };
-  }
-}
-
-/** Waits until the cluster answers. @throws the last Error when it does not within `timeoutMs` */
-export async function untilAnswering(cluster: Cluster, timeoutMs: number) {
   const deadline = Date.now() + timeoutMs;
-  for (;;) {
-    try {
-      return await ask(cluster, ATTEMPT_MS);
-    } catch (error) {
-      if (Date.now() > deadline) throw error;
-      await delay(RETRY_MS);
-    }
+  if (!(await answersProtocol(running, timeoutMs))) {
+    // It may have ended meanwhile, and one that has just begun does not listen yet.
+    const now = await findPostmaster(cluster.dataDir);
+    if (!now) return { is: "down", reason: "Its server is not running." };
+    if (now.pid !== running.pid) return STARTING;
+    return { is: "silent", reason: "Its server runs but does not answer." };
+  }
+  if (!running.ready) return STARTING;
+  const { run } = running;
+  try {
+    const look = (sql: Sql) => sql`select pg_is_in_recovery() as recovery`;
+    const [row] = await asSuperuser(cluster, look, { timeoutMs: Math.max(LOGIN_MS, deadline - Date.now()) });
+    return { is: "answering", inRecovery: row?.recovery as boolean, run };
+  } catch (error) {
+    const { code = "TIMEOUT", message } = error as { code?: string; message: string };
+    if (code.startsWith("57P0")) return STARTING;
+    const reason = `Its server answers, but lets Postern not in: ${message}`;
+    const { isInProduction } = await readControlFile(cluster.dataDir);
+    return { is: "refusing", inRecovery: !isInProduction, run, code, reason };
   }
 }
 
-async function ask(cluster: Cluster, timeoutMs: number) {
-  const look = async (sql: Parameters<Parameters<typeof asSuperuser>[1]>[0]) => {
-    const [row] = await sql`select pg_is_in_recovery() as recovery, pg_postmaster_start_time()::text as started`;
-    return { is: "answering", inRecovery: row?.recovery as boolean, startedAt: row?.started as string } as const;
-  };
-  return asSuperuser(cluster, look, { timeoutMs });
-}
+/** Whether it serves, be it without letting Postern in. */
+export const isUp = (seen: Observation): seen is Extract<Observation, { is: "answering" | "refusing" }> =>
+  seen.is === "answering" || seen.is === "refusing";
+
+const hasData = (cluster: Cluster): Promise<boolean> =>
+  access(join(cluster.dataDir, "PG_VERSION")).then(
+    () => true,
+    (error: NodeJS.ErrnoException) => error.code !== "ENOENT" && error.code !== "ENOTDIR",
+  );
 
 /** How a primary sees one of its standbys. @throws Error when the primary does not answer */
 export async function observeReplication(

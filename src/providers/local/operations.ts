@@ -1,15 +1,19 @@
 /** The operations of local instances: begun once each, one at a time on an instance, journaled, and settled after a kill. */
 import { unavailable } from "../../errors.js";
-import type { OperationRequest, Poll } from "../provider.js";
+import { OperationFailure } from "../errors.js";
+import type { OperationRequest, OperationType, Poll } from "../provider.js";
 import { INSTANCE_STATUS } from "./entry.js";
-import { clusterOf, type Host } from "./host.js";
+import { clusterOf, fenceMember, type Host } from "./host.js";
 import { type LocalInstance, primaryOf } from "./instances.js";
 import { unfinishedEntries } from "./journal.js";
-import { observe } from "./observe.js";
+import { isUp, observe } from "./observe.js";
 import { endOfInterrupted, perform } from "./perform.js";
 import { createRuns } from "./runs.js";
 import type { Snapshots } from "./snapshots.js";
 import type { InstanceRequest } from "./task.js";
+
+/** What an instance is busy with, as its status says it: an operation, or what nobody asked for. */
+type Busy = { readonly status: string; readonly with: OperationType | "upkeep" };
 
 export type Operations = ReturnType<typeof createOperations>;
 
@@ -23,8 +27,7 @@ export function createOperations(
   const { instances } = host;
   /** Instances that this process has brought up: before, their journals may still be unsettled. */
   const ready = new Set<string>();
-  /** What an instance is busy with, as its status says it. */
-  const busy = new Map<string, { readonly status: string; readonly with: "operation" | "upkeep" }>();
+  const busy = new Map<string, Busy>();
   const runs = createRuns(host, ({ providerId }) => instances.journalOf(providerId));
 
   async function begin(request: InstanceRequest): Promise<void> {
@@ -36,30 +39,49 @@ export function createOperations(
     if (await runs.find(request)) return;
     if (runs.isStopping() || !ready.has(providerId)) throw unavailable(`The instance ${instance.identifier}`);
 
+    const isAutomatic = request.type === "REBOOT_INSTANCE" && request.automatic === true;
     const other = busy.get(providerId);
     // Over in a moment, and nobody asked for it.
     if (other?.with === "upkeep") throw unavailable(`The instance ${instance.identifier}`);
-    if (other || instance.wanted === "stopped") {
+    if ((other && !isAutomatic) || instance.wanted === "stopped") {
       const message = `The instance ${instance.identifier} is ${other?.status ?? "stopped"}. Try again when it is available.`;
       return runs.refuse(request, "InvalidDBInstanceState", message);
     }
-    busy.set(providerId, { status: INSTANCE_STATUS[request.type], with: "operation" });
+    const mine: Busy = { status: INSTANCE_STATUS[request.type], with: request.type };
+    busy.set(providerId, mine);
     try {
       // Again: until now, others could change it.
       const current = (await instances.find(providerId)) ?? instance;
+      const lost = runs.running(providerId);
       await runs.run(request, {
         instance: current.identifier,
-        perform: (step) => perform({ host, instance: current, request, ...step }, snapshots),
+        async perform(step) {
+          if (lost.length > 0) await giveUp(lost, current);
+          return perform({ host, instance: current, request, ...step }, snapshots);
+        },
         statusAfterFailure: () => statusAfterFailure(request, current),
         onEnd: () => {
-          busy.delete(providerId);
+          free(providerId, mine);
           if (request.type === "REBOOT_INSTANCE") afterReboot(providerId);
         },
       });
     } catch (error) {
-      busy.delete(providerId);
+      free(providerId, mine);
       throw error;
     }
+  }
+
+  /** Unless somebody else has made it busy since. */
+  function free(providerId: string, mine: Busy): void {
+    if (busy.get(providerId) === mine) busy.delete(providerId);
+  }
+
+  /** Ends what works on a primary that has failed: without its server, nothing of it waits any longer. */
+  async function giveUp(operationIds: readonly string[], { providerId, primary }: LocalInstance): Promise<void> {
+    const message = "The primary failed meanwhile, and its standby takes over.";
+    const ended = runs.giveUp(operationIds, new OperationFailure("PrimaryLost", message));
+    await fenceMember(host, providerId, primary, "little");
+    await ended;
   }
 
   /** Of the snapshot that was not taken, or of the instance that was not changed. */
@@ -68,12 +90,14 @@ export function createOperations(
     const instance = await instances.find(providerId);
     if (!instance) return "deleted";
     const seen = await observe(clusterOf(host, instance, primaryOf(instance)), host.limits.answerTimeoutMs);
-    return seen.is === "answering" ? "available" : "failed";
+    return isUp(seen) ? "available" : "failed";
   }
 
   return {
     /** The status of an instance that is busy. */
     statusWhileBusy: (providerId: string) => busy.get(providerId)?.status,
+    /** What an instance is busy with. */
+    doing: (providerId: string) => busy.get(providerId)?.with,
     isReady: (providerId: string) => ready.has(providerId),
     /** From now on operations on it may begin. */
     setReady: (providerId: string) => void ready.add(providerId),
@@ -104,12 +128,13 @@ export function createOperations(
       work: (instance: LocalInstance) => Promise<void>,
     ): Promise<boolean> {
       if (busy.has(providerId)) return false;
-      busy.set(providerId, { status, with: "upkeep" });
+      const mine: Busy = { status, with: "upkeep" };
+      busy.set(providerId, mine);
       try {
         const instance = await instances.find(providerId);
         if (instance) await work(instance);
       } finally {
-        busy.delete(providerId);
+        free(providerId, mine);
       }
       return true;
     },

@@ -3,10 +3,11 @@ import { OperationFailure } from "../errors.js";
 import { modifyBackupWindow } from "./backup-window.js";
 import { type End, type Entry, type Outcome } from "./entry.js";
 import { clusterOf, type Host, memberName } from "./host.js";
-import { type LocalInstance, primaryOf } from "./instances.js";
-import { observe } from "./observe.js";
+import { type LocalInstance, primaryOf, standbysOf } from "./instances.js";
+import { isUp, observe } from "./observe.js";
 import { failOver, restart } from "./reboot.js";
 import type { Snapshots } from "./snapshots.js";
+import { settleLoss } from "./take-over.js";
 import { type InstanceRequest, type RequestOf, secondsSince, type Task } from "./task.js";
 
 /** @throws OperationFailure, and whatever failureOf turns into data */
@@ -25,7 +26,8 @@ async function takeSnapshot(task: Task<RequestOf<"CREATE_SNAPSHOT">>, snapshots:
   const { host, instance, request } = task;
   const seen = await observe(clusterOf(host, instance, primaryOf(instance)), host.limits.answerTimeoutMs);
   if (seen.is !== "answering") {
-    const message = `${instance.identifier} cannot be copied. ${seen.reason} A reboot starts it again.`;
+    const remedy = isUp(seen) ? "" : " A reboot starts it again.";
+    const message = `${instance.identifier} cannot be copied. ${seen.reason}${remedy}`;
     throw new OperationFailure("InvalidDBInstanceState", message);
   }
   await task.record({ message: "Copying the data." });
@@ -59,16 +61,25 @@ export async function endOfInterrupted(
   const primary = memberName(instance, primaryOf(instance));
   const message = `Postern was stopped meanwhile; ${primary} is the primary, and was away for at most ${awaySeconds} s.`;
   const seen = await observe(clusterOf(host, instance, primaryOf(instance)), host.limits.answerTimeoutMs);
-  if (seen.is !== "answering" || seen.inRecovery) {
+  if (!isUp(seen) || seen.inRecovery) {
     const what = `Postern was stopped meanwhile, and ${primary} does not take writes since. The log of its server says why.`;
     return { failure: { code: "StartFailed", message: what } };
   }
   if (request.forceFailover) {
     if (failoverTo !== instance.primary)
       return interrupted(`The failover was rolled back: ${primary} is still the primary.`);
-    return { message, result: { awaySeconds, failedOver: true, primary } };
+    const [from, to] = [standbysOf(instance)[0]!, primaryOf(instance)];
+    const { isHanded } = entry;
+    const loss =
+      isHanded === null || from.keep === null
+        ? { message: "", result: {} }
+        : await settleLoss(host, instance, { from, to, isHanded, keep: from.keep });
+    return {
+      message: `${message} ${loss.message}`.trimEnd(),
+      result: { awaySeconds, failedOver: true, primary, ...loss.result },
+    };
   }
-  if (seen.is === "answering" && seen.startedAt === rebootOf) return interrupted("The instance was not rebooted.");
+  if (seen.run === rebootOf) return interrupted("The instance was not rebooted.");
   return { message, result: { awaySeconds, failedOver: false, primary } };
 }
 

@@ -6,14 +6,15 @@ import type { Sql } from "postgres";
 import { hasTablespaces } from "../../cluster/base-backup.js";
 import type { Cluster } from "../../cluster/cluster.js";
 import { asSuperuser } from "../../cluster/connection.js";
-import { parsePosition, readControlFile } from "../../cluster/control-file.js";
+import { parsePosition } from "../../cluster/control-file.js";
+import { listHandOver, WalGapError } from "../../cluster/hand-over.js";
 import { BrokenSettingsError } from "../../cluster/preview.js";
 import { listSlots } from "../../cluster/replication-slots.js";
 import { OperationFailure } from "../errors.js";
 import { clusterOf, type Host, memberName, processName, slotOf } from "./host.js";
-import { type LocalInstance, type LocalMember, primaryOf } from "./instances.js";
-import { type Observation, observe, observeReplication } from "./observe.js";
-import { observeReplay, replayed } from "./replay.js";
+import { type LocalInstance, type LocalMember, primaryOf, standbysOf } from "./instances.js";
+import { isUp, type Observation, observe, observeReplication } from "./observe.js";
+import { observeReplay } from "./replay.js";
 
 const MIB = 1024 * 1024;
 /** A standby that is further behind would keep clients out for too long. */
@@ -24,6 +25,11 @@ const POLL_MS = 50;
 export async function requireRestartable(host: Host, instance: LocalInstance, before: Observation): Promise<void> {
   const member = primaryOf(instance);
   const cluster = clusterOf(host, instance, member);
+  if (before.is === "lost") {
+    const remedy =
+      instance.members.length > 1 ? "Reboot with forceFailover: its standby takes over." : "Restore a snapshot.";
+    throw new OperationFailure("StartFailed", `The data folder of ${memberName(instance, member)} is gone. ${remedy}`);
+  }
   await requireSettings(host, cluster, memberName(instance, member), before);
   if (before.is !== "answering") return;
   for (const folder of [cluster.dataDir, join(cluster.dataDir, "pg_wal")]) {
@@ -45,8 +51,11 @@ export async function requireFit(
   await requireNoTablespaces(instance, [primary, standby]);
   if (to.stale) throw unfit(`The standby ${name} is being rebuilt. Wait until it is done.`);
   const observed = await observe(standby, host.limits.answerTimeoutMs);
-  if (observed.is !== "answering")
+  if (!isUp(observed))
     throw unfit(`The standby ${name} cannot take over. ${observed.reason} A reboot without failover starts it again.`);
+  // How far it has come, only a login tells; after a primary that has failed, that is found out without it.
+  if (before.is === "answering" && observed.is === "refusing")
+    throw unfit(`Whether the standby ${name} can take over is not known. ${observed.reason}`);
   if (!observed.inRecovery) throw unfit(`The standby ${name} does not follow its primary.`);
   await requireSettings(host, standby, name, observed);
   if (before.is === "answering") {
@@ -55,10 +64,27 @@ export async function requireFit(
     await requireReplay(host, instance, to);
     return;
   }
-  // Nobody can tell how much such a standby misses, but from here on it would miss what is certain to have been there.
-  const { checkpoint } = await readControlFile(primary.dataDir);
-  if ((await replayed(standby, host.limits.catchUpTimeoutMs)) >= checkpoint) return;
-  throw unfit(`The primary is down, and the standby ${name} misses much of what it had. Reboot without failover.`);
+  await requireWal(host, instance, to);
+}
+
+/** @returns whether a primary that does not answer still has the WAL that its standby lacks; no, where none can be read any more */
+export async function requireWal(host: Host, instance: LocalInstance, to: LocalMember): Promise<boolean> {
+  const [from, standby] = [primaryOf(instance), to].map((member) => clusterOf(host, instance, member).dataDir);
+  const wal = await listHandOver(from!, standby!).catch((error) => {
+    if (!(error instanceof WalGapError)) throw error;
+    throw unfit(
+      `The primary is down, and the standby ${memberName(instance, to)} misses much of what it had. Reboot without failover; ` +
+        "where the primary never starts again, move its data folder away and ask again.",
+    );
+  });
+  return wal !== null;
+}
+
+/** @throws OperationFailure where the instance has none */
+export function requireStandby(instance: LocalInstance): LocalMember {
+  const [to] = standbysOf(instance);
+  if (to) return to;
+  throw unfit("The instance has no standby. Reboot it without failover.");
 }
 
 /** @returns the slots that a failover will lose @throws OperationFailure where there are some, and that is not `accepted` */

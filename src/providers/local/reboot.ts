@@ -3,21 +3,21 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Cluster } from "../../cluster/cluster.js";
 import { asSuperuser } from "../../cluster/connection.js";
 import { readControlFile } from "../../cluster/control-file.js";
-import { OperationFailure } from "../errors.js";
-import { bringUp, promote } from "./bring-up.js";
+import { promote } from "../../cluster/promote.js";
+import { bringUp } from "./bring-up.js";
 import { carryConfiguration } from "./configuration.js";
 import type { Outcome } from "./entry.js";
 import { carryEqualSettings } from "./equal-settings.js";
 import { clusterOf, fenceMember, memberName } from "./host.js";
-import { primaryOf, standbysOf } from "./instances.js";
-import { type Observation, observe, untilAnswering } from "./observe.js";
-import { requireFit, requireReplay, requireRestartable, requireSlotLoss, unfit } from "./preflight.js";
+import { primaryOf } from "./instances.js";
+import { hasFailed, isUp, observe } from "./observe.js";
+import { requireFit, requireReplay, requireRestartable, requireSlotLoss, requireStandby, unfit } from "./preflight.js";
 import { replayed } from "./replay.js";
+import { decide, startFailed, takeOver } from "./take-over.js";
 import { type RequestOf, secondsSince, type Task } from "./task.js";
 
 type Reboot = Task<RequestOf<"REBOOT_INSTANCE">>;
 
-const ANSWER_TIMEOUT_MS = 30_000;
 const REPLAY_TIMEOUT_MS = 10_000;
 const CHECKPOINT_TIMEOUT_MS = 30_000;
 const POLL_MS = 20;
@@ -37,12 +37,11 @@ export async function restart(task: Reboot): Promise<Outcome> {
   }
 
   const awaySince = host.clock.now().toISOString();
-  const rebootOf = before.is === "answering" ? before.startedAt : null;
+  const rebootOf = isUp(before) ? before.run : null;
   await task.record({ message: `Restarting ${memberName(instance, member)}.`, awaySince, rebootOf });
-  await fenceMember(host, instance.providerId, member.name, before.is === "silent" ? "little" : "normal");
+  await fenceMember(host, instance.providerId, member.name, hasFailed(before) ? "little" : "normal");
   try {
     await bringUp(host, instance.providerId);
-    await untilAnswering(cluster, ANSWER_TIMEOUT_MS);
   } catch (error) {
     throw startFailed(instance.identifier, error);
   }
@@ -59,34 +58,34 @@ export async function restart(task: Reboot): Promise<Outcome> {
  */
 export async function failOver(task: Reboot): Promise<Outcome> {
   const { host, instance } = task;
-  const [from, to] = [primaryOf(instance), standbysOf(instance)[0]];
-  if (!to)
-    throw new OperationFailure("InvalidDBInstanceState", "The instance has no standby. Reboot it without failover.");
+  const [from, to] = [primaryOf(instance), requireStandby(instance)];
   const [oldPrimary, standby] = [clusterOf(host, instance, from), clusterOf(host, instance, to)];
   const before = await observe(oldPrimary, host.limits.answerTimeoutMs);
   await requireFit(host, instance, before, to);
-  const lostSlots = await requireSlotLoss(host, instance, task.request.acceptSlotLoss === true);
+  // Where nobody asked, nobody can accept it: the result tells.
+  const { acceptSlotLoss = false, automatic = false } = task.request;
+  const lostSlots = await requireSlotLoss(host, instance, acceptSlotLoss || automatic);
   // While clients are still in, and before the standby takes over: it may have to start again.
   const { restarted, notCarried } = await carryConfiguration(host, instance, to);
-  if (restarted && before.is === "answering") await requireReplay(host, instance, to);
-  if (before.is === "answering") await checkpoint(oldPrimary);
+  const left = leftBehind(lostSlots, notCarried);
+  if (before.is !== "answering") {
+    const { message, result } = await takeOver(task, to, before);
+    return { message: `${message}${left}`, result: { ...result, lostSlots, notCarried } };
+  }
+  if (restarted) await requireReplay(host, instance, to);
+  await checkpoint(oldPrimary);
 
   const awaySince = host.clock.now().toISOString();
   const [oldName, newName] = [memberName(instance, from), memberName(instance, to)];
   await task.record({ message: `Shutting ${oldName} down.`, awaySince, failoverTo: to.name });
   try {
     // A fast shutdown ends only when the standby has everything.
-    await fenceMember(host, instance.providerId, from.name, before.is === "silent" ? "little" : "normal");
-    await untilReplayed(oldPrimary, standby, newName, before);
+    await fenceMember(host, instance.providerId, from.name);
+    await untilReplayed(oldPrimary, standby, newName);
     await task.record({ message: `Promoting ${newName}.` });
-    // The decision, and the only one: whoever finds this line promotes the standby.
-    await host.instances.update(instance.providerId, (now) => ({
-      ...now,
-      primary: to.name,
-      members: now.members.map((member) => (member.name === from.name ? { ...member, stale: true } : member)),
-    }));
+    await decide(host, instance, to, null);
     host.log.info({ instance: instance.identifier, primary: newName }, "The failover is decided");
-    await promote(standby);
+    await promote(standby, host.user);
   } catch (error) {
     await bringUp(host, instance.providerId).catch((cause) => Promise.reject(startFailed(instance.identifier, cause)));
     // Back to the old primary, or on to the new one: as decided.
@@ -95,21 +94,16 @@ export async function failOver(task: Reboot): Promise<Outcome> {
   const awaySeconds = secondsSince(awaySince, host.clock.now());
   host.log.info({ instance: instance.identifier, primary: newName }, "The failover is done");
   return {
-    message: `${newName} is the primary; the instance was away for ${awaySeconds} s. ${oldName} is being rebuilt.${lossOf(before)}${leftBehind(lostSlots, notCarried)}`,
+    message: `${newName} is the primary; the instance was away for ${awaySeconds} s. ${oldName} is being rebuilt.${left}`,
     result: { awaySeconds, failedOver: true, primary: newName, lostSlots, notCarried },
   };
 }
 
-/**
- * After a clean shutdown: the standby has replayed all there is. After the end of a server that was down or silent before, it has
- * what it has; but one that answered hands over everything, or keeps its place.
- */
-async function untilReplayed(oldPrimary: Cluster, standby: Cluster, name: string, before: Observation): Promise<void> {
+/** Waits until the standby has replayed all that there is after a clean shutdown. */
+async function untilReplayed(oldPrimary: Cluster, standby: Cluster, name: string): Promise<void> {
   const { isShutDown, checkpoint } = await readControlFile(oldPrimary.dataDir);
-  if (!isShutDown && before.is === "answering") {
+  if (!isShutDown)
     throw unfit(`The primary did not shut down in order, so ${name} may miss what it had; it was started again.`);
-  }
-  if (!isShutDown) return;
   const deadline = Date.now() + REPLAY_TIMEOUT_MS;
   while ((await replayed(standby, REPLAY_TIMEOUT_MS)) <= checkpoint) {
     if (Date.now() > deadline)
@@ -122,15 +116,7 @@ async function untilReplayed(oldPrimary: Cluster, standby: Cluster, name: string
 const checkpoint = (cluster: Cluster) =>
   asSuperuser(cluster, (sql) => sql`checkpoint`, { timeoutMs: CHECKPOINT_TIMEOUT_MS });
 
-function lossOf(before: Observation): string {
-  if (before.is === "answering") return "";
-  return ` ${before.reason} What the old primary had not yet handed on is lost.`;
-}
-
 function leftBehind(lostSlots: readonly string[], notCarried: readonly string[]): string {
   const slots = lostSlots.length > 0 ? ` Replication slots were lost: ${lostSlots.join(", ")}.` : "";
   return notCarried.length > 0 ? `${slots} It does not have: ${notCarried.join("; ")}.` : slots;
 }
-
-const startFailed = (identifier: string, cause: unknown) =>
-  new OperationFailure("StartFailed", `${identifier} does not come up again. The log of its server says why.`, cause);

@@ -1,12 +1,19 @@
 /** Operations while this process runs them: begun once each, journaled at every step, told by polls, given up at a stop. */
 import { unavailable } from "../../errors.js";
+import type { OperationFailure } from "../errors.js";
 import type { OperationRequest, Poll } from "../provider.js";
 import { type End, type Entry, ended, newEntry, type Outcome, pollOf } from "./entry.js";
 import type { Host } from "./host.js";
 import { pruneEntries, readEntry, writeEntry } from "./journal.js";
 import { failureOf, type Step } from "./task.js";
 
-type Running = { entry: Entry; percent: number | null; readonly done: Promise<void> };
+type Running = {
+  entry: Entry;
+  percent: number | null;
+  /** Aborts with the reason why it is given up. */
+  readonly given: AbortController;
+  readonly done: Promise<void>;
+};
 
 type Work = {
   /** What the log calls it: the instance. */
@@ -52,7 +59,7 @@ export function createRuns({ log, clock }: Host, journalOf: (request: OperationR
     const { request } = state.entry;
     const { operationId } = request;
     const step: Step = {
-      signal: stopping.signal,
+      signal: AbortSignal.any([stopping.signal, state.given.signal]),
       async record(change) {
         state.entry = { ...state.entry, ...change };
         await writeEntry(journalOf(request), state.entry);
@@ -62,7 +69,8 @@ export function createRuns({ log, clock }: Host, journalOf: (request: OperationR
     };
     const end: End = await perform(step).catch((error) => {
       log.warn({ err: error, operationId, instance }, "An operation failed");
-      return { failure: failureOf(error, stopping.signal) };
+      // What it was given up for says more than what that made fail.
+      return { failure: failureOf(state.given.signal.aborted ? state.given.signal.reason : error, stopping.signal) };
     });
     await settle(state.entry, end, "failure" in end ? await statusAfterFailure?.() : undefined);
     if ("message" in end) log.info({ operationId, instance }, end.message);
@@ -88,6 +96,17 @@ export function createRuns({ log, clock }: Host, journalOf: (request: OperationR
 
     isRunning: (operationId: string) => running.has(operationId),
 
+    /** The ids of what runs on an instance. */
+    running: (providerId: string): string[] =>
+      [...running].flatMap(([id, { entry }]) => (entry.request.providerId === providerId ? [id] : [])),
+
+    /** Ends operations as failed for a reason. Resolves when they have ended. */
+    async giveUp(operationIds: readonly string[], reason: OperationFailure): Promise<void> {
+      const found = operationIds.flatMap((id) => running.get(id) ?? []);
+      for (const { given } of found) given.abort(reason);
+      await Promise.all(found.map(({ done }) => done));
+    },
+
     /** Refuses an operation. @throws UNAVAILABLE */
     refuse: (request: OperationRequest, code: string, message: string): Promise<void> =>
       note(ended(newEntry(request, now()), { failure: { code, message } }, now())),
@@ -96,7 +115,8 @@ export function createRuns({ log, clock }: Host, journalOf: (request: OperationR
     async run(request: OperationRequest, work: Work): Promise<void> {
       const entry = newEntry(request, now());
       await note(entry);
-      const state: Running = { entry, percent: null, done: Promise.resolve().then(() => run(state, work)) };
+      const given = new AbortController();
+      const state: Running = { entry, percent: null, given, done: Promise.resolve().then(() => run(state, work)) };
       running.set(request.operationId, state);
     },
 

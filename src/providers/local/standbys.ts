@@ -1,6 +1,6 @@
 /** Standbys by streaming replication: cloned from their primary, and cloned anew when their data can never follow again. */
 import { randomBytes } from "node:crypto";
-import { access, mkdir, readdir, rename, rm } from "node:fs/promises";
+import { mkdir, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Sql } from "postgres";
@@ -22,6 +22,7 @@ import {
   slotOf,
 } from "./host.js";
 import { type LocalInstance, type LocalMember, primaryOf, standbysOf } from "./instances.js";
+import { putAside } from "./kept.js";
 import { replicationPassword } from "./member-log.js";
 import { observeReplication } from "./observe.js";
 
@@ -31,13 +32,6 @@ const POLL_MS = 50;
 const RETRY_MS = 1_000;
 const ATTEMPTS = 5;
 const NEXT_ROUND_MS = 300_000;
-
-/** Whether PostgreSQL would start this data as a standby. Without this file it would start it to be written to. */
-export const isStandbyData = (cluster: Cluster): Promise<boolean> =>
-  access(join(cluster.dataDir, "standby.signal")).then(
-    () => true,
-    () => false,
-  );
 
 /** Makes the role that standbys connect as; its password goes with the data, into every copy. */
 export async function createReplicationRole(host: Host, primary: Cluster): Promise<void> {
@@ -80,6 +74,7 @@ export async function cloneStandby(
     if (name.startsWith(UNFINISHED)) await rm(join(folder, name), { recursive: true, force: true });
   }
   await fenceMember(host, instance.providerId, member.name);
+  if (member.keep !== null) await putAside(host, instance.providerId, member.name, member.keep);
   await asSuperuser(primary, (sql) => makeSlot(sql, slotOf(member)));
 
   const options = copyOptions(host, signal);
@@ -136,7 +131,9 @@ export function createStandbys(host: Host) {
         await cloneStandby(host, instance, stale, signal);
         await host.instances.update(providerId, (now) => ({
           ...now,
-          members: now.members.map((member) => (member.name === stale.name ? { ...member, stale: false } : member)),
+          members: now.members.map((member) =>
+            member.name === stale.name ? { ...member, stale: false, keep: null } : member,
+          ),
         }));
         host.log.info({ instance: instance.identifier }, `The standby ${name} was built and streams`);
         await tell({ member: name, attempts: attempt }, true);

@@ -1,0 +1,96 @@
+/** What a primary that is down still holds in its pg_wal, given to its standby: so nothing that it had acknowledged is lost. */
+import { randomBytes } from "node:crypto";
+import { mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
+import { endianness } from "node:os";
+import { join } from "node:path";
+import { parsePosition, readControlFile } from "./control-file.js";
+import { type CopyOptions, copyTree } from "./copy-files.js";
+import { syncFileSystem, syncFolder } from "./durability.js";
+
+/** The standby lacks WAL that the primary has thrown away already. */
+export class WalGapError extends Error {}
+
+const SEGMENT = /^[0-9A-F]{24}$/;
+const UNFINISHED = "handed-";
+
+/**
+ * The files of the primary's pg_wal that the standby needs, for data directories of servers in whatever state.
+ * @returns their names, or null where there is no WAL to be read any more @throws WalGapError
+ */
+export async function listHandOver(from: string, to: string): Promise<string[] | null> {
+  const { minRecoveryPoint, redo, segmentBytes } = await readControlFile(to);
+  const names = await readdir(join(from, "pg_wal")).catch(() => null);
+  if (names === null) return null;
+  const numberOf = (name: string) => {
+    const perLog = 0x1_0000_0000 / segmentBytes;
+    return Number.parseInt(name.slice(8, 16), 16) * perLog + Number.parseInt(name.slice(16), 16);
+  };
+  const first = Number((minRecoveryPoint || redo) / BigInt(segmentBytes));
+  const real = async (folder: string, names: readonly string[]) => {
+    const isReal = await Promise.all(
+      names.map(
+        async (name) =>
+          SEGMENT.test(name) &&
+          (await beginsAt(join(folder, "pg_wal", name))) === BigInt(numberOf(name)) * BigInt(segmentBytes),
+      ),
+    );
+    return names.filter((_, index) => isReal[index]);
+  };
+  const all = await real(from, names);
+  if (all.length === 0) return null;
+  // None, where the standby is at the very end of the last one.
+  const theirs = all.filter((name) => numberOf(name) >= first);
+  const mine = await real(to, await readdir(join(to, "pg_wal")));
+  const numbers = new Set([...theirs, ...mine].map(numberOf));
+  for (let number = first; number <= Math.max(...theirs.map(numberOf)); number++) {
+    if (!numbers.has(number)) throw new WalGapError("The standby lacks WAL that its primary does not have any more.");
+  }
+  return [...theirs, ...names.filter((name) => name.endsWith(".history"))];
+}
+
+/**
+ * Copies such files into the standby's pg_wal. Both servers are down. Each file appears whole; one that was there is replaced, for the
+ * primary's has as much and more. It may be killed anywhere, and done again.
+ * @throws StorageFullError, Error when a file cannot be read
+ */
+export async function handOver(from: string, to: string, names: readonly string[], options: CopyOptions) {
+  const wal = join(to, "pg_wal");
+  for (const name of await readdir(wal)) {
+    if (name.startsWith(UNFINISHED)) await rm(join(wal, name), { recursive: true, force: true });
+  }
+  const unfinished = join(wal, `${UNFINISHED}${randomBytes(6).toString("hex")}`);
+  await mkdir(unfinished, { mode: 0o700 });
+  try {
+    const copy = join(unfinished, "wal");
+    await copyTree(join(from, "pg_wal"), { folders: [], files: names, bytes: 0 }, copy, options);
+    await syncFileSystem(copy);
+    for (const name of names) await rename(join(copy, name), join(wal, name));
+    await syncFolder(wal);
+  } finally {
+    await rm(unfinished, { recursive: true, force: true });
+  }
+}
+
+/** Where a cluster left its last timeline when it was promoted: the end of what it had of its old primary. */
+export async function endOfLastTimeline(dataDir: string): Promise<{ text: string; position: bigint }> {
+  const wal = join(dataDir, "pg_wal");
+  const newest = (await readdir(wal))
+    .filter((name) => /^[0-9A-F]{8}\.history$/.test(name))
+    .sort()
+    .at(-1);
+  const last = newest && (await readFile(join(wal, newest), "utf8")).trim().split("\n").at(-1);
+  const text = last?.split("\t")[1];
+  if (text === undefined) throw new Error(`There is no history of timelines in ${dataDir}.`);
+  return { text, position: parsePosition(text) };
+}
+
+/** The position that the first page of a segment gives itself: one that is kept to be written later has another. */
+async function beginsAt(path: string): Promise<bigint> {
+  const file = await open(path, "r");
+  try {
+    const { buffer } = await file.read(Buffer.alloc(16), 0, 16, 0);
+    return endianness() === "LE" ? buffer.readBigUInt64LE(8) : buffer.readBigUInt64BE(8);
+  } finally {
+    await file.close();
+  }
+}

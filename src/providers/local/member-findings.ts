@@ -1,0 +1,54 @@
+/** What people should look at of a primary that turns Postern away, and of data that were kept aside. */
+import type { Finding } from "../provider.js";
+import { type Host, memberName } from "./host.js";
+import type { LocalInstance } from "./instances.js";
+import { type KeptFor, keptPath, listKept } from "./kept.js";
+import type { Observation } from "./observe.js";
+
+const REMEDIES: Readonly<Record<string, readonly [kind: string, remedy: string]>> = {
+  "53300": [
+    "connections_exhausted",
+    "End sessions that are not needed, or raise max_connections; a reboot ends them all.",
+  ],
+  "28P01": [
+    "login_refused",
+    "Set the password of the role postgres to what superuser.password in its data folder says.",
+  ],
+  "28000": ["login_refused", "Let the role postgres log in, and let pg_hba.conf admit it on the Unix socket."],
+};
+
+/** Null of one that lets Postern in, or has failed. */
+export function turnedAway(instance: LocalInstance, seen: Observation): Finding | null {
+  if (seen.is !== "refusing") return null;
+  const [kind, remedy] = REMEDIES[seen.code] ?? [
+    "queries_refused",
+    "See the log of its server; a reboot starts it anew.",
+  ];
+  const detail = `Postern cannot look into it, nor take snapshots. ${seen.reason} ${remedy}`;
+  const subject = memberName(instance, instance.members.find(({ name }) => name === instance.primary)!);
+  return { kind, severity: "WARNING", subject, detail };
+}
+
+const REASONS: Readonly<Record<KeptFor, readonly [kind: string, why: string]>> = {
+  failover: [
+    "failover_with_loss",
+    "was the primary when it failed, and not all that it had written could be handed over",
+  ],
+  "split-brain": ["split_brain", "was promoted by hand while another was the primary, and may have taken writes"],
+};
+
+/** One for each member whose data wait for somebody to look at them. */
+export async function keptFindings(host: Host, instance: LocalInstance): Promise<Finding[]> {
+  const { providerId, members } = instance;
+  const found = members.map(async (member): Promise<Finding[]> => {
+    const kept = (await listKept(host, providerId, member.name)).map(({ name }) => name);
+    const newest = member.keep ?? kept.sort().at(-1);
+    if (newest === undefined) return [];
+    const name = memberName(instance, member);
+    const [kind, why] = REASONS[newest.startsWith("kept-failover") ? "failover" : "split-brain"];
+    const path = keptPath(host, providerId, member.name, newest);
+    const remedy = `Its data are kept in ${path}: take from there what is missing, and remove the folder.`;
+    return [{ kind, severity: "CRITICAL", subject: name, detail: `${name} ${why}. ${remedy}` }];
+  });
+  return (await Promise.all(found)).flat();
+}

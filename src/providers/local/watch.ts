@@ -1,0 +1,131 @@
+/** A look every few seconds at pairs: whether both of a pair take writes, and whether a primary has failed for too long. */
+
+import { findPostmaster } from "../../cluster/postmaster.js";
+import { isStandbyData } from "../../cluster/promote.js";
+import { OperationFailure } from "../errors.js";
+import type { FailoverDue, Finding } from "../provider.js";
+import { clusterOf, type Host, memberName, processName } from "./host.js";
+import { type LocalInstance, primaryOf, standbysOf } from "./instances.js";
+import { hasFailed, isUp, observe, observeReplication } from "./observe.js";
+import type { Operations } from "./operations.js";
+import { requireFit, requireStandby, requireWal } from "./preflight.js";
+import { endSplitBrain } from "./split-brain.js";
+
+/** Between two looks no more than this counts: while Postern itself was held up, it has seen nothing. */
+const MAX_BETWEEN_MS = 10_000;
+
+type Failing = { readonly sinceMs: number; readonly lookedMs: number; readonly forMs: number };
+
+export type Watch = ReturnType<typeof createWatch>;
+
+/** @param rebuild begins to rebuild what is stale of an instance */
+export function createWatch(host: Host, operations: Operations, rebuild: (providerId: string) => void) {
+  const timeoutMs = host.limits.answerTimeoutMs;
+  /** Primaries that have failed, by their instance. */
+  const failing = new Map<string, Failing>();
+  /** How far each standby was behind when its primary last answered. */
+  const lags = new Map<string, number>();
+  /** Why instances that should fail over do not. */
+  const hindrances = new Map<string, string>();
+
+  function forget(providerId: string): void {
+    failing.delete(providerId);
+    hindrances.delete(providerId);
+  }
+
+  async function look(instance: LocalInstance): Promise<FailoverDue | null> {
+    const { providerId } = instance;
+    const doing = operations.doing(providerId);
+    // Who restarts it, or starts it, sees to it that it comes up.
+    if (
+      instance.wanted === "stopped" ||
+      !operations.isReady(providerId) ||
+      doing === "upkeep" ||
+      doing === "REBOOT_INSTANCE"
+    ) {
+      forget(providerId);
+      return null;
+    }
+    if (await isSplit(instance)) {
+      const end = async (current: LocalInstance) => void (await endSplitBrain(host, current));
+      await (doing === undefined ? operations.whileBusy(providerId, "modifying", end) : end(instance));
+      rebuild(providerId);
+    }
+    return instance.autoFailover && standbysOf(instance).length > 0 ? lookForFailure(instance) : null;
+  }
+
+  async function isSplit(instance: LocalInstance): Promise<boolean> {
+    for (const member of standbysOf(instance).filter(({ stale }) => !stale)) {
+      const cluster = clusterOf(host, instance, member);
+      if ((await findPostmaster(cluster.dataDir)) && !(await isStandbyData(cluster))) return true;
+    }
+    return false;
+  }
+
+  async function lookForFailure(instance: LocalInstance): Promise<FailoverDue | null> {
+    const { providerId } = instance;
+    const primary = clusterOf(host, instance, primaryOf(instance));
+    const seen = await observe(primary, timeoutMs);
+    if (!hasFailed(seen)) {
+      if (isUp(seen)) forget(providerId);
+      if (seen.is === "answering") {
+        const name = processName(providerId, requireStandby(instance).name);
+        const { lagBytes } = await observeReplication(primary, name, timeoutMs);
+        lags.set(providerId, lagBytes);
+      }
+      return null;
+    }
+    const nowMs = host.clock.now().getTime();
+    const last = failing.get(providerId) ?? { sinceMs: nowMs, lookedMs: nowMs, forMs: 0 };
+    const forMs = last.forMs + Math.min(MAX_BETWEEN_MS, Math.max(0, nowMs - last.lookedMs));
+    failing.set(providerId, { ...last, lookedMs: nowMs, forMs });
+    if (forMs < instance.autoFailover!.afterSeconds * 1000) return null;
+    const hindrance = await hindranceOf(instance, seen);
+    if (hindrance !== null) {
+      if (hindrances.get(providerId) !== hindrance)
+        host.log.error({ instance: instance.identifier, hindrance }, "An instance that has failed cannot fail over");
+      hindrances.set(providerId, hindrance);
+      return null;
+    }
+    hindrances.delete(providerId);
+    return { providerId, cause: seen.reason, since: new Date(last.sinceMs).toISOString() };
+  }
+
+  /** Why the standby may not take over without anybody asking; null where it may. */
+  async function hindranceOf(instance: LocalInstance, seen: Parameters<typeof requireFit>[2]): Promise<string | null> {
+    try {
+      const to = requireStandby(instance);
+      await requireFit(host, instance, seen, to);
+      if (await requireWal(host, instance, to)) return null;
+      const lag = lags.get(instance.providerId);
+      const { maxLagBytes } = instance.autoFailover!;
+      if (lag !== undefined && lag <= maxLagBytes) return null;
+      const behind = lag === undefined || !Number.isFinite(lag) ? "an unknown number of" : lag;
+      return `What the primary had written cannot be read, and ${memberName(instance, to)} was ${behind} bytes behind; ${maxLagBytes} are allowed.`;
+    } catch (error) {
+      if (error instanceof OperationFailure) return error.message;
+      throw error;
+    }
+  }
+
+  return {
+    /** As Provider.watch. */
+    async look(): Promise<FailoverDue[]> {
+      const looks = (await host.instances.list()).map((instance) =>
+        look(instance).catch((error) => {
+          host.log.error({ err: error, instance: instance.identifier }, "Could not watch an instance");
+          return null;
+        }),
+      );
+      return (await Promise.all(looks)).filter((due) => due !== null);
+    },
+
+    /** What people should look at. */
+    findingsOf(providerId: string): Finding[] {
+      const hindrance = hindrances.get(providerId);
+      if (hindrance === undefined) return [];
+      const detail = `The primary has failed, and no automatic failover is possible. ${hindrance} A reboot with forceFailover takes over all the same, where it can.`;
+      return [{ kind: "failover_hindered", severity: "CRITICAL", subject: null, detail }];
+    },
+  };
+}

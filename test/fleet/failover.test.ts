@@ -1,0 +1,96 @@
+/** Failovers that nobody asked for: operations of the system, also on production, before everything else, on record. */
+import { beforeAll, expect, it } from "vitest";
+import { eventually } from "../cluster/sandbox.js";
+import { type Client, testApp } from "../support/app.js";
+import { accepted, ask, operationOf, recordsOf } from "./fleet-app.js";
+import { polling, scriptedProvider } from "./scripted-provider.js";
+
+const RUNNING = { state: "running", resourceStatus: "working", message: "It goes on.", percent: null } as const;
+const PAIR = {
+  multiAz: true,
+  members: [],
+  tags: [{ key: "Environment", value: "Production" }],
+  autoFailover: { afterSeconds: 30, maxLagBytes: 1 },
+};
+const provider = scriptedProvider();
+provider.add("lost-prod-01", { ...PAIR, status: "failed" });
+provider.add("lost-dev-01", { tags: [{ key: "Environment", value: "Development" }] }, { poll: () => RUNNING });
+provider.add("well-dev-01");
+const since = "2026-01-01T00:00:00.000Z";
+const due = (providerId: string) => ({ providerId, cause: "Its server is not running.", since });
+
+const app = testApp(polling(300, "scripted"), async () => [provider]);
+let dba: Client;
+beforeAll(async () => {
+  dba = await app.as("dba");
+});
+
+/** The id of the failover of an instance, once it has ended. */
+const failedOver = (identifier: string) =>
+  eventually(async () => {
+    const rows = await app.sql`
+      select o.id::text, o.ended_at from operations o join instances i on i.id = o.instance_id
+      where i.identifier = ${identifier} and o.type = 'REBOOT_INSTANCE' and o.requested_by ->> 'name' = 'failover'`;
+    expect(rows.length).toBeLessThanOrEqual(1);
+    return rows[0]?.ended_at !== null && rows[0]?.id;
+  }, 20_000);
+const eventsOf = (operationId: string) =>
+  app.sql`select event_type, event_status, metadata from security_events where metadata ->> 'operationId' = ${operationId}`;
+
+it("an instance in production fails over by an operation of the system, once, and it is an event", async () => {
+  provider.dues.push(due("lost-prod-01"), due("lost-prod-01"), due("unknown-01"));
+  const id = await failedOver("lost-prod-01");
+  const parameters = { forceFailover: true, automatic: true, cause: "Its server is not running.", since };
+  expect(await operationOf(dba, id)).toMatchObject({
+    status: "SUCCEEDED",
+    requestedBy: { type: "system", name: "failover" },
+    parameters,
+  });
+  expect(provider.runs.get(id)?.request).toMatchObject({ forceFailover: true, automatic: true });
+  const records = await recordsOf(app, id);
+  expect(records.map(({ action, success }) => [action, success])).toEqual([
+    ["operation.requested", true],
+    ["operation.ended", true],
+  ]);
+  expect(records[0]).toMatchObject({ actor: { type: "system", name: "failover" }, parameters });
+  const [event, ...others] = await eventsOf(id);
+  expect(others).toEqual([]);
+  expect(event).toMatchObject({
+    event_type: "instance_failover",
+    event_status: "SUCCESS",
+    metadata: { cause: "Its server is not running.", status: "SUCCEEDED", result: { failedOver: false } },
+  });
+  provider.dues.push(due("lost-prod-01"));
+  await eventually(() => provider.dues.length === 0, 10_000);
+  expect(await failedOver("lost-prod-01"), "not again within a minute").toBe(id);
+});
+
+it("what runs on the instance has failed with its primary, and what waits comes after the failover", async () => {
+  const running = await accepted(dba, "createSnapshot", { instanceId: "lost-dev-01", snapshotId: "runs" });
+  await eventually(async () => (await operationOf(dba, running.id)).status === "RUNNING");
+  const waiting = await accepted(dba, "modifyBackupWindow", { instanceId: "lost-dev-01", backupWindow: "01:00-01:30" });
+  provider.scripts.set("lost-dev-01", {
+    poll: (run, usual) => (run.request.operationId === running.id ? RUNNING : usual()),
+  });
+  provider.dues.push(due("lost-dev-01"));
+  const id = await failedOver("lost-dev-01");
+  const lost = await operationOf(dba, running.id);
+  expect(lost).toMatchObject({
+    status: "FAILED",
+    success: false,
+    error: { code: "PrimaryLost", guidance: expect.stringMatching(/standby takes over/) },
+  });
+  expect((await recordsOf(app, running.id)).map(({ action, success }) => [action, success])).toEqual([
+    ["operation.requested", true],
+    ["operation.ended", false],
+  ]);
+  await eventually(async () => (await operationOf(dba, waiting.id)).status === "SUCCEEDED");
+  const order = provider.begun.filter((one) => [running.id, id, waiting.id].includes(one));
+  expect(order).toEqual([running.id, id, waiting.id]);
+});
+
+it("nobody but Postern itself can ask for one", async () => {
+  const { errors, code } = await ask(dba, "rebootInstance", { instanceId: "well-dev-01", automatic: true });
+  expect(errors).toHaveLength(1);
+  expect(code).toBe("BAD_USER_INPUT");
+});

@@ -1,0 +1,169 @@
+/** Primaries that have failed, and those that only turn Postern away: what a restart and a failover make of each. */
+import { access, readdir, readFile, rename, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { Sql } from "postgres";
+import { expect, test } from "vitest";
+import { parsePosition } from "../../src/cluster/control-file.js";
+import { eventually, processesIn } from "../cluster/sandbox.js";
+import { operate, query, rebootOf, untilStreaming } from "./ground.js";
+import { usePair } from "./pair.js";
+
+const pair = usePair();
+const { memberFolder, postmasterOf, roles, insert, holdBack, expectWhole, status } = pair;
+const reboot = (forceFailover = false) => operate(pair.provider, rebootOf(pair.id, forceFailover));
+const run = <T>(work: (sql: Sql) => Promise<T>) => query(pair.provider, "pair", work);
+
+test("a frozen primary is restarted, and told to have failed before", async () => {
+  await insert(10);
+  process.kill((await postmasterOf("a")).pid, "SIGSTOP");
+  expect(await status()).toBe("failed");
+  const end = await reboot();
+  expect(end).toMatchObject({ state: "succeeded", message: expect.stringMatching(/does not answer/) });
+  await expectWhole("a");
+});
+
+test.each(["SIGSTOP", "SIGKILL"] as const)(
+  "a primary hit by %s hands over what its standby never received",
+  async (signal) => {
+    await untilStreaming(pair.provider, "pair");
+    const [primary, standby] = await roles();
+    await holdBack();
+    await insert(20_000);
+    process.kill((await postmasterOf(primary)).pid, signal);
+    await eventually(async () => (await status()) === "failed");
+    const end = await reboot(true);
+    expect(end).toMatchObject({
+      state: "succeeded",
+      message: expect.stringMatching(/Nothing is lost/),
+      result: { failedOver: true, primary: `pair-${standby}`, missingFrom: null, keptAt: null },
+    });
+    await expectWhole(standby);
+    expect((await readdir(memberFolder(primary))).filter((name) => name.startsWith("kept"))).toEqual([]);
+  },
+);
+
+test("without its pg_wal a primary's rows are lost from a position that is told; its data are kept aside, the newest only", async () => {
+  const kept: string[] = [];
+  const [first] = await roles();
+  for (let round = 1; round <= 3; round++) {
+    await untilStreaming(pair.provider, "pair");
+    const [primary, standby] = await roles();
+    await holdBack();
+    const [lost] = await run(
+      (sql) => sql`insert into notes values (0) returning pg_current_wal_insert_lsn()::text as at`,
+    );
+    process.kill((await postmasterOf(primary)).pid, "SIGKILL");
+    await rename(memberFolder(primary, "data/pg_wal"), memberFolder(primary, `wal-${round}`));
+    const end = await reboot(true);
+    expect(end).toMatchObject({ state: "succeeded", result: { primary: `pair-${standby}` } });
+    if (end.state !== "succeeded") return;
+    const { missingFrom, keptAt } = end.result as { missingFrom: string; keptAt: string };
+    expect(end.message).toContain(`What the old primary had written from ${missingFrom} on is lost.`);
+    expect(end.message).toContain(`is kept in ${keptAt}.`);
+    expect(parsePosition(missingFrom)).toBeLessThanOrEqual(parsePosition(String(lost?.at)));
+    await expectWhole(standby);
+    await access(join(keptAt, "base"));
+    if (primary === first) kept.push(keptAt.split("/").at(-1)!);
+  }
+  expect(kept).toHaveLength(2);
+  expect((await readdir(memberFolder(first))).filter((name) => name.startsWith("kept"))).toEqual([kept[1]]);
+});
+
+test("a primary whose data folder is gone cannot be restarted, but its standby takes over", async () => {
+  await untilStreaming(pair.provider, "pair");
+  const [primary, standby] = await roles();
+  const { pid } = await postmasterOf(primary);
+  await rename(memberFolder(primary, "data"), memberFolder(primary, "elsewhere"));
+  expect(await status()).toBe("failed");
+  expect(await reboot()).toMatchObject({
+    state: "failed",
+    resourceStatus: "failed",
+    failure: {
+      code: "StartFailed",
+      message: "The data folder of pair-b is gone. Reboot with forceFailover: its standby takes over.",
+    },
+  });
+  const end = await reboot(true);
+  expect(end).toMatchObject({
+    state: "succeeded",
+    message: expect.stringMatching(/data folder is gone.*is lost. The old data are gone/),
+    result: { primary: `pair-${standby}`, missingFrom: expect.stringMatching(/^[0-9A-F]+\/[0-9A-F]+$/), keptAt: null },
+  });
+  expect(await processesIn(memberFolder(primary, "data"))).not.toContain(pid);
+  await expectWhole(standby);
+});
+
+const turnedAway = {
+  "a changed password": async () => {
+    const { password } = await pair.provider.connectionOf("pair");
+    await run((sql) => sql.unsafe("alter role postgres password 'changed meanwhile'"));
+    return async () => {
+      const [primary] = await roles();
+      const file = memberFolder(primary, "data/superuser.password");
+      await writeFile(file, "changed meanwhile");
+      await run((sql) => sql.unsafe(`alter role postgres password '${password}'`));
+      await writeFile(file, password);
+    };
+  },
+  "rules that let nobody in": async () => {
+    const change = async (to: (text: string) => string) => {
+      const files = ["a", "b"].map((name) => memberFolder(name, "data/pg_hba.conf"));
+      for (const file of files)
+        await readFile(file, "utf8").then(
+          (text) => writeFile(file, to(text)),
+          () => {},
+        );
+      for (const server of await Promise.all(["a", "b"].map(postmasterOf)))
+        if (server) process.kill(server.pid, "SIGHUP");
+    };
+    await change((text) => `local all all reject\nhost all all all reject\n${text}`);
+    return () => change((text) => text.replace(/^local all all reject\nhost all all all reject\n/, ""));
+  },
+};
+
+test.each(Object.entries(turnedAway))(
+  "a primary with %s has not failed: it is restarted by signal, and fails over",
+  async (_what, turnAway) => {
+    await untilStreaming(pair.provider, "pair");
+    await insert(10);
+    const [primary, standby] = await roles();
+    const letIn = await turnAway();
+    const isRefused = () =>
+      run((sql) => sql`select`).then(
+        () => false,
+        () => true,
+      );
+    await eventually(isRefused);
+    expect(await status()).toBe("available");
+    expect((await pair.describe()).findings[0]).toMatchObject({ kind: "login_refused", subject: `pair-${primary}` });
+    await pair.provider.repair();
+    const before = await postmasterOf(primary);
+    expect(await reboot()).toMatchObject({ state: "succeeded", resourceStatus: "available" });
+    expect((await postmasterOf(primary)).run).not.toBe(before.run);
+    expect(await status()).toBe("available");
+    const end = await reboot(true);
+    expect(end).toMatchObject({ state: "succeeded", result: { primary: `pair-${standby}`, missingFrom: null } });
+    expect(await isRefused()).toBe(true);
+    await letIn();
+    await pair.provider.repair();
+    await expectWhole(standby);
+  },
+);
+
+test("a primary without a connection to spare has not failed, and a restart frees it", async () => {
+  await untilStreaming(pair.provider, "pair");
+  const [primary] = await roles();
+  const held: Promise<unknown>[] = [];
+  for (let n = 0; n < 25; n++) held.push(run((sql) => sql`select pg_sleep(60)`).catch(() => {}));
+  await eventually(() =>
+    run((sql) => sql`select`).then(
+      () => false,
+      ({ code }) => code === "53300",
+    ),
+  );
+  expect(await status()).toBe("available");
+  expect((await pair.describe()).findings[0]).toMatchObject({ kind: "connections_exhausted" });
+  expect(await reboot()).toMatchObject({ state: "succeeded" });
+  await Promise.all(held);
+  await expectWhole(primary);
+});
