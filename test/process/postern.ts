@@ -20,9 +20,10 @@ export function ensureBuilt(): void {
 }
 
 /** `LOCAL_INSTANCES` of one instance, which is in the test environment. */
-export const oneInstance = (standby: boolean) =>
+export const oneInstance = (standby: boolean, facts: Record<string, unknown> = {}) =>
   JSON.stringify([
     {
+      ...facts,
       identifier: "orders-test",
       tags: { Environment: "Test" },
       maintenanceWindow: "sun:05:00-sun:06:00",
