@@ -189,9 +189,8 @@ export function createInventoryService({ db, audit, log, providers, rules }: Inv
       return id;
     },
 
-    /** Opens a finding of Postern's own, in the transaction of the caller. @returns whether it is new */
+    /** For what Postern itself finds. */
     openFinding,
-    /** Ends what Postern itself had found. */
     resolveFinding,
 
     /** @returns the instance by id or unique identifier @throws NOT_FOUND */
