@@ -24,6 +24,7 @@ export type Observation =
       /** PostgreSQL's code, such as `53300` or `28P01`, or that of the fault. */
       readonly code: string;
       readonly reason: string;
+      readonly fault: unknown;
     }
   | Unwell;
 
@@ -60,10 +61,12 @@ export async function observe(cluster: Cluster, timeoutMs: number): Promise<Obse
     return { is: "answering", inRecovery: row?.recovery as boolean, run };
   } catch (error) {
     const { code = "TIMEOUT", message } = error as { code?: string; message: string };
-    if (code.startsWith("57P0")) return STARTING;
+    // Somebody may have ended Postern's session, and nothing else.
+    const hasStopped = code === "57P01" && !(await findPostmaster(cluster.dataDir))?.ready;
+    if (hasStopped || (code.startsWith("57P0") && code !== "57P01")) return STARTING;
     const reason = `Its server answers, but lets Postern not in: ${message}`;
     const { isInProduction } = await readControlFile(cluster.dataDir);
-    return { is: "refusing", inRecovery: !isInProduction, run, code, reason };
+    return { is: "refusing", inRecovery: !isInProduction, run, code, reason, fault: error };
   }
 }
 

@@ -25,9 +25,10 @@ export function perform(task: Task, snapshots: Snapshots): Promise<Outcome> {
 async function takeSnapshot(task: Task<RequestOf<"CREATE_SNAPSHOT">>, snapshots: Snapshots): Promise<Outcome> {
   const { host, instance, request } = task;
   const seen = await observe(clusterOf(host, instance, primaryOf(instance)), host.limits.answerTimeoutMs);
+  // Its cause says more.
+  if (seen.is === "refusing") throw seen.fault;
   if (seen.is !== "answering") {
-    const remedy = isUp(seen) ? "" : " A reboot starts it again.";
-    const message = `${instance.identifier} cannot be copied. ${seen.reason}${remedy}`;
+    const message = `${instance.identifier} cannot be copied. ${seen.reason} A reboot starts it again.`;
     throw new OperationFailure("InvalidDBInstanceState", message);
   }
   await task.record({ message: "Copying the data." });
