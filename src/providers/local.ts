@@ -107,6 +107,7 @@ export async function createLocalProvider(options: LocalOptions): Promise<LocalP
   const describe = createDescribe(host, operations, plans, watch, version);
   const ofSnapshots = createSnapshotOperations(host, snapshots, journalFolder, plans.create);
   const stopping = new AbortController();
+  let starting: Promise<unknown> = Promise.resolve();
 
   await plans.sweep();
   await snapshots.sweep();
@@ -120,6 +121,7 @@ export async function createLocalProvider(options: LocalOptions): Promise<LocalP
   }
 
   async function start(id: string): Promise<void> {
+    if (stopping.signal.aborted) return;
     try {
       const instance = await instances.find(id);
       if (instance?.wanted === "running") await bringUp(host, id, stopping.signal);
@@ -176,10 +178,14 @@ export async function createLocalProvider(options: LocalOptions): Promise<LocalP
     plan: plans.plan,
     create: plans.create,
     async startAll(onStarted = async () => undefined) {
-      await Promise.all((await instances.ids()).map((id) => start(id).then(onStarted)));
+      const starts = (await instances.ids()).map((id) => start(id).then(onStarted));
+      starting = Promise.allSettled(starts);
+      await Promise.all(starts);
     },
     async stopAll() {
       stopping.abort();
+      // What is on its way up would come up after all have been shut down.
+      await starting;
       await Promise.all([plans.stop(), ofSnapshots.stop()]);
       await operations.stop();
       await standbys.stop();

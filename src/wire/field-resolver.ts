@@ -11,7 +11,7 @@ export function addFieldResolver(
   name: string,
   returns: () => ClassType,
   method: (parent: never, context: never, info: GraphQLResolveInfo) => unknown,
-  { args, description }: { args?: () => ClassType; description?: string } = {},
+  { args, ...options }: { args?: () => ClassType; description?: string; nullable?: boolean } = {},
 ): void {
   const prototype = resolver.prototype as Record<string, unknown>;
   prototype[name] = method;
@@ -19,5 +19,5 @@ export function addFieldResolver(
   Ctx()(prototype, name, 1);
   Info()(prototype, name, 2);
   if (args) Args(args)(prototype, name, 3);
-  FieldResolver(returns, description === undefined ? {} : { description })(prototype, name, {});
+  FieldResolver(returns, options)(prototype, name, {});
 }

@@ -1,6 +1,12 @@
 /** Declarations -> type-graphql classes: enums and object types. */
 import { type ClassType, Field, Float, ID, Int, ObjectType, registerEnumType } from "type-graphql";
-import type { EmbeddedField, EmbeddedType, FieldDeclaration, TypeDeclaration } from "../plan/declaration.js";
+import {
+  type EmbeddedField,
+  type EmbeddedType,
+  type FieldDeclaration,
+  mayBeRefused,
+  type TypeDeclaration,
+} from "../plan/declaration.js";
 import { DateTime, JSONScalar } from "./scalars.js";
 
 /**
@@ -100,7 +106,8 @@ export function objectType(declaration: TypeDeclaration): ClassType {
     }
     for (const [name, relation] of Object.entries(declaration.relations)) {
       if (relation.kind === "one") {
-        add(target, name, () => objectType(relation.to()), relation.description, !relation.column.notNull);
+        const nullable = !relation.column.notNull || mayBeRefused(declaration, relation.to());
+        add(target, name, () => objectType(relation.to()), relation.description, nullable);
       }
     }
   });

@@ -113,3 +113,16 @@ it("a deed while the database takes no records waits, and comes once", async () 
   await vi.waitFor(async () => expect(await count()).toBe(1), 10_000);
   expect(app.log.filter(({ msg }) => String(msg).includes("not recorded"))).toEqual([]);
 });
+
+it("whoever may not read findings and operations is answered the rest of an instance", async () => {
+  const viewer = await app.as("viewer");
+  const { data, errors } = await viewer.run(
+    "{ instances(first: 1) { nodes { identifier findings { totalCount } operations { totalCount } } } }",
+  );
+  const [node] = data.instances.nodes;
+  expect(node).toEqual({ identifier: expect.any(String), findings: null, operations: null });
+  expect(errors?.map(({ path, extensions: { code, permission } }) => [path?.join("."), code, permission])).toEqual([
+    ["instances.nodes.0.findings", "FORBIDDEN", "findings:read"],
+    ["instances.nodes.0.operations", "FORBIDDEN", "operations:read"],
+  ]);
+});

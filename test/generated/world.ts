@@ -83,7 +83,7 @@ const OWNERS: Readonly<
   SecurityEvent: () => null,
 };
 
-const FLEET = new Set(["Instance", "Operation", "Finding", "Snapshot"]);
+const FLEET = new Set(["Instance", "Operation", "Finding", "Snapshot", "LastBackup"]);
 
 const camel = (name: string) => name.replaceAll(/_(.)/g, (_, letter: string) => letter.toUpperCase());
 

@@ -34,7 +34,7 @@ test("at once, while they are made, after a kill, when they are started again, a
   const token = await signIn(one.url, "admin@postern.example", PASSWORD);
   const [made] = (await ask(one.url, FLEET, token)).instances.nodes;
   expect(made.status).toBe("creating");
-  expect(made.availableOperations).toEqual([{ allowed: true }, { allowed: true }, { allowed: true }]);
+  expect(made.availableOperations).not.toContainEqual({ allowed: false });
   const { operation } = (await copy(one.url, token, "first", 0)).createSnapshot;
   expect(operation).toMatchObject({ status: "QUEUED", startedAt: null });
   first.killGroup("SIGKILL");
