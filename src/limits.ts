@@ -24,6 +24,10 @@ export const LIMITS = {
   maxGroups: 1000,
   /** Objects that one request may answer at most, by the sizes of its pages. */
   maxObjects: 50_000,
+  /** Logs of members that one request may read, and lines of a log where a query does not say how many, and at most. */
+  logs: 20,
+  defaultLogLines: 50,
+  maxLogLines: 200,
   answerBytes: 16 * 1_048_576,
   /** Conditions of one filter. */
   maxConditions: 100,

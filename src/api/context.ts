@@ -43,7 +43,7 @@ export class RequestContext implements ReadContext, CallContext {
   readonly answers = new Map<string | number, RowAnswer>();
   private readonly calls = new Map<string | number, Call>();
   private cachedReads: Reads | undefined;
-  private allowance: Allowance | undefined;
+  private cachedAllowance: Allowance | undefined;
   /** What the mutations of the request may answer together. */
   private objects = 0;
   private environments: DataLoader<string, string | null> | undefined;
@@ -61,8 +61,12 @@ export class RequestContext implements ReadContext, CallContext {
     return this.actor.kind === "user" ? this.access.holder : networkOf(this.origin.ipAddress);
   }
 
+  get allowance(): Allowance {
+    this.cachedAllowance ??= this.deps.planner.allowance();
+    return this.cachedAllowance;
+  }
+
   get reads(): Reads {
-    this.allowance ??= this.deps.planner.allowance();
     this.cachedReads ??= this.deps.planner.reads(this.access, this.allowance);
     return this.cachedReads;
   }

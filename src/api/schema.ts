@@ -28,6 +28,9 @@ const { applyMiddleware } = createRequire(import.meta.url)("graphql-middleware")
 
 type Arguments = Record<string, unknown>;
 
+/** What resolves a field whose parent is an answer of the planner. */
+type FieldOf = GraphQLFieldResolver<Record<string, unknown>, RequestContext>;
+
 /** A layer around the resolver of a root field. */
 export type Gate = (
   resolve: (parent: unknown, args: Arguments, context: RequestContext, info: GraphQLResolveInfo) => unknown,
@@ -99,7 +102,7 @@ function doors(schema: GraphQLSchema): RootMiddleware {
 
 /** A field of a declared type: its plan left the value under the response key, unless the actor may not read it. */
 const planned =
-  (type: TypeDeclaration): GraphQLFieldResolver<Record<string, unknown>, RequestContext> =>
+  (type: TypeDeclaration): FieldOf =>
   (source, _args, context, info) => {
     const permission = missingPermission(context.access.permissions, type, info.fieldName);
     if (permission) {
@@ -111,29 +114,30 @@ const planned =
     return derived ? derived.derive(value as never, context.access) : value;
   };
 
-/** A field of an object that a jsonb column holds whole. */
+/** A field of an object that a jsonb column holds whole. @param own what asks for its value, where none is held */
 const embeddedField =
-  (type: EmbeddedType): GraphQLFieldResolver<Record<string, unknown>, RequestContext> =>
-  (source, _args, context, info) => {
-    const required = type.fields[info.fieldName]?.read;
+  (type: EmbeddedType, own: FieldOf): FieldOf =>
+  (source, args, context, info) => {
+    const field = type.fields[info.fieldName];
+    const required = field?.read;
     if (!mayRead(context.access.permissions, required)) {
       const permission = required?.[0] as Permission;
       context.refuse({ code: "FORBIDDEN", field: `${type.name}.${info.fieldName}`, permission });
       throw forbidden(permission);
     }
-    return source[info.path.key];
+    return field?.asked ? own(source, args, context, info) : source[info.path.key];
   };
 
 function resolveEmbedded(schema: GraphQLSchema, fields: readonly { readonly embedded?: EmbeddedType }[]): void {
   for (const { embedded } of fields) {
     if (!embedded) continue;
-    resolveAll(schema, embedded.name, embeddedField(embedded));
+    for (const field of fieldsOf(schema, embedded.name))
+      field.resolve = embeddedField(embedded, field.resolve as FieldOf);
     resolveEmbedded(schema, Object.values(embedded.fields));
   }
 }
 
-const byResponseKey: GraphQLFieldResolver<Record<string, unknown>, RequestContext> = (source, _args, _context, info) =>
-  source[info.path.key];
+const byResponseKey: FieldOf = (source, _args, _context, info) => source[info.path.key];
 
 /** The types of a connection beside its nodes, by what follows the name of the type. */
 const CONNECTION_PARTS = ["Connection", "Edge", "Aggregate", "Extremes", "Group", "GroupKey"];
@@ -146,14 +150,13 @@ const figure: typeof byResponseKey = (source, _args, _context, info) => {
   return value;
 };
 
-function resolveAll(
-  schema: GraphQLSchema,
-  typeName: string,
-  resolve: GraphQLFieldResolver<Record<string, unknown>, RequestContext>,
-) {
+function fieldsOf(schema: GraphQLSchema, typeName: string) {
   const type = schema.getType(typeName);
-  if (!isObjectType(type)) return;
-  for (const field of Object.values((type as GraphQLObjectType).getFields())) field.resolve = resolve as never;
+  return isObjectType(type) ? Object.values((type as GraphQLObjectType).getFields()) : [];
+}
+
+function resolveAll(schema: GraphQLSchema, typeName: string, resolve: FieldOf) {
+  for (const field of fieldsOf(schema, typeName)) field.resolve = resolve as never;
 }
 
 /** A label that a newer replica has brought is answered as it is, as PostgreSQL's text has it: an error would hide the row. */

@@ -24,7 +24,7 @@ const WRITE_DATA = [
 
 /** The fleet, without the addresses of its instances. */
 const READ_INVENTORY = ["instances:read"] as const;
-const OPERATE = ["instance-endpoints:read", "operations:read", "operations:run"] as const;
+const OPERATE = ["instance-endpoints:read", "instance-logs:read", "operations:read", "operations:run"] as const;
 
 const ADMINISTER = ["environment-mappings:write", "organizations:write", "users:write"] as const;
 

@@ -7,19 +7,25 @@ const TAIL_BYTES = 262_144;
 const MAX_LINE = 2_000;
 const REDACTED = "[redacted]";
 
-/** What a statement, a connection string or a key shows of a secret: what stands before it is kept. */
+/**
+ * What a statement, a connection string or a key shows of a secret: what stands before it is kept. Database users write what they like into
+ * a log, so that no pattern may look at a part of it again and again.
+ */
 const SECRETS: readonly [RegExp, string][] = [
   [/(-----BEGIN [A-Z ]*PRIVATE KEY-----)[\s\S]*?(-----END|$)/g, `$1${REDACTED}$2`],
   [/(\bpassword\s+(?:=\s*)?)(?:E?'(?:[^'\\]|''|\\.)*(?:'|$)|\$(\w*)\$[\s\S]*?(?:\$\2\$|$))/gi, `$1${REDACTED}`],
   [/((?:password|passwd|passphrase|secret|token)["']?\s*[=:]\s*)(?:"[^"]*"?|'[^']*'?|[^\s"',;]+)/gi, `$1${REDACTED}`],
-  [/(\b[a-z][\w+.-]*:\/\/[^\s:/@]*:)[^\s@]+(?=@)/gi, `$1${REDACTED}`],
   [/\bSCRAM-SHA-256\$\S+|\bmd5[0-9a-f]{32}\b/gi, REDACTED],
 ];
+
+/** In a URL: with the `@` after it. Where there is none it is no secret, and is passed over too. */
+const IN_URL = /(:\/\/[^\s:/@]*:)[^\s@]+(@?)/g;
 
 /** @param known secrets that must not show wherever they stand */
 export function withoutSecretsOfLog(text: string, known: readonly string[] = []): string {
   const plain = known.filter(Boolean).reduce((rest, secret) => rest.replaceAll(secret, REDACTED), text);
-  return SECRETS.reduce((rest, [pattern, instead]) => rest.replace(pattern, instead), plain);
+  const urls = plain.replace(IN_URL, (all, before, end) => (end ? `${before}${REDACTED}@` : all));
+  return SECRETS.reduce((rest, [pattern, instead]) => rest.replace(pattern, instead), urls);
 }
 
 /** @returns the last lines of the log, the oldest first; none where there is no log that can be read */
@@ -32,7 +38,9 @@ export async function logTail(
   const file = await open(logFile, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK).catch(() => null);
   if (!file) return [];
   try {
-    const size = (await file.stat()).size;
+    const stat = await file.stat();
+    if (!stat.isFile()) return [];
+    const { size } = stat;
     const start = Math.max(0, size - TAIL_BYTES);
     const { bytesRead, buffer } = await file.read(Buffer.alloc(Math.min(size, TAIL_BYTES)), 0, undefined, start);
     const all = withoutSecretsOfLog(buffer.subarray(0, bytesRead).toString(), known).split("\n");

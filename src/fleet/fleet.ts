@@ -6,8 +6,10 @@ import type { AuditService } from "../modules/audit/index.js";
 import {
   createDeeds,
   createInventoryService,
+  createMemberLogs,
   type EnvironmentRules,
   InventoryResolver,
+  MemberLogsResolver,
 } from "../modules/inventory/index.js";
 import {
   createEndings,
@@ -103,7 +105,11 @@ export function createFleet(deps: FleetDeps) {
   let look: Promise<void> | undefined;
 
   return {
-    resolvers: [new InventoryResolver(inventory), new OperationsResolver(operations)],
+    resolvers: [
+      new InventoryResolver(inventory),
+      new MemberLogsResolver(createMemberLogs(byName)),
+      new OperationsResolver(operations),
+    ],
 
     /** The environment of an instance, for the permission door. */
     environmentOf: inventory.environmentOf,

@@ -1,5 +1,6 @@
 /** The objects that columns of instances, snapshots and operations hold whole. */
-import type { EmbeddedType } from "../plan/declaration.js";
+import { instances } from "../db/tables/index.js";
+import type { EmbeddedField, EmbeddedType } from "../plan/declaration.js";
 import { Environment, EnvironmentMethod, MemberRole, OperationType } from "./enums.js";
 
 export const InstanceEndpoint: EmbeddedType = {
@@ -10,6 +11,15 @@ export const InstanceEndpoint: EmbeddedType = {
     host: { kind: "string", nullable: false, description: "Host name or address." },
     port: { kind: "int", nullable: false, description: "TCP port." },
   },
+};
+
+/** Asked of the provider, by MemberLogsResolver. */
+export const LogTail: EmbeddedField = {
+  kind: "asked",
+  nullable: true,
+  asked: { row: { provider: instances.provider, providerId: instances.providerId }, own: ["name"] },
+  read: ["instance-logs:read"],
+  description: "The last lines of its log as it is now, the oldest first, without secrets; null where it has none.",
 };
 
 export const InstanceMember: EmbeddedType = {
@@ -54,6 +64,7 @@ export const InstanceMember: EmbeddedType = {
       description: "Why it is not well, in its server's own words where there are any; null where it is.",
     },
     since: { kind: "dateTime", nullable: true, description: "Since when it has its status, as far as Postern saw it." },
+    logTail: LogTail,
   },
 };
 

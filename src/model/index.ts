@@ -11,6 +11,7 @@ export * from "./chat.js";
 export * from "./enums.js";
 export * from "./evidence.js";
 export * from "./fleet.js";
+export { InstanceMember, LogTail } from "./fleet-objects.js";
 export * from "./organizations.js";
 export * from "./scans.js";
 export * from "./telemetry.js";

@@ -52,6 +52,8 @@ export interface PlanLimits {
   readonly maxGroups: number;
   /** The most objects that one request may answer, by the sizes of its pages. */
   readonly maxObjects: number;
+  /** The most logs that one request may read. */
+  readonly logs: number;
   /** The longest answer, in bytes. */
   readonly answerBytes: number;
   /** The most conditions of a filter. */

@@ -38,12 +38,22 @@ export interface FieldDeclaration {
 
 /** A field of an embedded object; its name is the key in the JSON. */
 export interface EmbeddedField {
-  readonly kind: Exclude<FieldKind, "derived">;
+  readonly kind: Exclude<FieldKind, "derived"> | "asked";
   readonly description: string;
   readonly nullable: boolean;
   readonly enumeration?: object;
   readonly embedded?: EmbeddedType;
+  /** Where `kind` is `asked`: what its resolver finds in its place. */
+  readonly asked?: AskedValue;
   readonly read?: readonly Permission[];
+}
+
+/** Says of what a value is asked that no row holds. A resolver of the field's name asks for it, and gives it its type and arguments. */
+export interface AskedValue {
+  /** Columns of the row, by the names under which the resolver gets their JSON. */
+  readonly row: Readonly<Record<string, PgColumn>>;
+  /** Keys of the object that the field belongs to. */
+  readonly own: readonly string[];
 }
 
 /** An object type, or a list of them, that a jsonb column holds whole. */

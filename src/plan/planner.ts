@@ -164,7 +164,7 @@ export function createPlanner({ schema, roots, query, isOfData, limits, cursorKe
   }
 
   return {
-    allowance: () => ({ bytes: limits.answerBytes }),
+    allowance: () => ({ bytes: limits.answerBytes, logs: limits.logs }),
 
     reads: (access, allowance) =>
       createReads(roots, allowance, (reads, bytesLeft) => {

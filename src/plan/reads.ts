@@ -31,6 +31,8 @@ export type PreparedReads = () => Promise<(string | Error)[]>;
 export interface Allowance {
   /** Of their answers. */
   bytes: number;
+  /** Of the logs of members. */
+  logs: number;
 }
 
 /**

@@ -12,6 +12,7 @@ import type { ConnectionOptions, NewInstance } from "./local/create.js";
 import { createDescribe } from "./local/describe.js";
 import { clusterOf, fenceMember, type Host, type Limits } from "./local/host.js";
 import { type LocalInstance, openInstances, primaryOf, standbysOf } from "./local/instances.js";
+import { tailOf } from "./local/member-log.js";
 import { hasFailed, observe } from "./local/observe.js";
 import { createOperations } from "./local/operations.js";
 import { createPlans } from "./local/plans.js";
@@ -166,6 +167,7 @@ export async function createLocalProvider(options: LocalOptions): Promise<LocalP
     watch: watch.look,
     list: async () => (await Promise.all((await instances.ids()).map(describe))).filter((one) => one !== null),
     describe,
+    logTail: (providerId, member, lines) => tailOf(host, providerId, member, lines),
     listSnapshots: snapshots.list,
     async deleteSnapshot(providerId, snapshotId) {
       await snapshots

@@ -226,6 +226,11 @@ export interface Provider {
   list(): Promise<InstanceDescription[]>;
   /** @returns the instance, or null where it is gone @throws UNAVAILABLE */
   describe(providerId: string): Promise<InstanceDescription | null>;
+  /**
+   * The last lines of a member's log as it is now, the oldest first, without secrets.
+   * @returns null where there is no such member, or no log of it @throws UNAVAILABLE
+   */
+  logTail(providerId: string, member: string, lines: number): Promise<readonly string[] | null>;
   /** Snapshots of an instance, also of one that is gone. @throws UNAVAILABLE */
   listSnapshots(providerId: string): Promise<SnapshotDescription[]>;
   /** Removes a snapshot; one that is gone is no fault. @throws UNAVAILABLE, also while it is being restored */

@@ -86,10 +86,12 @@ const shapeType = (shape: EmbeddedType) => {
 };
 
 /** @returns the object type of what a jsonb column holds */
-function embeddedType({ name, description, fields }: EmbeddedType): ClassType {
+export function embeddedType({ name, description, fields }: EmbeddedType): ClassType {
   return once(name, (target) => {
     ObjectType(name, { description })(target);
     for (const [fieldName, field] of Object.entries(fields)) {
+      // Its resolver declares it.
+      if (field.asked) continue;
       const { type } = graphqlType(field);
       add(target, fieldName, () => type, field.description, field.nullable);
     }

@@ -3,7 +3,7 @@ import type { GraphQLResolveInfo } from "graphql";
 import { Arg, Args, type ClassType, Ctx, ID, Info, Query, Resolver } from "type-graphql";
 import type { Entry } from "../plan/compile.js";
 import { mayBeRefused, singularOf, type TypeDeclaration } from "../plan/declaration.js";
-import type { Reads } from "../plan/reads.js";
+import type { Allowance, Reads } from "../plan/reads.js";
 import { groupArgs, groupType } from "./aggregate-type.js";
 import { connectionArgs, connectionType } from "./connection-type.js";
 import { addFieldResolver } from "./field-resolver.js";
@@ -12,6 +12,7 @@ import { objectType } from "./object-type.js";
 /** What the resolvers below need of a request's context. */
 export interface ReadContext {
   readonly reads: Reads;
+  readonly allowance: Allowance;
 }
 
 /** @returns what the plan answers for the root fields of types, by name */

@@ -55,6 +55,7 @@ export function silentProvider(name = "port"): Provider {
     watch: async () => [],
     list: silent,
     describe: silent,
+    logTail: silent,
     listSnapshots: silent,
     deleteSnapshot: silent,
     start: silent,

@@ -28,6 +28,8 @@ export interface Script {
   /** Before a start is taken. */
   start?: (request: OperationRequest) => void | Promise<void>;
   describe?: () => void | Promise<void>;
+  /** The whole log of a member; none unless given. */
+  log?: (member: string) => readonly string[] | Promise<readonly string[]>;
   /** How long an operation runs; 50 ms unless given. */
   tookMs?: number;
 }
@@ -173,6 +175,10 @@ export function scriptedProvider(name = "scripted"): ScriptedProvider {
     async describe(providerId) {
       await scripts.get(providerId)?.describe?.();
       return instances.get(providerId) ?? null;
+    },
+    async logTail(providerId, member, lines) {
+      const log = await scripts.get(providerId)?.log?.(member);
+      return log?.slice(-lines) ?? null;
     },
     listSnapshots: async (providerId) =>
       snapshots.filter((snapshot) => snapshot.providerId === providerId).map(withoutInstance),

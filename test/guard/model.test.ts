@@ -320,6 +320,37 @@ const RULES: { name: string; explanation: string; offenders: Offenders; bad: Typ
     caught: ["Embedding.place.b"],
   },
   {
+    name: "what a value is asked of stands in the row of the type, and in the object itself",
+    explanation: "It is read with the row.",
+    offenders: (types) =>
+      types.flatMap((type) => {
+        const { types: objects, fields } = embeddedOf(type);
+        const ownOf = (path: string) => objects.find(([of]) => path.slice(0, path.lastIndexOf(".")) === of)?.[1].fields;
+        return fields
+          .filter(
+            ([path, { asked }]) =>
+              asked &&
+              (Object.values(asked.row).some(({ table }) => table !== type.table) ||
+                asked.own.some((key) => !ownOf(path)?.[key])),
+          )
+          .map(([path]) => path);
+      }),
+    bad: [
+      embedding({
+        name: { kind: "string", nullable: false, description: "Its name." },
+        a: { kind: "asked", nullable: true, description: "A.", asked: { row: { it: tables.scans.id }, own: ["name"] } },
+        b: { kind: "asked", nullable: true, description: "B.", asked: { row: {}, own: ["other"] } },
+        c: {
+          kind: "asked",
+          nullable: true,
+          description: "C.",
+          asked: { row: { it: tables.instances.id }, own: ["name"] },
+        },
+      }),
+    ],
+    caught: ["Embedding.place.a", "Embedding.place.b"],
+  },
+  {
     name: "a derived value follows from columns of the type's own table, none of them guarded",
     explanation: "Its columns are read with the row; a guarded one would be told by what follows from it.",
     offenders: eachPart((type, name) => {

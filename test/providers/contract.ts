@@ -50,6 +50,15 @@ export function describeProvider(name: string, create: () => Promise<UnderTest>)
       expect(await provider.listSnapshots("db-0000000000000000")).toEqual([]);
     });
 
+    test("the last lines of a member's log, as many as asked for; of what is gone none", async () => {
+      const { name } = (await look()).members[0]!;
+      const lines = await provider.logTail(providerId, name, 3);
+      expect(lines).toHaveLength(3);
+      expect((await provider.logTail(providerId, name, 2))!).toHaveLength(2);
+      expect(await provider.logTail(providerId, `${name}-other`, 3)).toBeNull();
+      expect(await provider.logTail("db-0000000000000000", name, 3)).toBeNull();
+    });
+
     test("an operation that was never started is unknown", async () => {
       const request = { ...snapshotOf(providerId, "never"), operationId: newOperationId() } as OperationRequest;
       expect(await provider.poll(request)).toEqual({ state: "unknown" });

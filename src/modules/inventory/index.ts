@@ -4,3 +4,5 @@ export { DEFAULT_ENVIRONMENT_RULES, type EnvironmentRules, environmentRulesText 
 export { InventoryResolver } from "./inventory.resolver.js";
 export { createInventoryService, type InventoryService } from "./inventory.service.js";
 export type { StoredInstance } from "./inventory.store.js";
+export { MemberLogsResolver } from "./member-logs.resolver.js";
+export { createMemberLogs } from "./member-logs.service.js";

@@ -4,7 +4,8 @@ import { open } from "node:fs/promises";
 import { join } from "node:path";
 import type { Cluster } from "../../cluster/cluster.js";
 import { lastComplaint, logTail } from "../../cluster/log-tail.js";
-import { REPLICATION_PASSWORD_FILE } from "./host.js";
+import { unavailable } from "../../errors.js";
+import { clusterOf, type Host, memberName, REPLICATION_PASSWORD_FILE } from "./host.js";
 
 const LINES = 100;
 /** What PostgreSQL writes again and again as long as it is so, it has written within that time. */
@@ -14,6 +15,17 @@ const FRESH_MS = 60_000;
 export async function memberLog(cluster: Cluster, lines: number): Promise<string[]> {
   const { password } = await cluster.superuser().catch(() => ({ password: "" }));
   return logTail(cluster, lines, [password, (await replicationPassword(cluster)) ?? ""]);
+}
+
+/** As the provider's logTail. @param name as people know the member */
+export async function tailOf(host: Host, providerId: string, name: string, lines: number): Promise<string[] | null> {
+  const instance = await host.instances.find(providerId).catch((error) => {
+    throw unavailable("The instance", error);
+  });
+  const member = instance?.members.find((each) => memberName(instance, each) === name);
+  if (!instance || !member) return null;
+  const tail = await memberLog(clusterOf(host, instance, member), lines);
+  return tail.length > 0 ? tail : null;
 }
 
 export async function complaintOf(cluster: Cluster): Promise<string> {

@@ -1,0 +1,22 @@
+/** The end of a member's log, where a client asks for it. */
+import type { GraphQLResolveInfo } from "graphql";
+import { Arg, Ctx, FieldResolver, Info, Int, Resolver, Root } from "type-graphql";
+import { InstanceMember, LogTail } from "../../model/index.js";
+import { embeddedType } from "../../wire/object-type.js";
+import type { ReadContext } from "../../wire/read-resolver.js";
+import { LINES, type MemberLogs, type MemberOf } from "./member-logs.service.js";
+
+@Resolver(() => embeddedType(InstanceMember))
+export class MemberLogsResolver {
+  constructor(private readonly logs: MemberLogs) {}
+
+  @FieldResolver(() => [String], { nullable: LogTail.nullable, description: LogTail.description })
+  logTail(
+    @Root() member: Readonly<Record<string, MemberOf>>,
+    @Ctx() { allowance }: ReadContext,
+    @Info() { path }: GraphQLResolveInfo,
+    @Arg("lines", () => Int, { nullable: true, description: LINES }) lines?: number | null,
+  ) {
+    return this.logs.tail(member[path.key] as MemberOf, lines, allowance);
+  }
+}
