@@ -92,8 +92,8 @@ export const Instance = declareType({
       "Its newest backup that can be restored; null without one.",
     ),
     snapshots: many(() => Snapshot, "instance", "Copies that can be restored."),
-    operations: many(() => Operation, "instance", "What was requested of it."),
-    findings: many(() => Finding, "instance", "What people should look at, and what they had to."),
+    operations: many(() => Operation, "instance", "What was requested of it.", { nullable: true }),
+    findings: many(() => Finding, "instance", "What people should look at, and what they had to.", { nullable: true }),
   },
 });
 

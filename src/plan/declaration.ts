@@ -2,7 +2,7 @@
 import { getTableColumns } from "drizzle-orm";
 import type { PgColumn, PgTable } from "drizzle-orm/pg-core";
 import type { Access } from "../auth/actor.js";
-import { type Permission, ROLE_PERMISSIONS, ROLES } from "../auth/permissions.js";
+import type { Permission } from "../auth/permissions.js";
 
 /** `id` is a bigint key as decimal text, `opaqueId` an identifier that is only compared. */
 export type FieldKind =
@@ -87,6 +87,8 @@ export interface ManyRelation {
   readonly to: () => TypeDeclaration;
   readonly by: string;
   readonly description: string;
+  /** Null for those who may read the type and not what it leads to, who are answered the rest. */
+  readonly nullable: boolean;
 }
 
 /**
@@ -206,12 +208,12 @@ export const one = (to: () => TypeDeclaration, column: PgColumn, description: st
   description,
 });
 
-export const many = (to: () => TypeDeclaration, by: string, description: string): ManyRelation => ({
-  kind: "many",
-  to,
-  by,
-  description,
-});
+export const many = (
+  to: () => TypeDeclaration,
+  by: string,
+  description: string,
+  { nullable = false } = {},
+): ManyRelation => ({ kind: "many", to, by, description, nullable });
 
 /** @returns the relation to one that a relation to many is the other side of */
 export function inverseOf(relation: ManyRelation): OneRelation {
@@ -230,13 +232,6 @@ export function propertyOf(column: PgColumn): string {
 /** @returns whether any of the permissions is held */
 export const mayRead = (permissions: ReadonlySet<Permission>, anyOf: readonly Permission[] | undefined): boolean =>
   anyOf === undefined || anyOf.some((permission) => permissions.has(permission));
-
-/** @returns whether a role that reads the type may be refused a type that it relates to: then the relation is null, and the rest is answered */
-export const mayBeRefused = (type: TypeDeclaration, related: TypeDeclaration): boolean =>
-  ROLES.some((role) => {
-    const permissions = new Set(ROLE_PERMISSIONS[role]);
-    return mayRead(permissions, type.read) && !mayRead(permissions, related.read);
-  });
 
 /** @returns the permission that is missing to read a field or relation of the type, or undefined where it may be read */
 export function missingPermission(

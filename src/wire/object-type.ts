@@ -4,7 +4,6 @@ import {
   type EmbeddedField,
   type EmbeddedType,
   type FieldDeclaration,
-  mayBeRefused,
   type TypeDeclaration,
 } from "../plan/declaration.js";
 import { DateTime, JSONScalar } from "./scalars.js";
@@ -108,8 +107,7 @@ export function objectType(declaration: TypeDeclaration): ClassType {
     }
     for (const [name, relation] of Object.entries(declaration.relations)) {
       if (relation.kind === "one") {
-        const nullable = !relation.column.notNull || mayBeRefused(declaration, relation.to());
-        add(target, name, () => objectType(relation.to()), relation.description, nullable);
+        add(target, name, () => objectType(relation.to()), relation.description, !relation.column.notNull);
       }
     }
   });

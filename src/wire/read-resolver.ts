@@ -2,7 +2,7 @@
 import type { GraphQLResolveInfo } from "graphql";
 import { Arg, Args, type ClassType, Ctx, ID, Info, Query, Resolver } from "type-graphql";
 import type { Entry } from "../plan/compile.js";
-import { mayBeRefused, singularOf, type TypeDeclaration } from "../plan/declaration.js";
+import { singularOf, type TypeDeclaration } from "../plan/declaration.js";
 import type { Allowance, Reads } from "../plan/reads.js";
 import { groupArgs, groupType } from "./aggregate-type.js";
 import { connectionArgs, connectionType } from "./connection-type.js";
@@ -69,7 +69,7 @@ export function readResolver(type: TypeDeclaration): ClassType {
       {
         args: () => relatedArgs,
         description: relation.description,
-        nullable: mayBeRefused(type, relation.to()),
+        nullable: relation.nullable,
       },
     );
   }

@@ -121,8 +121,8 @@ const PROMISED = /* GraphQL */ `
     engine: String! engineVersion: String! instanceClass: String storageGiB: Int multiAz: Boolean! status: String!
     endpoint: InstanceEndpoint members: [InstanceMember!]! tags: [Tag!]! environment: EnvironmentClassification!
     backupWindow: String maintenanceWindow: String backupRetentionDays: Int availableOperations: [OperationAvailability!]!
-    snapshots(first: Int, after: String): SnapshotConnection! operations(first: Int, after: String): OperationConnection!
-    findings(first: Int, after: String): FindingConnection! autoFailover: AutoFailover
+    snapshots(first: Int, after: String): SnapshotConnection! operations(first: Int, after: String): OperationConnection
+    findings(first: Int, after: String): FindingConnection autoFailover: AutoFailover
     discoveredAt: DateTime! lastSeenAt: DateTime!
   }
   type AutoFailover { afterSeconds: Int! maxLagBytes: Float! }

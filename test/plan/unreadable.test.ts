@@ -21,7 +21,10 @@ const Guarded: TypeDeclaration = {
       ["startedAt", "scanType", "vulnerabilitiesFound"].includes(name) ? { ...field, read: ["users:write"] } : field,
     ]),
   ) as unknown as TypeDeclaration["fields"],
-  relations: { ...Scan.relations, vulnerabilities: { kind: "many", to: () => OfGuarded, by: "scan", description: "" } },
+  relations: {
+    ...Scan.relations,
+    vulnerabilities: { kind: "many", nullable: false, to: () => OfGuarded, by: "scan", description: "" },
+  },
 };
 const OfGuarded: TypeDeclaration = {
   ...Vulnerability,
