@@ -125,7 +125,9 @@ export async function createLocalProvider(options: LocalOptions): Promise<LocalP
     if (stopping.signal.aborted) return;
     try {
       const instance = await instances.find(id);
-      if (instance?.wanted === "running") await bringUp(host, id, stopping.signal);
+      // It is planned: whoever makes it starts it.
+      if (!instance) return;
+      if (instance.wanted === "running") await bringUp(host, id, stopping.signal);
       await finishConfiguration(host, id);
     } catch (error) {
       log.error({ err: error, instance: id }, "An instance does not start");

@@ -56,7 +56,8 @@ export function createPlans(host: Host, ports: Ports, onMade: (providerId: strin
   }
 
   /** @throws CONFLICT, BAD_USER_INPUT, Error when PostgreSQL does not start, and the reason of a stop */
-  function create(wanted: NewInstance): Promise<void> {
+  async function create(wanted: NewInstance): Promise<void> {
+    stopping.signal.throwIfAborted();
     const key = keyOf(wanted);
     const isUnderWay = making.has(key);
     const done = make(wanted, isUnderWay).finally(() => making.get(key) === done && making.delete(key));
