@@ -205,7 +205,7 @@ it("whatever stands for a cursor, it is refused by name", async () => {
         expect(await taken(name, argument, cursor)).toBe(cursor === cursors[name]);
       },
     ),
-    { numRuns: cases(150, 600), seed: 4 },
+    { numRuns: cases(60, 600), seed: 4 },
   );
   expect(app.log.filter(({ level }) => level >= 50)).toEqual([]);
 });

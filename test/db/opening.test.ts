@@ -3,6 +3,7 @@ import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { expect, inject, it, onTestFinished, vi } from "vitest";
 import { type ClientOptions, createClient } from "../../src/db/client.js";
 import { createLog } from "../../src/log.js";
+import { isDeep } from "../support/deep.js";
 import { openProxy } from "../support/proxy.js";
 
 /** Counts its connections. */
@@ -106,7 +107,7 @@ it("a server that lets in and is silent then is given up, and nothing stays open
   await expect.poll(() => sockets.map(({ destroyed }) => destroyed)).toEqual([true]);
 });
 
-it("it is given up while the client closes too", async () => {
+it.runIf(isDeep)("it is given up while the client closes too", async () => {
   const { sockets, port } = await listen((socket) => socket.once("data", () => socket.write(READY)));
   const client = open(port);
   const change = client.db.change("select 1", [], false).catch(({ cause }) => cause.code);

@@ -57,7 +57,7 @@ test.runIf(isDeep)("everything is stopped: everybody is told in time", () =>
   }),
 );
 
-test("immediate shutdown and restart", () =>
+test.runIf(isDeep)("immediate shutdown and restart", () =>
   underLoad(sandbox, "immediate", async (under) => {
     for (let round = 0; round < cases(1, 5); round++) {
       process.kill(under.running.pid, "SIGQUIT");
@@ -65,7 +65,8 @@ test("immediate shutdown and restart", () =>
       under.running = await under.cluster.start();
       await under.acknowledged(20);
     }
-  }));
+  }),
+);
 
 test.runIf(isDeep)(`away for ${AWAY_MS / 1000} s`, () =>
   underLoad(sandbox, "away", async (under) => {

@@ -5,7 +5,7 @@ import { eventually, useSandbox } from "../cluster/sandbox.js";
 import { withOwnCluster } from "../process/own-cluster.js";
 import { ensureBuilt, PATIENCE_MS, type Running } from "../process/postern.js";
 import { stateOf } from "../records/refusals.js";
-import { cases } from "../support/deep.js";
+import { cases, isDeep } from "../support/deep.js";
 import { startWriting } from "./writers.js";
 
 const ROUNDS = cases(2, 100);
@@ -16,7 +16,7 @@ beforeAll(ensureBuilt);
 /** About as long as a start takes on a quiet machine. */
 const START_MS = 1500;
 
-test(`${ROUNDS} kills under load`, () =>
+test.runIf(isDeep)(`${ROUNDS} kills under load`, () =>
   withOwnCluster(sandbox, "kills", async ({ sql, start }) => {
     let url: string | undefined;
     let postern: Running = start();
@@ -46,4 +46,5 @@ test(`${ROUNDS} kills under load`, () =>
     expect(ledger.lost().length).toBeGreaterThan(0);
     postern.kill("SIGTERM");
     expect(await postern.ended()).toBe(0);
-  }));
+  }),
+);

@@ -4,7 +4,7 @@ import { useSandbox } from "../cluster/sandbox.js";
 import { emptyDatabase } from "../process/empty-database.js";
 import { PASSWORD } from "../process/own-cluster.js";
 import { ensureBuilt, PATIENCE_MS, startPostern } from "../process/postern.js";
-import { cases } from "../support/deep.js";
+import { cases, isDeep } from "../support/deep.js";
 import { openProxy } from "../support/proxy.js";
 import { BOUND_MS, STATEMENT_TIMEOUT_MS, settled } from "./load.js";
 import { startWriting } from "./writers.js";
@@ -18,7 +18,7 @@ const READY = Buffer.from([0x5a, 0, 0, 0, 5, 0x49]);
 /** One answer in so many is lost. */
 const ONE_IN = 12;
 
-test("done, and the connection breaks before anybody is told", async () => {
+test.runIf(isDeep)("done, and the connection breaks before anybody is told", async () => {
   const { sql, environment } = await emptyDatabase();
   let isLosing = false;
   let answers = 0;

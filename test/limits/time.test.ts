@@ -10,7 +10,7 @@ import { accepted, ask } from "../fleet/fleet-app.js";
 import { polling, scriptedProvider } from "../fleet/scripted-provider.js";
 import { PASSWORD, testApp } from "../support/app.js";
 
-const TIMEOUT_MS = 1500;
+const TIMEOUT_MS = 1000;
 const provider = scriptedProvider();
 provider.add("dev-slow-01", {}, { tookMs: 2 * TIMEOUT_MS });
 const app = testApp({ STATEMENT_TIMEOUT_MS: String(TIMEOUT_MS), ...polling(1000, "scripted") }, async () => [provider]);

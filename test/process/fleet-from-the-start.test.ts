@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { beforeAll, expect, test, vi } from "vitest";
 import { eventually, processesIn, useSandbox } from "../cluster/sandbox.js";
+import { isDeep } from "../support/deep.js";
 import { ask, ensureBuilt, oneInstance, PATIENCE_MS, signIn, startPostern } from "./postern.js";
 
 const sandbox = useSandbox();
@@ -28,54 +29,57 @@ const copy = (url: string, token: string, name: string, waitSeconds: number) =>
     token,
   );
 
-test("at once, while they are made, after a kill, when they are started again, and as configuration says then", async () => {
-  const first = start();
-  const one = await first.ready();
-  const token = await signIn(one.url, "admin@postern.example", PASSWORD);
-  const [made] = (await ask(one.url, FLEET, token)).instances.nodes;
-  expect(made.status).toBe("creating");
-  expect(made.availableOperations).not.toContainEqual({ allowed: false });
-  const { operation } = (await copy(one.url, token, "first", 0)).createSnapshot;
-  expect(operation).toMatchObject({ status: "QUEUED", startedAt: null });
-  first.killGroup("SIGKILL");
-  await first.ended();
+test.runIf(isDeep)(
+  "at once, while they are made, after a kill, when they are started again, and as configuration says then",
+  async () => {
+    const first = start();
+    const one = await first.ready();
+    const token = await signIn(one.url, "admin@postern.example", PASSWORD);
+    const [made] = (await ask(one.url, FLEET, token)).instances.nodes;
+    expect(made.status).toBe("creating");
+    expect(made.availableOperations).not.toContainEqual({ allowed: false });
+    const { operation } = (await copy(one.url, token, "first", 0)).createSnapshot;
+    expect(operation).toMatchObject({ status: "QUEUED", startedAt: null });
+    first.killGroup("SIGKILL");
+    await first.ended();
 
-  const second = start();
-  const two = await second.ready();
-  expect((await ask(two.url, FLEET, token)).instances.nodes).toMatchObject([{ id: made.id, status: "creating" }]);
-  const later = (await copy(two.url, token, "second", 60)).createSnapshot.operation;
-  expect(later).toMatchObject({ status: "SUCCEEDED", error: null, instance: { id: made.id } });
-  expect(Date.parse(later.startedAt) - Date.parse(later.requestedAt)).toBeGreaterThan(1000);
-  const earlier = await ask(two.url, `{ operation(id: "${operation.id}") { status } }`, token);
-  expect(earlier.operation.status).toBe("SUCCEEDED");
-  second.kill("SIGKILL");
-  await second.ended();
+    const second = start();
+    const two = await second.ready();
+    expect((await ask(two.url, FLEET, token)).instances.nodes).toMatchObject([{ id: made.id, status: "creating" }]);
+    const later = (await copy(two.url, token, "second", 60)).createSnapshot.operation;
+    expect(later).toMatchObject({ status: "SUCCEEDED", error: null, instance: { id: made.id } });
+    expect(Date.parse(later.startedAt) - Date.parse(later.requestedAt)).toBeGreaterThan(1000);
+    const earlier = await ask(two.url, `{ operation(id: "${operation.id}") { status } }`, token);
+    expect(earlier.operation.status).toBe("SUCCEEDED");
+    second.kill("SIGKILL");
+    await second.ended();
 
-  const third = start();
-  const three = await third.ready();
-  const [started] = (await ask(three.url, FLEET, token)).instances.nodes;
-  expect(started.id).toBe(made.id);
-  expect(["starting", "available"]).toContain(started.status);
-  expect((await copy(three.url, token, "third", 60)).createSnapshot.operation.status).toBe("SUCCEEDED");
-  third.kill("SIGTERM");
-  expect(await third.ended()).toBe(0);
+    const third = start();
+    const three = await third.ready();
+    const [started] = (await ask(three.url, FLEET, token)).instances.nodes;
+    expect(started.id).toBe(made.id);
+    expect(["starting", "available"]).toContain(started.status);
+    expect((await copy(three.url, token, "third", 60)).createSnapshot.operation.status).toBe("SUCCEEDED");
+    third.kill("SIGTERM");
+    expect(await third.ended()).toBe(0);
 
-  // Another configuration counts from the first moment, and is on record.
-  const fourth = start("Production");
-  const four = await fourth.ready();
-  await expect(copy(four.url, token, "fourth", 0)).rejects.toThrow("Operations not allowed on production instances.");
-  const CONFIGURED =
-    '{ auditLogs(filter: { action: { eq: "instance.configure" } }) { nodes { actor resourceId result } } }';
-  const { nodes } = await eventually(async () => {
-    const { auditLogs } = await ask(four.url, CONFIGURED, token);
-    return auditLogs.nodes.length > 0 && auditLogs;
-  }, PATIENCE_MS);
-  const tags = (value: string) => [{ key: "Environment", value }];
-  const changes = { tags: { from: tags("Test"), to: tags("Production") } };
-  expect(nodes).toEqual([
-    { actor: { type: "system", name: "configuration" }, resourceId: made.id, result: { changes } },
-  ]);
-  fourth.kill("SIGTERM");
-  expect(await fourth.ended()).toBe(0);
-  expect(await processesIn(sandbox.path)).toEqual([]);
-});
+    // Another configuration counts from the first moment, and is on record.
+    const fourth = start("Production");
+    const four = await fourth.ready();
+    await expect(copy(four.url, token, "fourth", 0)).rejects.toThrow("Operations not allowed on production instances.");
+    const CONFIGURED =
+      '{ auditLogs(filter: { action: { eq: "instance.configure" } }) { nodes { actor resourceId result } } }';
+    const { nodes } = await eventually(async () => {
+      const { auditLogs } = await ask(four.url, CONFIGURED, token);
+      return auditLogs.nodes.length > 0 && auditLogs;
+    }, PATIENCE_MS);
+    const tags = (value: string) => [{ key: "Environment", value }];
+    const changes = { tags: { from: tags("Test"), to: tags("Production") } };
+    expect(nodes).toEqual([
+      { actor: { type: "system", name: "configuration" }, resourceId: made.id, result: { changes } },
+    ]);
+    fourth.kill("SIGTERM");
+    expect(await fourth.ended()).toBe(0);
+    expect(await processesIn(sandbox.path)).toEqual([]);
+  },
+);

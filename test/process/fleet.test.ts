@@ -3,6 +3,7 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, expect, test, vi } from "vitest";
 import { eventually, processesIn, useSandbox } from "../cluster/sandbox.js";
+import { some } from "../support/deep.js";
 import { ask, ensureBuilt, oneInstance, PATIENCE_MS, signIn, startPostern } from "./postern.js";
 
 const sandbox = useSandbox();
@@ -50,10 +51,12 @@ const recordsOf = async (url: string, token: string, id: string): Promise<string
   return auditLogs.nodes.map(({ action }: { action: string }) => action).sort();
 };
 
-test.each([
-  ["Postern alone", "snapshot", false],
+const KILLS: [who: string, what: string, group: boolean][] = [
   ["its whole process group", "failover", true],
-])("kill -9 of %s while a %s runs", async (_who, what, group) => {
+  ["Postern alone", "snapshot", false],
+];
+
+test.each(some(KILLS, 2))("kill -9 of %s while a %s runs", async (_who, what, group) => {
   const first = start(what, what === "failover");
   const before = await first.ready();
   const token = await signIn(before.url, "admin@postern.example", PASSWORD);

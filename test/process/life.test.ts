@@ -4,6 +4,7 @@ import { availableParallelism, loadavg } from "node:os";
 import { join } from "node:path";
 import { beforeAll, expect, onTestFinished, test, vi } from "vitest";
 import { eventually, isRoot, processesIn, useSandbox } from "../cluster/sandbox.js";
+import { isDeep } from "../support/deep.js";
 import { ask, ensureBuilt, oneInstance, PATIENCE_MS, signIn, startPostern } from "./postern.js";
 
 const sandbox = useSandbox();
@@ -113,24 +114,27 @@ test("after kill -9 of Postern, of its group, and of the database too, the next 
   expect(await killed.ended()).toBe(0);
 });
 
-test("copies run side by side; one with the folder or the port of another says so, ends with the code of its kind, and harms nobody", async () => {
-  const [one, other] = [start("one"), start("stopped")];
-  const { url } = await one.ready();
-  const sameFolder = start("one");
-  await other.ready();
-  const samePort = start("first", { PORT: new URL(url).port });
-  expect(await sameFolder.ended()).toBe(75);
-  expect(sameFolder.output()).toBe(
-    `Postern cannot start: Another Postern uses the data folder ${folder("one")}. ` +
-      "Stop that one first, or give this one another data folder.\n",
-  );
-  expect(await samePort.ended()).toBe(73);
-  expect(samePort.output()).toMatch(/The port is taken\. Stop what listens there, or set PORT to another one/);
-  expect(await processesIn(folder("first"))).toEqual([]);
-  expect((await fetch(`${url}/health/ready`)).status).toBe(200);
-  for (const each of [one, other]) each.killGroup("SIGTERM");
-  expect(await Promise.all([one.ended(), other.ended()])).toEqual([0, 0]);
-});
+test.runIf(isDeep)(
+  "copies run side by side; one with the folder or the port of another says so, ends with the code of its kind, and harms nobody",
+  async () => {
+    const [one, other] = [start("one"), start("stopped")];
+    const { url } = await one.ready();
+    const sameFolder = start("one");
+    await other.ready();
+    const samePort = start("first", { PORT: new URL(url).port });
+    expect(await sameFolder.ended()).toBe(75);
+    expect(sameFolder.output()).toBe(
+      `Postern cannot start: Another Postern uses the data folder ${folder("one")}. ` +
+        "Stop that one first, or give this one another data folder.\n",
+    );
+    expect(await samePort.ended()).toBe(73);
+    expect(samePort.output()).toMatch(/The port is taken\. Stop what listens there, or set PORT to another one/);
+    expect(await processesIn(folder("first"))).toEqual([]);
+    expect((await fetch(`${url}/health/ready`)).status).toBe(200);
+    for (const each of [one, other]) each.killGroup("SIGTERM");
+    expect(await Promise.all([one.ended(), other.ended()])).toEqual([0, 0]);
+  },
+);
 
 test.runIf(isRoot)(
   "where the database's user cannot reach the folder, the data goes elsewhere, and that is said",

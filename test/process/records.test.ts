@@ -9,7 +9,7 @@ import { type OwnCluster, PASSWORD, withOwnCluster } from "./own-cluster.js";
 import { ensureBuilt, PATIENCE_MS, type Running, signIn } from "./postern.js";
 
 const sandbox = useSandbox();
-vi.setConfig({ testTimeout: PATIENCE_MS * (2 + 2 * cases(3, 100)), hookTimeout: 60_000 });
+vi.setConfig({ testTimeout: PATIENCE_MS * (2 + 2 * cases(2, 100)), hookTimeout: 60_000 });
 beforeAll(ensureBuilt);
 
 const CREATE = `mutation { createScan(input: { organizationId: "1", targetUrl: "https://refused.example/", scanType: "T" }) { scan { id } } }`;
@@ -64,7 +64,7 @@ test("PostgreSQL is stopped and started: what is refused meanwhile waits in the 
 test("kill -9 at any moment loses no record that was answered for, and doubles none", () =>
   withOwnCluster(sandbox, "killed", async (own) => {
     const { cluster, sql, folder } = own;
-    const rounds = cases(3, 100);
+    const rounds = cases(2, 100);
     const answered: string[] = [];
     let sent = 0;
     for (let round = 0; round < rounds; round++) {

@@ -5,6 +5,7 @@ import { closeSync, openSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
 import { eventually, processesIn, useSandbox } from "../cluster/sandbox.js";
+import { isDeep } from "../support/deep.js";
 import { emptyDatabase } from "./empty-database.js";
 import { ask, ensureBuilt, PATIENCE_MS, signIn, startPostern } from "./postern.js";
 
@@ -64,7 +65,7 @@ describe("goes on, and stops with 0, where standard output and error", () => {
     expect(await ended).toBe(0);
   });
 
-  test("are pipes that were closed", async () => {
+  test.runIf(isDeep)("are pipes that were closed", async () => {
     const { child, url, ended, isReady } = await start(["pipe", "pipe"]);
     child.stdout?.destroy();
     child.stderr?.destroy();
@@ -74,7 +75,7 @@ describe("goes on, and stops with 0, where standard output and error", () => {
     expect(await ended).toBe(0);
   });
 
-  test("are a disk that is full", async () => {
+  test.runIf(isDeep)("are a disk that is full", async () => {
     const full = openSync("/dev/full", "w");
     const { child, url, ended, isReady } = await start([full, full]);
     closeSync(full);

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import type { LocalProvider } from "../../src/providers/local.js";
 import type { OperationRequest } from "../../src/providers/provider.js";
 import { processesIn } from "../cluster/sandbox.js";
+import { some } from "../support/deep.js";
 import {
   deletionOf,
   type Ended,
@@ -59,18 +60,23 @@ async function interrupt(wanted: Wanted, killAt: string): Promise<{ request: Ope
   return { request, end };
 }
 
-test.each([
-  ["Giving pair", false],
-  ["Giving pair+60", null],
-  ["Shutting pair", false],
-  // How far 40 ms take it depends on the machine: what holds is that what it says is what is.
-  ["Shutting pair+40", null],
-  ["Promoting pair", false],
-  ["The failover is decided", true],
-  ["The failover is decided+40", true],
-  ["The failover is done", true],
-  ["is being rebuilt+150", true],
-])("a failover that is killed at %s: done is %s, with exactly one primary", async (killAt, expected) => {
+test.each(
+  some<[string, boolean | null]>(
+    [
+      ["Giving pair", false],
+      ["Giving pair+60", null],
+      ["Shutting pair", false],
+      // How far 40 ms take it depends on the machine: what holds is that what it says is what is.
+      ["Shutting pair+40", null],
+      ["Promoting pair", false],
+      ["The failover is decided", true],
+      ["The failover is decided+40", true],
+      ["The failover is done", true],
+      ["is being rebuilt+150", true],
+    ],
+    4,
+  ),
+)("a failover that is killed at %s: done is %s, with exactly one primary", async (killAt, expected) => {
   // Which the standby is given on the way.
   await query(provider, "pair", (sql) => sql.unsafe(`alter system set work_mem = '${64 + rows}kB'`));
   const { members } = (await provider.describe(pair))!;
@@ -95,7 +101,7 @@ test.each([
 // After failovers, so that what is restored is of a later timeline.
 const snapshotFolders = () => readdir(join(folder(), "snapshots"));
 
-test.each(["Copying the data", "%50"])(
+test.each(some(["Copying the data", "%50"], 2))(
   "a snapshot that is killed at %s leaves nothing, and can be taken again",
   async (killAt) => {
     const { request, end } = await interrupt(snapshotOf(pair, "killed"), killAt);
@@ -128,14 +134,19 @@ test("a snapshot that was complete when Postern was killed has succeeded, and ca
   await provider.destroy("restored");
 });
 
-test.each([
-  ["Restoring the snapshot", false],
-  ["%50", false],
-  // How far these take it depends on the machine: what holds is that what it says is what is.
-  ["Restoring the snapshot+150", null],
-  ["Restoring the snapshot+400", null],
-  ["is restored as", true],
-])("a restore that is killed at %s: done is %s, with the whole instance or nothing of it", async (killAt, expected) => {
+test.each(
+  some<[string, boolean | null]>(
+    [
+      ["Restoring the snapshot", false],
+      ["%50", false],
+      // How far these take it depends on the machine: what holds is that what it says is what is.
+      ["Restoring the snapshot+150", null],
+      ["Restoring the snapshot+400", null],
+      ["is restored as", true],
+    ],
+    2,
+  ),
+)("a restore that is killed at %s: done is %s, with the whole instance or nothing of it", async (killAt, expected) => {
   if ((await provider.listSnapshots(pair)).length === 0) await operate(provider, snapshotOf(pair, "kept"));
   const [snapshot] = await provider.listSnapshots(pair);
   const [known] = await query(provider, "pair", (sql) => sql`select count(*)::int from notes`);
@@ -155,15 +166,18 @@ test.each([
   expect(await provider.listSnapshots(pair)).toEqual([snapshot]);
 });
 
-test.each(["Deleting the snapshot", "is deleted"])("a deletion that is killed at %s is done", async (killAt) => {
-  await operate(provider, snapshotOf(pair, "doomed"));
-  const { end } = await interrupt(deletionOf(pair, "doomed"), killAt);
-  expect(end).toMatchObject({ state: "succeeded", resourceStatus: "deleted", result: { snapshotId: "doomed" } });
-  expect(await snapshotFolders()).not.toContain("doomed");
-  expect((await snapshotFolders()).filter((name) => name.startsWith("."))).toEqual([]);
-});
+test.each(some(["Deleting the snapshot", "is deleted"], 2))(
+  "a deletion that is killed at %s is done",
+  async (killAt) => {
+    await operate(provider, snapshotOf(pair, "doomed"));
+    const { end } = await interrupt(deletionOf(pair, "doomed"), killAt);
+    expect(end).toMatchObject({ state: "succeeded", resourceStatus: "deleted", result: { snapshotId: "doomed" } });
+    expect(await snapshotFolders()).not.toContain("doomed");
+    expect((await snapshotFolders()).filter((name) => name.startsWith("."))).toEqual([]);
+  },
+);
 
-test.each(["Restarting pair", "Restarting pair-a+60"])(
+test.each(some(["Restarting pair", "Restarting pair-a+60"], 2))(
   "a reboot that is killed at %s ends with the instance up, and says whether it was restarted",
   async (killAt) => {
     const startedAt = async () =>

@@ -3,5 +3,8 @@
 /** Whether what takes long runs too: `npm run test:deep` says so. */
 export const isDeep = process.env.POSTERN_TESTS === "deep";
 
+/** @returns what to try of a list: all of it, or in the short form the first and every so many after it */
+export const some = <T>(all: readonly T[], every: number): T[] => all.filter((_, n) => isDeep || n % every === 0);
+
 /** @returns the number of cases to run: the short form's, or the long form's */
 export const cases = (short: number, long: number): number => (isDeep ? long : short);
