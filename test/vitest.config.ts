@@ -10,6 +10,10 @@ const ALL = "test/**/*.test.ts";
 const include =
   process.env.POSTERN_TEST_POOLER === undefined ? [ALL] : globSync(ALL, { cwd: root }).filter(isThroughApp);
 
+/** Kills of a whole Postern, which the kills of a provider and the records' own tests stand for in the short form. */
+const exclude =
+  process.env.POSTERN_TESTS === "deep" ? [] : ["test/process/fleet.test.ts", "test/process/records.test.ts"];
+
 const MEMORY = "/dev/shm";
 const ENOUGH_BYTES = 8 * 1024 ** 3;
 function hasRoom(): boolean {
@@ -29,6 +33,7 @@ export default defineConfig({
   test: {
     root,
     include,
+    exclude,
     globalSetup: ["test/support/cluster.ts"],
     // Loading everything once more for each file would take as long as a third of the tests.
     isolate: false,
