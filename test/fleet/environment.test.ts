@@ -22,7 +22,7 @@ provider.add("waiting-dev-01", { tags: development });
 provider.add("going-dev-01", { tags: development });
 provider.add("newer-dev-01", { tags: development });
 
-const app = testApp(polling(600, "scripted"), async () => [provider]);
+const app = testApp(polling({ scripted: 600 }), async () => [provider]);
 let admin: Client;
 let dba: Client;
 beforeAll(async () => {

@@ -19,7 +19,7 @@ provider.add("well-dev-01");
 const since = "2026-01-01T00:00:00.000Z";
 const due = (providerId: string) => ({ providerId, cause: "Its server is not running.", since });
 
-const app = testApp(polling(300, "scripted"), async () => [provider]);
+const app = testApp(polling({ scripted: 300 }), async () => [provider]);
 let dba: Client;
 beforeAll(async () => {
   dba = await app.as("dba");

@@ -8,7 +8,7 @@ import { polling, scriptedProvider } from "./scripted-provider.js";
 const provider = scriptedProvider();
 for (const identifier of ["one-dev", "two-dev", "gone-dev"]) provider.add(identifier);
 
-const app = testApp(polling(600, "scripted"), async () => [provider]);
+const app = testApp(polling({ scripted: 600 }), async () => [provider]);
 let dba: Client;
 beforeAll(async () => {
   dba = await app.as("dba");

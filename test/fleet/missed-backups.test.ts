@@ -29,7 +29,7 @@ const ground = useGround();
 let provider: LocalProvider;
 let dba: Client;
 afterAll(() => provider?.stopAll());
-const app = testApp(polling(600, "local", "scripted"), async () => {
+const app = testApp(polling({ local: 600, scripted: 600 }), async () => {
   provider = await ground.open();
   await provider.create({
     ...NEW,

@@ -27,7 +27,7 @@ afterAll(async () => {
   expect(await processesIn(ground.path), "processes left behind").toEqual([]);
 });
 
-const app = testApp(polling(600, "local", "local-full"), async () => {
+const app = testApp(polling({ local: 600, "local-full": 600 }), async () => {
   provider = await ground.open();
   const folder = (await placeFolder(ground.path, "full", await databaseUser())).path;
   full = await ground.open({ folder, limits: { minFreeBytes: Number.MAX_SAFE_INTEGER } });

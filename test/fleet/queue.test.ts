@@ -14,7 +14,7 @@ provider.scripts.set("queue-01", { tookMs: 400 });
 // Each runs until the test ends it.
 provider.scripts.set("full-01", { tookMs: 3_600_000 });
 
-const app = testApp(polling(1000, "scripted"), async () => [provider]);
+const app = testApp(polling({ scripted: 1000 }), async () => [provider]);
 let dba: Client;
 beforeAll(async () => {
   dba = await app.as("dba");

@@ -10,7 +10,7 @@ let admin: Client;
 
 const tagged = (value: string) => [{ key: "Environment", value }];
 
-const app = testApp(polling(100, "scripted"), async () => {
+const app = testApp(polling({ scripted: 100 }), async () => {
   provider = scriptedProvider();
   const facts = { backupWindow: "02:00-02:30", maintenanceWindow: "sun:05:00-sun:06:00", backupRetentionDays: 0 };
   provider.add("orders", { ...facts, tags: [...tagged("Staging"), { key: "Owner", value: "Orders" }] });

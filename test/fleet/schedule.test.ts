@@ -22,7 +22,7 @@ provider.add("closed-01", { backupWindow: windowAround(now + 720 * MINUTE_MS), b
 provider.add("unkept-01", { backupWindow: windowAround(now), backupRetentionDays: 0 });
 provider.add("busy-01", { backupWindow: windowAround(now), backupRetentionDays: 7, status: "stopped" });
 
-const app = testApp(polling(100, "scripted"), async () => [provider]);
+const app = testApp(polling({ scripted: 100 }), async () => [provider]);
 
 const taken = () => app.sql`
   select i.identifier as instance, o.status, o.requested_by ->> 'type' as by, o.parameters ->> 'snapshotId' as snapshot

@@ -204,9 +204,12 @@ export function scriptedProvider(name = "scripted"): ScriptedProvider {
   return provider;
 }
 
-/** Short polling for all of a provider's operations. */
-export const polling = (attempts: number, ...names: string[]) => {
-  const pace = { intervalMs: 100, attempts };
-  const paces = Object.fromEntries(OPERATION_TYPES.map((type) => [type, pace]));
-  return { OPERATION_POLLING: JSON.stringify(Object.fromEntries(names.map((name) => [name, paces]))) };
+/** Short polling for all operations of each provider: how often it is asked before the operation has timed out. */
+export const polling = (attempts: Record<string, number>) => {
+  const pace = (times: number) => ({ intervalMs: 100, attempts: times });
+  const paces = Object.entries(attempts).map(([name, times]) => [
+    name,
+    Object.fromEntries(OPERATION_TYPES.map((type) => [type, pace(times)])),
+  ]);
+  return { OPERATION_POLLING: JSON.stringify(Object.fromEntries(paces)) };
 };

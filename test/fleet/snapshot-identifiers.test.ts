@@ -12,7 +12,7 @@ let provider: LocalProvider;
 let dba: Client;
 afterAll(() => provider?.stopAll());
 
-const app = testApp(polling(600, "local"), async () => {
+const app = testApp(polling({ local: 600 }), async () => {
   provider = await ground.open();
   const wanted = (identifier: string) => ({ ...NEW, identifier, backupRetentionDays: 0 });
   await Promise.all(["one-dev", "two-dev"].map((identifier) => provider.create(wanted(identifier))));

@@ -13,7 +13,9 @@ import { PASSWORD, testApp } from "../support/app.js";
 const TIMEOUT_MS = 1000;
 const provider = scriptedProvider();
 provider.add("dev-slow-01", {}, { tookMs: 2 * TIMEOUT_MS });
-const app = testApp({ STATEMENT_TIMEOUT_MS: String(TIMEOUT_MS), ...polling(1000, "scripted") }, async () => [provider]);
+const app = testApp({ STATEMENT_TIMEOUT_MS: String(TIMEOUT_MS), ...polling({ scripted: 1000 }) }, async () => [
+  provider,
+]);
 
 /** Holds tables against all others. @returns what lets the last of them go, and all */
 async function hold(...tables: string[]) {
