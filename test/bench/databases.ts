@@ -15,6 +15,8 @@ import { dataSet, PICK, type TableRows } from "./data-set.js";
 
 /** Nobody but the benchmark reaches the cluster. */
 export const ADMINISTRATOR = { email: "bench@postern.example", password: "bench-needs-no-secret" };
+/** Who asks beside the administrator. */
+export const COLLEAGUE = { email: "colleague@postern.example", password: "bench-needs-no-secret" };
 
 export interface BenchDatabase {
   readonly name: string;

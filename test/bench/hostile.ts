@@ -5,11 +5,11 @@ import { removeInserted } from "./answers.js";
 import type { BenchCluster } from "./cluster.js";
 import { ROLE } from "./cluster.js";
 import { dataSet } from "./data-set.js";
-import { BENCH } from "./databases.js";
+import { ADMINISTRATOR, BENCH } from "./databases.js";
 import { forgetPeak, type LoadReport, peakMiB, SETTLING_MS, startLoad } from "./measure.js";
 import { rounded, row } from "./report.js";
 import type { Run } from "./run.js";
-import { type Server, signIn } from "./servers.js";
+import { createUser, type Server, signIn } from "./servers.js";
 
 const MOST_REQUESTS = 20_000;
 /** Distinct bodies of one load: so many, or so many characters. */
@@ -33,14 +33,11 @@ type Actor = keyof typeof ACTORS;
 
 /** Creates the actors where they are not there from a run before. @returns an access token of each */
 async function signAllIn(server: Server): Promise<Record<Actor, string>> {
-  const query = "mutation($input: CreateUserInput!) { createUser(input: $input) { user { id } } }";
+  const administrator = await signIn(server.url, ADMINISTRATOR);
   const tokens: [string, string][] = [];
   for (const [name, of] of Object.entries(ACTORS)) {
     const account = { email: `${name}@hostile.example`, password: PASSWORD };
-    const body = JSON.stringify({ query, variables: { input: { ...account, ...of } } });
-    const response = await fetch(server.url, { method: "POST", headers: await server.headers(), body });
-    const text = await response.text();
-    if (!response.ok && response.status !== 409) throw new Error(`createUser answers ${text}`);
+    await createUser(server.url, administrator, { ...account, ...of });
     tokens.push([name, await signIn(server.url, account)]);
   }
   return Object.fromEntries(tokens) as Record<Actor, string>;
@@ -87,9 +84,9 @@ export async function measureHostile({ options, cluster, start, record }: Run): 
     const bodies = hostile && bodiesOf(hostile);
     forgetPeak(server.pid);
     const loads = [
-      startLoad({ url, headers: headersOf("other"), bodies: [OWN], connections: OTHER_CONNECTIONS }),
+      startLoad({ url, headers: [headersOf("other")], bodies: [OWN], connections: OTHER_CONNECTIONS }),
       ...(bodies
-        ? [startLoad({ url, headers: headersOf(actor), bodies, connections, mostRequests: MOST_REQUESTS })]
+        ? [startLoad({ url, headers: [headersOf(actor)], bodies, connections, mostRequests: MOST_REQUESTS })]
         : []),
     ];
     try {

@@ -17,14 +17,16 @@ const clients = [];
 let open = 0;
 let isStopping = false;
 
-/** @param mostRequests after which the connections rest, if given */
+/**
+ * @param headers of each user; the connections are shared among them in turn
+ * @param mostRequests after which the connections rest, if given
+ */
 function start({ url, headers, bodies, connections, mostRequests }) {
   open = connections;
   const load = autocannon(
     {
       url,
       method: "POST",
-      headers,
       connections,
       // Until it is told to stop.
       duration: 86_400,
@@ -39,7 +41,8 @@ function start({ url, headers, bodies, connections, mostRequests }) {
       },
       setupClient(client) {
         const own = bodies.filter((_, index) => index % connections === clients.length % connections);
-        client.setRequests((own.length > 0 ? own : bodies).map((body) => ({ body })));
+        const ofUser = headers[clients.length % headers.length];
+        client.setRequests((own.length > 0 ? own : bodies).map((body) => ({ body, headers: ofUser })));
         if (mostRequests) client.responseMax = Math.ceil(mostRequests / connections);
         clients.push(client);
         client.once("done", () => {
@@ -75,7 +78,7 @@ process.on("message", ({ kind, ...options }) => {
     process.send({ kind });
   }
   if (kind === "end") process.send({ kind, ...report() });
-  // Each connection waits for the answer under way and closes: what was asked is done when this process ends.
+  // Each connection waits for the answer under way and closes: what was ofUser is done when this process ends.
   if (kind === "stop") {
     isStopping = true;
     if (open === 0) process.exit();

@@ -62,7 +62,8 @@ export interface LoadReport {
 /** What is asked, and by how many at once. */
 export interface Asked {
   readonly url: string;
-  readonly headers: Readonly<Record<string, string>>;
+  /** Of each user: the connections are shared among them in turn. */
+  readonly headers: readonly Readonly<Record<string, string>>[];
   readonly bodies: readonly string[];
   readonly connections: number;
   /** After so many it rests. */
@@ -134,7 +135,7 @@ async function measureOnce(
   during: (fromUs: number, toUs: number) => void,
 ): Promise<Cell> {
   const nowUs = () => Number(process.hrtime.bigint() / 1000n);
-  const load = startLoad({ url: server.url, headers: await server.headers(), bodies, connections });
+  const load = startLoad({ url: server.url, headers: await server.headersOfUsers(), bodies, connections });
   try {
     await delay(SETTLING_MS);
     forgetPeak(server.pid);

@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { openSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { ADMINISTRATOR } from "./databases.js";
+import { ADMINISTRATOR, COLLEAGUE } from "./databases.js";
 import type { ServerName } from "./workloads.js";
 
 export const ROOT = fileURLToPath(new URL("../..", import.meta.url));
@@ -52,7 +52,7 @@ export const stopServers = async (): Promise<void> => {
 };
 
 export class Server {
-  #token = { text: "", sinceMs: 0 };
+  #signedIn = { tokens: [] as readonly string[], sinceMs: 0 };
 
   private constructor(
     readonly name: ServerName,
@@ -103,14 +103,22 @@ export class Server {
     return server;
   }
 
-  /** What every request carries: for Postern an access token, which is renewed before it ends. */
+  /** What every request carries: for Postern an access token of an administrator, which is renewed before it ends. */
   async headers(): Promise<Record<string, string>> {
+    return (await this.headersOfUsers())[0];
+  }
+
+  /** The same for each user of a load: one alone would get at most half of Postern's connections. */
+  async headersOfUsers(): Promise<[Record<string, string>, ...Record<string, string>[]]> {
     const json = { "content-type": "application/json", accept: "application/json" };
-    if (!isPostern(this.name)) return json;
-    if (Date.now() - this.#token.sinceMs > SIGNED_IN_FOR_MS) {
-      this.#token = { text: await signIn(this.url, ADMINISTRATOR), sinceMs: Date.now() };
+    if (!isPostern(this.name)) return [json];
+    if (Date.now() - this.#signedIn.sinceMs > SIGNED_IN_FOR_MS) {
+      const first = await signIn(this.url, ADMINISTRATOR);
+      await createUser(this.url, first, { ...COLLEAGUE, role: "ADMIN" });
+      this.#signedIn = { tokens: [first, await signIn(this.url, COLLEAGUE)], sinceMs: Date.now() };
     }
-    return { ...json, authorization: `Bearer ${this.#token.text}` };
+    const [first, second] = this.#signedIn.tokens.map((token) => ({ ...json, authorization: `Bearer ${token}` }));
+    return [first!, second!];
   }
 
   /** @throws Error when the answer is not one without errors */
@@ -135,6 +143,15 @@ export class Server {
     }
     running.delete(this);
   }
+}
+
+/** Creates a user of Postern, where it is not there from a run before. */
+export async function createUser(url: string, token: string, input: Readonly<Record<string, string | null>>) {
+  const query = "mutation($input: CreateUserInput!) { createUser(input: $input) { user { id } } }";
+  const headers = { "content-type": "application/json", authorization: `Bearer ${token}` };
+  const response = await fetch(url, { method: "POST", headers, body: JSON.stringify({ query, variables: { input } }) });
+  const text = await response.text();
+  if (!response.ok && response.status !== 409) throw new Error(`createUser answers ${text}`);
 }
 
 /** @returns an access token of Postern */
