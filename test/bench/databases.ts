@@ -16,7 +16,7 @@ import { dataSet, PICK, type TableRows } from "./data-set.js";
 /** Nobody but the benchmark reaches the cluster. */
 export const ADMINISTRATOR = { email: "bench@postern.example", password: "bench-needs-no-secret" };
 /** Who asks beside the administrator. */
-export const COLLEAGUE = { email: "colleague@postern.example", password: "bench-needs-no-secret" };
+export const COLLEAGUES = Array.from({ length: 15 }, (_, n) => ({ ...ADMINISTRATOR, email: `${n}@postern.example` }));
 
 export interface BenchDatabase {
   readonly name: string;

@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { openSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { ADMINISTRATOR, COLLEAGUE } from "./databases.js";
+import { ADMINISTRATOR, COLLEAGUES } from "./databases.js";
 import type { ServerName } from "./workloads.js";
 
 export const ROOT = fileURLToPath(new URL("../..", import.meta.url));
@@ -108,17 +108,20 @@ export class Server {
     return (await this.headersOfUsers())[0];
   }
 
-  /** The same for each user of a load: one alone would get at most half of Postern's connections. */
+  /** The same for each user of a load: few would leave connections of Postern's to those who might come. */
   async headersOfUsers(): Promise<[Record<string, string>, ...Record<string, string>[]]> {
     const json = { "content-type": "application/json", accept: "application/json" };
     if (!isPostern(this.name)) return [json];
     if (Date.now() - this.#signedIn.sinceMs > SIGNED_IN_FOR_MS) {
-      const first = await signIn(this.url, ADMINISTRATOR);
-      await createUser(this.url, first, { ...COLLEAGUE, role: "ADMIN" });
-      this.#signedIn = { tokens: [first, await signIn(this.url, COLLEAGUE)], sinceMs: Date.now() };
+      const tokens = [await signIn(this.url, ADMINISTRATOR)];
+      for (const colleague of COLLEAGUES) {
+        await createUser(this.url, tokens[0]!, { ...colleague, role: "ADMIN" });
+        tokens.push(await signIn(this.url, colleague));
+      }
+      this.#signedIn = { tokens, sinceMs: Date.now() };
     }
-    const [first, second] = this.#signedIn.tokens.map((token) => ({ ...json, authorization: `Bearer ${token}` }));
-    return [first!, second!];
+    const [first, ...others] = this.#signedIn.tokens.map((token) => ({ ...json, authorization: `Bearer ${token}` }));
+    return [first!, ...others];
   }
 
   /** @throws Error when the answer is not one without errors */
