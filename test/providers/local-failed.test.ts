@@ -93,6 +93,70 @@ test("a primary whose data folder is gone cannot be restarted, but its standby t
   await expectWhole(standby);
 });
 
+/** Somebody makes the standby take writes. */
+async function promoteByHand(standby: string): Promise<void> {
+  const { port } = await postmasterOf(standby);
+  await query(pair.provider, "pair", (sql) => sql`select pg_promote()`, { port });
+  await query(pair.provider, "pair", (sql) => sql`insert into notes values (0)`, { port });
+  pair.rows += 1;
+}
+
+const findings = async () => (await pair.describe()).findings.map(({ kind, severity }) => [kind, severity]);
+
+/** Whatever looks at the pair leaves the member alone that was promoted by hand, and starts nothing beside it. */
+async function expectLeft(primary: string, promoted: string): Promise<void> {
+  const { pid } = await postmasterOf(promoted);
+  expect(await pair.provider.watch()).toEqual([]);
+  await pair.provider.repair();
+  pair.provider = await pair.open();
+  await pair.provider.startAll();
+  expect(await pair.provider.watch()).toEqual([]);
+  expect((await postmasterOf(promoted)).pid).toBe(pid);
+  expect(await postmasterOf(primary)).toBeUndefined();
+  expect(await roles()).toEqual([primary, promoted]);
+  expect(await status()).toBe("failed");
+  expect(await findings()).toContainEqual(["standby_promoted", "CRITICAL"]);
+}
+
+test("a standby that was promoted by hand because the data of its primary are gone is left alone, and adopted by a failover", async () => {
+  await untilStreaming(pair.provider, "pair");
+  const [primary, standby] = await roles();
+  process.kill((await postmasterOf(primary)).pid, "SIGKILL");
+  await eventually(async () => (await postmasterOf(primary)) === undefined);
+  await promoteByHand(standby);
+  await rename(memberFolder(primary, "data"), memberFolder(primary, "gone"));
+  await expectLeft(primary, standby);
+  expect(await reboot()).toMatchObject({ state: "failed", failure: { code: "StartFailed" } });
+  const { pid } = await postmasterOf(standby);
+  const end = await reboot(true);
+  expect(end).toMatchObject({
+    state: "succeeded",
+    result: { failedOver: true, primary: `pair-${standby}`, missingFrom: expect.any(String), keptAt: null },
+  });
+  expect((await postmasterOf(standby)).pid, "it served on meanwhile").toBe(pid);
+  await expectWhole(standby);
+  expect(await findings()).toEqual([]);
+});
+
+test("a primary is not started beside one that was promoted by hand, until people have ended that one", async () => {
+  await untilStreaming(pair.provider, "pair");
+  const [primary, standby] = await roles();
+  process.kill((await postmasterOf(primary)).pid, "SIGKILL");
+  await eventually(async () => (await postmasterOf(primary)) === undefined);
+  await promoteByHand(standby);
+  await expectLeft(primary, standby);
+  expect(await reboot()).toMatchObject({
+    state: "failed",
+    failure: { code: "InvalidDBInstanceState", message: expect.stringMatching(/reboot with forceFailover/) },
+  });
+  process.kill((await postmasterOf(standby)).pid, "SIGKILL");
+  await eventually(async () => (await postmasterOf(standby)) === undefined);
+  expect(await reboot()).toMatchObject({ state: "succeeded", result: { primary: `pair-${primary}` } });
+  pair.rows -= 1;
+  await expectWhole(primary);
+  expect(await findings()).toEqual([["split_brain", "CRITICAL"]]);
+});
+
 const turnedAway = {
   "a changed password": async () => {
     const { password } = await pair.provider.connectionOf("pair");

@@ -4,15 +4,20 @@ import { isStandbyData, promote } from "../../cluster/promote.js";
 import { clusterOf, faultText, fenceMember, type Host, memberName, processName } from "./host.js";
 import { type LocalInstance, type LocalMember, primaryOf, standbysOf } from "./instances.js";
 import { observe } from "./observe.js";
-import { endSplitBrain } from "./split-brain.js";
+import { endSplitBrain, findLeft, leftMessage } from "./split-brain.js";
 
 /**
  * Starts or adopts every member that may run. Resolves when the primary takes writes; standbys may still be catching up,
- * and those that cannot are marked stale, to be rebuilt. @throws Error when the primary does not start
+ * and those that cannot are marked stale, to be rebuilt. @throws Error when the primary does not start, or people must decide who it is
  */
 export async function bringUp(host: Host, providerId: string, signal?: AbortSignal): Promise<void> {
   const found = await host.instances.find(providerId);
   if (!found) return;
+  const left = await findLeft(host, found);
+  if (left) {
+    await startStandby(host, found, left, signal);
+    throw new Error(leftMessage(found, left));
+  }
   const instance = await stopSharing(host, await endSplitBrain(host, found));
   const standbys = standbysOf(instance);
   // First of all: an old primary must be down before the new one takes writes. One that was cloned already cannot write.

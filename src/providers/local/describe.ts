@@ -9,6 +9,7 @@ import { keptFindings, turnedAway } from "./member-findings.js";
 import { isUp, observe } from "./observe.js";
 import type { Operations } from "./operations.js";
 import type { Plans } from "./plans.js";
+import { leftFindings } from "./split-brain.js";
 import type { Watch } from "./watch.js";
 
 const endpointOf = ({ port }: LocalMember): Endpoint => ({ host: "127.0.0.1", port });
@@ -56,6 +57,7 @@ export function createDescribe(host: Host, operations: Operations, plans: Plans,
         primary.then(({ status }) => status),
       ),
       keptFindings(host, instance),
+      primary.then(({ status }) => (status === "available" ? [] : leftFindings(host, instance))),
       findingsOf(host, instance),
     ]);
     return { status, members, findings: [...(finding ? [finding] : []), ...findings, ...others.flat()] };

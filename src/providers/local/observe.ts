@@ -74,6 +74,9 @@ export async function observe(cluster: Cluster, timeoutMs: number): Promise<Obse
 export const isUp = (seen: Observation): seen is Extract<Observation, { is: "answering" | "refusing" }> =>
   seen.is === "answering" || seen.is === "refusing";
 
+/** Whether it serves, and is no standby. */
+export const takesWrites = (seen: Observation): boolean => isUp(seen) && !seen.inRecovery;
+
 const hasData = (cluster: Cluster): Promise<boolean> =>
   access(join(cluster.dataDir, "PG_VERSION")).then(
     () => true,

@@ -13,8 +13,9 @@ import { listSlots } from "../../cluster/replication-slots.js";
 import { OperationFailure } from "../errors.js";
 import { clusterOf, type Host, memberName, processName, slotOf } from "./host.js";
 import { type LocalInstance, type LocalMember, primaryOf, standbysOf } from "./instances.js";
-import { isUp, type Observation, observe, observeReplication } from "./observe.js";
+import { isUp, type Observation, observe, observeReplication, takesWrites } from "./observe.js";
 import { observeReplay } from "./replay.js";
+import { isPromoted } from "./split-brain.js";
 
 const MIB = 1024 * 1024;
 /** A standby that is further behind would keep clients out for too long. */
@@ -51,6 +52,10 @@ export async function requireFit(
   await requireNoTablespaces(instance, [primary, standby]);
   if (to.stale) throw unfit(`The standby ${name} is being rebuilt. Wait until it is done.`);
   const observed = await observe(standby, host.limits.answerTimeoutMs);
+  if (await isPromoted(host, instance, to)) {
+    if (takesWrites(before)) throw unfit(`The standby ${name} does not follow its primary.`);
+    return requireSettings(host, standby, name, observed);
+  }
   if (!isUp(observed))
     throw unfit(`The standby ${name} cannot take over. ${observed.reason} A reboot without failover starts it again.`);
   // How far it has come, only a login tells; after a primary that has failed, that is found out without it.

@@ -13,6 +13,7 @@ import { primaryOf } from "./instances.js";
 import { hasFailed, isUp, observe } from "./observe.js";
 import { requireFit, requireReplay, requireRestartable, requireSlotLoss, requireStandby, unfit } from "./preflight.js";
 import { replayed } from "./replay.js";
+import { decideForPrimary, isPromoted } from "./split-brain.js";
 import { decide, startFailed, takeOver } from "./take-over.js";
 import { type RequestOf, secondsSince, type Task } from "./task.js";
 
@@ -29,6 +30,7 @@ export async function restart(task: Reboot): Promise<Outcome> {
   const cluster = clusterOf(host, instance, member);
   const before = await observe(cluster, host.limits.answerTimeoutMs);
   await requireRestartable(host, instance, before);
+  await decideForPrimary(host, instance, before);
   if (before.is === "answering") {
     await carryEqualSettings(host, instance).catch((error) =>
       host.log.warn({ err: error, instance: instance.identifier }, "The settings of a standby are left for its repair"),
@@ -65,11 +67,14 @@ export async function failOver(task: Reboot): Promise<Outcome> {
   // Where nobody asked, nobody can accept it: the result tells.
   const { acceptSlotLoss = false, automatic = false } = task.request;
   const lostSlots = await requireSlotLoss(host, instance, acceptSlotLoss || automatic);
-  // While clients are still in, and before the standby takes over: it may have to start again.
-  const { restarted, notCarried } = await carryConfiguration(host, instance, to);
+  const isAdopted = await isPromoted(host, instance, to);
+  // While clients are still in, and before the standby takes over: it may have to start again. One that took over has its own.
+  const { restarted, notCarried } = isAdopted
+    ? { restarted: false, notCarried: [] }
+    : await carryConfiguration(host, instance, to);
   const left = leftBehind(lostSlots, notCarried);
-  if (before.is !== "answering") {
-    const { message, result } = await takeOver(task, to, before);
+  if (isAdopted || before.is !== "answering") {
+    const { message, result } = await takeOver(task, to, before, isAdopted);
     return { message: `${message}${left}`, result: { ...result, lostSlots, notCarried } };
   }
   if (restarted) await requireReplay(host, instance, to);

@@ -6,6 +6,7 @@ import { clusterOf, faultText, type Host, memberName } from "./host.js";
 import type { LocalInstance } from "./instances.js";
 import { mendStandbys, needsMending } from "./mend.js";
 import type { Operations } from "./operations.js";
+import { findLeft } from "./split-brain.js";
 
 export function createRepair(host: Host, operations: Operations) {
   /** What could not be repaired and why, by the id of the instance: recorded once, not every minute. */
@@ -24,6 +25,8 @@ export function createRepair(host: Host, operations: Operations) {
     const tell = (result: Record<string, unknown>, success: boolean) =>
       host.report({ providerId, by: "repair", action: "instance.repair", result, success });
     try {
+      // Whatever is done would be for one of two, between which people decide.
+      if (await findLeft(host, instance)) return;
       if (await needsRepair(host, instance)) {
         const before = await downMembers(instance);
         if (!(await operations.whileBusy(providerId, "starting", () => bringUp(host, providerId, signal)))) return;

@@ -1,25 +1,72 @@
-/** A standby that somebody promoted by hand: it is fenced, its data are kept aside, and it is cloned anew. */
+/** A standby that somebody promoted by hand: fenced, kept aside and cloned anew where its primary takes writes, and else left to people. */
 import { access } from "node:fs/promises";
 import { join } from "node:path";
+import { findPostmaster } from "../../cluster/postmaster.js";
 import { isStandbyData } from "../../cluster/promote.js";
+import { OperationFailure } from "../errors.js";
+import type { Finding } from "../provider.js";
 import { clusterOf, fenceMember, type Host, memberName } from "./host.js";
-import { type LocalInstance, standbysOf } from "./instances.js";
+import { type LocalInstance, type LocalMember, primaryOf, standbysOf } from "./instances.js";
 import { keptName, keptPath } from "./kept.js";
+import { type Observation, observe, takesWrites } from "./observe.js";
+
+/** Whether a member that may run takes writes as soon as it does, though the instance's own record does not name it the primary. */
+export async function isPromoted(host: Host, instance: LocalInstance, member: LocalMember): Promise<boolean> {
+  if (member.stale || member.name === instance.primary) return false;
+  const cluster = clusterOf(host, instance, member);
+  return (await hasData(cluster.dataDir)) && !(await isStandbyData(cluster));
+}
+
+/** The member that was promoted by hand. */
+export async function findPromoted(host: Host, instance: LocalInstance): Promise<LocalMember | null> {
+  for (const member of standbysOf(instance)) if (await isPromoted(host, instance, member)) return member;
+  return null;
+}
+
+/** The member that was promoted by hand and may be the only one that takes writes: it is left as it is, and nothing is started beside it. */
+export async function findLeft(host: Host, instance: LocalInstance): Promise<LocalMember | null> {
+  const promoted = await findPromoted(host, instance);
+  const primary = clusterOf(host, instance, primaryOf(instance));
+  return promoted && !takesWrites(await observe(primary, host.limits.answerTimeoutMs)) ? promoted : null;
+}
+
+/** Before a restart of the primary, which is not for a member that was promoted by hand. @throws OperationFailure where that one may be the only one that takes writes */
+export async function decideForPrimary(host: Host, instance: LocalInstance, before: Observation): Promise<void> {
+  const promoted = await findPromoted(host, instance);
+  if (!promoted) return;
+  if (!takesWrites(before) && (await findPostmaster(clusterOf(host, instance, promoted).dataDir))) {
+    throw new OperationFailure("InvalidDBInstanceState", leftMessage(instance, promoted));
+  }
+  await endSplitBrain(host, instance);
+}
+
+/** What people should look at, where the primary takes no writes. */
+export async function leftFindings(host: Host, instance: LocalInstance): Promise<Finding[]> {
+  const promoted = await findPromoted(host, instance);
+  if (!promoted) return [];
+  const detail = leftMessage(instance, promoted);
+  return [{ kind: "standby_promoted", severity: "CRITICAL", subject: memberName(instance, promoted), detail }];
+}
+
+export function leftMessage(instance: LocalInstance, promoted: LocalMember): string {
+  const [from, to] = [memberName(instance, primaryOf(instance)), memberName(instance, promoted)];
+  return (
+    `${to} was promoted by hand, and the primary ${from} takes no writes: ${to} is left as it is, and ${from} is not started beside it. ` +
+    `A reboot with forceFailover makes ${to} the primary. To go back to ${from}, end the server of ${to}, and reboot without failover: ` +
+    `what ${to} has written is then kept aside.`
+  );
+}
 
 /**
- * Fences every member that would take writes though the instance's own record does not name it the primary.
- * A standby whose data are gone is marked too. @returns the instance as it is then
+ * Fences every member that would take writes though the instance's own record does not name it the primary; only where that one takes
+ * writes, or people want it to. A standby whose data are gone is marked too. @returns the instance as it is then
  */
 export async function endSplitBrain(host: Host, instance: LocalInstance): Promise<LocalInstance> {
   let current = instance;
   for (const member of standbysOf(instance)) {
     const cluster = clusterOf(host, instance, member);
     if (member.stale || (await isStandbyData(cluster))) continue;
-    const hasData = await access(join(cluster.dataDir, "PG_VERSION")).then(
-      () => true,
-      () => false,
-    );
-    const keep = hasData ? keptName("split-brain", host.clock.now()) : null;
+    const keep = (await hasData(cluster.dataDir)) ? keptName("split-brain", host.clock.now()) : null;
     // First: from now on nobody starts it, and whoever clones it anew puts its data aside.
     const after = await host.instances.update(instance.providerId, (now) => ({
       ...now,
@@ -42,3 +89,9 @@ export async function endSplitBrain(host: Host, instance: LocalInstance): Promis
   }
   return current;
 }
+
+const hasData = (dataDir: string): Promise<boolean> =>
+  access(join(dataDir, "PG_VERSION")).then(
+    () => true,
+    () => false,
+  );

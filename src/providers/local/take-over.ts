@@ -15,11 +15,13 @@ import { type RequestOf, secondsSince, type Task } from "./task.js";
 /**
  * The standby is fit, as the preflight saw. Until instance.json names the standby the primary, the old one can come back; from then on only the standby can. The old primary is
  * down before, and is never started again: its data are cloned anew, and kept aside where something is missing.
+ * @param isAdopted whether people promoted `to` already: it serves on meanwhile, and can be handed nothing any more
  */
 export async function takeOver(
   task: Task<RequestOf<"REBOOT_INSTANCE">>,
   to: LocalMember,
-  before: Exclude<Observation, { is: "answering" }>,
+  before: Observation,
+  isAdopted: boolean,
 ): Promise<Outcome> {
   const { host, instance } = task;
   const from = primaryOf(instance);
@@ -31,9 +33,11 @@ export async function takeOver(
   let isHanded = false;
   try {
     await fenceMember(host, instance.providerId, from.name, hasFailed(before) ? "little" : "normal");
-    await fenceMember(host, instance.providerId, to.name);
-    await task.record({ message: `Handing to ${newName} what ${oldName} had written.` });
-    isHanded = await handAll(host, old.dataDir, standby.dataDir);
+    if (!isAdopted) {
+      await fenceMember(host, instance.providerId, to.name);
+      await task.record({ message: `Handing to ${newName} what ${oldName} had written.` });
+      isHanded = await handAll(host, old.dataDir, standby.dataDir);
+    }
     // While the old primary could still come back: whether the standby comes up is not certain.
     await standby.start();
     await task.record({ message: `Promoting ${newName}.`, isHanded });
@@ -47,9 +51,10 @@ export async function takeOver(
   }
   const loss = await settleLoss(host, instance, { from, to, isHanded, keep });
   const awaySeconds = secondsSince(awaySince, host.clock.now());
+  const reason = before.is === "answering" ? "It took no writes." : before.reason;
   host.log.info({ instance: instance.identifier, primary: newName }, "The failover is done");
   return {
-    message: `${newName} is the primary; the instance was away for ${awaySeconds} s. ${oldName} is being rebuilt. ${before.reason} ${loss.message}`,
+    message: `${newName} is the primary; the instance was away for ${awaySeconds} s. ${oldName} is being rebuilt. ${reason} ${loss.message}`,
     result: { awaySeconds, failedOver: true, primary: newName, ...loss.result },
   };
 }

@@ -1,7 +1,6 @@
 /** A look every few seconds at pairs: whether both of a pair take writes, and whether a primary has failed for too long. */
 
 import { findPostmaster } from "../../cluster/postmaster.js";
-import { isStandbyData } from "../../cluster/promote.js";
 import { OperationFailure } from "../errors.js";
 import type { FailoverDue, Finding } from "../provider.js";
 import { clusterOf, type Host, memberName, processName } from "./host.js";
@@ -9,7 +8,7 @@ import { type LocalInstance, primaryOf, standbysOf } from "./instances.js";
 import { hasFailed, isUp, observe, observeReplication } from "./observe.js";
 import type { Operations } from "./operations.js";
 import { requireFit, requireStandby, requireWal } from "./preflight.js";
-import { endSplitBrain } from "./split-brain.js";
+import { endSplitBrain, findLeft, findPromoted, isPromoted } from "./split-brain.js";
 
 /** Between two looks no more than this counts: while Postern itself was held up, it has seen nothing. */
 const MAX_BETWEEN_MS = 10_000;
@@ -46,7 +45,7 @@ export function createWatch(host: Host, operations: Operations, rebuild: (provid
       forget(providerId);
       return null;
     }
-    if (await isSplit(instance)) {
+    if ((await isSplit(instance)) && !(await findLeft(host, instance))) {
       const end = async (current: LocalInstance) => void (await endSplitBrain(host, current));
       await (doing === undefined ? operations.whileBusy(providerId, "modifying", end) : end(instance));
       rebuild(providerId);
@@ -55,11 +54,8 @@ export function createWatch(host: Host, operations: Operations, rebuild: (provid
   }
 
   async function isSplit(instance: LocalInstance): Promise<boolean> {
-    for (const member of standbysOf(instance).filter(({ stale }) => !stale)) {
-      const cluster = clusterOf(host, instance, member);
-      if ((await findPostmaster(cluster.dataDir)) && !(await isStandbyData(cluster))) return true;
-    }
-    return false;
+    const promoted = await findPromoted(host, instance);
+    return promoted !== null && (await findPostmaster(clusterOf(host, instance, promoted).dataDir)) !== undefined;
   }
 
   async function lookForFailure(instance: LocalInstance): Promise<FailoverDue | null> {
@@ -96,6 +92,8 @@ export function createWatch(host: Host, operations: Operations, rebuild: (provid
     try {
       const to = requireStandby(instance);
       await requireFit(host, instance, seen, to);
+      // It took over already, whatever that has cost.
+      if (await isPromoted(host, instance, to)) return null;
       if (await requireWal(host, instance, to)) return null;
       const lag = lags.get(instance.providerId);
       const { maxLagBytes } = instance.autoFailover!;
