@@ -16,6 +16,7 @@ const app = testApp(polling({ scripted: 100 }), async () => {
   provider.add("orders", { ...facts, tags: [...tagged("Staging"), { key: "Owner", value: "Orders" }] });
   provider.add("mapped", { ...facts, tags: [] });
   provider.add("ledger", { ...facts, tags: tagged("Test") });
+  provider.add("late", { ...facts, tags: tagged("Test") });
   provider.add("leaving", { ...facts, tags: tagged("Test") });
   return [provider];
 });
@@ -229,5 +230,60 @@ describe("where the source", () => {
     await setEnvironment("ledger", "PRODUCTION");
     await expectProtected("ledger", "waits");
     expect(await listed(id)).toContainEqual({ identifier: "waits", status: "available" });
+  });
+});
+
+describe("a look at the provider whose answer comes late", () => {
+  /** The next answer of `verb` is what it is when it is asked for, and comes when it is let go. */
+  function held(verb: "list" | "listSnapshots", of?: string) {
+    const [asked, gate] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const usual = provider[verb] as (...given: unknown[]) => Promise<unknown>;
+    const late = async (...given: unknown[]) => {
+      if (given[0] !== of) return usual(...given);
+      Object.assign(provider, { [verb]: usual });
+      const answer = await usual(...given);
+      asked.resolve();
+      await gate.promise;
+      return answer;
+    };
+    Object.assign(provider, { [verb]: late });
+    return { asked: asked.promise, letGo: gate.resolve };
+  }
+
+  it("of instances does not undo what was seen meanwhile: not their status, not their findings, nor that they are there", async () => {
+    const finding = { kind: "odd", severity: "WARNING", subject: null, detail: "It is odd." } as const;
+    await snapshot("orders", "of-late");
+    const list = held("list");
+    const look = hasten(app, "inventory-scripted");
+    await list.asked;
+    expect((await restore("orders", "of-late", "late-copy")).data.restoreSnapshot.operation.status).toBe("SUCCEEDED");
+    provider.change("late", { status: "modifying", findings: [finding], tags: tagged("Staging") });
+    await accepted(dba, "rebootInstance", { instanceId: "late", waitSeconds: 20 });
+    list.letGo();
+    await look;
+    const [copy] = await app.sql`select vanished_at from instances where identifier = 'late-copy'`;
+    expect(copy).toEqual({ vanished_at: null });
+    const fields = "status environment { environment } findings { nodes { kind resolvedAt } }";
+    expect(await instanceOf(dba, "late", fields)).toEqual({
+      status: "modifying",
+      environment: { environment: "STAGING" },
+      findings: { nodes: [{ kind: "odd", resolvedAt: null }] },
+    });
+    provider.change("late", { status: "available", findings: [], tags: tagged("Test") });
+    await hasten(app, "inventory-scripted");
+    expect(await instanceOf(dba, "late", "status")).toEqual({ status: "available" });
+  });
+
+  it("of snapshots does not bring back one that was deleted meanwhile", async () => {
+    const { id } = await instanceOf(dba, "late", "id");
+    await snapshot("late", "late-gone");
+    const list = held("listSnapshots", "late");
+    const look = hasten(app, "inventory-scripted");
+    await list.asked;
+    provider.forget("late-gone");
+    await accepted(dba, "rebootInstance", { instanceId: "late", waitSeconds: 20 });
+    list.letGo();
+    await look;
+    expect(await listed(id)).toContainEqual({ identifier: "late-gone", status: "deleted" });
   });
 });

@@ -44,6 +44,8 @@ export interface ScriptedProvider extends Provider {
   readonly dues: FailoverDue[];
   add(identifier: string, facts?: Partial<InstanceDescription>, script?: Script): void;
   change(identifier: string, facts: Partial<InstanceDescription>): void;
+  /** Somebody deletes a snapshot outside. */
+  forget(snapshotId: string): void;
   /** Tells of something that it did by itself. */
   report: Report;
   /** Never resolves, until all of them are released. */
@@ -156,6 +158,12 @@ export function scriptedProvider(name = "scripted"): ScriptedProvider {
     },
     change(identifier, facts) {
       instances.set(identifier, { ...(instances.get(identifier) as InstanceDescription), ...facts });
+    },
+    forget(snapshotId) {
+      snapshots.splice(
+        snapshots.findIndex(({ identifier }) => identifier === snapshotId),
+        1,
+      );
     },
     async never() {
       await released.promise;

@@ -146,6 +146,8 @@ export const snapshots = pgTable(
     tags: jsonb().notNull(),
     automated: boolean().notNull(),
     createdAt: moment().notNull(),
+    /** When the look began that has written it last. */
+    lookedAt: moment().notNull().defaultNow(),
   },
   (t) => [
     uniqueIndex("snapshots_arn_key").on(t.arn, t.uid),

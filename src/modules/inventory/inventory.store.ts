@@ -51,18 +51,29 @@ export const listVanishedWithSnapshots = (db: Db, provider: string): Promise<Sto
     )
     .catch(failed);
 
-/** Writes what a provider says of an instance, and what follows from it. @returns its id */
+/**
+ * When a look at a provider begins, by the database's clock. What it finds is written only where no look that began later has written:
+ * an answer may be old when it comes.
+ */
+export async function beginLook(db: Db): Promise<string> {
+  const rows = await db.execute<{ at: string }>(sql`select clock_timestamp()::text as at`).catch(failed);
+  return rows[0]!.at;
+}
+
+/** Writes what a look has found of an instance, and what follows from it. @returns its id, or null where a later look has written */
 export async function upsertInstance(
   db: Db,
   provider: string,
   { providerId, storageGiB, findings: _, ...description }: InstanceDescription,
   classification: Classification,
-): Promise<bigint> {
+  lookedAt: string,
+): Promise<bigint | null> {
   const values = {
     ...description,
     storageGib: storageGiB,
     environment: classification.environment,
     classification,
+    lastSeenAt: lookedAt,
     vanishedAt: null,
   };
   const rows = await db
@@ -72,14 +83,14 @@ export async function upsertInstance(
       target: [instances.provider, instances.providerId],
       set: {
         ...values,
-        lastSeenAt: sql`now()`,
         backupWindowSince: sql`case when (${instances.backupWindow}, coalesce(${instances.backupRetentionDays}, 0) > 0)
           is distinct from (excluded.backup_window, coalesce(excluded.backup_retention_days, 0) > 0) then now() else ${instances.backupWindowSince} end`,
       },
+      setWhere: sql`${instances.lastSeenAt} <= ${lookedAt}::timestamptz`,
     })
     .returning({ id: instances.id })
     .catch(failed);
-  return rows[0]!.id;
+  return rows[0]?.id ?? null;
 }
 
 /** @returns the id of an instance of a provider, or null */
@@ -92,21 +103,25 @@ export async function findInstanceId(db: Db, provider: string, providerId: strin
   return rows[0]?.id ?? null;
 }
 
-/** Marks the instances of a provider that it does not list any more. @returns how many */
-export async function markVanished(db: Db, provider: string, present: readonly string[]): Promise<number> {
-  const rows = await db
+/** Marks the instances of a provider that a look has not found, but for those that a later look has. */
+export async function markVanished(
+  db: Db,
+  provider: string,
+  present: readonly string[],
+  lookedAt: string,
+): Promise<void> {
+  await db
     .update(instances)
     .set({ vanishedAt: sql`now()` })
     .where(
       and(
         eq(instances.provider, provider),
         isNull(instances.vanishedAt),
+        sql`${instances.lastSeenAt} <= ${lookedAt}::timestamptz`,
         sql`not (${instances.providerId} = any (array(select jsonb_array_elements_text(${JSON.stringify(present)}::jsonb))))`,
       ),
     )
-    .returning({ id: instances.id })
     .catch(failed);
-  return rows.length;
 }
 
 /** Writes what the classifier says now. */
@@ -142,9 +157,14 @@ const DELETED = "deleted";
 
 /**
  * Writes what a provider says of a snapshot. Another one of its identifier is another row, and one that it replaces is gone, also where that was
- * of another instance. @returns its id
+ * of another instance. What a later look has written stays. @returns its id
  */
-export async function upsertSnapshot(db: Db, instanceId: bigint, snapshot: SnapshotDescription): Promise<bigint> {
+export async function upsertSnapshot(
+  db: Db,
+  instanceId: bigint,
+  snapshot: SnapshotDescription,
+  lookedAt: string,
+): Promise<bigint> {
   const { arn, uid, createdAt } = snapshot;
   await db
     .update(snapshots)
@@ -158,11 +178,20 @@ export async function upsertSnapshot(db: Db, instanceId: bigint, snapshot: Snaps
       ),
     )
     .catch(failed);
-  const rows = await db
+  const values = { instanceId, ...snapshot, lookedAt };
+  await db
     .insert(snapshots)
-    .values({ instanceId, ...snapshot })
-    .onConflictDoUpdate({ target: [snapshots.arn, snapshots.uid], set: { instanceId, ...snapshot } })
-    .returning({ id: snapshots.id })
+    .values(values)
+    .onConflictDoUpdate({
+      target: [snapshots.arn, snapshots.uid],
+      set: values,
+      setWhere: sql`${snapshots.lookedAt} <= ${lookedAt}::timestamptz`,
+    })
+    .catch(failed);
+  const rows = await db
+    .select({ id: snapshots.id })
+    .from(snapshots)
+    .where(and(eq(snapshots.arn, arn), eq(snapshots.uid, uid)))
     .catch(failed);
   return rows[0]!.id;
 }
@@ -175,13 +204,13 @@ export const listPresentSnapshots = (db: Db, instanceId: bigint) =>
     .where(and(eq(snapshots.instanceId, instanceId), ne(snapshots.status, DELETED)))
     .catch(failed);
 
-/** Marks snapshots that their provider does not list any more: operations refer to them. */
-export async function markSnapshotsDeleted(db: Db, ids: readonly bigint[]): Promise<void> {
+/** Marks snapshots that a look has not found, but for those that a later look has: operations refer to them. */
+export async function markSnapshotsDeleted(db: Db, ids: readonly bigint[], lookedAt: string): Promise<void> {
   if (ids.length === 0) return;
   await db
     .update(snapshots)
-    .set({ status: DELETED })
-    .where(inArray(snapshots.id, [...ids]))
+    .set({ status: DELETED, lookedAt })
+    .where(and(inArray(snapshots.id, [...ids]), sql`${snapshots.lookedAt} <= ${lookedAt}::timestamptz`))
     .catch(failed);
 }
 

@@ -1,0 +1,1 @@
+ALTER TABLE "snapshots" ADD COLUMN "looked_at" timestamp with time zone DEFAULT now() NOT NULL;
