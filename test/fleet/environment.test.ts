@@ -247,6 +247,17 @@ it("an instance that vanishes is marked, kept, and refuses; it comes back as the
   expect(records).toMatchObject([{ action: "operation.refused" }]);
   expect((await reboot("leaving-dev-01")).code).toBe("NOT_FOUND");
 
+  // As if the rules had said otherwise until now.
+  await app.sql`update instances set environment = 'SANDBOX' where id = ${id}`;
+  const reclassified = await leftBy(app, () => hasten(app, "inventory-scripted"));
+  expect(reclassified.records, "its snapshots are protected in another way").toMatchObject([
+    {
+      action: "instance.changeEnvironment",
+      actor: { type: "system", name: "inventory" },
+      result: { from: "SANDBOX", environment: "DEVELOPMENT", decidedBy: "TAG" },
+    },
+  ]);
+
   provider.add("leaving-dev-01", facts);
   await hasten(app, "inventory-scripted");
   expect(await instanceOf(dba, "leaving-dev-01", "id vanishedAt")).toEqual({ id, vanishedAt: null });

@@ -5,7 +5,7 @@ import { inTime } from "../../providers/in-time.js";
 import type { InstanceDescription, Provider, SnapshotDescription } from "../../providers/provider.js";
 import type { AuditService } from "../audit/index.js";
 import type { Classification } from "./classifier.js";
-import { type Classify, type Facts, reclassify } from "./facts.service.js";
+import { type Classify, type Facts, factsOf, reclassify } from "./facts.service.js";
 import { updateFindings } from "./findings.store.js";
 import {
   beginLook,
@@ -98,7 +98,8 @@ export function createLooks({ db, audit, log, classified }: LooksDeps) {
         const { ids, told } = await store(db, provider, found, lookedAt);
         await markVanished(db, provider.name, present, lookedAt);
         // What is gone still says how its snapshots are protected.
-        await reclassify(db, classified, await listVanishedWithSnapshots(db, provider.name));
+        const changed = await reclassify(db, classified, await listVanishedWithSnapshots(db, provider.name));
+        for (const { before, now } of changed) await recordEnvironment(db, before, factsOf(before), now);
         await updateFindings(db, told);
         return ids;
       });
