@@ -19,22 +19,26 @@ const LEFT_OUT =
  */
 export async function baseBackup(source: Cluster, to: string, options: CopyOptions): Promise<number> {
   // One session: PostgreSQL itself ends the backup, and drops the slot, when the session ends in whatever way.
-  return asSuperuser(source, async (sql) => {
-    await requireNoTablespaces(sql);
-    const slot = `postern_backup_${randomBytes(6).toString("hex")}`;
-    // Keeps the WAL from now on until it has been copied.
-    await sql`select pg_create_physical_replication_slot(${slot}, true, true)`;
-    await sql`select pg_backup_start('postern', true)`;
-    const tree = await listTree(source.dataDir, (path) => !EMPTIED.test(path) && !LEFT_OUT.test(path));
-    const bytes = await copyTree(source.dataDir, tree, to, options);
-    const [end] = await sql`select lsn::text, labelfile, spcmapfile from pg_backup_stop(false)`;
-    if (end?.spcmapfile) throw sharedTablespaces();
-    const wal = await copyWal(sql, source.dataDir, to, end as { lsn: string; labelfile: string }, options);
-    const [kept] = await sql`select wal_status from pg_replication_slots where slot_name = ${slot}`;
-    if (kept?.wal_status === "lost") throw walGone();
-    await write(join(to, "backup_label"), end?.labelfile, options);
-    return bytes + wal;
-  });
+  return asSuperuser(
+    source,
+    async (sql) => {
+      await requireNoTablespaces(sql);
+      const slot = `postern_backup_${randomBytes(6).toString("hex")}`;
+      // Keeps the WAL from now on until it has been copied.
+      await sql`select pg_create_physical_replication_slot(${slot}, true, true)`;
+      await sql`select pg_backup_start('postern', true)`;
+      const tree = await listTree(source.dataDir, (path) => !EMPTIED.test(path) && !LEFT_OUT.test(path));
+      const bytes = await copyTree(source.dataDir, tree, to, options);
+      const [end] = await sql`select lsn::text, labelfile, spcmapfile from pg_backup_stop(false)`;
+      if (end?.spcmapfile) throw sharedTablespaces();
+      const wal = await copyWal(sql, source.dataDir, to, end as { lsn: string; labelfile: string }, options);
+      const [kept] = await sql`select wal_status from pg_replication_slots where slot_name = ${slot}`;
+      if (kept?.wal_status === "lost") throw walGone();
+      await write(join(to, "backup_label"), end?.labelfile, options);
+      return bytes + wal;
+    },
+    options,
+  );
 }
 
 /** A small file that belongs to the cluster, such as `standby.signal`. */

@@ -11,24 +11,35 @@ const UNLIMITED = ["statement_timeout", "lock_timeout", "idle_session_timeout", 
 /** Whatever the role, the database or the files say: what Postern does there takes as long as Postern gives it. */
 const SESSION = { application_name: "postern", options: UNLIMITED.map((name) => `-c ${name}=0`).join(" ") };
 
+/** A server that hangs answers never: whoever asks it says when to give up. */
 export type ConnectionOptions = {
   /** Default `postgres`. */
   readonly database?: string;
   /** For connecting; default 5,000. */
   readonly connectTimeoutMs?: number;
-  /** For everything together; default: as long as it takes. */
-  readonly timeoutMs?: number;
-};
+} & (
+  | {
+      /** For everything together. */
+      readonly timeoutMs: number;
+      readonly signal?: never;
+    }
+  | {
+      /** Ends it. */
+      readonly signal: AbortSignal;
+      readonly timeoutMs?: never;
+    }
+);
 
 /**
  * Runs `work` on one connection that is closed afterwards; all statements of `work` share its session.
- * Rejects with an UnreachableError when the cluster does not run or a time-out passes, whatever state it is in.
+ * Rejects with an UnreachableError when the cluster does not run or a time-out passes, whatever state it is in, and with the signal's reason.
  */
 export async function asSuperuser<T>(
   cluster: Cluster,
   work: (sql: Sql) => Promise<T>,
-  { database = "postgres", connectTimeoutMs = 5_000, timeoutMs }: ConnectionOptions = {},
+  { database = "postgres", connectTimeoutMs = 5_000, timeoutMs, signal }: ConnectionOptions,
 ): Promise<T> {
+  signal?.throwIfAborted();
   const running = await findPostmaster(cluster.dataDir);
   if (!running) throw new UnreachableError("PostgreSQL is not running.");
   const sql = postgres({
@@ -44,14 +55,12 @@ export async function asSuperuser<T>(
     connection: SESSION,
     onnotice: () => {},
   });
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    if (timeoutMs === undefined) return;
-    timer = setTimeout(
-      () => reject(new UnreachableError(`PostgreSQL did not answer within ${timeoutMs} ms.`)),
-      timeoutMs,
-    );
-  });
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const giveUp = () => reject(signal?.reason);
+  signal?.addEventListener("abort", giveUp, { once: true });
+  const timer =
+    timeoutMs &&
+    setTimeout(() => reject(new UnreachableError(`PostgreSQL did not answer within ${timeoutMs} ms.`)), timeoutMs);
   try {
     return await Promise.race([work(sql), late]);
   } catch (error) {
@@ -59,6 +68,7 @@ export async function asSuperuser<T>(
     throw new UnreachableError(`PostgreSQL did not answer within ${timeoutMs ?? connectTimeoutMs} ms.`);
   } finally {
     clearTimeout(timer);
+    signal?.removeEventListener("abort", giveUp);
     await sql.end({ timeout: 0 });
   }
 }

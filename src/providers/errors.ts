@@ -16,7 +16,7 @@ export type FailureCode =
   | "StandbyUnavailable"
   /** A failover would lose replication slots, which nobody accepted. */
   | "ReplicationSlotLoss"
-  /** The primary that it worked on has failed, and its standby takes over. */
+  /** The primary that it worked on has failed, and is rebooted, or its standby takes over. */
   | "PrimaryLost"
   /** PostgreSQL would not start with its files of settings. */
   | "InvalidConfiguration"

@@ -32,22 +32,31 @@ async function soloCluster(): Promise<Cluster> {
 let snapshots = 0;
 const snapshot = () => operate(provider, snapshotOf(solo, `causes-${++snapshots}`));
 const superuser = (statement: string) => query(provider, "solo", (sql) => sql.unsafe(statement));
+const LIMIT = { timeoutMs: 10_000 };
 const TIMEOUTS = ["statement_timeout", "lock_timeout", "idle_session_timeout", "idle_in_transaction_session_timeout"];
 
 test("time-outs of the role and of the instance end nothing that Postern does there", async () => {
   const cluster = await soloCluster();
   // Roles first: what the files say counts for sessions that run, this one too.
-  await asSuperuser(cluster, async (sql) => {
-    for (const name of TIMEOUTS) await sql.unsafe(`alter role postgres set ${name} = '1ms'`);
-    for (const name of TIMEOUTS) await sql.unsafe(`alter system set ${name} = '1ms'`);
-    await sql`select pg_reload_conf()`;
-  });
-  onTestFinished(() =>
-    asSuperuser(cluster, async (sql) => {
-      await sql`alter role postgres reset all`;
-      await sql`alter system reset all`;
+  await asSuperuser(
+    cluster,
+    async (sql) => {
+      for (const name of TIMEOUTS) await sql.unsafe(`alter role postgres set ${name} = '1ms'`);
+      for (const name of TIMEOUTS) await sql.unsafe(`alter system set ${name} = '1ms'`);
       await sql`select pg_reload_conf()`;
-    }),
+    },
+    LIMIT,
+  );
+  onTestFinished(() =>
+    asSuperuser(
+      cluster,
+      async (sql) => {
+        await sql`alter role postgres reset all`;
+        await sql`alter system reset all`;
+        await sql`select pg_reload_conf()`;
+      },
+      LIMIT,
+    ),
   );
   expect(await snapshot()).toMatchObject({ state: "succeeded" });
   expect(await provider.describe(solo)).toMatchObject({ status: "available" });
@@ -112,7 +121,7 @@ test("where somebody ends Postern's sessions, the operation says that", async ()
 
 test("a password, a rule or a file that keeps Postern out has its code and its remedy", async () => {
   const cluster = await soloCluster();
-  const look = () => asSuperuser(cluster, (sql) => sql`select 1`).then(() => null, causeOf);
+  const look = () => asSuperuser(cluster, (sql) => sql`select 1`, LIMIT).then(() => null, causeOf);
   const { password } = await cluster.superuser();
   await query(provider, "solo", async (sql) => {
     await sql.unsafe("alter role postgres password 'another'");

@@ -1,15 +1,25 @@
 /** Primaries that have failed, and those that only turn Postern away: what a restart and a failover make of each. */
-import { access, readdir, readFile, rename, writeFile } from "node:fs/promises";
+import { access, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Sql } from "postgres";
 import { expect, test } from "vitest";
 import { parsePosition } from "../../src/cluster/control-file.js";
 import { eventually, processesIn } from "../cluster/sandbox.js";
-import { operate, query, rebootOf, untilStreaming } from "./ground.js";
+import { operate, query, rebootOf, untilEnded, untilStreaming } from "./ground.js";
 import { usePair } from "./pair.js";
 
 const pair = usePair();
-const { memberFolder, postmasterOf, roles, insert, holdBack, expectWhole, status } = pair;
+const {
+  memberFolder,
+  postmasterOf,
+  roles,
+  insert,
+  holdBack,
+  holdCheckpoints,
+  hangDuringSnapshot,
+  expectWhole,
+  status,
+} = pair;
 const reboot = (forceFailover = false) => operate(pair.provider, rebootOf(pair.id, forceFailover));
 const run = <T>(work: (sql: Sql) => Promise<T>) => query(pair.provider, "pair", work);
 
@@ -20,6 +30,36 @@ test("a frozen primary is restarted, and told to have failed before", async () =
   const end = await reboot();
   expect(end).toMatchObject({ state: "succeeded", message: expect.stringMatching(/does not answer/) });
   await expectWhole("a");
+});
+
+test("what runs on a primary that has failed holds its reboot not back, and is given up", async () => {
+  await untilStreaming(pair.provider, "pair");
+  const [primary] = await roles();
+  await holdCheckpoints();
+  const snapshot = await hangDuringSnapshot();
+  expect(await status()).toBe("failed");
+  expect(await reboot()).toMatchObject({ state: "succeeded", result: { failedOver: false } });
+  expect(await untilEnded(pair.provider, snapshot)).toMatchObject({
+    state: "failed",
+    failure: { code: "PrimaryLost", message: "The primary failed meanwhile, and is rebooted." },
+  });
+  await expectWhole(primary);
+});
+
+test("a stop waits for nothing that a frozen primary holds up", async () => {
+  await untilStreaming(pair.provider, "pair");
+  const [primary, standby] = await roles();
+  process.kill((await postmasterOf(standby)).pid, "SIGKILL");
+  await rm(memberFolder(standby, "data"), { recursive: true });
+  await holdCheckpoints();
+  await pair.provider.repair();
+  const snapshot = await hangDuringSnapshot(2);
+  await pair.provider.stopAll();
+  expect(await processesIn(pair.memberFolder("."))).toEqual([]);
+  pair.provider = await pair.open();
+  await pair.provider.startAll();
+  expect(await untilEnded(pair.provider, snapshot)).toMatchObject({ failure: { code: "Interrupted" } });
+  await expectWhole(primary);
 });
 
 test.each(["SIGSTOP", "SIGKILL"] as const)(

@@ -4,11 +4,11 @@ import type { Sql } from "postgres";
 import { afterEach, expect, onTestFinished, test } from "vitest";
 import type { Deed, OperationRequest } from "../../src/providers/provider.js";
 import { eventually } from "../cluster/sandbox.js";
-import { clock, newOperationId, query, snapshotOf, untilEnded, untilStreaming } from "./ground.js";
+import { clock, newOperationId, query, untilEnded, untilStreaming } from "./ground.js";
 import { usePair } from "./pair.js";
 
 const pair = usePair({ autoFailover: { afterSeconds: 30, maxLagBytes: 16_777_216 } });
-const { memberFolder, postmasterOf, roles, insert, holdBack, expectWhole } = pair;
+const { memberFolder, postmasterOf, roles, insert, holdBack, holdCheckpoints, hangDuringSnapshot, expectWhole } = pair;
 afterEach(() => {
   clock.offsetMs = 0;
 });
@@ -134,18 +134,9 @@ test("a failover that nobody asked for gives up what runs, and loses nothing", a
   await expectWhole("a");
   await holdBack();
   await insert(20_000);
-  const snapshot = { ...snapshotOf(pair.id, "of-a-failing-one"), operationId: newOperationId() } as OperationRequest;
-  const { pid } = await postmasterOf("a");
-  await query(pair.provider, "pair", async (sql) => {
-    const [checkpointer] = await sql`select pid from pg_stat_activity where backend_type = 'checkpointer'`;
-    process.kill(checkpointer!.pid, "SIGSTOP");
-    await pair.provider.start(snapshot);
-    const waits = () =>
-      sql`select from pg_stat_activity where state = 'active' and query like '%pg_backup_start%' and pid <> pg_backend_pid()`;
-    await eventually(async () => (await waits()).length === 1);
-  });
-  process.kill(pid, "SIGSTOP");
-  expect(await pair.status()).toBe("backing-up");
+  await holdCheckpoints();
+  const snapshot = await hangDuringSnapshot();
+  expect(await pair.status()).toBe("failed");
   const end = await failOver();
   expect(await untilEnded(pair.provider, snapshot)).toMatchObject({
     state: "failed",

@@ -3,8 +3,9 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect } from "vitest";
 import { findPostmaster } from "../../src/cluster/postmaster.js";
 import type { LocalOptions, LocalProvider } from "../../src/providers/local.js";
-import { processesIn } from "../cluster/sandbox.js";
-import { idOf, NEW, query, untilStreaming, useGround, writablePorts } from "./ground.js";
+import type { OperationRequest } from "../../src/providers/provider.js";
+import { eventually, processesIn } from "../cluster/sandbox.js";
+import { idOf, NEW, newOperationId, query, snapshotOf, untilStreaming, useGround, writablePorts } from "./ground.js";
 
 export type Pair = ReturnType<typeof usePair>;
 
@@ -42,6 +43,30 @@ export function usePair(facts: Partial<Parameters<LocalProvider["create"]>[0]> =
       const senders = await query(pair.provider, "pair", (sql) => sql`select pid from pg_stat_replication`);
       expect(senders).toHaveLength(1);
       for (const { pid } of senders) process.kill(pid, "SIGSTOP");
+    },
+
+    /** The primary hangs from now on; a snapshot of it that was begun, and what else copies it, wait for its answer. @returns the snapshot's request */
+    async hangDuringSnapshot(copies = 1): Promise<OperationRequest> {
+      const request = { ...snapshotOf(pair.id, `of-a-hanging-one-${copies}`), operationId: newOperationId() };
+      const { pid } = await pair.postmasterOf((await pair.roles())[0]);
+      await query(pair.provider, "pair", async (sql) => {
+        await pair.provider.start(request as OperationRequest);
+        const waits = () =>
+          sql`select from pg_stat_activity where state = 'active' and query like '%pg_backup_start%' and pid <> pg_backend_pid()`;
+        await eventually(async () => (await waits()).length === copies, 20_000);
+      });
+      process.kill(pid, "SIGSTOP");
+      return request as OperationRequest;
+    },
+
+    /** From now on whoever begins to copy the primary waits, until that is fenced. */
+    async holdCheckpoints(): Promise<void> {
+      const [checkpointer] = await query(
+        pair.provider,
+        "pair",
+        (sql) => sql`select pid from pg_stat_activity where backend_type = 'checkpointer'`,
+      );
+      process.kill(checkpointer!.pid, "SIGSTOP");
     },
 
     /** It is whole, with this one primary and all rows. */

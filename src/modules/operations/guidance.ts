@@ -21,7 +21,7 @@ const GUIDANCE: Readonly<Record<string, string>> = {
   InvalidConfiguration:
     "PostgreSQL would not start with its settings, so nothing was touched. Correct what the message names, by ALTER SYSTEM or in the file, and request it again.",
   PrimaryLost:
-    "The primary failed while this ran, and its standby takes over. Wait until that failover has ended, and request it again.",
+    "The primary failed while this ran, and is rebooted, or its standby takes over. Wait until that has ended, and request it again.",
   Interrupted:
     "Postern was stopped while this ran, and what was half done has been removed. See that the instance is available, and request it again.",
   AccessDenied:

@@ -81,6 +81,7 @@ async function removeSurplus(host: Host, instance: LocalInstance): Promise<void>
       primary,
       (sql) =>
         sql`select pg_drop_replication_slot(slot_name) from pg_replication_slots where slot_name = ${`standby_${name}`} and not active`,
+      { timeoutMs: host.limits.answerTimeoutMs },
     );
     await rm(join(folder, name), { recursive: true, force: true });
   }

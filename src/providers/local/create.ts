@@ -1,6 +1,7 @@
 /** Making a local instance: its clusters first, its description last, so that it is there whole or not at all. */
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
+import type { Sql } from "postgres";
 import { z } from "zod";
 import { write } from "../../cluster/base-backup.js";
 import type { Cluster } from "../../cluster/cluster.js";
@@ -50,7 +51,7 @@ export type NewInstance = {
   readonly copy?: {
     readonly providerId: string;
     make(dataDir: string): Promise<void>;
-    started(cluster: Cluster): Promise<void>;
+    started(cluster: Cluster, signal: AbortSignal): Promise<void>;
   };
 };
 
@@ -127,7 +128,7 @@ export async function createInstance(
     signal.throwIfAborted();
     await cluster.start(signal);
     // A copy has that of its source.
-    await (wanted.copy ? wanted.copy.started(cluster) : createApplicationRole(host, cluster));
+    await (wanted.copy ? wanted.copy.started(cluster, signal) : createApplicationRole(host, cluster, signal));
     await wanted.fill?.({
       host: "127.0.0.1",
       port: primary.port,
@@ -135,10 +136,10 @@ export async function createInstance(
       ...(await cluster.superuser()),
     });
     for (const member of standby) {
-      await createReplicationRole(host, cluster);
+      await createReplicationRole(host, cluster, signal);
       await cloneStandby({ ...host, isSynced: false }, instance, member, signal);
     }
-    await asSuperuser(cluster, (sql) => sql`checkpoint`);
+    await asSuperuser(cluster, (sql) => sql`checkpoint`, { signal });
     signal.throwIfAborted();
     if (host.isSynced) await syncFileSystem(instances.folderOf(instance.providerId));
     await instances.insert(instance);
@@ -154,10 +155,9 @@ const APPLICATION_ROLE = "application";
 const APPLICATION_PASSWORD_FILE = "application.password";
 
 /** It makes databases of its own, and leaves Postern the connections that are reserved for superusers. */
-async function createApplicationRole(host: Host, primary: Cluster): Promise<void> {
+async function createApplicationRole(host: Host, primary: Cluster, signal: AbortSignal): Promise<void> {
   const password = randomBytes(24).toString("base64url");
   await write(join(primary.dataDir, APPLICATION_PASSWORD_FILE), password, { owner: host.user });
-  await asSuperuser(primary, (sql) =>
-    sql.unsafe(`create role ${APPLICATION_ROLE} login createdb password '${password}'`),
-  );
+  const create = (sql: Sql) => sql.unsafe(`create role ${APPLICATION_ROLE} login createdb password '${password}'`);
+  await asSuperuser(primary, create, { signal });
 }

@@ -6,7 +6,7 @@ import { createHealths, type MemberHealth } from "./health.js";
 import { clusterOf, type Host, memberName } from "./host.js";
 import { type LocalInstance, type LocalMember, primaryOf } from "./instances.js";
 import { keptFindings, turnedAway } from "./member-findings.js";
-import { isUp, observe } from "./observe.js";
+import { hasFailed, isUp, observe } from "./observe.js";
 import type { Operations } from "./operations.js";
 import type { Plans } from "./plans.js";
 import { leftFindings } from "./split-brain.js";
@@ -66,11 +66,14 @@ export function createDescribe(host: Host, operations: Operations, plans: Plans,
   type Primary = { readonly status: string; readonly finding?: Finding | null };
 
   async function lookAtPrimary(instance: LocalInstance): Promise<Primary> {
+    const doing = operations.doing(instance.providerId);
     const busy = operations.statusWhileBusy(instance.providerId);
-    if (busy !== undefined) return { status: busy };
+    // Who restarts it sees to it that it comes up.
+    if (busy !== undefined && (doing === "upkeep" || doing === "REBOOT_INSTANCE")) return { status: busy };
     if (instance.wanted === "stopped") return { status: "stopped" };
     if (!operations.isReady(instance.providerId)) return { status: "starting" };
     const seen = await observe(clusterOf(host, instance, primaryOf(instance)), host.limits.answerTimeoutMs);
+    if (busy !== undefined) return { status: hasFailed(seen) ? "failed" : busy };
     if (isUp(seen) && !seen.inRecovery) return { status: "available", finding: turnedAway(instance, seen) };
     // It may have become busy meanwhile, which explains what was seen.
     const busyNow = operations.statusWhileBusy(instance.providerId);

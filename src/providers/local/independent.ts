@@ -19,16 +19,17 @@ export const beforeStart = (dataDir: string): Promise<void> =>
   appendFile(join(dataDir, "postgresql.auto.conf"), SETTINGS);
 
 /** After the first start: its subscriptions take nothing from the slots that feed those of its source. */
-export async function afterStart(cluster: Cluster): Promise<void> {
+export async function afterStart(cluster: Cluster, signal: AbortSignal): Promise<void> {
   const databases = await asSuperuser(
     cluster,
     (sql) => sql`select distinct datname from pg_subscription join pg_database on pg_database.oid = subdbid`,
+    { signal },
   );
   for (const { datname } of databases) {
-    await asSuperuser(cluster, endSubscriptions, { database: datname });
+    await asSuperuser(cluster, endSubscriptions, { database: datname, signal });
   }
   // From the next start on: new subscriptions are its own.
-  await asSuperuser(cluster, (sql) => sql`alter system reset max_logical_replication_workers`);
+  await asSuperuser(cluster, (sql) => sql`alter system reset max_logical_replication_workers`, { signal });
 }
 
 async function endSubscriptions(sql: Parameters<Parameters<typeof asSuperuser>[1]>[0]): Promise<void> {

@@ -46,7 +46,7 @@ export async function mendStandbys(
       await setStale(host, instance.providerId, [member.name]);
       done[member.name] = "is built anew: its data cannot follow";
     } else if (complaints.some((line) => LACKS_ROLE.test(line))) {
-      await restoreReplicationRole(primary);
+      await restoreReplicationRole(primary, { timeoutMs: host.limits.catchUpTimeoutMs });
       done[member.name] = "the role that it connects as was made anew";
     }
   }

@@ -3,10 +3,10 @@ import { unavailable } from "../../errors.js";
 import { OperationFailure } from "../errors.js";
 import type { OperationRequest, OperationType, Poll } from "../provider.js";
 import { INSTANCE_STATUS } from "./entry.js";
-import { clusterOf, fenceMember, type Host } from "./host.js";
+import { clusterOf, type Host } from "./host.js";
 import { type LocalInstance, primaryOf } from "./instances.js";
 import { unfinishedEntries } from "./journal.js";
-import { isUp, observe } from "./observe.js";
+import { hasFailed, isUp, observe } from "./observe.js";
 import { endOfInterrupted, perform } from "./perform.js";
 import { createRuns } from "./runs.js";
 import type { Snapshots } from "./snapshots.js";
@@ -43,7 +43,9 @@ export function createOperations(
     const other = busy.get(providerId);
     // Over in a moment, and nobody asked for it.
     if (other?.with === "upkeep") throw unavailable(`The instance ${instance.identifier}`);
-    if ((other && !isAutomatic) || instance.wanted === "stopped") {
+    const goesFirst = !other || isAutomatic || (await isRescueFrom(other, request, instance));
+    if (busy.get(providerId) !== other) throw unavailable(`The instance ${instance.identifier}`);
+    if (!goesFirst || instance.wanted === "stopped") {
       const message = `The instance ${instance.identifier} is ${other?.status ?? "stopped"}. Try again when it is available.`;
       return runs.refuse(request, "InvalidDBInstanceState", message);
     }
@@ -56,7 +58,7 @@ export function createOperations(
       await runs.run(request, {
         instance: current.identifier,
         async perform(step) {
-          if (lost.length > 0) await giveUp(lost, current);
+          await giveUp(lost, request);
           return perform({ host, instance: current, request, ...step }, snapshots);
         },
         statusAfterFailure: () => statusAfterFailure(request, current),
@@ -76,12 +78,17 @@ export function createOperations(
     if (busy.get(providerId) === mine) busy.delete(providerId);
   }
 
-  /** Ends what works on a primary that has failed: without its server, nothing of it waits any longer. */
-  async function giveUp(operationIds: readonly string[], { providerId, primary }: LocalInstance): Promise<void> {
-    const message = "The primary failed meanwhile, and its standby takes over.";
-    const ended = runs.giveUp(operationIds, new OperationFailure("PrimaryLost", message));
-    await fenceMember(host, providerId, primary, "little");
-    await ended;
+  /** Whether a reboot shall get the primary back that what runs waits for. Another reboot sees to that itself. */
+  async function isRescueFrom(other: Busy, { type }: OperationRequest, instance: LocalInstance): Promise<boolean> {
+    if (type !== "REBOOT_INSTANCE" || other.with === "REBOOT_INSTANCE") return false;
+    return hasFailed(await observe(clusterOf(host, instance, primaryOf(instance)), host.limits.answerTimeoutMs));
+  }
+
+  /** Ends what works on a primary that has failed. */
+  function giveUp(operationIds: readonly string[], request: InstanceRequest): Promise<void> {
+    const isFailover = request.type === "REBOOT_INSTANCE" && request.forceFailover;
+    const what = isFailover ? "and its standby takes over" : "and is rebooted";
+    return runs.giveUp(operationIds, new OperationFailure("PrimaryLost", `The primary failed meanwhile, ${what}.`));
   }
 
   /** Of the snapshot that was not taken, or of the instance that was not changed. */

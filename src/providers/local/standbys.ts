@@ -6,7 +6,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Sql } from "postgres";
 import { baseBackup, hasTablespaces, sharedTablespaces, write } from "../../cluster/base-backup.js";
 import type { Cluster } from "../../cluster/cluster.js";
-import { asSuperuser } from "../../cluster/connection.js";
+import { asSuperuser, type ConnectionOptions } from "../../cluster/connection.js";
 import { syncFileSystem, syncFolder } from "../../cluster/durability.js";
 import {
   clusterOf,
@@ -34,25 +34,26 @@ const ATTEMPTS = 5;
 const NEXT_ROUND_MS = 300_000;
 
 /** Makes the role that standbys connect as; its password goes with the data, into every copy. */
-export async function createReplicationRole(host: Host, primary: Cluster): Promise<void> {
+export async function createReplicationRole(host: Host, primary: Cluster, signal: AbortSignal): Promise<void> {
   const password = randomBytes(24).toString("base64url");
   await write(join(primary.dataDir, REPLICATION_PASSWORD_FILE), `*:*:*:${REPLICATION_ROLE}:${password}\n`, {
     owner: host.user,
   });
-  await restoreReplicationRole(primary);
+  await restoreReplicationRole(primary, { signal });
 }
 
 /** The role as the standbys expect it, whatever has become of it. @throws Error when its password cannot be read */
-export async function restoreReplicationRole(primary: Cluster): Promise<void> {
+export async function restoreReplicationRole(primary: Cluster, limit: ConnectionOptions): Promise<void> {
   const password = await replicationPassword(primary);
   if (!password || !/^[\w-]+$/.test(password)) throw new Error("The password of the replication cannot be read.");
-  await asSuperuser(primary, async (sql) => {
+  const restore = async (sql: Sql) => {
     const [known] = await sql`select from pg_roles where rolname = ${REPLICATION_ROLE}`;
     const verb = known ? "alter" : "create";
     await sql.unsafe(
       `${verb} role ${REPLICATION_ROLE} login replication password '${password}' valid until 'infinity'`,
     );
-  });
+  };
+  await asSuperuser(primary, restore, limit);
 }
 
 /**
@@ -67,7 +68,7 @@ export async function cloneStandby(
 ): Promise<void> {
   const primary = clusterOf(host, instance, primaryOf(instance));
   if (await hasTablespaces(primary)) throw sharedTablespaces();
-  if ((await replicationPassword(primary)) === null) await createReplicationRole(host, primary);
+  if ((await replicationPassword(primary)) === null) await createReplicationRole(host, primary, signal);
   const standby = await makeMember(host, instance, member);
   const folder = host.instances.memberFolder(instance.providerId, member.name);
   for (const name of await readdir(folder)) {
@@ -75,7 +76,7 @@ export async function cloneStandby(
   }
   await fenceMember(host, instance.providerId, member.name);
   if (member.keep !== null) await putAside(host, instance.providerId, member.name, member.keep);
-  await asSuperuser(primary, (sql) => makeSlot(sql, slotOf(member)));
+  await asSuperuser(primary, (sql) => makeSlot(sql, slotOf(member)), { signal });
 
   const options = copyOptions(host, signal);
   const unfinished = join(folder, `${UNFINISHED}${randomBytes(6).toString("hex")}`);
