@@ -6,7 +6,8 @@ import { GRACE_MS } from "../auth/request-time.js";
 import { outcomeUnknown, timeout } from "../errors.js";
 import type { Log } from "../log.js";
 import { Opening } from "./opening.js";
-import { createPool, type Kind } from "./pool.js";
+import type { Pace } from "./pace.js";
+import { createPool } from "./pool.js";
 import { KNOWN_STATEMENTS, type Pooler } from "./pooler.js";
 import { fromPostgres, fromRead, wasLost } from "./postgres-errors.js";
 import { forbidRetries } from "./retries.js";
@@ -21,9 +22,15 @@ export type Db = Pick<
   /**
    * Runs one statement that changes something and answers its only row; outside a transaction it is one of its own.
    * @param prepare whether the text will come again
+   * @param pace of the runs before, where it has come again
    * @throws the driver's faults
    */
-  change(text: string, parameters: readonly unknown[], prepare: boolean): Promise<readonly (string | null)[]>;
+  change(
+    text: string,
+    parameters: readonly unknown[],
+    prepare: boolean,
+    pace?: Pace,
+  ): Promise<readonly (string | null)[]>;
 };
 
 export interface ClientOptions {
@@ -44,10 +51,10 @@ export interface Client {
   readonly db: Db;
   /**
    * Runs one statement of the read planner and answers its only row.
-   * @param together whether it is soon done, so that it may share a connection with others that are
+   * @param pace of the runs before, where it has come again
    * @throws TIMEOUT, UNAVAILABLE, LIMIT_EXCEEDED
    */
-  query(text: string, parameters: unknown[], prepare: boolean, together: boolean): Promise<readonly (string | null)[]>;
+  query(text: string, parameters: unknown[], prepare: boolean, pace?: Pace): Promise<readonly (string | null)[]>;
   /** @returns whether the database takes changes @throws UNAVAILABLE or TIMEOUT when it does not answer in time (milliseconds) */
   look(timeoutMs: number): Promise<boolean>;
   /** What connections are opened with, for whoever brings a driver of its own. */
@@ -64,7 +71,6 @@ const LOOK_MS = 1000;
 const LOOK = "select (not pg_catalog.pg_is_in_recovery())::text";
 /** What nobody has asked for. */
 const UNASKED = new Set([CHECK, KNOWN_STATEMENTS, LOOK]);
-const CHANGE: Kind = { isRead: false, isQuick: false };
 
 /** @throws TIMEOUT when the work takes longer; whatever becomes of it then, somebody has been answered */
 async function before<T>(ms: number, work: Promise<T>): Promise<T> {
@@ -139,6 +145,8 @@ export function createClient({
   const pool = createPool(opening, poolSize, deadlineMs);
   // Its own connection: a busy pool is no database that is down. One that was lost in silence must not be waited for.
   const probe = createPool(opening, 1, Math.min(LOOK_MS, deadlineMs ?? LOOK_MS));
+  /** Through a pooler nothing is sent behind another. */
+  const known = (pace: Pace | undefined) => (pooler() ? undefined : pace);
   let looking: Promise<boolean> | undefined;
 
   // No connection is opened for its options.
@@ -148,18 +156,20 @@ export function createClient({
   } as unknown as Sql;
   const drizzled = drizzle({ client: driver, casing: "snake_case" });
   const db: Db = Object.assign(drizzled, {
-    change: (text: string, parameters: readonly unknown[], prepare: boolean) =>
-      pool.run([text, parameters as never[], { prepare }], CHANGE).then(onlyRow, (error) => {
-        // What is sent alone commits alone.
-        throw wasLost(error) ? outcomeUnknown(error) : error;
-      }),
+    change: (text: string, parameters: readonly unknown[], prepare: boolean, pace?: Pace) =>
+      pool
+        .run([text, parameters as never[], { prepare }], { isRead: false, pace: known(pace) })
+        .then(onlyRow, (error) => {
+          // What is sent alone commits alone.
+          throw wasLost(error) ? outcomeUnknown(error) : error;
+        }),
     transaction: transactionOver(drizzled.transaction.bind(drizzled)),
   });
   return {
     db,
-    query(text, parameters, prepare, together) {
+    query(text, parameters, prepare, pace) {
       return pool
-        .run([text, parameters as never[], { prepare }], { isRead: true, isQuick: together && !pooler() })
+        .run([text, parameters as never[], { prepare }], { isRead: true, pace: known(pace) })
         .then(onlyRow, (error) => {
           throw fromRead(error);
         });
@@ -167,7 +177,7 @@ export function createClient({
     async look(timeoutMs) {
       // Those who look at once share one answer, so that looks cannot pile up.
       looking ??= probe
-        .run([LOOK, [], {}], { isRead: true, isQuick: false })
+        .run([LOOK, [], {}], { isRead: true, pace: undefined })
         .then(
           ([row]) => row?.[0] === "true",
           (error) => Promise.reject(fromPostgres(error)),

@@ -30,9 +30,11 @@ export interface ConnectionEvents {
 
 /** Prepared statements go with their connection (see the planner, which bounds them by time). */
 const LIFETIME_MS = 1_800_000;
+/** Others wait so long behind a statement that should be quick; then it is stopped, and sent again with a connection for itself. */
+const WAIT_BEHIND_MS = 250;
 /** A cancel request that met no statement is sent again. */
 const CANCEL_AGAIN_MS = 150;
-/** A statement that has not stopped by then has lost its connection; what is left of the second goes to its record. */
+/** A statement that nobody wants and that has not stopped by then has lost its connection; what is left of the second goes to its record. */
 const GIVE_UP_MS = 500;
 
 export class Connection {
@@ -48,6 +50,7 @@ export class Connection {
   stopping: Promise<void> | undefined;
   /** In the order in which they are sent. */
   readonly turns: StatementTurn[] = [];
+  private watch: NodeJS.Timeout | undefined;
   private opened: Opened | undefined;
   private opening: Promise<void> | undefined;
 
@@ -76,6 +79,7 @@ export class Connection {
 
   send(turn: StatementTurn): void {
     this.turns.push(turn);
+    if (this.turns.length > 1) this.watchFirst();
     if (this.opened) this.transmitDue(this.opened);
     else this.opening ??= this.openNow();
   }
@@ -105,11 +109,14 @@ export class Connection {
   }
 
   private transmit(turn: StatementTurn, sql: Sql): void {
+    turn.mayBeHit = false;
     const sent = turn.sendOn(sql);
+    turn.firstAtMs = performance.now();
     sent.then(
       (answer) => {
         // It went with its connection, and may be on another one.
         if (turn.sent !== sent) return;
+        turn.pace?.ran(performance.now() - turn.firstAtMs);
         this.remove(turn);
         turn.resolve(answer);
         this.next();
@@ -118,7 +125,7 @@ export class Connection {
         if (turn.sent !== sent) return;
         this.remove(turn);
         // The server's word may come after its word that it has dealt with the request.
-        const isOthers = turn.mayBeHit && !turn.isStopped && error?.code === "57014";
+        const isOthers = turn.mayBeHit && error?.code === "57014";
         const isForgotten = isOutdated(sent, error);
         if (isForgotten) this.isOutdated = true;
         if ((isOthers || isForgotten) && !this.isHeld && turn.isWanted) this.events.again(turn);
@@ -131,6 +138,7 @@ export class Connection {
   private remove(turn: StatementTurn): void {
     const index = this.turns.indexOf(turn);
     if (index >= 0) this.turns.splice(index, 1);
+    if (index === 0 && this.turns[0]) this.turns[0].firstAtMs = performance.now();
     turn.sent = undefined;
   }
 
@@ -159,17 +167,35 @@ export class Connection {
     if (this.turns[0] === turn) this.stopping ??= this.stopFirst();
   }
 
+  /** Whoever breaks the promise to be quick while others wait behind it is stopped for them; it is still wanted, and sent again. */
+  private watchFirst(): void {
+    const [first] = this.turns;
+    this.watch ??= setTimeout(() => {
+      this.watch = undefined;
+      if (this.turns.length < 2) return;
+      if (this.turns[0] === first && first?.isWanted && first.wasSent && this.keepsOthers(first)) {
+        first.pace?.broke();
+        this.stopping ??= this.stopFirst();
+      }
+      this.watchFirst();
+    }, WAIT_BEHIND_MS);
+  }
+
+  private keepsOthers({ isQuick, caller }: StatementTurn): boolean {
+    return isQuick && this.turns.some((turn) => turn.caller.name !== caller.name);
+  }
+
   /** The driver's own way gives the answer of what waits behind another to the next one, and never ends over TLS. */
   private async stopFirst(): Promise<void> {
     const { sql, backend } = this.opened as Opened;
     const turn = this.turns[0] as StatementTurn;
     const ended = (turn.sent as PromiseLike<unknown>).then(noop, noop);
-    turn.isStopped = true;
     const giveUp = () => this.turns.includes(turn) && this.giveUp(turn);
-    // After a busy moment of this process, what has come is looked at first.
-    const late = setTimeout(() => setImmediate(giveUp), GIVE_UP_MS);
+    let late: NodeJS.Timeout | undefined;
     try {
       do {
+        // After a busy moment of this process, what has come is looked at first.
+        if (turn.isUnwanted) late ??= setTimeout(() => setImmediate(giveUp), GIVE_UP_MS);
         for (const each of this.turns) if (each.sent) each.mayBeHit = true;
         await requestCancel(sql.options as unknown as Server, backend);
         await Promise.race([ended, delay(CANCEL_AGAIN_MS)]);

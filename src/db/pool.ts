@@ -4,6 +4,7 @@ import { type Caller, mayHaveMore } from "../auth/caller.js";
 import { timeout, unavailable } from "../errors.js";
 import type { BackingOff } from "./backing-off.js";
 import { Connection } from "./connection.js";
+import type { Pace } from "./pace.js";
 import { type Share, Shares } from "./shares.js";
 import { transactionOn, type Work } from "./transaction.js";
 import { type Sent, StatementTurn, type Text, Turn } from "./turn.js";
@@ -13,7 +14,7 @@ const TOGETHER = 8;
 /** Seconds that what is under way may take to end. */
 const DRAIN_SECONDS = 5;
 
-/** Statements of one turn of the event loop on one connection: of one caller only, or of any who has nothing else under way. */
+/** Statements of one turn of the event loop on one connection: of one caller only, or of any who has nothing slow under way. */
 interface Together {
   readonly connection: Connection;
   readonly only: Share | undefined;
@@ -23,7 +24,7 @@ interface Together {
 /** What a statement is; see StatementTurn. */
 export interface Kind {
   readonly isRead: boolean;
-  readonly isQuick: boolean;
+  readonly pace: Pace | undefined;
 }
 
 export interface Pool {
@@ -116,11 +117,17 @@ export function createPool({ open, isFailing }: BackingOff, size: number, timeou
     together = undefined;
   };
 
-  /** Who has something under way elsewhere, which may be slow, shares with nobody. */
-  function mayJoin(share: Share, { connection, only, count }: Together): boolean {
-    const elsewhere = share.connections - (busy.get(connection)?.includes(share) ? 1 : 0);
-    return connection.takesMore && count < TOGETHER && (only === share || (only === undefined && elsewhere === 0));
+  /** Who has something under way that may be slow shares with nobody. */
+  function mayShare(share: Share): boolean {
+    if (share.connections === 0) return true;
+    const isSlow = ({ isQuick, caller }: StatementTurn) => !isQuick && caller.name === share.name;
+    for (const [{ isHeld, turns }, held] of busy)
+      if (held.includes(share) && (isHeld || turns.some(isSlow))) return false;
+    return true;
   }
+
+  const mayJoin = (share: Share, { connection, only, count }: Together): boolean =>
+    connection.takesMore && count < TOGETHER && (only === share || (only === undefined && mayShare(share)));
 
   /** The connection that a caller has for itself, with the least to do; undefined where none is left for whoever comes next. */
   function ownOf(share: Share, { isRead, endsAtMs }: StatementTurn): Connection | undefined {
@@ -154,7 +161,7 @@ export function createPool({ open, isFailing }: BackingOff, size: number, timeou
     const connection = take();
     if (!connection) return false;
     if (isQuick) {
-      together = { connection, count: 1, only: share.connections === 0 ? undefined : share };
+      together = { connection, count: 1, only: mayShare(share) ? undefined : share };
       if (!isWatched) setImmediate(endTurn);
       isWatched = true;
     }
@@ -170,13 +177,13 @@ export function createPool({ open, isFailing }: BackingOff, size: number, timeou
       const connection = take();
       if (!connection) return;
       // As in a turn of the event loop.
-      const others = share.connections === 0 ? shares.inTurn : [];
+      const others = mayShare(share) ? shares.inTurn : [];
       let left = shares.isQuickNext(share) ? TOGETHER - 1 : 0;
       put(shares.next(share), share, connection);
       for (; left > 0 && shares.isQuickNext(share); left--) put(shares.next(share), share, connection);
       for (const other of left > 0 ? others : []) {
         if (left === 0) break;
-        if (other.connections > 0 || !shares.isQuickNext(other)) continue;
+        if (!shares.isQuickNext(other) || !mayShare(other)) continue;
         put(shares.next(other), other, connection);
         left -= 1;
       }
@@ -206,8 +213,8 @@ export function createPool({ open, isFailing }: BackingOff, size: number, timeou
     else if (turn instanceof StatementTurn) connections.find(({ turns }) => turns.includes(turn))?.stop(turn);
   }
 
-  function statement(text: Text, { isRead, isQuick }: Kind, asValues: boolean): StatementTurn {
-    const turn = new StatementTurn(text, isRead, isQuick, asValues, timeoutMs, stop);
+  function statement(text: Text, { isRead, pace }: Kind, asValues: boolean): StatementTurn {
+    const turn = new StatementTurn(text, isRead, pace, asValues, timeoutMs, stop);
     submit(turn, isRead);
     return turn;
   }
@@ -228,7 +235,7 @@ export function createPool({ open, isFailing }: BackingOff, size: number, timeou
 
   return {
     run: (text, kind) => statement(text, kind, true).answer as ReturnType<Pool["run"]>,
-    driver: { unsafe: (...text) => statement(text, { isRead: false, isQuick: false }, false).asDriver(), begin },
+    driver: { unsafe: (...text) => statement(text, { isRead: false, pace: undefined }, false).asDriver(), begin },
     leave(caller) {
       caller.hasLeft = true;
       const turns = [...shares.waitingOf(caller), ...connections.flatMap(({ turns }) => turns)];

@@ -8,6 +8,7 @@ import { propertyOf, type TypeDeclaration } from "../plan/declaration.js";
 import type { RowAnswer } from "../plan/writing.js";
 import type { Db } from "./client.js";
 import { findVersion } from "./find-rows.js";
+import { Pace } from "./pace.js";
 import { fromPostgres, hasDependents, keyAtFault } from "./postgres-errors.js";
 import { referencesOf } from "./references.js";
 import {
@@ -41,7 +42,7 @@ export interface AuditEntry {
 }
 
 /** A statement that comes again. */
-export type Repeated = Statement & { runs: number };
+export type Repeated = Statement & { runs: number; readonly pace: Pace };
 
 /** Who changes rows of which type, and what the audit log shall say of it. */
 export interface Change {
@@ -72,17 +73,17 @@ function runKnown(db: Db, change: Change, key: string, variables: Values, build:
   const { statements, access } = change;
   let statement = statements.get(known);
   if (!statement) {
-    statement = { ...build(), runs: 0 };
+    statement = { ...build(), runs: 0, pace: new Pace() };
     statements.set(access.holder, known, statement, statement.weight + known.length);
   }
-  return run(db, statement, change, variables, returning?.isDue(statement) ?? true);
+  return run(db, statement, change, variables, returning?.isDue(statement) ?? true, statement.pace);
 }
 
 const keyOf = (verb: string, { type, access }: Change, columns: readonly PgColumn[] | null) =>
   `${verb} ${type.name} ${access.shape} ${columns?.map(({ name }) => name)}`;
 
-const run = (db: Db, { text, bind }: Statement, { access }: Change, variables: Values, prepare: boolean) =>
-  db.change(text, bind({ variables, access, values: [] }), prepare);
+const run = (db: Db, { text, bind }: Statement, { access }: Change, variables: Values, prepare: boolean, pace?: Pace) =>
+  db.change(text, bind({ variables, access, values: [] }), prepare, pace);
 
 /** @returns the answer that is asked for, where it is of a row of the type that changes */
 const answerOf = ({ type, answer }: Change) => (answer?.returning.type === type ? answer : undefined);

@@ -22,7 +22,7 @@ function sessionOn(connection: Connection, timeoutMs: number | undefined): Sessi
   let last: Promise<unknown> = Promise.resolve();
   /** One after the other: a cancel request must meet none but its own. Where the connection has closed, the driver would open another. */
   function unsafe(...text: Text): Sent {
-    const turn = new StatementTurn(text, false, false, false, timeoutMs, (turn) => connection.stop(turn));
+    const turn = new StatementTurn(text, false, undefined, false, timeoutMs, (turn) => connection.stop(turn));
     const send = () => {
       if (connection.hasClosed) turn.reject(closed());
       else if (!turn.isSettled) connection.send(turn);

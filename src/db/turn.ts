@@ -1,6 +1,7 @@
 /** The way of one statement through the pool: it waits, is sent, perhaps sent again, and its caller is answered once, in time. */
 import type { PendingQuery, Sql } from "postgres";
 import { type Caller, currentCaller } from "../auth/caller.js";
+import type { Pace } from "./pace.js";
 
 export type Text = Parameters<Sql["unsafe"]>;
 export type Sent = PendingQuery<never>;
@@ -69,22 +70,26 @@ export class StatementTurn extends Turn {
   isUnwanted = false;
   /** It was sent before a cancel request, which may stop it in another's place. */
   mayBeHit = false;
-  /** The server was asked to stop it. */
-  isStopped = false;
+  /** When nothing was before it any more on its connection, by `performance.now()`. */
+  firstAtMs = 0;
 
   /**
    * @param isRead whether it only reads: then it is stopped when its caller leaves, and answered before it has stopped
-   * @param isQuick whether it waits for nothing and is soon done, so that others may be sent behind it
+   * @param pace learns from its run; where it is undefined or slow, nothing of others is sent behind it
    */
   constructor(
     readonly text: Text,
     readonly isRead: boolean,
-    readonly isQuick: boolean,
+    readonly pace: Pace | undefined,
     private asValues: boolean,
     timeoutMs: number | undefined,
     onLate: (turn: StatementTurn) => void,
   ) {
     super(timeoutMs, () => onLate(this));
+  }
+
+  get isQuick(): boolean {
+    return this.pace?.isQuick ?? false;
   }
 
   /** Whether somebody still waits for it, in time. */

@@ -3,9 +3,11 @@ import { sql } from "drizzle-orm";
 import { beforeAll, expect, inject, it, onTestFinished, vi } from "vitest";
 import { asCaller, type Caller } from "../../src/auth/caller.js";
 import { type Client, type ClientOptions, createClient } from "../../src/db/client.js";
+import { Pace } from "../../src/db/pace.js";
 import { testApp } from "../support/app.js";
 import { openProxy } from "../support/proxy.js";
 
+const quick = () => new Pace(0);
 const app = testApp({ DATABASE_POOL_SIZE: "1" });
 let database = "";
 beforeAll(async () => {
@@ -20,13 +22,13 @@ function open(options: Partial<ClientOptions> = {}): Client {
 }
 /** So that only the client's own deadline ends a statement. */
 const withoutServersTimeout = (client: Client) =>
-  client.query("select set_config('statement_timeout', '0', false)", [], false, false);
+  client.query("select set_config('statement_timeout', '0', false)", [], false);
 const WAIT = "select pg_advisory_xact_lock_shared($1)::text, $2::text";
 const wait = (client: Client, caller: Caller, lock: number, text = "") =>
-  asCaller(caller, () => client.query(WAIT, [lock, text], false, true));
+  asCaller(caller, () => client.query(WAIT, [lock, text], false, quick()));
 const echo = (client: Client, caller: Caller, text: string) =>
-  asCaller(caller, () => client.query("select $1::text", [text], false, true));
-const pid = async (client: Client) => (await client.query("select pg_backend_pid()::text", [], false, false))[0];
+  asCaller(caller, () => client.query("select $1::text", [text], false, quick()));
+const pid = async (client: Client) => (await client.query("select pg_backend_pid()::text", [], false))[0];
 const waiting = async () =>
   (
     await app.sql`select count(*)::int as n from pg_stat_activity
@@ -314,7 +316,7 @@ it("where the server is frozen, everything ends within a second of its time, and
   proxy.state.isFrozen = true;
   const started = performance.now();
   const outcomes = await Promise.all([
-    as("a", () => client.query("select 1", [], false, true)),
+    as("a", () => client.query("select 1", [], false, quick())),
     as("b", () => client.db.change("select 1", [], false)),
     as("c", () => client.db.transaction((db) => db.execute(sql`select 1`))),
     as("d", () => client.db.execute(sql`select 1`).catch((error) => Promise.reject(error.cause))),

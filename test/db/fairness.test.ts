@@ -2,8 +2,10 @@
 import { afterAll, beforeAll, expect, inject, it, onTestFinished, vi } from "vitest";
 import { asCaller } from "../../src/auth/caller.js";
 import { type Client, createClient } from "../../src/db/client.js";
+import { Pace } from "../../src/db/pace.js";
 import { testApp } from "../support/app.js";
 
+const quick = () => new Pace(0);
 vi.setConfig({ testTimeout: 60_000 });
 
 const app = testApp({ STATEMENT_TIMEOUT_MS: "30000" });
@@ -19,7 +21,7 @@ afterAll(() => client.close());
 
 const as = <T>(name: string, work: () => T): T => asCaller({ name, hasLeft: false }, work);
 const query = (name: string, text: string, parameters: unknown[], isQuick: boolean) =>
-  as(name, () => client.query(text, parameters, false, isQuick));
+  as(name, () => client.query(text, parameters, false, isQuick ? quick() : undefined));
 const waitForLock = (name: string, isQuick: boolean) =>
   query(name, "select pg_advisory_xact_lock_shared($1)::text", [LOCK], isQuick);
 const echo = async (name: string, text: string) => (await query(name, "select $1::text", [text], true))[0];
@@ -81,8 +83,7 @@ it("transactions count as statements do", async () => {
 it("those who wait come in turn, each caller with one statement", async () => {
   const narrow = createClient({ connection: { ...inject("connection"), database: "postern" }, poolSize: 1 });
   const order: string[] = [];
-  const ask = (name: string) =>
-    as(name, () => narrow.query("select 1::text", [], false, false)).then(() => order.push(name));
+  const ask = (name: string) => as(name, () => narrow.query("select 1::text", [], false)).then(() => order.push(name));
   try {
     await Promise.all(["a", "a", "a", "a", "b", "b", "c"].map(ask));
     expect(order.join("")).toBe("aabcaba");
@@ -123,7 +124,7 @@ it("what shares a connection shares none on which a slow statement of the caller
   const small = createClient({ connection, poolSize: 2, statementTimeoutMs: 5000 });
   onTestFinished(() => small.close());
   const read = (name: string, text: string, isQuick: boolean, parameters: unknown[] = []) =>
-    as(name, () => small.query(text, parameters, false, isQuick).catch(({ code }) => [code]));
+    as(name, () => small.query(text, parameters, false, isQuick ? quick() : undefined).catch(({ code }) => [code]));
   const over = await locked(async () => {
     const first = read("one", "select 'first'", true);
     const slow = read("one", "select pg_advisory_xact_lock_shared($1)::text", false, [LOCK]);
@@ -132,4 +133,42 @@ it("what shares a connection shares none on which a slow statement of the caller
     return { slow };
   });
   expect(await over.slow).toEqual([""]);
+});
+
+it("a statement that is slow, but is said to be soon done, is stopped for those behind it, and done once afterwards", async () => {
+  await app.sql`create table done (text text)`;
+  const [read, change] = [quick(), quick()];
+  const over = await locked(async () => {
+    const slow = [
+      as("reads", () => client.query("select pg_advisory_xact_lock_shared($1)::text", [LOCK], false, read)),
+      as("changes", () =>
+        client.db.change(
+          "with locked as (select pg_advisory_xact_lock_shared($1)) insert into done select 'once' from locked returning text",
+          [LOCK],
+          false,
+          change,
+        ),
+      ),
+    ];
+    // In the same turn of the event loop: behind them, on their connection.
+    const texts = Array.from({ length: 6 }, (_, n) => `${n}`);
+    expect(await Promise.all(texts.map((text) => echo(`caller ${text}`, text)))).toEqual(texts);
+    await untilWaiting(2);
+    return { slow };
+  });
+  expect(await Promise.all(over.slow)).toEqual([[""], ["once"]]);
+  expect(await app.sql`select text from done`).toEqual([{ text: "once" }]);
+  expect([read.isQuick, change.isQuick]).toEqual([false, false]);
+});
+
+it("what has been quick for a while shares connections, also of callers that have other such statements under way", async () => {
+  const pace = new Pace();
+  const backend = (name: string) => as(name, () => client.query("select pg_backend_pid()::text", [], true, pace));
+  const backends = async () => {
+    const asked = await Promise.all(Array.from({ length: 16 }, (_, n) => backend(`caller ${n % 8}`)));
+    return new Set(asked.map(([pid]) => pid)).size;
+  };
+  expect(await backends()).toBe(SIZE);
+  for (let n = 0; n < 20; n++) await backend("one");
+  expect(await backends()).toBe(2);
 });

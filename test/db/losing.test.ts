@@ -47,11 +47,11 @@ type Client = ReturnType<typeof createClient>;
 
 const as = <T>(name: string, work: () => T): T => asCaller({ name, hasLeft: false }, work);
 const pidOf = (client: Client, sleeps = 0) =>
-  client.query("select pg_backend_pid()::text, pg_sleep($1)::text", [`${sleeps}`], false, false).then(([pid]) => pid);
+  client.query("select pg_backend_pid()::text, pg_sleep($1)::text", [`${sleeps}`], false).then(([pid]) => pid);
 
 async function terminate(pid: string) {
   const owner = createClient({ connection: { ...inject("connection"), database: "postern" }, poolSize: 1 });
-  await owner.query("select pg_terminate_backend($1::int, 5000)::text", [pid], false, false);
+  await owner.query("select pg_terminate_backend($1::int, 5000)::text", [pid], false);
   await owner.close();
 }
 

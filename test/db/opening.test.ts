@@ -80,7 +80,7 @@ it("of many who wait one tries whether a server takes connections again, and the
     onward.on("error", () => undefined);
   });
   const client = open(port, { poolSize: 8 });
-  const ask = (n: number) => client.query("select $1::text", [`${n}`], false, false).then(([text]) => text);
+  const ask = (n: number) => client.query("select $1::text", [`${n}`], false).then(([text]) => text);
   const askAll = () => Promise.all(Array.from({ length: 8 }, (_, n) => ask(n).catch(({ code }) => code)));
   expect(await askAll()).toEqual(Array(8).fill("UNAVAILABLE"));
   const before = sockets.length;
@@ -121,6 +121,6 @@ it("of several hosts the first that takes connections serves", async () => {
   const proxy = await openProxy();
   onTestFinished(() => proxy.close());
   const client = open([1, closing, proxy.connection.port], {}, ["127.0.0.1", "127.0.0.1", "127.0.0.1"]);
-  expect(await client.query("select 'served'", [], false, false)).toEqual(["served"]);
+  expect(await client.query("select 'served'", [], false)).toEqual(["served"]);
   await client.close();
 });

@@ -4,9 +4,11 @@ import { sql } from "drizzle-orm";
 import { afterAll, beforeAll, expect, inject, it, vi } from "vitest";
 import { asCaller } from "../../src/auth/caller.js";
 import { type Client, createClient, type Db } from "../../src/db/client.js";
+import { Pace } from "../../src/db/pace.js";
 import { organizations } from "../../src/db/tables/index.js";
 import { testApp } from "../support/app.js";
 
+const quick = () => new Pace(0);
 const app = testApp();
 const SIZE = 6;
 const LOCK = 42;
@@ -22,8 +24,8 @@ const open = () => {
 beforeAll(open);
 afterAll(() => client.close());
 
-const backend = async () => (await client.query("select pg_backend_pid()::text", [], false, false))[0];
-const waitForLock = () => client.query("select pg_advisory_xact_lock_shared($1)::text", [LOCK], false, false);
+const backend = async () => (await client.query("select pg_backend_pid()::text", [], false))[0];
+const waitForLock = () => client.query("select pg_advisory_xact_lock_shared($1)::text", [LOCK], false);
 const waiting = async () =>
   (
     await app.sql`select count(*)::int as n from pg_locks where locktype = 'advisory' and not granted and database = (
@@ -87,7 +89,7 @@ it("where transactions hold all connections, statements and transactions wait fo
 });
 
 it("statements that are soon done share a connection in one turn of the event loop, eight at most", async () => {
-  const together = async () => (await client.query("select pg_backend_pid()::text", [], false, true))[0];
+  const together = async () => (await client.query("select pg_backend_pid()::text", [], false, quick()))[0];
   const backends = await Promise.all(Array.from({ length: 20 }, together));
   const counts = Object.values(Object.groupBy(backends, (backend) => `${backend}`)).map((each) => each?.length);
   expect(counts.sort()).toEqual([4, 8, 8]);
@@ -106,9 +108,9 @@ it("statements that are soon done share a connection in one turn of the event lo
 const KILL = "select pg_terminate_backend(pg_backend_pid())::text";
 const killFrom = (pid: unknown) => app.sql`select pg_terminate_backend(${pid as string}::int)`;
 const LOSSES: Record<string, () => Promise<unknown>> = {
-  "a statement": () => client.query(KILL, [], false, false),
+  "a statement": () => client.query(KILL, [], false),
   "statements one behind the other": () =>
-    Promise.any([client.query(KILL, [], false, true), client.query("select 1::text", [], false, true)]),
+    Promise.any([client.query(KILL, [], false, quick()), client.query("select 1::text", [], false, quick())]),
   "a transaction": () => client.db.transaction((db) => db.execute(sql.raw(KILL))),
   "a transaction that goes on": () =>
     client.db.transaction(async (db) => {
@@ -177,7 +179,7 @@ it("what is not answered in time takes its connection with it, and no other stat
   const { port } = proxy.address() as AddressInfo;
   const connection = { host: "127.0.0.1", port, username, password, database };
   const frozen = createClient({ connection, poolSize: 1, statementTimeoutMs: 1000 });
-  const echo = (n: number) => frozen.query("select $1::text", [`${n}`], true, true);
+  const echo = (n: number) => frozen.query("select $1::text", [`${n}`], true, quick());
   try {
     expect(await echo(1)).toEqual(["1"]);
     isFrozen = true;
@@ -287,7 +289,7 @@ it("a statement that comes while the driver ends an idle connection is done once
 
 it("what failed or was undone no longer counts", async () => {
   const first = await backend();
-  await expect(client.query("select 1/0", [], false, false)).rejects.toThrow();
+  await expect(client.query("select 1/0", [], false)).rejects.toThrow();
   await expect(client.db.execute(sql`select 1/0`)).rejects.toThrow();
   await expect(client.db.transaction(() => Promise.reject(new Error("undone")))).rejects.toThrow();
   expect(await backend()).toBe(first);

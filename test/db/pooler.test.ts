@@ -25,16 +25,15 @@ async function open(onAnswer?: (data: Buffer) => Buffer) {
     await client.close();
     proxy.close();
   });
-  await client.query("select 1", [], false, false);
+  await client.query("select 1", [], false);
   return { client };
 }
 
 const prepared = async (client: Client) => {
-  for (let n = 0; n < 2; n++) expect(await client.query("select $1::text", [`${n}`], true, false)).toEqual([`${n}`]);
+  for (let n = 0; n < 2; n++) expect(await client.query("select $1::text", [`${n}`], true)).toEqual([`${n}`]);
   const [names] = await client.query(
     "select count(*)::text from pg_prepared_statements where statement <> $1",
     [KNOWN_STATEMENTS],
-    false,
     false,
   );
   return Number(names);

@@ -3,8 +3,10 @@ import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { sql } from "drizzle-orm";
 import { afterEach, beforeAll, beforeEach, expect, inject, it, onTestFinished } from "vitest";
 import { type Client, createClient } from "../../src/db/client.js";
+import { Pace } from "../../src/db/pace.js";
 import { testApp } from "../support/app.js";
 
+const quick = () => new Pace(0);
 const app = testApp();
 let database = "";
 let client: Client;
@@ -23,9 +25,14 @@ afterEach(async () => {
 const PUT = "insert into things (value) values ($1) returning *";
 const put = (value: number) => client.db.change(PUT, [value], true);
 const all = (least: number, together = false) =>
-  client.query("select * from things where value >= $1 order by value desc", [least], true, together);
+  client.query(
+    "select * from things where value >= $1 order by value desc",
+    [least],
+    true,
+    together ? quick() : undefined,
+  );
 const values = async () => (await app.sql`select value::text from things order by value`).map(({ value }) => value);
-const pid = async () => (await client.query("select pg_backend_pid()::text", [], false, false))[0];
+const pid = async () => (await client.query("select pg_backend_pid()::text", [], false))[0];
 /** What another replica does at its start; plans of before answer other columns then. */
 const migrate = () => app.sql`alter table things alter value type text`;
 
@@ -53,7 +60,7 @@ it.each(Object.keys(OUTDATES))("after %s those that travel together keep their o
   const ask = () =>
     Promise.all(
       least.map((n) =>
-        client.query("select *, $1::text from things where value::text = $1 order by value", [`${n}`], true, true),
+        client.query("select *, $1::text from things where value::text = $1 order by value", [`${n}`], true, quick()),
       ),
     );
   const before = await ask();
@@ -138,7 +145,7 @@ it("a connection that is lost between parse and bind (57P01) loses the statement
   const proxy = await cutBetweenParseAndBind();
   const cut = createClient({ connection: proxy.connection, poolSize: 1 });
   onTestFinished(() => cut.close());
-  await cut.query("select $1::text", ["open"], true, false);
+  await cut.query("select $1::text", ["open"], true);
   proxy.state.isCutting = true;
   proxy.state.binds = 0;
   await expect(cut.db.change(PUT, [1], true)).rejects.toMatchObject({
@@ -146,6 +153,6 @@ it("a connection that is lost between parse and bind (57P01) loses the statement
     extensions: { outcome: "unknown" },
   });
   proxy.state.isCutting = false;
-  expect(await cut.query("select $1::text", ["next"], true, false)).toEqual(["next"]);
+  expect(await cut.query("select $1::text", ["next"], true)).toEqual(["next"]);
   expect([proxy.cuts(), proxy.state.binds, await values()]).toEqual([1, 2, []]);
 });

@@ -121,7 +121,7 @@ it.each(Object.keys(SCOPES) as Scope[])("each setting is ours, whatever %s says 
   const client = createClient({ connection: { ...inject("connection"), database }, poolSize: 1 });
   onTestFinished(() => client.close());
   for (const [name, value] of Object.entries(SETTINGS)) {
-    expect([name, ...(await client.query("select current_setting($1)", [name], false, false))]).toEqual([name, value]);
+    expect([name, ...(await client.query("select current_setting($1)", [name], false))]).toEqual([name, value]);
   }
 });
 
@@ -153,7 +153,7 @@ it("behind a pooler that takes no start-up parameters, the role's settings count
   await change("the database", { extra_float_digits, DateStyle });
   // The role has no settings yet.
   const early = open();
-  await expect(early.query("select 1", [], false, false)).rejects.toMatchObject({ code: "UNAVAILABLE" });
+  await expect(early.query("select 1", [], false)).rejects.toMatchObject({ code: "UNAVAILABLE" });
   const { settings } = log.findLast((line) => line.settings) ?? {};
   expect(settings).toEqual(expect.arrayContaining(["extra_float_digits", "search_path"]));
   expect(settings).not.toContain("DateStyle");
@@ -164,7 +164,7 @@ it("behind a pooler that takes no start-up parameters, the role's settings count
   log.length = 0;
   const client = open();
   for (const [name, value] of Object.entries({ ...SETTINGS, statement_timeout: "1234ms" })) {
-    expect([name, ...(await client.query("select current_setting($1)", [name], false, false))]).toEqual([name, value]);
+    expect([name, ...(await client.query("select current_setting($1)", [name], false))]).toEqual([name, value]);
   }
   expect(client.startUp()).toEqual({});
   expect(log.map(({ msg }) => msg)).toEqual([

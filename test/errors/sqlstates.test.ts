@@ -105,7 +105,7 @@ async function create(code: string) {
   return [errors?.[0]?.extensions.code, errors?.[0]?.extensions.outcome].filter(Boolean).join(" ");
 }
 const read = (code: string) =>
-  client.query("select raise($1)", [code], false, false).then(
+  client.query("select raise($1)", [code], false).then(
     () => "data",
     (error) => error.code,
   );
@@ -143,7 +143,7 @@ it.each(["08004", "28000", "28P01", "3D000", "42501", "53300", "55000", "57P03",
     const refused = createClient({ connection: connection as never, poolSize: 1 });
     onTestFinished(() => refused.close());
     const faults = [
-      await refused.query("select 1", [], false, false).catch((error) => error),
+      await refused.query("select 1", [], false).catch((error) => error),
       fromPostgres(await refused.db.change("select 1", [], false).catch((error) => error)),
     ];
     for (const { message, extensions } of faults) {

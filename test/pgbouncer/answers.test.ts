@@ -2,9 +2,11 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { type Client, createClient } from "../../src/db/client.js";
+import { Pace } from "../../src/db/pace.js";
 import { testApp } from "../support/app.js";
 import { cases } from "../support/deep.js";
 
+const quick = () => new Pace(0);
 const ROUNDS = cases(20, 200);
 /** More than Postern's connections, which are more than the pooler's. */
 const AT_ONCE = 40;
@@ -28,7 +30,7 @@ describe.skipIf(!inject("pooler"))("behind a pooler", () => {
           // Without parameters the driver waits for nothing before the next: it would be described behind this one.
           const values = n % 3 === 0 ? [`'${n}'`, `'${round}'`] : ["$1::text", "$2::text"];
           const text = `select ${values[0]}, '${together} ${n % 7} ${round % 5}', ${"null, ".repeat(n % 4)}${values[1]}`;
-          return client.query(text, n % 3 === 0 ? [] : [`${n}`, `${round}`], true, together);
+          return client.query(text, n % 3 === 0 ? [] : [`${n}`, `${round}`], true, together ? quick() : undefined);
         });
         expect(answers.map((row) => [row[0], row[1], row.at(-1)])).toEqual(
           answers.map((_, n) => [`${n}`, `${together} ${n % 7} ${round % 5}`, `${round}`]),

@@ -3,12 +3,14 @@ import { randomUUID } from "node:crypto";
 import postgres, { type Sql } from "postgres";
 import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished, vi } from "vitest";
 import { createClient } from "../../src/db/client.js";
+import { Pace } from "../../src/db/pace.js";
 import { KNOWN_STATEMENTS } from "../../src/db/pooler.js";
 import { useSandbox } from "../cluster/sandbox.js";
 import { ask, ensureBuilt, signIn, startPostern } from "../process/postern.js";
 import { testApp } from "../support/app.js";
 import { POOL_SIZE, startPgbouncer } from "../support/pgbouncer.js";
 
+const quick = () => new Pace(0);
 const pooler = inject("pooler");
 const PASSWORD = "four random words of ours";
 
@@ -93,15 +95,16 @@ describe.skipIf(!pooler)("behind a pooler", () => {
       statementTimeoutMs: 500,
     });
     onTestFinished(() => client.close());
-    const [setting] = await client.query("select current_setting('statement_timeout')", [], false, false);
+    const [setting] = await client.query("select current_setting('statement_timeout')", [], false);
     expect(setting).toBe("10s");
     const since = performance.now();
     let isOver = false;
-    const slow = client.query("select pg_sleep(20)::text, $1::text", ["slow"], true, false).finally(() => {
+    const slow = client.query("select pg_sleep(20)::text, $1::text", ["slow"], true).finally(() => {
       isOver = true;
     });
     const outcome = slow.catch(({ code }) => code);
-    for (let n = 0; !isOver; n++) expect(await client.query("select $1::text", [`${n}`], true, true)).toEqual([`${n}`]);
+    for (let n = 0; !isOver; n++)
+      expect(await client.query("select $1::text", [`${n}`], true, quick())).toEqual([`${n}`]);
     expect(await outcome).toBe("TIMEOUT");
     expect(performance.now() - since).toBeLessThan(5000);
     await vi.waitFor(async () =>
@@ -122,7 +125,7 @@ describe.skipIf(!pooler)("behind a pooler", () => {
       const round = async (from: number) => {
         const put = (n: number) =>
           client.db.change("insert into things (value) values ($1) returning value::text", [from + n], true);
-        const echo = (n: number) => client.query("select $1::text", [`${n}`], true, true);
+        const echo = (n: number) => client.query("select $1::text", [`${n}`], true, quick());
         const answers = await Promise.all(Array.from({ length: 30 }, (_, n) => Promise.all([put(n), echo(n)])));
         expect(answers).toEqual(answers.map((_, n) => [[`${from + n}`], [`${n}`]]));
       };
