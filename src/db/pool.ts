@@ -9,8 +9,9 @@ import { type Share, Shares } from "./shares.js";
 import { transactionOn, type Work } from "./transaction.js";
 import { type Sent, StatementTurn, type Text, Turn } from "./turn.js";
 
-/** Statements that share a connection, at most. */
+/** Statements that share a connection, at most, and how long all of them usually take, since the last waits for the others. */
 const TOGETHER = 8;
+const TOGETHER_MS = 20;
 /** Seconds that what is under way may take to end. */
 const DRAIN_SECONDS = 5;
 
@@ -18,7 +19,6 @@ const DRAIN_SECONDS = 5;
 interface Together {
   readonly connection: Connection;
   readonly only: Share | undefined;
-  count: number;
 }
 
 /** What a statement is; see StatementTurn. */
@@ -126,8 +126,10 @@ export function createPool({ open, isFailing }: BackingOff, size: number, timeou
     return true;
   }
 
-  const mayJoin = (share: Share, { connection, only, count }: Together): boolean =>
-    connection.takesMore && count < TOGETHER && (only === share || (only === undefined && mayShare(share)));
+  function hasRoom({ takesMore, turns }: Connection, turn: Turn | undefined): boolean {
+    if (!takesMore || turns.length >= TOGETHER || !(turn instanceof StatementTurn) || !turn.isQuick) return false;
+    return [...turns, turn].reduce((sum, { pace }) => sum + (pace?.usualMs ?? 0), 0) <= TOGETHER_MS;
+  }
 
   /** The connection that a caller has for itself, with the least to do; undefined where none is left for whoever comes next. */
   function ownOf(share: Share, { isRead, endsAtMs }: StatementTurn): Connection | undefined {
@@ -144,9 +146,7 @@ export function createPool({ open, isFailing }: BackingOff, size: number, timeou
 
   /** @returns whether it got a connection at once */
   function place(turn: Turn, share: Share): boolean {
-    const isQuick = turn instanceof StatementTurn && turn.isQuick;
-    if (isQuick && together && mayJoin(share, together)) {
-      together.count += 1;
+    if (together && hasRoom(together.connection, turn) && (together.only ? together.only === share : mayShare(share))) {
       put(turn, share, together.connection);
       return true;
     }
@@ -160,8 +160,8 @@ export function createPool({ open, isFailing }: BackingOff, size: number, timeou
     }
     const connection = take();
     if (!connection) return false;
-    if (isQuick) {
-      together = { connection, count: 1, only: mayShare(share) ? undefined : share };
+    if (turn instanceof StatementTurn && turn.isQuick) {
+      together = { connection, only: mayShare(share) ? undefined : share };
       if (!isWatched) setImmediate(endTurn);
       isWatched = true;
     }
@@ -178,14 +178,11 @@ export function createPool({ open, isFailing }: BackingOff, size: number, timeou
       if (!connection) return;
       // As in a turn of the event loop.
       const others = mayShare(share) ? shares.inTurn : [];
-      let left = shares.isQuickNext(share) ? TOGETHER - 1 : 0;
       put(shares.next(share), share, connection);
-      for (; left > 0 && shares.isQuickNext(share); left--) put(shares.next(share), share, connection);
-      for (const other of left > 0 ? others : []) {
-        if (left === 0) break;
-        if (!shares.isQuickNext(other) || !mayShare(other)) continue;
-        put(shares.next(other), other, connection);
-        left -= 1;
+      if (!connection.turns[0]?.isQuick) continue;
+      while (hasRoom(connection, share.waiting[0])) put(shares.next(share), share, connection);
+      for (const other of others) {
+        if (hasRoom(connection, other.waiting[0]) && mayShare(other)) put(shares.next(other), other, connection);
       }
     }
   }

@@ -1,7 +1,7 @@
 /** What each caller has of the pool, and who of those who wait comes next: each caller in turn. */
 import { type Caller, mayHaveMore } from "../auth/caller.js";
 import { timeout, unavailable } from "../errors.js";
-import { StatementTurn, type Turn } from "./turn.js";
+import type { Turn } from "./turn.js";
 
 /** Statements and transactions that run or wait for a connection. */
 const MAX_TURNS = 1000;
@@ -87,11 +87,6 @@ export class Shares {
     this.rotation.delete(share);
     if (share.waiting.length > 0) this.rotation.add(share);
     return turn;
-  }
-
-  /** @returns whether the next may share a connection */
-  isQuickNext({ waiting: [turn] }: Share): boolean {
-    return turn instanceof StatementTurn && turn.isQuick;
   }
 
   /** @returns what a caller waits for */
