@@ -1,5 +1,5 @@
 /** Instances that are wanted are listed before they are there, under an id that stays, however often making them fails or is killed. */
-import { readdir } from "node:fs/promises";
+import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, expect, test, vi } from "vitest";
 import type { LocalProvider } from "../../src/providers/local.js";
@@ -111,4 +111,53 @@ test("one that cannot be made is failed, says why in a finding, fails what is as
     return (await only(provider)).status === "available";
   }, 20_000);
   expect(await only(provider)).toMatchObject({ providerId, findings: [] });
+});
+
+test("one whose description cannot be read is nothing new: it keeps its identifier, its ports and its data", async () => {
+  await Promise.all(opened.map((provider) => provider.stopAll()));
+  const [id] = (await folders()) as [string];
+  const file = (name: string) => join(ground.path, "fleet/instances", id, name);
+  const text = await readFile(file("instance.json"), "utf8");
+  const { port } = JSON.parse(text).members[0];
+  const other = { ...NEW, identifier: "other-dev" };
+
+  // A kill between the last two steps of making it.
+  await writeFile(file("unfinished"), "{}");
+  await open();
+  expect(await readdir(file(""))).not.toContain("unfinished");
+  await rm(file("instance.json.copy"));
+  await open();
+
+  for (const damage of [() => writeFile(file("instance.json"), "{"), () => rm(file("instance.json"))]) {
+    await damage();
+    const provider = await open();
+    expect(await provider.plan([wanted, other])).toEqual([other]);
+    const seen = (await provider.list()).find(({ providerId }) => providerId === id);
+    expect(seen).toMatchObject({
+      identifier: "wanted-dev",
+      status: "failed",
+      tags: NEW.tags,
+      findings: [{ kind: "instance_unreadable", severity: "CRITICAL" }],
+    });
+    await expect(provider.create({ ...wanted, identifier: "WANTED-dev" })).rejects.toMatchObject({ code: "CONFLICT" });
+    const planned = (await folders()).find((name) => name !== id)!;
+    const plan = JSON.parse(await readFile(join(ground.path, "fleet/instances", planned, "unfinished"), "utf8"));
+    expect(plan.members).toMatchObject([{ port: expect.any(Number) }]);
+    expect(plan.members[0].port).not.toBe(port);
+    expect(await provider.plan([wanted])).toEqual([]);
+  }
+
+  await writeFile(file("instance.json.copy"), "");
+  const blind = await open();
+  expect(await blind.plan([wanted, other])).toEqual([]);
+  await expect(blind.create(other)).rejects.toMatchObject({
+    code: "InvalidDBInstanceState",
+    message: expect.stringContaining(`${id}: make instance.json there readable again.`),
+  });
+  expect(await folders()).toEqual([id]);
+
+  await writeFile(file("instance.json"), text);
+  const provider = await open();
+  await provider.startAll();
+  expect(await only(provider)).toMatchObject({ providerId: id, identifier: "wanted-dev", status: "available" });
 });

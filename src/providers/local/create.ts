@@ -115,7 +115,7 @@ export async function createInstance(
 ): Promise<string> {
   const { instances } = host;
   const isTaken = ({ identifier }: LocalInstance) => identifier.toLowerCase() === wanted.identifier.toLowerCase();
-  if (isUnderWay || (await instances.list()).some(isTaken)) {
+  if (isUnderWay || (await instances.described()).some(isTaken)) {
     throw isTakenAlready(wanted);
   }
   const instance = await planOf(host, ports, wanted, plan);

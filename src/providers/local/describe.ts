@@ -25,9 +25,9 @@ export function createDescribe(host: Host, operations: Operations, plans: Plans,
   /** Null where it is gone. Answers within a moment, whatever state the instance is in. */
   return async function describe(providerId: string): Promise<InstanceDescription | null> {
     let fault: unknown;
-    const found = await host.instances.find(providerId).catch((error) => {
+    const found = await host.instances.find(providerId).catch(async (error) => {
       fault = error;
-      return known.get(providerId) ?? unreadable(providerId);
+      return known.get(providerId) ?? (await host.instances.findCopy(providerId)) ?? unreadable(providerId);
     });
     if (!found) {
       known.delete(providerId);
@@ -134,10 +134,10 @@ const unreadableFile = (folder: string): Finding => ({
   kind: "instance_unreadable",
   severity: "CRITICAL",
   subject: null,
-  detail: `What Postern knows of this instance cannot be read: see instance.json in ${folder}, and make it readable again. Its data are untouched.`,
+  detail: `What Postern knows of this instance cannot be read: see instance.json in ${folder}, and make it readable again; beside it lies a copy of what it last said. Its data are untouched.`,
 });
 
-/** All that is certain of an instance whose file was never readable. */
+/** All that is certain of an instance of which nothing can be read. */
 function unreadable(providerId: string): LocalInstance {
   return {
     providerId,

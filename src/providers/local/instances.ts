@@ -2,9 +2,12 @@
 import { randomBytes } from "node:crypto";
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
+import { syncFolder } from "../../cluster/durability.js";
 import { makePrivate } from "../../cluster/folder.js";
 import type { OsUser } from "../../cluster/os-user.js";
+import { OperationFailure } from "../errors.js";
 import { readDurable, writeDurably } from "./durable-json.js";
 
 const TIME = "([01]\\d|2[0-3]):[0-5]\\d";
@@ -71,6 +74,8 @@ export type LocalMember = z.infer<typeof memberForm>;
 export type LocalInstance = z.infer<typeof instanceForm>;
 
 const DESCRIPTION = "instance.json";
+/** What the description last said, for when it cannot be read: shown, and never acted upon. */
+const COPY = "instance.json.copy";
 /** Beside it or in its place: it is being made or removed. Holds what is planned, where it is wanted until it is there. */
 const MARK = "unfinished";
 
@@ -82,15 +87,43 @@ export type Instances = ReturnType<typeof openInstances>;
 export function openInstances(folder: string, user: OsUser) {
   const folderOf = (providerId: string) => join(folder, providerId);
   const fileOf = (providerId: string) => join(folderOf(providerId), DESCRIPTION);
+  const copyOf = (providerId: string) => join(folderOf(providerId), COPY);
   const markOf = (providerId: string) => join(folderOf(providerId), MARK);
   const lastWrite = new Map<string, Promise<unknown>>();
 
   const isId = (providerId: string) => /^db-[0-9a-f]+$/.test(providerId);
 
-  /** Null where there is none. @throws Error when its file cannot be read */
+  const read = async (path: string): Promise<LocalInstance | null> => (await readDurable(path, instanceForm)) ?? null;
+
+  async function namesIn(providerId: string): Promise<string[]> {
+    return readdir(folderOf(providerId)).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === "ENOENT" || error.code === "ENOTDIR") return [];
+      throw error;
+    });
+  }
+
+  /** Whether its folder is what a killed creation left. One that lost its description otherwise is none: it holds data. */
+  const isUnfinished = (names: readonly string[]) =>
+    !names.includes(DESCRIPTION) && (names.includes(MARK) || !names.includes("members"));
+
+  /** Null where there is none. @throws Error when its file cannot be read, or is lost */
   async function find(providerId: string): Promise<LocalInstance | null> {
     if (!isId(providerId)) return null;
-    return (await readDurable(fileOf(providerId), instanceForm)) ?? null;
+    const found = await read(fileOf(providerId));
+    if (found || isUnfinished(await namesIn(providerId))) return found;
+    // It may have been completed between the two looks.
+    const completed = await read(fileOf(providerId));
+    if (!completed) throw new Error(`${DESCRIPTION} is gone from a folder that holds data`);
+    return completed;
+  }
+
+  /** What was last known of an instance whose file cannot be read; null where nothing is. */
+  const findCopy = (providerId: string) => read(copyOf(providerId)).catch(() => null);
+
+  async function write(instance: LocalInstance): Promise<void> {
+    // First: what it says too early of an identifier or a port keeps nobody from anything but that.
+    await writeDurably(copyOf(instance.providerId), instance);
+    await writeDurably(fileOf(instance.providerId), instance);
   }
 
   /** The ids of all folders, also of those that hold no instance (yet). */
@@ -100,12 +133,13 @@ export function openInstances(folder: string, user: OsUser) {
   async function findPlan(providerId: string): Promise<LocalInstance | null> {
     if (!isId(providerId)) return null;
     const plan = (await readDurable(markOf(providerId), instanceForm.nullable().catch(null))) ?? null;
-    return plan && !(await readdir(folderOf(providerId))).includes(DESCRIPTION) ? plan : null;
+    return plan && !(await namesIn(providerId)).includes(DESCRIPTION) ? plan : null;
   }
 
   return {
     ids,
     find,
+    findCopy,
     findPlan,
     folderOf,
     newId: () => `db-${randomBytes(8).toString("hex")}`,
@@ -115,6 +149,21 @@ export function openInstances(folder: string, user: OsUser) {
     /** Readable instances; others are left out. */
     async list(): Promise<LocalInstance[]> {
       const found = await Promise.all((await ids()).map((id) => find(id).catch(() => null)));
+      return found.filter((instance) => instance !== null);
+    },
+
+    /**
+     * All that have an identifier and ports, also where only what was last known of them can be read.
+     * @throws OperationFailure where not even that can: whatever is made anew might be what lies there
+     */
+    async described(): Promise<LocalInstance[]> {
+      const known = async (id: string) => {
+        const copy = await findCopy(id);
+        if (copy) return copy;
+        const message = `Nothing new is made as long as nobody knows which instance lies in ${folderOf(id)}: make ${DESCRIPTION} there readable again.`;
+        throw new OperationFailure("InvalidDBInstanceState", message);
+      };
+      const found = await Promise.all((await ids()).map((id) => find(id).catch(() => known(id))));
       return found.filter((instance) => instance !== null);
     },
 
@@ -143,26 +192,32 @@ export function openInstances(folder: string, user: OsUser) {
 
     /** From here on, the instance exists. */
     async insert(instance: LocalInstance): Promise<void> {
-      await writeDurably(fileOf(instance.providerId), instanceForm.parse(instance));
+      await write(instanceForm.parse(instance));
       await rm(markOf(instance.providerId));
     },
 
-    /** Whether the folder is what a killed creation left. One that lost its description otherwise is none: it holds data. */
-    async isUnfinished(providerId: string): Promise<boolean> {
-      const names = await readdir(folderOf(providerId));
-      return !names.includes(DESCRIPTION) && (names.includes(MARK) || !names.includes("members"));
+    isUnfinished: async (providerId: string): Promise<boolean> => isUnfinished(await namesIn(providerId)),
+
+    /** After a kill: what is described exists, whatever a mark beside it says. Later, without its description, that would have it removed. */
+    async settle(providerId: string): Promise<void> {
+      if ((await namesIn(providerId)).includes(MARK)) {
+        await rm(markOf(providerId));
+        await syncFolder(folderOf(providerId));
+      }
+      const [found, copy] = [await find(providerId), await findCopy(providerId)];
+      if (found && !isDeepStrictEqual(found, copy)) await writeDurably(copyOf(providerId), found);
     },
 
     /** Changes one instance; changes to the same one wait for each other. @returns it as it is then, null where it is gone */
     update(providerId: string, change: (instance: LocalInstance) => LocalInstance): Promise<LocalInstance | null> {
-      const write = async () => {
+      const next = async () => {
         const before = await find(providerId);
         if (!before) return null;
         const after = instanceForm.parse(change(before));
-        if (JSON.stringify(after) !== JSON.stringify(before)) await writeDurably(fileOf(providerId), after);
+        if (JSON.stringify(after) !== JSON.stringify(before)) await write(after);
         return after;
       };
-      const done = (lastWrite.get(providerId) ?? Promise.resolve()).then(write, write);
+      const done = (lastWrite.get(providerId) ?? Promise.resolve()).then(next, next);
       lastWrite.set(providerId, done);
       return done;
     },
@@ -171,6 +226,8 @@ export function openInstances(folder: string, user: OsUser) {
     async remove(providerId: string): Promise<void> {
       await writeDurably(markOf(providerId), {});
       await rm(fileOf(providerId), { force: true });
+      // Before the mark: what is left of data without one is taken for an instance that lost its description.
+      await removeTree(join(folderOf(providerId), "members"));
       await removeTree(folderOf(providerId));
     },
   };

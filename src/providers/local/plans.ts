@@ -72,15 +72,23 @@ export function createPlans(host: Host, ports: Ports, onMade: (providerId: strin
     /** Clears away what a killed process left half made, and forgets what was no plan. */
     async sweep(): Promise<void> {
       for (const id of await instances.ids()) {
-        if (!(await instances.isUnfinished(id))) continue;
-        await ((await instances.findPlan(id)) ? clear(id) : removeAll(id));
+        if (await instances.isUnfinished(id)) await ((await instances.findPlan(id)) ? clear(id) : removeAll(id));
+        else {
+          await instances
+            .settle(id)
+            .catch((error) => log.error({ err: error, instance: id }, "The description of an instance cannot be read"));
+        }
       }
     },
 
     /** Makes what is missing known, under an id that stays, and forgets what is not wanted any more; what exists becomes as it is wanted. @returns what is missing */
     async plan(wanted: readonly NewInstance[]): Promise<NewInstance[]> {
       const found = await instances.list();
-      const existing = new Set(found.map(keyOf));
+      const described = await instances.described().catch((error) => {
+        log.error({ err: error }, "What is missing of the configured instances is made once this is mended");
+        return null;
+      });
+      const existing = new Set((described ?? found).map(keyOf));
       const planned = await instances.plans();
       const keys = wanted.map(keyOf);
       const missing = wanted.filter(
@@ -100,6 +108,7 @@ export function createPlans(host: Host, ports: Ports, onMade: (providerId: strin
           },
         );
       }
+      if (!described) return missing.filter((one) => planned.some((plan) => keyOf(plan) === keyOf(one)));
       for (const one of missing) {
         const before = planned.find((plan) => keyOf(plan) === keyOf(one));
         await instances.writePlan({ ...(await planOf(host, ports, one, before)), configured: configuredOf(one) });

@@ -17,7 +17,7 @@ export function createPorts(folder: string, instances: Instances) {
   return {
     /** @returns a port that nobody has or listens on @throws Error when there is none */
     async choose(): Promise<number> {
-      const known = [...(await instances.list()), ...(await instances.plans())];
+      const known = [...(await instances.described()), ...(await instances.plans())];
       const members = known.flatMap((instance) => instance.members);
       const taken = new Set(members.map(({ port }) => port));
       for (let n = 0; n < COUNT; n++) {

@@ -86,7 +86,9 @@ export function createSnapshotOperations(
       await snapshots.remove(request.providerId, request.snapshotId);
       return deleted(request.snapshotId);
     }
-    if (restoredAs !== null && (await host.instances.find(restoredAs))) return restored(request as Restore, restoredAs);
+    // What cannot be read is there.
+    const isThere = restoredAs !== null && (await host.instances.find(restoredAs).catch(() => true));
+    if (isThere) return restored(request as Restore, restoredAs);
     const message = "Postern was stopped meanwhile. Nothing of the new instance is left. Ask again.";
     return { failure: { code: "Interrupted", message } };
   }
