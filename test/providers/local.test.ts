@@ -99,6 +99,14 @@ test("while one operation runs, the instance says so and refuses a second; anoth
   });
   expect(await untilEnded(provider, first)).toMatchObject({ state: "succeeded" });
   expect(await status(solo)).toBe("available");
+  // Its name stays taken where nobody can read whose it is.
+  const file = join(copies, "one-at-a-time/snapshot.json");
+  const text = await readFile(file, "utf8");
+  await writeFile(file, "{");
+  onTestFinished(() => writeFile(file, text));
+  expect(await operate(provider, snapshotOf(solo, "ONE-at-a-time"))).toMatchObject({
+    failure: { code: "DBSnapshotAlreadyExists" },
+  });
 });
 
 test("a reboot starts another server, and the standby finds it again", async () => {

@@ -67,9 +67,10 @@ export function openSnapshots(folder: string, host: Host) {
   }
 
   async function requirePlace({ identifier, automated }: SnapshotRequest): Promise<void> {
-    const existing = await all();
-    if (existing.some((file) => folderOf(file.identifier) === folderOf(identifier))) throw alreadyExists(identifier);
+    // Also one that cannot be read has its name.
+    if ((await readdir(folder)).includes(identifier.toLowerCase())) throw alreadyExists(identifier);
     if (automated) return;
+    const existing = await all();
     const manual = existing.filter((file) => !file.automated).length;
     const others = [...underWay.values()].filter(Boolean).length - 1;
     if (manual + others < host.limits.manualSnapshots) return;
