@@ -154,7 +154,7 @@ const LAYERS: readonly Layer[] = [
   {
     name: "plan and wire know no module, no table and nothing of HTTP",
     files: /^(plan|wire)\//,
-    may: [PLAN, WIRE, BASE],
+    may: [/^db\/pace\.ts$/, PLAN, WIRE, BASE],
     types: [AUTH],
     packages: { never: /^(@apollo\/|postgres$|graphql-shield|graphql-middleware)/ },
   },
