@@ -38,6 +38,7 @@ import { scanResolvers } from "./modules/scans/index.js";
 import { createSecurityService, SecurityResolver } from "./modules/security/index.js";
 import { telemetryResolvers } from "./modules/telemetry/index.js";
 import { userResolvers } from "./modules/users/index.js";
+import { PACE, type Pace } from "./pace.js";
 import { createPlanner } from "./plan/planner.js";
 import type { Provider } from "./providers/provider.js";
 import { createRecorder } from "./records/recorder.js";
@@ -52,6 +53,7 @@ export interface Ports {
   /** Where Postern's database is; it must be migrated. */
   readonly connection: ClientOptions["connection"];
   readonly onStatement?: ClientOptions["onStatement"];
+  readonly pace?: Pace;
 }
 
 export interface App {
@@ -64,11 +66,8 @@ export interface App {
   stop(hurry?: AbortSignal): Promise<void>;
 }
 
-/** How long the database may take to keep records before their connection is given up; they wait elsewhere long before. */
-const RECORDS_TIMEOUT_MS = 1000;
-
 export async function createApp(config: Config, ports: Ports): Promise<App> {
-  const { log, clock, connection, onStatement, providers } = ports;
+  const { log, clock, connection, onStatement, providers, pace = PACE } = ports;
   const { poolSize, statementTimeoutMs } = config;
   const client = createClient({ connection, poolSize, statementTimeoutMs, onStatement, log });
   const { db } = client;
@@ -87,7 +86,7 @@ export async function createApp(config: Config, ports: Ports): Promise<App> {
   const recordsClient = createClient({
     connection,
     poolSize: 1,
-    statementTimeoutMs: Math.min(statementTimeoutMs, RECORDS_TIMEOUT_MS),
+    statementTimeoutMs: Math.min(statementTimeoutMs, pace.recordsTimeoutMs),
     onStatement,
   });
   const recorder = createRecorder({ db: recordsClient.db, log, path: join(config.dataDir, "records") });
@@ -101,9 +100,9 @@ export async function createApp(config: Config, ports: Ports): Promise<App> {
     security,
     refreshKey: keyFor("refresh tokens"),
   });
-  const jobs = createJobs({ connection, log, settings: client.startUp() });
+  const jobs = createJobs({ connection, log, settings: client.startUp(), pace });
   const fingerprintKey = keyFor("idempotency keys");
-  const fleet = createFleet({ db, log, clock, audit, security, jobs, providers, fingerprintKey, config });
+  const fleet = createFleet({ db, log, clock, audit, security, jobs, providers, fingerprintKey, pace, config });
   const rows = {
     db,
     audit,

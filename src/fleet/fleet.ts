@@ -21,6 +21,8 @@ import {
   type Polling,
 } from "../modules/operations/index.js";
 import type { SecurityService } from "../modules/security/index.js";
+import type { Pace } from "../pace.js";
+import { withinTime } from "../providers/in-time.js";
 import type { OperationType, Provider } from "../providers/provider.js";
 
 export interface FleetDeps {
@@ -33,6 +35,7 @@ export interface FleetDeps {
   readonly providers: readonly Provider[];
   /** Keys what is kept of the input of calls with an idempotency key. */
   readonly fingerprintKey: string;
+  readonly pace: Pace;
   readonly config: {
     readonly environmentRules: EnvironmentRules;
     readonly polling: (provider: string, type: OperationType) => Polling;
@@ -41,13 +44,9 @@ export interface FleetDeps {
   };
 }
 
-/** A worker that died is noticed within its lease and so many milliseconds. */
-const SWEEP_MS = 5000;
-/** How often providers look at what cannot wait. */
-const WATCH_MS = 5000;
-
 export function createFleet(deps: FleetDeps) {
-  const { db, log, clock, audit, security, jobs, providers, fingerprintKey, config } = deps;
+  const { db, log, clock, audit, security, jobs, fingerprintKey, pace, config } = deps;
+  const providers = deps.providers.map((provider) => withinTime(provider, pace.answerTimeoutMs));
   const { environmentRules: rules, polling, backupCatchUp: catchUp } = config;
   const byName = new Map(providers.map((provider) => [provider.name, provider]));
   const inventory = createInventoryService({ db, audit, log, providers: byName, rules });
@@ -59,6 +58,7 @@ export function createFleet(deps: FleetDeps) {
     audit,
     security,
     inventory,
+    pace,
     onSettled: (instanceId) => worker.wake(instanceId),
   });
   const worker = createWorker({ db, log, inventory, endings, polling });
@@ -134,12 +134,12 @@ export function createFleet(deps: FleetDeps) {
           { name: `settle-${provider.name}`, cron: "* * * * *", run: () => endings.settle(provider) },
         ]),
       );
-      sweeping = setInterval(sweep, SWEEP_MS);
+      sweeping = setInterval(sweep, pace.sweepMs);
       sweeping.unref();
       const lookOnce = () => {
         look ??= watch().finally(() => (look = undefined));
       };
-      watching = setInterval(lookOnce, WATCH_MS);
+      watching = setInterval(lookOnce, pace.watchMs);
       watching.unref();
     },
 

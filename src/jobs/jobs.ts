@@ -4,6 +4,7 @@ import { sql } from "drizzle-orm";
 import { fromDrizzle, PgBoss } from "pg-boss";
 import type { ClientOptions, Db } from "../db/client.js";
 import { type Log, onceAMinute } from "../log.js";
+import { PACE, type Pace } from "../pace.js";
 
 /** Something that runs by itself; of several replicas one runs it. */
 export interface Task {
@@ -19,12 +20,12 @@ export interface JobsOptions {
   readonly log: Log;
   /** Of PostgreSQL, for its connections. */
   readonly settings?: Readonly<Record<string, string>>;
+  readonly pace?: Pick<Pace, "jobsSeconds">;
 }
 
 /** A job that fails is tried again after so many seconds, and then doubling; the next scheduled one comes anyway. */
 const RETRY = { retryLimit: 5, retryDelay: 2, retryBackoff: true, retryDelayMax: 60 } as const;
 const KEEP_SECONDS = 3600;
-const POLL_SECONDS = 2;
 const STOP_TIMEOUT_MS = 5000;
 /** For the driver: a database that is lost in silence is noticed. */
 const SILENCE: object = { query_timeout: 10_000, keepAlive: true };
@@ -43,7 +44,7 @@ function driverOptions(connection: ClientOptions["connection"]) {
 const startUp = (settings: Readonly<Record<string, string>>) =>
   Object.entries(settings).map(([name, value]) => `-c ${name}=${value.replaceAll(" ", "\\ ")}`);
 
-export function createJobs({ connection, log, settings = {} }: JobsOptions) {
+export function createJobs({ connection, log, settings = {}, pace = PACE }: JobsOptions) {
   const boss = new PgBoss({
     ...driverOptions(connection),
     options: startUp(settings).join(" ") || undefined,
@@ -68,7 +69,7 @@ export function createJobs({ connection, log, settings = {} }: JobsOptions) {
     /** Hands jobs of a queue to a function; a job that throws is tried again. */
     async work<T extends object>(name: string, run: (data: T) => Promise<void> | void): Promise<void> {
       await queue(name);
-      await boss.work<T>(name, { pollingIntervalSeconds: POLL_SECONDS, batchSize: 20 }, async (jobs) => {
+      await boss.work<T>(name, { pollingIntervalSeconds: pace.jobsSeconds, batchSize: 20 }, async (jobs) => {
         for (const { data } of jobs) await run(data);
       });
     },

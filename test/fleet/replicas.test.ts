@@ -10,7 +10,7 @@ const names = ["one-dev", "two-dev", "three-dev"];
 for (const identifier of names) provider.add(identifier, {}, { tookMs: 120 });
 provider.add("slow-dev");
 
-const app = testApp(polling({ scripted: 600 }), async () => [provider]);
+const app = testApp(polling({ scripted: 600 }), async () => [provider], { sweepMs: 500 });
 let clients: Client[];
 let replica: Awaited<ReturnType<typeof app.replica>>;
 let isStopped = false;

@@ -24,7 +24,9 @@ const names = [
 for (const identifier of names) provider.add(identifier);
 
 const released: ScriptedProvider[] = [provider, patient];
-const app = testApp(polling({ scripted: 10, patient: 600, hanging: 10 }), async () => [...released]);
+const app = testApp(polling({ scripted: 10, patient: 600, hanging: 10 }), async () => [...released], {
+  answerTimeoutMs: 1500,
+});
 let dba: Client;
 beforeAll(async () => {
   dba = await app.as("dba");
@@ -58,7 +60,8 @@ it("whoever waits sees the instance as the operation has left it, also where loo
   patient.scripts.set("slow-01", {
     async describe() {
       if (![...patient.runs.values()].some(({ request }) => request.providerId === "slow-01")) return;
-      await wait(2500);
+      // Longer than who waits takes to look again.
+      await wait(800);
       patient.change("slow-01", { backupWindow: "01:00-01:30" });
     },
   });

@@ -37,7 +37,7 @@ interface Layer {
 }
 
 const GRAPHQL = /^(graphql($|-|\/)|type-graphql|@apollo\/)/;
-const BASE = /^(cache|errors|limits|log|start-fault)\.ts$/;
+const BASE = /^(cache|errors|limits|log|pace|start-fault)\.ts$/;
 const AUTH = /^auth\//;
 const FACE = /^modules\/\w+\/index\.ts$/;
 const DB = /^db\/(client|rows|find-rows|postgres-errors)\.ts$/;
@@ -63,8 +63,8 @@ const LAYERS: readonly Layer[] = [
     may: [/^(?!modules\/)/, FACE],
   },
   {
-    name: "the cache, errors, limits, log, output and permissions know nothing of ours",
-    files: /^(cache|errors|limits|log|output|start-fault|auth\/permissions)\.ts$/,
+    name: "the cache, errors, limits, log, output, pace and permissions know nothing of ours",
+    files: /^(cache|errors|limits|log|output|pace|start-fault|auth\/permissions)\.ts$/,
     may: [],
     packages: { never: GRAPHQL },
   },
@@ -147,7 +147,7 @@ const LAYERS: readonly Layer[] = [
   {
     name: "the fleet brings the faces of its modules together with providers and jobs",
     files: /^fleet\//,
-    may: [OWN, BASE, FACE],
+    may: [OWN, BASE, FACE, /^providers\/in-time\.ts$/],
     types: [/^db\/client\.ts$/, /^jobs\//, /^providers\//],
     packages: { never: /^(graphql|type-graphql|@apollo\/|drizzle-orm|pg-boss)/ },
   },
@@ -189,17 +189,7 @@ const LAYERS: readonly Layer[] = [
     name: "services, and what they drive in the background, are plain TypeScript over stores",
     files: /^modules\/(\w+\/[\w-]+\.service|operations\/(endings|schedule|worker))\.ts$/,
     // `rows` is the service that plain types share, so it is used as a value.
-    may: [
-      OWN,
-      BASE,
-      AUTH,
-      DB,
-      MODEL,
-      PLAIN_WIRE,
-      /^plan\/declaration\.ts$/,
-      /^modules\/rows\/index\.ts$/,
-      /^providers\/in-time\.ts$/,
-    ],
+    may: [OWN, BASE, AUTH, DB, MODEL, PLAIN_WIRE, /^plan\/declaration\.ts$/, /^modules\/rows\/index\.ts$/],
     types: [FACE, WIRE, PORT, /^records\/recorder\.ts$/],
     packages: { never: GRAPHQL },
   },

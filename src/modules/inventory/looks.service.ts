@@ -1,7 +1,6 @@
 /** Looks at providers: what they say of instances, snapshots and findings is written down, unless a later look has said more. */
 import type { Db } from "../../db/client.js";
 import type { Log } from "../../log.js";
-import { inTime } from "../../providers/in-time.js";
 import type { InstanceDescription, Provider, SnapshotDescription } from "../../providers/provider.js";
 import type { AuditService } from "../audit/index.js";
 import type { Classification } from "./classifier.js";
@@ -77,7 +76,7 @@ export function createLooks({ db, audit, log, classified }: LooksDeps) {
     const lookedAt = await beginLook(db);
     // Before the look: what comes to be meanwhile is not taken for deleted.
     const before = await listPresentSnapshots(db, id);
-    const found = await inTime(provider.listSnapshots(providerId));
+    const found = await provider.listSnapshots(providerId);
     const isPresent = (one: { arn: string; uid: string }) =>
       found.some(({ arn, uid }) => arn === one.arn && uid === one.uid);
     await db.transaction(async (db) => {
@@ -92,7 +91,7 @@ export function createLooks({ db, audit, log, classified }: LooksDeps) {
     /** Lists what a provider has, and marks what it has no more. @throws UNAVAILABLE; what is known stays then */
     async refresh(provider: Provider): Promise<void> {
       const lookedAt = await beginLook(db);
-      const found = await inTime(provider.list());
+      const found = await provider.list();
       const present = found.map(({ providerId }) => providerId);
       const ids = await db.transaction(async (db) => {
         const { ids, told } = await store(db, provider, found, lookedAt);
@@ -115,7 +114,7 @@ export function createLooks({ db, audit, log, classified }: LooksDeps) {
     /** Looks at one instance again. @returns it as it is now, or null where its provider has it no more */
     async refreshInstance(provider: Provider, providerId: string): Promise<StoredInstance | null> {
       const lookedAt = await beginLook(db);
-      const description = await inTime(provider.describe(providerId));
+      const description = await provider.describe(providerId);
       if (!description) {
         const id = await findInstanceId(db, provider.name, providerId);
         if (id !== null) await storeSnapshots(provider, id, providerId);

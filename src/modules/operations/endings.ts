@@ -3,7 +3,7 @@ import { EventEmitter } from "node:events";
 import { sql } from "drizzle-orm";
 import type { Db } from "../../db/client.js";
 import type { Log } from "../../log.js";
-import { inTime } from "../../providers/in-time.js";
+import type { Pace } from "../../pace.js";
 import type { Poll, Provider } from "../../providers/provider.js";
 import type { AuditService } from "../audit/index.js";
 import type { InventoryService } from "../inventory/index.js";
@@ -28,19 +28,18 @@ export interface EndingsDeps {
   readonly audit: AuditService;
   readonly security: SecurityService;
   readonly inventory: InventoryService;
+  readonly pace: Pick<Pace, "waitingMs">;
   /** Told of the instance of an operation whose true end is known now: what waits for it may begin. */
   readonly onSettled: (instanceId: bigint) => void;
 }
 
 export type Endings = ReturnType<typeof createEndings>;
 
-/** How often a waiting request looks for an operation that another replica runs. */
-const LOOK_MS = 1000;
 const MAX_WAITING = 500;
 
 const DURATION = sql`extract(epoch from clock_timestamp() - started_at)`;
 
-export function createEndings({ db, log, audit, security, inventory, onSettled }: EndingsDeps) {
+export function createEndings({ db, log, audit, security, inventory, pace, onSettled }: EndingsDeps) {
   /** Emits the id of each operation that ends. */
   const ended = new EventEmitter().setMaxListeners(0);
   /** Ids of those whose end this process writes down, until it has looked at the instance again. */
@@ -145,7 +144,7 @@ export function createEndings({ db, log, audit, security, inventory, onSettled }
 
   async function settleOne(provider: Provider, operation: StoredOperation): Promise<void> {
     const instance = await inventory.require(db, String(operation.instanceId));
-    const poll = await inTime(provider.poll(requestOf(operation, instance.providerId)));
+    const poll = await provider.poll(requestOf(operation, instance.providerId));
     if (poll.state !== "succeeded" && poll.state !== "failed") return;
     await db.transaction(async (db) => {
       const { error, ...outcome } = await outcomeOf(db, operation, poll);
@@ -225,7 +224,7 @@ export function createEndings({ db, log, audit, security, inventory, onSettled }
           // Listened to before the look, so that no end is missed between the two.
           const { promise: woken, resolve } = Promise.withResolvers<void>();
           ended.once(id, resolve);
-          const timer = setTimeout(resolve, Math.min(LOOK_MS, leftMs));
+          const timer = setTimeout(resolve, Math.min(pace.waitingMs, leftMs));
           try {
             // The operation is accepted: a look that fails must not be answered as if it were not.
             const operation = await findOperation(db, id).catch((error) => {

@@ -6,7 +6,6 @@ import type { Db } from "../../db/client.js";
 import { AppError } from "../../errors.js";
 import type { Log } from "../../log.js";
 import { assess, COMING, isOfSnapshot } from "../../model/operability.js";
-import { inTime } from "../../providers/in-time.js";
 import type { OperationRequest, Poll, Provider } from "../../providers/provider.js";
 import type { InventoryService, StoredInstance } from "../inventory/index.js";
 import type { Endings } from "./endings.js";
@@ -69,11 +68,11 @@ export function createWorker({ db, log, inventory, endings, polling }: WorkerDep
     isLate: boolean,
     isUntouched: boolean,
   ): Promise<Poll> {
-    const poll = await inTime(provider.poll(request));
+    const poll = await provider.poll(request);
     if (poll.state !== "unknown") return poll;
     // A start that was tried before may still land: whether it does, the deadline leaves to be settled.
     if (isLate) return isUntouched ? failure("NotBegun", "There was no time left to begin it.") : poll;
-    const seen = await inTime(inventory.refreshInstance(provider, request.providerId));
+    const seen = await inventory.refreshInstance(provider, request.providerId);
     // A snapshot is there also where its instance is gone.
     const current = seen ?? (isOfSnapshot(request.type) ? await inventory.require(db, String(instanceId)) : null);
     const fault = current
@@ -84,8 +83,8 @@ export function createWorker({ db, log, inventory, endings, polling }: WorkerDep
     if (fault?.code === "NOT_FOUND") return failure("DBInstanceNotFound", fault.message);
     const unprotected = request.type === "RESTORE_SNAPSHOT" && current && (await faultOfCopy(current, request));
     if (unprotected) return failure("LessProtected", unprotected.message);
-    await inTime(provider.start(request));
-    return inTime(provider.poll(request));
+    await provider.start(request);
+    return provider.poll(request);
   }
 
   const faultOfCopy = (source: StoredInstance, { identifier, tags }: Pick<Restore, "identifier" | "tags">) =>

@@ -1,0 +1,34 @@
+/** Every question to a provider has its time, and what the provider works on by itself has not. */
+import { expect, it } from "vitest";
+import { withinTime } from "../../src/providers/in-time.js";
+import type { OperationRequest } from "../../src/providers/provider.js";
+import { scriptedProvider } from "../fleet/scripted-provider.js";
+
+const silence = () => new Promise<never>(() => undefined);
+const request: OperationRequest = { operationId: "1", providerId: "a", type: "REBOOT_INSTANCE", forceFailover: false };
+
+it("a provider that is silent is UNAVAILABLE, whatever it was asked", async () => {
+  const silent = Object.fromEntries(
+    Object.entries(scriptedProvider()).map(([name, value]) => [name, typeof value === "function" ? silence : value]),
+  );
+  const provider = withinTime({ ...scriptedProvider(), ...silent }, 20);
+  const asked = {
+    list: provider.list(),
+    describe: provider.describe("a"),
+    logTail: provider.logTail("a", "a", 1),
+    listSnapshots: provider.listSnapshots("a"),
+    deleteSnapshot: provider.deleteSnapshot("a", "b"),
+    start: provider.start(request),
+    poll: provider.poll(request),
+  };
+  const working = ["reportTo", "upkeep", "watch"];
+  const methods = Object.entries(provider).filter(([, value]) => typeof value === "function");
+  expect(methods.map(([name]) => name).sort()).toEqual([...Object.keys(asked), ...working].sort());
+  for (const answer of Object.values(asked)) await expect(answer).rejects.toMatchObject({ code: "UNAVAILABLE" });
+});
+
+it("an answer in time is the provider's", async () => {
+  const provider = scriptedProvider();
+  provider.add("a");
+  expect(await withinTime(provider, 1000).describe("a")).toEqual(await provider.describe("a"));
+});
