@@ -1,0 +1,101 @@
+/** Conventions of the source that a search in its text proves. */
+import { home } from "./places.js";
+import { prove } from "./source.js";
+
+const lines = (text: string) => text.split("\n").length - 1;
+
+prove([
+  {
+    name: "graphql-shield's rules are made in graphql/access only",
+    explanation: "Its traps (caching by name, swallowed errors) are dealt with there, once.",
+    offenders: (files) =>
+      [...files]
+        .filter(([file, text]) => !home(file).startsWith("graphql/access/") && /["']graphql-shield["'/]/.test(text))
+        .map(([file]) => file),
+    bad: [
+      ["graphql/access/rules.ts", 'import type { IRule } from "graphql-shield";'],
+      ["graphql/a.ts", 'const { rule } = createRequire(import.meta.url)("graphql-shield");'],
+    ],
+    caught: ["graphql/a.ts"],
+  },
+  {
+    name: "the environment of the process is read in config.ts only",
+    explanation: "There every variable is checked, documented and defaulted.",
+    offenders: (files) =>
+      [...files]
+        .filter(
+          ([file, text]) =>
+            file !== "config.ts" && /process\s*(\.|\?\.)\s*env\b|process\[|\benv\b[^;]*from "node:process"/.test(text),
+        )
+        .map(([file]) => file),
+    bad: [
+      ["config.ts", "process.env"],
+      ["a.ts", "const x = process.env.X"],
+      ["b.ts", 'import { env } from "node:process";'],
+      ["c.ts", 'process["env"]'],
+      ["d.ts", "environment.process"],
+    ],
+    caught: ["a.ts", "b.ts", "c.ts"],
+  },
+  {
+    name: "the cloud's SDK is used by its provider only",
+    explanation: "Everything else talks to the interface of providers.",
+    offenders: (files) =>
+      [...files]
+        .filter(([file, text]) => !/^providers\/aws-rds(\.ts$|\/)/.test(file) && /["']@aws-sdk\//.test(text))
+        .map(([file]) => file),
+    bad: [
+      ["providers/aws-rds/a.ts", 'import { RDSClient } from "@aws-sdk/client-rds";'],
+      ["modules/a/a.service.ts", 'import { RDSClient } from "@aws-sdk/client-rds";'],
+    ],
+    caught: ["modules/a/a.service.ts"],
+  },
+  {
+    name: "background work is sent and taken through jobs/jobs.ts only",
+    explanation: "There jobs travel with the transaction that needs them, and fail safely.",
+    offenders: (files) =>
+      [...files]
+        .filter(([file, text]) => !file.startsWith("jobs/") && /["']pg-boss["']/.test(text))
+        .map(([file]) => file),
+    bad: [
+      ["jobs/jobs.ts", 'import { PgBoss } from "pg-boss";'],
+      ["modules/a/a.service.ts", 'import { PgBoss } from "pg-boss";'],
+    ],
+    caught: ["modules/a/a.service.ts"],
+  },
+  {
+    name: "every file begins by saying in a sentence what it owns",
+    explanation: "The first line is a doc comment.",
+    offenders: (files) =>
+      [...files]
+        .filter(([, text]) => !/^\/\*\* [A-Z"'`].*[.:](\s.*)?( \*\/)?$/m.test(text.split("\n")[0]!))
+        .map(([file]) => file),
+    bad: [
+      ["a.ts", "/** Owns something. */\n"],
+      ["b.ts", 'import x from "x";\n/** Late. */'],
+    ],
+    caught: ["b.ts"],
+  },
+  {
+    name: "no file is named for what it is not",
+    explanation: "utils, helpers, common and manager say nothing: name what the file owns.",
+    offenders: (files) => [...files.keys()].filter((file) => /\b(utils?|helpers?|common|manager|misc)\b/i.test(file)),
+    bad: [
+      ["values/utils.ts", ""],
+      ["modules/a/a.helpers.ts", ""],
+      ["modules/a/a.store.ts", ""],
+    ],
+    caught: ["values/utils.ts", "modules/a/a.helpers.ts"],
+  },
+  {
+    name: "no file is longer than a screen allows",
+    explanation: "What takes more than 250 lines owns more than one thing.",
+    offenders: (files) =>
+      [...files].filter(([, text]) => lines(text) > 250).map(([file, text]) => `${file}: ${lines(text)}`),
+    bad: [
+      ["a.ts", "\n".repeat(251)],
+      ["b.ts", "\n".repeat(250)],
+    ],
+    caught: ["a.ts: 251"],
+  },
+]);

@@ -1,0 +1,245 @@
+/** Which folder of the source may import which. */
+import {
+  AUDIT,
+  AUTH,
+  BASE,
+  DB,
+  DOMAINS,
+  EARLIER_FACE,
+  ENGINE,
+  ERRORS,
+  FACE,
+  GRAPHQL,
+  GRAPHQL_OR_STORE,
+  type Layer,
+  MODEL,
+  MODULE,
+  OWN,
+  PORT,
+  TABLES,
+  VALUES,
+} from "./reach.js";
+
+/** The first that fits a file is its layer. The folder fleet/ stays until modules start by themselves. */
+export const LAYERS: readonly Layer[] = [
+  {
+    name: "main, app, the commands and seeds bring the rest together",
+    files: /^((main|app)\.ts$|(cli|seed|fleet)\/)/,
+    may: [/^(?!modules\/)/, FACE],
+    bad: [
+      "app.ts",
+      `import { x } from "./modules/data/a/index.js";
+import { y } from "./modules/data/a/a.service.js";`,
+    ],
+    caught: ["modules/data/a/a.service.ts"],
+  },
+  {
+    name: "what everything may know, knows nothing of ours",
+    files: /^(cache|errors|limits|log|output|pace|start-fault)\.ts$/,
+    may: [],
+    never: GRAPHQL,
+    bad: ["errors.ts", 'import "./log.js";\nimport type { GraphQLError } from "graphql";'],
+    caught: ["log.ts", "types of graphql"],
+  },
+  {
+    name: "values know values and errors",
+    files: VALUES,
+    may: [OWN, ERRORS],
+    never: GRAPHQL,
+    bad: ["values/id.ts", 'import { x } from "../errors.js";\nimport type { Y } from "../auth/actor.js";'],
+    caught: ["types of auth/actor.ts"],
+  },
+  {
+    name: "configuration sums what modules say",
+    files: /^config\.ts$/,
+    may: [BASE, FACE],
+    never: GRAPHQL,
+    bad: ["config.ts", 'import { x } from "./modules/fleet/a/index.js";\nimport { y } from "./providers/provider.js";'],
+    caught: ["providers/provider.ts"],
+  },
+  {
+    name: "what a module is, is said in types",
+    files: MODULE,
+    may: [],
+    types: [BASE, AUTH, AUDIT, ENGINE, DB, /^jobs\//],
+    bad: ["module.ts", 'import type { X } from "./audit/call.js";\nimport { y } from "./audit/call.js";'],
+    caught: ["audit/call.ts"],
+  },
+  // Until tables lie in their modules.
+  {
+    name: "tables know tables",
+    files: /^db\/tables\//,
+    may: [/^db\/(tables\/|columns\.ts$)/],
+    never: GRAPHQL,
+    bad: ["db/tables/a.ts", 'import { b } from "./b.js";\nimport { c } from "../client.js";'],
+    caught: ["db/client.ts"],
+  },
+  {
+    name: "the database knows nothing of who asks",
+    files: DB,
+    may: [DB, BASE],
+    never: GRAPHQL,
+    bad: [
+      "db/a.ts",
+      `import type { X } from "../auth/actor.js";
+import { y } from "./tables/index.js";
+import { z } from "./client.js";`,
+    ],
+    caught: ["types of auth/actor.ts", "db/tables/index.ts"],
+  },
+  {
+    name: "what is observed is only counted",
+    files: /^observe\//,
+    may: [OWN, BASE],
+    never: GRAPHQL,
+    bad: ["observe/a.ts", 'import type { Db } from "../db/client.js";'],
+    caught: ["types of db/client.ts"],
+  },
+  {
+    name: "a PostgreSQL server knows nothing of what it is for",
+    files: /^postgres\//,
+    may: [OWN, BASE],
+    never: GRAPHQL_OR_STORE,
+    bad: [
+      "postgres/a.ts",
+      `import { x } from "./cluster.js";
+import type { Y } from "../providers/provider.js";
+import { sql } from "drizzle-orm";`,
+    ],
+    caught: ["types of providers/provider.ts", "drizzle-orm"],
+  },
+  {
+    name: "the port of providers knows nothing of ours",
+    files: PORT,
+    may: [],
+    never: /./,
+    bad: ["providers/provider.ts", 'import type { Log } from "../log.js";'],
+    caught: ["types of log.ts"],
+  },
+  {
+    name: "the local provider knows PostgreSQL servers, and nothing of who asks",
+    files: /^providers\/local(\.ts$|\/)/,
+    may: [OWN, BASE, /^postgres\//],
+    never: GRAPHQL_OR_STORE,
+    bad: [
+      "providers/local/a.ts",
+      `import { a } from "../../postgres/cluster.js";
+import type { B } from "../../modules/fleet/operations/index.js";
+import type { Db } from "../../db/client.js";
+import { c } from "../../graphql/context.js";`,
+    ],
+    caught: ["types of modules/fleet/operations/index.ts", "types of db/client.ts", "graphql/context.ts"],
+  },
+  {
+    name: "providers know the port, and nothing of who asks",
+    files: /^providers\//,
+    may: [/^providers\/(?!local(\.ts$|\/))/, BASE],
+    never: /^(graphql($|-|\/)|type-graphql|@apollo\/|drizzle-orm|pg-boss|postgres$)/,
+    bad: [
+      "providers/aws-rds/a.ts",
+      `import { x } from "../provider.js";
+import { y } from "../../postgres/cluster.js";
+import { z } from "../local/z.js";`,
+    ],
+    caught: ["postgres/cluster.ts", "providers/local/z.ts"],
+  },
+  {
+    name: "jobs know the database they travel with, and receive what they are for",
+    files: /^jobs\//,
+    may: [OWN, BASE, DB],
+    never: GRAPHQL,
+    bad: [
+      "jobs/a.ts",
+      'import type { Db } from "../db/client.js";\nimport { x } from "../modules/identity/users/index.js";',
+    ],
+    caught: ["modules/identity/users/index.ts"],
+  },
+  {
+    name: "authentication knows the database",
+    files: AUTH,
+    may: [OWN, BASE, DB, TABLES],
+    never: GRAPHQL,
+    bad: ["auth/a.ts", 'import type { Call } from "../audit/call.js";\nimport { z } from "../engine/read/page.js";'],
+    caught: ["types of audit/call.ts", "engine/read/page.ts"],
+  },
+  {
+    name: "the record of a call knows who calls, and nothing of how changes are made",
+    files: AUDIT,
+    may: [OWN, BASE, AUTH, DB, TABLES],
+    never: /^(graphql($|-|\/)|type-graphql|@apollo\/|postgres$)/,
+    bad: [
+      "audit/a.ts",
+      `import { x } from "./call.js";
+import type { Y } from "../engine/read/writing.js";`,
+    ],
+    caught: ["types of engine/read/writing.ts"],
+  },
+  {
+    name: "the engine knows no module, no table and nothing of HTTP",
+    files: ENGINE,
+    may: [OWN, BASE, AUDIT, AUTH, DB],
+    never: /^(@apollo\/|postgres$|graphql-shield|graphql-middleware)/,
+    bad: [
+      "engine/read/a.ts",
+      'export * from "../../graphql/context.js";\nconst x = await import("../../modules/identity/users/index.js");',
+    ],
+    caught: ["graphql/context.ts", "modules/identity/users/index.ts"],
+  },
+  // Until each type lies in its module.
+  {
+    name: "the model declares tables",
+    files: /^model\//,
+    may: [OWN, ERRORS, TABLES, PORT, /^engine\/(declaration|types\/object-type)\.ts$/],
+    types: [ENGINE, AUTH],
+    never: /./,
+    bad: ["model/a.ts", 'import { x } from "./b.js";\nimport { y } from "../modules/fleet/operations/operability.js";'],
+    caught: ["modules/fleet/operations/operability.ts"],
+  },
+  {
+    name: "HTTP and GraphQL know the faces of modules, and neither tables, stores nor providers",
+    files: /^(http|graphql)\//,
+    may: [/^(http|graphql|observe)\//, BASE, AUTH, AUDIT, ENGINE, FACE],
+    types: [/^config\.ts$/],
+    never: /^(drizzle-orm|postgres$)/,
+    bad: [
+      "graphql/a.ts",
+      `import type { scans } from "../db/tables/index.js";
+import { a } from "../modules/data/a/a.store.js";
+import { b } from "../modules/data/a/index.js";
+import type { C } from "../config.js";
+import { d } from "../config.js";
+import type { E } from "../providers/provider.js";
+const { f } = require("postgres");`,
+    ],
+    caught: [
+      "types of db/tables/index.ts",
+      "modules/data/a/a.store.ts",
+      "config.ts",
+      "types of providers/provider.ts",
+      "postgres",
+    ],
+  },
+  {
+    name: "modules know the faces of their own domain and of earlier ones",
+    files: new RegExp(`^modules/(${DOMAINS.join("|")})/[\\w-]+/`),
+    may: [OWN, EARLIER_FACE, BASE, AUTH, AUDIT, ENGINE, DB, TABLES, MODEL, /^jobs\//],
+    types: [MODULE, PORT],
+    never: /^(@apollo\/|postgres$|graphql-shield|graphql-middleware|pg-boss)/,
+    bad: [
+      "modules/evidence/a/a.ts",
+      `import type { B } from "../../identity/b/index.js";
+import { c } from "../../evidence/c/index.js";
+import type { D } from "../../fleet/d/index.js";
+import type { E } from "../e/e.service.js";
+import { f } from "../../../providers/provider.js";
+import { g } from "../../../http/host.js";
+import { h } from "./a.store.js";`,
+    ],
+    caught: [
+      "types of modules/fleet/d/index.ts",
+      "types of modules/evidence/e/e.service.ts",
+      "providers/provider.ts",
+      "http/host.ts",
+    ],
+  },
+];

@@ -1,0 +1,96 @@
+/** What files may import by their kind: a model, a service, a store, a decision, a face. */
+import {
+  AUDIT,
+  AUTH,
+  BASE,
+  DB,
+  DECISION,
+  ENGINE,
+  ERRORS,
+  FACE,
+  GRAPHQL,
+  type Layer,
+  MODEL,
+  MODULE,
+  OWN,
+  PORT,
+  TABLES,
+  VALUES,
+} from "./reach.js";
+
+/** What a file's name says that it is, wherever it lies. It keeps to that beside its layer. */
+export const ROLES: readonly Layer[] = [
+  {
+    name: "models, mutations and resolvers know the engine, and no statement",
+    files: /\.(types|model|mutations|resolver)\.ts$/,
+    may: [OWN, ERRORS, VALUES, ENGINE, MODEL],
+    types: [AUTH, AUDIT, FACE],
+    never: /^(@apollo\/|drizzle-orm|postgres$|graphql-shield)/,
+    bad: [
+      "modules/data/a/a.model.ts",
+      `import { a } from "./a.table.js";
+import type { Db } from "../../../db/client.js";
+import { sql } from "drizzle-orm";`,
+    ],
+    caught: ["types of db/client.ts", "drizzle-orm"],
+  },
+  {
+    name: "services, and what they drive in the background, are plain TypeScript over stores",
+    files: /\.(service|tasks)\.ts$|^modules\/fleet\/operations\/(endings|schedule|worker)\.ts$/,
+    may: [OWN, BASE, AUTH, AUDIT, DB, MODEL, /^engine\/(declaration\.ts$|write\/)/],
+    types: [FACE, ENGINE, PORT, /^jobs\//],
+    never: GRAPHQL,
+    bad: [
+      "modules/data/a/a.service.ts",
+      `import {
+  Field,
+} from "type-graphql";
+import type { B } from "../b/index.js";
+import { c } from "../c/index.js";
+import { d } from "./a.store.js";`,
+    ],
+    caught: ["type-graphql", "modules/data/c/index.ts"],
+  },
+  {
+    name: "stores know the database only",
+    files: /\.store\.ts$/,
+    may: [DB, TABLES, ERRORS],
+    types: [AUTH, PORT, DECISION, /^engine\/write\/rows\.ts$/],
+    never: /^(?!drizzle-orm)/,
+    bad: [
+      "modules/data/a/a.store.ts",
+      `import { x } from "./a.service.js";
+import { sql } from "drizzle-orm";
+import { y } from "../../../db/client.js";
+import { z } from "zod";`,
+    ],
+    caught: ["modules/data/a/a.service.ts", "zod"],
+  },
+  {
+    name: "decisions of a module know no database, no clock and nobody who asks",
+    files: DECISION,
+    may: [DECISION, PORT, ERRORS, VALUES],
+    never: /^(?!zod$)/,
+    bad: [
+      "modules/fleet/operations/windows.ts",
+      `import type { Db } from "../../../db/client.js";
+import { x } from "drizzle-orm";
+import { z } from "zod";`,
+    ],
+    caught: ["types of db/client.ts", "drizzle-orm"],
+  },
+  {
+    name: "a face hands out its module",
+    files: FACE,
+    may: [OWN, ENGINE],
+    types: [AUTH, AUDIT, FACE, MODULE],
+    never: /./,
+    bad: [
+      "modules/identity/users/index.ts",
+      `export * from "./users.service.js";
+import type { X } from "../../../auth/actor.js";
+import { y } from "../../../auth/actor.js";`,
+    ],
+    caught: ["auth/actor.ts"],
+  },
+];
