@@ -6,12 +6,12 @@ import { GRACE_MS } from "../auth/request-time.js";
 import { outcomeUnknown, timeout } from "../errors.js";
 import type { Log } from "../log.js";
 import { Opening } from "./opening.js";
-import type { Pace } from "./pace.js";
 import { createPool } from "./pool.js";
 import { KNOWN_STATEMENTS, type Pooler } from "./pooler.js";
 import { fromPostgres, fromRead, wasLost } from "./postgres-errors.js";
 import { forbidRetries } from "./retries.js";
 import { CHECK, createOpener } from "./settings.js";
+import type { UsualTime } from "./usual-time.js";
 
 /** The pool, or a transaction of it: what a store function takes first. */
 export type Db = Pick<
@@ -22,14 +22,14 @@ export type Db = Pick<
   /**
    * Runs one statement that changes something and answers its only row; outside a transaction it is one of its own.
    * @param prepare whether the text will come again
-   * @param pace of the runs before, where it has come again
+   * @param usual of the runs before, where it has come again
    * @throws the driver's faults
    */
   change(
     text: string,
     parameters: readonly unknown[],
     prepare: boolean,
-    pace?: Pace,
+    usual?: UsualTime,
   ): Promise<readonly (string | null)[]>;
 };
 
@@ -51,10 +51,10 @@ export interface Client {
   readonly db: Db;
   /**
    * Runs one statement of the read planner and answers its only row.
-   * @param pace of the runs before, where it has come again
+   * @param usual of the runs before, where it has come again
    * @throws TIMEOUT, UNAVAILABLE, LIMIT_EXCEEDED
    */
-  query(text: string, parameters: unknown[], prepare: boolean, pace?: Pace): Promise<readonly (string | null)[]>;
+  query(text: string, parameters: unknown[], prepare: boolean, usual?: UsualTime): Promise<readonly (string | null)[]>;
   /** @returns whether the database takes changes @throws UNAVAILABLE or TIMEOUT when it does not answer in time (milliseconds) */
   look(timeoutMs: number): Promise<boolean>;
   /** What connections are opened with, for whoever brings a driver of its own. */
@@ -146,7 +146,7 @@ export function createClient({
   // Its own connection: a busy pool is no database that is down. One that was lost in silence must not be waited for.
   const probe = createPool(opening, 1, Math.min(LOOK_MS, deadlineMs ?? LOOK_MS));
   /** Through a pooler nothing is sent behind another. */
-  const known = (pace: Pace | undefined) => (pooler() ? undefined : pace);
+  const known = (usual: UsualTime | undefined) => (pooler() ? undefined : usual);
   let looking: Promise<boolean> | undefined;
 
   // No connection is opened for its options.
@@ -156,9 +156,9 @@ export function createClient({
   } as unknown as Sql;
   const drizzled = drizzle({ client: driver, casing: "snake_case" });
   const db: Db = Object.assign(drizzled, {
-    change: (text: string, parameters: readonly unknown[], prepare: boolean, pace?: Pace) =>
+    change: (text: string, parameters: readonly unknown[], prepare: boolean, usual?: UsualTime) =>
       pool
-        .run([text, parameters as never[], { prepare }], { isRead: false, pace: known(pace) })
+        .run([text, parameters as never[], { prepare }], { isRead: false, usual: known(usual) })
         .then(onlyRow, (error) => {
           // What is sent alone commits alone.
           throw wasLost(error) ? outcomeUnknown(error) : error;
@@ -167,9 +167,9 @@ export function createClient({
   });
   return {
     db,
-    query(text, parameters, prepare, pace) {
+    query(text, parameters, prepare, usual) {
       return pool
-        .run([text, parameters as never[], { prepare }], { isRead: true, pace: known(pace) })
+        .run([text, parameters as never[], { prepare }], { isRead: true, usual: known(usual) })
         .then(onlyRow, (error) => {
           throw fromRead(error);
         });
@@ -177,7 +177,7 @@ export function createClient({
     async look(timeoutMs) {
       // Those who look at once share one answer, so that looks cannot pile up.
       looking ??= probe
-        .run([LOOK, [], {}], { isRead: true, pace: undefined })
+        .run([LOOK, [], {}], { isRead: true, usual: undefined })
         .then(
           ([row]) => row?.[0] === "true",
           (error) => Promise.reject(fromPostgres(error)),

@@ -116,7 +116,7 @@ export class Connection {
       (answer) => {
         // It went with its connection, and may be on another one.
         if (turn.sent !== sent) return;
-        turn.pace?.ran(performance.now() - turn.firstAtMs);
+        turn.usual?.ran(performance.now() - turn.firstAtMs);
         this.remove(turn);
         turn.resolve(answer);
         this.next();
@@ -174,7 +174,7 @@ export class Connection {
       this.watch = undefined;
       if (this.turns.length < 2) return;
       if (this.turns[0] === first && first?.isWanted && first.wasSent && this.keepsOthers(first)) {
-        first.pace?.broke();
+        first.usual?.broke();
         this.stopping ??= this.stopFirst();
       }
       this.watchFirst();

@@ -4,10 +4,10 @@ import { type Caller, mayHaveMore } from "../auth/caller.js";
 import { timeout, unavailable } from "../errors.js";
 import type { BackingOff } from "./backing-off.js";
 import { Connection } from "./connection.js";
-import type { Pace } from "./pace.js";
 import { type Share, Shares } from "./shares.js";
 import { transactionOn, type Work } from "./transaction.js";
 import { type Sent, StatementTurn, type Text, Turn } from "./turn.js";
+import type { UsualTime } from "./usual-time.js";
 
 /** Statements that share a connection, at most, and how long all of them usually take, since the last waits for the others. */
 const TOGETHER = 8;
@@ -24,7 +24,7 @@ interface Together {
 /** What a statement is; see StatementTurn. */
 export interface Kind {
   readonly isRead: boolean;
-  readonly pace: Pace | undefined;
+  readonly usual: UsualTime | undefined;
 }
 
 export interface Pool {
@@ -128,7 +128,7 @@ export function createPool({ open, isFailing }: BackingOff, size: number, timeou
 
   function hasRoom({ takesMore, turns }: Connection, turn: Turn | undefined): boolean {
     if (!takesMore || turns.length >= TOGETHER || !(turn instanceof StatementTurn) || !turn.isQuick) return false;
-    return [...turns, turn].reduce((sum, { pace }) => sum + (pace?.usualMs ?? 0), 0) <= TOGETHER_MS;
+    return [...turns, turn].reduce((sum, { usual }) => sum + (usual?.ms ?? 0), 0) <= TOGETHER_MS;
   }
 
   /** The connection that a caller has for itself, with the least to do; undefined where none is left for whoever comes next. */
@@ -210,8 +210,8 @@ export function createPool({ open, isFailing }: BackingOff, size: number, timeou
     else if (turn instanceof StatementTurn) connections.find(({ turns }) => turns.includes(turn))?.stop(turn);
   }
 
-  function statement(text: Text, { isRead, pace }: Kind, asValues: boolean): StatementTurn {
-    const turn = new StatementTurn(text, isRead, pace, asValues, timeoutMs, stop);
+  function statement(text: Text, { isRead, usual }: Kind, asValues: boolean): StatementTurn {
+    const turn = new StatementTurn(text, isRead, usual, asValues, timeoutMs, stop);
     submit(turn, isRead);
     return turn;
   }
@@ -232,7 +232,7 @@ export function createPool({ open, isFailing }: BackingOff, size: number, timeou
 
   return {
     run: (text, kind) => statement(text, kind, true).answer as ReturnType<Pool["run"]>,
-    driver: { unsafe: (...text) => statement(text, { isRead: false, pace: undefined }, false).asDriver(), begin },
+    driver: { unsafe: (...text) => statement(text, { isRead: false, usual: undefined }, false).asDriver(), begin },
     leave(caller) {
       caller.hasLeft = true;
       const turns = [...shares.waitingOf(caller), ...connections.flatMap(({ turns }) => turns)];

@@ -8,7 +8,6 @@ import { propertyOf, type TypeDeclaration } from "../plan/declaration.js";
 import type { RowAnswer } from "../plan/writing.js";
 import type { Db } from "./client.js";
 import { findVersion } from "./find-rows.js";
-import { Pace } from "./pace.js";
 import { fromPostgres, hasDependents, keyAtFault } from "./postgres-errors.js";
 import { referencesOf } from "./references.js";
 import {
@@ -20,6 +19,7 @@ import {
   insertStatement,
   MAX_ROWS,
 } from "./row-statements.js";
+import { UsualTime } from "./usual-time.js";
 
 export { MAX_ROWS };
 
@@ -42,7 +42,7 @@ export interface AuditEntry {
 }
 
 /** A statement that comes again. */
-export type Repeated = Statement & { runs: number; readonly pace: Pace };
+export type Repeated = Statement & { runs: number; readonly usual: UsualTime };
 
 /** Who changes rows of which type, and what the audit log shall say of it. */
 export interface Change {
@@ -73,17 +73,23 @@ function runKnown(db: Db, change: Change, key: string, variables: Values, build:
   const { statements, access } = change;
   let statement = statements.get(known);
   if (!statement) {
-    statement = { ...build(), runs: 0, pace: new Pace() };
+    statement = { ...build(), runs: 0, usual: new UsualTime() };
     statements.set(access.holder, known, statement, statement.weight + known.length);
   }
-  return run(db, statement, change, variables, returning?.isDue(statement) ?? true, statement.pace);
+  return run(db, statement, change, variables, returning?.isDue(statement) ?? true, statement.usual);
 }
 
 const keyOf = (verb: string, { type, access }: Change, columns: readonly PgColumn[] | null) =>
   `${verb} ${type.name} ${access.shape} ${columns?.map(({ name }) => name)}`;
 
-const run = (db: Db, { text, bind }: Statement, { access }: Change, variables: Values, prepare: boolean, pace?: Pace) =>
-  db.change(text, bind({ variables, access, values: [] }), prepare, pace);
+const run = (
+  db: Db,
+  { text, bind }: Statement,
+  { access }: Change,
+  variables: Values,
+  prepare: boolean,
+  usual?: UsualTime,
+) => db.change(text, bind({ variables, access, values: [] }), prepare, usual);
 
 /** @returns the answer that is asked for, where it is of a row of the type that changes */
 const answerOf = ({ type, answer }: Change) => (answer?.returning.type === type ? answer : undefined);

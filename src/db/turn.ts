@@ -1,7 +1,7 @@
 /** The way of one statement through the pool: it waits, is sent, perhaps sent again, and its caller is answered once, in time. */
 import type { PendingQuery, Sql } from "postgres";
 import { type Caller, currentCaller } from "../auth/caller.js";
-import type { Pace } from "./pace.js";
+import type { UsualTime } from "./usual-time.js";
 
 export type Text = Parameters<Sql["unsafe"]>;
 export type Sent = PendingQuery<never>;
@@ -75,12 +75,12 @@ export class StatementTurn extends Turn {
 
   /**
    * @param isRead whether it only reads: then it is stopped when its caller leaves, and answered before it has stopped
-   * @param pace learns from its run; where it is undefined or slow, nothing of others is sent behind it
+   * @param usual learns from its run; where it is undefined or slow, nothing of others is sent behind it
    */
   constructor(
     readonly text: Text,
     readonly isRead: boolean,
-    readonly pace: Pace | undefined,
+    readonly usual: UsualTime | undefined,
     private asValues: boolean,
     timeoutMs: number | undefined,
     onLate: (turn: StatementTurn) => void,
@@ -89,7 +89,7 @@ export class StatementTurn extends Turn {
   }
 
   get isQuick(): boolean {
-    return this.pace?.isQuick ?? false;
+    return this.usual?.isQuick ?? false;
   }
 
   /** Whether somebody still waits for it, in time. */

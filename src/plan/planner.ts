@@ -2,7 +2,7 @@
 import type { FieldNode, GraphQLResolveInfo, GraphQLSchema, OperationDefinitionNode } from "graphql";
 import type { Access } from "../auth/actor.js";
 import type { Cache } from "../cache.js";
-import { Pace } from "../db/pace.js";
+import { UsualTime } from "../db/usual-time.js";
 import { AppError } from "../errors.js";
 import { NO_DOUBLE } from "./aggregate.js";
 import type { PlanLimits, Run } from "./compilation.js";
@@ -19,7 +19,7 @@ export type Query = (
   text: string,
   parameters: unknown[],
   prepare: boolean,
-  pace: Pace,
+  usual: UsualTime,
 ) => Promise<readonly (string | null)[]>;
 
 export interface PlannerOptions {
@@ -89,7 +89,7 @@ interface Asked extends Pick<Run, "variables" | "access"> {
   readonly fragments: Fragments;
 }
 
-type CachedPlan = Plan & Counted & Pick<PlannedPayload, "returning"> & { readonly pace: Pace };
+type CachedPlan = Plan & Counted & Pick<PlannedPayload, "returning"> & { readonly usual: UsualTime };
 
 /** Of an expression as objects, as a multiple of its text. */
 const EXPRESSION_WEIGHT = 40;
@@ -121,7 +121,7 @@ export function createPlanner({ schema, roots, query, isOfData, limits, cursorKe
       const compiled = compile(schema, units, fragments, variables, access, limits, cursorKey);
       const returning = isChange && !compiled.refused ? returningOf(units, fragments, variables, access) : null;
       const weight = compiled.weight + (returning ? EXPRESSION_WEIGHT * compiled.text.length : 0);
-      plan = { ...compiled, weight, returning, runs: 0, pace: new Pace(compiled.isPointRead ? 0 : undefined) };
+      plan = { ...compiled, weight, returning, runs: 0, usual: new UsualTime(compiled.isPointRead ? 0 : undefined) };
       // A key tells the shape of every item of a list.
       plans.set(access.holder, key, plan, weight + key.length);
     }
@@ -139,7 +139,7 @@ export function createPlanner({ schema, roots, query, isOfData, limits, cursorKe
     const parameters = plan.bind(run);
     return async (): Promise<(string | Error)[]> => {
       try {
-        const row = await query(plan.text, parameters, preparation.isDue(plan), plan.pace);
+        const row = await query(plan.text, parameters, preparation.isDue(plan), plan.usual);
         return plan.texts(row);
       } catch (error) {
         if (!isOfData(error)) throw error;

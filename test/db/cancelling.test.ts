@@ -3,11 +3,11 @@ import { sql } from "drizzle-orm";
 import { beforeAll, expect, inject, it, onTestFinished, vi } from "vitest";
 import { asCaller, type Caller } from "../../src/auth/caller.js";
 import { type Client, type ClientOptions, createClient } from "../../src/db/client.js";
-import { Pace } from "../../src/db/pace.js";
+import { UsualTime } from "../../src/db/usual-time.js";
 import { testApp } from "../support/app.js";
 import { openProxy } from "../support/proxy.js";
 
-const quick = () => new Pace(0);
+const quick = () => new UsualTime(0);
 const app = testApp({ DATABASE_POOL_SIZE: "1" });
 let database = "";
 beforeAll(async () => {

@@ -2,10 +2,10 @@
 import { afterAll, beforeAll, expect, inject, it, onTestFinished, vi } from "vitest";
 import { asCaller } from "../../src/auth/caller.js";
 import { type Client, createClient } from "../../src/db/client.js";
-import { Pace } from "../../src/db/pace.js";
+import { UsualTime } from "../../src/db/usual-time.js";
 import { testApp } from "../support/app.js";
 
-const quick = () => new Pace(0);
+const quick = () => new UsualTime(0);
 vi.setConfig({ testTimeout: 60_000 });
 
 const app = testApp({ STATEMENT_TIMEOUT_MS: "30000" });
@@ -163,8 +163,8 @@ it("a statement that is slow, but is said to be soon done, is stopped for those 
 });
 
 it("what has been quick for a while shares connections, also of callers that have other such statements under way", async () => {
-  const pace = new Pace();
-  const backend = (name: string) => as(name, () => client.query("select pg_backend_pid()::text", [], true, pace));
+  const usual = new UsualTime();
+  const backend = (name: string) => as(name, () => client.query("select pg_backend_pid()::text", [], true, usual));
   const backends = async () => {
     const asked = await Promise.all(Array.from({ length: 16 }, (_, n) => backend(`caller ${n % 8}`)));
     return new Set(asked.map(([pid]) => pid)).size;

@@ -4,11 +4,11 @@ import { sql } from "drizzle-orm";
 import { afterAll, beforeAll, expect, inject, it, vi } from "vitest";
 import { asCaller } from "../../src/auth/caller.js";
 import { type Client, createClient, type Db } from "../../src/db/client.js";
-import { Pace } from "../../src/db/pace.js";
 import { organizations } from "../../src/db/tables/index.js";
+import { UsualTime } from "../../src/db/usual-time.js";
 import { testApp } from "../support/app.js";
 
-const quick = () => new Pace(0);
+const quick = () => new UsualTime(0);
 const app = testApp();
 const SIZE = 6;
 const LOCK = 42;

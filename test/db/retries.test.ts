@@ -3,10 +3,10 @@ import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { sql } from "drizzle-orm";
 import { afterEach, beforeAll, beforeEach, expect, inject, it, onTestFinished } from "vitest";
 import { type Client, createClient } from "../../src/db/client.js";
-import { Pace } from "../../src/db/pace.js";
+import { UsualTime } from "../../src/db/usual-time.js";
 import { testApp } from "../support/app.js";
 
-const quick = () => new Pace(0);
+const quick = () => new UsualTime(0);
 const app = testApp();
 let database = "";
 let client: Client;

@@ -2,11 +2,11 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { type Client, createClient } from "../../src/db/client.js";
-import { Pace } from "../../src/db/pace.js";
+import { UsualTime } from "../../src/db/usual-time.js";
 import { testApp } from "../support/app.js";
 import { cases } from "../support/deep.js";
 
-const quick = () => new Pace(0);
+const quick = () => new UsualTime(0);
 const ROUNDS = cases(20, 200);
 /** More than Postern's connections, which are more than the pooler's. */
 const AT_ONCE = 40;

@@ -3,14 +3,14 @@ import { randomUUID } from "node:crypto";
 import postgres, { type Sql } from "postgres";
 import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished, vi } from "vitest";
 import { createClient } from "../../src/db/client.js";
-import { Pace } from "../../src/db/pace.js";
 import { KNOWN_STATEMENTS } from "../../src/db/pooler.js";
+import { UsualTime } from "../../src/db/usual-time.js";
 import { useSandbox } from "../cluster/sandbox.js";
 import { ask, ensureBuilt, signIn, startPostern } from "../process/postern.js";
 import { testApp } from "../support/app.js";
 import { POOL_SIZE, startPgbouncer } from "../support/pgbouncer.js";
 
-const quick = () => new Pace(0);
+const quick = () => new UsualTime(0);
 const pooler = inject("pooler");
 const PASSWORD = "four random words of ours";
 

@@ -9,25 +9,29 @@ const BROKEN_MS = 10_000;
 /** What a run changes of what is usual. A busy process sees answers late, so that a quick run tells more than a slow one. */
 const [QUICKER, SLOWER] = [0.4, 0.1];
 
-export class Pace {
+export class UsualTime {
+  private usualMs: number;
+
   /** @param ms 0 for what is known to be quick, such as a look-up by a key */
-  constructor(private ms = UNKNOWN_MS) {}
+  constructor(ms = UNKNOWN_MS) {
+    this.usualMs = ms;
+  }
 
   /** How long a run usually takes, without its wait. */
-  get usualMs(): number {
-    return this.ms;
+  get ms(): number {
+    return this.usualMs;
   }
 
   get isQuick(): boolean {
-    return this.ms < QUICK_MS;
+    return this.usualMs < QUICK_MS;
   }
 
   ran(ms: number): void {
-    this.ms += (ms < this.ms ? QUICKER : SLOWER) * (ms - this.ms);
+    this.usualMs += (ms < this.usualMs ? QUICKER : SLOWER) * (ms - this.usualMs);
   }
 
   /** Others had to wait. */
   broke(): void {
-    this.ms = BROKEN_MS;
+    this.usualMs = BROKEN_MS;
   }
 }
