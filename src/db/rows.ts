@@ -76,20 +76,17 @@ function runKnown(db: Db, change: Change, key: string, variables: Values, build:
     statement = { ...build(), runs: 0, usual: new UsualTime() };
     statements.set(access.holder, known, statement, statement.weight + known.length);
   }
-  return run(db, statement, change, variables, returning?.isDue(statement) ?? true, statement.usual);
+  return run(db, statement, change, variables, returning?.isDue(statement) ?? true);
 }
 
 const keyOf = (verb: string, { type, access }: Change, columns: readonly PgColumn[] | null) =>
   `${verb} ${type.name} ${access.shape} ${columns?.map(({ name }) => name)}`;
 
-const run = (
-  db: Db,
-  { text, bind }: Statement,
-  { access }: Change,
-  variables: Values,
-  prepare: boolean,
-  usual?: UsualTime,
-) => db.change(text, bind({ variables, access, values: [] }), prepare, usual);
+/** A statement; one that comes again has its usual time. */
+type Sent = Statement & { readonly usual?: UsualTime };
+
+const run = (db: Db, { text, bind, usual }: Sent, { access }: Change, variables: Values, prepare: boolean) =>
+  db.change(text, bind({ variables, access, values: [] }), prepare, usual);
 
 /** @returns the answer that is asked for, where it is of a row of the type that changes */
 const answerOf = ({ type, answer }: Change) => (answer?.returning.type === type ? answer : undefined);
