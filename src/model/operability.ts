@@ -36,6 +36,10 @@ const STATUSES: Readonly<Record<Exclude<OperationType, "DELETE_SNAPSHOT" | "REST
 /** Providers that restart, and fail over, an instance that has failed; others take back only what runs. */
 const RESTART_FAILED: ReadonlySet<string> = new Set(["local"]);
 
+/** Whether a reboot waits for nothing on an instance: it may be what brings it back. */
+export const isRescuable = ({ provider, status }: Pick<Assessed, "provider" | "status">): boolean =>
+  RESTART_FAILED.has(provider) && (status === "failed" || status === "starting");
+
 /** What is said to whoever asks for an operation on production. */
 export const PRODUCTION_MESSAGE = "Operations not allowed on production instances. Please create a CloudOps request.";
 

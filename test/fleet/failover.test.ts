@@ -2,7 +2,7 @@
 import { beforeAll, expect, it } from "vitest";
 import { eventually } from "../cluster/sandbox.js";
 import { type Client, testApp } from "../support/app.js";
-import { accepted, ask, operationOf, recordsOf } from "./fleet-app.js";
+import { accepted, ask, hasten, operationOf, recordsOf } from "./fleet-app.js";
 import { polling, scriptedProvider } from "./scripted-provider.js";
 
 const RUNNING = { state: "running", resourceStatus: "working", message: "It goes on.", percent: null } as const;
@@ -16,10 +16,13 @@ const provider = scriptedProvider();
 provider.add("lost-prod-01", { ...PAIR, status: "failed" });
 provider.add("lost-dev-01", { tags: [{ key: "Environment", value: "Development" }] }, { poll: () => RUNNING });
 provider.add("well-dev-01");
+/** Restarts what has failed, as local instances are. */
+const local = scriptedProvider("local");
+for (const identifier of ["rescue-01", "rescue-02", "slow-01"]) local.add(identifier);
 const since = "2026-01-01T00:00:00.000Z";
 const due = (providerId: string) => ({ providerId, cause: "Its server is not running.", since });
 
-const app = testApp(polling({ scripted: 300 }), async () => [provider]);
+const app = testApp(polling({ scripted: 300, local: 600 }), async () => [provider, local]);
 let dba: Client;
 beforeAll(async () => {
   dba = await app.as("dba");
@@ -87,6 +90,97 @@ it("what runs on the instance has failed with its primary, and what waits comes 
   await eventually(async () => (await operationOf(dba, waiting.id)).status === "SUCCEEDED");
   const order = provider.begun.filter((one) => [running.id, id, waiting.id].includes(one));
   expect(order).toEqual([running.id, id, waiting.id]);
+});
+
+/** A restore that goes on until the test lets it end; it needs none of the servers. */
+async function restoring(of: typeof provider, instanceId: string) {
+  const script = of.scripts.get(instanceId)!;
+  await accepted(dba, "createSnapshot", { instanceId, snapshotId: `of-${instanceId}`, waitSeconds: 20 });
+  let isOver = false;
+  of.scripts.set(instanceId, {
+    ...script,
+    poll: (run, usual) => (run.request.type === "RESTORE_SNAPSHOT" && !isOver ? RUNNING : usual()),
+  });
+  const wanted = { instanceId, snapshotId: `of-${instanceId}`, identifier: `${instanceId}-again` };
+  const restore = await accepted(dba, "restoreSnapshot", wanted);
+  await eventually(async () => (await operationOf(dba, restore.id)).status === "RUNNING");
+  const end = () => {
+    isOver = true;
+  };
+  return { restore: restore.id as string, end };
+}
+
+it("a restore goes on while its instance fails over, and while it is worked on", async () => {
+  const { restore, end } = await restoring(provider, "well-dev-01");
+  expect(await accepted(dba, "rebootInstance", { instanceId: "well-dev-01", waitSeconds: 20 })).toMatchObject({
+    status: "SUCCEEDED",
+  });
+  provider.dues.push(due("well-dev-01"));
+  await failedOver("well-dev-01");
+  expect(await operationOf(dba, restore)).toMatchObject({ status: "RUNNING" });
+  end();
+  await eventually(async () => (await operationOf(dba, restore)).status === "SUCCEEDED");
+});
+
+it("a reboot of an instance that has failed ends what runs, comes before what waits, and waits for nothing", async () => {
+  let hangs = "none yet";
+  local.scripts.set("rescue-01", { poll: (run, usual) => (run.request.operationId === hangs ? RUNNING : usual()) });
+  const wanted = { instanceId: "rescue-01", snapshotId: "hangs" };
+  local.scripts.get("rescue-01")!.start = ({ operationId, type }) => {
+    if (type === "CREATE_SNAPSHOT") hangs = operationId;
+  };
+  const running = await accepted(dba, "createSnapshot", wanted);
+  const waiting = await accepted(dba, "modifyBackupWindow", { instanceId: "rescue-01", backupWindow: "01:00-01:30" });
+  await eventually(() => local.begun.includes(running.id));
+  const reboot = await accepted(dba, "rebootInstance", { instanceId: "rescue-01" });
+  // Twice more the snapshot is looked at: as long as the primary answers, its reboot waits.
+  const polls = () => local.runs.get(running.id)!.polls;
+  const seen = polls();
+  await eventually(() => polls() > seen + 2);
+  expect(await operationOf(dba, running.id)).toMatchObject({ status: "RUNNING" });
+  local.change("rescue-01", { status: "failed" });
+  await eventually(async () => (await operationOf(dba, reboot.id)).status === "SUCCEEDED");
+  expect(await operationOf(dba, running.id)).toMatchObject({ status: "FAILED", error: { code: "PrimaryLost" } });
+  expect((await recordsOf(app, running.id)).map(({ action, success }) => [action, success])).toEqual([
+    ["operation.requested", true],
+    ["operation.ended", false],
+  ]);
+  await eventually(async () => (await operationOf(dba, waiting.id)).endedAt !== null);
+  const order = local.begun.filter((one) => [running.id, reboot.id, waiting.id].includes(one));
+  expect(order).toEqual([running.id, reboot.id, waiting.id]);
+});
+
+it("a reboot of an instance that has failed does not wait for what has timed out", async () => {
+  await app.sql`
+    insert into operations (type, instance_id, parameters, requested_by, status, started_at, ended_at)
+    select 'CREATE_SNAPSHOT', id, '{"snapshotId": "timed-out"}', '{}', 'TIMED_OUT', now(), now() from instances
+    where identifier = 'rescue-02'`;
+  const reboot = await accepted(dba, "rebootInstance", { instanceId: "rescue-02" });
+  local.change("rescue-02", { status: "failed" });
+  await hasten(app, "inventory-local");
+  await eventually(async () => (await operationOf(dba, reboot.id)).status === "SUCCEEDED", 20_000);
+});
+
+it("a reboot waits for no start that may never end; what else is asked does, and all waits for a creation", async () => {
+  local.change("slow-01", { status: "starting" });
+  await hasten(app, "inventory-local");
+  const waiting = await accepted(dba, "modifyBackupWindow", { instanceId: "slow-01", backupWindow: "01:00-01:30" });
+  const reboot = await accepted(dba, "rebootInstance", { instanceId: "slow-01", waitSeconds: 20 });
+  expect(reboot).toMatchObject({ status: "SUCCEEDED" });
+  expect(await operationOf(dba, waiting.id)).toMatchObject({ status: "QUEUED" });
+  local.change("slow-01", { status: "creating" });
+  await hasten(app, "inventory-local");
+  let looks = 0;
+  local.scripts.set("slow-01", {
+    describe() {
+      looks += 1;
+    },
+  });
+  const early = await accepted(dba, "rebootInstance", { instanceId: "slow-01" });
+  await eventually(() => looks > 0);
+  expect(await operationOf(dba, early.id)).toMatchObject({ status: "QUEUED" });
+  local.change("slow-01", { status: "available" });
+  await eventually(async () => (await operationOf(dba, early.id)).status === "SUCCEEDED", 20_000);
 });
 
 it("nobody but Postern itself can ask for one", async () => {

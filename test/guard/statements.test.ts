@@ -469,14 +469,17 @@ describe("a change is one statement with its record and its row; what may change
   describe("operations", () => {
     beforeAll(async () => {
       const dba = await app.as("dba");
-      const input = { instanceId: "orders-test" };
-      const { data } = await dba.run(documentOf("rebootInstance", "operation { id }"), { input });
-      // Until the worker sleeps: it sends nothing more, because the instance is its own and busy.
-      await vi.waitFor(async () => {
-        const [row] = await app.sql`
-          select progress <> '[]' as seen from operations where id = ${data.rebootInstance.operation.id}`;
-        expect(row?.seen).toBe(true);
-      });
+      const instanceId = "orders-test";
+      const held = { deleteSnapshot: { instanceId, snapshotId: await snapshotHere() }, rebootInstance: { instanceId } };
+      for (const [name, input] of Object.entries(held)) {
+        const { data } = await dba.run(documentOf(name, "operation { id }"), { input });
+        // Until the worker sleeps: it sends nothing more, because the instance, and its snapshots, are its own and busy.
+        await vi.waitFor(async () => {
+          const [row] =
+            await app.sql`select progress <> '[]' as seen from operations where id = ${data[name].operation.id}`;
+          expect(row?.seen).toBe(true);
+        });
+      }
     });
 
     it.each(Object.keys(OPERATIONS))("%s, accepted", async (name) => {

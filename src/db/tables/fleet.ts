@@ -189,8 +189,10 @@ export const operations = pgTable(
   (t) => [
     index("operations_requested_at_idx").on(t.requestedAt.desc(), t.id.desc()),
     index("operations_instance_idx").on(t.instanceId, t.requestedAt.desc(), t.id.desc()),
-    // One runs at a time on an instance, whoever claims it.
-    uniqueIndex("operations_one_running_key").on(t.instanceId).where(sql`${t.status} = 'RUNNING'`),
+    // One runs at a time on an instance, and one on its snapshots, whoever claims it.
+    uniqueIndex("operations_one_running_key")
+      .on(t.instanceId, sql`(${t.type} in ('CREATE_SNAPSHOT', 'REBOOT_INSTANCE', 'MODIFY_BACKUP_WINDOW'))`)
+      .where(sql`${t.status} = 'RUNNING'`),
     index("operations_queued_idx").on(t.instanceId, t.id).where(sql`${t.status} = 'QUEUED'`),
     // The identifier of a snapshot is taken, in any case, as soon as an operation that may still make it is accepted.
     index("operations_snapshot_identifier_idx")
@@ -204,3 +206,6 @@ export const operations = pgTable(
 
 /** Of operations: a failover that nobody asked for but Postern itself. It waits for nothing. */
 export const isAutomaticFailover = sql`(${operations.parameters} -> 'automatic') is not distinct from 'true'`;
+
+/** Of operations: one that works on the instance's servers. What works on its snapshots waits for none of these, nor they for it. */
+export const isOfServers = sql`(${operations.type} in ('CREATE_SNAPSHOT', 'REBOOT_INSTANCE', 'MODIFY_BACKUP_WINDOW'))`;

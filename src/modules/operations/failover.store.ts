@@ -1,17 +1,17 @@
-/** The statements of automatic failovers: what runs on the instance, and whether one is under way. */
+/** The statements of rescues: what runs on an instance that fails over by itself, and whether that, or a reboot, is under way. */
 import { and, eq, sql } from "drizzle-orm";
 import type { Db } from "../../db/client.js";
 import { fromPostgres } from "../../db/postgres-errors.js";
-import { isAutomaticFailover, operations } from "../../db/tables/index.js";
+import { isAutomaticFailover, isOfServers, operations } from "../../db/tables/index.js";
 
 const failed = (error: unknown) => Promise.reject(fromPostgres(error));
 
-/** @returns the operations that run on an instance, locked */
+/** @returns the operations that run on the servers of an instance, locked */
 export const listRunning = (db: Db, instanceId: bigint): Promise<(typeof operations.$inferSelect)[]> =>
   db
     .select()
     .from(operations)
-    .where(and(eq(operations.instanceId, instanceId), eq(operations.status, "RUNNING")))
+    .where(and(eq(operations.instanceId, instanceId), eq(operations.status, "RUNNING"), isOfServers))
     .for("update")
     .catch(failed);
 
@@ -25,6 +25,23 @@ export async function hasAutomaticFailover(db: Db, instanceId: bigint): Promise<
         eq(operations.instanceId, instanceId),
         isAutomaticFailover,
         sql`(${operations.status} in ('QUEUED', 'RUNNING') or ${operations.endedAt} > now() - interval '1 minute')`,
+      ),
+    )
+    .limit(1)
+    .catch(failed);
+  return rows.length > 0;
+}
+
+/** @returns whether a reboot of an instance waits */
+export async function hasQueuedReboot(db: Db, instanceId: bigint): Promise<boolean> {
+  const rows = await db
+    .select({ id: operations.id })
+    .from(operations)
+    .where(
+      and(
+        eq(operations.instanceId, instanceId),
+        eq(operations.status, "QUEUED"),
+        eq(operations.type, "REBOOT_INSTANCE"),
       ),
     )
     .limit(1)

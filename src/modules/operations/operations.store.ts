@@ -2,7 +2,7 @@
 import { and, asc, eq, getTableColumns, inArray, lt, type SQL, sql } from "drizzle-orm";
 import type { Db } from "../../db/client.js";
 import { fromPostgres } from "../../db/postgres-errors.js";
-import { isAutomaticFailover, operations, snapshots } from "../../db/tables/index.js";
+import { isAutomaticFailover, isOfServers, operations, snapshots } from "../../db/tables/index.js";
 import type { OperationStatus } from "./state-machine.js";
 
 const failed = (error: unknown) => Promise.reject(fromPostgres(error));
@@ -82,25 +82,35 @@ const claimedColumns = {
 
 const leaseOf = (milliseconds: number): SQL => sql`now() + ${milliseconds} * interval '1 millisecond'`;
 
+/** What works on the servers of an instance, and what works on its snapshots, wait each for their own kind alone. */
+export type Lane = "servers" | "snapshots";
+
+const inLane = (lane: Lane): SQL => (lane === "servers" ? isOfServers : sql`not ${isOfServers}`);
+
+/** What comes first: `automatic`, an automatic failover; `reboots`, other reboots too, and before them nothing else waits for an end; `only reboots`. */
+export type First = "automatic" | "reboots" | "only reboots";
+
 /**
- * Begins the oldest queued operation of an instance unless one runs there, or may still run after it had timed out; an automatic
- * failover goes first. Two that try at once: the row lock and the unique
- * index let one through.
+ * Begins the oldest queued operation of an instance in its lane unless one runs there, or may still run after it had timed out. What
+ * comes first waits for no end that is not certain. Two that try at once: the row lock and the unique index let one through.
  * @returns it, or null where there is nothing to begin
  */
 export async function claimNext(
   db: Db,
   instanceId: bigint,
+  lane: Lane,
+  first: First,
   worker: string,
   leaseMs: number,
 ): Promise<ClaimedOperation | null> {
-  const next = sql`(select id from operations where instance_id = ${instanceId} and status = 'QUEUED'
-    and not exists (select from operations where instance_id = ${instanceId} and status = 'RUNNING')
-    and (${isAutomaticFailover} or not exists (
+  const isFirst = first === "automatic" ? isAutomaticFailover : sql`(${operations.type} = 'REBOOT_INSTANCE')`;
+  const next = sql`(select id from operations where instance_id = ${instanceId} and status = 'QUEUED' and ${inLane(lane)}
+    and not exists (select from operations where instance_id = ${instanceId} and status = 'RUNNING' and ${inLane(lane)})
+    and (${isFirst} or ${first !== "only reboots"} and not exists (
       select from operations where instance_id = ${instanceId} and status = 'TIMED_OUT' and settled_at is null
-        and ended_at > now() - interval '1 hour'
+        and ended_at > now() - interval '1 hour' and ${inLane(lane)}
     ))
-    order by ${isAutomaticFailover} desc, id limit 1 for update skip locked)`;
+    order by ${isAutomaticFailover} desc, ${isFirst} desc, id limit 1 for update skip locked)`;
   const rows = await db
     .update(operations)
     .set({ status: "RUNNING", worker, leaseUntil: leaseOf(leaseMs), startedAt: sql`now()` })
@@ -118,15 +128,16 @@ export async function claimNext(
 /** Takes over a running operation whose worker gives no sign of life. @returns it, or null where somebody was quicker */
 export async function claimAbandoned(
   db: Db,
-  instanceIds: readonly bigint[],
+  instanceId: bigint,
+  lane: Lane,
   worker: string,
   leaseMs: number,
 ): Promise<ClaimedOperation | null> {
-  if (instanceIds.length === 0) return null;
   const abandoned = and(
     eq(operations.status, "RUNNING"),
     lt(operations.leaseUntil, sql`now()`),
-    inArray(operations.instanceId, [...instanceIds]),
+    eq(operations.instanceId, instanceId),
+    inLane(lane),
   );
   const one = db
     .select({ id: operations.id })

@@ -1,18 +1,21 @@
-/** Runs operations: one at a time on an instance, polled until their end or deadline, taken over where a worker died. */
+/** Runs operations: one at a time on an instance, and one on its snapshots, polled until their end or deadline, taken over where a worker died. */
 import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { asCaller, POSTERN } from "../../auth/caller.js";
 import type { Db } from "../../db/client.js";
 import { AppError } from "../../errors.js";
 import type { Log } from "../../log.js";
-import { assess, COMING, isOfSnapshot } from "../../model/operability.js";
+import { assess, COMING, isOfSnapshot, isRescuable } from "../../model/operability.js";
 import type { OperationRequest, Poll, Provider } from "../../providers/provider.js";
 import type { InventoryService, StoredInstance } from "../inventory/index.js";
 import type { Endings } from "./endings.js";
+import { hasQueuedReboot } from "./failover.store.js";
 import {
   type ClaimedOperation,
   claimAbandoned,
   claimNext,
+  type First,
+  type Lane,
   listWaitingInstances,
   noteProgress,
   renewLease,
@@ -52,10 +55,10 @@ export const requestOf = (operation: StoredOperation, providerId: string): Opera
 export function createWorker({ db, log, inventory, endings, polling }: WorkerDeps) {
   const worker = randomUUID();
   const stopping = new AbortController();
-  /** The instances that this worker is busy with. */
-  const busy = new Map<bigint, Promise<void>>();
-  /** Instances to look at again when they are free. */
-  const again = new Set<bigint>();
+  /** The lanes of instances that this worker is busy with. */
+  const busy = new Map<string, Promise<void>>();
+  /** Those to look at again when they are free. */
+  const again = new Set<string>();
 
   /**
    * Asks how the operation goes, and starts it where the provider has not heard of it. Facts may have changed since it was
@@ -93,11 +96,15 @@ export function createWorker({ db, log, inventory, endings, polling }: WorkerDep
       (error) => (error instanceof AppError && error.code === "FAILED_PRECONDITION" ? error : Promise.reject(error)),
     );
 
-  const failure = (code: string, message: string): Poll => ({
-    state: "failed",
-    resourceStatus: "unknown",
-    failure: { code, message },
-  });
+  const failure = (code: string, message: string) =>
+    ({ state: "failed", resourceStatus: "unknown", failure: { code, message } }) satisfies Poll;
+
+  /** Whether a reboot waits for what runs on an instance that has failed: without its server, nothing of that comes to an end. */
+  async function isForsaken({ type, instanceId }: StoredOperation, provider: Provider, providerId: string) {
+    if (isOfSnapshot(type) || type === "REBOOT_INSTANCE" || !(await hasQueuedReboot(db, instanceId))) return false;
+    const seen = await provider.describe(providerId).catch(() => null);
+    return seen?.status === "failed" && isRescuable({ provider: provider.name, status: seen.status });
+  }
 
   /** Drives an operation that is this worker's to its end, its deadline, or the end of this process. */
   async function drive(operation: ClaimedOperation, provider: Provider, providerId: string): Promise<void> {
@@ -116,6 +123,10 @@ export function createWorker({ db, log, inventory, endings, polling }: WorkerDep
       });
       isUntouched = false;
       if (poll.state === "succeeded" || poll.state === "failed") return endings.end(operation, worker, poll);
+      if (await isForsaken(operation, provider, providerId)) {
+        const lost = failure("PrimaryLost", "The primary failed meanwhile, and a reboot was asked for.");
+        return endings.end(operation, worker, lost);
+      }
       const { resourceStatus, message, percent } =
         poll.state === "running"
           ? poll
@@ -140,45 +151,56 @@ export function createWorker({ db, log, inventory, endings, polling }: WorkerDep
     await work.finally(() => clearInterval(timer));
   }
 
-  /** The time of an operation counts from when its instance is there: until then it waits for the next look. */
-  async function isThere(provider: Provider, { status, providerId }: StoredInstance): Promise<boolean> {
-    if (!COMING.includes(status)) return true;
-    const current = await inventory.refreshInstance(provider, providerId);
-    return !current || !COMING.includes(current.status);
+  /**
+   * Begins what is next. The time of an operation counts from when its instance is there: until then it waits for the next look, but
+   * for a reboot of what is starting, perhaps for ever.
+   */
+  async function next(lane: Lane, provider: Provider, instance: StoredInstance): Promise<ClaimedOperation | null> {
+    const { id, providerId } = instance;
+    const claim = (first: First) => claimNext(db, id, lane, first, worker, LEASE_MS);
+    if (lane === "snapshots") return claim("automatic");
+    const isComing = ({ status }: StoredInstance) => COMING.includes(status);
+    const seen = isComing(instance) ? await inventory.refreshInstance(provider, providerId) : instance;
+    if (!seen || !isComing(seen)) return claim(seen && isRescuable(seen) ? "reboots" : "automatic");
+    return isRescuable(seen) ? claim("only reboots") : null;
   }
 
   /** Runs what waits for an instance until nothing does. */
-  async function runInstance(instanceId: bigint): Promise<void> {
+  async function runLane(lane: Lane, instanceId: bigint, key: string): Promise<void> {
     do {
-      again.delete(instanceId);
+      again.delete(key);
       for (;;) {
         if (stopping.signal.aborted) return;
         const instance = await inventory.require(db, String(instanceId));
         const provider = inventory.providerOf(instance);
         if (!provider) return;
         const operation =
-          (await claimAbandoned(db, [instanceId], worker, LEASE_MS)) ??
-          ((await isThere(provider, instance)) ? await claimNext(db, instanceId, worker, LEASE_MS) : null);
+          (await claimAbandoned(db, instanceId, lane, worker, LEASE_MS)) ?? (await next(lane, provider, instance));
         if (!operation) break;
         await alive(operation, drive(operation, provider, instance.providerId));
       }
-    } while (again.has(instanceId));
+    } while (again.has(key));
+  }
+
+  function wakeLane(lane: Lane, instanceId: bigint): void {
+    const key = `${lane} of ${instanceId}`;
+    if (busy.has(key)) {
+      again.add(key);
+      return;
+    }
+    // It outlives the request that woke it.
+    const run = asCaller(POSTERN, () => runLane(lane, instanceId, key))
+      // What was claimed stays claimed until its lease ends, and is then taken over.
+      .catch((error) => log.warn({ err: error, instanceId: String(instanceId) }, "operations wait for a retry"))
+      .finally(() => busy.delete(key));
+    busy.set(key, run);
   }
 
   return {
     /** Looks whether something waits for an instance. Returns at once; asking again while it is busy makes it look again. */
     wake(instanceId: bigint): void {
       if (stopping.signal.aborted) return;
-      if (busy.has(instanceId)) {
-        again.add(instanceId);
-        return;
-      }
-      // It outlives the request that woke it.
-      const run = asCaller(POSTERN, () => runInstance(instanceId))
-        // What was claimed stays claimed until its lease ends, and is then taken over.
-        .catch((error) => log.warn({ err: error, instanceId: String(instanceId) }, "operations wait for a retry"))
-        .finally(() => busy.delete(instanceId));
-      busy.set(instanceId, run);
+      for (const lane of ["servers", "snapshots"] as const) wakeLane(lane, instanceId);
     },
 
     /** Looks for everything that waits, or that a dead worker left. */

@@ -1,0 +1,2 @@
+DROP INDEX "operations_one_running_key";--> statement-breakpoint
+CREATE UNIQUE INDEX "operations_one_running_key" ON "operations" USING btree ("instance_id",("type" in ('CREATE_SNAPSHOT', 'REBOOT_INSTANCE', 'MODIFY_BACKUP_WINDOW'))) WHERE "operations"."status" = 'RUNNING';
