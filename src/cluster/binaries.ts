@@ -64,7 +64,7 @@ async function copyTree(from: string, to: string): Promise<void> {
   const temporary = await mkdtemp(`${to}.`);
   try {
     await cp(from, temporary, { recursive: true, verbatimSymlinks: true });
-    await runAs({ name: "root", uid: 0, gid: 0 }, "chmod", ["-R", "a+rX", temporary]);
+    await runAs({ uid: 0, gid: 0 }, "chmod", ["-R", "a+rX", temporary]);
     await rename(temporary, to);
   } catch (error) {
     await rm(temporary, { recursive: true, force: true });

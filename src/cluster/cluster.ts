@@ -4,13 +4,16 @@ import { chown, mkdtemp, readdir, readFile, rename, rm, rmdir, stat, writeFile }
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { readControlFile } from "./control-file.js";
 import { makePrivate } from "./folder.js";
 import { faultOf, type Place } from "./last-words.js";
 import { type Attempt, launch } from "./launch.js";
 import { fenceOrphans } from "./orphans.js";
 import { type OsUser, runAs } from "./os-user.js";
-import { clearStaleLock, findPostmaster, isPostmaster, type Postmaster, postmasterArgs } from "./postmaster.js";
+import { clearStaleLock, findPostmaster, type Postmaster } from "./postmaster.js";
 import { previewSetting } from "./preview.js";
+import { isPostmaster, postmasterArgs } from "./processes.js";
+import { isStandbyData } from "./promote.js";
 
 /** PostgreSQL parameters by name, as in postgresql.conf; they override that file. */
 export type Settings = Readonly<Record<string, string | number>>;
@@ -173,14 +176,24 @@ export class Cluster {
     await makePrivate(socketDir, user);
     await clearStaleLock(join(this.dataDir, "postmaster.pid"), this.dataDir);
     await clearStaleLock(join(socketDir, `.s.PGSQL.${tcpPort}.lock`), this.dataDir);
-    return launch({ bin, folder, user, logFile: this.logFile, args: this.#args() });
+    return launch({ bin, folder, user, logFile: this.logFile, args: this.#args(await this.#needed()) });
+  }
+
+  /** Of the parameters that the command line sets, what a standby needs more of, because somebody gave it to its primary by hand. */
+  async #needed(): Promise<Settings> {
+    if (!(await isStandbyData(this))) return {};
+    const control = await readControlFile(this.dataDir).catch(() => null);
+    const { settings = {} } = this.options;
+    return Object.fromEntries(
+      Object.entries(control?.needed ?? {}).filter(([name, value]) => Number(settings[name]) < value),
+    );
   }
 
   /** What this cluster's server is started with. */
-  #args(): string[] {
+  #args(needed: Settings = {}): string[] {
     const { settings, tcpPort } = this.options;
     const args = [...postmasterArgs(this.dataDir), "-k", this.#socketDir(), "-p", String(tcpPort ?? DEFAULT_PORT)];
-    const all = { listen_addresses: tcpPort ? "127.0.0.1" : "", ...DEFAULT_SETTINGS, ...settings };
+    const all = { listen_addresses: tcpPort ? "127.0.0.1" : "", ...DEFAULT_SETTINGS, ...settings, ...needed };
     return [...args, ...Object.entries(all).flatMap(([name, value]) => ["-c", `${name}=${value}`])];
   }
 

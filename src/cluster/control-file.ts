@@ -15,6 +15,8 @@ export type ControlFile = {
   /** Where the last checkpoint began, from which any server replays. */
   readonly redo: bigint;
   readonly segmentBytes: number;
+  /** What whoever wrote its WAL had of these parameters: with less of one, no standby replays it. */
+  readonly needed: Readonly<Record<"max_connections" | "max_worker_processes" | "max_wal_senders", number>>;
 };
 
 /** PostgreSQL 13 to 16. */
@@ -36,6 +38,11 @@ export async function readControlFile(dataDir: string): Promise<ControlFile> {
     redo: view.getBigUint64(40, little),
     minRecoveryPoint: view.getBigUint64(136, little),
     segmentBytes: view.getUint32(228, little),
+    needed: {
+      max_connections: view.getInt32(180, little),
+      max_worker_processes: view.getInt32(184, little),
+      max_wal_senders: view.getInt32(188, little),
+    },
   };
 }
 

@@ -40,7 +40,7 @@ export async function databaseUser(): Promise<OsUser> {
 }
 
 /** Runs a program as `user` and resolves with its standard output; rejects with its standard error in the message. */
-export async function runAs(user: OsUser, file: string, args: readonly string[]): Promise<string> {
+export async function runAs(user: Pick<OsUser, "uid" | "gid">, file: string, args: readonly string[]): Promise<string> {
   // The working directory must be one that this user can enter.
   const { stdout } = await execute(file, args, { uid: user.uid, gid: user.gid, cwd: "/", env: BARE_ENV });
   return stdout;

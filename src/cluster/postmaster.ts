@@ -1,9 +1,8 @@
 /** What runs in a data directory: its postmaster.pid, whether that process is really alive and ours, stale lock files. */
-import { execFile } from "node:child_process";
 import { readFileSync, statSync, unlinkSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { promisify } from "node:util";
+import { isPostmaster } from "./processes.js";
 
 /** A running PostgreSQL server, as its postmaster.pid describes it. */
 export type Postmaster = {
@@ -17,9 +16,6 @@ export type Postmaster = {
   readonly socketDir: string;
 };
 
-/** How the command line of a postmaster of this data directory begins, after the program's own path. */
-export const postmasterArgs = (dataDir: string): string[] => ["-D", dataDir];
-
 /** The server that runs in this data directory, or undefined. Files left by a dead one, or a reused pid, count as none. */
 export async function findPostmaster(dataDir: string): Promise<Postmaster | undefined> {
   const file = await readFile(join(dataDir, "postmaster.pid"), "utf8").catch(() => "");
@@ -30,14 +26,8 @@ export async function findPostmaster(dataDir: string): Promise<Postmaster | unde
   return { pid, run: `${pid} of ${startedAt}`, ready, port: Number(port), socketDir: socketDir ?? "" };
 }
 
-/** Whether this very process is a PostgreSQL server of this data directory. A zombie is not: nobody may reap it. */
-export async function isPostmaster(pid: number, dataDir: string): Promise<boolean> {
-  if (!Number.isInteger(pid) || pid <= 0) return false;
-  return (await commandLine(pid)).includes(`postgres ${postmasterArgs(dataDir).join(" ")} `);
-}
-
 /**
- * Removes a lock file whose pid now belongs to some other program, because PostgreSQL would take it for a running
+ * Removes a lock file whose pid now belongs to some other program than a PostgreSQL of this data directory, because PostgreSQL would take it for a running
  * server and refuse to start, and one that a crash left empty. PostgreSQL itself removes the lock of a pid that is
  * gone, and then checks for surviving backends first: so those are left to it.
  */
@@ -71,16 +61,4 @@ function readLock(file: string): string | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** Arguments separated by spaces, with one at the end; empty when there is no such process. */
-async function commandLine(pid: number): Promise<string> {
-  if (process.platform === "linux") {
-    // Not /proc/<pid>/cwd, which a container's root may not read for another user's process.
-    return (await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "")).replaceAll("\0", " ");
-  }
-  const { stdout } = await promisify(execFile)("ps", ["-ww", "-o", "command=", "-p", String(pid)]).catch(() => ({
-    stdout: "",
-  }));
-  return stdout.trim() && `${stdout.trim()} `;
 }

@@ -1,12 +1,15 @@
 /** A real cluster: made, started whatever was left behind, adopted, stopped. */
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, readdir, readFile, stat, utimes, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { mkdir, readdir, readFile, rename, stat, utimes, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
+import { findBinaries } from "../../src/cluster/binaries.js";
 import { Cluster } from "../../src/cluster/cluster.js";
+import { fence } from "../../src/cluster/fence.js";
+import { placeFolder } from "../../src/cluster/folder.js";
 import { databaseUser } from "../../src/cluster/os-user.js";
-import { findPostmaster } from "../../src/cluster/postmaster.js";
+import { clearStaleLock, findPostmaster } from "../../src/cluster/postmaster.js";
 import { asSuperuser, eventually, makeCluster, processesIn, useSandbox } from "./sandbox.js";
 
 const sandbox = useSandbox();
@@ -113,6 +116,96 @@ test.each([
   expect(log).toContain("pre-existing shared memory block");
   await Promise.all([cluster.stop(), other.stop()]);
   await session;
+});
+
+/** A server as a person starts it, in the cluster's folder; not by the line that Postern would write. */
+async function byHand(cluster: Cluster, args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<ChildProcess> {
+  const user = await databaseUser();
+  const child = spawn(join(await findBinaries(user), "postgres"), args, {
+    uid: user.uid,
+    gid: user.gid,
+    cwd: dirname(cluster.dataDir),
+    env: { PATH: process.env.PATH, ...env },
+    stdio: ["pipe", "ignore", "ignore"],
+  });
+  await once(child, "spawn");
+  onTestFinished(() => void child.kill("SIGKILL"));
+  return child;
+}
+const isAlive = ({ exitCode, signalCode }: ChildProcess) => exitCode === null && signalCode === null;
+const named = (lock: string, pid: string) =>
+  eventually(() =>
+    readFile(lock, "utf8").then(
+      (text) => text.startsWith(`${pid}\n`),
+      () => false,
+    ),
+  );
+const own = (cluster: Cluster) => ["-k", dirname(cluster.dataDir), "-c", "listen_addresses=", "-c", "fsync=off"];
+
+test.each<[string, string[], NodeJS.ProcessEnv]>([
+  ["a folder of its own", ["-D", "data"], {}],
+  ["another spelling", ["-D", "./data/"], {}],
+  ["its environment", [], { PGDATA: "data" }],
+])(
+  "a server that somebody started by hand, by %s, is adopted, keeps its lock, and is fenced",
+  async (_how, args, env) => {
+    const cluster = await makeCluster(join(sandbox.path, "a"));
+    const user = await databaseUser();
+    const orphanName = `hand-${args.join()}`;
+    const child = await byHand(cluster, [...args, ...own(cluster)], env);
+    const lock = join(cluster.dataDir, "postmaster.pid");
+    await named(lock, String(child.pid));
+    const running = await cluster.start();
+    expect(running).toMatchObject({ pid: child.pid, started: false });
+    await clearStaleLock(lock, cluster.dataDir);
+    await stat(lock);
+    // Where its lock is gone, the next start meets its memory, and spares it.
+    await rename(lock, `${lock}.away`);
+    const hasty = await makeCluster(join(sandbox.path, "a"), { startTimeoutMs: 1_000 });
+    await expect(hasty.start()).rejects.toThrow("did not start");
+    expect(isAlive(child)).toBe(true);
+    await rename(`${lock}.away`, lock);
+
+    const query = `select '${orphanName}', count(*) from generate_series(1, 1000000000000)`;
+    const session = asSuperuser(cluster, running, (sql) => sql.unsafe(query)).catch(() => {});
+    const orphan = await asSuperuser(cluster, running, (sql) =>
+      eventually(async () => {
+        const [row] = await sql`select pid from pg_stat_activity where query = ${query} and leader_pid is null`;
+        return row?.pid as number;
+      }),
+    );
+    process.kill(child.pid!, "SIGKILL");
+    await eventually(() => !isAlive(child));
+    const shows = () => readFile(`/proc/${orphan}/cmdline`, "utf8").catch(() => "");
+    expect(await shows(), "it could still commit").not.toBe("");
+    await fence(cluster, user, "no-such-name", 0);
+    expect(await shows()).toBe("");
+    await session;
+  },
+);
+
+test("a server for a single user keeps its lock too, and is fenced", async () => {
+  const cluster = await makeCluster(join(sandbox.path, "a"), { startTimeoutMs: 1_000 });
+  const child = await byHand(cluster, ["--single", "-D", "data", "-c", "fsync=off", "postgres"]);
+  const lock = join(cluster.dataDir, "postmaster.pid");
+  await named(lock, `-${child.pid}`);
+  await expect(cluster.start()).rejects.toThrow("did not start");
+  expect(isAlive(child)).toBe(true);
+  await fence(cluster, await databaseUser(), "no-such-name", 0);
+  await eventually(() => !isAlive(child));
+});
+
+test("a folder that was copied with its lock file does not get the server of the other killed", async () => {
+  const cluster = await makeCluster(join(sandbox.path, "a"));
+  const running = await cluster.start();
+  const user = await databaseUser();
+  const { path } = await placeFolder(join(sandbox.path, "copied"), "database", user);
+  execFileSync("cp", ["-a", cluster.dataDir, join(path, "data")]);
+  const copy = await makeCluster(join(sandbox.path, "copied"));
+  expect(await findPostmaster(copy.dataDir)).toBeUndefined();
+  await fence(copy, user, "no-such-name", 0);
+  expect(await cluster.start()).toEqual({ ...running, started: false });
+  await cluster.stop();
 });
 
 test("lock files that name a stranger's pid, or nothing, do not keep it from starting", async () => {

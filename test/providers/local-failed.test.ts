@@ -1,9 +1,12 @@
 /** Primaries that have failed, and those that only turn Postern away: what a restart and a failover make of each. */
+import { spawn } from "node:child_process";
 import { access, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Sql } from "postgres";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
+import { findBinaries } from "../../src/cluster/binaries.js";
 import { parsePosition } from "../../src/cluster/control-file.js";
+import { databaseUser } from "../../src/cluster/os-user.js";
 import { eventually, processesIn } from "../cluster/sandbox.js";
 import { operate, query, rebootOf, untilEnded, untilStreaming } from "./ground.js";
 import { usePair } from "./pair.js";
@@ -270,4 +273,34 @@ test("a primary without a connection to spare has not failed, and a restart free
   expect(await reboot()).toMatchObject({ state: "succeeded" });
   await Promise.all(held);
   await expectWhole(primary);
+});
+
+test("a primary that somebody started by hand is seen, left alone, and down before its standby takes over", async () => {
+  await untilStreaming(pair.provider, "pair");
+  const [primary, standby] = await roles();
+  const { pid, port } = await postmasterOf(primary);
+  process.kill(pid, "SIGKILL");
+  await eventually(async () => (await postmasterOf(primary)) === undefined);
+  const user = await databaseUser();
+  const args = ["-D", "data/", "-k", "/tmp", "-c", `port=${port + 1_000}`];
+  const byHand = spawn(join(await findBinaries(user), "postgres"), args, {
+    uid: user.uid,
+    gid: user.gid,
+    cwd: memberFolder(primary),
+    stdio: "ignore",
+  });
+  onTestFinished(() => void byHand.kill("SIGKILL"));
+  await eventually(async () => (await postmasterOf(primary))?.ready && (await status()) === "available");
+  expect((await pair.describe()).findings).toContainEqual(
+    expect.objectContaining({ kind: "listens_elsewhere", subject: `pair-${primary}` }),
+  );
+  await pair.provider.repair();
+  expect((await postmasterOf(primary)).pid).toBe(byHand.pid);
+  process.kill(byHand.pid!, "SIGSTOP");
+  expect(await reboot(true)).toMatchObject({
+    state: "succeeded",
+    result: { primary: `pair-${standby}`, missingFrom: null },
+  });
+  expect(byHand.signalCode).toBe("SIGKILL");
+  await expectWhole(standby);
 });

@@ -1,11 +1,28 @@
 /** What people should look at of an instance beyond the health of its members: what would do harm at the next failover or restart. */
 import { hasTablespaces } from "../../cluster/base-backup.js";
+import { findPostmaster } from "../../cluster/postmaster.js";
 import type { Finding } from "../provider.js";
 import { configurationKey } from "./configuration.js";
-import { clusterOf, type Host } from "./host.js";
+import { clusterOf, type Host, memberName } from "./host.js";
 import { type LocalInstance, primaryOf } from "./instances.js";
 
 export async function findingsOf(host: Host, instance: LocalInstance): Promise<Finding[]> {
+  return [...(await startedByHand(host, instance)), ...(await ofPair(host, instance))];
+}
+
+/** A server that somebody started by hand may have other settings than those that Postern starts it with. */
+async function startedByHand(host: Host, instance: LocalInstance): Promise<Finding[]> {
+  const member = primaryOf(instance);
+  const port = (await findPostmaster(clusterOf(host, instance, member).dataDir))?.port;
+  if (port === undefined || port === member.port) return [];
+  const subject = memberName(instance, member);
+  const detail =
+    `The server of ${subject} was started by hand and listens at port ${port}: at its endpoint, port ${member.port}, neither clients nor a ` +
+    "standby find it. A reboot starts it as Postern does.";
+  return [{ kind: "listens_elsewhere", severity: "CRITICAL", subject, detail }];
+}
+
+async function ofPair(host: Host, instance: LocalInstance): Promise<Finding[]> {
   // Of one server alone, both are for whoever restarts it to be told.
   if (instance.members.length < 2) return [];
   const findings: Finding[] = [];

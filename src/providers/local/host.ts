@@ -120,7 +120,7 @@ export function fenceMember(
 ): Promise<void> {
   const { bin, user, instances } = host;
   const cluster = new Cluster({ folder: instances.memberFolder(providerId, name), bin, user });
-  return fence(cluster, processName(providerId, name), PATIENCE_MS[patience]);
+  return fence(cluster, user, processName(providerId, name), PATIENCE_MS[patience]);
 }
 
 /** How copies of clusters are made here. */

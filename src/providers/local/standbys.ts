@@ -85,6 +85,8 @@ export async function cloneStandby(
     await baseBackup(primary, join(unfinished, "data"), options);
     await write(join(unfinished, "data/standby.signal"), "", options);
     if (host.isSynced) await syncFileSystem(unfinished);
+    // Again: somebody may have started it by hand while the copy was made.
+    await fenceMember(host, instance.providerId, member.name, "none");
     await rm(standby.dataDir, { recursive: true, force: true });
     await rename(join(unfinished, "data"), standby.dataDir);
     await syncFolder(folder);
