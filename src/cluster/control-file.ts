@@ -1,7 +1,10 @@
 /** What a cluster's control file says: readable while no server runs, which SQL is not. */
-import { readFile } from "node:fs/promises";
 import { endianness } from "node:os";
 import { join } from "node:path";
+import { NotAFileError, readStart } from "./owned-file.js";
+
+/** There is none, or what there is says nothing: PostgreSQL could not start with it. */
+export class ControlFileLostError extends Error {}
 
 export type ControlFile = {
   /** True after a clean shutdown, whose checkpoint is then the last record of its WAL. */
@@ -21,15 +24,21 @@ export type ControlFile = {
 
 /** PostgreSQL 13 to 16. */
 const VERSION = 1300;
+/** What is read of it. */
+const BYTES = 232;
 const SHUT_DOWN = 1;
 const IN_PRODUCTION = 6;
 
-/** Rejects with an Error when there is none, or one of another version of PostgreSQL. */
+/** @throws ControlFileLostError also of one of another version of PostgreSQL, and the error of the operating system where it cannot be read */
 export async function readControlFile(dataDir: string): Promise<ControlFile> {
-  const file = await readFile(join(dataDir, "global/pg_control"));
+  const file = await readStart(join(dataDir, "global/pg_control"), BYTES).catch((error: NodeJS.ErrnoException) => {
+    const isGone = error instanceof NotAFileError || /^(ENOENT|ENOTDIR|ELOOP)$/.test(error.code ?? "");
+    throw isGone ? new ControlFileLostError(`There is no control file in ${dataDir}.`, { cause: error }) : error;
+  });
   const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
   const little = endianness() === "LE";
-  if (view.getUint32(8, little) !== VERSION) throw new Error(`The control file in ${dataDir} has an unknown version.`);
+  if (file.length < BYTES || view.getUint32(8, little) !== VERSION)
+    throw new ControlFileLostError(`The control file in ${dataDir} is cut short, or of an unknown version.`);
   const state = view.getUint32(16, little);
   return {
     isShutDown: state === SHUT_DOWN,

@@ -1,11 +1,12 @@
 /** What a primary that is down still holds in its pg_wal, given to its standby: so nothing that it had acknowledged is lost. */
 import { randomBytes } from "node:crypto";
-import { mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, rm } from "node:fs/promises";
 import { endianness } from "node:os";
 import { join } from "node:path";
 import { parsePosition, readControlFile } from "./control-file.js";
 import { type CopyOptions, copyTree } from "./copy-files.js";
 import { syncFileSystem, syncFolder } from "./durability.js";
+import { readStart, unlessShort } from "./owned-file.js";
 
 /** The standby lacks WAL that the primary has thrown away already. */
 export class WalGapError extends Error {}
@@ -13,39 +14,42 @@ export class WalGapError extends Error {}
 const SEGMENT = /^[0-9A-F]{24}$/;
 const UNFINISHED = "handed-";
 
+export type HandOver = {
+  /** In the primary's pg_wal. */
+  readonly names: readonly string[];
+  /** Whether that is all that there is: not so where something of it cannot be read any more. */
+  readonly isWhole: boolean;
+};
+
 /**
- * The files of the primary's pg_wal that the standby needs, for data directories of servers in whatever state.
- * @returns their names, or null where there is no WAL to be read any more @throws WalGapError
+ * The files of the primary's pg_wal that the standby needs, up to the first that cannot be read, for data directories of servers in
+ * whatever state. @throws WalGapError
  */
-export async function listHandOver(from: string, to: string): Promise<string[] | null> {
+export async function listHandOver(from: string, to: string): Promise<HandOver> {
   const { minRecoveryPoint, redo, segmentBytes } = await readControlFile(to);
-  const names = await readdir(join(from, "pg_wal")).catch(() => null);
-  if (names === null) return null;
+  const names = await readdir(join(from, "pg_wal")).catch(unlessShort([]));
   const numberOf = (name: string) => {
     const perLog = 0x1_0000_0000 / segmentBytes;
     return Number.parseInt(name.slice(8, 16), 16) * perLog + Number.parseInt(name.slice(16), 16);
   };
   const first = Number((minRecoveryPoint || redo) / BigInt(segmentBytes));
-  const real = async (folder: string, names: readonly string[]) => {
-    const isReal = await Promise.all(
-      names.map(
-        async (name) =>
-          SEGMENT.test(name) &&
-          (await beginsAt(join(folder, "pg_wal", name))) === BigInt(numberOf(name)) * BigInt(segmentBytes),
-      ),
-    );
-    return names.filter((_, index) => isReal[index]);
+  const look = async (folder: string, names: readonly string[]) => {
+    const segments = names.filter((name) => SEGMENT.test(name));
+    const begins = await Promise.all(segments.map((name) => beginsAt(join(folder, "pg_wal", name))));
+    const isReal = (name: string, index: number) => begins[index] === BigInt(numberOf(name)) * BigInt(segmentBytes);
+    return { real: segments.filter(isReal), unreadable: segments.filter((_, index) => begins[index] === null) };
   };
-  const all = await real(from, names);
-  if (all.length === 0) return null;
+  const { real: all, unreadable } = await look(from, names);
+  const end = Math.min(...unreadable.map(numberOf).filter((number) => number >= first));
   // None, where the standby is at the very end of the last one.
-  const theirs = all.filter((name) => numberOf(name) >= first);
-  const mine = await real(to, await readdir(join(to, "pg_wal")));
+  const theirs = all.filter((name) => numberOf(name) >= first && numberOf(name) < end);
+  const { real: mine } = await look(to, await readdir(join(to, "pg_wal")));
   const numbers = new Set([...theirs, ...mine].map(numberOf));
   for (let number = first; number <= Math.max(...theirs.map(numberOf)); number++) {
     if (!numbers.has(number)) throw new WalGapError("The standby lacks WAL that its primary does not have any more.");
   }
-  return [...theirs, ...names.filter((name) => name.endsWith(".history"))];
+  const histories = names.filter((name) => name.endsWith(".history"));
+  return { names: [...theirs, ...histories], isWhole: all.length > 0 && end === Number.POSITIVE_INFINITY };
 }
 
 /**
@@ -84,13 +88,9 @@ export async function endOfLastTimeline(dataDir: string): Promise<{ text: string
   return { text, position: parsePosition(text) };
 }
 
-/** The position that the first page of a segment gives itself: one that is kept to be written later has another. */
-async function beginsAt(path: string): Promise<bigint> {
-  const file = await open(path, "r");
-  try {
-    const { buffer } = await file.read(Buffer.alloc(16), 0, 16, 0);
-    return endianness() === "LE" ? buffer.readBigUInt64LE(8) : buffer.readBigUInt64BE(8);
-  } finally {
-    await file.close();
-  }
+/** The position that the first page of a segment gives itself: one that is kept to be written later has another. Null where it cannot be read. */
+async function beginsAt(path: string): Promise<bigint | null> {
+  const start = await readStart(path, 16).catch(unlessShort(null));
+  if (start === null || start.length < 16) return null;
+  return endianness() === "LE" ? start.readBigUInt64LE(8) : start.readBigUInt64BE(8);
 }

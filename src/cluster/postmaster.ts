@@ -1,8 +1,6 @@
 /** What runs in a data directory: its postmaster.pid, whether that process is really alive and ours, stale lock files. */
 import { readFileSync, statSync, unlinkSync } from "node:fs";
-import { readFile } from "node:fs/promises";
-import { join } from "node:path";
-import { isPostmaster } from "./processes.js";
+import { isPostmaster, readLockOf } from "./processes.js";
 
 /** A running PostgreSQL server, as its postmaster.pid describes it. */
 export type Postmaster = {
@@ -18,7 +16,7 @@ export type Postmaster = {
 
 /** The server that runs in this data directory, or undefined. Files left by a dead one, or a reused pid, count as none. */
 export async function findPostmaster(dataDir: string): Promise<Postmaster | undefined> {
-  const file = await readFile(join(dataDir, "postmaster.pid"), "utf8").catch(() => "");
+  const file = await readLockOf(dataDir);
   const [pidLine, , startedAt, port, socketDir, , , status] = file.split("\n");
   const pid = Number(pidLine);
   if (!(await isPostmaster(pid, dataDir))) return undefined;

@@ -4,6 +4,7 @@ import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { type OsUser, runAs } from "./os-user.js";
+import { readStart, unlessShort } from "./owned-file.js";
 
 export type Process = { readonly pid: number; readonly parent: number };
 
@@ -46,7 +47,10 @@ export async function isPostmaster(pid: number, dataDir: string): Promise<boolea
   if (!found || found.line.startsWith(TITLE)) return false;
   if (isOurs(found.line, dataDir)) return true;
   const owner = process.platform === "linux" ? await stat(`/proc/${pid}`).catch(() => null) : null;
-  const user = owner ?? { uid: process.getuid!(), gid: process.getgid!() };
+  const [uid, gid] = [process.getuid!(), process.getgid!()];
+  // Who is not root has servers of no other user.
+  if (owner && uid !== 0 && owner.uid !== uid) return false;
+  const user = owner ?? { uid, gid };
   return (await lookInto(dataDir, [pid], user)).working.has(pid);
 }
 
@@ -68,6 +72,13 @@ export async function listProcesses(dataDir: string, user: OsUser, name?: unknow
   });
 }
 
+/** Some lines, of which two are paths. */
+const MAX_LOCK_BYTES = 16_384;
+
+/** What postmaster.pid says; empty where there is none. */
+export const readLockOf = async (dataDir: string): Promise<string> =>
+  (await readStart(join(dataDir, "postmaster.pid"), MAX_LOCK_BYTES).catch(unlessShort(Buffer.alloc(0)))).toString();
+
 type Look = {
   /** Work in the data directory, or worked in one that is gone. */
   readonly working: ReadonlySet<number>;
@@ -87,7 +98,7 @@ async function lookInto(dataDir: string, pids: readonly number[], user: Pick<OsU
       if (cwd === dataDir) working.add(Number(pid));
     return { working, attached };
   }
-  const lock = await readFile(join(dataDir, "postmaster.pid"), "utf8").catch(() => "");
+  const lock = await readLockOf(dataDir);
   // The key and the id of its shared memory.
   const [, segment = ""] = /^\s*\d+\s+(\d+)\s*$/.exec(lock.split("\n")[6] ?? "") ?? [];
   const said = await runAs(user, "/bin/sh", ["-c", LOOK, "sh", dataDir, segment, ...pids.map(String)]);
@@ -109,7 +120,7 @@ async function listAll(): Promise<Listed[]> {
 /** Null where there is none, or it is no PostgreSQL. */
 async function lookAt(pid: number): Promise<Listed | null> {
   if (process.platform !== "linux") return (await listByProgram(pid))[0] ?? null;
-  const read = (name: string) => readFile(`/proc/${pid}/${name}`, "utf8").catch(() => "");
+  const read = (name: string) => readFile(`/proc/${pid}/${name}`, "utf8").catch(unlessShort(""));
   if (!PROGRAM.test((await read("comm")).trim())) return null;
   const [line, status] = [(await read("cmdline")).replaceAll("\0", " "), await read("status")];
   return line === "" ? null : { pid, parent: Number(/^PPid:\s*(\d+)/m.exec(status)?.[1] ?? 0), line };

@@ -1,5 +1,5 @@
 /** Pairs that are watched: two members that both take writes, and primaries that have failed for too long. */
-import { readdir, rename, rm } from "node:fs/promises";
+import { mkdir, readdir, rename, rm } from "node:fs/promises";
 import type { Sql } from "postgres";
 import { afterEach, expect, onTestFinished, test } from "vitest";
 import type { Deed, OperationRequest } from "../../src/providers/provider.js";
@@ -172,4 +172,27 @@ test("where what the primary wrote cannot be read, a standby too far behind take
   expect(await findingsOf("failover_with_loss")).toEqual([expect.stringContaining(memberFolder(primary, name!))]);
   await rm(memberFolder(primary, name!), { recursive: true });
   expect(await findingsOf("failover_with_loss")).toEqual([]);
+});
+
+test("a piece of its WAL that cannot be read bars no failover: how far the standby was behind decides, and the loss is told", async () => {
+  await untilStreaming(pair.provider, "pair");
+  const [primary, standby] = await roles();
+  await insert(10);
+  const segmentOf = (sql: Sql) => sql`
+    select pg_walfile_name(pg_current_wal_lsn() - 1) as name
+      from pg_stat_replication where replay_lsn = pg_current_wal_lsn()`;
+  const row = await eventually(async () => (await query(pair.provider, "pair", segmentOf))[0]);
+  expect(await lookAfter(0)).toEqual([]);
+  process.kill((await postmasterOf(primary)).pid, "SIGKILL");
+  const segment = memberFolder(primary, "data/pg_wal", row!.name);
+  await rm(segment);
+  await mkdir(segment);
+  for (const seconds of [0, 10, 10]) expect(await lookAfter(seconds)).toEqual([]);
+  expect(await lookAfter(10)).toMatchObject([{ providerId: pair.id }]);
+  const end = await failOver();
+  expect(end).toMatchObject({
+    state: "succeeded",
+    result: { primary: `pair-${standby}`, missingFrom: expect.any(String) },
+  });
+  await expectWhole(standby);
 });

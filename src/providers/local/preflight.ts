@@ -29,7 +29,10 @@ export async function requireRestartable(host: Host, instance: LocalInstance, be
   if (before.is === "lost") {
     const remedy =
       instance.members.length > 1 ? "Reboot with forceFailover: its standby takes over." : "Restore a snapshot.";
-    throw new OperationFailure("StartFailed", `The data folder of ${memberName(instance, member)} is gone. ${remedy}`);
+    throw new OperationFailure(
+      "StartFailed",
+      `${memberName(instance, member)} cannot be started. ${before.reason} ${remedy}`,
+    );
   }
   await requireSettings(host, cluster, memberName(instance, member), before);
   if (before.is !== "answering") return;
@@ -72,17 +75,17 @@ export async function requireFit(
   await requireWal(host, instance, to);
 }
 
-/** @returns whether a primary that does not answer still has the WAL that its standby lacks; no, where none can be read any more */
+/** @returns whether a primary that does not answer still has the WAL that its standby lacks; no, where some cannot be read any more */
 export async function requireWal(host: Host, instance: LocalInstance, to: LocalMember): Promise<boolean> {
   const [from, standby] = [primaryOf(instance), to].map((member) => clusterOf(host, instance, member).dataDir);
-  const wal = await listHandOver(from!, standby!).catch((error) => {
+  const { isWhole } = await listHandOver(from!, standby!).catch((error) => {
     if (!(error instanceof WalGapError)) throw error;
     throw unfit(
       `The primary is down, and the standby ${memberName(instance, to)} misses much of what it had. Reboot without failover; ` +
         "where the primary never starts again, move its data folder away and ask again.",
     );
   });
-  return wal !== null;
+  return isWhole;
 }
 
 /** @throws OperationFailure where the instance has none */

@@ -1,5 +1,6 @@
 /** A failover from a primary that does not answer: it is fenced, what its WAL still holds is handed over, its standby is promoted. */
 
+import { access } from "node:fs/promises";
 import { readControlFile } from "../../cluster/control-file.js";
 import { endOfLastTimeline, handOver, listHandOver } from "../../cluster/hand-over.js";
 import { promote } from "../../cluster/promote.js";
@@ -59,14 +60,13 @@ export async function takeOver(
   };
 }
 
-/** @returns whether the standby has all that there was; false where the old WAL cannot be read any more */
+/** @returns whether the standby has all that there was; false where some of the old WAL cannot be read any more */
 async function handAll(host: Host, from: string, to: string): Promise<boolean> {
-  const names = await listHandOver(from, to);
-  if (names === null) return false;
+  const { names, isWhole } = await listHandOver(from, to);
   // What is missing here is lost for ever: the reserve of the disk may be used.
   const options = { ...copyOptions(host, new AbortController().signal), minFreeBytes: 0 };
   return handOver(from, to, names, options).then(
-    () => true,
+    () => isWhole,
     (error: NodeJS.ErrnoException) => {
       if (error.code !== "EIO") throw error;
       host.log.error({ err: error }, "The WAL of a primary that is down cannot be read");
@@ -102,7 +102,11 @@ export async function settleLoss(
     }));
     return { message: "Nothing is lost.", result: { missingFrom: null, keptAt: null } };
   }
-  const keptAt = control ? keptPath(host, instance.providerId, from.name, keep) : null;
+  const isThere = await access(old).then(
+    () => true,
+    () => false,
+  );
+  const keptAt = isThere ? keptPath(host, instance.providerId, from.name, keep) : null;
   const where = keptAt ? `What is left of the old data is kept in ${keptAt}.` : "The old data are gone.";
   const message = `What the old primary had written from ${end.text} on is lost. ${where}`;
   return { message, result: { missingFrom: end.text, keptAt } };

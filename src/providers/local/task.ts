@@ -32,9 +32,9 @@ export type RequestOf<T extends OperationRequest["type"]> = Extract<OperationReq
 export type InstanceRequest = Exclude<OperationRequest, RequestOf<"DELETE_SNAPSHOT" | "RESTORE_SNAPSHOT">>;
 
 /** An operation's error as data. What we did not foresee is told without details, which are for the log. */
-export function failureOf(error: unknown, signal: AbortSignal): ProviderFailure {
+export function failureOf(error: unknown, signal?: AbortSignal): ProviderFailure {
   if (error instanceof OperationFailure) return { code: error.code, message: error.message };
-  if (signal.aborted && (error as Error).name === "AbortError") {
+  if (signal?.aborted && (error as Error).name === "AbortError") {
     return { code: "Interrupted", message: "Postern was stopped meanwhile, and nothing of it is left. Ask again." };
   }
   const cause = causeOf(error);

@@ -9,6 +9,7 @@ import { hasFailed, isUp, observe, observeReplication } from "./observe.js";
 import type { Operations } from "./operations.js";
 import { requireFit, requireStandby, requireWal } from "./preflight.js";
 import { endSplitBrain, findLeft, findPromoted, isPromoted } from "./split-brain.js";
+import { failureOf } from "./task.js";
 
 /** Between two looks no more than this counts: while Postern itself was held up, it has seen nothing. */
 const MAX_BETWEEN_MS = 10_000;
@@ -101,8 +102,10 @@ export function createWatch(host: Host, operations: Operations, rebuild: (provid
       const behind = lag === undefined || !Number.isFinite(lag) ? "an unknown number of" : lag;
       return `What the primary had written cannot be read, and ${memberName(instance, to)} was ${behind} bytes behind; ${maxLagBytes} are allowed.`;
     } catch (error) {
-      if (error instanceof OperationFailure) return error.message;
-      throw error;
+      // Whatever bars it, somebody must be told.
+      if (!(error instanceof OperationFailure))
+        host.log.error({ err: error, instance: instance.identifier }, "Whether a standby may take over is not known");
+      return failureOf(error).message;
     }
   }
 
