@@ -144,8 +144,12 @@ export async function createLocalProvider(options: LocalOptions): Promise<LocalP
   /** Primaries first: they hand over all they have before they end. */
   async function shutDown(instance: LocalInstance): Promise<void> {
     for (const member of [primaryOf(instance), ...standbysOf(instance)]) {
-      const seen = await observe(clusterOf(host, instance, member), limits.answerTimeoutMs);
-      await fenceMember(host, instance.providerId, member.name, hasFailed(seen) ? "little" : "normal");
+      // What cannot be looked at is shut down all the same.
+      const failed = await observe(clusterOf(host, instance, member), limits.answerTimeoutMs).then(
+        hasFailed,
+        () => false,
+      );
+      await fenceMember(host, instance.providerId, member.name, failed ? "little" : "normal");
     }
   }
 

@@ -10,6 +10,7 @@ import { hasFailed, isUp, observe } from "./observe.js";
 import type { Operations } from "./operations.js";
 import type { Plans } from "./plans.js";
 import { leftFindings } from "./split-brain.js";
+import { failureOf } from "./task.js";
 import type { Watch } from "./watch.js";
 
 const endpointOf = ({ port }: LocalMember): Endpoint => ({ host: "127.0.0.1", port });
@@ -43,7 +44,10 @@ export function createDescribe(host: Host, operations: Operations, plans: Plans,
     }
     const instance = (await applyIfDue(host, found, host.clock.now()).catch(() => found)) ?? found;
     known.set(providerId, instance);
-    const { status, members, findings } = await lookAt(instance);
+    const { status, members, findings } = await lookAt(instance).catch((error) => {
+      host.log.error({ err: error, instance: instance.identifier }, "An instance cannot be looked at");
+      return { status: "failed", members: [], findings: [unobserved(failureOf(error).message)] };
+    });
     if (operations.statusWhileBusy(providerId) === undefined) told.set(providerId, findings);
     return describeAs(instance, status, members, [...(told.get(providerId) ?? []), ...plans.findingsOf(instance)]);
   };
@@ -135,6 +139,13 @@ const unreadableFile = (folder: string): Finding => ({
   severity: "CRITICAL",
   subject: null,
   detail: `What Postern knows of this instance cannot be read: see instance.json in ${folder}, and make it readable again; beside it lies a copy of what it last said. Its data are untouched.`,
+});
+
+const unobserved = (why: string): Finding => ({
+  kind: "instance_not_observed",
+  severity: "CRITICAL",
+  subject: null,
+  detail: `Postern cannot look at this instance, which may be well. ${why}`,
 });
 
 /** All that is certain of an instance of which nothing can be read. */

@@ -6,8 +6,9 @@ import type { Sql } from "postgres";
 import { answersProtocol } from "../../cluster/answers.js";
 import type { Cluster } from "../../cluster/cluster.js";
 import { asSuperuser } from "../../cluster/connection.js";
-import { readControlFile } from "../../cluster/control-file.js";
+import { ControlFileLostError, readControlFile } from "../../cluster/control-file.js";
 import { findPostmaster } from "../../cluster/postmaster.js";
+import { isStandbyData } from "../../cluster/promote.js";
 
 export type Observation =
   | {
@@ -65,8 +66,13 @@ export async function observe(cluster: Cluster, timeoutMs: number): Promise<Obse
     const hasStopped = code === "57P01" && !(await findPostmaster(cluster.dataDir))?.ready;
     if (hasStopped || (code.startsWith("57P0") && code !== "57P01")) return STARTING;
     const reason = `Its server answers, but lets Postern not in: ${message}`;
-    const { isInProduction } = await readControlFile(cluster.dataDir);
-    return { is: "refusing", inRecovery: !isInProduction, run, code, reason, fault: error };
+    const inRecovery = await readControlFile(cluster.dataDir).then(
+      ({ isInProduction }) => !isInProduction,
+      (fault) => (fault instanceof ControlFileLostError ? null : isStandbyData(cluster)),
+    );
+    if (inRecovery === null)
+      return { is: "lost", reason: "Its control file is gone, without which it never starts again." };
+    return { is: "refusing", inRecovery, run, code, reason, fault: error };
   }
 }
 

@@ -67,17 +67,26 @@ export function createRuns({ log, clock }: Host, journalOf: (request: OperationR
       },
       progress: (percent) => (state.percent = percent),
     };
-    const end: End = await perform(step).catch((error) => {
-      log.warn({ err: error, operationId, instance }, "An operation failed");
-      // What it was given up for says more than what that made fail.
-      return { failure: failureOf(state.given.signal.aborted ? state.given.signal.reason : error, stopping.signal) };
-    });
-    await settle(state.entry, end, "failure" in end ? await statusAfterFailure?.() : undefined);
+    const end: End = await Promise.resolve(step)
+      .then(perform)
+      .catch((error) => {
+        log.warn({ err: error, operationId, instance }, "An operation failed");
+        // What it was given up for says more than what that made fail.
+        return { failure: failureOf(state.given.signal.aborted ? state.given.signal.reason : error, stopping.signal) };
+      });
+    await settle(state.entry, end, "failure" in end ? await statusOf(statusAfterFailure) : undefined);
     if ("message" in end) log.info({ operationId, instance }, end.message);
     // In this order: whoever sees the end finds the instance free.
     onEnd?.();
     running.delete(operationId);
   }
+
+  /** What can be said of what an operation that failed has left; undefined where nothing can. */
+  const statusOf = (look: Work["statusAfterFailure"]): Promise<string | undefined> =>
+    Promise.resolve(look?.()).catch((error) => {
+      log.error({ err: error }, "What an operation that failed has left cannot be looked at");
+      return undefined;
+    });
 
   return {
     /** Begins an operation by what `admit` does; asked twice at once, it is admitted once. */
@@ -133,7 +142,7 @@ export function createRuns({ log, clock }: Host, journalOf: (request: OperationR
     async recover(entry: Entry, instance: string, end: Promise<End>, statusAfterFailure?: () => Promise<string>) {
       const { operationId } = entry.request;
       const outcome = await end.catch((error) => ({ failure: failureOf(error, stopping.signal) }));
-      await settle(entry, outcome, "failure" in outcome ? await statusAfterFailure?.() : undefined);
+      await settle(entry, outcome, "failure" in outcome ? await statusOf(statusAfterFailure) : undefined);
       const message = "failure" in outcome ? outcome.failure.message : outcome.message;
       log.warn({ operationId, instance }, `Was interrupted: ${message}`);
     },
