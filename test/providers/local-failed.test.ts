@@ -1,6 +1,6 @@
 /** Primaries that have failed, and those that only turn Postern away: what a restart and a failover make of each. */
 import { spawn } from "node:child_process";
-import { access, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { access, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Sql } from "postgres";
 import { expect, onTestFinished, test } from "vitest";
@@ -123,7 +123,7 @@ test("a primary whose data folder is gone cannot be restarted, but its standby t
     resourceStatus: "failed",
     failure: {
       code: "StartFailed",
-      message: "The data folder of pair-b is gone. Reboot with forceFailover: its standby takes over.",
+      message: "pair-b cannot be started. Its data folder is gone. Reboot with forceFailover: its standby takes over.",
     },
   });
   const end = await reboot(true);
@@ -302,5 +302,42 @@ test("a primary that somebody started by hand is seen, left alone, and down befo
     result: { primary: `pair-${standby}`, missingFrom: null },
   });
   expect(byHand.signalCode).toBe("SIGKILL");
+  await expectWhole(standby);
+});
+
+test("a rebuild that was cut short after the old data were put aside is made again, and they stay as they were", async () => {
+  await untilStreaming(pair.provider, "pair");
+  const [primary, standby] = await roles();
+  const keep = "kept-failover-20200101T000000Z";
+  await mkdir(memberFolder(standby, keep));
+  await writeFile(memberFolder(standby, keep, "left"), "");
+  const file = memberFolder(standby, "../../instance.json");
+  const text = await readFile(file, "utf8");
+  const instance = JSON.parse(text) as { members: { name: string }[] };
+  const members = instance.members.map((one) => (one.name === standby ? { ...one, stale: true, keep } : one));
+  await writeFile(file, JSON.stringify({ ...instance, members }));
+  await pair.provider.repair();
+  await expectWhole(primary);
+  expect(await readdir(memberFolder(standby, keep))).toEqual(["left"]);
+  await rm(memberFolder(standby, keep), { recursive: true });
+});
+
+test("a primary whose control file is gone blinds nobody: it has failed, is not restarted, and its standby takes over", async () => {
+  await untilStreaming(pair.provider, "pair");
+  await insert(10);
+  const [primary, standby] = await roles();
+  await rename(memberFolder(primary, "data/global"), memberFolder(primary, "global"));
+  expect((await pair.provider.list()).map(({ status }) => status)).toEqual(["failed"]);
+  expect(await reboot()).toMatchObject({
+    state: "failed",
+    resourceStatus: "failed",
+    failure: { code: "StartFailed", message: expect.stringMatching(/control file is gone.*forceFailover/) },
+  });
+  const end = await reboot(true);
+  expect(end).toMatchObject({
+    state: "succeeded",
+    message: expect.stringMatching(/is kept in/),
+    result: { primary: `pair-${standby}` },
+  });
   await expectWhole(standby);
 });

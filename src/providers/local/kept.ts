@@ -17,12 +17,15 @@ export const keptPath = (host: Host, providerId: string, member: string, name: s
 /** Puts a member's data aside, and removes what was kept of it before: disks are finite. Its server is down. */
 export async function putAside(host: Host, providerId: string, member: string, name: string): Promise<void> {
   const folder = host.instances.memberFolder(providerId, member);
-  await rename(join(folder, "data"), join(folder, name)).catch((error: NodeJS.ErrnoException) => {
-    // Gone before, or put aside before a kill.
-    if (error.code !== "ENOENT") throw error;
-  });
-  await syncFolder(folder);
-  for (const other of await listKept(host, providerId, member)) {
+  const kept = await listKept(host, providerId, member);
+  // Where that was done already, what stands in its place is the copy of a rebuild that was cut short.
+  if (!kept.some((one) => one.name === name)) {
+    await rename(join(folder, "data"), join(folder, name)).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== "ENOENT") throw error;
+    });
+    await syncFolder(folder);
+  }
+  for (const other of kept) {
     if (other.name !== name) await rm(other.path, { recursive: true, force: true });
   }
 }
