@@ -4,7 +4,7 @@ import { chown, mkdtemp, readdir, readFile, rename, rm, rmdir, stat, writeFile }
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { readControlFile } from "./control-file.js";
+import { isStandbyData, readControlFile } from "./control-file.js";
 import { makePrivate } from "./folder.js";
 import { faultOf, type Place } from "./last-words.js";
 import { type Attempt, launch } from "./launch.js";
@@ -13,7 +13,6 @@ import { type OsUser, runAs } from "./os-user.js";
 import { clearStaleLock, findPostmaster, type Postmaster } from "./postmaster.js";
 import { previewSetting } from "./preview.js";
 import { isPostmaster, postmasterArgs } from "./processes.js";
-import { isStandbyData } from "./promote.js";
 
 /** PostgreSQL parameters by name, as in postgresql.conf; they override that file. */
 export type Settings = Readonly<Record<string, string | number>>;

@@ -1,4 +1,5 @@
-/** What a cluster's control file says: readable while no server runs, which SQL is not. */
+/** What a cluster's control file says, and whether it is a standby: readable while no server runs, which SQL is not. */
+import { access } from "node:fs/promises";
 import { endianness } from "node:os";
 import { join } from "node:path";
 import { NotAFileError, readStart } from "./owned-file.js";
@@ -54,6 +55,13 @@ export async function readControlFile(dataDir: string): Promise<ControlFile> {
     },
   };
 }
+
+/** Whether PostgreSQL would start this data as a standby. Without this file it would start it to be written to. */
+export const isStandbyData = ({ dataDir }: { readonly dataDir: string }): Promise<boolean> =>
+  access(join(dataDir, "standby.signal")).then(
+    () => true,
+    () => false,
+  );
 
 /** A position in the WAL as PostgreSQL writes it, `16/B374D848`, as a number. */
 export function parsePosition(text: string): bigint {

@@ -1,10 +1,9 @@
 /** Promotion by the operating system: it needs no login, which passwords, rules and crowds of clients can bar. */
-import { access } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { write } from "./base-backup.js";
 import type { Cluster } from "./cluster.js";
-import { readControlFile } from "./control-file.js";
+import { isStandbyData, readControlFile } from "./control-file.js";
 import type { OsUser } from "./os-user.js";
 import { findPostmaster } from "./postmaster.js";
 
@@ -30,13 +29,6 @@ export async function promote(cluster: Cluster, owner: OsUser): Promise<void> {
     process.kill(running.pid, "SIGUSR1");
   }
 }
-
-/** Whether PostgreSQL would start this data as a standby. Without this file it would start it to be written to. */
-export const isStandbyData = (cluster: Cluster): Promise<boolean> =>
-  access(join(cluster.dataDir, "standby.signal")).then(
-    () => true,
-    () => false,
-  );
 
 function ignoreExisting(error: NodeJS.ErrnoException): void {
   if (error.code !== "EEXIST") throw error;

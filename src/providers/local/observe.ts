@@ -6,9 +6,8 @@ import type { Sql } from "postgres";
 import { answersProtocol } from "../../cluster/answers.js";
 import type { Cluster } from "../../cluster/cluster.js";
 import { asSuperuser } from "../../cluster/connection.js";
-import { ControlFileLostError, readControlFile } from "../../cluster/control-file.js";
+import { ControlFileLostError, isStandbyData, readControlFile } from "../../cluster/control-file.js";
 import { findPostmaster } from "../../cluster/postmaster.js";
-import { isStandbyData } from "../../cluster/promote.js";
 
 export type Observation =
   | {
