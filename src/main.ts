@@ -44,6 +44,12 @@ const unlessStopped = <T>(work: Promise<T>): Promise<T> =>
     work.then(resolve, reject);
   });
 
+/** Another Postern has the data folder, and everything that runs there: this one stops nothing of it, and ends before it does anything else. */
+function onLost(): void {
+  log?.fatal("another Postern has taken over the data folder: this one ends");
+  process.exit(EXIT_CODES.claimed);
+}
+
 async function start(): Promise<void> {
   const config = processConfig();
   // Not imported above: loading them takes most of a second, and signals are to be heeded before.
@@ -54,7 +60,7 @@ async function start(): Promise<void> {
   log = opened;
   await step(() => unlessStopped(requireDatabase(config)));
   const database = await step(
-    (signal) => openDatabase(config, opened, signal),
+    (signal) => openDatabase(config, opened, signal, onLost),
     (opened) => opened.stop(),
   );
   if (database.relocatedTo) {
@@ -71,7 +77,7 @@ async function start(): Promise<void> {
     ),
   );
   const fleet = await step(
-    () => openFleet(config, opened),
+    () => openFleet(config, opened, onLost),
     (opened) => opened.stop(),
   );
   const ports = {

@@ -27,10 +27,18 @@ export async function requireDatabase({ databaseUrl }: Config): Promise<void> {
   if (databaseUrl !== undefined) await requireUsable(databaseUrl);
 }
 
-/** Starts the embedded database, or takes the given one. @throws StartFault */
-export async function openDatabase(config: Config, log: Log, signal: AbortSignal): Promise<ReadyDatabase> {
+/**
+ * Starts the embedded database, or takes the given one.
+ * @param onLost told when another Postern has got the data folder @throws StartFault
+ */
+export async function openDatabase(
+  config: Config,
+  log: Log,
+  signal: AbortSignal,
+  onLost: () => void,
+): Promise<ReadyDatabase> {
   if (config.databaseUrl !== undefined) return { connection: config.databaseUrl, stop: async () => undefined };
-  const { options, dataDir, relocated, stop } = await startEmbedded({ dataDir: config.dataDir, log, signal });
+  const { options, dataDir, relocated, stop } = await startEmbedded({ dataDir: config.dataDir, log, signal, onLost });
   return { connection: options, relocatedTo: relocated ? dataDir : undefined, stop };
 }
 
@@ -44,14 +52,15 @@ export interface ReadyFleet {
 /**
  * Opens the instances that this host runs itself, and says which are missing; nothing is started yet. Beside an embedded database only: its claim of the data folder is what
  * keeps a second Postern from the same instances.
+ * @param onLost told when another Postern has got the instances nevertheless
  */
-export async function openFleet(config: Config, log: Log): Promise<ReadyFleet> {
+export async function openFleet(config: Config, log: Log, onLost: () => void): Promise<ReadyFleet> {
   if (config.databaseUrl !== undefined)
     return { providers: [], bringUp: async () => undefined, stop: async () => undefined };
   const user = await databaseUser();
   const bin = await findBinaries(user);
   const { path: folder } = await placeFolder(config.dataDir, "fleet", user);
-  const local = await createLocalProvider({ folder, bin, user, log, clock: { now: () => new Date() } });
+  const local = await createLocalProvider({ folder, bin, user, log, clock: { now: () => new Date() }, onLost });
   const wanted = [...config.localInstances, ...(config.demo.seed ? DEMO_FLEET : [])];
   // So that whoever asks as soon as Postern is ready finds all of them.
   await local.plan(wanted);

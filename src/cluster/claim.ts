@@ -29,13 +29,20 @@ const RETRY_LOST_MS = 1_000;
  * Rejects with a ClaimedError when another process has it, which is then left alone; after any other failure, what
  * this call started is stopped again. If the cluster dies later, it is started and claimed again, quietly.
  * @param signal gives up the claim while it is being taken
+ * @param onLost told when another process has got it after all: the cluster is that one's
  */
-export async function claimCluster(cluster: Cluster, log: Log, signal?: AbortSignal): Promise<Claim> {
+export async function claimCluster(
+  cluster: Cluster,
+  log: Log,
+  signal?: AbortSignal,
+  onLost: () => void = () => undefined,
+): Promise<Claim> {
   const stopping = new AbortController();
   let held: { cluster: RunningCluster; sql: Sql };
   let recovery: Promise<void> | undefined;
+  let isLost = false;
 
-  const onLost = () => {
+  const onBroken = () => {
     if (!stopping.signal.aborted) recovery ??= recover().finally(() => (recovery = undefined));
   };
   const recover = async () => {
@@ -43,21 +50,24 @@ export async function claimCluster(cluster: Cluster, log: Log, signal?: AbortSig
     while (!stopping.signal.aborted) {
       try {
         await held.sql.end({ timeout: 0 });
-        held = await take(cluster, onLost, stopping.signal);
+        held = await take(cluster, onBroken, stopping.signal);
         return log.info("Claimed the database again");
       } catch (error) {
+        isLost = error instanceof ClaimedError;
+        if (isLost) return onLost();
         if (!stopping.signal.aborted) log.error({ err: error }, "Could not claim the database again; trying on");
         await delay(RETRY_LOST_MS, undefined, { signal: stopping.signal }).catch(() => {});
       }
     }
   };
 
-  held = await take(cluster, onLost, signal ?? stopping.signal);
+  held = await take(cluster, onBroken, signal ?? stopping.signal);
   return {
     ...held,
     async stop() {
       stopping.abort();
       await recovery;
+      if (isLost) return;
       // The claim is held until the postmaster is gone: nobody else can adopt a cluster that is about to stop.
       await cluster.stop();
       await held.sql.end({ timeout: 0 });
@@ -65,7 +75,7 @@ export async function claimCluster(cluster: Cluster, log: Log, signal?: AbortSig
   };
 }
 
-async function take(cluster: Cluster, onLost: () => void, signal: AbortSignal) {
+async function take(cluster: Cluster, onBroken: () => void, signal: AbortSignal) {
   const { password, username } = await cluster.superuser();
   const since = Date.now();
   let started = false;
@@ -85,7 +95,7 @@ async function take(cluster: Cluster, onLost: () => void, signal: AbortSignal) {
       fetch_types: false,
       connection: { application_name: "postern claim" },
       onnotice: () => {},
-      onclose: () => isHeld && onLost(),
+      onclose: () => isHeld && onBroken(),
     });
     let failure: unknown;
     try {

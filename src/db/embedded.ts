@@ -19,6 +19,8 @@ export type EmbeddedOptions = {
   readonly createDatabases?: boolean;
   /** Gives up the start: what it has begun is stopped again. */
   readonly signal?: AbortSignal | undefined;
+  /** Told when another Postern has got the folder after all, while this one brought its database back. */
+  readonly onLost?: (() => void) | undefined;
 };
 
 export type EmbeddedDatabase = {
@@ -53,7 +55,7 @@ export async function startEmbedded(wanted: EmbeddedOptions): Promise<EmbeddedDa
   const cluster = new Cluster({ folder, bin, user, settings: wanted.settings });
   await cluster.init();
 
-  const claim = await claimCluster(cluster, wanted.log, wanted.signal).catch((error) => {
+  const claim = await claimCluster(cluster, wanted.log, wanted.signal, wanted.onLost).catch((error) => {
     if (!(error instanceof ClaimedError)) throw error;
     throw new StartFault(
       "claimed",

@@ -15,6 +15,7 @@ import { type LocalInstance, openInstances, primaryOf, standbysOf } from "./loca
 import { tailOf } from "./local/member-log.js";
 import { hasFailed, observe } from "./local/observe.js";
 import { createOperations } from "./local/operations.js";
+import { takeFolder } from "./local/owner.js";
 import { createPlans } from "./local/plans.js";
 import { createPorts } from "./local/ports.js";
 import { createRepair } from "./local/repair.js";
@@ -35,6 +36,8 @@ export type LocalOptions = {
   readonly limits?: Partial<Limits>;
   /** PostgreSQL parameters on top of the provider's own. `fsync: "off"` also leaves copies unsynced. */
   readonly settings?: Settings;
+  /** Told when another process has opened the folder: what is done there since is that one's. */
+  readonly onLost?: () => void;
 };
 
 export interface LocalProvider extends Provider {
@@ -83,7 +86,8 @@ export async function createLocalProvider(options: LocalOptions): Promise<LocalP
   for (const path of [instancesFolder, snapshotsFolder, journalFolder]) await makePrivate(path, user);
   const version = (await runAs(user, join(bin, "postgres"), ["--version"])).match(/[\d.]+/)?.[0] ?? "15";
 
-  const instances = openInstances(instancesFolder, user);
+  const requireOwned = await takeFolder(folder, options.onLost ?? (() => undefined));
+  const instances = openInstances(instancesFolder, user, requireOwned);
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
   /** Until somebody wants to be told, deeds stand in the log alone. */
   let report: Report = async (deed) => log.info({ deed }, "Nobody records what was done to an instance");
@@ -170,7 +174,10 @@ export async function createLocalProvider(options: LocalOptions): Promise<LocalP
       await provider.repair();
       plans.retry();
     },
-    watch: watch.look,
+    async watch() {
+      await requireOwned();
+      return watch.look();
+    },
     list: async () => (await Promise.all((await instances.ids()).map(describe))).filter((one) => one !== null),
     describe,
     logTail: (providerId, member, lines) => tailOf(host, providerId, member, lines),

@@ -11,7 +11,7 @@ import { createLog } from "../../src/log.js";
 import { eventually, processesIn, UNSYNCED, useSandbox } from "./sandbox.js";
 
 const sandbox = useSandbox();
-const start = (wanted: Pick<EmbeddedOptions, "dataDir" | "createDatabases">) =>
+const start = (wanted: Pick<EmbeddedOptions, "dataDir" | "createDatabases" | "onLost">) =>
   startEmbedded({ log: createLog("silent"), settings: UNSYNCED, ...wanted });
 
 /** One statement as the role `postern`. */
@@ -104,6 +104,31 @@ test("when the database is killed under a running Postern, it comes back and is 
     return claims.length === 1;
   });
   await first.stop();
+});
+
+test("whoever loses the claim to another one is told, tries no more, and leaves the database running", async () => {
+  const dataDir = join(sandbox.path, "a");
+  const { promise: lost, resolve: onLost } = Promise.withResolvers<void>();
+  const first = await start({ dataDir, onLost });
+  const password = (await readFile(join(dataDir, "database/data/superuser.password"), "utf8")).trim();
+  const { path } = first.options;
+  const sql = postgres({ path, username: "postgres", database: "postgres", password, max: 2, onnotice: () => {} });
+  onTestFinished(() => sql.end({ timeout: 0 }));
+  const [held] =
+    await sql`select pid, (classid::bigint << 32 | objid::bigint)::text as key from pg_locks where locktype = 'advisory'`;
+  const other = await sql.reserve();
+  const takes = other`select pg_advisory_lock(${held?.key}::bigint)`.execute();
+  await eventually(
+    async () => (await sql`select from pg_locks where locktype = 'advisory' and not granted`).length === 1,
+  );
+  await sql`select pg_terminate_backend(${held?.pid})`;
+  await takes;
+  await lost;
+  await first.stop();
+  expect(await other`select 1 as still`).toEqual([{ still: 1 }]);
+  other.release();
+  await sql.end({ timeout: 0 });
+  await (await start({ dataDir })).stop();
 });
 
 test("stop() is heeded even while the database is being brought back", async () => {

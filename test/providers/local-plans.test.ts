@@ -2,15 +2,15 @@
 import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, expect, test, vi } from "vitest";
-import type { LocalProvider } from "../../src/providers/local.js";
+import type { LocalOptions, LocalProvider } from "../../src/providers/local.js";
 import { eventually, processesIn } from "../cluster/sandbox.js";
 import { NEW, newOperationId, operate, query, rebootOf, runProgram, untilEnded, useGround } from "./ground.js";
 
 vi.setConfig({ testTimeout: 60_000 });
 const ground = useGround();
 const opened: LocalProvider[] = [];
-const open = async () => {
-  const provider = await ground.open();
+const open = async (options: Partial<LocalOptions> = {}) => {
+  const provider = await ground.open(options);
   opened.push(provider);
   return provider;
 };
@@ -160,4 +160,39 @@ test("one whose description cannot be read is nothing new: it keeps its identifi
   const provider = await open();
   await provider.startAll();
   expect(await only(provider)).toMatchObject({ providerId: id, identifier: "wanted-dev", status: "available" });
+});
+
+test("who has lost the folder to another process is told, and does nothing to any instance", async () => {
+  const lost = vi.fn();
+  const provider = await open({ onLost: lost });
+  await provider.startAll();
+  await provider.watch();
+  expect(lost).not.toHaveBeenCalled();
+  const [folder] = await folders();
+  const files = async () => {
+    const path = join(ground.path, "fleet/instances", folder!);
+    return [await readFile(join(path, "instance.json"), "utf8"), await processesIn(path)];
+  };
+  const before = await files();
+  const successor = await open();
+  for (const act of [
+    () => provider.watch(),
+    () => provider.stopInstance("wanted-dev"),
+    () => provider.destroy("wanted-dev"),
+    () =>
+      provider.plan([
+        { ...wanted, backupWindow: "05:00-05:30" },
+        { ...wanted, identifier: "another-dev" },
+      ]),
+    () => provider.create({ ...wanted, identifier: "another-dev" }),
+  ]) {
+    lost.mockClear();
+    await expect(act()).rejects.toThrow("Another Postern");
+    expect(lost).toHaveBeenCalled();
+  }
+  await provider.stopAll();
+  expect(await files()).toEqual(before);
+  await successor.startAll();
+  await successor.stopAll();
+  expect(await processesIn(ground.path)).toEqual([]);
 });

@@ -112,13 +112,14 @@ export async function makeMember(host: Host, instance: LocalInstance, member: Lo
 }
 
 /** Makes sure that nothing of this member runs, in whatever state it is. */
-export function fenceMember(
+export async function fenceMember(
   host: Host,
   providerId: string,
   name: string,
   patience: keyof typeof PATIENCE_MS = "normal",
 ): Promise<void> {
   const { bin, user, instances } = host;
+  await instances.requireOwned();
   const cluster = new Cluster({ folder: instances.memberFolder(providerId, name), bin, user });
   return fence(cluster, user, processName(providerId, name), PATIENCE_MS[patience]);
 }

@@ -9,6 +9,7 @@ import { makePrivate } from "../../cluster/folder.js";
 import type { OsUser } from "../../cluster/os-user.js";
 import { OperationFailure } from "../errors.js";
 import { readDurable, writeDurably } from "./durable-json.js";
+import type { RequireOwned } from "./owner.js";
 
 const TIME = "([01]\\d|2[0-3]):[0-5]\\d";
 const DAY = "(mon|tue|wed|thu|fri|sat|sun)";
@@ -84,7 +85,7 @@ const removeTree = (path: string) => rm(path, { recursive: true, force: true, ma
 export type Instances = ReturnType<typeof openInstances>;
 
 /** @param folder private to `user` */
-export function openInstances(folder: string, user: OsUser) {
+export function openInstances(folder: string, user: OsUser, requireOwned: RequireOwned) {
   const folderOf = (providerId: string) => join(folder, providerId);
   const fileOf = (providerId: string) => join(folderOf(providerId), DESCRIPTION);
   const copyOf = (providerId: string) => join(folderOf(providerId), COPY);
@@ -121,6 +122,7 @@ export function openInstances(folder: string, user: OsUser) {
   const findCopy = (providerId: string) => read(copyOf(providerId)).catch(() => null);
 
   async function write(instance: LocalInstance): Promise<void> {
+    await requireOwned();
     // First: what it says too early of an identifier or a port keeps nobody from anything but that.
     await writeDurably(copyOf(instance.providerId), instance);
     await writeDurably(fileOf(instance.providerId), instance);
@@ -137,6 +139,8 @@ export function openInstances(folder: string, user: OsUser) {
   }
 
   return {
+    /** For what is done to the processes of instances. */
+    requireOwned,
     ids,
     find,
     findCopy,
@@ -174,6 +178,7 @@ export function openInstances(folder: string, user: OsUser) {
 
     /** From here on it is known that the instance is wanted. */
     async writePlan(plan: LocalInstance): Promise<void> {
+      await requireOwned();
       await makePrivate(folderOf(plan.providerId), user);
       await writeDurably(markOf(plan.providerId), instanceForm.parse(plan));
     },
@@ -185,6 +190,7 @@ export function openInstances(folder: string, user: OsUser) {
 
     /** Makes the folders that a new instance needs, marked as unfinished. */
     async prepare(providerId: string): Promise<void> {
+      await requireOwned();
       await makePrivate(folderOf(providerId), user);
       if (!(await findPlan(providerId))) await writeDurably(markOf(providerId), {});
       for (const path of ["journal", "members"]) await makePrivate(join(folderOf(providerId), path), user);
@@ -224,6 +230,7 @@ export function openInstances(folder: string, user: OsUser) {
 
     /** Removes all of it; cut short, it is unfinished, and never listed half removed. */
     async remove(providerId: string): Promise<void> {
+      await requireOwned();
       await writeDurably(markOf(providerId), {});
       await rm(fileOf(providerId), { force: true });
       // Before the mark: what is left of data without one is taken for an instance that lost its description.
