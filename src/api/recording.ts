@@ -2,7 +2,7 @@
 import { AppError, type ErrorCode, internal, notRecorded } from "../errors.js";
 import type { AuditService } from "../modules/audit/index.js";
 import type { SecurityService } from "../modules/security/index.js";
-import { isId } from "../wire/id.js";
+import { isId } from "../values/id.js";
 import { actionOf, failureOf } from "./access.js";
 import type { RequestContext } from "./context.js";
 import type { Gate } from "./schema.js";

@@ -4,7 +4,7 @@ import type { IRule } from "graphql-shield";
 import type { Permission } from "../auth/permissions.js";
 import { forbidden, unauthenticated } from "../errors.js";
 import { isOperable, productionProtected } from "../model/operability.js";
-import { requireWellFormed } from "../wire/well-formed.js";
+import { requireWellFormed } from "../values/well-formed.js";
 import type { RequestContext } from "./context.js";
 
 // The CommonJS build: the ES build of graphql-shield 7.6.5 imports a function that Node 23 removed.

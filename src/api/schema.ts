@@ -15,7 +15,7 @@ import type { Permission } from "../auth/permissions.js";
 import { forbidden, limitExceeded } from "../errors.js";
 import { declaredTypes } from "../model/index.js";
 import { type EmbeddedType, mayRead, missingPermission, type TypeDeclaration } from "../plan/declaration.js";
-import { requireWellFormed } from "../wire/well-formed.js";
+import { requireWellFormed } from "../values/well-formed.js";
 import { MUTATIONS, QUERIES } from "./access.js";
 import { requireSaid } from "./change-filters.js";
 import { containerOf } from "./container.js";

@@ -14,7 +14,7 @@ import {
 import type { Access } from "../auth/actor.js";
 import type { Permission } from "../auth/permissions.js";
 import { forbidden } from "../errors.js";
-import { requireWellFormed } from "../wire/well-formed.js";
+import { requireWellFormed } from "../values/well-formed.js";
 import { mayRead, type TypeDeclaration } from "./declaration.js";
 import type { Variables } from "./reference.js";
 import type { Fragments } from "./selection.js";

@@ -3,7 +3,7 @@ import { type SQL, sql } from "drizzle-orm";
 import { type FieldNode, GraphQLID, type GraphQLSchema } from "graphql";
 import type { Access } from "../auth/actor.js";
 import { answerTooLong, badUserInput, limitExceeded } from "../errors.js";
-import { isId, requireId } from "../wire/id.js";
+import { isId, requireId } from "../values/id.js";
 import { Compilation, type Getter, type PlanLimits, type Run, type Statement, statementOf } from "./compilation.js";
 import { amountOf, type Cost, sum, writing } from "./cost.js";
 import type { TypeDeclaration } from "./declaration.js";

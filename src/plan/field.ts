@@ -1,7 +1,7 @@
 /** How the value of a field is written as JSON, bound as a parameter, and compared. */
 import { type SQL, sql } from "drizzle-orm";
 import type { PgColumn, PgVarchar } from "drizzle-orm/pg-core";
-import { requireId } from "../wire/id.js";
+import { requireId } from "../values/id.js";
 import type { FieldDeclaration } from "./declaration.js";
 import { type Json, orNull, quoted } from "./json.js";
 

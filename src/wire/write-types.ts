@@ -2,7 +2,7 @@
 import type { ClassType } from "type-graphql";
 import { z } from "zod";
 import type { TypeDeclaration } from "../plan/declaration.js";
-import { absent, idText, text, versionNumber } from "./checked.js";
+import { absent, idText, text, versionNumber } from "../values/checked.js";
 import { type InputFields, inputClasses, payloadClasses } from "./write-classes.js";
 
 export type { InputFields } from "./write-classes.js";

@@ -42,9 +42,6 @@ export const PLACES: readonly (readonly [from: string, to: string])[] = [
   ["plan/", "engine/read/"],
   ["records/", "audit/"],
   ["start.ts", "cli/start.ts"],
-  ["wire/checked.ts", "values/checked.ts"],
-  ["wire/id.ts", "values/id.ts"],
-  ["wire/well-formed.ts", "values/well-formed.ts"],
   ["wire/", "engine/types/"],
 ];
 

@@ -5,7 +5,7 @@ import type { Db } from "../../db/client.js";
 import type { AuditEntry } from "../../db/rows.js";
 import type { AppError } from "../../errors.js";
 import type { Recorder } from "../../records/recorder.js";
-import { makeWellFormed } from "../../wire/well-formed.js";
+import { makeWellFormed } from "../../values/well-formed.js";
 import { insertAuditLog } from "./audit.store.js";
 
 /** What came of a call. */

@@ -1,6 +1,6 @@
 /** What a client sends to create and change chat sessions. */
 import { ChatSession } from "../../model/index.js";
-import { absent, idText, moment, nullable, text } from "../../wire/checked.js";
+import { absent, idText, moment, nullable, text } from "../../values/checked.js";
 import { writeTypes } from "../../wire/write-types.js";
 
 const MAX_MESSAGE = 20_000;

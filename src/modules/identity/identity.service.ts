@@ -8,7 +8,7 @@ import type { Revocations } from "../../auth/revocations.js";
 import type { Tokens } from "../../auth/tokens.js";
 import type { Db } from "../../db/client.js";
 import { unauthenticated } from "../../errors.js";
-import { checked, text } from "../../wire/checked.js";
+import { checked, text } from "../../values/checked.js";
 import type { RecordedEvent, SecurityService } from "../security/index.js";
 import {
   type Account,

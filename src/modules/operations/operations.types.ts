@@ -2,7 +2,7 @@
 import { Field, ID, InputType, Int, ObjectType } from "type-graphql";
 import { z } from "zod";
 import { Operation } from "../../model/index.js";
-import { text } from "../../wire/checked.js";
+import { text } from "../../values/checked.js";
 import { objectType } from "../../wire/object-type.js";
 import { KEY } from "../../wire/write-classes.js";
 import { idempotencyKey } from "../../wire/write-types.js";

@@ -1,6 +1,6 @@
 /** What a client sends to create and change organizations. */
 import { Organization } from "../../model/index.js";
-import { absent, text } from "../../wire/checked.js";
+import { absent, text } from "../../values/checked.js";
 import { writeTypes } from "../../wire/write-types.js";
 
 /** @returns why a text is no domain name by the rule of the DNS, or undefined */

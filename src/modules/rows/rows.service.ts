@@ -17,7 +17,7 @@ import {
   type Values,
 } from "../../db/rows.js";
 import { AppError, badUserInput, conflict, internal, limitExceeded, notFound, outcomeUnknown } from "../../errors.js";
-import { checked } from "../../wire/checked.js";
+import { checked } from "../../values/checked.js";
 import type { RowService } from "../../wire/write-resolver.js";
 import type { WriteTypes } from "../../wire/write-types.js";
 import type { AuditService } from "../audit/index.js";

@@ -1,7 +1,7 @@
 /** What a client sends to create and change scans and vulnerabilities. */
 import { z } from "zod";
 import { Scan, ScanStatus, Severity, Vulnerability } from "../../model/index.js";
-import { absent, httpUrl, idText, moment, nullable, text } from "../../wire/checked.js";
+import { absent, httpUrl, idText, moment, nullable, text } from "../../values/checked.js";
 import { writeTypes } from "../../wire/write-types.js";
 
 export const scanWrites = writeTypes(Scan, {

@@ -4,8 +4,8 @@ import { describeActor } from "../../auth/actor.js";
 import type { Call, Origin } from "../../auth/call.js";
 import type { Db } from "../../db/client.js";
 import type { Recorder } from "../../records/recorder.js";
-import { checked, idText, json, nullable, text } from "../../wire/checked.js";
-import { makeWellFormed } from "../../wire/well-formed.js";
+import { checked, idText, json, nullable, text } from "../../values/checked.js";
+import { makeWellFormed } from "../../values/well-formed.js";
 import type { AuditService } from "../audit/index.js";
 import { insertSecurityEvents } from "./security.store.js";
 

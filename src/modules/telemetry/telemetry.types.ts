@@ -1,6 +1,6 @@
 /** What a client sends to create and change analytics metrics and performance logs. */
 import { AnalyticsMetric, PerformanceLog } from "../../model/index.js";
-import { absent, finite, idText, moment, nullable, text } from "../../wire/checked.js";
+import { absent, finite, idText, moment, nullable, text } from "../../values/checked.js";
 import { writeTypes } from "../../wire/write-types.js";
 
 export const analyticsMetricWrites = writeTypes(AnalyticsMetric, {

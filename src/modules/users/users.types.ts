@@ -1,7 +1,7 @@
 /** What a client sends to create and change users. */
 import { z } from "zod";
 import { Role, User } from "../../model/index.js";
-import { absent, email, idText, nullable, text } from "../../wire/checked.js";
+import { absent, email, idText, nullable, text } from "../../values/checked.js";
 import { writeTypes } from "../../wire/write-types.js";
 
 /** The policy itself stands in auth/passwords.ts; this only says what a client sees. */
