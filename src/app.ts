@@ -15,6 +15,8 @@ import { createReadiness } from "./api/readiness.js";
 import { recordFailures, recordRefusals } from "./api/recording.js";
 import { buildBareSchema, guardSchema } from "./api/schema.js";
 import { createApolloServer } from "./api/server.js";
+import { createAuditService } from "./audit/index.js";
+import { createRecorder } from "./audit/recorder.js";
 import { createAuthenticate } from "./auth/authenticate.js";
 import { createRevocations } from "./auth/revocations.js";
 import { loadSigningKey } from "./auth/signing-key.js";
@@ -29,7 +31,6 @@ import { createJobs } from "./jobs/jobs.js";
 import { LIMITS } from "./limits.js";
 import type { Log } from "./log.js";
 import { declaredTypes, rootFields } from "./model/index.js";
-import { createAuditService } from "./modules/audit/index.js";
 import { chatResolvers } from "./modules/chat/index.js";
 import { createIdentityService, IdentityResolver } from "./modules/identity/index.js";
 import { organizationResolvers } from "./modules/organizations/index.js";
@@ -41,7 +42,6 @@ import { userResolvers } from "./modules/users/index.js";
 import { PACE, type Pace } from "./pace.js";
 import { createPlanner } from "./plan/planner.js";
 import type { Provider } from "./providers/provider.js";
-import { createRecorder } from "./records/recorder.js";
 import { connectionResolver, entriesOf, readResolver } from "./wire/read-resolver.js";
 
 /** What the world gives; tests give their own. */

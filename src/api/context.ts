@@ -1,8 +1,8 @@
 /** What one request carries through the doors: its actor, its reads, its calls, and what was refused to it. */
 import DataLoader from "dataloader";
 import type { GraphQLResolveInfo } from "graphql";
+import { type Call, networkOf, type Origin, withoutSecrets } from "../audit/call.js";
 import { type Access, type Actor, accessOf } from "../auth/actor.js";
-import { type Call, networkOf, type Origin, withoutSecrets } from "../auth/call.js";
 import type { ErrorCode } from "../errors.js";
 import type { Unit } from "../plan/compile.js";
 import type { Planner } from "../plan/planner.js";

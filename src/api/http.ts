@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { type AddressInfo, isIP, type Socket } from "node:net";
 import cors from "cors";
-import type { Origin } from "../auth/call.js";
+import type { Origin } from "../audit/call.js";
 import { AppError, internal, unusableRequest } from "../errors.js";
 import { type EncodedBody, encodeBody, type KeptBody } from "./compression.js";
 import type { RequestContext } from "./context.js";

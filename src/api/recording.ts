@@ -1,6 +1,7 @@
 /** What is left of calls that fail: an audit record for each mutation of a signed-in actor, a security event for each refusal. */
+
+import type { AuditService } from "../audit/index.js";
 import { AppError, type ErrorCode, internal, notRecorded } from "../errors.js";
-import type { AuditService } from "../modules/audit/index.js";
 import type { SecurityService } from "../modules/security/index.js";
 import { isId } from "../values/id.js";
 import { actionOf, failureOf } from "./access.js";

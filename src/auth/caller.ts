@@ -1,7 +1,7 @@
 /** For whom something is done, so that what all share is shared fairly: the pool's connections, and the hashing of passwords. */
 import { AsyncLocalStorage } from "node:async_hooks";
+import { networkOf } from "../audit/call.js";
 import type { Actor } from "./actor.js";
-import { networkOf } from "./call.js";
 import { RequestTime } from "./request-time.js";
 
 /** Of one request. */

@@ -1,7 +1,7 @@
 /** `@CurrentCall()`: the mutation call that a resolver serves, for the service and its audit record. */
 import type { GraphQLResolveInfo } from "graphql";
 import { createParameterDecorator } from "type-graphql";
-import type { Call } from "../auth/call.js";
+import type { Call } from "../audit/call.js";
 
 /** What the decorator needs of a request's context. */
 export interface CallContext {

@@ -1,7 +1,7 @@
 /** The mutations that create, update and delete rows of a declared type; each body only calls the service. */
 import type { GraphQLResolveInfo } from "graphql";
 import { Arg, type ClassType, Extensions, Mutation, Resolver } from "type-graphql";
-import type { Call } from "../auth/call.js";
+import type { Call } from "../audit/call.js";
 import { notFound } from "../errors.js";
 import { singularOf, type TypeDeclaration } from "../plan/declaration.js";
 import { CurrentCall } from "./current-call.js";

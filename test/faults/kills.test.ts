@@ -1,10 +1,10 @@
 /** kill -9 of Postern at any moment, also of its start: what was acknowledged is there, once, with its record. */
 import { setTimeout as delay } from "node:timers/promises";
 import { beforeAll, expect, test, vi } from "vitest";
+import { stateOf } from "../audit/refusals.js";
 import { eventually, useSandbox } from "../cluster/sandbox.js";
 import { withOwnCluster } from "../process/own-cluster.js";
 import { ensureBuilt, PATIENCE_MS, type Running } from "../process/postern.js";
-import { stateOf } from "../records/refusals.js";
 import { cases, isDeep } from "../support/deep.js";
 import { startWriting } from "./writers.js";
 

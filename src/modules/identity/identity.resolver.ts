@@ -1,8 +1,8 @@
 /** The root fields of identity, and the user and organization of a viewer. */
 import type { GraphQLResolveInfo } from "graphql";
 import { Arg, Ctx, FieldResolver, Info, Mutation, Query, Resolver, Root } from "type-graphql";
+import type { Origin } from "../../audit/call.js";
 import type { Actor } from "../../auth/actor.js";
-import type { Origin } from "../../auth/call.js";
 import { Organization, User } from "../../model/index.js";
 import { objectType } from "../../wire/object-type.js";
 import type { ReadContext } from "../../wire/read-resolver.js";

@@ -1,8 +1,8 @@
 /** Signing in, staying signed in, and signing out. */
 import { createHmac, hash, randomBytes, randomUUID } from "node:crypto";
 import { z } from "zod";
+import type { Origin } from "../../audit/call.js";
 import { type Actor, accessOf, type UserActor } from "../../auth/actor.js";
-import type { Origin } from "../../auth/call.js";
 import { MAX_PASSWORD_CHARACTERS, verifyPassword } from "../../auth/passwords.js";
 import type { Revocations } from "../../auth/revocations.js";
 import type { Tokens } from "../../auth/tokens.js";

@@ -1,7 +1,7 @@
 /** The mutation that says what an instance or an account is for. */
 import type { GraphQLResolveInfo } from "graphql";
 import { Arg, Ctx, FieldResolver, Info, Mutation, Resolver, Root } from "type-graphql";
-import type { Call } from "../../auth/call.js";
+import type { Call } from "../../audit/call.js";
 import { Instance } from "../../model/index.js";
 import { CurrentCall } from "../../wire/current-call.js";
 import { objectType } from "../../wire/object-type.js";

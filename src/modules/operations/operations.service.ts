@@ -1,7 +1,8 @@
 /** Operations on instances: requested, decided, queued in one transaction with their audit record, and cancelled. */
 import { randomBytes } from "node:crypto";
+import type { Call } from "../../audit/call.js";
+import type { AuditService } from "../../audit/index.js";
 import { accessOf, describeActor } from "../../auth/actor.js";
-import type { Call } from "../../auth/call.js";
 import { currentCaller } from "../../auth/caller.js";
 import type { Db } from "../../db/client.js";
 import { conflict, failedPrecondition, forbidden, notFound } from "../../errors.js";
@@ -9,7 +10,6 @@ import { type Assessed, assess } from "../../model/operability.js";
 import type { OperationType } from "../../providers/provider.js";
 import { checked } from "../../values/checked.js";
 import { requireId } from "../../values/id.js";
-import type { AuditService } from "../audit/index.js";
 import type { InventoryService, StoredInstance } from "../inventory/index.js";
 import { claimOperation, keyOf } from "../rows/index.js";
 import { findBackupState } from "./backups.store.js";

@@ -1,6 +1,6 @@
 /** Idempotency keys: whoever sends a call again with the same key gets what the first one has made. */
 import { createHmac } from "node:crypto";
-import type { Call } from "../../auth/call.js";
+import type { Call } from "../../audit/call.js";
 import type { Db } from "../../db/client.js";
 import type { Key } from "../../db/rows.js";
 import { conflict } from "../../errors.js";

@@ -1,6 +1,8 @@
 /** What can be done with the rows of every type that clients write: checked, within the actor's reach, audited in the same statement. */
+
+import type { Call } from "../../audit/call.js";
+import type { AuditService } from "../../audit/index.js";
 import { accessOf } from "../../auth/actor.js";
-import type { Call } from "../../auth/call.js";
 import type { Db } from "../../db/client.js";
 import { countReached, findByKey } from "../../db/find-rows.js";
 import { wasLost } from "../../db/postgres-errors.js";
@@ -20,7 +22,6 @@ import { AppError, badUserInput, conflict, internal, limitExceeded, notFound, ou
 import { checked } from "../../values/checked.js";
 import type { RowService } from "../../wire/write-resolver.js";
 import type { WriteTypes } from "../../wire/write-types.js";
-import type { AuditService } from "../audit/index.js";
 import { findMade, keyOf } from "./idempotency.service.js";
 
 export interface RowsDeps {

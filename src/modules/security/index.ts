@@ -1,4 +1,4 @@
 /** Security events. */
-export type { Origin } from "../../auth/call.js";
+export type { Origin } from "../../audit/call.js";
+export { createSecurityService, type RecordedEvent, type SecurityService } from "../../audit/security.service.js";
 export { SecurityResolver } from "./security.resolver.js";
-export { createSecurityService, type RecordedEvent, type SecurityService } from "./security.service.js";

@@ -1,12 +1,12 @@
 /** The mutation that records a security event. */
 import type { GraphQLResolveInfo } from "graphql";
 import { Arg, Ctx, FieldResolver, Info, Mutation, Resolver, Root } from "type-graphql";
-import type { Call } from "../../auth/call.js";
+import type { Call } from "../../audit/call.js";
+import type { SecurityService } from "../../audit/security.service.js";
 import { SecurityEvent } from "../../model/index.js";
 import { CurrentCall } from "../../wire/current-call.js";
 import { objectType } from "../../wire/object-type.js";
 import type { ReadContext } from "../../wire/read-resolver.js";
-import type { SecurityService } from "./security.service.js";
 import { RecordSecurityEventInput, RecordSecurityEventPayload } from "./security.types.js";
 
 @Resolver(() => RecordSecurityEventPayload)

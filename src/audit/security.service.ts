@@ -1,12 +1,12 @@
 /** Security events: recorded by Postern itself, or by those who may record one through the API. */
 import { z } from "zod";
-import { describeActor } from "../../auth/actor.js";
-import type { Call, Origin } from "../../auth/call.js";
-import type { Db } from "../../db/client.js";
-import type { Recorder } from "../../records/recorder.js";
-import { checked, idText, json, nullable, text } from "../../values/checked.js";
-import { makeWellFormed } from "../../values/well-formed.js";
-import type { AuditService } from "../audit/index.js";
+import { describeActor } from "../auth/actor.js";
+import type { Db } from "../db/client.js";
+import { checked, idText, json, nullable, text } from "../values/checked.js";
+import { makeWellFormed } from "../values/well-formed.js";
+import type { Call, Origin } from "./call.js";
+import type { AuditService } from "./index.js";
+import type { Recorder } from "./recorder.js";
 import { insertSecurityEvents } from "./security.store.js";
 
 export type SecurityEventStatus = "SUCCESS" | "FAILURE" | "WARNING";

@@ -1,12 +1,12 @@
 /** Audit records: one for every mutation of a signed-in actor, in the transaction of its change. */
-import { describeActor } from "../../auth/actor.js";
-import type { Call } from "../../auth/call.js";
-import type { Db } from "../../db/client.js";
-import type { AuditEntry } from "../../db/rows.js";
-import type { AppError } from "../../errors.js";
-import type { Recorder } from "../../records/recorder.js";
-import { makeWellFormed } from "../../values/well-formed.js";
+import { describeActor } from "../auth/actor.js";
+import type { Db } from "../db/client.js";
+import type { AuditEntry } from "../db/rows.js";
+import type { AppError } from "../errors.js";
+import { makeWellFormed } from "../values/well-formed.js";
 import { insertAuditLog } from "./audit.store.js";
+import type { Call } from "./call.js";
+import type { Recorder } from "./recorder.js";
 
 /** What came of a call. */
 export interface Outcome {

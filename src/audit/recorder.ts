@@ -3,11 +3,11 @@ import { randomUUID } from "node:crypto";
 import { asCaller, POSTERN } from "../auth/caller.js";
 import type { Db } from "../db/client.js";
 import { isRefusedValue } from "../db/postgres-errors.js";
-import { findInstallation, insertRecords, type RecordRows, type RecordTable } from "../db/records.js";
 import { notRecorded } from "../errors.js";
 import type { Log } from "../log.js";
 import { createRecordsFolder, type RecordsFolder } from "./folder.js";
 import { Patience } from "./patience.js";
+import { findInstallation, insertRecords, type RecordRows, type RecordTable } from "./records.js";
 
 /** A record as its service makes it: values by column property, the moment among them. */
 export interface NewRecord {

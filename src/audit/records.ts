@@ -1,10 +1,10 @@
 /** Keeps records by themselves: audit records and security events that are written with no change. */
 import { getTableColumns, type SQL, sql } from "drizzle-orm";
+import type { Db } from "../db/client.js";
+import { fromPostgres } from "../db/postgres-errors.js";
+import { names, record } from "../db/row-statements.js";
+import { auditLogs, installations, securityEvents } from "../db/tables/index.js";
 import { statementOf } from "../plan/compilation.js";
-import type { Db } from "./client.js";
-import { fromPostgres } from "./postgres-errors.js";
-import { names, record } from "./row-statements.js";
-import { auditLogs, installations, securityEvents } from "./tables/index.js";
 
 const TABLES = { auditLogs, securityEvents };
 export type RecordTable = keyof typeof TABLES;
