@@ -25,7 +25,9 @@ import { createCache } from "./cache.js";
 import { type Config } from "./config.js";
 import { type ClientOptions, createClient } from "./db/client.js";
 import { isOfData } from "./db/postgres-errors.js";
-import type { Repeated } from "./db/rows.js";
+import { createPlanner } from "./engine/read/planner.js";
+import { connectionResolver, entriesOf, readResolver } from "./engine/types/read-resolver.js";
+import type { Repeated } from "./engine/write/rows.js";
 import { createFleet } from "./fleet/fleet.js";
 import { createJobs } from "./jobs/jobs.js";
 import { LIMITS } from "./limits.js";
@@ -40,9 +42,7 @@ import { createSecurityService, SecurityResolver } from "./modules/security/inde
 import { telemetryResolvers } from "./modules/telemetry/index.js";
 import { userResolvers } from "./modules/users/index.js";
 import { PACE, type Pace } from "./pace.js";
-import { createPlanner } from "./plan/planner.js";
 import type { Provider } from "./providers/provider.js";
-import { connectionResolver, entriesOf, readResolver } from "./wire/read-resolver.js";
 
 /** What the world gives; tests give their own. */
 export interface Ports {

@@ -8,8 +8,8 @@ import {
   Kind,
   type ValueNode,
 } from "graphql";
+import { type Variables, variableOf } from "../engine/read/reference.js";
 import { badUserInput } from "../errors.js";
-import { type Variables, variableOf } from "../plan/reference.js";
 
 /** Filters, and what stands in them. */
 const isFilter = (type: GraphQLInputType): type is GraphQLInputObjectType =>

@@ -3,14 +3,14 @@ import DataLoader from "dataloader";
 import type { GraphQLResolveInfo } from "graphql";
 import { type Call, networkOf, type Origin, withoutSecrets } from "../audit/call.js";
 import { type Access, type Actor, accessOf } from "../auth/actor.js";
+import type { Unit } from "../engine/read/compile.js";
+import type { Planner } from "../engine/read/planner.js";
+import type { Allowance, Reads } from "../engine/read/reads.js";
+import type { Variables } from "../engine/read/reference.js";
+import type { RowAnswer } from "../engine/read/writing.js";
+import type { CallContext } from "../engine/types/current-call.js";
+import type { ReadContext } from "../engine/types/read-resolver.js";
 import type { ErrorCode } from "../errors.js";
-import type { Unit } from "../plan/compile.js";
-import type { Planner } from "../plan/planner.js";
-import type { Allowance, Reads } from "../plan/reads.js";
-import type { Variables } from "../plan/reference.js";
-import type { RowAnswer } from "../plan/writing.js";
-import type { CallContext } from "../wire/current-call.js";
-import type { ReadContext } from "../wire/read-resolver.js";
 import { actionOf } from "./access.js";
 
 /** One thing that was refused, for the security events. */

@@ -11,7 +11,7 @@ import {
   type OperationDefinitionNode,
 } from "graphql";
 import { fromPostgres } from "../db/postgres-errors.js";
-import type { Fragments } from "../plan/selection.js";
+import type { Fragments } from "../engine/read/selection.js";
 import type { RequestContext } from "./context.js";
 import { fieldError } from "./format-error.js";
 

@@ -11,8 +11,8 @@ import {
   type ValueNode,
   valueFromAST,
 } from "graphql";
+import type { Variables } from "../engine/read/reference.js";
 import { limitExceeded } from "../errors.js";
-import type { Variables } from "../plan/reference.js";
 
 /** A filter, or an input that holds one, and how many fields are given it. */
 interface Given {

@@ -17,9 +17,9 @@ import {
   validate,
 } from "graphql";
 import depthLimit from "graphql-depth-limit";
+import type { Variables } from "../engine/read/reference.js";
 import { type AppError, limitExceeded } from "../errors.js";
 import type { Limits } from "../limits.js";
-import type { Variables } from "../plan/reference.js";
 import { type Filters, filterCheck, mayHoldFilter } from "./filter-texts.js";
 
 /** A response path. Fields that share it are one field of the answer, and validation compares each with each. */

@@ -7,12 +7,12 @@ import {
   getNamedType,
   isObjectType,
 } from "graphql";
+import type { Unit } from "../engine/read/compile.js";
+import type { PlannedPayload, Planner } from "../engine/read/planner.js";
+import { collect, collectBelow, type Selection } from "../engine/read/selection.js";
+import type { RowAnswer } from "../engine/read/writing.js";
+import { LEAVES_IDS } from "../engine/types/write-resolver.js";
 import { doneBut, notFound } from "../errors.js";
-import type { Unit } from "../plan/compile.js";
-import type { PlannedPayload, Planner } from "../plan/planner.js";
-import { collect, collectBelow, type Selection } from "../plan/selection.js";
-import type { RowAnswer } from "../plan/writing.js";
-import { LEAVES_IDS } from "../wire/write-resolver.js";
 import { mayCall } from "./access.js";
 import {
   DataText,

@@ -8,10 +8,10 @@ import {
   Kind,
   type OperationDefinitionNode,
 } from "graphql";
+import type { Unit } from "../engine/read/compile.js";
+import type { Planner } from "../engine/read/planner.js";
+import type { Fragments } from "../engine/read/selection.js";
 import type { Log } from "../log.js";
-import type { Unit } from "../plan/compile.js";
-import type { Planner } from "../plan/planner.js";
-import type { Fragments } from "../plan/selection.js";
 import type { RequestContext } from "./context.js";
 import {
   DataText,

@@ -7,9 +7,9 @@ import {
   isListType,
   isObjectType,
 } from "graphql";
+import type { Unit } from "../engine/read/compile.js";
+import { collectBelow, type Selection } from "../engine/read/selection.js";
 import { declaredTypes } from "../model/index.js";
-import type { Unit } from "../plan/compile.js";
-import { collectBelow, type Selection } from "../plan/selection.js";
 import type { RequestContext } from "./context.js";
 
 const declared = new Map(declaredTypes.map((type) => [type.name, type]));

@@ -12,9 +12,9 @@ import {
 import { buildSchemaSync, type ClassType, type NonEmptyArray } from "type-graphql";
 import { currentCaller } from "../auth/caller.js";
 import type { Permission } from "../auth/permissions.js";
+import { type EmbeddedType, mayRead, missingPermission, type TypeDeclaration } from "../engine/declaration.js";
 import { forbidden, limitExceeded } from "../errors.js";
 import { declaredTypes } from "../model/index.js";
-import { type EmbeddedType, mayRead, missingPermission, type TypeDeclaration } from "../plan/declaration.js";
 import { requireWellFormed } from "../values/well-formed.js";
 import { MUTATIONS, QUERIES } from "./access.js";
 import { requireSaid } from "./change-filters.js";

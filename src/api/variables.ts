@@ -14,10 +14,10 @@ import {
   typeFromAST,
   type VariableDefinitionNode,
 } from "graphql";
+import type { Variables } from "../engine/read/reference.js";
+import { INEXACT, JSONScalar, MalformedValue } from "../engine/types/scalars.js";
 import { badUserInput, limitExceeded } from "../errors.js";
 import type { Limits } from "../limits.js";
-import type { Variables } from "../plan/reference.js";
-import { INEXACT, JSONScalar, MalformedValue } from "../wire/scalars.js";
 import { longNumbersOf } from "./long-numbers.js";
 import { measuredOf } from "./measure.js";
 

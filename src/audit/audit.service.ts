@@ -1,7 +1,7 @@
 /** Audit records: one for every mutation of a signed-in actor, in the transaction of its change. */
 import { describeActor } from "../auth/actor.js";
 import type { Db } from "../db/client.js";
-import type { AuditEntry } from "../db/rows.js";
+import type { AuditEntry } from "../engine/write/rows.js";
 import type { AppError } from "../errors.js";
 import { makeWellFormed } from "../values/well-formed.js";
 import { insertAuditLog } from "./audit.store.js";

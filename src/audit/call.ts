@@ -1,7 +1,7 @@
 /** One call of a mutation: who makes it, from where, and what the audit log shall say of it. */
 
 import type { Actor } from "../auth/actor.js";
-import type { RowAnswer } from "../plan/writing.js";
+import type { RowAnswer } from "../engine/read/writing.js";
 
 /** Where a request comes from. */
 export interface Origin {

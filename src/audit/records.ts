@@ -2,9 +2,9 @@
 import { getTableColumns, type SQL, sql } from "drizzle-orm";
 import type { Db } from "../db/client.js";
 import { fromPostgres } from "../db/postgres-errors.js";
-import { names, record } from "../db/row-statements.js";
 import { auditLogs, installations, securityEvents } from "../db/tables/index.js";
-import { statementOf } from "../plan/compilation.js";
+import { statementOf } from "../engine/read/compilation.js";
+import { names, record } from "../engine/write/row-statements.js";
 
 const TABLES = { auditLogs, securityEvents };
 export type RecordTable = keyof typeof TABLES;

@@ -1,6 +1,6 @@
 /** What a client reads of chat sessions. */
 import { chatSessions } from "../db/tables/index.js";
-import { declareType, field, one, version } from "../plan/declaration.js";
+import { declareType, field, one, version } from "../engine/declaration.js";
 import { User } from "./organizations.js";
 
 export const ChatSession = declareType({

@@ -1,6 +1,6 @@
 /** The enums of the model. Value, name and PostgreSQL label are the same word. */
 import * as tables from "../db/tables/index.js";
-import { enumOf } from "../wire/object-type.js";
+import { enumOf } from "../engine/types/object-type.js";
 
 export const Role = enumOf("Role", tables.role.enumValues, "What a user or service may see and change.", {
   VIEWER: "Reads the data of its own organization.",

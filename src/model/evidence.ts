@@ -1,6 +1,6 @@
 /** What staff read of audit records and security events. */
 import { auditLogs, securityEvents } from "../db/tables/index.js";
-import { declareType, field, one } from "../plan/declaration.js";
+import { declareType, field, one } from "../engine/declaration.js";
 import { SecurityEventStatus } from "./enums.js";
 import { User } from "./organizations.js";
 

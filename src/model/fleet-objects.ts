@@ -1,6 +1,6 @@
 /** The objects that columns of instances, snapshots and operations hold whole. */
 import { instances } from "../db/tables/index.js";
-import type { EmbeddedField, EmbeddedType } from "../plan/declaration.js";
+import type { EmbeddedField, EmbeddedType } from "../engine/declaration.js";
 import { Environment, EnvironmentMethod, MemberRole, OperationType } from "./enums.js";
 
 export const InstanceEndpoint: EmbeddedType = {

@@ -1,6 +1,6 @@
 /** What a client reads of the inventory, of findings, of snapshots and of operations. */
 import { findings, instances, operations, snapshots } from "../db/tables/index.js";
-import { declareType, derived, embedded, field, many, one } from "../plan/declaration.js";
+import { declareType, derived, embedded, field, many, one } from "../engine/declaration.js";
 import { AlertSeverity, Environment, OperationStatus, OperationType } from "./enums.js";
 import {
   AutoFailover,

@@ -1,5 +1,5 @@
 /** The readable model: every declared type, and which of them have root fields. */
-import type { TypeDeclaration } from "../plan/declaration.js";
+import type { TypeDeclaration } from "../engine/declaration.js";
 import { ChatSession } from "./chat.js";
 import { AuditLog, SecurityEvent } from "./evidence.js";
 import { Finding, Instance, Operation, Snapshot } from "./fleet.js";

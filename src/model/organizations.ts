@@ -1,6 +1,6 @@
 /** What a client reads of organizations and users. */
 import { organizations, users } from "../db/tables/index.js";
-import { declareType, field, many, one, version } from "../plan/declaration.js";
+import { declareType, field, many, one, version } from "../engine/declaration.js";
 import { Role } from "./enums.js";
 import { Scan } from "./scans.js";
 

@@ -1,6 +1,6 @@
 /** What a client reads of scans and vulnerabilities. */
 import { scans, vulnerabilities } from "../db/tables/index.js";
-import { declareType, field, many, one, version } from "../plan/declaration.js";
+import { declareType, field, many, one, version } from "../engine/declaration.js";
 import { ScanStatus, Severity } from "./enums.js";
 import { Organization } from "./organizations.js";
 

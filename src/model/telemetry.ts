@@ -1,6 +1,6 @@
 /** What a client reads of analytics metrics and performance logs. */
 import { analyticsMetrics, performanceLogs } from "../db/tables/index.js";
-import { declareType, field, one, version } from "../plan/declaration.js";
+import { declareType, field, one, version } from "../engine/declaration.js";
 import { Organization } from "./organizations.js";
 
 export const AnalyticsMetric = declareType({

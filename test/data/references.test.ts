@@ -4,11 +4,11 @@ import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { accessOf } from "../../src/auth/actor.js";
 import { createCache } from "../../src/cache.js";
 import { type Client, createClient } from "../../src/db/client.js";
-import { type Change, changeMatching, changeRow, insertRows, type Values } from "../../src/db/rows.js";
 import { id, reference, revision } from "../../src/db/tables/columns.js";
+import { declareType, field, one } from "../../src/engine/declaration.js";
+import { type Change, changeMatching, changeRow, insertRows, type Values } from "../../src/engine/write/rows.js";
 import { LIMITS } from "../../src/limits.js";
 import { Organization, User } from "../../src/model/index.js";
-import { declareType, field, one } from "../../src/plan/declaration.js";
 import { EMAILS, type Somebody, testApp } from "../support/app.js";
 
 const app = testApp();

@@ -1,8 +1,8 @@
 /** Asks the app under test what an abstract query says, with cursors that the app itself gave out. */
 import fc, { type Arbitrary } from "fast-check";
 import { parse, print } from "graphql";
+import type { TypeDeclaration } from "../../src/engine/declaration.js";
 import { rootFields } from "../../src/model/index.js";
-import type { TypeDeclaration } from "../../src/plan/declaration.js";
 import type { Answer, Client, TestApp } from "../support/app.js";
 import { cases } from "../support/deep.js";
 import type { Query } from "./query.js";

@@ -1,10 +1,10 @@
 /** Generators of arguments: filters, orders and pages, as the declarations offer them, with values that rows really have. */
 import fc, { type Arbitrary } from "fast-check";
-import { groupFields, TIME_BUCKETS } from "../../src/plan/aggregate.js";
-import type { FieldDeclaration, TypeDeclaration } from "../../src/plan/declaration.js";
-import { filterFields } from "../../src/plan/filter.js";
-import { OPERATORS_OF } from "../../src/plan/operators.js";
-import { orderFields } from "../../src/plan/order.js";
+import type { FieldDeclaration, TypeDeclaration } from "../../src/engine/declaration.js";
+import { groupFields, TIME_BUCKETS } from "../../src/engine/read/aggregate.js";
+import { filterFields } from "../../src/engine/read/filter.js";
+import { OPERATORS_OF } from "../../src/engine/read/operators.js";
+import { orderFields } from "../../src/engine/read/order.js";
 import { TEXTS } from "./data.js";
 import { CursorOf, type Input, type InputObject, Json, steady, type Value, Word } from "./query.js";
 import { JSON_NULL, micros, type World } from "./world.js";

@@ -1,5 +1,5 @@
 /** The naive evaluation of figures: aggregates over rows, and groups of rows. */
-import type { TypeDeclaration } from "../../src/plan/declaration.js";
+import type { TypeDeclaration } from "../../src/engine/declaration.js";
 import { columnOf } from "./naive-filter.js";
 import { below, collect, type Field, type Item, plain, type RunIndex } from "./query.js";
 import { compare, JSON_NULL, type Kind, micros, type Row, type World } from "./world.js";

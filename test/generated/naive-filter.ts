@@ -1,5 +1,5 @@
 /** The naive evaluation of a filter, in a logic of two values: a condition on an absent value does not hold, its negation does. */
-import type { ManyRelation, TypeDeclaration } from "../../src/plan/declaration.js";
+import type { ManyRelation, TypeDeclaration } from "../../src/engine/declaration.js";
 import { compare, JSON_NULL, type Kind, type Row, type World } from "./world.js";
 
 type Condition = Readonly<Record<string, unknown>>;

@@ -1,5 +1,5 @@
 /** The naive order of rows: by the terms of an orderBy argument, absent values smallest unless said otherwise, ties by id. */
-import type { OneRelation, TypeDeclaration } from "../../src/plan/declaration.js";
+import type { OneRelation, TypeDeclaration } from "../../src/engine/declaration.js";
 import { compare, type Kind, type Row, type World } from "./world.js";
 
 interface Given {

@@ -1,6 +1,7 @@
 /** The naive evaluation of an abstract query: over all rows in memory, one step after the other, knowing nothing of SQL. */
+
+import { singularOf, type TypeDeclaration } from "../../src/engine/declaration.js";
 import { rootFields } from "../../src/model/index.js";
-import { singularOf, type TypeDeclaration } from "../../src/plan/declaration.js";
 import { About, type Answer, figures, groups, object, type Stage, written } from "./naive-figures.js";
 import { holds } from "./naive-filter.js";
 import { orderOf } from "./naive-order.js";

@@ -1,8 +1,8 @@
 /** The generator of abstract queries: whatever the declarations let an actor ask of the data. */
 import fc, { type Arbitrary } from "fast-check";
+import { singularOf, type TypeDeclaration } from "../../src/engine/declaration.js";
+import { extremeFields, keyFields, numberFields } from "../../src/engine/read/aggregate.js";
 import { rootFields } from "../../src/model/index.js";
-import { extremeFields, keyFields, numberFields } from "../../src/plan/aggregate.js";
-import { singularOf, type TypeDeclaration } from "../../src/plan/declaration.js";
 import { Inputs, input } from "./inputs.js";
 import { fits } from "./limits.js";
 import { type Condition, type Field, type InputObject, type Item, type Query, withKeys } from "./query.js";

@@ -1,7 +1,7 @@
 /** Generated queries answer the same the fast way, through resolvers, and by the naive evaluation. */
 import { beforeAll, describe, expect, it } from "vitest";
 import { ROLE_PERMISSIONS, type Role } from "../../src/auth/permissions.js";
-import type { TypeDeclaration } from "../../src/plan/declaration.js";
+import type { TypeDeclaration } from "../../src/engine/declaration.js";
 import { type Client, type Somebody, testApp } from "../support/app.js";
 import { body, Cursors, checkAll, Different, rootsOf, shown } from "./asking.js";
 import { insertData } from "./data.js";

@@ -1,7 +1,7 @@
 /** All rows of the readable tables in memory, read with plain SQL, and how PostgreSQL compares their values. */
 import { getTableName } from "drizzle-orm";
+import type { ManyRelation, OneRelation, TypeDeclaration } from "../../src/engine/declaration.js";
 import { declaredTypes } from "../../src/model/index.js";
-import type { ManyRelation, OneRelation, TypeDeclaration } from "../../src/plan/declaration.js";
 import type { TestApp } from "../support/app.js";
 
 /** JSON's null, where SQL's is null. */

@@ -4,7 +4,6 @@ import { getTableConfig, type PgColumn } from "drizzle-orm/pg-core";
 import { describe, expect, it } from "vitest";
 import { PERMISSIONS, ROLE_PERMISSIONS, ROLES } from "../../src/auth/permissions.js";
 import * as tables from "../../src/db/tables/index.js";
-import * as model from "../../src/model/index.js";
 import {
   type DerivedValue,
   derived,
@@ -17,8 +16,9 @@ import {
   one,
   singularOf,
   type TypeDeclaration,
-} from "../../src/plan/declaration.js";
-import { orderFields, orderName } from "../../src/plan/order.js";
+} from "../../src/engine/declaration.js";
+import { orderFields, orderName } from "../../src/engine/read/order.js";
+import * as model from "../../src/model/index.js";
 import { testApp } from "../support/app.js";
 
 const app = testApp();

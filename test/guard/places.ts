@@ -14,10 +14,6 @@ export const PLACES: readonly (readonly [from: string, to: string])[] = [
   ["banner.ts", "cli/banner.ts"],
   ["cluster/", "postgres/"],
   ["db/embedded.ts", "cli/embedded.ts"],
-  ["db/find-rows.ts", "engine/write/find-rows.ts"],
-  ["db/references.ts", "engine/write/references.ts"],
-  ["db/row-statements.ts", "engine/write/row-statements.ts"],
-  ["db/rows.ts", "engine/write/rows.ts"],
   ["db/tables/columns.ts", "db/columns.ts"],
   ["fleet/demo-fleet.ts", "seed/demo-fleet.ts"],
   ["model/operability.ts", "modules/fleet/operations/operability.ts"],
@@ -28,15 +24,11 @@ export const PLACES: readonly (readonly [from: string, to: string])[] = [
   ["modules/operations/", "modules/fleet/operations/"],
   ["modules/organizations/", "modules/identity/organizations/"],
   ["modules/retention/", "modules/evidence/retention/"],
-  ["modules/rows/", "engine/write/"],
   ["modules/scans/", "modules/data/scans/"],
   ["modules/security/", "modules/evidence/security-events/"],
   ["modules/telemetry/", "modules/data/telemetry/"],
   ["modules/users/", "modules/identity/users/"],
-  ["plan/declaration.ts", "engine/declaration.ts"],
-  ["plan/", "engine/read/"],
   ["start.ts", "cli/start.ts"],
-  ["wire/", "engine/types/"],
 ];
 
 export const placeFor = (file: string) => PLACES.find(([from]) => file.startsWith(from));

@@ -3,9 +3,9 @@ import type { GraphQLResolveInfo } from "graphql";
 import { Arg, Ctx, FieldResolver, Info, Mutation, Query, Resolver, Root } from "type-graphql";
 import type { Origin } from "../../audit/call.js";
 import type { Actor } from "../../auth/actor.js";
+import { objectType } from "../../engine/types/object-type.js";
+import type { ReadContext } from "../../engine/types/read-resolver.js";
 import { Organization, User } from "../../model/index.js";
-import { objectType } from "../../wire/object-type.js";
-import type { ReadContext } from "../../wire/read-resolver.js";
 import type { Credentials, IdentityService } from "./identity.service.js";
 import {
   RefreshSessionInput,

@@ -2,10 +2,10 @@
 import type { GraphQLResolveInfo } from "graphql";
 import { Arg, Ctx, FieldResolver, Info, Mutation, Resolver, Root } from "type-graphql";
 import type { Call } from "../../audit/call.js";
+import { CurrentCall } from "../../engine/types/current-call.js";
+import { objectType } from "../../engine/types/object-type.js";
+import type { ReadContext } from "../../engine/types/read-resolver.js";
 import { Instance } from "../../model/index.js";
-import { CurrentCall } from "../../wire/current-call.js";
-import { objectType } from "../../wire/object-type.js";
-import type { ReadContext } from "../../wire/read-resolver.js";
 import type { InventoryService } from "./inventory.service.js";
 import { SetEnvironmentMappingInput, SetEnvironmentMappingPayload } from "./inventory.types.js";
 

@@ -5,13 +5,13 @@ import type { AuditService } from "../../audit/index.js";
 import { accessOf, describeActor } from "../../auth/actor.js";
 import { currentCaller } from "../../auth/caller.js";
 import type { Db } from "../../db/client.js";
+import { claimOperation, keyOf } from "../../engine/write/index.js";
 import { conflict, failedPrecondition, forbidden, notFound } from "../../errors.js";
 import { type Assessed, assess } from "../../model/operability.js";
 import type { OperationType } from "../../providers/provider.js";
 import { checked } from "../../values/checked.js";
 import { requireId } from "../../values/id.js";
 import type { InventoryService, StoredInstance } from "../inventory/index.js";
-import { claimOperation, keyOf } from "../rows/index.js";
 import { findBackupState } from "./backups.store.js";
 import type { Endings } from "./endings.js";
 import {

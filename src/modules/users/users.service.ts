@@ -2,10 +2,10 @@
 import { accessOf } from "../../auth/actor.js";
 import { hashPassword, requireGoodPassword } from "../../auth/passwords.js";
 import { type Role, TENANT_ROLES } from "../../auth/permissions.js";
-import type { Values } from "../../db/rows.js";
+import type { RowRules } from "../../engine/write/index.js";
+import type { Values } from "../../engine/write/rows.js";
 import { badUserInput, failedPrecondition, forbidden } from "../../errors.js";
 import type { IdentityService } from "../identity/index.js";
-import type { RowRules } from "../rows/index.js";
 import { listWithAdministrators, type UserRow } from "./users.store.js";
 
 /** What everybody may change of the own profile. */

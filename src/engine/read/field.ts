@@ -1,0 +1,60 @@
+/** How the value of a field is written as JSON, bound as a parameter, and compared. */
+import { type SQL, sql } from "drizzle-orm";
+import type { PgColumn, PgVarchar } from "drizzle-orm/pg-core";
+import { requireId } from "../../values/id.js";
+import type { FieldDeclaration } from "../declaration.js";
+import { type Json, orNull, quoted } from "./json.js";
+
+/** @returns the moment as a timestamp without zone */
+export const inUtc = (moment: SQL) => sql`${moment} at time zone 'UTC'`;
+
+/** @param timestamp without zone, in UTC */
+const writtenUtc = (timestamp: SQL) => sql`to_char(${timestamp}, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`;
+
+const maybe = (text: SQL, nullable: boolean): Json => (nullable ? orNull(text) : [text]);
+const maybeQuoted = (text: SQL, nullable: boolean): Json =>
+  nullable ? orNull(sql`'"' || ${text} || '"'`) : quoted(text);
+
+/** @returns the value as the client sees it: ids as text, moments as RFC 3339 in UTC with microseconds */
+export function written({ kind, column }: FieldDeclaration, value: SQL, nullable = !column.notNull): Json {
+  switch (kind) {
+    case "id":
+      return maybeQuoted(value, nullable);
+    case "dateTime":
+      return maybeQuoted(writtenUtc(inUtc(value)), nullable);
+    case "int":
+    case "float":
+    case "boolean":
+      return maybe(sql`${value}::text`, nullable);
+    case "json":
+      return [nullable ? sql`coalesce(${value}, 'null'::jsonb)` : value];
+    case "enum":
+      // The labels of an enum need no escape.
+      if (column.columnType === "PgEnumColumn") return maybeQuoted(value, nullable);
+  }
+  const escaped = sql`to_json(${value})`;
+  return [nullable ? sql`coalesce(${escaped}, 'null'::json)` : escaped];
+}
+
+/** @param timestamp without zone, in UTC */
+export const writtenBucket = (timestamp: SQL): Json => maybeQuoted(writtenUtc(timestamp), true);
+
+/** The PostgreSQL type that a parameter for the field is cast to. Text for varchar(n), which would cut it in silence. */
+export function parameterType({ kind, column }: FieldDeclaration): SQL {
+  // Through text, or the driver would encode the JSON once more.
+  if (kind === "json") return sql.raw("text::jsonb");
+  return sql.raw(kind === "string" || kind === "opaqueId" ? "text" : column.getSQLType());
+}
+
+/** Of a column of text: the most characters of a value, where there is a most. */
+export const lengthOf = (column: PgColumn): number | undefined => (column as PgVarchar<never>).length;
+
+/** @returns whether a text has more characters, as PostgreSQL counts them */
+export const isLonger = (text: string, characters: number): boolean =>
+  text.length > characters && (text.length > 2 * characters || [...text].length > characters);
+
+/** @returns the operand as the driver takes it @throws BAD_USER_INPUT for a malformed id */
+export function bound({ kind }: FieldDeclaration, value: unknown, name: string): unknown {
+  if (kind === "json") return JSON.stringify(value);
+  return kind === "id" ? requireId(value, name) : value;
+}

@@ -1,0 +1,167 @@
+/** A filter argument -> a condition. Logic has two values: a condition on an absent value is false, and its negation true. */
+import { and, or, type SQL, sql } from "drizzle-orm";
+import { badUserInput, limitExceeded } from "../../errors.js";
+import {
+  type FieldDeclaration,
+  inverseOf,
+  type ManyRelation,
+  type OneRelation,
+  type TypeDeclaration,
+} from "../declaration.js";
+import type { Compilation, PlanLimits } from "./compilation.js";
+import { bound, isLonger, lengthOf, parameterType } from "./field.js";
+import { OPERATORS_OF, type Operator } from "./operators.js";
+import type { Reference } from "./reference.js";
+import type { Source } from "./visibility.js";
+
+/** The fields by which a type can be filtered: its own, and `<relation>Id` for each relation to one. */
+export function filterFields(type: TypeDeclaration): ReadonlyMap<string, FieldDeclaration> {
+  const comparable = Object.entries(type.fields).filter(([, { kind }]) => Object.keys(OPERATORS_OF[kind]).length > 0);
+  const fields = new Map([...comparable, ...Object.entries(type.filters ?? {})]);
+  for (const [name, relation] of Object.entries(type.relations)) {
+    // A type may also show the column itself.
+    if (relation.kind !== "one" || fields.has(`${name}Id`)) continue;
+    fields.set(`${name}Id`, {
+      column: relation.column,
+      kind: "id",
+      description: `The id of the ${name}.`,
+      read: relation.to().read,
+    });
+  }
+  return fields;
+}
+
+/** @returns what the column and the operand go through before they are compared */
+const caseOf = ({ inAnyCase }: FieldDeclaration, { isEquality }: Operator) =>
+  inAnyCase && isEquality ? (value: SQL) => sql`lower(${value})` : (value: SQL) => value;
+
+/** Lists travel as one JSON parameter, so that their length does not change the statement. */
+const listOf = (item: SQL, parameter: SQL) =>
+  sql`array(select ${item} from jsonb_array_elements_text(${parameter}::text::jsonb))`;
+
+const MAX_LIST = 1000;
+
+/** @returns what binds a value of a field. Ids, moments and enums have forms of their own. */
+function binder(field: FieldDeclaration, isPart: boolean, path: string, limits: PlanLimits) {
+  const { kind, column } = field;
+  const isText = kind === "string" || kind === "opaqueId" || kind === "json";
+  const most = isPart ? limits.partCharacters : (lengthOf(column) ?? limits.valueCharacters);
+  return (value: unknown): unknown => {
+    const held = bound(field, value, path);
+    if (isText && isLonger(String(held), most)) {
+      throw limitExceeded("text", `Give at most ${most} characters to \`${path}\`.`);
+    }
+    return held;
+  };
+}
+
+function operandOf(c: Compilation, field: FieldDeclaration, operator: Operator, given: Reference, path: string): SQL {
+  const { operand, isPart = false } = operator;
+  const type = parameterType(field);
+  const bind = binder(field, isPart, path, c.limits);
+  const folds = caseOf(field, operator);
+  // Only `get` outlives the compilation: the reference holds the values of the request that was compiled.
+  const { get } = given;
+  if (operand === "flag") return sql`${c.param((run) => get(run.variables), path)}::boolean`;
+  if (operand === "value") {
+    const value = c.param((run) => get(run.variables), path, bind);
+    return folds(sql`${value}::${type}`);
+  }
+  const list = c.param(
+    (run) => {
+      const values = get(run.variables) as unknown[];
+      if (values.length > MAX_LIST) throw limitExceeded("filter", `Give at most ${MAX_LIST} values to \`${path}\`.`);
+      return values;
+    },
+    path,
+    (values) => JSON.stringify((values as unknown[]).map((value) => String(bind(value)))),
+  );
+  return listOf(folds(sql`value::${type}`), list);
+}
+
+/** What a filter says of related rows. */
+type Quantifier = "some" | "every" | "none";
+
+/**
+ * @param path where the filter stands, for errors
+ * @throws FORBIDDEN for what may not be read, LIMIT_EXCEEDED for too many conditions, BAD_USER_INPUT for null
+ */
+export function compileFilter(c: Compilation, source: Source, filter: Reference, path = "filter"): SQL | undefined {
+  let conditions = 0;
+
+  /** Every condition counts, those that only combine others too. */
+  const count = (depth: number): void => {
+    const { maxConditions, maxFilterDepth } = c.limits;
+    if (++conditions > maxConditions) {
+      throw limitExceeded("filter", `A filter has at most ${maxConditions} conditions.`);
+    }
+    if (depth > maxFilterDepth) throw limitExceeded("filter", `Nest a filter at most ${maxFilterDepth} deep.`);
+  };
+
+  const present = (reference: Reference, at: string): Reference => {
+    if (reference.value === null) throw badUserInput(at, `Leave \`${at}\` out, or use \`isNull\`.`);
+    return reference;
+  };
+
+  const onField = (on: Source, field: FieldDeclaration, given: Reference, at: string): SQL[] => {
+    c.requireReadable(field.read);
+    return given.entries().map(([name, operand]) => {
+      count(0);
+      const operator = OPERATORS_OF[field.kind][name] as Operator;
+      const where = `${at}.${name}`;
+      const column = caseOf(field, operator)(on.column(field.column));
+      return operator.condition(column, operandOf(c, field, operator, present(operand, where), where));
+    });
+  };
+
+  /** Rows of a related type that the actor may see, as far as they belong to the row and the condition holds. */
+  const related = (to: Source, joined: SQL, condition: SQL | undefined) =>
+    sql`exists (select 1 from ${to.from} where ${and(joined, c.visible(to), condition)})`;
+
+  const onOne = (on: Source, relation: OneRelation, given: Reference, at: string, depth: number): SQL => {
+    const to = c.source(relation.to());
+    const joined = sql`${to.column(to.type.fields.id.column)} = ${on.column(relation.column)}`;
+    return related(to, joined, all(to, given, at, depth));
+  };
+
+  const onMany = (on: Source, relation: ManyRelation, given: Reference, at: string, depth: number): SQL[] => {
+    count(depth);
+    return given.entries().map(([name, filter]) => {
+      const where = `${at}.${name}`;
+      const to = c.source(relation.to());
+      const joined = sql`${to.column(inverseOf(relation).column)} = ${on.column(on.type.fields.id.column)}`;
+      const condition = all(to, present(filter, where), where, depth + 1);
+      const conditions: Record<Quantifier, () => SQL> = {
+        some: () => related(to, joined, condition),
+        every: () => sql`not ${related(to, joined, sql`(${condition ?? sql`true`}) is not true`)}`,
+        none: () => sql`not ${related(to, joined, condition)}`,
+      };
+      return conditions[name as Quantifier]();
+    });
+  };
+
+  const all = (on: Source, given: Reference, at: string, depth: number): SQL | undefined => {
+    count(depth);
+    const fields = filterFields(on.type);
+    const below = (reference: Reference, where: string) => all(on, reference, where, depth + 1) ?? sql`true`;
+    return and(
+      ...given.entries().flatMap(([name, entry]): (SQL | undefined)[] => {
+        const where = `${at}.${name}`;
+        const child = present(entry, where);
+        const items = () => child.items().map((item, index) => below(item, `${where}.${index}`));
+        if (name === "and") return items();
+        if (name === "or") return [or(...items()) ?? sql`false`];
+        if (name === "not") return [sql`(${below(child, where)}) is not true`];
+        const field = fields.get(name);
+        if (field) return onField(on, field, child, where);
+        const relation = on.type.relations[name] as OneRelation | ManyRelation;
+        c.requireReadable(relation.to().read);
+        return relation.kind === "one"
+          ? [onOne(on, relation, child, where, depth + 1)]
+          : onMany(on, relation, child, where, depth + 1);
+      }),
+    );
+  };
+
+  return all(source, filter, path, 0);
+}

@@ -1,0 +1,238 @@
+/** An orderBy argument -> terms with a unique last one, their keyset conditions, and the cursors that carry them. */
+import { hash } from "node:crypto";
+import { and, or, type SQL, sql } from "drizzle-orm";
+import { badUserInput, limitExceeded } from "../../errors.js";
+import type { FieldDeclaration, OneRelation, TypeDeclaration } from "../declaration.js";
+import type { Compilation, Getter, Run } from "./compilation.js";
+import { parameterType, written } from "./field.js";
+import { textOf } from "./json.js";
+import type { Reference } from "./reference.js";
+import type { Source } from "./visibility.js";
+
+export type Direction = "ASC" | "DESC";
+export type Nulls = "FIRST" | "LAST";
+
+/** What a list can be ordered by: a field of its own, or one of the row that a relation leads to. */
+export interface OrderField {
+  /** `name`, or `organization.name`. */
+  readonly path: string;
+  readonly field: FieldDeclaration;
+  readonly relation?: OneRelation;
+}
+
+interface Term extends OrderField {
+  readonly direction: Direction;
+  readonly nullable: boolean;
+  readonly nulls: Nulls;
+  /** The value where the list's rows are taken. */
+  readonly value: SQL;
+  /** The value where the taken rows are looked at; a related one has come along with them. */
+  readonly carried: SQL;
+}
+
+const MAX_TERMS = 5;
+
+/** @returns the enum value of a field: `startedAt` -> `STARTED_AT` */
+export const orderName = (fieldName: string) =>
+  // A unit is one word.
+  fieldName
+    .replace("GiB", "Gib")
+    .replaceAll(/[A-Z]/g, (letter) => `_${letter}`)
+    .toUpperCase();
+
+/** The fields by which a type can be ordered, by enum value. */
+export function orderFields(type: TypeDeclaration): ReadonlyMap<string, OrderField> {
+  const ordered = ({ fields }: TypeDeclaration) =>
+    Object.entries(fields).filter(([, { kind }]) => !["json", "embedded", "derived"].includes(kind));
+  const own = ordered(type).map(([name, field]): [string, OrderField] => [orderName(name), { path: name, field }]);
+  const related = Object.entries(type.relations).flatMap(([relationName, relation]) =>
+    relation.kind === "many"
+      ? []
+      : ordered(relation.to()).map(([name, field]): [string, OrderField] => [
+          `${orderName(relationName)}_${orderName(name)}`,
+          { path: `${relationName}.${name}`, field, relation },
+        ]),
+  );
+  const ownNames = new Map(own);
+  return new Map([...own, ...related.filter(([name]) => !ownNames.has(name))]);
+}
+
+/** A total order of a list: what a page follows, and what its cursors mean. */
+export class Order {
+  readonly #terms: readonly Term[];
+  /** Ties a cursor to this type and order. Hexadecimal. */
+  readonly #signature: string;
+  readonly #related = new Map<OneRelation, Source>();
+
+  constructor(
+    private readonly c: Compilation,
+    private readonly source: Source,
+    orderBy: Reference | undefined,
+  ) {
+    this.#terms = this.#termsOf(orderBy);
+    const text = [
+      source.type.name,
+      ...this.#terms.map(({ path, direction, nulls }) => `${path} ${direction} ${nulls}`),
+    ];
+    this.#signature = hash("sha256", text.join()).slice(0, 8);
+  }
+
+  /** The source, joined to the related rows that the order looks at. */
+  get from(): SQL {
+    const joins = [...this.#related].map(([relation, to]) => {
+      const joined = sql`${to.column(to.type.fields.id.column)} = ${this.source.column(relation.column)}`;
+      return sql` left join ${to.from} on ${and(joined, this.c.visible(to))}`;
+    });
+    return sql`${this.source.from}${sql.join(joins)}`;
+  }
+
+  /** What a query over `from` must select, so that cursors can be made of its rows. */
+  get columns(): SQL {
+    const carried = this.#terms.flatMap(({ relation }, index) => (relation ? [index] : []));
+    const values = carried.map((index) => sql`, ${this.#terms[index]?.value} as ${carriedName(index)}`);
+    return sql`${this.source.name}.*${sql.join(values)}`;
+  }
+
+  /**
+   * Absent values count as the smallest unless said otherwise, which is also how a descending index reads.
+   * @param reversed for a page that is counted from the end
+   */
+  by(reversed: boolean): SQL {
+    const terms = this.#terms.map(({ value, direction, nulls }) => {
+      const way = (direction === "ASC") === reversed ? sql`desc` : sql`asc`;
+      return (nulls === "FIRST") === reversed ? sql`${value} ${way} nulls last` : sql`${value} ${way} nulls first`;
+    });
+    return sql.join(terms, sql`, `);
+  }
+
+  /** The cursor of a row: base64url of a JSON array of the signature, the values of the terms, and the seal of those. */
+  cursor(): SQL {
+    const values = this.#terms.flatMap(({ field, carried, nullable }) => [",", ...written(field, carried, nullable)]);
+    const open = textOf([`["${this.#signature}"`, ...values]);
+    const key = this.c.param(always(this.c.cursorKey), "cursor");
+    const seal = sql`left(encode(sha256(convert_to(concat(${key}::text, k.open), 'UTF8')), 'hex'), ${sql.raw(String(SEAL))})`;
+    const sealed = sql`convert_to(concat(k.open, ',"', ${seal}, '"]'), 'UTF8')`;
+    // OFFSET keeps the values from being computed for the text and once more for its seal.
+    return sql`(select translate(encode(${sealed}, 'base64'), E'+/=\\n', '-_') from (select ${open} as open offset 0) k)`;
+  }
+
+  /** @returns the rows of `from` strictly after (or before) the cursor that an argument carries */
+  beyond(cursor: Reference, argument: "after" | "before"): SQL {
+    const decoded = decoder(cursor, this.#terms.length, this.#signature, this.c.cursorKey, argument);
+    this.c.checks.push(decoded);
+    const operand = (index: number) => {
+      const { field } = this.#terms[index]!;
+      return sql`${this.c.param(itemOf(decoded, index), argument)}::${parameterType(field)}`;
+    };
+    const after = argument === "after";
+    const ascending = (term: Term) => (term.direction === "ASC") === after;
+    const columns = this.#terms.map(({ value }) => value);
+    const uniform = this.#terms.every((term) => !term.nullable && ascending(term) === ascending(this.#terms[0]!));
+    if (uniform) {
+      // A row comparison, because an index serves it.
+      const row = sql`(${sql.join(columns, sql`, `)})`;
+      const bounds = sql`(${sql.join(
+        columns.map((_, index) => operand(index)),
+        sql`, `,
+      )})`;
+      return ascending(this.#terms[0]!) ? sql`${row} > ${bounds}` : sql`${row} < ${bounds}`;
+    }
+    const alternatives = this.#terms.map((term, index) => {
+      const column = columns[index]!;
+      const value = operand(index);
+      const compared = ascending(term) ? sql`${column} > ${value}` : sql`${column} < ${value}`;
+      const absentFirst = (term.nulls === "FIRST") === after;
+      const absent = absentFirst
+        ? sql`${value} is null and ${column} is not null`
+        : sql`${value} is not null and ${column} is null`;
+      const further = term.nullable ? sql`(${compared} or (${absent}))` : compared;
+      const ties = columns.slice(0, index).map((each, tie) => sql`${each} is not distinct from ${operand(tie)}`);
+      return and(...ties, further);
+    });
+    return or(...alternatives) as SQL;
+  }
+
+  #termsOf(orderBy: Reference | undefined): Term[] {
+    const { c, source } = this;
+    const { type } = source;
+    const terms: Term[] = [];
+    const add = ({ path, field, relation }: OrderField, direction: Direction, nulls?: Nulls | null) => {
+      if (terms.some((term) => term.path === path)) return;
+      c.requireReadable(relation?.to().read);
+      c.requireReadable(field.read);
+      const nullable = relation !== undefined || !field.column.notNull;
+      const smallestFirst = direction === "ASC" ? "FIRST" : "LAST";
+      const value = (relation ? this.#join(relation) : source).column(field.column);
+      terms.push({
+        path,
+        field,
+        ...(relation && { relation }),
+        direction,
+        nullable,
+        // Where nothing is absent, the index decides.
+        nulls: (nullable && nulls) || smallestFirst,
+        value,
+        carried: relation ? sql`${source.name}.${carriedName(terms.length)}` : value,
+      });
+    };
+    const given = orderBy?.items() ?? [];
+    if (given.length > MAX_TERMS) throw limitExceeded("orderBy", `Order by at most ${MAX_TERMS} fields.`);
+    const names = orderFields(type);
+    for (const item of given) {
+      const { field, direction, nulls } = item.value as { field: string; direction?: Direction; nulls?: Nulls | null };
+      add(names.get(field) as OrderField, direction ?? "ASC", nulls);
+    }
+    if (terms.length === 0) add({ path: type.newestBy, field: type.fields[type.newestBy]! }, "DESC");
+    add({ path: "id", field: type.fields.id }, terms.at(-1)?.direction ?? "DESC");
+    return terms;
+  }
+
+  #join(relation: OneRelation): Source {
+    const known = this.#related.get(relation) ?? this.c.source(relation.to());
+    this.#related.set(relation, known);
+    return known;
+  }
+}
+
+const carriedName = (index: number) => sql.identifier(`order_${index}`);
+
+const UTF8 = new TextDecoder("utf-8", { fatal: true });
+/** Hexadecimal digits. */
+const SEAL = 16;
+const SEALED = new RegExp(`^(\\[.*),"([0-9a-f]{${SEAL}})"\\]$`, "s");
+
+/** @returns what a cursor says; null where Postern has not written it so: Buffer skips over what is no base64url */
+function decode(cursor: string, key: string): unknown {
+  const bytes = Buffer.from(cursor, "base64url");
+  if (bytes.toString("base64url") !== cursor) return null;
+  try {
+    const [, open = "", seal] = SEALED.exec(UTF8.decode(bytes)) ?? [];
+    return hash("sha256", key + open).slice(0, SEAL) === seal ? JSON.parse(`${open}]`) : null;
+  } catch {
+    return null;
+  }
+}
+
+// Getters outlive the statement: made out here, they hold nothing of it.
+const always =
+  (value: unknown): Getter =>
+  () =>
+    value;
+const itemOf =
+  (list: (run: Run) => unknown[], index: number): Getter =>
+  (run) =>
+    list(run)[index];
+
+/** @returns what gets the values of the terms from a cursor @throws BAD_USER_INPUT there, for what is no cursor of this order */
+function decoder({ get }: Reference, terms: number, signature: string, key: string, argument: string) {
+  return (run: Run): unknown[] => {
+    const parsed = decode(String(get(run.variables)), key);
+    if (!Array.isArray(parsed) || parsed[0] !== signature || parsed.length !== terms + 1) {
+      throw badUserInput(
+        argument,
+        "This is no cursor of this list in this order. Take one from its edges or pageInfo.",
+      );
+    }
+    return parsed.slice(1);
+  };
+}

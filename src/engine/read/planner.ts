@@ -1,0 +1,244 @@
+/** Runs reads: the cache of compiled plans, and the two ways out, a whole answer as text and single values for resolvers (see reads.ts). */
+import type { FieldNode, GraphQLResolveInfo, GraphQLSchema, OperationDefinitionNode } from "graphql";
+import type { Access } from "../../auth/actor.js";
+import type { Cache } from "../../cache.js";
+import { UsualTime } from "../../db/usual-time.js";
+import { AppError } from "../../errors.js";
+import { NO_DOUBLE } from "./aggregate.js";
+import type { PlanLimits, Run } from "./compilation.js";
+import { compile, compileReturning, type Entry, type Plan, requireAtMost, type Unit } from "./compile.js";
+import { type Counted, createPreparation } from "./preparation.js";
+import { type Allowance, createReads, type Reads } from "./reads.js";
+import type { Variables } from "./reference.js";
+import { collect, type Fragments, type Selection } from "./selection.js";
+import { shapeReader } from "./shape.js";
+import type { Returning } from "./writing.js";
+
+/** Runs one statement and answers its only row. */
+export type Query = (
+  text: string,
+  parameters: unknown[],
+  prepare: boolean,
+  usual: UsualTime,
+) => Promise<readonly (string | null)[]>;
+
+export interface PlannerOptions {
+  readonly schema: GraphQLSchema;
+  /** What each planned root field answers. */
+  readonly roots: ReadonlyMap<string, Entry>;
+  readonly query: Query;
+  /** Whether an error of `query` is about the data of one field, so that the others may be answered. */
+  readonly isOfData: (error: unknown) => boolean;
+  readonly limits: PlanLimits;
+  /** Seals cursors; the same for all replicas. */
+  readonly cursorKey: string;
+  /** Keeps the plans. */
+  readonly cache: Cache;
+}
+
+export interface Planner {
+  /** @returns what all reads of a new request share */
+  allowance(): Allowance;
+  reads(access: Access, allowance: Allowance): Reads;
+  /**
+   * Plans what a mutation's payload asks for without running it, so that what cannot be answered changes nothing.
+   * @param before objects that other mutations of the request may answer @returns those that they and these may
+   * @throws FORBIDDEN, BAD_USER_INPUT, LIMIT_EXCEEDED
+   */
+  rehearse(
+    units: readonly Unit[],
+    values: readonly unknown[],
+    info: GraphQLResolveInfo,
+    access: Access,
+    before: number,
+  ): number;
+  /** Plans what a mutation's payload asks for. @returns undefined where the ordinary way must answer */
+  payload(
+    operation: OperationDefinitionNode,
+    units: readonly Unit[],
+    fragments: Fragments,
+    variables: Variables,
+    access: Access,
+  ): PlannedPayload | undefined;
+  /** The response keys of an operation and the planned root fields behind them; undefined where one is not planned. */
+  rootUnits(operation: OperationDefinitionNode, fragments: Fragments, variables: Variables): Unit[] | undefined;
+  /**
+   * @returns the JSON text of each unit, or its fault; undefined where the ordinary way must answer, because something is refused or
+   * malformed, or stands in the place of a number
+   */
+  answer(
+    operation: OperationDefinitionNode,
+    units: readonly Unit[],
+    fragments: Fragments,
+    variables: Variables,
+    access: Access,
+  ): Promise<(string | Error)[] | undefined>;
+}
+
+/** The rows of a mutation's payload. */
+export interface PlannedPayload {
+  /** @param values of the units @returns the JSON text of each, or its fault */
+  read(values: readonly unknown[]): Promise<(string | Error)[]>;
+  /** Where the statement that changes the only row can answer it itself. */
+  readonly returning: Returning | null;
+}
+
+/** What a plan is made for, but for its units. */
+interface Asked extends Pick<Run, "variables" | "access"> {
+  readonly operation: OperationDefinitionNode;
+  readonly fragments: Fragments;
+}
+
+type CachedPlan = Plan & Counted & Pick<PlannedPayload, "returning"> & { readonly usual: UsualTime };
+
+/** Of an expression as objects, as a multiple of its text. */
+const EXPRESSION_WEIGHT = 40;
+
+/** Of operations and answers, unlike in all planners of the process. */
+let nextId = 0;
+
+export function createPlanner({ schema, roots, query, isOfData, limits, cursorKey, cache }: PlannerOptions): Planner {
+  const plans = cache.region<CachedPlan>();
+  /** Documents are kept parsed, so that an operation is the same object when it comes again. */
+  const operations = new WeakMap<OperationDefinitionNode, { id: number; shape: (variables: Variables) => string }>();
+  const preparation = createPreparation();
+
+  /** @param isChange whether the statement that changes the only row may answer it */
+  function planFor(
+    { operation, fragments, variables, access }: Asked,
+    units: readonly Unit[],
+    isChange = false,
+  ): CachedPlan {
+    let known = operations.get(operation);
+    if (!known) {
+      known = { id: nextId++, shape: shapeReader(schema, operation) };
+      operations.set(operation, known);
+    }
+    const keys = units.map(({ key, entry }) => `${entry.kind} ${key}`).join();
+    const key = `${known.id} ${access.shape} ${known.shape(variables)} ${isChange} ${keys}`;
+    let plan = plans.get(key);
+    if (!plan) {
+      const compiled = compile(schema, units, fragments, variables, access, limits, cursorKey);
+      const returning = isChange && !compiled.refused ? returningOf(units, fragments, variables, access) : null;
+      const weight = compiled.weight + (returning ? EXPRESSION_WEIGHT * compiled.text.length : 0);
+      plan = { ...compiled, weight, returning, runs: 0, usual: new UsualTime(compiled.isPointRead ? 0 : undefined) };
+      // A key tells the shape of every item of a list.
+      plans.set(access.holder, key, plan, weight + key.length);
+    }
+    return plan;
+  }
+
+  function returningOf([unit, ...more]: readonly Unit[], fragments: Fragments, variables: Variables, access: Access) {
+    if (unit?.entry.kind !== "given" || more.length > 0) return null;
+    const template = compileReturning(schema, unit, fragments, variables, access, limits, cursorKey);
+    return template ? { type: unit.entry.type, template, id: nextId++, isDue: preparation.isDue } : null;
+  }
+
+  /** @throws what compile and bind throw, before anything has run @returns what runs the statement of the units */
+  function prepare(asked: Asked, units: readonly Unit[], run: Run, plan = planFor(asked, units)) {
+    const parameters = plan.bind(run);
+    return async (): Promise<(string | Error)[]> => {
+      try {
+        const row = await query(plan.text, parameters, preparation.isDue(plan), plan.usual);
+        return plan.texts(row);
+      } catch (error) {
+        if (!isOfData(error)) throw error;
+        return units.length === 1 ? [error as Error] : apart(asked, units, run);
+      }
+    };
+  }
+
+  /** Runs each unit alone, one after another, so that no more fail than are at fault. */
+  async function apart(asked: Asked, units: readonly Unit[], run: Run): Promise<(string | Error)[]> {
+    const answers: (string | Error)[] = [];
+    let bytesLeft = run.bytesLeft ?? limits.answerBytes;
+    for (const [index, unit] of units.entries()) {
+      try {
+        const [answer] = await prepare(asked, [unit], { ...run, values: [run.values[index]], bytesLeft })();
+        answers.push(answer as string | Error);
+        if (typeof answer === "string") bytesLeft -= Buffer.byteLength(answer);
+      } catch (error) {
+        answers.push(error as Error);
+      }
+    }
+    return answers;
+  }
+
+  return {
+    allowance: () => ({ bytes: limits.answerBytes, logs: limits.logs }),
+
+    reads: (access, allowance) =>
+      createReads(roots, allowance, (reads, bytesLeft) => {
+        const { operation, fragments, variableValues: variables } = reads[0]!.info;
+        const units = reads.map(({ unit }) => unit);
+        const values = reads.map(({ value }) => value);
+        const run = prepare({ operation, fragments, access, variables }, units, {
+          variables,
+          access,
+          values,
+          bytesLeft,
+        });
+        return () => run();
+      }),
+
+    rehearse(units, values, { operation, fragments, variableValues: variables }, access, before) {
+      const plan = planFor({ operation, fragments, variables, access }, units);
+      plan.bind({ variables, access, values });
+      const objects = before + plan.objects({ variables, access, values });
+      requireAtMost(limits.maxObjects, objects);
+      return objects;
+    },
+
+    payload(operation, units, fragments, variables, access) {
+      try {
+        const asked = { operation, fragments, variables, access };
+        const plan = planFor(asked, units, true);
+        if (plan.refused || plan.sumsDoubles) return undefined;
+        return {
+          returning: plan.returning,
+          read: async (values) => prepare(asked, units, { variables, access, values }, plan)(),
+        };
+      } catch (error) {
+        // The ordinary way meets the same fault before anything has changed.
+        if (error instanceof AppError) return undefined;
+        throw error;
+      }
+    },
+
+    rootUnits(operation, fragments, variables) {
+      const units: Unit[] = [];
+      let selection: Selection;
+      try {
+        selection = collect([operation.selectionSet], fragments, variables);
+      } catch (error) {
+        // The ordinary way meets the same fault.
+        if (error instanceof AppError) return undefined;
+        throw error;
+      }
+      for (const [key, nodes] of selection) {
+        const entry = roots.get(nodes[0].name.value);
+        if (!entry) return undefined;
+        units.push({ key, entry, nodes: nodes as readonly FieldNode[] });
+      }
+      return units.length > 0 ? units : undefined;
+    },
+
+    async answer(operation, units, fragments, variables, access) {
+      let plan: CachedPlan;
+      let run: () => Promise<(string | Error)[]>;
+      try {
+        const asked = { operation, fragments, variables, access };
+        plan = planFor(asked, units);
+        if (plan.refused) return undefined;
+        run = prepare(asked, units, { variables, access, values: [] }, plan);
+      } catch (error) {
+        // The ordinary way meets the same fault and puts it beside the right field.
+        if (error instanceof AppError) return undefined;
+        throw error;
+      }
+      const answers = await run();
+      const isWhole = (answer: string | Error) => answer instanceof Error || !answer.includes(NO_DOUBLE);
+      return !plan.sumsDoubles || answers.every(isWhole) ? answers : undefined;
+    },
+  };
+}

@@ -1,0 +1,98 @@
+/** The ordinary way out of the planner: single values for resolvers, those asked for in the same turn by one statement. */
+import DataLoader from "dataloader";
+import { type GraphQLResolveInfo, responsePathAsArray } from "graphql";
+import { doneBut } from "../../errors.js";
+import type { TypeDeclaration } from "../declaration.js";
+import type { Entry, Unit } from "./compile.js";
+
+/** The reads of one request: those asked for in the same turn travel as one statement. */
+export interface Reads {
+  /** A planned root field. */
+  root(info: GraphQLResolveInfo): Promise<unknown>;
+  /** The row with this id, which a mutation has changed, where it is visible. */
+  row(type: TypeDeclaration, id: string, info: GraphQLResolveInfo): Promise<unknown>;
+  /** The same of several rows, in the order of their ids. */
+  rows(type: TypeDeclaration, ids: readonly string[], info: GraphQLResolveInfo): Promise<unknown>;
+  /** The actor's own row, whether or not its role reads the type. */
+  own(type: TypeDeclaration, id: string, info: GraphQLResolveInfo): Promise<unknown>;
+}
+
+/** A field to read. */
+export interface Read {
+  readonly unit: Unit;
+  readonly value: unknown;
+  readonly info: GraphQLResolveInfo;
+}
+
+/** Runs the statement that answers the reads, and answers the JSON text of each, or its fault. */
+export type PreparedReads = () => Promise<(string | Error)[]>;
+
+/** What the reads of one request may still take, all together. */
+export interface Allowance {
+  /** Of their answers. */
+  bytes: number;
+  /** Of the logs of members. */
+  logs: number;
+}
+
+/**
+ * @param roots what each planned root field answers
+ * @param prepare plans reads as one statement; throws what their fault is, before anything has run
+ */
+export function createReads(
+  roots: ReadonlyMap<string, Entry>,
+  allowance: Allowance,
+  prepare: (reads: readonly Read[], bytesLeft: number) => PreparedReads,
+): Reads {
+  /** Answers all reads with one statement. A read that cannot be planned fails alone. */
+  async function readAll(reads: readonly Read[]): Promise<unknown[]> {
+    const faults = new Map<Read, Error>();
+    let prepared: PreparedReads;
+    try {
+      prepared = prepare(reads, allowance.bytes);
+    } catch (error) {
+      for (const read of reads) {
+        try {
+          prepare([read], allowance.bytes);
+        } catch (fault) {
+          faults.set(read, fault as Error);
+        }
+      }
+      // Each alone is fine, but all together are too much.
+      if (faults.size === 0) return reads.map(() => error);
+      const sound = reads.filter((read) => !faults.has(read));
+      const answers = sound.length > 0 ? await readAll(sound) : [];
+      return reads.map((read) => faults.get(read) ?? answers[sound.indexOf(read)]);
+    }
+    const answers = await prepared();
+    return answers.map((answer) => {
+      if (answer instanceof Error) return answer;
+      allowance.bytes -= Buffer.byteLength(answer);
+      return JSON.parse(answer);
+    });
+  }
+
+  const loader = new DataLoader<Read, unknown>((reads) => readAll(reads) as Promise<ArrayLike<unknown>>, {
+    cache: false,
+  });
+  const load = (entry: Entry, value: unknown, info: GraphQLResolveInfo) =>
+    loader.load({
+      unit: { key: responsePathAsArray(info.path).join("."), entry, nodes: info.fieldNodes },
+      value,
+      info,
+    });
+  const readBack = (...asked: Parameters<typeof load>) =>
+    load(...asked).catch((error) => {
+      throw doneBut(error);
+    });
+  return {
+    root(info) {
+      const entry = roots.get(info.fieldName);
+      if (!entry) throw new Error(`${info.fieldName} is not planned`);
+      return load(entry, undefined, info);
+    },
+    row: (type, id, info) => readBack({ kind: "given", type }, id, info),
+    rows: (type, ids, info) => readBack({ kind: "givenList", type }, ids, info),
+    own: (type, id, info) => load({ kind: "own", type }, id, info),
+  };
+}

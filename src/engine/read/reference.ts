@@ -1,0 +1,127 @@
+/** An argument of a query, seen twice: its value while the plan is compiled (only its structure may count), and how to get it at each run. */
+import {
+  type FieldNode,
+  type GraphQLInputType,
+  isInputObjectType,
+  isListType,
+  isNonNullType,
+  type ValueNode,
+  valueFromAST,
+} from "graphql";
+import { badUserInput } from "../../errors.js";
+
+/** Coerced variables of one request. */
+export type Variables = Readonly<Record<string, unknown>>;
+
+/** @returns a variable's value; names such as `toString` are no variables unless they were given */
+export const variableOf = (variables: Variables, name: string): unknown =>
+  Object.hasOwn(variables, name) ? variables[name] : undefined;
+
+export interface Reference {
+  /** The value while compiling. SQL may depend on its structure (see shape.ts), never on its leaves. */
+  readonly value: unknown;
+  /** The value in a run of the plan. */
+  get(variables: Variables): unknown;
+  /** The entries of an input object that are present. */
+  entries(): [string, Reference][];
+  /** The items of a list. */
+  items(): Reference[];
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+/**
+ * Holds the variables of the request that a plan is compiled for, until it is. A closure keeps all that its scope names, so that
+ * plans would keep values, passwords among them, for as long as they are cached; they keep only this.
+ */
+export interface Compiling {
+  readonly variables: Variables;
+}
+
+/** A reference into a variable, or into any other value that each run has anew. */
+export const within = (get: (variables: Variables) => unknown, compiling: Compiling): Reference => ({
+  get value() {
+    return get(compiling.variables);
+  },
+  get,
+  entries() {
+    const { value } = this;
+    const keys = isObject(value) ? Object.keys(value).filter((key) => value[key] !== undefined) : [];
+    return keys.map((key) => [key, at(get, key, compiling)]);
+  },
+  items() {
+    const length = Array.isArray(this.value) ? this.value.length : 0;
+    return Array.from({ length }, (_, index) => at(get, index, compiling));
+  },
+});
+
+const at = (get: (variables: Variables) => unknown, key: string | number, compiling: Compiling): Reference =>
+  within((variables) => (get(variables) as Record<string | number, unknown>)[key], compiling);
+
+const ofList = (items: Reference[]): Reference => ({
+  get value() {
+    return items.map((item) => item.value);
+  },
+  get: (variables) => items.map((item) => item.get(variables)),
+  entries: () => [],
+  items: () => items,
+});
+
+const ofObject = (entries: [string, Reference][]): Reference => ({
+  get value() {
+    return Object.fromEntries(entries.map(([key, child]) => [key, child.value]));
+  },
+  get: (variables) => Object.fromEntries(entries.map(([key, child]) => [key, child.get(variables)])),
+  entries: () => entries,
+  items: () => [],
+});
+
+/** @param place where the node stands, for errors @throws BAD_USER_INPUT for a variable that is null where it may not be */
+function ofNode(node: ValueNode, type: GraphQLInputType, compiling: Compiling, place: string): Reference | undefined {
+  if (node.kind === "Variable") {
+    const name = node.name.value;
+    const value = variableOf(compiling.variables, name);
+    // Validation lets it pass where a default stands against it; of root fields graphql-js looks at the values, too.
+    if (value === null && isNonNullType(type)) throw badUserInput(place, "This argument may not be null.");
+    return value === undefined ? undefined : within((current) => current[name], compiling);
+  }
+  const nothing = () => within(() => null, compiling);
+  const named = isNonNullType(type) ? type.ofType : type;
+  if (isListType(named)) {
+    if (node.kind === "NullValue") return nothing();
+    const items = node.kind === "ListValue" ? node.values : [node];
+    return ofList(items.map((item, index) => ofNode(item, named.ofType, compiling, `${place}.${index}`) ?? nothing()));
+  }
+  if (isInputObjectType(named) && node.kind === "ObjectValue") {
+    const given = new Map(node.fields.map((entry) => [entry.name.value, entry.value]));
+    return ofObject(
+      // In the order of the type, as graphql-js coerces variables: equal meaning gives equal SQL.
+      Object.values(named.getFields()).flatMap(({ name, type: childType }) => {
+        const child = given.get(name);
+        const reference = child && ofNode(child, childType, compiling, `${place}.${name}`);
+        return reference ? [[name, reference] as [string, Reference]] : [];
+      }),
+    );
+  }
+  // A JSON literal may hold variables.
+  if (node.kind === "ObjectValue" || node.kind === "ListValue") {
+    return within((current) => valueFromAST(node, type, current), compiling);
+  }
+  const constant = valueFromAST(node, type);
+  return within(() => constant, compiling);
+}
+
+/**
+ * @returns the argument of a field, or undefined where it is absent (a variable without a value counts as absent)
+ * @throws BAD_USER_INPUT for a variable that is null where it may not be
+ */
+export function argumentOf(
+  node: FieldNode,
+  name: string,
+  type: GraphQLInputType,
+  compiling: Compiling,
+): Reference | undefined {
+  const argument = node.arguments?.find((candidate) => candidate.name.value === name);
+  return argument && ofNode(argument.value, type, compiling, name);
+}

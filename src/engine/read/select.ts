@@ -1,0 +1,240 @@
+/** A selection over a type -> SQL that builds its JSON: objects, relations to one, and connections, to any depth. */
+import { and, type SQL, sql } from "drizzle-orm";
+import type { FieldNode } from "graphql";
+import { inverseOf, mayRead, type TypeDeclaration } from "../declaration.js";
+import { selectAggregate, selectGroups } from "./aggregate.js";
+import type { Compilation, Getter } from "./compilation.js";
+import { type Cost, lengthOf, one, sum, times, writing } from "./cost.js";
+import { selectField } from "./embedded.js";
+import { compileFilter } from "./filter.js";
+import {
+  around,
+  atMost,
+  bytesOf,
+  type Json,
+  list,
+  object,
+  orNull,
+  quoted,
+  rowOrNull,
+  textOf,
+  typename,
+} from "./json.js";
+import { Order } from "./order.js";
+import { PageRows, sizeOf } from "./page.js";
+import { argumentOf } from "./reference.js";
+import { collectBelow, type Selection } from "./selection.js";
+import type { Source } from "./visibility.js";
+
+/** An expression that builds JSON, and what it costs. */
+export interface Expression {
+  readonly json: Json;
+  /** Where the expressions in `json` aggregate its rows: a FROM clause and what follows it, which make one row. */
+  readonly page?: SQL;
+  readonly cost: Cost;
+}
+
+/** @returns the JSON in place, within another statement */
+const inPlace = ({ json, page }: Expression): Json =>
+  page ? around(json, (text) => sql`(select ${text}${page})`) : json;
+
+/** About what the error of a refused field takes, or the answer of one that its resolver finishes. */
+const REFUSAL_BYTES = 300;
+
+/**
+ * One object over a row of the source. What may not be read is left out; the resolver of its field refuses it.
+ * @param onRefusal told once for everything left out
+ */
+export function selectObject(c: Compilation, source: Source, selection: Selection, onRefusal: () => void): Expression {
+  const { type } = source;
+  const entries: [string, Json][] = [];
+  const costs: Cost[] = [one];
+  const refuse = () => {
+    costs.push(writing(REFUSAL_BYTES));
+    onRefusal();
+  };
+  for (const [key, nodes] of selection) {
+    const name = nodes[0].name.value;
+    const field = type.fields[name];
+    const relation = type.relations[name];
+    if (name === "__typename") entries.push([key, typename(type.name)]);
+    else if (field) {
+      const value = mayRead(c.access.permissions, field.read) && selectField(c, source, field, nodes, refuse);
+      if (value) entries.push([key, value]);
+      else refuse();
+    } else if (relation) {
+      const target = relation.to();
+      if (!c.mayRead(target)) {
+        refuse();
+        continue;
+      }
+      if (relation.kind === "one") c.referredTo.add(target);
+      const expression =
+        relation.kind === "one"
+          ? selectRow(
+              c,
+              target,
+              nodes,
+              onRefusal,
+              (to) => sql`${to.column(target.fields.id.column)} = ${source.column(relation.column)}`,
+            )
+          : selectConnection(
+              c,
+              target,
+              nodes,
+              onRefusal,
+              (to) => sql`${to.column(inverseOf(relation).column)} = ${source.column(type.fields.id.column)}`,
+            );
+      entries.push([key, inPlace(expression)]);
+      costs.push(expression.cost);
+    }
+  }
+  return { json: object(entries), cost: sum(costs) };
+}
+
+/** One row of a type, or null: the one that the condition names, where it is visible. */
+export function selectRow(
+  c: Compilation,
+  type: TypeDeclaration,
+  nodes: readonly FieldNode[],
+  onRefusal: () => void,
+  condition: (source: Source) => SQL,
+  visible: (source: Source) => SQL | undefined = (source) => c.visible(source),
+  source: Source = c.source(type),
+): Expression {
+  const where = and(condition(source), visible(source));
+  const built = selectObject(c, source, collectBelow(nodes, c.fragments, c.variables), onRefusal);
+  return { json: rowOrNull(built.json, sql` from ${source.from} where ${where}`), cost: built.cost };
+}
+
+/** The visible rows with these ids, in their order. @param ids gets a list of ids */
+export function selectRows(
+  c: Compilation,
+  type: TypeDeclaration,
+  nodes: readonly FieldNode[],
+  onRefusal: () => void,
+  ids: Getter,
+): Expression {
+  c.readsMany = true;
+  const source = c.source(type);
+  const built = selectObject(c, source, collectBelow(nodes, c.fragments, c.variables), onRefusal);
+  const given = sql`jsonb_array_elements_text(${c.param((run) => JSON.stringify(ids(run)), "id")}::text::jsonb) with ordinality as given (id, position)`;
+  const joined = sql`${source.column(type.fields.id.column)} = given.id::bigint`;
+  const from = sql`${given} join ${source.from} on ${and(joined, c.visible(source))}`;
+  const rows = sql`select ${textOf(built.json)} as c, given.position from ${from} offset 0`;
+  const fits = atMost(c.limits.answerBytes, [sql`r.c`]);
+  return {
+    json: list([sql`(select string_agg(r.c, ',' order by r.position) from (${rows}) r having ${fits})`]),
+    cost: times(lengthOf(ids), sum([built.cost, writing(bytesOf(built.json))])),
+  };
+}
+
+/**
+ * A Relay connection over the rows of a type.
+ * @param joined ties the rows to the parent's, for a relation to many
+ */
+export function selectConnection(
+  c: Compilation,
+  type: TypeDeclaration,
+  nodes: readonly FieldNode[],
+  onRefusal: () => void,
+  joined?: (source: Source) => SQL,
+): Expression {
+  c.readsMany = true;
+  const node = nodes[0]!;
+  const argument = (name: string) => {
+    const reference = argumentOf(node, name, c.argumentType(type, name), c);
+    return reference?.value === null ? undefined : reference;
+  };
+  const [first, last, after, before] = [argument("first"), argument("last"), argument("after"), argument("before")];
+  const [filter, orderBy] = [argument("filter"), argument("orderBy")];
+  const reversed = last !== undefined && first === undefined;
+  const size = sizeOf(c.limits.maxPageSize, c.limits.defaultPageSize, { first, last });
+
+  const source = c.source(type);
+  const order = new Order(c, source, orderBy);
+  const all = and(joined?.(source), c.visible(source), filter && compileFilter(c, source, filter));
+  const beyond = [after && order.beyond(after, "after"), before && order.beyond(before, "before")];
+  const where = (...conditions: (SQL | undefined)[]) => {
+    const condition = and(...conditions);
+    return condition ? sql` where ${condition}` : sql``;
+  };
+  const everyRow = sql` from ${source.from}${where(all)}`;
+  const exists = (condition: SQL) => sql`exists (select 1 from ${order.from}${where(all, condition)})`;
+
+  const selection = collectBelow(nodes, c.fragments, c.variables);
+  const fields = [...selection].map(([key, of]) => ({ key, of, name: of[0].name.value }));
+  // One row more than the page tells whether there is a next one.
+  const overfetch = fields.some(({ name }) => name === "pageInfo");
+  const limit = c.param(size, reversed ? "last" : "first");
+  const onPage = overfetch ? sql` filter (where p.i <= ${limit}::int)` : sql``;
+  const inOrder = overfetch || reversed ? (reversed ? sql` order by p.i desc` : sql` order by p.i`) : sql``;
+
+  const page = new PageRows(overfetch || reversed);
+  const costs: Cost[] = [];
+  const listCosts: Cost[] = [];
+  const each = (json: Json) => {
+    costs.push(writing(bytesOf(json)));
+    return list([sql`string_agg(${page.text(textOf(json))}, ','${inOrder})${onPage}`]);
+  };
+  const nodeObject = (of: readonly FieldNode[]) => {
+    const built = selectObject(c, source, collectBelow(of, c.fragments, c.variables), onRefusal);
+    costs.push(built.cost);
+    return built.json;
+  };
+  const edge = (of: readonly FieldNode[]) =>
+    object(
+      [...collectBelow(of, c.fragments, c.variables)].map(([key, below]): [string, Json] => {
+        const name = below[0].name.value;
+        costs.push(one);
+        if (name === "cursor") return [key, quoted(order.cursor())];
+        return [key, name === "node" ? nodeObject(below) : typename(`${type.name}Edge`)];
+      }),
+    );
+  let cursor: SQL | undefined;
+  const edgeCursor = (end: "first" | "last") => {
+    cursor ??= page.text(order.cursor());
+    const direction = (end === "first") === reversed ? sql`desc` : sql`asc`;
+    return orNull(sql`'"' || (array_agg(${cursor} order by p.i ${direction})${onPage})[1] || '"'`);
+  };
+  const pageInfo = (of: readonly FieldNode[]) =>
+    object(
+      [...collectBelow(of, c.fragments, c.variables)].map(([key, below]): [string, Json] => {
+        const more = [sql`(count(*) > ${limit}::int)::text`];
+        // Behind the page: whether the given cursor's side holds rows that the page leaves out.
+        const behind = (bound: SQL | undefined) => [
+          bound ? sql`${exists(sql`(${bound}) is not true`)}::text` : "false",
+        ];
+        const values: Record<string, () => Json> = {
+          __typename: () => typename("PageInfo"),
+          hasNextPage: () => (reversed ? behind(beyond[1]) : more),
+          hasPreviousPage: () => (reversed ? more : behind(beyond[0])),
+          startCursor: () => edgeCursor("first"),
+          endCursor: () => edgeCursor("last"),
+        };
+        return [key, values[below[0].name.value]!()];
+      }),
+    );
+
+  const values: Record<string, (of: readonly FieldNode[]) => Json> = {
+    __typename: () => typename(`${type.name}Connection`),
+    nodes: (of) => each(nodeObject(of)),
+    edges: (of) => each(edge(of)),
+    pageInfo,
+    totalCount: () => [sql`(select count(*)${everyRow})`],
+    aggregate: (of) => selectAggregate(c, source, of, everyRow),
+    groups: (of) => {
+      const groups = selectGroups(c, source, of, everyRow);
+      listCosts.push(groups.cost);
+      return groups.json;
+    },
+  };
+  const json = object(fields.map(({ key, of, name }): [string, Json] => [key, values[name]!(of)]));
+  const rows = sql`select ${order.columns} from ${order.from}${where(all, ...beyond)} order by ${order.by(reversed)} limit ${limit}::int${overfetch ? sql` + 1` : sql``}`;
+  const needsPage = fields.some(({ name }) => name === "nodes" || name === "edges" || name === "pageInfo");
+  return {
+    json,
+    ...(needsPage && { page: page.from(rows, source.name, c.limits.answerBytes, onPage) }),
+    cost: sum([one, ...listCosts, times(size, sum(costs))]),
+  };
+}

@@ -1,0 +1,63 @@
+/** Which fields a selection asks for, by response key: merged, directives applied, every fragment visited once. */
+import type { DirectiveNode, FieldNode, FragmentDefinitionNode, SelectionSetNode } from "graphql";
+import { badUserInput } from "../../errors.js";
+import { type Variables, variableOf } from "./reference.js";
+
+export type Fragments = Readonly<Record<string, FragmentDefinitionNode>>;
+
+/** Response key to the field nodes that share it; the first node names the field and its arguments. */
+export type Selection = Map<string, [FieldNode, ...FieldNode[]]>;
+
+function applies(directives: readonly DirectiveNode[] | undefined, variables: Variables): boolean {
+  for (const { name, arguments: given } of directives ?? []) {
+    if (name.value !== "skip" && name.value !== "include") continue;
+    const condition = given?.find((argument) => argument.name.value === "if")?.value;
+    const value =
+      condition?.kind === "Variable"
+        ? variableOf(variables, condition.name.value)
+        : condition?.kind === "BooleanValue" && condition.value;
+    if (value === null) throw badUserInput("if", "This argument may not be null.");
+    if (value === (name.value === "skip")) return false;
+  }
+  return true;
+}
+
+/**
+ * Type conditions need no check: the model has object types only, so a fragment that validation admits always applies.
+ * @returns what the selection sets ask for together, in the order of graphql-js
+ * @throws BAD_USER_INPUT for a directive whose variable is null
+ */
+export function collect(
+  selectionSets: readonly (SelectionSetNode | undefined)[],
+  fragments: Fragments,
+  variables: Variables,
+): Selection {
+  const selection: Selection = new Map();
+  const visited = new Set<string>();
+  const visit = (set: SelectionSetNode | undefined): void => {
+    for (const node of set?.selections ?? []) {
+      if (!applies(node.directives, variables)) continue;
+      if (node.kind === "Field") {
+        const key = node.alias?.value ?? node.name.value;
+        const same = selection.get(key);
+        if (same) same.push(node);
+        else selection.set(key, [node]);
+      } else if (node.kind === "InlineFragment") {
+        visit(node.selectionSet);
+      } else if (!visited.has(node.name.value)) {
+        visited.add(node.name.value);
+        visit(fragments[node.name.value]?.selectionSet);
+      }
+    }
+  };
+  for (const set of selectionSets) visit(set);
+  return selection;
+}
+
+/** @returns what the nodes of one response key ask for below themselves */
+export const collectBelow = (nodes: readonly FieldNode[], fragments: Fragments, variables: Variables): Selection =>
+  collect(
+    nodes.map((node) => node.selectionSet),
+    fragments,
+    variables,
+  );

@@ -1,0 +1,55 @@
+/** Which rows of a type exist for an actor: one rule for reads and writes, from the declaration's scope. */
+import { and, eq, type SQL, sql } from "drizzle-orm";
+import { alias, type PgColumn, type PgTable } from "drizzle-orm/pg-core";
+import type { Access } from "../../auth/actor.js";
+import { propertyOf, type TypeDeclaration } from "../declaration.js";
+
+/** A table in a statement, under its own name or an alias. */
+export interface Source {
+  readonly type: TypeDeclaration;
+  readonly name: SQL;
+  /** `table` or `table as alias`, for a FROM clause. */
+  readonly from: SQL;
+  column(column: PgColumn): SQL;
+}
+
+/** @returns the rows of a type under an alias @param rows where they come from, with the columns of the table, unless from it */
+export function aliased(type: TypeDeclaration, name: string, rows: SQL = sql`${type.table}`): Source {
+  const table = alias(type.table, name) as PgTable & Record<string, PgColumn>;
+  const identifier = sql`${sql.identifier(name)}`;
+  return {
+    type,
+    name: identifier,
+    from: sql`${rows} as ${identifier}`,
+    column: (column) => sql`${table[propertyOf(column)]}`,
+  };
+}
+
+/**
+ * @param organization the parameter that carries the actor's organization
+ * @param related a fresh source for a table that the scope leads through
+ * @returns the condition, or undefined where every row is visible
+ */
+export function visible(
+  source: Source,
+  access: Access,
+  organization: () => SQL,
+  related: (type: TypeDeclaration) => Source,
+): SQL | undefined {
+  const { name, scope, narrowing, relations } = source.type;
+  const narrowed =
+    narrowing && !access.permissions.has(narrowing.unless)
+      ? eq(source.column(narrowing.column), narrowing.equals)
+      : undefined;
+  if (access.organizationId === null || scope.kind === "everyone") return narrowed;
+  if (scope.kind === "staff") return sql`false`;
+  if (scope.kind === "organization") {
+    return and(narrowed, sql`${source.column(scope.column)} = ${organization()}::bigint`);
+  }
+  const relation = relations[scope.relation];
+  if (relation?.kind !== "one") throw new Error(`${name}: the scope leads nowhere`);
+  const target = related(relation.to());
+  const joined = sql`${target.column(target.type.fields.id.column)} = ${source.column(relation.column)}`;
+  const beyond = visible(target, access, organization, related);
+  return and(narrowed, sql`exists (select 1 from ${target.from} where ${and(joined, beyond)})`);
+}

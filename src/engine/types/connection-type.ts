@@ -1,0 +1,52 @@
+/** Declarations -> type-graphql classes: connections, and the arguments they take. */
+import { ArgsType, type ClassType, Field, Int, ObjectType } from "type-graphql";
+import type { TypeDeclaration } from "../declaration.js";
+import { aggregateType } from "./aggregate-type.js";
+import { filterType, orderType } from "./filter-type.js";
+import { add, objectType, once } from "./object-type.js";
+
+@ObjectType({ description: "Where a page stands in its list." })
+export class PageInfo {
+  @Field(() => Boolean, { description: "Whether the list goes on after this page." })
+  hasNextPage!: boolean;
+  @Field(() => Boolean, { description: "Whether the list has items before this page." })
+  hasPreviousPage!: boolean;
+  @Field(() => String, { nullable: true, description: "The cursor of the first item; null on an empty page." })
+  startCursor?: string;
+  @Field(() => String, { nullable: true, description: "The cursor of the last item; null on an empty page." })
+  endCursor?: string;
+}
+
+/** @returns the Relay connection type of a declaration */
+export function connectionType(declaration: TypeDeclaration): ClassType {
+  const { name } = declaration;
+  const node = objectType(declaration);
+  const edge = once(`${name}Edge`, (target) => {
+    ObjectType(`${name}Edge`, { description: `One ${name} of a list.` })(target);
+    add(target, "cursor", () => String, "Pass it as `after` or `before` to go on from here.", false);
+    add(target, "node", () => node, "The item.", false);
+  });
+  return once(`${name}Connection`, (target) => {
+    ObjectType(`${name}Connection`, { description: `A page of a list of ${name}.` })(target);
+    add(target, "edges", () => [edge], "The items with their cursors.", false);
+    add(target, "nodes", () => [node], "The items.", false);
+    add(target, "pageInfo", () => PageInfo, "Where the page stands in the list.", false);
+    add(target, "totalCount", () => Int, "How many items the whole list has. Counted only when asked for.", false);
+    const aggregate = aggregateType(declaration);
+    add(target, "aggregate", () => aggregate, "Figures over the whole list, whatever the page.", false);
+  });
+}
+
+/** @returns the arguments of the connections over a declaration */
+export function connectionArgs(declaration: TypeDeclaration): ClassType {
+  return once(`${declaration.name}ConnectionArgs`, (target) => {
+    const [filter, order] = [filterType(declaration), orderType(declaration)];
+    ArgsType()(target);
+    add(target, "first", () => Int, "How many items from the start: 20 unless given, at most 100.");
+    add(target, "after", () => String, "Only items after this cursor.");
+    add(target, "last", () => Int, "How many items from the end, at most 100.");
+    add(target, "before", () => String, "Only items before this cursor.");
+    add(target, "filter", () => filter, "Which items.");
+    add(target, "orderBy", () => [order], "The order; newest first unless given. Ties are broken by id.");
+  });
+}

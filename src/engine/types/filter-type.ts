@@ -1,0 +1,96 @@
+/** Declarations -> type-graphql classes: filters and orders. */
+import { type ClassType, Field, InputType } from "type-graphql";
+import type { FieldDeclaration, TypeDeclaration } from "../declaration.js";
+import { filterFields } from "../read/filter.js";
+import { OPERATORS_OF } from "../read/operators.js";
+import { type OrderField, orderFields } from "../read/order.js";
+import { isServed } from "../read/served.js";
+import { NULLS_ORDER, ORDER_DIRECTION, orderFieldName } from "../read/shape.js";
+import { add, enumOf, graphqlType, once, withArticle } from "./object-type.js";
+
+export const OrderDirection = enumOf(
+  ORDER_DIRECTION,
+  ["ASC", "DESC"],
+  "Smallest or largest first. Absent values count as the smallest.",
+);
+
+const NullsOrder = enumOf(NULLS_ORDER, ["FIRST", "LAST"], "Where absent values go.");
+
+const EQUALITY_IN_ANY_CASE = "`eq`, `ne`, `in` and `notIn` take it in any case.";
+
+/** What a field is, and what a condition on it or an order by it costs. */
+const described = ({ description, column }: FieldDeclaration) =>
+  isServed(column) ? description : `${description} No index serves it.`;
+
+const describedOrder = ({ path, field, relation }: OrderField) =>
+  relation ? `\`${path}\`: ${field.description} No index serves it.` : described(field);
+
+function operatorsType(field: FieldDeclaration): ClassType {
+  const { type, name } = graphqlType(field);
+  return once(`${name}Filter`, (target) => {
+    InputType(`${name}Filter`, { description: `Conditions on ${withArticle(name)}; all of them must hold.` })(target);
+    for (const [operator, { operand, description }] of Object.entries(OPERATORS_OF[field.kind])) {
+      const operandType = { value: type, list: [type], flag: Boolean }[operand];
+      add(target, operator, () => operandType, description);
+    }
+  });
+}
+
+/** Conditions on the related rows of a relation to many. */
+function listFilterType(declaration: TypeDeclaration): ClassType {
+  const { name } = declaration;
+  return once(`${name}ListFilter`, (target) => {
+    const filter = filterType(declaration);
+    InputType(`${name}ListFilter`, {
+      description: `Conditions on the related ${name} rows that you may see; all of them must hold.`,
+    })(target);
+    add(target, "some", () => filter, "At least one of them matches.");
+    add(target, "every", () => filter, "All of them match; so where there are none.");
+    add(target, "none", () => filter, "None of them matches.");
+  });
+}
+
+export function filterType(declaration: TypeDeclaration): ClassType {
+  const { name } = declaration;
+  return once(`${name}Filter`, (target) => {
+    InputType(`${name}Filter`, {
+      description: `Which ${name} rows to list; all conditions must hold. A condition on an absent value does not hold.`,
+    })(target);
+    for (const [fieldName, field] of filterFields(declaration)) {
+      const operators = operatorsType(field);
+      add(
+        target,
+        fieldName,
+        () => operators,
+        field.inAnyCase ? `${described(field)} ${EQUALITY_IN_ANY_CASE}` : described(field),
+      );
+    }
+    for (const [relationName, relation] of Object.entries(declaration.relations)) {
+      const related = relation.kind === "one" ? filterType(relation.to()) : listFilterType(relation.to());
+      add(target, relationName, () => related, relation.description);
+    }
+    add(target, "and", () => [target], "All of these hold.");
+    add(target, "or", () => [target], "At least one of these holds.");
+    add(target, "not", () => target, "This does not hold.");
+  });
+}
+
+export function orderType(declaration: TypeDeclaration): ClassType {
+  const { name } = declaration;
+  return once(`${name}Order`, (target) => {
+    const fields = orderFields(declaration);
+    const fieldEnum = enumOf(
+      orderFieldName(name),
+      [...fields.keys()],
+      `What a list of ${name} can be ordered by.`,
+      Object.fromEntries([...fields].map(([value, field]) => [value, describedOrder(field)])),
+    );
+    InputType(`${name}Order`, { description: `One term of the order of a list of ${name}.` })(target);
+    add(target, "field", () => fieldEnum, "What to order by.", false);
+    Field(() => OrderDirection as unknown as ClassType, { defaultValue: "ASC", description: "Which way." })(
+      target.prototype,
+      "direction",
+    );
+    add(target, "nulls", () => NullsOrder, "Where absent values go; unless given, they count as the smallest.");
+  });
+}

@@ -1,0 +1,93 @@
+/** The read side of a type: its two root fields and its nested connections, all answered by the plan. */
+import type { GraphQLResolveInfo } from "graphql";
+import { Arg, Args, type ClassType, Ctx, ID, Info, Query, Resolver } from "type-graphql";
+import { singularOf, type TypeDeclaration } from "../declaration.js";
+import type { Entry } from "../read/compile.js";
+import type { Allowance, Reads } from "../read/reads.js";
+import { groupArgs, groupType } from "./aggregate-type.js";
+import { connectionArgs, connectionType } from "./connection-type.js";
+import { addFieldResolver } from "./field-resolver.js";
+import { objectType } from "./object-type.js";
+
+/** What the resolvers below need of a request's context. */
+export interface ReadContext {
+  readonly reads: Reads;
+  readonly allowance: Allowance;
+}
+
+/** @returns what the plan answers for the root fields of types, by name */
+export const entriesOf = (types: readonly TypeDeclaration[]): Map<string, Entry> =>
+  new Map(
+    types.flatMap((type): [string, Entry][] => [
+      [singularOf(type), { kind: "row", type }],
+      [type.plural, { kind: "connection", type }],
+    ]),
+  );
+
+/** @returns a resolver class with the root fields of a type and its relations to many */
+export function readResolver(type: TypeDeclaration): ClassType {
+  const [object, connection, connectionArguments] = [objectType(type), connectionType(type), connectionArgs(type)];
+
+  @Resolver(() => object)
+  class ReadResolver {
+    @Query(() => object, {
+      name: singularOf(type),
+      nullable: true,
+      description: `The ${type.name} with this id; null where there is none.`,
+    })
+    one(
+      @Arg("id", () => ID, { description: "Decimal text of the key." }) _id: string,
+      @Ctx() context: ReadContext,
+      @Info() info: GraphQLResolveInfo,
+    ) {
+      return context.reads.root(info);
+    }
+
+    @Query(() => connection, {
+      name: type.plural,
+      nullable: true,
+      description: `A list of ${type.name}, newest first.`,
+    })
+    many(
+      @Args(() => connectionArguments) _args: object,
+      @Ctx() context: ReadContext,
+      @Info() info: GraphQLResolveInfo,
+    ) {
+      return context.reads.root(info);
+    }
+  }
+
+  for (const [name, relation] of Object.entries(type.relations)) {
+    if (relation.kind !== "many") continue;
+    const [related, relatedArgs] = [connectionType(relation.to()), connectionArgs(relation.to())];
+    // The parent's plan holds the answer already; this only gives the field its arguments.
+    addFieldResolver(
+      ReadResolver,
+      name,
+      () => related,
+      () => undefined,
+      {
+        args: () => relatedArgs,
+        description: relation.description,
+        nullable: relation.nullable,
+      },
+    );
+  }
+  return ReadResolver;
+}
+
+/** @returns a resolver class with what the connections over a type take arguments for */
+export function connectionResolver(type: TypeDeclaration): ClassType {
+  const [connection, group, args] = [connectionType(type), groupType(type), groupArgs(type)];
+  @Resolver(() => connection)
+  class ConnectionResolver {}
+  // Returned as a list: type-graphql reads [type] so.
+  addFieldResolver(
+    ConnectionResolver,
+    "groups",
+    () => [group] as unknown as ClassType,
+    () => undefined,
+    { args: () => args, description: "The rows of the whole list in groups, by their keys or the largest first." },
+  );
+  return ConnectionResolver;
+}

@@ -1,0 +1,60 @@
+/** Looks at rows of a declared type as far as an actor reaches, for services that must know before or after a change. */
+import { and, eq, type SQL, sql } from "drizzle-orm";
+import type { PgTable } from "drizzle-orm/pg-core";
+import type { Access } from "../../auth/actor.js";
+import type { Db } from "../../db/client.js";
+import { fromPostgres } from "../../db/postgres-errors.js";
+import type { TypeDeclaration } from "../declaration.js";
+import { aliased, visible } from "../read/visibility.js";
+import { ownSource, tableOf } from "./row-statements.js";
+
+function reached(type: TypeDeclaration, access: Access): SQL | undefined {
+  let aliases = 0;
+  return visible(
+    ownSource(type),
+    access,
+    () => sql`${access.organizationId}`,
+    (target) => aliased(target, `v${aliases++}`),
+  );
+}
+
+async function select<T>(db: Db, type: TypeDeclaration, access: Access, value: SQL<T>, condition: SQL): Promise<T[]> {
+  const rows = await db
+    .select({ value })
+    .from(tableOf(type) as PgTable)
+    .where(and(condition, reached(type, access)))
+    .catch((error) => Promise.reject(fromPostgres(error)));
+  return rows.map(({ value }) => value as T);
+}
+
+/** @returns the version of the row, or null where there is none within reach */
+export async function findVersion(db: Db, type: TypeDeclaration, access: Access, id: string): Promise<number | null> {
+  const table = tableOf(type);
+  const [version] = await select(db, type, access, sql<number>`${table.version}`, eq(table.id, BigInt(id)));
+  return version ?? null;
+}
+
+/** @returns the id of the row within reach whose unique field, a text, has this value in any case, or null */
+export async function findByKey(db: Db, type: TypeDeclaration, access: Access, value: string): Promise<string | null> {
+  const column = type.fields[type.uniqueKey ?? "id"]?.column;
+  const found = await select(
+    db,
+    type,
+    access,
+    sql<string>`${tableOf(type).id}::text`,
+    sql`lower(${column}) = lower(${value})`,
+  );
+  return found[0] ?? null;
+}
+
+/** @returns how many of the rows exist for the actor */
+export async function countReached(
+  db: Db,
+  type: TypeDeclaration,
+  access: Access,
+  ids: readonly string[],
+): Promise<number> {
+  const among = sql`${tableOf(type).id} = any (array(select jsonb_array_elements_text(${JSON.stringify(ids)}::jsonb)::bigint))`;
+  const [count] = await select(db, type, access, sql<number>`count(*)::int`, among);
+  return count ?? 0;
+}

@@ -1,0 +1,234 @@
+/** What can be done with the rows of every type that clients write: checked, within the actor's reach, audited in the same statement. */
+
+import type { Call } from "../../audit/call.js";
+import type { AuditService } from "../../audit/index.js";
+import { accessOf } from "../../auth/actor.js";
+import type { Db } from "../../db/client.js";
+import { wasLost } from "../../db/postgres-errors.js";
+import { AppError, badUserInput, conflict, internal, limitExceeded, notFound, outcomeUnknown } from "../../errors.js";
+import { checked } from "../../values/checked.js";
+import type { RowService } from "../types/write-resolver.js";
+import type { WriteTypes } from "../types/write-types.js";
+import { countReached, findByKey } from "./find-rows.js";
+import { findMade, keyOf } from "./idempotency.service.js";
+import {
+  type Change,
+  changeMatching,
+  changeRow,
+  findMatching,
+  insertRows,
+  type Key,
+  MAX_ROWS,
+  type Place,
+  plain,
+  type Values,
+} from "./rows.js";
+
+export interface RowsDeps {
+  readonly db: Db;
+  readonly audit: AuditService;
+  readonly limits: Change["limits"];
+  /** Keys what is kept of the input of calls with an idempotency key: it holds passwords. */
+  readonly fingerprintKey: string;
+  readonly statements: Change["statements"];
+}
+
+/**
+ * In the transaction of a change, before it: locks and judges the rows with these ids. `changes` is null where they are deleted.
+ * @returns what is to be done once it is committed
+ */
+export type Before = (db: Db, ids: readonly string[], changes: Values | null) => Promise<() => void>;
+
+/** What the rows of a type need beside what all types do. */
+export interface RowRules {
+  /** Turns what was given for rows into what is stored, all or none. `creating`: they do not exist yet. */
+  stored?(rows: readonly Values[], place: Place, creating: boolean): Promise<Values[]>;
+  /** Whether the actor may change this very row so. @throws FORBIDDEN */
+  mayUpdate?(call: Call, id: string, changes: Values): void;
+  /** What must be judged with these changes; undefined where nothing, so that one statement does. */
+  before?(changes: Values | null): Before | undefined;
+}
+
+/** Leaves out what is absent, so that defaults and present values stay. */
+const present = (values: Values): Values =>
+  Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
+
+/** @throws BAD_USER_INPUT where an update names nothing to change */
+function requireChange(values: Values, field: string): Values {
+  const changes = present(values);
+  if (Object.keys(changes).length === 0) throw badUserInput(field, "Give at least one field to change.");
+  return changes;
+}
+
+/** @throws LIMIT_EXCEEDED before a long list is looked at */
+function requireAtMost(max: number, field: string, given: unknown): void {
+  if (typeof given === "number" && given > max) {
+    throw limitExceeded(field, `At most ${max} rows can be done at once. Do them in parts.`);
+  }
+}
+
+/** Of two who write one key at once, one is quicker: the other looks again. */
+const UPSERT_ATTEMPTS = 3;
+
+export function createRowService(deps: RowsDeps, writes: WriteTypes, rules: RowRules = {}): RowService {
+  const { db, audit, limits, fingerprintKey, statements } = deps;
+  const { type } = writes;
+  const stored = rules.stored ?? (async (rows: readonly Values[]) => [...rows]);
+
+  const changeOf = (call: Call, outcome?: { resourceId?: string | undefined; result?: unknown }): Change => ({
+    type,
+    access: accessOf(call.actor),
+    limits,
+    statements,
+    audit: audit.entry(call, outcome),
+    answer: call.answer,
+  });
+
+  /** What the call with this key made, if it was the same one; undefined where the key has gone meanwhile. */
+  async function replayed(call: Call, key: Key, resourceId?: string): Promise<string[] | undefined> {
+    const ids = await findMade(db, key);
+    if (!ids) return undefined;
+    if ((await countReached(db, type, accessOf(call.actor), ids)) < ids.length) {
+      throw notFound("row any more: it was made with this idempotency key and deleted since");
+    }
+    const one = resourceId ?? (ids.length === 1 ? ids[0] : undefined);
+    await audit.record(db, call, { resourceId: one, result: { replayed: true, ids } }).catch((error) => {
+      // What is sent alone commits alone.
+      throw wasLost((error as Error).cause) ? outcomeUnknown(error) : error;
+    });
+    return ids;
+  }
+
+  /** @param shared the id that all rows refer to, which the record is about */
+  async function insert(
+    call: Call,
+    rows: readonly Values[],
+    place: Place,
+    { many, key, shared }: { many: boolean; key: Key | undefined; shared?: string | undefined },
+  ): Promise<string[]> {
+    const values = await stored(rows.map(present), place, true);
+    for (;;) {
+      const change = changeOf(call, { resourceId: shared });
+      const ids =
+        (await insertRows(db, change, values, { place, many, key })) ?? (key && (await replayed(call, key, shared)));
+      if (ids) return ids;
+      if (!key) throw internal(new Error(`the statement inserted no ${type.name}`));
+    }
+  }
+
+  /** Does a change in one statement, or in a transaction with what must be judged before it. */
+  async function judged(
+    changes: Values | null,
+    idsOf: (db: Db) => Promise<readonly string[]>,
+    change: (db: Db) => Promise<string[]>,
+  ): Promise<string[]> {
+    const before = rules.before?.(changes);
+    if (!before) return change(db);
+    let after = () => {};
+    const changed = await db.transaction(async (db) => {
+      const ids = await idsOf(db);
+      after = await before(db, ids, changes);
+      const changed = await change(db);
+      if (`${changed}` === `${ids}`) return changed;
+      throw conflict("Other rows match now than a moment ago. Nothing has changed: try again.");
+    });
+    after();
+    return changed;
+  }
+
+  const changeOne = (
+    call: Call,
+    id: string,
+    version: number | null | undefined,
+    changes: Values | null,
+    result?: object,
+  ) =>
+    judged(
+      changes,
+      async () => [id],
+      (db) => changeRow(db, changeOf(call, { result }), { id, version }, changes),
+    );
+
+  /** Where the changes of rows that match a filter stand. */
+  const among: Place = (_index, name) => `changes.${name}`;
+  function changeMany(call: Call, matching: { filter: unknown; expectedCount: number }, changes: Values | null) {
+    return judged(
+      changes,
+      (db) => findMatching(db, changeOf(call), matching),
+      (db) => changeMatching(db, changeOf(call), matching, changes, among),
+    );
+  }
+
+  const storedChanges = async (changes: Values, place: Place): Promise<Values> =>
+    (await stored([changes], place, false))[0] ?? {};
+
+  return {
+    async create(call, input) {
+      const { idempotencyKey, ...values } = checked(writes.create, input);
+      const [id] = await insert(call, [values], plain, {
+        many: false,
+        key: keyOf(fingerprintKey, call, input, idempotencyKey),
+      });
+      return id as string;
+    },
+
+    async createMany(call, input) {
+      requireAtMost(writes.maxItems, "items", (input as { items: readonly unknown[] }).items.length);
+      const { idempotencyKey, items, ...beside } = checked(writes.createMany, input);
+      const shared = writes.shared && (beside as Record<string, string>)[`${writes.shared}Id`];
+      const place: Place = (index, name) => (name in beside ? name : `items.${index}.${name}`);
+      const rows = items.map((item) => ({ ...item, ...beside }));
+      const key = keyOf(fingerprintKey, call, input, idempotencyKey);
+      return { ids: await insert(call, rows, place, { many: true, key, shared }), shared };
+    },
+
+    async update(call, input) {
+      const { id, version, ...rest } = checked(writes.update, input);
+      const changes = requireChange(rest, "input");
+      rules.mayUpdate?.(call, id, changes);
+      await changeOne(call, id, version, await storedChanges(changes, plain));
+      return id;
+    },
+
+    async updateMany(call, input) {
+      requireAtMost(MAX_ROWS, "expectedCount", (input as { expectedCount: unknown }).expectedCount);
+      const { changes, ...matching } = checked(writes.updateMany, input);
+      return changeMany(call, matching, await storedChanges(requireChange(changes, "changes"), among));
+    },
+
+    async delete(call, input) {
+      const { id, version } = checked(writes.delete, input);
+      await changeOne(call, id, version, null);
+      return id;
+    },
+
+    async deleteMany(call, input) {
+      requireAtMost(MAX_ROWS, "expectedCount", (input as { expectedCount: unknown }).expectedCount);
+      return changeMany(call, checked(writes.deleteMany, input), null);
+    },
+
+    async upsert(call, input) {
+      const values = present(checked(writes.upsert, input));
+      const { [type.uniqueKey as string]: key, ...rest } = values;
+      for (let attempt = 1; ; attempt++) {
+        const found = await findByKey(db, type, accessOf(call.actor), String(key));
+        try {
+          if (found !== null) {
+            await changeOne(call, found, undefined, await storedChanges(rest, plain), { created: false });
+            return { id: found, created: false };
+          }
+          const [row] = await stored([values], plain, true);
+          const change = changeOf(call, { result: { created: true } });
+          const [id] = (await insertRows(db, change, [row as Values], { place: plain, many: false })) as [string];
+          return { id, created: true };
+        } catch (error) {
+          const quicker =
+            error instanceof AppError &&
+            // Missing what the values refer to is no race: that error names the field.
+            (found === null ? error.code === "CONFLICT" : error.code === "NOT_FOUND" && !error.extensions.field);
+          if (!quicker || attempt === UPSERT_ATTEMPTS) throw error;
+        }
+      }
+    },
+  };
+}

@@ -1,0 +1,29 @@
+/** The statements of idempotency keys, beyond the one that makes rows with a key. */
+import { and, eq, sql } from "drizzle-orm";
+import type { Db } from "../../db/client.js";
+import { fromPostgres } from "../../db/postgres-errors.js";
+import { idempotencyKeys } from "../../db/tables/index.js";
+import type { Key } from "./rows.js";
+
+/** @returns what a user's key stands for, and the ids of what was made with it, or null */
+export async function findKey(db: Db, { userId, key }: Key): Promise<{ fingerprint: string; ids: string[] } | null> {
+  const rows = await db
+    .select({ fingerprint: idempotencyKeys.fingerprint, ids: idempotencyKeys.ids })
+    .from(idempotencyKeys)
+    .where(and(eq(idempotencyKeys.userId, BigInt(userId)), eq(idempotencyKeys.key, key)))
+    .catch((error) => Promise.reject(fromPostgres(error)));
+  const [found] = rows;
+  return found ? { fingerprint: found.fingerprint, ids: found.ids as string[] } : null;
+}
+
+/** Claims a key for one operation. @returns the id that is drawn for it, or null where there is such a key already */
+export async function claimKey(db: Db, { userId, ...key }: Key): Promise<string | null> {
+  const ids = sql`jsonb_build_array(nextval(pg_get_serial_sequence('operations', 'id'))::text)`;
+  const rows = await db
+    .insert(idempotencyKeys)
+    .values({ ...key, userId: BigInt(userId), ids })
+    .onConflictDoNothing()
+    .returning({ ids: idempotencyKeys.ids })
+    .catch((error) => Promise.reject(fromPostgres(error)));
+  return (rows[0]?.ids as string[] | undefined)?.[0] ?? null;
+}

@@ -1,0 +1,62 @@
+/** Every table that a tenant's query touches carries the row scope, also where the model as it is could not be told apart without. */
+import { type FieldNode, parse } from "graphql";
+import { expect, it } from "vitest";
+import type { Access } from "../../src/auth/actor.js";
+import { compile } from "../../src/engine/read/compile.js";
+import { entriesOf } from "../../src/engine/types/read-resolver.js";
+import { LIMITS } from "../../src/limits.js";
+import { declaredTypes, rootFields } from "../../src/model/index.js";
+import { testApp } from "../support/app.js";
+
+const app = testApp();
+const everything = new Set(declaredTypes.flatMap(({ read }) => read));
+const tenant: Access = { permissions: everything, organizationId: "1", shape: "tenant", holder: "1" };
+const staff: Access = { permissions: everything, organizationId: null, shape: "staff", holder: "1" };
+
+function sqlOf(query: string, access: Access): string {
+  const [operation] = parse(query).definitions;
+  if (operation?.kind !== "OperationDefinition") throw new Error("no operation");
+  const units = operation.selectionSet.selections.map((node) => {
+    const name = (node as FieldNode).name.value;
+    return { key: name, entry: entriesOf(rootFields).get(name)!, nodes: [node as FieldNode] };
+  });
+  return compile(app.schema, units, {}, {}, access, LIMITS, "key").text;
+}
+
+/** The condition that a source of each table must carry. */
+const SCOPES: Record<string, (alias: string) => RegExp> = {
+  organizations: (alias) => new RegExp(`"${alias}"\\."id" = \\$\\d+::bigint`),
+  users: (alias) => new RegExp(`"${alias}"\\."organization_id" = \\$\\d+::bigint`),
+  scans: (alias) => new RegExp(`"${alias}"\\."organization_id" = \\$\\d+::bigint`),
+  analytics_metrics: (alias) => new RegExp(`"${alias}"\\."organization_id" = \\$\\d+::bigint`),
+  performance_logs: (alias) => new RegExp(`"${alias}"\\."organization_id" = \\$\\d+::bigint`),
+  // Through the row they belong to, which carries its own.
+  vulnerabilities: (alias) =>
+    new RegExp(`exists \\(select 1 from "scans" as "(t\\d+)" where \\("\\1"\\."id" = "${alias}"\\."scan_id"`),
+  chat_sessions: (alias) =>
+    new RegExp(`exists \\(select 1 from "users" as "(t\\d+)" where \\("\\1"\\."id" = "${alias}"\\."user_id"`),
+};
+
+/** The sources without their scope: `table alias`. */
+const unscoped = (text: string): string[] =>
+  [...text.matchAll(/"(\w+)" as "(t\d+)"/g)].flatMap(([, table, alias]) =>
+    SCOPES[table as string]?.(alias as string).test(text) ? [] : [`${table} ${alias}`],
+  );
+
+const QUERIES = [
+  "{ scan(id: 1) { organization { id } vulnerabilities { totalCount nodes { scan { id } } } } }",
+  '{ scans(filter: { organization: { users: { some: { email: { contains: "a" } } } } }) { totalCount pageInfo { hasPreviousPage } } }',
+  '{ scans(filter: { vulnerabilities: { every: { scan: { organization: { name: { ne: "a" } } } } } }) { nodes { id } } }',
+  "{ organizations(filter: { not: { scans: { none: { vulnerabilities: { some: {} } } } } }) { edges { cursor } } }",
+  "{ vulnerabilities(orderBy: [{ field: SCAN_STARTED_AT }]) { edges { cursor node { id } } pageInfo { endCursor } } }",
+  "{ chatSessions(orderBy: [{ field: USER_EMAIL }], first: 1) { nodes { user { organization { scans { totalCount } } } } } }",
+  "{ analyticsMetrics(orderBy: [{ field: ORGANIZATION_NAME }]) { aggregate { sum { value } } groups(by: [{ field: METRIC_TYPE }]) { aggregate { count } } } }",
+  "{ performanceLogs { totalCount aggregate { count } nodes { id } } }",
+  "{ users { groups(by: [{ field: ROLE }]) { key { role } } nodes { organization { users { aggregate { count } } } } } }",
+];
+
+it.each(QUERIES)("%s", (query) => expect(unscoped(sqlOf(query, tenant))).toEqual([]));
+
+it("is seen to be missing where it is: staff has none", () => {
+  for (const query of QUERIES) expect(unscoped(sqlOf(query, staff)), query).not.toEqual([]);
+});
