@@ -1,10 +1,10 @@
 /** The permission map and the schema name the same root fields, and whatever the map does not name is refused. */
 import { buildSchema, type GraphQLInputObjectType, type GraphQLSchema, getNamedType, graphql } from "graphql";
 import { describe, expect, it } from "vitest";
-import { actionOf, failureOf, MUTATIONS, QUERIES } from "../../src/api/access.js";
-import type { RequestContext } from "../../src/api/context.js";
-import { guardSchema } from "../../src/api/schema.js";
 import { accessOf } from "../../src/auth/actor.js";
+import { actionOf, failureOf, MUTATIONS, QUERIES } from "../../src/graphql/access/access.js";
+import type { RequestContext } from "../../src/graphql/context.js";
+import { guardSchema } from "../../src/graphql/schema.js";
 import { testApp } from "../support/app.js";
 
 const app = testApp();

@@ -25,7 +25,7 @@ export const FORBIDDEN_IMPORTS: readonly string[] = [
   "engine/write/row-statements.ts imports db/tables/index.ts",
   "engine/write/rows.store.ts imports db/tables/index.ts",
   "graphql/access/rules.ts imports modules/fleet/operations/operability.ts",
-  "graphql/direct-answer.ts imports db/postgres-errors.ts",
+  "graphql/fast-path/direct-answer.ts imports db/postgres-errors.ts",
   "graphql/rehearsal.ts imports model/index.ts",
   "graphql/schema.ts imports model/index.ts",
   "model/fleet.ts imports modules/fleet/operations/operability.ts",

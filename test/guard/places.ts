@@ -2,14 +2,6 @@
 
 /** The beginning of a path below src, and what stands there once its files have moved. The first that fits counts. */
 export const PLACES: readonly (readonly [from: string, to: string])[] = [
-  ["api/compression.ts", "http/compression.ts"],
-  ["api/draining.ts", "http/draining.ts"],
-  ["api/http.ts", "http/host.ts"],
-  ["api/malformed-http.ts", "http/malformed-http.ts"],
-  ["api/readiness.ts", "http/readiness.ts"],
-  ["api/access.ts", "graphql/access/access.ts"],
-  ["api/rules.ts", "graphql/access/rules.ts"],
-  ["api/", "graphql/"],
   ["auth/revocations.ts", "modules/identity/sessions/revocations.service.ts"],
   ["banner.ts", "cli/banner.ts"],
   ["cluster/", "postgres/"],

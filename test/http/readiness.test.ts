@@ -1,7 +1,7 @@
 /** Readiness says what the last look at the database has shown: busy once, down after two failed looks, up again by itself. */
 import { afterAll, beforeAll, expect, it, onTestFinished } from "vitest";
-import { createReadiness } from "../../src/api/readiness.js";
 import { type Client, createClient } from "../../src/db/client.js";
+import { createReadiness } from "../../src/http/readiness.js";
 import { eventually } from "../cluster/sandbox.js";
 import { openProxy } from "../support/proxy.js";
 

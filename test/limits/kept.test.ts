@@ -3,10 +3,10 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { getIntrospectionQuery, parse } from "graphql";
 import { describe, expect, it } from "vitest";
-import { encodeBody } from "../../src/api/compression.js";
-import { createIntrospection } from "../../src/api/introspection.js";
-import { trimDocument } from "../../src/api/known-documents.js";
 import { createCache } from "../../src/cache.js";
+import { trimDocument } from "../../src/graphql/fast-path/known-documents.js";
+import { createIntrospection } from "../../src/graphql/introspection.js";
+import { encodeBody } from "../../src/http/compression.js";
 import { type Client, testApp } from "../support/app.js";
 import { cases } from "../support/deep.js";
 

@@ -11,7 +11,7 @@ import type { RowAnswer } from "../engine/read/writing.js";
 import type { CallContext } from "../engine/types/current-call.js";
 import type { ReadContext } from "../engine/types/read-resolver.js";
 import type { ErrorCode } from "../errors.js";
-import { actionOf } from "./access.js";
+import { actionOf } from "./access/access.js";
 
 /** One thing that was refused, for the security events. */
 export interface Refusal {

@@ -2,18 +2,18 @@
 import type { EventLoopUtilization } from "node:perf_hooks";
 import { type ApolloServerPlugin, type GraphQLRequestContext, type GraphQLResponse, HeaderMap } from "@apollo/server";
 import { type DocumentNode, type GraphQLSchema, type OperationDefinitionNode, visit } from "graphql";
-import { type Cache, textWeight } from "../cache.js";
-import { AppError, rateLimited } from "../errors.js";
-import type { Limits } from "../limits.js";
-import type { Log } from "../log.js";
-import type { KeptBody } from "./compression.js";
-import type { RequestContext } from "./context.js";
+import { type Cache, textWeight } from "../../cache.js";
+import { AppError, rateLimited } from "../../errors.js";
+import type { KeptBody } from "../../http/compression.js";
+import type { Limits } from "../../limits.js";
+import type { Log } from "../../log.js";
+import type { RequestContext } from "../context.js";
+import { answerTypeOf, type GraphqlRequest } from "../graphql-request.js";
+import type { createIntrospection } from "../introspection.js";
+import { REFUSALS } from "../recording.js";
+import { coerceVariables, requireBounded } from "../variables.js";
 import { DataText, type DirectAnswer, type FormatError } from "./direct-answer.js";
-import { answerTypeOf, type GraphqlRequest } from "./graphql-request.js";
-import type { createIntrospection } from "./introspection.js";
 import type { AnswerDirectly } from "./planned-operations.js";
-import { REFUSALS } from "./recording.js";
-import { coerceVariables, requireBounded } from "./variables.js";
 
 interface Deps {
   readonly schema: GraphQLSchema;

@@ -2,10 +2,10 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { type ApolloServer, HeaderMap } from "@apollo/server";
 import { asCaller, type Caller, callerOf } from "../auth/caller.js";
+import type { KeptBody } from "../http/compression.js";
 import type { Limits } from "../limits.js";
-import type { KeptBody } from "./compression.js";
 import type { RequestContext } from "./context.js";
-import { type DirectAnswer, stringifyResult } from "./direct-answer.js";
+import { type DirectAnswer, stringifyResult } from "./fast-path/direct-answer.js";
 import { statusOf } from "./format-error.js";
 import {
   ANSWER_TYPES,

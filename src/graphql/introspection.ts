@@ -2,7 +2,7 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { type DocumentNode, Kind, type OperationDefinitionNode, type SelectionSetNode } from "graphql";
 import { type Cache, textWeight } from "../cache.js";
-import type { KeptBody } from "./compression.js";
+import type { KeptBody } from "../http/compression.js";
 
 /** Nothing else runs while an answer is made: then others have at least so many times as long. */
 const REST = 2;

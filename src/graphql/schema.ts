@@ -16,12 +16,12 @@ import { type EmbeddedType, mayRead, missingPermission, type TypeDeclaration } f
 import { forbidden, limitExceeded } from "../errors.js";
 import { declaredTypes } from "../model/index.js";
 import { requireWellFormed } from "../values/well-formed.js";
-import { MUTATIONS, QUERIES } from "./access.js";
+import { MUTATIONS, QUERIES } from "./access/access.js";
+import { deny, type ShieldRule, shield } from "./access/rules.js";
 import { requireSaid } from "./change-filters.js";
 import { containerOf } from "./container.js";
 import type { RequestContext } from "./context.js";
 import { rehearsePayload } from "./rehearsal.js";
-import { deny, type ShieldRule, shield } from "./rules.js";
 
 // Loaded like graphql-shield: its generator is recognised by class, so both must come from the same build.
 const { applyMiddleware } = createRequire(import.meta.url)("graphql-middleware") as typeof import("graphql-middleware");

@@ -8,7 +8,7 @@ import { ApolloServerPluginLandingPageLocalDefault } from "@apollo/server/plugin
 import type { GraphQLFormattedError, GraphQLSchema } from "graphql";
 import type { Limits } from "../limits.js";
 import type { RequestContext } from "./context.js";
-import { stringifyResult } from "./direct-answer.js";
+import { stringifyResult } from "./fast-path/direct-answer.js";
 import { httpStatus } from "./format-error.js";
 import { enforceLimits } from "./limits.js";
 

@@ -10,10 +10,10 @@ import {
   getArgumentValues,
   type OperationDefinitionNode,
 } from "graphql";
-import { fromPostgres } from "../db/postgres-errors.js";
-import type { Fragments } from "../engine/read/selection.js";
-import type { RequestContext } from "./context.js";
-import { fieldError } from "./format-error.js";
+import { fromPostgres } from "../../db/postgres-errors.js";
+import type { Fragments } from "../../engine/read/selection.js";
+import type { RequestContext } from "../context.js";
+import { fieldError } from "../format-error.js";
 
 /** The JSON text of `data`. Everything that is not Apollo sees it only through `stringifyResult`. */
 export class DataText {

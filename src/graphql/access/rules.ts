@@ -1,11 +1,11 @@
 /** The rules of the permission door: the only place that makes graphql-shield rules. */
 import { createRequire } from "node:module";
 import type { IRule } from "graphql-shield";
-import type { Permission } from "../auth/permissions.js";
-import { forbidden, unauthenticated } from "../errors.js";
-import { isOperable, productionProtected } from "../model/operability.js";
-import { requireWellFormed } from "../values/well-formed.js";
-import type { RequestContext } from "./context.js";
+import type { Permission } from "../../auth/permissions.js";
+import { forbidden, unauthenticated } from "../../errors.js";
+import { isOperable, productionProtected } from "../../model/operability.js";
+import { requireWellFormed } from "../../values/well-formed.js";
+import type { RequestContext } from "../context.js";
 
 // The CommonJS build: the ES build of graphql-shield 7.6.5 imports a function that Node 23 removed.
 const { allow, deny, rule, shield } = createRequire(import.meta.url)(

@@ -7,13 +7,14 @@ import {
   getNamedType,
   isObjectType,
 } from "graphql";
-import type { Unit } from "../engine/read/compile.js";
-import type { PlannedPayload, Planner } from "../engine/read/planner.js";
-import { collect, collectBelow, type Selection } from "../engine/read/selection.js";
-import type { RowAnswer } from "../engine/read/writing.js";
-import { LEAVES_IDS } from "../engine/types/write-resolver.js";
-import { doneBut, notFound } from "../errors.js";
-import { mayCall } from "./access.js";
+import type { Unit } from "../../engine/read/compile.js";
+import type { PlannedPayload, Planner } from "../../engine/read/planner.js";
+import { collect, collectBelow, type Selection } from "../../engine/read/selection.js";
+import type { RowAnswer } from "../../engine/read/writing.js";
+import { LEAVES_IDS } from "../../engine/types/write-resolver.js";
+import { doneBut, notFound } from "../../errors.js";
+import { mayCall } from "../access/access.js";
+import { payloadUnits } from "../rehearsal.js";
 import {
   DataText,
   type DirectAnswer,
@@ -23,7 +24,6 @@ import {
   type Running,
   rootField,
 } from "./direct-answer.js";
-import { payloadUnits } from "./rehearsal.js";
 
 /** Of a payload that holds no rows. */
 const NOTHING: PlannedPayload = { returning: null, read: async () => [] };

@@ -4,7 +4,7 @@ import type { AuditService } from "../audit/index.js";
 import { AppError, type ErrorCode, internal, notRecorded } from "../errors.js";
 import type { SecurityService } from "../modules/security/index.js";
 import { isId } from "../values/id.js";
-import { actionOf, failureOf } from "./access.js";
+import { actionOf, failureOf } from "./access/access.js";
 import type { RequestContext } from "./context.js";
 import type { Gate } from "./schema.js";
 

@@ -5,12 +5,12 @@ import { type AddressInfo, isIP, type Socket } from "node:net";
 import cors from "cors";
 import type { Origin } from "../audit/call.js";
 import { AppError, internal, unusableRequest } from "../errors.js";
+import type { RequestContext } from "../graphql/context.js";
+import { fieldError, requestIds } from "../graphql/format-error.js";
+import { type createAnswerGraphql, NO_CONTENT_POLICY } from "../graphql/graphql-answer.js";
+import { ANSWER_TYPES } from "../graphql/graphql-request.js";
 import { type EncodedBody, encodeBody, type KeptBody } from "./compression.js";
-import type { RequestContext } from "./context.js";
 import { createDraining } from "./draining.js";
-import { fieldError, requestIds } from "./format-error.js";
-import { type createAnswerGraphql, NO_CONTENT_POLICY } from "./graphql-answer.js";
-import { ANSWER_TYPES } from "./graphql-request.js";
 import { refuseMalformed } from "./malformed-http.js";
 import type { Readiness } from "./readiness.js";
 

@@ -1,5 +1,5 @@
 /** THE permission map: every root field, who may call it, and what the audit log calls it. What is not here is refused. */
-import type { Permission } from "../auth/permissions.js";
+import type { Permission } from "../../auth/permissions.js";
 import { anyone, can, holdsAny, mayOperate, type ShieldRule, signedIn } from "./rules.js";
 
 export const QUERIES: Readonly<Record<string, ShieldRule>> = {

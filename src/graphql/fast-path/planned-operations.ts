@@ -8,11 +8,12 @@ import {
   Kind,
   type OperationDefinitionNode,
 } from "graphql";
-import type { Unit } from "../engine/read/compile.js";
-import type { Planner } from "../engine/read/planner.js";
-import type { Fragments } from "../engine/read/selection.js";
-import type { Log } from "../log.js";
-import type { RequestContext } from "./context.js";
+import type { Unit } from "../../engine/read/compile.js";
+import type { Planner } from "../../engine/read/planner.js";
+import type { Fragments } from "../../engine/read/selection.js";
+import type { Log } from "../../log.js";
+import type { RequestContext } from "../context.js";
+import type { RootMiddleware } from "../schema.js";
 import {
   DataText,
   type DirectAnswer,
@@ -24,7 +25,6 @@ import {
   rootField,
 } from "./direct-answer.js";
 import { answerChange } from "./planned-changes.js";
-import type { RootMiddleware } from "./schema.js";
 
 const PASSED = Symbol("passed");
 const passed = () => PASSED;
