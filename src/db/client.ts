@@ -5,13 +5,13 @@ import type { Caller } from "../auth/caller.js";
 import { GRACE_MS } from "../auth/request-time.js";
 import { outcomeUnknown, timeout } from "../errors.js";
 import type { Log } from "../log.js";
-import { Opening } from "./opening.js";
-import { createPool } from "./pool.js";
-import { KNOWN_STATEMENTS, type Pooler } from "./pooler.js";
+import { Opening } from "./driver/opening.js";
+import { createPool } from "./driver/pool.js";
+import { KNOWN_STATEMENTS, type Pooler } from "./driver/pooler.js";
+import { forbidRetries } from "./driver/retries.js";
+import { CHECK, createOpener } from "./driver/settings.js";
+import type { UsualTime } from "./driver/usual-time.js";
 import { fromPostgres, fromRead, wasLost } from "./postgres-errors.js";
-import { forbidRetries } from "./retries.js";
-import { CHECK, createOpener } from "./settings.js";
-import type { UsualTime } from "./usual-time.js";
 
 /** The pool, or a transaction of it: what a store function takes first. */
 export type Db = Pick<

@@ -3,7 +3,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { sql } from "drizzle-orm";
 import type { Log } from "../log.js";
 import type { Client, Db } from "./client.js";
-import { roleSettings } from "./settings.js";
+import { roleSettings } from "./driver/settings.js";
 
 /** Any number that nothing else locks. */
 const LOCK = 7_239_402_332n;

@@ -3,7 +3,7 @@ import { sql } from "drizzle-orm";
 import { beforeAll, expect, inject, it, onTestFinished, vi } from "vitest";
 import { asCaller, type Caller } from "../../src/auth/caller.js";
 import { type Client, type ClientOptions, createClient } from "../../src/db/client.js";
-import { UsualTime } from "../../src/db/usual-time.js";
+import { UsualTime } from "../../src/db/driver/usual-time.js";
 import { testApp } from "../support/app.js";
 import { openProxy } from "../support/proxy.js";
 

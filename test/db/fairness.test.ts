@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, inject, it, onTestFinished, vi } from "vitest";
 import { asCaller } from "../../src/auth/caller.js";
 import { type Client, createClient } from "../../src/db/client.js";
-import { UsualTime } from "../../src/db/usual-time.js";
+import { UsualTime } from "../../src/db/driver/usual-time.js";
 import { testApp } from "../support/app.js";
 
 const quick = () => new UsualTime(0);

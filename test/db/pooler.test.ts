@@ -1,7 +1,7 @@
 /** What changes where a pooler stands between; test/pgbouncer has the same with a real one. */
 import { beforeAll, expect, it, onTestFinished } from "vitest";
 import { type Client, createClient } from "../../src/db/client.js";
-import { KNOWN_STATEMENTS } from "../../src/db/pooler.js";
+import { KNOWN_STATEMENTS } from "../../src/db/driver/pooler.js";
 import { testApp } from "../support/app.js";
 import { openProxy } from "../support/proxy.js";
 

@@ -3,7 +3,7 @@ import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { sql } from "drizzle-orm";
 import { afterEach, beforeAll, beforeEach, expect, inject, it, onTestFinished } from "vitest";
 import { type Client, createClient } from "../../src/db/client.js";
-import { UsualTime } from "../../src/db/usual-time.js";
+import { UsualTime } from "../../src/db/driver/usual-time.js";
 import { testApp } from "../support/app.js";
 
 const quick = () => new UsualTime(0);

@@ -1,8 +1,8 @@
 /** What the database, the role or a pooler says of PostgreSQL's settings changes no answer. */
 import { beforeAll, expect, inject, it, onTestFinished } from "vitest";
 import { createClient } from "../../src/db/client.js";
+import { SETTINGS } from "../../src/db/driver/settings.js";
 import { settleRole } from "../../src/db/role.js";
-import { SETTINGS } from "../../src/db/settings.js";
 import { createLog } from "../../src/log.js";
 import { PASSWORD, testApp } from "../support/app.js";
 import { openProxy } from "../support/proxy.js";

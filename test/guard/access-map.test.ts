@@ -14,7 +14,7 @@ type Maps = Record<"Query" | "Mutation", readonly string[]>;
 const RULES = [
   {
     name: "every root field is in the permission map",
-    explanation: "One that is not is refused to everybody; say in src/api/access.ts who may call it.",
+    explanation: "One that is not is refused to everybody; say in src/graphql/access/access.ts who may call it.",
     offenders: (schema: GraphQLSchema, maps: Maps) => differences(rootFieldsOf(schema), maps),
     example: "Query.unmapped",
   },

@@ -2,7 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { type Client, createClient } from "../../src/db/client.js";
-import { UsualTime } from "../../src/db/usual-time.js";
+import { UsualTime } from "../../src/db/driver/usual-time.js";
 import { testApp } from "../support/app.js";
 import { cases } from "../support/deep.js";
 

@@ -2,7 +2,7 @@
 import type { FieldNode, GraphQLResolveInfo, GraphQLSchema, OperationDefinitionNode } from "graphql";
 import type { Access } from "../../auth/actor.js";
 import type { Cache } from "../../cache.js";
-import { UsualTime } from "../../db/usual-time.js";
+import { UsualTime } from "../../db/driver/usual-time.js";
 import { AppError } from "../../errors.js";
 import { NO_DOUBLE } from "./aggregate.js";
 import type { PlanLimits, Run } from "./compilation.js";

@@ -1,5 +1,5 @@
 /** Opens no connection while the last ones have failed: soon again, then ever less often, so that nobody is overrun by those who wait for it. */
-import { type Log, onceAMinute } from "../log.js";
+import { type Log, onceAMinute } from "../../log.js";
 import type { Open } from "./connection.js";
 
 const FIRST_MS = 50;

@@ -1,7 +1,7 @@
 /** One connection of the pool: opened when it is first needed, statements in their order, and how one of them is stopped without harm to the others. */
 import { setTimeout as delay } from "node:timers/promises";
 import type { Sql } from "postgres";
-import { timeout } from "../errors.js";
+import { timeout } from "../../errors.js";
 import { type Backend, requestCancel, type Server } from "./cancel-request.js";
 import { isOutdated } from "./retries.js";
 import { closed, givenUp, noop, type StatementTurn, unopened } from "./turn.js";

@@ -1,6 +1,6 @@
 /** What our statements rely on in PostgreSQL's settings, and how every connection comes to have it, whatever the database or the role says. */
 import type { Sql } from "postgres";
-import type { Log } from "../log.js";
+import type { Log } from "../../log.js";
 import { type BackingOff, backingOff } from "./backing-off.js";
 import type { Backend } from "./cancel-request.js";
 import { Opening } from "./opening.js";
