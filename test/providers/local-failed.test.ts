@@ -8,7 +8,7 @@ import { findBinaries } from "../../src/cluster/binaries.js";
 import { parsePosition } from "../../src/cluster/control-file.js";
 import { databaseUser } from "../../src/cluster/os-user.js";
 import { eventually, processesIn } from "../cluster/sandbox.js";
-import { operate, query, rebootOf, untilEnded, untilStreaming } from "./ground.js";
+import { clock, operate, query, rebootOf, untilEnded, untilStreaming } from "./ground.js";
 import { usePair } from "./pair.js";
 
 const pair = usePair();
@@ -25,6 +25,8 @@ const {
 } = pair;
 const reboot = (forceFailover = false) => operate(pair.provider, rebootOf(pair.id, forceFailover));
 const run = <T>(work: (sql: Sql) => Promise<T>) => query(pair.provider, "pair", work);
+
+const findings = async () => (await pair.describe()).findings.map(({ kind, severity }) => [kind, severity]);
 
 test("a frozen primary is restarted, and told to have failed before", async () => {
   await insert(10);
@@ -63,6 +65,22 @@ test("a stop waits for nothing that a frozen primary holds up", async () => {
   await pair.provider.startAll();
   expect(await untilEnded(pair.provider, snapshot)).toMatchObject({ failure: { code: "Interrupted" } });
   await expectWhole(primary);
+});
+
+test("a primary whose stop a client holds up is told after a minute to have failed, and rebooted", async () => {
+  await untilStreaming(pair.provider, "pair");
+  const [primary] = await roles();
+  await run(async (sql) => {
+    await sql`select`;
+    process.kill((await postmasterOf(primary)).pid, "SIGTERM");
+    await eventually(async () => (await status()) === "starting");
+    clock.offsetMs += 61_000;
+    expect(await status()).toBe("failed");
+    expect(await findings()).toContainEqual(["primary_not_ready", "CRITICAL"]);
+    expect(await reboot()).toMatchObject({ state: "succeeded" });
+  });
+  await expectWhole(primary);
+  expect(await findings()).toEqual([]);
 });
 
 test.each(["SIGSTOP", "SIGKILL"] as const)(
@@ -143,8 +161,6 @@ async function promoteByHand(standby: string): Promise<void> {
   await query(pair.provider, "pair", (sql) => sql`insert into notes values (0)`, { port });
   pair.rows += 1;
 }
-
-const findings = async () => (await pair.describe()).findings.map(({ kind, severity }) => [kind, severity]);
 
 /** Whatever looks at the pair leaves the member alone that was promoted by hand, and starts nothing beside it. */
 async function expectLeft(primary: string, promoted: string): Promise<void> {

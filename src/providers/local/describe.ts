@@ -13,6 +13,9 @@ import { leftFindings } from "./split-brain.js";
 import { failureOf } from "./task.js";
 import type { Watch } from "./watch.js";
 
+/** What starts, recovers or stops for so long by itself may never end. */
+const STUCK_MS = 60_000;
+
 const endpointOf = ({ port }: LocalMember): Endpoint => ({ host: "127.0.0.1", port });
 
 /** @param version of the PostgreSQL that runs all of them */
@@ -22,6 +25,9 @@ export function createDescribe(host: Host, operations: Operations, plans: Plans,
   const known = new Map<string, LocalInstance>();
   /** What people should look at of each. While something is done to an instance, that stays as it was. */
   const told = new Map<string, readonly Finding[]>();
+
+  /** Since when each primary is seen to start, recover or stop, though Postern does nothing to it. */
+  const startingSince = new Map<string, number>();
 
   /** Null where it is gone. Answers within a moment, whatever state the instance is in. */
   return async function describe(providerId: string): Promise<InstanceDescription | null> {
@@ -77,6 +83,7 @@ export function createDescribe(host: Host, operations: Operations, plans: Plans,
     if (instance.wanted === "stopped") return { status: "stopped" };
     if (!operations.isReady(instance.providerId)) return { status: "starting" };
     const seen = await observe(clusterOf(host, instance, primaryOf(instance)), host.limits.answerTimeoutMs);
+    if (seen.is !== "starting") startingSince.delete(instance.providerId);
     if (busy !== undefined) return { status: hasFailed(seen) ? "failed" : busy };
     if (isUp(seen) && !seen.inRecovery) return { status: "available", finding: turnedAway(instance, seen) };
     // It may have become busy meanwhile, which explains what was seen.
@@ -84,7 +91,11 @@ export function createDescribe(host: Host, operations: Operations, plans: Plans,
     if (busyNow !== undefined) return { status: busyNow };
     const reason = isUp(seen) ? "It does not take writes." : seen.reason;
     host.log.warn({ instance: instance.identifier, reason }, "An instance is not available");
-    return { status: seen.is === "starting" ? "starting" : "failed" };
+    if (seen.is !== "starting") return { status: "failed" };
+    const nowMs = host.clock.now().getTime();
+    const sinceMs = startingSince.get(instance.providerId) ?? nowMs;
+    startingSince.set(instance.providerId, sinceMs);
+    return nowMs - sinceMs < STUCK_MS ? { status: "starting" } : { status: "failed", finding: notReady(instance) };
   }
 
   /** Of one that is not complete nothing can be reached. */
@@ -133,6 +144,15 @@ export function createDescribe(host: Host, operations: Operations, plans: Plans,
     };
   }
 }
+
+const notReady = (instance: LocalInstance): Finding => ({
+  kind: "primary_not_ready",
+  severity: "CRITICAL",
+  subject: memberName(instance, primaryOf(instance)),
+  detail:
+    "Its server is starting, recovering or stopping, and that takes longer than a minute: it may have much WAL to replay, or wait for " +
+    "clients to leave. See its log, which says how far it is; a reboot ends it, and starts it anew.",
+});
 
 const unreadableFile = (folder: string): Finding => ({
   kind: "instance_unreadable",
