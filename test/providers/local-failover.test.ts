@@ -1,5 +1,5 @@
 /** Pairs that are watched: two members that both take writes, and primaries that have failed for too long. */
-import { mkdir, readdir, rename, rm } from "node:fs/promises";
+import { appendFile, mkdir, readdir, rename, rm, writeFile } from "node:fs/promises";
 import type { Sql } from "postgres";
 import { afterEach, expect, onTestFinished, test } from "vitest";
 import type { Deed, OperationRequest } from "../../src/providers/provider.js";
@@ -195,4 +195,23 @@ test("a piece of its WAL that cannot be read bars no failover: how far the stand
     result: { primary: `pair-${standby}`, missingFrom: expect.any(String) },
   });
   await expectWhole(standby);
+});
+
+test("while Postern itself tries to start a primary, the time since it failed goes on", async () => {
+  const [primary] = await roles();
+  await expectWhole(primary);
+  expect(await lookAfter(0)).toEqual([]);
+  process.kill((await postmasterOf(primary)).pid, "SIGKILL");
+  await eventually(async () => (await postmasterOf(primary)) === undefined);
+  for (const seconds of [0, 10]) expect(await lookAfter(seconds)).toEqual([]);
+  // Its start takes as long as this.
+  await appendFile(memberFolder(primary, "data/postgresql.auto.conf"), "restore_command = 'sleep 20'\n");
+  await writeFile(memberFolder(primary, "data/recovery.signal"), "");
+  const repaired = pair.provider.repair();
+  const starting = await eventually(() => postmasterOf(primary));
+  expect(await pair.status()).toBe("starting");
+  for (const seconds of [10, 10]) expect(await lookAfter(seconds), "who starts it sees to it").toEqual([]);
+  process.kill(starting.pid, "SIGKILL");
+  await repaired;
+  expect(await lookAfter(1)).toMatchObject([{ providerId: pair.id, cause: "Its server is not running." }]);
 });

@@ -37,16 +37,11 @@ export function createWatch(host: Host, operations: Operations, rebuild: (provid
     const { providerId } = instance;
     const doing = operations.doing(providerId);
     // Who restarts it, or starts it, sees to it that it comes up.
-    if (
-      instance.wanted === "stopped" ||
-      !operations.isReady(providerId) ||
-      doing === "upkeep" ||
-      doing === "REBOOT_INSTANCE"
-    ) {
+    if (instance.wanted === "stopped" || !operations.isReady(providerId) || doing === "REBOOT_INSTANCE") {
       forget(providerId);
       return null;
     }
-    if ((await isSplit(instance)) && !(await findLeft(host, instance))) {
+    if (doing !== "upkeep" && (await isSplit(instance)) && !(await findLeft(host, instance))) {
       const end = async (current: LocalInstance) => void (await endSplitBrain(host, current));
       await (doing === undefined ? operations.whileBusy(providerId, "modifying", end) : end(instance));
       rebuild(providerId);
@@ -63,8 +58,8 @@ export function createWatch(host: Host, operations: Operations, rebuild: (provid
     const { providerId } = instance;
     const primary = clusterOf(host, instance, primaryOf(instance));
     const seen = await observe(primary, timeoutMs);
-    if (!hasFailed(seen)) {
-      if (isUp(seen)) forget(providerId);
+    if (isUp(seen)) {
+      forget(providerId);
       if (seen.is === "answering") {
         const name = processName(providerId, requireStandby(instance).name);
         const { lagBytes } = await observeReplication(primary, name, timeoutMs);
@@ -73,9 +68,12 @@ export function createWatch(host: Host, operations: Operations, rebuild: (provid
       return null;
     }
     const nowMs = host.clock.now().getTime();
-    const last = failing.get(providerId) ?? { sinceMs: nowMs, lookedMs: nowMs, forMs: 0 };
+    const last = failing.get(providerId) ?? (hasFailed(seen) && { sinceMs: nowMs, lookedMs: nowMs, forMs: 0 });
+    if (!last) return null;
     const forMs = last.forMs + Math.min(MAX_BETWEEN_MS, Math.max(0, nowMs - last.lookedMs));
     failing.set(providerId, { ...last, lookedMs: nowMs, forMs });
+    // Who tries to start it sees to it; where that fails, the time has gone on.
+    if (!hasFailed(seen) || operations.doing(providerId) === "upkeep") return null;
     if (forMs < instance.autoFailover!.afterSeconds * 1000) return null;
     const hindrance = await hindranceOf(instance, seen);
     if (hindrance !== null) {
