@@ -24,7 +24,10 @@ const WRITE_DATA = [
 
 /** The fleet, without the addresses of its instances. */
 const READ_INVENTORY = ["instances:read"] as const;
-const OPERATE = ["instance-endpoints:read", "instance-logs:read", "operations:read", "operations:run"] as const;
+const OPERATE = ["instance-endpoints:read", "instance-logs:read", "operations:run"] as const;
+
+/** What is done to the fleet, and what people should look at of every instance. */
+const WATCH_FLEET = ["operations:read", "findings:read"] as const;
 
 const ADMINISTER = ["environment-mappings:write", "organizations:write", "users:write"] as const;
 
@@ -35,9 +38,8 @@ export const PERMISSIONS = [
   ...WRITE_DATA,
   ...READ_INVENTORY,
   ...OPERATE,
+  ...WATCH_FLEET,
   ...ADMINISTER,
-  /** What people should look at, of every instance. */
-  "findings:read",
   /** All audit records. */
   "audit-logs:read",
   /** Only the audit records of operations. */
@@ -55,16 +57,16 @@ export const ROLE_PERMISSIONS: Readonly<Record<Role, readonly Permission[]>> = {
     "profile:write",
     "performance-logs:read",
     "operation-audit-logs:read",
-    "findings:read",
     ...READ_INVENTORY,
     ...OPERATE,
+    ...WATCH_FLEET,
   ],
   SECURITY: [
     ...READ_INVENTORY,
+    ...WATCH_FLEET,
     "profile:write",
     "users:read",
     "audit-logs:read",
-    "findings:read",
     "security-events:read",
     "security-events:record",
   ],

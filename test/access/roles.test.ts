@@ -28,7 +28,7 @@ const WRITE_DATA: readonly Caller[] = ["ANALYST", "ADMIN"];
 const ADMIN: readonly Caller[] = ["ADMIN"];
 const INVENTORY: readonly Caller[] = ROLES;
 const OPERATIONS: readonly Caller[] = ["DBA", "ADMIN"];
-const FINDINGS: readonly Caller[] = ["DBA", "SECURITY", "ADMIN"];
+const WATCH: readonly Caller[] = ["DBA", "SECURITY", "ADMIN"];
 
 interface Query {
   readonly callers: readonly Caller[];
@@ -55,10 +55,10 @@ const QUERIES: Record<string, Query> = {
   instances: { callers: INVENTORY },
   snapshot: { callers: INVENTORY, type: "snapshots" },
   snapshots: { callers: INVENTORY },
-  operation: { callers: OPERATIONS, type: "operations" },
-  operations: { callers: OPERATIONS },
-  finding: { callers: FINDINGS, type: "findings" },
-  findings: { callers: FINDINGS },
+  operation: { callers: WATCH, type: "operations" },
+  operations: { callers: WATCH },
+  finding: { callers: WATCH, type: "findings" },
+  findings: { callers: WATCH },
   auditLog: { callers: ["DBA", "SECURITY", "ADMIN"], type: "audit_logs" },
   auditLogs: { callers: ["DBA", "SECURITY", "ADMIN"] },
   securityEvent: { callers: ["SECURITY", "ADMIN"], type: "security_events" },

@@ -329,8 +329,8 @@ const RUNS: Record<string, Run> = {
     },
   },
   "follow-operation": {
-    async variables(client) {
-      const { data } = await client.run(readExample("create-snapshot.graphql").text, {
+    async variables() {
+      const { data } = await (await app.as("dba")).run(readExample("create-snapshot.graphql").text, {
         input: { instanceId: "orders-test", waitSeconds: 30 },
       });
       return { id: data.createSnapshot.operation.id };
