@@ -25,6 +25,11 @@ scripted.scripts.set("failing-dev", {
   }),
 });
 
+const patient = scriptedProvider();
+patient.add("over-dev", kept);
+patient.add("open-dev", { ...kept, backupWindow: windowOf(-20, 40) });
+const patientApp = testApp({ BACKUP_CATCH_UP: "false" }, async () => [patient]);
+
 const ground = useGround();
 let provider: LocalProvider;
 let dba: Client;
@@ -115,6 +120,19 @@ it("one that fails is found in its window, with its cause, and is not tried agai
 it("nothing was missed of a window in which no backup was due yet", async () => {
   expect(await seen("new-dev")).toMatchObject({ lastBackup: null, findings: { nodes: [] } });
   expect(await automated("new-dev")).toEqual([]);
+});
+
+it("where configuration says so it is found, and not taken after the window", async () => {
+  const client = await patientApp.as("dba");
+  await patientApp.sql`update instances set backup_window_since = now() - interval '2 days'`;
+  for (let round = 0; round < 2; round++) await hasten(patientApp, "backups-scripted");
+  const count = "operations { totalCount }";
+  const { findings, ...over } = await instanceOf(client, "over-dev", `${FIELDS} ${count}`);
+  expect(over).toMatchObject({ lastBackup: null, operations: { totalCount: 0 } });
+  expect(findings.nodes).toMatchObject([
+    { ...open, detail: expect.stringMatching(/ Take a snapshot by hand, or see/) },
+  ]);
+  expect(await instanceOf(client, "open-dev", count)).toEqual({ operations: { totalCount: 1 } });
 });
 
 it("it is taken when that is possible again, production too; other facts change nothing of what was found", async () => {
