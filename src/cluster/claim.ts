@@ -3,6 +3,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import postgres, { type Sql } from "postgres";
 import type { Log } from "../log.js";
 import type { Cluster, RunningCluster } from "./cluster.js";
+import { StillStartingError } from "./last-words.js";
 
 /** Somebody else holds the claim. */
 export class ClaimedError extends Error {}
@@ -50,7 +51,7 @@ export async function claimCluster(
     while (!stopping.signal.aborted) {
       try {
         await held.sql.end({ timeout: 0 });
-        held = await take(cluster, onBroken, stopping.signal);
+        held = await take(cluster, log, onBroken, stopping.signal);
         return log.info("Claimed the database again");
       } catch (error) {
         isLost = error instanceof ClaimedError;
@@ -61,7 +62,7 @@ export async function claimCluster(
     }
   };
 
-  held = await take(cluster, onBroken, signal ?? stopping.signal);
+  held = await take(cluster, log, onBroken, signal ?? stopping.signal);
   return {
     ...held,
     async stop() {
@@ -75,12 +76,27 @@ export async function claimCluster(
   };
 }
 
-async function take(cluster: Cluster, onBroken: () => void, signal: AbortSignal) {
+async function take(cluster: Cluster, log: Log, onBroken: () => void, signal: AbortSignal) {
   const { password, username } = await cluster.superuser();
-  const since = Date.now();
   let started = false;
+  const start = async (): Promise<RunningCluster> => {
+    for (;;) {
+      try {
+        return await cluster.start(signal);
+      } catch (error) {
+        if (!(error instanceof StillStartingError)) {
+          if (started) await cluster.stop();
+          throw error;
+        }
+        started ||= error.started;
+        log.warn({ err: error }, "The database still recovers; waiting for it");
+      }
+    }
+  };
+  let since: number | undefined;
   for (;;) {
-    const running = await cluster.start(signal);
+    const running = await start();
+    since ??= Date.now();
     started ||= running.started;
     let isHeld = false;
     const sql = postgres({

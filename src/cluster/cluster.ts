@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { isStandbyData, readControlFile } from "./control-file.js";
 import { makePrivate } from "./folder.js";
-import { faultOf, type Place } from "./last-words.js";
+import { faultOf, type Place, StillStartingError } from "./last-words.js";
 import { type Attempt, launch } from "./launch.js";
 import { fenceOrphans } from "./orphans.js";
 import { type OsUser, runAs } from "./os-user.js";
@@ -27,7 +27,7 @@ export type ClusterOptions = {
   readonly settings?: Settings;
   /** Listen on 127.0.0.1 at this port too; by default on the Unix socket only. */
   readonly tcpPort?: number;
-  /** How long a start may take, crash recovery included; default 60,000. */
+  /** How long a start is waited for, crash recovery included; default 60,000. */
   readonly startTimeoutMs?: number;
   /** How long a fast shutdown may take before an immediate one; default 30,000. */
   readonly stopTimeoutMs?: number;
@@ -59,6 +59,9 @@ const IMMEDIATE_STOP_TIMEOUT_MS = 10_000;
 const SOCKET_DIR_MAX_BYTES = 103 - "/.s.PGSQL.65535.lock".length;
 const UNFINISHED = "init-";
 const PASSWORD_FILE = "superuser.password";
+
+/** For a copy of a busy cluster, or of a large one: what it replays before it accepts connections takes its time. */
+export const COPY_START_MS = 3_600_000;
 
 /** Faults that pass: another process starts the cluster, or backends of a killed postmaster are still leaving. */
 const LEFTOVERS = "pre-existing shared memory block";
@@ -121,11 +124,12 @@ export class Cluster {
   /**
    * Resolves when the cluster accepts connections. Adopts one that runs already, waits for one that is starting,
    * recovering or stopping, and gets past whatever a killed one left behind. Rejects with an Error that ends with
-   * PostgreSQL's own last words; what it started has then been stopped again.
+   * PostgreSQL's own last words; what it started has then been stopped again. One that still starts is left to go on: its recovery would
+   * begin anew each time. @throws StillStartingError
    */
-  async start(signal?: AbortSignal): Promise<RunningCluster> {
-    const { startTimeoutMs = 60_000, user, settings } = this.options;
-    const deadline = Date.now() + startTimeoutMs;
+  async start(signal?: AbortSignal, timeoutMs = this.options.startTimeoutMs ?? 60_000): Promise<RunningCluster> {
+    const { user, settings } = this.options;
+    const deadline = Date.now() + timeoutMs;
     let attempt: Attempt | undefined;
     let orphans = 0;
     try {
@@ -145,12 +149,17 @@ export class Cluster {
           attempt = await this.#launch();
         }
         if (Date.now() > deadline) {
-          throw faultOf(this.#place, `did not start within ${startTimeoutMs} ms`, (await attempt?.lastWords()) ?? "");
+          const fault = faultOf(
+            this.#place,
+            `did not start within ${timeoutMs} ms`,
+            (await attempt?.lastWords()) ?? "",
+          );
+          throw running ? new StillStartingError(fault.message, running.pid === attempt?.pid) : fault;
         }
         await delay(POLL_MS, undefined, { signal });
       }
     } catch (error) {
-      if (attempt && !attempt.hasEnded()) await this.#end(attempt.pid);
+      if (attempt && !attempt.hasEnded() && !(error instanceof StillStartingError)) await this.#end(attempt.pid);
       throw error;
     }
   }

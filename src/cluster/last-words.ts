@@ -7,6 +7,17 @@ export interface Place {
   readonly logFile: string;
 }
 
+/** It recovers for longer than somebody waits, and goes on: who starts it again takes it over. */
+export class StillStartingError extends Error {
+  constructor(
+    message: string,
+    /** Whether this call began it. */
+    readonly started: boolean,
+  ) {
+    super(message);
+  }
+}
+
 /** @param what happened to the cluster, such as "cannot start" @param lastWords what its log ends with */
 export function faultOf({ dataDir, logFile }: Place, what: string, lastWords: string): Error {
   const [, made] = /initialized by PostgreSQL version (\d+)/.exec(lastWords) ?? [];

@@ -1,16 +1,19 @@
 /** A real cluster: made, started whatever was left behind, adopted, stopped. */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, readdir, readFile, rename, stat, utimes, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { pino } from "pino";
 import { expect, onTestFinished, test } from "vitest";
 import { findBinaries } from "../../src/cluster/binaries.js";
+import { claimCluster } from "../../src/cluster/claim.js";
 import { Cluster } from "../../src/cluster/cluster.js";
 import { fence } from "../../src/cluster/fence.js";
 import { placeFolder } from "../../src/cluster/folder.js";
+import { StillStartingError } from "../../src/cluster/last-words.js";
 import { databaseUser } from "../../src/cluster/os-user.js";
 import { clearStaleLock, findPostmaster } from "../../src/cluster/postmaster.js";
-import { asSuperuser, eventually, makeCluster, processesIn, useSandbox } from "./sandbox.js";
+import { asSuperuser, eventually, makeCluster, processesIn, UNSYNCED, useSandbox } from "./sandbox.js";
 
 const sandbox = useSandbox();
 
@@ -228,6 +231,35 @@ test("lock files that name a stranger's pid, or nothing, do not keep it from sta
   await writeFile(lock, pidFile.replace(/^\d+/, String(pid)));
   await cluster.stop();
   expect(() => process.kill(pid!, 0), "stop spares the stranger").not.toThrow();
+});
+
+test("a start that takes longer than somebody waits goes on, and is taken over by who looks again", async () => {
+  const cluster = await makeCluster(join(sandbox.path, "a"));
+  await killed(cluster);
+  const go = join(cluster.dataDir, "go-on");
+  const settings = { ...UNSYNCED, restore_command: `while ! test -e "${go}"; do sleep 0.05; done; false` };
+  await writeFile(join(cluster.dataDir, "recovery.signal"), "");
+  const slow = await makeCluster(join(sandbox.path, "a"), { settings, startTimeoutMs: 1_000 });
+  await expect(slow.start()).rejects.toThrow(StillStartingError);
+  const coming = await findPostmaster(cluster.dataDir);
+  expect(coming).toMatchObject({ ready: false });
+  await expect(slow.start()).rejects.toThrow("did not start within 1000 ms");
+  const log = pino({ level: "silent" });
+  const claim = claimCluster(slow, log);
+  await writeFile(go, "");
+  const { cluster: running, stop } = await claim;
+  expect(running).toMatchObject({ pid: coming?.pid, started: false });
+  await stop();
+  // Who gives up while it starts, and has begun that, ends it.
+  await rm(go);
+  await writeFile(join(cluster.dataDir, "recovery.signal"), "");
+  const giving = new AbortController();
+  const given = claimCluster(slow, pino({ level: "warn" }, { write: () => giving.abort() }), giving.signal);
+  await expect(given).rejects.toThrow("aborted");
+  expect(await findPostmaster(cluster.dataDir)).toBeUndefined();
+  await writeFile(go, "");
+  await slow.start();
+  await slow.stop();
 });
 
 test("two that make and start the same cluster at once end up with one", async () => {

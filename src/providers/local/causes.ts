@@ -1,6 +1,7 @@
 /** Everyday causes of a failure on this host, as a code with what it comes from and what to do; without values and paths of others. */
 import postgres from "postgres";
 import { NotCopyableError, StorageFullError } from "../../cluster/copy-files.js";
+import { StillStartingError } from "../../cluster/last-words.js";
 import type { FailureCode } from "../errors.js";
 
 export type Cause = { readonly code: FailureCode; readonly message: string };
@@ -76,6 +77,8 @@ const BY_ERRNO: Readonly<Record<string, Cause>> = {
 
 const FULL = new Set(["ENOSPC", "EDQUOT"]);
 
+export const STILL_RECOVERS = "Its server still recovers, and goes on by itself: wait until the instance is available.";
+
 /** @returns what an error comes from, or null where nobody foresaw it */
 export function causeOf(error: unknown): Cause | null {
   const { code = "", syscall } = error as NodeJS.ErrnoException;
@@ -83,6 +86,7 @@ export function causeOf(error: unknown): Cause | null {
     const said = error instanceof StorageFullError ? error.message : "The disk is full.";
     return { code: "StorageFull", message: `${said} Delete old snapshots, or give the disk more room, and ask again.` };
   }
+  if (error instanceof StillStartingError) return { code: "StartFailed", message: STILL_RECOVERS };
   if (error instanceof NotCopyableError) return { code: "NotSupported", message: error.message };
   if (error instanceof postgres.PostgresError) {
     if (/^(XX001|XX002|58030|58P01)$/.test(code)) {

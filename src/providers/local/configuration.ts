@@ -9,6 +9,7 @@ import {
   replaceConfiguration,
 } from "../../cluster/config-files.js";
 import { asSuperuser } from "../../cluster/connection.js";
+import { StillStartingError } from "../../cluster/last-words.js";
 import { BrokenSettingsError } from "../../cluster/preview.js";
 import { readDurable, writeDurably } from "./durable-json.js";
 import { clusterOf, fenceMember, type Host, memberName } from "./host.js";
@@ -94,7 +95,7 @@ export async function carryConfiguration(
       break;
     } catch (error) {
       host.log.error({ err: error, instance: instance.identifier }, `${name} does not start with a configuration`);
-      if (files === own) throw error;
+      if (files === own || error instanceof StillStartingError) throw error;
       notCarried.push(`a configuration with which ${name} does not start, as the log of its server says`);
     }
   }

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { Sql } from "postgres";
 import { z } from "zod";
 import { write } from "../../cluster/base-backup.js";
-import type { Cluster } from "../../cluster/cluster.js";
+import { type Cluster, COPY_START_MS } from "../../cluster/cluster.js";
 import { asSuperuser } from "../../cluster/connection.js";
 import { syncFileSystem } from "../../cluster/durability.js";
 import { badUserInput, conflict } from "../../errors.js";
@@ -126,7 +126,7 @@ export async function createInstance(
     // Synced once, when all of it is there.
     await (wanted.copy?.make(cluster.dataDir) ?? cluster.init({ sync: false }));
     signal.throwIfAborted();
-    await cluster.start(signal);
+    await cluster.start(signal, COPY_START_MS);
     // A copy has that of its source.
     await (wanted.copy ? wanted.copy.started(cluster, signal) : createApplicationRole(host, cluster, signal));
     await wanted.fill?.({

@@ -97,6 +97,7 @@ export function createOperations(
     const instance = await instances.find(providerId);
     if (!instance) return "deleted";
     const seen = await observe(clusterOf(host, instance, primaryOf(instance)), host.limits.answerTimeoutMs);
+    if (seen.is === "starting") return "starting";
     return isUp(seen) ? "available" : "failed";
   }
 

@@ -1,6 +1,7 @@
 /** What each type of operation does, and how one that was cut short by a kill has ended. */
 import { OperationFailure } from "../errors.js";
 import { modifyBackupWindow } from "./backup-window.js";
+import { STILL_RECOVERS } from "./causes.js";
 import { type End, type Entry, type Outcome } from "./entry.js";
 import { clusterOf, type Host, memberName } from "./host.js";
 import { type LocalInstance, primaryOf, standbysOf } from "./instances.js";
@@ -63,7 +64,8 @@ export async function endOfInterrupted(
   const message = `Postern was stopped meanwhile; ${primary} is the primary, and was away for at most ${awaySeconds} s.`;
   const seen = await observe(clusterOf(host, instance, primaryOf(instance)), host.limits.answerTimeoutMs);
   if (!isUp(seen) || seen.inRecovery) {
-    const what = `Postern was stopped meanwhile, and ${primary} does not take writes since. The log of its server says why.`;
+    const why = seen.is === "starting" ? STILL_RECOVERS : "The log of its server says why.";
+    const what = `Postern was stopped meanwhile, and ${primary} does not take writes since. ${why}`;
     return { failure: { code: "StartFailed", message: what } };
   }
   if (request.forceFailover) {

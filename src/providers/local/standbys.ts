@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Sql } from "postgres";
 import { baseBackup, hasTablespaces, sharedTablespaces, write } from "../../cluster/base-backup.js";
-import type { Cluster } from "../../cluster/cluster.js";
+import { type Cluster, COPY_START_MS } from "../../cluster/cluster.js";
 import { asSuperuser, type ConnectionOptions } from "../../cluster/connection.js";
 import { syncFileSystem, syncFolder } from "../../cluster/durability.js";
 import {
@@ -25,6 +25,7 @@ import { type LocalInstance, type LocalMember, primaryOf, standbysOf } from "./i
 import { putAside } from "./kept.js";
 import { replicationPassword } from "./member-log.js";
 import { observeReplication } from "./observe.js";
+import { replayed } from "./replay.js";
 
 const UNFINISHED = "clone-";
 const STREAMING_TIMEOUT_MS = 30_000;
@@ -93,12 +94,16 @@ export async function cloneStandby(
   } finally {
     await rm(unfinished, { recursive: true, force: true });
   }
-  await standby.start(signal);
-  const deadline = Date.now() + STREAMING_TIMEOUT_MS;
+  await standby.start(signal, COPY_START_MS);
+  let deadline = Date.now() + STREAMING_TIMEOUT_MS;
+  let reached = 0n;
   while (
     !(await observeReplication(primary, processName(instance.providerId, member.name), STREAMING_TIMEOUT_MS))
       .isStreaming
   ) {
+    // Before it streams it replays what was copied, which may be much.
+    const position = await replayed(standby, host.limits.answerTimeoutMs).catch(() => reached);
+    if (position > reached) [reached, deadline] = [position, Date.now() + STREAMING_TIMEOUT_MS];
     if (Date.now() > deadline) throw new Error(`The standby ${memberName(instance, member)} does not stream.`);
     await delay(POLL_MS, undefined, { signal });
   }

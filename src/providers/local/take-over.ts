@@ -3,9 +3,11 @@
 import { access } from "node:fs/promises";
 import { readControlFile } from "../../cluster/control-file.js";
 import { endOfLastTimeline, handOver, listHandOver } from "../../cluster/hand-over.js";
+import { StillStartingError } from "../../cluster/last-words.js";
 import { promote } from "../../cluster/promote.js";
 import { OperationFailure } from "../errors.js";
 import { bringUp } from "./bring-up.js";
+import { STILL_RECOVERS } from "./causes.js";
 import type { Outcome } from "./entry.js";
 import { clusterOf, copyOptions, fenceMember, type Host, memberName } from "./host.js";
 import { type LocalInstance, type LocalMember, primaryOf } from "./instances.js";
@@ -112,5 +114,7 @@ export async function settleLoss(
   return { message, result: { missingFrom: end.text, keptAt } };
 }
 
-export const startFailed = (identifier: string, cause: unknown) =>
-  new OperationFailure("StartFailed", `${identifier} does not come up again. The log of its server says why.`, cause);
+export function startFailed(identifier: string, cause: unknown): OperationFailure {
+  const why = cause instanceof StillStartingError ? STILL_RECOVERS : "The log of its server says why.";
+  return new OperationFailure("StartFailed", `${identifier} does not come up again. ${why}`, cause);
+}
