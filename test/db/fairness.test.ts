@@ -136,30 +136,74 @@ it("what shares a connection shares none on which a slow statement of the caller
   expect(await over.slow).toEqual([""]);
 });
 
-it("a statement that is slow, but is said to be soon done, is stopped for those behind it, and done once afterwards", async () => {
-  await app.sql`create table done (text text)`;
-  const [read, change] = [quick(), quick()];
+/** Of some strangers, in one turn of the event loop. */
+const strangers = async () => {
+  const texts = Array.from({ length: 6 }, (_, n) => `${n}`);
+  expect(await Promise.all(texts.map((text) => echo(`caller ${text}`, text)))).toEqual(texts);
+};
+
+it("a read that is slow, but is said to be soon done, is stopped for those behind it, and sent again alone", async () => {
+  const read = quick();
+  const sent: string[] = [];
+  const database = (await app.sql`select current_database() as name`)[0]!.name;
+  const small = createClient({
+    connection: { ...inject("connection"), database },
+    poolSize: 2,
+    onStatement: (text) => sent.push(text),
+  });
+  onTestFinished(() => small.close());
+  const ask = (name: string, text: string, parameters: unknown[], usual: UsualTime) =>
+    as(name, () => small.query(text, parameters, false, usual));
+  const SLOW = "select pg_advisory_xact_lock_shared($1)::text, 'slow'";
   const over = await locked(async () => {
-    const slow = [
-      as("reads", () => client.query("select pg_advisory_xact_lock_shared($1)::text", [LOCK], false, read)),
-      as("changes", () =>
-        client.db.change(
-          "with locked as (select pg_advisory_xact_lock_shared($1)) insert into done select 'once' from locked returning text",
-          [LOCK],
-          false,
-          change,
-        ),
-      ),
-    ];
-    // In the same turn of the event loop: behind them, on their connection.
-    const texts = Array.from({ length: 6 }, (_, n) => `${n}`);
-    expect(await Promise.all(texts.map((text) => echo(`caller ${text}`, text)))).toEqual(texts);
-    await untilWaiting(2);
+    // Two runs of the same: the first is stopped, and then the second.
+    const slow = [0, 1].map(() => ask("slow", SLOW, [LOCK], read));
+    const others = Array.from({ length: 6 }, (_, n) => ask(`caller ${n}`, "select $1::text", [`${n}`], quick()));
+    expect(await Promise.all(others)).toEqual(Array.from({ length: 6 }, (_, n) => [`${n}`]));
+    expect(read.isQuick).toBe(false);
     return { slow };
   });
-  expect(await Promise.all(over.slow)).toEqual([[""], ["once"]]);
+  expect(await Promise.all(over.slow)).toEqual([
+    ["", "slow"],
+    ["", "slow"],
+  ]);
+  expect(sent.filter((text) => text === SLOW)).toHaveLength(4);
+});
+
+it("nobody's read waits behind a change, which is not stopped for others", async () => {
+  await app.sql`create table done (text text)`;
+  const INSERT = `with locked as (select pg_advisory_xact_lock_shared($1))
+    insert into done select 'once' from locked returning text`;
+  const over = await locked(async () => {
+    const change = as("changes", () => client.db.change(INSERT, [LOCK], false, quick()));
+    await strangers();
+    await untilWaiting(1);
+    return { change };
+  });
+  expect(await over.change).toEqual(["once"]);
   expect(await app.sql`select text from done`).toEqual([{ text: "once" }]);
-  expect([read.isQuick, change.isQuick]).toEqual([false, false]);
+});
+
+it("a run that fails tells that it may take long, and not that it is quick", async () => {
+  const [slow, failing] = [quick(), new UsualTime()];
+  const fail = (usual: UsualTime, seconds: number) =>
+    as("one", () => client.query("select 1 / (length(pg_sleep($1)::text) * 0)", [seconds], false, usual)).catch(
+      ({ code }) => code,
+    );
+  for (let n = 0; n < 3; n++) expect(await fail(slow, 0.05)).toBe("INTERNAL_SERVER_ERROR");
+  for (let n = 0; n < 30; n++) expect(await fail(failing, 0)).toBe("INTERNAL_SERVER_ERROR");
+  expect([slow.isQuick, failing.isQuick]).toEqual([false, false]);
+});
+
+it("an answer that comes while the process is busy is no slow one", async () => {
+  const usual = quick();
+  const ask = (name: string) => as(name, () => client.query("select 'soon'", [], false, usual));
+  const asked = ["one", "two"].map(ask);
+  await new Promise(setImmediate);
+  const until = performance.now() + 400;
+  while (performance.now() < until);
+  expect(await Promise.all(asked)).toEqual([["soon"], ["soon"]]);
+  expect(usual.ms).toBeLessThan(100);
 });
 
 it("what has been quick for a while shares connections, also of callers that have other such statements under way", async () => {

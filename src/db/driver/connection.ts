@@ -4,6 +4,7 @@ import type { Sql } from "postgres";
 import { timeout } from "../../errors.js";
 import { type Backend, requestCancel, type Server } from "./cancel-request.js";
 import { isOutdated } from "./retries.js";
+import { keepsOthers, SLOW_MS } from "./together.js";
 import { closed, givenUp, noop, type StatementTurn, unopened } from "./turn.js";
 
 /** A client of the driver with one connection, which is open. */
@@ -30,8 +31,6 @@ export interface ConnectionEvents {
 
 /** Prepared statements go with their connection (see the planner, which bounds them by time). */
 const LIFETIME_MS = 1_800_000;
-/** Others wait so long behind a statement that should be quick; then it is stopped, and sent again with a connection for itself. */
-const WAIT_BEHIND_MS = 250;
 /** A cancel request that met no statement is sent again. */
 const CANCEL_AGAIN_MS = 150;
 /** A statement that nobody wants and that has not stopped by then has lost its connection; what is left of the second goes to its record. */
@@ -78,6 +77,7 @@ export class Connection {
   }
 
   send(turn: StatementTurn): void {
+    turn.cameAtMs = performance.now();
     this.turns.push(turn);
     if (this.turns.length > 1) this.watchFirst();
     if (this.opened) this.transmitDue(this.opened);
@@ -123,6 +123,7 @@ export class Connection {
       },
       (error) => {
         if (turn.sent !== sent) return;
+        turn.usual?.failed(performance.now() - turn.firstAtMs);
         this.remove(turn);
         // The server's word may come after its word that it has dealt with the request.
         const isOthers = turn.mayBeHit && error?.code === "57014";
@@ -144,7 +145,7 @@ export class Connection {
 
   private next(): void {
     // What nobody wants any more since it waited behind another.
-    if (!this.stopping && this.turns[0]?.isUnwanted) this.stopping = this.stopFirst();
+    if (!this.stopping && this.turns[0]?.isUnwanted) this.stopUnwanted(this.turns[0]);
     if (!this.stopping && this.opened?.isPooled) this.transmitDue(this.opened);
     this.tellIdle();
   }
@@ -164,25 +165,24 @@ export class Connection {
     }
     turn.isUnwanted = true;
     if (turn.isRead) turn.reject(timeout());
-    if (this.turns[0] === turn) this.stopping ??= this.stopFirst();
+    if (this.turns[0] === turn) this.stopUnwanted(turn);
   }
 
-  /** Whoever breaks the promise to be quick while others wait behind it is stopped for them; it is still wanted, and sent again. */
+  /** Sees that nobody waits long behind another's slow read. */
   private watchFirst(): void {
-    const [first] = this.turns;
-    this.watch ??= setTimeout(() => {
-      this.watch = undefined;
-      if (this.turns.length < 2) return;
-      if (this.turns[0] === first && first?.isWanted && first.wasSent && this.keepsOthers(first)) {
-        first.usual?.broke();
-        this.stopping ??= this.stopFirst();
-      }
-      this.watchFirst();
-    }, WAIT_BEHIND_MS);
+    // After a busy moment of this process, what has come is looked at first.
+    this.watch ??= setTimeout(() => setImmediate(() => this.lookAtFirst()), SLOW_MS);
   }
 
-  private keepsOthers({ isQuick, caller }: StatementTurn): boolean {
-    return isQuick && this.turns.some((turn) => turn.caller.name !== caller.name);
+  private lookAtFirst(): void {
+    this.watch = undefined;
+    const [first] = this.turns;
+    if (!this.stopping && first && keepsOthers(this.turns)) {
+      first.usual?.broke();
+      first.isAlone = true;
+      this.stopping = this.stopFirst();
+    }
+    if (this.turns.length > 1) this.watchFirst();
   }
 
   /** The driver's own way gives the answer of what waits behind another to the next one, and never ends over TLS. */
@@ -190,23 +190,25 @@ export class Connection {
     const { sql, backend } = this.opened as Opened;
     const turn = this.turns[0] as StatementTurn;
     const ended = (turn.sent as PromiseLike<unknown>).then(noop, noop);
-    const giveUp = () => this.turns.includes(turn) && this.giveUp(turn);
-    let late: NodeJS.Timeout | undefined;
     try {
       do {
-        // After a busy moment of this process, what has come is looked at first.
-        if (turn.isUnwanted) late ??= setTimeout(() => setImmediate(giveUp), GIVE_UP_MS);
         for (const each of this.turns) if (each.sent) each.mayBeHit = true;
         await requestCancel(sql.options as unknown as Server, backend);
         await Promise.race([ended, delay(CANCEL_AGAIN_MS)]);
       } while (this.turns.includes(turn));
     } catch {
-      // Nobody knows what the server will do.
-      this.giveUp(turn);
+      // Nobody knows what the server will do: it gets nothing more to do.
+      if (turn.isWanted) this.isOutdated = true;
+      else if (this.turns.includes(turn)) this.giveUp(turn);
     }
-    clearTimeout(late);
     this.stopping = undefined;
     this.next();
+  }
+
+  private stopUnwanted(turn: StatementTurn): void {
+    this.stopping ??= this.stopFirst();
+    const look = () => setImmediate(() => this.turns.includes(turn) && this.giveUp(turn));
+    setTimeout(look, GIVE_UP_MS).unref();
   }
 
   private giveUp(turn: StatementTurn): void {

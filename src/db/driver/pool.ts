@@ -5,13 +5,11 @@ import { timeout, unavailable } from "../../errors.js";
 import type { BackingOff } from "./backing-off.js";
 import { Connection } from "./connection.js";
 import { type Share, Shares } from "./shares.js";
+import { mayFollow, TOGETHER } from "./together.js";
 import { transactionOn, type Work } from "./transaction.js";
 import { type Sent, StatementTurn, type Text, Turn } from "./turn.js";
 import type { UsualTime } from "./usual-time.js";
 
-/** Statements that share a connection, at most, and how long all of them usually take, since the last waits for the others. */
-const TOGETHER = 8;
-const TOGETHER_MS = 20;
 /** Seconds that what is under way may take to end. */
 const DRAIN_SECONDS = 5;
 
@@ -126,10 +124,7 @@ export function createPool({ open, isFailing }: BackingOff, size: number, timeou
     return true;
   }
 
-  function hasRoom({ takesMore, turns }: Connection, turn: Turn | undefined): boolean {
-    if (!takesMore || turns.length >= TOGETHER || !(turn instanceof StatementTurn) || !turn.isQuick) return false;
-    return [...turns, turn].reduce((sum, { usual }) => sum + (usual?.ms ?? 0), 0) <= TOGETHER_MS;
-  }
+  const hasRoom = ({ takesMore, turns }: Connection, turn: Turn | undefined) => takesMore && mayFollow(turns, turn);
 
   /** The connection that a caller has for itself, with the least to do; undefined where none is left for whoever comes next. */
   function ownOf(share: Share, { isRead, endsAtMs }: StatementTurn): Connection | undefined {

@@ -68,9 +68,12 @@ export class StatementTurn extends Turn {
   sent: Sent | undefined;
   /** It is to be stopped as soon as it runs. */
   isUnwanted = false;
+  /** Others have waited too long behind it: nothing is sent with it any more. */
+  isAlone = false;
   /** It was sent before a cancel request, which may stop it in another's place. */
   mayBeHit = false;
-  /** When nothing was before it any more on its connection, by `performance.now()`. */
+  /** When it came to its connection, and when nothing was before it there any more, by `performance.now()`. */
+  cameAtMs = 0;
   firstAtMs = 0;
 
   /**
@@ -89,7 +92,7 @@ export class StatementTurn extends Turn {
   }
 
   get isQuick(): boolean {
-    return this.usual?.isQuick ?? false;
+    return !this.isAlone && (this.usual?.isQuick ?? false);
   }
 
   /** Whether somebody still waits for it, in time. */

@@ -30,6 +30,11 @@ export class UsualTime {
     this.usualMs += (ms < this.usualMs ? QUICKER : SLOWER) * (ms - this.usualMs);
   }
 
+  /** A run that failed, or was stopped, tells only that it may take so long. */
+  failed(ms: number): void {
+    if (ms > this.usualMs) this.ran(ms);
+  }
+
   /** Others had to wait. */
   broke(): void {
     this.usualMs = BROKEN_MS;
