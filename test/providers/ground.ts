@@ -7,8 +7,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { pino } from "pino";
 import postgres, { type Sql } from "postgres";
-import { afterAll, beforeAll } from "vitest";
-import { findBinaries } from "../../src/cluster/binaries.js";
+import { afterAll, beforeAll, inject } from "vitest";
 import { placeFolder } from "../../src/cluster/folder.js";
 import { databaseUser } from "../../src/cluster/os-user.js";
 import { createLocalProvider, type LocalOptions, type LocalProvider } from "../../src/providers/local.js";
@@ -56,7 +55,7 @@ async function openProvider(path: string, lines: string[], options: Partial<Loca
   const log = pino({ level: "info" }, { write: (line) => void lines.push(line) });
   return createLocalProvider({
     folder,
-    bin: await findBinaries(user),
+    bin: inject("binaries"),
     user,
     log,
     clock,

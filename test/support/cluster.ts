@@ -15,6 +15,7 @@ import { createJobs } from "../../src/jobs/jobs.js";
 import { createLog } from "../../src/log.js";
 import { ensureAdministrator } from "../../src/seed/administrator.js";
 import { ensureDemo } from "../../src/seed/demo.js";
+import { placeBinaries } from "./binaries.js";
 import { type Connection, startPgbouncer } from "./pgbouncer.js";
 
 /** Every account of the template has this password. */
@@ -27,6 +28,8 @@ declare module "vitest" {
     connection: Connection;
     /** How the apps under test reach PostgreSQL: through a pooler where the run has one. */
     appConnection: Connection;
+    /** Binaries of PostgreSQL for a test's own clusters. */
+    binaries: string;
     /** The pooler between the apps and PostgreSQL, where the run has one. */
     pooler: { program: string; carries: boolean } | null;
   }
@@ -76,6 +79,7 @@ export default async function setup(project: TestProject) {
   await jobs.stop();
 
   const pooler = POOLER === undefined ? undefined : await startPgbouncer(POOLER, connection);
+  project.provide("binaries", await placeBinaries(process.env.TMPDIR!));
   project.provide("connection", connection);
   project.provide("appConnection", pooler?.connection ?? connection);
   project.provide("pooler", pooler ? { program: POOLER!, carries: pooler.carries } : null);
