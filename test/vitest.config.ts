@@ -1,5 +1,6 @@
 import { globSync, readFileSync, statfsSync } from "node:fs";
 import { defineConfig } from "vitest/config";
+import { Order } from "./support/order.js";
 
 const root = new URL("..", import.meta.url).pathname;
 
@@ -42,6 +43,7 @@ export default defineConfig({
     setupFiles: ["test/support/metadata.ts", "test/pgbouncer/setup.ts"],
     // Many files wait for real servers more than they compute.
     maxWorkers: 3,
+    sequence: { sequencer: Order },
     testTimeout: 30_000,
     hookTimeout: 60_000,
   },
