@@ -28,7 +28,7 @@ export function withinTime(provider: Provider, timeoutMs: number): Provider {
     describe: (providerId) => inTime(provider.describe(providerId)),
     logTail: (providerId, member, lines) => inTime(provider.logTail(providerId, member, lines)),
     listSnapshots: (providerId) => inTime(provider.listSnapshots(providerId)),
-    deleteSnapshot: (providerId, snapshotId) => inTime(provider.deleteSnapshot(providerId, snapshotId)),
+    deleteSnapshot: (providerId, snapshot) => inTime(provider.deleteSnapshot(providerId, snapshot)),
     start: (request) => inTime(provider.start(request)),
     poll: (request) => inTime(provider.poll(request)),
   };

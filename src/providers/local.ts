@@ -182,10 +182,8 @@ export async function createLocalProvider(options: LocalOptions): Promise<LocalP
     describe,
     logTail: (providerId, member, lines) => tailOf(host, providerId, member, lines),
     listSnapshots: snapshots.list,
-    async deleteSnapshot(providerId, snapshotId) {
-      await snapshots
-        .remove(providerId, snapshotId)
-        .catch((error) => Promise.reject(unavailable("The snapshot", error)));
+    async deleteSnapshot(providerId, snapshot) {
+      await snapshots.remove(providerId, snapshot).catch((error) => Promise.reject(unavailable("The snapshot", error)));
     },
     start: (request) => (isSnapshotRequest(request) ? ofSnapshots.start(request) : operations.start(request)),
     poll: (request) => (isSnapshotRequest(request) ? ofSnapshots.poll(request) : operations.poll(request)),

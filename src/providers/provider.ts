@@ -131,6 +131,12 @@ export interface SnapshotDescription {
   readonly automated: boolean;
 }
 
+/** Which snapshot is meant. Another one that has its identifier meanwhile is not; without `snapshotUid`, whichever has it. */
+export interface SnapshotNamed {
+  readonly snapshotId: string;
+  readonly snapshotUid?: string | undefined;
+}
+
 /** What an operation asks of the provider. `operationId` makes it safe to ask twice. `providerId` is the instance, which may be gone where the operation is one of its snapshots. */
 export type OperationRequest = { readonly operationId: string; readonly providerId: string } & (
   | {
@@ -148,18 +154,17 @@ export type OperationRequest = { readonly operationId: string; readonly provider
       readonly automatic?: boolean | undefined;
     }
   | { readonly type: "MODIFY_BACKUP_WINDOW"; readonly backupWindow: string; readonly applyImmediately: boolean }
-  | { readonly type: "DELETE_SNAPSHOT"; readonly snapshotId: string }
+  | ({ readonly type: "DELETE_SNAPSHOT" } & SnapshotNamed)
   /** Makes another instance, whole or not at all. What is null is the provider's to choose. */
-  | {
+  | (SnapshotNamed & {
       readonly type: "RESTORE_SNAPSHOT";
-      readonly snapshotId: string;
       /** Of the new instance. */
       readonly identifier: string;
       readonly tags: readonly Tag[];
       readonly backupWindow: string | null;
       readonly maintenanceWindow: string | null;
       readonly backupRetentionDays: number | null;
-    }
+    })
 );
 
 /** What is done to a snapshot, whatever has become of its instance. */
@@ -234,7 +239,7 @@ export interface Provider {
   /** Snapshots of an instance, also of one that is gone. @throws UNAVAILABLE */
   listSnapshots(providerId: string): Promise<SnapshotDescription[]>;
   /** Removes a snapshot; one that is gone is no fault. @throws UNAVAILABLE, also while it is being restored */
-  deleteSnapshot(providerId: string, snapshotId: string): Promise<void>;
+  deleteSnapshot(providerId: string, snapshot: SnapshotNamed): Promise<void>;
   /**
    * Begins an operation and returns at once; the same operationId again changes nothing.
    * @throws UNAVAILABLE, safe to ask again; every other refusal is told by the next poll as `failed`

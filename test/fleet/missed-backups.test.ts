@@ -167,7 +167,7 @@ it("goes with the backups, and the last backup with its snapshot", async () => {
   scripted.change("new-dev", { backupRetentionDays: 0 });
   const { providerId } = (await provider.list())[0]!;
   const [snapshot] = await provider.listSnapshots(providerId);
-  await provider.deleteSnapshot(providerId, snapshot!.identifier);
+  await provider.deleteSnapshot(providerId, { snapshotId: snapshot!.identifier });
   await round("inventory");
   await round();
   expect(await found("new-dev")).toMatchObject([resolved]);

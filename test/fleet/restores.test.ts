@@ -1,7 +1,8 @@
 /** Deleting and restoring snapshots, asked for over HTTP: what is refused, what comes of it, and what it leaves. */
 import { beforeAll, describe, expect, it } from "vitest";
+import { eventually } from "../cluster/sandbox.js";
 import { type Client, EMAILS, testApp } from "../support/app.js";
-import { accepted, ask, hasten, instanceOf, leftBy, recordsOf } from "./fleet-app.js";
+import { accepted, ask, hasten, instanceOf, leftBy, operationOf, recordsOf } from "./fleet-app.js";
 import { polling, type ScriptedProvider, scriptedProvider } from "./scripted-provider.js";
 
 let provider: ScriptedProvider;
@@ -63,6 +64,28 @@ describe("deleteSnapshot", () => {
     ]);
     expect((await ask(dba, "deleteSnapshot", { instanceId: "orders", snapshotId: "Old-1" })).code).toBe("NOT_FOUND");
     await snapshot("orders", "Old-1");
+  });
+
+  it("deletes the one that was there when it was asked for, and none that has its identifier since", async () => {
+    await snapshot("orders", "again");
+    provider.scripts.set("orders", { tookMs: 1000 });
+    const reboot = await accepted(dba, "rebootInstance", { instanceId: "orders" });
+    const verbs = [
+      ["deleteSnapshot", {}],
+      ["restoreSnapshot", { identifier: "orders-again" }],
+    ] as const;
+    const waiting = await Promise.all(
+      verbs.map(([verb, more]) => accepted(dba, verb, { instanceId: "orders", snapshotId: "again", ...more })),
+    );
+    await eventually(() => provider.begun.includes(reboot.id));
+    provider.replace("again");
+    provider.scripts.set("orders", {});
+    for (const { id } of waiting) {
+      await eventually(async () => (await operationOf(dba, id)).endedAt !== null);
+      expect(await operationOf(dba, id)).toMatchObject({ status: "FAILED", error: { code: "DBSnapshotNotFound" } });
+    }
+    const { id } = await instanceOf(dba, "orders", "id");
+    expect(await listed(id)).toContainEqual({ identifier: "again", status: "available" });
   });
 
   it("is of the snapshots of the instance that it names", async () => {

@@ -46,6 +46,8 @@ export interface ScriptedProvider extends Provider {
   change(identifier: string, facts: Partial<InstanceDescription>): void;
   /** Somebody deletes a snapshot outside. */
   forget(snapshotId: string): void;
+  /** Somebody deletes a snapshot outside, and takes another one under its identifier. */
+  replace(snapshotId: string): void;
   /** Tells of something that it did by itself. */
   report: Report;
   /** Never resolves, until all of them are released. */
@@ -104,8 +106,10 @@ export function scriptedProvider(name = "scripted"): ScriptedProvider {
   }
 
   function ofSnapshot(request: Extract<OperationRequest, { type: "DELETE_SNAPSHOT" | "RESTORE_SNAPSHOT" }>): Poll {
-    const { providerId, snapshotId } = request;
-    const found = snapshots.findIndex((one) => one.providerId === providerId && one.identifier === snapshotId);
+    const { providerId, snapshotId, snapshotUid } = request;
+    const isMeant = (one: (typeof snapshots)[number]) =>
+      one.providerId === providerId && one.identifier === snapshotId && one.uid === (snapshotUid ?? one.uid);
+    const found = snapshots.findIndex(isMeant);
     if (found < 0) {
       const failure = { code: "DBSnapshotNotFound", message: "There is no such snapshot." };
       return { state: "failed", resourceStatus: "deleted", failure };
@@ -164,6 +168,11 @@ export function scriptedProvider(name = "scripted"): ScriptedProvider {
         snapshots.findIndex(({ identifier }) => identifier === snapshotId),
         1,
       );
+    },
+    replace(snapshotId) {
+      const place = snapshots.findIndex(({ identifier }) => identifier === snapshotId);
+      const before = snapshots[place]!;
+      snapshots[place] = { ...before, uid: `${before.uid}-2`, createdAt: new Date().toISOString() };
     },
     async never() {
       await released.promise;

@@ -59,7 +59,7 @@ it("deleted and taken again outside between two looks", async () => {
     [one, "one-dev"],
     [two, "two-dev"],
   ] as const) {
-    await provider.deleteSnapshot(one, "outside");
+    await provider.deleteSnapshot(one, { snapshotId: "outside" });
     expect(await operate(provider, snapshotOf(providerId, "outside"))).toMatchObject({ state: "succeeded" });
     await look();
     const { snapshot, ...others } = await operationOf(dba, first.id);

@@ -88,9 +88,17 @@ export function describeProvider(name: string, create: () => Promise<UnderTest>)
 
       const again = await operate(provider, snapshotOf(providerId, "CONTRACT-1"));
       expect(again).toMatchObject({ state: "failed", failure: { code: "DBSnapshotAlreadyExists" } });
-      await provider.deleteSnapshot(providerId, "contract-1");
+      // Another one of the identifier is not what was meant.
+      const another = { snapshotUid: "another" };
+      await provider.deleteSnapshot(providerId, { snapshotId: "contract-1", ...another });
+      for (const wanted of [deletionOf(providerId, "contract-1"), restoreOf(providerId, "contract-1", "copy-0")]) {
+        const failure = { state: "failed", failure: { code: "DBSnapshotNotFound" } };
+        expect(await operate(provider, { ...wanted, ...another })).toMatchObject(failure);
+      }
+      expect(await provider.listSnapshots(providerId)).toEqual(snapshots);
+      await provider.deleteSnapshot(providerId, { snapshotId: "contract-1", snapshotUid: snapshots[0]?.uid });
       expect(await provider.listSnapshots(providerId)).toEqual([]);
-      await provider.deleteSnapshot(providerId, "contract-1");
+      await provider.deleteSnapshot(providerId, { snapshotId: "contract-1" });
     });
 
     test("a snapshot is deleted once by an operation; what is not there fails", async () => {
@@ -147,7 +155,7 @@ export function describeProvider(name: string, create: () => Promise<UnderTest>)
       expect((await provider.list()).map(({ identifier }) => identifier)).toEqual(
         before.map(({ identifier }) => identifier),
       );
-      await provider.deleteSnapshot(providerId, "contract-3");
+      await provider.deleteSnapshot(providerId, { snapshotId: "contract-3" });
     });
 
     test.each(["1st", "two--hyphens", "end-", "../up", "a".repeat(256), ""])(

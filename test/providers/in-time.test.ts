@@ -17,7 +17,7 @@ it("a provider that is silent is UNAVAILABLE, whatever it was asked", async () =
     describe: provider.describe("a"),
     logTail: provider.logTail("a", "a", 1),
     listSnapshots: provider.listSnapshots("a"),
-    deleteSnapshot: provider.deleteSnapshot("a", "b"),
+    deleteSnapshot: provider.deleteSnapshot("a", { snapshotId: "b" }),
     start: provider.start(request),
     poll: provider.poll(request),
   };

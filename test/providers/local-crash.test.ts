@@ -120,7 +120,7 @@ test.each(some(["Copying the data", "%50"], 2))(
     await provider.start(request);
     expect(await provider.poll(request), "started once more").toEqual(end);
     expect(await operate(provider, snapshotOf(pair, "killed"))).toMatchObject({ state: "succeeded" });
-    await provider.deleteSnapshot(pair, "killed");
+    await provider.deleteSnapshot(pair, { snapshotId: "killed" });
   },
 );
 

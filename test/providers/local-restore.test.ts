@@ -97,7 +97,7 @@ test("a snapshot that is deleted while it is restored: the copy is whole or not 
     }
     if (deletion.state === "failed") {
       expect(deletion).toMatchObject({ resourceStatus: "available", failure: { code: "InvalidDBSnapshotState" } });
-      await provider.deleteSnapshot(source, "wanted-twice");
+      await provider.deleteSnapshot(source, { snapshotId: "wanted-twice" });
     }
     expect((await provider.list()).map(({ identifier }) => identifier)).toEqual(["source"]);
   }

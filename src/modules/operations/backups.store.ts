@@ -54,9 +54,9 @@ export async function listExpiredSnapshots(
   db: Db,
   instanceId: bigint,
   before: Date,
-): Promise<{ id: bigint; identifier: string }[]> {
+): Promise<{ id: bigint; identifier: string; uid: string }[]> {
   return db
-    .select({ id: snapshots.id, identifier: snapshots.identifier })
+    .select({ id: snapshots.id, identifier: snapshots.identifier, uid: snapshots.uid })
     .from(snapshots)
     .where(
       and(

@@ -29,10 +29,15 @@ async function requireSnapshot(db: Db, instance: StoredInstance, identifier: str
   throw failedPrecondition(snapshot.status, `This snapshot is ${snapshot.status}. Try again when it is available.`);
 }
 
+/** So that another one of its identifier, made until the operation begins, is not taken for it. */
+const named = ({ identifier, uid }: { identifier: string; uid: string }) => ({
+  snapshotId: identifier,
+  snapshotUid: uid,
+});
+
 /** @returns the parameters of the operation */
 export async function prepareDeletion(db: Db, instance: StoredInstance, snapshotId: string) {
-  const { identifier } = await requireSnapshot(db, instance, snapshotId);
-  return { snapshotId: identifier };
+  return named(await requireSnapshot(db, instance, snapshotId));
 }
 
 /** @returns the parameters of the operation @throws NOT_FOUND, FAILED_PRECONDITION, CONFLICT where the identifier is taken, in any case */
@@ -54,7 +59,7 @@ export async function prepareRestore(
   const tags = await inventory.requireCopy(db, source, identifier, snapshot.tags as Tag[]);
   const { backupWindow, maintenanceWindow, backupRetentionDays } = source;
   return {
-    snapshotId: snapshot.identifier,
+    ...named(snapshot),
     identifier,
     tags,
     backupWindow,

@@ -108,7 +108,8 @@ export function createSchedule({ db, log, audit, security, inventory, operations
       const isNew = !failing.has(snapshot.id);
       if (isNew) await record(null, null);
       try {
-        await provider.deleteSnapshot(instance.providerId, snapshot.identifier);
+        const { identifier: snapshotId, uid: snapshotUid } = snapshot;
+        await provider.deleteSnapshot(instance.providerId, { snapshotId, snapshotUid });
       } catch (error) {
         if (isNew) await record(false, { code: "UNAVAILABLE" });
         failing.add(snapshot.id);

@@ -42,11 +42,12 @@ export function createSnapshotOperations(
     });
   }
 
-  async function remove({ providerId, snapshotId }: Deletion, step: Step): Promise<Outcome> {
-    if (await snapshots.find(providerId, snapshotId)) {
+  async function remove(request: Deletion, step: Step): Promise<Outcome> {
+    const { providerId, snapshotId } = request;
+    if (await snapshots.find(providerId, request)) {
       // From here on it is known to have been there: whatever finds it gone has done what was asked.
       await step.record({ message: `Deleting the snapshot ${snapshotId}.` });
-      await snapshots.remove(providerId, snapshotId);
+      await snapshots.remove(providerId, request);
       return deleted(snapshotId);
     }
     throw new OperationFailure("DBSnapshotNotFound", `The instance has no snapshot ${snapshotId}.`);
@@ -66,7 +67,7 @@ export function createSnapshotOperations(
       copy: {
         providerId,
         async make(dataDir) {
-          await snapshots.copy(request.providerId, snapshotId, dataDir, step);
+          await snapshots.copy(request.providerId, request, dataDir, step);
           await beforeStart(dataDir);
         },
         started: afterStart,
@@ -77,13 +78,13 @@ export function createSnapshotOperations(
 
   async function statusAfterFailure(request: Deletion | Restore): Promise<string> {
     if (request.type === "RESTORE_SNAPSHOT") return "failed";
-    return (await snapshots.find(request.providerId, request.snapshotId)) ? "available" : "deleted";
+    return (await snapshots.find(request.providerId, request)) ? "available" : "deleted";
   }
 
   /** The truth about an operation of a killed process. */
   async function endOfInterrupted({ request, restoredAs }: Entry): Promise<End> {
     if (request.type === "DELETE_SNAPSHOT") {
-      await snapshots.remove(request.providerId, request.snapshotId);
+      await snapshots.remove(request.providerId, request);
       return deleted(request.snapshotId);
     }
     // What cannot be read is there.

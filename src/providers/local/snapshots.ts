@@ -6,7 +6,7 @@ import { baseBackup } from "../../cluster/base-backup.js";
 import { copyTree, listTree } from "../../cluster/copy-files.js";
 import { syncFileSystem, syncFolder } from "../../cluster/durability.js";
 import { OperationFailure } from "../errors.js";
-import type { SnapshotDescription, Tag } from "../provider.js";
+import type { SnapshotDescription, SnapshotNamed, Tag } from "../provider.js";
 import { readDurable, writeDurably } from "./durable-json.js";
 import { clusterOf, copyOptions, type Host } from "./host.js";
 import { type LocalInstance, primaryOf, tagsForm } from "./instances.js";
@@ -60,10 +60,13 @@ export function openSnapshots(folder: string, host: Host) {
     return files.filter((file) => file !== undefined);
   }
 
-  async function find(providerId: string, identifier: string): Promise<SnapshotFile | undefined> {
-    return (await all()).find(
-      (file) => folderOf(file.identifier) === folderOf(identifier) && file.providerId === providerId,
-    );
+  async function find(
+    providerId: string,
+    { snapshotId, snapshotUid }: SnapshotNamed,
+  ): Promise<SnapshotFile | undefined> {
+    const file = (await all()).find((file) => folderOf(file.identifier) === folderOf(snapshotId));
+    const isMeant = file?.providerId === providerId && (snapshotUid ?? file.operationId) === file.operationId;
+    return isMeant ? file : undefined;
   }
 
   async function requirePlace({ identifier, automated }: SnapshotRequest): Promise<void> {
@@ -96,9 +99,10 @@ export function openSnapshots(folder: string, host: Host) {
     find,
 
     /** Removes a snapshot of this instance. @returns false where there is none @throws OperationFailure while it is being restored */
-    async remove(providerId: string, identifier: string): Promise<boolean> {
-      const file = await find(providerId, identifier);
+    async remove(providerId: string, snapshot: SnapshotNamed): Promise<boolean> {
+      const file = await find(providerId, snapshot);
       if (!file) return false;
+      const { identifier } = file;
       if (inUse.has(folderOf(identifier))) {
         throw new OperationFailure("InvalidDBSnapshotState", `The snapshot ${identifier} is being restored.`);
       }
@@ -170,15 +174,16 @@ export function openSnapshots(folder: string, host: Host) {
      */
     async copy(
       providerId: string,
-      identifier: string,
+      snapshot: SnapshotNamed,
       to: string,
       { signal, progress }: Pick<Step, "signal" | "progress">,
     ): Promise<void> {
+      const { snapshotId: identifier } = snapshot;
       const path = folderOf(identifier);
       // Before the look, so that it is not removed between the two.
       inUse.set(path, (inUse.get(path) ?? 0) + 1);
       try {
-        const file = await find(providerId, identifier);
+        const file = await find(providerId, snapshot);
         if (!file) throw new OperationFailure("DBSnapshotNotFound", `The instance has no snapshot ${identifier}.`);
         const data = join(path, "data");
         const bytes = await copyTree(data, await listTree(data, () => true), to, {
@@ -186,7 +191,7 @@ export function openSnapshots(folder: string, host: Host) {
           onProgress: (done, total) => progress(Math.min(99, Math.floor((100 * done) / Math.max(1, total)))),
         });
         // Files that vanish are left out of a copy without a word.
-        if (bytes >= file.sizeBytes && (await find(providerId, identifier))?.operationId === file.operationId) return;
+        if (bytes >= file.sizeBytes && (await find(providerId, snapshot))?.operationId === file.operationId) return;
         throw new OperationFailure("InvalidDBSnapshotState", `Parts of the snapshot ${identifier} are missing.`);
       } finally {
         const others = (inUse.get(path) ?? 1) - 1;
