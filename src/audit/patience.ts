@@ -1,6 +1,7 @@
 /** How long those wait for their records who are to be answered: a second, but hardly longer than their root field may take. */
-import { currentCaller } from "../auth/caller.js";
+
 import { timeout } from "../errors.js";
+import { currentCaller } from "../values/caller.js";
 
 /** A database that takes longer to keep records is taken for away. */
 const MOST_MS = 1000;

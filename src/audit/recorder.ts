@@ -1,10 +1,10 @@
 /** Keeps records that belong to no change: written in batches on a connection of their own, or to a folder until the database takes them. */
 import { randomUUID } from "node:crypto";
-import { asCaller, POSTERN } from "../auth/caller.js";
 import type { Db } from "../db/client.js";
 import { isRefusedValue } from "../db/postgres-errors.js";
 import { notRecorded } from "../errors.js";
 import type { Log } from "../log.js";
+import { asCaller, POSTERN } from "../values/caller.js";
 import { createRecordsFolder, type RecordsFolder } from "./folder.js";
 import { Patience } from "./patience.js";
 import { findInstallation, insertRecords, type RecordRows, type RecordTable } from "./records.js";

@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { hash, verify } from "@node-rs/argon2";
 import { badUserInput, timeout, unavailable } from "../errors.js";
-import { currentCaller, mayHaveMore } from "./caller.js";
+import { currentCaller, mayHaveMore } from "../values/caller.js";
 
 export const MIN_PASSWORD_CHARACTERS = 12;
 export const MAX_PASSWORD_CHARACTERS = 128;

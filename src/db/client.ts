@@ -1,10 +1,10 @@
 /** How Postern uses its database: bounded in time and number, with faults of ours, and the one type that every store takes. */
 import { drizzle, type PostgresJsDatabase } from "drizzle-orm/postgres-js";
 import postgres, { type Options, type Sql } from "postgres";
-import type { Caller } from "../auth/caller.js";
-import { GRACE_MS } from "../auth/request-time.js";
 import { outcomeUnknown, timeout } from "../errors.js";
 import type { Log } from "../log.js";
+import type { Caller } from "../values/caller.js";
+import { GRACE_MS } from "../values/request-time.js";
 import { Opening } from "./driver/opening.js";
 import { createPool } from "./driver/pool.js";
 import { KNOWN_STATEMENTS, type Pooler } from "./driver/pooler.js";

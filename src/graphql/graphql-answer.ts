@@ -1,9 +1,12 @@
 /** One GraphQL request over HTTP -> its answer: by what is known, or by Apollo; what was refused is recorded before it is sent. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { type ApolloServer, HeaderMap } from "@apollo/server";
-import { asCaller, type Caller, callerOf } from "../auth/caller.js";
+import { networkOf } from "../audit/call.js";
+import type { Actor } from "../auth/actor.js";
 import type { KeptBody } from "../http/compression.js";
 import type { Limits } from "../limits.js";
+import { asCaller, type Caller } from "../values/caller.js";
+import { RequestTime } from "../values/request-time.js";
 import type { RequestContext } from "./context.js";
 import { type DirectAnswer, stringifyResult } from "./fast-path/direct-answer.js";
 import { statusOf } from "./format-error.js";
@@ -16,6 +19,13 @@ import {
   wantsPage,
 } from "./graphql-request.js";
 import type { PersistedQueries } from "./persisted-queries.js";
+
+/** @param timeoutMs of a root field */
+const callerOf = (actor: Actor, address: string | null, timeoutMs: number): Caller => ({
+  name: actor.kind === "user" ? `user ${actor.userId}` : `address ${networkOf(address)}`,
+  hasLeft: false,
+  time: new RequestTime(timeoutMs),
+});
 
 export interface GraphqlAnswer {
   readonly status: number;

@@ -10,11 +10,11 @@ import {
   isObjectType,
 } from "graphql";
 import { buildSchemaSync, type ClassType, type NonEmptyArray } from "type-graphql";
-import { currentCaller } from "../auth/caller.js";
 import type { Permission } from "../auth/permissions.js";
 import { type EmbeddedType, mayRead, missingPermission, type TypeDeclaration } from "../engine/declaration.js";
 import { forbidden, limitExceeded } from "../errors.js";
 import { declaredTypes } from "../model/index.js";
+import { currentCaller } from "../values/caller.js";
 import { requireWellFormed } from "../values/well-formed.js";
 import { MUTATIONS, QUERIES } from "./access/access.js";
 import { deny, type ShieldRule, shield } from "./access/rules.js";

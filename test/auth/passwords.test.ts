@@ -1,9 +1,9 @@
 /** What may be a password, and that only the right one is accepted. */
 import { parseOptions } from "@node-rs/argon2";
 import { expect, test } from "vitest";
-import { asCaller } from "../../src/auth/caller.js";
 import { hashPassword, MAX_HASHING, requireGoodPassword, verifyPassword } from "../../src/auth/passwords.js";
 import type { AppError } from "../../src/errors.js";
+import { asCaller } from "../../src/values/caller.js";
 
 function fault(password: string): AppError {
   try {

@@ -1,9 +1,9 @@
 /** A statement that nobody wants any more is stopped in PostgreSQL, and no other statement is harmed by it. */
 import { sql } from "drizzle-orm";
 import { beforeAll, expect, inject, it, onTestFinished, vi } from "vitest";
-import { asCaller, type Caller } from "../../src/auth/caller.js";
 import { type Client, type ClientOptions, createClient } from "../../src/db/client.js";
 import { UsualTime } from "../../src/db/driver/usual-time.js";
+import { asCaller, type Caller } from "../../src/values/caller.js";
 import { testApp } from "../support/app.js";
 import { openProxy } from "../support/proxy.js";
 

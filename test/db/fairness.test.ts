@@ -1,8 +1,8 @@
 /** No caller keeps the others from the database, however much it asks at once. */
 import { afterAll, beforeAll, expect, inject, it, onTestFinished, vi } from "vitest";
-import { asCaller } from "../../src/auth/caller.js";
 import { type Client, createClient } from "../../src/db/client.js";
 import { UsualTime } from "../../src/db/driver/usual-time.js";
+import { asCaller } from "../../src/values/caller.js";
 import { testApp } from "../support/app.js";
 
 const quick = () => new UsualTime(0);

@@ -2,9 +2,9 @@
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import { expect, inject, it, onTestFinished, vi } from "vitest";
-import { asCaller } from "../../src/auth/caller.js";
-import { RequestTime } from "../../src/auth/request-time.js";
 import { type ClientOptions, createClient } from "../../src/db/client.js";
+import { asCaller } from "../../src/values/caller.js";
+import { RequestTime } from "../../src/values/request-time.js";
 import { openProxy } from "../support/proxy.js";
 
 /** A way to the database that can refuse new connections, or hold them back. */

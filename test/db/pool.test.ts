@@ -2,10 +2,10 @@
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { sql } from "drizzle-orm";
 import { afterAll, beforeAll, expect, inject, it, vi } from "vitest";
-import { asCaller } from "../../src/auth/caller.js";
 import { type Client, createClient, type Db } from "../../src/db/client.js";
 import { UsualTime } from "../../src/db/driver/usual-time.js";
 import { organizations } from "../../src/db/tables/index.js";
+import { asCaller } from "../../src/values/caller.js";
 import { testApp } from "../support/app.js";
 
 const quick = () => new UsualTime(0);

@@ -1,7 +1,7 @@
 /** Which connection a statement goes to. No caller has more of them than it leaves to the others, and none waits behind another's statement that may be slow. */
 import { setTimeout as delay } from "node:timers/promises";
-import { type Caller, mayHaveMore } from "../../auth/caller.js";
 import { timeout, unavailable } from "../../errors.js";
+import { type Caller, mayHaveMore } from "../../values/caller.js";
 import type { BackingOff } from "./backing-off.js";
 import { Connection } from "./connection.js";
 import { type Share, Shares } from "./shares.js";

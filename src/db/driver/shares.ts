@@ -1,6 +1,7 @@
 /** What each caller has of the pool, and who of those who wait comes next: each caller in turn. */
-import { type Caller, mayHaveMore } from "../../auth/caller.js";
+
 import { timeout, unavailable } from "../../errors.js";
+import { type Caller, mayHaveMore } from "../../values/caller.js";
 import type { Turn } from "./turn.js";
 
 /** Statements and transactions that run or wait for a connection. */

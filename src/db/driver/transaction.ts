@@ -1,6 +1,6 @@
 /** A transaction on a connection that it has for itself, as drizzle takes it from the driver. */
 import { setTimeout as delay } from "node:timers/promises";
-import { asCaller, POSTERN } from "../../auth/caller.js";
+import { asCaller, POSTERN } from "../../values/caller.js";
 import type { Connection } from "./connection.js";
 import { closed, noop, type Sent, StatementTurn, type Text } from "./turn.js";
 

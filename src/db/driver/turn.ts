@@ -1,6 +1,6 @@
 /** The way of one statement through the pool: it waits, is sent, perhaps sent again, and its caller is answered once, in time. */
 import type { PendingQuery, Sql } from "postgres";
-import { type Caller, currentCaller } from "../../auth/caller.js";
+import { type Caller, currentCaller } from "../../values/caller.js";
 import type { UsualTime } from "./usual-time.js";
 
 export type Text = Parameters<Sql["unsafe"]>;

@@ -1,8 +1,6 @@
 /** For whom something is done, so that what all share is shared fairly: the pool's connections, and the hashing of passwords. */
 import { AsyncLocalStorage } from "node:async_hooks";
-import { networkOf } from "../audit/call.js";
-import type { Actor } from "./actor.js";
-import { RequestTime } from "./request-time.js";
+import type { RequestTime } from "./request-time.js";
 
 /** Of one request. */
 export interface Caller {
@@ -23,13 +21,6 @@ const callers = new AsyncLocalStorage<Caller>();
 export const currentCaller = (): Caller => callers.getStore() ?? POSTERN;
 
 export const asCaller = <T>(caller: Caller, work: () => T): T => callers.run(caller, work);
-
-/** @param timeoutMs of a root field */
-export const callerOf = (actor: Actor, address: string | null, timeoutMs: number): Caller => ({
-  name: actor.kind === "user" ? `user ${actor.userId}` : `address ${networkOf(address)}`,
-  hasLeft: false,
-  time: new RequestTime(timeoutMs),
-});
 
 /**
  * A caller takes no more than it leaves to the others: half of everything where it is alone, and whoever comes next still finds some.
