@@ -1,11 +1,11 @@
 /** Audit records: one for every mutation of a signed-in actor, in the transaction of its change. */
 import { describeActor } from "../auth/actor.js";
 import type { Db } from "../db/client.js";
-import type { AuditEntry } from "../engine/write/rows.js";
 import type { AppError } from "../errors.js";
 import { makeWellFormed } from "../values/well-formed.js";
 import { insertAuditLog } from "./audit.store.js";
 import type { Call } from "./call.js";
+import type { AuditEntry } from "./entry.js";
 import type { Recorder } from "./recorder.js";
 
 /** What came of a call. */

@@ -1,10 +1,9 @@
 /** Keeps records by themselves: audit records and security events that are written with no change. */
 import { getTableColumns, type SQL, sql } from "drizzle-orm";
 import type { Db } from "../db/client.js";
+import { names, record, toText } from "../db/dialect.js";
 import { fromPostgres } from "../db/postgres-errors.js";
 import { auditLogs, installations, securityEvents } from "../db/tables/index.js";
-import { statementOf } from "../engine/read/compilation.js";
-import { names, record } from "../engine/write/row-statements.js";
 
 const TABLES = { auditLogs, securityEvents };
 export type RecordTable = keyof typeof TABLES;
@@ -20,7 +19,7 @@ function inserted(name: RecordTable, rows: SQL): SQL {
     select given.* from json_to_recordset(${rows}::text::json) as given(${record(columns)}) on conflict do nothing`;
 }
 
-const { text } = statementOf(
+const { sql: text } = toText(
   sql`with audited as (${inserted("auditLogs", sql`${""}`)}), noted as (${inserted("securityEvents", sql`${""}`)}) select 1`,
 );
 

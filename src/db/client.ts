@@ -5,6 +5,7 @@ import { outcomeUnknown, timeout } from "../errors.js";
 import type { Log } from "../log.js";
 import type { Caller } from "../values/caller.js";
 import { GRACE_MS } from "../values/request-time.js";
+import { CASING } from "./dialect.js";
 import { Opening } from "./driver/opening.js";
 import { createPool } from "./driver/pool.js";
 import { KNOWN_STATEMENTS, type Pooler } from "./driver/pooler.js";
@@ -154,7 +155,7 @@ export function createClient({
     ...pool.driver,
     options: connect({}, () => undefined, new Opening().socket).options,
   } as unknown as Sql;
-  const drizzled = drizzle({ client: driver, casing: "snake_case" });
+  const drizzled = drizzle({ client: driver, casing: CASING });
   const db: Db = Object.assign(drizzled, {
     change: (text: string, parameters: readonly unknown[], prepare: boolean, usual?: UsualTime) =>
       pool

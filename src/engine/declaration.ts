@@ -1,5 +1,4 @@
 /** How a readable type is declared: once, over its table. Object type, connection, filter, order, joins and row scope derive from it. */
-import { getTableColumns } from "drizzle-orm";
 import type { PgColumn, PgTable } from "drizzle-orm/pg-core";
 import type { Access } from "../auth/actor.js";
 import type { Permission } from "../auth/permissions.js";
@@ -220,13 +219,6 @@ export function inverseOf(relation: ManyRelation): OneRelation {
   const inverse = relation.to().relations[relation.by];
   if (inverse?.kind !== "one") throw new Error(`${relation.to().name}.${relation.by} is no relation to one`);
   return inverse;
-}
-
-/** @returns the name of a column among the properties of its table, which is how aliases of the table are asked for it */
-export function propertyOf(column: PgColumn): string {
-  const entry = Object.entries(getTableColumns(column.table)).find(([, candidate]) => candidate === column);
-  if (!entry) throw new Error(`${column.name} belongs to no table`);
-  return entry[0];
 }
 
 /** @returns whether any of the permissions is held */

@@ -1,6 +1,5 @@
 /** The state of compiling one plan: aliases, parameters, the actor's access, and what the plan will cost. */
 import { Param, type SQL, sql } from "drizzle-orm";
-import { PgDialect } from "drizzle-orm/pg-core";
 import {
   GraphQLBoolean,
   type GraphQLInputObjectType,
@@ -13,6 +12,7 @@ import {
 } from "graphql";
 import type { Access } from "../../auth/actor.js";
 import type { Permission } from "../../auth/permissions.js";
+import { toText } from "../../db/dialect.js";
 import { forbidden } from "../../errors.js";
 import { requireWellFormed } from "../../values/well-formed.js";
 import { mayRead, type TypeDeclaration } from "../declaration.js";
@@ -20,7 +20,6 @@ import type { Variables } from "./reference.js";
 import type { Fragments } from "./selection.js";
 import { aliased, type Source, visible } from "./visibility.js";
 
-const dialect = new PgDialect({ casing: "snake_case" });
 /** Of a parameter and all that its getter holds. */
 const PARAMETER_WEIGHT = 1000;
 
@@ -35,7 +34,7 @@ export interface Statement {
 
 /** Keeps nothing of the statement but its text, a small part of what it takes as objects. */
 export function statementOf(statement: SQL): Statement {
-  const { sql: text, params } = dialect.sqlToQuery(statement);
+  const { sql: text, params } = toText(statement);
   return {
     text,
     bind: (run) => params.map((param) => (typeof param === "function" ? (param as Getter)(run) : param)),

@@ -2,7 +2,8 @@
 import { and, eq, type SQL, sql } from "drizzle-orm";
 import { alias, type PgColumn, type PgTable } from "drizzle-orm/pg-core";
 import type { Access } from "../../auth/actor.js";
-import { propertyOf, type TypeDeclaration } from "../declaration.js";
+import { propertyOf } from "../../db/dialect.js";
+import type { TypeDeclaration } from "../declaration.js";
 
 /** A table in a statement, under its own name or an alias. */
 export interface Source {

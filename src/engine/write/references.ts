@@ -1,7 +1,8 @@
 /** What given values of a row refer to must exist for the actor: the conditions of it, for statements that change rows. */
 import { type SQL, sql } from "drizzle-orm";
 import type { PgColumn } from "drizzle-orm/pg-core";
-import { propertyOf, type TypeDeclaration } from "../declaration.js";
+import { propertyOf } from "../../db/dialect.js";
+import type { TypeDeclaration } from "../declaration.js";
 import type { Compilation } from "../read/compilation.js";
 
 /** The reference by which a row belongs to somebody: its column, and what it leads to. */

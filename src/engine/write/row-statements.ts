@@ -1,10 +1,10 @@
 /** The texts of statements that change rows of a declared type, each with the audit record of the change in the same statement. */
 import { and, getTableColumns, getTableName, type SQL, sql } from "drizzle-orm";
-import { CasingCache } from "drizzle-orm/casing";
 import type { PgColumn, PgTable } from "drizzle-orm/pg-core";
 import type { Access } from "../../auth/actor.js";
+import { nameOf, names, propertyOf, record } from "../../db/dialect.js";
 import { auditLogs, idempotencyKeys } from "../../db/tables/index.js";
-import { propertyOf, type TypeDeclaration } from "../declaration.js";
+import type { TypeDeclaration } from "../declaration.js";
 import { type Compilation, type PlanLimits, type Statement, statementOf } from "../read/compilation.js";
 import type { Source } from "../read/visibility.js";
 import { matching, withoutQuery } from "../read/writing.js";
@@ -16,21 +16,6 @@ export const tableOf = (type: TypeDeclaration) => type.table as VersionedTable;
 
 /** Rows that one call changes by a filter, at most. */
 export const MAX_ROWS = 1000;
-
-const casing = new CasingCache("snake_case");
-export const columnName = (column: PgColumn) => casing.getColumnCasing(column);
-const nameOf = (column: PgColumn) => sql.identifier(columnName(column));
-export const names = (columns: readonly PgColumn[]) => sql.join(columns.map(nameOf), sql`, `);
-
-/** Text for varchar(n), which would cut it in silence. */
-const typeOf = (column: PgColumn) => sql.raw(column.columnType === "PgVarchar" ? "text" : column.getSQLType());
-
-/** Columns by the names of their properties, as JSON holds their values. */
-export const record = (columns: readonly PgColumn[]) =>
-  sql.join(
-    columns.map((column) => sql`${sql.identifier(propertyOf(column))} ${typeOf(column)}`),
-    sql`, `,
-  );
 
 /** A parameter: what a run is given under this name. */
 const given = (c: Compilation, name: string) => c.param((run) => run.variables[name] ?? null, name);

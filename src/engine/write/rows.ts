@@ -1,12 +1,14 @@
 /** Inserts, changes and deletes rows of a declared type as far as an actor reaches, with the audit record, in one statement each. */
 import type { PgColumn } from "drizzle-orm/pg-core";
+import type { AuditEntry } from "../../audit/entry.js";
 import type { Access } from "../../auth/actor.js";
 import type { Region } from "../../cache.js";
 import type { Db } from "../../db/client.js";
+import { columnName, propertyOf } from "../../db/dialect.js";
 import { UsualTime } from "../../db/driver/usual-time.js";
 import { fromPostgres, hasDependents, keyAtFault } from "../../db/postgres-errors.js";
 import { conflict, failedPrecondition, notFound } from "../../errors.js";
-import { propertyOf, type TypeDeclaration } from "../declaration.js";
+import type { TypeDeclaration } from "../declaration.js";
 import type { PlanLimits, Statement } from "../read/compilation.js";
 import type { RowAnswer } from "../read/writing.js";
 import { findVersion } from "./find-rows.js";
@@ -14,7 +16,6 @@ import { referencesOf } from "./references.js";
 import {
   changeMatchingStatement,
   changeStatement,
-  columnName,
   columnsOf,
   findMatchingStatement,
   insertStatement,
@@ -25,21 +26,6 @@ export { MAX_ROWS };
 
 /** Values by column property; ids are decimal text. */
 export type Values = Readonly<Record<string, unknown>>;
-
-/** What the audit record of a change says, but for the rows that it changed. */
-export interface AuditEntry {
-  readonly userId: string | null;
-  readonly actor: object;
-  readonly action: string;
-  readonly resourceType: string;
-  /** Where it is not the changed row. */
-  readonly resourceId: string | null;
-  readonly parameters: unknown;
-  readonly result: unknown;
-  /** Until now. */
-  readonly durationSeconds: number | null;
-  readonly requestId: string | null;
-}
 
 /** A statement that comes again. */
 export type Repeated = Statement & { runs: number; readonly usual: UsualTime };
