@@ -27,7 +27,6 @@ export const FORBIDDEN_IMPORTS: readonly string[] = [
 ];
 
 export const CIRCLES: readonly string[] = [
-  "engine/types/write-classes.ts and engine/types/write-types.ts",
   "graphql/access/access.ts and graphql/access/rules.ts and graphql/context.ts",
   "model/organizations.ts and model/scans.ts",
   "modules/fleet/operations/endings.ts and modules/fleet/operations/worker.ts",

@@ -5,7 +5,6 @@ import { singularOf, type TypeDeclaration } from "../declaration.js";
 import { filterFields } from "../read/filter.js";
 import { filterType } from "./filter-type.js";
 import { graphqlType, objectType, withArticle } from "./object-type.js";
-import type { Verb } from "./write-types.js";
 
 /**
  * Input fields by name, each with its check; optional where the check admits undefined. A name is a field of the type,
@@ -25,6 +24,9 @@ export const namesOf = (type: TypeDeclaration) => ({
   deletedId: `deleted${type.name}Id`,
   deletedIds: `deleted${type.name}Ids`,
 });
+
+/** Every type has these mutations; an upsert those with a unique key. */
+export type Verb = "create" | "createMany" | "update" | "updateMany" | "delete" | "deleteMany" | "upsert";
 
 type Classes = Readonly<Record<Verb, ClassType>>;
 

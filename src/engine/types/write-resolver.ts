@@ -8,8 +8,8 @@ import { CurrentCall } from "./current-call.js";
 import { addFieldResolver } from "./field-resolver.js";
 import { objectType, withArticle } from "./object-type.js";
 import type { ReadContext } from "./read-resolver.js";
-import { namesOf } from "./write-classes.js";
-import type { Verb, WriteTypes } from "./write-types.js";
+import { namesOf, type Verb } from "./write-classes.js";
+import type { WriteTypes } from "./write-types.js";
 
 /** What the mutations call; each answers the ids of the rows. */
 export interface RowService {

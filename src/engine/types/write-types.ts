@@ -3,7 +3,7 @@ import type { ClassType } from "type-graphql";
 import { z } from "zod";
 import { absent, idText, text, versionNumber } from "../../values/checked.js";
 import type { TypeDeclaration } from "../declaration.js";
-import { type InputFields, inputClasses, payloadClasses } from "./write-classes.js";
+import { type InputFields, inputClasses, payloadClasses, type Verb } from "./write-classes.js";
 
 export type { InputFields } from "./write-classes.js";
 
@@ -13,9 +13,6 @@ interface Matching {
   readonly filter: unknown;
   readonly expectedCount: number;
 }
-
-/** Every type has these mutations; an upsert those with a unique key. */
-export type Verb = "create" | "createMany" | "update" | "updateMany" | "delete" | "deleteMany" | "upsert";
 
 export interface WriteTypes {
   readonly type: TypeDeclaration;
