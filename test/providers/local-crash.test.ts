@@ -63,13 +63,13 @@ async function interrupt(wanted: Wanted, killAt: string): Promise<{ request: Ope
 test.each(
   some<[string, boolean | null]>(
     [
+      ["Promoting pair", false],
       ["Giving pair", false],
-      ["Giving pair+60", null],
       ["Shutting pair", false],
       // How far 40 ms take it depends on the machine: what holds is that what it says is what is.
       ["Shutting pair+40", null],
-      ["Promoting pair", false],
       ["The failover is decided", true],
+      ["Giving pair+60", null],
       ["The failover is decided+40", true],
       ["The failover is done", true],
       ["is being rebuilt+150", true],
@@ -79,15 +79,24 @@ test.each(
 )("a failover that is killed at %s: done is %s, with exactly one primary", async (killAt, expected) => {
   // Which the standby is given on the way.
   await query(provider, "pair", (sql) => sql.unsafe(`alter system set work_mem = '${64 + rows}kB'`));
+  // Which it has not.
+  await query(provider, "pair", async (sql) => {
+    const slots = await sql`select from pg_replication_slots where slot_name = 'reports'`;
+    if (slots.length === 0) await sql`select pg_create_physical_replication_slot('reports')`;
+  });
   const { members } = (await provider.describe(pair))!;
   const nameOf = (role: string) => members.find((member) => member.role === role)!.name;
   const [primary, standby] = [nameOf("PRIMARY"), nameOf("STANDBY")];
-  const { end } = await interrupt(rebootOf(pair, true), killAt);
+  const { end } = await interrupt(rebootOf(pair, true, true), killAt);
   const now = (await provider.describe(pair))!.members.find(({ role }) => role === "PRIMARY")!.name;
   const done = expected ?? now === standby;
   expect(now).toBe(done ? standby : primary);
   if (done) {
-    expect(end).toMatchObject({ state: "succeeded", result: { failedOver: true, primary: standby } });
+    expect(end).toMatchObject({
+      state: "succeeded",
+      message: expect.stringContaining("Replication slots were lost: reports."),
+      result: { failedOver: true, primary: standby, lostSlots: ["reports"], notCarried: [] },
+    });
   } else {
     const message = expect.stringMatching(`rolled back: ${primary} is still the primary|was not rebooted`);
     expect(end).toMatchObject({

@@ -66,6 +66,11 @@ export const entryForm = z.object({
   failoverTo: z.enum(["a", "b"]).nullable(),
   /** The id of the instance that a restore makes. */
   restoredAs: z.string().nullable().default(null),
+  /** What a failover leaves behind, as its result tells it. */
+  left: z
+    .object({ lostSlots: z.array(z.string()).readonly(), notCarried: z.array(z.string()).readonly() })
+    .nullable()
+    .default(null),
   /** Whether a primary that did not answer has handed over all its WAL; null where it answered, or before. */
   isHanded: z.boolean().nullable().default(null),
   result: z.record(z.string(), z.unknown()).nullable(),
@@ -125,6 +130,7 @@ export function newEntry(request: OperationRequest, startedAt: string): Entry {
     rebootOf: null,
     failoverTo: null,
     restoredAs: null,
+    left: null,
     isHanded: null,
     result: null,
     snapshot: null,

@@ -6,7 +6,7 @@ import { type End, type Entry, type Outcome } from "./entry.js";
 import { clusterOf, type Host, memberName } from "./host.js";
 import { type LocalInstance, primaryOf, standbysOf } from "./instances.js";
 import { isUp, observe } from "./observe.js";
-import { failOver, restart } from "./reboot.js";
+import { failOver, leftBehind, restart } from "./reboot.js";
 import type { Snapshots } from "./snapshots.js";
 import { settleLoss } from "./take-over.js";
 import { type InstanceRequest, type RequestOf, secondsSince, type Task } from "./task.js";
@@ -72,14 +72,14 @@ export async function endOfInterrupted(
     if (failoverTo !== instance.primary)
       return interrupted(`The failover was rolled back: ${primary} is still the primary.`);
     const [from, to] = [standbysOf(instance)[0]!, primaryOf(instance)];
-    const { isHanded } = entry;
+    const { isHanded, left } = entry;
     const loss =
       isHanded === null || from.keep === null
         ? { message: "", result: {} }
         : await settleLoss(host, instance, { from, to, isHanded, keep: from.keep });
     return {
-      message: `${message} ${loss.message}`.trimEnd(),
-      result: { awaySeconds, failedOver: true, primary, ...loss.result },
+      message: `${message} ${loss.message}`.trimEnd() + (left ? leftBehind(left) : ""),
+      result: { awaySeconds, failedOver: true, primary, ...loss.result, ...left },
     };
   }
   if (seen.run === rebootOf) return interrupted("The instance was not rebooted.");

@@ -6,7 +6,7 @@ import { readControlFile } from "../../cluster/control-file.js";
 import { promote } from "../../cluster/promote.js";
 import { bringUp } from "./bring-up.js";
 import { carryConfiguration } from "./configuration.js";
-import type { Outcome } from "./entry.js";
+import type { Entry, Outcome } from "./entry.js";
 import { carryEqualSettings } from "./equal-settings.js";
 import { clusterOf, fenceMember, memberName } from "./host.js";
 import { primaryOf } from "./instances.js";
@@ -72,10 +72,12 @@ export async function failOver(task: Reboot): Promise<Outcome> {
   const { restarted, notCarried } = isAdopted
     ? { restarted: false, notCarried: [] }
     : await carryConfiguration(host, instance, to);
-  const left = leftBehind(lostSlots, notCarried);
+  const left = { lostSlots, notCarried };
+  // Before the primary goes: then it cannot be asked any more.
+  await task.record({ message: `Handing over to ${memberName(instance, to)}.`, left });
   if (isAdopted || before.is !== "answering") {
     const { message, result } = await takeOver(task, to, before, isAdopted);
-    return { message: `${message}${left}`, result: { ...result, lostSlots, notCarried } };
+    return { message: `${message}${leftBehind(left)}`, result: { ...result, ...left } };
   }
   if (restarted) await requireReplay(host, instance, to);
   await checkpoint(oldPrimary);
@@ -99,8 +101,8 @@ export async function failOver(task: Reboot): Promise<Outcome> {
   const awaySeconds = secondsSince(awaySince, host.clock.now());
   host.log.info({ instance: instance.identifier, primary: newName }, "The failover is done");
   return {
-    message: `${newName} is the primary; the instance was away for ${awaySeconds} s. ${oldName} is being rebuilt.${left}`,
-    result: { awaySeconds, failedOver: true, primary: newName, lostSlots, notCarried },
+    message: `${newName} is the primary; the instance was away for ${awaySeconds} s. ${oldName} is being rebuilt.${leftBehind(left)}`,
+    result: { awaySeconds, failedOver: true, primary: newName, ...left },
   };
 }
 
@@ -121,7 +123,8 @@ async function untilReplayed(oldPrimary: Cluster, standby: Cluster, name: string
 const checkpoint = (cluster: Cluster) =>
   asSuperuser(cluster, (sql) => sql`checkpoint`, { timeoutMs: CHECKPOINT_TIMEOUT_MS });
 
-function leftBehind(lostSlots: readonly string[], notCarried: readonly string[]): string {
+/** What a failover leaves behind, in sentences for people that follow others; none where that is nothing. */
+export function leftBehind({ lostSlots, notCarried }: NonNullable<Entry["left"]>): string {
   const slots = lostSlots.length > 0 ? ` Replication slots were lost: ${lostSlots.join(", ")}.` : "";
   return notCarried.length > 0 ? `${slots} It does not have: ${notCarried.join("; ")}.` : slots;
 }

@@ -13,7 +13,9 @@ export type Step = {
   readonly signal: AbortSignal;
   /** Resolves when the journal holds it: what follows may rely on it after a kill. */
   record(
-    change: Partial<Pick<Entry, "message" | "awaySince" | "rebootOf" | "failoverTo" | "isHanded" | "restoredAs">>,
+    change: Partial<
+      Pick<Entry, "message" | "awaySince" | "rebootOf" | "failoverTo" | "left" | "isHanded" | "restoredAs">
+    >,
   ): Promise<void>;
   /** 0 to 100; not recorded. */
   progress(percent: number): void;
