@@ -89,7 +89,7 @@ export async function createApp(config: Config, ports: Ports): Promise<App> {
     statementTimeoutMs: Math.min(statementTimeoutMs, pace.recordsTimeoutMs),
     onStatement,
   });
-  const recorder = createRecorder({ db: recordsClient.db, log, path: join(config.dataDir, "records") });
+  const recorder = createRecorder({ db: recordsClient.db, log, path: join(config.dataDir, "records"), pace });
   const audit = createAuditService({ clock, recorder });
   const security = createSecurityService({ db, audit, clock, recorder });
   const identity = createIdentityService({

@@ -4,6 +4,7 @@ import type { Db } from "../db/client.js";
 import { isRefusedValue } from "../db/postgres-errors.js";
 import { notRecorded } from "../errors.js";
 import type { Log } from "../log.js";
+import type { Pace } from "../pace.js";
 import { asCaller, POSTERN } from "../values/caller.js";
 import { createRecordsFolder, type RecordsFolder } from "./folder.js";
 import { Patience } from "./patience.js";
@@ -21,6 +22,7 @@ export interface RecorderDeps {
   readonly log: Log;
   /** The folder where records wait. */
   readonly path: string;
+  readonly pace: Pick<Pace, "recordsRetryMs">;
 }
 
 /** How many records wait in the folder, by this process, and how many it could keep nowhere. */
@@ -29,8 +31,6 @@ export interface RecorderState {
   readonly lost: number;
 }
 
-/** How soon one that is away is asked again. */
-const RETRY_MS = 1000;
 /** How often the folder is looked at for what another process has left. */
 const SWEEP_MS = 10_000;
 /** What is written at once. */
@@ -63,7 +63,7 @@ function rowsOf(lines: readonly string[]): RecordRows {
   return rows;
 }
 
-export function createRecorder({ db, log, path }: RecorderDeps) {
+export function createRecorder({ db, log, path, pace }: RecorderDeps) {
   let folder: RecordsFolder | undefined;
   /** What comes while a batch is written. */
   const gathered: Waiting[] = [];
@@ -78,7 +78,7 @@ export function createRecorder({ db, log, path }: RecorderDeps) {
   function goAway(error: unknown): void {
     if (!isAway) log.warn({ err: error }, "the database takes no records: they wait in the folder");
     isAway = true;
-    lookIn(RETRY_MS);
+    lookIn(pace.recordsRetryMs);
   }
 
   function lookIn(ms: number): void {
@@ -200,7 +200,7 @@ export function createRecorder({ db, log, path }: RecorderDeps) {
     takingUp ??= asCaller(POSTERN, look).finally(() => {
       takingUp = undefined;
       // It may have gone away meanwhile, and the timer of that is over.
-      lookIn(isAway ? RETRY_MS : SWEEP_MS);
+      lookIn(isAway ? pace.recordsRetryMs : SWEEP_MS);
     });
   }
 

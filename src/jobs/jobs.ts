@@ -20,13 +20,12 @@ export interface JobsOptions {
   readonly log: Log;
   /** Of PostgreSQL, for its connections. */
   readonly settings?: Readonly<Record<string, string>>;
-  readonly pace?: Pick<Pace, "jobsSeconds">;
+  readonly pace?: Pick<Pace, "jobsSeconds" | "jobsStopMs">;
 }
 
 /** A job that fails is tried again after so many seconds, and then doubling; the next scheduled one comes anyway. */
 const RETRY = { retryLimit: 5, retryDelay: 2, retryBackoff: true, retryDelayMax: 60 } as const;
 const KEEP_SECONDS = 3600;
-const STOP_TIMEOUT_MS = 5000;
 /** For the driver: a database that is lost in silence is noticed. */
 const SILENCE: object = { query_timeout: 10_000, keepAlive: true };
 const CONNECTIONS = 2;
@@ -93,9 +92,9 @@ export function createJobs({ connection, log, settings = {}, pace = PACE }: Jobs
 
     /** Lets what runs end, for a while. */
     async stop(): Promise<void> {
-      const stopped = boss.stop({ graceful: true, timeout: STOP_TIMEOUT_MS });
+      const stopped = boss.stop({ graceful: true, timeout: pace.jobsStopMs });
       // Its pool waits for what a database that is silent never answers.
-      await Promise.race([stopped, delay(STOP_TIMEOUT_MS + 1000, undefined, { ref: false })]);
+      await Promise.race([stopped, delay(pace.jobsStopMs + 1000, undefined, { ref: false })]);
     },
   };
 }

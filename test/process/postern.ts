@@ -2,6 +2,7 @@
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readdirSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { onTestFinished } from "vitest";
@@ -41,7 +42,16 @@ export function startPostern(mark: string, environment: Record<string, string>) 
     cwd: ROOT,
     detached: true,
     stdio: ["ignore", "pipe", "pipe"],
-    env: { PATH: process.env.PATH, HOST: "127.0.0.1", PORT: "0", DATA_DIR: mark, LOG_LEVEL: "error", ...environment },
+    // What one has compiled, the next need not.
+    env: {
+      PATH: process.env.PATH,
+      NODE_COMPILE_CACHE: join(tmpdir(), "compiled"),
+      HOST: "127.0.0.1",
+      PORT: "0",
+      DATA_DIR: mark,
+      LOG_LEVEL: "error",
+      ...environment,
+    },
   });
   onTestFinished(() => void child.kill("SIGKILL"));
   let output = "";

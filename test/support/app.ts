@@ -21,7 +21,7 @@ import { PASSWORD, TEMPLATE } from "./cluster.js";
 export { PASSWORD };
 
 /** As often as pg-boss allows, and whatever a test waits for soon. */
-const BRISK: Pace = { ...PACE, jobsSeconds: 0.5, watchMs: 500, waitingMs: 250 };
+const BRISK: Pace = { ...PACE, jobsSeconds: 0.5, watchMs: 500, waitingMs: 250, recordsRetryMs: 200 };
 
 /** The demo's accounts. `otherViewer` and `otherAnalyst` belong to the second organization. */
 export const EMAILS = {
