@@ -73,6 +73,7 @@ const DEFAULT_LIMITS: Limits = {
   manualSnapshots: 100,
   minFreeBytes: 256 * MIB,
   answerTimeoutMs: 2_500,
+  shutdownTimeoutMs: 3_000,
   catchUpTimeoutMs: 10_000,
   restartFreeBytes: 32 * MIB,
 };

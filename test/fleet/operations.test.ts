@@ -28,7 +28,7 @@ afterAll(async () => {
 });
 
 const app = testApp(polling({ local: 600, "local-full": 600 }), async () => {
-  provider = await ground.open();
+  provider = await ground.open({ limits: { answerTimeoutMs: 1_000 } });
   const folder = (await placeFolder(ground.path, "full", await databaseUser())).path;
   full = await ground.open({ folder, limits: { minFreeBytes: Number.MAX_SAFE_INTEGER } });
   const wanted = (identifier: string, environment: string, standby = false) => ({

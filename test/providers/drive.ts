@@ -24,6 +24,7 @@ const provider = await createLocalProvider({
   clock: { now: () => new Date() },
   // Not from the sandbox, which needs the test runner.
   settings: { fsync: "off" },
+  limits: { answerTimeoutMs: 1_000, shutdownTimeoutMs: 300 },
 });
 await provider.startAll();
 

@@ -25,6 +25,9 @@ export const NEW = {
   standby: false,
 } satisfies Partial<New>;
 
+/** What is frozen stays so. */
+export const IMPATIENT = { shutdownTimeoutMs: 300 };
+
 /** A folder for the calling file, and providers in it; whatever still runs at the end is killed. */
 export function useGround() {
   const lines: string[] = [];
@@ -61,6 +64,7 @@ async function openProvider(path: string, lines: string[], options: Partial<Loca
     clock,
     settings: UNSYNCED,
     ...options,
+    limits: { ...IMPATIENT, ...options.limits },
   });
 }
 

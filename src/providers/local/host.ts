@@ -16,6 +16,8 @@ export type Limits = {
   readonly minFreeBytes: number;
   /** After that, an instance counts as one that does not answer; default 2,500. */
   readonly answerTimeoutMs: number;
+  /** How long a member that does not answer may take to shut down before it is killed; default 3,000. */
+  readonly shutdownTimeoutMs: number;
   /** How long a standby may take to replay what its primary had when a failover was asked for; default 10,000. */
   readonly catchUpTimeoutMs: number;
   /** Nothing that runs is restarted with less than this free on its disk, because PostgreSQL might not come back; default 32 MiB. */
@@ -71,8 +73,8 @@ const SMALL: Settings = {
   wal_receiver_timeout: "10s",
   wal_retrieve_retry_interval: "200ms",
 };
-/** How long a member may take to shut down before it is killed: one that answers, and one that does not. */
-const PATIENCE_MS = { normal: 30_000, little: 3_000, none: 0 } as const;
+/** How long a member that answers may take to shut down before it is killed. */
+const SHUTDOWN_MS = 30_000;
 
 /** How a member shows in the list of processes, and to its primary. */
 export const processName = (providerId: string, name: string) => `${providerId}-${name}`;
@@ -116,12 +118,13 @@ export async function fenceMember(
   host: Host,
   providerId: string,
   name: string,
-  patience: keyof typeof PATIENCE_MS = "normal",
+  patience: "normal" | "little" | "none" = "normal",
 ): Promise<void> {
-  const { bin, user, instances } = host;
+  const { bin, user, instances, limits } = host;
+  const patienceMs = { normal: SHUTDOWN_MS, little: limits.shutdownTimeoutMs, none: 0 }[patience];
   await instances.requireOwned();
   const cluster = new Cluster({ folder: instances.memberFolder(providerId, name), bin, user });
-  return fence(cluster, user, processName(providerId, name), PATIENCE_MS[patience]);
+  return fence(cluster, user, processName(providerId, name), patienceMs);
 }
 
 /** How copies of clusters are made here. */
