@@ -132,7 +132,10 @@ export async function createLocalProvider(options: LocalOptions): Promise<LocalP
       const instance = await instances.find(id);
       // It is planned: whoever makes it starts it.
       if (!instance) return;
-      if (instance.wanted === "running") await bringUp(host, id, stopping.signal);
+      if (instance.wanted === "running") {
+        await bringUp(host, id, stopping.signal);
+        await plans.applyWaiting(id);
+      }
       await finishConfiguration(host, id);
     } catch (error) {
       log.error({ err: error, instance: id }, "An instance does not start");

@@ -1,11 +1,11 @@
 /** Configuration that changes of instances that exist is applied once, told for the record, and takes back nothing that operations changed. */
-import { readdir } from "node:fs/promises";
-import { join } from "node:path";
+import { access, readdir, rename } from "node:fs/promises";
+import { basename, join } from "node:path";
 import { afterAll, expect, test, vi } from "vitest";
 import type { LocalProvider } from "../../src/providers/local.js";
 import type { Deed } from "../../src/providers/provider.js";
 import { eventually, processesIn } from "../cluster/sandbox.js";
-import { NEW, operate, query, untilStreaming, useGround } from "./ground.js";
+import { NEW, operate, query, rebootOf, untilStreaming, useGround } from "./ground.js";
 
 vi.setConfig({ testTimeout: 60_000 });
 const ground = useGround();
@@ -85,13 +85,51 @@ test("a standby that is wanted is built, and one that is not goes, with its slot
   expect(configurations().at(-1)).toMatchObject({ result: { changes: { standby: { from: true, to: false } } } });
 });
 
+test("what may take the last good data away waits until a primary takes writes, and what is kept of a failover stays", async () => {
+  const pair = await reopen({ ...wanted, standby: true, maxConnections: 40 });
+  await pair.startAll();
+  await untilStreaming(pair, "kept-dev");
+  await eventually(async () => (await only(pair)).members.every(({ status }) => status === "available"), 20_000);
+  const { providerId } = await only(pair);
+  const members = (...path: string[]) => join(ground.path, "fleet/instances", providerId, "members", ...path);
+  await pair.stopAll();
+  await rename(members("a/data/pg_wal"), members("a/wal"));
+
+  const less = { ...wanted, maxConnections: 20 };
+  const waiting = await reopen(less);
+  await waiting.startAll();
+  const seen = await only(waiting);
+  expect(seen.members).toMatchObject([{ role: "PRIMARY" }, { role: "STANDBY", endpoint: { host: "127.0.0.1" } }]);
+  expect(seen.findings.map(({ kind }) => kind)).toContain("configuration_not_applied");
+  const end = await operate(waiting, rebootOf(providerId, true));
+  expect(end).toMatchObject({ state: "succeeded", result: { primary: "kept-dev-b", keptAt: expect.any(String) } });
+  const { keptAt } = (end as unknown as { result: { keptAt: string } }).result;
+  await access(join(keptAt, "base"));
+
+  const solo = await reopen(less);
+  await solo.startAll();
+  const { multiAz, findings, members: left } = await only(solo);
+  expect([multiAz, left.map(({ name, status }) => [name, status])]).toEqual([false, [["kept-dev-b", "available"]]]);
+  expect(await query(solo, "kept-dev", (sql) => sql`show max_connections`)).toEqual([{ max_connections: "20" }]);
+  expect(await query(solo, "kept-dev", (sql) => sql`select from pg_replication_slots`)).toHaveLength(0);
+  expect(await readdir(members("a"))).toEqual([basename(keptAt)]);
+  expect(findings).toMatchObject([{ kind: "failover_with_loss", detail: expect.stringContaining(keptAt) }]);
+  expect(configurations().at(-1)).toMatchObject({
+    result: { changes: { standby: { from: true, to: false }, maxConnections: { from: 40, to: 20 } } },
+  });
+});
+
 test("what cannot be applied is a finding, and the start goes on", async () => {
   const later = await reopen({ ...wanted, backupRetentionDays: 99 });
   expect(await only(later)).toMatchObject({
     backupRetentionDays: wanted.backupRetentionDays,
-    findings: [{ kind: "configuration_not_applied", severity: "WARNING", subject: null }],
+    findings: expect.arrayContaining([
+      expect.objectContaining({ kind: "configuration_not_applied", severity: "WARNING", subject: null }),
+    ]),
   });
   await later.startAll();
   expect((await only(later)).status).toBe("available");
-  expect((await only(await reopen(wanted))).findings).toEqual([]);
+  expect((await only(await reopen(wanted))).findings.map(({ kind }) => kind)).not.toContain(
+    "configuration_not_applied",
+  );
 });

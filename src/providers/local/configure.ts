@@ -1,13 +1,16 @@
 /** What configuration says of an instance that exists: what has changed there is applied once, and told for the record. */
-import { readdir, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
+import type { Sql } from "postgres";
 import { asSuperuser } from "../../cluster/connection.js";
 import type { NewInstance } from "./create.js";
 import { clusterOf, fenceMember, type Host } from "./host.js";
-import { type Configured, type LocalInstance, primaryOf } from "./instances.js";
-import { observe } from "./observe.js";
+import { type Configured, type LocalInstance, primaryOf, standbysOf } from "./instances.js";
+import { listMembers, putAside, removeMember } from "./kept.js";
+import { observe, takesWrites } from "./observe.js";
 import type { Ports } from "./ports.js";
+
+const POLL_MS = 50;
 
 const FIELDS = [
   "tags",
@@ -36,16 +39,40 @@ const assumed = (instance: LocalInstance, { backupWindow, maxConnections }: Conf
   standby: instance.members.length > 1,
 });
 
+/** What configuration changes of an instance that could cost its last good data, as long as its primary takes no writes. */
+function riskOf(now: LocalInstance, before: Configured, configured: Configured): Partial<Configured> {
+  if (now.members.length === 1) return {};
+  return {
+    ...(isLower(now, configured) && { maxConnections: before.maxConnections }),
+    ...(before.standby && !configured.standby && { standby: true }),
+  };
+}
+
+/** A standby does not start with less than its primary had: it is built anew. */
+const isLower = (now: LocalInstance, { maxConnections = 0 }: Configured) => (now.maxConnections ?? 0) > maxConnections;
+
 /**
- * Applies what configuration has changed since it was last applied; what operations have changed stays. Nothing runs yet: members are built and
- * removed once the instance is up. @throws Error where it cannot be written down
+ * Applies what configuration has changed since it was last applied; what operations have changed stays. Members are built and
+ * removed once the instance is up.
+ * @param isUp whether the primary takes writes; what takes a standby away waits for that
+ * @returns whether something waits @throws Error where it cannot be written down
  */
-export async function applyConfiguration(host: Host, ports: Ports, found: LocalInstance, wanted: NewInstance) {
-  const configured = configuredOf(wanted);
+export async function applyConfiguration(
+  host: Host,
+  ports: Ports,
+  found: LocalInstance,
+  wanted: NewInstance,
+  isUp: boolean,
+): Promise<boolean> {
   const free = found.members.some(({ name }) => name === "a") ? "b" : "a";
-  const port = configured.standby && found.members.length === 1 ? await ports.choose() : null;
+  const port = wanted.standby && found.members.length === 1 ? await ports.choose() : null;
+  let waits = false;
   await host.instances.update(found.providerId, (now) => {
-    const before = now.configured ?? assumed(now, configured);
+    const all = configuredOf(wanted);
+    const before = now.configured ?? assumed(now, all);
+    const risk = isUp ? {} : riskOf(now, before, all);
+    waits = Object.keys(risk).length > 0;
+    const configured = { ...all, ...risk };
     const next = { ...now, configured };
     const changes: Record<string, { from: unknown; to: unknown }> = {};
     for (const name of FIELDS) {
@@ -53,8 +80,7 @@ export async function applyConfiguration(host: Host, ports: Ports, found: LocalI
       changes[name] = { from: now[name], to: configured[name] };
       Object.assign(next, { [name]: configured[name] }, name === "backupWindow" && { pendingBackupWindow: null });
     }
-    // A standby does not start with less than its primary had: it is built anew.
-    if (changes.maxConnections && (now.maxConnections ?? 0) > (configured.maxConnections ?? 0)) {
+    if (changes.maxConnections && isLower(now, configured)) {
       next.members = now.members.map((member) => (member.name === now.primary ? member : { ...member, stale: true }));
     }
     if (before.standby !== configured.standby && configured.standby !== now.members.length > 1) {
@@ -64,26 +90,39 @@ export async function applyConfiguration(host: Host, ports: Ports, found: LocalI
     if (Object.keys(changes).length === 0) return next;
     return { ...next, toReport: { ...now.toReport, ...changes } };
   });
+  return waits;
+}
+
+/** Puts aside what a standby that is to go still holds of a failover. */
+export async function keepOfStandbys(host: Host, instance: LocalInstance): Promise<void> {
+  for (const { name, keep } of standbysOf(instance)) {
+    if (keep === null) continue;
+    await fenceMember(host, instance.providerId, name);
+    await putAside(host, instance.providerId, name, keep);
+  }
 }
 
 /** Removes members that configuration has taken away, once there is a primary that takes writes: until then their data may be the last there is. */
 async function removeSurplus(host: Host, instance: LocalInstance): Promise<void> {
   const { providerId, members } = instance;
-  const folder = join(host.instances.folderOf(providerId), "members");
-  const surplus = (await readdir(folder)).filter((name) => !members.some((member) => member.name === name));
+  const surplus = (await listMembers(host, providerId)).filter((name) => !members.some((one) => one.name === name));
   if (surplus.length === 0) return;
   const primary = clusterOf(host, instance, primaryOf(instance));
-  const seen = await observe(primary, host.limits.answerTimeoutMs);
-  if (seen.is !== "answering" || seen.inRecovery) return;
+  if (!takesWrites(await observe(primary, host.limits.answerTimeoutMs))) return;
   for (const name of surplus) {
     await fenceMember(host, providerId, name);
-    await asSuperuser(
-      primary,
-      (sql) =>
-        sql`select pg_drop_replication_slot(slot_name) from pg_replication_slots where slot_name = ${`standby_${name}`} and not active`,
-      { timeoutMs: host.limits.answerTimeoutMs },
-    );
-    await rm(join(folder, name), { recursive: true, force: true });
+    await asSuperuser(primary, (sql) => dropSlot(sql, `standby_${name}`), { timeoutMs: host.limits.catchUpTimeoutMs });
+    await removeMember(host, providerId, name);
+  }
+}
+
+/** Its standby is down; what still sends to it may not have noticed. */
+async function dropSlot(sql: Sql, name: string): Promise<void> {
+  for (;;) {
+    await sql`select pg_drop_replication_slot(slot_name) from pg_replication_slots where slot_name = ${name} and not active`;
+    const left = await sql`select pg_terminate_backend(active_pid) from pg_replication_slots where slot_name = ${name}`;
+    if (left.length === 0) return;
+    await delay(POLL_MS);
   }
 }
 

@@ -81,7 +81,8 @@ export const processName = (providerId: string, name: string) => `${providerId}-
 
 export const slotOf = ({ name }: LocalMember) => `standby_${name}`;
 
-export const memberName = ({ identifier }: LocalInstance, { name }: LocalMember) => `${identifier}-${name}`;
+export const memberName = ({ identifier }: LocalInstance, { name }: { readonly name: string }) =>
+  `${identifier}-${name}`;
 
 /** A member as a cluster, with the settings of the role that instance.json gives it. */
 export function clusterOf(host: Host, instance: LocalInstance, member: LocalMember): Cluster {

@@ -1,5 +1,5 @@
 /** Data of former primaries that may hold what nothing else does: kept beside the member's own, the newest only. */
-import { readdir, rename, rm } from "node:fs/promises";
+import { readdir, rename, rm, rmdir } from "node:fs/promises";
 import { join } from "node:path";
 import { syncFolder } from "../../cluster/durability.js";
 import type { Host } from "./host.js";
@@ -14,21 +14,56 @@ export const keptName = (why: KeptFor, now: Date) => `kept-${why}-${now.toISOStr
 export const keptPath = (host: Host, providerId: string, member: string, name: string) =>
   join(host.instances.memberFolder(providerId, member), name);
 
-/** Puts a member's data aside, and removes what was kept of it before: disks are finite. Its server is down. */
+/**
+ * Puts a member's data aside, and removes what was kept of it before: disks are finite. Where there is nothing to put aside, the older
+ * stay. Its server is down.
+ */
 export async function putAside(host: Host, providerId: string, member: string, name: string): Promise<void> {
   const folder = host.instances.memberFolder(providerId, member);
   const kept = await listKept(host, providerId, member);
   // Where that was done already, what stands in its place is the copy of a rebuild that was cut short.
   if (!kept.some((one) => one.name === name)) {
-    await rename(join(folder, "data"), join(folder, name)).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== "ENOENT") throw error;
-    });
+    const isThere = await rename(join(folder, "data"), join(folder, name)).then(
+      () => true,
+      (error: NodeJS.ErrnoException) => (error.code === "ENOENT" ? false : Promise.reject(error)),
+    );
+    if (!isThere) return;
     await syncFolder(folder);
   }
   for (const other of kept) {
     if (other.name !== name) await rm(other.path, { recursive: true, force: true });
   }
 }
+
+/** As putAside, at once: who is told of the path finds it there. What fails here, the rebuild of the member does again. */
+export const putAsideNow = (host: Host, providerId: string, member: string, name: string): Promise<void> =>
+  putAside(host, providerId, member, name).catch((error) =>
+    host.log.error({ err: error, providerId, member }, "Could not put data aside yet"),
+  );
+
+/** Removes a member but for what is kept of it. */
+export async function removeMember(host: Host, providerId: string, member: string): Promise<void> {
+  const folder = host.instances.memberFolder(providerId, member);
+  for (const name of await readdir(folder)) {
+    if (!KEPT.test(name)) await rm(join(folder, name), { recursive: true, force: true });
+  }
+  // Where something is kept, it stays.
+  await rmdir(folder).catch(() => {});
+}
+
+/** The names of all members of which there is more than what is kept of them. */
+export async function listMembers(host: Host, providerId: string): Promise<string[]> {
+  const names = await listFolders(host, providerId);
+  const found = names.map(async (name) => {
+    const entries = await readdir(host.instances.memberFolder(providerId, name)).catch(() => []);
+    return entries.length === 0 || entries.some((entry) => !KEPT.test(entry)) ? [name] : [];
+  });
+  return (await Promise.all(found)).flat();
+}
+
+/** The names of all members that are or were there. */
+export const listFolders = (host: Host, providerId: string): Promise<string[]> =>
+  readdir(join(host.instances.folderOf(providerId), "members")).catch(() => []);
 
 /** What is kept of a member. */
 export async function listKept(host: Host, providerId: string, member: string) {

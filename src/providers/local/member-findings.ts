@@ -2,7 +2,7 @@
 import type { Finding } from "../provider.js";
 import { type Host, memberName } from "./host.js";
 import type { LocalInstance } from "./instances.js";
-import { type KeptFor, keptPath, listKept } from "./kept.js";
+import { type KeptFor, keptPath, listFolders, listKept } from "./kept.js";
 import type { Observation } from "./observe.js";
 
 const REMEDIES: Readonly<Record<string, readonly [kind: string, remedy: string]>> = {
@@ -37,16 +37,16 @@ const REASONS: Readonly<Record<KeptFor, readonly [kind: string, why: string]>> =
   "split-brain": ["split_brain", "was promoted by hand while another was the primary, and may have taken writes"],
 };
 
-/** One for each member whose data wait for somebody to look at them. */
+/** One for each member whose data wait for somebody to look at them, also of one that configuration has taken away since. */
 export async function keptFindings(host: Host, instance: LocalInstance): Promise<Finding[]> {
   const { providerId, members } = instance;
-  const found = members.map(async (member): Promise<Finding[]> => {
-    const kept = (await listKept(host, providerId, member.name)).map(({ name }) => name);
-    const newest = member.keep ?? kept.sort().at(-1);
+  const found = (await listFolders(host, providerId)).map(async (folder): Promise<Finding[]> => {
+    const kept = (await listKept(host, providerId, folder)).map(({ name }) => name);
+    const newest = members.find(({ name }) => name === folder)?.keep ?? kept.sort().at(-1);
     if (newest === undefined) return [];
-    const name = memberName(instance, member);
+    const name = memberName(instance, { name: folder });
     const [kind, why] = REASONS[newest.startsWith("kept-failover") ? "failover" : "split-brain"];
-    const path = keptPath(host, providerId, member.name, newest);
+    const path = keptPath(host, providerId, folder, newest);
     const remedy = `Its data are kept in ${path}: take from there what is missing, and remove the folder.`;
     return [{ kind, severity: "CRITICAL", subject: name, detail: `${name} ${why}. ${remedy}` }];
   });

@@ -2,7 +2,8 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Finding } from "../provider.js";
-import { applyConfiguration, configuredOf } from "./configure.js";
+import { bringUp } from "./bring-up.js";
+import { applyConfiguration, configuredOf, keepOfStandbys } from "./configure.js";
 import { createInstance, isTakenAlready, type NewInstance, planOf } from "./create.js";
 import { fenceMember, type Host } from "./host.js";
 import type { LocalInstance } from "./instances.js";
@@ -21,6 +22,9 @@ export function createPlans(host: Host, ports: Ports, onMade: (providerId: strin
   const making = new Map<string, Promise<void>>();
   /** What failed, by providerId: why, and what it was to be. */
   const failed = new Map<string, { readonly message: string; readonly wanted: NewInstance }>();
+
+  /** What waits of configuration until the primary takes writes, by providerId. */
+  const waiting = new Map<string, NewInstance>();
 
   /** Why configuration was not applied to what exists, by providerId. */
   const unapplied = new Map<string, string>();
@@ -100,8 +104,12 @@ export function createPlans(host: Host, ports: Ports, onMade: (providerId: strin
       for (const instance of found) {
         const one = wanted.find((one) => keyOf(one) === keyOf(instance));
         if (!one) continue;
-        await applyConfiguration(host, ports, instance, one).then(
-          () => unapplied.delete(instance.providerId),
+        await applyConfiguration(host, ports, instance, one, false).then(
+          (waits) => {
+            unapplied.delete(instance.providerId);
+            waiting.delete(instance.providerId);
+            if (waits) waiting.set(instance.providerId, one);
+          },
           (error) => {
             log.error({ err: error, instance: instance.identifier }, "A change of configuration could not be applied");
             unapplied.set(instance.providerId, failureOf(error, stopping.signal).message);
@@ -116,11 +124,28 @@ export function createPlans(host: Host, ports: Ports, onMade: (providerId: strin
       return missing;
     },
 
+    /** Applies what waited until the primary takes writes, which it does; one that shall have less starts again with that. */
+    async applyWaiting(providerId: string): Promise<void> {
+      const [wanted, before] = [waiting.get(providerId), await instances.find(providerId)];
+      if (!wanted || !before) return;
+      if (!wanted.standby) await keepOfStandbys(host, before);
+      await applyConfiguration(host, ports, before, wanted, true);
+      waiting.delete(providerId);
+      const after = await instances.find(providerId);
+      if (!after || after.maxConnections === before.maxConnections) return;
+      await fenceMember(host, providerId, after.primary);
+      await bringUp(host, providerId, stopping.signal);
+    },
+
     /** Why a planned instance was not made; undefined where it still may be. */
     faultOf: ({ providerId }: Pick<LocalInstance, "providerId">) => failed.get(providerId)?.message,
 
     findingsOf({ providerId }: Pick<LocalInstance, "providerId">): Finding[] {
-      const fault = unapplied.get(providerId);
+      const fault =
+        unapplied.get(providerId) ??
+        (waiting.has(providerId)
+          ? "It takes the data of a standby away, and waits until the primary takes writes."
+          : undefined);
       if (fault === undefined) return [];
       const detail = `What configuration says of this instance now could not be applied; the next start tries again. ${fault}`;
       return [{ kind: "configuration_not_applied", severity: "WARNING", subject: null, detail }];

@@ -11,7 +11,7 @@ import { STILL_RECOVERS } from "./causes.js";
 import type { Outcome } from "./entry.js";
 import { clusterOf, copyOptions, fenceMember, type Host, memberName } from "./host.js";
 import { type LocalInstance, type LocalMember, primaryOf } from "./instances.js";
-import { keptName, keptPath } from "./kept.js";
+import { keptName, keptPath, putAsideNow } from "./kept.js";
 import { hasFailed, type Observation } from "./observe.js";
 import { type RequestOf, secondsSince, type Task } from "./task.js";
 
@@ -109,6 +109,7 @@ export async function settleLoss(
     () => false,
   );
   const keptAt = isThere ? keptPath(host, instance.providerId, from.name, keep) : null;
+  if (keptAt) await putAsideNow(host, instance.providerId, from.name, keep);
   const where = keptAt ? `What is left of the old data is kept in ${keptAt}.` : "The old data are gone.";
   const message = `What the old primary had written from ${end.text} on is lost. ${where}`;
   return { message, result: { missingFrom: end.text, keptAt } };
