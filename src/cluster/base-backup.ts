@@ -1,11 +1,12 @@
 /** A base backup: a copy of a running cluster with all the WAL that makes it consistent, so that it starts on its own. */
 import { randomBytes } from "node:crypto";
-import { chown, readdir, writeFile } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Sql } from "postgres";
 import type { Cluster } from "./cluster.js";
 import { asSuperuser } from "./connection.js";
 import { type CopyOptions, copyTree, listTree, NotCopyableError } from "./copy-files.js";
+import { writeOwned } from "./owned-file.js";
 
 /** Folders whose contents belong to the running server, or are copied separately. */
 const EMPTIED = /^(pg_wal|pg_replslot|pg_dynshmem|pg_notify|pg_serial|pg_snapshots|pg_stat_tmp|pg_subtrans)$/;
@@ -43,8 +44,7 @@ export async function baseBackup(source: Cluster, to: string, options: CopyOptio
 
 /** A small file that belongs to the cluster, such as `standby.signal`. */
 export async function write(path: string, text: string | Buffer, { owner }: Pick<CopyOptions, "owner">): Promise<void> {
-  await writeFile(path, text, { mode: 0o600, flag: "wx" });
-  if (process.getuid?.() === 0) await chown(path, owner.uid, owner.gid);
+  await writeOwned(path, text, owner);
 }
 
 async function copyWal(

@@ -1,6 +1,6 @@
 /** One PostgreSQL cluster in one folder: made whole or not at all, started or adopted, and stopped. */
 import { createHash, randomBytes } from "node:crypto";
-import { chown, mkdtemp, readdir, readFile, rename, rm, rmdir, stat, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, rename, rm, rmdir, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -10,6 +10,7 @@ import { faultOf, type Place, StillStartingError } from "./last-words.js";
 import { type Attempt, launch } from "./launch.js";
 import { fenceOrphans } from "./orphans.js";
 import { type OsUser, runAs } from "./os-user.js";
+import { readStart, writeOwned } from "./owned-file.js";
 import { clearStaleLock, findPostmaster, type Postmaster } from "./postmaster.js";
 import { previewSetting } from "./preview.js";
 import { isPostmaster, postmasterArgs } from "./processes.js";
@@ -59,9 +60,7 @@ const IMMEDIATE_STOP_TIMEOUT_MS = 10_000;
 const SOCKET_DIR_MAX_BYTES = 103 - "/.s.PGSQL.65535.lock".length;
 const UNFINISHED = "init-";
 const PASSWORD_FILE = "superuser.password";
-
-/** For a copy of a busy cluster, or of a large one: what it replays before it accepts connections takes its time. */
-export const COPY_START_MS = 3_600_000;
+const MAX_SECRET_BYTES = 4_096;
 
 /** Faults that pass: another process starts the cluster, or backends of a killed postmaster are still leaving. */
 const LEFTOVERS = "pre-existing shared memory block";
@@ -91,8 +90,9 @@ export class Cluster {
       const passwordFile = join(temporary, PASSWORD_FILE);
       const unfinished = join(temporary, "data");
       try {
-        await writeFile(passwordFile, randomBytes(24).toString("base64url"), { mode: 0o600, flush: true });
-        for (const path of [temporary, passwordFile]) await chown(path, user.uid, user.gid);
+        await writeOwned(passwordFile, randomBytes(24).toString("base64url"), user);
+        // The database's user gets in only now.
+        await makePrivate(temporary, user);
         await runAs(user, join(bin, "initdb"), [
           `--pgdata=${unfinished}`,
           `--pwfile=${passwordFile}`,
@@ -116,9 +116,14 @@ export class Cluster {
     await this.#sweep();
   }
 
-  /** The superuser's name and password. Rejects when the password file was taken away. */
+  /** The superuser's name and password. Rejects when the password file was taken away, or is not the database user's own. */
   async superuser(): Promise<{ username: string; password: string }> {
-    return { username: "postgres", password: await readFile(join(this.dataDir, PASSWORD_FILE), "utf8") };
+    return { username: "postgres", password: await this.readSecret(PASSWORD_FILE) };
+  }
+
+  /** A secret in the data directory, which whoever asks for it gets to see: nobody else's file is taken for it. */
+  async readSecret(name: string): Promise<string> {
+    return (await readStart(join(this.dataDir, name), MAX_SECRET_BYTES, this.options.user.uid)).toString();
   }
 
   /**
@@ -187,14 +192,11 @@ export class Cluster {
     return launch({ bin, folder, user, logFile: this.logFile, args: this.#args(await this.#needed()) });
   }
 
-  /** Of the parameters that the command line sets, what a standby needs more of, because somebody gave it to its primary by hand. */
+  /** What a standby needs more of than the command line gives it, because somebody gave it to its primary by hand. */
   async #needed(): Promise<Settings> {
-    if (!(await isStandbyData(this))) return {};
-    const control = await readControlFile(this.dataDir).catch(() => null);
-    const { settings = {} } = this.options;
-    return Object.fromEntries(
-      Object.entries(control?.needed ?? {}).filter(([name, value]) => Number(settings[name]) < value),
-    );
+    const control = (await isStandbyData(this)) && (await readControlFile(this.dataDir).catch(() => null));
+    const lacks = ([name, value]: [string, number]) => Number(this.options.settings?.[name]) < value;
+    return control ? Object.fromEntries(Object.entries(control.needed).filter(lacks)) : {};
   }
 
   /** What this cluster's server is started with. */

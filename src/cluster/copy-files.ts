@@ -1,7 +1,8 @@
 /** Copying a folder of a live cluster: in chunks, owned by the database's user, never filling the disk. Syncing is the caller's. */
 import { constants } from "node:fs";
-import { chmod, chown, mkdir, open, readdir, stat, statfs } from "node:fs/promises";
+import { open, readdir, stat, statfs } from "node:fs/promises";
 import { join } from "node:path";
+import { makePrivate } from "./folder.js";
 import type { OsUser } from "./os-user.js";
 
 export type CopyOptions = {
@@ -61,7 +62,7 @@ export async function listTree(root: string, keep: (path: string) => boolean): P
  */
 export async function copyTree(from: string, tree: Tree, to: string, options: CopyOptions): Promise<number> {
   await requireSpace(join(to, ".."), tree.bytes + options.minFreeBytes);
-  for (const folder of ["", ...tree.folders]) await makeFolder(join(to, folder), options.owner);
+  for (const folder of ["", ...tree.folders]) await makePrivate(join(to, folder), options.owner);
   const waiting = [...tree.files].reverse();
   let done = 0;
   let checkedAt = 0;
@@ -100,12 +101,6 @@ async function requireSpace(folder: string, bytes: number): Promise<void> {
   throw new StorageFullError(`${needed} MiB of free disk space are needed, and ${free} MiB are left.`);
 }
 
-async function makeFolder(path: string, owner: OsUser): Promise<void> {
-  await mkdir(path, { recursive: true, mode: 0o700 });
-  await chmod(path, 0o700);
-  if (process.getuid?.() === 0) await chown(path, owner.uid, owner.gid);
-}
-
 async function copyFile(
   from: string,
   to: string,
@@ -114,7 +109,9 @@ async function copyFile(
   onChunk: (bytes: number) => Promise<void>,
 ): Promise<void> {
   signal.throwIfAborted();
-  const source = await open(from, constants.O_RDONLY | constants.O_NOFOLLOW).catch(ignoreGone(undefined));
+  const source = await open(from, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK).catch(
+    ignoreGone(undefined),
+  );
   if (!source) return;
   try {
     const target = await open(to, "wx", 0o600);

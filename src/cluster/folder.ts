@@ -1,6 +1,7 @@
 /** Folders for the database's user: which place it gets when the wanted one is out of its reach, and their modes. */
 import { createHash } from "node:crypto";
-import { chmod, chown, lstat, mkdir, readdir, realpath, rmdir } from "node:fs/promises";
+import { constants } from "node:fs";
+import { chmod, mkdir, open, readdir, realpath, rmdir } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { type OsUser, runAs } from "./os-user.js";
 
@@ -41,13 +42,19 @@ export async function placeFolder(wanted: string, name: string, user: OsUser): P
 /** Creates the folder if need be, and makes it private to `user`. Throws when it is somebody else's or no folder. */
 export async function makePrivate(path: string, user: OsUser): Promise<void> {
   await mkdir(path, { recursive: true, mode: 0o700 });
-  const found = await lstat(path);
-  if (!found.isDirectory()) throw new Error(`${path} is not a folder.`);
-  if (found.uid !== user.uid && found.uid !== process.getuid?.()) {
-    throw new Error(`${path} belongs to the user id ${found.uid}.`);
+  // What it is given away as is what was looked at, whatever the user puts in its place meanwhile.
+  const flags = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
+  const folder = await open(path, flags).catch((error: NodeJS.ErrnoException) => {
+    throw /^(ENOTDIR|ELOOP)$/.test(error.code ?? "") ? new Error(`${path} is not a folder.`) : error;
+  });
+  try {
+    const { uid } = await folder.stat();
+    if (uid !== user.uid && uid !== process.getuid?.()) throw new Error(`${path} belongs to the user id ${uid}.`);
+    await folder.chown(user.uid, user.gid);
+    await folder.chmod(0o700);
+  } finally {
+    await folder.close();
   }
-  await chown(path, user.uid, user.gid);
-  await chmod(path, 0o700);
 }
 
 async function isUsed(path: string): Promise<boolean> {

@@ -1,6 +1,6 @@
 /** What a primary that is down still holds in its pg_wal, given to its standby: so nothing that it had acknowledged is lost. */
 import { randomBytes } from "node:crypto";
-import { mkdir, readdir, readFile, rename, rm } from "node:fs/promises";
+import { mkdir, readdir, rename, rm } from "node:fs/promises";
 import { endianness } from "node:os";
 import { join } from "node:path";
 import { parsePosition, readControlFile } from "./control-file.js";
@@ -13,6 +13,7 @@ export class WalGapError extends Error {}
 
 const SEGMENT = /^[0-9A-F]{24}$/;
 const UNFINISHED = "handed-";
+const MAX_HISTORY_BYTES = 1_048_576;
 
 export type HandOver = {
   /** In the primary's pg_wal. */
@@ -82,7 +83,7 @@ export async function endOfLastTimeline(dataDir: string): Promise<{ text: string
     .filter((name) => /^[0-9A-F]{8}\.history$/.test(name))
     .sort()
     .at(-1);
-  const last = newest && (await readFile(join(wal, newest), "utf8")).trim().split("\n").at(-1);
+  const last = newest && (await readStart(join(wal, newest), MAX_HISTORY_BYTES)).toString().trim().split("\n").at(-1);
   const text = last?.split("\t")[1];
   if (text === undefined) throw new Error(`There is no history of timelines in ${dataDir}.`);
   return { text, position: parsePosition(text) };

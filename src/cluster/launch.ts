@@ -2,9 +2,10 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { constants } from "node:fs";
-import { open, readFile, rename, stat } from "node:fs/promises";
+import { open, rename, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { BARE_ENV, type OsUser } from "./os-user.js";
+import { NotAFileError, withFile } from "./owned-file.js";
 
 export type Attempt = {
   readonly pid: number;
@@ -23,17 +24,31 @@ export type LaunchOptions = {
 };
 
 const LOG_ROTATES_AT_BYTES = 10 * 1024 * 1024;
+const LAST_WORDS_BYTES = 65_536;
+
+/** The end of what was logged since, as far as anybody reads. */
+const wordsSince = (logFile: string, begin: number): Promise<string> =>
+  withFile(logFile, async (file) => {
+    const { size } = await file.stat();
+    const start = Math.max(begin, size - LAST_WORDS_BYTES);
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(LAST_WORDS_BYTES), 0, LAST_WORDS_BYTES, start);
+    return buffer.subarray(0, bytesRead).toString();
+  });
 
 /** Resolves when the process has begun to run, long before it accepts connections. */
 export async function launch({ bin, folder, user, logFile, args }: LaunchOptions): Promise<Attempt> {
   const { size } = await stat(logFile).catch(() => ({ size: 0 }));
   if (size > LOG_ROTATES_AT_BYTES) await rename(logFile, `${logFile}.1`);
   // The folder is the database user's: what that user may have put there is not followed.
-  const flags = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW;
+  const flags =
+    constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW | constants.O_NONBLOCK;
   const log = await open(logFile, flags, 0o600);
   try {
+    const found = await log.stat();
+    // Another name of a file that belongs to somebody else would give that away.
+    if (!found.isFile() || found.nlink > 1) throw new NotAFileError(`${logFile} is no file of its own.`);
     await log.chown(user.uid, user.gid);
-    const begin = (await log.stat()).size;
+    const begin = found.size;
     const child = spawn(join(bin, "postgres"), args, {
       uid: user.uid,
       gid: user.gid,
@@ -48,7 +63,7 @@ export async function launch({ bin, folder, user, logFile, args }: LaunchOptions
     return {
       pid: child.pid!,
       hasEnded: () => child.exitCode !== null || child.signalCode !== null,
-      lastWords: async () => (await readFile(logFile)).subarray(begin).toString(),
+      lastWords: () => wordsSince(logFile, begin),
     };
   } finally {
     await log.close();

@@ -1,7 +1,7 @@
 /** The end of a cluster's log, for people: so many lines of a bounded end, without secrets. */
-import { constants } from "node:fs";
-import { open } from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
 import type { Cluster } from "./cluster.js";
+import { withFile } from "./owned-file.js";
 
 const TAIL_BYTES = 262_144;
 const MAX_LINE = 2_000;
@@ -34,22 +34,16 @@ export async function logTail(
   lines: number,
   known: readonly string[] = [],
 ): Promise<string[]> {
-  // The folder is the database user's: what that user may have put there is not followed.
-  const file = await open(logFile, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK).catch(() => null);
-  if (!file) return [];
-  try {
-    const stat = await file.stat();
-    if (!stat.isFile()) return [];
-    const { size } = stat;
+  const read = async (file: FileHandle) => {
+    const { size } = await file.stat();
     const start = Math.max(0, size - TAIL_BYTES);
     const { bytesRead, buffer } = await file.read(Buffer.alloc(Math.min(size, TAIL_BYTES)), 0, undefined, start);
     const all = withoutSecretsOfLog(buffer.subarray(0, bytesRead).toString(), known).split("\n");
     // The first may have lost its beginning; after the last stands nothing yet.
     const whole = all.slice(start > 0 ? 1 : 0).filter((line) => line.trim() !== "");
     return whole.slice(Math.max(0, whole.length - lines)).map((line) => line.slice(0, MAX_LINE).toWellFormed());
-  } finally {
-    await file.close();
-  }
+  };
+  return withFile(logFile, read).catch(() => []);
 }
 
 /** @returns the last complaint in the lines, without its time and process */

@@ -1,6 +1,7 @@
-/** Files in folders of the database's user, read by Postern, who may be root: what that user has put there is not followed, nor waited for. */
+/** Files in folders of the database's user, used by Postern, who may be root: what that user has put there is not followed, nor waited for. */
 import { constants } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
+import type { OsUser } from "./os-user.js";
 
 /** What is there is no file, or not the user's. */
 export class NotAFileError extends Error {}
@@ -40,3 +41,15 @@ export const readStart = (path: string, maxBytes: number, uid?: number): Promise
     },
     uid,
   );
+
+/** Makes a file that is not there yet, for the database's user. What is named so when it is given away is not asked for again. */
+export async function writeOwned(path: string, text: string | Buffer, owner: OsUser): Promise<void> {
+  const file = await open(path, "wx", 0o600);
+  try {
+    await file.writeFile(text);
+    if (process.getuid?.() === 0) await file.chown(owner.uid, owner.gid);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}

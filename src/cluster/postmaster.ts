@@ -1,5 +1,5 @@
 /** What runs in a data directory: its postmaster.pid, whether that process is really alive and ours, stale lock files. */
-import { readFileSync, statSync, unlinkSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readFileSync, statSync, unlinkSync } from "node:fs";
 import { isPostmaster, readLockOf } from "./processes.js";
 
 /** A running PostgreSQL server, as its postmaster.pid describes it. */
@@ -54,9 +54,13 @@ function isTaken(pid: number): boolean {
 }
 
 function readLock(file: string): string | undefined {
+  let fd: number | undefined;
   try {
-    return readFileSync(file, "utf8");
+    fd = openSync(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    return fstatSync(fd).isFile() ? readFileSync(fd, "utf8") : undefined;
   } catch {
     return undefined;
+  } finally {
+    if (fd !== undefined) closeSync(fd);
   }
 }

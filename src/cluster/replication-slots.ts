@@ -1,7 +1,8 @@
 /** The replication slots of a cluster, read from its files: also while no server runs. */
-import { readdir, readFile } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { endianness } from "node:os";
 import { join } from "node:path";
+import { readStart } from "./owned-file.js";
 
 export type ReplicationSlot = {
   readonly name: string;
@@ -20,7 +21,9 @@ export async function listSlots(dataDir: string): Promise<ReplicationSlot[]> {
   const names = await readdir(join(dataDir, "pg_replslot")).catch(() => []);
   const found = await Promise.all(
     names.map(async (name) => {
-      const state = await readFile(join(dataDir, "pg_replslot", name, "state")).catch(() => undefined);
+      const state = await readStart(join(dataDir, "pg_replslot", name, "state"), PERSISTENCY + 4).catch(
+        () => undefined,
+      );
       // Being made, or dropped meanwhile.
       if (!state || state.length < PERSISTENCY + 4) return [];
       const at = (offset: number) => (endianness() === "LE" ? state.readUInt32LE(offset) : state.readUInt32BE(offset));

@@ -1,19 +1,33 @@
 /** A real cluster: made, started whatever was left behind, adopted, stopped. */
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { type ChildProcess, execFile, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
+import {
+  copyFile,
+  link,
+  mkdir,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  symlink,
+  utimes,
+  writeFile,
+} from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { promisify } from "node:util";
 import { pino } from "pino";
 import { expect, onTestFinished, test } from "vitest";
 import { findBinaries } from "../../src/cluster/binaries.js";
 import { claimCluster } from "../../src/cluster/claim.js";
 import { Cluster } from "../../src/cluster/cluster.js";
+import { ControlFileLostError, readControlFile } from "../../src/cluster/control-file.js";
 import { fence } from "../../src/cluster/fence.js";
 import { placeFolder } from "../../src/cluster/folder.js";
 import { StillStartingError } from "../../src/cluster/last-words.js";
 import { databaseUser } from "../../src/cluster/os-user.js";
 import { clearStaleLock, findPostmaster } from "../../src/cluster/postmaster.js";
-import { asSuperuser, eventually, makeCluster, processesIn, UNSYNCED, useSandbox } from "./sandbox.js";
+import { asSuperuser, eventually, isRoot, makeCluster, processesIn, UNSYNCED, useSandbox } from "./sandbox.js";
 
 const sandbox = useSandbox();
 
@@ -259,8 +273,57 @@ test("a start that takes longer than somebody waits goes on, and is taken over b
   expect(await findPostmaster(cluster.dataDir)).toBeUndefined();
   await writeFile(go, "");
   await slow.start();
+  await eventually(async () => !(await readdir(cluster.dataDir)).includes("recovery.signal"));
   await slow.stop();
 });
+
+test.runIf(isRoot)(
+  "what the database's user puts in its folders is not followed, nor waited for, nor given away",
+  async () => {
+    const cluster = await makeCluster(join(sandbox.path, "a"));
+    const secret = join(sandbox.path, "secret");
+    await writeFile(secret, "only root reads this", { mode: 0o600 });
+    /** Puts something in the place of a file while `look` looks. */
+    const instead = async (path: string, put: (path: string) => Promise<unknown>, look: () => Promise<unknown>) => {
+      await rename(path, `${path}.away`);
+      await put(path);
+      await look().finally(async () => {
+        await rm(path);
+        await rename(`${path}.away`, path);
+      });
+    };
+    const pipe = (path: string) => promisify(execFile)("mkfifo", [path]);
+
+    const password = join(cluster.dataDir, "superuser.password");
+    const told = () => expect(cluster.superuser()).rejects.toThrow(/ELOOP|is no file|belongs to the user id 0/);
+    await instead(password, (path) => symlink(secret, path), told);
+    await instead(password, (path) => copyFile(secret, path), told);
+    await instead(password, (path) => link(secret, path), told);
+    await instead(password, pipe, told);
+    await instead(join(cluster.dataDir, "global/pg_control"), pipe, () =>
+      expect(readControlFile(cluster.dataDir)).rejects.toThrow(ControlFileLostError),
+    );
+
+    const log = join(sandbox.path, "a/database/postgres.log");
+    for (const put of [pipe, (path: string) => link(secret, path)])
+      await instead(log, put, () => expect(cluster.start()).rejects.toThrow(/ENXIO|no file of its own/));
+    const folder = join(sandbox.path, "a/database/run");
+    await rename(folder, `${folder}.away`);
+    await symlink(sandbox.path, folder);
+    await expect(cluster.start()).rejects.toThrow("is not a folder");
+    await rm(folder);
+    await rename(`${folder}.away`, folder);
+    for (const path of [secret, sandbox.path]) expect((await stat(path)).uid, path).toBe(0);
+
+    const lock = join(cluster.dataDir, "postmaster.pid");
+    await pipe(lock);
+    expect(await findPostmaster(cluster.dataDir)).toBeUndefined();
+    await clearStaleLock(lock, cluster.dataDir);
+    await rm(lock);
+    expect((await cluster.start()).started).toBe(true);
+    await cluster.stop();
+  },
+);
 
 test("two that make and start the same cluster at once end up with one", async () => {
   const folder = join(sandbox.path, "raced");

@@ -2,6 +2,7 @@
 import postgres from "postgres";
 import { NotCopyableError, StorageFullError } from "../../cluster/copy-files.js";
 import { StillStartingError } from "../../cluster/last-words.js";
+import { NotAFileError } from "../../cluster/owned-file.js";
 import type { FailureCode } from "../errors.js";
 
 export type Cause = { readonly code: FailureCode; readonly message: string };
@@ -100,6 +101,11 @@ export function causeOf(error: unknown): Cause | null {
   if (code === "ENOENT" && syscall === "open" && String((error as NodeJS.ErrnoException).path).endsWith(".password")) {
     const message =
       "The file superuser.password is gone from the data folder. Write the superuser's password there again.";
+    return { code: "AccessDenied", message };
+  }
+  if (error instanceof NotAFileError || code === "ELOOP") {
+    const message =
+      "Something in the folders of the instance is no plain file of the user that runs PostgreSQL. Put one in its place that belongs to that user; superuser.password holds the superuser's password.";
     return { code: "AccessDenied", message };
   }
   if (code === "EPERM") return BY_ERRNO.EACCES ?? null;

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { Sql } from "postgres";
 import { z } from "zod";
 import { write } from "../../cluster/base-backup.js";
-import { type Cluster, COPY_START_MS } from "../../cluster/cluster.js";
+import type { Cluster } from "../../cluster/cluster.js";
 import { asSuperuser } from "../../cluster/connection.js";
 import { syncFileSystem } from "../../cluster/durability.js";
 import { badUserInput, conflict } from "../../errors.js";
@@ -20,7 +20,7 @@ import {
   tagsForm,
 } from "./instances.js";
 import type { Ports } from "./ports.js";
-import { cloneStandby, createReplicationRole } from "./standbys.js";
+import { COPY_START_MS, cloneStandby, createReplicationRole } from "./standbys.js";
 
 /** Of the superuser, for postgres.js. */
 export type ConnectionOptions = {

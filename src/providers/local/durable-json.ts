@@ -1,8 +1,9 @@
 /** JSON files that are whole whenever they are read, and still there after a power failure once they are written. */
 import { randomBytes } from "node:crypto";
-import { open, readFile, rename, rm } from "node:fs/promises";
+import { open, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { syncFolder } from "../../cluster/durability.js";
+import { withFile } from "../../cluster/owned-file.js";
 
 /** Replaces the file at once or not at all. */
 export async function writeDurably(path: string, value: unknown): Promise<void> {
@@ -26,7 +27,7 @@ export async function writeDurably(path: string, value: unknown): Promise<void> 
 
 /** @returns what the file holds, or undefined where there is none @throws Error when it is no JSON, or not as `check` wants it */
 export async function readDurable<T>(path: string, check: { parse(value: unknown): T }): Promise<T | undefined> {
-  const text = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
+  const text = await withFile(path, (file) => file.readFile("utf8")).catch((error: NodeJS.ErrnoException) => {
     if (error.code === "ENOENT" || error.code === "ENOTDIR") return undefined;
     throw error;
   });

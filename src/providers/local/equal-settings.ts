@@ -1,10 +1,10 @@
 /** Settings of which a standby must have as much as its primary, or it stops replaying: carried to it before it needs them. */
-import { constants } from "node:fs";
-import { open, rename, rm } from "node:fs/promises";
+import { rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { write } from "../../cluster/base-backup.js";
 import type { Cluster } from "../../cluster/cluster.js";
 import { asSuperuser } from "../../cluster/connection.js";
+import { readStart } from "../../cluster/owned-file.js";
 import { findPostmaster } from "../../cluster/postmaster.js";
 import { clusterOf, fenceMember, type Host, processName } from "./host.js";
 import { type LocalInstance, primaryOf, standbysOf } from "./instances.js";
@@ -22,6 +22,7 @@ export type EqualSettings = Readonly<Record<string, number>>;
 const LACKS_SETTINGS = /insufficient parameter settings/;
 /** Where ALTER SYSTEM writes them. */
 const SETTINGS_FILE = "postgresql.auto.conf";
+const MAX_SETTINGS_BYTES = 1_048_576;
 const UNFINISHED = `${SETTINGS_FILE}.postern`;
 
 /** @returns what the first has more of than the second, with its values; what the second does not tell counts as none */
@@ -87,17 +88,11 @@ async function give(host: Host, { dataDir }: Cluster, settings: EqualSettings): 
 }
 
 async function linesOf({ dataDir }: Pick<Cluster, "dataDir">): Promise<string[]> {
-  // The folder is the database user's: what that user may have put there is not followed.
-  const file = await open(join(dataDir, SETTINGS_FILE), constants.O_RDONLY | constants.O_NOFOLLOW).catch((error) => {
+  const bytes = await readStart(join(dataDir, SETTINGS_FILE), MAX_SETTINGS_BYTES).catch((error) => {
     if (error.code === "ENOENT") return null;
     throw error;
   });
-  if (!file) return [];
-  try {
-    return (await file.readFile("utf8")).trimEnd().split("\n");
-  } finally {
-    await file.close();
-  }
+  return bytes === null ? [] : bytes.toString().trimEnd().split("\n");
 }
 
 const nameIn = (line: string): string => line.split("=")[0]?.trim() ?? "";

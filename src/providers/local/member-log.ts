@@ -1,7 +1,4 @@
 /** The log of a member: its end, with the passwords that Postern gave it taken out, and what it last complained of. */
-import { constants } from "node:fs";
-import { open } from "node:fs/promises";
-import { join } from "node:path";
 import type { Cluster } from "../../cluster/cluster.js";
 import { lastComplaint, logTail } from "../../cluster/log-tail.js";
 import { unavailable } from "../../errors.js";
@@ -42,13 +39,8 @@ export async function freshLines(cluster: Cluster): Promise<string[]> {
 }
 
 /** The password of the replication's role, as it lies in the data directory; null where it cannot be read. */
-export async function replicationPassword({ dataDir }: Pick<Cluster, "dataDir">): Promise<string | null> {
-  const flags = constants.O_RDONLY | constants.O_NOFOLLOW;
-  const file = await open(join(dataDir, REPLICATION_PASSWORD_FILE), flags).catch(() => null);
-  if (!file) return null;
-  try {
-    return (await file.readFile("utf8")).trim().split(":")[4] ?? null;
-  } finally {
-    await file.close();
-  }
-}
+export const replicationPassword = (cluster: Cluster): Promise<string | null> =>
+  cluster.readSecret(REPLICATION_PASSWORD_FILE).then(
+    (text) => text.trim().split(":")[4] ?? null,
+    () => null,
+  );

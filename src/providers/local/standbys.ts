@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Sql } from "postgres";
 import { baseBackup, hasTablespaces, sharedTablespaces, write } from "../../cluster/base-backup.js";
-import { type Cluster, COPY_START_MS } from "../../cluster/cluster.js";
+import type { Cluster } from "../../cluster/cluster.js";
 import { asSuperuser, type ConnectionOptions } from "../../cluster/connection.js";
 import { syncFileSystem, syncFolder } from "../../cluster/durability.js";
 import {
@@ -27,6 +27,8 @@ import { replicationPassword } from "./member-log.js";
 import { observeReplication } from "./observe.js";
 import { replayed } from "./replay.js";
 
+/** For a copy of a busy cluster, or of a large one: what it replays before it accepts connections takes its time. */
+export const COPY_START_MS = 3_600_000;
 const UNFINISHED = "clone-";
 const STREAMING_TIMEOUT_MS = 30_000;
 const POLL_MS = 50;
