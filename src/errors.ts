@@ -55,6 +55,9 @@ export const unusableRequest = (
   message: string,
 ) => new AppError("BAD_USER_INPUT", message, { field }, undefined, httpStatus);
 
+/** What came over the connection is no HTTP request. */
+export const noRequest = () => badUserInput("request", "This is no HTTP request.");
+
 /** No, expired or revoked credentials. */
 export const unauthenticated = (message = "Sign in first: send an access token as `Authorization: Bearer <token>`.") =>
   new AppError("UNAUTHENTICATED", message);
@@ -62,6 +65,13 @@ export const unauthenticated = (message = "Sign in first: send an access token a
 /** The role may never do this. */
 export const forbidden = (permission: string, message = `Your role lacks the permission ${permission}.`) =>
   new AppError("FORBIDDEN", message, { permission });
+
+/** Nobody operates this instance through Postern. */
+export const productionProtected = () =>
+  new AppError(
+    "PRODUCTION_PROTECTED",
+    "Operations not allowed on production instances. Please create a CloudOps request.",
+  );
 
 /** No such row, or a row outside the caller's reach: the two must look the same. */
 export const notFound = (what: string, cause?: unknown, field?: string) =>
@@ -131,6 +141,9 @@ export function doneBut(error: unknown): unknown {
 /** It took longer than allowed and was stopped. */
 export const timeout = (cause?: unknown) =>
   new AppError("TIMEOUT", "This took longer than allowed and was stopped. Ask for less at once.", {}, cause);
+
+/** The client took too long to send its request. */
+export const requestTooLate = () => new AppError("TIMEOUT", "The request did not arrive in time. Send it again.");
 
 /** Ours: the caller learns nothing but the request id, the cause goes to the log. */
 export const internal = (cause: unknown) => new AppError("INTERNAL_SERVER_ERROR", "Internal error", {}, cause);

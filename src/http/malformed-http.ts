@@ -2,20 +2,14 @@
 import { randomUUID } from "node:crypto";
 import type { ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import { AppError, limitExceeded } from "../errors.js";
+import { type AppError, limitExceeded, noRequest, requestTooLate } from "../errors.js";
 
 /** By Node's codes: the status, and what is wrong. */
 const FAULTS: Readonly<Record<string, readonly [string, AppError]>> = {
   HPE_HEADER_OVERFLOW: ["431 Request Header Fields Too Large", limitExceeded("headers", "Send shorter headers.")],
-  ERR_HTTP_REQUEST_TIMEOUT: [
-    "408 Request Timeout",
-    new AppError("TIMEOUT", "The request did not arrive in time. Send it again."),
-  ],
+  ERR_HTTP_REQUEST_TIMEOUT: ["408 Request Timeout", requestTooLate()],
 };
-const MALFORMED = [
-  "400 Bad Request",
-  new AppError("BAD_USER_INPUT", "This is no HTTP request.", { field: "request" }),
-] as const;
+const MALFORMED = ["400 Bad Request", noRequest()] as const;
 
 /** Answers and closes the connection, unless it is lost or an answer is under way. */
 export function refuseMalformed(error: NodeJS.ErrnoException, socket: Socket, headers: Record<string, string>): void {

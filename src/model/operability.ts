@@ -1,5 +1,5 @@
 /** May an operation run on an instance as it is now? One answer for availableOperations, for requests and for the worker. */
-import { AppError, failedPrecondition } from "../errors.js";
+import { type AppError, failedPrecondition, productionProtected } from "../errors.js";
 import { isOfSnapshot, type Member, type OperationType } from "../providers/provider.js";
 
 export { isOfSnapshot, OPERATION_TYPES } from "../providers/provider.js";
@@ -40,16 +40,11 @@ const RESTART_FAILED: ReadonlySet<string> = new Set(["local"]);
 export const isRescuable = ({ provider, status }: Pick<Assessed, "provider" | "status">): boolean =>
   RESTART_FAILED.has(provider) && (status === "failed" || status === "starting");
 
-/** What is said to whoever asks for an operation on production. */
-export const PRODUCTION_MESSAGE = "Operations not allowed on production instances. Please create a CloudOps request.";
-
 /** An environment that only a newer replica knows is none of them. */
 const OPERABLE = new Set(["STAGING", "TEST", "DEVELOPMENT", "POC", "SANDBOX"]);
 
 /** @returns whether operations are allowed in an environment at all */
 export const isOperable = (environment: string): boolean => OPERABLE.has(environment);
-
-export const productionProtected = () => new AppError("PRODUCTION_PROTECTED", PRODUCTION_MESSAGE);
 
 /** @returns why the operation may not run, or null */
 export function assess(instance: Assessed, type: OperationType, { forceFailover = false } = {}): AppError | null {

@@ -64,6 +64,18 @@ prove([
     caught: ["modules/a/a.service.ts"],
   },
   {
+    name: "errors are made by the constructors of errors.ts only",
+    explanation: "There each code has its own, which fills what callers learn with it.",
+    offenders: (files) =>
+      [...files].filter(([file, text]) => file !== "errors.ts" && /new AppError\(/.test(text)).map(([file]) => file),
+    bad: [
+      ["errors.ts", "new AppError("],
+      ["modules/a/a.service.ts", 'throw new AppError("CONFLICT", "No.");'],
+      ["modules/a/b.service.ts", 'error instanceof AppError || conflict("No.")'],
+    ],
+    caught: ["modules/a/a.service.ts"],
+  },
+  {
     name: "every file begins by saying in a sentence what it owns",
     explanation: "The first line is a doc comment.",
     offenders: (files) =>

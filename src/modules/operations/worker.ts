@@ -78,13 +78,11 @@ export function createWorker({ db, log, inventory, endings, polling }: WorkerDep
     const seen = await inventory.refreshInstance(provider, request.providerId);
     // A snapshot is there also where its instance is gone.
     const current = seen ?? (isOfSnapshot(request.type) ? await inventory.require(db, String(instanceId)) : null);
-    const fault = current
-      ? assess({ ...current, members: current.members as never }, request.type)
-      : new AppError("NOT_FOUND", "The provider has this instance no more.");
+    if (!current) return failure("DBInstanceNotFound", "The provider has this instance no more.");
+    const fault = assess({ ...current, members: current.members as never }, request.type);
     const isOurs = "automated" in request ? request.automated : "automatic" in request && request.automatic;
     if (fault?.code === "PRODUCTION_PROTECTED" && !isOurs) return failure(fault.code, fault.message);
-    if (fault?.code === "NOT_FOUND") return failure("DBInstanceNotFound", fault.message);
-    const unprotected = request.type === "RESTORE_SNAPSHOT" && current && (await faultOfCopy(current, request));
+    const unprotected = request.type === "RESTORE_SNAPSHOT" && (await faultOfCopy(current, request));
     if (unprotected) return failure("LessProtected", unprotected.message);
     await provider.start(request);
     return provider.poll(request);
