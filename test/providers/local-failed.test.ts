@@ -278,13 +278,17 @@ test("a primary without a connection to spare has not failed, and a restart free
   await untilStreaming(pair.provider, "pair");
   const [primary] = await roles();
   const held: Promise<unknown>[] = [];
-  for (let n = 0; n < 25; n++) held.push(run((sql) => sql`select pg_sleep(60)`).catch(() => {}));
-  await eventually(() =>
-    run((sql) => sql`select`).then(
+  const hold = () => void held.push(run((sql) => sql`select pg_sleep(60)`).catch(() => {}));
+  for (let n = 0; n < 25; n++) hold();
+  await eventually(async () => {
+    const isFull = await run((sql) => sql`select`).then(
       () => false,
       ({ code }) => code === "53300",
-    ),
-  );
+    );
+    // Somebody else had one while these were taken.
+    if (!isFull) hold();
+    return isFull;
+  });
   expect(await status()).toBe("available");
   expect((await pair.describe()).findings[0]).toMatchObject({ kind: "connections_exhausted" });
   expect(await reboot()).toMatchObject({ state: "succeeded" });
