@@ -197,6 +197,22 @@ test("a piece of its WAL that cannot be read bars no failover: how far the stand
   await expectWhole(standby);
 });
 
+test("a failover is due too where somebody promoted the standby because the primary had failed, and adopts it", async () => {
+  const [primary, standby] = await roles();
+  await expectWhole(primary);
+  expect(await lookAfter(0)).toEqual([]);
+  process.kill((await postmasterOf(primary)).pid, "SIGKILL");
+  await eventually(async () => (await postmasterOf(primary)) === undefined);
+  await promoteByHand(standby);
+  pair.rows += 1;
+  const { pid } = await postmasterOf(standby);
+  for (const seconds of [0, 10, 10]) expect(await lookAfter(seconds)).toEqual([]);
+  expect(await lookAfter(10)).toMatchObject([{ providerId: pair.id }]);
+  expect(await failOver()).toMatchObject({ state: "succeeded", result: { primary: `pair-${standby}` } });
+  expect((await postmasterOf(standby)).pid, "it served on meanwhile").toBe(pid);
+  await expectWhole(standby);
+});
+
 test("while Postern itself tries to start a primary, the time since it failed goes on", async () => {
   const [primary] = await roles();
   await expectWhole(primary);
