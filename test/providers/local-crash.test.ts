@@ -3,7 +3,7 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { LocalProvider } from "../../src/providers/local.js";
-import type { OperationRequest } from "../../src/providers/provider.js";
+import type { Deed, OperationRequest } from "../../src/providers/provider.js";
 import { processesIn } from "../cluster/sandbox.js";
 import { some } from "../support/deep.js";
 import {
@@ -105,6 +105,31 @@ test.each(
       failure: { code: "Interrupted", message },
     });
   }
+});
+
+test("a kill between the fencing of a member that was promoted by hand and its record: it is on record after the next start", async () => {
+  const { members } = (await provider.describe(pair))!;
+  const standby = members.find(({ role }) => role === "STANDBY")!;
+  await query(provider, "pair", (sql) => sql`select pg_promote()`, { port: standby.endpoint!.port });
+  expect(await runProgram("drive.ts", [folder(), "A standby took writes", "{}"])).toBe("SIGKILL");
+  provider = await ground.open();
+  const deeds: Deed[] = [];
+  provider.reportTo(async (deed) => void deeds.push(deed));
+  await provider.startAll();
+  await untilStreaming(provider, "pair");
+  const told = deeds.filter(({ action }) => action === "instance.fenceMember");
+  expect(told).toMatchObject([
+    {
+      by: "failover",
+      result: { member: standby.name, keptAt: expect.stringContaining("kept-split-brain") },
+      event: { eventType: "instance_split_brain" },
+    },
+  ]);
+  await provider.watch();
+  expect(
+    deeds.filter(({ action }) => action === "instance.fenceMember"),
+    "once",
+  ).toHaveLength(1);
 });
 
 // After failovers, so that what is restored is of a later timeline.

@@ -33,6 +33,8 @@ const memberForm = z.object({
   stale: z.boolean(),
   /** The folder that its stale data are put aside as, for they may hold what nothing else does; null where they are of no use. */
   keep: z.string().nullable().default(null),
+  /** It was fenced for having been promoted by hand, which is not on record yet. */
+  isUntold: z.literal(true).optional(),
 });
 
 /** What configuration last said of an instance. */
@@ -139,7 +141,6 @@ export function openInstances(folder: string, user: OsUser, requireOwned: Requir
   }
 
   return {
-    /** For what is done to the processes of instances. */
     requireOwned,
     ids,
     find,

@@ -59,20 +59,26 @@ export function leftMessage(instance: LocalInstance, promoted: LocalMember): str
 
 /**
  * Fences every member that would take writes though the instance's own record does not name it the primary; only where that one takes
- * writes, or people want it to. A standby whose data are gone is marked too. @returns the instance as it is then
+ * writes, or people want it to. A standby whose data are gone is marked too. What a
+ * process that was killed has left of this is done again. @returns the instance as it is then
  */
 export async function endSplitBrain(host: Host, instance: LocalInstance): Promise<LocalInstance> {
   let current = instance;
   for (const member of standbysOf(instance)) {
     const cluster = clusterOf(host, instance, member);
-    if (member.stale || (await isStandbyData(cluster))) continue;
-    const keep = (await hasData(cluster.dataDir)) ? keptName("split-brain", host.clock.now()) : null;
+    if (member.stale ? !member.isUntold : await isStandbyData(cluster)) continue;
+    const fresh = (await hasData(cluster.dataDir)) ? keptName("split-brain", host.clock.now()) : null;
+    const keep = member.stale ? member.keep : fresh;
+    const note = async (isUntold: true | undefined) => {
+      const changed = { stale: true, keep, isUntold };
+      const after = await host.instances.update(instance.providerId, (now) => ({
+        ...now,
+        members: now.members.map((one) => (one.name === member.name ? { ...one, ...changed } : one)),
+      }));
+      current = after ?? current;
+    };
     // First: from now on nobody starts it, and whoever clones it anew puts its data aside.
-    const after = await host.instances.update(instance.providerId, (now) => ({
-      ...now,
-      members: now.members.map((one) => (one.name === member.name ? { ...one, stale: true, keep } : one)),
-    }));
-    current = after ?? current;
+    await note(keep === null ? undefined : true);
     await fenceMember(host, instance.providerId, member.name, "little");
     if (keep === null) continue;
     const name = memberName(instance, member);
@@ -87,6 +93,7 @@ export async function endSplitBrain(host: Host, instance: LocalInstance): Promis
       success: true,
       event: { eventType: "instance_split_brain", eventStatus: "FAILURE" },
     });
+    await note(undefined);
   }
   return current;
 }
