@@ -32,6 +32,8 @@ export type ClusterOptions = {
   readonly startTimeoutMs?: number;
   /** How long a fast shutdown may take before an immediate one; default 30,000. */
   readonly stopTimeoutMs?: number;
+  /** Told how many backends of a dead server a start had to kill, also where it fails then. */
+  readonly onOrphans?: (killed: number) => Promise<void>;
 };
 
 export type RunningCluster = {
@@ -41,8 +43,6 @@ export type RunningCluster = {
   readonly port: number;
   /** False when it was running already and has only been adopted. */
   readonly started: boolean;
-  /** Backends of a dead server that had to be killed before. */
-  readonly orphans: number;
 };
 
 const DEFAULT_SETTINGS: Settings = {
@@ -133,23 +133,22 @@ export class Cluster {
    * begin anew each time. @throws StillStartingError
    */
   async start(signal?: AbortSignal, timeoutMs = this.options.startTimeoutMs ?? 60_000): Promise<RunningCluster> {
-    const { user, settings } = this.options;
+    const { user, settings, onOrphans } = this.options;
     const deadline = Date.now() + timeoutMs;
     let attempt: Attempt | undefined;
-    let orphans = 0;
     try {
       for (;;) {
         const running = await findPostmaster(this.dataDir);
         if (running?.ready) {
           const { pid, port, socketDir } = running;
-          return { pid, host: socketDir, port, started: pid === attempt?.pid, orphans };
+          return { pid, host: socketDir, port, started: pid === attempt?.pid };
         }
         if (!running && (!attempt || attempt.hasEnded())) {
           const lastWords = await attempt?.lastWords();
           if (lastWords !== undefined && !PASSING.test(lastWords))
             throw faultOf(this.#place, "cannot start", lastWords);
           // They had as long as a start takes to leave by themselves.
-          if (lastWords?.includes(LEFTOVERS)) orphans += await fenceOrphans(this.dataDir, user, settings?.cluster_name);
+          if (lastWords?.includes(LEFTOVERS)) await fenceOrphans(this.dataDir, user, settings?.cluster_name, onOrphans);
           if (attempt) await delay(RETRY_MS, undefined, { signal });
           attempt = await this.#launch();
         }

@@ -6,9 +6,14 @@ import { isPostmaster, listProcesses } from "./processes.js";
  * Kills what a dead postmaster of this data directory has left, busy or frozen. Nothing of a server that lives, of whatever age,
  * is touched, and nothing that is no PostgreSQL.
  * @param name its parameter `cluster_name`, where it has one
- * @returns how many were killed
+ * @param onKilled told how many, where there were some
  */
-export async function fenceOrphans(dataDir: string, user: OsUser, name: unknown): Promise<number> {
+export async function fenceOrphans(
+  dataDir: string,
+  user: OsUser,
+  name: unknown,
+  onKilled?: (count: number) => Promise<void>,
+): Promise<void> {
   let killed = 0;
   for (const { pid, parent } of await listProcesses(dataDir, user, name)) {
     if ((await isPostmaster(pid, dataDir)) || (await isPostmaster(parent, dataDir))) continue;
@@ -19,5 +24,5 @@ export async function fenceOrphans(dataDir: string, user: OsUser, name: unknown)
       // Gone meanwhile.
     }
   }
-  return killed;
+  if (killed > 0) await onKilled?.(killed);
 }

@@ -1,4 +1,5 @@
 /** What local instances are left with: backends of a dead server, and tablespaces that two servers would share. */
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { placeFolder } from "../../src/cluster/folder.js";
@@ -41,6 +42,13 @@ test("a killed primary with a busy backend is brought back by a repair, which sa
   );
   process.kill((await postmasterOf("a"))!.pid, "SIGKILL");
   await eventually(async () => !(await postmasterOf("a")));
+  // A start that fails after it has killed them has done so all the same.
+  const rules = join(ground.path, "fleet/instances", pair, "members/a/data/pg_hba.conf");
+  const text = await readFile(rules, "utf8");
+  await writeFile(rules, "nonsense\n");
+  await provider.repair();
+  expect(await writablePorts(provider, "pair")).toEqual([]);
+  await writeFile(rules, text);
   await provider.repair();
   expect(await writablePorts(provider, "pair")).toHaveLength(1);
   expect(done("instance.fenceOrphans")).toEqual([

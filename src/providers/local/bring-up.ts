@@ -31,7 +31,7 @@ export async function bringUp(host: Host, providerId: string, signal?: AbortSign
     .map((member) => startStandby(host, instance, member, signal));
   const primary = clusterOf(host, instance, primaryOf(instance));
   try {
-    await startMember(host, instance, primaryOf(instance), signal);
+    await primary.start(signal);
     await promote(primary, host.user);
   } finally {
     await Promise.all(follow);
@@ -60,7 +60,7 @@ async function startStandby(
 ): Promise<void> {
   const key = processName(instance.providerId, member.name);
   try {
-    await startMember(host, instance, member, signal);
+    await clusterOf(host, instance, member).start(signal);
     host.faults.delete(key);
   } catch (error) {
     if (signal?.aborted) return;
@@ -68,19 +68,6 @@ async function startStandby(
     const name = memberName(instance, member);
     host.log.error({ err: error, instance: instance.identifier }, `The standby ${name} does not start`);
   }
-}
-
-async function startMember(
-  host: Host,
-  instance: LocalInstance,
-  member: LocalMember,
-  signal?: AbortSignal,
-): Promise<void> {
-  const { orphans } = await clusterOf(host, instance, member).start(signal);
-  if (orphans === 0) return;
-  const result = { member: memberName(instance, member), processes: orphans };
-  const { providerId } = instance;
-  await host.report({ providerId, by: "repair", action: "instance.fenceOrphans", result, success: true });
 }
 
 /** A standby that would write its primary's files must stop. */

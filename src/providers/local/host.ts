@@ -99,12 +99,22 @@ export function clusterOf(host: Host, instance: LocalInstance, member: LocalMemb
       `host=127.0.0.1 port=${primary.port} user=${REPLICATION_ROLE} passfile=${REPLICATION_PASSWORD_FILE} ` +
       `application_name=${processName(instance.providerId, member.name)} connect_timeout=5`;
   }
+  const { providerId } = instance;
+  const name = memberName(instance, member);
   return new Cluster({
-    folder: host.instances.memberFolder(instance.providerId, member.name),
+    folder: host.instances.memberFolder(providerId, member.name),
     bin: host.bin,
     user: host.user,
     tcpPort: member.port,
     settings,
+    onOrphans: (processes) =>
+      host.report({
+        providerId,
+        by: "repair",
+        action: "instance.fenceOrphans",
+        result: { member: name, processes },
+        success: true,
+      }),
   });
 }
 
