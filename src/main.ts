@@ -1,5 +1,5 @@
 /** The process: reads the configuration, starts everything in order, and stops it in the reverse order. */
-import { failure, newAccount, ready } from "./banner.js";
+import { failure, newAccount, ready } from "./cli/banner.js";
 import { processConfig } from "./config.js";
 import type { Log } from "./log.js";
 import { openOutput } from "./output.js";
@@ -54,7 +54,7 @@ async function start(): Promise<void> {
   const config = processConfig();
   // Not imported above: loading them takes most of a second, and signals are to be heeded before.
   const [{ createApp }, { createLog }, { openDatabase, openFleet, prepareDatabase, requireDatabase }] = await step(() =>
-    unlessStopped(Promise.all([import("./app.js"), import("./log.js"), import("./start.js")])),
+    unlessStopped(Promise.all([import("./app.js"), import("./log.js"), import("./cli/start.js")])),
   );
   const opened = createLog(config.logLevel, errorOutput);
   log = opened;

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import postgres from "postgres";
 import { expect, onTestFinished, test } from "vitest";
-import { type EmbeddedOptions, startEmbedded } from "../../src/db/embedded.js";
+import { type EmbeddedOptions, startEmbedded } from "../../src/cli/embedded.js";
 import { createLog } from "../../src/log.js";
 import { eventually, processesIn, UNSYNCED, useSandbox } from "./sandbox.js";
 

@@ -2,10 +2,10 @@
 import { chmod, chown, mkdir, readdir, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { type EmbeddedOptions, startEmbedded } from "../../src/cli/embedded.js";
 import { findBinaries, makeRunnable } from "../../src/cluster/binaries.js";
 import { HOME, makePrivate, placeFolder } from "../../src/cluster/folder.js";
 import { databaseUser } from "../../src/cluster/os-user.js";
-import { type EmbeddedOptions, startEmbedded } from "../../src/db/embedded.js";
 import { createLog } from "../../src/log.js";
 import { isRoot, UNSYNCED, useSandbox } from "./sandbox.js";
 

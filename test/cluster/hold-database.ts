@@ -1,6 +1,6 @@
 /** A program for tests to kill: starts the database in the folder that it is given, says so, and stays. */
 import postgres from "postgres";
-import { startEmbedded } from "../../src/db/embedded.js";
+import { startEmbedded } from "../../src/cli/embedded.js";
 import { createLog } from "../../src/log.js";
 
 // Not from the sandbox, which needs the test runner.

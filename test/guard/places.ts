@@ -3,11 +3,8 @@
 /** The beginning of a path below src, and what stands there once its files have moved. The first that fits counts. */
 export const PLACES: readonly (readonly [from: string, to: string])[] = [
   ["auth/revocations.ts", "modules/identity/sessions/revocations.service.ts"],
-  ["banner.ts", "cli/banner.ts"],
   ["cluster/", "postgres/"],
-  ["db/embedded.ts", "cli/embedded.ts"],
   ["db/tables/columns.ts", "db/columns.ts"],
-  ["fleet/demo-fleet.ts", "seed/demo-fleet.ts"],
   ["model/operability.ts", "modules/fleet/operations/operability.ts"],
   ["modules/chat/", "modules/data/chat/"],
   ["modules/identity/identity.", "modules/identity/sessions/sessions."],
@@ -20,7 +17,6 @@ export const PLACES: readonly (readonly [from: string, to: string])[] = [
   ["modules/security/", "modules/evidence/security-events/"],
   ["modules/telemetry/", "modules/data/telemetry/"],
   ["modules/users/", "modules/identity/users/"],
-  ["start.ts", "cli/start.ts"],
 ];
 
 export const placeFor = (file: string) => PLACES.find(([from]) => file.startsWith(from));

@@ -1,8 +1,8 @@
 /** The demo fleet: complete, made once, and completed where something of it is missing. */
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { DEMO_FLEET, ensureInstances } from "../../src/fleet/demo-fleet.js";
 import { createLog } from "../../src/log.js";
 import type { LocalProvider } from "../../src/providers/local.js";
+import { DEMO_FLEET, ensureInstances } from "../../src/seed/demo-fleet.js";
 import { query, untilStreaming, useGround } from "./ground.js";
 
 const ground = useGround();

@@ -16,7 +16,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import postgres from "postgres";
-import { startEmbedded } from "../../src/db/embedded.js";
+import { startEmbedded } from "../../src/cli/embedded.js";
 import { createLog } from "../../src/log.js";
 import { processorTimes } from "../bench/processor-time.js";
 import { Server, stopServers } from "../bench/servers.js";

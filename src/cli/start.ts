@@ -1,19 +1,19 @@
 /** From nothing to a database that is ready for use: embedded where none is given, migrated, with an administrator and the demo. */
-import { findBinaries } from "./cluster/binaries.js";
-import { placeFolder } from "./cluster/folder.js";
-import { databaseUser } from "./cluster/os-user.js";
-import type { Config } from "./config.js";
-import { type ClientOptions, createClient } from "./db/client.js";
-import { startEmbedded } from "./db/embedded.js";
-import { migrateDatabase } from "./db/migrate.js";
-import { settleRole } from "./db/role.js";
-import { requireUsable } from "./db/usable.js";
-import { DEMO_FLEET, ensureInstances } from "./fleet/demo-fleet.js";
-import type { Log } from "./log.js";
-import { createLocalProvider } from "./providers/local.js";
-import type { Provider } from "./providers/provider.js";
-import { type Account, ensureAdministrator } from "./seed/administrator.js";
-import { ensureDemo } from "./seed/demo.js";
+import { findBinaries } from "../cluster/binaries.js";
+import { placeFolder } from "../cluster/folder.js";
+import { databaseUser } from "../cluster/os-user.js";
+import type { Config } from "../config.js";
+import { type ClientOptions, createClient } from "../db/client.js";
+import { migrateDatabase } from "../db/migrate.js";
+import { settleRole } from "../db/role.js";
+import { requireUsable } from "../db/usable.js";
+import type { Log } from "../log.js";
+import { createLocalProvider } from "../providers/local.js";
+import type { Provider } from "../providers/provider.js";
+import { type Account, ensureAdministrator } from "../seed/administrator.js";
+import { ensureDemo } from "../seed/demo.js";
+import { DEMO_FLEET, ensureInstances } from "../seed/demo-fleet.js";
+import { startEmbedded } from "./embedded.js";
 
 export interface ReadyDatabase {
   readonly connection: ClientOptions["connection"];
