@@ -1,7 +1,8 @@
 /** The first door: what a request's credentials say about who calls. */
+
+import type { Revocations } from "../modules/identity/sessions/revocations.service.js";
 import type { Actor, AnonymousActor } from "./actor.js";
 import { TENANT_ROLES } from "./permissions.js";
-import type { Revocations } from "./revocations.js";
 import type { Tokens, Verification } from "./tokens.js";
 
 export interface AuthenticateOptions {

@@ -4,6 +4,7 @@ import type { AuditService } from "../audit/index.js";
 import type { Db } from "../db/client.js";
 import type { Jobs, Task } from "../jobs/jobs.js";
 import type { Log } from "../log.js";
+import type { SecurityService } from "../modules/evidence/security-events/index.js";
 import {
   createDeeds,
   createInventoryService,
@@ -21,7 +22,6 @@ import {
   OperationsResolver,
   type Polling,
 } from "../modules/operations/index.js";
-import type { SecurityService } from "../modules/security/index.js";
 import type { Pace } from "../pace.js";
 import { withinTime } from "../providers/in-time.js";
 import type { OperationType, Provider } from "../providers/provider.js";

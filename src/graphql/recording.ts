@@ -2,7 +2,7 @@
 
 import type { AuditService } from "../audit/index.js";
 import { AppError, type ErrorCode, internal, notRecorded } from "../errors.js";
-import type { SecurityService } from "../modules/security/index.js";
+import type { SecurityService } from "../modules/evidence/security-events/index.js";
 import { isId } from "../values/id.js";
 import { actionOf, failureOf } from "./access/access.js";
 import type { RequestContext } from "./context.js";

@@ -3,7 +3,7 @@ import { hash } from "node:crypto";
 import type { GraphQLInputObjectType } from "graphql";
 import { expect, inject, it } from "vitest";
 import { createClient } from "../../src/db/client.js";
-import { removeWhatIsOver } from "../../src/modules/retention/index.js";
+import { removeWhatIsOver } from "../../src/modules/evidence/retention/index.js";
 import { type Client, signIn, testApp } from "../support/app.js";
 
 const app = testApp();

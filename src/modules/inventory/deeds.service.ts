@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import type { AuditService } from "../../audit/index.js";
 import type { Log } from "../../log.js";
 import type { Provider, Report } from "../../providers/provider.js";
-import type { SecurityService } from "../security/index.js";
+import type { SecurityService } from "../evidence/security-events/index.js";
 import type { InventoryService } from "./inventory.service.js";
 
 export interface DeedsDeps {

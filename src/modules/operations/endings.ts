@@ -6,8 +6,8 @@ import type { Db } from "../../db/client.js";
 import type { Log } from "../../log.js";
 import type { Pace } from "../../pace.js";
 import type { Poll, Provider } from "../../providers/provider.js";
+import type { SecurityService } from "../evidence/security-events/index.js";
 import type { InventoryService } from "../inventory/index.js";
-import type { SecurityService } from "../security/index.js";
 import { failoverEvent } from "./failover-event.js";
 import { guidanceFor } from "./guidance.js";
 import {

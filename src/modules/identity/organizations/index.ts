@@ -1,6 +1,6 @@
 /** Organizations: created and changed by administrators. */
-import { writeResolvers } from "../../engine/types/write-resolver.js";
-import { createRowService, type RowsDeps } from "../../engine/write/index.js";
+import { writeResolvers } from "../../../engine/types/write-resolver.js";
+import { createRowService, type RowsDeps } from "../../../engine/write/index.js";
 import { organizationWrites } from "./organizations.types.js";
 
 export const organizationResolvers = (deps: RowsDeps) =>

@@ -1,12 +1,12 @@
 /** The root fields of identity, and the user and organization of a viewer. */
 import type { GraphQLResolveInfo } from "graphql";
 import { Arg, Ctx, FieldResolver, Info, Mutation, Query, Resolver, Root } from "type-graphql";
-import type { Origin } from "../../audit/call.js";
-import type { Actor } from "../../auth/actor.js";
-import { objectType } from "../../engine/types/object-type.js";
-import type { ReadContext } from "../../engine/types/read-resolver.js";
-import { Organization, User } from "../../model/index.js";
-import type { Credentials, IdentityService } from "./identity.service.js";
+import type { Origin } from "../../../audit/call.js";
+import type { Actor } from "../../../auth/actor.js";
+import { objectType } from "../../../engine/types/object-type.js";
+import type { ReadContext } from "../../../engine/types/read-resolver.js";
+import { Organization, User } from "../../../model/index.js";
+import type { Credentials, IdentityService } from "./sessions.service.js";
 import {
   RefreshSessionInput,
   SignInInput,
@@ -14,7 +14,7 @@ import {
   SignOutInput,
   SignOutPayload,
   Viewer,
-} from "./identity.types.js";
+} from "./sessions.types.js";
 
 /** What the resolvers below need of a request's context. */
 interface IdentityContext extends ReadContext {

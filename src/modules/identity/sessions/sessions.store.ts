@@ -1,9 +1,9 @@
 /** The statements of accounts, sessions and refresh tokens. */
 import { and, inArray, isNull, type SQL, sql } from "drizzle-orm";
-import type { Role } from "../../auth/permissions.js";
-import type { Db } from "../../db/client.js";
-import { fromPostgres } from "../../db/postgres-errors.js";
-import { sessions, users } from "../../db/tables/index.js";
+import type { Role } from "../../../auth/permissions.js";
+import type { Db } from "../../../db/client.js";
+import { fromPostgres } from "../../../db/postgres-errors.js";
+import { sessions, users } from "../../../db/tables/index.js";
 
 /** A user as its access tokens describe it; ids are decimal text. */
 export interface Account {

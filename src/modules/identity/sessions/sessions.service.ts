@@ -1,15 +1,15 @@
 /** Signing in, staying signed in, and signing out. */
 import { createHmac, hash, randomBytes, randomUUID } from "node:crypto";
 import { z } from "zod";
-import type { Origin } from "../../audit/call.js";
-import { type Actor, accessOf, type UserActor } from "../../auth/actor.js";
-import { MAX_PASSWORD_CHARACTERS, verifyPassword } from "../../auth/passwords.js";
-import type { Revocations } from "../../auth/revocations.js";
-import type { Tokens } from "../../auth/tokens.js";
-import type { Db } from "../../db/client.js";
-import { unauthenticated } from "../../errors.js";
-import { checked, text } from "../../values/checked.js";
-import type { RecordedEvent, SecurityService } from "../security/index.js";
+import type { Origin } from "../../../audit/call.js";
+import { type Actor, accessOf, type UserActor } from "../../../auth/actor.js";
+import { MAX_PASSWORD_CHARACTERS, verifyPassword } from "../../../auth/passwords.js";
+import type { Tokens } from "../../../auth/tokens.js";
+import type { Db } from "../../../db/client.js";
+import { unauthenticated } from "../../../errors.js";
+import { checked, text } from "../../../values/checked.js";
+import type { RecordedEvent, SecurityService } from "../../evidence/security-events/index.js";
+import type { Revocations } from "./revocations.service.js";
 import {
   type Account,
   type Client,
@@ -21,7 +21,7 @@ import {
   findRenewal,
   insertSession,
   type NamedSession,
-} from "./identity.store.js";
+} from "./sessions.store.js";
 
 const SESSION_MS = 30 * 24 * 60 * 60 * 1000;
 const MAX_USER_AGENT = 1000;

@@ -1,6 +1,6 @@
 /** Chat sessions of users. */
-import { writeResolvers } from "../../engine/types/write-resolver.js";
-import { createRowService, type RowsDeps } from "../../engine/write/index.js";
+import { writeResolvers } from "../../../engine/types/write-resolver.js";
+import { createRowService, type RowsDeps } from "../../../engine/write/index.js";
 import { chatSessionWrites } from "./chat.types.js";
 
 export const chatResolvers = (deps: RowsDeps) =>

@@ -1,8 +1,8 @@
 /** What a client sends and gets when it records a security event. */
 import { Field, ID, InputType, ObjectType } from "type-graphql";
-import { objectType } from "../../engine/types/object-type.js";
-import { JSONScalar } from "../../engine/types/scalars.js";
-import { SecurityEvent, SecurityEventStatus } from "../../model/index.js";
+import { objectType } from "../../../engine/types/object-type.js";
+import { JSONScalar } from "../../../engine/types/scalars.js";
+import { SecurityEvent, SecurityEventStatus } from "../../../model/index.js";
 
 @InputType({ description: "A security event that a program has seen." })
 export class RecordSecurityEventInput {

@@ -1,5 +1,5 @@
 /** What is removed when its time is over: audit records after 90 days, idempotency keys after one, and sessions that nobody can use any more. */
-import type { Db } from "../../db/client.js";
+import type { Db } from "../../../db/client.js";
 import { deleteEndedSessions, deleteOldAuditLogs, deleteOldIdempotencyKeys } from "./retention.store.js";
 
 /** Removes everything that is over now. Run twice at once it does no harm. */

@@ -1,6 +1,6 @@
 /** Measurements: analytics metrics and performance logs. */
-import { writeResolvers } from "../../engine/types/write-resolver.js";
-import { createRowService, type RowsDeps } from "../../engine/write/index.js";
+import { writeResolvers } from "../../../engine/types/write-resolver.js";
+import { createRowService, type RowsDeps } from "../../../engine/write/index.js";
 import { analyticsMetricWrites, performanceLogWrites } from "./telemetry.types.js";
 
 export const telemetryResolvers = (deps: RowsDeps) =>

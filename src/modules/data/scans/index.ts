@@ -1,6 +1,6 @@
 /** Scans and their vulnerabilities. */
-import { writeResolvers } from "../../engine/types/write-resolver.js";
-import { createRowService, type RowsDeps } from "../../engine/write/index.js";
+import { writeResolvers } from "../../../engine/types/write-resolver.js";
+import { createRowService, type RowsDeps } from "../../../engine/write/index.js";
 import { scanWrites, vulnerabilityWrites } from "./scans.types.js";
 
 export const scanResolvers = (deps: RowsDeps): object[] =>

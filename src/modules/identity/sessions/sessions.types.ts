@@ -1,8 +1,8 @@
 /** What a client sends and gets when it signs in, refreshes and signs out, and how it sees itself. */
 import { Field, InputType, ObjectType } from "type-graphql";
-import { DateTime } from "../../engine/types/scalars.js";
-import { Role } from "../../model/index.js";
-import type { Credentials, SessionView } from "./identity.service.js";
+import { DateTime } from "../../../engine/types/scalars.js";
+import { Role } from "../../../model/index.js";
+import type { Credentials, SessionView } from "./sessions.service.js";
 
 @InputType({ description: "The credentials of a user." })
 export class SignInInput {

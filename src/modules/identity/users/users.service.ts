@@ -1,11 +1,11 @@
 /** The rules of users: passwords are hashed, tenants belong somewhere, an administrator always remains, and what tokens say stays true. */
-import { accessOf } from "../../auth/actor.js";
-import { hashPassword, requireGoodPassword } from "../../auth/passwords.js";
-import { type Role, TENANT_ROLES } from "../../auth/permissions.js";
-import type { RowRules } from "../../engine/write/index.js";
-import type { Values } from "../../engine/write/rows.js";
-import { badUserInput, failedPrecondition, forbidden } from "../../errors.js";
-import type { IdentityService } from "../identity/index.js";
+import { accessOf } from "../../../auth/actor.js";
+import { hashPassword, requireGoodPassword } from "../../../auth/passwords.js";
+import { type Role, TENANT_ROLES } from "../../../auth/permissions.js";
+import type { RowRules } from "../../../engine/write/index.js";
+import type { Values } from "../../../engine/write/rows.js";
+import { badUserInput, failedPrecondition, forbidden } from "../../../errors.js";
+import type { IdentityService } from "../sessions/index.js";
 import { listWithAdministrators, type UserRow } from "./users.store.js";
 
 /** What everybody may change of the own profile. */

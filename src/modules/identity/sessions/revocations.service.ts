@@ -1,10 +1,10 @@
 /** Ended sessions whose access tokens may still live, in memory: this replica's at once, the others' by polling the database. */
 import { type SQL, sql } from "drizzle-orm";
-import type { Db } from "../db/client.js";
-import { fromPostgres } from "../db/postgres-errors.js";
-import { sessions } from "../db/tables/index.js";
-import type { Log } from "../log.js";
-import { ACCESS_TOKEN_SECONDS } from "./tokens.js";
+import { ACCESS_TOKEN_SECONDS } from "../../../auth/tokens.js";
+import type { Db } from "../../../db/client.js";
+import { fromPostgres } from "../../../db/postgres-errors.js";
+import { sessions } from "../../../db/tables/index.js";
+import type { Log } from "../../../log.js";
 
 /** A transaction may commit this long after the time-out of its statements has begun, and its revocation is still seen. */
 const LATE_COMMIT_SECONDS = 30;
