@@ -43,7 +43,8 @@ const assumed = (instance: LocalInstance, { backupWindow, maxConnections }: Conf
 function riskOf(now: LocalInstance, before: Configured, configured: Configured): Partial<Configured> {
   if (now.members.length === 1) return {};
   return {
-    ...(isLower(now, configured) && { maxConnections: before.maxConnections }),
+    ...(before.maxConnections !== configured.maxConnections &&
+      isLower(now, configured) && { maxConnections: before.maxConnections }),
     ...(before.standby && !configured.standby && { standby: true }),
   };
 }
