@@ -39,7 +39,7 @@ it("runs each operation once, one at a time on an instance, and answers those wh
   expect(ids.filter((id) => provider.runs.get(id)?.starts === 1)).toHaveLength(24);
   expect(new Set(provider.begun).size).toBe(provider.begun.length);
   const rows = await app.sql`
-    select started_at >= lag(ended_at) over (partition by instance_id order by id) as after from operations`;
+    select started_at >= lag(ended_at) over (partition by instance_id order by started_at) as after from operations`;
   expect(rows.filter(({ after }) => after === false)).toEqual([]);
   for (const id of ids) {
     expect((await recordsOf(app, id)).map(({ action }) => action)).toEqual(["operation.requested", "operation.ended"]);

@@ -1,5 +1,6 @@
 /** What Postern does by itself: one automated snapshot in each backup window, production included, kept for its retention. */
 import { expect, it } from "vitest";
+import type { Provider } from "../../src/providers/provider.js";
 import { eventually } from "../cluster/sandbox.js";
 import { testApp } from "../support/app.js";
 import { hasten } from "./fleet-app.js";
@@ -11,7 +12,8 @@ const windowAround = (ms: number) => `${clock(ms - 20 * MINUTE_MS)}-${clock(ms +
 
 const provider = scriptedProvider();
 const removed: string[] = [];
-Object.assign(provider, { deleteSnapshot: async (_id: string, snapshotId: string) => void removed.push(snapshotId) });
+const deleteSnapshot: Provider["deleteSnapshot"] = async (_id, { snapshotId }) => void removed.push(snapshotId);
+Object.assign(provider, { deleteSnapshot });
 const now = Date.now();
 provider.add("open-01", {
   tags: [{ key: "Environment", value: "Production" }],
