@@ -1,12 +1,12 @@
 /** Postern's own database: a PostgreSQL cluster that Postern runs itself in its data folder, for itself alone. */
 import { randomBytes } from "node:crypto";
 import type { Sql } from "postgres";
-import { findBinaries } from "../cluster/binaries.js";
-import { ClaimedError, claimCluster } from "../cluster/claim.js";
-import { Cluster, type Settings } from "../cluster/cluster.js";
-import { placeFolder } from "../cluster/folder.js";
-import { databaseUser } from "../cluster/os-user.js";
 import type { Log } from "../log.js";
+import { findBinaries } from "../postgres/binaries.js";
+import { ClaimedError, claimCluster } from "../postgres/claim.js";
+import { Cluster, type Settings } from "../postgres/cluster.js";
+import { placeFolder } from "../postgres/folder.js";
+import { databaseUser } from "../postgres/os-user.js";
 import { StartFault } from "../start-fault.js";
 
 export type EmbeddedOptions = {

@@ -1,13 +1,14 @@
 /** From nothing to a database that is ready for use: embedded where none is given, migrated, with an administrator and the demo. */
-import { findBinaries } from "../cluster/binaries.js";
-import { placeFolder } from "../cluster/folder.js";
-import { databaseUser } from "../cluster/os-user.js";
+
 import type { Config } from "../config.js";
 import { type ClientOptions, createClient } from "../db/client.js";
 import { migrateDatabase } from "../db/migrate.js";
 import { settleRole } from "../db/role.js";
 import { requireUsable } from "../db/usable.js";
 import type { Log } from "../log.js";
+import { findBinaries } from "../postgres/binaries.js";
+import { placeFolder } from "../postgres/folder.js";
+import { databaseUser } from "../postgres/os-user.js";
 import { createLocalProvider } from "../providers/local.js";
 import type { Provider } from "../providers/provider.js";
 import { type Account, ensureAdministrator } from "../seed/administrator.js";

@@ -1,10 +1,10 @@
 /** The provider `local`: PostgreSQL clusters that this host runs itself, each with its files below one folder. */
 import { join } from "node:path";
-import type { Settings } from "../cluster/cluster.js";
-import { makePrivate } from "../cluster/folder.js";
-import { type OsUser, runAs } from "../cluster/os-user.js";
 import { unavailable } from "../errors.js";
 import type { Log } from "../log.js";
+import type { Settings } from "../postgres/cluster.js";
+import { makePrivate } from "../postgres/folder.js";
+import { type OsUser, runAs } from "../postgres/os-user.js";
 import { applyIfDue } from "./local/backup-window.js";
 import { bringUp } from "./local/bring-up.js";
 import { finishConfiguration } from "./local/configure.js";

@@ -5,12 +5,12 @@ import { createServer, type Server, type Socket } from "node:net";
 import { join } from "node:path";
 import postgres from "postgres";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Cluster, RunningCluster } from "../../src/cluster/cluster.js";
 import { createClient } from "../../src/db/client.js";
 import { migrateDatabase } from "../../src/db/migrate.js";
 import { requireUsable } from "../../src/db/usable.js";
+import type { Cluster, RunningCluster } from "../../src/postgres/cluster.js";
 import { StartFault } from "../../src/start-fault.js";
-import { asSuperuser, makeCluster } from "../cluster/sandbox.js";
+import { asSuperuser, makeCluster } from "../postgres/sandbox.js";
 import { useGround } from "../providers/ground.js";
 
 // Its tests share one cluster.

@@ -2,7 +2,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import postgres from "postgres";
 import { beforeAll, expect, test, vi } from "vitest";
-import { eventually, useSandbox } from "../cluster/sandbox.js";
+import { eventually, useSandbox } from "../postgres/sandbox.js";
 import { PASSWORD, ROLE } from "../process/own-cluster.js";
 import { ensureBuilt, PATIENCE_MS, signIn } from "../process/postern.js";
 import { isDeep } from "../support/deep.js";

@@ -1,7 +1,7 @@
 /** PostgreSQL is frozen, ended or away while clients write: they are told in time, and nothing is lost, doubled or half done. */
 import { setTimeout as delay } from "node:timers/promises";
 import { beforeAll, expect, test, vi } from "vitest";
-import { eventually, useSandbox } from "../cluster/sandbox.js";
+import { eventually, useSandbox } from "../postgres/sandbox.js";
 import { ensureBuilt, PATIENCE_MS } from "../process/postern.js";
 import { cases, isDeep } from "../support/deep.js";
 import { backends, endBackends, STATEMENT_TIMEOUT_MS, underLoad, whileStopped } from "./load.js";

@@ -4,7 +4,7 @@ import { mkdirSync } from "node:fs";
 import { open, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, expect, test, vi } from "vitest";
-import { eventually, useSandbox } from "../cluster/sandbox.js";
+import { eventually, useSandbox } from "../postgres/sandbox.js";
 import { ensureBuilt, PATIENCE_MS } from "../process/postern.js";
 import { isDeep } from "../support/deep.js";
 import { underLoad } from "./load.js";

@@ -2,7 +2,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { beforeAll, expect, test, vi } from "vitest";
 import { stateOf } from "../audit/refusals.js";
-import { eventually, useSandbox } from "../cluster/sandbox.js";
+import { eventually, useSandbox } from "../postgres/sandbox.js";
 import { withOwnCluster } from "../process/own-cluster.js";
 import { ensureBuilt, PATIENCE_MS, type Running } from "../process/postern.js";
 import { cases, isDeep } from "../support/deep.js";

@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { expect } from "vitest";
 import { stateOf } from "../audit/refusals.js";
-import { eventually } from "../cluster/sandbox.js";
+import { eventually } from "../postgres/sandbox.js";
 import { type OwnCluster, type OwnClusterOptions, ROLE, withOwnCluster } from "../process/own-cluster.js";
 import { PATIENCE_MS, type Running } from "../process/postern.js";
 import { startWriting, type Writing } from "./writers.js";

@@ -1,6 +1,6 @@
 /** The database does what it is told, and its answer is lost: the caller learns that nobody knows, and the ledger agrees. */
 import { beforeAll, expect, onTestFinished, test, vi } from "vitest";
-import { useSandbox } from "../cluster/sandbox.js";
+import { useSandbox } from "../postgres/sandbox.js";
 import { emptyDatabase } from "../process/empty-database.js";
 import { PASSWORD } from "../process/own-cluster.js";
 import { ensureBuilt, PATIENCE_MS, startPostern } from "../process/postern.js";

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import postgres from "postgres";
 import { beforeAll, expect, test, vi } from "vitest";
-import { useSandbox } from "../cluster/sandbox.js";
+import { useSandbox } from "../postgres/sandbox.js";
 import { withOwnCluster } from "../process/own-cluster.js";
 import { ensureBuilt, PATIENCE_MS } from "../process/postern.js";
 import { isDeep } from "../support/deep.js";

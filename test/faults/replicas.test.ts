@@ -1,6 +1,6 @@
 /** Two Posterns on one database: what is sent to both is done once, what one revokes the other refuses, and one may die at any moment. */
 import { beforeAll, expect, test, vi } from "vitest";
-import { eventually, useSandbox } from "../cluster/sandbox.js";
+import { eventually, useSandbox } from "../postgres/sandbox.js";
 import { PASSWORD, withOwnCluster } from "../process/own-cluster.js";
 import { ask, ensureBuilt, PATIENCE_MS, signIn } from "../process/postern.js";
 import { isDeep } from "../support/deep.js";

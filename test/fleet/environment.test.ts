@@ -1,6 +1,6 @@
 /** What an instance is for: who says so, what a disagreement costs, how it is settled, and what follows for operations. */
 import { beforeAll, expect, it } from "vitest";
-import { eventually } from "../cluster/sandbox.js";
+import { eventually } from "../postgres/sandbox.js";
 import { type Answer, type Client, EMAILS, testApp } from "../support/app.js";
 import { accepted, ask, ENVIRONMENT, hasten, instanceOf, leftBy, operationOf, recordsOf } from "./fleet-app.js";
 import { polling, scriptedProvider } from "./scripted-provider.js";

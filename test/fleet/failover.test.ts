@@ -1,6 +1,6 @@
 /** Failovers that nobody asked for: operations of the system, also on production, before everything else, on record. */
 import { beforeAll, expect, it } from "vitest";
-import { eventually } from "../cluster/sandbox.js";
+import { eventually } from "../postgres/sandbox.js";
 import { type Client, testApp } from "../support/app.js";
 import { accepted, ask, hasten, operationOf, recordsOf } from "./fleet-app.js";
 import { polling, scriptedProvider } from "./scripted-provider.js";

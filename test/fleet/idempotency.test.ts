@@ -1,6 +1,6 @@
 /** Idempotency keys of operations: however often and from wherever a request is sent, it is done once and answered alike. */
 import { beforeAll, expect, it } from "vitest";
-import { eventually } from "../cluster/sandbox.js";
+import { eventually } from "../postgres/sandbox.js";
 import { type Client, testApp } from "../support/app.js";
 import { accepted, ask, leftBy, recordsOf } from "./fleet-app.js";
 import { polling, scriptedProvider } from "./scripted-provider.js";

@@ -1,7 +1,7 @@
 /** A backup that is not taken in its window leaves a record, an event and a finding, and is taken after it. */
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { LocalProvider } from "../../src/providers/local.js";
-import { eventually } from "../cluster/sandbox.js";
+import { eventually } from "../postgres/sandbox.js";
 import { NEW, useGround } from "../providers/ground.js";
 import { type Client, testApp } from "../support/app.js";
 import { hasten, instanceOf, leftBy } from "./fleet-app.js";

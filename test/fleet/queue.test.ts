@@ -1,7 +1,7 @@
 /** The queue of an instance: who waits, who is answered when, what can be cancelled, and how instances and operations are named. */
 import { beforeAll, expect, it, onTestFinished } from "vitest";
 import { currentCaller } from "../../src/values/caller.js";
-import { eventually } from "../cluster/sandbox.js";
+import { eventually } from "../postgres/sandbox.js";
 import { type Client, EMAILS, testApp } from "../support/app.js";
 import { accepted, ask, instanceOf, leftBy, operationOf, recordsOf } from "./fleet-app.js";
 import { polling, scriptedProvider } from "./scripted-provider.js";

@@ -1,6 +1,6 @@
 /** Two Posterns on one database: each operation is run once, whoever took it, and a worker that goes is replaced. */
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { eventually } from "../cluster/sandbox.js";
+import { eventually } from "../postgres/sandbox.js";
 import { type Client, testApp } from "../support/app.js";
 import { accepted, ask, operationOf, recordsOf } from "./fleet-app.js";
 import { polling, scriptedProvider } from "./scripted-provider.js";

@@ -1,6 +1,6 @@
 /** Deleting and restoring snapshots, asked for over HTTP: what is refused, what comes of it, and what it leaves. */
 import { beforeAll, describe, expect, it } from "vitest";
-import { eventually } from "../cluster/sandbox.js";
+import { eventually } from "../postgres/sandbox.js";
 import { type Client, EMAILS, testApp } from "../support/app.js";
 import { accepted, ask, hasten, instanceOf, leftBy, operationOf, recordsOf } from "./fleet-app.js";
 import { polling, type ScriptedProvider, scriptedProvider } from "./scripted-provider.js";

@@ -1,7 +1,7 @@
 /** What Postern does by itself: one automated snapshot in each backup window, production included, kept for its retention. */
 import { expect, it } from "vitest";
 import type { Provider } from "../../src/providers/provider.js";
-import { eventually } from "../cluster/sandbox.js";
+import { eventually } from "../postgres/sandbox.js";
 import { testApp } from "../support/app.js";
 import { hasten } from "./fleet-app.js";
 import { polling, scriptedProvider } from "./scripted-provider.js";

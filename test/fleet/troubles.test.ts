@@ -1,6 +1,6 @@
 /** Providers as the world has them: late, silent, away for a while, or without an end. Operations end nevertheless, and truly. */
 import { afterAll, beforeAll, expect, it, onTestFinished } from "vitest";
-import { eventually } from "../cluster/sandbox.js";
+import { eventually } from "../postgres/sandbox.js";
 import { type Client, EMAILS, signIn, testApp } from "../support/app.js";
 import { accepted, ask, hasten, instanceOf, operationOf, recordsOf } from "./fleet-app.js";
 import { polling, type ScriptedProvider, scriptedProvider, unavailable } from "./scripted-provider.js";

@@ -2,7 +2,6 @@
 
 /** The beginning of a path below src, and what stands there once its files have moved. The first that fits counts. */
 export const PLACES: readonly (readonly [from: string, to: string])[] = [
-  ["cluster/", "postgres/"],
   ["db/tables/columns.ts", "db/columns.ts"],
   ["model/operability.ts", "modules/fleet/operations/operability.ts"],
   ["modules/inventory/", "modules/fleet/inventory/"],

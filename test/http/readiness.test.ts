@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, it, onTestFinished } from "vitest";
 import { type Client, createClient } from "../../src/db/client.js";
 import { createReadiness } from "../../src/http/readiness.js";
-import { eventually } from "../cluster/sandbox.js";
+import { eventually } from "../postgres/sandbox.js";
 import { openProxy } from "../support/proxy.js";
 
 let proxy: Awaited<ReturnType<typeof openProxy>>;

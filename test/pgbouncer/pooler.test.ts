@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished, vi }
 import { createClient } from "../../src/db/client.js";
 import { KNOWN_STATEMENTS } from "../../src/db/driver/pooler.js";
 import { UsualTime } from "../../src/db/driver/usual-time.js";
-import { useSandbox } from "../cluster/sandbox.js";
+import { useSandbox } from "../postgres/sandbox.js";
 import { ask, ensureBuilt, signIn, startPostern } from "../process/postern.js";
 import { testApp } from "../support/app.js";
 import { POOL_SIZE, startPgbouncer } from "../support/pgbouncer.js";

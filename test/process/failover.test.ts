@@ -2,8 +2,8 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, expect, test, vi } from "vitest";
-import { findPostmaster } from "../../src/cluster/postmaster.js";
-import { eventually, processesIn, useSandbox } from "../cluster/sandbox.js";
+import { findPostmaster } from "../../src/postgres/postmaster.js";
+import { eventually, processesIn, useSandbox } from "../postgres/sandbox.js";
 import { cases } from "../support/deep.js";
 import { ask, ensureBuilt, oneInstance, PATIENCE_MS, signIn, startPostern } from "./postern.js";
 

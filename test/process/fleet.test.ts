@@ -2,9 +2,9 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, expect, test, vi } from "vitest";
-import { findPostmaster } from "../../src/cluster/postmaster.js";
+import { findPostmaster } from "../../src/postgres/postmaster.js";
 import { EXIT_CODES } from "../../src/start-fault.js";
-import { eventually, processesIn, useSandbox } from "../cluster/sandbox.js";
+import { eventually, processesIn, useSandbox } from "../postgres/sandbox.js";
 import { some } from "../support/deep.js";
 import { ask, ensureBuilt, oneInstance, PATIENCE_MS, type Running, signIn, startPostern } from "./postern.js";
 

@@ -1,7 +1,7 @@
 /** Postern on a database that it is given: replicas, requests under way at a stop, and what it says when it cannot start. */
 import { type AddressInfo, connect, createServer } from "node:net";
 import { beforeAll, expect, onTestFinished, test, vi } from "vitest";
-import { eventually, processesIn, useSandbox } from "../cluster/sandbox.js";
+import { eventually, processesIn, useSandbox } from "../postgres/sandbox.js";
 import { emptyDatabase } from "./empty-database.js";
 import { ask, ensureBuilt, PATIENCE_MS, signIn, startPostern } from "./postern.js";
 

@@ -3,7 +3,7 @@ import { mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { availableParallelism, loadavg } from "node:os";
 import { join } from "node:path";
 import { beforeAll, expect, onTestFinished, test, vi } from "vitest";
-import { eventually, isRoot, processesIn, useSandbox } from "../cluster/sandbox.js";
+import { eventually, isRoot, processesIn, useSandbox } from "../postgres/sandbox.js";
 import { isDeep } from "../support/deep.js";
 import { ask, ensureBuilt, oneInstance, PATIENCE_MS, signIn, startPostern } from "./postern.js";
 

@@ -2,8 +2,8 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import postgres, { type Sql } from "postgres";
-import type { Cluster, RunningCluster, Settings } from "../../src/cluster/cluster.js";
-import { asSuperuser, makeCluster } from "../cluster/sandbox.js";
+import type { Cluster, RunningCluster, Settings } from "../../src/postgres/cluster.js";
+import { asSuperuser, makeCluster } from "../postgres/sandbox.js";
 import type { Connection } from "../support/pgbouncer.js";
 import { type Running, startPostern } from "./postern.js";
 

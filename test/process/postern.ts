@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { onTestFinished } from "vitest";
-import { eventually } from "../cluster/sandbox.js";
+import { eventually } from "../postgres/sandbox.js";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 /** Other work may keep the machine busy: only what hangs is to meet this. */

@@ -3,7 +3,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, expect, test, vi } from "vitest";
 import { both, recorded, stateOf } from "../audit/refusals.js";
-import { eventually, useSandbox } from "../cluster/sandbox.js";
+import { eventually, useSandbox } from "../postgres/sandbox.js";
 import { cases } from "../support/deep.js";
 import { type OwnCluster, PASSWORD, withOwnCluster } from "./own-cluster.js";
 import { ensureBuilt, PATIENCE_MS, type Running, signIn } from "./postern.js";

@@ -3,7 +3,7 @@ import { Agent, request } from "node:http";
 import { connect } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import { beforeAll, expect, onTestFinished, test, vi } from "vitest";
-import { eventually, processesIn, useSandbox } from "../cluster/sandbox.js";
+import { eventually, processesIn, useSandbox } from "../postgres/sandbox.js";
 import { emptyDatabase } from "./empty-database.js";
 import { ensureBuilt, PATIENCE_MS, signIn, startPostern } from "./postern.js";
 

@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { closeSync, openSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
-import { eventually, processesIn, useSandbox } from "../cluster/sandbox.js";
+import { eventually, processesIn, useSandbox } from "../postgres/sandbox.js";
 import { isDeep } from "../support/deep.js";
 import { emptyDatabase } from "./empty-database.js";
 import { ask, ensureBuilt, PATIENCE_MS, signIn, startPostern } from "./postern.js";

@@ -5,10 +5,10 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import postgres from "postgres";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { findBinaries } from "../../src/cluster/binaries.js";
-import { databaseUser } from "../../src/cluster/os-user.js";
+import { findBinaries } from "../../src/postgres/binaries.js";
+import { databaseUser } from "../../src/postgres/os-user.js";
 import type { LocalProvider } from "../../src/providers/local.js";
-import { isRoot, processesIn } from "../cluster/sandbox.js";
+import { isRoot, processesIn } from "../postgres/sandbox.js";
 import { idOf, NEW, operate, query, snapshotOf, useGround } from "./ground.js";
 
 const README = new URL("../../src/providers/local/README.md", import.meta.url);

@@ -2,9 +2,9 @@
 import { appendFile, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { findPostmaster } from "../../src/cluster/postmaster.js";
+import { findPostmaster } from "../../src/postgres/postmaster.js";
 import type { LocalProvider } from "../../src/providers/local.js";
-import { eventually, processesIn, UNSYNCED } from "../cluster/sandbox.js";
+import { eventually, processesIn, UNSYNCED } from "../postgres/sandbox.js";
 import { type Ended, idOf, NEW, operate, query, rebootOf, untilStreaming, useGround } from "./ground.js";
 
 const ground = useGround();

@@ -1,7 +1,7 @@
 /** What every provider must do, whatever it talks to. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { OperationRequest, Provider } from "../../src/providers/provider.js";
-import { eventually } from "../cluster/sandbox.js";
+import { eventually } from "../postgres/sandbox.js";
 import { deletionOf, newOperationId, operate, rebootOf, restoreOf, snapshotOf, untilEnded } from "./ground.js";
 
 export interface UnderTest {

@@ -1,7 +1,7 @@
 /** A program for tests to kill: works on the local instances in a folder, and kills itself and its group at a given point. */
 import { pino } from "pino";
-import { findBinaries } from "../../src/cluster/binaries.js";
-import { databaseUser } from "../../src/cluster/os-user.js";
+import { findBinaries } from "../../src/postgres/binaries.js";
+import { databaseUser } from "../../src/postgres/os-user.js";
 import { createLocalProvider } from "../../src/providers/local.js";
 import type { OperationRequest } from "../../src/providers/provider.js";
 

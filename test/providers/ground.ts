@@ -8,11 +8,11 @@ import { fileURLToPath } from "node:url";
 import { pino } from "pino";
 import postgres, { type Sql } from "postgres";
 import { afterAll, beforeAll, inject } from "vitest";
-import { placeFolder } from "../../src/cluster/folder.js";
-import { databaseUser } from "../../src/cluster/os-user.js";
+import { placeFolder } from "../../src/postgres/folder.js";
+import { databaseUser } from "../../src/postgres/os-user.js";
 import { createLocalProvider, type LocalOptions, type LocalProvider } from "../../src/providers/local.js";
 import type { OperationRequest, Poll, Provider } from "../../src/providers/provider.js";
-import { eventually, processesIn, UNSYNCED } from "../cluster/sandbox.js";
+import { eventually, processesIn, UNSYNCED } from "../postgres/sandbox.js";
 
 export const clock = { offsetMs: 0, now: () => new Date(Date.now() + clock.offsetMs) };
 

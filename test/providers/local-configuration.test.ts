@@ -4,7 +4,7 @@ import { basename, join } from "node:path";
 import { afterAll, expect, test, vi } from "vitest";
 import type { LocalProvider } from "../../src/providers/local.js";
 import type { Deed } from "../../src/providers/provider.js";
-import { eventually, processesIn } from "../cluster/sandbox.js";
+import { eventually, processesIn } from "../postgres/sandbox.js";
 import { NEW, operate, query, rebootOf, untilStreaming, useGround } from "./ground.js";
 
 vi.setConfig({ testTimeout: 60_000 });

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { LocalProvider } from "../../src/providers/local.js";
 import type { Deed, OperationRequest } from "../../src/providers/provider.js";
-import { processesIn } from "../cluster/sandbox.js";
+import { processesIn } from "../postgres/sandbox.js";
 import { some } from "../support/deep.js";
 import {
   deletionOf,

@@ -4,10 +4,10 @@ import { access, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs
 import { join } from "node:path";
 import type { Sql } from "postgres";
 import { expect, onTestFinished, test } from "vitest";
-import { findBinaries } from "../../src/cluster/binaries.js";
-import { parsePosition } from "../../src/cluster/control-file.js";
-import { databaseUser } from "../../src/cluster/os-user.js";
-import { eventually, processesIn } from "../cluster/sandbox.js";
+import { findBinaries } from "../../src/postgres/binaries.js";
+import { parsePosition } from "../../src/postgres/control-file.js";
+import { databaseUser } from "../../src/postgres/os-user.js";
+import { eventually, processesIn } from "../postgres/sandbox.js";
 import { clock, operate, query, rebootOf, untilEnded, untilStreaming } from "./ground.js";
 import { usePair } from "./pair.js";
 

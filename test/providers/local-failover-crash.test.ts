@@ -2,7 +2,7 @@
 import postgres from "postgres";
 import { expect, test } from "vitest";
 import type { OperationRequest } from "../../src/providers/provider.js";
-import { eventually } from "../cluster/sandbox.js";
+import { eventually } from "../postgres/sandbox.js";
 import { cases } from "../support/deep.js";
 import {
   newOperationId,

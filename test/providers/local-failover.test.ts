@@ -3,7 +3,7 @@ import { appendFile, mkdir, readdir, rename, rm, writeFile } from "node:fs/promi
 import type { Sql } from "postgres";
 import { afterEach, expect, onTestFinished, test } from "vitest";
 import type { Deed, OperationRequest } from "../../src/providers/provider.js";
-import { eventually } from "../cluster/sandbox.js";
+import { eventually } from "../postgres/sandbox.js";
 import { clock, newOperationId, query, untilEnded, untilStreaming } from "./ground.js";
 import { usePair } from "./pair.js";
 

@@ -3,11 +3,11 @@ import { execFileSync } from "node:child_process";
 import { cp, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from "vitest";
-import { databaseUser } from "../../src/cluster/os-user.js";
-import { findPostmaster } from "../../src/cluster/postmaster.js";
+import { databaseUser } from "../../src/postgres/os-user.js";
+import { findPostmaster } from "../../src/postgres/postmaster.js";
 import type { LocalProvider } from "../../src/providers/local.js";
 import type { Deed } from "../../src/providers/provider.js";
-import { eventually } from "../cluster/sandbox.js";
+import { eventually } from "../postgres/sandbox.js";
 import { clock, idOf, NEW, operate, query, rebootOf, untilStreaming, useGround } from "./ground.js";
 
 const ground = useGround();

@@ -3,7 +3,7 @@ import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, expect, test, vi } from "vitest";
 import type { LocalOptions, LocalProvider } from "../../src/providers/local.js";
-import { eventually, processesIn } from "../cluster/sandbox.js";
+import { eventually, processesIn } from "../postgres/sandbox.js";
 import { NEW, newOperationId, operate, query, rebootOf, runProgram, untilEnded, useGround } from "./ground.js";
 
 vi.setConfig({ testTimeout: 60_000 });

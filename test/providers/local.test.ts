@@ -3,12 +3,12 @@ import { execFileSync } from "node:child_process";
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
-import { placeFolder } from "../../src/cluster/folder.js";
-import { databaseUser } from "../../src/cluster/os-user.js";
-import { findPostmaster } from "../../src/cluster/postmaster.js";
+import { placeFolder } from "../../src/postgres/folder.js";
+import { databaseUser } from "../../src/postgres/os-user.js";
+import { findPostmaster } from "../../src/postgres/postmaster.js";
 import type { LocalProvider } from "../../src/providers/local.js";
 import type { Deed, OperationRequest } from "../../src/providers/provider.js";
-import { eventually, isRoot, processesIn } from "../cluster/sandbox.js";
+import { eventually, isRoot, processesIn } from "../postgres/sandbox.js";
 import {
   clock,
   idOf,

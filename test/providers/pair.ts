@@ -1,10 +1,10 @@
 /** A primary with its standby, called `pair`, for tests that hurt it: who is who, and whether it is whole again. */
 import { join } from "node:path";
 import { afterAll, beforeAll, expect } from "vitest";
-import { findPostmaster } from "../../src/cluster/postmaster.js";
+import { findPostmaster } from "../../src/postgres/postmaster.js";
 import type { LocalOptions, LocalProvider } from "../../src/providers/local.js";
 import type { OperationRequest } from "../../src/providers/provider.js";
-import { eventually, processesIn } from "../cluster/sandbox.js";
+import { eventually, processesIn } from "../postgres/sandbox.js";
 import { idOf, NEW, newOperationId, query, snapshotOf, untilStreaming, useGround, writablePorts } from "./ground.js";
 
 export type Pair = ReturnType<typeof usePair>;

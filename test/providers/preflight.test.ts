@@ -3,11 +3,11 @@ import { appendFile, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Sql } from "postgres";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
-import { placeFolder } from "../../src/cluster/folder.js";
-import { databaseUser } from "../../src/cluster/os-user.js";
-import { findPostmaster } from "../../src/cluster/postmaster.js";
+import { placeFolder } from "../../src/postgres/folder.js";
+import { databaseUser } from "../../src/postgres/os-user.js";
+import { findPostmaster } from "../../src/postgres/postmaster.js";
 import type { LocalProvider } from "../../src/providers/local.js";
-import { eventually, processesIn } from "../cluster/sandbox.js";
+import { eventually, processesIn } from "../postgres/sandbox.js";
 import { idOf, NEW, operate, query, rebootOf, untilStreaming, useGround, writablePorts } from "./ground.js";
 
 const ground = useGround();

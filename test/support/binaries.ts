@@ -1,8 +1,8 @@
 /** The binaries of PostgreSQL for clusters that a test only needs: making one takes longer than all that is done with it. */
 import { chown, copyFile, mkdir, symlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { findBinaries } from "../../src/cluster/binaries.js";
-import { databaseUser } from "../../src/cluster/os-user.js";
+import { findBinaries } from "../../src/postgres/binaries.js";
+import { databaseUser } from "../../src/postgres/os-user.js";
 
 /** @returns a folder of binaries below `folder`, in a tree like theirs, whose `initdb` copies the first cluster that it has made */
 export async function placeBinaries(folder: string): Promise<string> {

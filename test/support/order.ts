@@ -2,7 +2,7 @@
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 /** Files that wait for servers and processes, the longest first. */
-const WAITING = ["providers", "process", "fleet", "audit", "db", "cluster", "errors", "http", "faults"];
+const WAITING = ["providers", "process", "fleet", "audit", "db", "postgres", "errors", "http", "faults"];
 
 export class Order extends BaseSequencer {
   /** Those that wait run beside those that compute; of both kinds the longest come first. */

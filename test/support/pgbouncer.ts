@@ -6,8 +6,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import postgres from "postgres";
-import { databaseUser } from "../../src/cluster/os-user.js";
-import { eventually } from "../cluster/sandbox.js";
+import { databaseUser } from "../../src/postgres/os-user.js";
+import { eventually } from "../postgres/sandbox.js";
 
 /** How to reach a cluster, or a pooler before it, through a Unix socket. */
 export interface Connection {

@@ -1,7 +1,7 @@
 /** Bringing an instance up as instance.json wants it, from whatever a crash or a kill has left, with one primary at most. */
-import { hasTablespaces } from "../../cluster/base-backup.js";
-import { isStandbyData } from "../../cluster/control-file.js";
-import { promote } from "../../cluster/promote.js";
+import { hasTablespaces } from "../../postgres/base-backup.js";
+import { isStandbyData } from "../../postgres/control-file.js";
+import { promote } from "../../postgres/promote.js";
 import { clusterOf, faultText, fenceMember, type Host, memberName, processName } from "./host.js";
 import { type LocalInstance, type LocalMember, primaryOf, standbysOf } from "./instances.js";
 import { observe } from "./observe.js";

@@ -1,8 +1,8 @@
 /** Everyday causes of a failure on this host, as a code with what it comes from and what to do; without values and paths of others. */
 import postgres from "postgres";
-import { NotCopyableError, StorageFullError } from "../../cluster/copy-files.js";
-import { StillStartingError } from "../../cluster/last-words.js";
-import { NotAFileError } from "../../cluster/owned-file.js";
+import { NotCopyableError, StorageFullError } from "../../postgres/copy-files.js";
+import { StillStartingError } from "../../postgres/last-words.js";
+import { NotAFileError } from "../../postgres/owned-file.js";
 import type { FailureCode } from "../errors.js";
 
 export type Cause = { readonly code: FailureCode; readonly message: string };

@@ -1,16 +1,16 @@
 /** The configuration of an instance outlives its servers: the last good copy is kept beside them, and carried to who takes over. */
 import { join } from "node:path";
 import { z } from "zod";
-import type { Cluster } from "../../cluster/cluster.js";
+import type { Cluster } from "../../postgres/cluster.js";
 import {
   type Configuration,
   isSameConfiguration,
   readConfiguration,
   replaceConfiguration,
-} from "../../cluster/config-files.js";
-import { asSuperuser } from "../../cluster/connection.js";
-import { StillStartingError } from "../../cluster/last-words.js";
-import { BrokenSettingsError } from "../../cluster/preview.js";
+} from "../../postgres/config-files.js";
+import { asSuperuser } from "../../postgres/connection.js";
+import { StillStartingError } from "../../postgres/last-words.js";
+import { BrokenSettingsError } from "../../postgres/preview.js";
 import { readDurable, writeDurably } from "./durable-json.js";
 import { clusterOf, fenceMember, type Host, memberName } from "./host.js";
 import { type LocalInstance, type LocalMember, primaryOf } from "./instances.js";

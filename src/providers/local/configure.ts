@@ -2,7 +2,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
 import type { Sql } from "postgres";
-import { asSuperuser } from "../../cluster/connection.js";
+import { asSuperuser } from "../../postgres/connection.js";
 import type { NewInstance } from "./create.js";
 import { clusterOf, fenceMember, type Host } from "./host.js";
 import { type Configured, type LocalInstance, primaryOf, standbysOf } from "./instances.js";

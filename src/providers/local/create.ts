@@ -3,11 +3,11 @@ import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import type { Sql } from "postgres";
 import { z } from "zod";
-import { write } from "../../cluster/base-backup.js";
-import type { Cluster } from "../../cluster/cluster.js";
-import { asSuperuser } from "../../cluster/connection.js";
-import { syncFileSystem } from "../../cluster/durability.js";
 import { badUserInput, conflict } from "../../errors.js";
+import { write } from "../../postgres/base-backup.js";
+import type { Cluster } from "../../postgres/cluster.js";
+import { asSuperuser } from "../../postgres/connection.js";
+import { syncFileSystem } from "../../postgres/durability.js";
 import type { AutoFailover, Tag } from "../provider.js";
 import { type Host, makeMember } from "./host.js";
 import {

@@ -2,8 +2,8 @@
 import { randomBytes } from "node:crypto";
 import { open, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
-import { syncFolder } from "../../cluster/durability.js";
-import { withFile } from "../../cluster/owned-file.js";
+import { syncFolder } from "../../postgres/durability.js";
+import { withFile } from "../../postgres/owned-file.js";
 
 /** Replaces the file at once or not at all. */
 export async function writeDurably(path: string, value: unknown): Promise<void> {

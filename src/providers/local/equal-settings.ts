@@ -1,11 +1,11 @@
 /** Settings of which a standby must have as much as its primary, or it stops replaying: carried to it before it needs them. */
 import { rename, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { write } from "../../cluster/base-backup.js";
-import type { Cluster } from "../../cluster/cluster.js";
-import { asSuperuser } from "../../cluster/connection.js";
-import { readStart } from "../../cluster/owned-file.js";
-import { findPostmaster } from "../../cluster/postmaster.js";
+import { write } from "../../postgres/base-backup.js";
+import type { Cluster } from "../../postgres/cluster.js";
+import { asSuperuser } from "../../postgres/connection.js";
+import { readStart } from "../../postgres/owned-file.js";
+import { findPostmaster } from "../../postgres/postmaster.js";
 import { clusterOf, fenceMember, type Host, processName } from "./host.js";
 import { type LocalInstance, primaryOf, standbysOf } from "./instances.js";
 

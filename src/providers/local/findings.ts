@@ -1,6 +1,6 @@
 /** What people should look at of an instance beyond the health of its members: what would do harm at the next failover or restart. */
-import { hasTablespaces } from "../../cluster/base-backup.js";
-import { findPostmaster } from "../../cluster/postmaster.js";
+import { hasTablespaces } from "../../postgres/base-backup.js";
+import { findPostmaster } from "../../postgres/postmaster.js";
 import type { Finding } from "../provider.js";
 import { configurationKey } from "./configuration.js";
 import { clusterOf, type Host, memberName } from "./host.js";

@@ -1,11 +1,11 @@
 /** What everything of the local provider works with: where it keeps its files, and how it runs PostgreSQL. */
 
-import { Cluster, type Settings } from "../../cluster/cluster.js";
-import { fence } from "../../cluster/fence.js";
-import { makePrivate } from "../../cluster/folder.js";
-import { lastComplaint, withoutSecretsOfLog } from "../../cluster/log-tail.js";
-import type { OsUser } from "../../cluster/os-user.js";
 import type { Log } from "../../log.js";
+import { Cluster, type Settings } from "../../postgres/cluster.js";
+import { fence } from "../../postgres/fence.js";
+import { makePrivate } from "../../postgres/folder.js";
+import { lastComplaint, withoutSecretsOfLog } from "../../postgres/log-tail.js";
+import type { OsUser } from "../../postgres/os-user.js";
 import type { Report } from "../provider.js";
 import type { Instances, LocalInstance, LocalMember } from "./instances.js";
 

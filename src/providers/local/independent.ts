@@ -1,8 +1,8 @@
 /** Makes a restored copy independent: it must not act in the place of its source, nor wait for its source's standbys. */
 import { appendFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Cluster } from "../../cluster/cluster.js";
-import { asSuperuser } from "../../cluster/connection.js";
+import type { Cluster } from "../../postgres/cluster.js";
+import { asSuperuser } from "../../postgres/connection.js";
 
 /** Last in the file, and so what counts. Subscriptions rest until they are ended. */
 const SETTINGS = `

@@ -1,7 +1,8 @@
 /** The log of a member: its end, with the passwords that Postern gave it taken out, and what it last complained of. */
-import type { Cluster } from "../../cluster/cluster.js";
-import { lastComplaint, logTail } from "../../cluster/log-tail.js";
+
 import { unavailable } from "../../errors.js";
+import type { Cluster } from "../../postgres/cluster.js";
+import { lastComplaint, logTail } from "../../postgres/log-tail.js";
 import { clusterOf, type Host, memberName, REPLICATION_PASSWORD_FILE } from "./host.js";
 
 const LINES = 100;

@@ -1,5 +1,5 @@
 /** What can be set right of standbys without people: settings that they lack, the role that they connect as, data that can never follow. */
-import { findPostmaster } from "../../cluster/postmaster.js";
+import { findPostmaster } from "../../postgres/postmaster.js";
 import { setStale } from "./bring-up.js";
 import { carryEqualSettings } from "./equal-settings.js";
 import { clusterOf, type Host, processName } from "./host.js";

@@ -3,11 +3,11 @@
 import { access } from "node:fs/promises";
 import { join } from "node:path";
 import type { Sql } from "postgres";
-import { answersProtocol } from "../../cluster/answers.js";
-import type { Cluster } from "../../cluster/cluster.js";
-import { asSuperuser } from "../../cluster/connection.js";
-import { ControlFileLostError, isStandbyData, readControlFile } from "../../cluster/control-file.js";
-import { findPostmaster } from "../../cluster/postmaster.js";
+import { answersProtocol } from "../../postgres/answers.js";
+import type { Cluster } from "../../postgres/cluster.js";
+import { asSuperuser } from "../../postgres/connection.js";
+import { ControlFileLostError, isStandbyData, readControlFile } from "../../postgres/control-file.js";
+import { findPostmaster } from "../../postgres/postmaster.js";
 
 export type Observation =
   | {

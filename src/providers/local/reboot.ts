@@ -1,9 +1,9 @@
 /** REBOOT_INSTANCE: the primary is restarted, or its standby takes over. */
 import { setTimeout as delay } from "node:timers/promises";
-import type { Cluster } from "../../cluster/cluster.js";
-import { asSuperuser } from "../../cluster/connection.js";
-import { readControlFile } from "../../cluster/control-file.js";
-import { promote } from "../../cluster/promote.js";
+import type { Cluster } from "../../postgres/cluster.js";
+import { asSuperuser } from "../../postgres/connection.js";
+import { readControlFile } from "../../postgres/control-file.js";
+import { promote } from "../../postgres/promote.js";
 import { bringUp } from "./bring-up.js";
 import { carryConfiguration } from "./configuration.js";
 import type { Entry, Outcome } from "./entry.js";

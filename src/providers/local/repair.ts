@@ -1,5 +1,5 @@
 /** Setting instances right that nobody looks after: what has died is started again, standbys are mended; each time for the record. */
-import { findPostmaster } from "../../cluster/postmaster.js";
+import { findPostmaster } from "../../postgres/postmaster.js";
 import { bringUp, needsRepair } from "./bring-up.js";
 import { keepConfiguration } from "./configuration.js";
 import { clusterOf, faultText, type Host, memberName } from "./host.js";

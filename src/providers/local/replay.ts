@@ -1,7 +1,7 @@
 /** How far a standby has replayed what its primary wrote, and what keeps it from going on. */
-import type { Cluster } from "../../cluster/cluster.js";
-import { asSuperuser } from "../../cluster/connection.js";
-import { parsePosition } from "../../cluster/control-file.js";
+import type { Cluster } from "../../postgres/cluster.js";
+import { asSuperuser } from "../../postgres/connection.js";
+import { parsePosition } from "../../postgres/control-file.js";
 
 export type Replay = {
   /** The end of the last record that was replayed. */

@@ -1,6 +1,6 @@
 /** What a primary and a standby say of the replication between them. */
-import type { Cluster } from "../../cluster/cluster.js";
-import { asSuperuser } from "../../cluster/connection.js";
+import type { Cluster } from "../../postgres/cluster.js";
+import { asSuperuser } from "../../postgres/connection.js";
 import { EQUAL_SETTINGS, type EqualSettings } from "./equal-settings.js";
 import { clusterOf, type Host } from "./host.js";
 import { type LocalInstance, primaryOf } from "./instances.js";

@@ -2,9 +2,9 @@
 import { mkdir, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { baseBackup } from "../../cluster/base-backup.js";
-import { copyTree, listTree } from "../../cluster/copy-files.js";
-import { syncFileSystem, syncFolder } from "../../cluster/durability.js";
+import { baseBackup } from "../../postgres/base-backup.js";
+import { copyTree, listTree } from "../../postgres/copy-files.js";
+import { syncFileSystem, syncFolder } from "../../postgres/durability.js";
 import { OperationFailure } from "../errors.js";
 import type { SnapshotDescription, SnapshotNamed, Tag } from "../provider.js";
 import { readDurable, writeDurably } from "./durable-json.js";

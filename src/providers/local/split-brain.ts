@@ -1,8 +1,8 @@
 /** A standby that somebody promoted by hand: fenced, kept aside and cloned anew where its primary takes writes, and else left to people. */
 import { access } from "node:fs/promises";
 import { join } from "node:path";
-import { isStandbyData } from "../../cluster/control-file.js";
-import { findPostmaster } from "../../cluster/postmaster.js";
+import { isStandbyData } from "../../postgres/control-file.js";
+import { findPostmaster } from "../../postgres/postmaster.js";
 import { OperationFailure } from "../errors.js";
 import type { Finding } from "../provider.js";
 import { clusterOf, fenceMember, type Host, memberName } from "./host.js";

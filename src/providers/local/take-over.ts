@@ -1,10 +1,10 @@
 /** A failover from a primary that does not answer: it is fenced, what its WAL still holds is handed over, its standby is promoted. */
 
 import { access } from "node:fs/promises";
-import { readControlFile } from "../../cluster/control-file.js";
-import { endOfLastTimeline, handOver, listHandOver } from "../../cluster/hand-over.js";
-import { StillStartingError } from "../../cluster/last-words.js";
-import { promote } from "../../cluster/promote.js";
+import { readControlFile } from "../../postgres/control-file.js";
+import { endOfLastTimeline, handOver, listHandOver } from "../../postgres/hand-over.js";
+import { StillStartingError } from "../../postgres/last-words.js";
+import { promote } from "../../postgres/promote.js";
 import { OperationFailure } from "../errors.js";
 import { bringUp } from "./bring-up.js";
 import { STILL_RECOVERS } from "./causes.js";

@@ -1,5 +1,5 @@
 /** One operation while it runs: what it works on, and where it records how far it has come. */
-import { UnreachableError } from "../../cluster/connection.js";
+import { UnreachableError } from "../../postgres/connection.js";
 import { OperationFailure } from "../errors.js";
 import type { OperationRequest, ProviderFailure } from "../provider.js";
 import { causeOf } from "./causes.js";

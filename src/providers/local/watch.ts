@@ -1,6 +1,6 @@
 /** A look every few seconds at pairs: whether both of a pair take writes, and whether a primary has failed for too long. */
 
-import { findPostmaster } from "../../cluster/postmaster.js";
+import { findPostmaster } from "../../postgres/postmaster.js";
 import { OperationFailure } from "../errors.js";
 import type { FailoverDue, Finding } from "../provider.js";
 import { clusterOf, type Host, memberName, processName } from "./host.js";

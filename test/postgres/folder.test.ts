@@ -3,10 +3,10 @@ import { chmod, chown, mkdir, readdir, rm, stat, symlink, writeFile } from "node
 import { basename, dirname, join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { type EmbeddedOptions, startEmbedded } from "../../src/cli/embedded.js";
-import { findBinaries, makeRunnable } from "../../src/cluster/binaries.js";
-import { HOME, makePrivate, placeFolder } from "../../src/cluster/folder.js";
-import { databaseUser } from "../../src/cluster/os-user.js";
 import { createLog } from "../../src/log.js";
+import { findBinaries, makeRunnable } from "../../src/postgres/binaries.js";
+import { HOME, makePrivate, placeFolder } from "../../src/postgres/folder.js";
+import { databaseUser } from "../../src/postgres/os-user.js";
 import { isRoot, UNSYNCED, useSandbox } from "./sandbox.js";
 
 const sandbox = useSandbox();

@@ -4,10 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import postgres, { type Sql } from "postgres";
 import { afterAll, afterEach, beforeAll, expect, vi } from "vitest";
-import { findBinaries } from "../../src/cluster/binaries.js";
-import { Cluster, type ClusterOptions, type RunningCluster } from "../../src/cluster/cluster.js";
-import { placeFolder } from "../../src/cluster/folder.js";
-import { databaseUser } from "../../src/cluster/os-user.js";
+import { findBinaries } from "../../src/postgres/binaries.js";
+import { Cluster, type ClusterOptions, type RunningCluster } from "../../src/postgres/cluster.js";
+import { placeFolder } from "../../src/postgres/folder.js";
+import { databaseUser } from "../../src/postgres/os-user.js";
 
 /** These tests kill processes, not the machine: what a process has written stays, synced or not. */
 export const UNSYNCED = { fsync: "off" };

@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, rm, rmdir, symlink, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { lastComplaint, logTail, withoutSecretsOfLog } from "../../src/cluster/log-tail.js";
+import { lastComplaint, logTail, withoutSecretsOfLog } from "../../src/postgres/log-tail.js";
 
 let folder: string;
 beforeAll(async () => {
