@@ -1,8 +1,8 @@
 /** Environment variables -> Config: the only reader of process.env. Every fault is reported at once. */
 import { z } from "zod";
-import { type EnvironmentRules, environmentRulesText } from "./modules/inventory/environment-rules.js";
-import { type LocalInstance, localInstances } from "./modules/inventory/local-instances.js";
-import type { Polling } from "./modules/operations/index.js";
+import { type EnvironmentRules, environmentRulesText } from "./modules/fleet/inventory/environment-rules.js";
+import { type LocalInstance, localInstances } from "./modules/fleet/inventory/local-instances.js";
+import type { Polling } from "./modules/fleet/operations/index.js";
 import { OPERATION_TYPES, type OperationType } from "./providers/provider.js";
 
 const flag = z.enum(["true", "false"], "is true or false").transform((value) => value === "true");

@@ -12,7 +12,7 @@ import {
   type EnvironmentRules,
   InventoryResolver,
   MemberLogsResolver,
-} from "../modules/inventory/index.js";
+} from "../modules/fleet/inventory/index.js";
 import {
   createEndings,
   createFailovers,
@@ -21,7 +21,7 @@ import {
   createWorker,
   OperationsResolver,
   type Polling,
-} from "../modules/operations/index.js";
+} from "../modules/fleet/operations/index.js";
 import type { Pace } from "../pace.js";
 import { withinTime } from "../providers/in-time.js";
 import type { OperationType, Provider } from "../providers/provider.js";

@@ -1,6 +1,7 @@
 /** What a client reads of the inventory, of findings, of snapshots and of operations. */
 import { findings, instances, operations, snapshots } from "../db/tables/index.js";
 import { declareType, derived, embedded, field, many, one } from "../engine/declaration.js";
+import { type Assessed, assess, OPERATION_TYPES } from "../modules/fleet/operations/operability.js";
 import { AlertSeverity, Environment, OperationStatus, OperationType } from "./enums.js";
 import {
   AutoFailover,
@@ -12,7 +13,6 @@ import {
   OperationProgress,
   Tag,
 } from "./fleet-objects.js";
-import { type Assessed, assess, OPERATION_TYPES } from "./operability.js";
 
 export const Instance = declareType({
   name: "Instance",

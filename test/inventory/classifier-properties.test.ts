@@ -1,13 +1,13 @@
 /** What holds of every classification, over random facts, mappings and precedences with a fixed seed. */
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { classify, type Subject } from "../../src/modules/inventory/classifier.js";
+import { classify, type Subject } from "../../src/modules/fleet/inventory/classifier.js";
 import {
   DEFAULT_ENVIRONMENT_RULES,
   ENVIRONMENT_METHODS,
   ENVIRONMENTS,
   type EnvironmentRules,
-} from "../../src/modules/inventory/environment-rules.js";
+} from "../../src/modules/fleet/inventory/environment-rules.js";
 
 const environment = fc.constantFrom(...ENVIRONMENTS);
 const text = fc

@@ -1,12 +1,12 @@
 /** Who decides the environment of an instance, what that shows, and that doubt means production. */
 import { describe, expect, it } from "vitest";
-import { classify, type Mapping, type Subject } from "../../src/modules/inventory/classifier.js";
+import { classify, type Mapping, type Subject } from "../../src/modules/fleet/inventory/classifier.js";
 import {
   DEFAULT_ENVIRONMENT_RULES,
   type Environment,
   type EnvironmentMethod,
   type EnvironmentRules,
-} from "../../src/modules/inventory/environment-rules.js";
+} from "../../src/modules/fleet/inventory/environment-rules.js";
 
 const ACCOUNT = "123456789012";
 const NAME_FIRST: EnvironmentMethod[] = ["NAME_PATTERN", "ACCOUNT_MAPPING", "INSTANCE_MAPPING", "TAG", "DEFAULT"];

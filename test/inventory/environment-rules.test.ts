@@ -1,7 +1,10 @@
 /** The rules as a configuration writes them: what it may leave out, and every fault told at once. */
 import { describe, expect, it } from "vitest";
-import { classify } from "../../src/modules/inventory/classifier.js";
-import { DEFAULT_ENVIRONMENT_RULES, environmentRulesText } from "../../src/modules/inventory/environment-rules.js";
+import { classify } from "../../src/modules/fleet/inventory/classifier.js";
+import {
+  DEFAULT_ENVIRONMENT_RULES,
+  environmentRulesText,
+} from "../../src/modules/fleet/inventory/environment-rules.js";
 
 const faults = (text: string) =>
   environmentRulesText.safeParse(text).error?.issues.map(({ path, message }) => `${path.join(".")}: ${message}`);

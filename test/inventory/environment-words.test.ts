@@ -1,12 +1,12 @@
 /** Which words mean which environment, in tags and in names, and which tags are read at all. */
 import { describe, expect, it } from "vitest";
-import { classify, type Subject } from "../../src/modules/inventory/classifier.js";
+import { classify, type Subject } from "../../src/modules/fleet/inventory/classifier.js";
 import {
   DEFAULT_ENVIRONMENT_RULES,
   ENVIRONMENTS,
   type Environment,
   type EnvironmentMethod,
-} from "../../src/modules/inventory/environment-rules.js";
+} from "../../src/modules/fleet/inventory/environment-rules.js";
 
 const tagged = (key: string, value: string): Partial<Subject> => ({ tags: [{ key, value }] });
 

@@ -6,7 +6,7 @@ import {
   generateSnapshotIdentifier,
   requireSnapshotIdentifier,
   requireSnapshotTags,
-} from "../../src/modules/operations/snapshot-identifier.js";
+} from "../../src/modules/fleet/operations/snapshot-identifier.js";
 
 const refusal = (act: () => unknown) => {
   try {

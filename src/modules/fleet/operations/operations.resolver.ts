@@ -1,11 +1,11 @@
 /** The mutations that request and cancel operations. */
 import type { GraphQLResolveInfo } from "graphql";
 import { Arg, Ctx, FieldResolver, Info, Mutation, Resolver, Root } from "type-graphql";
-import type { Call } from "../../audit/call.js";
-import { CurrentCall } from "../../engine/types/current-call.js";
-import { objectType } from "../../engine/types/object-type.js";
-import type { ReadContext } from "../../engine/types/read-resolver.js";
-import { Operation } from "../../model/index.js";
+import type { Call } from "../../../audit/call.js";
+import { CurrentCall } from "../../../engine/types/current-call.js";
+import { objectType } from "../../../engine/types/object-type.js";
+import type { ReadContext } from "../../../engine/types/read-resolver.js";
+import { Operation } from "../../../model/index.js";
 import type { OperationsService } from "./operations.service.js";
 import {
   CancelOperationInput,

@@ -1,8 +1,8 @@
 /** The statements of backups: what became of them, and which are over. */
 import { and, asc, eq, type SQL, sql } from "drizzle-orm";
-import type { Db } from "../../db/client.js";
-import { fromPostgres } from "../../db/postgres-errors.js";
-import { operations, snapshots } from "../../db/tables/index.js";
+import type { Db } from "../../../db/client.js";
+import { fromPostgres } from "../../../db/postgres-errors.js";
+import { operations, snapshots } from "../../../db/tables/index.js";
 
 const failed = (error: unknown) => Promise.reject(fromPostgres(error));
 

@@ -1,6 +1,6 @@
 /** What a snapshot may be called, what it is called when nobody says, and which tags it may carry. */
-import { badUserInput } from "../../errors.js";
-import type { Tag } from "../../providers/provider.js";
+import { badUserInput } from "../../../errors.js";
+import type { Tag } from "../../../providers/provider.js";
 
 const MAX_IDENTIFIER = 255;
 const IDENTIFIER = /^(?!.*--)(?!.*-$)[A-Za-z][A-Za-z0-9-]{0,254}$/;

@@ -1,6 +1,6 @@
 /** What a copy of an instance becomes: with which tags, and never less protected than its source. */
-import { failedPrecondition } from "../../errors.js";
-import type { Tag } from "../../providers/provider.js";
+import { failedPrecondition } from "../../../errors.js";
+import type { Tag } from "../../../providers/provider.js";
 import { type Classification, classify, type Subject } from "./classifier.js";
 import { ENVIRONMENTS, type Environment, type EnvironmentRules } from "./environment-rules.js";
 

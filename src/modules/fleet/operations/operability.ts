@@ -1,8 +1,8 @@
 /** May an operation run on an instance as it is now? One answer for availableOperations, for requests and for the worker. */
-import { type AppError, failedPrecondition, productionProtected } from "../errors.js";
-import { isOfSnapshot, type Member, type OperationType } from "../providers/provider.js";
+import { type AppError, failedPrecondition, productionProtected } from "../../../errors.js";
+import { isOfSnapshot, type Member, type OperationType } from "../../../providers/provider.js";
 
-export { isOfSnapshot, OPERATION_TYPES } from "../providers/provider.js";
+export { isOfSnapshot, OPERATION_TYPES } from "../../../providers/provider.js";
 
 /** What the answer depends on. */
 export interface Assessed {

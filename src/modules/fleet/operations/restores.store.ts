@@ -1,8 +1,8 @@
 /** The statements of restores: which snapshot is meant, and whether an identifier is free. */
 import { and, desc, eq, sql } from "drizzle-orm";
-import type { Db } from "../../db/client.js";
-import { fromPostgres } from "../../db/postgres-errors.js";
-import { instances, operations, snapshots } from "../../db/tables/index.js";
+import type { Db } from "../../../db/client.js";
+import { fromPostgres } from "../../../db/postgres-errors.js";
+import { instances, operations, snapshots } from "../../../db/tables/index.js";
 
 const failed = (error: unknown) => Promise.reject(fromPostgres(error));
 

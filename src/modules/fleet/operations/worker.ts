@@ -1,15 +1,15 @@
 /** Runs operations: one at a time on an instance, and one on its snapshots, polled until their end or deadline, taken over where a worker died. */
 import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
-import type { Db } from "../../db/client.js";
-import { AppError } from "../../errors.js";
-import type { Log } from "../../log.js";
-import { assess, COMING, isOfSnapshot, isRescuable } from "../../model/operability.js";
-import type { OperationRequest, Poll, Provider } from "../../providers/provider.js";
-import { asCaller, POSTERN } from "../../values/caller.js";
+import type { Db } from "../../../db/client.js";
+import { AppError } from "../../../errors.js";
+import type { Log } from "../../../log.js";
+import type { OperationRequest, Poll, Provider } from "../../../providers/provider.js";
+import { asCaller, POSTERN } from "../../../values/caller.js";
 import type { InventoryService, StoredInstance } from "../inventory/index.js";
 import type { Endings } from "./endings.js";
 import { hasQueuedReboot } from "./failover.store.js";
+import { assess, COMING, isOfSnapshot, isRescuable } from "./operability.js";
 import {
   type ClaimedOperation,
   claimAbandoned,

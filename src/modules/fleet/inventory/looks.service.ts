@@ -1,9 +1,9 @@
 /** Looks at providers: what they say of instances, snapshots and findings is written down, unless a later look has said more. */
 
-import type { AuditService } from "../../audit/index.js";
-import type { Db } from "../../db/client.js";
-import type { Log } from "../../log.js";
-import type { InstanceDescription, Provider, SnapshotDescription } from "../../providers/provider.js";
+import type { AuditService } from "../../../audit/index.js";
+import type { Db } from "../../../db/client.js";
+import type { Log } from "../../../log.js";
+import type { InstanceDescription, Provider, SnapshotDescription } from "../../../providers/provider.js";
 import type { Classification } from "./classifier.js";
 import { type Classify, type Facts, factsOf, reclassify } from "./facts.service.js";
 import { updateFindings } from "./findings.store.js";

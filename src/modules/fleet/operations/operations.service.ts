@@ -1,19 +1,19 @@
 /** Operations on instances: requested, decided, queued in one transaction with their audit record, and cancelled. */
 import { randomBytes } from "node:crypto";
-import type { Call } from "../../audit/call.js";
-import type { AuditService } from "../../audit/index.js";
-import { accessOf, describeActor } from "../../auth/actor.js";
-import type { Db } from "../../db/client.js";
-import { claimOperation, keyOf } from "../../engine/write/index.js";
-import { conflict, failedPrecondition, forbidden, notFound } from "../../errors.js";
-import { type Assessed, assess } from "../../model/operability.js";
-import type { OperationType } from "../../providers/provider.js";
-import { currentCaller } from "../../values/caller.js";
-import { checked } from "../../values/checked.js";
-import { requireId } from "../../values/id.js";
+import type { Call } from "../../../audit/call.js";
+import type { AuditService } from "../../../audit/index.js";
+import { accessOf, describeActor } from "../../../auth/actor.js";
+import type { Db } from "../../../db/client.js";
+import { claimOperation, keyOf } from "../../../engine/write/index.js";
+import { conflict, failedPrecondition, forbidden, notFound } from "../../../errors.js";
+import type { OperationType } from "../../../providers/provider.js";
+import { currentCaller } from "../../../values/caller.js";
+import { checked } from "../../../values/checked.js";
+import { requireId } from "../../../values/id.js";
 import type { InventoryService, StoredInstance } from "../inventory/index.js";
 import { findBackupState } from "./backups.store.js";
 import type { Endings } from "./endings.js";
+import { type Assessed, assess } from "./operability.js";
 import {
   countQueued,
   findOperation,

@@ -1,9 +1,9 @@
 /** The statement of findings: what is open of each instance is what its provider says. */
 import { and, eq, isNull, sql } from "drizzle-orm";
-import type { Db } from "../../db/client.js";
-import { fromPostgres } from "../../db/postgres-errors.js";
-import { findings, instances } from "../../db/tables/index.js";
-import type { Finding } from "../../providers/provider.js";
+import type { Db } from "../../../db/client.js";
+import { fromPostgres } from "../../../db/postgres-errors.js";
+import { findings, instances } from "../../../db/tables/index.js";
+import type { Finding } from "../../../providers/provider.js";
 
 /** What Postern finds by itself: providers tell nothing of it. */
 const OWN = "backup_missed";

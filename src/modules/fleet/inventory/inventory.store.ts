@@ -1,9 +1,9 @@
 /** The statements of the inventory: instances, environment mappings and snapshots. */
 import { and, desc, eq, inArray, isNotNull, isNull, ne, type SQL, sql } from "drizzle-orm";
-import type { Db } from "../../db/client.js";
-import { fromPostgres } from "../../db/postgres-errors.js";
-import { environmentMappings, instances, snapshots } from "../../db/tables/index.js";
-import type { InstanceDescription, SnapshotDescription } from "../../providers/provider.js";
+import type { Db } from "../../../db/client.js";
+import { fromPostgres } from "../../../db/postgres-errors.js";
+import { environmentMappings, instances, snapshots } from "../../../db/tables/index.js";
+import type { InstanceDescription, SnapshotDescription } from "../../../providers/provider.js";
 import type { Classification } from "./classifier.js";
 
 const failed = (error: unknown) => Promise.reject(fromPostgres(error));

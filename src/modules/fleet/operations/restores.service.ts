@@ -1,7 +1,7 @@
 /** What is asked of a snapshot: to delete it, or to make another instance of it, which is never less protected than its source. */
-import type { Db } from "../../db/client.js";
-import { badUserInput, conflict, failedPrecondition, notFound } from "../../errors.js";
-import type { Tag } from "../../providers/provider.js";
+import type { Db } from "../../../db/client.js";
+import { badUserInput, conflict, failedPrecondition, notFound } from "../../../errors.js";
+import type { Tag } from "../../../providers/provider.js";
 import type { InventoryService, StoredInstance } from "../inventory/index.js";
 import { lockSnapshotIdentifiers } from "./operations.store.js";
 import { findSnapshot, isInstanceIdentifierTaken } from "./restores.store.js";

@@ -1,7 +1,7 @@
 /** The ends of members' logs, asked of their providers: nothing of them is kept. */
-import { answerTooLong, badUserInput, failedPrecondition, limitExceeded } from "../../errors.js";
-import { LIMITS } from "../../limits.js";
-import type { Provider } from "../../providers/provider.js";
+import { answerTooLong, badUserInput, failedPrecondition, limitExceeded } from "../../../errors.js";
+import { LIMITS } from "../../../limits.js";
+import type { Provider } from "../../../providers/provider.js";
 
 const { defaultLogLines, maxLogLines } = LIMITS;
 

@@ -1,5 +1,5 @@
 /** The life of an operation: which status may follow which. */
-import { failedPrecondition } from "../../errors.js";
+import { failedPrecondition } from "../../../errors.js";
 
 export type OperationStatus =
   | "PENDING_APPROVAL"

@@ -1,8 +1,8 @@
 /** The statements of operations. Every change of status names the status it changes, so that two writers cannot both win. */
 import { and, asc, eq, getTableColumns, inArray, lt, type SQL, sql } from "drizzle-orm";
-import type { Db } from "../../db/client.js";
-import { fromPostgres } from "../../db/postgres-errors.js";
-import { isAutomaticFailover, isOfServers, operations, snapshots } from "../../db/tables/index.js";
+import type { Db } from "../../../db/client.js";
+import { fromPostgres } from "../../../db/postgres-errors.js";
+import { isAutomaticFailover, isOfServers, operations, snapshots } from "../../../db/tables/index.js";
 import type { OperationStatus } from "./state-machine.js";
 
 const failed = (error: unknown) => Promise.reject(fromPostgres(error));

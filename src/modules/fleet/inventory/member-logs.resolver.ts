@@ -1,9 +1,9 @@
 /** The end of a member's log, where a client asks for it. */
 import type { GraphQLResolveInfo } from "graphql";
 import { Arg, Ctx, FieldResolver, Info, Int, Resolver, Root } from "type-graphql";
-import { embeddedType } from "../../engine/types/object-type.js";
-import type { ReadContext } from "../../engine/types/read-resolver.js";
-import { InstanceMember, LogTail } from "../../model/index.js";
+import { embeddedType } from "../../../engine/types/object-type.js";
+import type { ReadContext } from "../../../engine/types/read-resolver.js";
+import { InstanceMember, LogTail } from "../../../model/index.js";
 import { LINES, type MemberLogs, type MemberOf } from "./member-logs.service.js";
 
 @Resolver(() => embeddedType(InstanceMember))

@@ -1,11 +1,11 @@
 /** The mutation that says what an instance or an account is for. */
 import type { GraphQLResolveInfo } from "graphql";
 import { Arg, Ctx, FieldResolver, Info, Mutation, Resolver, Root } from "type-graphql";
-import type { Call } from "../../audit/call.js";
-import { CurrentCall } from "../../engine/types/current-call.js";
-import { objectType } from "../../engine/types/object-type.js";
-import type { ReadContext } from "../../engine/types/read-resolver.js";
-import { Instance } from "../../model/index.js";
+import type { Call } from "../../../audit/call.js";
+import { CurrentCall } from "../../../engine/types/current-call.js";
+import { objectType } from "../../../engine/types/object-type.js";
+import type { ReadContext } from "../../../engine/types/read-resolver.js";
+import { Instance } from "../../../model/index.js";
 import type { InventoryService } from "./inventory.service.js";
 import { SetEnvironmentMappingInput, SetEnvironmentMappingPayload } from "./inventory.types.js";
 

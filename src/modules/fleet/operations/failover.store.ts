@@ -1,8 +1,8 @@
 /** The statements of rescues: what runs on an instance that fails over by itself, and whether that, or a reboot, is under way. */
 import { and, eq, sql } from "drizzle-orm";
-import type { Db } from "../../db/client.js";
-import { fromPostgres } from "../../db/postgres-errors.js";
-import { isAutomaticFailover, isOfServers, operations } from "../../db/tables/index.js";
+import type { Db } from "../../../db/client.js";
+import { fromPostgres } from "../../../db/postgres-errors.js";
+import { isAutomaticFailover, isOfServers, operations } from "../../../db/tables/index.js";
 
 const failed = (error: unknown) => Promise.reject(fromPostgres(error));
 

@@ -1,11 +1,11 @@
 /** What a client sends to request and cancel operations. */
 import { Field, ID, InputType, Int, ObjectType } from "type-graphql";
 import { z } from "zod";
-import { objectType } from "../../engine/types/object-type.js";
-import { KEY } from "../../engine/types/write-classes.js";
-import { idempotencyKey } from "../../engine/types/write-types.js";
-import { Operation } from "../../model/index.js";
-import { text } from "../../values/checked.js";
+import { objectType } from "../../../engine/types/object-type.js";
+import { KEY } from "../../../engine/types/write-classes.js";
+import { idempotencyKey } from "../../../engine/types/write-types.js";
+import { Operation } from "../../../model/index.js";
+import { text } from "../../../values/checked.js";
 
 const INSTANCE = "The instance: its id, or its identifier where that is unique in the fleet.";
 const SNAPSHOT =

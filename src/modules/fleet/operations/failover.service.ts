@@ -1,6 +1,6 @@
 /** Failovers that nobody asked for: what runs on the instance has failed with its primary, and its standby takes over. */
-import type { Db } from "../../db/client.js";
-import type { FailoverDue } from "../../providers/provider.js";
+import type { Db } from "../../../db/client.js";
+import type { FailoverDue } from "../../../providers/provider.js";
 import type { InventoryService } from "../inventory/index.js";
 import type { Endings } from "./endings.js";
 import { hasAutomaticFailover, listRunning } from "./failover.store.js";

@@ -1,15 +1,15 @@
 /** The inventory: what providers list, classified and kept; and what administrators say of environments. */
 import { z } from "zod";
-import type { Call } from "../../audit/call.js";
-import type { AuditService } from "../../audit/index.js";
-import { describeActor } from "../../auth/actor.js";
-import type { Db } from "../../db/client.js";
-import { badUserInput, conflict, notFound } from "../../errors.js";
-import type { Log } from "../../log.js";
-import { Environment } from "../../model/index.js";
-import type { Provider, Tag } from "../../providers/provider.js";
-import { checked, nullable, text } from "../../values/checked.js";
-import { isId } from "../../values/id.js";
+import type { Call } from "../../../audit/call.js";
+import type { AuditService } from "../../../audit/index.js";
+import { describeActor } from "../../../auth/actor.js";
+import type { Db } from "../../../db/client.js";
+import { badUserInput, conflict, notFound } from "../../../errors.js";
+import type { Log } from "../../../log.js";
+import { Environment } from "../../../model/index.js";
+import type { Provider, Tag } from "../../../providers/provider.js";
+import { checked, nullable, text } from "../../../values/checked.js";
+import { isId } from "../../../values/id.js";
 import { tagsOfCopy } from "./copies.js";
 import type { EnvironmentRules } from "./environment-rules.js";
 import { classifierBy, disputeOf, factsOf, reclassify } from "./facts.service.js";

@@ -1,5 +1,5 @@
 /** Decides the environment of an instance from what is known of it, in doubt PRODUCTION, and says what each method found. */
-import type { Tag } from "../../providers/provider.js";
+import type { Tag } from "../../../providers/provider.js";
 import {
   ENVIRONMENTS,
   type Environment,

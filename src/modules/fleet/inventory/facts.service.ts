@@ -1,6 +1,6 @@
 /** Stored instances and mappings as the classifier looks at them. */
-import type { Db } from "../../db/client.js";
-import type { InstanceDescription } from "../../providers/provider.js";
+import type { Db } from "../../../db/client.js";
+import type { InstanceDescription } from "../../../providers/provider.js";
 import { type Classification, classify, type Mapping } from "./classifier.js";
 import type { EnvironmentRules } from "./environment-rules.js";
 import { listMappings, type StoredInstance, type StoredMapping, updateClassification } from "./inventory.store.js";
