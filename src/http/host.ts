@@ -30,6 +30,22 @@ export interface HttpOptions {
   readonly onStop: () => void;
 }
 
+/** A request that has found its way. */
+interface Routed {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  /** From the question mark on. */
+  readonly search: string;
+  readonly requestId: string;
+}
+
+interface Route {
+  readonly methods?: readonly string[];
+  /** Whether others are not told of it. */
+  readonly isHidden?: boolean;
+  readonly serve: (routed: Routed) => void | Promise<void>;
+}
+
 const REQUEST_TIMEOUT_MS = 30_000;
 /** What a refused body may still send before the connection is cut; cutting at once would lose the answer. */
 const MAX_DISCARDED_BYTES = 16 * 1_048_576;
@@ -110,32 +126,41 @@ export function createHttpServer(options: HttpOptions) {
     return { ipAddress, userAgent: request.headers["user-agent"] ?? null, requestId };
   }
 
-  async function serveGraphql(request: IncomingMessage, response: ServerResponse, search: string, requestId: string) {
-    const { status, headers, body } = await answerGraphql(request, response, search, () =>
-      contextOf(request, originOf(request, requestId)),
-    );
-    return send(response, status, headers, body);
-  }
-
-  function serveReadiness(response: ServerResponse) {
-    const report = readiness.report();
-    return sendJson(response, report.status === "ready" ? 200 : 503, { ...report, records: records() });
-  }
+  /** What is served where; by GET and HEAD, unless it says otherwise. */
+  const ROUTES: Readonly<Record<string, Route>> = {
+    "/graphql": {
+      methods: ["GET", "POST"],
+      async serve({ request, response, search, requestId }) {
+        const { status, headers, body } = await answerGraphql(request, response, search, () =>
+          contextOf(request, originOf(request, requestId)),
+        );
+        return send(response, status, headers, body);
+      },
+    },
+    "/health/live": { serve: ({ response }) => sendJson(response, 200, { status: "live" }) },
+    "/health/ready": {
+      serve({ response }) {
+        const report = readiness.report();
+        return sendJson(response, report.status === "ready" ? 200 : 503, { ...report, records: records() });
+      },
+    },
+    "/": { isHidden: true, serve: ({ response }) => send(response, 307, { location: "/graphql" }, "") },
+  };
+  const PATHS = Object.keys(ROUTES).filter((path) => !ROUTES[path]?.isHidden);
+  const NOWHERE: Route = {
+    serve: ({ response }) => sendJson(response, 404, { status: "not found", paths: PATHS }),
+  };
 
   async function route(request: IncomingMessage, response: ServerResponse, requestId: string): Promise<void> {
     const url = request.url ?? "/";
     const end = url.indexOf("?");
     const [path, search] = end < 0 ? [url, ""] : [url.slice(0, end), url.slice(end)];
-    const methods = path === "/graphql" ? ["GET", "POST"] : ["GET", "HEAD"];
+    const { methods = ["GET", "HEAD"], serve } = (Object.hasOwn(ROUTES, path) && ROUTES[path]) || NOWHERE;
     if (!methods.includes(request.method ?? "")) {
       response.setHeader("allow", methods.join(", "));
       throw unusableRequest(405, "method", `Use one of these methods: ${methods.join(", ")}.`);
     }
-    if (path === "/graphql") return serveGraphql(request, response, search, requestId);
-    if (path === "/health/live") return sendJson(response, 200, { status: "live" });
-    if (path === "/health/ready") return serveReadiness(response);
-    if (path === "/") return send(response, 307, { location: "/graphql" }, "");
-    sendJson(response, 404, { status: "not found", paths: ["/graphql", "/health/live", "/health/ready"] });
+    return serve({ request, response, search, requestId });
   }
 
   /** Whatever goes wrong outside Apollo answers in the same form. */

@@ -22,6 +22,7 @@ it.each([
   ["/health/live", 200, { status: "live" }],
   ["/health/ready", 200, { status: "ready", database: "up", records: { waiting: 0, lost: 0 } }],
   ["/health/live?x=1", 200, { status: "live" }],
+  ["/toString", 404, { status: "not found", paths: ["/graphql", "/health/live", "/health/ready"] }],
   ["/nothing", 404, { status: "not found", paths: ["/graphql", "/health/live", "/health/ready"] }],
   ["/graphql/", 404, { status: "not found", paths: ["/graphql", "/health/live", "/health/ready"] }],
   ["/../etc/passwd", 404, { status: "not found", paths: ["/graphql", "/health/live", "/health/ready"] }],
