@@ -186,10 +186,15 @@ export async function insertFinding(
 }
 
 /** Writes an operation. One that is RUNNING belongs to a worker elsewhere that lives, so that others on the instance wait. @returns its id */
-export async function insertOperation({ sql }: TestApp, instanceId: string, status = "QUEUED"): Promise<string> {
+export async function insertOperation(
+  { sql }: TestApp,
+  instanceId: string,
+  status = "QUEUED",
+  type = "REBOOT_INSTANCE",
+): Promise<string> {
   const [row] = await sql`
     insert into operations (type, instance_id, parameters, status, requested_by, started_at, worker, lease_until, progress)
-    values ('REBOOT_INSTANCE', ${instanceId}, '{"forceFailover": false}', ${status}, '{"type": "system", "name": "test"}',
+    values (${type}, ${instanceId}, '{"forceFailover": false}', ${status}, '{"type": "system", "name": "test"}',
       case when ${status} = 'RUNNING' then now() end, case when ${status} = 'RUNNING' then 'elsewhere' end,
       case when ${status} = 'RUNNING' then now() + interval '1 hour' end,
       '[{"at": "2026-01-01T00:00:00.000Z", "resourceStatus": "rebooting", "message": "It says \\"wait\\".", "percent": null}]')
@@ -209,6 +214,7 @@ export async function insertSnapshot({ sql }: TestApp, instanceId: string, ident
 /** An instance on which something runs for good: what is accepted for it waits. @returns its id */
 export async function insertBusyInstance(app: TestApp, environment = "TEST"): Promise<string> {
   const id = await insertInstance(app, environment);
-  await insertOperation(app, id, "RUNNING");
+  // What concerns snapshots waits for nothing else.
+  for (const type of ["REBOOT_INSTANCE", "DELETE_SNAPSHOT"]) await insertOperation(app, id, "RUNNING", type);
   return id;
 }
