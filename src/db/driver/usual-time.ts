@@ -7,7 +7,7 @@ const UNKNOWN_MS = 100;
 /** After others have waited too long: many quick runs must come first. */
 const BROKEN_MS = 10_000;
 /** What a run changes of what is usual. A busy process sees answers late, so that a quick run tells more than a slow one. */
-const [QUICKER, SLOWER] = [0.4, 0.1];
+const [QUICKER, SLOWER] = [0.5, 0.02];
 
 export class UsualTime {
   private usualMs: number;
