@@ -32,7 +32,7 @@ export class UsualTime {
 
   /** A run that failed, or was stopped, tells only that it may take so long. */
   failed(ms: number): void {
-    if (ms > this.usualMs) this.ran(ms);
+    this.usualMs = Math.max(ms, this.usualMs);
   }
 
   /** Others had to wait. */
