@@ -1,5 +1,5 @@
 /** A failover keeps what people configured, says what it could not keep, and loses no replication slot unasked. */
-import { appendFile, mkdir, readFile, writeFile } from "node:fs/promises";
+import { appendFile, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { findPostmaster } from "../../src/postgres/postmaster.js";
@@ -118,6 +118,16 @@ test("rules with which no server starts are left behind; what a dead primary had
   const said = expect.stringMatching(/^a configuration with which pair-[ab] does not start, as/);
   expect(end.result).toMatchObject({ notCarried: [said] });
   expect(await look()).toMatchObject({ memory: "11MB", rules: 1 });
+});
+
+test("what people change is kept by the look of the next seconds, also where the data folder goes then", async () => {
+  await run("alter system set work_mem = '13MB'");
+  await provider.watch();
+  const data = await onPrimary();
+  await killPrimary();
+  await rm(data, { recursive: true, force: true });
+  await failOver();
+  expect(await look()).toMatchObject({ memory: "13MB" });
 });
 
 test("replication slots are named before they are lost, and lost only where that is accepted", async () => {

@@ -3,6 +3,7 @@
 import { findPostmaster } from "../../postgres/postmaster.js";
 import { OperationFailure } from "../errors.js";
 import type { FailoverDue, Finding } from "../provider.js";
+import { keepConfiguration } from "./configuration.js";
 import { clusterOf, type Host, memberName, processName } from "./host.js";
 import { type LocalInstance, primaryOf, standbysOf } from "./instances.js";
 import { hasFailed, isUp, observe, observeReplication } from "./observe.js";
@@ -46,7 +47,10 @@ export function createWatch(host: Host, operations: Operations, rebuild: (provid
       await (doing === undefined ? operations.whileBusy(providerId, "modifying", end) : end(instance));
       rebuild(providerId);
     }
-    return instance.autoFailover && standbysOf(instance).length > 0 ? lookForFailure(instance) : null;
+    if (standbysOf(instance).length === 0) return null;
+    // What people change counts from then on; what cannot be read, the repair tells.
+    await keepConfiguration(host, instance).catch(() => undefined);
+    return instance.autoFailover ? lookForFailure(instance) : null;
   }
 
   async function isSplit(instance: LocalInstance): Promise<boolean> {
