@@ -1,5 +1,5 @@
 /** The statements of rescues: what runs on an instance that fails over by itself, and whether that, or a reboot, is under way. */
-import { and, eq, sql } from "drizzle-orm";
+import { and, eq, type SQL, sql } from "drizzle-orm";
 import type { Db } from "../../../db/client.js";
 import { fromPostgres } from "../../../db/postgres-errors.js";
 import { isAutomaticFailover, isOfServers, operations } from "../../../db/tables/index.js";
@@ -15,36 +15,18 @@ export const listRunning = (db: Db, instanceId: bigint): Promise<(typeof operati
     .for("update")
     .catch(failed);
 
-/** @returns whether an automatic failover of an instance is under way, or ended within the last minute */
-export async function hasAutomaticFailover(db: Db, instanceId: bigint): Promise<boolean> {
-  const rows = await db
-    .select({ id: operations.id })
-    .from(operations)
-    .where(
-      and(
-        eq(operations.instanceId, instanceId),
-        isAutomaticFailover,
-        sql`(${operations.status} in ('QUEUED', 'RUNNING') or ${operations.endedAt} > now() - interval '1 minute')`,
-      ),
-    )
-    .limit(1)
-    .catch(failed);
+const hasAny = async (db: Db, instanceId: bigint, ...conditions: SQL[]): Promise<boolean> => {
+  const where = and(eq(operations.instanceId, instanceId), ...conditions);
+  const rows = await db.select({ id: operations.id }).from(operations).where(where).limit(1).catch(failed);
   return rows.length > 0;
-}
+};
+
+/** @returns whether an automatic failover of an instance is under way, or ended within the last minute */
+export const hasAutomaticFailover = (db: Db, instanceId: bigint): Promise<boolean> => {
+  const isRecent = sql`(${operations.status} in ('QUEUED', 'RUNNING') or ${operations.endedAt} > now() - interval '1 minute')`;
+  return hasAny(db, instanceId, isAutomaticFailover, isRecent);
+};
 
 /** @returns whether a reboot of an instance waits */
-export async function hasQueuedReboot(db: Db, instanceId: bigint): Promise<boolean> {
-  const rows = await db
-    .select({ id: operations.id })
-    .from(operations)
-    .where(
-      and(
-        eq(operations.instanceId, instanceId),
-        eq(operations.status, "QUEUED"),
-        eq(operations.type, "REBOOT_INSTANCE"),
-      ),
-    )
-    .limit(1)
-    .catch(failed);
-  return rows.length > 0;
-}
+export const hasQueuedReboot = (db: Db, instanceId: bigint): Promise<boolean> =>
+  hasAny(db, instanceId, eq(operations.status, "QUEUED"), eq(operations.type, "REBOOT_INSTANCE"));
