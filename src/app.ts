@@ -3,15 +3,16 @@ import "reflect-metadata";
 import { hash } from "node:crypto";
 import { join } from "node:path";
 import type { GraphQLSchema } from "graphql";
-import { createAuditService } from "./audit/index.js";
+import { createAuditService, createSecurityService } from "./audit/index.js";
 import { createRecorder } from "./audit/recorder.js";
 import { createAuthenticate } from "./auth/authenticate.js";
 import { loadSigningKey } from "./auth/signing-key.js";
 import { createTokens } from "./auth/tokens.js";
 import { createCache } from "./cache.js";
-import { type Config } from "./config.js";
+import type { Config } from "./config.js";
 import { type ClientOptions, createClient } from "./db/client.js";
 import { isOfData } from "./db/postgres-errors.js";
+import { type TypeDeclaration, withRelated } from "./engine/declaration.js";
 import { createPlanner } from "./engine/read/planner.js";
 import { connectionResolver, entriesOf, readResolver } from "./engine/types/read-resolver.js";
 import type { Repeated } from "./engine/write/rows.js";
@@ -31,18 +32,26 @@ import { createReadiness } from "./http/readiness.js";
 import { createJobs } from "./jobs/jobs.js";
 import { LIMITS } from "./limits.js";
 import type { Log } from "./log.js";
-import { declaredTypes, rootFields } from "./model/index.js";
-import { chatResolvers } from "./modules/data/chat/index.js";
-import { scanResolvers } from "./modules/data/scans/index.js";
-import { telemetryResolvers } from "./modules/data/telemetry/index.js";
+import { ChatSession, chatResolvers } from "./modules/data/chat/index.js";
+import { Scan, scanResolvers, Vulnerability } from "./modules/data/scans/index.js";
+import { AnalyticsMetric, PerformanceLog, telemetryResolvers } from "./modules/data/telemetry/index.js";
+import { AuditLog } from "./modules/evidence/audit-log/index.js";
 import { removeWhatIsOver } from "./modules/evidence/retention/index.js";
-import { createSecurityService, SecurityResolver } from "./modules/evidence/security-events/index.js";
-import { organizationResolvers } from "./modules/identity/organizations/index.js";
+import { SecurityEvent, SecurityResolver } from "./modules/evidence/security-events/index.js";
+import { Finding, Instance, Snapshot } from "./modules/fleet/inventory/index.js";
+import { Operation } from "./modules/fleet/operations/index.js";
+import { Organization, organizationResolvers } from "./modules/identity/organizations/index.js";
 import { createIdentityService, IdentityResolver } from "./modules/identity/sessions/index.js";
 import { createRevocations } from "./modules/identity/sessions/revocations.service.js";
-import { userResolvers } from "./modules/identity/users/index.js";
+import { User, userResolvers } from "./modules/identity/users/index.js";
 import { PACE, type Pace } from "./pace.js";
 import type { Provider } from "./providers/provider.js";
+
+/** The types that have root fields of their own: one row by its id, and the list of all. */
+const TYPES: readonly TypeDeclaration[] = [
+  ...[Organization, User, Scan, Vulnerability, ChatSession, AnalyticsMetric, PerformanceLog],
+  ...[Instance, Snapshot, Operation, Finding, AuditLog, SecurityEvent],
+];
 
 /** What the world gives; tests give their own. */
 export interface Ports {
@@ -92,27 +101,15 @@ export async function createApp(config: Config, ports: Ports): Promise<App> {
   const recorder = createRecorder({ db: recordsClient.db, log, path: join(config.dataDir, "records"), pace });
   const audit = createAuditService({ clock, recorder });
   const security = createSecurityService({ db, audit, clock, recorder });
-  const identity = createIdentityService({
-    db,
-    tokens,
-    revocations,
-    clock,
-    security,
-    refreshKey: keyFor("refresh tokens"),
-  });
+  const refreshKey = keyFor("refresh tokens");
+  const identity = createIdentityService({ db, tokens, revocations, clock, security, refreshKey });
   const jobs = createJobs({ connection, log, settings: client.startUp(), pace });
   const fingerprintKey = keyFor("idempotency keys");
   const fleet = createFleet({ db, log, clock, audit, security, jobs, providers, fingerprintKey, pace, config });
-  const rows = {
-    db,
-    audit,
-    limits: LIMITS,
-    fingerprintKey,
-    statements: cache.region<Repeated>(),
-  };
+  const rows = { db, audit, limits: LIMITS, fingerprintKey, statements: cache.region<Repeated>() };
   const resolvers: object[] = [
-    ...rootFields.map((type) => new (readResolver(type))()),
-    ...declaredTypes.map((type) => new (connectionResolver(type))()),
+    ...TYPES.map((type) => new (readResolver(type))()),
+    ...withRelated(TYPES).map((type) => new (connectionResolver(type))()),
     new IdentityResolver(identity),
     new SecurityResolver(security),
     ...organizationResolvers(rows),
@@ -127,7 +124,7 @@ export async function createApp(config: Config, ports: Ports): Promise<App> {
   const { schema, gates } = guardSchema(buildBareSchema(resolvers), recordFailures(recorders));
   const planner = createPlanner({
     schema,
-    roots: entriesOf(rootFields),
+    roots: entriesOf(TYPES),
     limits: LIMITS,
     query: client.query,
     isOfData,

@@ -3,7 +3,7 @@ import { getTableColumns, type SQL, sql } from "drizzle-orm";
 import type { Db } from "../db/client.js";
 import { names, record, toText } from "../db/dialect.js";
 import { fromPostgres } from "../db/postgres-errors.js";
-import { auditLogs, installations, securityEvents } from "../db/tables/index.js";
+import { auditLogs, installations, securityEvents } from "./audit.table.js";
 
 const TABLES = { auditLogs, securityEvents };
 export type RecordTable = keyof typeof TABLES;

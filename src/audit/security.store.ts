@@ -1,7 +1,7 @@
 /** The statements of security events. */
 import type { Db } from "../db/client.js";
 import { fromPostgres } from "../db/postgres-errors.js";
-import { securityEvents } from "../db/tables/index.js";
+import { securityEvents } from "./audit.table.js";
 
 export type NewSecurityEvent = typeof securityEvents.$inferInsert;
 

@@ -3,7 +3,7 @@ import { generateKeyPairSync } from "node:crypto";
 import { eq } from "drizzle-orm";
 import type { Db } from "../db/client.js";
 import { fromPostgres } from "../db/postgres-errors.js";
-import { signingKeys } from "../db/tables/index.js";
+import { signingKeys } from "./signing-key.table.js";
 
 /** The id of the only row: whoever comes second meets it. */
 const ID = "access-tokens";

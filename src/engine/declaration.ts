@@ -78,9 +78,19 @@ export interface OneRelation {
   readonly to: () => TypeDeclaration;
   readonly column: PgColumn;
   readonly description: string;
+  /** What the other side calls the rows that refer to it, where it names them at all. */
+  readonly inverse?: Inverse;
 }
 
-/** The rows whose relation `by` refers to this row. */
+/** A relation to many, as whoever refers declares it for the type it refers to. */
+export interface Inverse {
+  readonly name: string;
+  readonly description: string;
+  /** Whether it is null for those who may read the type and not what it leads to, who are answered the rest. */
+  readonly nullable?: boolean;
+}
+
+/** The rows whose relation `by` refers to this row: made of the `inverse` of that relation. */
 export interface ManyRelation {
   readonly kind: "many";
   readonly to: () => TypeDeclaration;
@@ -135,84 +145,13 @@ export interface TypeDeclaration {
   readonly filters?: Readonly<Record<string, FieldDeclaration>>;
 }
 
-/** An object, or a list of objects, that a jsonb column holds whole. */
-export const embedded = (
-  column: PgColumn,
-  description: string,
-  type: EmbeddedType,
-  read?: readonly Permission[],
-): FieldDeclaration => ({ column, kind: "embedded", description, embedded: type, ...(read && { read }) });
-
-/** A value computed from columns of the row. @param column one that is never null, where the value never is */
-export const derived = (column: PgColumn, description: string, value: DerivedValue): FieldDeclaration => ({
-  column,
-  kind: "derived",
-  description,
-  derived: value,
-});
-
-/** Checks what the compiler cannot: that names and scopes of the declaration lead somewhere. */
-export function declareType(declaration: TypeDeclaration): TypeDeclaration {
-  const { name, newestBy, uniqueKey, countedBy, fields, relations, scope } = declaration;
-  if (!fields[newestBy]) throw new Error(`${name}: newestBy names no field`);
-  if (uniqueKey && !fields[uniqueKey]?.inAnyCase)
-    throw new Error(`${name}: uniqueKey names no field that is the same in any case`);
-  if (countedBy && relations[countedBy]?.kind !== "one") throw new Error(`${name}: countedBy names no relation to one`);
-  if (scope.kind === "through" && relations[scope.relation]?.kind !== "one") {
-    throw new Error(`${name}: the scope leads through no relation to one`);
-  }
-  return declaration;
-}
+/** @returns the types with root fields of their own, and those that only their relations lead to */
+export const withRelated = (types: readonly TypeDeclaration[]): TypeDeclaration[] => [
+  ...new Set(types.flatMap((type) => [type, ...Object.values(type.relations).map((relation) => relation.to())])),
+];
 
 /** @returns the name of one row of a type where a field holds it, such as `chatSession` */
 export const singularOf = ({ name }: TypeDeclaration): string => name.charAt(0).toLowerCase() + name.slice(1);
-
-const KIND_OF_TYPE: Readonly<Record<string, FieldKind>> = {
-  PgBigInt64: "id",
-  PgVarchar: "string",
-  PgText: "string",
-  PgInteger: "int",
-  PgDoublePrecision: "float",
-  PgBoolean: "boolean",
-  PgTimestampString: "dateTime",
-  PgJsonb: "json",
-  PgEnumColumn: "enum",
-};
-
-/**
- * A field over a column; its GraphQL type follows from the column's, its nullability from NOT NULL.
- * @param options `enumeration`: the registered enum; `kind`: where the column's type says too little
- */
-export function field(
-  column: PgColumn,
-  description: string,
-  options: Partial<Pick<FieldDeclaration, "enumeration" | "read" | "kind" | "inAnyCase">> = {},
-): FieldDeclaration {
-  const kind = options.kind ?? (options.enumeration ? "enum" : KIND_OF_TYPE[column.columnType]);
-  if (!kind) throw new Error(`no GraphQL type for ${column.columnType}`);
-  if (kind === "enum" && !options.enumeration) throw new Error(`${column.name}: which enum?`);
-  return { ...options, column, kind, description };
-}
-
-/** The number that counts a row's changes. */
-export const version = (column: PgColumn): FieldDeclaration => ({
-  ...field(column, "Counts changes; an update names the version it saw."),
-  aggregated: false,
-});
-
-export const one = (to: () => TypeDeclaration, column: PgColumn, description: string): OneRelation => ({
-  kind: "one",
-  to,
-  column,
-  description,
-});
-
-export const many = (
-  to: () => TypeDeclaration,
-  by: string,
-  description: string,
-  { nullable = false } = {},
-): ManyRelation => ({ kind: "many", to, by, description, nullable });
 
 /** @returns the relation to one that a relation to many is the other side of */
 export function inverseOf(relation: ManyRelation): OneRelation {

@@ -1,10 +1,9 @@
 /** The fleet at work: inventory, operations, their worker and their schedule, wired over the providers. */
 
-import type { AuditService } from "../audit/index.js";
+import type { AuditService, SecurityService } from "../audit/index.js";
 import type { Db } from "../db/client.js";
 import type { Jobs, Task } from "../jobs/jobs.js";
 import type { Log } from "../log.js";
-import type { SecurityService } from "../modules/evidence/security-events/index.js";
 import {
   createDeeds,
   createInventoryService,

@@ -1,8 +1,7 @@
 /** What is left of calls that fail: an audit record for each mutation of a signed-in actor, a security event for each refusal. */
 
-import type { AuditService } from "../audit/index.js";
+import type { AuditService, SecurityService } from "../audit/index.js";
 import { AppError, type ErrorCode, internal, notRecorded } from "../errors.js";
-import type { SecurityService } from "../modules/evidence/security-events/index.js";
 import { isId } from "../values/id.js";
 import { actionOf, failureOf } from "./access/access.js";
 import type { RequestContext } from "./context.js";

@@ -9,10 +9,8 @@ import {
 } from "graphql";
 import type { Unit } from "../engine/read/compile.js";
 import { collectBelow, type Selection } from "../engine/read/selection.js";
-import { declaredTypes } from "../model/index.js";
+import { declarationOf } from "../engine/types/object-type.js";
 import type { RequestContext } from "./context.js";
-
-const declared = new Map(declaredTypes.map((type) => [type.name, type]));
 
 /** Any id: nothing is read. */
 const SOME_ID = "0";
@@ -30,7 +28,7 @@ export function payloadUnits(payload: GraphQLObjectType, rootKey: string | numbe
   const fields = payload.getFields();
   return [...selection].flatMap(([key, nodes]): Unit[] => {
     const field = fields[nodes[0].name.value];
-    const type = field && declared.get(getNamedType(field.type).name);
+    const type = field && declarationOf(getNamedType(field.type));
     if (!type) return [];
     const kind = isListType(getNullableType(field.type)) ? "givenList" : "given";
     return [{ key: `${rootKey}.${key}`, entry: { kind, type }, nodes }];

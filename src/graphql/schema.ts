@@ -12,8 +12,8 @@ import {
 import { buildSchemaSync, type ClassType, type NonEmptyArray } from "type-graphql";
 import type { Permission } from "../auth/permissions.js";
 import { type EmbeddedType, mayRead, missingPermission, type TypeDeclaration } from "../engine/declaration.js";
+import { declarationOf } from "../engine/types/object-type.js";
 import { forbidden, limitExceeded } from "../errors.js";
-import { declaredTypes } from "../model/index.js";
 import { currentCaller } from "../values/caller.js";
 import { requireWellFormed } from "../values/well-formed.js";
 import { MUTATIONS, QUERIES } from "./access/access.js";
@@ -176,7 +176,7 @@ export function guardSchema(bare: GraphQLSchema, recorder: Gate): { schema: Grap
   const schema = applyMiddleware(bare, recording as never, gates as never);
   answerUnknownLabels(schema);
   resolveAll(schema, "PageInfo", byResponseKey);
-  for (const type of declaredTypes) {
+  for (const type of Object.values(schema.getTypeMap()).flatMap((type) => declarationOf(type) ?? [])) {
     resolveAll(schema, type.name, planned(type));
     resolveEmbedded(schema, Object.values(type.fields));
     for (const part of CONNECTION_PARTS) resolveAll(schema, `${type.name}${part}`, byResponseKey);

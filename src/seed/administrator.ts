@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { eq, sql } from "drizzle-orm";
 import { hashPassword, requireGoodPassword } from "../auth/passwords.js";
 import type { Db } from "../db/client.js";
-import { users } from "../db/tables/index.js";
+import { users } from "../modules/identity/users/users.table.js";
 
 /** A password that people can read aloud and type: 24 characters, 120 bits. */
 export function generatePassword(): string {

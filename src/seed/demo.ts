@@ -1,8 +1,15 @@
 /** The demo: two organizations with users of every role and some weeks of data, the same at every first start. */
+
+import { securityEvents } from "../audit/audit.table.js";
 import { hashPassword, requireGoodPassword } from "../auth/passwords.js";
 import type { Db } from "../db/client.js";
-import * as tables from "../db/tables/index.js";
+import { chatSessions } from "../modules/data/chat/chat.table.js";
+import { scans, vulnerabilities } from "../modules/data/scans/scans.table.js";
+import { analyticsMetrics, performanceLogs } from "../modules/data/telemetry/telemetry.table.js";
+import { organizations } from "../modules/identity/organizations/organizations.table.js";
+import { users } from "../modules/identity/users/users.table.js";
 import { type Account, generatePassword, lockSeeds } from "./administrator.js";
+import { seeds } from "./seeds.table.js";
 
 export const DEMO_DOMAIN = "demo.example";
 
@@ -65,7 +72,6 @@ const range = (count: number) => Array.from({ length: count }, (_, index) => ind
 export function ensureDemo(db: Db, wanted: string | undefined, announce: (account: Account) => void): Promise<void> {
   return db.transaction(async (db) => {
     await lockSeeds(db);
-    const { organizations, users, seeds } = tables;
     const claimed = await db.insert(seeds).values({ name: "demo" }).onConflictDoNothing().returning();
     if (claimed.length === 0) return;
     const password = wanted ?? generatePassword();
@@ -98,8 +104,8 @@ export function ensureDemo(db: Db, wanted: string | undefined, announce: (accoun
 }
 
 async function seedOrganization(db: Db, organizationId: bigint, n: number): Promise<void> {
-  const scans = await db
-    .insert(tables.scans)
+  const made = await db
+    .insert(scans)
     .values(
       range(SCANS_PER_ORGANIZATION).map((index) => ({
         organizationId,
@@ -110,9 +116,9 @@ async function seedOrganization(db: Db, organizationId: bigint, n: number): Prom
         createdAt: at(24 + index * 20 + n),
       })),
     )
-    .returning({ id: tables.scans.id });
-  await db.insert(tables.vulnerabilities).values(
-    scans.flatMap(({ id: scanId }, index) =>
+    .returning({ id: scans.id });
+  await db.insert(vulnerabilities).values(
+    made.flatMap(({ id: scanId }, index) =>
       range((index + n) % 6).map((finding) => ({
         scanId,
         ...pick(FINDINGS, index + finding * 2),
@@ -121,7 +127,7 @@ async function seedOrganization(db: Db, organizationId: bigint, n: number): Prom
       })),
     ),
   );
-  await db.insert(tables.analyticsMetrics).values(
+  await db.insert(analyticsMetrics).values(
     range(48).map((index) => ({
       organizationId,
       metricType: pick(["open_vulnerabilities", "scan_duration_seconds", "risk_score"], index),
@@ -132,7 +138,7 @@ async function seedOrganization(db: Db, organizationId: bigint, n: number): Prom
 }
 
 async function seedStaffData(db: Db, organizationId: bigint, userIds: readonly bigint[]): Promise<void> {
-  await db.insert(tables.chatSessions).values(
+  await db.insert(chatSessions).values(
     range(6).map((index) => ({
       userId: userIds[index % 2] as bigint,
       sessionId: `demo-${Math.floor(index / 3) + 1}`,
@@ -144,7 +150,7 @@ async function seedStaffData(db: Db, organizationId: bigint, userIds: readonly b
       timestamp: at(200 + index),
     })),
   );
-  await db.insert(tables.performanceLogs).values(
+  await db.insert(performanceLogs).values(
     range(60).map((index) => ({
       organizationId: index % 3 === 0 ? null : organizationId,
       serviceName: pick(["graphql", "scanner", "reports"], index),
@@ -153,7 +159,7 @@ async function seedStaffData(db: Db, organizationId: bigint, userIds: readonly b
       timestamp: at(300 + index),
     })),
   );
-  await db.insert(tables.securityEvents).values(
+  await db.insert(securityEvents).values(
     range(40).map((index) => ({
       ...pick(EVENTS, index),
       ipAddress: `203.0.113.${(index * 13) % 250}`,

@@ -175,7 +175,7 @@ it("knows every type and relation of the schema", () => {
   const relations = TYPE_NAMES.flatMap((name) => relationsOf(name).map((relation) => `${name}.${relation}`));
   expect(relations.sort(), "named in RELATIONS").toEqual(Object.keys(RELATIONS).sort());
   expect(STAFF_TYPES.flatMap(declaredRelationsOf)).toEqual(["user", "instance", "snapshot", "instance"]);
-  expect(EVERYONES_TYPES.flatMap(declaredRelationsOf)).toEqual(["snapshots", "operations", "findings", "instance"]);
+  expect(EVERYONES_TYPES.flatMap(declaredRelationsOf)).toEqual(["snapshots", "findings", "operations", "instance"]);
   expect(relationsOf("Viewer").sort()).toEqual(["organization", "user"]);
 });
 

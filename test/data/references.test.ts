@@ -4,11 +4,12 @@ import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { accessOf } from "../../src/auth/actor.js";
 import { createCache } from "../../src/cache.js";
 import { type Client, createClient } from "../../src/db/client.js";
-import { id, reference, revision } from "../../src/db/tables/columns.js";
-import { declareType, field, one } from "../../src/engine/declaration.js";
+import { id, reference, revision } from "../../src/db/columns.js";
+import { declareType, field, one } from "../../src/engine/declare.js";
 import { type Change, changeMatching, changeRow, insertRows, type Values } from "../../src/engine/write/rows.js";
 import { LIMITS } from "../../src/limits.js";
-import { Organization, User } from "../../src/model/index.js";
+import { Organization } from "../../src/modules/identity/organizations/organizations.model.js";
+import { User } from "../../src/modules/identity/users/users.model.js";
 import { EMAILS, type Somebody, testApp } from "../support/app.js";
 
 const app = testApp();

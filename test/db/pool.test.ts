@@ -4,7 +4,7 @@ import { sql } from "drizzle-orm";
 import { afterAll, beforeAll, expect, inject, it, vi } from "vitest";
 import { type Client, createClient, type Db } from "../../src/db/client.js";
 import { UsualTime } from "../../src/db/driver/usual-time.js";
-import { organizations } from "../../src/db/tables/index.js";
+import { organizations } from "../../src/modules/identity/organizations/organizations.table.js";
 import { asCaller } from "../../src/values/caller.js";
 import { testApp } from "../support/app.js";
 

@@ -8,9 +8,9 @@ import { accessOf } from "../../src/auth/actor.js";
 import { compile, type Plan } from "../../src/engine/read/compile.js";
 import { entriesOf } from "../../src/engine/types/read-resolver.js";
 import { LIMITS } from "../../src/limits.js";
-import { rootFields } from "../../src/model/index.js";
 import { testApp } from "../support/app.js";
 import { isDeep } from "../support/deep.js";
+import { rootTypes } from "../support/model.js";
 
 const app = testApp();
 setFlagsFromString("--expose-gc");
@@ -29,7 +29,7 @@ function planned(): { plan: Plan; given: WeakRef<object>[] } {
   if (operation?.kind !== "OperationDefinition") throw new Error("no operation");
   const units = operation.selectionSet.selections.map((node) => {
     const { value } = (node as FieldNode).name;
-    return { key: value, entry: entriesOf(rootFields).get(value)!, nodes: [node as FieldNode] };
+    return { key: value, entry: entriesOf(rootTypes).get(value)!, nodes: [node as FieldNode] };
   });
   const variables = {
     filter: { or: [{ targetUrl: { eq: "secret" } }, { organization: { name: { in: ["secret"] } } }] },

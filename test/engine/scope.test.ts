@@ -5,8 +5,8 @@ import type { Access } from "../../src/auth/actor.js";
 import { compile } from "../../src/engine/read/compile.js";
 import { entriesOf } from "../../src/engine/types/read-resolver.js";
 import { LIMITS } from "../../src/limits.js";
-import { declaredTypes, rootFields } from "../../src/model/index.js";
 import { testApp } from "../support/app.js";
+import { declaredTypes, rootTypes } from "../support/model.js";
 
 const app = testApp();
 const everything = new Set(declaredTypes.flatMap(({ read }) => read));
@@ -18,7 +18,7 @@ function sqlOf(query: string, access: Access): string {
   if (operation?.kind !== "OperationDefinition") throw new Error("no operation");
   const units = operation.selectionSet.selections.map((node) => {
     const name = (node as FieldNode).name.value;
-    return { key: name, entry: entriesOf(rootFields).get(name)!, nodes: [node as FieldNode] };
+    return { key: name, entry: entriesOf(rootTypes).get(name)!, nodes: [node as FieldNode] };
   });
   return compile(app.schema, units, {}, {}, access, LIMITS, "key").text;
 }

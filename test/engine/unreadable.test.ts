@@ -7,7 +7,7 @@ import { compile } from "../../src/engine/read/compile.js";
 import { collect } from "../../src/engine/read/selection.js";
 import { AppError } from "../../src/errors.js";
 import { LIMITS } from "../../src/limits.js";
-import { Scan, Vulnerability } from "../../src/model/index.js";
+import { Scan, Vulnerability } from "../../src/modules/data/scans/scans.model.js";
 import { testApp } from "../support/app.js";
 
 const app = testApp();

@@ -2,9 +2,9 @@
 import fc, { type Arbitrary } from "fast-check";
 import { parse, print } from "graphql";
 import type { TypeDeclaration } from "../../src/engine/declaration.js";
-import { rootFields } from "../../src/model/index.js";
 import type { Answer, Client, TestApp } from "../support/app.js";
 import { cases } from "../support/deep.js";
+import { rootTypes } from "../support/model.js";
 import type { Query } from "./query.js";
 import { smallest } from "./smaller.js";
 import type { World } from "./world.js";
@@ -54,7 +54,7 @@ export class Cursors {
 /** @returns the lists that somebody may ask for, found out by asking */
 export async function rootsOf(client: Client): Promise<string[]> {
   const found = await Promise.all(
-    rootFields.map(async ({ plural: many }) => {
+    rootTypes.map(async ({ plural: many }) => {
       const { errors } = await client.run(`{ ${many}(first: 0) { __typename } }`);
       return errors ? [] : [many];
     }),

@@ -1,7 +1,7 @@
 /** The naive evaluation of an abstract query: over all rows in memory, one step after the other, knowing nothing of SQL. */
 
 import { singularOf, type TypeDeclaration } from "../../src/engine/declaration.js";
-import { rootFields } from "../../src/model/index.js";
+import { rootTypes } from "../support/model.js";
 import { About, type Answer, figures, groups, object, type Stage, written } from "./naive-figures.js";
 import { holds } from "./naive-filter.js";
 import { orderOf } from "./naive-order.js";
@@ -111,7 +111,7 @@ export function evaluate(query: Query, run: RunIndex, world: World, everything: 
   const scene = { world, everything, run };
   return object(query.items, scene, (name, fields) => {
     if (name === "__typename") return "Query";
-    const root = rootFields.find((type) => singularOf(type) === name || type.plural === name);
+    const root = rootTypes.find((type) => singularOf(type) === name || type.plural === name);
     if (!root) throw new Error(`${name} is no root field`);
     if (root.plural === name) return connection(scene, root, world.rows(root), fields);
     const id = plain(fields[0]!.args.id!, run);

@@ -2,7 +2,7 @@
 import fc, { type Arbitrary } from "fast-check";
 import { singularOf, type TypeDeclaration } from "../../src/engine/declaration.js";
 import { extremeFields, keyFields, numberFields } from "../../src/engine/read/aggregate.js";
-import { rootFields } from "../../src/model/index.js";
+import { rootTypes } from "../support/model.js";
 import { Inputs, input } from "./inputs.js";
 import { fits } from "./limits.js";
 import { type Condition, type Field, type InputObject, type Item, type Query, withKeys } from "./query.js";
@@ -131,7 +131,7 @@ class Queries {
   }
 
   query(roots: readonly string[]): Arbitrary<Query> {
-    const lists = rootFields.filter((type) => this.readable.has(type) && roots.includes(type.plural));
+    const lists = rootTypes.filter((type) => this.readable.has(type) && roots.includes(type.plural));
     const fields = lists.flatMap((type) => {
       const [one, many] = [singularOf(type), type.plural];
       const args = this.inputs.list(type, SIZES, FILTER_DEPTH);

@@ -1,8 +1,8 @@
 /** Whatever generated query a VIEWER asks, it answers as if no other organization had a row, and says nothing of what they have. */
 import { beforeAll, describe, expect, it } from "vitest";
 import { ROLE_PERMISSIONS } from "../../src/auth/permissions.js";
-import { rootFields } from "../../src/model/index.js";
 import { type Client, testApp } from "../support/app.js";
+import { rootTypes } from "../support/model.js";
 import { Cursors, checkAll, Different, rootsOf, shown } from "./asking.js";
 import { insertData } from "./data.js";
 import { evaluate, settled } from "./naive.js";
@@ -81,7 +81,7 @@ describe("a viewer asks as if nobody else were there", { timeout: 300_000 }, () 
 
   it("what is refused", async () => {
     const staffTypes = new Set(everything.types);
-    const staffRoots = rootFields.map(({ plural }) => plural);
+    const staffRoots = rootTypes.map(({ plural }) => plural);
     const first = asked.length;
     await checkAll(queries(everything, staffTypes, staffRoots), { seed: 12, runs: 40 }, async (query) => {
       await ask(query);

@@ -1,8 +1,8 @@
 /** All rows of the readable tables in memory, read with plain SQL, and how PostgreSQL compares their values. */
 import { getTableName } from "drizzle-orm";
 import type { ManyRelation, OneRelation, TypeDeclaration } from "../../src/engine/declaration.js";
-import { declaredTypes } from "../../src/model/index.js";
 import type { TestApp } from "../support/app.js";
+import { declaredTypes } from "../support/model.js";
 
 /** JSON's null, where SQL's is null. */
 export const JSON_NULL = Symbol("JSON null");

@@ -68,13 +68,13 @@ prove([
     offenders: forbiddenImports,
     exceptions: FORBIDDEN_IMPORTS,
     bad: [
-      ["graphql/a.ts", 'import type { X } from "../db/tables/index.js";\nimport { y } from "./b.js";'],
+      ["graphql/a.ts", 'import type { X } from "../modules/data/a/a.table.js";\nimport { y } from "./b.js";'],
       ["modules/data/a/a.store.ts", 'import { x } from "../b/index.js";'],
       ["modules/elsewhere/a/index.ts", ""],
       ["elsewhere/a.ts", ""],
     ],
     caught: [
-      "graphql/a.ts imports types of db/tables/index.ts",
+      "graphql/a.ts imports types of modules/data/a/a.table.ts",
       "modules/data/a/a.store.ts imports modules/data/b/index.ts",
       "modules/elsewhere/a/index.ts is of no layer",
       "elsewhere/a.ts is of no layer",

@@ -12,7 +12,6 @@ import {
   GRAPHQL,
   GRAPHQL_OR_STORE,
   type Layer,
-  MODEL,
   MODULE,
   OWN,
   PORT,
@@ -25,7 +24,7 @@ export const LAYERS: readonly Layer[] = [
   {
     name: "main, app, the commands and seeds bring the rest together",
     files: /^((main|app)\.ts$|(cli|seed|fleet)\/)/,
-    may: [/^(?!modules\/)/, FACE],
+    may: [/^(?!modules\/)/, FACE, TABLES],
     bad: [
       "app.ts",
       `import { x } from "./modules/data/a/index.js";
@@ -52,10 +51,10 @@ import { y } from "./modules/data/a/a.service.js";`,
   {
     name: "configuration sums what modules say",
     files: /^config\.ts$/,
-    may: [BASE, FACE],
+    may: [BASE, FACE, PORT],
     never: GRAPHQL,
-    bad: ["config.ts", 'import { x } from "./modules/fleet/a/index.js";\nimport { y } from "./providers/provider.js";'],
-    caught: ["providers/provider.ts"],
+    bad: ["config.ts", 'import { x } from "./modules/fleet/a/index.js";\nimport { y } from "./providers/local.js";'],
+    caught: ["providers/local.ts"],
   },
   {
     name: "what a module is, is said in types",
@@ -65,14 +64,18 @@ import { y } from "./modules/data/a/a.service.js";`,
     bad: ["module.ts", 'import type { X } from "./audit/call.js";\nimport { y } from "./audit/call.js";'],
     caught: ["audit/call.ts"],
   },
-  // Until tables lie in their modules.
   {
-    name: "tables know tables",
-    files: /^db\/tables\//,
-    may: [/^db\/(tables\/|columns\.ts$)/],
+    name: "tables know tables, wherever they lie, and lists of values",
+    files: TABLES,
+    may: [TABLES, /^db\/columns\.ts$/, VALUES, /^auth\/permissions\.ts$/, PORT],
     never: GRAPHQL,
-    bad: ["db/tables/a.ts", 'import { b } from "./b.js";\nimport { c } from "../client.js";'],
-    caught: ["db/client.ts"],
+    bad: [
+      "modules/data/a/a.table.ts",
+      `import { b } from "../../identity/b/b.table.js";
+import { c } from "../../../db/client.js";
+import { d } from "../../identity/b/index.js";`,
+    ],
+    caught: ["db/client.ts", "modules/identity/b/index.ts"],
   },
   {
     name: "the database knows nothing of who asks",
@@ -82,10 +85,10 @@ import { y } from "./modules/data/a/a.service.js";`,
     bad: [
       "db/a.ts",
       `import type { X } from "../auth/actor.js";
-import { y } from "./tables/index.js";
+import { y } from "../audit/a.table.js";
 import { z } from "./client.js";`,
     ],
-    caught: ["types of auth/actor.ts", "db/tables/index.ts"],
+    caught: ["types of auth/actor.ts", "audit/a.table.ts"],
   },
   {
     name: "what is observed is only counted",
@@ -185,16 +188,6 @@ import type { Y } from "../engine/read/writing.js";`,
     ],
     caught: ["graphql/context.ts", "modules/identity/users/index.ts"],
   },
-  // Until each type lies in its module.
-  {
-    name: "the model declares tables",
-    files: /^model\//,
-    may: [OWN, ERRORS, TABLES, PORT, /^engine\/(declaration|types\/object-type)\.ts$/],
-    types: [ENGINE, AUTH],
-    never: /./,
-    bad: ["model/a.ts", 'import { x } from "./b.js";\nimport { y } from "../modules/fleet/operations/operability.js";'],
-    caught: ["modules/fleet/operations/operability.ts"],
-  },
   {
     name: "HTTP and GraphQL know the faces of modules, and neither tables, stores nor providers",
     files: /^(http|graphql)\//,
@@ -203,7 +196,7 @@ import type { Y } from "../engine/read/writing.js";`,
     never: /^(drizzle-orm|postgres$)/,
     bad: [
       "graphql/a.ts",
-      `import type { scans } from "../db/tables/index.js";
+      `import type { scans } from "../modules/data/a/a.table.js";
 import { a } from "../modules/data/a/a.store.js";
 import { b } from "../modules/data/a/index.js";
 import type { C } from "../config.js";
@@ -212,7 +205,7 @@ import type { E } from "../providers/provider.js";
 const { f } = require("postgres");`,
     ],
     caught: [
-      "types of db/tables/index.ts",
+      "types of modules/data/a/a.table.ts",
       "modules/data/a/a.store.ts",
       "config.ts",
       "types of providers/provider.ts",
@@ -222,8 +215,8 @@ const { f } = require("postgres");`,
   {
     name: "modules know the faces of their own domain and of earlier ones",
     files: new RegExp(`^modules/(${DOMAINS.join("|")})/[\\w-]+/`),
-    may: [OWN, EARLIER_FACE, BASE, AUTH, AUDIT, ENGINE, DB, TABLES, MODEL, /^jobs\//],
-    types: [MODULE, PORT],
+    may: [OWN, EARLIER_FACE, BASE, AUTH, AUDIT, ENGINE, DB, TABLES, PORT, /^jobs\//],
+    types: [MODULE],
     never: /^(@apollo\/|postgres$|graphql-shield|graphql-middleware|pg-boss)/,
     bad: [
       "modules/evidence/a/a.ts",
@@ -231,14 +224,14 @@ const { f } = require("postgres");`,
 import { c } from "../../evidence/c/index.js";
 import type { D } from "../../fleet/d/index.js";
 import type { E } from "../e/e.service.js";
-import { f } from "../../../providers/provider.js";
+import { f } from "../../../providers/local.js";
 import { g } from "../../../http/host.js";
 import { h } from "./a.store.js";`,
     ],
     caught: [
       "types of modules/fleet/d/index.ts",
       "types of modules/evidence/e/e.service.ts",
-      "providers/provider.ts",
+      "providers/local.ts",
       "http/host.ts",
     ],
   },

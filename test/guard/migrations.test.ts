@@ -1,9 +1,14 @@
 /** The migrations make what the tables declare: `npm run migration` would have nothing to write. */
 import { readdirSync, readFileSync } from "node:fs";
 import { generateDrizzleJson, generateMigration } from "drizzle-kit/api";
-import { pgTable, text } from "drizzle-orm/pg-core";
+import { is } from "drizzle-orm";
+import { getTableConfig, PgTable, pgTable, text } from "drizzle-orm/pg-core";
 import { expect, it } from "vitest";
-import * as tables from "../../src/db/tables/index.js";
+import config from "../../drizzle.config.js";
+import { testApp } from "../support/app.js";
+import { TABLE_FILES, TABLES, tablesOf } from "../support/tables.js";
+
+const app = testApp();
 
 const FOLDER = new URL("../../drizzle/", import.meta.url);
 const json = (path: string) => JSON.parse(readFileSync(new URL(path, FOLDER), "utf8"));
@@ -17,13 +22,13 @@ function pending(wanted: Record<string, unknown>): Promise<string[]> {
 }
 
 it("nothing is pending", async () => {
-  expect(await pending(tables)).toEqual([]);
+  expect(await pending(TABLES)).toEqual([]);
 });
 
 it("catches a table and a column that no migration makes", async () => {
   const added = pgTable("added", { someText: text() });
-  expect(await pending({ ...tables, added })).toEqual(['CREATE TABLE "added" (\n\t"some_text" text\n);\n']);
-  const { signingKeys, ...others } = tables;
+  expect(await pending({ ...TABLES, added })).toEqual(['CREATE TABLE "added" (\n\t"some_text" text\n);\n']);
+  const { signingKeys, ...others } = TABLES;
   expect(signingKeys).toBeDefined();
   expect(await pending(others)).toEqual(['DROP TABLE "signing_keys" CASCADE;']);
 });
@@ -36,4 +41,17 @@ it("every migration is in the journal, in order, with its snapshot", () => {
   expect(snapshots).toHaveLength(entries.length);
   const chain = snapshots.sort().map((file) => json(`meta/${file}`));
   expect(chain.slice(1).map(({ prevId }) => prevId)).toEqual(chain.slice(0, -1).map(({ id }) => id));
+});
+
+it("every table of the database stands in exactly one file, where drizzle-kit looks for tables", async () => {
+  expect(config).toMatchObject({ schema: "./src/**/*.table.ts" });
+  const declared = await Promise.all(
+    TABLE_FILES.map(async (file) =>
+      Object.values(await tablesOf(file))
+        .filter((value) => is(value, PgTable))
+        .map((table) => getTableConfig(table).name),
+    ),
+  );
+  const found = await app.sql`select tablename as name from pg_tables where schemaname = 'public'`;
+  expect(declared.flat().sort()).toEqual(found.map(({ name }) => name).sort());
 });

@@ -19,9 +19,8 @@ export const VALUES = /^values\//;
 export const AUTH = /^auth\//;
 export const AUDIT = /^audit\//;
 export const ENGINE = /^engine\//;
-export const DB = /^db\/(?!tables\/)/;
-export const TABLES = /^db\/tables\/index\.ts$|\.table\.ts$/;
-export const MODEL = /^model\/index\.ts$/;
+export const DB = /^db\//;
+export const TABLES = /\.table\.ts$/;
 export const MODULE = /^module\.ts$/;
 /** What Postern asks of whatever sees and operates instances. */
 export const PORT = /^providers\/provider\.ts$/;

@@ -10,7 +10,6 @@ import {
   FACE,
   GRAPHQL,
   type Layer,
-  MODEL,
   MODULE,
   OWN,
   PORT,
@@ -23,8 +22,8 @@ export const ROLES: readonly Layer[] = [
   {
     name: "models, mutations and resolvers know the engine, and no statement",
     files: /\.(types|model|mutations|resolver)\.ts$/,
-    may: [OWN, ERRORS, VALUES, ENGINE, MODEL],
-    types: [AUTH, AUDIT, FACE],
+    may: [OWN, ERRORS, VALUES, ENGINE, FACE, TABLES],
+    types: [AUTH, AUDIT],
     never: /^(@apollo\/|drizzle-orm|postgres$|graphql-shield)/,
     bad: [
       "modules/data/a/a.model.ts",
@@ -37,19 +36,19 @@ import { sql } from "drizzle-orm";`,
   {
     name: "services, and what they drive in the background, are plain TypeScript over stores",
     files: /\.(service|tasks)\.ts$|^modules\/fleet\/operations\/(endings|schedule|worker)\.ts$/,
-    may: [OWN, BASE, AUTH, AUDIT, DB, MODEL, /^engine\/(declaration\.ts$|write\/)/],
-    types: [FACE, ENGINE, PORT, /^jobs\//],
+    may: [OWN, BASE, AUTH, AUDIT, DB, PORT, FACE, /^engine\/(declaration\.ts$|write\/)/],
+    types: [ENGINE, /^jobs\//],
     never: GRAPHQL,
     bad: [
       "modules/data/a/a.service.ts",
       `import {
   Field,
 } from "type-graphql";
-import type { B } from "../b/index.js";
-import { c } from "../c/index.js";
+import { b } from "../b/index.js";
+import { c } from "../../../engine/types/c.js";
 import { d } from "./a.store.js";`,
     ],
-    caught: ["type-graphql", "modules/data/c/index.ts"],
+    caught: ["type-graphql", "engine/types/c.ts"],
   },
   {
     name: "stores know the database only",

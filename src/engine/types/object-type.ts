@@ -1,5 +1,6 @@
 /** Declarations -> type-graphql classes: enums and object types. */
-import { type ClassType, Field, Float, ID, Int, ObjectType, registerEnumType } from "type-graphql";
+import type { GraphQLNamedType } from "graphql";
+import { type ClassType, Extensions, Field, Float, ID, Int, ObjectType, registerEnumType } from "type-graphql";
 import { type EmbeddedField, type EmbeddedType, type FieldDeclaration, type TypeDeclaration } from "../declaration.js";
 import { DateTime, JSONScalar } from "./scalars.js";
 
@@ -92,10 +93,15 @@ export function embeddedType({ name, description, fields }: EmbeddedType): Class
   });
 }
 
+/** @returns the declaration that a type of the schema is made of, where it is made of one */
+export const declarationOf = ({ extensions }: GraphQLNamedType): TypeDeclaration | undefined =>
+  extensions.declaration as TypeDeclaration | undefined;
+
 /** @returns the object type of a declaration */
 export function objectType(declaration: TypeDeclaration): ClassType {
   return once(declaration.name, (target) => {
     ObjectType(declaration.name, { description: declaration.description })(target);
+    Extensions({ declaration })(target);
     for (const [name, field] of Object.entries(declaration.fields)) {
       const { type } = graphqlType(field);
       add(target, name, () => type, field.description, !field.column.notNull);

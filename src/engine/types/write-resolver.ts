@@ -53,7 +53,8 @@ export function payloadResolver(
 
 /** @returns resolver instances, for the container */
 export function writeResolvers(writes: WriteTypes, service: RowService): object[] {
-  const { type, inputs, payloads, shared } = writes;
+  const { type, shared } = writes;
+  const { inputs, payloads } = writes.classes();
   const { name, names, row, rows, words, deletedId, deletedIds } = namesOf(type);
   const parent = shared === undefined ? undefined : type.relations[shared]?.to();
 

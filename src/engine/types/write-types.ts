@@ -26,8 +26,11 @@ export interface WriteTypes {
   readonly delete: typeof deletion;
   readonly deleteMany: z.ZodType<Matching>;
   readonly upsert: z.ZodType<Input>;
-  readonly inputs: Readonly<Record<Verb, ClassType>>;
-  readonly payloads: Readonly<Record<Verb, ClassType>>;
+  /** Made when they are first asked for: by then every type that refers to this one is declared. */
+  readonly classes: () => {
+    readonly inputs: Readonly<Record<Verb, ClassType>>;
+    readonly payloads: Readonly<Record<Verb, ClassType>>;
+  };
   /** The relation that the items of one call share, whose id stands beside them. */
   readonly shared: string | undefined;
 }
@@ -54,6 +57,11 @@ export function writeTypes(type: TypeDeclaration, options: WriteOptions): WriteT
   const { create, update, upsert = create, shared, maxItems = MAX_ITEMS } = options;
   const reference = `${shared}Id`;
   const item = Object.fromEntries(Object.entries(create).filter(([name]) => name !== reference));
+  const makeClasses = () => ({
+    inputs: inputClasses(type, { create, update, upsert, item, shared, maxItems }),
+    payloads: payloadClasses(type, shared),
+  });
+  let classes: ReturnType<typeof makeClasses> | undefined;
   return {
     type,
     maxItems,
@@ -69,7 +77,6 @@ export function writeTypes(type: TypeDeclaration, options: WriteOptions): WriteT
     delete: deletion,
     deleteMany: z.object(matching),
     upsert: z.object(upsert),
-    inputs: inputClasses(type, { create, update, upsert, item, shared, maxItems }),
-    payloads: payloadClasses(type, shared),
+    classes: () => (classes ??= makeClasses()),
   };
 }

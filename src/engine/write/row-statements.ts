@@ -1,13 +1,14 @@
 /** The texts of statements that change rows of a declared type, each with the audit record of the change in the same statement. */
 import { and, getTableColumns, getTableName, type SQL, sql } from "drizzle-orm";
 import type { PgColumn, PgTable } from "drizzle-orm/pg-core";
+import { auditLogs } from "../../audit/audit.table.js";
 import type { Access } from "../../auth/actor.js";
 import { nameOf, names, propertyOf, record } from "../../db/dialect.js";
-import { auditLogs, idempotencyKeys } from "../../db/tables/index.js";
 import type { TypeDeclaration } from "../declaration.js";
 import { type Compilation, type PlanLimits, type Statement, statementOf } from "../read/compilation.js";
 import type { Source } from "../read/visibility.js";
 import { matching, withoutQuery } from "../read/writing.js";
+import { idempotencyKeys } from "./idempotency.table.js";
 import { firstUnreached, reachesAll, unreached } from "./references.js";
 
 /** A table of a declared type that carries an optimistic version. */

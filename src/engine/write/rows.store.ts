@@ -2,7 +2,7 @@
 import { and, eq, sql } from "drizzle-orm";
 import type { Db } from "../../db/client.js";
 import { fromPostgres } from "../../db/postgres-errors.js";
-import { idempotencyKeys } from "../../db/tables/index.js";
+import { idempotencyKeys } from "./idempotency.table.js";
 import type { Key } from "./rows.js";
 
 /** @returns what a user's key stands for, and the ids of what was made with it, or null */

@@ -3,7 +3,7 @@ import { createRequire } from "node:module";
 import type { IRule } from "graphql-shield";
 import type { Permission } from "../../auth/permissions.js";
 import { forbidden, productionProtected, unauthenticated } from "../../errors.js";
-import { isOperable } from "../../modules/fleet/operations/operability.js";
+import { isOperable } from "../../modules/fleet/inventory/index.js";
 import { requireWellFormed } from "../../values/well-formed.js";
 import type { RequestContext } from "../context.js";
 

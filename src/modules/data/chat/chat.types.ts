@@ -1,8 +1,8 @@
 /** What a client sends to create and change chat sessions. */
 
 import { writeTypes } from "../../../engine/types/write-types.js";
-import { ChatSession } from "../../../model/index.js";
 import { absent, idText, moment, nullable, text } from "../../../values/checked.js";
+import { ChatSession } from "./chat.model.js";
 
 const MAX_MESSAGE = 20_000;
 

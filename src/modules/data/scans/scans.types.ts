@@ -1,8 +1,8 @@
 /** What a client sends to create and change scans and vulnerabilities. */
 import { z } from "zod";
 import { writeTypes } from "../../../engine/types/write-types.js";
-import { Scan, ScanStatus, Severity, Vulnerability } from "../../../model/index.js";
 import { absent, httpUrl, idText, moment, nullable, text } from "../../../values/checked.js";
+import { Scan, ScanStatus, Severity, Vulnerability } from "./scans.model.js";
 
 export const scanWrites = writeTypes(Scan, {
   create: {

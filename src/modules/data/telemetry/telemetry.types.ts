@@ -1,8 +1,8 @@
 /** What a client sends to create and change analytics metrics and performance logs. */
 
 import { writeTypes } from "../../../engine/types/write-types.js";
-import { AnalyticsMetric, PerformanceLog } from "../../../model/index.js";
 import { absent, finite, idText, moment, nullable, text } from "../../../values/checked.js";
+import { AnalyticsMetric, PerformanceLog } from "./telemetry.model.js";
 
 export const analyticsMetricWrites = writeTypes(AnalyticsMetric, {
   create: { organizationId: idText, metricType: text(100), value: finite, recordedAt: absent(moment) },

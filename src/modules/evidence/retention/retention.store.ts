@@ -1,9 +1,11 @@
 /** The statements that remove what is over. */
 import { lt, type SQL, sql } from "drizzle-orm";
 import type { PgTable } from "drizzle-orm/pg-core";
+import { auditLogs } from "../../../audit/audit.table.js";
 import type { Db } from "../../../db/client.js";
 import { fromPostgres } from "../../../db/postgres-errors.js";
-import { auditLogs, idempotencyKeys, sessions } from "../../../db/tables/index.js";
+import { idempotencyKeys } from "../../../engine/write/idempotency.table.js";
+import { sessions } from "../../identity/sessions/sessions.table.js";
 
 /** Rows of one statement: enough to keep up, few enough to lock nobody out. */
 const BATCH = 1000;

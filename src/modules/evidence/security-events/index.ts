@@ -1,4 +1,3 @@
-/** Security events. */
-export type { Origin } from "../../../audit/call.js";
-export { createSecurityService, type RecordedEvent, type SecurityService } from "../../../audit/security.service.js";
+/** Security events, as they are read and reported. */
 export { SecurityResolver } from "./security.resolver.js";
+export { SecurityEvent } from "./security-events.model.js";

@@ -2,12 +2,12 @@
 import type { GraphQLResolveInfo } from "graphql";
 import { Arg, Ctx, FieldResolver, Info, Mutation, Resolver, Root } from "type-graphql";
 import type { Call } from "../../../audit/call.js";
-import type { SecurityService } from "../../../audit/security.service.js";
+import type { SecurityService } from "../../../audit/index.js";
 import { CurrentCall } from "../../../engine/types/current-call.js";
 import { objectType } from "../../../engine/types/object-type.js";
 import type { ReadContext } from "../../../engine/types/read-resolver.js";
-import { SecurityEvent } from "../../../model/index.js";
 import { RecordSecurityEventInput, RecordSecurityEventPayload } from "./security.types.js";
+import { SecurityEvent } from "./security-events.model.js";
 
 @Resolver(() => RecordSecurityEventPayload)
 export class SecurityResolver {

@@ -2,7 +2,7 @@
 import { Field, ID, InputType, ObjectType } from "type-graphql";
 import { objectType } from "../../../engine/types/object-type.js";
 import { JSONScalar } from "../../../engine/types/scalars.js";
-import { SecurityEvent, SecurityEventStatus } from "../../../model/index.js";
+import { SecurityEvent, SecurityEventStatus } from "./security-events.model.js";
 
 @InputType({ description: "A security event that a program has seen." })
 export class RecordSecurityEventInput {

@@ -1,9 +1,8 @@
 /** What a provider does by itself, for the record: in the audit log as of the system, and where it says so as a security event. */
 import { randomUUID } from "node:crypto";
-import type { AuditService } from "../../../audit/index.js";
+import type { AuditService, SecurityService } from "../../../audit/index.js";
 import type { Log } from "../../../log.js";
 import type { Provider, Report } from "../../../providers/provider.js";
-import type { SecurityService } from "../../evidence/security-events/index.js";
 import type { InventoryService } from "./inventory.service.js";
 
 export interface DeedsDeps {

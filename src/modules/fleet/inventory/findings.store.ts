@@ -2,8 +2,8 @@
 import { and, eq, isNull, sql } from "drizzle-orm";
 import type { Db } from "../../../db/client.js";
 import { fromPostgres } from "../../../db/postgres-errors.js";
-import { findings, instances } from "../../../db/tables/index.js";
 import type { Finding } from "../../../providers/provider.js";
+import { findings, instances } from "./inventory.table.js";
 
 /** What Postern finds by itself: providers tell nothing of it. */
 const OWN = "backup_missed";

@@ -5,7 +5,7 @@ import type { Call } from "../../../audit/call.js";
 import { CurrentCall } from "../../../engine/types/current-call.js";
 import { objectType } from "../../../engine/types/object-type.js";
 import type { ReadContext } from "../../../engine/types/read-resolver.js";
-import { Instance } from "../../../model/index.js";
+import { Instance } from "./inventory.model.js";
 import type { InventoryService } from "./inventory.service.js";
 import { SetEnvironmentMappingInput, SetEnvironmentMappingPayload } from "./inventory.types.js";
 

@@ -6,7 +6,6 @@ import { describeActor } from "../../../auth/actor.js";
 import type { Db } from "../../../db/client.js";
 import { badUserInput, conflict, notFound } from "../../../errors.js";
 import type { Log } from "../../../log.js";
-import { Environment } from "../../../model/index.js";
 import type { Provider, Tag } from "../../../providers/provider.js";
 import { checked, nullable, text } from "../../../values/checked.js";
 import { isId } from "../../../values/id.js";
@@ -14,6 +13,7 @@ import { tagsOfCopy } from "./copies.js";
 import type { EnvironmentRules } from "./environment-rules.js";
 import { classifierBy, disputeOf, factsOf, reclassify } from "./facts.service.js";
 import { openFinding, resolveFinding } from "./findings.store.js";
+import { Environment } from "./instance-objects.model.js";
 import {
   findInstanceById,
   findInstanceByIdentifier,

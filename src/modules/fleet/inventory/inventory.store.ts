@@ -2,9 +2,9 @@
 import { and, desc, eq, inArray, isNotNull, isNull, ne, type SQL, sql } from "drizzle-orm";
 import type { Db } from "../../../db/client.js";
 import { fromPostgres } from "../../../db/postgres-errors.js";
-import { environmentMappings, instances, snapshots } from "../../../db/tables/index.js";
 import type { InstanceDescription, SnapshotDescription } from "../../../providers/provider.js";
 import type { Classification } from "./classifier.js";
+import { environmentMappings, instances, snapshots } from "./inventory.table.js";
 
 const failed = (error: unknown) => Promise.reject(fromPostgres(error));
 

@@ -1,7 +1,8 @@
 /** What a client sends to say the environment of an instance or an account. */
 import { Field, ID, InputType, ObjectType } from "type-graphql";
 import { objectType } from "../../../engine/types/object-type.js";
-import { Environment, Instance } from "../../../model/index.js";
+import { Environment } from "./instance-objects.model.js";
+import { Instance } from "./inventory.model.js";
 
 @InputType({ description: "What an instance or an account is for. Give instanceId or accountId, one of them." })
 export class SetEnvironmentMappingInput {

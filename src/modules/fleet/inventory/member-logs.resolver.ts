@@ -3,7 +3,7 @@ import type { GraphQLResolveInfo } from "graphql";
 import { Arg, Ctx, FieldResolver, Info, Int, Resolver, Root } from "type-graphql";
 import { embeddedType } from "../../../engine/types/object-type.js";
 import type { ReadContext } from "../../../engine/types/read-resolver.js";
-import { InstanceMember, LogTail } from "../../../model/index.js";
+import { InstanceMember, LogTail } from "./instance-objects.model.js";
 import { LINES, type MemberLogs, type MemberOf } from "./member-logs.service.js";
 
 @Resolver(() => embeddedType(InstanceMember))

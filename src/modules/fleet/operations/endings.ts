@@ -1,12 +1,11 @@
 /** How operations end: the last change of status, its audit record and the snapshot it made, in one transaction. */
 import { EventEmitter } from "node:events";
 import { sql } from "drizzle-orm";
-import type { AuditService } from "../../../audit/index.js";
+import type { AuditService, SecurityService } from "../../../audit/index.js";
 import type { Db } from "../../../db/client.js";
 import type { Log } from "../../../log.js";
 import type { Pace } from "../../../pace.js";
 import type { Poll, Provider } from "../../../providers/provider.js";
-import type { SecurityService } from "../../evidence/security-events/index.js";
 import type { InventoryService } from "../inventory/index.js";
 import { failoverEvent } from "./failover-event.js";
 import { guidanceFor } from "./guidance.js";

@@ -2,7 +2,7 @@
 import { and, eq, type SQL, sql } from "drizzle-orm";
 import type { Db } from "../../../db/client.js";
 import { fromPostgres } from "../../../db/postgres-errors.js";
-import { isAutomaticFailover, isOfServers, operations } from "../../../db/tables/index.js";
+import { isAutomaticFailover, isOfServers, operations } from "./operations.table.js";
 
 const failed = (error: unknown) => Promise.reject(fromPostgres(error));
 

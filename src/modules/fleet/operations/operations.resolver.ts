@@ -5,7 +5,7 @@ import type { Call } from "../../../audit/call.js";
 import { CurrentCall } from "../../../engine/types/current-call.js";
 import { objectType } from "../../../engine/types/object-type.js";
 import type { ReadContext } from "../../../engine/types/read-resolver.js";
-import { Operation } from "../../../model/index.js";
+import { Operation } from "./operations.model.js";
 import type { OperationsService } from "./operations.service.js";
 import {
   CancelOperationInput,

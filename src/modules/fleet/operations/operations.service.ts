@@ -11,9 +11,9 @@ import { currentCaller } from "../../../values/caller.js";
 import { checked } from "../../../values/checked.js";
 import { requireId } from "../../../values/id.js";
 import type { InventoryService, StoredInstance } from "../inventory/index.js";
+import { type Assessed, assess } from "../inventory/index.js";
 import { findBackupState } from "./backups.store.js";
 import type { Endings } from "./endings.js";
-import { type Assessed, assess } from "./operability.js";
 import {
   countQueued,
   findOperation,

@@ -2,7 +2,8 @@
 import { and, asc, eq, getTableColumns, inArray, lt, type SQL, sql } from "drizzle-orm";
 import type { Db } from "../../../db/client.js";
 import { fromPostgres } from "../../../db/postgres-errors.js";
-import { isAutomaticFailover, isOfServers, operations, snapshots } from "../../../db/tables/index.js";
+import { snapshots } from "../inventory/inventory.table.js";
+import { isAutomaticFailover, isOfServers, operations } from "./operations.table.js";
 import type { OperationStatus } from "./state-machine.js";
 
 const failed = (error: unknown) => Promise.reject(fromPostgres(error));

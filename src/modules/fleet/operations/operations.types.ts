@@ -4,8 +4,8 @@ import { z } from "zod";
 import { objectType } from "../../../engine/types/object-type.js";
 import { KEY } from "../../../engine/types/write-classes.js";
 import { idempotencyKey } from "../../../engine/types/write-types.js";
-import { Operation } from "../../../model/index.js";
 import { text } from "../../../values/checked.js";
+import { Operation } from "./operations.model.js";
 
 const INSTANCE = "The instance: its id, or its identifier where that is unique in the fleet.";
 const SNAPSHOT =

@@ -2,7 +2,8 @@
 import { and, desc, eq, sql } from "drizzle-orm";
 import type { Db } from "../../../db/client.js";
 import { fromPostgres } from "../../../db/postgres-errors.js";
-import { instances, operations, snapshots } from "../../../db/tables/index.js";
+import { instances, snapshots } from "../inventory/inventory.table.js";
+import { operations } from "./operations.table.js";
 
 const failed = (error: unknown) => Promise.reject(fromPostgres(error));
 

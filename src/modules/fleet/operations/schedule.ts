@@ -1,10 +1,9 @@
 /** What Postern does by itself: automated snapshots in backup windows, those that were missed, and their removal when their retention is over. */
 import { randomUUID } from "node:crypto";
-import type { AuditService } from "../../../audit/index.js";
+import type { AuditService, SecurityService } from "../../../audit/index.js";
 import type { Db } from "../../../db/client.js";
 import type { Log } from "../../../log.js";
 import type { Provider } from "../../../providers/provider.js";
-import type { SecurityService } from "../../evidence/security-events/index.js";
 import type { InventoryService, StoredInstance } from "../inventory/index.js";
 import { findBackupState, findNow, listExpiredSnapshots } from "./backups.store.js";
 import type { OperationsService } from "./operations.service.js";

@@ -7,9 +7,9 @@ import type { Log } from "../../../log.js";
 import type { OperationRequest, Poll, Provider } from "../../../providers/provider.js";
 import { asCaller, POSTERN } from "../../../values/caller.js";
 import type { InventoryService, StoredInstance } from "../inventory/index.js";
+import { assess, COMING, isOfSnapshot, isRescuable } from "../inventory/index.js";
 import type { Endings } from "./endings.js";
 import { hasQueuedReboot } from "./failover.store.js";
-import { assess, COMING, isOfSnapshot, isRescuable } from "./operability.js";
 import {
   type ClaimedOperation,
   claimAbandoned,

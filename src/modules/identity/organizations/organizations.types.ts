@@ -1,8 +1,8 @@
 /** What a client sends to create and change organizations. */
 
 import { writeTypes } from "../../../engine/types/write-types.js";
-import { Organization } from "../../../model/index.js";
 import { absent, text } from "../../../values/checked.js";
+import { Organization } from "./organizations.model.js";
 
 /** @returns why a text is no domain name by the rule of the DNS, or undefined */
 function faultOfDomain(text: string): string | undefined {

@@ -3,8 +3,8 @@ import { type SQL, sql } from "drizzle-orm";
 import { ACCESS_TOKEN_SECONDS } from "../../../auth/tokens.js";
 import type { Db } from "../../../db/client.js";
 import { fromPostgres } from "../../../db/postgres-errors.js";
-import { sessions } from "../../../db/tables/index.js";
 import type { Log } from "../../../log.js";
+import { sessions } from "./sessions.table.js";
 
 /** A transaction may commit this long after the time-out of its statements has begun, and its revocation is still seen. */
 const LATE_COMMIT_SECONDS = 30;

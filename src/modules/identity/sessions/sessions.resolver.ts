@@ -5,7 +5,8 @@ import type { Origin } from "../../../audit/call.js";
 import type { Actor } from "../../../auth/actor.js";
 import { objectType } from "../../../engine/types/object-type.js";
 import type { ReadContext } from "../../../engine/types/read-resolver.js";
-import { Organization, User } from "../../../model/index.js";
+import { Organization } from "../organizations/index.js";
+import { User } from "../users/index.js";
 import type { Credentials, IdentityService } from "./sessions.service.js";
 import {
   RefreshSessionInput,

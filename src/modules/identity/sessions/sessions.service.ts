@@ -2,13 +2,13 @@
 import { createHmac, hash, randomBytes, randomUUID } from "node:crypto";
 import { z } from "zod";
 import type { Origin } from "../../../audit/call.js";
+import type { RecordedEvent, SecurityService } from "../../../audit/index.js";
 import { type Actor, accessOf, type UserActor } from "../../../auth/actor.js";
 import { MAX_PASSWORD_CHARACTERS, verifyPassword } from "../../../auth/passwords.js";
 import type { Tokens } from "../../../auth/tokens.js";
 import type { Db } from "../../../db/client.js";
 import { unauthenticated } from "../../../errors.js";
 import { checked, text } from "../../../values/checked.js";
-import type { RecordedEvent, SecurityService } from "../../evidence/security-events/index.js";
 import type { Revocations } from "./revocations.service.js";
 import {
   type Account,

@@ -3,7 +3,8 @@ import { and, inArray, isNull, type SQL, sql } from "drizzle-orm";
 import type { Role } from "../../../auth/permissions.js";
 import type { Db } from "../../../db/client.js";
 import { fromPostgres } from "../../../db/postgres-errors.js";
-import { sessions, users } from "../../../db/tables/index.js";
+import { users } from "../users/users.table.js";
+import { sessions } from "./sessions.table.js";
 
 /** A user as its access tokens describe it; ids are decimal text. */
 export interface Account {

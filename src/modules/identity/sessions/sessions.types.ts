@@ -1,7 +1,7 @@
 /** What a client sends and gets when it signs in, refreshes and signs out, and how it sees itself. */
 import { Field, InputType, ObjectType } from "type-graphql";
 import { DateTime } from "../../../engine/types/scalars.js";
-import { Role } from "../../../model/index.js";
+import { Role } from "../users/index.js";
 import type { Credentials, SessionView } from "./sessions.service.js";
 
 @InputType({ description: "The credentials of a user." })

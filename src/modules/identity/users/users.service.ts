@@ -2,10 +2,10 @@
 import { accessOf } from "../../../auth/actor.js";
 import { hashPassword, requireGoodPassword } from "../../../auth/passwords.js";
 import { type Role, TENANT_ROLES } from "../../../auth/permissions.js";
+import type { Db } from "../../../db/client.js";
 import type { RowRules } from "../../../engine/write/index.js";
 import type { Values } from "../../../engine/write/rows.js";
 import { badUserInput, failedPrecondition, forbidden } from "../../../errors.js";
-import type { IdentityService } from "../sessions/index.js";
 import { listWithAdministrators, type UserRow } from "./users.store.js";
 
 /** What everybody may change of the own profile. */
@@ -28,7 +28,15 @@ function requireAdministrator(users: readonly UserRow[], changed: ReadonlySet<st
   throw failedPrecondition("last administrator", "No administrator would remain. Make another user ADMIN first.");
 }
 
-export function userRules({ identity }: { identity: Pick<IdentityService, "endSessions" | "forget"> }): RowRules {
+/** What ends the sessions of users. */
+export interface EndsSessions {
+  /** Ends every session of users, in the caller's transaction. @returns the ids of the sessions */
+  endSessions(db: Db, userIds: readonly string[]): Promise<string[]>;
+  /** Takes no access token of these sessions any more: to be called when the transaction is committed. */
+  forget(sessionIds: readonly string[]): void;
+}
+
+export function userRules({ identity }: { identity: EndsSessions }): RowRules {
   return {
     /** All are checked before the first is hashed, and hashed one after the other, because that is work for all processors. */
     async stored(rows, place, creating) {

@@ -3,7 +3,7 @@ import { inArray, or, sql } from "drizzle-orm";
 import type { Role } from "../../../auth/permissions.js";
 import type { Db } from "../../../db/client.js";
 import { fromPostgres } from "../../../db/postgres-errors.js";
-import { users } from "../../../db/tables/index.js";
+import { users } from "./users.table.js";
 
 /** The parts of a user that its rules look at; ids are decimal text. */
 export interface UserRow {

@@ -1,8 +1,8 @@
 /** What a client sends to create and change users. */
 import { z } from "zod";
 import { writeTypes } from "../../../engine/types/write-types.js";
-import { Role, User } from "../../../model/index.js";
 import { absent, email, idText, nullable, text } from "../../../values/checked.js";
+import { Role, User } from "./users.model.js";
 
 /** The policy itself stands in auth/passwords.ts; this only says what a client sees. */
 const password = z.string({ error: "Give a text." });

@@ -12,7 +12,7 @@ import {
   uuid,
   varchar,
 } from "drizzle-orm/pg-core";
-import { id, moment, reference } from "./columns.js";
+import { id, moment, reference } from "../db/columns.js";
 
 /** Of a record that was not written with a change, so that it is kept once however often it is sent. */
 const recordId = () => uuid();
@@ -68,3 +68,8 @@ export const securityEvents = pgTable(
     check("security_events_status", sql`${t.eventStatus} in ('SUCCESS', 'FAILURE', 'WARNING')`),
   ],
 );
+
+/** Which Postern this is: one row, made with the table. Tells whose the records are that wait in a folder. */
+export const installations = pgTable("installations", {
+  id: uuid().primaryKey().defaultRandom(),
+});

@@ -1,8 +1,12 @@
 /** What a client reads of scans and vulnerabilities. */
-import { scans, vulnerabilities } from "../db/tables/index.js";
-import { declareType, field, many, one, version } from "../engine/declaration.js";
-import { ScanStatus, Severity } from "./enums.js";
-import { Organization } from "./organizations.js";
+import { declareType, field, one, version } from "../../../engine/declare.js";
+import { enumOf } from "../../../engine/types/object-type.js";
+import { Organization } from "../../identity/organizations/index.js";
+import { scanStatus, scans, severity, vulnerabilities } from "./scans.table.js";
+
+export const ScanStatus = enumOf("ScanStatus", scanStatus.enumValues, "How far a scan has come.");
+
+export const Severity = enumOf("Severity", severity.enumValues, "How grave a vulnerability is.");
 
 export const Scan = declareType({
   name: "Scan",
@@ -23,8 +27,10 @@ export const Scan = declareType({
     version: version(scans.version),
   },
   relations: {
-    organization: one(() => Organization, scans.organizationId, "Whose scan it is."),
-    vulnerabilities: many(() => Vulnerability, "scan", "What it found."),
+    organization: one(() => Organization, scans.organizationId, "Whose scan it is.", {
+      name: "scans",
+      description: "Its scans.",
+    }),
   },
 });
 
@@ -47,6 +53,9 @@ export const Vulnerability = declareType({
     version: version(vulnerabilities.version),
   },
   relations: {
-    scan: one(() => Scan, vulnerabilities.scanId, "The scan that found it."),
+    scan: one(() => Scan, vulnerabilities.scanId, "The scan that found it.", {
+      name: "vulnerabilities",
+      description: "What it found.",
+    }),
   },
 });

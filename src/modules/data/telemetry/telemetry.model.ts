@@ -1,7 +1,7 @@
 /** What a client reads of analytics metrics and performance logs. */
-import { analyticsMetrics, performanceLogs } from "../db/tables/index.js";
-import { declareType, field, one, version } from "../engine/declaration.js";
-import { Organization } from "./organizations.js";
+import { declareType, field, one, version } from "../../../engine/declare.js";
+import { Organization } from "../../identity/organizations/index.js";
+import { analyticsMetrics, performanceLogs } from "./telemetry.table.js";
 
 export const AnalyticsMetric = declareType({
   name: "AnalyticsMetric",

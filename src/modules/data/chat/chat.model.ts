@@ -1,7 +1,7 @@
 /** What a client reads of chat sessions. */
-import { chatSessions } from "../db/tables/index.js";
-import { declareType, field, one, version } from "../engine/declaration.js";
-import { User } from "./organizations.js";
+import { declareType, field, one, version } from "../../../engine/declare.js";
+import { User } from "../../identity/users/index.js";
+import { chatSessions } from "./chat.table.js";
 
 export const ChatSession = declareType({
   name: "ChatSession",

@@ -1,7 +1,24 @@
-/** The objects that columns of instances, snapshots and operations hold whole. */
-import { instances } from "../db/tables/index.js";
-import type { EmbeddedField, EmbeddedType } from "../engine/declaration.js";
-import { Environment, EnvironmentMethod, MemberRole, OperationType } from "./enums.js";
+/** The objects that columns of instances and snapshots hold whole, and their enums. */
+import { type EmbeddedField, type EmbeddedType } from "../../../engine/declaration.js";
+import { enumOf } from "../../../engine/types/object-type.js";
+import { environment, instances } from "./inventory.table.js";
+import { OPERATION_TYPES } from "./operability.js";
+
+export const Environment = enumOf(
+  "Environment",
+  environment.enumValues,
+  "What an instance is for. Operations are refused on PRODUCTION.",
+);
+
+export const EnvironmentMethod = enumOf(
+  "EnvironmentMethod",
+  ["TAG", "INSTANCE_MAPPING", "ACCOUNT_MAPPING", "NAME_PATTERN", "DEFAULT"],
+  "What can say which environment an instance belongs to.",
+);
+
+export const MemberRole = enumOf("MemberRole", ["PRIMARY", "STANDBY"], "Who takes writes, and who follows.");
+
+export const OperationType = enumOf("OperationType", OPERATION_TYPES, "What can be done to an instance.");
 
 export const InstanceEndpoint: EmbeddedType = {
   name: "InstanceEndpoint",
@@ -135,29 +152,6 @@ export const EnvironmentClassification: EmbeddedType = {
         },
       },
     },
-  },
-};
-
-export const OperationProgress: EmbeddedType = {
-  name: "OperationProgress",
-  description: "What one poll saw.",
-  list: true,
-  fields: {
-    at: { kind: "dateTime", nullable: false, description: "When." },
-    resourceStatus: { kind: "string", nullable: false, description: "The provider's word, such as `creating`." },
-    message: { kind: "string", nullable: false, description: "For people." },
-    percent: { kind: "int", nullable: true, description: "0 to 100, where known." },
-  },
-};
-
-export const OperationError: EmbeddedType = {
-  name: "OperationError",
-  description: "Why an operation failed.",
-  list: false,
-  fields: {
-    code: { kind: "string", nullable: false, description: "The provider's code, or Postern's." },
-    message: { kind: "string", nullable: false, description: "What happened." },
-    guidance: { kind: "string", nullable: false, description: "What to look at, and what to do." },
   },
 };
 

@@ -1,18 +1,23 @@
-/** What a client reads of the inventory, of findings, of snapshots and of operations. */
-import { findings, instances, operations, snapshots } from "../db/tables/index.js";
-import { declareType, derived, embedded, field, many, one } from "../engine/declaration.js";
-import { type Assessed, assess, OPERATION_TYPES } from "../modules/fleet/operations/operability.js";
-import { AlertSeverity, Environment, OperationStatus, OperationType } from "./enums.js";
+/** What a client reads of the inventory: instances, their snapshots and findings. */
+import { declareType, derived, embedded, field, one } from "../../../engine/declare.js";
+import { enumOf } from "../../../engine/types/object-type.js";
 import {
   AutoFailover,
+  Environment,
   EnvironmentClassification,
   InstanceEndpoint,
   InstanceMember,
   OperationAvailability,
-  OperationError,
-  OperationProgress,
   Tag,
-} from "./fleet-objects.js";
+} from "./instance-objects.model.js";
+import { alertSeverity, findings, instances, snapshots } from "./inventory.table.js";
+import { type Assessed, assess, OPERATION_TYPES } from "./operability.js";
+
+export const AlertSeverity = enumOf(
+  "AlertSeverity",
+  alertSeverity.enumValues,
+  "How urgent something is that people should look at.",
+);
 
 export const Instance = declareType({
   name: "Instance",
@@ -91,9 +96,6 @@ export const Instance = declareType({
       instances.lastBackupId,
       "Its newest backup that can be restored; null without one.",
     ),
-    snapshots: many(() => Snapshot, "instance", "Copies that can be restored."),
-    operations: many(() => Operation, "instance", "What was requested of it.", { nullable: true }),
-    findings: many(() => Finding, "instance", "What people should look at, and what they had to.", { nullable: true }),
   },
 });
 
@@ -131,7 +133,12 @@ export const Snapshot = declareType({
     automated: field(snapshots.automated, "Whether the schedule took it; such a one goes when its retention is over."),
     tags: embedded(snapshots.tags, "Its labels.", Tag),
   },
-  relations: { instance: one(() => Instance, snapshots.instanceId, "What it is a copy of.") },
+  relations: {
+    instance: one(() => Instance, snapshots.instanceId, "What it is a copy of.", {
+      name: "snapshots",
+      description: "Copies that can be restored.",
+    }),
+  },
 });
 
 export const Finding = declareType({
@@ -151,37 +158,11 @@ export const Finding = declareType({
     openedAt: field(findings.openedAt, "When Postern first saw it."),
     resolvedAt: field(findings.resolvedAt, "Since when it is not the case any more; null while it is."),
   },
-  relations: { instance: one(() => Instance, findings.instanceId, "Which instance it is about.") },
-});
-
-export const Operation = declareType({
-  name: "Operation",
-  plural: "operations",
-  description: "A requested change to an instance: durable, queued, polled, cancellable, audited.",
-  table: operations,
-  read: ["operations:read"],
-  scope: { kind: "staff" },
-  newestBy: "requestedAt",
-  fields: {
-    id: field(operations.id, "Decimal text of the key."),
-    type: field(operations.type, "What was requested.", { enumeration: OperationType }),
-    parameters: field(operations.parameters, "With which parameters."),
-    status: field(operations.status, "How far it has come.", { enumeration: OperationStatus }),
-    success: field(operations.success, "Whether it did what was asked; null until it ended."),
-    resourceStatus: field(operations.resourceStatus, "What the provider last said, such as `creating`."),
-    progress: embedded(operations.progress, "One entry for each poll.", OperationProgress),
-    result: field(operations.result, "What came of it."),
-    error: embedded(operations.error, "Why it failed; null unless it did.", OperationError),
-    requestedBy: field(operations.requestedBy, "Who asked: type, id, email and role as they were then."),
-    requestedAt: field(operations.requestedAt, "When it was accepted."),
-    startedAt: field(operations.startedAt, "When it began."),
-    endedAt: field(operations.endedAt, "When it ended."),
-    durationSeconds: field(operations.durationSeconds, "From its start to its end, in seconds."),
-    settledAt: field(operations.settledAt, "After a time-out: when the work ended after all."),
-    settlement: field(operations.settlement, "After a time-out: what became of the work."),
-  },
   relations: {
-    instance: one(() => Instance, operations.instanceId, "What it changes."),
-    snapshot: one(() => Snapshot, operations.snapshotId, "The snapshot that it made."),
+    instance: one(() => Instance, findings.instanceId, "Which instance it is about.", {
+      name: "findings",
+      description: "What people should look at, and what they had to.",
+      nullable: true,
+    }),
   },
 });

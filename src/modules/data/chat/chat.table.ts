@@ -1,7 +1,7 @@
 /** Messages of chat sessions, each with its answer. */
 import { index, pgTable, text, varchar } from "drizzle-orm/pg-core";
-import { id, moment, reference, revision } from "./columns.js";
-import { users } from "./organizations.js";
+import { id, moment, reference, revision } from "../../../db/columns.js";
+import { users } from "../../identity/users/users.table.js";
 
 export const chatSessions = pgTable(
   "chat_sessions",

@@ -1,9 +1,10 @@
 /** Scans and the vulnerabilities they found. A trigger keeps `scans.vulnerabilities_found`. */
 import { index, integer, pgEnum, pgTable, text, varchar } from "drizzle-orm/pg-core";
-import { id, moment, reference, revision } from "./columns.js";
-import { organizations } from "./organizations.js";
+import { id, moment, reference, revision } from "../../../db/columns.js";
+import { organizations } from "../../identity/organizations/organizations.table.js";
 
 export const scanStatus = pgEnum("scan_status", ["PENDING", "RUNNING", "COMPLETED", "FAILED", "CANCELLED"]);
+
 export const severity = pgEnum("severity", ["CRITICAL", "HIGH", "MEDIUM", "LOW", "INFO"]);
 
 export const scans = pgTable(

@@ -1,8 +1,8 @@
 /** Measurements: analytics metrics of organizations, and response times of services. */
 import { sql } from "drizzle-orm";
 import { check, doublePrecision, index, pgTable, text, varchar } from "drizzle-orm/pg-core";
-import { id, moment, reference, revision } from "./columns.js";
-import { organizations } from "./organizations.js";
+import { id, moment, reference, revision } from "../../../db/columns.js";
+import { organizations } from "../../identity/organizations/organizations.table.js";
 
 /** NaN and the infinities are no JSON: barred here, so that no answer can hold one. */
 const finite = (column: unknown) => sql`${column} > '-Infinity' and ${column} < 'Infinity'`;

@@ -1,0 +1,101 @@
+/** What declarations are written with: fields over columns, relations, and the check of the whole. */
+import type { PgColumn } from "drizzle-orm/pg-core";
+import type { Permission } from "../auth/permissions.js";
+import type {
+  DerivedValue,
+  EmbeddedType,
+  FieldDeclaration,
+  FieldKind,
+  Inverse,
+  ManyRelation,
+  OneRelation,
+  TypeDeclaration,
+} from "./declaration.js";
+
+const KIND_OF_TYPE: Readonly<Record<string, FieldKind>> = {
+  PgBigInt64: "id",
+  PgVarchar: "string",
+  PgText: "string",
+  PgInteger: "int",
+  PgDoublePrecision: "float",
+  PgBoolean: "boolean",
+  PgTimestampString: "dateTime",
+  PgJsonb: "json",
+  PgEnumColumn: "enum",
+};
+
+/**
+ * A field over a column; its GraphQL type follows from the column's, its nullability from NOT NULL.
+ * @param options `enumeration`: the registered enum; `kind`: where the column's type says too little
+ */
+export function field(
+  column: PgColumn,
+  description: string,
+  options: Partial<Pick<FieldDeclaration, "enumeration" | "read" | "kind" | "inAnyCase">> = {},
+): FieldDeclaration {
+  const kind = options.kind ?? (options.enumeration ? "enum" : KIND_OF_TYPE[column.columnType]);
+  if (!kind) throw new Error(`no GraphQL type for ${column.columnType}`);
+  if (kind === "enum" && !options.enumeration) throw new Error(`${column.name}: which enum?`);
+  return { ...options, column, kind, description };
+}
+
+/** The number that counts a row's changes. */
+export const version = (column: PgColumn): FieldDeclaration => ({
+  ...field(column, "Counts changes; an update names the version it saw."),
+  aggregated: false,
+});
+
+/** An object, or a list of objects, that a jsonb column holds whole. */
+export const embedded = (
+  column: PgColumn,
+  description: string,
+  type: EmbeddedType,
+  read?: readonly Permission[],
+): FieldDeclaration => ({ column, kind: "embedded", description, embedded: type, ...(read && { read }) });
+
+/** A value computed from columns of the row. @param column one that is never null, where the value never is */
+export const derived = (column: PgColumn, description: string, value: DerivedValue): FieldDeclaration => ({
+  column,
+  kind: "derived",
+  description,
+  derived: value,
+});
+
+/** @param inverse for the type that is referred to, which must have been declared before */
+export const one = (
+  to: () => TypeDeclaration,
+  column: PgColumn,
+  description: string,
+  inverse?: Inverse,
+): OneRelation => ({ kind: "one", to, column, description, ...(inverse && { inverse }) });
+
+/**
+ * Checks what the compiler cannot: that names and scopes of the declaration lead somewhere.
+ * @returns the declaration, with relations to many as soon as the types that refer to it are declared
+ */
+export function declareType(given: TypeDeclaration): TypeDeclaration {
+  const declaration: TypeDeclaration = { ...given, relations: { ...given.relations } };
+  const { name, newestBy, uniqueKey, countedBy, fields, relations, scope } = declaration;
+  if (!fields[newestBy]) throw new Error(`${name}: newestBy names no field`);
+  if (uniqueKey && !fields[uniqueKey]?.inAnyCase)
+    throw new Error(`${name}: uniqueKey names no field that is the same in any case`);
+  if (countedBy && relations[countedBy]?.kind !== "one") throw new Error(`${name}: countedBy names no relation to one`);
+  if (scope.kind === "through" && relations[scope.relation]?.kind !== "one") {
+    throw new Error(`${name}: the scope leads through no relation to one`);
+  }
+  for (const [by, relation] of Object.entries(relations)) {
+    if (relation.kind === "one" && relation.inverse) addInverse(relation.to(), declaration, by, relation.inverse);
+  }
+  return declaration;
+}
+
+function addInverse(
+  parent: TypeDeclaration,
+  child: TypeDeclaration,
+  by: string,
+  { name, description, nullable = false }: Inverse,
+): void {
+  if (parent.fields[name] ?? parent.relations[name]) throw new Error(`${parent.name}.${name} is declared twice`);
+  const relations: Record<string, OneRelation | ManyRelation> = parent.relations;
+  relations[name] = { kind: "many", to: () => child, by, description, nullable };
+}

@@ -1,0 +1,2 @@
+/** The audit log, as it is read. */
+export { AuditLog } from "./audit-log.model.js";

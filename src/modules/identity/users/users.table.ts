@@ -1,0 +1,33 @@
+/** The users that sign in. */
+import { sql } from "drizzle-orm";
+import { check, index, pgEnum, pgTable, text, uniqueIndex, varchar } from "drizzle-orm/pg-core";
+import { ROLES } from "../../../auth/permissions.js";
+import { id, moment, reference, revision } from "../../../db/columns.js";
+import { organizations } from "../organizations/organizations.table.js";
+
+export const role = pgEnum("role", ROLES);
+
+export const users = pgTable(
+  "users",
+  {
+    id: id(),
+    email: varchar({ length: 254 }).notNull(),
+    passwordHash: text().notNull(),
+    fullName: text(),
+    role: role().notNull(),
+    organizationId: reference().references(() => organizations.id),
+    createdAt: moment().notNull().defaultNow(),
+    ...revision(),
+  },
+  (t) => [
+    uniqueIndex("users_email_key").on(sql`lower(${t.email})`),
+    index("users_email_idx").on(t.email),
+    index("users_organization_idx").on(t.organizationId, t.createdAt.desc(), t.id.desc()),
+    index("users_created_at_idx").on(t.createdAt.desc(), t.id.desc()),
+    // A tenant without an organization must not exist: its row scope would be undefined.
+    check(
+      "users_tenant_has_organization",
+      sql`${t.role} not in ('VIEWER', 'ANALYST') or ${t.organizationId} is not null`,
+    ),
+  ],
+);
