@@ -4,8 +4,8 @@ import { describeActor } from "../auth/actor.js";
 import type { Db } from "../db/client.js";
 import { checked, idText, json, nullable, text } from "../values/checked.js";
 import { makeWellFormed } from "../values/well-formed.js";
-import type { Call, Origin } from "./call.js";
 import type { AuditService } from "./audit.service.js";
+import type { Call, Origin } from "./call.js";
 import type { Recorder } from "./recorder.js";
 import { insertSecurityEvents } from "./security.store.js";
 
