@@ -1,63 +1,13 @@
 /** Environment variables -> Config: the only reader of process.env. Every fault is reported at once. */
 import { z } from "zod";
-import { type EnvironmentRules, environmentRulesText } from "./modules/fleet/inventory/environment-rules.js";
+import { inventoryVariables } from "./modules/fleet/inventory/inventory.variables.js";
 import { type LocalInstance, localInstances } from "./modules/fleet/inventory/local-instances.js";
-import type { Polling } from "./modules/fleet/operations/index.js";
-import { OPERATION_TYPES, type OperationType } from "./providers/provider.js";
+import { operationsVariables } from "./modules/fleet/operations/operations.variables.js";
+import { sum } from "./values/sum.js";
+import { count, flag, jsonText, list } from "./values/variables.js";
 
-const flag = z.enum(["true", "false"], "is true or false").transform((value) => value === "true");
-const count = (min: number, max: number) =>
-  z
-    .string()
-    .regex(/^\d+$/, `is a whole number from ${min} to ${max}`)
-    .transform(Number)
-    .pipe(z.number().min(min).max(max));
-const list = z.string().transform((text) =>
-  text
-    .split(",")
-    .map((item) => item.trim())
-    .filter(Boolean),
-);
-
-/** AWS is asked every 30 seconds for 5 minutes; what runs on this host, every second for as long. */
-const DEFAULT_POLLING: Readonly<Record<string, Polling>> = {
-  "aws-rds": { intervalMs: 30_000, attempts: 10 },
-  local: { intervalMs: 1000, attempts: 300 },
-};
-
-/** How long what takes long is watched. */
-const WATCHED_MS: Partial<Record<OperationType, number>> = { RESTORE_SNAPSHOT: 24 * 3_600_000 };
-
-function defaultPolling(provider: string, type: OperationType): Polling {
-  const usual = DEFAULT_POLLING[provider] ?? { intervalMs: 30_000, attempts: 10 };
-  const watchedMs = WATCHED_MS[type];
-  return watchedMs === undefined ? usual : { ...usual, attempts: Math.ceil(watchedMs / usual.intervalMs) };
-}
-
-const jsonText = z.string().transform((text, context) => {
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    context.addIssue({ code: "custom", message: "is no JSON" });
-    return z.NEVER;
-  }
-});
-
-const pollingText = jsonText.pipe(
-  z.record(
-    z.string(),
-    z.partialRecord(
-      z.enum(OPERATION_TYPES),
-      z.strictObject({
-        intervalMs: z.number().int().min(100).max(600_000),
-        attempts: z.number().int().min(1).max(1000),
-      }),
-    ),
-  ),
-);
-
-/** Each variable with its check; the description stands in the README's table too, and a test compares the names. */
-export const VARIABLES = {
+/** Those that belong to no module. */
+const OWN = {
   HOST: z.string().min(1).default("127.0.0.1").describe("Address to listen on."),
   PORT: count(0, 65_535).prefault("4000").describe("Port to listen on; 0 takes a free one."),
   NODE_ENV: z.string().optional().describe("`production` makes the defaults below safe for it."),
@@ -118,21 +68,12 @@ export const VARIABLES = {
   TRUSTED_PROXIES: count(0, 10)
     .prefault("0")
     .describe("How many proxies in front append to X-Forwarded-For; the client's address is taken from there."),
-  ENVIRONMENT_RULES: environmentRulesText
-    .prefault("{}")
-    .describe("How environments are decided, as JSON: `tagKeys`, `values`, `precedence`, `defaultEnvironment`."),
   LOCAL_INSTANCES: jsonText
     .pipe(localInstances)
     .prefault("[]")
     .describe(
       "PostgreSQL clusters that this host shall run, as JSON; see the README. Beside an embedded database only.",
     ),
-  BACKUP_CATCH_UP: flag
-    .prefault("true")
-    .describe("Whether a backup that was missed in its window is taken after it, as soon as that is possible."),
-  OPERATION_POLLING: pollingText
-    .prefault("{}")
-    .describe("How operations are polled, as JSON: provider, operation type, `intervalMs` and `attempts`."),
   ACCESS_TOKEN_PRIVATE_KEY: z
     .string()
     .startsWith("-----BEGIN PRIVATE KEY-----", "is an Ed25519 key as PKCS #8 PEM")
@@ -144,7 +85,15 @@ export const VARIABLES = {
     .describe("Least level that is logged, as JSON lines on standard error."),
 };
 
-export interface Config {
+const VARIABLES_OF_MODULES = [inventoryVariables, operationsVariables] as const;
+
+/** Each variable with its check; the description stands in the README's table too, and a test compares the names. */
+export const VARIABLES = sum<z.ZodType>("variable", [OWN, ...VARIABLES_OF_MODULES.map(({ checks }) => checks)]);
+
+/** What the variables of modules say. */
+type ConfigOfModules = ReturnType<typeof inventoryVariables.toConfig> & ReturnType<typeof operationsVariables.toConfig>;
+
+export interface Config extends ConfigOfModules {
   readonly host: string;
   readonly port: number;
   /** A URL of Postern's database; undefined starts an embedded one under `dataDir`. */
@@ -162,11 +111,7 @@ export interface Config {
   readonly corsOrigins: readonly string[];
   readonly trustedProxies: number;
   readonly shutdownGraceMs: number;
-  readonly environmentRules: EnvironmentRules;
   readonly localInstances: readonly LocalInstance[];
-  readonly backupCatchUp: boolean;
-  /** How often, and how many times, a provider is asked how an operation goes. */
-  readonly polling: (provider: string, type: OperationType) => Polling;
   /** PKCS #8 PEM. */
   readonly accessTokenPrivateKey: string | undefined;
   readonly logLevel: string;
@@ -185,13 +130,16 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
   if (!result.success) {
     throw new ConfigError(result.error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`).join("\n"));
   }
-  const env = result.data;
+  const parsed = <T>() => result.data as T;
+  const env = parsed<z.output<z.ZodObject<typeof OWN>>>();
   if (env.DATABASE_URL !== undefined && env.LOCAL_INSTANCES.length > 0)
     throw new ConfigError("LOCAL_INSTANCES: needs the embedded database: leave out DATABASE_URL, or this.");
   const production = env.NODE_ENV === "production";
   // Nobody could try anything on the page, nor read the schema for it.
   const open = env.TRUSTED_DOCUMENTS === undefined;
   return {
+    ...inventoryVariables.toConfig(parsed()),
+    ...operationsVariables.toConfig(parsed()),
     host: env.HOST,
     port: env.PORT,
     databaseUrl: env.DATABASE_URL,
@@ -207,10 +155,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     corsOrigins: env.CORS_ORIGINS,
     trustedProxies: env.TRUSTED_PROXIES,
     shutdownGraceMs: env.SHUTDOWN_GRACE_MS ?? (production ? 5000 : 0),
-    environmentRules: env.ENVIRONMENT_RULES,
     localInstances: env.LOCAL_INSTANCES,
-    backupCatchUp: env.BACKUP_CATCH_UP,
-    polling: (provider, type) => env.OPERATION_POLLING[provider]?.[type] ?? defaultPolling(provider, type),
     accessTokenPrivateKey: env.ACCESS_TOKEN_PRIVATE_KEY,
     logLevel: env.LOG_LEVEL,
   };

@@ -1,6 +1,8 @@
 /** The statements of the audit log. */
+import { lt, sql } from "drizzle-orm";
 import type { Db } from "../db/client.js";
 import { fromPostgres } from "../db/postgres-errors.js";
+import { purge } from "../db/purge.js";
 import { auditLogs } from "./audit.table.js";
 
 export async function insertAuditLog(db: Db, record: typeof auditLogs.$inferInsert): Promise<void> {
@@ -11,3 +13,7 @@ export async function insertAuditLog(db: Db, record: typeof auditLogs.$inferInse
       throw fromPostgres(error);
     });
 }
+
+/** Audit records are kept 90 days. */
+export const deleteOldAuditLogs = (db: Db): Promise<void> =>
+  purge(db, auditLogs, lt(auditLogs.timestamp, sql`now() - interval '90 days'`));

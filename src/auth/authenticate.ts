@@ -1,13 +1,13 @@
 /** The first door: what a request's credentials say about who calls. */
 
-import type { Revocations } from "../modules/identity/sessions/revocations.service.js";
 import type { Actor, AnonymousActor } from "./actor.js";
 import { TENANT_ROLES } from "./permissions.js";
 import type { Tokens, Verification } from "./tokens.js";
 
 export interface AuthenticateOptions {
   readonly tokens: Pick<Tokens, "verify">;
-  readonly revocations: Pick<Revocations, "has">;
+  /** Whether a session has ended before its access token has. */
+  readonly isRevoked: (sessionId: string) => boolean;
 }
 
 /** One kind of credentials: the actor they stand for, or undefined where the header holds another kind. */
@@ -28,11 +28,11 @@ const REASONS = {
 
 const BEARER = /^bearer +([\w.~+/-]+=*) *$/i;
 
-function bearerToken({ tokens, revocations }: AuthenticateOptions): Strategy {
+function bearerToken({ tokens, isRevoked }: AuthenticateOptions): Strategy {
   function actorOf(verified: Verification): Actor {
     if ("reason" in verified) return REASONS[verified.reason];
     const { claims } = verified;
-    if (revocations.has(claims.sessionId)) return REASONS.revoked;
+    if (isRevoked(claims.sessionId)) return REASONS.revoked;
     if (TENANT_ROLES.has(claims.role) && claims.organizationId === null) return REASONS.homeless;
     return { kind: "user", ...claims };
   }

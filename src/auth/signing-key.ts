@@ -1,5 +1,5 @@
 /** The private key that signs access tokens where configuration gives none: made once, kept in the database, the same for all replicas. */
-import { generateKeyPairSync } from "node:crypto";
+import { generateKeyPairSync, hash } from "node:crypto";
 import { eq } from "drizzle-orm";
 import type { Db } from "../db/client.js";
 import { fromPostgres } from "../db/postgres-errors.js";
@@ -29,14 +29,24 @@ async function insertSigningKey(db: Db, privateKey: string): Promise<string> {
   return rows[0]!.privateKey;
 }
 
-/**
- * @param configured the key that configuration gives; wins over the one in the database
- * @returns an Ed25519 private key, PKCS#8, PEM
- * @throws UNAVAILABLE
- */
-export async function loadSigningKey(db: Db, configured?: string): Promise<string> {
-  const known = configured ?? (await findSigningKey(db));
-  if (known) return known;
+async function makeSigningKey(db: Db): Promise<string> {
   const { privateKey } = generateKeyPairSync("ed25519");
   return insertSigningKey(db, privateKey.export({ type: "pkcs8", format: "pem" }) as string);
+}
+
+/** What all replicas share. */
+export interface Keys {
+  /** An Ed25519 private key, PKCS #8, PEM. */
+  readonly privateKey: string;
+  /** @returns a key that follows from it, another one for each purpose */
+  derive(purpose: string): string;
+}
+
+/**
+ * @param configured the key that configuration gives; wins over the one in the database
+ * @throws UNAVAILABLE
+ */
+export async function loadKeys(db: Db, configured?: string): Promise<Keys> {
+  const privateKey = configured ?? (await findSigningKey(db)) ?? (await makeSigningKey(db));
+  return { privateKey, derive: (purpose) => hash("sha256", `${purpose} ${privateKey}`) };
 }

@@ -128,7 +128,9 @@ export interface TypeDeclaration {
   readonly description: string;
   readonly table: PgTable;
   /** Any of these permissions reads the type. */
-  readonly read: readonly Permission[];
+  readonly read: readonly [Permission, ...Permission[]];
+  /** Any of these permissions calls its root fields, where not each that reads it does. */
+  readonly queriedBy?: readonly [Permission, ...Permission[]];
   readonly scope: Scope;
   readonly narrowing?: Narrowing;
   /** The relation to one whose row keeps a count of these rows: a trigger changes it with them. */

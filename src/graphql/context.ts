@@ -11,7 +11,7 @@ import type { RowAnswer } from "../engine/read/writing.js";
 import type { CallContext } from "../engine/types/current-call.js";
 import type { ReadContext } from "../engine/types/read-resolver.js";
 import type { ErrorCode } from "../errors.js";
-import { actionOf } from "./access/access.js";
+import type { AccessMap } from "./access/access.js";
 
 /** One thing that was refused, for the security events. */
 export interface Refusal {
@@ -26,6 +26,7 @@ export interface Refusal {
 export interface ContextDeps {
   readonly planner: Planner;
   readonly clock: { now(): Date };
+  readonly actionOf: AccessMap["actionOf"];
   readonly environmentOf: (instanceId: string) => Promise<string | null>;
 }
 
@@ -78,7 +79,7 @@ export class RequestContext implements ReadContext, CallContext {
       call = {
         actor: this.actor,
         origin: this.origin,
-        action: actionOf(info.fieldName) ?? info.fieldName,
+        action: this.deps.actionOf(info.fieldName) ?? info.fieldName,
         parameters: withoutSecrets(args.input),
         startedAtMs: this.deps.clock.now().getTime(),
         answer: this.answers.get(key),

@@ -3,7 +3,7 @@
 import type { AuditService, SecurityService } from "../audit/index.js";
 import { AppError, type ErrorCode, internal, notRecorded } from "../errors.js";
 import { isId } from "../values/id.js";
-import { actionOf, failureOf } from "./access/access.js";
+import type { AccessMap } from "./access/access.js";
 import type { RequestContext } from "./context.js";
 import type { Gate } from "./schema.js";
 
@@ -19,11 +19,12 @@ export const REFUSALS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 export interface Recorders {
   readonly audit: AuditService;
   readonly security: SecurityService;
+  readonly access: Pick<AccessMap, "actionOf" | "failureOf">;
 }
 
 /** The outermost layer of every root field: sees what each inner door throws or returns as an error. */
 export const recordFailures =
-  ({ audit }: Recorders): Gate =>
+  ({ audit, access: { actionOf, failureOf } }: Recorders): Gate =>
   async (resolve, parent, args, context, info) => {
     // Created before the doors, so that the duration counts from here.
     const isMutation = info.parentType.name === "Mutation";

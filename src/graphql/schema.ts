@@ -11,13 +11,14 @@ import {
 } from "graphql";
 import { buildSchemaSync, type ClassType, type NonEmptyArray } from "type-graphql";
 import type { Permission } from "../auth/permissions.js";
+import type { Rule } from "../auth/rules.js";
 import { type EmbeddedType, mayRead, missingPermission, type TypeDeclaration } from "../engine/declaration.js";
 import { declarationOf } from "../engine/types/object-type.js";
 import { forbidden, limitExceeded } from "../errors.js";
 import { currentCaller } from "../values/caller.js";
 import { requireWellFormed } from "../values/well-formed.js";
-import { MUTATIONS, QUERIES } from "./access/access.js";
-import { deny, type ShieldRule, shield } from "./access/rules.js";
+import type { AccessMap } from "./access/access.js";
+import { deny, shield, shieldRules } from "./access/rules.js";
 import { requireSaid } from "./change-filters.js";
 import { containerOf } from "./container.js";
 import type { RequestContext } from "./context.js";
@@ -55,13 +56,16 @@ export function buildBareSchema(resolvers: readonly object[]): GraphQLSchema {
   });
 }
 
-const rulesOf = (map: Readonly<Record<string, ShieldRule>>) => ({ "*": deny, ...map });
-
 /** Permission first, then the form of the arguments: what is refused is not even looked at. */
-function doors(schema: GraphQLSchema): RootMiddleware {
-  const mutations = Object.fromEntries(Object.entries(MUTATIONS).map(([name, { rule }]) => [name, rule]));
+function doors(schema: GraphQLSchema, { queries, mutations }: AccessMap): RootMiddleware {
+  const ruleOf = shieldRules();
+  const rulesOf = (map: Readonly<Record<string, Rule>>) => ({
+    "*": deny,
+    ...Object.fromEntries(Object.entries(map).map(([name, rule]) => [name, ruleOf(rule)])),
+  });
+  const ofMutations = Object.fromEntries(Object.entries(mutations).map(([name, { rule }]) => [name, rule]));
   const generator = shield(
-    { Query: rulesOf(QUERIES), Mutation: rulesOf(mutations) },
+    { Query: rulesOf(queries), Mutation: rulesOf(ofMutations) },
     { fallbackRule: deny, fallbackError: forbidden("none", "Nobody may call this."), debug: true },
   ) as unknown as { generate(schema: GraphQLSchema): Record<RootType, Record<string, Gate | { resolve: Gate }>> };
   // Only the root types: shield would wrap every leaf of every answer. Declared types check their fields themselves.
@@ -167,11 +171,16 @@ function answerUnknownLabels(schema: GraphQLSchema): void {
 }
 
 /**
+ * @param access what stands before each root field
  * @param recorder the outermost layer of every root field
  * @returns the schema, and the doors of its root fields for the fast way
  */
-export function guardSchema(bare: GraphQLSchema, recorder: Gate): { schema: GraphQLSchema; gates: RootMiddleware } {
-  const gates = doors(bare);
+export function guardSchema(
+  bare: GraphQLSchema,
+  access: AccessMap,
+  recorder: Gate,
+): { schema: GraphQLSchema; gates: RootMiddleware } {
+  const gates = doors(bare, access);
   const recording = { Query: recorder, Mutation: recorder };
   const schema = applyMiddleware(bare, recording as never, gates as never);
   answerUnknownLabels(schema);

@@ -5,20 +5,20 @@ import { type AddressInfo, isIP, type Socket } from "node:net";
 import cors from "cors";
 import type { Origin } from "../audit/call.js";
 import { AppError, internal, unusableRequest } from "../errors.js";
-import type { RequestContext } from "../graphql/context.js";
 import { fieldError, requestIds } from "../graphql/format-error.js";
-import { type createAnswerGraphql, NO_CONTENT_POLICY } from "../graphql/graphql-answer.js";
+import type { Graphql } from "../graphql/graphql.js";
+import { NO_CONTENT_POLICY } from "../graphql/graphql-answer.js";
 import { ANSWER_TYPES } from "../graphql/graphql-request.js";
 import { type EncodedBody, encodeBody, type KeptBody } from "./compression.js";
 import { createDraining } from "./draining.js";
 import { refuseMalformed } from "./malformed-http.js";
-import type { Readiness } from "./readiness.js";
+import { createReadiness, type ReadinessDeps } from "./readiness.js";
 
-export interface HttpOptions {
-  readonly answerGraphql: ReturnType<typeof createAnswerGraphql>;
-  readonly contextOf: (request: IncomingMessage, origin: Origin) => Promise<RequestContext>;
-  readonly formatError: (formatted: { message: string }, error: unknown) => object;
-  readonly readiness: Readiness;
+export interface HttpOptions extends ReadinessDeps {
+  readonly host: string;
+  /** 0 takes a free one. */
+  readonly port: number;
+  readonly graphql: Pick<Graphql, "answer" | "contextOf" | "formatError">;
   /** Records that wait for the database, and those that are lost. */
   readonly records: () => object;
   readonly corsOrigins: readonly string[];
@@ -72,7 +72,8 @@ function discardRest(request: IncomingMessage): void {
 }
 
 export function createHttpServer(options: HttpOptions) {
-  const { answerGraphql, contextOf, formatError, readiness, records, corsOrigins, trustedProxies } = options;
+  const { graphql, records, corsOrigins, trustedProxies } = options;
+  const readiness = createReadiness(options);
   const allowOrigins = cors({
     origin: [...corsOrigins],
     methods: ["GET", "POST"],
@@ -131,8 +132,8 @@ export function createHttpServer(options: HttpOptions) {
     "/graphql": {
       methods: ["GET", "POST"],
       async serve({ request, response, search, requestId }) {
-        const { status, headers, body } = await answerGraphql(request, response, search, () =>
-          contextOf(request, originOf(request, requestId)),
+        const { status, headers, body } = await graphql.answer(request, response, search, () =>
+          graphql.contextOf(request, originOf(request, requestId)),
         );
         return send(response, status, headers, body);
       },
@@ -168,7 +169,7 @@ export function createHttpServer(options: HttpOptions) {
     // The client has gone: nobody is left to answer, and nothing is wrong here.
     if (request.destroyed && !request.complete) return;
     const error = thrown instanceof AppError ? thrown : internal(thrown);
-    const formatted = formatError({ message: error.message }, fieldError(error, []));
+    const formatted = graphql.formatError({ message: error.message }, fieldError(error, []));
     if (response.headersSent) response.destroy();
     else Promise.resolve(sendJson(response, error.httpStatus, { errors: [formatted] })).catch(() => response.destroy());
     discardRest(request);
@@ -196,19 +197,26 @@ export function createHttpServer(options: HttpOptions) {
   const draining = createDraining(server);
 
   return {
-    /** @returns the address it listens on @throws when the port is taken */
-    listen(port: number, host: string): Promise<AddressInfo> {
-      return new Promise((resolve, reject) => {
+    /** Looks whether it is ready, and listens. @throws when the port is taken */
+    async start(): Promise<void> {
+      await readiness.start();
+      await new Promise<void>((resolve, reject) => {
         server.once("error", reject);
-        server.listen(port, host, () => {
+        server.listen(options.port, options.host, () => {
           server.off("error", reject);
-          resolve(server.address() as AddressInfo);
+          resolve();
         });
       });
     },
 
+    /** Where it listens, once it does. */
+    url(): string {
+      const { address, port, family } = server.address() as AddressInfo;
+      return `http://${family === "IPv6" ? `[${address}]` : address}:${port}`;
+    },
+
     /** Turns the readiness, answers for a while what still comes, and then listens no more. */
-    async stop(hurry: AbortSignal | undefined): Promise<void> {
+    async stop(hurry?: AbortSignal): Promise<void> {
       readiness.stop();
       options.onStop();
       await draining.stop(options.shutdownGraceMs, hurry);

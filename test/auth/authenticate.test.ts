@@ -6,7 +6,7 @@ import { makeTokens, SUBJECT } from "./signed.js";
 function door() {
   const { tokens, clock } = makeTokens();
   const ended = new Set<string>();
-  return { tokens, clock, ended, authenticate: createAuthenticate({ tokens, revocations: ended }) };
+  return { tokens, clock, ended, authenticate: createAuthenticate({ tokens, isRevoked: (id) => ended.has(id) }) };
 }
 
 test("without a header nobody calls, and there is nothing to explain", async () => {

@@ -3,7 +3,7 @@ import { hash } from "node:crypto";
 import type { GraphQLInputObjectType } from "graphql";
 import { expect, inject, it } from "vitest";
 import { createClient } from "../../src/db/client.js";
-import { removeWhatIsOver } from "../../src/modules/evidence/retention/index.js";
+import { purgeExpired } from "../../src/modules/evidence/retention/retention.service.js";
 import { type Client, signIn, testApp } from "../support/app.js";
 
 const app = testApp();
@@ -188,11 +188,11 @@ it("is kept for a day", async () => {
   });
   await analyst.run(CREATE, { input });
   await app.sql`update idempotency_keys set created_at = now() - interval '23 hours 59 minutes' where key = 'day'`;
-  await removeWhatIsOver(client.db);
+  await purgeExpired(client.db);
   await analyst.run(CREATE, { input });
   expect(await rows("day")).toHaveLength(1);
   await app.sql`update idempotency_keys set created_at = now() - interval '24 hours 1 minute' where key = 'day'`;
-  await removeWhatIsOver(client.db);
+  await purgeExpired(client.db);
   expect(await keys("day")).toEqual([]);
   await analyst.run(CREATE, { input });
   expect(await rows("day")).toHaveLength(2);

@@ -2,7 +2,6 @@
 import { buildSchema, type GraphQLInputObjectType, type GraphQLSchema, getNamedType, graphql } from "graphql";
 import { describe, expect, it } from "vitest";
 import { accessOf } from "../../src/auth/actor.js";
-import { actionOf, failureOf, MUTATIONS, QUERIES } from "../../src/graphql/access/access.js";
 import type { RequestContext } from "../../src/graphql/context.js";
 import { guardSchema } from "../../src/graphql/schema.js";
 import { testApp } from "../support/app.js";
@@ -14,7 +13,7 @@ type Maps = Record<"Query" | "Mutation", readonly string[]>;
 const RULES = [
   {
     name: "every root field is in the permission map",
-    explanation: "One that is not is refused to everybody; say in src/graphql/access/access.ts who may call it.",
+    explanation: "One that is not is refused to everybody; its module says who may call it.",
     offenders: (schema: GraphQLSchema, maps: Maps) => differences(rootFieldsOf(schema), maps),
     example: "Query.unmapped",
   },
@@ -41,7 +40,7 @@ const BAD_MAPS: Maps = { Query: ["viewer"], Mutation: ["signIn", "gone"] };
 
 describe.each(RULES)("$name", ({ offenders, example, explanation }) => {
   it("holds", () => {
-    const maps = { Query: Object.keys(QUERIES), Mutation: Object.keys(MUTATIONS) };
+    const maps = { Query: Object.keys(app.access.queries), Mutation: Object.keys(app.access.mutations) };
     expect(offenders(app.schema, maps), explanation).toEqual([]);
   });
   it("catches a bad example", () => expect(offenders(BAD, BAD_MAPS)).toEqual([example]));
@@ -66,7 +65,9 @@ describe("what the map does not name is refused even to an administrator, and ne
   it.each(["query", "mutation"])("as a %s", async (operation) => {
     const resolved: string[] = [];
     const fields = (map: object) => [...Object.keys(map), "unmapped"].map((name) => `${name}: Int`).join(" ");
-    const bare = buildSchema(`type Query { ${fields(QUERIES)} } type Mutation { ${fields(MUTATIONS)} }`);
+    const bare = buildSchema(
+      `type Query { ${fields(app.access.queries)} } type Mutation { ${fields(app.access.mutations)} }`,
+    );
     for (const type of [bare.getQueryType(), bare.getMutationType()]) {
       for (const field of Object.values(type?.getFields() ?? {})) {
         field.resolve = () => {
@@ -75,7 +76,7 @@ describe("what the map does not name is refused even to an administrator, and ne
         };
       }
     }
-    const { schema } = guardSchema(bare, async (resolve, parent, args, given, info) => {
+    const { schema } = guardSchema(bare, app.access, async (resolve, parent, args, given, info) => {
       const result = await resolve(parent, args, given, info);
       if (result instanceof Error) throw result;
       return result;
@@ -111,9 +112,9 @@ describe("the environment door", () => {
     const names = requests().map(({ name }) => name);
     const resolved: string[] = [];
     const bare = buildSchema(
-      `type Query { ${Object.keys(QUERIES)
+      `type Query { ${Object.keys(app.access.queries)
         .map((name) => `${name}: Int`)
-        .join(" ")} } input I { instanceId: ID! } type Mutation { ${Object.keys(MUTATIONS)
+        .join(" ")} } input I { instanceId: ID! } type Mutation { ${Object.keys(app.access.mutations)
         .map((name) => `${name}(input: I): Int`)
         .join(" ")} }`,
     );
@@ -123,7 +124,7 @@ describe("the environment door", () => {
         return 1;
       };
     }
-    const { schema } = guardSchema(bare, async (resolve, parent, args, given, info) => {
+    const { schema } = guardSchema(bare, app.access, async (resolve, parent, args, given, info) => {
       const result = await resolve(parent, args, given, info);
       if (result instanceof Error) throw result;
       return result;
@@ -159,9 +160,12 @@ describe("the environment door", () => {
 
   it("what is refused there is recorded as refused", () => {
     for (const { name } of requests()) {
-      expect([actionOf(name), failureOf(name)]).toEqual(["operation.requested", "operation.refused"]);
+      expect([app.access.actionOf(name), app.access.failureOf(name)]).toEqual([
+        "operation.requested",
+        "operation.refused",
+      ]);
     }
-    expect([actionOf("cancelOperation"), failureOf("cancelOperation")]).toEqual([
+    expect([app.access.actionOf("cancelOperation"), app.access.failureOf("cancelOperation")]).toEqual([
       "operation.cancel",
       "operation.cancel",
     ]);

@@ -17,6 +17,7 @@ import {
   PORT,
   TABLES,
   VALUES,
+  VARIABLES,
 } from "./reach.js";
 
 /** The first that fits a file is its layer. The folder fleet/ stays until modules start by themselves. */
@@ -34,7 +35,7 @@ import { y } from "./modules/data/a/a.service.js";`,
   },
   {
     name: "what everything may know, knows nothing of ours",
-    files: /^(cache|errors|limits|log|output|pace|start-fault)\.ts$/,
+    files: /^(cache|errors|limits|log|output|pace|start-fault|start-in-order)\.ts$/,
     may: [],
     never: GRAPHQL,
     bad: ["errors.ts", 'import "./log.js";\nimport type { GraphQLError } from "graphql";'],
@@ -51,10 +52,14 @@ import { y } from "./modules/data/a/a.service.js";`,
   {
     name: "configuration sums what modules say",
     files: /^config\.ts$/,
-    may: [BASE, FACE, PORT],
+    may: [BASE, VARIABLES],
     never: GRAPHQL,
-    bad: ["config.ts", 'import { x } from "./modules/fleet/a/index.js";\nimport { y } from "./providers/local.js";'],
-    caught: ["providers/local.ts"],
+    bad: [
+      "config.ts",
+      `import { x } from "./modules/fleet/a/a.variables.js";
+import { y } from "./modules/fleet/a/index.js";`,
+    ],
+    caught: ["modules/fleet/a/index.ts"],
   },
   {
     name: "what a module is, is said in types",
@@ -192,7 +197,7 @@ import type { Y } from "../engine/read/writing.js";`,
     name: "HTTP and GraphQL know the faces of modules, and neither tables, stores nor providers",
     files: /^(http|graphql)\//,
     may: [/^(http|graphql|observe)\//, BASE, AUTH, AUDIT, ENGINE, FACE],
-    types: [/^config\.ts$/],
+    types: [/^config\.ts$/, MODULE],
     never: /^(drizzle-orm|postgres$)/,
     bad: [
       "graphql/a.ts",

@@ -168,7 +168,7 @@ const RULES: { name: string; explanation: string; offenders: Offenders; bad: Typ
     offenders: eachType(
       ({ read }) => read.length === 0 || read.some((permission) => !PERMISSIONS.includes(permission)),
     ),
-    bad: [base({ read: [] }), base({ name: "Other", read: ["scans:raed" as never] })],
+    bad: [base({ read: [] as never }), base({ name: "Other", read: ["scans:raed" as never] })],
     caught: ["Example", "Other"],
   },
   {

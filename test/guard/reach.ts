@@ -22,6 +22,10 @@ export const ENGINE = /^engine\//;
 export const DB = /^db\//;
 export const TABLES = /\.table\.ts$/;
 export const MODULE = /^module\.ts$/;
+/** Plain data in which modules say who may call what. */
+export const RULES = /^auth\/rules\.ts$/;
+/** What modules read of the environment. */
+export const VARIABLES = /\.variables\.ts$/;
 /** What Postern asks of whatever sees and operates instances. */
 export const PORT = /^providers\/provider\.ts$/;
 /** Files of a module whose names say nothing else are pure decisions. */

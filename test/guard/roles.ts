@@ -13,8 +13,10 @@ import {
   MODULE,
   OWN,
   PORT,
+  RULES,
   TABLES,
   VALUES,
+  VARIABLES,
 } from "./reach.js";
 
 /** What a file's name says that it is, wherever it lies. It keeps to that beside its layer. */
@@ -79,10 +81,22 @@ import { z } from "zod";`,
     caught: ["types of db/client.ts", "drizzle-orm"],
   },
   {
-    name: "a face hands out its module",
+    name: "variables of a module are read before anything else is loaded",
+    files: VARIABLES,
+    may: [DECISION, PORT, ERRORS, VALUES],
+    never: /^(?!zod$)/,
+    bad: [
+      "modules/fleet/a/a.variables.ts",
+      `import { x } from "./rules.js";
+import type { Y } from "./index.js";`,
+    ],
+    caught: ["types of modules/fleet/a/index.ts"],
+  },
+  {
+    name: "a face hands out its module, and wires what is in it",
     files: FACE,
-    may: [OWN, ENGINE],
-    types: [AUTH, AUDIT, FACE, MODULE],
+    may: [OWN, ENGINE, RULES],
+    types: [AUTH, AUDIT, DB, FACE, MODULE, PORT, /^jobs\//],
     never: /./,
     bad: [
       "modules/identity/users/index.ts",

@@ -59,6 +59,7 @@ export interface Client {
 
 export interface TestApp {
   readonly schema: GraphQLSchema;
+  readonly access: App["access"];
   readonly url: string;
   /** Its `DATA_DIR`, which replicas share. */
   readonly folder: string;
@@ -163,6 +164,7 @@ export function testApp(
     app.sql = behind;
     const { app: created, url } = await start();
     app.schema = created.schema;
+    app.access = created.access;
     app.url = url;
     app.anonymous = clientOf(app.url, null);
   });

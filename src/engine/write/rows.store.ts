@@ -1,7 +1,8 @@
 /** The statements of idempotency keys, beyond the one that makes rows with a key. */
-import { and, eq, sql } from "drizzle-orm";
+import { and, eq, lt, sql } from "drizzle-orm";
 import type { Db } from "../../db/client.js";
 import { fromPostgres } from "../../db/postgres-errors.js";
+import { purge } from "../../db/purge.js";
 import { idempotencyKeys } from "./idempotency.table.js";
 import type { Key } from "./rows.js";
 
@@ -27,3 +28,7 @@ export async function claimKey(db: Db, { userId, ...key }: Key): Promise<string 
     .catch((error) => Promise.reject(fromPostgres(error)));
   return (rows[0]?.ids as string[] | undefined)?.[0] ?? null;
 }
+
+/** Idempotency keys are kept a day. */
+export const deleteOldIdempotencyKeys = (db: Db): Promise<void> =>
+  purge(db, idempotencyKeys, lt(idempotencyKeys.createdAt, sql`now() - interval '1 day'`));

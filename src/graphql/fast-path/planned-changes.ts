@@ -13,7 +13,7 @@ import { collect, collectBelow, type Selection } from "../../engine/read/selecti
 import type { RowAnswer } from "../../engine/read/writing.js";
 import { LEAVES_IDS } from "../../engine/types/write-resolver.js";
 import { doneBut, notFound } from "../../errors.js";
-import { mayCall } from "../access/access.js";
+import type { AccessMap } from "../access/access.js";
 import { payloadUnits } from "../rehearsal.js";
 import {
   DataText,
@@ -32,6 +32,7 @@ interface Deps {
   readonly schema: GraphQLSchema;
   readonly planner: Planner;
   readonly formatError: FormatError;
+  readonly mayCall: AccessMap["mayCall"];
 }
 
 /** @returns the only root field of a mutation that leaves ids in its payload, and what is asked of the payload */
@@ -53,7 +54,7 @@ function changeOf(
 }
 
 /** @returns a function that answers an operation, or null where the ordinary way must, before anything has changed */
-export function answerChange({ schema, planner, formatError }: Deps) {
+export function answerChange({ schema, planner, formatError, mayCall }: Deps) {
   const mutationType = schema.getMutationType() as GraphQLObjectType;
   const fields: Record<string, GraphQLField<unknown, unknown>> = mutationType.getFields();
 

@@ -12,6 +12,7 @@ import type { Unit } from "../../engine/read/compile.js";
 import type { Planner } from "../../engine/read/planner.js";
 import type { Fragments } from "../../engine/read/selection.js";
 import type { Log } from "../../log.js";
+import type { AccessMap } from "../access/access.js";
 import type { RequestContext } from "../context.js";
 import type { RootMiddleware } from "../schema.js";
 import {
@@ -45,6 +46,7 @@ export interface FastWays {
   readonly gates: RootMiddleware["Query"];
   readonly formatError: FormatError;
   readonly log: Log;
+  readonly mayCall: AccessMap["mayCall"];
 }
 
 /** Answers an operation of a valid document, whose variables are in the context; null where the ordinary way must. Never throws. */
@@ -54,7 +56,7 @@ export type AnswerDirectly = (
   context: RequestContext,
 ) => Promise<DirectAnswer | null>;
 
-export function createAnswerDirectly({ schema, planner, gates, formatError, log }: FastWays): AnswerDirectly {
+export function createAnswerDirectly({ schema, planner, gates, formatError, log, mayCall }: FastWays): AnswerDirectly {
   const queryType = schema.getQueryType() as GraphQLObjectType;
   const fields: Record<string, GraphQLField<unknown, unknown>> = queryType.getFields();
   const fragmentsByOperation = new WeakMap<OperationDefinitionNode, Fragments>();
@@ -96,7 +98,7 @@ export function createAnswerDirectly({ schema, planner, gates, formatError, log 
     }
   }
 
-  const changes = answerChange({ schema, planner, formatError });
+  const changes = answerChange({ schema, planner, formatError, mayCall });
 
   return async (document, operation, context) => {
     let fragments = fragmentsByOperation.get(operation);

@@ -1,2 +1,5 @@
 /** The audit log, as it is read. */
-export { AuditLog } from "./audit-log.model.js";
+import type { Module } from "../../../module.js";
+import { AuditLog } from "./audit-log.model.js";
+
+export const auditLogModule: Module = { types: [AuditLog] };

@@ -1,2 +1,8 @@
 /** Removal of what is over. */
-export { removeWhatIsOver } from "./retention.service.js";
+import type { Db } from "../../../db/client.js";
+import type { Module } from "../../../module.js";
+import { purgeExpired } from "./retention.service.js";
+
+export const retentionModule = ({ db }: { db: Db }): Module => ({
+  tasks: [{ name: "retention", cron: "17 * * * *", run: () => purgeExpired(db) }],
+});

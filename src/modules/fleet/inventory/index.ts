@@ -1,12 +1,56 @@
 /** The inventory of instances, and their environments. */
+import { can } from "../../../auth/rules.js";
+import type { Module } from "../../../module.js";
+import type { Provider } from "../../../providers/provider.js";
+import { createDeeds, type DeedsDeps } from "./deeds.service.js";
+import { OperationType } from "./instance-objects.model.js";
+import { Finding, Instance, Snapshot } from "./inventory.model.js";
+import { InventoryResolver } from "./inventory.resolver.js";
+import { createInventoryService, type InventoryDeps, type InventoryService } from "./inventory.service.js";
+import { MemberLogsResolver } from "./member-logs.resolver.js";
+import { createMemberLogs } from "./member-logs.service.js";
 
-export { createDeeds } from "./deeds.service.js";
 export { DEFAULT_ENVIRONMENT_RULES, type EnvironmentRules, environmentRulesText } from "./environment-rules.js";
-export { OperationType } from "./instance-objects.model.js";
-export { Finding, Instance, Snapshot } from "./inventory.model.js";
-export { InventoryResolver } from "./inventory.resolver.js";
-export { createInventoryService, type InventoryService } from "./inventory.service.js";
 export type { StoredInstance } from "./inventory.store.js";
-export { MemberLogsResolver } from "./member-logs.resolver.js";
-export { createMemberLogs } from "./member-logs.service.js";
 export { type Assessed, assess, COMING, isOfSnapshot, isOperable, isRescuable } from "./operability.js";
+export { Instance, type InventoryService, OperationType, Snapshot };
+
+export interface InventoryModule extends Module {
+  readonly service: InventoryService;
+  /** Looks at every provider now; one that does not answer is looked at again. */
+  refresh(): Promise<void>;
+}
+
+export function inventoryModule(
+  deps: Omit<InventoryDeps, "providers"> & Omit<DeedsDeps, "inventory"> & { readonly providers: readonly Provider[] },
+): InventoryModule {
+  const { log, providers } = deps;
+  const byName = new Map(providers.map((provider) => [provider.name, provider]));
+  const inventory = createInventoryService({ ...deps, providers: byName });
+  const deeds = createDeeds({ ...deps, inventory });
+  for (const provider of providers) provider.reportTo(deeds.reportOf(provider));
+
+  const refresh = async (): Promise<void> => {
+    const looks = providers.map((provider) =>
+      inventory.refresh(provider).catch((error) => {
+        log.warn({ err: error, provider: provider.name }, "inventory not refreshed; it is tried again");
+      }),
+    );
+    await Promise.all(looks);
+  };
+
+  return {
+    types: [Instance, Snapshot, Finding],
+    mutations: {
+      setEnvironmentMapping: { rule: can("environment-mappings:write"), action: "environment-mapping.set" },
+    },
+    resolvers: [new InventoryResolver(inventory), new MemberLogsResolver(createMemberLogs(byName))],
+    tasks: providers.flatMap((provider) => [
+      { name: `inventory-${provider.name}`, cron: "* * * * *", run: () => inventory.refresh(provider) },
+      { name: `upkeep-${provider.name}`, cron: "* * * * *", run: () => provider.upkeep() },
+    ]),
+    start: refresh,
+    service: inventory,
+    refresh,
+  };
+}

@@ -1,9 +1,105 @@
-/** Operations on instances. */
+/** Operations on instances: requested, queued, run, recorded; backups by the clock; failovers that nobody asked for. */
+import { can, type MutationRule, operable } from "../../../auth/rules.js";
+import type { Jobs } from "../../../jobs/jobs.js";
+import type { Module } from "../../../module.js";
+import type { Provider } from "../../../providers/provider.js";
+import { createEndings, type EndingsDeps } from "./endings.js";
+import { createFailovers } from "./failover.service.js";
+import { Operation } from "./operations.model.js";
+import { OperationsResolver } from "./operations.resolver.js";
+import { createOperationsService, type OperationsDeps } from "./operations.service.js";
+import { createSchedule, type ScheduleDeps } from "./schedule.js";
+import { createWorker, type WorkerDeps } from "./worker.js";
 
-export { createEndings } from "./endings.js";
-export { createFailovers } from "./failover.service.js";
-export { Operation } from "./operations.model.js";
-export { OperationsResolver } from "./operations.resolver.js";
-export { createOperationsService } from "./operations.service.js";
-export { createSchedule } from "./schedule.js";
-export { createWorker, type Polling } from "./worker.js";
+type Wired = "endings" | "operations" | "onSettled" | "enqueue" | "wake";
+
+export interface OperationsModuleDeps extends Omit<EndingsDeps & OperationsDeps & ScheduleDeps & WorkerDeps, Wired> {
+  readonly jobs: Jobs;
+  readonly providers: readonly Provider[];
+  readonly pace: EndingsDeps["pace"] & { readonly sweepMs: number; readonly watchMs: number };
+}
+
+export interface OperationsModule extends Module {
+  /** Begins what waited for an instance that is there now. */
+  sweep(): Promise<void>;
+  /** Lets nobody wait for an operation any more. */
+  release(): void;
+}
+
+/** A change to an instance: its environment decides too, before the service does again. */
+const operation: MutationRule = { rule: operable, action: "operation.requested", failure: "operation.refused" };
+
+/** Wake-ups for the instances of a provider. */
+const queueOf = (provider: string) => `operations-${provider}`;
+
+export function operationsModule(deps: OperationsModuleDeps): OperationsModule {
+  const { log, jobs, providers, pace } = deps;
+  const wake = (instanceId: bigint) => worker.wake(instanceId);
+  const endings = createEndings({ ...deps, onSettled: wake });
+  const worker = createWorker({ ...deps, endings });
+  const operations = createOperationsService({
+    ...deps,
+    endings,
+    enqueue: (db, { provider, id }) => jobs.enqueue(db, queueOf(provider), { instanceId: String(id) }),
+    wake,
+  });
+  const failovers = createFailovers({ ...deps, endings, operations, wake });
+  const schedule = createSchedule({ ...deps, operations });
+
+  const sweep = () =>
+    worker.sweep().catch((error) => log.warn({ err: error }, "operations not swept; they are looked at again"));
+
+  /** Has failed over what is due; a look that fails is made again. */
+  const watch = async (): Promise<void> => {
+    const looks = providers.map(async (provider) => {
+      for (const due of await provider.watch()) await failovers.begin(provider.name, due);
+    });
+    for (const look of await Promise.allSettled(looks)) {
+      if (look.status === "rejected") log.warn({ err: look.reason }, "providers not watched; they are looked at again");
+    }
+  };
+
+  const timers: NodeJS.Timeout[] = [];
+  /** The look under way. */
+  let look: Promise<void> | undefined;
+  const watchOnce = () => {
+    look ??= watch().finally(() => (look = undefined));
+  };
+
+  return {
+    types: [Operation],
+    mutations: {
+      createSnapshot: operation,
+      deleteSnapshot: operation,
+      restoreSnapshot: operation,
+      rebootInstance: operation,
+      modifyBackupWindow: operation,
+      cancelOperation: { rule: can("operations:run"), action: "operation.cancel" },
+    },
+    resolvers: [new OperationsResolver(operations)],
+    tasks: providers.flatMap((provider) => [
+      { name: `backups-${provider.name}`, cron: "* * * * *", run: () => schedule.run(provider) },
+      { name: `settle-${provider.name}`, cron: "* * * * *", run: () => endings.settle(provider) },
+    ]),
+
+    /** Takes up what a predecessor left, and begins to work. */
+    async start(): Promise<void> {
+      if (providers.length === 0) return;
+      await sweep();
+      for (const { name } of providers) {
+        // Only those who reach a provider work for its instances.
+        await jobs.work<{ instanceId: string }>(queueOf(name), ({ instanceId }) => wake(BigInt(instanceId)));
+      }
+      timers.push(setInterval(sweep, pace.sweepMs).unref(), setInterval(watchOnce, pace.watchMs).unref());
+    },
+
+    async stop(): Promise<void> {
+      for (const timer of timers) clearInterval(timer);
+      await look;
+      await worker.stop();
+    },
+
+    sweep,
+    release: endings.release,
+  };
+}

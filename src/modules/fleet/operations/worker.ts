@@ -21,12 +21,7 @@ import {
   renewLease,
   type StoredOperation,
 } from "./operations.store.js";
-
-/** How often, and how many times, a provider is asked how an operation goes. */
-export interface Polling {
-  readonly intervalMs: number;
-  readonly attempts: number;
-}
+import type { Polling } from "./operations.variables.js";
 
 type Restore = Extract<OperationRequest, { type: "RESTORE_SNAPSHOT" }>;
 

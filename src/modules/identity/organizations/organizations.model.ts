@@ -10,6 +10,7 @@ export const Organization = declareType({
   table: organizations,
   // Whoever sees users sees where they belong.
   read: ["organizations:read", "users:read"],
+  queriedBy: ["organizations:read"],
   scope: { kind: "organization", column: organizations.id },
   newestBy: "createdAt",
   fields: {

@@ -1,3 +1,32 @@
-/** Identity: sessions of users. */
-export { IdentityResolver } from "./sessions.resolver.js";
-export { createIdentityService, type IdentityService } from "./sessions.service.js";
+/** Sessions: signing in, staying signed in, signing out, and which sessions have ended. */
+import { anyone, type MutationRule, signedIn } from "../../../auth/rules.js";
+import type { Module } from "../../../module.js";
+import { createRevocations, type RevocationsOptions } from "./revocations.service.js";
+import { IdentityResolver } from "./sessions.resolver.js";
+import { createIdentityService, type IdentityDeps, type IdentityService } from "./sessions.service.js";
+
+export { deleteEndedSessions } from "./sessions.store.js";
+export type { IdentityService };
+
+/** The service decides by itself, and records security events. */
+const byCredentials: MutationRule = { rule: anyone, action: null };
+
+export interface SessionsModule extends Module, Pick<IdentityService, "endSessions" | "forget"> {
+  /** Whether a session has ended whose access tokens may still live. */
+  isRevoked(sessionId: string): boolean;
+}
+
+export function sessionsModule(deps: Omit<IdentityDeps, "revocations"> & RevocationsOptions): SessionsModule {
+  const revocations = createRevocations(deps);
+  const identity = createIdentityService({ ...deps, revocations });
+  return {
+    queries: { viewer: signedIn },
+    mutations: { signIn: byCredentials, refreshSession: byCredentials, signOut: byCredentials },
+    resolvers: [new IdentityResolver(identity)],
+    start: revocations.start,
+    stop: revocations.stop,
+    isRevoked: revocations.has,
+    endSessions: identity.endSessions,
+    forget: identity.forget,
+  };
+}

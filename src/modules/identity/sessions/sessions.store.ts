@@ -3,6 +3,7 @@ import { and, inArray, isNull, type SQL, sql } from "drizzle-orm";
 import type { Role } from "../../../auth/permissions.js";
 import type { Db } from "../../../db/client.js";
 import { fromPostgres } from "../../../db/postgres-errors.js";
+import { purge } from "../../../db/purge.js";
 import { users } from "../users/users.table.js";
 import { sessions } from "./sessions.table.js";
 
@@ -205,3 +206,11 @@ export async function endSessionsOf(db: Db, userIds: readonly string[]): Promise
     .catch((error) => Promise.reject(fromPostgres(error)));
   return ended.map(({ id }) => id);
 }
+
+/** A day longer than any of their tokens lives: replicas learn of revocations from these rows. */
+export const deleteEndedSessions = (db: Db): Promise<void> =>
+  purge(
+    db,
+    sessions,
+    sql`${sessions.expiresAt} < now() - interval '1 day' or ${sessions.revokedAt} < now() - interval '1 day'`,
+  );

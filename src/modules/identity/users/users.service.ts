@@ -36,7 +36,7 @@ export interface EndsSessions {
   forget(sessionIds: readonly string[]): void;
 }
 
-export function userRules({ identity }: { identity: EndsSessions }): RowRules {
+export function userRules(sessions: EndsSessions): RowRules {
   return {
     /** All are checked before the first is hashed, and hashed one after the other, because that is work for all processors. */
     async stored(rows, place, creating) {
@@ -78,11 +78,11 @@ export function userRules({ identity }: { identity: EndsSessions }): RowRules {
           IN_TOKENS.some((name) => changes?.[name] !== undefined && changes[name] !== user[name]);
         const leaving = changed.filter((user) => changes === null || "passwordHash" in changes || unlike(user));
         // The users are locked: nobody opens a session for what they were until this is committed.
-        const ended = await identity.endSessions(
+        const ended = await sessions.endSessions(
           db,
           leaving.map(({ id }) => id),
         );
-        return () => identity.forget(ended);
+        return () => sessions.forget(ended);
       };
     },
   };

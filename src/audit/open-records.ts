@@ -1,0 +1,49 @@
+/** The record of calls and of security events at work, on a connection of its own that requests which keep the pool busy cannot take. */
+import { type ClientOptions, createClient, type Db } from "../db/client.js";
+import type { Log } from "../log.js";
+import type { Pace } from "../pace.js";
+import { type AuditService, createAuditService } from "./audit.service.js";
+import { createRecorder, type RecorderState } from "./recorder.js";
+import { createSecurityService, type SecurityService } from "./security.service.js";
+
+export interface RecordsOptions extends Pick<ClientOptions, "connection" | "onStatement"> {
+  /** The pool of the requests, for what they record themselves. */
+  readonly db: Db;
+  readonly log: Log;
+  readonly clock: { now(): Date };
+  readonly statementTimeoutMs: number;
+  /** The folder where records wait while the database is away. */
+  readonly path: string;
+  readonly pace: Pick<Pace, "recordsTimeoutMs" | "recordsRetryMs">;
+}
+
+export interface Records {
+  readonly audit: AuditService;
+  readonly security: SecurityService;
+  /** How many records wait, and how many are lost. */
+  state(): RecorderState;
+  start(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export function openRecords(options: RecordsOptions): Records {
+  const { db, connection, onStatement, log, clock, statementTimeoutMs, path, pace } = options;
+  const client = createClient({
+    connection,
+    poolSize: 1,
+    statementTimeoutMs: Math.min(statementTimeoutMs, pace.recordsTimeoutMs),
+    onStatement,
+  });
+  const recorder = createRecorder({ db: client.db, log, path, pace });
+  const audit = createAuditService({ clock, recorder });
+  return {
+    audit,
+    security: createSecurityService({ db, audit, clock, recorder }),
+    state: recorder.state,
+    start: recorder.start,
+    async stop() {
+      await recorder.stop();
+      await client.close();
+    },
+  };
+}

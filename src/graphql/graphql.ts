@@ -1,0 +1,111 @@
+/** Modules -> the GraphQL endpoint: schema, doors, planner, fast ways, Apollo. */
+import type { IncomingMessage } from "node:http";
+import type { GraphQLSchema } from "graphql";
+import type { Origin } from "../audit/call.js";
+import type { createAuthenticate } from "../auth/authenticate.js";
+import type { Cache } from "../cache.js";
+import type { Config } from "../config.js";
+import { withRelated } from "../engine/declaration.js";
+import { createPlanner, type PlannerOptions } from "../engine/read/planner.js";
+import { connectionResolver, entriesOf, readResolver } from "../engine/types/read-resolver.js";
+import { LIMITS } from "../limits.js";
+import type { Log } from "../log.js";
+import type { Module } from "../module.js";
+import { type AccessMap, sumAccess } from "./access/access.js";
+import { type ContextDeps, RequestContext } from "./context.js";
+import { createKnownDocuments } from "./fast-path/known-documents.js";
+import { createAnswerDirectly } from "./fast-path/planned-operations.js";
+import { createFormatError } from "./format-error.js";
+import { createAnswerGraphql, type GraphqlOptions } from "./graphql-answer.js";
+import { createIntrospection } from "./introspection.js";
+import { loadTrustedDocuments, persistedQueries, trustedQueries } from "./persisted-queries.js";
+import { type Recorders, recordFailures, recordRefusals } from "./recording.js";
+import { buildBareSchema, guardSchema } from "./schema.js";
+import { createApolloServer } from "./server.js";
+
+export interface GraphqlDeps
+  extends Pick<PlannerOptions, "query" | "isOfData" | "cursorKey">,
+    Omit<Recorders, "access">,
+    Pick<ContextDeps, "clock" | "environmentOf">,
+    Pick<GraphqlOptions, "leave"> {
+  readonly config: Pick<Config, "introspection" | "landingPage" | "trustedDocuments" | "statementTimeoutMs">;
+  readonly modules: readonly Module[];
+  readonly cache: Cache;
+  readonly log: Log;
+  readonly authenticate: ReturnType<typeof createAuthenticate>;
+}
+
+export interface Graphql {
+  readonly schema: GraphQLSchema;
+  readonly access: AccessMap;
+  readonly answer: ReturnType<typeof createAnswerGraphql>;
+  readonly formatError: ReturnType<typeof createFormatError>;
+  contextOf(request: IncomingMessage, origin: Origin): Promise<RequestContext>;
+  start(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** @throws where modules contradict each other, or trusted documents are not valid */
+export async function createGraphql(deps: GraphqlDeps): Promise<Graphql> {
+  const { modules, cache, clock, log } = deps;
+  const { introspection, landingPage, trustedDocuments, statementTimeoutMs } = deps.config;
+  const types = modules.flatMap(({ types = [] }) => types);
+  const bare = buildBareSchema([
+    ...types.map((type) => new (readResolver(type))()),
+    ...withRelated(types).map((type) => new (connectionResolver(type))()),
+    ...modules.flatMap(({ resolvers = [] }) => resolvers),
+  ]);
+  const access = sumAccess(modules);
+  const recorders = { ...deps, access };
+  const { schema, gates } = guardSchema(bare, access, recordFailures(recorders));
+  const planner = createPlanner({ ...deps, schema, roots: entriesOf(types), limits: LIMITS });
+  const formatError = createFormatError(log);
+  const { mayCall, actionOf } = access;
+  const contextDeps = { planner, clock, actionOf, environmentOf: deps.environmentOf };
+  const known = createKnownDocuments({
+    schema,
+    limits: LIMITS,
+    cache,
+    introspection: createIntrospection(cache),
+    answerDirectly: createAnswerDirectly({ schema, planner, gates: gates.Query, formatError, log, mayCall }),
+    formatError,
+    log,
+  });
+  const queries =
+    trustedDocuments === undefined
+      ? persistedQueries(known.textOf)
+      : trustedQueries(await loadTrustedDocuments(trustedDocuments, schema, { limits: LIMITS, introspection }), {
+          cache,
+          clock,
+        });
+  const apollo = createApolloServer({
+    schema,
+    limits: LIMITS,
+    introspection,
+    landingPage,
+    documentStore: known.documentStore,
+    formatError,
+    plugins: [known.plugin],
+  });
+  return {
+    schema,
+    access,
+    answer: createAnswerGraphql({
+      apollo,
+      landingPage,
+      persistedQueries: queries,
+      answerKnown: known.answer,
+      recordRefusals: recordRefusals(recorders),
+      leave: deps.leave,
+      limits: LIMITS,
+      statementTimeoutMs,
+    }),
+    formatError,
+    async contextOf(request, origin) {
+      const actor = await deps.authenticate(request.headers.authorization);
+      return new RequestContext(actor, origin, contextDeps);
+    },
+    start: () => apollo.start(),
+    stop: () => apollo.stop(),
+  };
+}

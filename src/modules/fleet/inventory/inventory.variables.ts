@@ -1,0 +1,12 @@
+/** What configuration says of the inventory. */
+import { variables } from "../../../values/variables.js";
+import { environmentRulesText } from "./environment-rules.js";
+
+export const inventoryVariables = variables(
+  {
+    ENVIRONMENT_RULES: environmentRulesText
+      .prefault("{}")
+      .describe("How environments are decided, as JSON: `tagKeys`, `values`, `precedence`, `defaultEnvironment`."),
+  },
+  ({ ENVIRONMENT_RULES }) => ({ environmentRules: ENVIRONMENT_RULES }),
+);

@@ -1,0 +1,54 @@
+/** What configuration says of operations: how they are polled, and which backups are caught up with. */
+import { z } from "zod";
+import { OPERATION_TYPES, type OperationType } from "../../../providers/provider.js";
+import { flag, jsonText, variables } from "../../../values/variables.js";
+
+/** How often, and how many times, a provider is asked how an operation goes. */
+export interface Polling {
+  readonly intervalMs: number;
+  readonly attempts: number;
+}
+
+/** AWS is asked every 30 seconds for 5 minutes; what runs on this host, every second for as long. */
+const DEFAULT_POLLING: Readonly<Record<string, Polling>> = {
+  "aws-rds": { intervalMs: 30_000, attempts: 10 },
+  local: { intervalMs: 1000, attempts: 300 },
+};
+
+/** How long what takes long is watched. */
+const WATCHED_MS: Partial<Record<OperationType, number>> = { RESTORE_SNAPSHOT: 24 * 3_600_000 };
+
+function defaultPolling(provider: string, type: OperationType): Polling {
+  const usual = DEFAULT_POLLING[provider] ?? { intervalMs: 30_000, attempts: 10 };
+  const watchedMs = WATCHED_MS[type];
+  return watchedMs === undefined ? usual : { ...usual, attempts: Math.ceil(watchedMs / usual.intervalMs) };
+}
+
+const pollingText = jsonText.pipe(
+  z.record(
+    z.string(),
+    z.partialRecord(
+      z.enum(OPERATION_TYPES),
+      z.strictObject({
+        intervalMs: z.number().int().min(100).max(600_000),
+        attempts: z.number().int().min(1).max(1000),
+      }),
+    ),
+  ),
+);
+
+export const operationsVariables = variables(
+  {
+    BACKUP_CATCH_UP: flag
+      .prefault("true")
+      .describe("Whether a backup that was missed in its window is taken after it, as soon as that is possible."),
+    OPERATION_POLLING: pollingText
+      .prefault("{}")
+      .describe("How operations are polled, as JSON: provider, operation type, `intervalMs` and `attempts`."),
+  },
+  ({ BACKUP_CATCH_UP, OPERATION_POLLING }) => ({
+    backupCatchUp: BACKUP_CATCH_UP,
+    polling: (provider: string, type: OperationType): Polling =>
+      OPERATION_POLLING[provider]?.[type] ?? defaultPolling(provider, type),
+  }),
+);

@@ -1,0 +1,42 @@
+/** How modules and configuration say which environment variables they read: each with its check and its description. */
+import { z } from "zod";
+
+export type Checks = Readonly<Record<string, z.ZodType>>;
+
+/** Variables by name, and what is made of their values. */
+export interface Variables<V extends Checks = Checks, C = object> {
+  readonly checks: V;
+  readonly toConfig: (environment: { readonly [K in keyof V]: z.output<V[K]> }) => C;
+}
+
+/** @param toConfig what the rest of Postern calls the values */
+export const variables = <V extends Checks, C>(checks: V, toConfig: Variables<V, C>["toConfig"]): Variables<V, C> => ({
+  checks,
+  toConfig,
+});
+
+export const flag = z.enum(["true", "false"], "is true or false").transform((value) => value === "true");
+
+export const count = (min: number, max: number) =>
+  z
+    .string()
+    .regex(/^\d+$/, `is a whole number from ${min} to ${max}`)
+    .transform(Number)
+    .pipe(z.number().min(min).max(max));
+
+/** Parts between commas. */
+export const list = z.string().transform((text) =>
+  text
+    .split(",")
+    .map((item) => item.trim())
+    .filter(Boolean),
+);
+
+export const jsonText = z.string().transform((text, context) => {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    context.addIssue({ code: "custom", message: "is no JSON" });
+    return z.NEVER;
+  }
+});
