@@ -11,7 +11,7 @@ import {
   insertOperation,
   insertSnapshot,
   silentProvider,
-} from "./fleet-port.js";
+} from "../support/fleet-port.js";
 
 const app = testApp({}, async () => [silentProvider()]);
 

@@ -1,9 +1,9 @@
 /** Cursors that are none, of another list or order, or tampered with: refused by name. */
 import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
-import { insertInstance } from "../access/fleet-port.js";
 import { testApp } from "../support/app.js";
 import { cases } from "../support/deep.js";
+import { insertInstance } from "../support/fleet-port.js";
 import { literal, number, send, json as written } from "./bad-reads.js";
 
 const app = testApp();

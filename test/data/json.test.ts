@@ -1,7 +1,7 @@
 /** JSON in the document: kept as it is written, and refused, by place, where a part of it is none or is missing. */
 import { beforeAll, expect, it } from "vitest";
-import { insertInstance, insertOperation } from "../access/fleet-port.js";
 import { type Answer, type Client, testApp } from "../support/app.js";
+import { insertInstance, insertOperation } from "../support/fleet-port.js";
 
 const app = testApp();
 

@@ -1,7 +1,7 @@
 /** Faults of what is stored: of one root field they leave the others answered, and they are nobody's input. */
 import { beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
-import { insertInstance, insertOperation } from "../access/fleet-port.js";
 import { type Client, testApp } from "../support/app.js";
+import { insertInstance, insertOperation } from "../support/fleet-port.js";
 
 const app = testApp({ STATEMENT_TIMEOUT_MS: "2000" });
 const FAULTY = "instances(first: 1) { nodes { members { name } } }";

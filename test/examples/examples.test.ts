@@ -3,8 +3,8 @@ import { readdirSync, readFileSync } from "node:fs";
 import { parse, validate } from "graphql";
 import { describe, expect, it } from "vitest";
 import { OPERATION_TYPES } from "../../src/providers/provider.js";
-import { describeInstance, memoryProvider } from "../access/fleet-port.js";
 import { type Client, EMAILS, PASSWORD, type Somebody, signIn, testApp } from "../support/app.js";
+import { describeInstance, memoryProvider } from "../support/fleet-port.js";
 
 const fleet = memoryProvider([
   describeInstance(),

@@ -2,8 +2,8 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { type DocumentNode, Kind, parse, print, visit } from "graphql";
 import { beforeAll, describe, expect, it } from "vitest";
-import { HOST, insertFinding, insertInstance, insertOperation } from "../access/fleet-port.js";
 import { type Client, testApp } from "../support/app.js";
+import { HOST, insertFinding, insertInstance, insertOperation } from "../support/fleet-port.js";
 
 const app = testApp();
 

@@ -2,9 +2,9 @@
 import { afterAll, describe, expect, it } from "vitest";
 import type { LocalProvider } from "../../src/providers/local.js";
 import { type Member, UNOBSERVED } from "../../src/providers/provider.js";
-import { insertInstance } from "../access/fleet-port.js";
 import { NEW, query, useGround } from "../providers/ground.js";
 import { testApp } from "../support/app.js";
+import { insertInstance } from "../support/fleet-port.js";
 import { hasten, leftBy } from "./fleet-app.js";
 import { scriptedProvider, unavailable } from "./scripted-provider.js";
 

@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { beforeAll, describe, expect, it, vi } from "vitest";
 import { OPERATION_TYPES } from "../../src/providers/provider.js";
+import { type Client, EMAILS, PASSWORD, signIn, testApp } from "../support/app.js";
 import {
   describeInstance,
   insertBusyInstance,
@@ -9,8 +10,7 @@ import {
   insertOperation,
   insertSnapshot,
   memoryProvider,
-} from "../access/fleet-port.js";
-import { type Client, EMAILS, PASSWORD, signIn, testApp } from "../support/app.js";
+} from "../support/fleet-port.js";
 
 /** A fleet whose only instance is busy with an operation that does not end, and is looked at every ten minutes. */
 const fleet = memoryProvider([describeInstance()]);

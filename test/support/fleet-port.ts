@@ -9,7 +9,7 @@ import {
   type SnapshotDescription,
   UNOBSERVED,
 } from "../../src/providers/provider.js";
-import type { TestApp } from "../support/app.js";
+import type { TestApp } from "./app.js";
 
 export const HOST = "db.internal.example";
 
