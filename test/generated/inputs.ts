@@ -5,8 +5,8 @@ import { groupFields, TIME_BUCKETS } from "../../src/engine/read/aggregate.js";
 import { filterFields } from "../../src/engine/read/filter.js";
 import { OPERATORS_OF } from "../../src/engine/read/operators.js";
 import { orderFields } from "../../src/engine/read/order.js";
-import { TEXTS } from "./data.js";
 import { CursorOf, type Input, type InputObject, Json, steady, type Value, Word } from "./query.js";
+import { TEXTS } from "./values.js";
 import { JSON_NULL, micros, type World } from "./world.js";
 
 /** A value for a place of a query, given in one of the ways in which a place can be filled. */

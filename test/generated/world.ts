@@ -1,6 +1,9 @@
 /** All rows of the readable tables in memory, read with plain SQL, and how PostgreSQL compares their values. */
 import { getTableName } from "drizzle-orm";
 import type { ManyRelation, OneRelation, TypeDeclaration } from "../../src/engine/declaration.js";
+import { specimens } from "../specimens/index.js";
+import { ownerOf } from "../specimens/ownership.js";
+import { camel, type Specimen } from "../specimens/specimen.js";
 import type { TestApp } from "../support/app.js";
 import { declaredTypes } from "../support/model.js";
 
@@ -68,25 +71,6 @@ function inverse({ to, by }: ManyRelation): OneRelation {
   return back;
 }
 
-/** By type: the organization that a row belongs to; null is nobody's but the platform's. Written out, so that a wrong declaration shows. */
-const OWNERS: Readonly<
-  Record<string, (row: Row, find: (typeName: string, id: unknown) => Row | undefined) => unknown>
-> = {
-  Organization: (row) => row.id,
-  User: (row) => row.organizationId,
-  Scan: (row) => row.organizationId,
-  Vulnerability: (row, find) => find("Scan", row.scanId)?.organizationId,
-  ChatSession: (row, find) => find("User", row.userId)?.organizationId,
-  AnalyticsMetric: (row) => row.organizationId,
-  PerformanceLog: (row) => row.organizationId,
-  AuditLog: () => null,
-  SecurityEvent: () => null,
-};
-
-const FLEET = new Set(["Instance", "Operation", "Finding", "Snapshot", "LastBackup"]);
-
-const camel = (name: string) => name.replaceAll(/_(.)/g, (_, letter: string) => letter.toUpperCase());
-
 const READ_AS: Readonly<Record<string, (column: string) => string>> = {
   int8: (column) => `${column}::text`,
   timestamptz: (column) => `to_char(${column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`,
@@ -98,9 +82,10 @@ function parsed(value: unknown, kind: Kind): unknown {
   return JSON.parse(value as string) ?? JSON_NULL;
 }
 
-/** Reads everything once. A type that is declared anew joins by itself, but for its line in OWNERS. */
+/** Reads everything once, but the fleet. */
 export async function readWorld({ sql }: Pick<TestApp, "sql">): Promise<World> {
-  const types = declaredTypes.filter(({ name }) => !FLEET.has(name));
+  const ofData = new Set(specimens.filter(({ generated }) => generated).map(({ type }) => type));
+  const types = declaredTypes.filter((type) => ofData.has(type));
   const enums = new Map<string, string[]>();
   for (const { name, label } of await sql`
     select typname as name, enumlabel as label from pg_enum join pg_type t on t.oid = enumtypid order by enumsortorder`) {
@@ -109,14 +94,13 @@ export async function readWorld({ sql }: Pick<TestApp, "sql">): Promise<World> {
   const rows = new Map<string, Row[]>();
   const kinds = new Map<string, Kind>();
   for (const type of types) {
-    if (!OWNERS[type.name]) throw new Error(`Say in OWNERS whose a ${type.name} is`);
     const table = getTableName(type.table);
     const columns = (
       await sql`select column_name as name, udt_name as type from information_schema.columns where table_name = ${table}`
     ).map(({ name, type }) => ({ name, kind: { name: type, labels: enums.get(type) } as Kind }));
     const list = columns.map(({ name, kind }) => `${READ_AS[kind.name]?.(`"${name}"`) ?? `"${name}"`} as "${name}"`);
     const found = await sql.unsafe(`select ${list.join(", ")} from ${table}`);
-    if (found.length === 0) throw new Error(`${table} has no row: give it some in data.ts, or in the demo`);
+    if (found.length === 0) throw new Error(`${table} has no row: give it some in its specimen, or in the demo`);
     for (const { name, kind } of columns) kinds.set(`${type.name}.${camel(name)}`, kind);
     rows.set(
       type.name,
@@ -135,8 +119,9 @@ export async function readWorld({ sql }: Pick<TestApp, "sql">): Promise<World> {
 
 /** @returns a database that holds the rows of one organization only */
 export function ofOrganization(world: World, organizationId: string): World {
-  const find = (typeName: string, id: unknown) => world.find(world.types.find(({ name }) => name === typeName)!, id);
-  return world.where((type, row) => OWNERS[type.name]!(row, find) === organizationId);
+  const find = ({ type }: Specimen, id: unknown) => world.find(type, id);
+  const byType = new Map(specimens.map((specimen) => [specimen.type, specimen]));
+  return world.where((type, row) => ownerOf(byType.get(type)!, row, find) === organizationId);
 }
 
 /** @returns what is left for those who read only the audit of operations */

@@ -2,7 +2,7 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { type Somebody, testApp } from "../support/app.js";
 import { cases } from "../support/deep.js";
-import { LISTS, type List, ORDERS, orderInSql, ROWS, type Term, termsOf } from "./lists.js";
+import { LISTS, type List, orderInSql, ordersOf, ROWS, type Term, termsOf } from "./lists.js";
 
 const app = testApp();
 
@@ -30,14 +30,6 @@ interface Page {
 
 const PAGE = `totalCount nodes { id } edges { cursor node { id } } pageInfo { hasNextPage hasPreviousPage startCursor endCursor }`;
 
-const typeOfOrder = (field: string) =>
-  String(
-    app.schema
-      .getQueryType()!
-      .getFields()
-      [field]?.args.find(({ name }) => name === "orderBy")?.type ?? "[SnapshotOrder!]",
-  );
-
 /** One page of each list in one request. */
 async function pagesOf(
   who: Somebody,
@@ -45,12 +37,12 @@ async function pagesOf(
   [size, cursor]: readonly [string, string],
   variables: (list: List) => { size: number; cursor: string | null; orderBy: Term[] | null },
 ): Promise<Page[]> {
-  const parts = lists.map(({ field, parent }) => {
+  const parts = lists.map(({ field, parent, specimen }) => {
     const n = LISTS.findIndex((list) => list.field === field && list.parent?.field === parent?.field);
     const list = `l${n}: ${field}(${size}: $n${n}, ${cursor}: $c${n}, orderBy: $o${n}) { ${PAGE} }`;
     return {
       n,
-      declared: `$n${n}: Int, $c${n}: String, $o${n}: ${typeOfOrder(field)}`,
+      declared: `$n${n}: Int, $c${n}: String, $o${n}: [${specimen.type.name}Order!]`,
       text: parent ? `p${n}: ${parent.field}(id: ${parent.id}) { ${list} }` : list,
       nested: parent !== undefined,
     };
@@ -85,7 +77,7 @@ it("knows every list of the API", () => {
       : [],
   );
   const named = LISTS.map(({ parent, field }) => `${parent ? `${parent.field}.` : ""}${field}`.toLowerCase());
-  expect(named.sort(), "named in LISTS, and their tables in ORDERS and ROWS").toEqual(all.sort());
+  expect(named.sort(), "each has a specimen, with whom it refers to").toEqual(all.sort());
 });
 
 describe.each(["admin", "viewer"] as const)("as %s", (who) => {
@@ -95,7 +87,7 @@ describe.each(["admin", "viewer"] as const)("as %s", (who) => {
       ["backwards", BACKWARDS],
     ] as const)("%s", async (way, names) => {
       const walk = async (n: number) => {
-        const order = (list: List) => ORDERS[list.table]![n]!;
+        const order = (list: List) => ordersOf(list)[n]!;
         const expected = new Map<List, string[]>();
         for (const list of listsOf(who)) expected.set(list, await idsOf(who, list, order(list)));
         const cursors = new Map<List, string | null>();
@@ -149,7 +141,7 @@ describe.each(["admin", "viewer"] as const)("as %s", (who) => {
 
 describe("between two cursors", () => {
   const list = LISTS.find(({ field, parent }) => field === "vulnerabilities" && !parent)!;
-  it.each(ORDERS.vulnerabilities!.map((order) => ({ order })))("in the order $order", async ({ order }) => {
+  it.each(ordersOf(list).map((order) => ({ order })))("in the order $order", async ({ order }) => {
     const terms = order.length > 0 ? termsOf(order) : null;
     const viewer = await app.as("viewer");
     const all = await idsOf("viewer", list, order);

@@ -1,0 +1,39 @@
+/** A specimen of every type with root fields, those that others refer to first. A guard test says which one is missing. */
+import { analyticsMetric } from "./analytics-metric.js";
+import { auditLog } from "./audit-log.js";
+import { isWritten } from "./changes.js";
+import { chatSession } from "./chat-session.js";
+import { finding } from "./finding.js";
+import { instance } from "./instance.js";
+import { operation } from "./operation.js";
+import { organization } from "./organization.js";
+import { performanceLog } from "./performance-log.js";
+import { scan } from "./scan.js";
+import { securityEvent } from "./security-event.js";
+import { snapshot } from "./snapshot.js";
+import type { Specimen } from "./specimen.js";
+import { user } from "./user.js";
+import { vulnerability } from "./vulnerability.js";
+
+export const SPECIMENS = {
+  Organization: organization,
+  User: user,
+  Scan: scan,
+  Vulnerability: vulnerability,
+  ChatSession: chatSession,
+  AnalyticsMetric: analyticsMetric,
+  PerformanceLog: performanceLog,
+  Instance: instance,
+  Snapshot: snapshot,
+  Operation: operation,
+  Finding: finding,
+  AuditLog: auditLog,
+  SecurityEvent: securityEvent,
+} as const satisfies Readonly<Record<string, Specimen>>;
+
+export type TypeName = keyof typeof SPECIMENS;
+
+export const specimens: readonly Specimen[] = Object.values(SPECIMENS);
+
+/** Those whose rows clients write. */
+export const written = specimens.filter(isWritten);
