@@ -30,8 +30,8 @@ import { organizationsModule } from "./modules/identity/organizations/index.js";
 import { sessionsModule } from "./modules/identity/sessions/index.js";
 import { usersModule } from "./modules/identity/users/index.js";
 import { PACE, type Pace } from "./pace.js";
-import { withinTime } from "./providers/in-time.js";
 import type { Provider } from "./providers/provider.js";
+import { withTimeouts } from "./providers/timeouts.js";
 import { startInOrder } from "./start-in-order.js";
 
 /** What the world gives; tests give their own. */
@@ -72,7 +72,7 @@ export async function createApp(config: Config, ports: Ports): Promise<App> {
   const { audit, security } = records;
   const jobs = createJobs({ connection, log, settings: client.startUp(), pace });
   const tokens = createTokens({ ...keys, clock, cache });
-  const providers = ports.providers.map((provider) => withinTime(provider, pace.answerTimeoutMs));
+  const providers = ports.providers.map((provider) => withTimeouts(provider, pace.answerTimeoutMs));
 
   const shared = { db, log, clock, audit, security, jobs, providers, fingerprintKey, statementTimeoutMs, pace };
   const rows: RowsDeps = { ...shared, limits: LIMITS, statements: cache.region() };

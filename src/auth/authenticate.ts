@@ -20,7 +20,7 @@ const REASONS = {
   expired: anonymous("Your access token has expired: call refreshSession or sign in again."),
   invalid: anonymous("Your access token is not valid: sign in again."),
   revoked: anonymous("Your session has ended: sign in again."),
-  homeless: anonymous(
+  withoutOrganization: anonymous(
     "Your account belongs to no organization: ask an administrator to assign one, then sign in again.",
   ),
   malformed: anonymous("The Authorization header is malformed: send `Authorization: Bearer <access token>`."),
@@ -33,7 +33,7 @@ function bearerToken({ tokens, isRevoked }: AuthenticateOptions): Strategy {
     if ("reason" in verified) return REASONS[verified.reason];
     const { claims } = verified;
     if (isRevoked(claims.sessionId)) return REASONS.revoked;
-    if (TENANT_ROLES.has(claims.role) && claims.organizationId === null) return REASONS.homeless;
+    if (TENANT_ROLES.has(claims.role) && claims.organizationId === null) return REASONS.withoutOrganization;
     return { kind: "user", ...claims };
   }
   return (header) => {

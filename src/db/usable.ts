@@ -4,6 +4,7 @@ import { connect, type Socket } from "node:net";
 import { fileURLToPath } from "node:url";
 import postgres, { type Options, type Sql } from "postgres";
 import { type FaultKind, StartFault } from "../start-fault.js";
+import { withTimeout } from "../values/with-timeout.js";
 import type { ClientOptions } from "./client.js";
 
 const LEAST_VERSION = 15;
@@ -211,15 +212,8 @@ async function requireKnownMigrations(sql: Sql): Promise<void> {
   );
 }
 
-/** @throws what the driver says of a database that does not answer */
-async function inTime<T>(work: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    const fault = Object.assign(new Error("no answer in time"), { code: "CONNECT_TIMEOUT" });
-    timer = setTimeout(() => reject(fault), CONNECT_TIMEOUT_SECONDS * 1000);
-  });
-  return Promise.race([work, late]).finally(() => clearTimeout(timer));
-}
+/** What the driver says of a database that does not answer. */
+const noAnswer = () => Object.assign(new Error("no answer in time"), { code: "CONNECT_TIMEOUT" });
 
 /**
  * Looks at the database over one connection, and changes nothing.
@@ -229,7 +223,9 @@ export async function requireUsable(connection: ClientOptions["connection"]): Pr
   const seen: Seen = { connections: 0, firstByte: undefined };
   const sql = openOnce(connection, seen);
   try {
-    await inTime(sql`select 1`).catch((error) => Promise.reject(connectionFault(error, seen)));
+    await withTimeout(sql`select 1`, CONNECT_TIMEOUT_SECONDS * 1000, noAnswer).catch((error) =>
+      Promise.reject(connectionFault(error, seen)),
+    );
     const facts = await factsOf(sql).catch((error) => {
       if ((error as { code?: string }).code !== "08P01") throw error;
       throw new StartFault(

@@ -1,5 +1,6 @@
 /** How long a request may take: each root field its time-out, and all together three times as long. */
 import { timeout } from "../errors.js";
+import { withTimeout } from "./with-timeout.js";
 
 /** A statement is given up so much later than the server stops it, where the server answers. */
 export const GRACE_MS = 250;
@@ -48,11 +49,7 @@ export class RequestTime {
   }
 
   /** @throws TIMEOUT when no time is left before the work is done, whatever becomes of it then */
-  async within<T>(work: Promise<T>): Promise<T> {
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(timeout()), this.leftMs);
-    });
-    return Promise.race([work, late]).finally(() => clearTimeout(timer));
+  within<T>(work: Promise<T>): Promise<T> {
+    return withTimeout(work, this.leftMs, timeout);
   }
 }

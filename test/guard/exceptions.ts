@@ -12,6 +12,4 @@ export const FORBIDDEN_IMPORTS: readonly string[] = [
   "modules/fleet/inventory/local-instances.ts imports modules/fleet/operations/windows.ts",
 ];
 
-export const CIRCLES: readonly string[] = [
-  "modules/fleet/operations/endings.ts and modules/fleet/operations/worker.ts",
-];
+export const CIRCLES: readonly string[] = [];

@@ -29,7 +29,7 @@ export const VARIABLES = /\.variables\.ts$/;
 /** What Postern asks of whatever sees and operates instances. */
 export const PORT = /^providers\/provider\.ts$/;
 /** Files of a module whose names say nothing else are pure decisions. */
-export const DECISION = /^modules\/[\w-]+\/[\w-]+\/(?!(index|endings|schedule|worker)\.ts$)[\w-]+\.ts$/;
+export const DECISION = /^modules\/[\w-]+\/[\w-]+\/(?!index\.ts$)[\w-]+\.ts$/;
 
 export const GRAPHQL = /^(graphql($|-|\/)|type-graphql|@apollo\/)/;
 export const GRAPHQL_OR_STORE = /^(graphql($|-|\/)|type-graphql|@apollo\/|drizzle-orm|pg-boss)/;

@@ -37,7 +37,7 @@ import { sql } from "drizzle-orm";`,
   },
   {
     name: "services, and what they drive in the background, are plain TypeScript over stores",
-    files: /\.(service|tasks)\.ts$|^modules\/fleet\/operations\/(endings|schedule|worker)\.ts$/,
+    files: /\.(service|tasks)\.ts$/,
     may: [OWN, BASE, AUTH, AUDIT, DB, PORT, FACE, /^engine\/(declaration\.ts$|write\/)/],
     types: [ENGINE, /^jobs\//],
     never: GRAPHQL,

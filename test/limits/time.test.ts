@@ -76,10 +76,10 @@ it("the statements of one field share its time", async () => {
 it("whoever waits for a hash is answered in time, and what waits no more is not hashed", async () => {
   const stored = await hashPassword(PASSWORD);
   const caller = { name: "many", hasLeft: false, time: new RequestTime(50) };
-  const endings = await asCaller(caller, () =>
+  const completion = await asCaller(caller, () =>
     Promise.allSettled(Array.from({ length: 40 }, () => verifyPassword(stored, PASSWORD))),
   );
-  const late = endings.filter(({ status }) => status === "rejected");
+  const late = completion.filter(({ status }) => status === "rejected");
   expect(late.length).toBeGreaterThan(0);
   expect(new Set(late.map((ending) => (ending as PromiseRejectedResult).reason.code))).toEqual(new Set(["TIMEOUT"]));
   // As soon as the one under way is done.

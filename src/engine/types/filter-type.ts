@@ -2,9 +2,9 @@
 import { type ClassType, Field, InputType } from "type-graphql";
 import type { FieldDeclaration, TypeDeclaration } from "../declaration.js";
 import { filterFields } from "../read/filter.js";
+import { isIndexed } from "../read/indexed.js";
 import { OPERATORS_OF } from "../read/operators.js";
 import { type OrderField, orderFields } from "../read/order.js";
-import { isServed } from "../read/served.js";
 import { NULLS_ORDER, ORDER_DIRECTION, orderFieldName } from "../read/shape.js";
 import { add, enumOf, graphqlType, once, withArticle } from "./object-type.js";
 
@@ -20,7 +20,7 @@ const EQUALITY_IN_ANY_CASE = "`eq`, `ne`, `in` and `notIn` take it in any case."
 
 /** What a field is, and what a condition on it or an order by it costs. */
 const described = ({ description, column }: FieldDeclaration) =>
-  isServed(column) ? description : `${description} No index serves it.`;
+  isIndexed(column) ? description : `${description} No index serves it.`;
 
 const describedOrder = ({ path, field, relation }: OrderField) =>
   relation ? `\`${path}\`: ${field.description} No index serves it.` : described(field);

@@ -2,21 +2,21 @@
 import type { Db } from "../../../db/client.js";
 import type { FailoverDue } from "../../../providers/provider.js";
 import type { InventoryService } from "../inventory/index.js";
-import type { Endings } from "./endings.js";
+import type { Completion } from "./completion.service.js";
 import { hasAutomaticFailover, listRunning } from "./failover.store.js";
 import type { OperationsService } from "./operations.service.js";
 
 export interface FailoverDeps {
   readonly db: Db;
   readonly inventory: InventoryService;
-  readonly endings: Pick<Endings, "fail" | "wakeWaiters">;
+  readonly completion: Pick<Completion, "fail" | "wakeWaiters">;
   readonly operations: Pick<OperationsService, "queueOwn">;
   readonly wake: (instanceId: bigint) => void;
 }
 
 const LOST = { code: "PrimaryLost", message: "The primary failed meanwhile, and its standby takes over." };
 
-export function createFailovers({ db, inventory, endings, operations, wake }: FailoverDeps) {
+export function createFailovers({ db, inventory, completion, operations, wake }: FailoverDeps) {
   return {
     /** Queues the failover of an instance, whatever its environment, unless one is under way or has just ended. */
     async begin(provider: string, { providerId, cause, since }: FailoverDue): Promise<void> {
@@ -27,12 +27,12 @@ export function createFailovers({ db, inventory, endings, operations, wake }: Fa
         // Behind the lock, so that it is begun once.
         if (await hasAutomaticFailover(db, instanceId)) return [];
         const running = await listRunning(db, instanceId);
-        for (const { id } of running) await endings.fail(db, id, LOST);
+        for (const { id } of running) await completion.fail(db, id, LOST);
         const parameters = { forceFailover: true, automatic: true, cause, since };
         await operations.queueOwn(db, "REBOOT_INSTANCE", instance, "failover", parameters);
         return running;
       });
-      for (const { id } of lost) endings.wakeWaiters(id);
+      for (const { id } of lost) completion.wakeWaiters(id);
       wake(instanceId);
     },
   };

@@ -3,20 +3,20 @@ import { can, type MutationRule, operable } from "../../../auth/rules.js";
 import type { Jobs } from "../../../jobs/jobs.js";
 import type { Module } from "../../../module.js";
 import type { Provider } from "../../../providers/provider.js";
-import { createEndings, type EndingsDeps } from "./endings.js";
+import { type BackupsDeps, createBackups } from "./backups.service.js";
+import { type CompletionDeps, createCompletion } from "./completion.service.js";
 import { createFailovers } from "./failover.service.js";
 import { Operation } from "./operations.model.js";
 import { OperationsResolver } from "./operations.resolver.js";
 import { createOperationsService, type OperationsDeps } from "./operations.service.js";
-import { createSchedule, type ScheduleDeps } from "./schedule.js";
-import { createWorker, type WorkerDeps } from "./worker.js";
+import { createWorker, type WorkerDeps } from "./worker.service.js";
 
-type Wired = "endings" | "operations" | "onSettled" | "enqueue" | "wake";
+type Wired = "completion" | "operations" | "onReconciled" | "enqueue" | "wake";
 
-export interface OperationsModuleDeps extends Omit<EndingsDeps & OperationsDeps & ScheduleDeps & WorkerDeps, Wired> {
+export interface OperationsModuleDeps extends Omit<CompletionDeps & OperationsDeps & BackupsDeps & WorkerDeps, Wired> {
   readonly jobs: Jobs;
   readonly providers: readonly Provider[];
-  readonly pace: EndingsDeps["pace"] & { readonly sweepMs: number; readonly watchMs: number };
+  readonly pace: CompletionDeps["pace"] & { readonly sweepMs: number; readonly watchMs: number };
 }
 
 export interface OperationsModule extends Module {
@@ -35,16 +35,16 @@ const queueOf = (provider: string) => `operations-${provider}`;
 export function operationsModule(deps: OperationsModuleDeps): OperationsModule {
   const { log, jobs, providers, pace } = deps;
   const wake = (instanceId: bigint) => worker.wake(instanceId);
-  const endings = createEndings({ ...deps, onSettled: wake });
-  const worker = createWorker({ ...deps, endings });
+  const completion = createCompletion({ ...deps, onReconciled: wake });
+  const worker = createWorker({ ...deps, completion });
   const operations = createOperationsService({
     ...deps,
-    endings,
+    completion,
     enqueue: (db, { provider, id }) => jobs.enqueue(db, queueOf(provider), { instanceId: String(id) }),
     wake,
   });
-  const failovers = createFailovers({ ...deps, endings, operations, wake });
-  const schedule = createSchedule({ ...deps, operations });
+  const failovers = createFailovers({ ...deps, completion, operations, wake });
+  const backups = createBackups({ ...deps, operations });
 
   const sweep = () =>
     worker.sweep().catch((error) => log.warn({ err: error }, "operations not swept; they are looked at again"));
@@ -78,8 +78,8 @@ export function operationsModule(deps: OperationsModuleDeps): OperationsModule {
     },
     resolvers: [new OperationsResolver(operations)],
     tasks: providers.flatMap((provider) => [
-      { name: `backups-${provider.name}`, cron: "* * * * *", run: () => schedule.run(provider) },
-      { name: `settle-${provider.name}`, cron: "* * * * *", run: () => endings.settle(provider) },
+      { name: `backups-${provider.name}`, cron: "* * * * *", run: () => backups.run(provider) },
+      { name: `settle-${provider.name}`, cron: "* * * * *", run: () => completion.reconcile(provider) },
     ]),
 
     /** Takes up what a predecessor left, and begins to work. */
@@ -100,6 +100,6 @@ export function operationsModule(deps: OperationsModuleDeps): OperationsModule {
     },
 
     sweep,
-    release: endings.release,
+    release: completion.release,
   };
 }

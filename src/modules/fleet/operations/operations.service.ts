@@ -13,7 +13,7 @@ import { requireId } from "../../../values/id.js";
 import type { InventoryService, StoredInstance } from "../inventory/index.js";
 import { type Assessed, assess } from "../inventory/index.js";
 import { findBackupState } from "./backups.store.js";
-import type { Endings } from "./endings.js";
+import type { Completion } from "./completion.service.js";
 import {
   countQueued,
   findOperation,
@@ -37,7 +37,7 @@ export interface OperationsDeps {
   readonly clock: { now(): Date };
   /** Keys what is kept of the input of calls with an idempotency key. */
   readonly fingerprintKey: string;
-  readonly endings: Pick<Endings, "cancel" | "waitFor" | "wakeWaiters">;
+  readonly completion: Pick<Completion, "cancel" | "waitFor" | "wakeWaiters">;
   /** Sends the job that makes a worker look at an instance; `db` is the transaction that queues the operation. */
   readonly enqueue: (db: Db, instance: StoredInstance) => Promise<void>;
   /** Makes the worker of this process look at once, after the commit. */
@@ -50,7 +50,7 @@ type Prepare = (db: Db, instance: StoredInstance) => Promise<Record<string, unkn
 export type OperationsService = ReturnType<typeof createOperationsService>;
 
 export function createOperationsService(deps: OperationsDeps) {
-  const { db, audit, inventory, clock, fingerprintKey, endings, enqueue, wake } = deps;
+  const { db, audit, inventory, clock, fingerprintKey, completion, enqueue, wake } = deps;
 
   /** Queues an operation in the caller's transaction. @throws PRODUCTION_PROTECTED, FAILED_PRECONDITION, and what `prepare` throws */
   async function queue(
@@ -108,7 +108,7 @@ export function createOperationsService(deps: OperationsDeps) {
       return { id, instanceId: instance.id };
     });
     if (accepted.instanceId !== undefined) wake(accepted.instanceId);
-    const waited = () => endings.waitFor(accepted.id, waitSeconds ?? 0);
+    const waited = () => completion.waitFor(accepted.id, waitSeconds ?? 0);
     await (currentCaller().time?.apart((waitSeconds ?? 0) * 1000, waited) ?? waited());
     return accepted.id;
   }
@@ -205,11 +205,11 @@ export function createOperationsService(deps: OperationsDeps) {
         const operation = await findOperation(db, id, true);
         if (!operation) throw notFound("operation");
         requireCancellable(operation.status);
-        await endings.cancel(db, operation);
+        await completion.cancel(db, operation);
         await audit.record(db, call, { resourceId: id });
         return operation.instanceId;
       });
-      endings.wakeWaiters(BigInt(id));
+      completion.wakeWaiters(BigInt(id));
       wake(instanceId);
       return id;
     },

@@ -187,7 +187,7 @@ export async function listWaitingInstances(db: Db): Promise<bigint[]> {
 }
 
 /** @returns operations that timed out, and whose end is not known yet */
-export const listUnsettled = (db: Db, provider: string): Promise<StoredOperation[]> =>
+export const listUnreconciled = (db: Db, provider: string): Promise<StoredOperation[]> =>
   db
     .select()
     .from(operations)
@@ -204,7 +204,7 @@ export const listUnsettled = (db: Db, provider: string): Promise<StoredOperation
     .catch(failed);
 
 /** Writes down the true end of an operation that had timed out. @returns false where it was written already */
-export async function settleOperation(db: Db, id: bigint, changes: Record<string, unknown>): Promise<boolean> {
+export async function reconcileOperation(db: Db, id: bigint, changes: Record<string, unknown>): Promise<boolean> {
   const rows = await db
     .update(operations)
     .set({ ...changes, settledAt: sql`now()` })

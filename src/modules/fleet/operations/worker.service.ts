@@ -8,8 +8,9 @@ import type { OperationRequest, Poll, Provider } from "../../../providers/provid
 import { asCaller, POSTERN } from "../../../values/caller.js";
 import type { InventoryService, StoredInstance } from "../inventory/index.js";
 import { assess, COMING, isOfSnapshot, isRescuable } from "../inventory/index.js";
-import type { Endings } from "./endings.js";
+import type { Completion } from "./completion.service.js";
 import { hasQueuedReboot } from "./failover.store.js";
+import { requestOf } from "./operation-request.js";
 import {
   type ClaimedOperation,
   claimAbandoned,
@@ -32,22 +33,13 @@ export interface WorkerDeps {
   readonly db: Db;
   readonly log: Log;
   readonly inventory: InventoryService;
-  readonly endings: Endings;
+  readonly completion: Completion;
   readonly polling: (provider: string, type: OperationRequest["type"]) => Polling;
 }
 
 export type Worker = ReturnType<typeof createWorker>;
 
-/** @returns what the provider is asked for an operation; the same for each asking */
-export const requestOf = (operation: StoredOperation, providerId: string): OperationRequest =>
-  ({
-    operationId: String(operation.id),
-    providerId,
-    type: operation.type,
-    ...(operation.parameters as object),
-  }) as OperationRequest;
-
-export function createWorker({ db, log, inventory, endings, polling }: WorkerDeps) {
+export function createWorker({ db, log, inventory, completion, polling }: WorkerDeps) {
   const worker = randomUUID();
   const stopping = new AbortController();
   /** The lanes of instances that this worker is busy with. */
@@ -115,10 +107,10 @@ export function createWorker({ db, log, inventory, endings, polling }: WorkerDep
         return { state: "unknown" };
       });
       isUntouched = false;
-      if (poll.state === "succeeded" || poll.state === "failed") return endings.end(operation, worker, poll);
+      if (poll.state === "succeeded" || poll.state === "failed") return completion.end(operation, worker, poll);
       if (await isForsaken(operation, provider, providerId)) {
         const lost = failure("PrimaryLost", "The primary failed meanwhile, and a reboot was asked for.");
-        return endings.end(operation, worker, lost);
+        return completion.end(operation, worker, lost);
       }
       const { resourceStatus, message, percent } =
         poll.state === "running"
@@ -126,7 +118,7 @@ export function createWorker({ db, log, inventory, endings, polling }: WorkerDep
           : { resourceStatus: "unknown", message: "The provider does not answer; it is asked again.", percent: null };
       const seen = { resourceStatus, message, percent };
       if (!(await noteProgress(db, { id: operation.id, worker }, seen))) return;
-      if (isLate) return endings.timeOut(operation, worker, resourceStatus);
+      if (isLate) return completion.timeOut(operation, worker, resourceStatus);
       // What is watched for hours is asked less and less often.
       const ranMs = performance.now() - startedMs;
       await delay(Math.max(intervalMs, ranMs / 300), undefined, { signal: stopping.signal }).catch(() => undefined);

@@ -1,7 +1,7 @@
 /** Every question to a provider has its time, and what the provider works on by itself has not. */
 import { expect, it } from "vitest";
-import { withinTime } from "../../src/providers/in-time.js";
 import type { OperationRequest } from "../../src/providers/provider.js";
+import { withTimeouts } from "../../src/providers/timeouts.js";
 import { scriptedProvider } from "../fleet/scripted-provider.js";
 
 const silence = () => new Promise<never>(() => undefined);
@@ -11,7 +11,7 @@ it("a provider that is silent is UNAVAILABLE, whatever it was asked", async () =
   const silent = Object.fromEntries(
     Object.entries(scriptedProvider()).map(([name, value]) => [name, typeof value === "function" ? silence : value]),
   );
-  const provider = withinTime({ ...scriptedProvider(), ...silent }, 20);
+  const provider = withTimeouts({ ...scriptedProvider(), ...silent }, 20);
   const asked = {
     list: provider.list(),
     describe: provider.describe("a"),
@@ -30,5 +30,5 @@ it("a provider that is silent is UNAVAILABLE, whatever it was asked", async () =
 it("an answer in time is the provider's", async () => {
   const provider = scriptedProvider();
   provider.add("a");
-  expect(await withinTime(provider, 1000).describe("a")).toEqual(await provider.describe("a"));
+  expect(await withTimeouts(provider, 1000).describe("a")).toEqual(await provider.describe("a"));
 });

@@ -9,19 +9,19 @@ import type { Poll, Provider } from "../../../providers/provider.js";
 import type { InventoryService } from "../inventory/index.js";
 import { failoverEvent } from "./failover-event.js";
 import { guidanceFor } from "./guidance.js";
+import { requestOf } from "./operation-request.js";
 import {
   findOperation,
-  listUnsettled,
+  listUnreconciled,
+  reconcileOperation,
   type StoredOperation,
-  settleOperation,
   updateOperation,
 } from "./operations.store.js";
 import { isEnd, type OperationStatus } from "./state-machine.js";
-import { requestOf } from "./worker.js";
 
 type Ended = Extract<Poll, { state: "succeeded" | "failed" }>;
 
-export interface EndingsDeps {
+export interface CompletionDeps {
   readonly db: Db;
   readonly log: Log;
   readonly audit: AuditService;
@@ -29,16 +29,16 @@ export interface EndingsDeps {
   readonly inventory: InventoryService;
   readonly pace: Pick<Pace, "waitingMs">;
   /** Told of the instance of an operation whose true end is known now: what waits for it may begin. */
-  readonly onSettled: (instanceId: bigint) => void;
+  readonly onReconciled: (instanceId: bigint) => void;
 }
 
-export type Endings = ReturnType<typeof createEndings>;
+export type Completion = ReturnType<typeof createCompletion>;
 
 const MAX_WAITING = 500;
 
 const DURATION = sql`extract(epoch from clock_timestamp() - started_at)`;
 
-export function createEndings({ db, log, audit, security, inventory, pace, onSettled }: EndingsDeps) {
+export function createCompletion({ db, log, audit, security, inventory, pace, onReconciled }: CompletionDeps) {
   /** Emits the id of each operation that ends. */
   const ended = new EventEmitter().setMaxListeners(0);
   /** Ids of those whose end this process writes down, until it has looked at the instance again. */
@@ -141,7 +141,7 @@ export function createEndings({ db, log, audit, security, inventory, pace, onSet
     return { resourceStatus: poll.resourceStatus, result: poll.result, ...(snapshotId && { snapshotId }) };
   }
 
-  async function settleOne(provider: Provider, operation: StoredOperation): Promise<void> {
+  async function reconcileOne(provider: Provider, operation: StoredOperation): Promise<void> {
     const instance = await inventory.require(db, String(operation.instanceId));
     const poll = await provider.poll(requestOf(operation, instance.providerId));
     if (poll.state !== "succeeded" && poll.state !== "failed") return;
@@ -149,14 +149,14 @@ export function createEndings({ db, log, audit, security, inventory, pace, onSet
       const { error, ...outcome } = await outcomeOf(db, operation, poll);
       const status = poll.state === "succeeded" ? "SUCCEEDED" : "FAILED";
       const settlement = { status, ...(error ? { error } : {}) };
-      const settled = await settleOperation(db, operation.id, { ...outcome, settlement });
+      const settled = await reconcileOperation(db, operation.id, { ...outcome, settlement });
       const result = { ...settlement, result: outcome.result ?? null };
       if (!settled) return;
       await recordEnd(db, "operation.settled", operation, result);
       await recordFailover(db, operation, result);
     });
     await refresh(operation);
-    onSettled(operation.instanceId);
+    onReconciled(operation.instanceId);
   }
 
   return {
@@ -175,9 +175,9 @@ export function createEndings({ db, log, audit, security, inventory, pace, onSet
       })),
 
     /** Looks what became of operations that had timed out, and writes their true end down. */
-    async settle(provider: Provider): Promise<void> {
-      for (const operation of await listUnsettled(db, provider.name)) {
-        await settleOne(provider, operation).catch((error) => {
+    async reconcile(provider: Provider): Promise<void> {
+      for (const operation of await listUnreconciled(db, provider.name)) {
+        await reconcileOne(provider, operation).catch((error) => {
           log.warn({ err: error, operationId: String(operation.id) }, "an operation is not settled yet");
         });
       }

@@ -9,7 +9,7 @@ import { findBackupState, findNow, listExpiredSnapshots } from "./backups.store.
 import type { OperationsService } from "./operations.service.js";
 import { isWithin, lastStart, parseBackupWindow } from "./windows.js";
 
-export interface ScheduleDeps {
+export interface BackupsDeps {
   readonly db: Db;
   readonly log: Log;
   readonly audit: AuditService;
@@ -25,7 +25,7 @@ const READY = new Set(["available", "storage-optimization"]);
 const MISSED = "backup_missed";
 const BY = { type: "system", name: "schedule" };
 
-export function createSchedule({ db, log, audit, security, inventory, operations, catchUp }: ScheduleDeps) {
+export function createBackups({ db, log, audit, security, inventory, operations, catchUp }: BackupsDeps) {
   /** Snapshots that could not be removed. */
   const failing = new Set<bigint>();
 

@@ -3,7 +3,7 @@ import type { PgColumn } from "drizzle-orm/pg-core";
 import { getTableConfig } from "drizzle-orm/pg-core";
 
 /** @returns whether an index begins with the column, so that conditions on it alone need not read the whole table */
-export function isServed(column: PgColumn): boolean {
+export function isIndexed(column: PgColumn): boolean {
   const { indexes } = getTableConfig(column.table);
   return (
     column.primary ||

@@ -1,0 +1,12 @@
+/** An operation, as it is stored -> what the provider is asked. */
+import type { OperationRequest, OperationType } from "../../../providers/provider.js";
+
+interface Stored {
+  readonly id: bigint;
+  readonly type: OperationType;
+  readonly parameters: unknown;
+}
+
+/** @returns what the provider is asked for an operation; the same for each asking */
+export const requestOf = ({ id, type, parameters }: Stored, providerId: string): OperationRequest =>
+  ({ operationId: String(id), providerId, type, ...(parameters as object) }) as OperationRequest;

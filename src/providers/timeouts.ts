@@ -1,0 +1,25 @@
+/** A limit to how long Postern waits for a provider's answer. */
+import { unavailable } from "../errors.js";
+import { withTimeout } from "../values/with-timeout.js";
+import type { Provider } from "./provider.js";
+
+/** @returns the provider, but UNAVAILABLE where its answer takes too long; that may come later, and does no harm then */
+export function withTimeouts(provider: Provider, timeoutMs: number): Provider {
+  const limited = <T>(answer: Promise<T>) => withTimeout(answer, timeoutMs, () => unavailable("The provider"));
+  return {
+    name: provider.name,
+    operations: provider.operations,
+    takesAutomatedSnapshots: provider.takesAutomatedSnapshots,
+    reportTo: (report) => provider.reportTo(report),
+    // These work for as long as there is something to do.
+    upkeep: () => provider.upkeep(),
+    watch: () => provider.watch(),
+    list: () => limited(provider.list()),
+    describe: (providerId) => limited(provider.describe(providerId)),
+    logTail: (providerId, member, lines) => limited(provider.logTail(providerId, member, lines)),
+    listSnapshots: (providerId) => limited(provider.listSnapshots(providerId)),
+    deleteSnapshot: (providerId, snapshot) => limited(provider.deleteSnapshot(providerId, snapshot)),
+    start: (request) => limited(provider.start(request)),
+    poll: (request) => limited(provider.poll(request)),
+  };
+}
