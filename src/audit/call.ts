@@ -1,7 +1,6 @@
 /** One call of a mutation: who makes it, from where, and what the audit log shall say of it. */
 
 import type { Actor } from "../auth/actor.js";
-import type { RowAnswer } from "../engine/read/writing.js";
 
 /** Where a request comes from. */
 export interface Origin {
@@ -30,8 +29,6 @@ export interface Call {
   readonly parameters: unknown;
   /** Milliseconds since the epoch. */
   readonly startedAtMs: number;
-  /** What is asked of the row that the call changes, where the change itself may answer it. */
-  readonly answer?: RowAnswer | undefined;
 }
 
 const SECRETS = new Set(["password", "currentPassword", "newPassword", "otp", "refreshToken", "accessToken"]);

@@ -7,7 +7,6 @@ import type { Unit } from "../engine/read/compile.js";
 import type { Planner } from "../engine/read/planner.js";
 import type { Allowance, Reads } from "../engine/read/reads.js";
 import type { Variables } from "../engine/read/reference.js";
-import type { RowAnswer } from "../engine/read/writing.js";
 import type { CallContext } from "../engine/types/current-call.js";
 import type { ReadContext } from "../engine/types/read-resolver.js";
 import type { ErrorCode } from "../errors.js";
@@ -40,8 +39,6 @@ export class RequestContext implements ReadContext, CallContext {
   readonly changed = new Set<string | number>();
   /** The coerced variables, once the operation is known. */
   variables: Variables = {};
-  /** By the response key of a root field: what its call may answer itself. */
-  readonly answers = new Map<string | number, RowAnswer>();
   private readonly calls = new Map<string | number, Call>();
   private cachedReads: Reads | undefined;
   private cachedAllowance: Allowance | undefined;
@@ -82,7 +79,6 @@ export class RequestContext implements ReadContext, CallContext {
         action: this.deps.actionOf(info.fieldName) ?? info.fieldName,
         parameters: withoutSecrets(args.input),
         startedAtMs: this.deps.clock.now().getTime(),
-        answer: this.answers.get(key),
       };
       this.calls.set(key, call);
     }
@@ -97,7 +93,9 @@ export class RequestContext implements ReadContext, CallContext {
 
   /** Plans reads without running them. @throws FORBIDDEN, BAD_USER_INPUT, LIMIT_EXCEEDED */
   rehearse(units: readonly Unit[], values: readonly unknown[], info: GraphQLResolveInfo): void {
-    this.objects = this.deps.planner.rehearse(units, values, info, this.access, this.objects);
+    const { operation, fragments, variableValues: variables } = info;
+    const payload = this.deps.planner.payload({ operation, fragments, variables, access: this.access }, units);
+    this.objects = payload.requireAnswerable(values, this.objects);
   }
 
   /** What the root field under way answers is read as this actor, who has just signed in; the next root field is not. */

@@ -57,17 +57,16 @@ export async function createGraphql(deps: GraphqlDeps): Promise<Graphql> {
   ]);
   const access = sumAccess(modules);
   const recorders = { ...deps, access };
-  const { schema, gates } = guardSchema(bare, access, recordFailures(recorders));
+  const { schema, roots } = guardSchema(bare, access, recordFailures(recorders));
   const planner = createPlanner({ ...deps, schema, roots: entriesOf(types), limits: LIMITS });
   const formatError = createFormatError(log);
-  const { mayCall, actionOf } = access;
-  const contextDeps = { planner, clock, actionOf, environmentOf: deps.environmentOf };
+  const contextDeps = { planner, clock, actionOf: access.actionOf, environmentOf: deps.environmentOf };
   const known = createKnownDocuments({
     schema,
     limits: LIMITS,
     cache,
     introspection: createIntrospection(cache),
-    answerDirectly: createAnswerDirectly({ schema, planner, gates: gates.Query, formatError, log, mayCall }),
+    answerDirectly: createAnswerDirectly({ schema, planner, roots, formatError, log }),
     formatError,
     log,
   });

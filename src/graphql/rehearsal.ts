@@ -35,6 +35,12 @@ export function payloadUnits(payload: GraphQLObjectType, rootKey: string | numbe
   });
 }
 
+/** @returns ids in the place of those that the mutation will return for the units */
+export function valuesLike(units: readonly Unit[], { input }: Readonly<Record<string, unknown>>): unknown[] {
+  const count = countOf(input ?? {});
+  return units.map(({ entry }) => (entry.kind === "givenList" ? Array(count).fill(SOME_ID) : SOME_ID));
+}
+
 /** @throws FORBIDDEN, BAD_USER_INPUT, LIMIT_EXCEEDED for what stands in the payload's selection */
 export function rehearsePayload(
   info: GraphQLResolveInfo,
@@ -44,8 +50,5 @@ export function rehearsePayload(
   const payload = getNamedType(info.returnType);
   if (!isObjectType(payload)) return;
   const units = payloadUnits(payload, info.path.key, collectBelow(info.fieldNodes, info.fragments, context.variables));
-  if (units.length === 0) return;
-  const count = countOf(args.input ?? {});
-  const values = units.map(({ entry }) => (entry.kind === "givenList" ? Array(count).fill(SOME_ID) : SOME_ID));
-  context.rehearse(units, values, info);
+  if (units.length > 0) context.rehearse(units, valuesLike(units, args), info);
 }

@@ -32,9 +32,11 @@ type Arguments = Record<string, unknown>;
 /** What resolves a field whose parent is an answer of the planner. */
 type FieldOf = GraphQLFieldResolver<Record<string, unknown>, RequestContext>;
 
+export type Resolve = (parent: unknown, args: Arguments, context: RequestContext, info: GraphQLResolveInfo) => unknown;
+
 /** A layer around the resolver of a root field. */
 export type Gate = (
-  resolve: (parent: unknown, args: Arguments, context: RequestContext, info: GraphQLResolveInfo) => unknown,
+  resolve: Resolve,
   parent: unknown,
   args: Arguments,
   context: RequestContext,
@@ -76,10 +78,7 @@ function doors(schema: GraphQLSchema, { queries, mutations }: AccessMap): RootMi
       gate(
         (...given) => {
           for (const [name, value] of Object.entries(args)) requireWellFormed(value, name);
-          if (info.parentType.name === "Mutation") {
-            requireSaid(info, args);
-            rehearsePayload(info, args, context);
-          }
+          if (info.parentType.name === "Mutation") requireSaid(info, args);
           return resolve(...given);
         },
         parent,
@@ -103,6 +102,12 @@ function doors(schema: GraphQLSchema, { queries, mutations }: AccessMap): RootMi
     );
   return { Query: all("Query", (gate) => gate), Mutation: all("Mutation", begun) };
 }
+
+/** Between the doors and the resolver of a mutation. */
+const rehearsed: Gate = async (resolve, parent, args, context, info) => {
+  rehearsePayload(info, args, context);
+  return resolve(parent, args, context, info);
+};
 
 /** A field of a declared type: its plan left the value under the response key, unless the actor may not read it. */
 const planned =
@@ -170,19 +175,28 @@ function answerUnknownLabels(schema: GraphQLSchema): void {
   }
 }
 
+/** The layers of root fields one by one, for the fast way. */
+export interface RootFields {
+  readonly recorder: Gate;
+  readonly gates: RootMiddleware;
+  /** By mutation, its resolver as it stands behind the doors. */
+  readonly mutations: Readonly<Record<string, Resolve>>;
+}
+
 /**
  * @param access what stands before each root field
  * @param recorder the outermost layer of every root field
- * @returns the schema, and the doors of its root fields for the fast way
  */
 export function guardSchema(
   bare: GraphQLSchema,
   access: AccessMap,
   recorder: Gate,
-): { schema: GraphQLSchema; gates: RootMiddleware } {
+): { schema: GraphQLSchema; roots: RootFields } {
   const gates = doors(bare, access);
+  const behind = Object.entries(bare.getMutationType()?.getFields() ?? {});
+  const mutations = Object.fromEntries(behind.map(([name, { resolve }]) => [name, resolve as Resolve]));
   const recording = { Query: recorder, Mutation: recorder };
-  const schema = applyMiddleware(bare, recording as never, gates as never);
+  const schema = applyMiddleware(bare, recording as never, gates as never, { Mutation: rehearsed } as never);
   answerUnknownLabels(schema);
   resolveAll(schema, "PageInfo", byResponseKey);
   for (const type of Object.values(schema.getTypeMap()).flatMap((type) => declarationOf(type) ?? [])) {
@@ -191,5 +205,5 @@ export function guardSchema(
     for (const part of CONNECTION_PARTS) resolveAll(schema, `${type.name}${part}`, byResponseKey);
     resolveAll(schema, `${type.name}Numbers`, figure);
   }
-  return { schema, gates };
+  return { schema, roots: { recorder, gates, mutations } };
 }

@@ -80,9 +80,9 @@ const changeOf = (role: "ANALYST" | "ADMIN"): Change => ({
 });
 
 const place = (index: number, name: string) => `items.${index}.${name}`;
-const insert = (rows: Values[], role: "ANALYST" | "ADMIN" = "ANALYST") =>
-  insertRows(client.db, changeOf(role), rows, { place, many: true });
-const newThing = async () => (await insert([{ organizationId: "1", ownerId: users.viewer, name: "own" }]))![0]!;
+const insert = async (rows: Values[], role: "ANALYST" | "ADMIN" = "ANALYST") =>
+  (await insertRows(client.db, changeOf(role), rows, { place, many: true }))!.ids;
+const newThing = async () => (await insert([{ organizationId: "1", ownerId: users.viewer, name: "own" }]))[0]!;
 
 /** All rows, and how many records there are. */
 const state = async () =>
@@ -137,14 +137,15 @@ describe.each(BAD)("%s: NOT_FOUND, and nothing changes", (_what, values, to, nam
 it("takes what is the actor's own, and no value where none is needed", async () => {
   const thing = await newThing();
   for (const [n, changes] of [{ ownerId: users.analyst }, { ownerId: null }, { organizationId: "1" }].entries()) {
-    expect(await changeRow(client.db, changeOf("ANALYST"), { id: thing, version: n + 1 }, changes)).toEqual([thing]);
+    const { ids } = await changeRow(client.db, changeOf("ANALYST"), { id: thing, version: n + 1 }, changes);
+    expect(ids).toEqual([thing]);
   }
 });
 
 it("lets staff refer to every row, and move rows", async () => {
-  const [thing] = (await insert([{ organizationId: "2", ownerId: users.dba, name: "n" }], "ADMIN"))!;
+  const [thing] = await insert([{ organizationId: "2", ownerId: users.dba, name: "n" }], "ADMIN");
   const changes = { organizationId: "1", ownerId: users.otherViewer };
-  expect(await changeRow(client.db, changeOf("ADMIN"), { id: thing! }, changes)).toEqual([thing]);
+  expect((await changeRow(client.db, changeOf("ADMIN"), { id: thing! }, changes)).ids).toEqual([thing]);
   const unknown = changeRow(client.db, changeOf("ADMIN"), { id: thing! }, { ownerId: UNKNOWN });
   await expect(unknown).rejects.toMatchObject({ code: "NOT_FOUND" });
 });

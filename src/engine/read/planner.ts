@@ -1,5 +1,5 @@
 /** Runs reads: the cache of compiled plans, and the two ways out, a whole answer as text and single values for resolvers (see reads.ts). */
-import type { FieldNode, GraphQLResolveInfo, GraphQLSchema, OperationDefinitionNode } from "graphql";
+import type { FieldNode, GraphQLSchema, OperationDefinitionNode } from "graphql";
 import type { Access } from "../../auth/actor.js";
 import type { Cache } from "../../cache.js";
 import { UsualTime } from "../../db/driver/usual-time.js";
@@ -40,26 +40,8 @@ export interface Planner {
   /** @returns what all reads of a new request share */
   allowance(): Allowance;
   reads(access: Access, allowance: Allowance): Reads;
-  /**
-   * Plans what a mutation's payload asks for without running it, so that what cannot be answered changes nothing.
-   * @param before objects that other mutations of the request may answer @returns those that they and these may
-   * @throws FORBIDDEN, BAD_USER_INPUT, LIMIT_EXCEEDED
-   */
-  rehearse(
-    units: readonly Unit[],
-    values: readonly unknown[],
-    info: GraphQLResolveInfo,
-    access: Access,
-    before: number,
-  ): number;
-  /** Plans what a mutation's payload asks for. @returns undefined where the ordinary way must answer */
-  payload(
-    operation: OperationDefinitionNode,
-    units: readonly Unit[],
-    fragments: Fragments,
-    variables: Variables,
-    access: Access,
-  ): PlannedPayload | undefined;
+  /** Plans what a mutation's payload asks for, before the mutation runs. @throws FORBIDDEN, BAD_USER_INPUT, LIMIT_EXCEEDED */
+  payload(asked: Asked, units: readonly Unit[]): PlannedPayload;
   /** The response keys of an operation and the planned root fields behind them; undefined where one is not planned. */
   rootUnits(operation: OperationDefinitionNode, fragments: Fragments, variables: Variables): Unit[] | undefined;
   /**
@@ -77,61 +59,71 @@ export interface Planner {
 
 /** The rows of a mutation's payload. */
 export interface PlannedPayload {
+  /** Whether its text can be passed through: nothing in it is refused, or stands in the place of a number. */
+  readonly isText: boolean;
+  /**
+   * Finds out what cannot be answered, without running anything.
+   * @param values of the units, or such as they may be @param before objects that other mutations of the request may answer
+   * @returns the objects that they and this one may answer @throws BAD_USER_INPUT, LIMIT_EXCEEDED
+   */
+  requireAnswerable(values: readonly unknown[], before: number): number;
+  /** @returns what has the statement that changes the only row build its JSON, too; undefined where none can */
+  returning(): Returning | undefined;
   /** @param values of the units @returns the JSON text of each, or its fault */
   read(values: readonly unknown[]): Promise<(string | Error)[]>;
-  /** Where the statement that changes the only row can answer it itself. */
-  readonly returning: Returning | null;
 }
 
 /** What a plan is made for, but for its units. */
-interface Asked extends Pick<Run, "variables" | "access"> {
+export interface Asked extends Pick<Run, "variables" | "access"> {
   readonly operation: OperationDefinitionNode;
   readonly fragments: Fragments;
 }
 
-type CachedPlan = Plan & Counted & Pick<PlannedPayload, "returning"> & { readonly usual: UsualTime };
+interface CachedPlan extends Plan, Counted {
+  readonly key: string;
+  readonly usual: UsualTime;
+  /** Null where there can be none, undefined as long as nobody has asked. */
+  returning?: Returning | null;
+}
 
 /** Of an expression as objects, as a multiple of its text. */
 const EXPRESSION_WEIGHT = 40;
-
-/** Of operations and answers, unlike in all planners of the process. */
-let nextId = 0;
 
 export function createPlanner({ schema, roots, query, isOfData, limits, cursorKey, cache }: PlannerOptions): Planner {
   const plans = cache.region<CachedPlan>();
   /** Documents are kept parsed, so that an operation is the same object when it comes again. */
   const operations = new WeakMap<OperationDefinitionNode, { id: number; shape: (variables: Variables) => string }>();
   const preparation = createPreparation();
+  /** Of operations, and of what changes return. */
+  let nextId = 0;
 
-  /** @param isChange whether the statement that changes the only row may answer it */
-  function planFor(
-    { operation, fragments, variables, access }: Asked,
-    units: readonly Unit[],
-    isChange = false,
-  ): CachedPlan {
+  function planFor({ operation, fragments, variables, access }: Asked, units: readonly Unit[]): CachedPlan {
     let known = operations.get(operation);
     if (!known) {
       known = { id: nextId++, shape: shapeReader(schema, operation) };
       operations.set(operation, known);
     }
     const keys = units.map(({ key, entry }) => `${entry.kind} ${key}`).join();
-    const key = `${known.id} ${access.shape} ${known.shape(variables)} ${isChange} ${keys}`;
+    const key = `${known.id} ${access.shape} ${known.shape(variables)} ${keys}`;
     let plan = plans.get(key);
     if (!plan) {
       const compiled = compile(schema, units, fragments, variables, access, limits, cursorKey);
-      const returning = isChange && !compiled.refused ? returningOf(units, fragments, variables, access) : null;
-      const weight = compiled.weight + (returning ? EXPRESSION_WEIGHT * compiled.text.length : 0);
-      plan = { ...compiled, weight, returning, runs: 0, usual: new UsualTime(compiled.isPointRead ? 0 : undefined) };
+      plan = { ...compiled, key, runs: 0, usual: new UsualTime(compiled.isPointRead ? 0 : undefined) };
       // A key tells the shape of every item of a list.
-      plans.set(access.holder, key, plan, weight + key.length);
+      plans.set(access.holder, key, plan, plan.weight + key.length);
     }
     return plan;
   }
 
-  function returningOf([unit, ...more]: readonly Unit[], fragments: Fragments, variables: Variables, access: Access) {
-    if (unit?.entry.kind !== "given" || more.length > 0) return null;
-    const template = compileReturning(schema, unit, fragments, variables, access, limits, cursorKey);
-    return template ? { type: unit.entry.type, template, id: nextId++, isDue: preparation.isDue } : null;
+  /** Made for a plan once it is asked for: only changes of rows do. */
+  function returningOf(plan: CachedPlan, { fragments, variables, access }: Asked, [unit, ...more]: readonly Unit[]) {
+    if (plan.returning !== undefined) return plan.returning;
+    const isOne = unit?.entry.kind === "given" && more.length === 0 && !plan.refused;
+    const template = isOne && compileReturning(schema, unit, fragments, variables, access, limits, cursorKey);
+    plan.returning = template ? { template, id: nextId++, isDue: preparation.isDue } : null;
+    const { key, weight, text } = plan;
+    if (template) plans.set(access.holder, key, plan, weight + EXPRESSION_WEIGHT * text.length + key.length);
+    return plan.returning;
   }
 
   /** @throws what compile and bind throw, before anything has run @returns what runs the statement of the units */
@@ -181,28 +173,21 @@ export function createPlanner({ schema, roots, query, isOfData, limits, cursorKe
         return () => run();
       }),
 
-    rehearse(units, values, { operation, fragments, variableValues: variables }, access, before) {
-      const plan = planFor({ operation, fragments, variables, access }, units);
-      plan.bind({ variables, access, values });
-      const objects = before + plan.objects({ variables, access, values });
-      requireAtMost(limits.maxObjects, objects);
-      return objects;
-    },
-
-    payload(operation, units, fragments, variables, access) {
-      try {
-        const asked = { operation, fragments, variables, access };
-        const plan = planFor(asked, units, true);
-        if (plan.refused || plan.sumsDoubles) return undefined;
-        return {
-          returning: plan.returning,
-          read: async (values) => prepare(asked, units, { variables, access, values }, plan)(),
-        };
-      } catch (error) {
-        // The ordinary way meets the same fault before anything has changed.
-        if (error instanceof AppError) return undefined;
-        throw error;
-      }
+    payload(asked, units) {
+      const { variables, access } = asked;
+      const plan = planFor(asked, units);
+      return {
+        isText: !plan.refused && !plan.sumsDoubles,
+        requireAnswerable(values, before) {
+          const run = { variables, access, values };
+          plan.bind(run);
+          const objects = before + plan.objects(run);
+          requireAtMost(limits.maxObjects, objects);
+          return objects;
+        },
+        returning: () => returningOf(plan, asked, units) ?? undefined,
+        read: async (values) => prepare(asked, units, { variables, access, values }, plan)(),
+      };
     },
 
     rootUnits(operation, fragments, variables) {

@@ -2,7 +2,6 @@
 import type { SQL } from "drizzle-orm";
 import { GraphQLSchema } from "graphql";
 import type { Access } from "../../auth/actor.js";
-import type { TypeDeclaration } from "../declaration.js";
 import { Compilation, type PlanLimits } from "./compilation.js";
 import { compileFilter } from "./filter.js";
 import type { Template } from "./json.js";
@@ -12,23 +11,15 @@ import type { Source } from "./visibility.js";
 
 /** What is asked of a changed row, where the statement that changes it can answer that, too. */
 export interface Returning {
-  readonly type: TypeDeclaration;
   /**
    * Makes the JSON of the row, `null` where the actor does not see it, of one column, which reads the only row of `changed`: the
    * common table expression with the changed row as it is now.
    */
   readonly template: Template;
-  /** No other has it in this process. */
+  /** No other of the same planner has it. */
   readonly id: number;
   /** Counts a run of one. @returns whether it shall run as a prepared statement */
   isDue(statement: Counted): boolean;
-}
-
-/** One call's changed row. */
-export interface RowAnswer {
-  readonly returning: Returning;
-  /** Its JSON, once it is known. */
-  json?: string | undefined;
 }
 
 /** No argument of a query is looked up in it. */

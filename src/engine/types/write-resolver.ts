@@ -1,9 +1,10 @@
 /** The mutations that create, update and delete rows of a declared type; each body only calls the service. */
 import type { GraphQLResolveInfo } from "graphql";
-import { Arg, type ClassType, Extensions, Mutation, Resolver } from "type-graphql";
+import { Arg, type ClassType, createParameterDecorator, Extensions, Mutation, Resolver } from "type-graphql";
 import type { Call } from "../../audit/call.js";
 import { notFound } from "../../errors.js";
 import { singularOf, type TypeDeclaration } from "../declaration.js";
+import type { Returning } from "../read/writing.js";
 import { CurrentCall } from "./current-call.js";
 import { addFieldResolver } from "./field-resolver.js";
 import { objectType, withArticle } from "./object-type.js";
@@ -11,24 +12,40 @@ import type { ReadContext } from "./read-resolver.js";
 import { namesOf, type Verb } from "./write-classes.js";
 import type { WriteTypes } from "./write-types.js";
 
-/** What the mutations call; each answers the ids of the rows. */
-export interface RowService {
-  create(call: Call, input: unknown): Promise<string>;
-  /** In the order of the items; `shared` is the id that they share. */
-  createMany(call: Call, input: unknown): Promise<{ ids: string[]; shared?: string | undefined }>;
-  update(call: Call, input: unknown): Promise<string>;
-  updateMany(call: Call, input: unknown): Promise<string[]>;
-  delete(call: Call, input: unknown): Promise<string>;
-  deleteMany(call: Call, input: unknown): Promise<string[]>;
-  upsert(call: Call, input: unknown): Promise<{ id: string; created: boolean }>;
+/** A row that a mutation has changed. */
+export interface ChangedRow {
+  readonly id: string;
+  /** What was asked of it, where the statement that changed it could build that, too. */
+  readonly json?: string | undefined;
 }
 
-type Left = Record<string, string | string[]>;
+/** What the mutations call. Where one row changes, `returning` asks for its JSON. */
+export interface RowService {
+  create(call: Call, input: unknown, returning?: Returning): Promise<ChangedRow>;
+  /** In the order of the items; `shared` is the id that they share. */
+  createMany(call: Call, input: unknown): Promise<{ ids: readonly string[]; shared?: string | undefined }>;
+  update(call: Call, input: unknown, returning?: Returning): Promise<ChangedRow>;
+  updateMany(call: Call, input: unknown): Promise<readonly string[]>;
+  delete(call: Call, input: unknown): Promise<string>;
+  deleteMany(call: Call, input: unknown): Promise<readonly string[]>;
+  upsert(call: Call, input: unknown, returning?: Returning): Promise<ChangedRow & { readonly created: boolean }>;
+}
 
-/** Marks the mutations whose payload's rows are read by the ids that the resolver leaves there, and whose other values are scalars. */
-export const LEAVES_IDS = "leavesIds";
+/** What a mutation returns in the place of a row, or of a list of rows. */
+export type Returned = ChangedRow | readonly string[];
 
-/** @returns a resolver of a payload's fields: reads, through the plan, the rows whose ids a mutation left there */
+/** @returns the id of the row, or the ids of the rows */
+export const idsOf = (returned: Returned): string | readonly string[] => ("id" in returned ? returned.id : returned);
+
+/**
+ * Marks the mutations that return each of their payload's rows as `Returned`, and beside them scalars. Whoever calls the resolver
+ * of one itself gives it, as the parent of its field, the `Returning` of the only row.
+ */
+export const RETURNS_ROWS = "returnsRows";
+
+const Parent = () => createParameterDecorator(({ root }) => root);
+
+/** @returns a resolver of a payload's fields: reads, through the plan, the rows that a mutation has returned */
 export function payloadResolver(
   payload: ClassType,
   fields: Readonly<Record<string, TypeDeclaration>>,
@@ -37,10 +54,9 @@ export function payloadResolver(
   @Resolver(() => payload)
   class PayloadResolver {}
   for (const [field, type] of Object.entries(fields)) {
-    const read = async (parent: Left, context: ReadContext, info: GraphQLResolveInfo) => {
-      const left = parent[field] as string | string[];
-      const { reads } = context;
-      const row = await (Array.isArray(left) ? reads.rows(type, left, info) : reads.row(type, left, info));
+    const read = async (parent: Record<string, Returned>, { reads }: ReadContext, info: GraphQLResolveInfo) => {
+      const ids = idsOf(parent[field] as Returned);
+      const row = await (typeof ids === "string" ? reads.row(type, ids, info) : reads.rows(type, ids, info));
       // Somebody has deleted it meanwhile.
       if (row === null) throw notFound(singularOf(type));
       return row;
@@ -75,18 +91,19 @@ export function writeResolvers(writes: WriteTypes, service: RowService): object[
     verb: Verb,
     field: string,
     description: string,
-    run: (call: Call, input: object) => Promise<object>,
+    run: (call: Call, input: object, returning: Returning | undefined) => Promise<object>,
   ) {
     const prototype = WriteResolver.prototype as Record<string, unknown>;
     prototype[field] = run;
     CurrentCall()(prototype, field, 0);
     Arg("input", () => inputs[verb], { description: SUBJECT[verb] })(prototype, field, 1);
+    Parent()(prototype, field, 2);
     Mutation(() => payloads[verb], { name: field, nullable: true, description })(prototype, field, {});
-    Extensions({ [LEAVES_IDS]: true })(prototype, field);
+    Extensions({ [RETURNS_ROWS]: true })(prototype, field);
   }
 
-  mutation("create", `create${name}`, `Creates ${withArticle(name)}.`, async (call, input) => ({
-    [row]: await service.create(call, input),
+  mutation("create", `create${name}`, `Creates ${withArticle(name)}.`, async (call, input, returning) => ({
+    [row]: await service.create(call, input, returning),
   }));
   mutation(
     "createMany",
@@ -94,11 +111,11 @@ export function writeResolvers(writes: WriteTypes, service: RowService): object[
     `Creates ${words}${shared ? ` of one ${shared}` : ""}: all of them, or none.`,
     async (call, input) => {
       const made = await service.createMany(call, input);
-      return { [rows]: made.ids, ...(shared && { [shared]: made.shared }) };
+      return { [rows]: made.ids, ...(shared && { [shared]: { id: made.shared } }) };
     },
   );
-  mutation("update", `update${name}`, `Changes ${withArticle(name)}.`, async (call, input) => ({
-    [row]: await service.update(call, input),
+  mutation("update", `update${name}`, `Changes ${withArticle(name)}.`, async (call, input, returning) => ({
+    [row]: await service.update(call, input, returning),
   }));
   mutation("updateMany", `update${names}`, `Changes all ${words} that match a filter.`, async (call, input) => ({
     [rows]: await service.updateMany(call, input),
@@ -112,9 +129,9 @@ export function writeResolvers(writes: WriteTypes, service: RowService): object[
   const { uniqueKey } = type;
   if (uniqueKey) {
     const description = `Changes the ${name} with this ${uniqueKey}, or creates it.`;
-    mutation("upsert", `upsert${name}`, description, async (call, input) => {
-      const { id, created } = await service.upsert(call, input);
-      return { [row]: id, created };
+    mutation("upsert", `upsert${name}`, description, async (call, input, returning) => {
+      const made = await service.upsert(call, input, returning);
+      return { [row]: made, created: made.created };
     });
   }
 

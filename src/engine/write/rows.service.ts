@@ -7,12 +7,14 @@ import type { Db } from "../../db/client.js";
 import { wasLost } from "../../db/postgres-errors.js";
 import { AppError, badUserInput, conflict, internal, limitExceeded, notFound, outcomeUnknown } from "../../errors.js";
 import { checked } from "../../values/checked.js";
+import type { Returning } from "../read/writing.js";
 import type { RowService } from "../types/write-resolver.js";
 import type { WriteTypes } from "../types/write-types.js";
 import { countReached, findByKey } from "./find-rows.js";
 import { findMade, keyOf } from "./idempotency.service.js";
 import {
   type Change,
+  type Changed,
   changeMatching,
   changeRow,
   findMatching,
@@ -75,13 +77,17 @@ export function createRowService(deps: RowsDeps, writes: WriteTypes, rules: RowR
   const { type } = writes;
   const stored = rules.stored ?? (async (rows: readonly Values[]) => [...rows]);
 
-  const changeOf = (call: Call, outcome?: { resourceId?: string | undefined; result?: unknown }): Change => ({
+  const changeOf = (
+    call: Call,
+    outcome?: { resourceId?: string | undefined; result?: unknown },
+    returning?: Returning,
+  ): Change => ({
     type,
     access: accessOf(call.actor),
     limits,
     statements,
     audit: audit.entry(call, outcome),
-    answer: call.answer,
+    returning,
   });
 
   /** What the call with this key made, if it was the same one; undefined where the key has gone meanwhile. */
@@ -105,13 +111,15 @@ export function createRowService(deps: RowsDeps, writes: WriteTypes, rules: RowR
     rows: readonly Values[],
     place: Place,
     { many, key, shared }: { many: boolean; key: Key | undefined; shared?: string | undefined },
-  ): Promise<string[]> {
+    returning?: Returning,
+  ): Promise<Changed> {
     const values = await stored(rows.map(present), place, true);
     for (;;) {
-      const change = changeOf(call, { resourceId: shared });
-      const ids =
-        (await insertRows(db, change, values, { place, many, key })) ?? (key && (await replayed(call, key, shared)));
-      if (ids) return ids;
+      const change = changeOf(call, { resourceId: shared }, returning);
+      const made = await insertRows(db, change, values, { place, many, key });
+      if (made) return made;
+      const ids = key && (await replayed(call, key, shared));
+      if (ids) return { ids };
       if (!key) throw internal(new Error(`the statement inserted no ${type.name}`));
     }
   }
@@ -120,8 +128,8 @@ export function createRowService(deps: RowsDeps, writes: WriteTypes, rules: RowR
   async function judged(
     changes: Values | null,
     idsOf: (db: Db) => Promise<readonly string[]>,
-    change: (db: Db) => Promise<string[]>,
-  ): Promise<string[]> {
+    change: (db: Db) => Promise<Changed>,
+  ): Promise<Changed> {
     const before = rules.before?.(changes);
     if (!before) return change(db);
     let after = () => {};
@@ -129,7 +137,7 @@ export function createRowService(deps: RowsDeps, writes: WriteTypes, rules: RowR
       const ids = await idsOf(db);
       after = await before(db, ids, changes);
       const changed = await change(db);
-      if (`${changed}` === `${ids}`) return changed;
+      if (`${changed.ids}` === `${ids}`) return changed;
       throw conflict("Other rows match now than a moment ago. Nothing has changed: try again.");
     });
     after();
@@ -141,12 +149,12 @@ export function createRowService(deps: RowsDeps, writes: WriteTypes, rules: RowR
     id: string,
     version: number | null | undefined,
     changes: Values | null,
-    result?: object,
+    { result, returning }: { result?: object; returning?: Returning | undefined } = {},
   ) =>
     judged(
       changes,
       async () => [id],
-      (db) => changeRow(db, changeOf(call, { result }), { id, version }, changes),
+      (db) => changeRow(db, changeOf(call, { result }, returning), { id, version }, changes),
     );
 
   /** Where the changes of rows that match a filter stand. */
@@ -163,13 +171,11 @@ export function createRowService(deps: RowsDeps, writes: WriteTypes, rules: RowR
     (await stored([changes], place, false))[0] ?? {};
 
   return {
-    async create(call, input) {
+    async create(call, input, returning) {
       const { idempotencyKey, ...values } = checked(writes.create, input);
-      const [id] = await insert(call, [values], plain, {
-        many: false,
-        key: keyOf(fingerprintKey, call, input, idempotencyKey),
-      });
-      return id as string;
+      const key = keyOf(fingerprintKey, call, input, idempotencyKey);
+      const { ids, json } = await insert(call, [values], plain, { many: false, key }, returning);
+      return { id: ids[0] as string, json };
     },
 
     async createMany(call, input) {
@@ -179,21 +185,23 @@ export function createRowService(deps: RowsDeps, writes: WriteTypes, rules: RowR
       const place: Place = (index, name) => (name in beside ? name : `items.${index}.${name}`);
       const rows = items.map((item) => ({ ...item, ...beside }));
       const key = keyOf(fingerprintKey, call, input, idempotencyKey);
-      return { ids: await insert(call, rows, place, { many: true, key, shared }), shared };
+      const { ids } = await insert(call, rows, place, { many: true, key, shared });
+      return { ids, shared };
     },
 
-    async update(call, input) {
+    async update(call, input, returning) {
       const { id, version, ...rest } = checked(writes.update, input);
       const changes = requireChange(rest, "input");
       rules.mayUpdate?.(call, id, changes);
-      await changeOne(call, id, version, await storedChanges(changes, plain));
-      return id;
+      const { json } = await changeOne(call, id, version, await storedChanges(changes, plain), { returning });
+      return { id, json };
     },
 
     async updateMany(call, input) {
       requireAtMost(MAX_ROWS, "expectedCount", (input as { expectedCount: unknown }).expectedCount);
       const { changes, ...matching } = checked(writes.updateMany, input);
-      return changeMany(call, matching, await storedChanges(requireChange(changes, "changes"), among));
+      const { ids } = await changeMany(call, matching, await storedChanges(requireChange(changes, "changes"), among));
+      return ids;
     },
 
     async delete(call, input) {
@@ -204,23 +212,29 @@ export function createRowService(deps: RowsDeps, writes: WriteTypes, rules: RowR
 
     async deleteMany(call, input) {
       requireAtMost(MAX_ROWS, "expectedCount", (input as { expectedCount: unknown }).expectedCount);
-      return changeMany(call, checked(writes.deleteMany, input), null);
+      const { ids } = await changeMany(call, checked(writes.deleteMany, input), null);
+      return ids;
     },
 
-    async upsert(call, input) {
+    async upsert(call, input, returning) {
       const values = present(checked(writes.upsert, input));
       const { [type.uniqueKey as string]: key, ...rest } = values;
       for (let attempt = 1; ; attempt++) {
         const found = await findByKey(db, type, accessOf(call.actor), String(key));
         try {
           if (found !== null) {
-            await changeOne(call, found, undefined, await storedChanges(rest, plain), { created: false });
-            return { id: found, created: false };
+            const changes = await storedChanges(rest, plain);
+            const result = { created: false };
+            const { json } = await changeOne(call, found, undefined, changes, { result, returning });
+            return { id: found, json, created: false };
           }
           const [row] = await stored([values], plain, true);
-          const change = changeOf(call, { result: { created: true } });
-          const [id] = (await insertRows(db, change, [row as Values], { place: plain, many: false })) as [string];
-          return { id, created: true };
+          const change = changeOf(call, { result: { created: true } }, returning);
+          const { ids, json } = (await insertRows(db, change, [row as Values], {
+            place: plain,
+            many: false,
+          })) as Changed;
+          return { id: ids[0] as string, json, created: true };
         } catch (error) {
           const quicker =
             error instanceof AppError &&

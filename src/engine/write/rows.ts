@@ -10,7 +10,7 @@ import { fromPostgres, hasDependents, keyAtFault } from "../../db/postgres-error
 import { conflict, failedPrecondition, notFound } from "../../errors.js";
 import type { TypeDeclaration } from "../declaration.js";
 import type { PlanLimits, Statement } from "../read/compilation.js";
-import type { RowAnswer } from "../read/writing.js";
+import type { Returning } from "../read/writing.js";
 import { findVersion } from "./find-rows.js";
 import { referencesOf } from "./references.js";
 import {
@@ -38,8 +38,15 @@ export interface Change {
   /** By what they answer of the row, verb, type, role and columns. */
   readonly statements: Region<Repeated>;
   readonly audit: AuditEntry;
-  /** What is asked of the only row that changes. */
-  readonly answer?: RowAnswer | undefined;
+  /** Builds the JSON of the only row that changes, where that is asked for. */
+  readonly returning?: Returning | undefined;
+}
+
+/** What came of a change. */
+export interface Changed {
+  readonly ids: readonly string[];
+  /** The JSON of the only row, where it was asked for and its statement could build it. */
+  readonly json?: string | undefined;
 }
 
 /** An idempotency key as its user chose it, and what it stands for. */
@@ -52,11 +59,10 @@ export interface Key {
 
 const word = ({ name }: TypeDeclaration) => name.replaceAll(/(?!^)[A-Z]/g, (letter) => ` ${letter}`).toLowerCase();
 
-/** Runs a statement that comes again. @param answer where the statement is built with one */
-function runKnown(db: Db, change: Change, key: string, variables: Values, build: () => Statement, answer?: RowAnswer) {
-  const { returning } = answer ?? {};
+/** Runs a statement that comes again. */
+function runKnown(db: Db, change: Change, key: string, variables: Values, build: () => Statement) {
+  const { statements, access, returning } = change;
   const known = `${returning?.id} ${key}`;
-  const { statements, access } = change;
   let statement = statements.get(known);
   if (!statement) {
     statement = { ...build(), runs: 0, usual: new UsualTime() };
@@ -74,14 +80,12 @@ type Sent = Statement & { readonly usual?: UsualTime };
 const run = (db: Db, { text, bind, usual }: Sent, { access }: Change, variables: Values, prepare: boolean) =>
   db.change(text, bind({ variables, access, values: [] }), prepare, usual);
 
-/** @returns the answer that is asked for, where it is of a row of the type that changes */
-const answerOf = ({ type, answer }: Change) => (answer?.returning.type === type ? answer : undefined);
+/** What the statement selects of the changed row. */
+const columnOf = ({ returning }: Change) => returning?.template.columns[0];
 
-const columnOf = (answer: RowAnswer | undefined) => answer?.returning.template.columns[0];
-
-function answerWith(answer: RowAnswer | undefined, column: string | null | undefined): void {
-  if (answer && column != null) answer.json = answer.returning.template.fill([column], 0);
-}
+/** @param column what was selected of the changed row */
+const jsonOf = ({ returning }: Change, column: string | null | undefined) =>
+  returning && column != null ? returning.template.fill([column], 0) : undefined;
 
 const listOf = (json: string | null | undefined): string[] => (json ? JSON.parse(json) : []);
 
@@ -114,7 +118,7 @@ export const plain: Place = (_index, name) => name;
  * Inserts all rows or none. An actor of one organization hangs nothing on a row outside it, which must look like one that does not
  * exist, and is not even locked. Staff reach every row, and for them the foreign key tells.
  * @param key its idempotency key, where the call has one
- * @returns the ids, in the order of the rows; undefined where the key is not new
+ * @returns the ids in the order of the rows; undefined where the key is not new
  * @throws CONFLICT for a duplicate, NOT_FOUND for a reference to no row
  */
 export async function insertRows(
@@ -122,27 +126,25 @@ export async function insertRows(
   change: Change,
   rows: readonly Values[],
   { place, many, key }: { readonly place: Place; readonly many: boolean; readonly key?: Key | undefined },
-): Promise<string[] | undefined> {
+): Promise<Changed | undefined> {
   const { type, access, limits } = change;
   const owner = referencesOf(type).find(({ owner }) => owner);
   const scoped = owner && access.organizationId !== null ? [{ [propertyOf(owner.column)]: null }] : [];
   const columns = columnsOf(type, [...rows, ...scoped]);
   const keyed = key !== undefined;
-  const answer = many ? undefined : answerOf(change);
-  const build = () => insertStatement(type, columns, access, limits, { many, keyed, answer: columnOf(answer) });
+  const build = () => insertStatement(type, columns, access, limits, { many, keyed, answer: columnOf(change) });
   const variables = {
     rows: JSON.stringify(rows),
     audit: JSON.stringify(change.audit),
     key: key && JSON.stringify(key),
   };
   const name = keyOf(`insert ${many} ${keyed}`, change, columns);
-  const [ids, unreached, json] = await runKnown(db, change, name, variables, build, answer).catch((error) => {
+  const [ids, unreached, column] = await runKnown(db, change, name, variables, build).catch((error) => {
     throw fromPostgres(error, argumentAtFault(error, rows, columns, place));
   });
   requireReached(type, unreached, place);
   if (!ids) return undefined;
-  answerWith(answer, json);
-  return listOf(ids);
+  return { ids: listOf(ids), json: jsonOf(change, column) };
 }
 
 /** @throws what a change of existing rows that failed means to the caller */
@@ -153,7 +155,7 @@ function failed(error: unknown, type: TypeDeclaration, changes: Values | null, p
 }
 
 /**
- * Changes the row with this id, or deletes it where `changes` is null. @returns its id
+ * Changes the row with this id, or deletes it where `changes` is null.
  * @param version the version that it must have, where one is given
  * @throws NOT_FOUND, also for a reference out of reach; CONFLICT for a stale version or a duplicate; FAILED_PRECONDITION where other
  * rows depend on a deleted one
@@ -163,20 +165,16 @@ export async function changeRow(
   change: Change,
   { id, version }: { readonly id: string; readonly version?: number | null | undefined },
   changes: Values | null,
-): Promise<string[]> {
+): Promise<Changed> {
   const { type, access, limits } = change;
   const columns = changes && columnsOf(type, [changes]);
-  const answer = changes === null ? undefined : answerOf(change);
-  const build = () => changeStatement(type, columns, access, limits, columnOf(answer));
+  const build = () => changeStatement(type, columns, access, limits, columnOf(change));
   const variables = { id, version, changes: JSON.stringify(changes), audit: JSON.stringify(change.audit) };
   const name = keyOf("change", change, columns);
-  const [changed, unreached, json] = await runKnown(db, change, name, variables, build, answer).catch((error) =>
+  const [ids, unreached, column] = await runKnown(db, change, name, variables, build).catch((error) =>
     failed(error, type, changes, plain),
   );
-  if (changed) {
-    answerWith(answer, json);
-    return listOf(changed);
-  }
+  if (ids) return { ids: listOf(ids), json: jsonOf(change, column) };
   const now = await findVersion(db, type, access, id);
   if (now === null) throw notFound(word(type));
   requireReached(type, unreached, plain);
@@ -212,7 +210,7 @@ export async function findMatching(db: Db, change: Change, matching: Matching): 
 }
 
 /**
- * Changes the rows that match, or deletes them where `changes` is null, if they are as many as expected. @returns their ids
+ * Changes the rows that match, or deletes them where `changes` is null, if they are as many as expected.
  * @throws CONFLICT where they are not, and what the filter's fault is; NOT_FOUND for a reference out of reach; FAILED_PRECONDITION
  * where other rows depend on deleted ones
  */
@@ -222,7 +220,7 @@ export async function changeMatching(
   matching: Matching,
   changes: Values | null,
   place: Place,
-): Promise<string[]> {
+): Promise<Changed> {
   const { type, access, limits } = change;
   const columns = changes && columnsOf(type, [changes]);
   const statement = changeMatchingStatement(type, columns, matching.filter, access, limits);
@@ -232,5 +230,5 @@ export async function changeMatching(
   );
   requireCount(matching, count);
   requireReached(type, unreached, place);
-  return listOf(ids);
+  return { ids: listOf(ids) };
 }

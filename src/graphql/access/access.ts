@@ -1,5 +1,4 @@
 /** The permission map: the rules of all modules, summed. What no module names is refused. */
-import type { Permission } from "../../auth/permissions.js";
 import type { MutationRule, Rule } from "../../auth/rules.js";
 import { can } from "../../auth/rules.js";
 import { singularOf, type TypeDeclaration } from "../../engine/declaration.js";
@@ -9,8 +8,6 @@ import { sum } from "../../values/sum.js";
 export interface AccessMap {
   readonly queries: Readonly<Record<string, Rule>>;
   readonly mutations: Readonly<Record<string, MutationRule>>;
-  /** @returns whether the permissions of an actor let it call a mutation, where nothing else decides */
-  mayCall(mutation: string, permissions: ReadonlySet<Permission>): boolean;
   /** @returns what the audit log calls a mutation, or null where it keeps no record of it */
   actionOf(mutation: string): string | null;
   /** @returns what the audit log calls a mutation that was refused or failed */
@@ -35,10 +32,6 @@ export function sumAccess(modules: readonly Module[]): AccessMap {
   return {
     queries,
     mutations,
-    mayCall(mutation, permissions) {
-      const rule = mutations[mutation]?.rule;
-      return rule?.kind === "can" && rule.permissions.some((permission) => permissions.has(permission));
-    },
     actionOf,
     failureOf: (mutation) => mutations[mutation]?.failure ?? actionOf(mutation),
   };

@@ -14,6 +14,7 @@ import { fromPostgres } from "../../db/postgres-errors.js";
 import type { Fragments } from "../../engine/read/selection.js";
 import type { RequestContext } from "../context.js";
 import { fieldError } from "../format-error.js";
+import type { Gate } from "../schema.js";
 
 /** The JSON text of `data`. Everything that is not Apollo sees it only through `stringifyResult`. */
 export class DataText {
@@ -77,6 +78,14 @@ export function rootField(
     variableValues,
   };
   return { args, info };
+}
+
+const PASSED = Symbol("passed");
+const passed = () => PASSED;
+
+/** @returns whether a root field passes its doors; a refusal is left to the ordinary way, which reports it */
+export async function mayPass(gate: Gate, { args, info }: RootField, context: RequestContext): Promise<boolean> {
+  return (await gate(passed, undefined, args, context, info).catch(() => undefined)) === PASSED;
 }
 
 /** Where an error belongs: the path of the field, and the nodes that ask for it. */

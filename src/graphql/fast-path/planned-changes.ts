@@ -10,32 +10,37 @@ import {
 import type { Unit } from "../../engine/read/compile.js";
 import type { PlannedPayload, Planner } from "../../engine/read/planner.js";
 import { collect, collectBelow, type Selection } from "../../engine/read/selection.js";
-import type { RowAnswer } from "../../engine/read/writing.js";
-import { LEAVES_IDS } from "../../engine/types/write-resolver.js";
-import { doneBut, notFound } from "../../errors.js";
-import type { AccessMap } from "../access/access.js";
-import { payloadUnits } from "../rehearsal.js";
+import { idsOf, RETURNS_ROWS, type Returned } from "../../engine/types/write-resolver.js";
+import { AppError, doneBut, notFound } from "../../errors.js";
+import { payloadUnits, valuesLike } from "../rehearsal.js";
+import type { Resolve, RootFields } from "../schema.js";
 import {
   DataText,
   type DirectAnswer,
   type FormatError,
   failed,
+  mayPass,
   type Place,
   type Running,
   rootField,
 } from "./direct-answer.js";
 
 /** Of a payload that holds no rows. */
-const NOTHING: PlannedPayload = { returning: null, read: async () => [] };
+const NOTHING: PlannedPayload = {
+  isText: true,
+  requireAnswerable: (_values, before) => before,
+  returning: () => undefined,
+  read: async () => [],
+};
 
 interface Deps {
   readonly schema: GraphQLSchema;
   readonly planner: Planner;
+  readonly roots: RootFields;
   readonly formatError: FormatError;
-  readonly mayCall: AccessMap["mayCall"];
 }
 
-/** @returns the only root field of a mutation that leaves ids in its payload, and what is asked of the payload */
+/** @returns the only root field of a mutation that returns rows, and what is asked of the payload */
 function changeOf(
   fields: Record<string, GraphQLField<unknown, unknown>>,
   { operation, fragments, context }: Running,
@@ -44,7 +49,7 @@ function changeOf(
     const selection = collect([operation.selectionSet], fragments, context.variables);
     for (const [key, nodes] of selection) {
       const field = fields[nodes[0].name.value];
-      if (!field?.extensions[LEAVES_IDS] || selection.size > 1) return undefined;
+      if (!field?.extensions[RETURNS_ROWS] || selection.size > 1) return undefined;
       return { key, nodes, field, below: collectBelow(nodes, fragments, context.variables) };
     }
   } catch {
@@ -54,32 +59,50 @@ function changeOf(
 }
 
 /** @returns a function that answers an operation, or null where the ordinary way must, before anything has changed */
-export function answerChange({ schema, planner, formatError, mayCall }: Deps) {
+export function answerChange({ schema, planner, roots, formatError }: Deps) {
   const mutationType = schema.getMutationType() as GraphQLObjectType;
   const fields: Record<string, GraphQLField<unknown, unknown>> = mutationType.getFields();
 
+  /** @returns undefined where the ordinary way must answer */
+  function plan(units: readonly Unit[], { operation, fragments, context }: Running) {
+    if (units.length === 0) return NOTHING;
+    const { variables, access } = context;
+    try {
+      const planned = planner.payload({ operation, fragments, variables, access }, units);
+      return planned.isText ? planned : undefined;
+    } catch (error) {
+      // The ordinary way meets the same fault before anything has changed.
+      if (error instanceof AppError) return undefined;
+      throw error;
+    }
+  }
+
   return async (running: Running): Promise<DirectAnswer | null> => {
-    const { operation, fragments, context } = running;
+    const { context } = running;
     const change = changeOf(fields, running);
     const payload = change && getNamedType(change.field.type);
     if (!isObjectType(payload)) return null;
     const { key, nodes, field, below } = change as NonNullable<typeof change>;
-    // Nothing is planned, and no plan is kept, for who may not call this.
-    if (!mayCall(field.name, context.access.permissions)) return null;
     const root = rootField(schema, mutationType, field, key, nodes, running);
+    const [gate, resolve] = [roots.gates.Mutation[field.name], roots.mutations[field.name]];
+    // Nothing is planned, and no plan is kept, for who may not call this.
+    if (!root || !gate || !resolve || !(await mayPass(gate, root, context))) return null;
     const units = payloadUnits(payload, key, below);
-    const { variables, access } = context;
-    const planned = units.length > 0 ? planner.payload(operation, units, fragments, variables, access) : NOTHING;
-    if (!root || !planned) return null;
-    const answer: RowAnswer | null = planned.returning && { returning: planned.returning };
-    if (answer) context.answers.set(key, answer);
+    const planned = plan(units, running);
+    if (!planned) return null;
+    const run: Resolve = (...given) => {
+      planned.requireAnswerable(valuesLike(units, root.args), 0);
+      return resolve(...given);
+    };
     let failing: Place = { path: [key], nodes };
     try {
-      const left = (await field.resolve?.(undefined, root.args, context, root.info)) as Record<string, unknown>;
+      const result = await roots.recorder(run, planned.returning(), root.args, context, root.info);
+      const returned = result as Record<string, unknown>;
       const placeOf = (unit: Unit): Place => ({ path: unit.key.split(".") as [string, string], nodes: unit.nodes });
       if (units[0]) failing = placeOf(units[0]);
-      const ids = units.map(({ nodes: [node] }) => left[node?.name.value as string]);
-      const reading = answer?.json === undefined ? planned.read(ids) : Promise.resolve([answer.json]);
+      const changed = units.map(({ nodes: [node] }) => returned[node?.name.value as string] as Returned);
+      const json = changed[0] && "json" in changed[0] ? changed[0].json : undefined;
+      const reading = json === undefined ? planned.read(changed.map(idsOf)) : Promise.resolve([json]);
       const texts = await reading.catch((error) => {
         throw doneBut(error);
       });
@@ -96,7 +119,7 @@ export function answerChange({ schema, planner, formatError, mayCall }: Deps) {
       }
       const rows = new Map(units.map((unit, index) => [unit.key, texts[index]]));
       const parts = [...below].map(([part, [{ name }]]) => {
-        const scalar = () => JSON.stringify(name.value === "__typename" ? payload.name : left[name.value]);
+        const scalar = () => JSON.stringify(name.value === "__typename" ? payload.name : returned[name.value]);
         return `"${part}":${rows.get(`${key}.${part}`) ?? scalar()}`;
       });
       return { data: new DataText(`{"${key}":{${parts.join()}}}`) };

@@ -12,9 +12,8 @@ import type { Unit } from "../../engine/read/compile.js";
 import type { Planner } from "../../engine/read/planner.js";
 import type { Fragments } from "../../engine/read/selection.js";
 import type { Log } from "../../log.js";
-import type { AccessMap } from "../access/access.js";
 import type { RequestContext } from "../context.js";
-import type { RootMiddleware } from "../schema.js";
+import type { RootFields } from "../schema.js";
 import {
   DataText,
   type DirectAnswer,
@@ -22,13 +21,11 @@ import {
   type Fault,
   type FormatError,
   failed,
+  mayPass,
   type Running,
   rootField,
 } from "./direct-answer.js";
 import { answerChange } from "./planned-changes.js";
-
-const PASSED = Symbol("passed");
-const passed = () => PASSED;
 
 const faultOf = ({ key, nodes }: Unit, error: unknown): Fault => ({ path: [key], nodes, error });
 
@@ -42,11 +39,9 @@ const fragmentsOf = ({ definitions }: DocumentNode): Fragments =>
 export interface FastWays {
   readonly schema: GraphQLSchema;
   readonly planner: Planner;
-  /** The doors of the root query fields, as the ordinary way applies them. */
-  readonly gates: RootMiddleware["Query"];
+  readonly roots: RootFields;
   readonly formatError: FormatError;
   readonly log: Log;
-  readonly mayCall: AccessMap["mayCall"];
 }
 
 /** Answers an operation of a valid document, whose variables are in the context; null where the ordinary way must. Never throws. */
@@ -56,20 +51,17 @@ export type AnswerDirectly = (
   context: RequestContext,
 ) => Promise<DirectAnswer | null>;
 
-export function createAnswerDirectly({ schema, planner, gates, formatError, log, mayCall }: FastWays): AnswerDirectly {
+export function createAnswerDirectly({ schema, planner, roots, formatError, log }: FastWays): AnswerDirectly {
   const queryType = schema.getQueryType() as GraphQLObjectType;
   const fields: Record<string, GraphQLField<unknown, unknown>> = queryType.getFields();
   const fragmentsByOperation = new WeakMap<OperationDefinitionNode, Fragments>();
 
-  /** Whether every root field passes its doors; a refusal is left to the ordinary way, which reports it. */
-  async function mayPass(units: readonly Unit[], running: Running) {
+  async function allPass(units: readonly Unit[], running: Running) {
     for (const { key, nodes } of units) {
       const field = fields[nodes[0]?.name.value ?? ""];
-      const gate = field && gates[field.name];
+      const gate = field && roots.gates.Query[field.name];
       const root = gate && rootField(schema, queryType, field, key, nodes, running);
-      if (!root) return false;
-      const answer = await gate(passed, undefined, root.args, running.context, root.info).catch((error) => error);
-      if (answer !== PASSED) return false;
+      if (!root || !(await mayPass(gate, root, running.context))) return false;
     }
     return true;
   }
@@ -79,7 +71,7 @@ export function createAnswerDirectly({ schema, planner, gates, formatError, log,
     const units = planner.rootUnits(operation, fragments, context.variables);
     if (!units) return null;
     try {
-      if (!(await mayPass(units, running))) return null;
+      if (!(await allPass(units, running))) return null;
       const answers = await planner.answer(operation, units, fragments, context.variables, context.access);
       if (!answers) return null;
       // Added up, not joined: a long text is copied once, where it is sent.
@@ -98,7 +90,7 @@ export function createAnswerDirectly({ schema, planner, gates, formatError, log,
     }
   }
 
-  const changes = answerChange({ schema, planner, formatError, mayCall });
+  const changes = answerChange({ schema, planner, roots, formatError });
 
   return async (document, operation, context) => {
     let fragments = fragmentsByOperation.get(operation);
