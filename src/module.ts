@@ -1,6 +1,7 @@
 /** What a module is to the rest of Postern: a value that app.ts lists. The schema, the permission map and the schedule are sums of these. */
-import type { MutationRule, Rule } from "./auth/rules.js";
+import type { Rule } from "./auth/rules.js";
 import type { TypeDeclaration } from "./engine/declaration.js";
+import type { Mutation } from "./engine/mutation.js";
 import type { Task } from "./jobs/jobs.js";
 
 export interface Module {
@@ -8,8 +9,9 @@ export interface Module {
   readonly types?: readonly TypeDeclaration[];
   /** Who may call its queries, beside the root fields of its types. */
   readonly queries?: Readonly<Record<string, Rule>>;
-  readonly mutations?: Readonly<Record<string, MutationRule>>;
-  /** Instances of type-graphql classes, one for each class. */
+  /** By their names in the schema. */
+  readonly mutations?: Readonly<Record<string, Mutation>>;
+  /** Instances of type-graphql classes, one for each class: its queries, and fields that no plan answers. */
   readonly resolvers?: readonly object[];
   /** What it does by the clock. */
   readonly tasks?: readonly Task[];

@@ -7,6 +7,7 @@ import type { Cache } from "../cache.js";
 import type { Config } from "../config.js";
 import { withRelated } from "../engine/declaration.js";
 import { createPlanner, type PlannerOptions } from "../engine/read/planner.js";
+import { mutationResolvers } from "../engine/types/mutation-resolver.js";
 import { connectionResolver, entriesOf, readResolver } from "../engine/types/read-resolver.js";
 import { LIMITS } from "../limits.js";
 import type { Log } from "../log.js";
@@ -50,12 +51,13 @@ export async function createGraphql(deps: GraphqlDeps): Promise<Graphql> {
   const { modules, cache, clock, log } = deps;
   const { introspection, landingPage, trustedDocuments, statementTimeoutMs } = deps.config;
   const types = modules.flatMap(({ types = [] }) => types);
+  const access = sumAccess(modules);
   const bare = buildBareSchema([
     ...types.map((type) => new (readResolver(type))()),
     ...withRelated(types).map((type) => new (connectionResolver(type))()),
+    ...mutationResolvers(access.mutations),
     ...modules.flatMap(({ resolvers = [] }) => resolvers),
   ]);
-  const access = sumAccess(modules);
   const recorders = { ...deps, access };
   const { schema, roots } = guardSchema(bare, access, recordFailures(recorders));
   const planner = createPlanner({ ...deps, schema, roots: entriesOf(types), limits: LIMITS });

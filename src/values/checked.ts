@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { badUserInput } from "../errors.js";
 import { isId } from "./id.js";
+import { showAs } from "./inputs.js";
 
 /**
  * @returns the input as the schema describes it, and nothing else of it
@@ -23,7 +24,10 @@ export const text = (max: number, min = 1) =>
     .min(min, `Give at least ${count(min)}.`)
     .max(max, `Give at most ${count(max)}.`);
 
-export const idText = z.string().refine(isId, "An id is the decimal text of a key, such as 42.");
+export const idText = showAs(
+  { scalar: "ID" },
+  z.string().refine(isId, "An id is the decimal text of a key, such as 42."),
+);
 
 /** A row's version, as the caller saw it. */
 export const versionNumber = z
@@ -38,14 +42,17 @@ export const nullable = <T extends z.ZodType>(schema: T) => schema.nullish();
 export const absent = <T extends z.ZodType>(schema: T) => schema.nullish().transform((value) => value ?? undefined);
 
 /** Its form was checked by the scalar. */
-export const moment = z.string({ error: "Give a moment." });
+export const moment = showAs({ scalar: "DateTime" }, z.string({ error: "Give a moment." }));
 
 export const finite = z.number({ error: "Give a finite number." });
 
 const MAX_JSON_CHARACTERS = 32_768;
-export const json = z.unknown().refine((value) => JSON.stringify(value ?? null).length <= MAX_JSON_CHARACTERS, {
-  message: `Give at most ${MAX_JSON_CHARACTERS} characters of JSON.`,
-});
+export const json = showAs(
+  { scalar: "JSON" },
+  z.unknown().refine((value) => JSON.stringify(value ?? null).length <= MAX_JSON_CHARACTERS, {
+    message: `Give at most ${MAX_JSON_CHARACTERS} characters of JSON.`,
+  }),
+);
 
 export const email = text(254)
   .pipe(z.email("Give an e-mail address, such as ada@example.org."))

@@ -22,9 +22,9 @@ import {
 /** What a file's name says that it is, wherever it lies. It keeps to that beside its layer. */
 export const ROLES: readonly Layer[] = [
   {
-    name: "models, mutations and resolvers know the engine, and no statement",
-    files: /\.(types|model|mutations|resolver)\.ts$/,
-    may: [OWN, ERRORS, VALUES, ENGINE, FACE, TABLES],
+    name: "models, inputs, mutations and resolvers know the engine, and no statement",
+    files: /\.(types|model|inputs|mutations|resolver)\.ts$/,
+    may: [OWN, ERRORS, VALUES, ENGINE, FACE, RULES, TABLES],
     types: [AUTH, AUDIT],
     never: /^(@apollo\/|drizzle-orm|postgres$|graphql-shield)/,
     bad: [

@@ -42,6 +42,9 @@ export function enumOf<const T extends readonly string[]>(
   return enumeration;
 }
 
+/** @returns the name of an enum that is registered, or undefined */
+export const enumNameOf = (enumeration: object): string | undefined => enumNames.get(enumeration);
+
 /** The type-graphql type of a field's values, and its GraphQL name. */
 export function graphqlType(field: FieldDeclaration | EmbeddedField): { type: object; name: string } {
   const { kind, enumeration } = field;

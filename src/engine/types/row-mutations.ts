@@ -1,8 +1,25 @@
-/** Who may call the mutations over the rows of a type, and what the audit log calls them. */
-import type { MutationRule, Rule } from "../../auth/rules.js";
-import { namesOf, type Verb } from "./write-classes.js";
-import type { WriteTypes } from "./write-types.js";
+/** The mutations that create, update and delete rows of a declared type, as values; each only calls the service. */
+import { ID } from "type-graphql";
+import type { Call } from "../../audit/call.js";
+import type { Rule } from "../../auth/rules.js";
+import type { ChangedRow, Mutation, Payload } from "../mutation.js";
+import type { Returning } from "../read/writing.js";
+import { withArticle } from "./object-type.js";
+import { namesOf, type RowInputs, type Verb } from "./row-inputs.js";
 
+/** What the mutations call. Where one row changes, `returning` asks for its JSON. */
+export interface RowService {
+  create(call: Call, input: unknown, returning?: Returning): Promise<ChangedRow>;
+  /** In the order of the items; `parent` is the id that they share. */
+  createMany(call: Call, input: unknown): Promise<{ ids: readonly string[]; parent?: string | undefined }>;
+  update(call: Call, input: unknown, returning?: Returning): Promise<ChangedRow>;
+  updateMany(call: Call, input: unknown): Promise<readonly string[]>;
+  delete(call: Call, input: unknown): Promise<string>;
+  deleteMany(call: Call, input: unknown): Promise<readonly string[]>;
+  upsert(call: Call, input: unknown, returning?: Returning): Promise<ChangedRow & { readonly created: boolean }>;
+}
+
+/** In the audit log, after the resource and a dot. */
 const ACTION: Readonly<Record<Verb, string>> = {
   create: "create",
   createMany: "create-many",
@@ -13,29 +30,112 @@ const ACTION: Readonly<Record<Verb, string>> = {
   upsert: "upsert",
 };
 
-/** @returns the name of each mutation of a type */
-export function mutationNames({ type }: WriteTypes): Partial<Record<Verb, string>> {
-  const { name, names } = namesOf(type);
+const WHAT: Readonly<Record<Verb, string>> = {
+  create: "What to create.",
+  createMany: "What to create.",
+  update: "What to change.",
+  updateMany: "What to change.",
+  delete: "What to delete.",
+  deleteMany: "What to delete.",
+  upsert: "What there shall be.",
+};
+
+function payloadsOf({ type, parent }: RowInputs): Readonly<Record<Verb, Payload>> {
+  const { name, names, row, rows, words, deletedId, deletedIds } = namesOf(type);
+  const asItIs = { [row]: { row: type, description: "As it is now." } };
+  const parentType = parent === undefined ? undefined : type.relations[parent]?.to();
+  const ofParent = parent &&
+    parentType && { [parent]: { row: parentType, description: "What they belong to, as it is now." } };
   return {
-    create: `create${name}`,
-    createMany: `create${names}`,
-    update: `update${name}`,
-    updateMany: `update${names}`,
-    delete: `delete${name}`,
-    deleteMany: `delete${names}`,
-    ...(type.uniqueKey && { upsert: `upsert${name}` }),
+    create: { name: `Create${name}Payload`, description: `The ${name} that was created.`, fields: asItIs },
+    createMany: {
+      name: `Create${names}Payload`,
+      description: `The ${words} that were created.`,
+      fields: { [rows]: { rows: type, description: "In the order of the items." }, ...ofParent },
+    },
+    update: { name: `Update${name}Payload`, description: `The ${name} that was changed.`, fields: asItIs },
+    updateMany: {
+      name: `Update${names}Payload`,
+      description: `The ${words} that were changed.`,
+      fields: { [rows]: { rows: type, description: "As they are now, by id." } },
+    },
+    delete: {
+      name: `Delete${name}Payload`,
+      description: `The ${name} is gone.`,
+      fields: { [deletedId]: { value: ID, description: "The id it had." } },
+    },
+    deleteMany: {
+      name: `Delete${names}Payload`,
+      description: `The ${words} are gone.`,
+      fields: { [deletedIds]: { value: [ID], description: "The ids they had." } },
+    },
+    upsert: {
+      name: `Upsert${name}Payload`,
+      description: `The ${name} that was created or changed.`,
+      fields: { ...asItIs, created: { value: Boolean, description: "Whether it is new." } },
+    },
   };
 }
 
-/** @param rules of verbs that others than usual may call */
+function runsOf({ type, parent }: RowInputs, service: RowService): Readonly<Record<Verb, Mutation["run"]>> {
+  const { row, rows, deletedId, deletedIds } = namesOf(type);
+  return {
+    create: async (call, input, { returning }) => ({ [row]: await service.create(call, input, returning) }),
+    async createMany(call, input) {
+      const made = await service.createMany(call, input);
+      return { [rows]: made.ids, ...(parent && { [parent]: { id: made.parent } }) };
+    },
+    update: async (call, input, { returning }) => ({ [row]: await service.update(call, input, returning) }),
+    updateMany: async (call, input) => ({ [rows]: await service.updateMany(call, input) }),
+    delete: async (call, input) => ({ [deletedId]: await service.delete(call, input) }),
+    deleteMany: async (call, input) => ({ [deletedIds]: await service.deleteMany(call, input) }),
+    async upsert(call, input, { returning }) {
+      const made = await service.upsert(call, input, returning);
+      return { [row]: made, created: made.created };
+    },
+  };
+}
+
+/**
+ * @param names of the mutations, as the schema has them
+ * @param rule who may call them, but where `rules` says otherwise
+ */
 export function rowMutations(
-  writes: WriteTypes,
+  inputs: RowInputs,
+  service: RowService,
+  names: Readonly<Record<string, Verb>>,
   rule: Rule,
   rules: Partial<Record<Verb, Rule>> = {},
-): Record<string, MutationRule> {
-  const resource = writes.type.name.replaceAll(/(?<!^)[A-Z]/g, (letter) => `-${letter}`).toLowerCase();
-  const entries = Object.entries(mutationNames(writes)) as [Verb, string][];
-  return Object.fromEntries(
-    entries.map(([verb, name]) => [name, { rule: rules[verb] ?? rule, action: `${resource}.${ACTION[verb]}` }]),
-  );
+): Record<string, Mutation> {
+  const { type, parent } = inputs;
+  const { name: one, names: many, words } = namesOf(type);
+  const payloads = payloadsOf(inputs);
+  const runs = runsOf(inputs, service);
+  const resource = one.replaceAll(/(?<!^)[A-Z]/g, (letter) => `-${letter}`).toLowerCase();
+  const DESCRIPTION: Record<Verb, string> = {
+    create: `Creates ${withArticle(one)}.`,
+    createMany: `Creates ${words}${parent ? ` of one ${parent}` : ""}: all of them, or none.`,
+    update: `Changes ${withArticle(one)}.`,
+    updateMany: `Changes all ${words} that match a filter.`,
+    delete: `Deletes ${withArticle(one)}.`,
+    deleteMany: `Deletes all ${words} that match a filter.`,
+    upsert: `Changes the ${one} with this ${type.uniqueKey}, or creates it.`,
+  };
+  const mutations = Object.entries(names).map(([name, verb]): [string, Mutation] => {
+    const usual = verb.endsWith("Many") ? `${verb.slice(0, -"Many".length)}${many}` : `${verb}${one}`;
+    if (name !== usual) throw new Error(`${name} is to be called ${usual}`);
+    return [
+      name,
+      {
+        rule: rules[verb] ?? rule,
+        action: `${resource}.${ACTION[verb]}`,
+        description: DESCRIPTION[verb],
+        input: { schema: inputs[verb], what: WHAT[verb] },
+        payload: payloads[verb],
+        isPlanned: true,
+        run: runs[verb],
+      },
+    ];
+  });
+  return Object.fromEntries(mutations);
 }

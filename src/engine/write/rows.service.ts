@@ -8,8 +8,8 @@ import { wasLost } from "../../db/postgres-errors.js";
 import { AppError, badUserInput, conflict, internal, limitExceeded, notFound, outcomeUnknown } from "../../errors.js";
 import { checked } from "../../values/checked.js";
 import type { Returning } from "../read/writing.js";
-import type { RowService } from "../types/write-resolver.js";
-import type { WriteTypes } from "../types/write-types.js";
+import type { RowInputs } from "../types/row-inputs.js";
+import type { RowService } from "../types/row-mutations.js";
 import { countReached, findByKey } from "./find-rows.js";
 import { findMade, keyOf } from "./idempotency.service.js";
 import {
@@ -72,9 +72,9 @@ function requireAtMost(max: number, field: string, given: unknown): void {
 /** Of two who write one key at once, one is quicker: the other looks again. */
 const UPSERT_ATTEMPTS = 3;
 
-export function createRowService(deps: RowsDeps, writes: WriteTypes, rules: RowRules = {}): RowService {
+export function createRowService(deps: RowsDeps, inputs: RowInputs, rules: RowRules = {}): RowService {
   const { db, audit, limits, fingerprintKey, statements } = deps;
-  const { type } = writes;
+  const { type } = inputs;
   const stored = rules.stored ?? (async (rows: readonly Values[]) => [...rows]);
 
   const changeOf = (
@@ -105,20 +105,20 @@ export function createRowService(deps: RowsDeps, writes: WriteTypes, rules: RowR
     return ids;
   }
 
-  /** @param shared the id that all rows refer to, which the record is about */
+  /** @param parent the id that all rows refer to, which the record is about */
   async function insert(
     call: Call,
     rows: readonly Values[],
     place: Place,
-    { many, key, shared }: { many: boolean; key: Key | undefined; shared?: string | undefined },
+    { many, key, parent }: { many: boolean; key: Key | undefined; parent?: string | undefined },
     returning?: Returning,
   ): Promise<Changed> {
     const values = await stored(rows.map(present), place, true);
     for (;;) {
-      const change = changeOf(call, { resourceId: shared }, returning);
+      const change = changeOf(call, { resourceId: parent }, returning);
       const made = await insertRows(db, change, values, { place, many, key });
       if (made) return made;
-      const ids = key && (await replayed(call, key, shared));
+      const ids = key && (await replayed(call, key, parent));
       if (ids) return { ids };
       if (!key) throw internal(new Error(`the statement inserted no ${type.name}`));
     }
@@ -172,25 +172,25 @@ export function createRowService(deps: RowsDeps, writes: WriteTypes, rules: RowR
 
   return {
     async create(call, input, returning) {
-      const { idempotencyKey, ...values } = checked(writes.create, input);
+      const { idempotencyKey, ...values } = checked(inputs.create, input);
       const key = keyOf(fingerprintKey, call, input, idempotencyKey);
       const { ids, json } = await insert(call, [values], plain, { many: false, key }, returning);
       return { id: ids[0] as string, json };
     },
 
     async createMany(call, input) {
-      requireAtMost(writes.maxItems, "items", (input as { items: readonly unknown[] }).items.length);
-      const { idempotencyKey, items, ...beside } = checked(writes.createMany, input);
-      const shared = writes.shared && (beside as Record<string, string>)[`${writes.shared}Id`];
+      requireAtMost(inputs.maxItems, "items", (input as { items: readonly unknown[] }).items.length);
+      const { idempotencyKey, items, ...beside } = checked(inputs.createMany, input);
+      const parent = inputs.parent && (beside as Record<string, string>)[`${inputs.parent}Id`];
       const place: Place = (index, name) => (name in beside ? name : `items.${index}.${name}`);
       const rows = items.map((item) => ({ ...item, ...beside }));
       const key = keyOf(fingerprintKey, call, input, idempotencyKey);
-      const { ids } = await insert(call, rows, place, { many: true, key, shared });
-      return { ids, shared };
+      const { ids } = await insert(call, rows, place, { many: true, key, parent });
+      return { ids, parent };
     },
 
     async update(call, input, returning) {
-      const { id, version, ...rest } = checked(writes.update, input);
+      const { id, version, ...rest } = checked(inputs.update, input);
       const changes = requireChange(rest, "input");
       rules.mayUpdate?.(call, id, changes);
       const { json } = await changeOne(call, id, version, await storedChanges(changes, plain), { returning });
@@ -199,25 +199,25 @@ export function createRowService(deps: RowsDeps, writes: WriteTypes, rules: RowR
 
     async updateMany(call, input) {
       requireAtMost(MAX_ROWS, "expectedCount", (input as { expectedCount: unknown }).expectedCount);
-      const { changes, ...matching } = checked(writes.updateMany, input);
+      const { changes, ...matching } = checked(inputs.updateMany, input);
       const { ids } = await changeMany(call, matching, await storedChanges(requireChange(changes, "changes"), among));
       return ids;
     },
 
     async delete(call, input) {
-      const { id, version } = checked(writes.delete, input);
+      const { id, version } = checked(inputs.delete, input);
       await changeOne(call, id, version, null);
       return id;
     },
 
     async deleteMany(call, input) {
       requireAtMost(MAX_ROWS, "expectedCount", (input as { expectedCount: unknown }).expectedCount);
-      const { ids } = await changeMany(call, checked(writes.deleteMany, input), null);
+      const { ids } = await changeMany(call, checked(inputs.deleteMany, input), null);
       return ids;
     },
 
     async upsert(call, input, returning) {
-      const values = present(checked(writes.upsert, input));
+      const values = present(checked(inputs.upsert, input));
       const { [type.uniqueKey as string]: key, ...rest } = values;
       for (let attempt = 1; ; attempt++) {
         const found = await findByKey(db, type, accessOf(call.actor), String(key));

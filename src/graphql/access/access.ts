@@ -1,13 +1,14 @@
 /** The permission map: the rules of all modules, summed. What no module names is refused. */
-import type { MutationRule, Rule } from "../../auth/rules.js";
+import type { Rule } from "../../auth/rules.js";
 import { can } from "../../auth/rules.js";
 import { singularOf, type TypeDeclaration } from "../../engine/declaration.js";
+import type { Mutation } from "../../engine/mutation.js";
 import type { Module } from "../../module.js";
 import { sum } from "../../values/sum.js";
 
 export interface AccessMap {
   readonly queries: Readonly<Record<string, Rule>>;
-  readonly mutations: Readonly<Record<string, MutationRule>>;
+  readonly mutations: Readonly<Record<string, Mutation>>;
   /** @returns what the audit log calls a mutation, or null where it keeps no record of it */
   actionOf(mutation: string): string | null;
   /** @returns what the audit log calls a mutation that was refused or failed */

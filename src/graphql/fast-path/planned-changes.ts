@@ -7,10 +7,11 @@ import {
   getNamedType,
   isObjectType,
 } from "graphql";
+import { idsOf, type Returned } from "../../engine/mutation.js";
 import type { Unit } from "../../engine/read/compile.js";
 import type { PlannedPayload, Planner } from "../../engine/read/planner.js";
 import { collect, collectBelow, type Selection } from "../../engine/read/selection.js";
-import { idsOf, RETURNS_ROWS, type Returned } from "../../engine/types/write-resolver.js";
+import { RETURNS_ROWS } from "../../engine/types/mutation-resolver.js";
 import { AppError, doneBut, notFound } from "../../errors.js";
 import { payloadUnits, valuesLike } from "../rehearsal.js";
 import type { Resolve, RootFields } from "../schema.js";

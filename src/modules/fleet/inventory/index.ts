@@ -1,11 +1,10 @@
 /** The inventory of instances, and their environments. */
-import { can } from "../../../auth/rules.js";
 import type { Module } from "../../../module.js";
 import type { Provider } from "../../../providers/provider.js";
 import { createDeeds, type DeedsDeps } from "./deeds.service.js";
 import { OperationType } from "./instance-objects.model.js";
 import { Finding, Instance, Snapshot } from "./inventory.model.js";
-import { InventoryResolver } from "./inventory.resolver.js";
+import { inventoryMutations } from "./inventory.mutations.js";
 import { createInventoryService, type InventoryDeps, type InventoryService } from "./inventory.service.js";
 import { MemberLogsResolver } from "./member-logs.resolver.js";
 import { createMemberLogs } from "./member-logs.service.js";
@@ -41,10 +40,8 @@ export function inventoryModule(
 
   return {
     types: [Instance, Snapshot, Finding],
-    mutations: {
-      setEnvironmentMapping: { rule: can("environment-mappings:write"), action: "environment-mapping.set" },
-    },
-    resolvers: [new InventoryResolver(inventory), new MemberLogsResolver(createMemberLogs(byName))],
+    mutations: inventoryMutations(inventory),
+    resolvers: [new MemberLogsResolver(createMemberLogs(byName))],
     tasks: providers.flatMap((provider) => [
       { name: `inventory-${provider.name}`, cron: "* * * * *", run: () => inventory.refresh(provider) },
       { name: `upkeep-${provider.name}`, cron: "* * * * *", run: () => provider.upkeep() },

@@ -1,5 +1,4 @@
 /** The inventory: what providers list, classified and kept; and what administrators say of environments. */
-import { z } from "zod";
 import type { Call } from "../../../audit/call.js";
 import type { AuditService } from "../../../audit/index.js";
 import { describeActor } from "../../../auth/actor.js";
@@ -7,13 +6,12 @@ import type { Db } from "../../../db/client.js";
 import { badUserInput, conflict, notFound } from "../../../errors.js";
 import type { Log } from "../../../log.js";
 import type { Provider, Tag } from "../../../providers/provider.js";
-import { checked, nullable, text } from "../../../values/checked.js";
 import { isId } from "../../../values/id.js";
 import { tagsOfCopy } from "./copies.js";
 import type { EnvironmentRules } from "./environment-rules.js";
 import { classifierBy, disputeOf, factsOf, reclassify } from "./facts.service.js";
 import { openFinding, resolveFinding } from "./findings.store.js";
-import { Environment } from "./instance-objects.model.js";
+import { type EnvironmentMapping, MAX_IDENTIFIER } from "./inventory.inputs.js";
 import {
   findInstanceById,
   findInstanceByIdentifier,
@@ -24,16 +22,6 @@ import {
   type StoredInstance,
 } from "./inventory.store.js";
 import { createLooks } from "./looks.service.js";
-
-const MAX_IDENTIFIER = 255;
-
-const MappingInput = z.object({
-  instanceId: nullable(text(MAX_IDENTIFIER)),
-  accountId: nullable(text(64)),
-  environment: z.enum(Environment).nullish(),
-  reason: text(1000).regex(/\S/, "Say why."),
-  settles: nullable(text(40_000)),
-});
 
 export interface InventoryDeps {
   readonly db: Db;
@@ -94,8 +82,8 @@ export function createInventoryService({ db, audit, log, providers, rules }: Inv
      * @returns the id of the instance, or null where an account was mapped
      * @throws BAD_USER_INPUT, NOT_FOUND
      */
-    async setMapping(call: Call, input: unknown): Promise<string | null> {
-      const { instanceId, accountId, environment, reason, settles } = checked(MappingInput, input);
+    async setMapping(call: Call, input: EnvironmentMapping): Promise<string | null> {
+      const { instanceId, accountId, environment, reason, settles } = input;
       if (Boolean(instanceId) === Boolean(accountId))
         throw badUserInput("instanceId", "Give instanceId or accountId, one of them.");
       if (settles && (accountId || !environment)) {

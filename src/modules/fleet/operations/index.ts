@@ -1,5 +1,4 @@
 /** Operations on instances: requested, queued, run, recorded; backups by the clock; failovers that nobody asked for. */
-import { can, type MutationRule, operable } from "../../../auth/rules.js";
 import type { Jobs } from "../../../jobs/jobs.js";
 import type { Module } from "../../../module.js";
 import type { Provider } from "../../../providers/provider.js";
@@ -7,7 +6,7 @@ import { type BackupsDeps, createBackups } from "./backups.service.js";
 import { type CompletionDeps, createCompletion } from "./completion.service.js";
 import { createFailovers } from "./failover.service.js";
 import { Operation } from "./operations.model.js";
-import { OperationsResolver } from "./operations.resolver.js";
+import { operationMutations } from "./operations.mutations.js";
 import { createOperationsService, type OperationsDeps } from "./operations.service.js";
 import { createWorker, type WorkerDeps } from "./worker.service.js";
 
@@ -25,9 +24,6 @@ export interface OperationsModule extends Module {
   /** Lets nobody wait for an operation any more. */
   release(): void;
 }
-
-/** A change to an instance: its environment decides too, before the service does again. */
-const operation: MutationRule = { rule: operable, action: "operation.requested", failure: "operation.refused" };
 
 /** Wake-ups for the instances of a provider. */
 const queueOf = (provider: string) => `operations-${provider}`;
@@ -68,15 +64,7 @@ export function operationsModule(deps: OperationsModuleDeps): OperationsModule {
 
   return {
     types: [Operation],
-    mutations: {
-      createSnapshot: operation,
-      deleteSnapshot: operation,
-      restoreSnapshot: operation,
-      rebootInstance: operation,
-      modifyBackupWindow: operation,
-      cancelOperation: { rule: can("operations:run"), action: "operation.cancel" },
-    },
-    resolvers: [new OperationsResolver(operations)],
+    mutations: operationMutations(operations),
     tasks: providers.flatMap((provider) => [
       { name: `backups-${provider.name}`, cron: "* * * * *", run: () => backups.run(provider) },
       { name: `settle-${provider.name}`, cron: "* * * * *", run: () => completion.reconcile(provider) },

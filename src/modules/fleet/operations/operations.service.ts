@@ -8,12 +8,12 @@ import { claimOperation, keyOf } from "../../../engine/write/index.js";
 import { conflict, failedPrecondition, forbidden, notFound } from "../../../errors.js";
 import type { OperationType } from "../../../providers/provider.js";
 import { currentCaller } from "../../../values/caller.js";
-import { checked } from "../../../values/checked.js";
 import { requireId } from "../../../values/id.js";
 import type { InventoryService, StoredInstance } from "../inventory/index.js";
 import { type Assessed, assess } from "../inventory/index.js";
 import { findBackupState } from "./backups.store.js";
 import type { Completion } from "./completion.service.js";
+import type { Requested } from "./operations.inputs.js";
 import {
   countQueued,
   findOperation,
@@ -21,7 +21,6 @@ import {
   isSnapshotIdentifierTaken,
   lockSnapshotIdentifiers,
 } from "./operations.store.js";
-import { backupWindowInput, deletionInput, rebootInput, restoreInput, snapshotInput } from "./operations.types.js";
 import { prepareDeletion, prepareRestore, requireInstanceIdentifier } from "./restores.service.js";
 import { generateSnapshotIdentifier, requireSnapshotIdentifier, requireSnapshotTags } from "./snapshot-identifier.js";
 import { requireCancellable } from "./state-machine.js";
@@ -151,8 +150,7 @@ export function createOperationsService(deps: OperationsDeps) {
   return {
     queueOwn,
 
-    createSnapshot(call: Call, input: unknown): Promise<string> {
-      const given = checked(snapshotInput, input);
+    createSnapshot(call: Call, given: Requested<"createSnapshot">): Promise<string> {
       const identifier =
         given.snapshotId === null || given.snapshotId === undefined
           ? null
@@ -165,28 +163,24 @@ export function createOperationsService(deps: OperationsDeps) {
       }));
     },
 
-    deleteSnapshot(call: Call, input: unknown): Promise<string> {
-      const given = checked(deletionInput, input);
+    deleteSnapshot(call: Call, given: Requested<"deleteSnapshot">): Promise<string> {
       const prepare: Prepare = (db, instance) => prepareDeletion(db, instance, given.snapshotId);
       return request(call, "DELETE_SNAPSHOT", given, prepare);
     },
 
-    restoreSnapshot(call: Call, input: unknown): Promise<string> {
-      const given = checked(restoreInput, input);
+    restoreSnapshot(call: Call, given: Requested<"restoreSnapshot">): Promise<string> {
       requireInstanceIdentifier(given.identifier);
       const prepare: Prepare = (db, source) => prepareRestore(db, inventory, source, given);
       return request(call, "RESTORE_SNAPSHOT", given, prepare);
     },
 
-    rebootInstance(call: Call, input: unknown): Promise<string> {
-      const given = checked(rebootInput, input);
+    rebootInstance(call: Call, given: Requested<"rebootInstance">): Promise<string> {
       const forceFailover = given.forceFailover ?? false;
       const parameters = { forceFailover, ...(given.acceptSlotLoss && { acceptSlotLoss: true }) };
       return request(call, "REBOOT_INSTANCE", given, async () => parameters, forceFailover);
     },
 
-    modifyBackupWindow(call: Call, input: unknown): Promise<string> {
-      const given = checked(backupWindowInput, input);
+    modifyBackupWindow(call: Call, given: Requested<"modifyBackupWindow">): Promise<string> {
       requireBackupWindow(given.backupWindow, null);
       return request(call, "MODIFY_BACKUP_WINDOW", given, async (_db, { maintenanceWindow }) => {
         const { window, warnings } = requireBackupWindow(given.backupWindow, maintenanceWindow);

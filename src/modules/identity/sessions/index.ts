@@ -1,15 +1,13 @@
 /** Sessions: signing in, staying signed in, signing out, and which sessions have ended. */
-import { anyone, type MutationRule, signedIn } from "../../../auth/rules.js";
+import { signedIn } from "../../../auth/rules.js";
 import type { Module } from "../../../module.js";
 import { createRevocations, type RevocationsOptions } from "./revocations.service.js";
-import { IdentityResolver } from "./sessions.resolver.js";
+import { sessionMutations } from "./sessions.mutations.js";
+import { ViewerResolver } from "./sessions.resolver.js";
 import { createIdentityService, type IdentityDeps, type IdentityService } from "./sessions.service.js";
 
 export { deleteEndedSessions } from "./sessions.store.js";
 export type { IdentityService };
-
-/** The service decides by itself, and records security events. */
-const byCredentials: MutationRule = { rule: anyone, action: null };
 
 export interface SessionsModule extends Module, Pick<IdentityService, "endSessions" | "forget"> {
   /** Whether a session has ended whose access tokens may still live. */
@@ -21,8 +19,8 @@ export function sessionsModule(deps: Omit<IdentityDeps, "revocations"> & Revocat
   const identity = createIdentityService({ ...deps, revocations });
   return {
     queries: { viewer: signedIn },
-    mutations: { signIn: byCredentials, refreshSession: byCredentials, signOut: byCredentials },
-    resolvers: [new IdentityResolver(identity)],
+    mutations: sessionMutations(identity),
+    resolvers: [new ViewerResolver(identity)],
     start: revocations.start,
     stop: revocations.stop,
     isRevoked: revocations.has,

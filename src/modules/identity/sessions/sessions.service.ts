@@ -1,14 +1,12 @@
 /** Signing in, staying signed in, and signing out. */
 import { createHmac, hash, randomBytes, randomUUID } from "node:crypto";
-import { z } from "zod";
 import type { Origin } from "../../../audit/call.js";
 import type { RecordedEvent, SecurityService } from "../../../audit/index.js";
 import { type Actor, accessOf, type UserActor } from "../../../auth/actor.js";
-import { MAX_PASSWORD_CHARACTERS, verifyPassword } from "../../../auth/passwords.js";
+import { verifyPassword } from "../../../auth/passwords.js";
 import type { Tokens } from "../../../auth/tokens.js";
 import type { Db } from "../../../db/client.js";
 import { unauthenticated } from "../../../errors.js";
-import { checked, text } from "../../../values/checked.js";
 import type { Revocations } from "./revocations.service.js";
 import {
   type Account,
@@ -27,8 +25,6 @@ const SESSION_MS = 30 * 24 * 60 * 60 * 1000;
 const MAX_USER_AGENT = 1000;
 /** For the second of two tabs, and for a client that lost the answer. */
 const REPEATABLE_SECONDS = 10;
-
-const SignIn = z.object({ email: text(254), password: text(MAX_PASSWORD_CHARACTERS * 2) });
 
 /** Names of OWASP's Logging Vocabulary. */
 const LOGGED_IN = { eventType: "authn_login_success", eventStatus: "SUCCESS" } as const;
@@ -128,9 +124,8 @@ export function createIdentityService({ db, tokens, revocations, clock, security
   }
 
   return {
-    /** @throws BAD_USER_INPUT for what can be no input, else UNAUTHENTICATED, the same for any wrong input */
-    async signIn(input: unknown, origin: Origin): Promise<Credentials> {
-      const { email, password } = checked(SignIn, input);
+    /** @throws UNAUTHENTICATED, the same for any wrong input */
+    async signIn({ email, password }: { email: string; password: string }, origin: Origin): Promise<Credentials> {
       const found = await findCredentials(db, email);
       const refuse = async () => {
         const metadata = { reason: "wrong_credentials", ...(ADDRESS.test(email) && { email }) };
@@ -206,11 +201,11 @@ export function createIdentityService({ db, tokens, revocations, clock, security
     /** Ends the actor's session and that of the refresh token; again is no fault. @throws UNAUTHENTICATED where neither is known */
     async signOut(
       actor: Actor,
-      input: { refreshToken?: string | null } | null | undefined,
+      { refreshToken }: { refreshToken?: string | null | undefined },
       origin: Origin,
     ): Promise<void> {
       const sessionId = actor.kind === "user" ? actor.sessionId : null;
-      const tokenHash = input?.refreshToken ? hashOf(input.refreshToken) : null;
+      const tokenHash = refreshToken ? hashOf(refreshToken) : null;
       const ended = await db.transaction(async (db) => {
         const named = await endNamedSessions(db, { sessionId, tokenHash });
         const known = sessionId !== null || named.length > 0;

@@ -1,39 +1,8 @@
-/** What a client sends and gets when it signs in, refreshes and signs out, and how it sees itself. */
-import { Field, InputType, ObjectType } from "type-graphql";
+/** What a client gets when it signs in, refreshes and signs out, and how it sees itself. */
+import { Field, ObjectType } from "type-graphql";
 import { DateTime } from "../../../engine/types/scalars.js";
 import { Role } from "../users/index.js";
 import type { Credentials, SessionView } from "./sessions.service.js";
-
-@InputType({ description: "The credentials of a user." })
-export class SignInInput {
-  @Field(() => String, { description: "The address of the account, in any case." })
-  email!: string;
-  @Field(() => String, { description: "The password." })
-  password!: string;
-  @Field(() => String, {
-    nullable: true,
-    description: "The one-time code, where the account has a second factor; else it is ignored.",
-  })
-  otp?: string | null;
-}
-
-@InputType({ description: "What continues a session." })
-export class RefreshSessionInput {
-  @Field(() => String, {
-    description:
-      "The newest refresh token of the session. Each is good once. The client that used it (by address and user agent) gets the same answer again within 10 seconds, until the token of that answer is used; any other token that is sent again ends the session.",
-  })
-  refreshToken!: string;
-}
-
-@InputType({ description: "Which session to end, beside that of the access token." })
-export class SignOutInput {
-  @Field(() => String, {
-    nullable: true,
-    description: "A refresh token of the session, for a client whose access token has expired.",
-  })
-  refreshToken?: string | null;
-}
 
 @ObjectType({ description: "Who makes this call, and what it may do." })
 export class Viewer implements SessionView {

@@ -1,8 +1,13 @@
-/** What a client sends to create and change users. */
+/** What administrators may do with users, and everybody with the own profile. */
 import { z } from "zod";
-import { writeTypes } from "../../../engine/types/write-types.js";
+import { can } from "../../../auth/rules.js";
+import type { Mutation } from "../../../engine/mutation.js";
+import { rowInputs } from "../../../engine/types/row-inputs.js";
+import { rowMutations } from "../../../engine/types/row-mutations.js";
+import { createRowService, type RowsDeps } from "../../../engine/write/index.js";
 import { absent, email, idText, nullable, text } from "../../../values/checked.js";
 import { Role, User } from "./users.model.js";
+import { type EndsSessions, userRules } from "./users.service.js";
 
 /** The policy itself stands in auth/passwords.ts; this only says what a client sees. */
 const password = z.string({ error: "Give a text." });
@@ -18,7 +23,7 @@ const create = {
 /** Passwords are hashed one after the other, which takes its time on purpose. */
 const MAX_USERS = 100;
 
-export const userWrites = writeTypes(User, {
+const userInputs = rowInputs(User, {
   create,
   upsert: {
     ...create,
@@ -35,3 +40,21 @@ export const userWrites = writeTypes(User, {
   },
   maxItems: MAX_USERS,
 });
+
+export const userMutations = ({ sessions, ...deps }: RowsDeps & { sessions: EndsSessions }): Record<string, Mutation> =>
+  rowMutations(
+    userInputs,
+    createRowService(deps, userInputs, userRules(sessions)),
+    {
+      createUser: "create",
+      createUsers: "createMany",
+      updateUser: "update",
+      updateUsers: "updateMany",
+      deleteUser: "delete",
+      deleteUsers: "deleteMany",
+      upsertUser: "upsert",
+    },
+    can("users:write"),
+    // Everybody may change the own profile; the service decides whose and what.
+    { update: can("profile:write") },
+  );

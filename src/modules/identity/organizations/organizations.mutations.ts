@@ -1,6 +1,10 @@
-/** What a client sends to create and change organizations. */
+/** What administrators may do with organizations. */
 
-import { writeTypes } from "../../../engine/types/write-types.js";
+import { can } from "../../../auth/rules.js";
+import type { Mutation } from "../../../engine/mutation.js";
+import { rowInputs } from "../../../engine/types/row-inputs.js";
+import { rowMutations } from "../../../engine/types/row-mutations.js";
+import { createRowService, type RowsDeps } from "../../../engine/write/index.js";
 import { absent, text } from "../../../values/checked.js";
 import { Organization } from "./organizations.model.js";
 
@@ -28,7 +32,23 @@ const domain = text(253)
   })
   .transform((value) => value.toLowerCase());
 
-export const organizationWrites = writeTypes(Organization, {
+const organizationInputs = rowInputs(Organization, {
   create: { name: text(200), domain, subscriptionTier: absent(text(50)) },
   update: { name: text(200).optional(), domain: domain.optional(), subscriptionTier: text(50).optional() },
 });
+
+export const organizationMutations = (deps: RowsDeps): Record<string, Mutation> =>
+  rowMutations(
+    organizationInputs,
+    createRowService(deps, organizationInputs),
+    {
+      createOrganization: "create",
+      createOrganizations: "createMany",
+      updateOrganization: "update",
+      updateOrganizations: "updateMany",
+      deleteOrganization: "delete",
+      deleteOrganizations: "deleteMany",
+      upsertOrganization: "upsert",
+    },
+    can("organizations:write"),
+  );

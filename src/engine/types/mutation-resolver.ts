@@ -1,0 +1,101 @@
+/** Mutations -> type-graphql resolvers: one for their root fields, and one for each payload that holds rows. */
+import type { GraphQLResolveInfo } from "graphql";
+import {
+  Arg,
+  type ClassType,
+  createParameterDecorator,
+  Extensions,
+  Mutation,
+  ObjectType,
+  Resolver,
+} from "type-graphql";
+import type { Call } from "../../audit/call.js";
+import { notFound } from "../../errors.js";
+import { singularOf } from "../declaration.js";
+import {
+  idsOf,
+  type MutationRequest,
+  type Mutation as MutationValue,
+  type Payload,
+  type PayloadField,
+  type Returned,
+} from "../mutation.js";
+import type { Returning } from "../read/writing.js";
+import { CurrentCall } from "./current-call.js";
+import { addFieldResolver } from "./field-resolver.js";
+import { inputType } from "./input-type.js";
+import { add, objectType, once } from "./object-type.js";
+import type { ReadContext } from "./read-resolver.js";
+
+/**
+ * Marks the mutations whose payload may be answered with PostgreSQL's text. Whoever calls the resolver of one itself gives it, as
+ * the parent of its field, the `Returning` of the only row.
+ */
+export const RETURNS_ROWS = "returnsRows";
+
+const CurrentRequest = () =>
+  createParameterDecorator<Pick<MutationRequest, "answerAs">>(
+    ({ root, context }): MutationRequest => ({
+      returning: root as unknown as Returning | undefined,
+      answerAs: (actor) => context.answerAs(actor),
+    }),
+  );
+
+function typeOf(field: PayloadField): object {
+  if ("row" in field) return objectType(field.row);
+  return "rows" in field ? [objectType(field.rows)] : field.value;
+}
+
+const isPayload = (payload: MutationValue["payload"]): payload is Payload => typeof payload === "object";
+
+const payloadType = ({ name, description, fields }: Payload): ClassType =>
+  once(name, (target) => {
+    ObjectType(name, { description })(target);
+    for (const [field, value] of Object.entries(fields)) {
+      const type = typeOf(value);
+      add(target, field, () => type, value.description, value.nullable ?? false);
+    }
+  });
+
+/** @returns a resolver of a payload's rows: reads, through the plan, those that a mutation has returned */
+function payloadResolver(payload: Payload): object {
+  @Resolver(() => payloadType(payload))
+  class PayloadResolver {}
+  for (const [name, field] of Object.entries(payload.fields)) {
+    if ("value" in field) continue;
+    const type = "row" in field ? field.row : field.rows;
+    const read = async (parent: Record<string, Returned | null>, { reads }: ReadContext, info: GraphQLResolveInfo) => {
+      const returned = parent[name];
+      if (!returned && field.nullable) return null;
+      const ids = idsOf(returned as Returned);
+      const row = await (typeof ids === "string" ? reads.row(type, ids, info) : reads.rows(type, ids, info));
+      // Somebody has deleted it meanwhile.
+      if (row === null) throw notFound(singularOf(type));
+      return row;
+    };
+    addFieldResolver(PayloadResolver, name, () => typeOf(field) as ClassType, read, {
+      nullable: field.nullable ?? false,
+    });
+  }
+  return new PayloadResolver();
+}
+
+/** @returns resolver instances, for the container */
+export function mutationResolvers(mutations: Readonly<Record<string, MutationValue>>): object[] {
+  @Resolver()
+  class MutationResolver {}
+  const prototype = MutationResolver.prototype as Record<string, unknown>;
+  for (const [name, { description, input, payload, isPlanned = false, run }] of Object.entries(mutations)) {
+    prototype[name] = (call: Call, given: unknown, request: MutationRequest) => run(call, given, request);
+    const { what, isOptional = false } = input;
+    const inputClass = inputType(input.schema);
+    CurrentCall()(prototype, name, 0);
+    Arg("input", () => inputClass, { description: what, nullable: isOptional })(prototype, name, 1);
+    CurrentRequest()(prototype, name, 2);
+    const type = isPayload(payload) ? payloadType(payload) : payload;
+    Mutation(() => type, { name, nullable: true, description })(prototype, name, {});
+    if (isPlanned) Extensions({ [RETURNS_ROWS]: true })(prototype, name);
+  }
+  const payloads = new Set(Object.values(mutations).flatMap(({ payload }) => (isPayload(payload) ? [payload] : [])));
+  return [new MutationResolver(), ...[...payloads].map(payloadResolver)];
+}

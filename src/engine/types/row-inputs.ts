@@ -1,0 +1,154 @@
+/** What clients send to change rows of a declared type: a schema for each verb. */
+import { z } from "zod";
+import { absent, idText, text, versionNumber } from "../../values/checked.js";
+import { inputObject, showAs } from "../../values/inputs.js";
+import { singularOf, type TypeDeclaration } from "../declaration.js";
+import { filterFields } from "../read/filter.js";
+import { filterType } from "./filter-type.js";
+import { descriptionOf } from "./input-type.js";
+import { withArticle } from "./object-type.js";
+
+/**
+ * Input fields by name, each with its check; optional where the check admits undefined. A name is a field of the type,
+ * `<relation>Id`, or one of the input's own, whose check describes it (`.describe()`).
+ */
+export type InputFields = Readonly<Record<string, z.ZodType>>;
+
+/** Every type has these mutations; an upsert those with a unique key. */
+export type Verb = "create" | "createMany" | "update" | "updateMany" | "delete" | "deleteMany" | "upsert";
+
+/** How mutations and the fields of their payloads are named. */
+export const namesOf = (type: TypeDeclaration) => ({
+  /** Of a mutation of one row, and of many. */
+  name: type.name,
+  names: type.plural.charAt(0).toUpperCase() + type.plural.slice(1),
+  row: singularOf(type),
+  rows: type.plural,
+  /** In descriptions. */
+  words: type.plural.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`),
+  deletedId: `deleted${type.name}Id`,
+  deletedIds: `deleted${type.name}Ids`,
+});
+
+export const MAX_ITEMS = 1000;
+const MAX_KEY = 100;
+
+/** The name of a call, as its caller chose it. */
+export const idempotencyKey = absent(text(MAX_KEY)).describe(
+  "Name this call, and send it again with the same name if its answer is lost: within a day it is done only once.",
+);
+const STALE = "a stale one is a CONFLICT.";
+
+type Input = Readonly<Record<string, unknown>>;
+type Keyed = Input & { readonly idempotencyKey?: string | undefined };
+interface Matching {
+  readonly filter: unknown;
+  readonly expectedCount: number;
+}
+/** A schema whose fields are known at run time, with what the row service reads of them. */
+type Schema<T> = z.ZodObject & z.ZodType<T>;
+
+export interface RowInputs {
+  readonly type: TypeDeclaration;
+  /** Rows that one call creates, at most. */
+  readonly maxItems: number;
+  /** The relation to the parent that the items of one call have, whose id stands beside them. */
+  readonly parent: string | undefined;
+  readonly create: Schema<Keyed>;
+  readonly createMany: Schema<Keyed & { readonly items: readonly Input[] }>;
+  readonly update: Schema<Input & { readonly id: string; readonly version: number }>;
+  readonly updateMany: Schema<Matching & { readonly changes: Input }>;
+  readonly delete: Schema<{ readonly id: string; readonly version?: number | null | undefined }>;
+  readonly deleteMany: Schema<Matching>;
+  readonly upsert: Schema<Input>;
+}
+
+export interface RowInputOptions {
+  readonly create: InputFields;
+  readonly update: InputFields;
+  /** Where an upsert asks for something else than a creation. */
+  readonly upsert?: InputFields;
+  readonly parent?: string;
+  readonly maxItems?: number;
+}
+
+/** What a check does not say of itself, the type says of its field. */
+function described(type: TypeDeclaration, fields: InputFields): InputFields {
+  const references = filterFields(type);
+  return Object.fromEntries(
+    Object.entries(fields).map(([name, check]) => {
+      const description = (type.fields[name] ?? references.get(name))?.description;
+      return [
+        name,
+        description !== undefined && descriptionOf(check) === undefined ? check.describe(description) : check,
+      ];
+    }),
+  );
+}
+
+/** How many rows a change of all that match a filter is meant for. */
+const expectedCount = z
+  .number({ error: "Give a number." })
+  .int()
+  .min(0, "A number of rows is 0 or more.")
+  .describe("How many rows you expect to match, at most 1,000: if others do, it is a CONFLICT and nothing changes.");
+
+export function rowInputs(type: TypeDeclaration, options: RowInputOptions): RowInputs {
+  const { parent, maxItems = MAX_ITEMS } = options;
+  const { name, names, words } = namesOf(type);
+  const create = described(type, options.create);
+  const update = described(type, options.update);
+  const upsert = options.upsert ? described(type, options.upsert) : create;
+  const id = idText.describe("Decimal text of the key.");
+  const filter = showAs(
+    { type: () => filterType(type) },
+    z.unknown().refine((value) => value !== undefined),
+  ).describe("Which rows, of those that you see; `{}` is all of them.");
+  const parentId = parent && { [`${parent}Id`]: idText.describe(type.relations[parent]?.description ?? "") };
+  const item = inputObject(
+    `${name}ItemInput`,
+    `One ${name} of those that are created together.`,
+    Object.fromEntries(Object.entries(create).filter(([field]) => field !== `${parent}Id`)),
+  );
+  const items = z
+    .array(item)
+    .min(1, "Give at least one item.")
+    .describe(`At least one, at most ${maxItems.toLocaleString("en")}.`);
+  const changes = inputObject(
+    `${name}ChangesInput`,
+    `The same changes to each ${name}; what is left out stays.`,
+    update,
+  ).describe("At least one.");
+  const schemas: Record<Verb, z.ZodObject> = {
+    create: inputObject(`Create${name}Input`, `A new ${name}.`, { ...create, idempotencyKey }),
+    createMany: inputObject(`Create${names}Input`, `New ${words}: all of them are created, or none.`, {
+      ...parentId,
+      items,
+      idempotencyKey,
+    }),
+    update: inputObject(`Update${name}Input`, `Changes to ${withArticle(name)}; what is left out stays.`, {
+      ...update,
+      id,
+      version: versionNumber.describe(`The version that you saw; ${STALE}`),
+    }),
+    updateMany: inputObject(`Update${names}Input`, `Changes to all ${words} that match a filter.`, {
+      filter,
+      expectedCount,
+      changes,
+    }),
+    delete: inputObject(`Delete${name}Input`, `Which ${name} to delete.`, {
+      id,
+      version: versionNumber.nullish().describe(`Delete only this version; ${STALE}`),
+    }),
+    deleteMany: inputObject(`Delete${names}Input`, `Which ${words} to delete: all that match a filter.`, {
+      filter,
+      expectedCount,
+    }),
+    upsert: inputObject(
+      `Upsert${name}Input`,
+      `Changes the ${name} with this ${type.uniqueKey}, or creates it. What is left out stays.`,
+      upsert,
+    ),
+  };
+  return { ...(schemas as unknown as Omit<RowInputs, "type" | "maxItems" | "parent">), type, maxItems, parent };
+}

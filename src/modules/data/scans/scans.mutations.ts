@@ -1,0 +1,69 @@
+/** What clients may do with scans and vulnerabilities. */
+import { z } from "zod";
+import { can } from "../../../auth/rules.js";
+import type { Mutation } from "../../../engine/mutation.js";
+import { rowInputs } from "../../../engine/types/row-inputs.js";
+import { rowMutations } from "../../../engine/types/row-mutations.js";
+import { createRowService, type RowsDeps } from "../../../engine/write/index.js";
+import { absent, httpUrl, idText, moment, nullable, text } from "../../../values/checked.js";
+import { Scan, ScanStatus, Severity, Vulnerability } from "./scans.model.js";
+
+const scanInputs = rowInputs(Scan, {
+  create: {
+    organizationId: idText,
+    targetUrl: httpUrl,
+    scanType: text(50),
+    status: absent(z.enum(ScanStatus)),
+    startedAt: absent(moment),
+  },
+  update: { targetUrl: httpUrl.optional(), scanType: text(50).optional(), status: z.enum(ScanStatus).optional() },
+});
+
+const vulnerability = {
+  severity: z.enum(Severity),
+  vulnType: text(100),
+  title: text(500),
+  description: nullable(text(20_000, 0)),
+};
+
+const vulnerabilityInputs = rowInputs(Vulnerability, {
+  create: { scanId: idText, ...vulnerability },
+  update: {
+    severity: vulnerability.severity.optional(),
+    vulnType: vulnerability.vulnType.optional(),
+    title: vulnerability.title.optional(),
+    description: vulnerability.description,
+  },
+  // What one scan found is written down together.
+  parent: "scan",
+});
+
+export const scanMutations = (deps: RowsDeps): Record<string, Mutation> =>
+  rowMutations(
+    scanInputs,
+    createRowService(deps, scanInputs),
+    {
+      createScan: "create",
+      createScans: "createMany",
+      updateScan: "update",
+      updateScans: "updateMany",
+      deleteScan: "delete",
+      deleteScans: "deleteMany",
+    },
+    can("scans:write"),
+  );
+
+export const vulnerabilityMutations = (deps: RowsDeps): Record<string, Mutation> =>
+  rowMutations(
+    vulnerabilityInputs,
+    createRowService(deps, vulnerabilityInputs),
+    {
+      createVulnerability: "create",
+      createVulnerabilities: "createMany",
+      updateVulnerability: "update",
+      updateVulnerabilities: "updateMany",
+      deleteVulnerability: "delete",
+      deleteVulnerabilities: "deleteMany",
+    },
+    can("vulnerabilities:write"),
+  );

@@ -1,0 +1,62 @@
+/** What clients may do with analytics metrics and performance logs. */
+
+import { can } from "../../../auth/rules.js";
+import type { Mutation } from "../../../engine/mutation.js";
+import { rowInputs } from "../../../engine/types/row-inputs.js";
+import { rowMutations } from "../../../engine/types/row-mutations.js";
+import { createRowService, type RowsDeps } from "../../../engine/write/index.js";
+import { absent, finite, idText, moment, nullable, text } from "../../../values/checked.js";
+import { AnalyticsMetric, PerformanceLog } from "./telemetry.model.js";
+
+const analyticsMetricInputs = rowInputs(AnalyticsMetric, {
+  create: { organizationId: idText, metricType: text(100), value: finite, recordedAt: absent(moment) },
+  update: { metricType: text(100).optional(), value: finite.optional(), recordedAt: moment.optional() },
+});
+
+const responseTimeMs = finite.min(0, "A response time is 0 or more.");
+
+const performanceLogInputs = rowInputs(PerformanceLog, {
+  create: {
+    organizationId: nullable(idText).describe("Whose service it is; staff may leave it out for the platform's own."),
+    serviceName: text(100),
+    endpoint: text(2048),
+    responseTimeMs,
+    timestamp: absent(moment),
+  },
+  update: {
+    serviceName: text(100).optional(),
+    endpoint: text(2048).optional(),
+    responseTimeMs: responseTimeMs.optional(),
+    timestamp: moment.optional(),
+  },
+});
+
+export const analyticsMetricMutations = (deps: RowsDeps): Record<string, Mutation> =>
+  rowMutations(
+    analyticsMetricInputs,
+    createRowService(deps, analyticsMetricInputs),
+    {
+      createAnalyticsMetric: "create",
+      createAnalyticsMetrics: "createMany",
+      updateAnalyticsMetric: "update",
+      updateAnalyticsMetrics: "updateMany",
+      deleteAnalyticsMetric: "delete",
+      deleteAnalyticsMetrics: "deleteMany",
+    },
+    can("metrics:write"),
+  );
+
+export const performanceLogMutations = (deps: RowsDeps): Record<string, Mutation> =>
+  rowMutations(
+    performanceLogInputs,
+    createRowService(deps, performanceLogInputs),
+    {
+      createPerformanceLog: "create",
+      createPerformanceLogs: "createMany",
+      updatePerformanceLog: "update",
+      updatePerformanceLogs: "updateMany",
+      deletePerformanceLog: "delete",
+      deletePerformanceLogs: "deleteMany",
+    },
+    can("performance-logs:write"),
+  );

@@ -1,0 +1,27 @@
+/** What a program sends to report a security event. */
+import { z } from "zod";
+import { idText, json, nullable, text } from "../../../values/checked.js";
+import { inputObject } from "../../../values/inputs.js";
+import { SecurityEventStatus } from "./security-events.model.js";
+
+export const RecordSecurityEventInput = inputObject(
+  "RecordSecurityEventInput",
+  "A security event that a program has seen.",
+  {
+    eventType: z
+      .string()
+      .regex(
+        /^[A-Za-z][A-Za-z0-9_:.-]{0,49}$/,
+        "Give at most 50 letters, digits, `_`, `:`, `.` or `-`, a letter first.",
+      )
+      .describe("At most 50 characters, in the words of the OWASP Logging Vocabulary."),
+    eventStatus: z.enum(SecurityEventStatus).describe("How it turned out."),
+    ipAddress: nullable(z.string().pipe(z.union([z.ipv4(), z.ipv6()], "Give an IPv4 or IPv6 address."))).describe(
+      "Where it came from: IPv4 or IPv6.",
+    ),
+    userId: nullable(idText).describe("Whom it concerns."),
+    userAgent: nullable(text(1000, 0)).describe("The program that called, at most 1,000 characters."),
+    location: nullable(json).describe("Where the address is, at most 32,768 characters of JSON."),
+    metadata: nullable(json).describe("What else is known, at most 32,768 characters of JSON."),
+  },
+);
