@@ -22,8 +22,8 @@ export const ENGINE = /^engine\//;
 export const DB = /^db\//;
 export const TABLES = /\.table\.ts$/;
 export const MODULE = /^module\.ts$/;
-/** Plain data in which modules say who may call what. */
-export const RULES = /^auth\/rules\.ts$/;
+/** Plain data of who may come, and call what. */
+export const RULES = /^auth\/(rules|permissions|passwords)\.ts$/;
 /** What modules read of the environment. */
 export const VARIABLES = /\.variables\.ts$/;
 /** What Postern asks of whatever sees and operates instances. */

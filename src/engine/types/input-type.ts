@@ -1,4 +1,4 @@
-/** zod schemas -> type-graphql input types: one schema gives the check, the TypeScript type and what clients see. */
+/** Schemas of zod -> type-graphql input types: one schema gives the check, the TypeScript type and what clients see. */
 import { type ClassType, Float, ID, InputType, Int } from "type-graphql";
 import { z } from "zod";
 import { shownOf } from "../../values/inputs.js";
