@@ -1,5 +1,7 @@
 /** What each staff role sees across organizations, and where its sight ends; and that everybody sees itself. */
 import { beforeAll, describe, expect, it } from "vitest";
+import { specimens } from "../specimens/index.js";
+import { tableOf } from "../specimens/specimen.js";
 import { EMAILS, PASSWORD, type Somebody, testApp } from "../support/app.js";
 
 const app = testApp();
@@ -111,27 +113,13 @@ describe.each(WAYS)("across organizations %s", (beside) => {
 
   it("an administrator sees everything", async () => {
     const admin = await app.as("admin");
-    const fields = {
-      organizations: "organizations",
-      users: "users",
-      scans: "scans",
-      vulnerabilities: "vulnerabilities",
-      chatSessions: "chat_sessions",
-      analyticsMetrics: "analytics_metrics",
-      performanceLogs: "performance_logs",
-      instances: "instances",
-      operations: "operations",
-      findings: "findings",
-      auditLogs: "audit_logs",
-      securityEvents: "security_events",
-    };
-    const { data, errors } = await admin.run(
-      `{ ${Object.keys(fields)
-        .map((name) => `${name} { totalCount }`)
-        .join(" ")} ${beside} }`,
-    );
+    const asked = specimens.map(({ type }) => `${type.plural} { totalCount }`);
+    const { data, errors } = await admin.run(`{ ${asked.join(" ")} ${beside} }`);
     expect(errors).toBeUndefined();
-    for (const [name, table] of Object.entries(fields)) expect(data[name].totalCount, name).toBe(await count(table));
+    for (const specimen of specimens) {
+      const { plural } = specimen.type;
+      expect(data[plural].totalCount, plural).toBe(await count(tableOf(specimen)));
+    }
   });
 });
 
