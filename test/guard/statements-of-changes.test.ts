@@ -1,0 +1,146 @@
+/** How many statements a change sends: one with its record and its row; what may change with it, and other rows, one read more. */
+import { describe, expect, it } from "vitest";
+import { type Change, changesOf, inputOf, payloadOf } from "../specimens/changes.js";
+import { written } from "../specimens/index.js";
+import { tableOf, type Verb } from "../specimens/specimen.js";
+import { EMAILS, PASSWORD, signIn } from "../support/app.js";
+import { countingApp, documentOf, OF_OPERATIONS, withoutFleet } from "./sent.js";
+
+const { app, statementsOf } = countingApp();
+
+/** What a change sends unless its specimen says otherwise. */
+const usually = (verb: Verb, table: string): readonly string[] => {
+  const change = `${{ create: "insert into", update: "update", delete: "delete from", upsert: "insert into" }[verb.replace("Many", "")]} ${table} and audit_logs`;
+  if (verb === "upsert") return ["select", change];
+  return /(create|update)Many/.test(verb) ? [change, "select"] : [change];
+};
+
+const CHANGES = written.flatMap(changesOf).map((change) => {
+  const { verb, specimen } = change;
+  const { selection = payloadOf(change), sent = usually(verb, tableOf(specimen)) } =
+    specimen.writes.statements?.[verb] ?? {};
+  return { ...change, selection, sent };
+});
+
+/** A good input for rows that are there: of many rows for three. */
+async function given(change: Change): Promise<object> {
+  const ids: string[] = [];
+  const rows = change.verb.endsWith("Many") ? 3 : 1;
+  while (ids.length < rows) ids.push(await change.specimen.insert(app));
+  return inputOf(change, ids, rows);
+}
+
+/** Of a mutation that no type brings along: its input, the selection of its payload, and its statements. */
+const OTHERS: Record<string, [input: object, selection: string, statements: string[]]> = {
+  setEnvironmentMapping: [
+    { instanceId: "orders-test", environment: "TEST", reason: "It is one." },
+    "instance { id environment { evidence { detail } } }",
+    [
+      ...["begin", "select", "select instances", "insert into environment_mappings", "select environment_mappings"],
+      ...["update instances", "insert into audit_logs", "commit", "select"],
+    ],
+  ],
+  recordSecurityEvent: [
+    { eventType: "n", eventStatus: "WARNING" },
+    "securityEvent { id }",
+    ["begin", "insert into security_events", "insert into audit_logs", "commit", "select"],
+  ],
+};
+
+const DOORS: Record<string, [input: (refreshToken: string) => object, selection: string, statements: string[]]> = {
+  signIn: [
+    () => ({ email: EMAILS.viewer, password: PASSWORD }),
+    "accessToken viewer { role }",
+    ["select", "begin", "with", "insert into security_events", "commit"],
+  ],
+  refreshSession: [
+    (refreshToken) => ({ refreshToken }),
+    "accessToken viewer { role }",
+    ["begin", "with", "insert into security_events", "commit"],
+  ],
+  signOut: [
+    (refreshToken) => ({ refreshToken }),
+    "signedOut",
+    ["begin", "with", "insert into security_events", "commit"],
+  ],
+};
+
+it("counts every mutation", () => {
+  const named = [...CHANGES.map(({ name }) => name), ...Object.keys(OTHERS), ...Object.keys(DOORS), ...OF_OPERATIONS];
+  expect(named.sort()).toEqual(Object.keys(app.schema.getMutationType()!.getFields()).sort());
+});
+
+describe("by staff", () => {
+  it.each(CHANGES)("$name", async (change) => {
+    const input = await given(change);
+    const document = documentOf(change.name, change.selection);
+    expect(withoutFleet(await statementsOf(await app.as("admin"), document, { input }))).toEqual(change.sent);
+  });
+
+  it.each(Object.keys(OTHERS))("%s", async (name) => {
+    const [input, selection, statements] = OTHERS[name]!;
+    const sent = await statementsOf(await app.as("admin"), documentOf(name, selection), { input });
+    expect(name === "setEnvironmentMapping" ? sent : withoutFleet(sent)).toEqual(statements);
+  });
+});
+
+it("with an idempotency key as many; the second time two looks and the record instead", async () => {
+  const admin = await app.as("admin");
+  const input = { organizationId: "1", targetUrl: "https://k.example/", scanType: "FULL", idempotencyKey: "counted" };
+  const document = documentOf("createScan", "scan { id }");
+  expect(await statementsOf(admin, document, { input })).toEqual([
+    "insert into scans and audit_logs and idempotency_keys",
+  ]);
+  expect(await statementsOf(admin, document, { input })).toEqual([
+    ...["insert into scans and audit_logs and idempotency_keys", "select", "select", "insert into audit_logs"],
+    "select",
+  ]);
+});
+
+it("of a user that ends sessions a transaction, and of an upsert a look before", async () => {
+  const admin = await app.as("admin");
+  const made = { email: "upserted@s.example", password: "correct horse battery", role: "DBA" };
+  expect(await statementsOf(admin, documentOf("upsertUser", "user { id } created"), { input: made })).toEqual([
+    ...["select", "insert into users and audit_logs"],
+  ]);
+  const input = { email: made.email, fullName: "N", role: "SECURITY" };
+  expect(await statementsOf(admin, documentOf("upsertUser", "user { id } created"), { input })).toEqual([
+    ...["select", "begin", "select", "update sessions", "update users and audit_logs", "commit"],
+  ]);
+  const document = documentOf("upsertOrganization", "organization { id } created");
+  for (const verb of ["insert into", "update"]) {
+    const organization = { name: verb, domain: "upserted.example" };
+    expect(await statementsOf(admin, document, { input: organization })).toEqual([
+      ...["select", `${verb} organizations and audit_logs`],
+    ]);
+  }
+});
+
+it("of a row that belongs to nobody as many", async () => {
+  const input = { serviceName: "n", endpoint: "e", responseTimeMs: 2 };
+  const document = documentOf("createPerformanceLog", "performanceLog { id }");
+  expect(await statementsOf(await app.as("admin"), document, { input })).toEqual([
+    "insert into performance_logs and audit_logs",
+  ]);
+});
+
+it("of somebody of one organization no look more, also where the row does not itself name the organization", async () => {
+  const analyst = await app.as("analyst");
+  const scan = { organizationId: "1", targetUrl: "https://n.example/", scanType: "FULL" };
+  expect(
+    await statementsOf(analyst, documentOf("createScan", "scan { id organization { name } }"), { input: scan }),
+  ).toEqual(["insert into scans and audit_logs"]);
+  const many = { scanId: "1", items: Array(50).fill({ severity: "LOW", vulnType: "X", title: "t" }) };
+  const document = documentOf("createVulnerabilities", "scan { id } vulnerabilities { id }");
+  expect(await statementsOf(analyst, document, { input: many })).toEqual([
+    "insert into vulnerabilities and audit_logs",
+    "select",
+  ]);
+});
+
+it.each(Object.keys(DOORS))("%s", async (name) => {
+  const [input, selection, statements] = DOORS[name]!;
+  const { refreshToken } = await signIn(app.anonymous, EMAILS.viewer);
+  const sent = await statementsOf(app.anonymous, documentOf(name, selection), { input: input(refreshToken) });
+  expect(withoutFleet(sent)).toEqual(statements);
+});
