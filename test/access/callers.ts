@@ -2,6 +2,7 @@
 import { expect } from "vitest";
 import type { Role } from "../specimens/specimen.js";
 import { type Answer, type Client, EMAILS, type Somebody, type TestApp } from "../support/app.js";
+import { digestOf } from "../support/digest.js";
 
 export const ROLES: readonly Role[] = ["VIEWER", "ANALYST", "DBA", "SECURITY", "ADMIN"];
 /** Null is nobody. */
@@ -30,16 +31,8 @@ export function lookingInto(app: TestApp) {
     return String((await app.sql`select id from users where email = ${email}`)[0]?.id);
   };
 
-  /** A digest of all rows of all tables, but for those that record what was refused. */
-  async function digest(): Promise<string> {
-    const tables = await app.sql`
-      select table_name as name from information_schema.tables
-      where table_schema = 'public' and table_name not in ('audit_logs', 'security_events') order by 1`;
-    const parts = tables.map(
-      ({ name }) => `(select coalesce(md5(string_agg(r::text, ',' order by r::text)), '-') from ${name} r)`,
-    );
-    return (await app.sql.unsafe(`select concat_ws(' ', ${parts.join(", ")}) as digest`))[0]?.digest;
-  }
+  /** All rows but those that record what was refused. */
+  const digest = () => digestOf(app, ["audit_logs", "security_events"]);
 
   /** What was recorded since; rows come in the order they were written. */
   async function recordsSince({ audit, event }: { audit: string; event: string }) {

@@ -11,109 +11,43 @@ import {
   isNonNullType,
 } from "graphql";
 import { afterAll, describe, expect, it } from "vitest";
+import { changesOf, inputOf } from "../specimens/changes.js";
+import { written } from "../specimens/index.js";
+import { type Form, SECRET } from "../specimens/specimen.js";
 import { type Somebody, testApp } from "../support/app.js";
+import { digestOf } from "../support/digest.js";
 
 const app = testApp();
 
-/** Looks like what must never come back. */
-const SECRET = "hunter2Secret";
-
 const SDL = buildSchema(readFileSync(new URL("../../schema/schema.graphql", import.meta.url), "utf8"));
 
-/** Of texts and numbers, what their types do not say: the most characters, and values of the right type but the wrong form. */
-const FORMS: Record<string, { max?: number; malformed?: unknown[] }> = {
+/** Of mutations that no type brings along, and of what all creations take. */
+const FORMS: Record<string, Form> = {
   "signIn.email": { max: 254, malformed: [""] },
   "signIn.password": { max: 256, malformed: [""] },
-  name: { max: 200, malformed: [""] },
-  domain: { max: 253, malformed: ["", "-a.example", "a..example", "a b", "a_b", "a."] },
-  subscriptionTier: { max: 50, malformed: [""] },
-  email: { max: 254, malformed: ["", SECRET, `${SECRET}@`, "a@b@c.example"] },
-  password: { max: 128, malformed: ["", "short", "password1234"] },
-  fullName: { max: 200, malformed: [""] },
-  targetUrl: { max: 2048, malformed: ["", SECRET, `javascript:${SECRET}`, `ftp://${SECRET}/`] },
-  scanType: { max: 50, malformed: [""] },
-  vulnType: { max: 100, malformed: [""] },
-  title: { max: 500, malformed: [""] },
-  description: { max: 20_000 },
-  sessionId: { max: 100, malformed: [""] },
-  message: { max: 20_000, malformed: [""] },
-  response: { max: 20_000 },
-  metricType: { max: 100, malformed: [""] },
-  serviceName: { max: 100, malformed: [""] },
-  endpoint: { max: 2048, malformed: [""] },
-  responseTimeMs: { malformed: [-1] },
-  eventType: { max: 50, malformed: ["", "a b", "1a"] },
-  ipAddress: { max: 45, malformed: ["", SECRET, "1.2.3.256"] },
-  userAgent: { max: 1000 },
-  location: { max: 32_767 },
-  metadata: { max: 32_767 },
+  "recordSecurityEvent.eventType": { max: 50, malformed: ["", "a b", "1a"] },
+  "recordSecurityEvent.ipAddress": { max: 45, malformed: ["", SECRET, "1.2.3.256"] },
+  "recordSecurityEvent.userAgent": { max: 1000 },
+  "recordSecurityEvent.location": { max: 32_767 },
+  "recordSecurityEvent.metadata": { max: 32_767 },
   idempotencyKey: { max: 100, malformed: [""] },
 };
 
 type Who = Somebody | "anonymous";
-const row = { id: "1", version: 1 };
-const item = { severity: "LOW", vulnType: "T", title: "t" };
-const matching = { filter: { id: { eq: "1" } }, expectedCount: 1 };
-const organization = { name: "n", domain: "n.example" };
-const user = { email: "n@b.example", password: "four-random-words", role: "DBA" };
-const scan = { organizationId: "1", targetUrl: "https://a.example/", scanType: "T" };
-const chat = { userId: "2", sessionId: "s", message: "m" };
-const metric = { organizationId: "1", metricType: "t", value: 1 };
-const log = { serviceName: "s", endpoint: "/", responseTimeMs: 1 };
+const CHANGES = new Map(written.flatMap(changesOf).map((change) => [change.name, change]));
 
-/** Two good items, of which the second is spoiled. */
-const two = (first: object, second: object = first) => ({ items: [first, second] });
-
-/** A good input of each mutation; a case below spoils one of its fields. */
+/** A good input of each mutation; a case below spoils one of its fields, of two items one of the second. */
 const MUTATIONS: Record<string, [Who, Record<string, unknown>]> = {
   signIn: ["anonymous", { email: "a@b.example", password: "x" }],
   refreshSession: ["anonymous", { refreshToken: "x" }],
   signOut: ["anonymous", { refreshToken: "x" }],
-  createOrganization: ["admin", organization],
-  createOrganizations: ["admin", two({ name: "n", domain: "m.example" }, organization)],
-  updateOrganizations: ["admin", { ...matching, changes: { name: "n" } }],
-  deleteOrganizations: ["admin", matching],
-  upsertOrganization: ["admin", organization],
-  updateOrganization: ["admin", { ...row, name: "n" }],
-  deleteOrganization: ["admin", { id: "1" }],
-  createUser: ["admin", user],
-  createUsers: ["admin", two({ ...user, email: "m@b.example" }, user)],
-  updateUsers: ["admin", { ...matching, changes: { fullName: "n" } }],
-  deleteUsers: ["admin", matching],
-  upsertUser: ["admin", user],
-  updateUser: ["admin", { ...row, fullName: "n" }],
-  deleteUser: ["admin", { id: "1" }],
-  createScan: ["analyst", scan],
-  createScans: ["analyst", two(scan)],
-  updateScans: ["analyst", { ...matching, changes: { scanType: "T" } }],
-  deleteScans: ["analyst", matching],
-  updateScan: ["analyst", { ...row, scanType: "T" }],
-  deleteScan: ["analyst", { id: "1" }],
-  createVulnerability: ["analyst", { scanId: "1", ...item }],
-  createVulnerabilities: ["analyst", { scanId: "1", ...two(item) }],
-  updateVulnerabilities: ["analyst", { ...matching, changes: { title: "t" } }],
-  deleteVulnerabilities: ["analyst", matching],
-  updateVulnerability: ["analyst", { ...row, title: "t" }],
-  deleteVulnerability: ["analyst", { id: "1" }],
-  createChatSession: ["analyst", chat],
-  createChatSessions: ["analyst", two(chat)],
-  updateChatSessions: ["analyst", { ...matching, changes: { message: "m" } }],
-  deleteChatSessions: ["analyst", matching],
-  updateChatSession: ["analyst", { ...row, message: "m" }],
-  deleteChatSession: ["analyst", { id: "1" }],
-  createAnalyticsMetric: ["analyst", metric],
-  createAnalyticsMetrics: ["analyst", two(metric)],
-  updateAnalyticsMetrics: ["analyst", { ...matching, changes: { value: 1 } }],
-  deleteAnalyticsMetrics: ["analyst", matching],
-  updateAnalyticsMetric: ["analyst", { ...row, value: 1 }],
-  deleteAnalyticsMetric: ["analyst", { id: "1" }],
-  createPerformanceLog: ["admin", log],
-  createPerformanceLogs: ["admin", two(log)],
-  updatePerformanceLogs: ["analyst", { ...matching, filter: { id: { eq: "2" } }, changes: { endpoint: "/" } }],
-  deletePerformanceLogs: ["analyst", matching],
-  updatePerformanceLog: ["analyst", { id: "2", version: 1, endpoint: "/" }],
-  deletePerformanceLog: ["analyst", { id: "2" }],
   recordSecurityEvent: ["admin", { eventType: "t", eventStatus: "SUCCESS" }],
+  ...Object.fromEntries(
+    [...CHANGES.values()].map((change): [string, [Who, Record<string, unknown>]] => {
+      const { roles, known = "1" } = change.specimen.writes;
+      return [change.name, [roles.includes("ANALYST") ? "analyst" : "admin", inputOf(change, [known], 2)]];
+    }),
+  ),
 };
 
 interface Case {
@@ -160,7 +94,8 @@ const limited = (what: string, value: unknown): Case => ({
 const nested = (depth: number): object => (depth === 0 ? { id: { eq: "1" } } : { not: nested(depth - 1) });
 
 function casesOf(mutation: string, { name, type }: GraphQLInputField): Case[] {
-  const form = FORMS[`${mutation}.${name}`] ?? FORMS[name] ?? {};
+  const written = CHANGES.get(mutation)?.specimen.writes;
+  const form = written?.forms[name] ?? FORMS[`${mutation}.${name}`] ?? FORMS[name] ?? {};
   const cases: Case[] = (form.malformed ?? []).map((value) => refused("malformed", value, true));
   const add = (what: string, reached: boolean, ...values: unknown[]) =>
     cases.push(...values.map((value) => refused(what, value, reached)));
@@ -178,7 +113,7 @@ function casesOf(mutation: string, { name, type }: GraphQLInputField): Case[] {
   else if (kind === "list") {
     add("empty", true, []);
     add("no list", false, SECRET);
-    const most = mutation === "createUsers" ? 100 : 1000;
+    const most = written?.most ?? 1000;
     const [good] = (MUTATIONS[mutation]?.[1].items ?? []) as object[];
     if (good) cases.push(limited("too long", Array(most + 1).fill(good)));
   }
@@ -227,18 +162,9 @@ function casesBelow(mutation: string, field: GraphQLInputField, valid: Record<st
   );
 }
 
-const TABLES =
-  "users organizations scans vulnerabilities chat_sessions analytics_metrics performance_logs security_events sessions refresh_tokens".split(
-    " ",
-  );
 async function state() {
-  const parts = TABLES.map(
-    (table) => `(select md5(coalesce(string_agg(t::text, '|' order by t::text), '')) from ${table} t)`,
-  );
-  const [row] = await app.sql.unsafe(
-    `select concat_ws(' ', ${parts.join(", ")}) as data, (select count(*)::int from audit_logs) as audit`,
-  );
-  return row as unknown as { data: string; audit: number };
+  const [row] = await app.sql`select count(*)::int as audit from audit_logs`;
+  return { data: await digestOf(app, ["audit_logs"]), audit: row?.audit as number };
 }
 
 const answers: string[] = [];

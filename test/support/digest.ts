@@ -1,0 +1,12 @@
+/** Whether anything changed: one value for all rows of all tables. */
+import type { TestApp } from "./app.js";
+
+/** @returns a digest of all rows of all tables @param but tables that are left out */
+export async function digestOf({ sql }: TestApp, but: readonly string[]): Promise<string> {
+  const tables = await sql`
+    select table_name as name from information_schema.tables where table_schema = 'public' order by 1`;
+  const parts = tables
+    .filter(({ name }) => !but.includes(name))
+    .map(({ name }) => `(select coalesce(md5(string_agg(r::text, ',' order by r::text)), '-') from ${name} r)`);
+  return (await sql.unsafe(`select concat_ws(' ', ${parts.join(", ")}) as digest`))[0]?.digest;
+}
