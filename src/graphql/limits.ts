@@ -6,7 +6,7 @@ import type { Limits } from "../limits.js";
 import type { RequestContext } from "./context.js";
 import { rememberSearch } from "./long-numbers.js";
 import { measure, measuredOf } from "./measure.js";
-import { coerceVariables, requireBounded } from "./variables.js";
+import { takeVariables } from "./variables.js";
 
 /** Goes on in place of what is refused. */
 const NOTHING = "{ __typename }";
@@ -43,9 +43,8 @@ export function enforceLimits(limits: Limits): ApolloServerPlugin<RequestContext
           if (fault) throw fault;
           if (!operation) return;
           if (operation.operation === "subscription") throw badUserInput("query", "Send a query or a mutation.");
-          requireBounded(request.variables, limits);
           if (request.http?.method === "GET") rememberSearch(request.variables, request.http.search);
-          contextValue.variables = coerceVariables(schema, operation, request.variables ?? {});
+          takeVariables(contextValue, schema, operation, request.variables ?? {}, limits);
         },
       };
     },

@@ -60,7 +60,7 @@ export function requireFewValues(source: string, { variableValues }: Limits): vo
 }
 
 /** @throws LIMIT_EXCEEDED before anything recursive walks the values */
-export function requireBounded(given: unknown, { variableValues, variableDepth }: Limits): void {
+function requireBounded(given: unknown, { variableValues, variableDepth }: Limits): void {
   let values = 0;
   let level: unknown[] = [given];
   for (let depth = 0; level.length > 0; depth++) {
@@ -106,7 +106,7 @@ function keepDigits(
 }
 
 /** @returns the variables @throws BAD_USER_INPUT with the place of the first fault; LIMIT_EXCEEDED for filters with too much text */
-export function coerceVariables(
+function coerceVariables(
   schema: GraphQLSchema,
   operation: OperationDefinitionNode,
   given: Readonly<Record<string, unknown>>,
@@ -138,4 +138,19 @@ export function coerceVariables(
     });
   }
   throw badUserInput(definitions[0]?.variable.name.value ?? "variables", "A variable does not fit its type.");
+}
+
+/**
+ * Gives a request's variables to its context, coerced.
+ * @throws BAD_USER_INPUT with the place of the first fault; LIMIT_EXCEEDED for too many of them, or for filters with too much text
+ */
+export function takeVariables(
+  context: { variables: Variables },
+  schema: GraphQLSchema,
+  operation: OperationDefinitionNode,
+  given: Readonly<Record<string, unknown>>,
+  limits: Limits,
+): void {
+  requireBounded(given, limits);
+  context.variables = coerceVariables(schema, operation, given);
 }

@@ -11,7 +11,7 @@ import type { RequestContext } from "../context.js";
 import { answerTypeOf, type GraphqlRequest } from "../graphql-request.js";
 import type { createIntrospection } from "../introspection.js";
 import { REFUSALS } from "../recording.js";
-import { coerceVariables, requireBounded } from "../variables.js";
+import { takeVariables } from "../variables.js";
 import { DataText, type DirectAnswer, type FormatError } from "./direct-answer.js";
 import type { AnswerDirectly } from "./planned-operations.js";
 
@@ -165,8 +165,7 @@ export function createKnownDocuments(deps: Deps) {
       const operation = known?.operations.get(operationName);
       if (!known || !operation) return null;
       try {
-        requireBounded(variables, limits);
-        context.variables = coerceVariables(schema, operation, variables);
+        takeVariables(context, schema, operation, variables, limits);
       } catch (error) {
         // Apollo meets the same fault and reports it.
         if (error instanceof AppError) return null;
