@@ -28,7 +28,6 @@ export const recordFailures =
   async (resolve, parent, args, context, info) => {
     // Created before the doors, so that the duration counts from here.
     const isMutation = info.parentType.name === "Mutation";
-    if (isMutation) context.answerAs(context.actor);
     const action = isMutation ? actionOf(info.fieldName) : undefined;
     try {
       if (action) context.call(info, args);

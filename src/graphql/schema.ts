@@ -86,12 +86,13 @@ function doors(schema: GraphQLSchema, { queries, mutations }: AccessMap): RootMi
         context,
         info,
       );
-  /** Mutations begin one after another: each has its time from then on. */
+  /** Mutations begin one after another: each has its time from then on, and is answered as whoever calls until it says otherwise. */
   const begun =
     (gate: Gate): Gate =>
-    async (...given) => {
+    async (resolve, parent, args, context, info) => {
       currentCaller().time?.beginField();
-      return gate(...given);
+      context.answerAs(context.actor);
+      return gate(resolve, parent, args, context, info);
     };
   const all = (type: RootType, timed: (gate: Gate) => Gate) =>
     Object.fromEntries(

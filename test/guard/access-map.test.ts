@@ -60,7 +60,11 @@ describe("what the map does not name is refused even to an administrator, and ne
     sessionId: "s",
     expiresAt: "2030-01-01T00:00:00Z",
   });
-  const context = { actor: { kind: "user", role: "ADMIN" }, access } as unknown as RequestContext;
+  const context = {
+    actor: { kind: "user", role: "ADMIN" },
+    access,
+    answerAs: () => undefined,
+  } as unknown as RequestContext;
 
   it.each(["query", "mutation"])("as a %s", async (operation) => {
     const resolved: string[] = [];
@@ -142,6 +146,7 @@ describe("the environment door", () => {
     const contextValue = {
       actor: { kind: "user", role: "ADMIN" },
       access,
+      answerAs: () => undefined,
       environmentOf: async (id: string) => {
         asked.push(id);
         return environment;
