@@ -73,7 +73,10 @@ export function requireGoodPassword(password: string, field: string): void {
 /** Passwords that are hashed or wait for it at once: about two seconds' work. More would only make everybody wait. */
 export const MAX_HASHING = 128;
 let hashing = 0;
-/** Node has four threads for this, compression, files and names of hosts: two are left for the others. */
+/**
+ * Node has four threads for this, compression, files and names of hosts: two are left for the others. The threads are those of the
+ * process, and so is the queue for them, however many instances of Postern run in it.
+ */
 const HASHED_AT_ONCE = 2;
 let threads = 0;
 /** Callers whose turn it is, in their order. */

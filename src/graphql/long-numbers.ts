@@ -15,7 +15,7 @@ export interface LongNumber {
   readonly digits: string;
 }
 
-/** The JSON that variables were parsed from as its key `variables`, where it may hold long numbers. */
+/** The JSON that variables of a request were parsed from as its key `variables`, where it may hold long numbers. It goes with them. */
 const sources = new WeakMap<object, string>();
 
 function remember(variables: unknown, source: string): void {

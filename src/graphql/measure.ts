@@ -134,7 +134,7 @@ export interface Measured {
   requireFilters(variables: Variables): void;
 }
 
-/** Documents are kept parsed, so that an operation that comes again is the same object. */
+/** Documents are kept parsed, each by one instance of Postern, so that an operation that comes again is the same object. */
 const measured = new WeakMap<OperationDefinitionNode, Measured>();
 
 /** @returns what was counted of an operation; undefined before its document was measured */

@@ -103,6 +103,7 @@ export async function createLocalProvider(options: LocalOptions): Promise<LocalP
     clock,
     report: (deed) => report(deed),
     faults: new Map(),
+    applying: new Map(),
   };
   const snapshots = openSnapshots(snapshotsFolder, host);
   const standbys = createStandbys(host);

@@ -6,7 +6,8 @@ import { DateTime, JSONScalar } from "./scalars.js";
 
 /**
  * Builds a class once and remembers it under its GraphQL name. type-graphql must know every class before it builds a schema,
- * so each builds those it refers to; only types that refer to each other in a circle wait for the schema.
+ * so each builds those it refers to; only types that refer to each other in a circle wait for the schema. Its storage belongs to the
+ * process, as declarations do.
  */
 const built = new Map<string, ClassType>();
 export function once(name: string, build: (target: ClassType) => void): ClassType {
@@ -21,6 +22,7 @@ export function once(name: string, build: (target: ClassType) => void): ClassTyp
 /** @returns the name of a type with its article */
 export const withArticle = (name: string) => `${/^[AEIO]/.test(name) ? "an" : "a"} ${name}`;
 
+/** Declarations belong to the process. */
 const enumNames = new Map<object, string>();
 
 /**

@@ -23,6 +23,7 @@ interface Reference {
   readonly owner: boolean;
 }
 
+/** Declarations belong to the process, and never change. */
 const known = new WeakMap<TypeDeclaration, readonly Reference[]>();
 
 /** @returns the references of a type, the one by which its rows belong to somebody first */

@@ -31,15 +31,13 @@ export async function modifyBackupWindow(
   };
 }
 
-/** By the folder of the instance: whoever else asks waits for the same. */
-const applying = new Map<string, Promise<LocalInstance | null>>();
-
 /** Applies what waits and is due, and records it. @returns the instance as it is then, null where it is gone */
 export function applyIfDue(host: Host, instance: LocalInstance, now: Date): Promise<LocalInstance | null> {
   if (!isDue(instance, now)) return Promise.resolve(instance);
-  const key = host.instances.folderOf(instance.providerId);
-  const found = applying.get(key) ?? apply(host, instance, now).finally(() => applying.delete(key));
-  applying.set(key, found);
+  const { applying } = host;
+  const { providerId } = instance;
+  const found = applying.get(providerId) ?? apply(host, instance, now).finally(() => applying.delete(providerId));
+  applying.set(providerId, found);
   return found;
 }
 

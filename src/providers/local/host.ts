@@ -39,6 +39,8 @@ export type Host = {
   readonly report: Report;
   /** Why a member could last not be started or built, by the name of its processes, and what is wrong with a configuration; for people, without secrets. */
   readonly faults: Map<string, string>;
+  /** By instance, its waiting backup window on its way to being applied: whoever else finds it due waits for the same. */
+  readonly applying: Map<string, Promise<LocalInstance | null>>;
 };
 
 const MAX_FAULT = 1_000;
