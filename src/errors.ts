@@ -147,3 +147,12 @@ export const requestTooLate = () => new AppError("TIMEOUT", "The request did not
 
 /** Ours: the caller learns nothing but the request id, the cause goes to the log. */
 export const internal = (cause: unknown) => new AppError("INTERNAL_SERVER_ERROR", "Internal error", {}, cause);
+
+/** @returns an AppError as it is, and anything else as a fault of ours */
+export const asAppError = (error: unknown): AppError => (error instanceof AppError ? error : internal(error));
+
+/** @returns the same error, said of an argument */
+export function atField({ code, message, extensions, cause, httpStatus }: AppError, field: string): AppError {
+  const { code: _, ...detail } = extensions as Record<string, string>;
+  return new AppError(code, message, { ...detail, field }, cause, httpStatus);
+}

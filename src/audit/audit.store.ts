@@ -1,17 +1,11 @@
 /** The statements of the audit log. */
 import { lt, sql } from "drizzle-orm";
 import type { Db } from "../db/client.js";
-import { fromPostgres } from "../db/postgres-errors.js";
 import { purge } from "../db/purge.js";
 import { auditLogs } from "./audit.table.js";
 
 export async function insertAuditLog(db: Db, record: typeof auditLogs.$inferInsert): Promise<void> {
-  await db
-    .insert(auditLogs)
-    .values(record)
-    .catch((error) => {
-      throw fromPostgres(error);
-    });
+  await db.insert(auditLogs).values(record);
 }
 
 /** Audit records are kept 90 days. */

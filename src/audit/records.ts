@@ -2,7 +2,6 @@
 import { getTableColumns, type SQL, sql } from "drizzle-orm";
 import type { Db } from "../db/client.js";
 import { names, record, toText } from "../db/dialect.js";
-import { fromPostgres } from "../db/postgres-errors.js";
 import { auditLogs, installations, securityEvents } from "./audit.table.js";
 
 const TABLES = { auditLogs, securityEvents };
@@ -23,16 +22,13 @@ const { sql: text } = toText(
   sql`with audited as (${inserted("auditLogs", sql`${""}`)}), noted as (${inserted("securityEvents", sql`${""}`)}) select 1`,
 );
 
-/** Writes all of them or none, with one statement; none at all asks whether the database takes records. @throws the driver's faults */
+/** Writes all of them or none, with one statement; none at all asks whether the database takes records. @throws TIMEOUT, UNAVAILABLE, and what isRefusedValue tells of */
 export async function insertRecords(db: Db, rows: RecordRows): Promise<void> {
   await db.change(text, [`[${rows.auditLogs}]`, `[${rows.securityEvents}]`], true);
 }
 
 /** @returns which Postern this database belongs to */
 export async function findInstallation(db: Db): Promise<string> {
-  const rows = await db
-    .select({ id: installations.id })
-    .from(installations)
-    .catch((error) => Promise.reject(fromPostgres(error)));
+  const rows = await db.select({ id: installations.id }).from(installations);
   return rows[0]!.id;
 }

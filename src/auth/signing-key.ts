@@ -2,18 +2,13 @@
 import { generateKeyPairSync, hash } from "node:crypto";
 import { eq } from "drizzle-orm";
 import type { Db } from "../db/client.js";
-import { fromPostgres } from "../db/postgres-errors.js";
 import { signingKeys } from "./signing-key.table.js";
 
 /** The id of the only row: whoever comes second meets it. */
 const ID = "access-tokens";
 
 async function findSigningKey(db: Db): Promise<string | undefined> {
-  const [row] = await db
-    .select({ privateKey: signingKeys.privateKey })
-    .from(signingKeys)
-    .where(eq(signingKeys.id, ID))
-    .catch((error) => Promise.reject(fromPostgres(error)));
+  const [row] = await db.select({ privateKey: signingKeys.privateKey }).from(signingKeys).where(eq(signingKeys.id, ID));
   return row?.privateKey;
 }
 
@@ -24,8 +19,7 @@ async function insertSigningKey(db: Db, privateKey: string): Promise<string> {
     .values({ id: ID, privateKey })
     // Writes nothing new, but waits for the other replica's insert and returns its row.
     .onConflictDoUpdate({ target: signingKeys.id, set: { privateKey: signingKeys.privateKey } })
-    .returning({ privateKey: signingKeys.privateKey })
-    .catch((error) => Promise.reject(fromPostgres(error)));
+    .returning({ privateKey: signingKeys.privateKey });
   return rows[0]!.privateKey;
 }
 

@@ -14,7 +14,7 @@ import { CHECK, createOpener } from "./driver/settings.js";
 import type { UsualTime } from "./driver/usual-time.js";
 import { fromPostgres, fromRead, wasLost } from "./postgres-errors.js";
 
-/** The pool, or a transaction of it: what a store function takes first. */
+/** The pool, or a transaction of it: what a store function takes first. What fails throws an AppError. */
 export type Db = Pick<
   PostgresJsDatabase,
   "select" | "selectDistinct" | "selectDistinctOn" | "insert" | "update" | "delete" | "execute"
@@ -24,7 +24,7 @@ export type Db = Pick<
    * Runs one statement that changes something and answers its only row; outside a transaction it is one of its own.
    * @param prepare whether the text will come again
    * @param usual of the runs before, where it has come again
-   * @throws the driver's faults
+   * @throws what all statements do: AppErrors, with the driver's fault as their cause
    */
   change(
     text: string,
@@ -84,7 +84,23 @@ async function before<T>(ms: number, work: Promise<T>): Promise<T> {
 
 const onlyRow = (rows: readonly (string | null)[][]) => rows[0] as readonly (string | null)[];
 
-/** @returns `transaction` that tells of faults of BEGIN and COMMIT, which meet no store function */
+const failed = (error: unknown): never => {
+  throw fromPostgres(error);
+};
+
+/**
+ * Lets what drizzle runs throw AppErrors, by the one function through which all its statements go. Its own error around the driver's
+ * holds the statement with all its values, and is left out.
+ */
+function translated<D extends object>(drizzled: D): D {
+  const { session } = drizzled as unknown as { session: { prepareQuery(...query: unknown[]): object } };
+  const prepareQuery = session.prepareQuery.bind(session);
+  const queryWithCache = (_text: string, _values: unknown[], run: () => Promise<unknown>) => run().catch(failed);
+  session.prepareQuery = (...query) => Object.assign(prepareQuery(...query), { queryWithCache });
+  return drizzled;
+}
+
+/** @returns `transaction` that tells of faults of BEGIN and COMMIT too */
 const transactionOver =
   (transaction: PostgresJsDatabase["transaction"]): Db["transaction"] =>
   async (work) => {
@@ -93,12 +109,12 @@ const transactionOver =
       return await transaction(async (inside) => {
         const { client } = inside._.session as unknown as { client: Sql };
         const result = await work(
-          Object.assign(inside, {
+          Object.assign(translated(inside), {
             change: (text: string, parameters: readonly unknown[], prepare: boolean) =>
               client
                 .unsafe(text, parameters as never[], { prepare })
                 .values()
-                .then((rows) => onlyRow(rows)),
+                .then((rows) => onlyRow(rows), failed),
             transaction: transactionOver(inside.transaction.bind(inside)),
           }),
         );
@@ -155,14 +171,14 @@ export function createClient({
     ...pool.driver,
     options: connect({}, () => undefined, new Opening().socket).options,
   } as unknown as Sql;
-  const drizzled = drizzle({ client: driver, casing: CASING });
+  const drizzled = translated(drizzle({ client: driver, casing: CASING }));
   const db: Db = Object.assign(drizzled, {
     change: (text: string, parameters: readonly unknown[], prepare: boolean, usual?: UsualTime) =>
       pool
         .run([text, parameters as never[], { prepare }], { isRead: false, usual: known(usual) })
         .then(onlyRow, (error) => {
           // What is sent alone commits alone.
-          throw wasLost(error) ? outcomeUnknown(error) : error;
+          throw wasLost(error) ? outcomeUnknown(error) : fromPostgres(error);
         }),
     transaction: transactionOver(drizzled.transaction.bind(drizzled)),
   });
@@ -179,10 +195,7 @@ export function createClient({
       // Those who look at once share one answer, so that looks cannot pile up.
       looking ??= probe
         .run([LOOK, [], {}], { isRead: true, usual: undefined })
-        .then(
-          ([row]) => row?.[0] === "true",
-          (error) => Promise.reject(fromPostgres(error)),
-        )
+        .then(([row]) => row?.[0] === "true", failed)
         .finally(() => {
           looking = undefined;
         });

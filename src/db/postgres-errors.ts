@@ -25,10 +25,10 @@ interface PostgresFault {
   readonly detail?: string;
 }
 
-/** @returns the innermost error that carries a code: drizzle wraps the driver's */
+/** @returns what the driver said, also where it has become the cause of an AppError */
 function faultOf(error: unknown): PostgresFault {
-  let fault = error as { code?: string; cause?: unknown } | undefined;
-  while (fault && fault.code === undefined && fault.cause) fault = fault.cause as typeof fault;
+  let fault = error;
+  while (fault instanceof AppError) fault = fault.cause;
   return (fault ?? {}) as PostgresFault;
 }
 
@@ -64,12 +64,8 @@ const OF_VALUES = new Set([
   "22P05", // untranslatable character
 ]);
 
-/**
- * @returns whether data or size are at fault (classes 21, 22 and 54), of what one field of a statement asks: without it the statement
- * may run. An AppError tells by its cause.
- */
-export const isOfData = (error: unknown): boolean =>
-  /^(21|22|54)/.test(faultOf(error instanceof AppError ? error.cause : error).code ?? "");
+/** @returns whether data or size are at fault (classes 21, 22 and 54), of what one field of a statement asks: without it the statement may run */
+export const isOfData = (error: unknown): boolean => /^(21|22|54)/.test(faultOf(error).code ?? "");
 
 /** @returns whether it is a value that the database refuses, and would refuse again */
 export const isRefusedValue = (error: unknown): boolean => /^2[23]/.test(faultOf(error).code ?? "");
@@ -84,10 +80,10 @@ const isLost = ({ code = "", severity = "" }: PostgresFault) => LOST.has(code) |
 export const wasLost = (error: unknown): boolean => isLost(faultOf(error));
 
 /**
- * @param field the argument that is a duplicate or refers to nothing, where it is known
+ * For where statements run: whoever runs them through a client meets AppErrors alone.
  * @returns the AppError that a fault of the database means to a caller; an AppError stays what it is
  */
-export function fromPostgres(error: unknown, field?: string): AppError {
+export function fromPostgres(error: unknown): AppError {
   if (error instanceof AppError) return error;
   const fault = faultOf(error);
   const code = fault.code ?? "";
@@ -96,8 +92,8 @@ export function fromPostgres(error: unknown, field?: string): AppError {
   if (code.startsWith("54")) {
     return limitExceeded("complexity", "This asks for too much in one statement. Split it.", error);
   }
-  if (code === "23505") return conflict(`This ${nameOf(fault)} exists already: it must be unique.`, error, field);
-  if (code === "23503") return notFound(nameOf(fault), error, field);
+  if (code === "23505") return conflict(`This ${nameOf(fault)} exists already: it must be unique.`, error);
+  if (code === "23503") return notFound(nameOf(fault), error);
   if (OF_VALUES.has(code)) {
     return badUserInput("input", "A value is malformed or out of range for its column.", error);
   }
@@ -126,7 +122,9 @@ function nameOf({ constraint_name = "", table_name = "", column_name }: Postgres
 
 /** @returns the columns, as SQL, and the value of the key that is a duplicate or refers to nothing */
 export function keyAtFault(error: unknown): { readonly columns: string; readonly value: string } | undefined {
-  const [, columns, value] = /\((.+?)\)=\((.*)\)/s.exec(faultOf(error).detail ?? "") ?? [];
+  const { code = "", detail = "" } = faultOf(error);
+  if (code !== "23505" && code !== "23503") return undefined;
+  const [, columns, value] = /\((.+?)\)=\((.*)\)/s.exec(detail) ?? [];
   return columns === undefined || value === undefined ? undefined : { columns, value };
 }
 

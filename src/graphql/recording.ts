@@ -1,7 +1,7 @@
 /** What is left of calls that fail: an audit record for each mutation of a signed-in actor, a security event for each refusal. */
 
 import type { AuditService, SecurityService } from "../audit/index.js";
-import { AppError, type ErrorCode, internal, notRecorded } from "../errors.js";
+import { asAppError, type ErrorCode, notRecorded } from "../errors.js";
 import { isId } from "../values/id.js";
 import type { AccessMap } from "./access/access.js";
 import type { RequestContext } from "./context.js";
@@ -37,7 +37,7 @@ export const recordFailures =
       if (isMutation) context.changed.add(info.path.key);
       return result;
     } catch (thrown) {
-      const error = thrown instanceof AppError ? thrown : internal(thrown);
+      const error = asAppError(thrown);
       const outcome = error.extensions.outcome as string | undefined;
       if (outcome !== undefined && outcome !== "none") context.changed.add(info.path.key);
       if (REFUSALS.has(error.code) && action !== null) {

@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { type AddressInfo, isIP, type Socket } from "node:net";
 import cors from "cors";
 import type { Origin } from "../audit/call.js";
-import { AppError, internal, unusableRequest } from "../errors.js";
+import { asAppError, unusableRequest } from "../errors.js";
 import { fieldError, requestIds } from "../graphql/format-error.js";
 import type { Graphql } from "../graphql/graphql.js";
 import { NO_CONTENT_POLICY } from "../graphql/graphql-answer.js";
@@ -168,7 +168,7 @@ export function createHttpServer(options: HttpOptions) {
   function fail(request: IncomingMessage, response: ServerResponse, thrown: unknown): void {
     // The client has gone: nobody is left to answer, and nothing is wrong here.
     if (request.destroyed && !request.complete) return;
-    const error = thrown instanceof AppError ? thrown : internal(thrown);
+    const error = asAppError(thrown);
     const formatted = graphql.formatError({ message: error.message }, fieldError(error, []));
     if (response.headersSent) response.destroy();
     else Promise.resolve(sendJson(response, error.httpStatus, { errors: [formatted] })).catch(() => response.destroy());

@@ -233,7 +233,7 @@ it("a change that is stopped in another's place once its own time is over is not
   const change = asCaller(caller, () => client.db.change(WAIT, [2, "late"], false));
   const ended = change.then(
     () => "done",
-    ({ code }) => code,
+    ({ code, cause }) => `${code} ${cause.code}`,
   );
   const overAtMs = performance.now() + 1000 + 250;
   await untilWaiting(1);
@@ -247,7 +247,7 @@ it("a change that is stopped in another's place once its own time is over is not
   await app.sql`
     select pg_cancel_backend(pid) from pg_stat_activity
     where datname = current_database() and wait_event_type = 'Lock'`;
-  expect(await ended).toBe("57014");
+  expect(await ended).toBe("TIMEOUT 57014");
   proxy.release();
   expect(await waitingFor(2)).toBe(0);
 });
@@ -284,7 +284,7 @@ it("a change that reaches the client's deadline is cancelled, and known not to b
     [],
     false,
   );
-  await expect(change).rejects.toMatchObject({ code: "57014" });
+  await expect(change).rejects.toMatchObject({ code: "TIMEOUT", cause: { code: "57014" } });
   expect(await pid(client)).toBe(first);
   expect(await app.sql`select from organizations where name = 'late'`).toHaveLength(0);
 });

@@ -72,9 +72,9 @@ it.each(Object.keys(OUTDATES))(
   "after %s a fault is the statement's own, and not that its plan is outdated",
   async (name) => {
     await put(1);
-    await expect(put(1)).rejects.toMatchObject({ code: "23505" });
+    await expect(put(1)).rejects.toMatchObject({ code: "CONFLICT", cause: { code: "23505" } });
     await OUTDATES[name]!();
-    await expect(put(1)).rejects.toMatchObject({ code: "23505" });
+    await expect(put(1)).rejects.toMatchObject({ code: "CONFLICT", cause: { code: "23505" } });
     expect(await values()).toEqual(["1"]);
   },
 );

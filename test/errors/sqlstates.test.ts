@@ -1,8 +1,9 @@
 /** What a caller gets for each class of PostgreSQL's faults: of a change, of a read, while a connection is opened, and as one ends. */
 import { type AddressInfo, createServer } from "node:net";
+import { sql } from "drizzle-orm";
 import { beforeAll, expect, inject, it, onTestFinished } from "vitest";
-import { type Client, createClient } from "../../src/db/client.js";
-import { fromPostgres } from "../../src/db/postgres-errors.js";
+import { type Client, createClient, type Db } from "../../src/db/client.js";
+import { AppError } from "../../src/errors.js";
 import { testApp } from "../support/app.js";
 
 const app = testApp();
@@ -118,6 +119,23 @@ it.each(CASES)("%s: a change answers %s, a read %s", async (sqlstate, change, re
   expect(await app.sql`select count(*) from scans`).toEqual(before);
 });
 
+it.each(CASES)("%s: what drizzle runs throws the same, in a transaction and alone", async (sqlstate, change) => {
+  const raised = (db: Db) =>
+    db.execute(sql`select raise(${sqlstate}), ${"secret value"}::text`).catch((error: unknown) => error);
+  const faults: unknown[] = [await raised(client.db)];
+  await client.db
+    .transaction(async (db) => {
+      faults.push(await raised(db));
+      throw faults[1];
+    })
+    .catch((error) => faults.push(error));
+  for (const fault of faults) {
+    expect(fault).toBeInstanceOf(AppError);
+    expect(fault).toMatchObject({ code: change.split(" ")[0], cause: { name: "PostgresError", code: sqlstate } });
+    expect(JSON.stringify((fault as AppError).cause)).not.toContain("secret value");
+  }
+});
+
 it("a connection that ends with a fault leaves a change unknown, whatever the fault is", async () => {
   expect([await create("end"), await read("end")]).toEqual([`${AWAY} unknown`, AWAY]);
   expect(await create("P0001")).toBe(OURS);
@@ -144,7 +162,8 @@ it.each(["08004", "28000", "28P01", "3D000", "42501", "53300", "55000", "57P03",
     onTestFinished(() => refused.close());
     const faults = [
       await refused.query("select 1", [], false).catch((error) => error),
-      fromPostgres(await refused.db.change("select 1", [], false).catch((error) => error)),
+      await refused.db.change("select 1", [], false).catch((error) => error),
+      await refused.db.execute(sql`select 1`).catch((error) => error),
     ];
     for (const { message, extensions } of faults) {
       expect([extensions, message]).toEqual([{ code: AWAY }, "The database does not answer. Try again in a moment."]);

@@ -76,6 +76,23 @@ prove([
     caught: ["modules/a/a.service.ts"],
   },
   {
+    name: "faults of the database become ours in db/client.ts only",
+    explanation: "Statements run there: whoever runs one meets AppErrors, and translates nothing.",
+    offenders: (files) =>
+      [...files]
+        .filter(
+          ([file, text]) => !/^db\/(client|postgres-errors)\.ts$/.test(file) && /\bfrom(Postgres|Read)\b/.test(text),
+        )
+        .map(([file]) => file),
+    bad: [
+      ["db/client.ts", "throw fromRead(error);"],
+      ["modules/a/a.store.ts", ".catch((error) => Promise.reject(fromPostgres(error)))"],
+      ["graphql/a.ts", 'import { fromRead } from "../db/postgres-errors.js";'],
+      ["engine/write/rows.ts", "hasDependents(error)"],
+    ],
+    caught: ["modules/a/a.store.ts", "graphql/a.ts"],
+  },
+  {
     name: "every file begins by saying in a sentence what it owns",
     explanation: "The first line is a doc comment.",
     offenders: (files) =>

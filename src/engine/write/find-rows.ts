@@ -3,7 +3,6 @@ import { and, eq, type SQL, sql } from "drizzle-orm";
 import type { PgTable } from "drizzle-orm/pg-core";
 import type { Access } from "../../auth/actor.js";
 import type { Db } from "../../db/client.js";
-import { fromPostgres } from "../../db/postgres-errors.js";
 import type { TypeDeclaration } from "../declaration.js";
 import { aliased, visible } from "../read/visibility.js";
 import { ownSource, tableOf } from "./row-statements.js";
@@ -22,8 +21,7 @@ async function select<T>(db: Db, type: TypeDeclaration, access: Access, value: S
   const rows = await db
     .select({ value })
     .from(tableOf(type) as PgTable)
-    .where(and(condition, reached(type, access)))
-    .catch((error) => Promise.reject(fromPostgres(error)));
+    .where(and(condition, reached(type, access)));
   return rows.map(({ value }) => value as T);
 }
 

@@ -100,7 +100,7 @@ export function createRowService(deps: RowsDeps, inputs: RowInputs, rules: RowRu
     const one = resourceId ?? (ids.length === 1 ? ids[0] : undefined);
     await audit.record(db, call, { resourceId: one, result: { replayed: true, ids } }).catch((error) => {
       // What is sent alone commits alone.
-      throw wasLost((error as Error).cause) ? outcomeUnknown(error) : error;
+      throw wasLost(error) ? outcomeUnknown(error) : error;
     });
     return ids;
   }

@@ -1,7 +1,6 @@
 /** The statements of idempotency keys, beyond the one that makes rows with a key. */
 import { and, eq, lt, sql } from "drizzle-orm";
 import type { Db } from "../../db/client.js";
-import { fromPostgres } from "../../db/postgres-errors.js";
 import { purge } from "../../db/purge.js";
 import { idempotencyKeys } from "./idempotency.table.js";
 import type { Key } from "./rows.js";
@@ -11,8 +10,7 @@ export async function findKey(db: Db, { userId, key }: Key): Promise<{ fingerpri
   const rows = await db
     .select({ fingerprint: idempotencyKeys.fingerprint, ids: idempotencyKeys.ids })
     .from(idempotencyKeys)
-    .where(and(eq(idempotencyKeys.userId, BigInt(userId)), eq(idempotencyKeys.key, key)))
-    .catch((error) => Promise.reject(fromPostgres(error)));
+    .where(and(eq(idempotencyKeys.userId, BigInt(userId)), eq(idempotencyKeys.key, key)));
   const [found] = rows;
   return found ? { fingerprint: found.fingerprint, ids: found.ids as string[] } : null;
 }
@@ -24,8 +22,7 @@ export async function claimKey(db: Db, { userId, ...key }: Key): Promise<string 
     .insert(idempotencyKeys)
     .values({ ...key, userId: BigInt(userId), ids })
     .onConflictDoNothing()
-    .returning({ ids: idempotencyKeys.ids })
-    .catch((error) => Promise.reject(fromPostgres(error)));
+    .returning({ ids: idempotencyKeys.ids });
   return (rows[0]?.ids as string[] | undefined)?.[0] ?? null;
 }
 

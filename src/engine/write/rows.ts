@@ -6,8 +6,8 @@ import type { Region } from "../../cache.js";
 import type { Db } from "../../db/client.js";
 import { columnName, propertyOf } from "../../db/dialect.js";
 import { UsualTime } from "../../db/driver/usual-time.js";
-import { fromPostgres, hasDependents, keyAtFault } from "../../db/postgres-errors.js";
-import { conflict, failedPrecondition, notFound } from "../../errors.js";
+import { hasDependents, keyAtFault } from "../../db/postgres-errors.js";
+import { type AppError, atField, conflict, failedPrecondition, notFound } from "../../errors.js";
 import type { TypeDeclaration } from "../declaration.js";
 import type { PlanLimits, Statement } from "../read/compilation.js";
 import type { Returning } from "../read/writing.js";
@@ -140,17 +140,19 @@ export async function insertRows(
   };
   const name = keyOf(`insert ${many} ${keyed}`, change, columns);
   const [ids, unreached, column] = await runKnown(db, change, name, variables, build).catch((error) => {
-    throw fromPostgres(error, argumentAtFault(error, rows, columns, place));
+    throw said(error, argumentAtFault(error, rows, columns, place));
   });
   requireReached(type, unreached, place);
   if (!ids) return undefined;
   return { ids: listOf(ids), json: jsonOf(change, column) };
 }
 
+const said = (error: AppError, field: string | undefined) => (field === undefined ? error : atField(error, field));
+
 /** @throws what a change of existing rows that failed means to the caller */
-function failed(error: unknown, type: TypeDeclaration, changes: Values | null, place: Place): never {
+function failed(error: AppError, type: TypeDeclaration, changes: Values | null, place: Place): never {
   const field = changes ? argumentAtFault(error, [changes], columnsOf(type, [changes]), place) : undefined;
-  if (changes || !hasDependents(error)) throw fromPostgres(error, field);
+  if (changes || !hasDependents(error)) throw said(error, field);
   throw failedPrecondition("in use", `Other data depends on this ${word(type)}. Delete that first.`, error);
 }
 

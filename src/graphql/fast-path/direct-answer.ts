@@ -10,8 +10,8 @@ import {
   getArgumentValues,
   type OperationDefinitionNode,
 } from "graphql";
-import { fromPostgres } from "../../db/postgres-errors.js";
 import type { Fragments } from "../../engine/read/selection.js";
+import { asAppError } from "../../errors.js";
 import type { RequestContext } from "../context.js";
 import { fieldError } from "../format-error.js";
 import type { Gate } from "../schema.js";
@@ -102,7 +102,7 @@ export interface Fault extends Place {
 /** @returns the errors as the ordinary way answers them */
 export const errorsOf = (faults: readonly Fault[], formatError: FormatError): GraphQLFormattedError[] =>
   faults.map(({ path, nodes, error }) => {
-    const located = fieldError(fromPostgres(error), path, nodes);
+    const located = fieldError(asAppError(error), path, nodes);
     return formatError(located.toJSON(), located);
   });
 

@@ -1,7 +1,6 @@
 /** The statement of findings: what is open of each instance is what its provider says. */
 import { and, eq, isNull, sql } from "drizzle-orm";
 import type { Db } from "../../../db/client.js";
-import { fromPostgres } from "../../../db/postgres-errors.js";
 import type { Finding } from "../../../providers/provider.js";
 import { findings, instances } from "./inventory.table.js";
 
@@ -18,9 +17,8 @@ export async function updateFindings(
 ): Promise<void> {
   const ids = told.map(({ id }) => String(id));
   const seen = told.flatMap(({ id, findings }) => findings.map((finding) => ({ ...finding, id: String(id) })));
-  await db
-    .execute(
-      sql`with seen as (
+  await db.execute(
+    sql`with seen as (
             select distinct on (id, kind, coalesce(subject, '')) *
             from jsonb_to_recordset(${JSON.stringify(seen)}::jsonb)
               as told (id bigint, kind text, severity alert_severity, subject text, detail text)
@@ -38,8 +36,7 @@ export async function updateFindings(
           on conflict (instance_id, kind, (coalesce(subject, ''))) where resolved_at is null
           do update set severity = excluded.severity, detail = excluded.detail
             where (f.severity, f.detail) is distinct from (excluded.severity, excluded.detail)`,
-    )
-    .catch((error) => Promise.reject(fromPostgres(error)));
+  );
 }
 
 /** Opens a finding of Postern's own in the place of an earlier one of its kind, unless it is open. @returns whether it was opened */
@@ -48,13 +45,11 @@ export async function openFinding(
   instanceId: bigint,
   finding: Finding & { kind: typeof OWN },
 ): Promise<boolean> {
-  const failed = (error: unknown) => Promise.reject(fromPostgres(error));
   const rows = await db
     .insert(findings)
     .values({ instanceId, ...finding })
     .onConflictDoNothing()
-    .returning({ id: findings.id })
-    .catch(failed);
+    .returning({ id: findings.id });
   const [opened] = rows;
   if (!opened) return false;
   await db
@@ -67,8 +62,7 @@ export async function openFinding(
         isNull(findings.resolvedAt),
         sql`${findings.id} <> ${opened.id}`,
       ),
-    )
-    .catch(failed);
+    );
   return true;
 }
 
@@ -77,6 +71,5 @@ export async function resolveFinding(db: Db, instanceId: bigint, kind: typeof OW
   await db
     .update(findings)
     .set({ resolvedAt: sql`now()` })
-    .where(and(eq(findings.instanceId, instanceId), eq(findings.kind, kind), isNull(findings.resolvedAt)))
-    .catch((error) => Promise.reject(fromPostgres(error)));
+    .where(and(eq(findings.instanceId, instanceId), eq(findings.kind, kind), isNull(findings.resolvedAt)));
 }

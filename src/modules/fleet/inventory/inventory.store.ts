@@ -1,20 +1,16 @@
 /** The statements of the inventory: instances, environment mappings and snapshots. */
 import { and, desc, eq, inArray, isNotNull, isNull, ne, type SQL, sql } from "drizzle-orm";
 import type { Db } from "../../../db/client.js";
-import { fromPostgres } from "../../../db/postgres-errors.js";
 import type { InstanceDescription, SnapshotDescription } from "../../../providers/provider.js";
 import type { Classification } from "./classifier.js";
 import { environmentMappings, instances, snapshots } from "./inventory.table.js";
-
-const failed = (error: unknown) => Promise.reject(fromPostgres(error));
 
 /**
  * Serialises what classifies: facts and mappings that are read together must be written before others are read. Ends with the
  * transaction.
  */
 const CLASSIFICATION = 7_239_402_334n;
-export const lockClassification = (db: Db) =>
-  db.execute(sql`select pg_advisory_xact_lock(${CLASSIFICATION})`).catch(failed);
+export const lockClassification = async (db: Db) => db.execute(sql`select pg_advisory_xact_lock(${CLASSIFICATION})`);
 
 /** An instance as the rules look at it. */
 export type StoredInstance = typeof instances.$inferSelect;
@@ -29,16 +25,16 @@ export const findInstanceByIdentifier = (db: Db, identifier: string, lock = fals
 
 async function findOne(db: Db, named: SQL, lock: boolean): Promise<StoredInstance | null> {
   const query = db.select().from(instances).where(named).limit(2);
-  const rows = await (lock ? query.for("update") : query).catch(failed);
+  const rows = await (lock ? query.for("update") : query);
   return rows.length === 1 ? (rows[0] ?? null) : null;
 }
 
 /** @returns the instances of a provider, vanished ones too */
-export const listInstances = (db: Db, provider: string): Promise<StoredInstance[]> =>
-  db.select().from(instances).where(eq(instances.provider, provider)).catch(failed);
+export const listInstances = async (db: Db, provider: string): Promise<StoredInstance[]> =>
+  db.select().from(instances).where(eq(instances.provider, provider));
 
 /** @returns the instances that a provider lists no more, and snapshots of which may still be there */
-export const listVanishedWithSnapshots = (db: Db, provider: string): Promise<StoredInstance[]> =>
+export const listVanishedWithSnapshots = async (db: Db, provider: string): Promise<StoredInstance[]> =>
   db
     .select()
     .from(instances)
@@ -48,15 +44,14 @@ export const listVanishedWithSnapshots = (db: Db, provider: string): Promise<Sto
         isNotNull(instances.vanishedAt),
         sql`exists (select from ${snapshots} where ${snapshots.instanceId} = ${instances.id} and ${snapshots.status} <> 'deleted')`,
       ),
-    )
-    .catch(failed);
+    );
 
 /**
  * When a look at a provider begins, by the database's clock. What it finds is written only where no look that began later has written:
  * an answer may be old when it comes.
  */
 export async function beginLook(db: Db): Promise<string> {
-  const rows = await db.execute<{ at: string }>(sql`select clock_timestamp()::text as at`).catch(failed);
+  const rows = await db.execute<{ at: string }>(sql`select clock_timestamp()::text as at`);
   return rows[0]!.at;
 }
 
@@ -88,8 +83,7 @@ export async function upsertInstance(
       },
       setWhere: sql`${instances.lastSeenAt} <= ${lookedAt}::timestamptz`,
     })
-    .returning({ id: instances.id })
-    .catch(failed);
+    .returning({ id: instances.id });
   return rows[0]?.id ?? null;
 }
 
@@ -98,8 +92,7 @@ export async function findInstanceId(db: Db, provider: string, providerId: strin
   const rows = await db
     .select({ id: instances.id })
     .from(instances)
-    .where(and(eq(instances.provider, provider), eq(instances.providerId, providerId)))
-    .catch(failed);
+    .where(and(eq(instances.provider, provider), eq(instances.providerId, providerId)));
   return rows[0]?.id ?? null;
 }
 
@@ -120,8 +113,7 @@ export async function markVanished(
         sql`${instances.lastSeenAt} <= ${lookedAt}::timestamptz`,
         sql`not (${instances.providerId} = any (array(select jsonb_array_elements_text(${JSON.stringify(present)}::jsonb))))`,
       ),
-    )
-    .catch(failed);
+    );
 }
 
 /** Writes what the classifier says now. */
@@ -129,26 +121,20 @@ export async function updateClassification(db: Db, id: bigint, classification: C
   await db
     .update(instances)
     .set({ environment: classification.environment, classification })
-    .where(eq(instances.id, id))
-    .catch(failed);
+    .where(eq(instances.id, id));
 }
 
 export type StoredMapping = typeof environmentMappings.$inferSelect;
 
 /** @returns the mappings that count: the newest of each instance and account */
-export const listMappings = (db: Db): Promise<StoredMapping[]> =>
+export const listMappings = async (db: Db): Promise<StoredMapping[]> =>
   db
     .selectDistinctOn([environmentMappings.instanceId, environmentMappings.accountId])
     .from(environmentMappings)
-    .orderBy(environmentMappings.instanceId, environmentMappings.accountId, desc(environmentMappings.id))
-    .catch(failed);
+    .orderBy(environmentMappings.instanceId, environmentMappings.accountId, desc(environmentMappings.id));
 
 export async function insertMapping(db: Db, mapping: typeof environmentMappings.$inferInsert): Promise<bigint> {
-  const rows = await db
-    .insert(environmentMappings)
-    .values(mapping)
-    .returning({ id: environmentMappings.id })
-    .catch(failed);
+  const rows = await db.insert(environmentMappings).values(mapping).returning({ id: environmentMappings.id });
   return rows[0]!.id;
 }
 
@@ -176,8 +162,7 @@ export async function upsertSnapshot(
         ne(snapshots.status, DELETED),
         sql`${snapshots.createdAt} <= ${createdAt}::timestamptz`,
       ),
-    )
-    .catch(failed);
+    );
   const values = { instanceId, ...snapshot, lookedAt };
   await db
     .insert(snapshots)
@@ -186,23 +171,20 @@ export async function upsertSnapshot(
       target: [snapshots.arn, snapshots.uid],
       set: values,
       setWhere: sql`${snapshots.lookedAt} <= ${lookedAt}::timestamptz`,
-    })
-    .catch(failed);
+    });
   const rows = await db
     .select({ id: snapshots.id })
     .from(snapshots)
-    .where(and(eq(snapshots.arn, arn), eq(snapshots.uid, uid)))
-    .catch(failed);
+    .where(and(eq(snapshots.arn, arn), eq(snapshots.uid, uid)));
   return rows[0]!.id;
 }
 
 /** @returns an instance's snapshots that are not known to be deleted */
-export const listPresentSnapshots = (db: Db, instanceId: bigint) =>
+export const listPresentSnapshots = async (db: Db, instanceId: bigint) =>
   db
     .select({ id: snapshots.id, arn: snapshots.arn, uid: snapshots.uid })
     .from(snapshots)
-    .where(and(eq(snapshots.instanceId, instanceId), ne(snapshots.status, DELETED)))
-    .catch(failed);
+    .where(and(eq(snapshots.instanceId, instanceId), ne(snapshots.status, DELETED)));
 
 /** Marks snapshots that a look has not found, but for those that a later look has: operations refer to them. */
 export async function markSnapshotsDeleted(db: Db, ids: readonly bigint[], lookedAt: string): Promise<void> {
@@ -210,8 +192,7 @@ export async function markSnapshotsDeleted(db: Db, ids: readonly bigint[], looke
   await db
     .update(snapshots)
     .set({ status: DELETED, lookedAt })
-    .where(and(inArray(snapshots.id, [...ids]), sql`${snapshots.lookedAt} <= ${lookedAt}::timestamptz`))
-    .catch(failed);
+    .where(and(inArray(snapshots.id, [...ids]), sql`${snapshots.lookedAt} <= ${lookedAt}::timestamptz`));
 }
 
 /** Notes which backup of an instance is the newest that can be restored. */
@@ -225,6 +206,5 @@ export async function noteLastBackup(db: Db, instanceId: bigint): Promise<void> 
   await db
     .update(instances)
     .set({ lastBackupId: sql`(${newest})` })
-    .where(and(eq(instances.id, instanceId), sql`${instances.lastBackupId} is distinct from (${newest})`))
-    .catch(failed);
+    .where(and(eq(instances.id, instanceId), sql`${instances.lastBackupId} is distinct from (${newest})`));
 }

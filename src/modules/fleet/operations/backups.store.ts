@@ -1,12 +1,8 @@
 /** The statements of backups: what became of them, and which are over. */
 import { and, asc, eq, type SQL, sql } from "drizzle-orm";
 import type { Db } from "../../../db/client.js";
-import { fromPostgres } from "../../../db/postgres-errors.js";
 import { snapshots } from "../inventory/inventory.table.js";
 import { operations } from "./operations.table.js";
-
-const failed = (error: unknown) => Promise.reject(fromPostgres(error));
-
 /** What became of the backups of an instance since a moment. */
 export interface BackupState {
   readonly isTaken: boolean;
@@ -39,14 +35,13 @@ export async function findBackupState(db: Db, instanceId: bigint, since: Date): 
         sql`${operations.parameters} -> 'automated' = 'true'`,
         sql`${requestedAt} >= ${since.toISOString()}::timestamptz`,
       ),
-    )
-    .catch(failed);
+    );
   return rows[0] as BackupState;
 }
 
 /** @returns what the database's clock says: that of this host may be off */
 export async function findNow(db: Db): Promise<Date> {
-  const rows = await db.execute(sql`select extract(epoch from clock_timestamp())::float8 * 1000 as ms`).catch(failed);
+  const rows = await db.execute(sql`select extract(epoch from clock_timestamp())::float8 * 1000 as ms`);
   return new Date((rows as unknown as { ms: number }[])[0]!.ms);
 }
 
@@ -73,6 +68,5 @@ export async function listExpiredSnapshots(
       ),
     )
     .orderBy(asc(snapshots.createdAt))
-    .limit(20)
-    .catch(failed);
+    .limit(20);
 }

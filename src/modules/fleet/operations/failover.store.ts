@@ -1,23 +1,18 @@
 /** The statements of rescues: what runs on an instance that fails over by itself, and whether that, or a reboot, is under way. */
 import { and, eq, type SQL, sql } from "drizzle-orm";
 import type { Db } from "../../../db/client.js";
-import { fromPostgres } from "../../../db/postgres-errors.js";
 import { isAutomaticFailover, isOfServers, operations } from "./operations.table.js";
-
-const failed = (error: unknown) => Promise.reject(fromPostgres(error));
-
 /** @returns the operations that run on the servers of an instance, locked */
-export const listRunning = (db: Db, instanceId: bigint): Promise<(typeof operations.$inferSelect)[]> =>
+export const listRunning = async (db: Db, instanceId: bigint): Promise<(typeof operations.$inferSelect)[]> =>
   db
     .select()
     .from(operations)
     .where(and(eq(operations.instanceId, instanceId), eq(operations.status, "RUNNING"), isOfServers))
-    .for("update")
-    .catch(failed);
+    .for("update");
 
 const hasAny = async (db: Db, instanceId: bigint, ...conditions: SQL[]): Promise<boolean> => {
   const where = and(eq(operations.instanceId, instanceId), ...conditions);
-  const rows = await db.select({ id: operations.id }).from(operations).where(where).limit(1).catch(failed);
+  const rows = await db.select({ id: operations.id }).from(operations).where(where).limit(1);
   return rows.length > 0;
 };
 

@@ -1,25 +1,21 @@
 /** The statements of operations. Every change of status names the status it changes, so that two writers cannot both win. */
 import { and, asc, eq, getTableColumns, inArray, lt, type SQL, sql } from "drizzle-orm";
 import type { Db } from "../../../db/client.js";
-import { fromPostgres } from "../../../db/postgres-errors.js";
+import type { AppError } from "../../../errors.js";
 import { snapshots } from "../inventory/inventory.table.js";
 import { isAutomaticFailover, isOfServers, operations } from "./operations.table.js";
 import type { OperationStatus } from "./state-machine.js";
-
-const failed = (error: unknown) => Promise.reject(fromPostgres(error));
-
 export type StoredOperation = typeof operations.$inferSelect;
 
 /** Serialises the acceptance of snapshots, so that an identifier is promised only once. Ends with the transaction. */
 const SNAPSHOT_IDENTIFIERS = 7_239_402_333n;
-export const lockSnapshotIdentifiers = (db: Db) =>
-  db.execute(sql`select pg_advisory_xact_lock(${SNAPSHOT_IDENTIFIERS})`).catch(failed);
+export const lockSnapshotIdentifiers = async (db: Db) =>
+  db.execute(sql`select pg_advisory_xact_lock(${SNAPSHOT_IDENTIFIERS})`);
 
 /** @returns whether a snapshot has this identifier, in any case, or an operation that may still make one was accepted */
 export async function isSnapshotIdentifierTaken(db: Db, identifier: string): Promise<boolean> {
-  const rows = await db
-    .execute(
-      sql`select exists (
+  const rows = await db.execute(
+    sql`select exists (
             select from ${snapshots} where lower(${snapshots.identifier}) = lower(${identifier}) and ${snapshots.status} <> 'deleted'
           ) or exists (
             select from ${operations}
@@ -27,8 +23,7 @@ export async function isSnapshotIdentifierTaken(db: Db, identifier: string): Pro
               and (${operations.status} in ('PENDING_APPROVAL', 'SCHEDULED', 'QUEUED', 'RUNNING')
                 or (${operations.status} = 'TIMED_OUT' and ${operations.settledAt} is null))
           ) as taken`,
-    )
-    .catch(failed);
+  );
   return Boolean((rows as unknown as { taken: boolean }[])[0]?.taken);
 }
 
@@ -37,13 +32,12 @@ export async function countQueued(db: Db, instanceId: bigint): Promise<number> {
   const rows = await db
     .select({ count: sql<number>`count(*)::int` })
     .from(operations)
-    .where(and(eq(operations.instanceId, instanceId), eq(operations.status, "QUEUED")))
-    .catch(failed);
+    .where(and(eq(operations.instanceId, instanceId), eq(operations.status, "QUEUED")));
   return rows[0]?.count ?? 0;
 }
 
 export async function insertOperation(db: Db, operation: typeof operations.$inferInsert): Promise<bigint> {
-  const rows = await db.insert(operations).values(operation).returning({ id: operations.id }).catch(failed);
+  const rows = await db.insert(operations).values(operation).returning({ id: operations.id });
   return rows[0]!.id;
 }
 
@@ -52,7 +46,7 @@ export async function findOperation(db: Db, id: string, lock = false): Promise<S
     .select()
     .from(operations)
     .where(eq(operations.id, BigInt(id)));
-  const rows = await (lock ? query.for("update") : query).catch(failed);
+  const rows = await (lock ? query.for("update") : query);
   return rows[0] ?? null;
 }
 
@@ -69,8 +63,7 @@ export async function updateOperation(
     .update(operations)
     .set(changes)
     .where(and(eq(operations.id, id), eq(operations.status, from), mine))
-    .returning()
-    .catch(failed);
+    .returning();
   return rows[0] ?? null;
 }
 
@@ -117,11 +110,10 @@ export async function claimNext(
     .set({ status: "RUNNING", worker, leaseUntil: leaseOf(leaseMs), startedAt: sql`now()` })
     .where(and(eq(operations.status, "QUEUED"), sql`${operations.id} = ${next}`))
     .returning(claimedColumns)
-    .catch((error) => {
-      const fault = fromPostgres(error);
+    .catch((error: AppError) => {
       // Somebody else began another one of this instance in the same moment.
-      if (fault.code === "CONFLICT") return [];
-      throw fault;
+      if (error.code === "CONFLICT") return [];
+      throw error;
     });
   return rows[0] ?? null;
 }
@@ -151,8 +143,7 @@ export async function claimAbandoned(
     .update(operations)
     .set({ worker, leaseUntil: leaseOf(leaseMs) })
     .where(inArray(operations.id, one))
-    .returning(claimedColumns)
-    .catch(failed);
+    .returning(claimedColumns);
   return rows[0] ?? null;
 }
 
@@ -181,13 +172,12 @@ export async function listWaitingInstances(db: Db): Promise<bigint[]> {
     .from(operations)
     .where(
       sql`${operations.status} = 'QUEUED' or (${operations.status} = 'RUNNING' and ${operations.leaseUntil} < now())`,
-    )
-    .catch(failed);
+    );
   return rows.map(({ instanceId }) => instanceId);
 }
 
 /** @returns operations that timed out, and whose end is not known yet */
-export const listUnreconciled = (db: Db, provider: string): Promise<StoredOperation[]> =>
+export const listUnreconciled = async (db: Db, provider: string): Promise<StoredOperation[]> =>
   db
     .select()
     .from(operations)
@@ -200,8 +190,7 @@ export const listUnreconciled = (db: Db, provider: string): Promise<StoredOperat
       ),
     )
     .orderBy(asc(operations.id))
-    .limit(100)
-    .catch(failed);
+    .limit(100);
 
 /** Writes down the true end of an operation that had timed out. @returns false where it was written already */
 export async function reconcileOperation(db: Db, id: bigint, changes: Record<string, unknown>): Promise<boolean> {
@@ -209,7 +198,6 @@ export async function reconcileOperation(db: Db, id: bigint, changes: Record<str
     .update(operations)
     .set({ ...changes, settledAt: sql`now()` })
     .where(and(eq(operations.id, id), sql`${operations.settledAt} is null`))
-    .returning({ id: operations.id })
-    .catch(failed);
+    .returning({ id: operations.id });
   return rows.length === 1;
 }

@@ -1,12 +1,8 @@
 /** The statements of restores: which snapshot is meant, and whether an identifier is free. */
 import { and, desc, eq, sql } from "drizzle-orm";
 import type { Db } from "../../../db/client.js";
-import { fromPostgres } from "../../../db/postgres-errors.js";
 import { instances, snapshots } from "../inventory/inventory.table.js";
 import { operations } from "./operations.table.js";
-
-const failed = (error: unknown) => Promise.reject(fromPostgres(error));
-
 /** @returns the snapshot of an instance that has this identifier now, in any case, or null */
 export async function findSnapshot(
   db: Db,
@@ -24,16 +20,14 @@ export async function findSnapshot(
       ),
     )
     .orderBy(desc(snapshots.createdAt), desc(snapshots.id))
-    .limit(1)
-    .catch(failed);
+    .limit(1);
   return rows[0] ?? null;
 }
 
 /** @returns whether a present instance has this identifier, in any case, or a restore that may still make one was accepted */
 export async function isInstanceIdentifierTaken(db: Db, identifier: string): Promise<boolean> {
-  const rows = await db
-    .execute(
-      sql`select exists (
+  const rows = await db.execute(
+    sql`select exists (
             select from ${instances} where lower(${instances.identifier}) = lower(${identifier}) and ${instances.vanishedAt} is null
           ) or exists (
             select from ${operations}
@@ -41,7 +35,6 @@ export async function isInstanceIdentifierTaken(db: Db, identifier: string): Pro
               and (${operations.status} in ('PENDING_APPROVAL', 'SCHEDULED', 'QUEUED', 'RUNNING')
                 or (${operations.status} = 'TIMED_OUT' and ${operations.settledAt} is null))
           ) as taken`,
-    )
-    .catch(failed);
+  );
   return Boolean((rows as unknown as { taken: boolean }[])[0]?.taken);
 }

@@ -2,7 +2,7 @@
 import { type SQL, sql } from "drizzle-orm";
 import { ACCESS_TOKEN_SECONDS } from "../../../auth/tokens.js";
 import type { Db } from "../../../db/client.js";
-import { fromPostgres } from "../../../db/postgres-errors.js";
+import { asAppError } from "../../../errors.js";
 import type { Log } from "../../../log.js";
 import { sessions } from "./sessions.table.js";
 
@@ -27,8 +27,7 @@ async function listRevoked(db: Db, after: SQL): Promise<{ ids: string[]; now: st
   const [row] = await db
     .select({ ids: sql<string[]>`coalesce(json_agg(${sessions.id}), '[]')`, now: sql<string>`now()::text` })
     .from(sessions)
-    .where(sql`${sessions.revokedAt} > ${after}`)
-    .catch((error) => Promise.reject(fromPostgres(error)));
+    .where(sql`${sessions.revokedAt} > ${after}`);
   return row!;
 }
 
@@ -80,7 +79,7 @@ export function createRevocations({
     } catch (error) {
       if (!away)
         log.warn(
-          { code: fromPostgres(error).code },
+          { code: asAppError(error).code },
           "revocations: the database does not answer; sign-outs elsewhere are not seen",
         );
       away = true;

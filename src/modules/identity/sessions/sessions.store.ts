@@ -2,7 +2,6 @@
 import { and, inArray, isNull, type SQL, sql } from "drizzle-orm";
 import type { Role } from "../../../auth/permissions.js";
 import type { Db } from "../../../db/client.js";
-import { fromPostgres } from "../../../db/postgres-errors.js";
 import { purge } from "../../../db/purge.js";
 import { users } from "../users/users.table.js";
 import { sessions } from "./sessions.table.js";
@@ -21,7 +20,7 @@ const ACCOUNT = sql.raw(`u.id as "userId", u.email, u.role, u.organization_id as
 const NOW = sql`clock_timestamp()`;
 
 async function rows<T extends object>(db: Db, statement: SQL): Promise<T[]> {
-  const found = await db.execute(statement).catch((error) => Promise.reject(fromPostgres(error)));
+  const found = await db.execute(statement);
   return [...found] as unknown as T[];
 }
 
@@ -30,8 +29,7 @@ export async function findCredentials(db: Db, email: string): Promise<{ userId: 
   const [row] = await db
     .select({ id: users.id, passwordHash: users.passwordHash })
     .from(users)
-    .where(sql`lower(${users.email}) = lower(${email})`)
-    .catch((error) => Promise.reject(fromPostgres(error)));
+    .where(sql`lower(${users.email}) = lower(${email})`);
   return row ? { userId: String(row.id), passwordHash: row.passwordHash } : null;
 }
 
@@ -202,8 +200,7 @@ export async function endSessionsOf(db: Db, userIds: readonly string[]): Promise
     .update(sessions)
     .set({ revokedAt: NOW })
     .where(and(inArray(sessions.userId, userIds.map(BigInt)), isNull(sessions.revokedAt)))
-    .returning({ id: sessions.id })
-    .catch((error) => Promise.reject(fromPostgres(error)));
+    .returning({ id: sessions.id });
   return ended.map(({ id }) => id);
 }
 

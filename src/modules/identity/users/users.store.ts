@@ -2,7 +2,6 @@
 import { inArray, or, sql } from "drizzle-orm";
 import type { Role } from "../../../auth/permissions.js";
 import type { Db } from "../../../db/client.js";
-import { fromPostgres } from "../../../db/postgres-errors.js";
 import { users } from "./users.table.js";
 
 /** The parts of a user that its rules look at; ids are decimal text. */
@@ -23,7 +22,6 @@ export async function listWithAdministrators(db: Db, ids: readonly string[]): Pr
     .from(users)
     .where(or(inArray(users.id, ids.map(BigInt)), sql`${users.role} = 'ADMIN'`))
     .orderBy(users.id)
-    .for("update")
-    .catch((error) => Promise.reject(fromPostgres(error)));
+    .for("update");
   return rows.map((row) => ({ ...row, id: `${row.id}`, organizationId: row.organizationId?.toString() ?? null }));
 }
