@@ -7,7 +7,6 @@
 export const FORBIDDEN_IMPORTS: readonly string[] = [
   "audit/folder.ts imports postgres/durability.ts",
   "config.ts imports modules/fleet/inventory/local-instances.ts",
-  "modules/fleet/inventory/local-instances.ts imports modules/fleet/operations/windows.ts",
 ];
 
 export const CIRCLES: readonly string[] = [];

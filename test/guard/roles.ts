@@ -73,7 +73,7 @@ import { z } from "zod";`,
     may: [DECISION, PORT, ERRORS, VALUES],
     never: /^(?!zod$)/,
     bad: [
-      "modules/fleet/operations/windows.ts",
+      "modules/fleet/operations/state-machine.ts",
       `import type { Db } from "../../../db/client.js";
 import { x } from "drizzle-orm";
 import { z } from "zod";`,

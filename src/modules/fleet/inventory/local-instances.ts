@@ -1,6 +1,6 @@
 /** What configuration may say of the clusters that this host runs itself, and what contradicts itself there. */
 import { z } from "zod";
-import { parseBackupWindow, parseMaintenanceWindow, requireBackupWindow } from "../operations/windows.js";
+import { parseBackupWindow, parseMaintenanceWindow, requireBackupWindow } from "../../../values/windows.js";
 
 const MAX_TAGS = 50;
 

@@ -4,10 +4,10 @@ import type { AuditService, SecurityService } from "../../../audit/index.js";
 import type { Db } from "../../../db/client.js";
 import type { Log } from "../../../log.js";
 import type { Provider } from "../../../providers/provider.js";
+import { isWithin, lastStart, parseBackupWindow } from "../../../values/windows.js";
 import type { InventoryService, StoredInstance } from "../inventory/index.js";
 import { findBackupState, findNow, listExpiredSnapshots } from "./backups.store.js";
 import type { OperationsService } from "./operations.service.js";
-import { isWithin, lastStart, parseBackupWindow } from "./windows.js";
 
 export interface BackupsDeps {
   readonly db: Db;

@@ -9,6 +9,7 @@ import { conflict, failedPrecondition, forbidden, notFound } from "../../../erro
 import type { OperationType } from "../../../providers/provider.js";
 import { currentCaller } from "../../../values/caller.js";
 import { requireId } from "../../../values/id.js";
+import { requireBackupWindow } from "../../../values/windows.js";
 import type { InventoryService, StoredInstance } from "../inventory/index.js";
 import { type Assessed, assess } from "../inventory/index.js";
 import { findBackupState } from "./backups.store.js";
@@ -24,7 +25,6 @@ import {
 import { prepareDeletion, prepareRestore, requireInstanceIdentifier } from "./restores.service.js";
 import { generateSnapshotIdentifier, requireSnapshotIdentifier, requireSnapshotTags } from "./snapshot-identifier.js";
 import { requireCancellable } from "./state-machine.js";
-import { requireBackupWindow } from "./windows.js";
 
 /** Operations that wait for one instance at most. */
 const MAX_QUEUED = 20;

@@ -11,7 +11,7 @@ import {
   parseBackupWindow,
   parseMaintenanceWindow,
   requireBackupWindow,
-} from "../../src/modules/fleet/operations/windows.js";
+} from "../../src/values/windows.js";
 
 const RUNS = { seed: 20_261_121, numRuns: 400 };
 const WEEK = 10_080;

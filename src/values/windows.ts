@@ -1,5 +1,5 @@
 /** Backup and maintenance windows: what is a valid one, when it opens, and whether the two collide. All in UTC. */
-import { badUserInput } from "../../../errors.js";
+import { badUserInput } from "../errors.js";
 
 const DAY = 24 * 60;
 const WEEK = 7 * DAY;
