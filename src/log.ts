@@ -3,8 +3,12 @@ import { type Logger, pino } from "pino";
 
 export type Log = Logger;
 
+/** Fields of inputs and answers whose values are written down nowhere. */
+export const SECRETS = ["password", "currentPassword", "newPassword", "otp", "accessToken", "refreshToken"] as const;
+export const REDACTED = "[redacted]";
+
 /** Keys whose values never reach the log, at the top level or one level down. */
-const SECRETS = ["password", "otp", "accessToken", "refreshToken", "authorization", "privateKey"];
+const LOG_SECRETS = [...SECRETS, "authorization", "privateKey"];
 
 /** What names the place of a database fault. Its message and detail may quote values, and drizzle's message is the statement. */
 const DATABASE_FAULT = [
@@ -86,7 +90,7 @@ export function createLog(level: string, destination: { write(line: string): voi
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
       serializers: { err: (error) => describeFault(error) },
-      redact: { paths: SECRETS.flatMap((key) => [key, `*.${key}`]), censor: "[redacted]" },
+      redact: { paths: LOG_SECRETS.flatMap((key) => [key, `*.${key}`]), censor: REDACTED },
     },
     destination,
   );

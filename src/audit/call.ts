@@ -1,6 +1,7 @@
 /** One call of a mutation: who makes it, from where, and what the audit log shall say of it. */
 
 import type { Actor } from "../auth/actor.js";
+import { REDACTED, SECRETS } from "../log.js";
 
 /** Where a request comes from. */
 export interface Origin {
@@ -31,13 +32,13 @@ export interface Call {
   readonly startedAtMs: number;
 }
 
-const SECRETS = new Set(["password", "currentPassword", "newPassword", "otp", "refreshToken", "accessToken"]);
+const IS_SECRET: ReadonlySet<string> = new Set(SECRETS);
 
 /** @returns the input with the values of secrets left out, at any depth */
 export function withoutSecrets(input: unknown): unknown {
   if (Array.isArray(input)) return input.map(withoutSecrets);
   if (typeof input !== "object" || input === null) return input;
   return Object.fromEntries(
-    Object.entries(input).map(([key, value]) => [key, SECRETS.has(key) ? "[redacted]" : withoutSecrets(value)]),
+    Object.entries(input).map(([key, value]) => [key, IS_SECRET.has(key) ? REDACTED : withoutSecrets(value)]),
   );
 }

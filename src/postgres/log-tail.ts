@@ -1,11 +1,11 @@
 /** The end of a cluster's log, for people: so many lines of a bounded end, without secrets. */
 import type { FileHandle } from "node:fs/promises";
+import { REDACTED } from "../log.js";
 import type { Cluster } from "./cluster.js";
 import { withFile } from "./owned-file.js";
 
 const TAIL_BYTES = 262_144;
 const MAX_LINE = 2_000;
-const REDACTED = "[redacted]";
 
 /**
  * What a statement, a connection string or a key shows of a secret: what stands before it is kept. Database users write what they like into
