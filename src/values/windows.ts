@@ -24,21 +24,17 @@ export interface Window {
 const modulo = (value: number, divisor: number) => ((value % divisor) + divisor) % divisor;
 
 const TIME = "([01][0-9]|2[0-3]):([0-5][0-9])";
-const BACKUP = new RegExp(`^${TIME}-${TIME}$`);
+/** `hh:mm-hh:mm`. */
+export const BACKUP_WINDOW = new RegExp(`^${TIME}-${TIME}$`);
 const DAY_TIME = `(${DAYS.join("|")}):${TIME}`;
-// Without the flag u, ignoring case stays within ASCII.
-const MAINTENANCE = new RegExp(`^${DAY_TIME}-${DAY_TIME}$`, "i");
+/** `ddd:hh:mm-ddd:hh:mm`, in lower case. */
+export const MAINTENANCE_WINDOW = new RegExp(`^${DAY_TIME}-${DAY_TIME}$`);
 
 const minuteOf = (hours = "", minutes = "", day = "sun") =>
-  DAYS.indexOf(day.toLowerCase()) * DAY + Number(hours) * 60 + Number(minutes);
+  DAYS.indexOf(day) * DAY + Number(hours) * 60 + Number(minutes);
 
 function windowOf(text: string, everyMinutes: Window["everyMinutes"], start: number, end: number): Window {
-  return {
-    text: text.toLowerCase(),
-    everyMinutes,
-    startMinute: start,
-    lengthMinutes: modulo(end - start, everyMinutes),
-  };
+  return { text, everyMinutes, startMinute: start, lengthMinutes: modulo(end - start, everyMinutes) };
 }
 
 /**
@@ -47,7 +43,7 @@ function windowOf(text: string, everyMinutes: Window["everyMinutes"], start: num
  */
 export function parseBackupWindow(text: string): Window {
   const fault = (message: string) => badUserInput("backupWindow", message);
-  const parts = BACKUP.exec(text);
+  const parts = BACKUP_WINDOW.exec(text);
   if (!parts) throw fault("Give the window as hh:mm-hh:mm in UTC, two digits each, such as 03:00-03:30.");
   const [, fromHours, fromMinutes, toHours, toMinutes] = parts;
   const window = windowOf(text, DAY, minuteOf(fromHours, fromMinutes), minuteOf(toHours, toMinutes));
@@ -56,17 +52,24 @@ export function parseBackupWindow(text: string): Window {
   return window;
 }
 
+/** @returns the window of a text that has the form MAINTENANCE_WINDOW, in whatever case and of whatever length; null of another text */
+export function maintenanceWindowOf(text: string): Window | null {
+  const lower = text.toLowerCase();
+  const parts = MAINTENANCE_WINDOW.exec(lower);
+  if (!parts) return null;
+  const [, fromDay, fromHours, fromMinutes, toDay, toHours, toMinutes] = parts;
+  const start = minuteOf(fromHours, fromMinutes, fromDay);
+  return windowOf(lower, WEEK, start, minuteOf(toHours, toMinutes, toDay));
+}
+
 /**
  * @param text `ddd:hh:mm-ddd:hh:mm`, at least 30 minutes and less than 24 hours; it may pass midnight and the end of the week
  * @throws BAD_USER_INPUT, field `maintenanceWindow`
  */
 export function parseMaintenanceWindow(text: string): Window {
   const fault = (message: string) => badUserInput("maintenanceWindow", message);
-  const parts = MAINTENANCE.exec(text);
-  if (!parts) throw fault("Give the window as ddd:hh:mm-ddd:hh:mm in UTC, such as sun:05:00-sun:05:30.");
-  const [, fromDay, fromHours, fromMinutes, toDay, toHours, toMinutes] = parts;
-  const start = minuteOf(fromHours, fromMinutes, fromDay);
-  const window = windowOf(text, WEEK, start, minuteOf(toHours, toMinutes, toDay));
+  const window = maintenanceWindowOf(text);
+  if (!window) throw fault("Give the window as ddd:hh:mm-ddd:hh:mm in UTC, such as sun:05:00-sun:05:30.");
   if (window.lengthMinutes === 0) throw fault("The window ends when it starts: let it end at least 30 minutes later.");
   if (window.lengthMinutes < MIN_MINUTES) throw fault("The window is too short: give at least 30 minutes.");
   if (window.lengthMinutes >= DAY) throw fault("The window is too long: give less than 24 hours.");

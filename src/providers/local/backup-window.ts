@@ -1,4 +1,5 @@
 /** MODIFY_BACKUP_WINDOW, and when the maintenance window comes that a new backup window waits for. */
+import { isWithin, lastStart, maintenanceWindowOf } from "../../values/windows.js";
 import { OperationFailure } from "../errors.js";
 import type { Outcome } from "./entry.js";
 import type { Host } from "./host.js";
@@ -57,26 +58,9 @@ async function apply({ instances, report }: Host, { providerId }: LocalInstance,
   );
 }
 
-const DAYS = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
-const MINUTE_MS = 60_000;
-const WEEK_MS = 7 * 24 * 60 * MINUTE_MS;
-
 /** In the maintenance window, or after one has come since it was asked for: nobody may have looked during it. */
 function isDue({ pendingBackupWindow, maintenanceWindow }: LocalInstance, now: Date): boolean {
-  if (!pendingBackupWindow) return false;
-  const [begin, end] = [maintenanceWindow.slice(0, 9), maintenanceWindow.slice(10)].map(weekOffsetMs) as [
-    number,
-    number,
-  ];
-  const week = Date.UTC(now.getUTCFullYear(), now.getUTCMonth(), now.getUTCDate() - now.getUTCDay());
-  const thisWeek = week + begin;
-  const began = thisWeek <= now.getTime() ? thisWeek : thisWeek - WEEK_MS;
-  const length = (end - begin + WEEK_MS) % WEEK_MS;
-  return now.getTime() < began + length || Date.parse(pendingBackupWindow.since) < began;
-}
-
-/** `ddd:hh:mm` as milliseconds since Sunday 00:00. */
-function weekOffsetMs(text: string): number {
-  const [day, hours, minutes] = text.split(":");
-  return ((DAYS.indexOf(day!) * 24 + Number(hours)) * 60 + Number(minutes)) * MINUTE_MS;
+  const window = maintenanceWindowOf(maintenanceWindow);
+  if (!pendingBackupWindow || !window) return false;
+  return isWithin(window, now) || Date.parse(pendingBackupWindow.since) < lastStart(window, now).getTime();
 }

@@ -8,6 +8,7 @@ import { write } from "../../postgres/base-backup.js";
 import type { Cluster } from "../../postgres/cluster.js";
 import { asSuperuser } from "../../postgres/connection.js";
 import { syncFileSystem } from "../../postgres/durability.js";
+import { INSTANCE_IDENTIFIER } from "../../values/identifiers.js";
 import type { AutoFailover, Tag } from "../provider.js";
 import { type Host, makeMember } from "./host.js";
 import {
@@ -56,7 +57,7 @@ export type NewInstance = {
 };
 
 const newInstanceForm = z.object({
-  identifier: z.string().regex(/^(?!.*--)(?!.*-$)[A-Za-z][A-Za-z0-9-]{0,62}$/),
+  identifier: z.string().regex(INSTANCE_IDENTIFIER),
   tags: tagsForm,
   maintenanceWindow: maintenanceWindowForm,
   backupWindow: backupWindowForm,

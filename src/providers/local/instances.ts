@@ -7,14 +7,13 @@ import { z } from "zod";
 import { syncFolder } from "../../postgres/durability.js";
 import { makePrivate } from "../../postgres/folder.js";
 import type { OsUser } from "../../postgres/os-user.js";
+import { BACKUP_WINDOW, MAINTENANCE_WINDOW } from "../../values/windows.js";
 import { OperationFailure } from "../errors.js";
 import { readDurable, writeDurably } from "./durable-json.js";
 import type { RequireOwned } from "./owner.js";
 
-const TIME = "([01]\\d|2[0-3]):[0-5]\\d";
-const DAY = "(mon|tue|wed|thu|fri|sat|sun)";
-export const backupWindowForm = z.string().regex(new RegExp(`^${TIME}-${TIME}$`));
-export const maintenanceWindowForm = z.string().regex(new RegExp(`^${DAY}:${TIME}-${DAY}:${TIME}$`));
+export const backupWindowForm = z.string().regex(BACKUP_WINDOW);
+export const maintenanceWindowForm = z.string().regex(MAINTENANCE_WINDOW);
 export const tagsForm = z.array(z.object({ key: z.string().min(1).max(128), value: z.string().max(256) })).max(50);
 
 export const maxConnectionsForm = z.number().int().min(20).max(1000);

@@ -5,6 +5,7 @@ import { z } from "zod";
 import { baseBackup } from "../../postgres/base-backup.js";
 import { copyTree, listTree } from "../../postgres/copy-files.js";
 import { syncFileSystem, syncFolder } from "../../postgres/durability.js";
+import { SNAPSHOT_IDENTIFIER } from "../../values/identifiers.js";
 import { OperationFailure } from "../errors.js";
 import type { SnapshotDescription, SnapshotNamed, Tag } from "../provider.js";
 import { readDurable, writeDurably } from "./durable-json.js";
@@ -32,7 +33,6 @@ export type SnapshotRequest = {
   readonly automated: boolean;
 };
 
-const IDENTIFIER = /^(?!.*--)(?!.*-$)[A-Za-z][A-Za-z0-9-]{0,254}$/;
 // No identifier begins with a dot.
 const PARTIAL = ".partial-";
 const REMOVED = ".removed-";
@@ -122,7 +122,7 @@ export function openSnapshots(folder: string, host: Host) {
     ): Promise<SnapshotDescription> {
       const { identifier, operationId, automated } = request;
       const path = folderOf(identifier);
-      if (!IDENTIFIER.test(identifier)) throw new OperationFailure("InvalidParameterValue", FORM);
+      if (!SNAPSHOT_IDENTIFIER.test(identifier)) throw new OperationFailure("InvalidParameterValue", FORM);
       const tags = tagsForm.safeParse(request.tags);
       if (!tags.success) throw new OperationFailure("InvalidParameterValue", TAGS_FORM);
       if (underWay.has(path)) throw alreadyExists(identifier);

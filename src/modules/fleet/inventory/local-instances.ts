@@ -1,5 +1,6 @@
 /** What configuration may say of the clusters that this host runs itself, and what contradicts itself there. */
 import { z } from "zod";
+import { INSTANCE_IDENTIFIER } from "../../../values/identifiers.js";
 import { parseBackupWindow, parseMaintenanceWindow, requireBackupWindow } from "../../../values/windows.js";
 
 const MAX_TAGS = 50;
@@ -17,8 +18,8 @@ const parsedBy = (parse: (text: string) => unknown) =>
 const localInstance = z.strictObject({
   identifier: z
     .string()
-    .regex(
-      /^(?!.*--)(?!.*-$)[a-z][a-z0-9-]{0,62}$/,
+    .refine(
+      (text) => INSTANCE_IDENTIFIER.test(text) && text === text.toLowerCase(),
       "is 1 to 63 small letters, digits and single hyphens, a letter first",
     ),
   tags: z

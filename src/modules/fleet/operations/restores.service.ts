@@ -2,12 +2,10 @@
 import type { Db } from "../../../db/client.js";
 import { badUserInput, conflict, failedPrecondition, notFound } from "../../../errors.js";
 import type { Tag } from "../../../providers/provider.js";
+import { INSTANCE_IDENTIFIER } from "../../../values/identifiers.js";
 import type { InventoryService, StoredInstance } from "../inventory/index.js";
 import { lockSnapshotIdentifiers } from "./operations.store.js";
 import { findSnapshot, isInstanceIdentifierTaken } from "./restores.store.js";
-
-/** As RDS and PostgreSQL clusters of this host may be called. */
-const INSTANCE_IDENTIFIER = /^(?!.*--)(?!.*-$)[A-Za-z][A-Za-z0-9-]{0,62}$/;
 
 /** Statuses of a snapshot that is not there yet, or is going. */
 const PASSING = new Set(["creating", "deleting"]);

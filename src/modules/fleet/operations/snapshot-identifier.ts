@@ -1,9 +1,7 @@
 /** What a snapshot may be called, what it is called when nobody says, and which tags it may carry. */
 import { badUserInput } from "../../../errors.js";
 import type { Tag } from "../../../providers/provider.js";
-
-const MAX_IDENTIFIER = 255;
-const IDENTIFIER = /^(?!.*--)(?!.*-$)[A-Za-z][A-Za-z0-9-]{0,254}$/;
+import { MAX_SNAPSHOT_IDENTIFIER, SNAPSHOT_IDENTIFIER } from "../../../values/identifiers.js";
 
 /**
  * @returns the identifier, as given
@@ -13,9 +11,9 @@ export function requireSnapshotIdentifier(identifier: string): string {
   const fault = (message: string) => badUserInput("snapshotId", message);
   if (/^rds:/i.test(identifier))
     throw fault("Names that start with rds: are those of automated snapshots: choose another.");
-  if (identifier.length < 1 || identifier.length > MAX_IDENTIFIER)
-    throw fault(`Give 1 to ${MAX_IDENTIFIER} characters.`);
-  if (!IDENTIFIER.test(identifier)) {
+  if (identifier.length < 1 || identifier.length > MAX_SNAPSHOT_IDENTIFIER)
+    throw fault(`Give 1 to ${MAX_SNAPSHOT_IDENTIFIER} characters.`);
+  if (!SNAPSHOT_IDENTIFIER.test(identifier)) {
     throw fault("Give letters, digits and hyphens only: a letter first, no hyphen last, no two hyphens in a row.");
   }
   return identifier;
@@ -31,7 +29,7 @@ export function generateSnapshotIdentifier(instanceIdentifier: string, now: Date
   const suffix = `-${time}-${random().slice(0, 6)}`;
   const name = instanceIdentifier.toLowerCase().replace(/[^a-z0-9]+/g, "-");
   const lettered = /^[a-z]/.test(name) ? name : `snapshot-${name.replace(/^-/, "")}`;
-  return lettered.slice(0, MAX_IDENTIFIER - suffix.length).replace(/-$/, "") + suffix;
+  return lettered.slice(0, MAX_SNAPSHOT_IDENTIFIER - suffix.length).replace(/-$/, "") + suffix;
 }
 
 const MAX_TAGS = 50;
