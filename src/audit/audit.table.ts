@@ -13,6 +13,7 @@ import {
   varchar,
 } from "drizzle-orm/pg-core";
 import { id, moment, reference } from "../db/columns.js";
+import { EVENT_STATUSES } from "../values/event-statuses.js";
 
 /** Of a record that was not written with a change, so that it is kept once however often it is sent. */
 const recordId = () => uuid();
@@ -65,7 +66,10 @@ export const securityEvents = pgTable(
     index("security_events_created_at_idx").on(t.createdAt.desc(), t.id.desc()),
     index("idx_security_events_ip").on(t.ipAddress),
     index("idx_security_events_user").on(t.userId),
-    check("security_events_status", sql`${t.eventStatus} in ('SUCCESS', 'FAILURE', 'WARNING')`),
+    check(
+      "security_events_status",
+      sql`${t.eventStatus} in (${sql.raw(EVENT_STATUSES.map((status) => `'${status}'`).join(", "))})`,
+    ),
   ],
 );
 

@@ -1,19 +1,18 @@
 /** Security events: recorded by Postern itself, or by those who may record one through the API. */
 import { describeActor } from "../auth/actor.js";
 import type { Db } from "../db/client.js";
+import type { EventStatus } from "../values/event-statuses.js";
 import { makeWellFormed } from "../values/well-formed.js";
 import type { AuditService } from "./audit.service.js";
 import type { Call, Origin } from "./call.js";
 import type { Recorder } from "./recorder.js";
 import { insertSecurityEvents } from "./security.store.js";
 
-export type SecurityEventStatus = "SUCCESS" | "FAILURE" | "WARNING";
-
 /** What Postern records of itself. */
 export interface RecordedEvent {
   /** OWASP Logging Vocabulary, at most 50 characters. */
   readonly eventType: string;
-  readonly eventStatus: SecurityEventStatus;
+  readonly eventStatus: EventStatus;
   readonly userId?: string | null;
   readonly origin: Origin;
   readonly metadata?: Readonly<Record<string, unknown>>;
@@ -22,7 +21,7 @@ export interface RecordedEvent {
 /** An event as a caller reports it, checked. */
 export interface ReportedEvent {
   readonly eventType: string;
-  readonly eventStatus: SecurityEventStatus;
+  readonly eventStatus: EventStatus;
   readonly ipAddress?: string | null | undefined;
   readonly userId?: string | null | undefined;
   readonly userAgent?: string | null | undefined;

@@ -1,10 +1,12 @@
 /** The provider `local`: PostgreSQL clusters that this host runs itself, each with its files below one folder. */
+
 import { join } from "node:path";
 import { unavailable } from "../errors.js";
 import type { Log } from "../log.js";
 import type { Settings } from "../postgres/cluster.js";
 import { makePrivate } from "../postgres/folder.js";
 import { type OsUser, runAs } from "../postgres/os-user.js";
+import { OPERATION_TYPES } from "../values/operations.js";
 import { applyIfDue } from "./local/backup-window.js";
 import { bringUp } from "./local/bring-up.js";
 import { finishConfiguration } from "./local/configure.js";
@@ -23,7 +25,7 @@ import { createSnapshotOperations, isSnapshotRequest } from "./local/snapshot-op
 import { openSnapshots } from "./local/snapshots.js";
 import { createStandbys } from "./local/standbys.js";
 import { createWatch } from "./local/watch.js";
-import { OPERATION_TYPES, type Provider, type Report } from "./provider.js";
+import { type Provider, type Report } from "./provider.js";
 
 export type LocalOptions = {
   /** For everything the provider keeps; private to `user`, as placeFolder makes it. One process at a time may use it. */

@@ -1,12 +1,7 @@
 /** What Postern asks of whatever sees and operates instances. Everything is asynchronous, throttled by others, and may be asked twice. */
-export const OPERATION_TYPES = [
-  "CREATE_SNAPSHOT",
-  "REBOOT_INSTANCE",
-  "MODIFY_BACKUP_WINDOW",
-  "DELETE_SNAPSHOT",
-  "RESTORE_SNAPSHOT",
-] as const;
-export type OperationType = (typeof OPERATION_TYPES)[number];
+import type { EventStatus } from "../values/event-statuses.js";
+import type { AlertSeverity, MemberRole } from "../values/instances.js";
+import type { OperationType } from "../values/operations.js";
 
 export interface Endpoint {
   readonly host: string;
@@ -20,7 +15,7 @@ export interface Tag {
 
 export interface Member {
   readonly name: string;
-  readonly role: "PRIMARY" | "STANDBY";
+  readonly role: MemberRole;
   readonly endpoint: Endpoint | null;
   /** `available`; `catching-up` and `paused` of a standby that does not replay; `rebuilding`, `starting`, `failed`, `stopped`; `unknown`. */
   readonly status: string;
@@ -50,7 +45,7 @@ export const UNOBSERVED = {
 export interface Finding {
   /** A stable word in snake case, such as `standby_not_replaying`; at most 64 characters. */
   readonly kind: string;
-  readonly severity: "CRITICAL" | "WARNING" | "INFO";
+  readonly severity: AlertSeverity;
   /** What of the instance it is about, such as a member's name; null: all of it. One of each kind and subject is told. */
   readonly subject: string | null;
   /** The cause, and what to do: for people, no secrets. */
@@ -108,7 +103,7 @@ export interface Deed {
   readonly event?: {
     /** In the style of the OWASP Logging Vocabulary, such as `instance_split_brain`; at most 50 characters. */
     readonly eventType: string;
-    readonly eventStatus: "SUCCESS" | "FAILURE" | "WARNING";
+    readonly eventStatus: EventStatus;
   };
 }
 
@@ -166,10 +161,6 @@ export type OperationRequest = { readonly operationId: string; readonly provider
       readonly backupRetentionDays: number | null;
     })
 );
-
-/** What is done to a snapshot, whatever has become of its instance. */
-export const isOfSnapshot = (type: OperationType): type is "DELETE_SNAPSHOT" | "RESTORE_SNAPSHOT" =>
-  type === "DELETE_SNAPSHOT" || type === "RESTORE_SNAPSHOT";
 
 /** An instance whose primary has failed for so long that its standby shall take over. */
 export interface FailoverDue {

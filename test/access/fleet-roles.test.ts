@@ -1,6 +1,6 @@
 /** What the roles may do and see of the fleet: operations on production, endpoints, and what an instance leads to. */
 import { describe, expect, it } from "vitest";
-import { OPERATION_TYPES } from "../../src/providers/provider.js";
+import { OPERATION_TYPES } from "../../src/values/operations.js";
 import { testApp } from "../support/app.js";
 import { describeInstance, HOST, insertBusyInstance, insertInstance, silentProvider } from "../support/fleet-port.js";
 import { lookingInto, OPERATORS } from "./callers.js";

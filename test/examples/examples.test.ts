@@ -1,8 +1,9 @@
 /** The documents that users copy: each says who may run it, and does what it says for exactly those. */
+
 import { readdirSync, readFileSync } from "node:fs";
 import { parse, validate } from "graphql";
 import { describe, expect, it } from "vitest";
-import { OPERATION_TYPES } from "../../src/providers/provider.js";
+import { OPERATION_TYPES } from "../../src/values/operations.js";
 import { type Client, EMAILS, PASSWORD, type Somebody, signIn, testApp } from "../support/app.js";
 import { describeInstance, memoryProvider } from "../support/fleet-port.js";
 

@@ -1,11 +1,12 @@
 /** Operations on real clusters, asked for over HTTP: the answer, the rows, the records, and what PostgreSQL says of it. */
+
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { placeFolder } from "../../src/postgres/folder.js";
 import { databaseUser } from "../../src/postgres/os-user.js";
 import { findPostmaster } from "../../src/postgres/postmaster.js";
 import type { LocalProvider } from "../../src/providers/local.js";
-import { OPERATION_TYPES } from "../../src/providers/provider.js";
+import { OPERATION_TYPES } from "../../src/values/operations.js";
 import { eventually, processesIn } from "../postgres/sandbox.js";
 import { idOf, NEW, operate, query, restoreOf, untilStreaming, useGround, writablePorts } from "../providers/ground.js";
 import { type Client, EMAILS, testApp } from "../support/app.js";

@@ -1,15 +1,16 @@
 /** A provider that does what a test tells it: answers late, never, not for a while, or without an end. */
+
 import { AppError } from "../../src/errors.js";
 import {
   type FailoverDue,
   type InstanceDescription,
-  OPERATION_TYPES,
   type OperationRequest,
   type Poll,
   type Provider,
   type Report,
   type SnapshotDescription,
 } from "../../src/providers/provider.js";
+import { OPERATION_TYPES } from "../../src/values/operations.js";
 
 export const unavailable = () => new AppError("UNAVAILABLE", "The provider does not answer. Try again.");
 

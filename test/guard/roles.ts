@@ -56,7 +56,7 @@ import { d } from "./a.store.js";`,
     name: "stores know the database only",
     files: /\.store\.ts$/,
     may: [DB, TABLES, ERRORS],
-    types: [AUTH, PORT, DECISION, /^engine\/write\/rows\.ts$/],
+    types: [AUTH, PORT, VALUES, DECISION, /^engine\/write\/rows\.ts$/],
     never: /^(?!drizzle-orm)/,
     bad: [
       "modules/data/a/a.store.ts",

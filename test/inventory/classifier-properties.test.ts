@@ -5,9 +5,9 @@ import { classify, type Subject } from "../../src/modules/fleet/inventory/classi
 import {
   DEFAULT_ENVIRONMENT_RULES,
   ENVIRONMENT_METHODS,
-  ENVIRONMENTS,
   type EnvironmentRules,
 } from "../../src/modules/fleet/inventory/environment-rules.js";
+import { ENVIRONMENTS } from "../../src/values/environments.js";
 
 const environment = fc.constantFrom(...ENVIRONMENTS);
 const text = fc

@@ -3,10 +3,9 @@ import { describe, expect, it } from "vitest";
 import { classify, type Subject } from "../../src/modules/fleet/inventory/classifier.js";
 import {
   DEFAULT_ENVIRONMENT_RULES,
-  ENVIRONMENTS,
-  type Environment,
   type EnvironmentMethod,
 } from "../../src/modules/fleet/inventory/environment-rules.js";
+import { ENVIRONMENTS, type Environment } from "../../src/values/environments.js";
 
 const tagged = (key: string, value: string): Partial<Subject> => ({ tags: [{ key, value }] });
 

@@ -1,14 +1,15 @@
 /** A provider that lives in memory, and rows of instances for tests that need no cluster. */
+
 import { AppError } from "../../src/errors.js";
 import {
   type InstanceDescription,
-  OPERATION_TYPES,
   type OperationRequest,
   type Poll,
   type Provider,
   type SnapshotDescription,
   UNOBSERVED,
 } from "../../src/providers/provider.js";
+import { OPERATION_TYPES } from "../../src/values/operations.js";
 import type { TestApp } from "./app.js";
 
 export const HOST = "db.internal.example";

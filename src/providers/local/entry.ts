@@ -1,6 +1,8 @@
 /** What is known of one operation: as the journal holds it, and as a poll tells it. */
+
 import { z } from "zod";
-import type { OperationRequest, OperationType, Poll, ProviderFailure, SnapshotDescription } from "../provider.js";
+import type { OperationType } from "../../values/operations.js";
+import type { OperationRequest, Poll, ProviderFailure, SnapshotDescription } from "../provider.js";
 import { tagsForm } from "./instances.js";
 
 const requestForm = z.discriminatedUnion("type", [

@@ -1,7 +1,9 @@
 /** The operations of local instances: begun once each, one at a time on an instance, journaled, and settled after a kill. */
+
 import { unavailable } from "../../errors.js";
+import type { OperationType } from "../../values/operations.js";
 import { OperationFailure } from "../errors.js";
-import type { OperationRequest, OperationType, Poll } from "../provider.js";
+import type { OperationRequest, Poll } from "../provider.js";
 import { INSTANCE_STATUS } from "./entry.js";
 import { clusterOf, type Host } from "./host.js";
 import { type LocalInstance, primaryOf } from "./instances.js";

@@ -1,7 +1,9 @@
 /** Operations on snapshots: one is deleted, or made an instance of. Their instance may be gone, so they have a journal of their own. */
+
 import { AppError, unavailable } from "../../errors.js";
+import { isOfSnapshot } from "../../values/operations.js";
 import { OperationFailure } from "../errors.js";
-import { isOfSnapshot, type OperationRequest, type Poll } from "../provider.js";
+import { type OperationRequest, type Poll } from "../provider.js";
 import type { NewInstance } from "./create.js";
 import type { End, Entry, Outcome } from "./entry.js";
 import type { Host } from "./host.js";

@@ -2,11 +2,12 @@
 import { securityEvents } from "../../../audit/audit.table.js";
 import { declareType, field, one } from "../../../engine/declare.js";
 import { enumOf } from "../../../engine/types/object-type.js";
+import { EVENT_STATUSES } from "../../../values/event-statuses.js";
 import { User } from "../../identity/users/index.js";
 
 export const SecurityEventStatus = enumOf(
   "SecurityEventStatus",
-  ["SUCCESS", "FAILURE", "WARNING"],
+  EVENT_STATUSES,
   "How what a security event records turned out.",
 );
 

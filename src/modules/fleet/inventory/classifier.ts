@@ -1,8 +1,7 @@
 /** Decides the environment of an instance from what is known of it, in doubt PRODUCTION, and says what each method found. */
 import type { Tag } from "../../../providers/provider.js";
+import { ENVIRONMENTS, type Environment } from "../../../values/environments.js";
 import {
-  ENVIRONMENTS,
-  type Environment,
   type EnvironmentMethod,
   type EnvironmentRules,
   piecesOf,

@@ -1,8 +1,9 @@
 /** What a copy of an instance becomes: with which tags, and never less protected than its source. */
 import { failedPrecondition } from "../../../errors.js";
 import type { Tag } from "../../../providers/provider.js";
+import { ENVIRONMENTS, type Environment } from "../../../values/environments.js";
 import { type Classification, classify, type Subject } from "./classifier.js";
-import { ENVIRONMENTS, type Environment, type EnvironmentRules } from "./environment-rules.js";
+import type { EnvironmentRules } from "./environment-rules.js";
 
 const MAX_TAGS = 50;
 /** Of providers, who set them themselves. */

@@ -1,9 +1,6 @@
 /** The rules by which environments are decided: their defaults, how a configuration overrides them, and what each word means. */
 import { z } from "zod";
-
-/** From the nearest to production to the farthest. */
-export const ENVIRONMENTS = ["PRODUCTION", "STAGING", "TEST", "DEVELOPMENT", "POC", "SANDBOX"] as const;
-export type Environment = (typeof ENVIRONMENTS)[number];
+import { ENVIRONMENTS, type Environment } from "../../../values/environments.js";
 
 /** In the default precedence. */
 export const ENVIRONMENT_METHODS = ["TAG", "INSTANCE_MAPPING", "ACCOUNT_MAPPING", "NAME_PATTERN", "DEFAULT"] as const;

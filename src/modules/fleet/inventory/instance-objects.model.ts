@@ -1,8 +1,11 @@
 /** The objects that columns of instances and snapshots hold whole, and their enums. */
+
 import { type EmbeddedField, type EmbeddedType } from "../../../engine/declaration.js";
 import { enumOf } from "../../../engine/types/object-type.js";
+import { MEMBER_ROLES } from "../../../values/instances.js";
+import { OPERATION_TYPES } from "../../../values/operations.js";
+import { ENVIRONMENT_METHODS } from "./environment-rules.js";
 import { environment, instances } from "./inventory.table.js";
-import { OPERATION_TYPES } from "./operability.js";
 
 export const Environment = enumOf(
   "Environment",
@@ -12,11 +15,11 @@ export const Environment = enumOf(
 
 export const EnvironmentMethod = enumOf(
   "EnvironmentMethod",
-  ["TAG", "INSTANCE_MAPPING", "ACCOUNT_MAPPING", "NAME_PATTERN", "DEFAULT"],
+  ENVIRONMENT_METHODS,
   "What can say which environment an instance belongs to.",
 );
 
-export const MemberRole = enumOf("MemberRole", ["PRIMARY", "STANDBY"], "Who takes writes, and who follows.");
+export const MemberRole = enumOf("MemberRole", MEMBER_ROLES, "Who takes writes, and who follows.");
 
 export const OperationType = enumOf("OperationType", OPERATION_TYPES, "What can be done to an instance.");
 

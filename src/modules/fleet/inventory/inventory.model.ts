@@ -1,6 +1,8 @@
 /** What a client reads of the inventory: instances, their snapshots and findings. */
+
 import { declareType, derived, embedded, field, one } from "../../../engine/declare.js";
 import { enumOf } from "../../../engine/types/object-type.js";
+import { OPERATION_TYPES } from "../../../values/operations.js";
 import {
   AutoFailover,
   Environment,
@@ -11,7 +13,7 @@ import {
   Tag,
 } from "./instance-objects.model.js";
 import { alertSeverity, findings, instances, snapshots } from "./inventory.table.js";
-import { type Assessed, assess, OPERATION_TYPES } from "./operability.js";
+import { type Assessed, assess } from "./operability.js";
 
 export const AlertSeverity = enumOf(
   "AlertSeverity",

@@ -15,10 +15,12 @@ import {
   varchar,
 } from "drizzle-orm/pg-core";
 import { id, moment, reference } from "../../../db/columns.js";
+import { ENVIRONMENTS } from "../../../values/environments.js";
+import { ALERT_SEVERITIES } from "../../../values/instances.js";
 
-export const environment = pgEnum("environment", ["PRODUCTION", "STAGING", "TEST", "DEVELOPMENT", "POC", "SANDBOX"]);
+export const environment = pgEnum("environment", ENVIRONMENTS);
 
-export const alertSeverity = pgEnum("alert_severity", ["CRITICAL", "WARNING", "INFO"]);
+export const alertSeverity = pgEnum("alert_severity", ALERT_SEVERITIES);
 
 /** One row for each instance that was ever seen; one that vanishes is marked, because operations and audit refer to it. */
 export const instances = pgTable(

@@ -1,8 +1,9 @@
 /** May an operation run on an instance as it is now? One answer for availableOperations, for requests and for the worker. */
-import { type AppError, failedPrecondition, productionProtected } from "../../../errors.js";
-import { isOfSnapshot, type Member, type OperationType } from "../../../providers/provider.js";
 
-export { isOfSnapshot, OPERATION_TYPES } from "../../../providers/provider.js";
+import { type AppError, failedPrecondition, productionProtected } from "../../../errors.js";
+import { type Member } from "../../../providers/provider.js";
+import { ENVIRONMENTS } from "../../../values/environments.js";
+import { isOfSnapshot, type OperationType } from "../../../values/operations.js";
 
 /** What the answer depends on. */
 export interface Assessed {
@@ -41,7 +42,7 @@ export const isRescuable = ({ provider, status }: Pick<Assessed, "provider" | "s
   RESTART_FAILED.has(provider) && (status === "failed" || status === "starting");
 
 /** An environment that only a newer replica knows is none of them. */
-const OPERABLE = new Set(["STAGING", "TEST", "DEVELOPMENT", "POC", "SANDBOX"]);
+const OPERABLE = new Set<string>(ENVIRONMENTS.filter((environment) => environment !== "PRODUCTION"));
 
 /** @returns whether operations are allowed in an environment at all */
 export const isOperable = (environment: string): boolean => OPERABLE.has(environment);

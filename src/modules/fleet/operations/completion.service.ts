@@ -6,6 +6,7 @@ import type { Db } from "../../../db/client.js";
 import type { Log } from "../../../log.js";
 import type { Pace } from "../../../pace.js";
 import type { Poll, Provider } from "../../../providers/provider.js";
+import type { OperationStatus } from "../../../values/operations.js";
 import type { InventoryService } from "../inventory/index.js";
 import { failoverEvent } from "./failover-event.js";
 import { guidanceFor } from "./guidance.js";
@@ -17,7 +18,7 @@ import {
   type StoredOperation,
   updateOperation,
 } from "./operations.store.js";
-import { isEnd, type OperationStatus } from "./state-machine.js";
+import { isEnd } from "./state-machine.js";
 
 type Ended = Extract<Poll, { state: "succeeded" | "failed" }>;
 

@@ -1,5 +1,6 @@
 /** An operation, as it is stored -> what the provider is asked. */
-import type { OperationRequest, OperationType } from "../../../providers/provider.js";
+import type { OperationRequest } from "../../../providers/provider.js";
+import type { OperationType } from "../../../values/operations.js";
 
 interface Stored {
   readonly id: bigint;

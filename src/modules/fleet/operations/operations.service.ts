@@ -1,4 +1,5 @@
 /** Operations on instances: requested, decided, queued in one transaction with their audit record, and cancelled. */
+
 import { randomBytes } from "node:crypto";
 import type { Call } from "../../../audit/call.js";
 import type { AuditService } from "../../../audit/index.js";
@@ -6,9 +7,9 @@ import { accessOf, describeActor } from "../../../auth/actor.js";
 import type { Db } from "../../../db/client.js";
 import { claimOperation, keyOf } from "../../../engine/write/index.js";
 import { conflict, failedPrecondition, forbidden, notFound } from "../../../errors.js";
-import type { OperationType } from "../../../providers/provider.js";
 import { currentCaller } from "../../../values/caller.js";
 import { requireId } from "../../../values/id.js";
+import type { OperationType } from "../../../values/operations.js";
 import { requireBackupWindow } from "../../../values/windows.js";
 import type { InventoryService, StoredInstance } from "../inventory/index.js";
 import { type Assessed, assess } from "../inventory/index.js";

@@ -2,9 +2,9 @@
 import { and, asc, eq, getTableColumns, inArray, lt, type SQL, sql } from "drizzle-orm";
 import type { Db } from "../../../db/client.js";
 import type { AppError } from "../../../errors.js";
+import type { OperationStatus } from "../../../values/operations.js";
 import { snapshots } from "../inventory/inventory.table.js";
 import { isAutomaticFailover, isOfServers, operations } from "./operations.table.js";
-import type { OperationStatus } from "./state-machine.js";
 export type StoredOperation = typeof operations.$inferSelect;
 
 /** Serialises the acceptance of snapshots, so that an identifier is promised only once. Ends with the transaction. */

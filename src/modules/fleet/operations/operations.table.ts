@@ -1,24 +1,14 @@
 /** Operations that were requested of instances. */
+
 import { sql } from "drizzle-orm";
 import { boolean, doublePrecision, index, jsonb, pgEnum, pgTable, uniqueIndex, varchar } from "drizzle-orm/pg-core";
 import { id, moment, reference } from "../../../db/columns.js";
-import { OPERATION_TYPES } from "../../../providers/provider.js";
+import { OPERATION_STATUSES, OPERATION_TYPES } from "../../../values/operations.js";
 import { instances, snapshots } from "../inventory/inventory.table.js";
 
 export const operationType = pgEnum("operation_type", OPERATION_TYPES);
 
-export const operationStatus = pgEnum("operation_status", [
-  "PENDING_APPROVAL",
-  "SCHEDULED",
-  "QUEUED",
-  "RUNNING",
-  "SUCCEEDED",
-  "FAILED",
-  "TIMED_OUT",
-  "CANCELLED",
-  "REJECTED",
-  "EXPIRED",
-]);
+export const operationStatus = pgEnum("operation_status", OPERATION_STATUSES);
 
 /** A requested change to an instance. The row is the truth; a job only says that somebody should look at it. */
 export const operations = pgTable(

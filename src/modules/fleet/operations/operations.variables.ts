@@ -1,6 +1,7 @@
 /** What configuration says of operations: how they are polled, and which backups are caught up with. */
+
 import { z } from "zod";
-import { OPERATION_TYPES, type OperationType } from "../../../providers/provider.js";
+import { OPERATION_TYPES, type OperationType } from "../../../values/operations.js";
 import { flag, jsonText, variables } from "../../../values/variables.js";
 
 /** How often, and how many times, a provider is asked how an operation goes. */

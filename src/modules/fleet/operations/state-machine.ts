@@ -1,17 +1,6 @@
 /** The life of an operation: which status may follow which. */
 import { failedPrecondition } from "../../../errors.js";
-
-export type OperationStatus =
-  | "PENDING_APPROVAL"
-  | "SCHEDULED"
-  | "QUEUED"
-  | "RUNNING"
-  | "SUCCEEDED"
-  | "FAILED"
-  | "TIMED_OUT"
-  | "CANCELLED"
-  | "REJECTED"
-  | "EXPIRED";
+import { OPERATION_STATUSES, type OperationStatus } from "../../../values/operations.js";
 
 /** What may follow. An empty list is an end. */
 const NEXT: Readonly<Record<OperationStatus, readonly OperationStatus[]>> = {
@@ -29,9 +18,7 @@ const NEXT: Readonly<Record<OperationStatus, readonly OperationStatus[]>> = {
 };
 
 /** Statuses from which an operation can still be cancelled: it has not begun. */
-export const CANCELLABLE = (Object.keys(NEXT) as OperationStatus[]).filter((status) =>
-  NEXT[status].includes("CANCELLED"),
-);
+export const CANCELLABLE = OPERATION_STATUSES.filter((status) => NEXT[status].includes("CANCELLED"));
 
 export const isEnd = (status: OperationStatus): boolean => NEXT[status].length === 0;
 

@@ -1,4 +1,5 @@
 /** Runs operations: one at a time on an instance, and one on its snapshots, polled until their end or deadline, taken over where a worker died. */
+
 import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Db } from "../../../db/client.js";
@@ -6,8 +7,9 @@ import { AppError } from "../../../errors.js";
 import type { Log } from "../../../log.js";
 import type { OperationRequest, Poll, Provider } from "../../../providers/provider.js";
 import { asCaller, POSTERN } from "../../../values/caller.js";
+import { isOfSnapshot } from "../../../values/operations.js";
 import type { InventoryService, StoredInstance } from "../inventory/index.js";
-import { assess, COMING, isOfSnapshot, isRescuable } from "../inventory/index.js";
+import { assess, COMING, isRescuable } from "../inventory/index.js";
 import type { Completion } from "./completion.service.js";
 import { hasQueuedReboot } from "./failover.store.js";
 import { requestOf } from "./operation-request.js";
