@@ -1,5 +1,4 @@
 /** The provider `local`: PostgreSQL clusters that this host runs itself, each with its files below one folder. */
-
 import { join } from "node:path";
 import { unavailable } from "../errors.js";
 import type { Log } from "../log.js";
@@ -25,7 +24,7 @@ import { createSnapshotOperations, isSnapshotRequest } from "./local/snapshot-op
 import { openSnapshots } from "./local/snapshots.js";
 import { createStandbys } from "./local/standbys.js";
 import { createWatch } from "./local/watch.js";
-import { type Provider, type Report } from "./provider.js";
+import type { Provider, Report } from "./provider.js";
 
 export type LocalOptions = {
   /** For everything the provider keeps; private to `user`, as placeFolder makes it. One process at a time may use it. */
