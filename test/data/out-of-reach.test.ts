@@ -1,56 +1,39 @@
 /** What is not the caller's looks as if it did not exist; what exists already is a CONFLICT. Nothing changes either way. */
 import { expect, it } from "vitest";
+import { changesOf, inputOf } from "../specimens/changes.js";
+import { written } from "../specimens/index.js";
 import { testApp } from "../support/app.js";
+import { digestOf } from "../support/digest.js";
 
 const app = testApp();
 
-const TABLES = [
-  "users",
-  "organizations",
-  "scans",
-  "vulnerabilities",
-  "chat_sessions",
-  "analytics_metrics",
-  "performance_logs",
-];
-const state = () =>
-  app.sql.unsafe(
-    `select ${TABLES.map((t) => `(select md5(string_agg(t::text, '|' order by t::text)) from ${t} t) as ${t}`).join()}`,
-  );
+/** What these changes leave behind beside their records. */
+const state = () => digestOf(app, ["audit_logs", "idempotency_keys"]);
 const audited = (requestId: string) =>
   app.sql`select success, result->>'code' as code from audit_logs where request_id = ${requestId}`;
 
 const inputType = (name: string) => `${name.charAt(0).toUpperCase()}${name.slice(1)}Input`;
 const document = (name: string) => `mutation($input: ${inputType(name)}!) { ${name}(input: $input) { __typename } }`;
-const item = { severity: "LOW", vulnType: "T", title: "t" };
-
-/** Of the first organization, asked for by the analyst of the second. */
-const FOREIGN: [string, Record<string, unknown>][] = [
-  ["createScan", { organizationId: "1", targetUrl: "https://a.example/", scanType: "T" }],
-  ["updateScan", { id: "1", version: 1, scanType: "T" }],
-  ["deleteScan", { id: "1" }],
-  ["createVulnerability", { scanId: "2", ...item }],
-  ["createVulnerabilities", { scanId: "2", items: [item] }],
-  ["updateVulnerability", { id: "1", version: 1, title: "t" }],
-  ["deleteVulnerability", { id: "1", version: 1 }],
-  ["createChatSession", { userId: "3", sessionId: "s", message: "m" }],
-  ["updateChatSession", { id: "1", version: 1, message: "m" }],
-  ["deleteChatSession", { id: "1" }],
-  ["createAnalyticsMetric", { organizationId: "1", metricType: "t", value: 1 }],
-  ["updateAnalyticsMetric", { id: "1", version: 1, value: 2 }],
-  ["deleteAnalyticsMetric", { id: "1" }],
-  ["createPerformanceLog", { organizationId: "1", serviceName: "s", endpoint: "/", responseTimeMs: 1 }],
-  ["updatePerformanceLog", { id: "2", version: 1, endpoint: "/" }],
-  ["deletePerformanceLog", { id: "2" }],
+/** Of the first organization, asked for by the analyst of the second; with the key that says of which row. */
+const FOREIGN: [string, Record<string, unknown>, string][] = [
+  ...written
+    .filter(({ writes }) => writes.roles.includes("ANALYST"))
+    .flatMap(changesOf)
+    .flatMap((change): [string, Record<string, unknown>, string][] => {
+      const { known = "1", within } = change.specimen.writes;
+      // By a filter nothing is found; of many items each belongs to a row of its own, unless they share it.
+      if (/^(update|delete)Many/.test(change.verb) || (change.verb === "createMany" && !within?.shared)) return [];
+      const key = change.verb.startsWith("create") ? within?.field : "id";
+      return key ? [[change.name, inputOf(change, [known]), key]] : [];
+    }),
   // The platform's own, which belongs to no organization.
-  ["updatePerformanceLog", { id: "1", version: 1, endpoint: "/" }],
-  ["deletePerformanceLog", { id: "1" }],
+  ["updatePerformanceLog", { id: "1", version: 1, endpoint: "/" }, "id"],
+  ["deletePerformanceLog", { id: "1" }, "id"],
 ];
 
-it.each(FOREIGN)("%s of another organization answers as what does not exist: %o", async (name, input) => {
+it.each(FOREIGN)("%s of another organization answers as what does not exist: %o", async (name, input, reference) => {
   const client = await app.as("otherAnalyst");
   const before = await state();
-  const [reference] = ["id", "organizationId", "scanId", "userId"].filter((key) => key in input) as [string];
   const foreign = await client.run(document(name), { input }, { "x-request-id": "foreign" });
   const unknown = await client.run(document(name), { input: { ...input, [reference]: "9007199254740993" } });
   expect([foreign.code, foreign.status]).toEqual(["NOT_FOUND", 404]);
@@ -65,10 +48,11 @@ it.each(FOREIGN)("%s of another organization answers as what does not exist: %o"
 });
 
 it("a performance log without organization is the platform's own: no tenant may write one", async () => {
+  const analyst = await app.as("analyst");
   const before = await state();
   const input = { serviceName: "s", endpoint: "/", responseTimeMs: 1 };
   for (const given of [input, { ...input, organizationId: null }]) {
-    const { code } = await (await app.as("analyst")).run(document("createPerformanceLog"), { input: given });
+    const { code } = await analyst.run(document("createPerformanceLog"), { input: given });
     expect(["NOT_FOUND", "BAD_USER_INPUT", "FORBIDDEN"]).toContain(code);
   }
   expect(await state()).toEqual(before);

@@ -5,6 +5,9 @@ import type { Access } from "../../src/auth/actor.js";
 import { compile } from "../../src/engine/read/compile.js";
 import { entriesOf } from "../../src/engine/types/read-resolver.js";
 import { LIMITS } from "../../src/limits.js";
+import { specimens } from "../specimens/index.js";
+import { isOwned } from "../specimens/ownership.js";
+import { type Specimen, tableOf } from "../specimens/specimen.js";
 import { testApp } from "../support/app.js";
 import { declaredTypes, rootTypes } from "../support/model.js";
 
@@ -23,24 +26,24 @@ function sqlOf(query: string, access: Access): string {
   return compile(app.schema, units, {}, {}, access, LIMITS, "key").text;
 }
 
-/** The condition that a source of each table must carry. */
-const SCOPES: Record<string, (alias: string) => RegExp> = {
-  organizations: (alias) => new RegExp(`"${alias}"\\."id" = \\$\\d+::bigint`),
-  users: (alias) => new RegExp(`"${alias}"\\."organization_id" = \\$\\d+::bigint`),
-  scans: (alias) => new RegExp(`"${alias}"\\."organization_id" = \\$\\d+::bigint`),
-  analytics_metrics: (alias) => new RegExp(`"${alias}"\\."organization_id" = \\$\\d+::bigint`),
-  performance_logs: (alias) => new RegExp(`"${alias}"\\."organization_id" = \\$\\d+::bigint`),
+/** By table: the condition that a source of it must carry. */
+const SCOPES = new Map(
+  specimens.filter(isOwned).map((specimen) => [tableOf(specimen), (alias: string) => scopeOf(specimen, alias)]),
+);
+
+function scopeOf({ owner }: Specimen, alias: string): RegExp {
+  if (typeof owner === "string") throw new Error("No organization owns it.");
+  const { column, of } = owner;
+  if (!of) return new RegExp(`"${alias}"\\."${column}" = \\$\\d+::bigint`);
   // Through the row they belong to, which carries its own.
-  vulnerabilities: (alias) =>
-    new RegExp(`exists \\(select 1 from "scans" as "(t\\d+)" where \\("\\1"\\."id" = "${alias}"\\."scan_id"`),
-  chat_sessions: (alias) =>
-    new RegExp(`exists \\(select 1 from "users" as "(t\\d+)" where \\("\\1"\\."id" = "${alias}"\\."user_id"`),
-};
+  const source = `select 1 from "${tableOf(of)}" as "(t\\d+)"`;
+  return new RegExp(`exists \\(${source} where \\("\\1"\\."id" = "${alias}"\\."${column}"`);
+}
 
 /** The sources without their scope: `table alias`. */
 const unscoped = (text: string): string[] =>
   [...text.matchAll(/"(\w+)" as "(t\d+)"/g)].flatMap(([, table, alias]) =>
-    SCOPES[table as string]?.(alias as string).test(text) ? [] : [`${table} ${alias}`],
+    SCOPES.get(table as string)?.(alias as string).test(text) ? [] : [`${table} ${alias}`],
   );
 
 const QUERIES = [
