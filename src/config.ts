@@ -1,10 +1,10 @@
 /** Environment variables -> Config: the only reader of process.env. Every fault is reported at once. */
 import { z } from "zod";
 import { inventoryVariables } from "./modules/fleet/inventory/inventory.variables.js";
-import { type LocalInstance, localInstances } from "./modules/fleet/inventory/local-instances.js";
 import { operationsVariables } from "./modules/fleet/operations/operations.variables.js";
+import { localVariables } from "./providers/local/local.variables.js";
 import { sum } from "./values/sum.js";
-import { count, flag, jsonText, list } from "./values/variables.js";
+import { count, flag, list } from "./values/variables.js";
 
 /** Those that belong to no module. */
 const OWN = {
@@ -68,12 +68,6 @@ const OWN = {
   TRUSTED_PROXIES: count(0, 10)
     .prefault("0")
     .describe("How many proxies in front append to X-Forwarded-For; the client's address is taken from there."),
-  LOCAL_INSTANCES: jsonText
-    .pipe(localInstances)
-    .prefault("[]")
-    .describe(
-      "PostgreSQL clusters that this host shall run, as JSON; see the README. Beside an embedded database only.",
-    ),
   ACCESS_TOKEN_PRIVATE_KEY: z
     .string()
     .startsWith("-----BEGIN PRIVATE KEY-----", "is an Ed25519 key as PKCS #8 PEM")
@@ -85,13 +79,15 @@ const OWN = {
     .describe("Least level that is logged, as JSON lines on standard error."),
 };
 
-const VARIABLES_OF_MODULES = [inventoryVariables, operationsVariables] as const;
+const VARIABLES_OF_MODULES = [inventoryVariables, operationsVariables, localVariables] as const;
 
 /** Each variable with its check; the description stands in the README's table too, and a test compares the names. */
 export const VARIABLES = sum<z.ZodType>("variable", [OWN, ...VARIABLES_OF_MODULES.map(({ checks }) => checks)]);
 
 /** What the variables of modules say. */
-type ConfigOfModules = ReturnType<typeof inventoryVariables.toConfig> & ReturnType<typeof operationsVariables.toConfig>;
+type ConfigOfModules = ReturnType<typeof inventoryVariables.toConfig> &
+  ReturnType<typeof operationsVariables.toConfig> &
+  ReturnType<typeof localVariables.toConfig>;
 
 export interface Config extends ConfigOfModules {
   readonly host: string;
@@ -111,7 +107,6 @@ export interface Config extends ConfigOfModules {
   readonly corsOrigins: readonly string[];
   readonly trustedProxies: number;
   readonly shutdownGraceMs: number;
-  readonly localInstances: readonly LocalInstance[];
   /** PKCS #8 PEM. */
   readonly accessTokenPrivateKey: string | undefined;
   readonly logLevel: string;
@@ -132,7 +127,8 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
   }
   const parsed = <T>() => result.data as T;
   const env = parsed<z.output<z.ZodObject<typeof OWN>>>();
-  if (env.DATABASE_URL !== undefined && env.LOCAL_INSTANCES.length > 0)
+  const local = localVariables.toConfig(parsed());
+  if (env.DATABASE_URL !== undefined && local.localInstances.length > 0)
     throw new ConfigError("LOCAL_INSTANCES: needs the embedded database: leave out DATABASE_URL, or this.");
   const production = env.NODE_ENV === "production";
   // Nobody could try anything on the page, nor read the schema for it.
@@ -140,6 +136,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
   return {
     ...inventoryVariables.toConfig(parsed()),
     ...operationsVariables.toConfig(parsed()),
+    ...local,
     host: env.HOST,
     port: env.PORT,
     databaseUrl: env.DATABASE_URL,
@@ -155,7 +152,6 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     corsOrigins: env.CORS_ORIGINS,
     trustedProxies: env.TRUSTED_PROXIES,
     shutdownGraceMs: env.SHUTDOWN_GRACE_MS ?? (production ? 5000 : 0),
-    localInstances: env.LOCAL_INSTANCES,
     accessTokenPrivateKey: env.ACCESS_TOKEN_PRIVATE_KEY,
     logLevel: env.LOG_LEVEL,
   };

@@ -3,7 +3,7 @@ import { hash, randomUUID } from "node:crypto";
 import { constants } from "node:fs";
 import { access, type FileHandle, lstat, mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { syncFolder } from "../postgres/durability.js";
+import { syncFolder } from "../durability.js";
 
 /** So much is taken up at once. */
 const FILE_BYTES = 1_048_576;

@@ -3,9 +3,9 @@ import { randomBytes } from "node:crypto";
 import { mkdir, readdir, rename, rm } from "node:fs/promises";
 import { endianness } from "node:os";
 import { join } from "node:path";
+import { syncFileSystem, syncFolder } from "../durability.js";
 import { parsePosition, readControlFile } from "./control-file.js";
 import { type CopyOptions, copyTree } from "./copy-files.js";
-import { syncFileSystem, syncFolder } from "./durability.js";
 import { readStart, unlessShort } from "./owned-file.js";
 
 /** The standby lacks WAL that the primary has thrown away already. */

@@ -5,11 +5,11 @@ import { readFileSync, statSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import postgres, { type Sql } from "postgres";
+import { syncFileSystem } from "../../src/durability.js";
 import { createLog } from "../../src/log.js";
 import { findBinaries } from "../../src/postgres/binaries.js";
 import { type Claim, claimCluster } from "../../src/postgres/claim.js";
 import { Cluster, type Settings } from "../../src/postgres/cluster.js";
-import { syncFileSystem } from "../../src/postgres/durability.js";
 import { placeFolder } from "../../src/postgres/folder.js";
 import { databaseUser, type OsUser } from "../../src/postgres/os-user.js";
 

@@ -1,11 +1,9 @@
 /** Who may import whom. A type that is imported counts as a value does, but where a rule says otherwise. */
 import { expect, it } from "vitest";
-import { CIRCLES, FORBIDDEN_IMPORTS } from "./exceptions.js";
 import { LAYERS } from "./layers.js";
-import { home, PLACES, placeFor } from "./places.js";
 import type { Layer, Reach } from "./reach.js";
 import { ROLES } from "./roles.js";
-import { type Files, type Import, importsOf, judge, prove, SOURCE } from "./source.js";
+import { type Files, type Import, importsOf, prove, SOURCE } from "./source.js";
 
 const reaches = (within: readonly Reach[], target: string, file: string) =>
   within.some((reach) => (reach instanceof RegExp ? reach.test(target) : reach(target, file)));
@@ -20,22 +18,11 @@ const rolesOf = (file: string) => ROLES.filter(({ files }) => files.test(file));
 
 const named = ({ target, typeOnly }: Import) => (typeOnly ? `types of ${target}` : target);
 
-interface AtHome {
-  readonly file: string;
-  readonly imports: readonly Import[];
-}
-
-/** Every file by its home, with its imports. */
-function atHome(files: Files): AtHome[] {
-  return [...files].map(([file, text]) => ({
-    file: home(file),
-    imports: importsOf(file, text).map((each) => ({ ...each, target: each.ours ? home(each.target) : each.target })),
-  }));
-}
+const importsByFile = (files: Files) => [...files].map(([file, text]) => ({ file, imports: importsOf(file, text) }));
 
 /** Imports that a layer or a role forbids, and files of no layer. */
 function forbiddenImports(files: Files): string[] {
-  const all = atHome(files).flatMap(({ file, imports }) => {
+  const all = importsByFile(files).flatMap(({ file, imports }) => {
     const layer = layerOf(file);
     if (!layer) return [`${file} is of no layer`];
     return imports
@@ -48,7 +35,10 @@ function forbiddenImports(files: Files): string[] {
 /** Files that lead to each other. The tools that find circles read types through an API that TypeScript 7 no longer has. */
 function circles(files: Files): string[] {
   const graph = new Map(
-    atHome(files).map(({ file, imports }) => [file, imports.filter(({ ours }) => ours).map(({ target }) => target)]),
+    importsByFile(files).map(({ file, imports }) => [
+      file,
+      imports.filter(({ ours }) => ours).map(({ target }) => target),
+    ]),
   );
   const reached = (from: string): ReadonlySet<string> => {
     const found = new Set(graph.get(from));
@@ -63,10 +53,8 @@ function circles(files: Files): string[] {
 prove([
   {
     name: "each layer imports only what it may",
-    explanation:
-      "See layers.ts and roles.ts: what belongs elsewhere moves there, or arrives as an argument. Paths are those of places.ts.",
+    explanation: "See layers.ts and roles.ts: what belongs elsewhere moves there, or arrives as an argument.",
     offenders: forbiddenImports,
-    exceptions: FORBIDDEN_IMPORTS,
     bad: [
       ["graphql/a.ts", 'import type { X } from "../modules/data/a/a.table.js";\nimport { y } from "./b.js";'],
       ["modules/data/a/a.store.ts", 'import { x } from "../b/index.js";'],
@@ -82,9 +70,8 @@ prove([
   },
   {
     name: "files do not import each other in a circle",
-    explanation: "Files in a circle are one file in several parts. Paths are those of places.ts.",
+    explanation: "Files in a circle are one file in several parts.",
     offenders: circles,
-    exceptions: CIRCLES,
     bad: [
       ["a.ts", 'import { b } from "./b.js";\nimport "./f.js";'],
       ["b.ts", 'import type { d } from "./d.js";\nexport { c } from "./c.js";'],
@@ -98,26 +85,10 @@ prove([
 ]);
 
 it.each([...LAYERS, ...ROLES])("$name: a bad example is caught", (rule) => {
-  const [{ file, imports }] = atHome(new Map([rule.bad])) as [AtHome];
+  const [file, text] = rule.bad;
+  const imports = importsOf(file, text);
   expect([layerOf(file), ...rolesOf(file)]).toContain(rule);
   expect(imports.filter((each) => forbids(rule, file, each)).map(named)).toEqual(rule.caught);
-});
-
-it("tells an exception that no longer occurs", () => {
-  expect(judge(["a imports b", "a imports c"], ["a imports b", "c imports d"])).toEqual({
-    offenders: ["a imports c"],
-    overdue: ["c imports d"],
-  });
-});
-
-/** Lines of places.ts that no file waits for. */
-const idlePlaces = (files: Files) =>
-  PLACES.filter((place) => ![...files.keys()].some((file) => placeFor(file) === place));
-
-it("knows a place for what has not moved yet, and for nothing else", () => {
-  expect(idlePlaces(SOURCE)).toEqual([]);
-  expect(idlePlaces(new Map())).toEqual(PLACES);
-  expect(new Set([...SOURCE.keys()].map(home)).size).toBe(SOURCE.size);
 });
 
 it("sees every file and its imports", () => {

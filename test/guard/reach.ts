@@ -1,4 +1,4 @@
-/** The words in which layers and roles say what may be imported. Paths are those of places.ts, where files will lie. */
+/** The words in which layers and roles say what may be imported. */
 
 /** The order in which domains may know each other: a module knows the faces of its own domain and of earlier ones. */
 export const DOMAINS = ["identity", "data", "evidence", "fleet", "backups", "monitoring", "targets", "governance"];
@@ -13,7 +13,7 @@ export const OWN: Reach = (target, file) => owner(target) === owner(file);
 export const FACE = /^modules\/[\w-]+\/[\w-]+\/index\.ts$/;
 export const EARLIER_FACE: Reach = (target, file) => FACE.test(target) && domain(target) <= domain(file);
 /** What everything may know: it knows nothing of ours. */
-export const BASE = /^((cache|errors|limits|log|pace|start-fault)\.ts$|values\/)/;
+export const BASE = /^((cache|durability|errors|limits|log|pace|start-fault)\.ts$|values\/)/;
 export const ERRORS = /^errors\.ts$/;
 export const VALUES = /^values\//;
 export const AUTH = /^auth\//;

@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { open, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
-import { syncFolder } from "../../postgres/durability.js";
+import { syncFolder } from "../../durability.js";
 import { withFile } from "../../postgres/owned-file.js";
 
 /** Replaces the file at once or not at all. */

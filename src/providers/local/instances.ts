@@ -4,7 +4,7 @@ import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
-import { syncFolder } from "../../postgres/durability.js";
+import { syncFolder } from "../../durability.js";
 import { makePrivate } from "../../postgres/folder.js";
 import type { OsUser } from "../../postgres/os-user.js";
 import { BACKUP_WINDOW, MAINTENANCE_WINDOW } from "../../values/windows.js";

@@ -1,7 +1,7 @@
 /** Data of former primaries that may hold what nothing else does: kept beside the member's own, the newest only. */
 import { readdir, rename, rm, rmdir } from "node:fs/promises";
 import { join } from "node:path";
-import { syncFolder } from "../../postgres/durability.js";
+import { syncFolder } from "../../durability.js";
 import type { Host } from "./host.js";
 
 const KEPT = /^kept-(failover|split-brain)-\d{8}T\d{6}Z$/;

@@ -2,9 +2,9 @@
 import { mkdir, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
+import { syncFileSystem, syncFolder } from "../../durability.js";
 import { baseBackup } from "../../postgres/base-backup.js";
 import { copyTree, listTree } from "../../postgres/copy-files.js";
-import { syncFileSystem, syncFolder } from "../../postgres/durability.js";
 import { SNAPSHOT_IDENTIFIER } from "../../values/identifiers.js";
 import { OperationFailure } from "../errors.js";
 import type { SnapshotDescription, SnapshotNamed, Tag } from "../provider.js";

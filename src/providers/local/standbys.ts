@@ -4,10 +4,10 @@ import { mkdir, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Sql } from "postgres";
+import { syncFileSystem, syncFolder } from "../../durability.js";
 import { baseBackup, hasTablespaces, sharedTablespaces, write } from "../../postgres/base-backup.js";
 import type { Cluster } from "../../postgres/cluster.js";
 import { asSuperuser, type ConnectionOptions } from "../../postgres/connection.js";
-import { syncFileSystem, syncFolder } from "../../postgres/durability.js";
 import {
   clusterOf,
   copyOptions,

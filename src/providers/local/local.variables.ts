@@ -1,7 +1,8 @@
 /** What configuration may say of the clusters that this host runs itself, and what contradicts itself there. */
 import { z } from "zod";
-import { INSTANCE_IDENTIFIER } from "../../../values/identifiers.js";
-import { parseBackupWindow, parseMaintenanceWindow, requireBackupWindow } from "../../../values/windows.js";
+import { INSTANCE_IDENTIFIER } from "../../values/identifiers.js";
+import { jsonText, variables } from "../../values/variables.js";
+import { parseBackupWindow, parseMaintenanceWindow, requireBackupWindow } from "../../values/windows.js";
 
 const MAX_TAGS = 50;
 
@@ -39,7 +40,7 @@ const localInstance = z.strictObject({
     .optional(),
 });
 /** @returns why what is said of an instance cannot be, with the field that is at fault; null where it can */
-function contradictionOf(instance: LocalInstance): [string, string] | null {
+function contradictionOf(instance: ConfiguredInstance): [string, string] | null {
   const { tags, backupWindow, maintenanceWindow, standby, autoFailover } = instance;
   if (autoFailover && !standby) return ["autoFailover", "needs a standby"];
   if (tags.length > MAX_TAGS) return ["tags", `are at most ${MAX_TAGS}`];
@@ -50,9 +51,9 @@ function contradictionOf(instance: LocalInstance): [string, string] | null {
     return ["backupWindow", (error as Error).message];
   }
 }
-export type LocalInstance = z.output<typeof localInstance>;
+export type ConfiguredInstance = z.output<typeof localInstance>;
 
-export const localInstances = z
+const localInstances = z
   .array(localInstance)
   .max(20)
   .superRefine((wanted, context) => {
@@ -63,3 +64,15 @@ export const localInstances = z
         context.addIssue({ code: "custom", path: [index, "identifier"], message: "is given twice" });
     }
   });
+
+export const localVariables = variables(
+  {
+    LOCAL_INSTANCES: jsonText
+      .pipe(localInstances)
+      .prefault("[]")
+      .describe(
+        "PostgreSQL clusters that this host shall run, as JSON; see the README. Beside an embedded database only.",
+      ),
+  },
+  ({ LOCAL_INSTANCES }) => ({ localInstances: LOCAL_INSTANCES as readonly ConfiguredInstance[] }),
+);
