@@ -4,7 +4,7 @@ import { inventoryVariables } from "./modules/fleet/inventory/inventory.variable
 import { operationsVariables } from "./modules/fleet/operations/operations.variables.js";
 import { localVariables } from "./providers/local/local.variables.js";
 import { sum } from "./values/sum.js";
-import { count, flag, list } from "./values/variables.js";
+import { commaSeparated, count, flag } from "./values/variables.js";
 
 /** Those that belong to no module. */
 const OWN = {
@@ -59,7 +59,7 @@ const OWN = {
     .describe(
       "Memory for what may be asked for again, in MiB: documents, plans, statements, tokens and answers about the schema.",
     ),
-  CORS_ORIGINS: list.default([]).describe("Origins whose browsers may call, separated by commas."),
+  CORS_ORIGINS: commaSeparated.default([]).describe("Origins whose browsers may call, separated by commas."),
   SHUTDOWN_GRACE_MS: count(0, 600_000)
     .optional()
     .describe(

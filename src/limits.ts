@@ -43,4 +43,4 @@ export const LIMITS = {
   variableDepth: 64,
 } as const;
 
-export type Limits = typeof LIMITS;
+export type RequestLimits = typeof LIMITS;

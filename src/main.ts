@@ -53,8 +53,8 @@ function onLost(): void {
 async function start(): Promise<void> {
   const config = processConfig();
   // Not imported above: loading them takes most of a second, and signals are to be heeded before.
-  const [{ createApp }, { createLog }, { openDatabase, openFleet, prepareDatabase, requireDatabase }] = await step(() =>
-    unlessStopped(Promise.all([import("./app.js"), import("./log.js"), import("./cli/start.js")])),
+  const [{ createApp }, { createLog }, { openDatabase, openProviders, prepareDatabase, requireDatabase }] = await step(
+    () => unlessStopped(Promise.all([import("./app.js"), import("./log.js"), import("./cli/start.js")])),
   );
   const opened = createLog(config.logLevel, errorOutput);
   log = opened;
@@ -77,7 +77,7 @@ async function start(): Promise<void> {
     ),
   );
   const fleet = await step(
-    () => openFleet(config, opened, onLost),
+    () => openProviders(config, opened, onLost),
     (opened) => opened.stop(),
   );
   const ports = {

@@ -9,7 +9,7 @@ import type { AuditEntry } from "./entry.js";
 import type { Recorder } from "./recorder.js";
 
 /** What came of a call. */
-export interface Outcome {
+export interface CallOutcome {
   readonly resourceId?: string | null | undefined;
   readonly result?: unknown;
 }
@@ -63,7 +63,7 @@ export function createAuditService({ clock, recorder }: AuditDeps) {
     });
   };
 
-  const describe = (call: Call, { resourceId, result }: Outcome) => ({
+  const describe = (call: Call, { resourceId, result }: CallOutcome) => ({
     actor: describeActor(call.actor),
     action: call.action,
     resourceId: resourceId ?? null,
@@ -73,17 +73,17 @@ export function createAuditService({ clock, recorder }: AuditDeps) {
     requestId: call.origin.requestId,
   });
 
-  const entry = (call: Call, outcome: Outcome): AuditEntry => {
+  const entry = (call: Call, outcome: CallOutcome): AuditEntry => {
     const described = describe(call, outcome);
     return { ...described, ...derivedOf(described), parameters: kept(described.parameters) };
   };
 
   return {
     /** What a statement that makes the change itself writes down with it. */
-    entry: (call: Call, outcome: Outcome = {}): AuditEntry => entry(call, outcome),
+    entry: (call: Call, outcome: CallOutcome = {}): AuditEntry => entry(call, outcome),
 
     /** Records a call that succeeds; `db` is the transaction of its change. */
-    record: (db: Db, call: Call, outcome: Outcome) => record(db, { ...describe(call, outcome), success: true }),
+    record: (db: Db, call: Call, outcome: CallOutcome) => record(db, { ...describe(call, outcome), success: true }),
 
     /** Records what was done later, or by Postern itself. */
     recordFor: record,

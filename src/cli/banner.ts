@@ -1,11 +1,11 @@
 /** What people read on standard output when Postern starts, or cannot. */
 import { type Config, ConfigError } from "../config.js";
 import { AppError } from "../errors.js";
-import type { Account } from "../seed/administrator.js";
+import type { SeededAccount } from "../seed/administrator.js";
 import { EXIT_CODES, type FaultKind, StartFault } from "../start-fault.js";
 
 /** @returns how to sign in as an account that was just created */
-export function newAccount(kind: "administrator" | "demo", { email, password, generated }: Account): string {
+export function newAccount(kind: "administrator" | "demo", { email, password, generated }: SeededAccount): string {
   const who =
     kind === "administrator"
       ? `Administrator created: ${email}`

@@ -5,7 +5,7 @@ import type { Log } from "../log.js";
 import { findBinaries } from "../postgres/binaries.js";
 import { ClaimedError, claimCluster } from "../postgres/claim.js";
 import { Cluster, type Settings } from "../postgres/cluster.js";
-import { placeFolder } from "../postgres/folder.js";
+import { chooseFolder } from "../postgres/folder.js";
 import { databaseUser } from "../postgres/os-user.js";
 import { StartFault } from "../start-fault.js";
 
@@ -51,7 +51,7 @@ const NAME = "postern";
 export async function startEmbedded(wanted: EmbeddedOptions): Promise<EmbeddedDatabase> {
   const user = await databaseUser();
   const bin = await findBinaries(user);
-  const { path: folder, dataDir, relocated } = await placeFolder(wanted.dataDir, "database", user);
+  const { path: folder, dataDir, relocated } = await chooseFolder(wanted.dataDir, "database", user);
   const cluster = new Cluster({ folder, bin, user, settings: wanted.settings });
   await cluster.init();
 

@@ -7,13 +7,13 @@ import { settleRole } from "../db/role.js";
 import { requireUsable } from "../db/usable.js";
 import type { Log } from "../log.js";
 import { findBinaries } from "../postgres/binaries.js";
-import { placeFolder } from "../postgres/folder.js";
+import { chooseFolder } from "../postgres/folder.js";
 import { databaseUser } from "../postgres/os-user.js";
 import { createLocalProvider } from "../providers/local.js";
 import type { Provider } from "../providers/provider.js";
-import { type Account, ensureAdministrator } from "../seed/administrator.js";
+import { ensureAdministrator, type SeededAccount } from "../seed/administrator.js";
 import { ensureDemo } from "../seed/demo.js";
-import { DEMO_FLEET, ensureInstances } from "../seed/demo-fleet.js";
+import { DEMO_INSTANCES, ensureInstances } from "../seed/demo-instances.js";
 import { startEmbedded } from "./embedded.js";
 
 export interface ReadyDatabase {
@@ -43,7 +43,7 @@ export async function openDatabase(
   return { connection: options, relocatedTo: relocated ? dataDir : undefined, stop };
 }
 
-export interface ReadyFleet {
+export interface ReadyProviders {
   readonly providers: readonly Provider[];
   /** Starts what there is and creates what is missing, of the configured instances and of the demo fleet; tells of each. */
   bringUp(onChange: () => Promise<void>): Promise<void>;
@@ -55,14 +55,14 @@ export interface ReadyFleet {
  * keeps a second Postern from the same instances.
  * @param onLost told when another Postern has got the instances nevertheless
  */
-export async function openFleet(config: Config, log: Log, onLost: () => void): Promise<ReadyFleet> {
+export async function openProviders(config: Config, log: Log, onLost: () => void): Promise<ReadyProviders> {
   if (config.databaseUrl !== undefined)
     return { providers: [], bringUp: async () => undefined, stop: async () => undefined };
   const user = await databaseUser();
   const bin = await findBinaries(user);
-  const { path: folder } = await placeFolder(config.dataDir, "fleet", user);
+  const { path: folder } = await chooseFolder(config.dataDir, "fleet", user);
   const local = await createLocalProvider({ folder, bin, user, log, clock: { now: () => new Date() }, onLost });
-  const wanted = [...config.localInstances, ...(config.demo.seed ? DEMO_FLEET : [])];
+  const wanted = [...config.localInstances, ...(config.demo.seed ? DEMO_INSTANCES : [])];
   // So that whoever asks as soon as Postern is ready finds all of them.
   await local.plan(wanted);
   return {
@@ -77,7 +77,7 @@ export async function openFleet(config: Config, log: Log, onLost: () => void): P
 
 export interface Preparing {
   readonly log: Log;
-  readonly announce: (kind: "administrator" | "demo", account: Account) => void;
+  readonly announce: (kind: "administrator" | "demo", account: SeededAccount) => void;
   /** Told, in a sentence for people, what is waited for. */
   readonly wait: (reason: string) => void;
   /** Ends waiting. */

@@ -8,7 +8,7 @@ import {
   Kind,
   type ValueNode,
 } from "graphql";
-import { type Variables, variableOf } from "../engine/read/reference.js";
+import { type Variables, variableOf } from "../engine/read/query-value.js";
 import { badUserInput } from "../errors.js";
 
 /** Filters, and what stands in them. */

@@ -5,8 +5,8 @@ import { type Call, networkOf, type Origin, withoutSecrets } from "../audit/call
 import { type Access, type Actor, accessOf } from "../auth/actor.js";
 import type { Unit } from "../engine/read/compile.js";
 import type { Planner } from "../engine/read/planner.js";
+import type { Variables } from "../engine/read/query-value.js";
 import type { Allowance, Reads } from "../engine/read/reads.js";
-import type { Variables } from "../engine/read/reference.js";
 import type { CallContext } from "../engine/types/current-call.js";
 import type { ReadContext } from "../engine/types/read-resolver.js";
 import type { ErrorCode } from "../errors.js";
@@ -92,7 +92,7 @@ export class RequestContext implements ReadContext, CallContext {
   }
 
   /** Plans reads without running them. @throws FORBIDDEN, BAD_USER_INPUT, LIMIT_EXCEEDED */
-  rehearse(units: readonly Unit[], values: readonly unknown[], info: GraphQLResolveInfo): void {
+  preflight(units: readonly Unit[], values: readonly unknown[], info: GraphQLResolveInfo): void {
     const { operation, fragments, variableValues: variables } = info;
     const payload = this.deps.planner.payload({ operation, fragments, variables, access: this.access }, units);
     this.objects = payload.requireAnswerable(values, this.objects);

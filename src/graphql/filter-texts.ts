@@ -11,7 +11,7 @@ import {
   type ValueNode,
   valueFromAST,
 } from "graphql";
-import type { Variables } from "../engine/read/reference.js";
+import type { Variables } from "../engine/read/query-value.js";
 import { limitExceeded } from "../errors.js";
 
 /** A filter, or an input that holds one, and how many fields are given it. */

@@ -4,7 +4,7 @@ import { type ApolloServer, HeaderMap } from "@apollo/server";
 import { networkOf } from "../audit/call.js";
 import type { Actor } from "../auth/actor.js";
 import type { KeptBody } from "../http/compression.js";
-import type { Limits } from "../limits.js";
+import type { RequestLimits } from "../limits.js";
 import { asCaller, type Caller } from "../values/caller.js";
 import { RequestTime } from "../values/request-time.js";
 import type { RequestContext } from "./context.js";
@@ -48,7 +48,7 @@ export interface GraphqlOptions {
   readonly recordRefusals: (context: RequestContext) => Promise<void>;
   /** Told when a client goes before it is answered. */
   readonly leave: (caller: Caller) => void;
-  readonly limits: Limits;
+  readonly limits: RequestLimits;
   readonly statementTimeoutMs: number;
 }
 

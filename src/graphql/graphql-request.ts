@@ -3,7 +3,7 @@ import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import { MIMEType } from "node:util";
 import Negotiator from "negotiator";
 import { badUserInput, limitExceeded, unusableRequest } from "../errors.js";
-import type { Limits } from "../limits.js";
+import type { RequestLimits } from "../limits.js";
 import { parseJson } from "./long-numbers.js";
 import { requireFewValues } from "./variables.js";
 
@@ -109,7 +109,7 @@ function readBody(request: IncomingMessage, limit: number): Promise<Buffer> {
 /** A byte order mark is ignored, as RFC 8259 allows. */
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
-function parseBody(bytes: Buffer, limits: Limits): Record<string, unknown> {
+function parseBody(bytes: Buffer, limits: RequestLimits): Record<string, unknown> {
   let text: string;
   try {
     text = utf8.decode(bytes);
@@ -190,7 +190,7 @@ function optionalRecord(name: string, value: unknown): Record<string, unknown> |
 export async function readGraphqlRequest(
   request: IncomingMessage,
   search: string,
-  limits: Limits,
+  limits: RequestLimits,
 ): Promise<GraphqlRequest> {
   const method = request.method === "GET" ? "GET" : "POST";
   requireJson(method, request.headers);

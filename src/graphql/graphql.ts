@@ -8,7 +8,7 @@ import type { Config } from "../config.js";
 import { withRelated } from "../engine/declaration.js";
 import { createPlanner, type PlannerOptions } from "../engine/read/planner.js";
 import { mutationResolvers } from "../engine/types/mutation-resolver.js";
-import { connectionResolver, entriesOf, readResolver } from "../engine/types/read-resolver.js";
+import { connectionResolver, readResolver, readTargets } from "../engine/types/read-resolver.js";
 import { LIMITS } from "../limits.js";
 import type { Log } from "../log.js";
 import type { Module } from "../module.js";
@@ -60,7 +60,7 @@ export async function createGraphql(deps: GraphqlDeps): Promise<Graphql> {
   ]);
   const recorders = { ...deps, access };
   const { schema, roots } = guardSchema(bare, access, recordFailures(recorders));
-  const planner = createPlanner({ ...deps, schema, roots: entriesOf(types), limits: LIMITS });
+  const planner = createPlanner({ ...deps, schema, roots: readTargets(types), limits: LIMITS });
   const formatError = createFormatError(log);
   const contextDeps = { planner, clock, actionOf: access.actionOf, environmentOf: deps.environmentOf };
   const known = createKnownDocuments({

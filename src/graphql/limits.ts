@@ -2,7 +2,7 @@
 import type { ApolloServerPlugin } from "@apollo/server";
 import { type DocumentNode, getOperationAST, parse } from "graphql";
 import { badUserInput, limitExceeded } from "../errors.js";
-import type { Limits } from "../limits.js";
+import type { RequestLimits } from "../limits.js";
 import type { RequestContext } from "./context.js";
 import { rememberSearch } from "./long-numbers.js";
 import { measure, measuredOf } from "./measure.js";
@@ -15,7 +15,7 @@ const NOTHING = "{ __typename }";
  * Refuses what exceeds the limits, then coerces the variables for whatever comes after. Apollo answers 500 to what throws before an
  * operation is resolved; so nothing takes the place of what is refused until then, and costs the parser and validation nothing.
  */
-export function enforceLimits(limits: Limits): ApolloServerPlugin<RequestContext> {
+export function enforceLimits(limits: RequestLimits): ApolloServerPlugin<RequestContext> {
   // Apollo may keep what took a document's place.
   const faults = new WeakMap<DocumentNode, unknown>();
   return {

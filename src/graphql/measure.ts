@@ -17,22 +17,22 @@ import {
   validate,
 } from "graphql";
 import depthLimit from "graphql-depth-limit";
-import type { Variables } from "../engine/read/reference.js";
+import type { Variables } from "../engine/read/query-value.js";
 import { type AppError, limitExceeded } from "../errors.js";
-import type { Limits } from "../limits.js";
+import type { RequestLimits } from "../limits.js";
 import { type Filters, filterCheck, mayHoldFilter } from "./filter-texts.js";
 
 /** A response path. Fields that share it are one field of the answer, and validation compares each with each. */
-interface Place {
+interface Nesting {
   times: number;
-  readonly below: Map<string, Place>;
+  readonly below: Map<string, Nesting>;
 }
 
 /** A selection set that waits to be looked at. */
 interface Step {
   readonly set: SelectionSetNode;
   readonly type: GraphQLNamedType | undefined;
-  readonly places: Map<string, Place>;
+  readonly places: Map<string, Nesting>;
   readonly isRoot: boolean;
 }
 
@@ -58,7 +58,7 @@ class Measuring {
   constructor(
     private readonly schema: GraphQLSchema,
     private readonly fragments: readonly FragmentDefinitionNode[],
-    private readonly limits: Limits,
+    private readonly limits: RequestLimits,
   ) {
     this.#byName = new Map(fragments.map((fragment) => [fragment.name.value, fragment]));
   }
@@ -140,7 +140,7 @@ const measured = new WeakMap<OperationDefinitionNode, Measured>();
 /** @returns what was counted of an operation; undefined before its document was measured */
 export const measuredOf = (operation: OperationDefinitionNode): Measured | undefined => measured.get(operation);
 
-function countFaultOf({ rootFields, aliases, schemas, types }: Counts, limits: Limits): AppError | null {
+function countFaultOf({ rootFields, aliases, schemas, types }: Counts, limits: RequestLimits): AppError | null {
   if (rootFields > limits.rootFields) {
     return limitExceeded("rootFields", `Ask for at most ${limits.rootFields} root fields at once.`);
   }
@@ -158,7 +158,7 @@ function depthFaultOf(
   schema: GraphQLSchema,
   operation: OperationDefinitionNode,
   fragments: readonly FragmentDefinitionNode[],
-  { depth }: Limits,
+  { depth }: RequestLimits,
 ): AppError | null {
   // Of this operation alone, and without its name: the library looks at all operations, by names in a plain object.
   const alone: DocumentNode = { kind: Kind.DOCUMENT, definitions: [{ ...operation, name: undefined }, ...fragments] };
@@ -167,7 +167,7 @@ function depthFaultOf(
 }
 
 /** @throws LIMIT_EXCEEDED */
-function requireShortParts({ loc }: DocumentNode, fragments: number, limits: Limits): void {
+function requireShortParts({ loc }: DocumentNode, fragments: number, limits: RequestLimits): void {
   let directives = 0;
   for (let token = loc?.startToken; token; token = token.next ?? undefined) {
     if (token.kind === TokenKind.NAME && token.value.length > limits.nameCharacters) {
@@ -196,7 +196,7 @@ export function measure(
   schema: GraphQLSchema,
   document: DocumentNode,
   operation: OperationDefinitionNode | null | undefined,
-  limits: Limits,
+  limits: RequestLimits,
 ): void {
   const fragments = document.definitions.filter((node) => node.kind === Kind.FRAGMENT_DEFINITION);
   requireShortParts(document, fragments.length, limits);

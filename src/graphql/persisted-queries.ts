@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { type GraphQLSchema, Kind, NoSchemaIntrospectionCustomRule, parse, specifiedRules, validate } from "graphql";
 import type { Cache } from "../cache.js";
 import { badUserInput, forbidden, persistedQueryNotFound } from "../errors.js";
-import type { Limits } from "../limits.js";
+import type { RequestLimits } from "../limits.js";
 import type { RequestContext } from "./context.js";
 import type { GraphqlRequest } from "./graphql-request.js";
 import { measure } from "./measure.js";
@@ -35,7 +35,7 @@ function textOf({ query, hash }: GraphqlRequest, find: FindText): string {
 export async function loadTrustedDocuments(
   folder: string,
   schema: GraphQLSchema,
-  { limits, introspection }: { readonly limits: Limits; readonly introspection: boolean },
+  { limits, introspection }: { readonly limits: RequestLimits; readonly introspection: boolean },
 ): Promise<TrustedDocuments> {
   const documents = new Map<string, string>();
   const rules = introspection ? specifiedRules : [...specifiedRules, NoSchemaIntrospectionCustomRule];

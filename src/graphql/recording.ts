@@ -5,7 +5,7 @@ import { asAppError, type ErrorCode, notRecorded } from "../errors.js";
 import { isId } from "../values/id.js";
 import type { AccessMap } from "./access/access.js";
 import type { RequestContext } from "./context.js";
-import type { Gate } from "./schema.js";
+import type { Middleware } from "./schema.js";
 
 /** An identifier is no longer; what a hostile caller sends may be. */
 const MAX_INSTANCE_ID = 255;
@@ -24,7 +24,7 @@ export interface Recorders {
 
 /** The outermost layer of every root field: sees what each inner door throws or returns as an error. */
 export const recordFailures =
-  ({ audit, access: { actionOf, failureOf } }: Recorders): Gate =>
+  ({ audit, access: { actionOf, failureOf } }: Recorders): Middleware =>
   async (resolve, parent, args, context, info) => {
     // Created before the doors, so that the duration counts from here.
     const isMutation = info.parentType.name === "Mutation";

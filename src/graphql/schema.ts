@@ -22,7 +22,7 @@ import { deny, shield, shieldRules } from "./access/rules.js";
 import { requireSaid } from "./change-filters.js";
 import { containerOf } from "./container.js";
 import type { RequestContext } from "./context.js";
-import { rehearsePayload } from "./rehearsal.js";
+import { preflightPayload } from "./preflight.js";
 
 // Loaded like graphql-shield: its generator is recognised by class, so both must come from the same build.
 const { applyMiddleware } = createRequire(import.meta.url)("graphql-middleware") as typeof import("graphql-middleware");
@@ -35,7 +35,7 @@ type FieldOf = GraphQLFieldResolver<Record<string, unknown>, RequestContext>;
 export type Resolve = (parent: unknown, args: Arguments, context: RequestContext, info: GraphQLResolveInfo) => unknown;
 
 /** A layer around the resolver of a root field. */
-export type Gate = (
+export type Middleware = (
   resolve: Resolve,
   parent: unknown,
   args: Arguments,
@@ -46,7 +46,7 @@ export type Gate = (
 type RootType = "Query" | "Mutation";
 
 /** By root type and field. */
-export type RootMiddleware = Readonly<Record<RootType, Readonly<Record<string, Gate>>>>;
+export type RootMiddleware = Readonly<Record<RootType, Readonly<Record<string, Middleware>>>>;
 
 /** @param resolvers instances, one for each resolver class */
 export function buildBareSchema(resolvers: readonly object[]): GraphQLSchema {
@@ -59,7 +59,7 @@ export function buildBareSchema(resolvers: readonly object[]): GraphQLSchema {
 }
 
 /** Permission first, then the form of the arguments: what is refused is not even looked at. */
-function doors(schema: GraphQLSchema, { queries, mutations }: AccessMap): RootMiddleware {
+function doorsOf(schema: GraphQLSchema, { queries, mutations }: AccessMap): RootMiddleware {
   const ruleOf = shieldRules();
   const rulesOf = (map: Readonly<Record<string, Rule>>) => ({
     "*": deny,
@@ -69,13 +69,15 @@ function doors(schema: GraphQLSchema, { queries, mutations }: AccessMap): RootMi
   const generator = shield(
     { Query: rulesOf(queries), Mutation: rulesOf(ofMutations) },
     { fallbackRule: deny, fallbackError: forbidden("none", "Nobody may call this."), debug: true },
-  ) as unknown as { generate(schema: GraphQLSchema): Record<RootType, Record<string, Gate | { resolve: Gate }>> };
+  ) as unknown as {
+    generate(schema: GraphQLSchema): Record<RootType, Record<string, Middleware | { resolve: Middleware }>>;
+  };
   // Only the root types: shield would wrap every leaf of every answer. Declared types check their fields themselves.
   const permissions = generator.generate(schema);
   const behind =
-    (gate: Gate): Gate =>
+    (door: Middleware): Middleware =>
     (resolve, parent, args, context, info) =>
-      gate(
+      door(
         (...given) => {
           for (const [name, value] of Object.entries(args)) requireWellFormed(value, name);
           if (info.parentType.name === "Mutation") requireSaid(info, args);
@@ -88,25 +90,25 @@ function doors(schema: GraphQLSchema, { queries, mutations }: AccessMap): RootMi
       );
   /** Mutations begin one after another: each has its time from then on, and is answered as whoever calls until it says otherwise. */
   const begun =
-    (gate: Gate): Gate =>
+    (door: Middleware): Middleware =>
     async (resolve, parent, args, context, info) => {
       currentCaller().time?.beginField();
       context.answerAs(context.actor);
-      return gate(resolve, parent, args, context, info);
+      return door(resolve, parent, args, context, info);
     };
-  const all = (type: RootType, timed: (gate: Gate) => Gate) =>
+  const all = (type: RootType, timed: (door: Middleware) => Middleware) =>
     Object.fromEntries(
-      Object.entries(permissions[type]).map(([name, gate]) => {
+      Object.entries(permissions[type]).map(([name, door]) => {
         // Rules without a function of their own, such as allow, come wrapped.
-        return [name, timed(behind("resolve" in gate ? gate.resolve : gate))];
+        return [name, timed(behind("resolve" in door ? door.resolve : door))];
       }),
     );
-  return { Query: all("Query", (gate) => gate), Mutation: all("Mutation", begun) };
+  return { Query: all("Query", (door) => door), Mutation: all("Mutation", begun) };
 }
 
 /** Between the doors and the resolver of a mutation. */
-const rehearsed: Gate = async (resolve, parent, args, context, info) => {
-  rehearsePayload(info, args, context);
+const preflighted: Middleware = async (resolve, parent, args, context, info) => {
+  preflightPayload(info, args, context);
   return resolve(parent, args, context, info);
 };
 
@@ -178,8 +180,8 @@ function answerUnknownLabels(schema: GraphQLSchema): void {
 
 /** The layers of root fields one by one, for the fast way. */
 export interface RootFields {
-  readonly recorder: Gate;
-  readonly gates: RootMiddleware;
+  readonly recorder: Middleware;
+  readonly doors: RootMiddleware;
   /** By mutation, its resolver as it stands behind the doors. */
   readonly mutations: Readonly<Record<string, Resolve>>;
 }
@@ -191,13 +193,13 @@ export interface RootFields {
 export function guardSchema(
   bare: GraphQLSchema,
   access: AccessMap,
-  recorder: Gate,
+  recorder: Middleware,
 ): { schema: GraphQLSchema; roots: RootFields } {
-  const gates = doors(bare, access);
+  const doors = doorsOf(bare, access);
   const behind = Object.entries(bare.getMutationType()?.getFields() ?? {});
   const mutations = Object.fromEntries(behind.map(([name, { resolve }]) => [name, resolve as Resolve]));
   const recording = { Query: recorder, Mutation: recorder };
-  const schema = applyMiddleware(bare, recording as never, gates as never, { Mutation: rehearsed } as never);
+  const schema = applyMiddleware(bare, recording as never, doors as never, { Mutation: preflighted } as never);
   answerUnknownLabels(schema);
   resolveAll(schema, "PageInfo", byResponseKey);
   for (const type of Object.values(schema.getTypeMap()).flatMap((type) => declarationOf(type) ?? [])) {
@@ -206,5 +208,5 @@ export function guardSchema(
     for (const part of CONNECTION_PARTS) resolveAll(schema, `${type.name}${part}`, byResponseKey);
     resolveAll(schema, `${type.name}Numbers`, figure);
   }
-  return { schema, roots: { recorder, gates, mutations } };
+  return { schema, roots: { recorder, doors, mutations } };
 }

@@ -6,7 +6,7 @@ import {
 } from "@apollo/server/plugin/disabled";
 import { ApolloServerPluginLandingPageLocalDefault } from "@apollo/server/plugin/landingPage/default";
 import type { GraphQLFormattedError, GraphQLSchema } from "graphql";
-import type { Limits } from "../limits.js";
+import type { RequestLimits } from "../limits.js";
 import type { RequestContext } from "./context.js";
 import { stringifyResult } from "./fast-path/direct-answer.js";
 import { httpStatus } from "./format-error.js";
@@ -14,7 +14,7 @@ import { enforceLimits } from "./limits.js";
 
 export interface ServerOptions {
   readonly schema: GraphQLSchema;
-  readonly limits: Limits;
+  readonly limits: RequestLimits;
   readonly introspection: boolean;
   readonly landingPage: boolean;
   readonly documentStore: ApolloServerOptions<RequestContext>["documentStore"];

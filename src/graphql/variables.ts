@@ -14,14 +14,14 @@ import {
   typeFromAST,
   type VariableDefinitionNode,
 } from "graphql";
-import type { Variables } from "../engine/read/reference.js";
+import type { Variables } from "../engine/read/query-value.js";
 import { INEXACT, JSONScalar, MalformedValue } from "../engine/types/scalars.js";
 import { badUserInput, limitExceeded } from "../errors.js";
-import type { Limits } from "../limits.js";
+import type { RequestLimits } from "../limits.js";
 import { longNumbersOf } from "./long-numbers.js";
 import { measuredOf } from "./measure.js";
 
-type Place = Record<string | number, unknown>;
+type Holder = Record<string | number, unknown>;
 
 const nullableType = (type: GraphQLInputType): GraphQLInputType => (isNonNullType(type) ? type.ofType : type);
 
@@ -45,7 +45,7 @@ const [QUOTE, BACKSLASH, COMMA] = [34, 92, 44];
  * Counts commas, since there are fewer of them than values: to parse a megabyte of keys takes this process thirty times as long.
  * @param source JSON @throws LIMIT_EXCEEDED
  */
-export function requireFewValues(source: string, { variableValues }: Limits): void {
+export function requireFewValues(source: string, { variableValues }: RequestLimits): void {
   if (source.length <= variableValues) return;
   let commas = 0;
   for (let at = 0; at < source.length; at++) {
@@ -60,7 +60,7 @@ export function requireFewValues(source: string, { variableValues }: Limits): vo
 }
 
 /** @throws LIMIT_EXCEEDED before anything recursive walks the values */
-function requireBounded(given: unknown, { variableValues, variableDepth }: Limits): void {
+function requireBounded(given: unknown, { variableValues, variableDepth }: RequestLimits): void {
   let values = 0;
   let level: unknown[] = [given];
   for (let depth = 0; level.length > 0; depth++) {
@@ -100,7 +100,7 @@ function keepDigits(
     const scalar = type && getNamedType(type).name;
     if (scalar === JSONScalar.name) throw badUserInput((type === declared ? path : below).join("."), INEXACT);
     if (scalar !== GraphQLID.name) continue;
-    const holder = path.slice(0, -1).reduce<unknown>((value, key) => (value as Place)[key], given) as Place;
+    const holder = path.slice(0, -1).reduce<unknown>((value, key) => (value as Holder)[key], given) as Holder;
     holder[path.at(-1) as string | number] = digits;
   }
 }
@@ -149,7 +149,7 @@ export function takeVariables(
   schema: GraphQLSchema,
   operation: OperationDefinitionNode,
   given: Readonly<Record<string, unknown>>,
-  limits: Limits,
+  limits: RequestLimits,
 ): void {
   requireBounded(given, limits);
   context.variables = coerceVariables(schema, operation, given);

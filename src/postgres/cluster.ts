@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { isStandbyData, readControlFile } from "./control-file.js";
 import { makePrivate } from "./folder.js";
-import { faultOf, type Place, StillStartingError } from "./last-words.js";
+import { type ClusterPaths, faultOf, StillStartingError } from "./last-words.js";
 import { type Attempt, launch } from "./launch.js";
 import { fenceOrphans } from "./orphans.js";
 import { type OsUser, runAs } from "./os-user.js";
@@ -19,7 +19,7 @@ import { isPostmaster, postmasterArgs } from "./processes.js";
 export type Settings = Readonly<Record<string, string | number>>;
 
 export type ClusterOptions = {
-  /** Private folder of this cluster, as made by placeFolder; holds `data/`, `run/` and `postgres.log`. */
+  /** Private folder of this cluster, as made by chooseFolder; holds `data/`, `run/` and `postgres.log`. */
   readonly folder: string;
   /** The folder of `initdb` and `postgres`. */
   readonly bin: string;
@@ -71,7 +71,7 @@ export class Cluster {
   readonly dataDir: string;
   /** Where it logs. */
   readonly logFile: string;
-  readonly #place: Place;
+  readonly #place: ClusterPaths;
 
   constructor(private readonly options: ClusterOptions) {
     this.dataDir = join(options.folder, "data");

@@ -8,7 +8,7 @@ import { type OsUser, runAs } from "./os-user.js";
 /** Where things go, as root, that the database's user could not reach elsewhere. */
 export const HOME = "/var/lib/postern";
 
-export type Place = {
+export type DataFolder = {
   /** The real data folder: the wanted one, or its stand-in below /var/lib/postern. Absolute. */
   readonly dataDir: string;
   /** The folder asked for in it: mode 0700, owned by the database's user. Absolute, without symbolic links. */
@@ -21,7 +21,7 @@ export type Place = {
  * user cannot get there (a parent folder of mode 700), it is created in /var/lib/postern/<basename>-<hash> instead.
  * What exists stays where it is, so that a parent's changed mode never makes data look lost: an Error says so.
  */
-export async function placeFolder(wanted: string, name: string, user: OsUser): Promise<Place> {
+export async function chooseFolder(wanted: string, name: string, user: OsUser): Promise<DataFolder> {
   const here = resolve(wanted);
   const away = join(HOME, `${basename(here)}-${createHash("sha256").update(here).digest("hex").slice(0, 8)}`);
   const path = join(here, name);
@@ -61,7 +61,7 @@ async function isUsed(path: string): Promise<boolean> {
   return (await readdir(path).catch(() => [])).length > 0;
 }
 
-async function relocate(away: string, name: string, user: OsUser): Promise<Place> {
+async function relocate(away: string, name: string, user: OsUser): Promise<DataFolder> {
   // Whatever the umask: the database's user passes through here.
   if (await mkdir(HOME, { recursive: true })) await chmod(HOME, 0o755);
   return { dataDir: away, path: await makeIn(away, name, user), relocated: true };

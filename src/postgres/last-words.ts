@@ -2,7 +2,7 @@
 import { StartFault } from "../start-fault.js";
 
 /** Where a cluster keeps its data, and its log. */
-export interface Place {
+export interface ClusterPaths {
   readonly dataDir: string;
   readonly logFile: string;
 }
@@ -19,7 +19,7 @@ export class StillStartingError extends Error {
 }
 
 /** @param what happened to the cluster, such as "cannot start" @param lastWords what its log ends with */
-export function faultOf({ dataDir, logFile }: Place, what: string, lastWords: string): Error {
+export function faultOf({ dataDir, logFile }: ClusterPaths, what: string, lastWords: string): Error {
   const [, made] = /initialized by PostgreSQL version (\d+)/.exec(lastWords) ?? [];
   if (made) {
     const message = `PostgreSQL ${made} made the data in ${dataDir}, which this Postern's PostgreSQL cannot read.`;

@@ -9,9 +9,9 @@ import { OPERATION_TYPES } from "../values/operations.js";
 import { applyIfDue } from "./local/backup-window.js";
 import { bringUp } from "./local/bring-up.js";
 import { finishConfiguration } from "./local/configure.js";
-import type { ConnectionOptions, NewInstance } from "./local/create.js";
+import type { NewConnection, NewInstance } from "./local/create.js";
 import { createDescribe } from "./local/describe.js";
-import { clusterOf, fenceMember, type Host, type Limits } from "./local/host.js";
+import { clusterOf, fenceMember, type Host, type HostLimits } from "./local/host.js";
 import { type LocalInstance, openInstances, primaryOf, standbysOf } from "./local/instances.js";
 import { tailOf } from "./local/member-log.js";
 import { hasFailed, observe } from "./local/observe.js";
@@ -27,14 +27,14 @@ import { createWatch } from "./local/watch.js";
 import type { Provider, Report } from "./provider.js";
 
 export type LocalOptions = {
-  /** For everything the provider keeps; private to `user`, as placeFolder makes it. One process at a time may use it. */
+  /** For everything the provider keeps; private to `user`, as chooseFolder makes it. One process at a time may use it. */
   readonly folder: string;
   /** The folder of `initdb` and `postgres`. */
   readonly bin: string;
   readonly user: OsUser;
   readonly log: Log;
   readonly clock: { now(): Date };
-  readonly limits?: Partial<Limits>;
+  readonly limits?: Partial<HostLimits>;
   /** PostgreSQL parameters on top of the provider's own. `fsync: "off"` also leaves copies unsynced. */
   readonly settings?: Settings;
   /** Told when another process has opened the folder: what is done there since is that one's. */
@@ -61,7 +61,7 @@ export interface LocalProvider extends Provider {
   /** Applies backup windows that waited for a maintenance window that has come; for a scheduler. */
   applyPending(now: Date): Promise<void>;
   /** The superuser's, to the primary, for postgres.js. @throws UNAVAILABLE where there is no such instance */
-  connectionOf(identifier: string): Promise<ConnectionOptions>;
+  connectionOf(identifier: string): Promise<NewConnection>;
   /** Stops an instance for good: until startInstance. @throws UNAVAILABLE while it is busy */
   stopInstance(identifier: string): Promise<void>;
   startInstance(identifier: string): Promise<void>;
@@ -70,7 +70,7 @@ export interface LocalProvider extends Provider {
 }
 
 const MIB = 1024 * 1024;
-const DEFAULT_LIMITS: Limits = {
+const DEFAULT_LIMITS: HostLimits = {
   manualSnapshots: 100,
   minFreeBytes: 256 * MIB,
   answerTimeoutMs: 2_500,

@@ -12,7 +12,7 @@ export function generatePassword(): string {
   return characters.join("").replace(/(.{6})(?!$)/g, "$1-");
 }
 
-export interface Account {
+export interface SeededAccount {
   readonly email: string;
   readonly password: string;
   readonly generated: boolean;
@@ -31,7 +31,7 @@ export async function lockSeeds(db: Db): Promise<void> {
 export function ensureAdministrator(
   db: Db,
   wanted: { readonly email: string; readonly password: string | undefined },
-  announce: (account: Account) => void,
+  announce: (account: SeededAccount) => void,
 ): Promise<void> {
   return db.transaction(async (db) => {
     await lockSeeds(db);

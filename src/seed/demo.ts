@@ -8,7 +8,7 @@ import { scans, vulnerabilities } from "../modules/data/scans/scans.table.js";
 import { analyticsMetrics, performanceLogs } from "../modules/data/telemetry/telemetry.table.js";
 import { organizations } from "../modules/identity/organizations/organizations.table.js";
 import { users } from "../modules/identity/users/users.table.js";
-import { type Account, generatePassword, lockSeeds } from "./administrator.js";
+import { generatePassword, lockSeeds, type SeededAccount } from "./administrator.js";
 import { seeds } from "./seeds.table.js";
 
 export const DEMO_DOMAIN = "demo.example";
@@ -69,7 +69,11 @@ const range = (count: number) => Array.from({ length: count }, (_, index) => ind
  * Seeds the demo once: whatever has become of it since, it is not seeded again.
  * @param announce told the demo password before the data is there for good
  */
-export function ensureDemo(db: Db, wanted: string | undefined, announce: (account: Account) => void): Promise<void> {
+export function ensureDemo(
+  db: Db,
+  wanted: string | undefined,
+  announce: (account: SeededAccount) => void,
+): Promise<void> {
   return db.transaction(async (db) => {
     await lockSeeds(db);
     const claimed = await db.insert(seeds).values({ name: "demo" }).onConflictDoNothing().returning();

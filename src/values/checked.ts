@@ -42,7 +42,7 @@ export const nullable = <T extends z.ZodType>(schema: T) => schema.nullish();
 export const absent = <T extends z.ZodType>(schema: T) => schema.nullish().transform((value) => value ?? undefined);
 
 /** Its form was checked by the scalar. */
-export const moment = showAs({ scalar: "DateTime" }, z.string({ error: "Give a moment." }));
+export const momentText = showAs({ scalar: "DateTime" }, z.string({ error: "Give a moment." }));
 
 export const finite = z.number({ error: "Give a finite number." });
 

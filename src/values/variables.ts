@@ -3,14 +3,17 @@ import { z } from "zod";
 
 export type Checks = Readonly<Record<string, z.ZodType>>;
 
-/** Variables by name, and what is made of their values. */
-export interface Variables<V extends Checks = Checks, C = object> {
+/** VariableSet by name, and what is made of their values. */
+export interface VariableSet<V extends Checks = Checks, C = object> {
   readonly checks: V;
   readonly toConfig: (environment: { readonly [K in keyof V]: z.output<V[K]> }) => C;
 }
 
 /** @param toConfig what the rest of Postern calls the values */
-export const variables = <V extends Checks, C>(checks: V, toConfig: Variables<V, C>["toConfig"]): Variables<V, C> => ({
+export const variables = <V extends Checks, C>(
+  checks: V,
+  toConfig: VariableSet<V, C>["toConfig"],
+): VariableSet<V, C> => ({
   checks,
   toConfig,
 });
@@ -25,7 +28,7 @@ export const count = (min: number, max: number) =>
     .pipe(z.number().min(min).max(max));
 
 /** Parts between commas. */
-export const list = z.string().transform((text) =>
+export const commaSeparated = z.string().transform((text) =>
   text
     .split(",")
     .map((item) => item.trim())

@@ -10,7 +10,7 @@ import { createLog } from "../../src/log.js";
 import { findBinaries } from "../../src/postgres/binaries.js";
 import { type Claim, claimCluster } from "../../src/postgres/claim.js";
 import { Cluster, type Settings } from "../../src/postgres/cluster.js";
-import { placeFolder } from "../../src/postgres/folder.js";
+import { chooseFolder } from "../../src/postgres/folder.js";
 import { databaseUser, type OsUser } from "../../src/postgres/os-user.js";
 
 const SETTINGS: Settings = {
@@ -61,7 +61,7 @@ export class BenchCluster {
   /** Starts the cluster in `dataDir`, which is made where there is none. */
   static async open(dataDir: string, { binaries, stopLater }: OpenOptions): Promise<BenchCluster> {
     const user = await databaseUser();
-    const { path } = await placeFolder(dataDir, "cluster", user);
+    const { path } = await chooseFolder(dataDir, "cluster", user);
     const cluster = new BenchCluster(path, binaries ?? (await findBinaries(user)), user);
     stopLater(() => cluster.close());
     await cluster.#start({});

@@ -6,7 +6,7 @@ import { createCache } from "../../src/cache.js";
 import { type Client, createClient } from "../../src/db/client.js";
 import { id, reference, revision } from "../../src/db/columns.js";
 import { declareType, field, one } from "../../src/engine/declare.js";
-import { type Change, changeMatching, changeRow, insertRows, type Values } from "../../src/engine/write/rows.js";
+import { type Change, changeMatching, changeRow, insertRows, type RowValues } from "../../src/engine/write/rows.js";
 import { LIMITS } from "../../src/limits.js";
 import { Organization } from "../../src/modules/identity/organizations/organizations.model.js";
 import { User } from "../../src/modules/identity/users/users.model.js";
@@ -79,9 +79,9 @@ const changeOf = (role: "ANALYST" | "ADMIN"): Change => ({
   },
 });
 
-const place = (index: number, name: string) => `items.${index}.${name}`;
-const insert = async (rows: Values[], role: "ANALYST" | "ADMIN" = "ANALYST") =>
-  (await insertRows(client.db, changeOf(role), rows, { place, many: true }))!.ids;
+const pathOf = (index: number, name: string) => `items.${index}.${name}`;
+const insert = async (rows: RowValues[], role: "ANALYST" | "ADMIN" = "ANALYST") =>
+  (await insertRows(client.db, changeOf(role), rows, { pathOf, many: true }))!.ids;
 const newThing = async () => (await insert([{ organizationId: "1", ownerId: users.viewer, name: "own" }]))[0]!;
 
 /** All rows, and how many records there are. */
@@ -92,7 +92,7 @@ const state = async () =>
   )[0];
 
 /** By what is wrong: values that lead nowhere, and the field that says so. */
-const BAD: [what: string, values: () => Values, to: string, field: string][] = [
+const BAD: [what: string, values: () => RowValues, to: string, field: string][] = [
   ["owner is another's", () => ({ ownerId: users.otherViewer }), "owner", "ownerId"],
   ["owner is of no organization", () => ({ ownerId: users.dba }), "owner", "ownerId"],
   ["owner is unknown", () => ({ ownerId: UNKNOWN }), "owner", "ownerId"],

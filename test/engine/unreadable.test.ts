@@ -45,7 +45,7 @@ function planned(query: string, access: Access) {
   if (operation?.kind !== "OperationDefinition") throw new Error("no operation");
   const units = [...collect([operation.selectionSet], {}, {})].map(([key, nodes]) => {
     const type = nodes[0].name.value === "scans" ? Guarded : OfGuarded;
-    return { key, entry: { kind: "connection" as const, type }, nodes };
+    return { key, target: { kind: "connection" as const, type }, nodes };
   });
   try {
     return compile(app.schema, units, {}, {}, access, LIMITS, "key");

@@ -2,7 +2,7 @@
 
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
-import { placeFolder } from "../../src/postgres/folder.js";
+import { chooseFolder } from "../../src/postgres/folder.js";
 import { databaseUser } from "../../src/postgres/os-user.js";
 import { findPostmaster } from "../../src/postgres/postmaster.js";
 import type { LocalProvider } from "../../src/providers/local.js";
@@ -30,7 +30,7 @@ afterAll(async () => {
 
 const app = testApp(polling({ local: 600, "local-full": 600 }), async () => {
   provider = await ground.open({ limits: { answerTimeoutMs: 1_000 } });
-  const folder = (await placeFolder(ground.path, "full", await databaseUser())).path;
+  const folder = (await chooseFolder(ground.path, "full", await databaseUser())).path;
   full = await ground.open({ folder, limits: { minFreeBytes: Number.MAX_SAFE_INTEGER } });
   const wanted = (identifier: string, environment: string, standby = false) => ({
     ...NEW,

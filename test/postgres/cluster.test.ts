@@ -23,7 +23,7 @@ import { claimCluster } from "../../src/postgres/claim.js";
 import { Cluster } from "../../src/postgres/cluster.js";
 import { ControlFileLostError, readControlFile } from "../../src/postgres/control-file.js";
 import { fence } from "../../src/postgres/fence.js";
-import { placeFolder } from "../../src/postgres/folder.js";
+import { chooseFolder } from "../../src/postgres/folder.js";
 import { StillStartingError } from "../../src/postgres/last-words.js";
 import { databaseUser } from "../../src/postgres/os-user.js";
 import { clearStaleLock, findPostmaster } from "../../src/postgres/postmaster.js";
@@ -217,7 +217,7 @@ test("a folder that was copied with its lock file does not get the server of the
   const cluster = await makeCluster(join(sandbox.path, "a"));
   const running = await cluster.start();
   const user = await databaseUser();
-  const { path } = await placeFolder(join(sandbox.path, "copied"), "database", user);
+  const { path } = await chooseFolder(join(sandbox.path, "copied"), "database", user);
   execFileSync("cp", ["-a", cluster.dataDir, join(path, "data")]);
   const copy = await makeCluster(join(sandbox.path, "copied"));
   expect(await findPostmaster(copy.dataDir)).toBeUndefined();

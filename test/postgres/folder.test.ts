@@ -5,7 +5,7 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { type EmbeddedOptions, startEmbedded } from "../../src/cli/embedded.js";
 import { createLog } from "../../src/log.js";
 import { findBinaries, makeRunnable } from "../../src/postgres/binaries.js";
-import { HOME, makePrivate, placeFolder } from "../../src/postgres/folder.js";
+import { chooseFolder, HOME, makePrivate } from "../../src/postgres/folder.js";
 import { databaseUser } from "../../src/postgres/os-user.js";
 import { isRoot, UNSYNCED, useSandbox } from "./sandbox.js";
 
@@ -16,14 +16,14 @@ const start = (wanted: Pick<EmbeddedOptions, "dataDir" | "createDatabases">) =>
 test("a folder within reach is used where it is wanted, and is the database user's alone", async () => {
   const user = await databaseUser();
   const wanted = join(sandbox.path, "new/data");
-  const place = await placeFolder(wanted, "database", user);
+  const place = await chooseFolder(wanted, "database", user);
   expect(place).toEqual({ dataDir: wanted, path: join(wanted, "database"), relocated: false });
   for (const path of [wanted, place.path]) {
     const { uid, mode } = await stat(path);
     expect([uid, mode & 0o777]).toEqual([user.uid, 0o700]);
   }
   expect(await readdir(place.path)).toEqual([]);
-  expect(await placeFolder(wanted, "database", user)).toEqual(place);
+  expect(await chooseFolder(wanted, "database", user)).toEqual(place);
 });
 
 test("a data folder that was there before keeps its owner, its mode and its files", async () => {
@@ -31,7 +31,7 @@ test("a data folder that was there before keeps its owner, its mode and its file
   await mkdir(wanted);
   await chmod(wanted, 0o755);
   await writeFile(join(wanted, "letter"), "");
-  await placeFolder(wanted, "database", await databaseUser());
+  await chooseFolder(wanted, "database", await databaseUser());
   const { uid, mode } = await stat(wanted);
   expect([uid, mode & 0o777]).toEqual([process.getuid?.(), 0o755]);
   expect((await readdir(wanted)).sort()).toEqual(["database", "letter"]);
@@ -80,7 +80,7 @@ describe.skipIf(!isRoot)("as root (only root runs the database as another user)"
     await mkdir(path, { recursive: true });
     await writeFile(join(path, "letter"), "");
     await chown(path, 4_242, 4_242);
-    await expect(placeFolder(dirname(path), "database", await databaseUser())).rejects.toThrow(
+    await expect(chooseFolder(dirname(path), "database", await databaseUser())).rejects.toThrow(
       "belongs to the user id",
     );
     expect((await stat(path)).uid).toBe(4_242);

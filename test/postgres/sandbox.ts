@@ -6,7 +6,7 @@ import postgres, { type Sql } from "postgres";
 import { afterAll, afterEach, beforeAll, expect, vi } from "vitest";
 import { findBinaries } from "../../src/postgres/binaries.js";
 import { Cluster, type ClusterOptions, type RunningCluster } from "../../src/postgres/cluster.js";
-import { placeFolder } from "../../src/postgres/folder.js";
+import { chooseFolder } from "../../src/postgres/folder.js";
 import { databaseUser } from "../../src/postgres/os-user.js";
 
 /** These tests kill processes, not the machine: what a process has written stays, synced or not. */
@@ -40,7 +40,7 @@ export function useSandbox(): { readonly path: string } {
 /** A cluster in `folder`, unsynced unless its settings say otherwise, made but not started. */
 export async function makeCluster(folder: string, options: Partial<ClusterOptions> = {}): Promise<Cluster> {
   const user = await databaseUser();
-  const { path } = await placeFolder(folder, "database", user);
+  const { path } = await chooseFolder(folder, "database", user);
   const cluster = new Cluster({ folder: path, bin: await findBinaries(user), user, settings: UNSYNCED, ...options });
   await cluster.init();
   return cluster;

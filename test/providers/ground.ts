@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import { pino } from "pino";
 import postgres, { type Sql } from "postgres";
 import { afterAll, beforeAll, inject } from "vitest";
-import { placeFolder } from "../../src/postgres/folder.js";
+import { chooseFolder } from "../../src/postgres/folder.js";
 import { databaseUser } from "../../src/postgres/os-user.js";
 import { createLocalProvider, type LocalOptions, type LocalProvider } from "../../src/providers/local.js";
 import type { OperationRequest, Poll, Provider } from "../../src/providers/provider.js";
@@ -54,7 +54,7 @@ export function useGround() {
 
 async function openProvider(path: string, lines: string[], options: Partial<LocalOptions>): Promise<LocalProvider> {
   const user = await databaseUser();
-  const { path: folder } = await placeFolder(path, "fleet", user);
+  const { path: folder } = await chooseFolder(path, "fleet", user);
   const log = pino({ level: "info" }, { write: (line) => void lines.push(line) });
   return createLocalProvider({
     folder,

@@ -2,7 +2,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { placeFolder } from "../../src/postgres/folder.js";
+import { chooseFolder } from "../../src/postgres/folder.js";
 import { databaseUser } from "../../src/postgres/os-user.js";
 import { findPostmaster } from "../../src/postgres/postmaster.js";
 import type { LocalProvider } from "../../src/providers/local.js";
@@ -65,7 +65,7 @@ test("a killed primary with a busy backend is brought back by a repair, which sa
 });
 
 test("a tablespace stops the standby, which would write its files too, and is built anew without it", async () => {
-  const { path } = await placeFolder(ground.path, "elsewhere", await databaseUser());
+  const { path } = await chooseFolder(ground.path, "elsewhere", await databaseUser());
   await query(provider, "pair", (sql) => sql.unsafe(`create tablespace elsewhere location '${path}'`));
   await provider.repair();
   expect(await postmasterOf("b")).toBeUndefined();

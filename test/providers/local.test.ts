@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
-import { placeFolder } from "../../src/postgres/folder.js";
+import { chooseFolder } from "../../src/postgres/folder.js";
 import { databaseUser } from "../../src/postgres/os-user.js";
 import { findPostmaster } from "../../src/postgres/postmaster.js";
 import type { LocalProvider } from "../../src/providers/local.js";
@@ -360,7 +360,7 @@ test.runIf(isRoot)("a disk that is full before the copy ends fails it, and nothi
 });
 
 test("an instance with tablespaces elsewhere is not copied, because two servers would share them", async () => {
-  const { path } = await placeFolder(ground.path, "elsewhere", await databaseUser());
+  const { path } = await chooseFolder(ground.path, "elsewhere", await databaseUser());
   await query(provider, "solo", (sql) => sql.unsafe(`create tablespace elsewhere location '${path}'`));
   const end = await operate(provider, snapshotOf(solo, "half"));
   expect(end).toMatchObject({ failure: { code: "NotSupported", message: expect.stringMatching(/tablespaces/) } });

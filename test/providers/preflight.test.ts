@@ -3,7 +3,7 @@ import { appendFile, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Sql } from "postgres";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
-import { placeFolder } from "../../src/postgres/folder.js";
+import { chooseFolder } from "../../src/postgres/folder.js";
 import { databaseUser } from "../../src/postgres/os-user.js";
 import { findPostmaster } from "../../src/postgres/postmaster.js";
 import type { LocalProvider } from "../../src/providers/local.js";
@@ -132,7 +132,7 @@ test("prepared transactions that would not fit any more refuse a restart", async
 });
 
 test("a pair with a tablespace is never failed over, because both servers write its files", async () => {
-  const { path } = await placeFolder(ground.path, "elsewhere", await databaseUser());
+  const { path } = await chooseFolder(ground.path, "elsewhere", await databaseUser());
   const run = (text: string) => query(provider, "pair", (sql: Sql) => sql.unsafe(text));
   await run(`create tablespace elsewhere location '${path}'`);
   await expectRefused(pair, true, "NotSupported", /tablespace outside its data folder.*pg_default/);

@@ -3,8 +3,8 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Sql } from "postgres";
 import { timeout } from "../../errors.js";
 import { type Backend, requestCancel, type Server } from "./cancel-request.js";
+import { keepsOthers, SLOW_MS } from "./pipelined.js";
 import { isOutdated } from "./retries.js";
-import { keepsOthers, SLOW_MS } from "./together.js";
 import { closed, givenUp, noop, type StatementTurn, unopened } from "./turn.js";
 
 /** A client of the driver with one connection, which is open. */

@@ -4,8 +4,8 @@ import { timeout, unavailable } from "../../errors.js";
 import { type Caller, mayHaveMore } from "../../values/caller.js";
 import type { BackingOff } from "./backing-off.js";
 import { Connection } from "./connection.js";
+import { MAX_PIPELINED, mayFollow } from "./pipelined.js";
 import { type Share, Shares } from "./shares.js";
-import { mayFollow, TOGETHER } from "./together.js";
 import { transactionOn, type Work } from "./transaction.js";
 import { type Sent, StatementTurn, type Text, Turn } from "./turn.js";
 import type { UsualTime } from "./usual-time.js";
@@ -131,10 +131,10 @@ export function createPool({ open, isFailing }: BackingOff, size: number, timeou
     let found: Connection | undefined;
     for (const [connection, held] of busy.size < size ? busy : []) {
       const isOwn =
-        held.length === 1 && held[0] === share && connection.takesMore && connection.turns.length < TOGETHER;
+        held.length === 1 && held[0] === share && connection.takesMore && connection.turns.length < MAX_PIPELINED;
       // What becomes of a change is known only once those before it have ended.
       const isInTime = isRead || connection.turns.every((turn) => turn.endsAtMs <= endsAtMs);
-      if (isOwn && isInTime && connection.turns.length < (found?.turns.length ?? TOGETHER)) found = connection;
+      if (isOwn && isInTime && connection.turns.length < (found?.turns.length ?? MAX_PIPELINED)) found = connection;
     }
     return found;
   }

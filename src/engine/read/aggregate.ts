@@ -4,13 +4,13 @@ import type { FieldNode } from "graphql";
 import { badUserInput, limitExceeded } from "../../errors.js";
 import type { FieldDeclaration, FieldKind, TypeDeclaration } from "../declaration.js";
 import type { Compilation } from "./compilation.js";
-import { type Cost, one, sum, times, writing } from "./cost.js";
+import { type Cost, oneObject, sum, times, writing } from "./cost.js";
 import { inUtc, written, writtenBucket } from "./field.js";
 import { filterFields } from "./filter.js";
 import { around, atMost, bytesOf, type Json, list, object, orNull, textOf, typename } from "./json.js";
 import { orderName } from "./order.js";
 import { sizeOf } from "./page.js";
-import { argumentOf } from "./reference.js";
+import { argumentOf } from "./query-value.js";
 import { collectBelow } from "./selection.js";
 import type { Source } from "./visibility.js";
 
@@ -165,6 +165,6 @@ export function selectGroups(
   const fits = atMost(c.limits.answerBytes, [sql`r.c`]);
   return {
     json: list([sql`(select string_agg(r.c, ',') from (${texts}) r having ${fits})`]),
-    cost: times(size, sum([one, writing(bytes + bytesOf(json))])),
+    cost: times(size, sum([oneObject, writing(bytes + bytesOf(json))])),
   };
 }

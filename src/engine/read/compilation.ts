@@ -16,7 +16,7 @@ import { toText } from "../../db/dialect.js";
 import { forbidden } from "../../errors.js";
 import { requireWellFormed } from "../../values/well-formed.js";
 import { mayRead, type TypeDeclaration } from "../declaration.js";
-import type { Variables } from "./reference.js";
+import type { Variables } from "./query-value.js";
 import type { Fragments } from "./selection.js";
 import { aliased, type Source, visible } from "./visibility.js";
 

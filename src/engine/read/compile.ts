@@ -7,9 +7,9 @@ import { isId, requireId } from "../../values/id.js";
 import type { TypeDeclaration } from "../declaration.js";
 import { Compilation, type Getter, type PlanLimits, type Run, type Statement, statementOf } from "./compilation.js";
 import { amountOf, type Cost, sum, writing } from "./cost.js";
-import { isLonger, lengthOf } from "./field.js";
+import { isLonger, maxLengthOf } from "./field.js";
 import { bytesOf, lengthsOf, overflowBeyond, type Template, templateOf } from "./json.js";
-import { argumentOf, type Reference, type Variables } from "./reference.js";
+import { argumentOf, type QueryValue, type Variables } from "./query-value.js";
 import { selectConnection, selectRow, selectRows } from "./select.js";
 import type { Fragments } from "./selection.js";
 
@@ -21,7 +21,7 @@ import type { Fragments } from "./selection.js";
  * - `givenList`: the visible rows whose ids a resolver hands in, in their order
  * - `own`: the actor's own row, which it may always read
  */
-export interface Entry {
+export interface ReadTarget {
   readonly kind: "row" | "connection" | "given" | "givenList" | "own";
   readonly type: TypeDeclaration;
 }
@@ -30,7 +30,7 @@ export interface Entry {
 export interface Unit {
   /** Where the answer stands in the response, such as `createScan.scan`. */
   readonly key: string;
-  readonly entry: Entry;
+  readonly target: ReadTarget;
   readonly nodes: readonly FieldNode[];
 }
 
@@ -53,7 +53,7 @@ const valueAt =
   (run) =>
     run.values[index];
 const argumentIn =
-  (reference: Reference | undefined): Getter =>
+  (reference: QueryValue | undefined): Getter =>
   (run) =>
     reference?.get(run.variables);
 const idIn =
@@ -71,7 +71,7 @@ function keyOf(
   given: Getter,
 ): SQL {
   const { column, goneSince } = identifier;
-  const most = lengthOf(column) ?? c.limits.valueCharacters;
+  const most = maxLengthOf(column) ?? c.limits.valueCharacters;
   const text = (run: Run) => {
     const text = String(given(run));
     if (isLonger(text, most)) throw badUserInput("id", `Give an id, or an identifier of at most ${most} characters.`);
@@ -83,8 +83,8 @@ function keyOf(
   return sql`coalesce(${id}, (select case when count(*) = 1 then min(${key}) end from ${type.table} where ${named} and ${goneSince} is null))`;
 }
 
-function select(c: Compilation, { entry, nodes }: Unit, index: number, onRefusal: () => void) {
-  const { kind, type } = entry;
+function select(c: Compilation, { target, nodes }: Unit, index: number, onRefusal: () => void) {
+  const { kind, type } = target;
   if (kind === "connection") return selectConnection(c, type, nodes, onRefusal);
   if (kind === "givenList") {
     return selectRows(c, type, nodes, onRefusal, valueAt(index));
@@ -205,7 +205,7 @@ const MAX_NAMES_BYTES = 1_048_576;
  */
 export function compileReturning(
   schema: GraphQLSchema,
-  { entry: { type }, nodes }: Unit,
+  { target: { type }, nodes }: Unit,
   fragments: Fragments,
   variables: Variables,
   access: Access,

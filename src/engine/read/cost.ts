@@ -19,7 +19,7 @@ export function amountOf(cost: Cost, run: Run): Amount {
   return amount;
 }
 
-export const one: Cost = (_run, count, amount) => {
+export const oneObject: Cost = (_run, count, amount) => {
   amount.objects += count;
 };
 
@@ -40,7 +40,7 @@ export const times =
   (run, count, amount) =>
     each(run, count * size(run), amount);
 
-export const lengthOf =
+export const listLength =
   (list: (run: Run) => unknown): Count =>
   (run) =>
     (list(run) as unknown[]).length;

@@ -47,7 +47,7 @@ export function parameterType({ kind, column }: FieldDeclaration): SQL {
 }
 
 /** Of a column of text: the most characters of a value, where there is a most. */
-export const lengthOf = (column: PgColumn): number | undefined => (column as PgVarchar<never>).length;
+export const maxLengthOf = (column: PgColumn): number | undefined => (column as PgVarchar<never>).length;
 
 /** @returns whether a text has more characters, as PostgreSQL counts them */
 export const isLonger = (text: string, characters: number): boolean =>

@@ -9,9 +9,9 @@ import {
   type TypeDeclaration,
 } from "../declaration.js";
 import type { Compilation, PlanLimits } from "./compilation.js";
-import { bound, isLonger, lengthOf, parameterType } from "./field.js";
+import { bound, isLonger, maxLengthOf, parameterType } from "./field.js";
 import { OPERATORS_OF, type Operator } from "./operators.js";
-import type { Reference } from "./reference.js";
+import type { QueryValue } from "./query-value.js";
 import type { Source } from "./visibility.js";
 
 /** The fields by which a type can be filtered: its own, and `<relation>Id` for each relation to one. */
@@ -45,7 +45,7 @@ const MAX_LIST = 1000;
 function binder(field: FieldDeclaration, isPart: boolean, path: string, limits: PlanLimits) {
   const { kind, column } = field;
   const isText = kind === "string" || kind === "opaqueId" || kind === "json";
-  const most = isPart ? limits.partCharacters : (lengthOf(column) ?? limits.valueCharacters);
+  const most = isPart ? limits.partCharacters : (maxLengthOf(column) ?? limits.valueCharacters);
   return (value: unknown): unknown => {
     const held = bound(field, value, path);
     if (isText && isLonger(String(held), most)) {
@@ -55,7 +55,7 @@ function binder(field: FieldDeclaration, isPart: boolean, path: string, limits: 
   };
 }
 
-function operandOf(c: Compilation, field: FieldDeclaration, operator: Operator, given: Reference, path: string): SQL {
+function operandOf(c: Compilation, field: FieldDeclaration, operator: Operator, given: QueryValue, path: string): SQL {
   const { operand, isPart = false } = operator;
   const type = parameterType(field);
   const bind = binder(field, isPart, path, c.limits);
@@ -86,7 +86,7 @@ type Quantifier = "some" | "every" | "none";
  * @param path where the filter stands, for errors
  * @throws FORBIDDEN for what may not be read, LIMIT_EXCEEDED for too many conditions, BAD_USER_INPUT for null
  */
-export function compileFilter(c: Compilation, source: Source, filter: Reference, path = "filter"): SQL | undefined {
+export function compileFilter(c: Compilation, source: Source, filter: QueryValue, path = "filter"): SQL | undefined {
   let conditions = 0;
 
   /** Every condition counts, those that only combine others too. */
@@ -98,12 +98,12 @@ export function compileFilter(c: Compilation, source: Source, filter: Reference,
     if (depth > maxFilterDepth) throw limitExceeded("filter", `Nest a filter at most ${maxFilterDepth} deep.`);
   };
 
-  const present = (reference: Reference, at: string): Reference => {
+  const present = (reference: QueryValue, at: string): QueryValue => {
     if (reference.value === null) throw badUserInput(at, `Leave \`${at}\` out, or use \`isNull\`.`);
     return reference;
   };
 
-  const onField = (on: Source, field: FieldDeclaration, given: Reference, at: string): SQL[] => {
+  const onField = (on: Source, field: FieldDeclaration, given: QueryValue, at: string): SQL[] => {
     c.requireReadable(field.read);
     return given.entries().map(([name, operand]) => {
       count(0);
@@ -118,13 +118,13 @@ export function compileFilter(c: Compilation, source: Source, filter: Reference,
   const related = (to: Source, joined: SQL, condition: SQL | undefined) =>
     sql`exists (select 1 from ${to.from} where ${and(joined, c.visible(to), condition)})`;
 
-  const onOne = (on: Source, relation: OneRelation, given: Reference, at: string, depth: number): SQL => {
+  const onOne = (on: Source, relation: OneRelation, given: QueryValue, at: string, depth: number): SQL => {
     const to = c.source(relation.to());
     const joined = sql`${to.column(to.type.fields.id.column)} = ${on.column(relation.column)}`;
     return related(to, joined, all(to, given, at, depth));
   };
 
-  const onMany = (on: Source, relation: ManyRelation, given: Reference, at: string, depth: number): SQL[] => {
+  const onMany = (on: Source, relation: ManyRelation, given: QueryValue, at: string, depth: number): SQL[] => {
     count(depth);
     return given.entries().map(([name, filter]) => {
       const where = `${at}.${name}`;
@@ -140,10 +140,10 @@ export function compileFilter(c: Compilation, source: Source, filter: Reference,
     });
   };
 
-  const all = (on: Source, given: Reference, at: string, depth: number): SQL | undefined => {
+  const all = (on: Source, given: QueryValue, at: string, depth: number): SQL | undefined => {
     count(depth);
     const fields = filterFields(on.type);
-    const below = (reference: Reference, where: string) => all(on, reference, where, depth + 1) ?? sql`true`;
+    const below = (reference: QueryValue, where: string) => all(on, reference, where, depth + 1) ?? sql`true`;
     return and(
       ...given.entries().flatMap(([name, entry]): (SQL | undefined)[] => {
         const where = `${at}.${name}`;

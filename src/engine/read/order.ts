@@ -6,7 +6,7 @@ import type { FieldDeclaration, OneRelation, TypeDeclaration } from "../declarat
 import type { Compilation, Getter, Run } from "./compilation.js";
 import { parameterType, written } from "./field.js";
 import { textOf } from "./json.js";
-import type { Reference } from "./reference.js";
+import type { QueryValue } from "./query-value.js";
 import type { Source } from "./visibility.js";
 
 export type Direction = "ASC" | "DESC";
@@ -67,7 +67,7 @@ export class Order {
   constructor(
     private readonly c: Compilation,
     private readonly source: Source,
-    orderBy: Reference | undefined,
+    orderBy: QueryValue | undefined,
   ) {
     this.#terms = this.#termsOf(orderBy);
     const text = [
@@ -117,7 +117,7 @@ export class Order {
   }
 
   /** @returns the rows of `from` strictly after (or before) the cursor that an argument carries */
-  beyond(cursor: Reference, argument: "after" | "before"): SQL {
+  beyond(cursor: QueryValue, argument: "after" | "before"): SQL {
     const decoded = decoder(cursor, this.#terms.length, this.#signature, this.c.cursorKey, argument);
     this.c.checks.push(decoded);
     const operand = (index: number) => {
@@ -152,7 +152,7 @@ export class Order {
     return or(...alternatives) as SQL;
   }
 
-  #termsOf(orderBy: Reference | undefined): Term[] {
+  #termsOf(orderBy: QueryValue | undefined): Term[] {
     const { c, source } = this;
     const { type } = source;
     const terms: Term[] = [];
@@ -224,7 +224,7 @@ const itemOf =
     list(run)[index];
 
 /** @returns what gets the values of the terms from a cursor @throws BAD_USER_INPUT there, for what is no cursor of this order */
-function decoder({ get }: Reference, terms: number, signature: string, key: string, argument: string) {
+function decoder({ get }: QueryValue, terms: number, signature: string, key: string, argument: string) {
   return (run: Run): unknown[] => {
     const parsed = decode(String(get(run.variables)), key);
     if (!Array.isArray(parsed) || parsed[0] !== signature || parsed.length !== terms + 1) {

@@ -3,7 +3,7 @@ import { type SQL, sql } from "drizzle-orm";
 import { badUserInput, limitExceeded } from "../../errors.js";
 import type { Run } from "./compilation.js";
 import { atMost } from "./json.js";
-import type { Reference } from "./reference.js";
+import type { QueryValue } from "./query-value.js";
 
 export type Size = (run: Run) => number;
 
@@ -15,7 +15,7 @@ export type Size = (run: Run) => number;
 export function sizeOf(
   most: number,
   unless: number,
-  references: Readonly<Record<string, Reference | undefined>>,
+  references: Readonly<Record<string, QueryValue | undefined>>,
 ): Size {
   const getters = Object.entries(references).flatMap(([name, reference]) =>
     reference ? [{ name, get: reference.get }] : [],

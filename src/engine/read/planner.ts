@@ -6,10 +6,10 @@ import { UsualTime } from "../../db/driver/usual-time.js";
 import { AppError } from "../../errors.js";
 import { NO_DOUBLE } from "./aggregate.js";
 import type { PlanLimits, Run } from "./compilation.js";
-import { compile, compileReturning, type Entry, type Plan, requireAtMost, type Unit } from "./compile.js";
+import { compile, compileReturning, type Plan, type ReadTarget, requireAtMost, type Unit } from "./compile.js";
 import { type Counted, createPreparation } from "./preparation.js";
+import type { Variables } from "./query-value.js";
 import { type Allowance, createReads, type Reads } from "./reads.js";
-import type { Variables } from "./reference.js";
 import { collect, type Fragments, type Selection } from "./selection.js";
 import { shapeReader } from "./shape.js";
 import type { Returning } from "./writing.js";
@@ -25,7 +25,7 @@ export type Query = (
 export interface PlannerOptions {
   readonly schema: GraphQLSchema;
   /** What each planned root field answers. */
-  readonly roots: ReadonlyMap<string, Entry>;
+  readonly roots: ReadonlyMap<string, ReadTarget>;
   readonly query: Query;
   /** Whether an error of `query` is about the data of one field, so that the others may be answered. */
   readonly isOfData: (error: unknown) => boolean;
@@ -103,7 +103,7 @@ export function createPlanner({ schema, roots, query, isOfData, limits, cursorKe
       known = { id: nextId++, shape: shapeReader(schema, operation) };
       operations.set(operation, known);
     }
-    const keys = units.map(({ key, entry }) => `${entry.kind} ${key}`).join();
+    const keys = units.map(({ key, target }) => `${target.kind} ${key}`).join();
     const key = `${known.id} ${access.shape} ${known.shape(variables)} ${keys}`;
     let plan = plans.get(key);
     if (!plan) {
@@ -118,7 +118,7 @@ export function createPlanner({ schema, roots, query, isOfData, limits, cursorKe
   /** Made for a plan once it is asked for: only changes of rows do. */
   function returningOf(plan: CachedPlan, { fragments, variables, access }: Asked, [unit, ...more]: readonly Unit[]) {
     if (plan.returning !== undefined) return plan.returning;
-    const isOne = unit?.entry.kind === "given" && more.length === 0 && !plan.refused;
+    const isOne = unit?.target.kind === "given" && more.length === 0 && !plan.refused;
     const template = isOne && compileReturning(schema, unit, fragments, variables, access, limits, cursorKey);
     plan.returning = template ? { template, id: nextId++, isDue: preparation.isDue } : null;
     const { key, weight, text } = plan;
@@ -201,9 +201,9 @@ export function createPlanner({ schema, roots, query, isOfData, limits, cursorKe
         throw error;
       }
       for (const [key, nodes] of selection) {
-        const entry = roots.get(nodes[0].name.value);
-        if (!entry) return undefined;
-        units.push({ key, entry, nodes: nodes as readonly FieldNode[] });
+        const target = roots.get(nodes[0].name.value);
+        if (!target) return undefined;
+        units.push({ key, target, nodes: nodes as readonly FieldNode[] });
       }
       return units.length > 0 ? units : undefined;
     },

@@ -3,7 +3,7 @@ import DataLoader from "dataloader";
 import { type GraphQLResolveInfo, responsePathAsArray } from "graphql";
 import { doneBut } from "../../errors.js";
 import type { TypeDeclaration } from "../declaration.js";
-import type { Entry, Unit } from "./compile.js";
+import type { ReadTarget, Unit } from "./compile.js";
 
 /** The reads of one request: those asked for in the same turn travel as one statement. */
 export interface Reads {
@@ -40,7 +40,7 @@ export interface Allowance {
  * @param prepare plans reads as one statement; throws what their fault is, before anything has run
  */
 export function createReads(
-  roots: ReadonlyMap<string, Entry>,
+  roots: ReadonlyMap<string, ReadTarget>,
   allowance: Allowance,
   prepare: (reads: readonly Read[], bytesLeft: number) => PreparedReads,
 ): Reads {
@@ -75,9 +75,9 @@ export function createReads(
   const loader = new DataLoader<Read, unknown>((reads) => readAll(reads) as Promise<ArrayLike<unknown>>, {
     cache: false,
   });
-  const load = (entry: Entry, value: unknown, info: GraphQLResolveInfo) =>
+  const load = (target: ReadTarget, value: unknown, info: GraphQLResolveInfo) =>
     loader.load({
-      unit: { key: responsePathAsArray(info.path).join("."), entry, nodes: info.fieldNodes },
+      unit: { key: responsePathAsArray(info.path).join("."), target, nodes: info.fieldNodes },
       value,
       info,
     });
@@ -87,9 +87,9 @@ export function createReads(
     });
   return {
     root(info) {
-      const entry = roots.get(info.fieldName);
-      if (!entry) throw new Error(`${info.fieldName} is not planned`);
-      return load(entry, undefined, info);
+      const target = roots.get(info.fieldName);
+      if (!target) throw new Error(`${info.fieldName} is not planned`);
+      return load(target, undefined, info);
     },
     row: (type, id, info) => readBack({ kind: "given", type }, id, info),
     rows: (type, ids, info) => readBack({ kind: "givenList", type }, ids, info),

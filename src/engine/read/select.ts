@@ -4,7 +4,7 @@ import type { FieldNode } from "graphql";
 import { inverseOf, mayRead, type TypeDeclaration } from "../declaration.js";
 import { selectAggregate, selectGroups } from "./aggregate.js";
 import type { Compilation, Getter } from "./compilation.js";
-import { type Cost, lengthOf, one, sum, times, writing } from "./cost.js";
+import { type Cost, listLength, oneObject, sum, times, writing } from "./cost.js";
 import { selectField } from "./embedded.js";
 import { compileFilter } from "./filter.js";
 import {
@@ -22,7 +22,7 @@ import {
 } from "./json.js";
 import { Order } from "./order.js";
 import { PageRows, sizeOf } from "./page.js";
-import { argumentOf } from "./reference.js";
+import { argumentOf } from "./query-value.js";
 import { collectBelow, type Selection } from "./selection.js";
 import type { Source } from "./visibility.js";
 
@@ -48,7 +48,7 @@ const REFUSAL_BYTES = 300;
 export function selectObject(c: Compilation, source: Source, selection: Selection, onRefusal: () => void): Expression {
   const { type } = source;
   const entries: [string, Json][] = [];
-  const costs: Cost[] = [one];
+  const costs: Cost[] = [oneObject];
   const refuse = () => {
     costs.push(writing(REFUSAL_BYTES));
     onRefusal();
@@ -125,7 +125,7 @@ export function selectRows(
   const fits = atMost(c.limits.answerBytes, [sql`r.c`]);
   return {
     json: list([sql`(select string_agg(r.c, ',' order by r.position) from (${rows}) r having ${fits})`]),
-    cost: times(lengthOf(ids), sum([built.cost, writing(bytesOf(built.json))])),
+    cost: times(listLength(ids), sum([built.cost, writing(bytesOf(built.json))])),
   };
 }
 
@@ -186,7 +186,7 @@ export function selectConnection(
     object(
       [...collectBelow(of, c.fragments, c.variables)].map(([key, below]): [string, Json] => {
         const name = below[0].name.value;
-        costs.push(one);
+        costs.push(oneObject);
         if (name === "cursor") return [key, quoted(order.cursor())];
         return [key, name === "node" ? nodeObject(below) : typename(`${type.name}Edge`)];
       }),
@@ -235,6 +235,6 @@ export function selectConnection(
   return {
     json,
     ...(needsPage && { page: page.from(rows, source.name, c.limits.answerBytes, onPage) }),
-    cost: sum([one, ...listCosts, times(size, sum(costs))]),
+    cost: sum([oneObject, ...listCosts, times(size, sum(costs))]),
   };
 }

@@ -1,7 +1,7 @@
 /** Which fields a selection asks for, by response key: merged, directives applied, every fragment visited once. */
 import type { DirectiveNode, FieldNode, FragmentDefinitionNode, SelectionSetNode } from "graphql";
 import { badUserInput } from "../../errors.js";
-import { type Variables, variableOf } from "./reference.js";
+import { type Variables, variableOf } from "./query-value.js";
 
 export type Fragments = Readonly<Record<string, FragmentDefinitionNode>>;
 

@@ -9,7 +9,7 @@ import {
   type OperationDefinitionNode,
   typeFromAST,
 } from "graphql";
-import { type Variables, variableOf } from "./reference.js";
+import { type Variables, variableOf } from "./query-value.js";
 
 /** The enums that say how to order and to group. */
 export const ORDER_DIRECTION = "OrderDirection";

@@ -6,7 +6,7 @@ import { Compilation, type PlanLimits } from "./compilation.js";
 import { compileFilter } from "./filter.js";
 import type { Template } from "./json.js";
 import type { Counted } from "./preparation.js";
-import { within } from "./reference.js";
+import { within } from "./query-value.js";
 import type { Source } from "./visibility.js";
 
 /** What is asked of a changed row, where the statement that changes it can answer that, too. */

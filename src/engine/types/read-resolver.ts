@@ -2,7 +2,7 @@
 import type { GraphQLResolveInfo } from "graphql";
 import { Arg, Args, type ClassType, Ctx, ID, Info, Query, Resolver } from "type-graphql";
 import { singularOf, type TypeDeclaration } from "../declaration.js";
-import type { Entry } from "../read/compile.js";
+import type { ReadTarget } from "../read/compile.js";
 import type { Allowance, Reads } from "../read/reads.js";
 import { groupArgs, groupType } from "./aggregate-type.js";
 import { connectionArgs, connectionType } from "./connection-type.js";
@@ -16,9 +16,9 @@ export interface ReadContext {
 }
 
 /** @returns what the plan answers for the root fields of types, by name */
-export const entriesOf = (types: readonly TypeDeclaration[]): Map<string, Entry> =>
+export const readTargets = (types: readonly TypeDeclaration[]): Map<string, ReadTarget> =>
   new Map(
-    types.flatMap((type): [string, Entry][] => [
+    types.flatMap((type): [string, ReadTarget][] => [
       [singularOf(type), { kind: "row", type }],
       [type.plural, { kind: "connection", type }],
     ]),

@@ -3,7 +3,7 @@ import { createHmac } from "node:crypto";
 import type { Call } from "../../audit/call.js";
 import type { Db } from "../../db/client.js";
 import { conflict } from "../../errors.js";
-import type { Key } from "./rows.js";
+import type { IdempotencyKey } from "./rows.js";
 import { claimKey, findKey } from "./rows.store.js";
 
 /**
@@ -15,14 +15,14 @@ export function keyOf(
   { actor, action }: Pick<Call, "actor" | "action">,
   input: unknown,
   key: string | undefined,
-): Key | undefined {
+): IdempotencyKey | undefined {
   if (key === undefined || actor.kind !== "user") return undefined;
   const hmac = createHmac("sha256", secret).update(JSON.stringify([action, input]));
   return { userId: actor.userId, key, action, fingerprint: hmac.digest("hex") };
 }
 
 /** @returns the ids of what the call with this key made; undefined where there is no such key @throws CONFLICT where it was another call */
-export async function findMade(db: Db, key: Key): Promise<string[] | undefined> {
+export async function findMade(db: Db, key: IdempotencyKey): Promise<string[] | undefined> {
   const found = await findKey(db, key);
   if (!found) return undefined;
   if (found.fingerprint === key.fingerprint) return found.ids;
@@ -34,7 +34,10 @@ export async function findMade(db: Db, key: Key): Promise<string[] | undefined> 
  * Draws the id of an operation that is to be made with this key in the same transaction; whoever claims the key meanwhile waits for its end.
  * @returns the id, and whether it was made before @throws CONFLICT where the key stands for another call
  */
-export async function claimOperation(db: Db, key: Key): Promise<{ readonly id: string; readonly isMade: boolean }> {
+export async function claimOperation(
+  db: Db,
+  key: IdempotencyKey,
+): Promise<{ readonly id: string; readonly isMade: boolean }> {
   for (;;) {
     const drawn = await claimKey(db, key);
     if (drawn !== null) return { id: drawn, isMade: false };

@@ -80,9 +80,9 @@ export function unreached(
 }
 
 /** The place and the name of the first value that leads nowhere, as JSON; null where none does. */
-export const firstUnreached = (looked: SQL | undefined) =>
-  looked
+export const firstUnreached = (unreachedCte: SQL | undefined) =>
+  unreachedCte
     ? sql`(select json_build_array(unreached.position - 1, unreached.name)::text from unreached order by unreached.position limit 1)`
     : sql`null`;
 /** No condition where nothing was looked at. */
-export const reachesAll = (looked: SQL | undefined) => looked && sql`not exists (select from unreached)`;
+export const reachesAll = (unreachedCte: SQL | undefined) => unreachedCte && sql`not exists (select from unreached)`;

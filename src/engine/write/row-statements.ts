@@ -83,8 +83,8 @@ export function insertStatement(
   const item = (column: PgColumn) => sql`items.${sql.identifier(propertyOf(column))}`;
   const places = sql.join([...columns.map((column) => sql.identifier(propertyOf(column))), sql`position`], sql`, `);
   const items = { from: () => sql`items`, position: sql`items.position`, value: item };
-  const looked = unreached(c, type, columns, items, true);
-  const all = reachesAll(looked);
+  const unreachedCte = unreached(c, type, columns, items, true);
+  const all = reachesAll(unreachedCte);
   const { userId, key, action, fingerprint, ids: made } = idempotencyKeys;
   const claimed = sql`claimed as (
     insert into ${idempotencyKeys} (${names([userId, key, action, fingerprint, made])})
@@ -102,12 +102,12 @@ export function insertStatement(
   return statementOf(sql`with items as materialized (
       select ${drawn ? id : sql``}i.*
       from rows from (json_to_recordset(${json(c, "rows")}) as (${record(columns)})) with ordinality as i(${places})
-    ), ${looked ? sql`${looked}, ` : sql``}${keyed ? sql`${claimed}, ` : sql``}changed as (
+    ), ${unreachedCte ? sql`${unreachedCte}, ` : sql``}${keyed ? sql`${claimed}, ` : sql``}changed as (
       insert into ${table} (${columnNames})
       select ${sql.join(drawn ? [item(table.id), ...values] : values, sql`, `)} from items where ${condition} order by items.position
       returning ${answer ? sql`*` : table.id}
     ), ${audited(c, many, CHANGES)}
-    select ${ids}, ${firstUnreached(looked)}${answered(answer)}`);
+    select ${ids}, ${firstUnreached(unreachedCte)}${answered(answer)}`);
 }
 
 const changesAs = (c: Compilation, columns: readonly PgColumn[]) =>
@@ -146,13 +146,13 @@ export function changeStatement(
   const c = withoutQuery(access, limits);
   const table = tableOf(type);
   const current = sql`coalesce(${table.version} = ${given(c, "version")}::int, true)`;
-  const looked = unreachedChanges(c, type, columns);
+  const unreachedCte = unreachedChanges(c, type, columns);
   const own = and(sql`${table.id} = ${given(c, "id")}::bigint`, current, c.visible(ownSource(type)));
-  const where = and(own, reachesAll(looked));
-  return statementOf(sql`with ${looked ? sql`${looked}, ` : sql``}changed as (
+  const where = and(own, reachesAll(unreachedCte));
+  return statementOf(sql`with ${unreachedCte ? sql`${unreachedCte}, ` : sql``}changed as (
       ${changing(type, columns, c)} where ${where} returning ${answer ? sql`${table}.*` : table.id}
     ), ${audited(c, false, CHANGES)}
-    select ${ids}, ${firstUnreached(looked)}${answered(answer)}`);
+    select ${ids}, ${firstUnreached(unreachedCte)}${answered(answer)}`);
 }
 
 /** The rows that match a filter and exist for the actor, one more than may be changed at once; to be locked in the order of their keys. */
@@ -191,12 +191,15 @@ export function changeMatchingStatement(
 ): Statement {
   const c = withoutQuery(access, limits);
   const table = tableOf(type);
-  const looked = unreachedChanges(c, type, columns);
-  const expected = and(sql`(select n from counted) = ${given(c, "expectedCount")}::int`, reachesAll(looked)) as SQL;
-  return statementOf(sql`with ${matched(c, type, filter, true)}, ${looked ? sql`${looked}, ` : sql``}changed as (
+  const unreachedCte = unreachedChanges(c, type, columns);
+  const expected = and(
+    sql`(select n from counted) = ${given(c, "expectedCount")}::int`,
+    reachesAll(unreachedCte),
+  ) as SQL;
+  return statementOf(sql`with ${matched(c, type, filter, true)}, ${unreachedCte ? sql`${unreachedCte}, ` : sql``}changed as (
       ${changing(type, columns, c, sql`matched`)} where ${table.id} = matched.id and ${expected} returning ${table.id}
     ), ${audited(c, true, expected)}
-    select ${ids}, (select n from counted), ${firstUnreached(looked)}`);
+    select ${ids}, (select n from counted), ${firstUnreached(unreachedCte)}`);
 }
 
 /** @returns the columns of the values, in the order of the table */

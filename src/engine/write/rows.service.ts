@@ -18,12 +18,12 @@ import {
   changeMatching,
   changeRow,
   findMatching,
+  type IdempotencyKey,
   insertRows,
-  type Key,
   MAX_ROWS,
-  type Place,
+  type PathOf,
   plain,
-  type Values,
+  type RowValues,
 } from "./rows.js";
 
 export interface RowsDeps {
@@ -39,24 +39,24 @@ export interface RowsDeps {
  * In the transaction of a change, before it: locks and judges the rows with these ids. `changes` is null where they are deleted.
  * @returns what is to be done once it is committed
  */
-export type Before = (db: Db, ids: readonly string[], changes: Values | null) => Promise<() => void>;
+export type Guard = (db: Db, ids: readonly string[], changes: RowValues | null) => Promise<() => void>;
 
 /** What the rows of a type need beside what all types do. */
 export interface RowRules {
   /** Turns what was given for rows into what is stored, all or none. `creating`: they do not exist yet. */
-  stored?(rows: readonly Values[], place: Place, creating: boolean): Promise<Values[]>;
+  prepare?(rows: readonly RowValues[], pathOf: PathOf, creating: boolean): Promise<RowValues[]>;
   /** Whether the actor may change this very row so. @throws FORBIDDEN */
-  mayUpdate?(call: Call, id: string, changes: Values): void;
+  mayUpdate?(call: Call, id: string, changes: RowValues): void;
   /** What must be judged with these changes; undefined where nothing, so that one statement does. */
-  before?(changes: Values | null): Before | undefined;
+  guard?(changes: RowValues | null): Guard | undefined;
 }
 
 /** Leaves out what is absent, so that defaults and present values stay. */
-const present = (values: Values): Values =>
+const present = (values: RowValues): RowValues =>
   Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
 
 /** @throws BAD_USER_INPUT where an update names nothing to change */
-function requireChange(values: Values, field: string): Values {
+function requireChange(values: RowValues, field: string): RowValues {
   const changes = present(values);
   if (Object.keys(changes).length === 0) throw badUserInput(field, "Give at least one field to change.");
   return changes;
@@ -75,7 +75,7 @@ const UPSERT_ATTEMPTS = 3;
 export function createRowService(deps: RowsDeps, inputs: RowInputs, rules: RowRules = {}): RowService {
   const { db, audit, limits, fingerprintKey, statements } = deps;
   const { type } = inputs;
-  const stored = rules.stored ?? (async (rows: readonly Values[]) => [...rows]);
+  const prepare = rules.prepare ?? (async (rows: readonly RowValues[]) => [...rows]);
 
   const changeOf = (
     call: Call,
@@ -91,7 +91,7 @@ export function createRowService(deps: RowsDeps, inputs: RowInputs, rules: RowRu
   });
 
   /** What the call with this key made, if it was the same one; undefined where the key has gone meanwhile. */
-  async function replayed(call: Call, key: Key, resourceId?: string): Promise<string[] | undefined> {
+  async function replayed(call: Call, key: IdempotencyKey, resourceId?: string): Promise<string[] | undefined> {
     const ids = await findMade(db, key);
     if (!ids) return undefined;
     if ((await countReached(db, type, accessOf(call.actor), ids)) < ids.length) {
@@ -108,15 +108,15 @@ export function createRowService(deps: RowsDeps, inputs: RowInputs, rules: RowRu
   /** @param parent the id that all rows refer to, which the record is about */
   async function insert(
     call: Call,
-    rows: readonly Values[],
-    place: Place,
-    { many, key, parent }: { many: boolean; key: Key | undefined; parent?: string | undefined },
+    rows: readonly RowValues[],
+    pathOf: PathOf,
+    { many, key, parent }: { many: boolean; key: IdempotencyKey | undefined; parent?: string | undefined },
     returning?: Returning,
   ): Promise<Changed> {
-    const values = await stored(rows.map(present), place, true);
+    const values = await prepare(rows.map(present), pathOf, true);
     for (;;) {
       const change = changeOf(call, { resourceId: parent }, returning);
-      const made = await insertRows(db, change, values, { place, many, key });
+      const made = await insertRows(db, change, values, { pathOf, many, key });
       if (made) return made;
       const ids = key && (await replayed(call, key, parent));
       if (ids) return { ids };
@@ -126,16 +126,16 @@ export function createRowService(deps: RowsDeps, inputs: RowInputs, rules: RowRu
 
   /** Does a change in one statement, or in a transaction with what must be judged before it. */
   async function judged(
-    changes: Values | null,
+    changes: RowValues | null,
     idsOf: (db: Db) => Promise<readonly string[]>,
     change: (db: Db) => Promise<Changed>,
   ): Promise<Changed> {
-    const before = rules.before?.(changes);
-    if (!before) return change(db);
+    const guard = rules.guard?.(changes);
+    if (!guard) return change(db);
     let after = () => {};
     const changed = await db.transaction(async (db) => {
       const ids = await idsOf(db);
-      after = await before(db, ids, changes);
+      after = await guard(db, ids, changes);
       const changed = await change(db);
       if (`${changed.ids}` === `${ids}`) return changed;
       throw conflict("Other rows match now than a moment ago. Nothing has changed: try again.");
@@ -148,7 +148,7 @@ export function createRowService(deps: RowsDeps, inputs: RowInputs, rules: RowRu
     call: Call,
     id: string,
     version: number | null | undefined,
-    changes: Values | null,
+    changes: RowValues | null,
     { result, returning }: { result?: object; returning?: Returning | undefined } = {},
   ) =>
     judged(
@@ -158,8 +158,8 @@ export function createRowService(deps: RowsDeps, inputs: RowInputs, rules: RowRu
     );
 
   /** Where the changes of rows that match a filter stand. */
-  const among: Place = (_index, name) => `changes.${name}`;
-  function changeMany(call: Call, matching: { filter: unknown; expectedCount: number }, changes: Values | null) {
+  const among: PathOf = (_index, name) => `changes.${name}`;
+  function changeMany(call: Call, matching: { filter: unknown; expectedCount: number }, changes: RowValues | null) {
     return judged(
       changes,
       (db) => findMatching(db, changeOf(call), matching),
@@ -167,8 +167,8 @@ export function createRowService(deps: RowsDeps, inputs: RowInputs, rules: RowRu
     );
   }
 
-  const storedChanges = async (changes: Values, place: Place): Promise<Values> =>
-    (await stored([changes], place, false))[0] ?? {};
+  const storedChanges = async (changes: RowValues, pathOf: PathOf): Promise<RowValues> =>
+    (await prepare([changes], pathOf, false))[0] ?? {};
 
   return {
     async create(call, input, returning) {
@@ -182,10 +182,10 @@ export function createRowService(deps: RowsDeps, inputs: RowInputs, rules: RowRu
       requireAtMost(inputs.maxItems, "items", (input as { items: readonly unknown[] }).items.length);
       const { idempotencyKey, items, ...beside } = checked(inputs.createMany, input);
       const parent = inputs.parent && (beside as Record<string, string>)[`${inputs.parent}Id`];
-      const place: Place = (index, name) => (name in beside ? name : `items.${index}.${name}`);
+      const pathOf: PathOf = (index, name) => (name in beside ? name : `items.${index}.${name}`);
       const rows = items.map((item) => ({ ...item, ...beside }));
       const key = keyOf(fingerprintKey, call, input, idempotencyKey);
-      const { ids } = await insert(call, rows, place, { many: true, key, parent });
+      const { ids } = await insert(call, rows, pathOf, { many: true, key, parent });
       return { ids, parent };
     },
 
@@ -228,10 +228,10 @@ export function createRowService(deps: RowsDeps, inputs: RowInputs, rules: RowRu
             const { json } = await changeOne(call, found, undefined, changes, { result, returning });
             return { id: found, json, created: false };
           }
-          const [row] = await stored([values], plain, true);
+          const [row] = await prepare([values], plain, true);
           const change = changeOf(call, { result: { created: true } }, returning);
-          const { ids, json } = (await insertRows(db, change, [row as Values], {
-            place: plain,
+          const { ids, json } = (await insertRows(db, change, [row as RowValues], {
+            pathOf: plain,
             many: false,
           })) as Changed;
           return { id: ids[0] as string, json, created: true };

@@ -3,10 +3,13 @@ import { and, eq, lt, sql } from "drizzle-orm";
 import type { Db } from "../../db/client.js";
 import { purge } from "../../db/purge.js";
 import { idempotencyKeys } from "./idempotency.table.js";
-import type { Key } from "./rows.js";
+import type { IdempotencyKey } from "./rows.js";
 
 /** @returns what a user's key stands for, and the ids of what was made with it, or null */
-export async function findKey(db: Db, { userId, key }: Key): Promise<{ fingerprint: string; ids: string[] } | null> {
+export async function findKey(
+  db: Db,
+  { userId, key }: IdempotencyKey,
+): Promise<{ fingerprint: string; ids: string[] } | null> {
   const rows = await db
     .select({ fingerprint: idempotencyKeys.fingerprint, ids: idempotencyKeys.ids })
     .from(idempotencyKeys)
@@ -16,7 +19,7 @@ export async function findKey(db: Db, { userId, key }: Key): Promise<{ fingerpri
 }
 
 /** Claims a key for one operation. @returns the id that is drawn for it, or null where there is such a key already */
-export async function claimKey(db: Db, { userId, ...key }: Key): Promise<string | null> {
+export async function claimKey(db: Db, { userId, ...key }: IdempotencyKey): Promise<string | null> {
   const ids = sql`jsonb_build_array(nextval(pg_get_serial_sequence('operations', 'id'))::text)`;
   const rows = await db
     .insert(idempotencyKeys)

@@ -25,7 +25,7 @@ import {
 export { MAX_ROWS };
 
 /** Values by column property; ids are decimal text. */
-export type Values = Readonly<Record<string, unknown>>;
+export type RowValues = Readonly<Record<string, unknown>>;
 
 /** A statement that comes again. */
 export type Repeated = Statement & { runs: number; readonly usual: UsualTime };
@@ -50,7 +50,7 @@ export interface Changed {
 }
 
 /** An idempotency key as its user chose it, and what it stands for. */
-export interface Key {
+export interface IdempotencyKey {
   readonly userId: string;
   readonly key: string;
   readonly action: string;
@@ -60,7 +60,7 @@ export interface Key {
 const word = ({ name }: TypeDeclaration) => name.replaceAll(/(?!^)[A-Z]/g, (letter) => ` ${letter}`).toLowerCase();
 
 /** Runs a statement that comes again. */
-function runKnown(db: Db, change: Change, key: string, variables: Values, build: () => Statement) {
+function runKnown(db: Db, change: Change, key: string, variables: RowValues, build: () => Statement) {
   const { statements, access, returning } = change;
   const known = `${returning?.id} ${key}`;
   let statement = statements.get(known);
@@ -77,7 +77,7 @@ const keyOf = (verb: string, { type, access }: Change, columns: readonly PgColum
 /** A statement; one that comes again has its usual time. */
 type Sent = Statement & { readonly usual?: UsualTime };
 
-const run = (db: Db, { text, bind, usual }: Sent, { access }: Change, variables: Values, prepare: boolean) =>
+const run = (db: Db, { text, bind, usual }: Sent, { access }: Change, variables: RowValues, prepare: boolean) =>
   db.change(text, bind({ variables, access, values: [] }), prepare, usual);
 
 /** What the statement selects of the changed row. */
@@ -90,29 +90,30 @@ const jsonOf = ({ returning }: Change, column: string | null | undefined) =>
 const listOf = (json: string | null | undefined): string[] => (json ? JSON.parse(json) : []);
 
 /** @throws NOT_FOUND where a value leads to no row that exists for the actor @param found its place and its name, as JSON */
-function requireReached(type: TypeDeclaration, found: string | null | undefined, place: Place): void {
+function requireReached(type: TypeDeclaration, found: string | null | undefined, pathOf: PathOf): void {
   if (!found) return;
   const [index, name] = JSON.parse(found) as [number, string | null];
   const reference = name === null ? undefined : referencesOf(type).find(({ column }) => propertyOf(column) === name);
-  throw notFound(reference?.to ?? word(type), undefined, name === null ? undefined : place(index, name));
+  throw notFound(reference?.to ?? word(type), undefined, name === null ? undefined : pathOf(index, name));
 }
 
 /** @returns the argument that is a duplicate or refers to nothing: the first that is missing, of twins the second */
-function argumentAtFault(error: unknown, rows: readonly Values[], columns: readonly PgColumn[], place: Place) {
+function argumentAtFault(error: unknown, rows: readonly RowValues[], columns: readonly PgColumn[], pathOf: PathOf) {
   const fault = keyAtFault(error);
   const column = columns.find((column) => fault && new RegExp(`\\b${columnName(column)}\\b`).test(fault.columns));
   if (!fault || !column) return undefined;
   const name = propertyOf(column);
   // A row alone is at fault, whatever the database makes of its letters.
-  const isAtFault = (row: Values) => rows.length === 1 || String(row[name]).toLowerCase() === fault.value.toLowerCase();
+  const isAtFault = (row: RowValues) =>
+    rows.length === 1 || String(row[name]).toLowerCase() === fault.value.toLowerCase();
   const found = rows.flatMap((row, index) => (isAtFault(row) ? [index] : []));
   const index = (hasDependents(error) ? undefined : found[1]) ?? found[0];
-  return index === undefined ? undefined : place(index, name);
+  return index === undefined ? undefined : pathOf(index, name);
 }
 
 /** Where a field of a row stands in the input; that of an only row by its name alone. */
-export type Place = (index: number, name: string) => string;
-export const plain: Place = (_index, name) => name;
+export type PathOf = (index: number, name: string) => string;
+export const plain: PathOf = (_index, name) => name;
 
 /**
  * Inserts all rows or none. An actor of one organization hangs nothing on a row outside it, which must look like one that does not
@@ -124,8 +125,8 @@ export const plain: Place = (_index, name) => name;
 export async function insertRows(
   db: Db,
   change: Change,
-  rows: readonly Values[],
-  { place, many, key }: { readonly place: Place; readonly many: boolean; readonly key?: Key | undefined },
+  rows: readonly RowValues[],
+  { pathOf, many, key }: { readonly pathOf: PathOf; readonly many: boolean; readonly key?: IdempotencyKey | undefined },
 ): Promise<Changed | undefined> {
   const { type, access, limits } = change;
   const owner = referencesOf(type).find(({ owner }) => owner);
@@ -140,9 +141,9 @@ export async function insertRows(
   };
   const name = keyOf(`insert ${many} ${keyed}`, change, columns);
   const [ids, unreached, column] = await runKnown(db, change, name, variables, build).catch((error) => {
-    throw said(error, argumentAtFault(error, rows, columns, place));
+    throw said(error, argumentAtFault(error, rows, columns, pathOf));
   });
-  requireReached(type, unreached, place);
+  requireReached(type, unreached, pathOf);
   if (!ids) return undefined;
   return { ids: listOf(ids), json: jsonOf(change, column) };
 }
@@ -150,8 +151,8 @@ export async function insertRows(
 const said = (error: AppError, field: string | undefined) => (field === undefined ? error : atField(error, field));
 
 /** @throws what a change of existing rows that failed means to the caller */
-function failed(error: AppError, type: TypeDeclaration, changes: Values | null, place: Place): never {
-  const field = changes ? argumentAtFault(error, [changes], columnsOf(type, [changes]), place) : undefined;
+function rethrow(error: AppError, type: TypeDeclaration, changes: RowValues | null, pathOf: PathOf): never {
+  const field = changes ? argumentAtFault(error, [changes], columnsOf(type, [changes]), pathOf) : undefined;
   if (changes || !hasDependents(error)) throw said(error, field);
   throw failedPrecondition("in use", `Other data depends on this ${word(type)}. Delete that first.`, error);
 }
@@ -166,7 +167,7 @@ export async function changeRow(
   db: Db,
   change: Change,
   { id, version }: { readonly id: string; readonly version?: number | null | undefined },
-  changes: Values | null,
+  changes: RowValues | null,
 ): Promise<Changed> {
   const { type, access, limits } = change;
   const columns = changes && columnsOf(type, [changes]);
@@ -174,7 +175,7 @@ export async function changeRow(
   const variables = { id, version, changes: JSON.stringify(changes), audit: JSON.stringify(change.audit) };
   const name = keyOf("change", change, columns);
   const [ids, unreached, column] = await runKnown(db, change, name, variables, build).catch((error) =>
-    failed(error, type, changes, plain),
+    rethrow(error, type, changes, plain),
   );
   if (ids) return { ids: listOf(ids), json: jsonOf(change, column) };
   const now = await findVersion(db, type, access, id);
@@ -205,7 +206,7 @@ export async function findMatching(db: Db, change: Change, matching: Matching): 
   const { type, access, limits } = change;
   const statement = findMatchingStatement(type, matching.filter, access, limits);
   const [ids, count] = await run(db, statement, change, { filter: matching.filter }, false).catch((error) =>
-    failed(error, type, {}, plain),
+    rethrow(error, type, {}, plain),
   );
   requireCount(matching, count);
   return listOf(ids);
@@ -220,17 +221,17 @@ export async function changeMatching(
   db: Db,
   change: Change,
   matching: Matching,
-  changes: Values | null,
-  place: Place,
+  changes: RowValues | null,
+  pathOf: PathOf,
 ): Promise<Changed> {
   const { type, access, limits } = change;
   const columns = changes && columnsOf(type, [changes]);
   const statement = changeMatchingStatement(type, columns, matching.filter, access, limits);
   const variables = { ...matching, changes: JSON.stringify(changes), audit: JSON.stringify(change.audit) };
   const [ids, count, unreached] = await run(db, statement, change, variables, false).catch((error) =>
-    failed(error, type, changes, place),
+    rethrow(error, type, changes, pathOf),
   );
   requireCount(matching, count);
-  requireReached(type, unreached, place);
+  requireReached(type, unreached, pathOf);
   return { ids: listOf(ids) };
 }

@@ -14,7 +14,7 @@ import type { Fragments } from "../../engine/read/selection.js";
 import { asAppError } from "../../errors.js";
 import type { RequestContext } from "../context.js";
 import { fieldError } from "../format-error.js";
-import type { Gate } from "../schema.js";
+import type { Middleware } from "../schema.js";
 
 /** The JSON text of `data`. Everything that is not Apollo sees it only through `stringifyResult`. */
 export class DataText {
@@ -84,18 +84,18 @@ const PASSED = Symbol("passed");
 const passed = () => PASSED;
 
 /** @returns whether a root field passes its doors; a refusal is left to the ordinary way, which reports it */
-export async function mayPass(gate: Gate, { args, info }: RootField, context: RequestContext): Promise<boolean> {
-  return (await gate(passed, undefined, args, context, info).catch(() => undefined)) === PASSED;
+export async function mayPass(door: Middleware, { args, info }: RootField, context: RequestContext): Promise<boolean> {
+  return (await door(passed, undefined, args, context, info).catch(() => undefined)) === PASSED;
 }
 
 /** Where an error belongs: the path of the field, and the nodes that ask for it. */
-export interface Place {
+export interface ErrorPath {
   readonly path: readonly [string, ...string[]];
   readonly nodes: readonly FieldNode[];
 }
 
 /** A field that failed, and why. */
-export interface Fault extends Place {
+export interface Fault extends ErrorPath {
   readonly error: unknown;
 }
 
@@ -107,7 +107,7 @@ export const errorsOf = (faults: readonly Fault[], formatError: FormatError): Gr
   });
 
 /** What the ordinary way answers where every root field fails. */
-export const failed = (faults: readonly Fault[], formatError: FormatError): DirectAnswer => ({
+export const failedAnswer = (faults: readonly Fault[], formatError: FormatError): DirectAnswer => ({
   data: Object.fromEntries(faults.map(({ path }) => [path[0], null])),
   errors: errorsOf(faults, formatError),
 });

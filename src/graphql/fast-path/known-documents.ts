@@ -5,7 +5,7 @@ import { type DocumentNode, type GraphQLSchema, type OperationDefinitionNode, vi
 import { type Cache, textWeight } from "../../cache.js";
 import { AppError, rateLimited } from "../../errors.js";
 import type { KeptBody } from "../../http/compression.js";
-import type { Limits } from "../../limits.js";
+import type { RequestLimits } from "../../limits.js";
 import type { Log } from "../../log.js";
 import type { RequestContext } from "../context.js";
 import { answerTypeOf, type GraphqlRequest } from "../graphql-request.js";
@@ -17,7 +17,7 @@ import type { AnswerDirectly } from "./planned-operations.js";
 
 interface Deps {
   readonly schema: GraphQLSchema;
-  readonly limits: Limits;
+  readonly limits: RequestLimits;
   readonly cache: Cache;
   readonly introspection: ReturnType<typeof createIntrospection>;
   readonly answerDirectly: AnswerDirectly;

@@ -13,15 +13,15 @@ import type { PlannedPayload, Planner } from "../../engine/read/planner.js";
 import { collect, collectBelow, type Selection } from "../../engine/read/selection.js";
 import { RETURNS_ROWS } from "../../engine/types/mutation-resolver.js";
 import { AppError, doneBut, notFound } from "../../errors.js";
-import { payloadUnits, valuesLike } from "../rehearsal.js";
+import { payloadUnits, valuesLike } from "../preflight.js";
 import type { Resolve, RootFields } from "../schema.js";
 import {
   DataText,
   type DirectAnswer,
+  type ErrorPath,
   type FormatError,
-  failed,
+  failedAnswer,
   mayPass,
-  type Place,
   type Running,
   rootField,
 } from "./direct-answer.js";
@@ -85,9 +85,9 @@ export function answerChange({ schema, planner, roots, formatError }: Deps) {
     if (!isObjectType(payload)) return null;
     const { key, nodes, field, below } = change as NonNullable<typeof change>;
     const root = rootField(schema, mutationType, field, key, nodes, running);
-    const [gate, resolve] = [roots.gates.Mutation[field.name], roots.mutations[field.name]];
+    const [door, resolve] = [roots.doors.Mutation[field.name], roots.mutations[field.name]];
     // Nothing is planned, and no plan is kept, for who may not call this.
-    if (!root || !gate || !resolve || !(await mayPass(gate, root, context))) return null;
+    if (!root || !door || !resolve || !(await mayPass(door, root, context))) return null;
     const units = payloadUnits(payload, key, below);
     const planned = plan(units, running);
     if (!planned) return null;
@@ -95,11 +95,11 @@ export function answerChange({ schema, planner, roots, formatError }: Deps) {
       planned.requireAnswerable(valuesLike(units, root.args), 0);
       return resolve(...given);
     };
-    let failing: Place = { path: [key], nodes };
+    let failing: ErrorPath = { path: [key], nodes };
     try {
       const result = await roots.recorder(run, planned.returning(), root.args, context, root.info);
       const returned = result as Record<string, unknown>;
-      const placeOf = (unit: Unit): Place => ({ path: unit.key.split(".") as [string, string], nodes: unit.nodes });
+      const placeOf = (unit: Unit): ErrorPath => ({ path: unit.key.split(".") as [string, string], nodes: unit.nodes });
       if (units[0]) failing = placeOf(units[0]);
       const changed = units.map(({ nodes: [node] }) => returned[node?.name.value as string] as Returned);
       const json = changed[0] && "json" in changed[0] ? changed[0].json : undefined;
@@ -125,7 +125,7 @@ export function answerChange({ schema, planner, roots, formatError }: Deps) {
       });
       return { data: new DataText(`{"${key}":{${parts.join()}}}`) };
     } catch (error) {
-      return failed([{ ...failing, error }], formatError);
+      return failedAnswer([{ ...failing, error }], formatError);
     }
   };
 }

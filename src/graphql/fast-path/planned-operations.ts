@@ -20,7 +20,7 @@ import {
   errorsOf,
   type Fault,
   type FormatError,
-  failed,
+  failedAnswer,
   mayPass,
   type Running,
   rootField,
@@ -59,9 +59,9 @@ export function createAnswerDirectly({ schema, planner, roots, formatError, log 
   async function allPass(units: readonly Unit[], running: Running) {
     for (const { key, nodes } of units) {
       const field = fields[nodes[0]?.name.value ?? ""];
-      const gate = field && roots.gates.Query[field.name];
-      const root = gate && rootField(schema, queryType, field, key, nodes, running);
-      if (!root || !(await mayPass(gate, root, running.context))) return false;
+      const door = field && roots.doors.Query[field.name];
+      const root = door && rootField(schema, queryType, field, key, nodes, running);
+      if (!root || !(await mayPass(door, root, running.context))) return false;
     }
     return true;
   }
@@ -82,11 +82,11 @@ export function createAnswerDirectly({ schema, planner, roots, formatError, log 
         if (answer instanceof Error) faults.push(faultOf(units[index] as Unit, answer));
         data += `${index > 0 ? "," : "{"}"${key}":${answer instanceof Error ? null : answer}`;
       }
-      if (faults.length === units.length) return failed(faults, formatError);
+      if (faults.length === units.length) return failedAnswer(faults, formatError);
       return { data: new DataText(`${data}}`), ...(faults.length > 0 && { errors: errorsOf(faults, formatError) }) };
     } catch (error) {
       const faults = units.map((unit) => faultOf(unit, error));
-      return failed(faults, formatError);
+      return failedAnswer(faults, formatError);
     }
   }
 

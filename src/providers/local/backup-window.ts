@@ -1,9 +1,9 @@
 /** MODIFY_BACKUP_WINDOW, and when the maintenance window comes that a new backup window waits for. */
 import { isWithin, lastStart, maintenanceWindowOf } from "../../values/windows.js";
 import { OperationFailure } from "../errors.js";
-import type { Outcome } from "./entry.js";
 import type { Host } from "./host.js";
 import { backupWindowForm, type LocalInstance } from "./instances.js";
+import type { TaskOutcome } from "./journal-entry.js";
 import type { RequestOf } from "./task.js";
 
 /** May be done twice. */
@@ -11,7 +11,7 @@ export async function modifyBackupWindow(
   host: Host,
   instance: LocalInstance,
   request: RequestOf<"MODIFY_BACKUP_WINDOW">,
-): Promise<Outcome> {
+): Promise<TaskOutcome> {
   const form = backupWindowForm.safeParse(request.backupWindow);
   if (!form.success) throw new OperationFailure("InvalidParameterValue", "A backup window is hh:mm-hh:mm, in UTC.");
   const window = form.data;

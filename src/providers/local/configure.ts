@@ -8,7 +8,7 @@ import { clusterOf, fenceMember, type Host } from "./host.js";
 import { type Configured, type LocalInstance, primaryOf, standbysOf } from "./instances.js";
 import { listMembers, putAside, removeMember } from "./kept.js";
 import { observe, takesWrites } from "./observe.js";
-import type { Ports } from "./ports.js";
+import type { TcpPorts } from "./ports.js";
 
 const POLL_MS = 50;
 
@@ -60,7 +60,7 @@ const isLower = (now: LocalInstance, { maxConnections = 0 }: Configured) => (now
  */
 export async function applyConfiguration(
   host: Host,
-  ports: Ports,
+  ports: TcpPorts,
   found: LocalInstance,
   wanted: NewInstance,
   isUp: boolean,

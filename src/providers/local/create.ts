@@ -20,11 +20,11 @@ import {
   maxConnectionsForm,
   tagsForm,
 } from "./instances.js";
-import type { Ports } from "./ports.js";
+import type { TcpPorts } from "./ports.js";
 import { COPY_START_MS, cloneStandby, createReplicationRole } from "./standbys.js";
 
 /** Of the superuser, for postgres.js. */
-export type ConnectionOptions = {
+export type NewConnection = {
   readonly host: string;
   readonly port: number;
   readonly database: string;
@@ -47,7 +47,7 @@ export type NewInstance = {
   /** When the standby takes over without anybody asking; left out: never. */
   readonly autoFailover?: AutoFailover | null | undefined;
   /** Fills the new instance, which nobody sees yet; what it throws, create throws, and nothing is left. */
-  readonly fill?: (connection: ConnectionOptions) => Promise<void>;
+  readonly fill?: (connection: NewConnection) => Promise<void>;
   /** Where it is a copy: its id, what makes its data directory, and what is to be done once it has started. */
   readonly copy?: {
     readonly providerId: string;
@@ -76,7 +76,7 @@ export const isTakenAlready = ({ identifier }: Pick<NewInstance, "identifier">) 
  */
 export async function planOf(
   { instances }: Host,
-  ports: Ports,
+  ports: TcpPorts,
   wanted: NewInstance,
   before?: LocalInstance,
 ): Promise<LocalInstance> {
@@ -108,7 +108,7 @@ export async function planOf(
  */
 export async function createInstance(
   host: Host,
-  ports: Ports,
+  ports: TcpPorts,
   wanted: NewInstance,
   { isUnderWay, plan }: { readonly isUnderWay: boolean; readonly plan?: LocalInstance },
   signal: AbortSignal,

@@ -9,7 +9,7 @@ import type { OsUser } from "../../postgres/os-user.js";
 import type { Report } from "../provider.js";
 import type { Instances, LocalInstance, LocalMember } from "./instances.js";
 
-export type Limits = {
+export type HostLimits = {
   /** Manual snapshots in all; default 100. */
   readonly manualSnapshots: number;
   /** No copy leaves less than this free on the disk; default 256 MiB. */
@@ -32,7 +32,7 @@ export type Host = {
   readonly settings: Settings;
   /** Whether clusters and copies must survive a power failure. */
   readonly isSynced: boolean;
-  readonly limits: Limits;
+  readonly limits: HostLimits;
   readonly log: Log;
   readonly clock: { now(): Date };
   /** Tells what was done to an instance without anybody asking. */

@@ -2,24 +2,24 @@
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { readDurable, writeDurably } from "./durable-json.js";
-import { type Entry, entryForm } from "./entry.js";
+import { type JournalEntry, journalEntryForm } from "./journal-entry.js";
 
 const KEPT_MS = 7 * 24 * 3_600_000;
 /** Becomes a file's name. */
 const OPERATION_ID = /^[\w-]{1,100}$/;
 
 /** @throws Error when the id of the operation cannot name a file, or the folder cannot be written to */
-export function writeEntry(folder: string, entry: Entry): Promise<void> {
-  return writeDurably(fileOf(folder, entry.request.operationId), entryForm.parse(entry));
+export function writeJournalEntry(folder: string, entry: JournalEntry): Promise<void> {
+  return writeDurably(fileOf(folder, entry.request.operationId), journalEntryForm.parse(entry));
 }
 
 /** @returns undefined where there is none */
-export function readEntry(folder: string, operationId: string): Promise<Entry | undefined> {
-  return readDurable(fileOf(folder, operationId), entryForm);
+export function readJournalEntry(folder: string, operationId: string): Promise<JournalEntry | undefined> {
+  return readDurable(fileOf(folder, operationId), journalEntryForm);
 }
 
 /** Entries that have not ended; one that cannot be read is left out. */
-export async function unfinishedEntries(folder: string): Promise<Entry[]> {
+export async function unfinishedEntries(folder: string): Promise<JournalEntry[]> {
   return (await readAll(folder)).filter(({ state }) => state === "running");
 }
 
@@ -31,10 +31,10 @@ export async function pruneEntries(folder: string, now: Date): Promise<void> {
   }
 }
 
-async function readAll(folder: string): Promise<Entry[]> {
+async function readAll(folder: string): Promise<JournalEntry[]> {
   const names = (await readdir(folder)).filter((name) => name.endsWith(".json"));
   const entries = await Promise.all(
-    names.map((name) => readDurable(join(folder, name), entryForm).catch(() => undefined)),
+    names.map((name) => readDurable(join(folder, name), journalEntryForm).catch(() => undefined)),
   );
   return entries.filter((entry) => entry !== undefined);
 }

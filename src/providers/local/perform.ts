@@ -2,28 +2,28 @@
 import { OperationFailure } from "../errors.js";
 import { modifyBackupWindow } from "./backup-window.js";
 import { STILL_RECOVERS } from "./causes.js";
-import { type End, type Entry, type Outcome } from "./entry.js";
 import { clusterOf, type Host, memberName } from "./host.js";
 import { type LocalInstance, primaryOf, standbysOf } from "./instances.js";
+import { type End, type JournalEntry, type TaskOutcome } from "./journal-entry.js";
 import { isUp, observe } from "./observe.js";
 import { failOver, leftBehind, restart } from "./reboot.js";
 import type { Snapshots } from "./snapshots.js";
 import { settleLoss } from "./take-over.js";
-import { type InstanceRequest, type RequestOf, secondsSince, type Task } from "./task.js";
+import { type InstanceRequest, type LocalTask, type RequestOf, secondsSince } from "./task.js";
 
 /** @throws OperationFailure, and whatever failureOf turns into data */
-export function perform(task: Task, snapshots: Snapshots): Promise<Outcome> {
+export function perform(task: LocalTask, snapshots: Snapshots): Promise<TaskOutcome> {
   switch (task.request.type) {
     case "CREATE_SNAPSHOT":
-      return takeSnapshot(task as Task<RequestOf<"CREATE_SNAPSHOT">>, snapshots);
+      return takeSnapshot(task as LocalTask<RequestOf<"CREATE_SNAPSHOT">>, snapshots);
     case "REBOOT_INSTANCE":
-      return (task.request.forceFailover ? failOver : restart)(task as Task<RequestOf<"REBOOT_INSTANCE">>);
+      return (task.request.forceFailover ? failOver : restart)(task as LocalTask<RequestOf<"REBOOT_INSTANCE">>);
     case "MODIFY_BACKUP_WINDOW":
       return modifyBackupWindow(task.host, task.instance, task.request);
   }
 }
 
-async function takeSnapshot(task: Task<RequestOf<"CREATE_SNAPSHOT">>, snapshots: Snapshots): Promise<Outcome> {
+async function takeSnapshot(task: LocalTask<RequestOf<"CREATE_SNAPSHOT">>, snapshots: Snapshots): Promise<TaskOutcome> {
   const { host, instance, request } = task;
   const seen = await observe(clusterOf(host, instance, primaryOf(instance)), host.limits.answerTimeoutMs);
   // Its cause says more.
@@ -38,7 +38,7 @@ async function takeSnapshot(task: Task<RequestOf<"CREATE_SNAPSHOT">>, snapshots:
   return snapshotTaken(snapshot.identifier, snapshot);
 }
 
-const snapshotTaken = (identifier: string, snapshot: Outcome["snapshot"] & object): Outcome => ({
+const snapshotTaken = (identifier: string, snapshot: TaskOutcome["snapshot"] & object): TaskOutcome => ({
   message: `The snapshot ${identifier} is complete.`,
   result: { snapshotId: identifier, arn: snapshot.arn, sizeBytes: snapshot.sizeBytes },
   snapshot,
@@ -49,7 +49,7 @@ export async function endOfInterrupted(
   host: Host,
   snapshots: Snapshots,
   instance: LocalInstance,
-  entry: Entry,
+  entry: JournalEntry,
 ): Promise<End> {
   const request = entry.request as InstanceRequest;
   const { awaySince, failoverTo, rebootOf } = entry;

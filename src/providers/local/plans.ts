@@ -7,7 +7,7 @@ import { applyConfiguration, configuredOf, keepOfStandbys } from "./configure.js
 import { createInstance, isTakenAlready, type NewInstance, planOf } from "./create.js";
 import { fenceMember, type Host } from "./host.js";
 import type { LocalInstance } from "./instances.js";
-import type { Ports } from "./ports.js";
+import type { TcpPorts } from "./ports.js";
 import { failureOf } from "./task.js";
 
 export type Plans = ReturnType<typeof createPlans>;
@@ -15,7 +15,7 @@ export type Plans = ReturnType<typeof createPlans>;
 const keyOf = ({ identifier }: { readonly identifier: string }) => identifier.toLowerCase();
 
 /** @param onMade told of an instance that is complete */
-export function createPlans(host: Host, ports: Ports, onMade: (providerId: string) => void) {
+export function createPlans(host: Host, ports: TcpPorts, onMade: (providerId: string) => void) {
   const { instances, log } = host;
   const stopping = new AbortController();
   /** Being made, by identifier. */

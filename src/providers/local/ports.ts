@@ -8,7 +8,7 @@ import type { Instances } from "./instances.js";
 const FIRST = 15_432;
 const COUNT = 10_000;
 
-export type Ports = ReturnType<typeof createPorts>;
+export type TcpPorts = ReturnType<typeof createPorts>;
 
 /** @param folder gives each Postern on a machine ports of its own to begin with */
 export function createPorts(folder: string, instances: Instances) {

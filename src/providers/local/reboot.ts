@@ -6,25 +6,25 @@ import { readControlFile } from "../../postgres/control-file.js";
 import { promote } from "../../postgres/promote.js";
 import { bringUp } from "./bring-up.js";
 import { carryConfiguration } from "./configuration.js";
-import type { Entry, Outcome } from "./entry.js";
 import { carryEqualSettings } from "./equal-settings.js";
 import { clusterOf, fenceMember, memberName } from "./host.js";
 import { primaryOf } from "./instances.js";
+import type { JournalEntry, TaskOutcome } from "./journal-entry.js";
 import { hasFailed, isUp, observe } from "./observe.js";
 import { requireFit, requireReplay, requireRestartable, requireSlotLoss, requireStandby, unfit } from "./preflight.js";
 import { replayed } from "./replay.js";
 import { decideForPrimary, isPromoted } from "./split-brain.js";
 import { decide, startFailed, takeOver } from "./take-over.js";
-import { type RequestOf, secondsSince, type Task } from "./task.js";
+import { type LocalTask, type RequestOf, secondsSince } from "./task.js";
 
-type Reboot = Task<RequestOf<"REBOOT_INSTANCE">>;
+type Reboot = LocalTask<RequestOf<"REBOOT_INSTANCE">>;
 
 const REPLAY_TIMEOUT_MS = 10_000;
 const CHECKPOINT_TIMEOUT_MS = 30_000;
 const POLL_MS = 20;
 
 /** Restarts the primary. One that is down or frozen is restarted too: that is what a reboot is for. */
-export async function restart(task: Reboot): Promise<Outcome> {
+export async function restart(task: Reboot): Promise<TaskOutcome> {
   const { host, instance } = task;
   const member = primaryOf(instance);
   const cluster = clusterOf(host, instance, member);
@@ -58,7 +58,7 @@ export async function restart(task: Reboot): Promise<Outcome> {
  * Hands over to the standby. Until instance.json names it the primary, the old one can come back; from then on only the
  * standby can. The old primary is down before, and is never started again: it is cloned anew.
  */
-export async function failOver(task: Reboot): Promise<Outcome> {
+export async function failOver(task: Reboot): Promise<TaskOutcome> {
   const { host, instance } = task;
   const [from, to] = [primaryOf(instance), requireStandby(instance)];
   const [oldPrimary, standby] = [clusterOf(host, instance, from), clusterOf(host, instance, to)];
@@ -124,7 +124,7 @@ const checkpoint = (cluster: Cluster) =>
   asSuperuser(cluster, (sql) => sql`checkpoint`, { timeoutMs: CHECKPOINT_TIMEOUT_MS });
 
 /** What a failover leaves behind, in sentences for people that follow others; none where that is nothing. */
-export function leftBehind({ lostSlots, notCarried }: NonNullable<Entry["left"]>): string {
+export function leftBehind({ lostSlots, notCarried }: NonNullable<JournalEntry["left"]>): string {
   const slots = lostSlots.length > 0 ? ` Replication slots were lost: ${lostSlots.join(", ")}.` : "";
   return notCarried.length > 0 ? `${slots} It does not have: ${notCarried.join("; ")}.` : slots;
 }

@@ -2,13 +2,13 @@
 import { unavailable } from "../../errors.js";
 import type { OperationFailure } from "../errors.js";
 import type { OperationRequest, Poll } from "../provider.js";
-import { type End, type Entry, ended, newEntry, type Outcome, pollOf } from "./entry.js";
 import type { Host } from "./host.js";
-import { pruneEntries, readEntry, writeEntry } from "./journal.js";
+import { pruneEntries, readJournalEntry, writeJournalEntry } from "./journal.js";
+import { type End, ended, type JournalEntry, newJournalEntry, pollOf, type TaskOutcome } from "./journal-entry.js";
 import { failureOf, type Step } from "./task.js";
 
 type Running = {
-  entry: Entry;
+  entry: JournalEntry;
   percent: number | null;
   /** Aborts with the reason why it is given up. */
   readonly given: AbortController;
@@ -18,7 +18,7 @@ type Running = {
 type Work = {
   /** What the log calls it: the instance. */
   readonly instance: string;
-  perform(step: Step): Promise<Outcome>;
+  perform(step: Step): Promise<TaskOutcome>;
   /** What became of the resource of an operation that failed; `failed` unless given. */
   statusAfterFailure?(): Promise<string>;
   /** Told before a poll tells the end. */
@@ -33,22 +33,22 @@ export function createRuns({ log, clock }: Host, journalOf: (request: OperationR
   const running = new Map<string, Running>();
   const beginning = new Map<string, Promise<void>>();
   /** Ends that the journal could not take, on a full disk for example. */
-  const unwritten = new Map<string, Entry>();
+  const unwritten = new Map<string, JournalEntry>();
 
   const now = () => clock.now().toISOString();
 
-  const note = (entry: Entry): Promise<void> =>
-    writeEntry(journalOf(entry.request), entry).catch((error) =>
+  const note = (entry: JournalEntry): Promise<void> =>
+    writeJournalEntry(journalOf(entry.request), entry).catch((error) =>
       Promise.reject(unavailable("The journal of the instance", error)),
     );
 
-  const find = async (request: OperationRequest): Promise<Entry | undefined> =>
-    unwritten.get(request.operationId) ?? (await readEntry(journalOf(request), request.operationId));
+  const find = async (request: OperationRequest): Promise<JournalEntry | undefined> =>
+    unwritten.get(request.operationId) ?? (await readJournalEntry(journalOf(request), request.operationId));
 
-  async function settle(entry: Entry, end: End, resourceStatus?: string): Promise<void> {
+  async function settle(entry: JournalEntry, end: End, resourceStatus?: string): Promise<void> {
     const journal = journalOf(entry.request);
     const last = ended(entry, end, now(), resourceStatus);
-    await writeEntry(journal, last).catch((error) => {
+    await writeJournalEntry(journal, last).catch((error) => {
       log.error({ err: error }, "Could not write the end of an operation to its journal");
       unwritten.set(entry.request.operationId, last);
     });
@@ -62,7 +62,7 @@ export function createRuns({ log, clock }: Host, journalOf: (request: OperationR
       signal: AbortSignal.any([stopping.signal, state.given.signal]),
       async record(change) {
         state.entry = { ...state.entry, ...change };
-        await writeEntry(journalOf(request), state.entry);
+        await writeJournalEntry(journalOf(request), state.entry);
         log.info({ operationId, instance }, state.entry.message);
       },
       progress: (percent) => (state.percent = percent),
@@ -118,11 +118,11 @@ export function createRuns({ log, clock }: Host, journalOf: (request: OperationR
 
     /** Refuses an operation. @throws UNAVAILABLE */
     refuse: (request: OperationRequest, code: string, message: string): Promise<void> =>
-      note(ended(newEntry(request, now()), { failure: { code, message } }, now())),
+      note(ended(newJournalEntry(request, now()), { failure: { code, message } }, now())),
 
     /** Resolves once the journal has it; the work goes on. @throws UNAVAILABLE, having begun nothing */
     async run(request: OperationRequest, work: Work): Promise<void> {
-      const entry = newEntry(request, now());
+      const entry = newJournalEntry(request, now());
       await note(entry);
       const given = new AbortController();
       const state: Running = { entry, percent: null, given, done: Promise.resolve().then(() => run(state, work)) };
@@ -139,7 +139,12 @@ export function createRuns({ log, clock }: Host, journalOf: (request: OperationR
     },
 
     /** Settles what a killed process left unfinished. */
-    async recover(entry: Entry, instance: string, end: Promise<End>, statusAfterFailure?: () => Promise<string>) {
+    async recover(
+      entry: JournalEntry,
+      instance: string,
+      end: Promise<End>,
+      statusAfterFailure?: () => Promise<string>,
+    ) {
       const { operationId } = entry.request;
       const outcome = await end.catch((error) => ({ failure: failureOf(error, stopping.signal) }));
       await settle(entry, outcome, "failure" in outcome ? await statusOf(statusAfterFailure) : undefined);

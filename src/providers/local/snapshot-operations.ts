@@ -5,10 +5,10 @@ import { isOfSnapshot } from "../../values/operations.js";
 import { OperationFailure } from "../errors.js";
 import { type OperationRequest, type Poll } from "../provider.js";
 import type { NewInstance } from "./create.js";
-import type { End, Entry, Outcome } from "./entry.js";
 import type { Host } from "./host.js";
 import { afterStart, beforeStart } from "./independent.js";
 import { unfinishedEntries } from "./journal.js";
+import type { End, JournalEntry, TaskOutcome } from "./journal-entry.js";
 import { createRuns } from "./runs.js";
 import type { Snapshots } from "./snapshots.js";
 import type { RequestOf, Step } from "./task.js";
@@ -44,7 +44,7 @@ export function createSnapshotOperations(
     });
   }
 
-  async function remove(request: Deletion, step: Step): Promise<Outcome> {
+  async function remove(request: Deletion, step: Step): Promise<TaskOutcome> {
     const { providerId, snapshotId } = request;
     if (await snapshots.find(providerId, request)) {
       // From here on it is known to have been there: whatever finds it gone has done what was asked.
@@ -55,7 +55,7 @@ export function createSnapshotOperations(
     throw new OperationFailure("DBSnapshotNotFound", `The instance has no snapshot ${snapshotId}.`);
   }
 
-  async function restore(request: Restore, step: Step): Promise<Outcome> {
+  async function restore(request: Restore, step: Step): Promise<TaskOutcome> {
     const { snapshotId, identifier } = request;
     const providerId = host.instances.newId();
     await step.record({ message: `Restoring the snapshot ${snapshotId} as ${identifier}.`, restoredAs: providerId });
@@ -84,7 +84,7 @@ export function createSnapshotOperations(
   }
 
   /** The truth about an operation of a killed process. */
-  async function endOfInterrupted({ request, restoredAs }: Entry): Promise<End> {
+  async function endOfInterrupted({ request, restoredAs }: JournalEntry): Promise<End> {
     if (request.type === "DELETE_SNAPSHOT") {
       await snapshots.remove(request.providerId, request);
       return deleted(request.snapshotId);
@@ -114,13 +114,13 @@ export function createSnapshotOperations(
   };
 }
 
-const deleted = (snapshotId: string): Outcome => ({
+const deleted = (snapshotId: string): TaskOutcome => ({
   message: `The snapshot ${snapshotId} is deleted.`,
   result: { snapshotId },
   resourceStatus: "deleted",
 });
 
-const restored = ({ snapshotId, identifier }: Restore, providerId: string): Outcome => ({
+const restored = ({ snapshotId, identifier }: Restore, providerId: string): TaskOutcome => ({
   message: `The snapshot ${snapshotId} is restored as ${identifier}.`,
   result: { snapshotId, identifier, providerId },
 });

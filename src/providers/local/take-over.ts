@@ -8,12 +8,12 @@ import { promote } from "../../postgres/promote.js";
 import { OperationFailure } from "../errors.js";
 import { bringUp } from "./bring-up.js";
 import { STILL_RECOVERS } from "./causes.js";
-import type { Outcome } from "./entry.js";
 import { clusterOf, copyOptions, fenceMember, type Host, memberName } from "./host.js";
 import { type LocalInstance, type LocalMember, primaryOf } from "./instances.js";
+import type { TaskOutcome } from "./journal-entry.js";
 import { keptName, keptPath, putAsideNow } from "./kept.js";
 import { hasFailed, type Observation } from "./observe.js";
-import { type RequestOf, secondsSince, type Task } from "./task.js";
+import { type LocalTask, type RequestOf, secondsSince } from "./task.js";
 
 /**
  * The standby is fit, as the preflight saw. Until instance.json names the standby the primary, the old one can come back; from then on only the standby can. The old primary is
@@ -21,11 +21,11 @@ import { type RequestOf, secondsSince, type Task } from "./task.js";
  * @param isAdopted whether people promoted `to` already: it serves on meanwhile, and can be handed nothing any more
  */
 export async function takeOver(
-  task: Task<RequestOf<"REBOOT_INSTANCE">>,
+  task: LocalTask<RequestOf<"REBOOT_INSTANCE">>,
   to: LocalMember,
   before: Observation,
   isAdopted: boolean,
-): Promise<Outcome> {
+): Promise<TaskOutcome> {
   const { host, instance } = task;
   const from = primaryOf(instance);
   const [old, standby] = [clusterOf(host, instance, from), clusterOf(host, instance, to)];

@@ -3,9 +3,9 @@ import { UnreachableError } from "../../postgres/connection.js";
 import { OperationFailure } from "../errors.js";
 import type { OperationRequest, ProviderFailure } from "../provider.js";
 import { causeOf } from "./causes.js";
-import type { Entry } from "./entry.js";
 import type { Host } from "./host.js";
 import type { LocalInstance } from "./instances.js";
+import type { JournalEntry } from "./journal-entry.js";
 
 /** How an operation that runs tells what it does, and learns that it shall end. */
 export type Step = {
@@ -14,14 +14,14 @@ export type Step = {
   /** Resolves when the journal holds it: what follows may rely on it after a kill. */
   record(
     change: Partial<
-      Pick<Entry, "message" | "awaySince" | "rebootOf" | "failoverTo" | "left" | "isHanded" | "restoredAs">
+      Pick<JournalEntry, "message" | "awaySince" | "rebootOf" | "failoverTo" | "left" | "isHanded" | "restoredAs">
     >,
   ): Promise<void>;
   /** 0 to 100; not recorded. */
   progress(percent: number): void;
 };
 
-export type Task<T extends InstanceRequest = InstanceRequest> = Step & {
+export type LocalTask<T extends InstanceRequest = InstanceRequest> = Step & {
   readonly host: Host;
   /** As it was when the operation began. */
   readonly instance: LocalInstance;

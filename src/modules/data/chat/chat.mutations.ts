@@ -5,7 +5,7 @@ import type { Mutation } from "../../../engine/mutation.js";
 import { rowInputs } from "../../../engine/types/row-inputs.js";
 import { rowMutations } from "../../../engine/types/row-mutations.js";
 import { createRowService, type RowsDeps } from "../../../engine/write/index.js";
-import { absent, idText, moment, nullable, text } from "../../../values/checked.js";
+import { absent, idText, momentText, nullable, text } from "../../../values/checked.js";
 import { ChatSession } from "./chat.model.js";
 
 const MAX_MESSAGE = 20_000;
@@ -16,7 +16,7 @@ const chatSessionInputs = rowInputs(ChatSession, {
     sessionId: text(100),
     message: text(MAX_MESSAGE),
     response: nullable(text(MAX_MESSAGE, 0)),
-    timestamp: absent(moment),
+    timestamp: absent(momentText),
   },
   update: { message: text(MAX_MESSAGE).optional(), response: nullable(text(MAX_MESSAGE, 0)) },
 });

@@ -5,7 +5,7 @@ import type { Mutation } from "../../../engine/mutation.js";
 import { rowInputs } from "../../../engine/types/row-inputs.js";
 import { rowMutations } from "../../../engine/types/row-mutations.js";
 import { createRowService, type RowsDeps } from "../../../engine/write/index.js";
-import { absent, httpUrl, idText, moment, nullable, text } from "../../../values/checked.js";
+import { absent, httpUrl, idText, momentText, nullable, text } from "../../../values/checked.js";
 import { Scan, ScanStatus, Severity, Vulnerability } from "./scans.model.js";
 
 const scanInputs = rowInputs(Scan, {
@@ -14,7 +14,7 @@ const scanInputs = rowInputs(Scan, {
     targetUrl: httpUrl,
     scanType: text(50),
     status: absent(z.enum(ScanStatus)),
-    startedAt: absent(moment),
+    startedAt: absent(momentText),
   },
   update: { targetUrl: httpUrl.optional(), scanType: text(50).optional(), status: z.enum(ScanStatus).optional() },
 });

@@ -5,12 +5,12 @@ import type { Mutation } from "../../../engine/mutation.js";
 import { rowInputs } from "../../../engine/types/row-inputs.js";
 import { rowMutations } from "../../../engine/types/row-mutations.js";
 import { createRowService, type RowsDeps } from "../../../engine/write/index.js";
-import { absent, finite, idText, moment, nullable, text } from "../../../values/checked.js";
+import { absent, finite, idText, momentText, nullable, text } from "../../../values/checked.js";
 import { AnalyticsMetric, PerformanceLog } from "./telemetry.model.js";
 
 const analyticsMetricInputs = rowInputs(AnalyticsMetric, {
-  create: { organizationId: idText, metricType: text(100), value: finite, recordedAt: absent(moment) },
-  update: { metricType: text(100).optional(), value: finite.optional(), recordedAt: moment.optional() },
+  create: { organizationId: idText, metricType: text(100), value: finite, recordedAt: absent(momentText) },
+  update: { metricType: text(100).optional(), value: finite.optional(), recordedAt: momentText.optional() },
 });
 
 const responseTimeMs = finite.min(0, "A response time is 0 or more.");
@@ -21,13 +21,13 @@ const performanceLogInputs = rowInputs(PerformanceLog, {
     serviceName: text(100),
     endpoint: text(2048),
     responseTimeMs,
-    timestamp: absent(moment),
+    timestamp: absent(momentText),
   },
   update: {
     serviceName: text(100).optional(),
     endpoint: text(2048).optional(),
     responseTimeMs: responseTimeMs.optional(),
-    timestamp: moment.optional(),
+    timestamp: momentText.optional(),
   },
 });
 

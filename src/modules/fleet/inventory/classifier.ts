@@ -27,7 +27,7 @@ export interface Subject {
   readonly accountMapping?: Mapping | null;
 }
 
-export interface Evidence {
+export interface EnvironmentEvidence {
   readonly method: EnvironmentMethod;
   /** Null: this method says nothing. */
   readonly environment: Environment | null;
@@ -41,7 +41,7 @@ export interface Classification {
   /** Whether what the methods above the default say differs, and nobody settled it. */
   readonly conflict: boolean;
   /** Every method, in order of precedence. */
-  readonly evidence: readonly Evidence[];
+  readonly evidence: readonly EnvironmentEvidence[];
   /**
    * The conflict by name, for the `settles` of a mapping; null without one. Every fact but the instance's own mapping is a line of
    * its own, so that a settlement covers these facts, all or some of them, and none that comes later.
@@ -177,7 +177,7 @@ export function classify(subject: Subject, rules: EnvironmentRules): Classificat
     NAME_PATTERN: name,
   };
   const isAlone = others.length === 0 && mapping === null;
-  const evidence = rules.precedence.map((method): Evidence => {
+  const evidence = rules.precedence.map((method): EnvironmentEvidence => {
     if (method === "DEFAULT")
       return { method, environment: rules.defaultEnvironment, detail: defaultSays(rules, isAlone) };
     return { method, environment: nearestToProduction(said[method].findings), detail: said[method].detail };

@@ -9,8 +9,6 @@ import type { Db } from "../../../db/client.js";
 import { unauthenticated } from "../../../errors.js";
 import type { Revocations } from "./revocations.service.js";
 import {
-  type Account,
-  type Client,
   claimRefreshToken,
   endNamedSessions,
   endSessionsOf,
@@ -19,6 +17,8 @@ import {
   findRenewal,
   insertSession,
   type NamedSession,
+  type SessionClient,
+  type SessionUser,
 } from "./sessions.store.js";
 
 const SESSION_MS = 30 * 24 * 60 * 60 * 1000;
@@ -65,7 +65,7 @@ const hashOf = (refreshToken: string) => hash("sha256", refreshToken, "hex");
 
 const sessionEnd = (nowMs: number) => new Date(nowMs + SESSION_MS).toISOString();
 
-const clientOf = ({ ipAddress, userAgent }: Origin): Client => ({
+const clientOf = ({ ipAddress, userAgent }: Origin): SessionClient => ({
   ipAddress,
   userAgent: userAgent?.slice(0, MAX_USER_AGENT) ?? null,
 });
@@ -107,7 +107,7 @@ export function createIdentityService({ db, tokens, revocations, clock, security
   }
 
   async function credentials(
-    account: Account,
+    account: SessionUser,
     sessionId: string,
     refreshToken: string,
     renewedAtMs: number,

@@ -7,7 +7,7 @@ import { users } from "../users/users.table.js";
 import { sessions } from "./sessions.table.js";
 
 /** A user as its access tokens describe it; ids are decimal text. */
-export interface Account {
+export interface SessionUser {
   readonly userId: string;
   readonly email: string;
   readonly role: Role;
@@ -41,11 +41,11 @@ export interface NewSession {
   readonly refreshTokenHash: string;
   /** RFC 3339, of the session and of the refresh token. */
   readonly expiresAt: string;
-  readonly usedBy: Client;
+  readonly usedBy: SessionClient;
 }
 
 /** What tells the client of a session from others: kept with the session at each use of a refresh token. */
-export interface Client {
+export interface SessionClient {
   readonly ipAddress: string | null;
   readonly userAgent: string | null;
 }
@@ -55,9 +55,9 @@ export interface Client {
  * changes it later finds this session and ends it, and whoever was quicker is seen here.
  * @returns the account as it is now, or null where it is gone or its password has changed meanwhile
  */
-export async function insertSession(db: Db, session: NewSession): Promise<Account | null> {
+export async function insertSession(db: Db, session: NewSession): Promise<SessionUser | null> {
   const { ipAddress, userAgent } = session.usedBy;
-  const [account] = await rows<Account>(
+  const [account] = await rows<SessionUser>(
     db,
     sql`
       with u as (
@@ -83,11 +83,11 @@ export interface Rotation {
   readonly now: string;
   /** RFC 3339, of the session and of the next refresh token. */
   readonly expiresAt: string;
-  readonly usedBy: Client;
+  readonly usedBy: SessionClient;
 }
 
 /** Whose session was renewed, and when (milliseconds since the epoch). */
-export type Renewal = Account & { readonly sessionId: string; readonly renewedAtMs: number };
+export type Renewal = SessionUser & { readonly sessionId: string; readonly renewedAtMs: number };
 
 const RENEWAL = sql`s.id as "sessionId", ${ACCOUNT}`;
 const USED_AT_MS = sql.raw(`(extract(epoch from used_at) * 1000)::float8 as "renewedAtMs"`);

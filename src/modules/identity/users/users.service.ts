@@ -4,7 +4,7 @@ import { hashPassword, requireGoodPassword } from "../../../auth/passwords.js";
 import { type Role, TENANT_ROLES } from "../../../auth/permissions.js";
 import type { Db } from "../../../db/client.js";
 import type { RowRules } from "../../../engine/write/index.js";
-import type { Values } from "../../../engine/write/rows.js";
+import type { RowValues } from "../../../engine/write/rows.js";
 import { badUserInput, failedPrecondition, forbidden } from "../../../errors.js";
 import { listWithAdministrators, type UserRow } from "./users.store.js";
 
@@ -39,13 +39,13 @@ export interface EndsSessions {
 export function userRules(sessions: EndsSessions): RowRules {
   return {
     /** All are checked before the first is hashed, and hashed one after the other, because that is work for all processors. */
-    async stored(rows, place, creating) {
+    async prepare(rows, pathOf, creating) {
       for (const [index, { password, role, organizationId }] of rows.entries()) {
-        if (creating) requireOrganizationFor(role as Role, organizationId, place(index, "organizationId"));
-        if (typeof password === "string") requireGoodPassword(password, place(index, "password"));
-        else if (creating) throw badUserInput(place(index, "password"), "A new user needs a password.");
+        if (creating) requireOrganizationFor(role as Role, organizationId, pathOf(index, "organizationId"));
+        if (typeof password === "string") requireGoodPassword(password, pathOf(index, "password"));
+        else if (creating) throw badUserInput(pathOf(index, "password"), "A new user needs a password.");
       }
-      const stored: Values[] = [];
+      const stored: RowValues[] = [];
       for (const { password, ...rest } of rows) {
         stored.push(typeof password === "string" ? { ...rest, passwordHash: await hashPassword(password) } : rest);
       }
@@ -61,7 +61,7 @@ export function userRules(sessions: EndsSessions): RowRules {
       }
     },
 
-    before(changes) {
+    guard(changes) {
       if (changes !== null && ![...IN_TOKENS, "passwordHash"].some((name) => name in changes)) return undefined;
       return async (db, ids) => {
         const users = await listWithAdministrators(db, ids);
@@ -71,8 +71,8 @@ export function userRules(sessions: EndsSessions): RowRules {
           requireAdministrator(users, new Set(ids), changes && (role as Role));
         }
         for (const user of changes ? changed : []) {
-          const place = organizationId === undefined ? user.organizationId : organizationId;
-          requireOrganizationFor((role ?? user.role) as Role, place, "organizationId");
+          const belongsTo = organizationId === undefined ? user.organizationId : organizationId;
+          requireOrganizationFor((role ?? user.role) as Role, belongsTo, "organizationId");
         }
         const unlike = (user: UserRow) =>
           IN_TOKENS.some((name) => changes?.[name] !== undefined && changes[name] !== user[name]);

@@ -17,15 +17,15 @@ export type Variables = Readonly<Record<string, unknown>>;
 export const variableOf = (variables: Variables, name: string): unknown =>
   Object.hasOwn(variables, name) ? variables[name] : undefined;
 
-export interface Reference {
+export interface QueryValue {
   /** The value while compiling. SQL may depend on its structure (see shape.ts), never on its leaves. */
   readonly value: unknown;
   /** The value in a run of the plan. */
   get(variables: Variables): unknown;
   /** The entries of an input object that are present. */
-  entries(): [string, Reference][];
+  entries(): [string, QueryValue][];
   /** The items of a list. */
-  items(): Reference[];
+  items(): QueryValue[];
 }
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
@@ -40,7 +40,7 @@ export interface Compiling {
 }
 
 /** A reference into a variable, or into any other value that each run has anew. */
-export const within = (get: (variables: Variables) => unknown, compiling: Compiling): Reference => ({
+export const within = (get: (variables: Variables) => unknown, compiling: Compiling): QueryValue => ({
   get value() {
     return get(compiling.variables);
   },
@@ -56,10 +56,10 @@ export const within = (get: (variables: Variables) => unknown, compiling: Compil
   },
 });
 
-const at = (get: (variables: Variables) => unknown, key: string | number, compiling: Compiling): Reference =>
+const at = (get: (variables: Variables) => unknown, key: string | number, compiling: Compiling): QueryValue =>
   within((variables) => (get(variables) as Record<string | number, unknown>)[key], compiling);
 
-const ofList = (items: Reference[]): Reference => ({
+const ofList = (items: QueryValue[]): QueryValue => ({
   get value() {
     return items.map((item) => item.value);
   },
@@ -68,7 +68,7 @@ const ofList = (items: Reference[]): Reference => ({
   items: () => items,
 });
 
-const ofObject = (entries: [string, Reference][]): Reference => ({
+const ofObject = (entries: [string, QueryValue][]): QueryValue => ({
   get value() {
     return Object.fromEntries(entries.map(([key, child]) => [key, child.value]));
   },
@@ -78,7 +78,7 @@ const ofObject = (entries: [string, Reference][]): Reference => ({
 });
 
 /** @param place where the node stands, for errors @throws BAD_USER_INPUT for a variable that is null where it may not be */
-function ofNode(node: ValueNode, type: GraphQLInputType, compiling: Compiling, place: string): Reference | undefined {
+function ofNode(node: ValueNode, type: GraphQLInputType, compiling: Compiling, place: string): QueryValue | undefined {
   if (node.kind === "Variable") {
     const name = node.name.value;
     const value = variableOf(compiling.variables, name);
@@ -100,7 +100,7 @@ function ofNode(node: ValueNode, type: GraphQLInputType, compiling: Compiling, p
       Object.values(named.getFields()).flatMap(({ name, type: childType }) => {
         const child = given.get(name);
         const reference = child && ofNode(child, childType, compiling, `${place}.${name}`);
-        return reference ? [[name, reference] as [string, Reference]] : [];
+        return reference ? [[name, reference] as [string, QueryValue]] : [];
       }),
     );
   }
@@ -121,7 +121,7 @@ export function argumentOf(
   name: string,
   type: GraphQLInputType,
   compiling: Compiling,
-): Reference | undefined {
+): QueryValue | undefined {
   const argument = node.arguments?.find((candidate) => candidate.name.value === name);
   return argument && ofNode(argument.value, type, compiling, name);
 }

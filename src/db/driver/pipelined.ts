@@ -2,19 +2,19 @@
 import { StatementTurn, type Turn } from "./turn.js";
 
 /** Statements that share a connection, at most, and how long all of them usually take, since the last waits for the others. */
-export const TOGETHER = 8;
-const TOGETHER_MS = 20;
+export const MAX_PIPELINED = 8;
+const PIPELINED_MS = 20;
 /** How long others wait behind one caller's statements. Then a read that has taken so long itself is stopped, and sent again alone. */
 const WAIT_BEHIND_MS = 250;
 export const SLOW_MS = 50;
 
 /** @returns whether a statement may be sent behind those that a connection has, whosever they are */
 export function mayFollow(turns: readonly StatementTurn[], turn: Turn | undefined): boolean {
-  if (turns.length >= TOGETHER || !(turn instanceof StatementTurn) || !turn.isQuick) return false;
+  if (turns.length >= MAX_PIPELINED || !(turn instanceof StatementTurn) || !turn.isQuick) return false;
   // A read waits behind no change, which is never stopped for it; of a change it must be known in time what has become of it.
   const { isRead, endsAtMs } = turn;
   if (!turns.every((before) => (isRead ? before.isRead : before.endsAtMs <= endsAtMs))) return false;
-  return [...turns, turn].reduce((sum, { usual }) => sum + (usual?.ms ?? 0), 0) <= TOGETHER_MS;
+  return [...turns, turn].reduce((sum, { usual }) => sum + (usual?.ms ?? 0), 0) <= PIPELINED_MS;
 }
 
 /**

@@ -51,7 +51,7 @@ const requestForm = z.discriminatedUnion("type", [
   }),
 ]);
 
-export const entryForm = z.object({
+export const journalEntryForm = z.object({
   request: requestForm,
   state: z.enum(["running", "succeeded", "failed"]),
   /** What is being done, for people. */
@@ -91,10 +91,10 @@ export const entryForm = z.object({
 });
 
 /** One operation, as far as it has come. */
-export type Entry = z.infer<typeof entryForm>;
+export type JournalEntry = z.infer<typeof journalEntryForm>;
 
 /** How an operation ended well. */
-export type Outcome = {
+export type TaskOutcome = {
   readonly message: string;
   readonly result: Readonly<Record<string, unknown>>;
   readonly snapshot?: SnapshotDescription;
@@ -102,7 +102,7 @@ export type Outcome = {
   readonly resourceStatus?: string;
 };
 
-export type End = Outcome | { readonly failure: ProviderFailure };
+export type End = TaskOutcome | { readonly failure: ProviderFailure };
 
 /** The status of an instance on which an operation runs. */
 export const INSTANCE_STATUS = {
@@ -120,7 +120,7 @@ const RESOURCE_STATUS: Readonly<Record<OperationType, string>> = {
 };
 
 /** @param startedAt RFC 3339 */
-export function newEntry(request: OperationRequest, startedAt: string): Entry {
+export function newJournalEntry(request: OperationRequest, startedAt: string): JournalEntry {
   return {
     request: requestForm.parse(request),
     state: "running",
@@ -141,7 +141,7 @@ export function newEntry(request: OperationRequest, startedAt: string): Entry {
 }
 
 /** @param endedAt RFC 3339 @param resourceStatus what became of the resource of an operation that failed */
-export function ended(entry: Entry, end: End, endedAt: string, resourceStatus = "failed"): Entry {
+export function ended(entry: JournalEntry, end: End, endedAt: string, resourceStatus = "failed"): JournalEntry {
   if ("failure" in end) return { ...entry, state: "failed", endedAt, resourceStatus, failure: end.failure };
   const { message, result, resourceStatus: last = "available" } = end;
   const snapshot = end.snapshot ? { ...end.snapshot, tags: [...end.snapshot.tags] } : null;
@@ -149,7 +149,7 @@ export function ended(entry: Entry, end: End, endedAt: string, resourceStatus = 
 }
 
 /** @param percent 0 to 100 where known */
-export function pollOf(entry: Entry, percent: number | null): Poll {
+export function pollOf(entry: JournalEntry, percent: number | null): Poll {
   const { state, message, resourceStatus, result, snapshot, failure } = entry;
   const { operationId } = entry.request;
   switch (state) {

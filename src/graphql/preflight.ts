@@ -31,18 +31,18 @@ export function payloadUnits(payload: GraphQLObjectType, rootKey: string | numbe
     const type = field && declarationOf(getNamedType(field.type));
     if (!type) return [];
     const kind = isListType(getNullableType(field.type)) ? "givenList" : "given";
-    return [{ key: `${rootKey}.${key}`, entry: { kind, type }, nodes }];
+    return [{ key: `${rootKey}.${key}`, target: { kind, type }, nodes }];
   });
 }
 
 /** @returns ids in the place of those that the mutation will return for the units */
 export function valuesLike(units: readonly Unit[], { input }: Readonly<Record<string, unknown>>): unknown[] {
   const count = countOf(input ?? {});
-  return units.map(({ entry }) => (entry.kind === "givenList" ? Array(count).fill(SOME_ID) : SOME_ID));
+  return units.map(({ target }) => (target.kind === "givenList" ? Array(count).fill(SOME_ID) : SOME_ID));
 }
 
 /** @throws FORBIDDEN, BAD_USER_INPUT, LIMIT_EXCEEDED for what stands in the payload's selection */
-export function rehearsePayload(
+export function preflightPayload(
   info: GraphQLResolveInfo,
   args: Readonly<Record<string, unknown>>,
   context: RequestContext,
@@ -50,5 +50,5 @@ export function rehearsePayload(
   const payload = getNamedType(info.returnType);
   if (!isObjectType(payload)) return;
   const units = payloadUnits(payload, info.path.key, collectBelow(info.fieldNodes, info.fragments, context.variables));
-  if (units.length > 0) context.rehearse(units, valuesLike(units, args), info);
+  if (units.length > 0) context.preflight(units, valuesLike(units, args), info);
 }

@@ -56,7 +56,7 @@ const APPLICATION = `
       from generate_series(1, 800) as n;
 `;
 
-export const DEMO_FLEET: readonly NewInstance[] = FLEET.map((wanted) => ({ ...COMMON, ...wanted, fill }));
+export const DEMO_INSTANCES: readonly NewInstance[] = FLEET.map((wanted) => ({ ...COMMON, ...wanted, fill }));
 
 /**
  * Creates what is missing of some instances, all at once, and tells of each; an instance is there whole or not at all.
