@@ -3,7 +3,7 @@
 import { AppError, unavailable } from "../../errors.js";
 import { isOfSnapshot } from "../../values/operations.js";
 import { OperationFailure } from "../errors.js";
-import { type OperationRequest, type Poll } from "../provider.js";
+import type { OperationRequest, Poll } from "../provider.js";
 import type { NewInstance } from "./create.js";
 import type { Host } from "./host.js";
 import { afterStart, beforeStart } from "./independent.js";

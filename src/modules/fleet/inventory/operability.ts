@@ -1,7 +1,7 @@
 /** May an operation run on an instance as it is now? One answer for availableOperations, for requests and for the worker. */
 
 import { type AppError, failedPrecondition, productionProtected } from "../../../errors.js";
-import { type Member } from "../../../providers/provider.js";
+import type { Member } from "../../../providers/provider.js";
 import { ENVIRONMENTS } from "../../../values/environments.js";
 import { isOfSnapshot, type OperationType } from "../../../values/operations.js";
 
