@@ -6,6 +6,7 @@ import { UsualTime } from "../../src/db/driver/usual-time.js";
 import { asCaller, type Caller } from "../../src/values/caller.js";
 import { testApp } from "../support/app.js";
 import { openProxy } from "../support/proxy.js";
+import { SOON } from "../support/soon.js";
 
 const quick = () => new UsualTime(0);
 const app = testApp({ DATABASE_POOL_SIZE: "1" });
@@ -109,8 +110,10 @@ it("a change whose client leaves is done, and its record says so", async () => {
     leaving.abort();
     expect(await left).toBe("AbortError");
   });
-  await vi.waitFor(async () =>
-    expect(await app.sql`select success from audit_logs where request_id = 'left'`).toEqual([{ success: true }]),
+  await vi.waitFor(
+    async () =>
+      expect(await app.sql`select success from audit_logs where request_id = 'left'`).toEqual([{ success: true }]),
+    SOON,
   );
   const rows = await app.sql`select count(*)::int as n from scans where target_url = 'https://left.example/'`;
   expect(rows).toEqual([{ n: 1 }]);
@@ -151,7 +154,7 @@ it("who is stopped in another's place is sent again, and what comes meanwhile wa
     await app.sql`select pid from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`;
   proxy.state.holdsCancels = true;
   client.leave(left);
-  await vi.waitFor(() => expect(proxy.state.cancels).toBe(1));
+  await vi.waitFor(() => expect(proxy.state.cancels).toBe(1), SOON);
   expect(await meant).toBe("TIMEOUT");
   // It ends by itself before it is cancelled; the next one runs then.
   await unlock(1);
@@ -159,14 +162,14 @@ it("who is stopped in another's place is sent again, and what comes meanwhile wa
     (
       await app.sql`select query_start as at from pg_stat_activity where pid = ${asked?.pid} and wait_event_type = 'Lock'`
     )[0]?.at;
-  await vi.waitFor(async () => expect(await waitingFor(2)).toBe(1));
+  await vi.waitFor(async () => expect(await waitingFor(2)).toBe(1), SOON);
   const before = await begunAt();
   proxy.release();
   await vi.waitFor(async () => {
     const at = await begunAt();
     expect(at).toBeDefined();
     expect(at).not.toEqual(before);
-  });
+  }, SOON);
   await unlock(2);
   expect(await Promise.all([next, last])).toEqual([["", "next"], ["last"]]);
 });
@@ -181,14 +184,14 @@ it("while a connection is being cancelled, it takes no new statement", async () 
   await untilWaiting(1);
   proxy.state.holdsCancels = true;
   client.leave(left);
-  await vi.waitFor(() => expect(proxy.state.cancels).toBe(1));
+  await vi.waitFor(() => expect(proxy.state.cancels).toBe(1), SOON);
   await unlock(1);
   expect(await meant).toBe("TIMEOUT");
   await untilWaiting(0);
   const next = wait(client, someone("next"), 2, "next");
   for (let n = 0; n < 30; n++) expect(await waitingFor(2)).toBe(0);
   proxy.release();
-  await vi.waitFor(async () => expect(await waitingFor(2)).toBe(1));
+  await vi.waitFor(async () => expect(await waitingFor(2)).toBe(1), SOON);
   await unlock(2);
   expect(await next).toEqual(["", "next"]);
 });
@@ -204,17 +207,17 @@ it("nor does it in the same turn of the event loop", async () => {
   const meant = wait(client, left, 1).catch(({ code }) => code);
   client.leave(left);
   const next = wait(client, someone("next"), 2, "next").catch(({ code }) => code);
-  await vi.waitFor(async () => expect(await waitingFor(1)).toBe(1));
-  await vi.waitFor(() => expect(proxy.state.cancels).toBe(1));
+  await vi.waitFor(async () => expect(await waitingFor(1)).toBe(1), SOON);
+  await vi.waitFor(() => expect(proxy.state.cancels).toBe(1), SOON);
   const [asked] = await app.sql`
     select pid from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`;
   // As if it had ended by itself.
   await app.sql`select pg_cancel_backend(${asked?.pid})`;
   expect(await meant).toBe("TIMEOUT");
-  await vi.waitFor(async () => expect(await waitingFor(1)).toBe(0));
+  await vi.waitFor(async () => expect(await waitingFor(1)).toBe(0), SOON);
   for (let n = 0; n < 30; n++) expect(await waitingFor(2)).toBe(0);
   proxy.release();
-  await vi.waitFor(async () => expect(await waitingFor(2)).toBe(1));
+  await vi.waitFor(async () => expect(await waitingFor(2)).toBe(1), SOON);
   await app.sql`select pg_cancel_backend(${asked?.pid})`;
   expect(await next).toBe("TIMEOUT");
 });
@@ -239,10 +242,10 @@ it("a change that is stopped in another's place once its own time is over is not
   await untilWaiting(1);
   client.leave(caller);
   expect(await meant).toBe("TIMEOUT");
-  await vi.waitFor(() => expect(proxy.state.cancels).toBe(1));
+  await vi.waitFor(() => expect(proxy.state.cancels).toBe(1), SOON);
   await unlock(1);
-  await vi.waitFor(async () => expect(await waitingFor(2)).toBe(1));
-  await vi.waitFor(() => expect(performance.now()).toBeGreaterThan(overAtMs + 50), 5000);
+  await vi.waitFor(async () => expect(await waitingFor(2)).toBe(1), SOON);
+  await vi.waitFor(() => expect(performance.now()).toBeGreaterThan(overAtMs + 50), SOON);
   // As the request does that is held back.
   await app.sql`
     select pg_cancel_backend(pid) from pg_stat_activity
@@ -268,7 +271,7 @@ it("nor does a transaction send its next one: what ended before its cancel loses
   await unlock(1);
   for (let n = 0; n < 10; n++) await app.sql`select 1`;
   proxy.release();
-  await vi.waitFor(async () => expect(await waitingFor(2)).toBe(1));
+  await vi.waitFor(async () => expect(await waitingFor(2)).toBe(1), SOON);
   await unlock(2);
   await transaction;
   expect(await app.sql`select from organizations where name = 'kept'`).toHaveLength(1);
@@ -330,7 +333,7 @@ it("where the server is frozen, everything ends within a second of its time, and
   ]);
   expect(tookMs).toBeLessThan(1500);
   proxy.state.isFrozen = false;
-  await vi.waitFor(async () => expect(await pid(client)).toBeTruthy());
+  await vi.waitFor(async () => expect(await pid(client)).toBeTruthy(), SOON);
 });
 
 it("where nobody takes the cancel, the connection goes with those behind, and the next one serves", async () => {
@@ -348,7 +351,8 @@ it("where nobody takes the cancel, the connection goes with those behind, and th
   expect(await Promise.all([stopped, behind])).toEqual(["TIMEOUT", "UNAVAILABLE"]);
   expect(await pid(client).catch(({ code }) => code)).toBe("UNAVAILABLE");
   await unlock(1);
-  await vi.waitFor(async () =>
-    expect(await app.sql`select from pg_stat_activity where pid::text = ${first!}`).toHaveLength(0),
+  await vi.waitFor(
+    async () => expect(await app.sql`select from pg_stat_activity where pid::text = ${first!}`).toHaveLength(0),
+    SOON,
   );
 });

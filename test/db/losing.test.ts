@@ -6,6 +6,7 @@ import { type ClientOptions, createClient } from "../../src/db/client.js";
 import { asCaller } from "../../src/values/caller.js";
 import { RequestTime } from "../../src/values/request-time.js";
 import { openProxy } from "../support/proxy.js";
+import { SOON } from "../support/soon.js";
 
 /** A way to the database that can refuse new connections, or hold them back. */
 async function openWay() {
@@ -62,7 +63,7 @@ it("what is open serves all, while no other connection can be opened", async () 
   expect(new Set(pids).size).toBe(3);
   state.refuses = true;
   await terminate(pids[0]!);
-  await vi.waitFor(() => expect(sockets.size).toBe(2));
+  await vi.waitFor(() => expect(sockets.size).toBe(2), SOON);
   const rest = pids.slice(1);
   for (let n = 0; n < 20; n++) expect(rest).toContain(await pidOf(client));
   // More than are open wait for them.
@@ -74,7 +75,7 @@ it("what is open serves all, while no other connection can be opened", async () 
   await vi.waitFor(async () => {
     await Promise.all(["a", "b", "c"].map((name) => as(name, () => pidOf(client, 0.1))));
     expect(sockets.size).toBe(3);
-  }, 5000);
+  }, SOON);
 });
 
 it("a connection that is opened too late for whoever wanted it does not stay open", async () => {
@@ -87,9 +88,9 @@ it("a connection that is opened too late for whoever wanted it does not stay ope
     });
   }
   state.heldMs = 0;
-  await vi.waitFor(() => expect(sockets.size).toBeLessThanOrEqual(1), 5000);
+  await vi.waitFor(() => expect(sockets.size).toBeLessThanOrEqual(1), SOON);
   await client.close();
-  await vi.waitFor(() => expect(sockets.size).toBe(0), 5000);
+  await vi.waitFor(() => expect(sockets.size).toBe(0), SOON);
 });
 
 it("a pool that ends lets a transaction end that waited for its connection", async () => {
@@ -115,7 +116,7 @@ it("a look that was lost in silence is not waited for", async () => {
   await expect(client.look(300)).rejects.toMatchObject({ code: "TIMEOUT" });
   proxy.state.isFrozen = false;
   // Its connection has lost bytes, so that it never answers.
-  await vi.waitFor(async () => expect(await client.look(900)).toBe(true), 5000);
+  await vi.waitFor(async () => expect(await client.look(900)).toBe(true), SOON);
 });
 
 it("a change is not put behind what ends later than it must be answered", async () => {

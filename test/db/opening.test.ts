@@ -5,6 +5,7 @@ import { type ClientOptions, createClient } from "../../src/db/client.js";
 import { createLog } from "../../src/log.js";
 import { isDeep } from "../support/deep.js";
 import { openProxy } from "../support/proxy.js";
+import { SOON } from "../support/soon.js";
 
 /** Counts its connections. */
 async function listen(serve: (socket: Socket) => void) {
@@ -87,9 +88,9 @@ it("of many who wait one tries whether a server takes connections again, and the
   await vi.waitFor(async () => {
     await askAll();
     expect(sockets.length).toBe(before + 1);
-  });
+  }, SOON);
   isAway = false;
-  await vi.waitFor(async () => expect(await askAll()).toEqual(["0", "1", "2", "3", "4", "5", "6", "7"]), 3000);
+  await vi.waitFor(async () => expect(await askAll()).toEqual(["0", "1", "2", "3", "4", "5", "6", "7"]), SOON);
   await client.close();
 });
 

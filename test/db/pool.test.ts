@@ -7,6 +7,7 @@ import { UsualTime } from "../../src/db/driver/usual-time.js";
 import { organizations } from "../../src/modules/identity/organizations/organizations.table.js";
 import { asCaller } from "../../src/values/caller.js";
 import { testApp } from "../support/app.js";
+import { SOON } from "../support/soon.js";
 
 const quick = () => new UsualTime(0);
 const app = testApp();
@@ -34,7 +35,7 @@ const waiting = async () =>
 /** Each for somebody else, since nobody gets all connections. */
 const forEach = <T>(length: number, work: () => T) =>
   Array.from({ length }, (_, n) => asCaller({ name: `caller ${n}`, hasLeft: false }, work));
-const untilWaiting = (n: number) => vi.waitFor(async () => expect(await waiting()).toBe(n));
+const untilWaiting = (n: number) => vi.waitFor(async () => expect(await waiting()).toBe(n), SOON);
 
 /** @returns what is done while somebody else holds the lock */
 const locked = <T>(work: () => Promise<T>) =>
@@ -259,8 +260,12 @@ it("replaces connections after their time, but for those that transactions hold,
   } finally {
     vi.useRealTimers();
   }
-  await vi.waitFor(async () =>
-    expect((await app.sql`select count(*)::int as n from pg_stat_activity where pid::text = ${first!}`)[0]?.n).toBe(0),
+  await vi.waitFor(
+    async () =>
+      expect((await app.sql`select count(*)::int as n from pg_stat_activity where pid::text = ${first!}`)[0]?.n).toBe(
+        0,
+      ),
+    SOON,
   );
 });
 

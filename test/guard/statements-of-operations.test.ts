@@ -1,6 +1,7 @@
 /** How many statements an operation on the fleet sends: where it is accepted, where it is refused for what it asks, and to a role. */
 import { beforeAll, describe, expect, it, vi } from "vitest";
 import { insertInstance, insertOperation, insertSnapshot } from "../support/fleet-port.js";
+import { SOON } from "../support/soon.js";
 import { countingApp, documentOf, KEEP, OF_OPERATIONS } from "./sent.js";
 
 const { app, statementsOf } = countingApp();
@@ -85,7 +86,7 @@ describe("operations", () => {
         const [row] =
           await app.sql`select progress <> '[]' as seen from operations where id = ${data[name].operation.id}`;
         expect(row?.seen).toBe(true);
-      });
+      }, SOON);
     }
   });
 

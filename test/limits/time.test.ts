@@ -9,6 +9,7 @@ import { GRACE_MS, RequestTime } from "../../src/values/request-time.js";
 import { accepted, ask } from "../fleet/fleet-app.js";
 import { polling, scriptedProvider } from "../fleet/scripted-provider.js";
 import { PASSWORD, testApp } from "../support/app.js";
+import { SOON } from "../support/soon.js";
 
 const TIMEOUT_MS = 1000;
 const provider = scriptedProvider();
@@ -54,7 +55,7 @@ it("mutations that come after the request's time do not begin", async () => {
   await vi.waitFor(async () => {
     const records = await app.sql`select action, success from audit_logs where request_id = 'six'`;
     expect(records).toEqual(Array(6).fill({ action: "scan.create", success: false }));
-  }, 5000);
+  }, SOON);
   expect(await app.sql`select from scans where target_url = 'https://time.example/'`).toHaveLength(0);
 });
 
@@ -63,7 +64,7 @@ it("the statements of one field share its time", async () => {
   const begunMs = performance.now();
   const signIn = `mutation { signIn(input: { email: "viewer@demo.example", password: "${PASSWORD}" }) { expiresAt } }`;
   const asked = app.anonymous.run(signIn);
-  await vi.waitFor(async () => expect(await waiting("users")).toBe(1));
+  await vi.waitFor(async () => expect(await waiting("users")).toBe(1), SOON);
   await vi.waitFor(() => expect(performance.now() - begunMs).toBeGreaterThan(TIMEOUT_MS * 0.7), TIMEOUT_MS);
   await releaseLast();
   const { code } = await asked;
@@ -124,7 +125,7 @@ it("a stop answers those who wait for an operation, which goes on without them",
   await vi.waitFor(async () => {
     const [row] = await app.sql`select count(*)::int as n from operations where status in ('QUEUED', 'RUNNING')`;
     expect(row?.n).toBe(1);
-  }, 5000);
+  }, SOON);
   const begunMs = performance.now();
   await replica.stop();
   expect(performance.now() - begunMs).toBeLessThan(9000);

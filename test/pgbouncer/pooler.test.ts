@@ -9,6 +9,7 @@ import { useSandbox } from "../postgres/sandbox.js";
 import { ask, ensureBuilt, signIn, startPostern } from "../process/postern.js";
 import { testApp } from "../support/app.js";
 import { POOL_SIZE, startPgbouncer } from "../support/pgbouncer.js";
+import { SOON } from "../support/soon.js";
 
 const quick = () => new UsualTime(0);
 const pooler = inject("pooler");
@@ -107,10 +108,12 @@ describe.skipIf(!pooler)("behind a pooler", () => {
       expect(await client.query("select $1::text", [`${n}`], true, quick())).toEqual([`${n}`]);
     expect(await outcome).toBe("TIMEOUT");
     expect(performance.now() - since).toBeLessThan(5000);
-    await vi.waitFor(async () =>
-      expect(
-        await app.sql`select from pg_stat_activity where datname = current_database() and state = 'active' and wait_event = 'PgSleep'`,
-      ).toHaveLength(0),
+    await vi.waitFor(
+      async () =>
+        expect(
+          await app.sql`select from pg_stat_activity where datname = current_database() and state = 'active' and wait_event = 'PgSleep'`,
+        ).toHaveLength(0),
+      SOON,
     );
   });
 
