@@ -1,7 +1,7 @@
 /** Who may call what: every root field as every role and as nobody, with what each refusal leaves behind. */
 import { beforeAll, describe, expect, it } from "vitest";
 import { type Change, changesOf, inputOf, payloadOf } from "../specimens/changes.js";
-import { specimens, written } from "../specimens/index.js";
+import { insertMissing, specimens, written } from "../specimens/index.js";
 import { isOwned, ownedBy } from "../specimens/ownership.js";
 import { oneOf, type Specimen, tableOf } from "../specimens/specimen.js";
 import { EMAILS, type Somebody, signIn, testApp } from "../support/app.js";
@@ -41,7 +41,7 @@ const MUTATIONS: Record<string, Mutation> = {
 };
 
 beforeAll(async () => {
-  for (const { inDemo, insert } of specimens) if (!inDemo) await insert(app);
+  await insertMissing(app, specimens);
   // Sign-ins leave events of their own; none may fall between two looks.
   for (const role of ROLES) await clientOf(role);
 });

@@ -1,7 +1,7 @@
 /** Rows of several organizations as the tables have them, and which of them exist for whom: what tests of tenants compare with. */
 import { type GraphQLObjectType, getNamedType, isObjectType } from "graphql";
 import { beforeAll } from "vitest";
-import { specimens } from "../specimens/index.js";
+import { insertMissing, specimens } from "../specimens/index.js";
 import { isOwned, ownedBy } from "../specimens/ownership.js";
 import { type Specimen, tableOf } from "../specimens/specimen.js";
 import type { TestApp } from "../support/app.js";
@@ -27,6 +27,7 @@ export function tenantsOf(app: TestApp) {
   const all = (specimen: Specimen) => rows.get(specimen) ?? [];
 
   beforeAll(async () => {
+    await insertMissing(app);
     for (const { elsewhere } of specimens) if (elsewhere) await app.sql.unsafe(elsewhere);
     for (const specimen of OWNED) {
       const [table, newestBy] = [tableOf(specimen), specimen.newestBy];

@@ -10,14 +10,15 @@ import {
   isListType,
   isNonNullType,
 } from "graphql";
-import { afterAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { changesOf, inputOf } from "../specimens/changes.js";
-import { written } from "../specimens/index.js";
+import { insertMissing, written } from "../specimens/index.js";
 import { type Form, SECRET } from "../specimens/specimen.js";
 import { type Somebody, testApp } from "../support/app.js";
 import { digestOf } from "../support/digest.js";
 
 const app = testApp();
+beforeAll(() => insertMissing(app));
 
 const SDL = buildSchema(readFileSync(new URL("../../schema/schema.graphql", import.meta.url), "utf8"));
 

@@ -1,11 +1,12 @@
 /** What is not the caller's looks as if it did not exist; what exists already is a CONFLICT. Nothing changes either way. */
-import { expect, it } from "vitest";
+import { beforeAll, expect, it } from "vitest";
 import { changesOf, inputOf } from "../specimens/changes.js";
-import { written } from "../specimens/index.js";
+import { insertMissing, written } from "../specimens/index.js";
 import { testApp } from "../support/app.js";
 import { digestOf } from "../support/digest.js";
 
 const app = testApp();
+beforeAll(() => insertMissing(app));
 
 /** What these changes leave behind beside their records. */
 const state = () => digestOf(app, ["audit_logs", "idempotency_keys"]);

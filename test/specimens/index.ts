@@ -1,4 +1,5 @@
 /** A specimen of every type with root fields, those that others refer to first. A guard test says which one is missing. */
+import type { TestApp } from "../support/app.js";
 import { analyticsMetric } from "./analytics-metric.js";
 import { auditLog } from "./audit-log.js";
 import { isWritten } from "./changes.js";
@@ -37,3 +38,8 @@ export const specimens: readonly Specimen[] = Object.values(SPECIMENS);
 
 /** Those whose rows clients write. */
 export const written = specimens.filter(isWritten);
+
+/** Gives a database a row of each of these types of which the demo has none: the first one, where clients write them. */
+export async function insertMissing(app: TestApp, among: readonly Specimen[] = written): Promise<void> {
+  for (const { inDemo, insert } of among) if (!inDemo) await insert(app);
+}
