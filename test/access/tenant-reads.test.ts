@@ -4,6 +4,7 @@ import { SPECIMENS, specimens } from "../specimens/index.js";
 import { pathOf, relationsOf } from "../specimens/ownership.js";
 import { oneOf, type Specimen } from "../specimens/specimen.js";
 import { type Client, EMAILS, type Somebody, testApp } from "../support/app.js";
+import { chunks } from "../support/chunks.js";
 import { type Id, idsOf, OWNED, objectsOf, type Row, relationsIn, tenantsOf } from "./tenants.js";
 
 const app = testApp();
@@ -17,9 +18,6 @@ const TENANTS: Partial<Record<Somebody, Id>> = { viewer: "1", analyst: "1", othe
 const LOOKS = (Object.keys(TENANTS) as Somebody[]).flatMap((who) =>
   (["fast", "ordinary"] as const).map((way) => ({ who, way, organization: TENANTS[who]! })),
 );
-
-const chunks = <T>(list: readonly T[], size: number): T[][] =>
-  Array.from({ length: Math.ceil(list.length / size) }, (_, index) => list.slice(index * size, (index + 1) * size));
 
 /** Asks in one of the two ways. @returns the data, without what forces the way */
 async function ask(
@@ -272,12 +270,14 @@ describe.each(Object.entries(TENANTS) as [Somebody, Id][])("%s", (who, organizat
   it("is refused what only staff sees, also for the own organization", async () => {
     const client = await app.as(who);
     const ofStaff = specimens.filter(({ owner }) => owner === "staff");
-    const fields = ofStaff.flatMap((specimen) => [specimen.type.plural, oneOf(specimen)]);
-    const asked = ofStaff.map((specimen) => `${specimen.type.plural} { totalCount } ${oneOf(specimen)}(id: 1) { id }`);
-    const { status, data, errors } = await client.run(`{ ${asked.join(" ")} }`);
-    expect(fields).toContain("auditLogs");
-    expect(data).toEqual(Object.fromEntries(fields.map((field) => [field, null])));
-    expect(errors?.map(({ extensions }) => extensions.code)).toEqual(fields.map(() => "FORBIDDEN"));
-    expect(status).toBe(403);
+    expect(ofStaff).toContain(SPECIMENS.AuditLog);
+    for (const some of chunks(ofStaff, 4)) {
+      const fields = some.flatMap((specimen) => [specimen.type.plural, oneOf(specimen)]);
+      const asked = some.map((specimen) => `${specimen.type.plural} { totalCount } ${oneOf(specimen)}(id: 1) { id }`);
+      const { status, data, errors } = await client.run(`{ ${asked.join(" ")} }`);
+      expect(data).toEqual(Object.fromEntries(fields.map((field) => [field, null])));
+      expect(errors?.map(({ extensions }) => extensions.code)).toEqual(fields.map(() => "FORBIDDEN"));
+      expect(status).toBe(403);
+    }
   });
 });

@@ -7,7 +7,7 @@ const app = testApp();
 /** Two organizations: A, to which `viewer` belongs, and B, to which `otherViewer` does. */
 beforeAll(async () => {
   await app.sql.unsafe(`
-    truncate scans, vulnerabilities, chat_sessions, analytics_metrics, performance_logs;
+    truncate scans, vulnerabilities, chat_sessions, analytics_metrics, performance_logs cascade;
     insert into scans (id, organization_id, target_url, scan_type, status, started_at, created_at) values
       (101, 1, 'https://a.example/100%', 'FULL', 'COMPLETED', '2026-01-05T23:59:59.999999Z', '2026-01-01'),
       (102, 1, 'https://a.example/1000', 'API', 'FAILED', '2026-01-06T00:00:00Z', '2026-01-02'),

@@ -1,6 +1,7 @@
 /** Walking a list page by page gives the rows of one plain SQL query: every list, both ways, in any order, while rows come and go. */
 import { beforeAll, describe, expect, it } from "vitest";
 import { type Somebody, testApp } from "../support/app.js";
+import { chunks } from "../support/chunks.js";
 import { cases } from "../support/deep.js";
 import { LISTS, type List, orderInSql, ordersOf, ROWS, type Term, termsOf } from "./lists.js";
 
@@ -30,12 +31,20 @@ interface Page {
 
 const PAGE = `totalCount nodes { id } edges { cursor node { id } } pageInfo { hasNextPage hasPreviousPage startCursor endCursor }`;
 
-/** One page of each list in one request. */
-async function pagesOf(
+type Names = readonly [size: string, cursor: string];
+type Variables = (list: List) => { size: number; cursor: string | null; orderBy: Term[] | null };
+
+/** One page of each list, of many lists in one request. */
+async function pagesOf(who: Somebody, lists: readonly List[], names: Names, variables: Variables): Promise<Page[]> {
+  const pages = chunks(lists, 19).map((some) => pagesAtOnce(who, some, names, variables));
+  return (await Promise.all(pages)).flat();
+}
+
+async function pagesAtOnce(
   who: Somebody,
   lists: readonly List[],
-  [size, cursor]: readonly [string, string],
-  variables: (list: List) => { size: number; cursor: string | null; orderBy: Term[] | null },
+  [size, cursor]: Names,
+  variables: Variables,
 ): Promise<Page[]> {
   const parts = lists.map(({ field, parent, specimen }) => {
     const n = LISTS.findIndex((list) => list.field === field && list.parent?.field === parent?.field);
