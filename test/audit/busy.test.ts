@@ -1,8 +1,8 @@
 /** Records of what is refused while the database is busy: all there when the answer is, exactly once, in few statements. */
 import { expect, it, vi } from "vitest";
 import { type Answer, testApp } from "../support/app.js";
+import { both, recorded, refuse, stateOf } from "../support/refusals.js";
 import { SOON } from "../support/soon.js";
-import { both, recorded, refuse, stateOf } from "./refusals.js";
 
 const app = testApp({ DATABASE_POOL_SIZE: "2" });
 

@@ -4,7 +4,7 @@ import { copyFile, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, it, vi } from "vitest";
 import { testApp } from "../support/app.js";
-import { both, recorded, refuse, stateOf } from "./refusals.js";
+import { both, recorded, refuse, stateOf } from "../support/refusals.js";
 
 const app = testApp();
 const folder = join(app.folder, "records");

@@ -3,7 +3,7 @@ import { copyFile, mkdir, open, readdir, readFile, rename, rm, stat, writeFile }
 import { join } from "node:path";
 import { afterEach, expect, it, vi } from "vitest";
 import { signIn, testApp } from "../support/app.js";
-import { both, recorded, refuse, stateOf } from "./refusals.js";
+import { both, recorded, refuse, stateOf } from "../support/refusals.js";
 
 const app = testApp();
 const folder = join(app.folder, "records");

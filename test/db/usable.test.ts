@@ -10,8 +10,8 @@ import { migrateDatabase } from "../../src/db/migrate.js";
 import { requireUsable } from "../../src/db/usable.js";
 import type { Cluster, RunningCluster } from "../../src/postgres/cluster.js";
 import { StartFault } from "../../src/start-fault.js";
-import { asSuperuser, makeCluster } from "../postgres/sandbox.js";
-import { useGround } from "../providers/ground.js";
+import { useGround } from "../support/ground.js";
+import { asSuperuser, makeCluster } from "../support/sandbox.js";
 
 // Its tests share one cluster.
 const ground = useGround();

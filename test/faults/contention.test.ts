@@ -2,10 +2,10 @@
 import { setTimeout as delay } from "node:timers/promises";
 import postgres from "postgres";
 import { beforeAll, expect, test, vi } from "vitest";
-import { eventually, useSandbox } from "../postgres/sandbox.js";
-import { PASSWORD, ROLE } from "../process/own-cluster.js";
-import { ensureBuilt, PATIENCE_MS, signIn } from "../process/postern.js";
 import { isDeep } from "../support/deep.js";
+import { PASSWORD, ROLE } from "../support/own-cluster.js";
+import { ensureBuilt, PATIENCE_MS, signIn } from "../support/postern.js";
+import { eventually, useSandbox } from "../support/sandbox.js";
 import { endBackends, STATEMENT_TIMEOUT_MS, settled, underLoad } from "./load.js";
 import { sendCall } from "./writers.js";
 

@@ -1,9 +1,9 @@
 /** PostgreSQL is frozen, ended or away while clients write: they are told in time, and nothing is lost, doubled or half done. */
 import { setTimeout as delay } from "node:timers/promises";
 import { beforeAll, expect, test, vi } from "vitest";
-import { eventually, useSandbox } from "../postgres/sandbox.js";
-import { ensureBuilt, PATIENCE_MS } from "../process/postern.js";
 import { cases, isDeep } from "../support/deep.js";
+import { ensureBuilt, PATIENCE_MS } from "../support/postern.js";
+import { eventually, useSandbox } from "../support/sandbox.js";
 import { backends, endBackends, STATEMENT_TIMEOUT_MS, underLoad, whileStopped } from "./load.js";
 
 /** How long the database is away. */

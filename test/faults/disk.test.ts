@@ -4,9 +4,9 @@ import { mkdirSync } from "node:fs";
 import { open, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, expect, test, vi } from "vitest";
-import { eventually, useSandbox } from "../postgres/sandbox.js";
-import { ensureBuilt, PATIENCE_MS } from "../process/postern.js";
 import { isDeep } from "../support/deep.js";
+import { ensureBuilt, PATIENCE_MS } from "../support/postern.js";
+import { eventually, useSandbox } from "../support/sandbox.js";
 import { underLoad } from "./load.js";
 
 const sandbox = useSandbox();

@@ -1,11 +1,11 @@
 /** kill -9 of Postern at any moment, also of its start: what was acknowledged is there, once, with its record. */
 import { setTimeout as delay } from "node:timers/promises";
 import { beforeAll, expect, test, vi } from "vitest";
-import { stateOf } from "../audit/refusals.js";
-import { eventually, useSandbox } from "../postgres/sandbox.js";
-import { withOwnCluster } from "../process/own-cluster.js";
-import { ensureBuilt, PATIENCE_MS, type Running } from "../process/postern.js";
 import { cases, isDeep } from "../support/deep.js";
+import { withOwnCluster } from "../support/own-cluster.js";
+import { ensureBuilt, PATIENCE_MS, type Running } from "../support/postern.js";
+import { stateOf } from "../support/refusals.js";
+import { eventually, useSandbox } from "../support/sandbox.js";
 import { startWriting } from "./writers.js";
 
 const ROUNDS = cases(2, 100);

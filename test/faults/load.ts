@@ -1,10 +1,10 @@
 /** A Postern under load on a PostgreSQL of its own, to which something happens, and how all is well again after it. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { expect } from "vitest";
-import { stateOf } from "../audit/refusals.js";
-import { eventually } from "../postgres/sandbox.js";
-import { type OwnCluster, type OwnClusterOptions, ROLE, withOwnCluster } from "../process/own-cluster.js";
-import { PATIENCE_MS, type Running } from "../process/postern.js";
+import { type OwnCluster, type OwnClusterOptions, ROLE, withOwnCluster } from "../support/own-cluster.js";
+import { PATIENCE_MS, type Running } from "../support/postern.js";
+import { stateOf } from "../support/refusals.js";
+import { eventually } from "../support/sandbox.js";
 import { startWriting, type Writing } from "./writers.js";
 
 /** For statements of the Posterns under test. */

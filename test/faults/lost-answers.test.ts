@@ -1,11 +1,11 @@
 /** The database does what it is told, and its answer is lost: the caller learns that nobody knows, and the ledger agrees. */
 import { beforeAll, expect, onTestFinished, test, vi } from "vitest";
-import { useSandbox } from "../postgres/sandbox.js";
-import { emptyDatabase } from "../process/empty-database.js";
-import { PASSWORD } from "../process/own-cluster.js";
-import { ensureBuilt, PATIENCE_MS, startPostern } from "../process/postern.js";
 import { cases, isDeep } from "../support/deep.js";
+import { emptyDatabase } from "../support/empty-database.js";
+import { PASSWORD } from "../support/own-cluster.js";
+import { ensureBuilt, PATIENCE_MS, startPostern } from "../support/postern.js";
 import { openProxy } from "../support/proxy.js";
+import { useSandbox } from "../support/sandbox.js";
 import { BOUND_MS, STATEMENT_TIMEOUT_MS, settled } from "./load.js";
 import { startWriting } from "./writers.js";
 

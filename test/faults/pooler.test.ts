@@ -5,11 +5,11 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import postgres from "postgres";
 import { beforeAll, expect, test, vi } from "vitest";
-import { useSandbox } from "../postgres/sandbox.js";
-import { withOwnCluster } from "../process/own-cluster.js";
-import { ensureBuilt, PATIENCE_MS } from "../process/postern.js";
 import { isDeep } from "../support/deep.js";
+import { withOwnCluster } from "../support/own-cluster.js";
 import { startPgbouncer } from "../support/pgbouncer.js";
+import { ensureBuilt, PATIENCE_MS } from "../support/postern.js";
+import { useSandbox } from "../support/sandbox.js";
 import { BOUND_MS, STATEMENT_TIMEOUT_MS, settled } from "./load.js";
 import { startWriting } from "./writers.js";
 

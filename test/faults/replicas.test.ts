@@ -1,9 +1,9 @@
 /** Two Posterns on one database: what is sent to both is done once, what one revokes the other refuses, and one may die at any moment. */
 import { beforeAll, expect, test, vi } from "vitest";
-import { eventually, useSandbox } from "../postgres/sandbox.js";
-import { PASSWORD, withOwnCluster } from "../process/own-cluster.js";
-import { ask, ensureBuilt, PATIENCE_MS, signIn } from "../process/postern.js";
 import { isDeep } from "../support/deep.js";
+import { PASSWORD, withOwnCluster } from "../support/own-cluster.js";
+import { ask, ensureBuilt, PATIENCE_MS, signIn } from "../support/postern.js";
+import { eventually, useSandbox } from "../support/sandbox.js";
 import { settled } from "./load.js";
 import { sendCall, startWriting } from "./writers.js";
 

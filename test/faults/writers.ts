@@ -1,7 +1,7 @@
 /** Clients that write all the time, each one call after the other, and put every answer in a ledger. */
 import { setTimeout as delay } from "node:timers/promises";
-import { PASSWORD } from "../process/own-cluster.js";
-import { signIn } from "../process/postern.js";
+import { PASSWORD } from "../support/own-cluster.js";
+import { signIn } from "../support/postern.js";
 import { type Action, type Answer, type Call, Ledger, MADE } from "./ledger.js";
 
 const DOCUMENTS: Record<Exclude<Action, "refused">, string> = {

@@ -2,8 +2,8 @@
 import { afterAll, beforeAll, expect, it, onTestFinished } from "vitest";
 import { type Client, createClient } from "../../src/db/client.js";
 import { createReadiness } from "../../src/http/readiness.js";
-import { eventually } from "../postgres/sandbox.js";
 import { openProxy } from "../support/proxy.js";
+import { eventually } from "../support/sandbox.js";
 
 let proxy: Awaited<ReturnType<typeof openProxy>>;
 let client: Client;

@@ -5,10 +5,10 @@ import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished, vi }
 import { createClient } from "../../src/db/client.js";
 import { KNOWN_STATEMENTS } from "../../src/db/driver/pooler.js";
 import { UsualTime } from "../../src/db/driver/usual-time.js";
-import { useSandbox } from "../postgres/sandbox.js";
-import { ask, ensureBuilt, signIn, startPostern } from "../process/postern.js";
 import { testApp } from "../support/app.js";
 import { POOL_SIZE, startPgbouncer } from "../support/pgbouncer.js";
+import { ask, ensureBuilt, signIn, startPostern } from "../support/postern.js";
+import { useSandbox } from "../support/sandbox.js";
 import { SOON } from "../support/soon.js";
 
 const quick = () => new UsualTime(0);

@@ -3,7 +3,7 @@
 # connections for each database. Once with this machine's PgBouncer (Debian's 1.18 carries no prepared statements), and once with a
 # newer one, which does (see build.sh). What is not installed is left out, aloud. Arguments go to vitest.
 #
-#   npm run test:pgbouncer -- test/data
+#   npm run test:pgbouncer -- test/engine
 set -uo pipefail
 cd "$(dirname "$0")/../.."
 export PATH=$PWD/node_modules/.bin:/usr/sbin:$PATH

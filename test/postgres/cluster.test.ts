@@ -27,7 +27,7 @@ import { chooseFolder } from "../../src/postgres/folder.js";
 import { StillStartingError } from "../../src/postgres/last-words.js";
 import { databaseUser } from "../../src/postgres/os-user.js";
 import { clearStaleLock, findPostmaster } from "../../src/postgres/postmaster.js";
-import { asSuperuser, eventually, isRoot, makeCluster, processesIn, UNSYNCED, useSandbox } from "./sandbox.js";
+import { asSuperuser, eventually, isRoot, makeCluster, processesIn, UNSYNCED, useSandbox } from "../support/sandbox.js";
 
 const sandbox = useSandbox();
 

@@ -8,7 +8,7 @@ import postgres from "postgres";
 import { expect, onTestFinished, test } from "vitest";
 import { type EmbeddedOptions, startEmbedded } from "../../src/cli/embedded.js";
 import { createLog } from "../../src/log.js";
-import { eventually, processesIn, UNSYNCED, useSandbox } from "./sandbox.js";
+import { eventually, processesIn, UNSYNCED, useSandbox } from "../support/sandbox.js";
 
 const sandbox = useSandbox();
 const start = (wanted: Pick<EmbeddedOptions, "dataDir" | "createDatabases" | "onLost">) =>

@@ -7,7 +7,7 @@ import { createLog } from "../../src/log.js";
 import { findBinaries, makeRunnable } from "../../src/postgres/binaries.js";
 import { chooseFolder, HOME, makePrivate } from "../../src/postgres/folder.js";
 import { databaseUser } from "../../src/postgres/os-user.js";
-import { isRoot, UNSYNCED, useSandbox } from "./sandbox.js";
+import { isRoot, UNSYNCED, useSandbox } from "../support/sandbox.js";
 
 const sandbox = useSandbox();
 const start = (wanted: Pick<EmbeddedOptions, "dataDir" | "createDatabases">) =>

@@ -1,9 +1,9 @@
 /** The fleet is there when Postern says that it is ready: instances that are made or started still are listed, and take operations. */
 import { join } from "node:path";
 import { beforeAll, expect, test, vi } from "vitest";
-import { eventually, processesIn, useSandbox } from "../postgres/sandbox.js";
 import { isDeep } from "../support/deep.js";
-import { ask, ensureBuilt, oneInstance, PATIENCE_MS, signIn, startPostern } from "./postern.js";
+import { ask, ensureBuilt, oneInstance, PATIENCE_MS, signIn, startPostern } from "../support/postern.js";
+import { eventually, processesIn, useSandbox } from "../support/sandbox.js";
 
 const sandbox = useSandbox();
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 60_000 });

@@ -4,9 +4,9 @@ import { join } from "node:path";
 import { beforeAll, expect, test, vi } from "vitest";
 import { findPostmaster } from "../../src/postgres/postmaster.js";
 import { EXIT_CODES } from "../../src/start-fault.js";
-import { eventually, processesIn, useSandbox } from "../postgres/sandbox.js";
 import { some } from "../support/deep.js";
-import { ask, ensureBuilt, oneInstance, PATIENCE_MS, type Running, signIn, startPostern } from "./postern.js";
+import { ask, ensureBuilt, oneInstance, PATIENCE_MS, type Running, signIn, startPostern } from "../support/postern.js";
+import { eventually, processesIn, useSandbox } from "../support/sandbox.js";
 
 const sandbox = useSandbox();
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 60_000 });

@@ -1,9 +1,9 @@
 /** Postern on a database that it is given: replicas, requests under way at a stop, and what it says when it cannot start. */
 import { type AddressInfo, connect, createServer } from "node:net";
 import { beforeAll, expect, onTestFinished, test, vi } from "vitest";
-import { eventually, processesIn, useSandbox } from "../postgres/sandbox.js";
-import { emptyDatabase } from "./empty-database.js";
-import { ask, ensureBuilt, PATIENCE_MS, signIn, startPostern } from "./postern.js";
+import { emptyDatabase } from "../support/empty-database.js";
+import { ask, ensureBuilt, PATIENCE_MS, signIn, startPostern } from "../support/postern.js";
+import { eventually, processesIn, useSandbox } from "../support/sandbox.js";
 
 const sandbox = useSandbox();
 vi.setConfig({ testTimeout: 90_000, hookTimeout: 60_000 });

@@ -2,11 +2,11 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, expect, test, vi } from "vitest";
-import { both, recorded, stateOf } from "../audit/refusals.js";
-import { eventually, useSandbox } from "../postgres/sandbox.js";
 import { cases } from "../support/deep.js";
-import { type OwnCluster, PASSWORD, withOwnCluster } from "./own-cluster.js";
-import { ensureBuilt, PATIENCE_MS, type Running, signIn } from "./postern.js";
+import { type OwnCluster, PASSWORD, withOwnCluster } from "../support/own-cluster.js";
+import { ensureBuilt, PATIENCE_MS, type Running, signIn } from "../support/postern.js";
+import { both, recorded, stateOf } from "../support/refusals.js";
+import { eventually, useSandbox } from "../support/sandbox.js";
 
 const sandbox = useSandbox();
 vi.setConfig({ testTimeout: PATIENCE_MS * (2 + 2 * cases(2, 100)), hookTimeout: 60_000 });

@@ -3,9 +3,9 @@ import { Agent, request } from "node:http";
 import { connect } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import { beforeAll, expect, onTestFinished, test, vi } from "vitest";
-import { eventually, processesIn, useSandbox } from "../postgres/sandbox.js";
-import { emptyDatabase } from "./empty-database.js";
-import { ensureBuilt, PATIENCE_MS, signIn, startPostern } from "./postern.js";
+import { emptyDatabase } from "../support/empty-database.js";
+import { ensureBuilt, PATIENCE_MS, signIn, startPostern } from "../support/postern.js";
+import { eventually, processesIn, useSandbox } from "../support/sandbox.js";
 
 const sandbox = useSandbox();
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 60_000 });

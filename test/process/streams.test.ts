@@ -4,10 +4,10 @@ import { once } from "node:events";
 import { closeSync, openSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
-import { eventually, processesIn, useSandbox } from "../postgres/sandbox.js";
 import { isDeep } from "../support/deep.js";
-import { emptyDatabase } from "./empty-database.js";
-import { ask, ensureBuilt, PATIENCE_MS, signIn, startPostern } from "./postern.js";
+import { emptyDatabase } from "../support/empty-database.js";
+import { ask, ensureBuilt, PATIENCE_MS, signIn, startPostern } from "../support/postern.js";
+import { eventually, processesIn, useSandbox } from "../support/sandbox.js";
 
 const sandbox = useSandbox();
 vi.setConfig({ testTimeout: 90_000, hookTimeout: 60_000 });

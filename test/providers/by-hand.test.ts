@@ -8,8 +8,8 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { findBinaries } from "../../src/postgres/binaries.js";
 import { databaseUser } from "../../src/postgres/os-user.js";
 import type { LocalProvider } from "../../src/providers/local.js";
-import { isRoot, processesIn } from "../postgres/sandbox.js";
-import { idOf, NEW, operate, query, snapshotOf, useGround } from "./ground.js";
+import { idOf, NEW, operate, query, snapshotOf, useGround } from "../support/ground.js";
+import { isRoot, processesIn } from "../support/sandbox.js";
 
 const README = new URL("../../src/providers/local/README.md", import.meta.url);
 

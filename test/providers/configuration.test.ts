@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { findPostmaster } from "../../src/postgres/postmaster.js";
 import type { LocalProvider } from "../../src/providers/local.js";
-import { eventually, processesIn, UNSYNCED } from "../postgres/sandbox.js";
-import { type Ended, idOf, NEW, operate, query, rebootOf, untilStreaming, useGround } from "./ground.js";
+import { type Ended, idOf, NEW, operate, query, rebootOf, untilStreaming, useGround } from "../support/ground.js";
+import { eventually, processesIn, UNSYNCED } from "../support/sandbox.js";
 
 const ground = useGround();
 let provider: LocalProvider;

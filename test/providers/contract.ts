@@ -1,8 +1,8 @@
 /** What every provider must do, whatever it talks to. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { OperationRequest, Provider } from "../../src/providers/provider.js";
-import { eventually } from "../postgres/sandbox.js";
-import { deletionOf, newOperationId, operate, rebootOf, restoreOf, snapshotOf, untilEnded } from "./ground.js";
+import { deletionOf, newOperationId, operate, rebootOf, restoreOf, snapshotOf, untilEnded } from "../support/ground.js";
+import { eventually } from "../support/sandbox.js";
 
 export interface UnderTest {
   readonly provider: Provider;

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { createLog } from "../../src/log.js";
 import type { LocalProvider } from "../../src/providers/local.js";
 import { DEMO_INSTANCES, ensureInstances } from "../../src/seed/demo-instances.js";
-import { query, untilStreaming, useGround } from "./ground.js";
+import { query, untilStreaming, useGround } from "../support/ground.js";
 
 const ground = useGround();
 const log = createLog("silent");

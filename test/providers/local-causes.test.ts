@@ -10,7 +10,7 @@ import { databaseUser } from "../../src/postgres/os-user.js";
 import { causeOf } from "../../src/providers/local/causes.js";
 import type { LocalProvider } from "../../src/providers/local.js";
 import type { OperationRequest } from "../../src/providers/provider.js";
-import { idOf, NEW, newOperationId, operate, query, snapshotOf, untilEnded, useGround } from "./ground.js";
+import { idOf, NEW, newOperationId, operate, query, snapshotOf, untilEnded, useGround } from "../support/ground.js";
 
 const ground = useGround();
 let provider: LocalProvider;

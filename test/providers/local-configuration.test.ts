@@ -4,8 +4,8 @@ import { basename, join } from "node:path";
 import { afterAll, expect, test, vi } from "vitest";
 import type { LocalProvider } from "../../src/providers/local.js";
 import type { Deed } from "../../src/providers/provider.js";
-import { eventually, processesIn } from "../postgres/sandbox.js";
-import { NEW, operate, query, rebootOf, untilStreaming, useGround } from "./ground.js";
+import { NEW, operate, query, rebootOf, untilStreaming, useGround } from "../support/ground.js";
+import { eventually, processesIn } from "../support/sandbox.js";
 
 vi.setConfig({ testTimeout: 60_000 });
 const ground = useGround();

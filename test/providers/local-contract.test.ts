@@ -1,6 +1,7 @@
 /** The provider `local` does what every provider does. */
+
+import { NEW, useGround } from "../support/ground.js";
 import { describeProvider } from "./contract.js";
-import { NEW, useGround } from "./ground.js";
 
 const ground = useGround();
 

@@ -4,7 +4,6 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { LocalProvider } from "../../src/providers/local.js";
 import type { Deed, OperationRequest } from "../../src/providers/provider.js";
-import { processesIn } from "../postgres/sandbox.js";
 import { some } from "../support/deep.js";
 import {
   deletionOf,
@@ -23,7 +22,8 @@ import {
   useGround,
   type Wanted,
   writablePorts,
-} from "./ground.js";
+} from "../support/ground.js";
+import { processesIn } from "../support/sandbox.js";
 
 const ground = useGround();
 let provider: LocalProvider;
@@ -47,7 +47,9 @@ async function interrupt(wanted: Wanted, killAt: string): Promise<{ request: Ope
   const request = { ...wanted, operationId: newOperationId() } as OperationRequest;
   rows += 10;
   await query(provider, "pair", (sql) => sql`insert into notes select generate_series(1, 10)`);
-  expect(await runProgram("drive.ts", [folder(), killAt, JSON.stringify(request)])).toBe("SIGKILL");
+  expect(await runProgram(new URL("drive.ts", import.meta.url), [folder(), killAt, JSON.stringify(request)])).toBe(
+    "SIGKILL",
+  );
   expect((await writablePorts(provider, "pair")).length, "primaries before recovery").toBeLessThanOrEqual(1);
   provider = await ground.open();
   expect((await provider.poll(request)).state, "not forgotten").not.toBe("unknown");
@@ -111,7 +113,9 @@ test("a kill between the fencing of a member that was promoted by hand and its r
   const { members } = (await provider.describe(pair))!;
   const standby = members.find(({ role }) => role === "STANDBY")!;
   await query(provider, "pair", (sql) => sql`select pg_promote()`, { port: standby.endpoint!.port });
-  expect(await runProgram("drive.ts", [folder(), "A standby took writes", "{}"])).toBe("SIGKILL");
+  expect(await runProgram(new URL("drive.ts", import.meta.url), [folder(), "A standby took writes", "{}"])).toBe(
+    "SIGKILL",
+  );
   provider = await ground.open();
   const deeds: Deed[] = [];
   provider.reportTo(async (deed) => void deeds.push(deed));
@@ -227,7 +231,9 @@ test.each(some(["Restarting pair", "Restarting pair-a+60"], 2))(
 
 test("an instance whose creation is killed was never there", async () => {
   const wanted = { ...NEW, identifier: "unborn", standby: true };
-  expect(await runProgram("drive.ts", [folder(), "fill", JSON.stringify(wanted)])).toBe("SIGKILL");
+  expect(await runProgram(new URL("drive.ts", import.meta.url), [folder(), "fill", JSON.stringify(wanted)])).toBe(
+    "SIGKILL",
+  );
   const [id] = (await readdir(join(folder(), "instances"))).filter((name) => name !== pair);
   expect(await processesIn(join(folder(), "instances", id!))).not.toEqual([]);
   provider = await ground.open();

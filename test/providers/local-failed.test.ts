@@ -7,8 +7,8 @@ import { expect, onTestFinished, test } from "vitest";
 import { findBinaries } from "../../src/postgres/binaries.js";
 import { parsePosition } from "../../src/postgres/control-file.js";
 import { databaseUser } from "../../src/postgres/os-user.js";
-import { eventually, processesIn } from "../postgres/sandbox.js";
-import { clock, operate, query, rebootOf, untilEnded, untilStreaming } from "./ground.js";
+import { clock, operate, query, rebootOf, untilEnded, untilStreaming } from "../support/ground.js";
+import { eventually, processesIn } from "../support/sandbox.js";
 import { usePair } from "./pair.js";
 
 const pair = usePair();

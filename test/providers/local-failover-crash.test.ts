@@ -2,7 +2,6 @@
 import postgres from "postgres";
 import { expect, test } from "vitest";
 import type { OperationRequest } from "../../src/providers/provider.js";
-import { eventually } from "../postgres/sandbox.js";
 import { cases } from "../support/deep.js";
 import {
   newOperationId,
@@ -13,7 +12,8 @@ import {
   untilEnded,
   untilStreaming,
   writablePorts,
-} from "./ground.js";
+} from "../support/ground.js";
+import { eventually } from "../support/sandbox.js";
 import { usePair } from "./pair.js";
 
 const pair = usePair();
@@ -82,7 +82,9 @@ test.each(KILLS)("$kind failover with a writer, killed at $killAt", async ({ kin
     operationId: newOperationId(),
   } as OperationRequest;
   const folder = `${pair.ground.path}/fleet`;
-  expect(await runProgram("drive.ts", [folder, killAt, JSON.stringify(request)])).toBe("SIGKILL");
+  expect(await runProgram(new URL("drive.ts", import.meta.url), [folder, killAt, JSON.stringify(request)])).toBe(
+    "SIGKILL",
+  );
   expect((await writablePorts(pair.provider, "pair")).length).toBeLessThanOrEqual(1);
 
   pair.provider = await pair.open();

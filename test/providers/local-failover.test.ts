@@ -3,8 +3,8 @@ import { appendFile, mkdir, readdir, rename, rm, writeFile } from "node:fs/promi
 import type { Sql } from "postgres";
 import { afterEach, expect, onTestFinished, test } from "vitest";
 import type { Deed, OperationRequest } from "../../src/providers/provider.js";
-import { eventually } from "../postgres/sandbox.js";
-import { clock, newOperationId, query, untilEnded, untilStreaming } from "./ground.js";
+import { clock, newOperationId, query, untilEnded, untilStreaming } from "../support/ground.js";
+import { eventually } from "../support/sandbox.js";
 import { usePair } from "./pair.js";
 
 const pair = usePair({ autoFailover: { afterSeconds: 30, maxLagBytes: 16_777_216 } });

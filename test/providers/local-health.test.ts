@@ -7,8 +7,8 @@ import { databaseUser } from "../../src/postgres/os-user.js";
 import { findPostmaster } from "../../src/postgres/postmaster.js";
 import type { LocalProvider } from "../../src/providers/local.js";
 import type { Deed } from "../../src/providers/provider.js";
-import { eventually } from "../postgres/sandbox.js";
-import { clock, idOf, NEW, operate, query, rebootOf, untilStreaming, useGround } from "./ground.js";
+import { clock, idOf, NEW, operate, query, rebootOf, untilStreaming, useGround } from "../support/ground.js";
+import { eventually } from "../support/sandbox.js";
 
 const ground = useGround();
 const deeds: Deed[] = [];

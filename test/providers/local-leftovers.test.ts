@@ -7,8 +7,8 @@ import { databaseUser } from "../../src/postgres/os-user.js";
 import { findPostmaster } from "../../src/postgres/postmaster.js";
 import type { LocalProvider } from "../../src/providers/local.js";
 import type { Deed } from "../../src/providers/provider.js";
-import { eventually, processesIn } from "../postgres/sandbox.js";
-import { idOf, NEW, query, untilStreaming, useGround, writablePorts } from "./ground.js";
+import { idOf, NEW, query, untilStreaming, useGround, writablePorts } from "../support/ground.js";
+import { eventually, processesIn } from "../support/sandbox.js";
 
 const ground = useGround();
 let provider: LocalProvider;

@@ -3,8 +3,8 @@ import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, expect, test, vi } from "vitest";
 import type { LocalOptions, LocalProvider } from "../../src/providers/local.js";
-import { eventually, processesIn } from "../postgres/sandbox.js";
-import { NEW, newOperationId, operate, query, rebootOf, runProgram, untilEnded, useGround } from "./ground.js";
+import { NEW, newOperationId, operate, query, rebootOf, runProgram, untilEnded, useGround } from "../support/ground.js";
+import { eventually, processesIn } from "../support/sandbox.js";
 
 vi.setConfig({ testTimeout: 60_000 });
 const ground = useGround();
@@ -59,7 +59,9 @@ test("a planned one is listed as it will be, cannot be reached, and keeps its id
 
 test("killed while it is made: the next process lists it under the same id, and makes it", async () => {
   const folder = join(ground.path, "fleet");
-  expect(await runProgram("drive.ts", [folder, "planned", JSON.stringify(wanted)])).toBe("SIGKILL");
+  expect(await runProgram(new URL("drive.ts", import.meta.url), [folder, "planned", JSON.stringify(wanted)])).toBe(
+    "SIGKILL",
+  );
   const [id] = await folders();
   const provider = await open();
   expect(await processesIn(join(folder, "instances"))).toEqual([]);

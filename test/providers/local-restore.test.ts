@@ -3,8 +3,8 @@ import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { LocalProvider } from "../../src/providers/local.js";
-import { processesIn, UNSYNCED } from "../postgres/sandbox.js";
-import { deletionOf, idOf, NEW, operate, query, restoreOf, snapshotOf, useGround } from "./ground.js";
+import { deletionOf, idOf, NEW, operate, query, restoreOf, snapshotOf, useGround } from "../support/ground.js";
+import { processesIn, UNSYNCED } from "../support/sandbox.js";
 
 const ground = useGround();
 let provider: LocalProvider;

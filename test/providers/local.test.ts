@@ -8,7 +8,6 @@ import { databaseUser } from "../../src/postgres/os-user.js";
 import { findPostmaster } from "../../src/postgres/postmaster.js";
 import type { LocalProvider } from "../../src/providers/local.js";
 import type { Deed, OperationRequest } from "../../src/providers/provider.js";
-import { eventually, isRoot, processesIn } from "../postgres/sandbox.js";
 import {
   clock,
   idOf,
@@ -23,7 +22,8 @@ import {
   untilStreaming,
   useGround,
   writablePorts,
-} from "./ground.js";
+} from "../support/ground.js";
+import { eventually, isRoot, processesIn } from "../support/sandbox.js";
 
 const ground = useGround();
 let provider: LocalProvider;

@@ -4,8 +4,17 @@ import { afterAll, beforeAll, expect } from "vitest";
 import { findPostmaster } from "../../src/postgres/postmaster.js";
 import type { LocalOptions, LocalProvider } from "../../src/providers/local.js";
 import type { OperationRequest } from "../../src/providers/provider.js";
-import { eventually, processesIn } from "../postgres/sandbox.js";
-import { idOf, NEW, newOperationId, query, snapshotOf, untilStreaming, useGround, writablePorts } from "./ground.js";
+import {
+  idOf,
+  NEW,
+  newOperationId,
+  query,
+  snapshotOf,
+  untilStreaming,
+  useGround,
+  writablePorts,
+} from "../support/ground.js";
+import { eventually, processesIn } from "../support/sandbox.js";
 
 export type Pair = ReturnType<typeof usePair>;
 

@@ -7,8 +7,8 @@ import { chooseFolder } from "../../src/postgres/folder.js";
 import { databaseUser } from "../../src/postgres/os-user.js";
 import { findPostmaster } from "../../src/postgres/postmaster.js";
 import type { LocalProvider } from "../../src/providers/local.js";
-import { eventually, processesIn } from "../postgres/sandbox.js";
-import { idOf, NEW, operate, query, rebootOf, untilStreaming, useGround, writablePorts } from "./ground.js";
+import { idOf, NEW, operate, query, rebootOf, untilStreaming, useGround, writablePorts } from "../support/ground.js";
+import { eventually, processesIn } from "../support/sandbox.js";
 
 const ground = useGround();
 const ROOM = { minFreeBytes: 0, catchUpTimeoutMs: 1_000 };

@@ -7,7 +7,7 @@ import { expect, test } from "vitest";
 import type { Host } from "../../src/providers/local/host.js";
 import { createRuns } from "../../src/providers/local/runs.js";
 import type { OperationRequest } from "../../src/providers/provider.js";
-import { eventually } from "../postgres/sandbox.js";
+import { eventually } from "../support/sandbox.js";
 
 test("an operation that failed has ended, also where what it has left cannot be looked at", async () => {
   const folder = await mkdtemp(join(tmpdir(), "postern-test-"));

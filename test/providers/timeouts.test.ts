@@ -2,7 +2,7 @@
 import { expect, it } from "vitest";
 import type { OperationRequest } from "../../src/providers/provider.js";
 import { withTimeouts } from "../../src/providers/timeouts.js";
-import { scriptedProvider } from "../fleet/scripted-provider.js";
+import { scriptedProvider } from "../support/scripted-provider.js";
 
 const silence = () => new Promise<never>(() => undefined);
 const request: OperationRequest = { operationId: "1", providerId: "a", type: "REBOOT_INSTANCE", forceFailover: false };

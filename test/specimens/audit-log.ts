@@ -1,6 +1,6 @@
 import { AuditLog } from "../../src/modules/evidence/audit-log/audit-log.model.js";
-import { FIRST, JSONS, MOMENTS, NUMBERS, PRESENT_JSONS, pick, range, sometimes, TEXTS } from "../generated/values.js";
 import { inserted, type Specimen } from "./specimen.js";
+import { FIRST, JSONS, MOMENTS, NUMBERS, PRESENT_JSONS, pick, range, sometimes, TEXTS } from "./values.js";
 
 export const auditLog: Specimen = {
   type: AuditLog,

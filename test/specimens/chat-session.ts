@@ -1,8 +1,8 @@
 import { ChatSession } from "../../src/modules/data/chat/chat.model.js";
-import { FIRST, ids, MOMENTS, OURS, pick, sometimes, TEXTS, USERS } from "../generated/values.js";
 import { EMAILS } from "../support/app.js";
 import { inserted, type Specimen } from "./specimen.js";
 import { user } from "./user.js";
+import { FIRST, ids, MOMENTS, OURS, pick, sometimes, TEXTS, USERS } from "./values.js";
 
 const AT = "2026-03-01T10:00:00.123456Z";
 const THEIR_USERS = `select id from users where organization_id is distinct from ${OURS}`;

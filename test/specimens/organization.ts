@@ -1,6 +1,6 @@
 import { Organization } from "../../src/modules/identity/organizations/organizations.model.js";
-import { MOMENTS, ORGANIZATIONS, OURS, pick } from "../generated/values.js";
 import { inserted, next, type Specimen } from "./specimen.js";
+import { MOMENTS, ORGANIZATIONS, OURS, pick } from "./values.js";
 
 export const organization: Specimen = {
   type: Organization,

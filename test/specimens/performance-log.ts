@@ -1,7 +1,7 @@
 import { PerformanceLog } from "../../src/modules/data/telemetry/telemetry.model.js";
-import { FIRST, ids, MOMENTS, numberOf, OURS, pick, TEXTS } from "../generated/values.js";
 import { organization } from "./organization.js";
 import { inserted, type Specimen } from "./specimen.js";
+import { FIRST, ids, MOMENTS, numberOf, OURS, pick, TEXTS } from "./values.js";
 
 const AT = "2026-03-01T10:00:00.123456Z";
 

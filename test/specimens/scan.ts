@@ -1,7 +1,7 @@
 import { Scan } from "../../src/modules/data/scans/scans.model.js";
-import { FIRST, ids, MOMENTS, OURS, pick, TEXTS } from "../generated/values.js";
 import { organization } from "./organization.js";
 import { inserted, SECRET, type Specimen } from "./specimen.js";
+import { FIRST, ids, MOMENTS, OURS, pick, TEXTS } from "./values.js";
 
 const STATUSES = ["PENDING", "RUNNING", "COMPLETED", "FAILED", "CANCELLED"] as const;
 const TYPES = ["FULL", "full", "API", "a%", "a_"] as const;

@@ -1,7 +1,7 @@
 import { SecurityEvent } from "../../src/modules/evidence/security-events/security-events.model.js";
-import { FIRST, JSONS, MOMENTS, pick, range, sometimes, TEXTS } from "../generated/values.js";
 import { inserted, type Specimen } from "./specimen.js";
 import { user } from "./user.js";
+import { FIRST, JSONS, MOMENTS, pick, range, sometimes, TEXTS } from "./values.js";
 
 export const securityEvent: Specimen = {
   type: SecurityEvent,

@@ -1,7 +1,7 @@
 import { User } from "../../src/modules/identity/users/users.model.js";
-import { FIRST, MOMENTS, OURS, pick, sometimes, TEXTS, USERS } from "../generated/values.js";
 import { organization } from "./organization.js";
 import { inserted, next, SECRET, type Specimen } from "./specimen.js";
+import { FIRST, MOMENTS, OURS, pick, sometimes, TEXTS, USERS } from "./values.js";
 
 export const user: Specimen = {
   type: User,
@@ -16,7 +16,7 @@ export const user: Specimen = {
       `users (email, password_hash, role, organization_id) values ('n${next()}@n.example', 'x', 'VIEWER', 1)`,
     ),
   writes: {
-    // Everybody changes their own profile, too: test/access/roles.test.ts says so.
+    // Everybody changes their own profile, too: test/graphql/access/roles.test.ts says so.
     roles: ["ADMIN"],
     resource: "user",
     create: (n) => ({

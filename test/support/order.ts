@@ -2,15 +2,15 @@
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 /** Files that wait for servers and processes, the longest first. */
-const WAITING = ["providers", "process", "fleet", "audit", "db", "postgres", "errors", "http", "faults"];
+const WAITING = ["providers", "process", "modules/fleet", "audit", "db", "postgres", "http", "faults"];
 
 export class Order extends BaseSequencer {
   /** Those that wait run beside those that compute; of both kinds the longest come first. */
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const sorted = await super.sort(files);
     const rank = ({ moduleId }: TestSpecification) => {
-      const [, folder = ""] = /\/test\/(\w+)\//.exec(moduleId) ?? [];
-      return WAITING.includes(folder) ? WAITING.indexOf(folder) : Number.POSITIVE_INFINITY;
+      const at = WAITING.findIndex((folder) => moduleId.includes(`/test/${folder}/`));
+      return at < 0 ? Number.POSITIVE_INFINITY : at;
     };
     const waiting = sorted
       .filter((file) => rank(file) < Number.POSITIVE_INFINITY)

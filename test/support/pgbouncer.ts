@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import postgres from "postgres";
 import { databaseUser } from "../../src/postgres/os-user.js";
-import { eventually } from "../postgres/sandbox.js";
+import { eventually } from "./sandbox.js";
 
 /** How to reach a cluster, or a pooler before it, through a Unix socket. */
 export interface Connection {

@@ -1,0 +1,65 @@
+/** Every table that a tenant's query touches carries the row scope, also where the model as it is could not be told apart without. */
+import { type FieldNode, parse } from "graphql";
+import { expect, it } from "vitest";
+import type { Access } from "../../../src/auth/actor.js";
+import { compile } from "../../../src/engine/read/compile.js";
+import { readTargets } from "../../../src/engine/types/read-resolver.js";
+import { LIMITS } from "../../../src/limits.js";
+import { specimens } from "../../specimens/index.js";
+import { isOwned } from "../../specimens/ownership.js";
+import { type Specimen, tableOf } from "../../specimens/specimen.js";
+import { testApp } from "../../support/app.js";
+import { declaredTypes, rootTypes } from "../../support/model.js";
+
+const app = testApp();
+const everything = new Set(declaredTypes.flatMap(({ read }) => read));
+const tenant: Access = { permissions: everything, organizationId: "1", shape: "tenant", holder: "1" };
+const staff: Access = { permissions: everything, organizationId: null, shape: "staff", holder: "1" };
+
+function sqlOf(query: string, access: Access): string {
+  const [operation] = parse(query).definitions;
+  if (operation?.kind !== "OperationDefinition") throw new Error("no operation");
+  const units = operation.selectionSet.selections.map((node) => {
+    const name = (node as FieldNode).name.value;
+    return { key: name, target: readTargets(rootTypes).get(name)!, nodes: [node as FieldNode] };
+  });
+  return compile(app.schema, units, {}, {}, access, LIMITS, "key").text;
+}
+
+/** By table: the condition that a source of it must carry. */
+const SCOPES = new Map(
+  specimens.filter(isOwned).map((specimen) => [tableOf(specimen), (alias: string) => scopeOf(specimen, alias)]),
+);
+
+function scopeOf({ owner }: Specimen, alias: string): RegExp {
+  if (typeof owner === "string") throw new Error("No organization owns it.");
+  const { column, of } = owner;
+  if (!of) return new RegExp(`"${alias}"\\."${column}" = \\$\\d+::bigint`);
+  // Through the row they belong to, which carries its own.
+  const source = `select 1 from "${tableOf(of)}" as "(t\\d+)"`;
+  return new RegExp(`exists \\(${source} where \\("\\1"\\."id" = "${alias}"\\."${column}"`);
+}
+
+/** The sources without their scope: `table alias`. */
+const unscoped = (text: string): string[] =>
+  [...text.matchAll(/"(\w+)" as "(t\d+)"/g)].flatMap(([, table, alias]) =>
+    SCOPES.get(table as string)?.(alias as string).test(text) ? [] : [`${table} ${alias}`],
+  );
+
+const QUERIES = [
+  "{ scan(id: 1) { organization { id } vulnerabilities { totalCount nodes { scan { id } } } } }",
+  '{ scans(filter: { organization: { users: { some: { email: { contains: "a" } } } } }) { totalCount pageInfo { hasPreviousPage } } }',
+  '{ scans(filter: { vulnerabilities: { every: { scan: { organization: { name: { ne: "a" } } } } } }) { nodes { id } } }',
+  "{ organizations(filter: { not: { scans: { none: { vulnerabilities: { some: {} } } } } }) { edges { cursor } } }",
+  "{ vulnerabilities(orderBy: [{ field: SCAN_STARTED_AT }]) { edges { cursor node { id } } pageInfo { endCursor } } }",
+  "{ chatSessions(orderBy: [{ field: USER_EMAIL }], first: 1) { nodes { user { organization { scans { totalCount } } } } } }",
+  "{ analyticsMetrics(orderBy: [{ field: ORGANIZATION_NAME }]) { aggregate { sum { value } } groups(by: [{ field: METRIC_TYPE }]) { aggregate { count } } } }",
+  "{ performanceLogs { totalCount aggregate { count } nodes { id } } }",
+  "{ users { groups(by: [{ field: ROLE }]) { key { role } } nodes { organization { users { aggregate { count } } } } } }",
+];
+
+it.each(QUERIES)("%s", (query) => expect(unscoped(sqlOf(query, tenant))).toEqual([]));
+
+it("is seen to be missing where it is: staff has none", () => {
+  for (const query of QUERIES) expect(unscoped(sqlOf(query, staff)), query).not.toEqual([]);
+});

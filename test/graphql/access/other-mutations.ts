@@ -1,0 +1,94 @@
+/** Mutations that no type brings along: who may call each, and a good input. */
+import { next } from "../../specimens/specimen.js";
+import { EMAILS, PASSWORD, signIn, type TestApp } from "../../support/app.js";
+import { insertBusyInstance, insertInstance, insertOperation, insertSnapshot } from "../../support/fleet-port.js";
+import { CALLERS, type Caller, lookingInto, OPERATORS, ROLES } from "./callers.js";
+
+export interface Mutation {
+  readonly callers: readonly Caller[];
+  /** A good input, for rows that are there for it. */
+  readonly input: (caller: Caller) => Promise<object>;
+  readonly selection: string;
+  /** What the audit log calls its records, where it is more than one. */
+  readonly actions?: readonly string[];
+  /** Its record names many rows, in its result. */
+  readonly many?: boolean;
+}
+
+export function otherMutations(app: TestApp): Record<string, Mutation> {
+  const { idOf } = lookingInto(app);
+  const ofSnapshot = async () => {
+    const [instanceId, snapshotId] = [await insertBusyInstance(app), `kept-${next()}`];
+    await insertSnapshot(app, instanceId, snapshotId);
+    return { instanceId, snapshotId };
+  };
+  const refreshToken = async () => ({ refreshToken: (await signIn(app.anonymous, EMAILS.viewer)).refreshToken });
+
+  return {
+    // Everybody changes their own profile, beside who may change all.
+    updateUser: {
+      callers: ROLES,
+      async input(caller) {
+        const id = await idOf(caller);
+        const [row] = await app.sql`select version from users where id = ${id}`;
+        return { id, version: row?.version, fullName: `N ${next()}` };
+      },
+      selection: "user { fullName }",
+    },
+    signIn: {
+      callers: CALLERS,
+      input: async () => ({ email: EMAILS.viewer, password: PASSWORD }),
+      selection: "expiresAt",
+    },
+    refreshSession: { callers: CALLERS, input: refreshToken, selection: "expiresAt" },
+    signOut: { callers: CALLERS, input: refreshToken, selection: "signedOut" },
+    setEnvironmentMapping: {
+      callers: ["ADMIN"],
+      input: async () => ({ instanceId: await insertInstance(app, "TEST"), environment: "STAGING", reason: "It is." }),
+      selection: "instance { id }",
+    },
+    createSnapshot: {
+      callers: OPERATORS,
+      input: async () => ({ instanceId: await insertBusyInstance(app), snapshotId: `by-hand-${next()}` }),
+      selection: "operation { id status }",
+    },
+    deleteSnapshot: {
+      callers: OPERATORS,
+      input: () => ofSnapshot(),
+      selection: "operation { id status }",
+    },
+    restoreSnapshot: {
+      callers: OPERATORS,
+      input: async () => ({ ...(await ofSnapshot()), identifier: `copy-${next()}` }),
+      selection: "operation { id status }",
+    },
+    rebootInstance: {
+      callers: OPERATORS,
+      input: async () => ({ instanceId: await insertBusyInstance(app), forceFailover: true }),
+      selection: "operation { id status }",
+    },
+    modifyBackupWindow: {
+      callers: OPERATORS,
+      input: async () => ({ instanceId: await insertBusyInstance(app), backupWindow: "01:00-01:30" }),
+      selection: "operation { id status }",
+    },
+    cancelOperation: {
+      callers: OPERATORS,
+      input: async () => ({ operationId: await insertOperation(app, await insertBusyInstance(app)) }),
+      selection: "operation { id status }",
+      // Its own record, and that of the operation that thereby ends: the end is that of whoever asked for the operation.
+      actions: ["operation.ended", "operation.cancel"],
+    },
+    recordSecurityEvent: {
+      callers: ["SECURITY", "ADMIN"],
+      input: async () => ({ eventType: "n", eventStatus: "WARNING" }),
+      selection: "securityEvent { id }",
+    },
+  };
+}
+
+/** @returns the document of a mutation whose input is a variable */
+export function documentOf(name: string, selection: string): string {
+  const type = `${name.charAt(0).toUpperCase()}${name.slice(1)}Input${name === "signOut" ? "" : "!"}`;
+  return `mutation($input: ${type}) { ${name}(input: $input) { ${selection} } }`;
+}

@@ -1,0 +1,154 @@
+/** Who may call what: every root field as every role and as nobody, with what each refusal leaves behind. */
+import { beforeAll, describe, expect, it } from "vitest";
+import { type Change, changesOf, inputOf, payloadOf } from "../../specimens/changes.js";
+import { insertMissing, specimens, written } from "../../specimens/index.js";
+import { isOwned, ownedBy } from "../../specimens/ownership.js";
+import { oneOf, type Specimen, tableOf } from "../../specimens/specimen.js";
+import { EMAILS, type Somebody, signIn, testApp } from "../../support/app.js";
+import { silentProvider } from "../../support/fleet-port.js";
+import { CALLERS, type Caller, expectRefusal, lookingInto, ROLES } from "./callers.js";
+import { documentOf, type Mutation, otherMutations } from "./other-mutations.js";
+
+const app = testApp({}, async () => [silentProvider()]);
+const { clientOf, idOf, digest, mark, recordsSince, expectEvent } = lookingInto(app);
+
+interface Query {
+  readonly callers: readonly Caller[];
+  /** Where it answers one row. */
+  readonly rowOf?: Specimen;
+}
+
+const QUERIES: Record<string, Query> = {
+  viewer: { callers: ROLES },
+  ...Object.fromEntries(
+    specimens.flatMap((specimen): [string, Query][] => [
+      [oneOf(specimen), { callers: specimen.readers, rowOf: specimen }],
+      [specimen.type.plural, { callers: specimen.readers }],
+    ]),
+  ),
+};
+
+const mutationOf = (change: Change): Mutation => ({
+  callers: change.specimen.writes.roles,
+  input: async () => inputOf(change, [await change.specimen.insert(app)]),
+  selection: payloadOf(change),
+  many: change.verb.endsWith("Many"),
+});
+
+const MUTATIONS: Record<string, Mutation> = {
+  ...Object.fromEntries(written.flatMap(changesOf).map((change) => [change.name, mutationOf(change)])),
+  ...otherMutations(app),
+};
+
+beforeAll(async () => {
+  await insertMissing(app, specimens);
+  // Sign-ins leave events of their own; none may fall between two looks.
+  for (const role of ROLES) await clientOf(role);
+});
+
+it("the matrix holds every root field of the schema, and none besides", () => {
+  expect(Object.keys(QUERIES).sort()).toEqual(Object.keys(app.schema.getQueryType()!.getFields()).sort());
+  expect(Object.keys(MUTATIONS).sort()).toEqual(Object.keys(app.schema.getMutationType()!.getFields()).sort());
+  expect(app.schema.getSubscriptionType()).toBeUndefined();
+});
+
+describe.each(Object.keys(QUERIES))("Query.%s", (name) => {
+  const { callers, rowOf } = QUERIES[name]!;
+  const selectionOf = async () => {
+    if (name === "viewer") return "viewer { role }";
+    if (!rowOf) return `${name} { totalCount nodes { id } }`;
+    const table = tableOf(rowOf);
+    const seen = rowOf.seenByAll ?? (isOwned(rowOf) ? ownedBy(rowOf, "1") : "true");
+    const [row] = await app.sql.unsafe(`select t.id from ${table} t where ${seen} order by t.id limit 1`);
+    if (!row) throw new Error(`${table} has no row: give the demo some, in src/seed/demo.ts`);
+    return `${name}(id: ${row.id}) { id }`;
+  };
+
+  it.each(callers)("answers %s and records nothing", async (caller) => {
+    const before = await mark();
+    const { status, data, errors } = await (await clientOf(caller)).run(`{ ${await selectionOf()} }`);
+    expect(errors).toBeUndefined();
+    expect(status).toBe(200);
+    expect(data[name]).not.toBeNull();
+    if (data[name].nodes) expect(data[name].nodes.length, "rows of the demo, in src/seed/demo.ts").toBeGreaterThan(0);
+    expect(await recordsSince(before)).toEqual({ records: [], events: [] });
+  });
+
+  it.each(CALLERS.filter((caller) => !callers.includes(caller)))("refuses %s", async (caller) => {
+    const client = await clientOf(caller);
+    const selection = await selectionOf();
+    const before = await mark();
+    const code = expectRefusal(caller, await client.run(`{ ${selection} }`), name, true);
+    const { records, events } = await recordsSince(before);
+    expect(records).toEqual([]);
+    expect(events).toHaveLength(1);
+    await expectEvent(caller, events[0], code, `Query.${name}`);
+
+    const again = await mark();
+    const rest = caller === null ? "__typename" : "viewer { role }";
+    const beside = await client.run(`{ first: ${rest} ${selection} last: ${rest} }`);
+    expectRefusal(caller, beside, name, false);
+    const kept = caller === null ? "Query" : { role: caller };
+    expect(beside.data).toEqual({ first: kept, [name]: null, last: kept });
+    expect((await recordsSince(again)).events).toHaveLength(1);
+  });
+});
+
+describe.each(Object.keys(MUTATIONS))("Mutation.%s", (name) => {
+  const { callers, input, selection, actions, many } = MUTATIONS[name]!;
+  const isDoor = callers === CALLERS;
+
+  it.each(callers)(`is done for %s and recorded once`, async (caller) => {
+    // Signing out ends the session of the token that comes along, so that one is not shared.
+    const own = name === "signOut" && caller !== null;
+    const client = own
+      ? app.withToken((await signIn(app.anonymous, EMAILS[caller.toLowerCase() as Somebody])).accessToken)
+      : await clientOf(caller);
+    const given = await input(caller);
+    const [before, digestBefore] = [await mark(), await digest()];
+    const { status, data, errors } = await client.run(documentOf(name, selection), { input: given });
+    expect(errors).toBeUndefined();
+    expect(status).toBe(200);
+    expect(data[name]).not.toBeNull();
+    if (name !== "recordSecurityEvent") expect(await digest()).not.toBe(digestBefore);
+    const { records, events } = await recordsSince(before);
+    if (isDoor) {
+      expect(records).toEqual([]);
+      expect(events).toHaveLength(own ? 2 : 1);
+      return;
+    }
+    expect(events).toHaveLength(name === "recordSecurityEvent" ? 1 : 0);
+    if (actions) expect(records.map(({ action }) => action)).toEqual(actions);
+    else expect(records).toHaveLength(1);
+    const record = records.at(-1);
+    expect(record).toMatchObject({ success: true, user_id: await idOf(caller) });
+    if (many) {
+      const result = typeof record?.result === "string" ? JSON.parse(record.result) : record?.result;
+      expect(result).toEqual({ ids: [expect.stringMatching(/^\d+$/)] });
+    } else expect(record?.resource_id).toMatch(/^\d+$/);
+    expect(record?.action).toMatch(/^[a-z-]+\.[a-z-]+$/);
+  });
+
+  const refused = CALLERS.filter((caller) => !callers.includes(caller));
+  it.each(refused)("is refused to %s and changes nothing", async (caller) => {
+    const client = await clientOf(caller);
+    const given = await input(caller);
+    const [before, digestBefore] = [await mark(), await digest()];
+    const answer = await client.run(documentOf(name, selection), { input: given });
+    const code = expectRefusal(caller, answer, name, true);
+    expect(await digest()).toBe(digestBefore);
+    const { records, events } = await recordsSince(before);
+    expect(events).toHaveLength(1);
+    await expectEvent(caller, events[0], code, `Mutation.${name}`);
+    expect(records).toHaveLength(caller === null ? 0 : 1);
+    if (caller === null) return;
+    const { result, actor } = records[0] as Record<string, string | object>;
+    expect(records[0]).toMatchObject({ success: false, user_id: await idOf(caller) });
+    expect(typeof result === "string" ? JSON.parse(result) : result).toMatchObject({ code: "FORBIDDEN" });
+    expect(typeof actor === "string" ? JSON.parse(actor) : actor).toMatchObject({
+      type: "user",
+      id: await idOf(caller),
+      role: caller,
+    });
+  });
+});

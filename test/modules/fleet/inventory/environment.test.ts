@@ -1,0 +1,338 @@
+/** What an instance is for: who says so, what a disagreement costs, how it is settled, and what follows for operations. */
+import { beforeAll, expect, it } from "vitest";
+import { type Answer, type Client, EMAILS, testApp } from "../../../support/app.js";
+import {
+  accepted,
+  ask,
+  ENVIRONMENT,
+  hasten,
+  instanceOf,
+  leftBy,
+  operationOf,
+  recordsOf,
+} from "../../../support/fleet-app.js";
+import { eventually } from "../../../support/sandbox.js";
+import { polling, scriptedProvider } from "../../../support/scripted-provider.js";
+
+const PRODUCTION_MESSAGE = "Operations not allowed on production instances. Please create a CloudOps request.";
+const development = [{ key: "Environment", value: "Development" }];
+const production = [{ key: "Environment", value: "Production" }];
+
+const provider = scriptedProvider();
+provider.add("ledger", { tags: [] });
+provider.add("orders-prod-01", { tags: development });
+provider.add("billing-prod-01", { tags: development });
+provider.add("payroll", { tags: [], accountId: "222222222222" });
+provider.add("archive", { tags: [], accountId: "222222222222" });
+provider.add("shop-dev-01", { tags: development, accountId: "333333333333" });
+provider.add("leaving-dev-01", { tags: development });
+provider.add("turning-dev-01", { tags: development });
+provider.add("waiting-dev-01", { tags: development });
+provider.add("going-dev-01", { tags: development });
+provider.add("newer-dev-01", { tags: development });
+
+const app = testApp(polling({ scripted: 600 }), async () => [provider]);
+let admin: Client;
+let dba: Client;
+beforeAll(async () => {
+  [admin, dba] = await Promise.all([app.as("admin"), app.as("dba")]);
+});
+
+const map = (client: Client, input: object): Promise<Answer> =>
+  client.run(
+    `mutation($input: SetEnvironmentMappingInput!) { setEnvironmentMapping(input: $input) { instance { ${ENVIRONMENT} } } }`,
+    { input: { reason: "As agreed in OPS-7.", ...input } },
+  );
+const environmentOf = async (id: string) => (await instanceOf(dba, id, ENVIRONMENT)).environment;
+const reboot = (instanceId: string) => ask(dba, "rebootInstance", { instanceId, waitSeconds: 20 });
+const evidence = (of: { evidence: { method: string; environment: string | null; detail: string }[] }, method: string) =>
+  of.evidence.find((one) => one.method === method);
+
+it("where only the default speaks, the instance is production; a mapping by an administrator says otherwise, until taken back", async () => {
+  expect(await environmentOf("ledger")).toMatchObject({
+    environment: "PRODUCTION",
+    decidedBy: "DEFAULT",
+    conflict: false,
+  });
+  expect((await reboot("ledger")).code).toBe("PRODUCTION_PROTECTED");
+
+  const left = await leftBy(app, () => map(admin, { instanceId: "LEDGER", environment: "SANDBOX" }));
+  expect(left.answer.errors).toBeUndefined();
+  const { instance } = left.answer.data.setEnvironmentMapping;
+  expect(instance.environment).toMatchObject({
+    environment: "SANDBOX",
+    decidedBy: "INSTANCE_MAPPING",
+    conflict: false,
+  });
+  expect(evidence(instance.environment, "INSTANCE_MAPPING")?.detail).toContain("As agreed in OPS-7.");
+  expect(left.records).toMatchObject([
+    {
+      action: "environment-mapping.set",
+      success: true,
+      actor: { email: EMAILS.admin },
+      parameters: { environment: "SANDBOX", reason: "As agreed in OPS-7." },
+      result: { environment: "SANDBOX" },
+    },
+  ]);
+  expect(left.events).toEqual([]);
+  expect((await reboot("ledger")).data.rebootInstance.operation.status).toBe("SUCCEEDED");
+  await hasten(app, "inventory-scripted");
+  expect((await environmentOf("ledger")).environment).toBe("SANDBOX");
+
+  const back = await leftBy(app, () =>
+    map(admin, { instanceId: instance.id, environment: null, reason: "Was wrong." }),
+  );
+  expect(back.answer.data.setEnvironmentMapping.instance.environment).toMatchObject({
+    environment: "PRODUCTION",
+    decidedBy: "DEFAULT",
+  });
+  expect(back.records).toMatchObject([
+    { action: "environment-mapping.set", success: true, result: { environment: null } },
+  ]);
+  expect((await reboot("ledger")).code).toBe("PRODUCTION_PROTECTED");
+  const history =
+    await app.sql`select environment, reason, created_by from environment_mappings where instance_id = ${instance.id} order by id`;
+  expect(history).toMatchObject([
+    { environment: "SANDBOX", created_by: { email: EMAILS.admin } },
+    { environment: null, reason: "Was wrong." },
+  ]);
+});
+
+it("where one says production and another does not, it is production, and the conflict is shown", async () => {
+  const instance = await instanceOf(dba, "orders-prod-01", ENVIRONMENT);
+  expect(instance.environment).toMatchObject({ environment: "PRODUCTION", decidedBy: "NAME_PATTERN", conflict: true });
+  expect(instance.environment.dispute).toMatch(/TAG.*DEVELOPMENT/);
+  expect(instance.environment.dispute).toMatch(/NAME_PATTERN.*PRODUCTION/);
+  expect(evidence(instance.environment, "TAG")?.environment).toBe("DEVELOPMENT");
+  expect(instance.availableOperations).toEqual(
+    instance.availableOperations.map(({ type }: { type: string }) => ({
+      type,
+      allowed: false,
+      reason: PRODUCTION_MESSAGE,
+    })),
+  );
+  const left = await leftBy(app, () => reboot("orders-prod-01"));
+  expect([left.answer.status, left.answer.code]).toEqual([403, "PRODUCTION_PROTECTED"]);
+  expect(left.records).toHaveLength(1);
+  expect(left.events).toHaveLength(1);
+});
+
+it("an administrator settles a conflict by its name; a mapping alone does not, and new facts open it again", async () => {
+  const before = await environmentOf("orders-prod-01");
+  // Another disagreement, not an end of it.
+  const alone = await map(admin, { instanceId: "orders-prod-01", environment: "DEVELOPMENT" });
+  expect(alone.data.setEnvironmentMapping.instance.environment).toMatchObject({
+    environment: "PRODUCTION",
+    conflict: true,
+  });
+  expect((await reboot("orders-prod-01")).code).toBe("PRODUCTION_PROTECTED");
+
+  const { dispute } = await environmentOf("orders-prod-01");
+  expect(dispute).toBe(before.dispute);
+  const settled = await map(admin, { instanceId: "orders-prod-01", environment: "DEVELOPMENT", settles: dispute });
+  expect(settled.data.setEnvironmentMapping.instance.environment).toMatchObject({
+    environment: "DEVELOPMENT",
+    decidedBy: "INSTANCE_MAPPING",
+    conflict: false,
+    dispute: null,
+  });
+  expect((await reboot("orders-prod-01")).data.rebootInstance.operation.status).toBe("SUCCEEDED");
+  await hasten(app, "inventory-scripted");
+  expect((await environmentOf("orders-prod-01")).environment).toBe("DEVELOPMENT");
+
+  provider.change("orders-prod-01", { tags: [...development, { key: "Stage", value: "live" }] });
+  await hasten(app, "inventory-scripted");
+  expect(await environmentOf("orders-prod-01")).toMatchObject({ environment: "PRODUCTION", conflict: true });
+  const stale = await leftBy(app, () =>
+    map(admin, { instanceId: "orders-prod-01", environment: "DEVELOPMENT", settles: dispute }),
+  );
+  expect([stale.answer.status, stale.answer.code]).toEqual([409, "CONFLICT"]);
+  expect(stale.records).toMatchObject([{ action: "environment-mapping.set", success: false }]);
+  expect(await environmentOf("orders-prod-01")).toMatchObject({ environment: "PRODUCTION", conflict: true });
+});
+
+it("mapping an account counts for its instances, and for new ones; the instance's own goes before", async () => {
+  const left = await leftBy(app, () => map(admin, { accountId: "222222222222", environment: "TEST" }));
+  expect(left.answer.data).toEqual({ setEnvironmentMapping: { instance: null } });
+  expect(left.records).toMatchObject([{ action: "environment-mapping.set", success: true }]);
+  for (const name of ["payroll", "archive"]) {
+    expect(await environmentOf(name)).toMatchObject({
+      environment: "TEST",
+      decidedBy: "ACCOUNT_MAPPING",
+      conflict: false,
+    });
+  }
+  provider.add("newcomer", { tags: [], accountId: "222222222222" });
+  await hasten(app, "inventory-scripted");
+  expect((await environmentOf("newcomer")).environment).toBe("TEST");
+  expect((await reboot("payroll")).data.rebootInstance.operation.status).toBe("SUCCEEDED");
+
+  // Neither is production: the precedence decides, and the difference is shown.
+  await map(admin, { instanceId: "archive", environment: "POC" });
+  expect(await environmentOf("archive")).toMatchObject({
+    environment: "POC",
+    decidedBy: "INSTANCE_MAPPING",
+    conflict: true,
+  });
+
+  await map(admin, { accountId: "222222222222", environment: null });
+  expect(await environmentOf("payroll")).toMatchObject({ environment: "PRODUCTION", decidedBy: "DEFAULT" });
+  expect(await environmentOf("archive")).toMatchObject({ environment: "POC", conflict: false });
+});
+
+it("an account of production protects what a tag calls development", async () => {
+  await map(admin, { accountId: "333333333333", environment: "PRODUCTION" });
+  expect(await environmentOf("shop-dev-01")).toMatchObject({
+    environment: "PRODUCTION",
+    decidedBy: "ACCOUNT_MAPPING",
+    conflict: true,
+  });
+  expect((await reboot("shop-dev-01")).code).toBe("PRODUCTION_PROTECTED");
+});
+
+it.each(["viewer", "analyst", "dba", "security"] as const)("%s maps nothing", async (who) => {
+  const client = await app.as(who);
+  const { answer, records, events } = await leftBy(app, () =>
+    map(client, { instanceId: "billing-prod-01", environment: "SANDBOX" }),
+  );
+  expect([answer.status, answer.code]).toEqual([403, "FORBIDDEN"]);
+  expect(records).toMatchObject([{ action: "environment-mapping.set", success: false, actor: { email: EMAILS[who] } }]);
+  expect(events).toMatchObject([{ event_type: "authz_fail" }]);
+  expect((await environmentOf("billing-prod-01")).environment).toBe("PRODUCTION");
+});
+
+it.each<[string, object, string]>([
+  ["no reason", { instanceId: "ledger", environment: "TEST", reason: "" }, "reason"],
+  ["a blank reason", { instanceId: "ledger", environment: "TEST", reason: " \t" }, "reason"],
+  ["a reason that is too long", { instanceId: "ledger", environment: "TEST", reason: "r".repeat(1001) }, "reason"],
+  ["neither of both", { environment: "TEST" }, "instanceId"],
+  ["both", { instanceId: "ledger", accountId: "1", environment: "TEST" }, "instanceId"],
+  ["an account that settles", { accountId: "1", environment: "TEST", settles: "x" }, "settles"],
+  ["a settlement without an environment", { instanceId: "ledger", settles: "x" }, "settles"],
+])("refuses %s", async (_what, input, field) => {
+  const { answer, records } = await leftBy(app, () => map(admin, input));
+  expect([answer.code, answer.errors?.[0]?.extensions.field]).toEqual(["BAD_USER_INPUT", field]);
+  expect(records).toMatchObject([{ success: false }]);
+});
+
+it("an unknown instance is NOT_FOUND, and a dispute that there is not is CONFLICT", async () => {
+  expect((await map(admin, { instanceId: "nowhere", environment: "TEST" })).code).toBe("NOT_FOUND");
+  expect((await map(admin, { instanceId: "ledger", environment: "TEST", settles: "no such thing" })).code).toBe(
+    "CONFLICT",
+  );
+});
+
+it("an instance that vanishes is marked, kept, and refuses; it comes back as the same", async () => {
+  await accepted(dba, "createSnapshot", { instanceId: "leaving-dev-01", waitSeconds: 20 });
+  const { id } = await instanceOf(dba, "leaving-dev-01", "id");
+  const facts = provider.instances.get("leaving-dev-01");
+  provider.instances.delete("leaving-dev-01");
+  await hasten(app, "inventory-scripted");
+  const instance = await instanceOf(
+    dba,
+    id,
+    `identifier ${ENVIRONMENT} snapshots { totalCount } operations { totalCount }`,
+  );
+  expect(instance).toMatchObject({
+    identifier: "leaving-dev-01",
+    snapshots: { totalCount: 1 },
+    operations: { totalCount: 1 },
+  });
+  expect(Math.abs(Date.parse(instance.vanishedAt) - Date.now())).toBeLessThan(10_000);
+  for (const { type, allowed, reason } of instance.availableOperations) {
+    // Its snapshots are still there.
+    const gone =
+      /SNAPSHOT$/.test(type) && type !== "CREATE_SNAPSHOT"
+        ? null
+        : "Its provider does not list this instance any more.";
+    expect([allowed, reason]).toEqual([gone === null, gone]);
+  }
+  const { answer, records } = await leftBy(app, () => reboot(id));
+  expect([answer.status, answer.code, answer.errors?.[0]?.extensions.state]).toEqual([
+    409,
+    "FAILED_PRECONDITION",
+    "vanished",
+  ]);
+  expect(records).toMatchObject([{ action: "operation.refused" }]);
+  expect((await reboot("leaving-dev-01")).code).toBe("NOT_FOUND");
+
+  // As if the rules had said otherwise until now.
+  await app.sql`update instances set environment = 'SANDBOX' where id = ${id}`;
+  const reclassified = await leftBy(app, () => hasten(app, "inventory-scripted"));
+  expect(reclassified.records, "its snapshots are protected in another way").toMatchObject([
+    {
+      action: "instance.changeEnvironment",
+      actor: { type: "system", name: "inventory" },
+      result: { from: "SANDBOX", environment: "DEVELOPMENT", decidedBy: "TAG" },
+    },
+  ]);
+
+  provider.add("leaving-dev-01", facts);
+  await hasten(app, "inventory-scripted");
+  expect(await instanceOf(dba, "leaving-dev-01", "id vanishedAt")).toEqual({ id, vanishedAt: null });
+  expect((await reboot(id)).data.rebootInstance.operation.status).toBe("SUCCEEDED");
+});
+
+it("an instance that becomes production before its operation begins is not touched", async () => {
+  provider.scripts.set("turning-dev-01", { describe: () => provider.change("turning-dev-01", { tags: production }) });
+  const operation = (await reboot("turning-dev-01")).data.rebootInstance.operation;
+  expect(operation).toMatchObject({
+    status: "FAILED",
+    success: false,
+    error: {
+      code: "PRODUCTION_PROTECTED",
+      message: PRODUCTION_MESSAGE,
+      guidance: expect.stringMatching(/administrator/),
+    },
+  });
+  expect(provider.begun).not.toContain(operation.id);
+  expect(await recordsOf(app, operation.id)).toMatchObject([
+    { action: "operation.requested", success: true },
+    { action: "operation.ended", success: false, result: { error: { code: "PRODUCTION_PROTECTED" } } },
+  ]);
+  expect((await reboot("turning-dev-01")).code).toBe("PRODUCTION_PROTECTED");
+  const records = await app.sql`
+    select actor, resource_id, result, success from audit_logs where action = 'instance.changeEnvironment' and resource_id = ${operation.instance.id}`;
+  expect(records, "once, however often it was looked at since").toMatchObject([
+    {
+      actor: { type: "system", name: "inventory" },
+      resource_id: operation.instance.id,
+      result: { from: "DEVELOPMENT", environment: "PRODUCTION", decidedBy: "TAG" },
+      success: true,
+    },
+  ]);
+});
+
+it("also while it waits; what had begun before goes on to its end", async () => {
+  provider.scripts.set("waiting-dev-01", { tookMs: 1500 });
+  const first = await accepted(dba, "rebootInstance", { instanceId: "waiting-dev-01" });
+  const second = await accepted(dba, "rebootInstance", { instanceId: "waiting-dev-01" });
+  await eventually(() => provider.begun.includes(first.id));
+  await map(admin, { instanceId: "waiting-dev-01", environment: "PRODUCTION" });
+  await eventually(async () => (await operationOf(dba, second.id)).endedAt !== null);
+  expect(await operationOf(dba, first.id)).toMatchObject({ status: "SUCCEEDED" });
+  expect(await operationOf(dba, second.id)).toMatchObject({
+    status: "FAILED",
+    error: { code: "PRODUCTION_PROTECTED" },
+  });
+  expect(provider.begun).toContain(first.id);
+  expect(provider.begun).not.toContain(second.id);
+});
+
+it("an instance that is gone before its operation begins fails it", async () => {
+  provider.instances.delete("going-dev-01");
+  const operation = (await reboot("going-dev-01")).data.rebootInstance.operation;
+  expect(operation).toMatchObject({ status: "FAILED", error: { code: "DBInstanceNotFound" } });
+  expect(provider.begun).not.toContain(operation.id);
+});
+
+it("an environment that only a newer replica knows is protected as production is", async () => {
+  const mark = await instanceOf(dba, "newer-dev-01", "id");
+  await app.sql.unsafe("alter type environment add value if not exists 'PERFORMANCE'");
+  await app.sql`update instances set environment = 'PERFORMANCE' where id = ${mark.id}`;
+  const left = await leftBy(app, () => reboot("newer-dev-01"));
+  expect([left.answer.code, left.operations]).toEqual(["PRODUCTION_PROTECTED", 0]);
+  expect(left.records).toMatchObject([{ action: "operation.refused", success: false }]);
+  const { availableOperations } = await instanceOf(dba, "newer-dev-01", "availableOperations { allowed }");
+  expect(new Set(availableOperations.map(({ allowed }: { allowed: boolean }) => allowed))).toEqual(new Set([false]));
+});

@@ -1,0 +1,312 @@
+/** Deleting and restoring snapshots, asked for over HTTP: what is refused, what comes of it, and what it leaves. */
+import { beforeAll, describe, expect, it } from "vitest";
+import { type Client, EMAILS, testApp } from "../../../support/app.js";
+import { accepted, ask, hasten, instanceOf, leftBy, operationOf, recordsOf } from "../../../support/fleet-app.js";
+import { eventually } from "../../../support/sandbox.js";
+import { polling, type ScriptedProvider, scriptedProvider } from "../../../support/scripted-provider.js";
+
+let provider: ScriptedProvider;
+let dba: Client;
+let admin: Client;
+
+const tagged = (value: string) => [{ key: "Environment", value }];
+
+const app = testApp(polling({ scripted: 100 }), async () => {
+  provider = scriptedProvider();
+  const facts = { backupWindow: "02:00-02:30", maintenanceWindow: "sun:05:00-sun:06:00", backupRetentionDays: 0 };
+  provider.add("orders", { ...facts, tags: [...tagged("Staging"), { key: "Owner", value: "Orders" }] });
+  provider.add("mapped", { ...facts, tags: [] });
+  provider.add("ledger", { ...facts, tags: tagged("Test") });
+  provider.add("late", { ...facts, tags: tagged("Test") });
+  provider.add("leaving", { ...facts, tags: tagged("Test") });
+  return [provider];
+});
+
+beforeAll(async () => {
+  dba = await app.as("dba");
+  admin = await app.as("admin");
+});
+
+const setEnvironment = (instanceId: string, environment: string | null) =>
+  admin.run(
+    "mutation($input: SetEnvironmentMappingInput!) { setEnvironmentMapping(input: $input) { instance { id } } }",
+    { input: { instanceId, environment, reason: "For the test." } },
+  );
+
+const snapshot = async (instanceId: string, snapshotId: string, tags: object[] = []) =>
+  (await accepted(dba, "createSnapshot", { instanceId, snapshotId, tags, waitSeconds: 20 })).snapshot;
+
+const restore = (instanceId: string, snapshotId: string, identifier: string) =>
+  ask(dba, "restoreSnapshot", { instanceId, snapshotId, identifier, waitSeconds: 20 });
+
+const LIST = "query($id: ID!) { snapshots(filter: { instanceId: { eq: $id } }) { nodes { identifier status } } }";
+const listed = async (id: string) => (await dba.run(LIST, { id })).data.snapshots.nodes;
+
+describe("deleteSnapshot", () => {
+  it("deletes it, once, and keeps its row; its identifier is free again", async () => {
+    const { id } = await instanceOf(dba, "orders", "id");
+    await snapshot("orders", "Old-1");
+    expect(await listed(id)).toEqual([{ identifier: "Old-1", status: "available" }]);
+    const input = { instanceId: "orders", snapshotId: "OLD-1", waitSeconds: 20, idempotencyKey: "delete-old-1" };
+    const operation = await accepted(dba, "deleteSnapshot", input);
+    expect(operation).toMatchObject({
+      type: "DELETE_SNAPSHOT",
+      status: "SUCCEEDED",
+      resourceStatus: "deleted",
+      parameters: { snapshotId: "Old-1" },
+    });
+    expect((await accepted(dba, "deleteSnapshot", input)).id).toBe(operation.id);
+    expect(await listed(id)).toEqual([{ identifier: "Old-1", status: "deleted" }]);
+    expect(await recordsOf(app, operation.id)).toMatchObject([
+      { action: "operation.requested", actor: { email: EMAILS.dba }, parameters: { type: "DELETE_SNAPSHOT" } },
+      { action: "operation.ended", result: { status: "SUCCEEDED" } },
+      { action: "operation.requested", result: { replayed: true } },
+    ]);
+    expect((await ask(dba, "deleteSnapshot", { instanceId: "orders", snapshotId: "Old-1" })).code).toBe("NOT_FOUND");
+    await snapshot("orders", "Old-1");
+  });
+
+  it("deletes the one that was there when it was asked for, and none that has its identifier since", async () => {
+    await snapshot("orders", "again");
+    provider.scripts.set("orders", { tookMs: 1000 });
+    const reboot = await accepted(dba, "rebootInstance", { instanceId: "orders" });
+    const verbs = [
+      ["deleteSnapshot", {}],
+      ["restoreSnapshot", { identifier: "orders-again" }],
+    ] as const;
+    const waiting = await Promise.all(
+      verbs.map(([verb, more]) => accepted(dba, verb, { instanceId: "orders", snapshotId: "again", ...more })),
+    );
+    await eventually(() => provider.begun.includes(reboot.id));
+    provider.replace("again");
+    provider.scripts.set("orders", {});
+    for (const { id } of waiting) {
+      await eventually(async () => (await operationOf(dba, id)).endedAt !== null);
+      expect(await operationOf(dba, id)).toMatchObject({ status: "FAILED", error: { code: "DBSnapshotNotFound" } });
+    }
+    const { id } = await instanceOf(dba, "orders", "id");
+    expect(await listed(id)).toContainEqual({ identifier: "again", status: "available" });
+  });
+
+  it("is of the snapshots of the instance that it names", async () => {
+    const left = await leftBy(app, () => ask(dba, "deleteSnapshot", { instanceId: "ledger", snapshotId: "Old-1" }));
+    expect([left.answer.status, left.answer.code, left.operations]).toEqual([404, "NOT_FOUND", 0]);
+    expect(left.records).toMatchObject([{ action: "operation.refused", success: false }]);
+  });
+});
+
+describe("restoreSnapshot", () => {
+  it("makes another instance, with the tags of its source and of the snapshot, and lists it", async () => {
+    await snapshot("orders", "tagged", [
+      { key: "Reason", value: "move" },
+      { key: "Environment", value: "Development" },
+    ]);
+    const { data } = await restore("orders", "TAGGED", "orders-copy");
+    const { operation } = data.restoreSnapshot;
+    expect(operation).toMatchObject({
+      type: "RESTORE_SNAPSHOT",
+      status: "SUCCEEDED",
+      instance: { identifier: "orders" },
+      result: { identifier: "orders-copy" },
+    });
+    const copy = await instanceOf(dba, "orders-copy", "tags { key value } backupWindow environment { environment }");
+    expect(copy).toEqual({
+      tags: expect.arrayContaining([
+        { key: "Environment", value: "Staging" },
+        { key: "Owner", value: "Orders" },
+        { key: "Reason", value: "move" },
+      ]),
+      backupWindow: "02:00-02:30",
+      environment: { environment: "STAGING" },
+    });
+    expect(copy.tags).toHaveLength(3);
+    expect(await recordsOf(app, operation.id)).toMatchObject([
+      { action: "operation.requested", parameters: { identifier: "orders-copy", snapshotId: "tagged" } },
+      { action: "operation.ended", result: { status: "SUCCEEDED", result: { identifier: "orders-copy" } } },
+    ]);
+  });
+
+  it("takes an identifier once, in any case", async () => {
+    for (const identifier of ["orders", "ORDERS-copy", "Mapped"]) {
+      expect((await restore("orders", "tagged", identifier)).code, identifier).toBe("CONFLICT");
+    }
+    const both = await Promise.all([restore("orders", "tagged", "once"), restore("orders", "tagged", "ONCE")]);
+    expect(both.map(({ code }) => code ?? "accepted").sort()).toEqual(["CONFLICT", "accepted"]);
+  });
+
+  it.each(["", "1st", "a--b", "end-", "a_b", "../up", "a".repeat(64), "ä"])(
+    "refuses the identifier %j",
+    async (identifier) => {
+      const { answer, operations } = await leftBy(app, () => restore("orders", "tagged", identifier));
+      expect([answer.status, answer.code, answer.errors?.[0]?.extensions.field]).toEqual([
+        400,
+        "BAD_USER_INPUT",
+        "identifier",
+      ]);
+      expect(operations).toBe(0);
+    },
+  );
+
+  it("is refused where the copy would be less protected than its source or its snapshot says", async () => {
+    await setEnvironment("mapped", "STAGING");
+    await snapshot("mapped", "of-mapped");
+    await snapshot("ledger", "stricter", [{ key: "Stage", value: "Production" }]);
+    await snapshot("ledger", "as-strict", tagged("Production"));
+    for (const [source, snapshotId, identifier] of [
+      // Its mapping is not the copy's.
+      ["mapped", "of-mapped", "mapped-dev"],
+      ["mapped", "of-mapped", "mapped-test-2"],
+      // The source's tag wins, and hides what the snapshot says.
+      ["ledger", "as-strict", "ledger-2"],
+    ] as const) {
+      const left = await leftBy(app, () => restore(source, snapshotId, identifier));
+      expect(left.answer.errors?.[0], identifier).toMatchObject({
+        message: expect.stringMatching(/^The new instance would count as \w+, and what it is a copy of as \w+\./),
+        extensions: { code: "FAILED_PRECONDITION", state: "less protected" },
+      });
+      expect(left.records).toMatchObject([{ action: "operation.refused" }]);
+      expect(left.operations).toBe(0);
+    }
+    for (const [source, snapshotId, identifier] of [
+      ["mapped", "of-mapped", "mapped-2"],
+      ["ledger", "stricter", "ledger-3"],
+    ] as const) {
+      expect((await restore(source, snapshotId, identifier)).data.restoreSnapshot.operation.status).toBe("SUCCEEDED");
+      const { environment } = await instanceOf(dba, identifier, "environment { environment }");
+      expect(environment).toEqual({ environment: "PRODUCTION" });
+    }
+  });
+
+  it("is looked at again when it begins: a source that became stricter meanwhile", async () => {
+    await snapshot("ledger", "waits");
+    let isHeld = true;
+    provider.scripts.set("ledger", { describe: () => (isHeld ? Promise.reject(new Error("not now")) : undefined) });
+    const waiting = await accepted(dba, "restoreSnapshot", {
+      instanceId: "ledger",
+      snapshotId: "waits",
+      identifier: "ledger-4",
+    });
+    provider.change("ledger", { tags: tagged("Staging") });
+    isHeld = false;
+    for (const deadline = Date.now() + 20_000; Date.now() < deadline; ) {
+      const [row] = await app.sql`select status, error from operations where id = ${waiting.id}`;
+      if (row?.status !== "FAILED") continue;
+      expect(row.error).toMatchObject({ code: "LessProtected" });
+      break;
+    }
+    expect(provider.instances.has("ledger-4")).toBe(false);
+    provider.scripts.set("ledger", {});
+    provider.change("ledger", { tags: tagged("Test") });
+    await hasten(app, "inventory-scripted");
+  });
+});
+
+describe("where the source", () => {
+  const both = (instanceId: string, snapshotId: string, identifier: string) =>
+    [
+      ["deleteSnapshot", { instanceId, snapshotId }],
+      ["restoreSnapshot", { instanceId, snapshotId, identifier }],
+    ] as const;
+
+  async function expectProtected(instanceId: string, snapshotId: string) {
+    for (const [verb, input] of both(instanceId, snapshotId, "never-made")) {
+      for (const client of [dba, admin]) {
+        const left = await leftBy(app, () => ask(client, verb, input));
+        expect([left.answer.status, left.answer.code]).toEqual([403, "PRODUCTION_PROTECTED"]);
+        expect(left.records).toMatchObject([{ action: "operation.refused", success: false }]);
+        expect(left.events).toMatchObject([{ event_type: "authz_fail" }]);
+        expect(left.operations).toBe(0);
+      }
+    }
+  }
+
+  it("has vanished, its snapshots are there by its id; where it counts as production, nothing is allowed", async () => {
+    await snapshot("leaving", "last");
+    await snapshot("leaving", "second");
+    const { id } = await instanceOf(dba, "leaving", "id");
+    provider.instances.delete("leaving");
+    await hasten(app, "inventory-scripted");
+    expect((await ask(dba, "deleteSnapshot", { instanceId: "leaving", snapshotId: "last" })).code).toBe("NOT_FOUND");
+    await setEnvironment(id, "PRODUCTION");
+    await expectProtected(id, "last");
+    await setEnvironment(id, null);
+
+    expect((await restore(id, "last", "leaving-2")).data.restoreSnapshot.operation).toMatchObject({
+      status: "SUCCEEDED",
+      instance: { id },
+    });
+    const copy = await instanceOf(dba, "leaving-2", "id environment { environment }");
+    expect(copy.environment).toEqual({ environment: "TEST" });
+    expect(copy.id).not.toBe(id);
+    // The copy is another instance, and the snapshots are not its own.
+    expect((await ask(dba, "deleteSnapshot", { instanceId: copy.id, snapshotId: "last" })).code).toBe("NOT_FOUND");
+    const deletion = await accepted(dba, "deleteSnapshot", { instanceId: id, snapshotId: "last", waitSeconds: 20 });
+    expect(deletion.status).toBe("SUCCEEDED");
+    expect(await listed(id)).toEqual([
+      { identifier: "second", status: "available" },
+      { identifier: "last", status: "deleted" },
+    ]);
+  });
+
+  it("is production, both are refused, and its snapshots stay", async () => {
+    const { id } = await instanceOf(dba, "ledger", "id");
+    await setEnvironment("ledger", "PRODUCTION");
+    await expectProtected("ledger", "waits");
+    expect(await listed(id)).toContainEqual({ identifier: "waits", status: "available" });
+  });
+});
+
+describe("a look at the provider whose answer comes late", () => {
+  /** The next answer of `verb` is what it is when it is asked for, and comes when it is let go. */
+  function held(verb: "list" | "listSnapshots", of?: string) {
+    const [asked, gate] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const usual = provider[verb] as (...given: unknown[]) => Promise<unknown>;
+    const late = async (...given: unknown[]) => {
+      if (given[0] !== of) return usual(...given);
+      Object.assign(provider, { [verb]: usual });
+      const answer = await usual(...given);
+      asked.resolve();
+      await gate.promise;
+      return answer;
+    };
+    Object.assign(provider, { [verb]: late });
+    return { asked: asked.promise, letGo: gate.resolve };
+  }
+
+  it("of instances does not undo what was seen meanwhile: not their status, not their findings, nor that they are there", async () => {
+    const finding = { kind: "odd", severity: "WARNING", subject: null, detail: "It is odd." } as const;
+    await snapshot("orders", "of-late");
+    const list = held("list");
+    const look = hasten(app, "inventory-scripted");
+    await list.asked;
+    expect((await restore("orders", "of-late", "late-copy")).data.restoreSnapshot.operation.status).toBe("SUCCEEDED");
+    provider.change("late", { status: "modifying", findings: [finding], tags: tagged("Staging") });
+    await accepted(dba, "rebootInstance", { instanceId: "late", waitSeconds: 20 });
+    list.letGo();
+    await look;
+    const [copy] = await app.sql`select vanished_at from instances where identifier = 'late-copy'`;
+    expect(copy).toEqual({ vanished_at: null });
+    const fields = "status environment { environment } findings { nodes { kind resolvedAt } }";
+    expect(await instanceOf(dba, "late", fields)).toEqual({
+      status: "modifying",
+      environment: { environment: "STAGING" },
+      findings: { nodes: [{ kind: "odd", resolvedAt: null }] },
+    });
+    provider.change("late", { status: "available", findings: [], tags: tagged("Test") });
+    await hasten(app, "inventory-scripted");
+    expect(await instanceOf(dba, "late", "status")).toEqual({ status: "available" });
+  });
+
+  it("of snapshots does not bring back one that was deleted meanwhile", async () => {
+    const { id } = await instanceOf(dba, "late", "id");
+    await snapshot("late", "late-gone");
+    const list = held("listSnapshots", "late");
+    const look = hasten(app, "inventory-scripted");
+    await list.asked;
+    provider.forget("late-gone");
+    await accepted(dba, "rebootInstance", { instanceId: "late", waitSeconds: 20 });
+    list.letGo();
+    await look;
+    expect(await listed(id)).toContainEqual({ identifier: "late-gone", status: "deleted" });
+  });
+});

@@ -1,0 +1,90 @@
+/** Bad credentials over HTTP: refused with 401 and a helpful word, ignored where somebody signs in, and recorded. */
+import { expect, it } from "vitest";
+import { EMAILS, PASSWORD, signIn, testApp } from "../../../support/app.js";
+
+const app = testApp();
+
+const VIEWER = "{ viewer { role } }";
+const CREATE = `mutation { createScan(input: { organizationId: "1", targetUrl: "https://a.example/", scanType: "T" }) { scan { id } } }`;
+const encode = (part: object) => Buffer.from(JSON.stringify(part)).toString("base64url");
+
+/** Tokens that a good one is bent into. */
+async function forged(): Promise<Record<string, string>> {
+  const { accessToken } = await signIn(app.anonymous, EMAILS.viewer);
+  const [header, payload, signature] = accessToken.split(".") as [string, string, string];
+  const claims = JSON.parse(Buffer.from(payload, "base64url").toString());
+  const admin = encode({ ...claims, role: "ADMIN", org: null });
+  return {
+    "alg none": `${encode({ alg: "none", typ: "JWT" })}.${admin}.`,
+    "alg HS256": `${encode({ alg: "HS256", typ: "JWT" })}.${admin}.${signature}`,
+    "another role": `${header}.${admin}.${signature}`,
+    "no expiry": `${header}.${encode({ ...claims, exp: undefined })}.${signature}`,
+    "no signature": `${header}.${payload}.`,
+    "half a signature": accessToken.slice(0, -20),
+    garbage: "abc.def.ghi",
+    "a long one": "a".repeat(8000),
+  };
+}
+
+it("forged and garbled tokens get 401, change nothing, and leave one event each", async () => {
+  const counted = async () =>
+    (
+      await app.sql`select (select count(*)::int from scans) as scans, (select count(*)::int from audit_logs) as audit`
+    )[0];
+  const before = await counted();
+  for (const [name, token] of Object.entries(await forged())) {
+    for (const document of [VIEWER, CREATE]) {
+      const requestId = `${name.replaceAll(" ", "-")}.${document.length}`;
+      const { status, code, errors } = await app.withToken(token).run(document, {}, { "x-request-id": requestId });
+      expect([status, code], name).toEqual([401, "UNAUTHENTICATED"]);
+      expect(errors?.[0]?.message).toBe("Your access token is not valid: sign in again.");
+      const events = await app.sql`
+        select event_type, user_id, metadata->>'code' as code from security_events where metadata->>'requestId' = ${requestId}`;
+      expect(events).toEqual([{ event_type: "authz_fail", user_id: null, code: "UNAUTHENTICATED" }]);
+    }
+  }
+  expect(await counted()).toEqual(before);
+});
+
+it.each([
+  [undefined, "Sign in first"],
+  ["Basic YTpi", "Authorization header is malformed"],
+  ["Bearer", "Authorization header is malformed"],
+  ["Bearer a b", "Authorization header is malformed"],
+])("says what to do about the header %s", async (authorization, message) => {
+  const headers: Record<string, string> = authorization === undefined ? {} : { authorization };
+  const { status, code, errors } = await app.anonymous.run(VIEWER, {}, headers);
+  expect([status, code]).toEqual([401, "UNAUTHENTICATED"]);
+  expect(errors?.[0]?.message).toContain(message);
+});
+
+it("the scheme is read in any case", async () => {
+  const { accessToken } = await signIn(app.anonymous, EMAILS.viewer);
+  expect((await app.anonymous.run(VIEWER, {}, { authorization: `bearer ${accessToken}` })).status).toBe(200);
+});
+
+it.each(["garbage", "expired"])("a Bearer that is %s does not hinder signing in or refreshing", async (kind) => {
+  const { accessToken, refreshToken } = await signIn(app.anonymous, EMAILS.viewer);
+  const token = kind === "garbage" ? "abc.def.ghi" : accessToken;
+  if (kind === "expired") app.clock.aheadMs += 16 * 60_000;
+  const client = app.withToken(token);
+  expect((await client.run(VIEWER)).status).toBe(401);
+  const credentials = await signIn(client, EMAILS.viewer, PASSWORD);
+  expect((await app.withToken(credentials.accessToken).run(VIEWER)).status).toBe(200);
+  const refreshed = await client.run(
+    `mutation($input: RefreshSessionInput!) { refreshSession(input: $input) { accessToken viewer { role } } }`,
+    { input: { refreshToken } },
+  );
+  expect(refreshed.data.refreshSession.viewer).toEqual({ role: "VIEWER" });
+  app.clock.aheadMs = 0;
+});
+
+it("no secret of signing in reaches the log or the audit log", async () => {
+  const { accessToken, refreshToken } = await signIn(app.anonymous, EMAILS.viewer);
+  const kept = JSON.stringify([
+    app.log,
+    await app.sql`select * from audit_logs`,
+    await app.sql`select * from security_events`,
+  ]);
+  for (const secret of [PASSWORD, accessToken, refreshToken]) expect(kept).not.toContain(secret);
+});

@@ -1,0 +1,164 @@
+/** Local providers for tests: folders of their own, unsynced clusters, a log that is kept, and nothing left running. */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { chmod, mkdtemp, realpath, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { pino } from "pino";
+import postgres, { type Sql } from "postgres";
+import { afterAll, beforeAll, inject } from "vitest";
+import { chooseFolder } from "../../src/postgres/folder.js";
+import { databaseUser } from "../../src/postgres/os-user.js";
+import { createLocalProvider, type LocalOptions, type LocalProvider } from "../../src/providers/local.js";
+import type { OperationRequest, Poll, Provider } from "../../src/providers/provider.js";
+import { eventually, processesIn, UNSYNCED } from "./sandbox.js";
+
+export const clock = { offsetMs: 0, now: () => new Date(Date.now() + clock.offsetMs) };
+
+type New = Parameters<LocalProvider["create"]>[0];
+export const NEW = {
+  tags: [{ key: "Environment", value: "Test" }],
+  maintenanceWindow: "sun:05:00-sun:06:00",
+  backupWindow: "02:00-02:30",
+  backupRetentionDays: 7,
+  standby: false,
+} satisfies Partial<New>;
+
+/** What is frozen stays so. */
+export const IMPATIENT = { shutdownTimeoutMs: 300 };
+
+/** A folder for the calling file, and providers in it; whatever still runs at the end is killed. */
+export function useGround() {
+  const lines: string[] = [];
+  const ground = {
+    /** Passable for the database's user. */
+    path: "",
+    /** What all providers logged. */
+    lines,
+    open: (options: Partial<LocalOptions> = {}) => openProvider(ground.path, lines, options),
+  };
+  beforeAll(async () => {
+    ground.path = await realpath(await mkdtemp(join(tmpdir(), "postern-test-")));
+    await chmod(ground.path, 0o755);
+  });
+  afterAll(async () => {
+    // The files of one worker share it.
+    clock.offsetMs = 0;
+    for (const pid of await processesIn(ground.path)) process.kill(pid, "SIGKILL");
+    await eventually(async () => (await processesIn(ground.path)).length === 0);
+    await rm(ground.path, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
+  });
+  return ground;
+}
+
+async function openProvider(path: string, lines: string[], options: Partial<LocalOptions>): Promise<LocalProvider> {
+  const user = await databaseUser();
+  const { path: folder } = await chooseFolder(path, "fleet", user);
+  const log = pino({ level: "info" }, { write: (line) => void lines.push(line) });
+  return createLocalProvider({
+    folder,
+    bin: inject("binaries"),
+    user,
+    log,
+    clock,
+    settings: UNSYNCED,
+    ...options,
+    limits: { ...IMPATIENT, ...options.limits },
+  });
+}
+
+let lastId = 0;
+export const newOperationId = () => `test-${process.pid}-${++lastId}`;
+
+/** What a test asks: everything of a request but its id. */
+export type Wanted = OperationRequest extends infer R
+  ? R extends OperationRequest
+    ? Omit<R, "operationId">
+    : never
+  : never;
+
+export const snapshotOf = (providerId: string, snapshotId: string, automated = false): Wanted => {
+  return { providerId, type: "CREATE_SNAPSHOT", snapshotId, tags: [{ key: "By", value: "test" }], automated };
+};
+export const rebootOf = (providerId: string, forceFailover = false, acceptSlotLoss?: boolean): Wanted => {
+  return { providerId, type: "REBOOT_INSTANCE", forceFailover, acceptSlotLoss };
+};
+
+export const deletionOf = (providerId: string, snapshotId: string): Wanted => {
+  return { providerId, type: "DELETE_SNAPSHOT", snapshotId };
+};
+export const restoreOf = (providerId: string, snapshotId: string, identifier: string): Wanted => {
+  const { tags, backupWindow, maintenanceWindow, backupRetentionDays } = NEW;
+  const facts = { tags, backupWindow, maintenanceWindow, backupRetentionDays };
+  return { providerId, type: "RESTORE_SNAPSHOT", snapshotId, identifier, ...facts };
+};
+
+export type Ended = Exclude<Poll, { state: "running" | "unknown" }>;
+
+export const untilEnded = (provider: Provider, request: OperationRequest): Promise<Ended> =>
+  eventually(async () => {
+    const poll = await provider.poll(request);
+    return poll.state !== "running" && poll.state !== "unknown" && poll;
+  }, 40_000);
+
+/** Runs an operation to its end. */
+export async function operate(provider: Provider, wanted: Wanted): Promise<Ended> {
+  const request = { ...wanted, operationId: newOperationId() } as OperationRequest;
+  await provider.start(request);
+  return untilEnded(provider, request);
+}
+
+/** Runs `work` on a connection of the superuser, to the primary's database `postgres` unless something else is given. */
+export async function query<T>(
+  provider: LocalProvider,
+  identifier: string,
+  work: (sql: Sql) => Promise<T>,
+  other: { readonly port?: number; readonly database?: string } = {},
+): Promise<T> {
+  const options = await provider.connectionOf(identifier);
+  const sql = postgres({ ...options, ...other, max: 1, connect_timeout: 5, onnotice: () => {} });
+  try {
+    return await work(sql);
+  } finally {
+    await sql.end({ timeout: 0 });
+  }
+}
+
+export async function idOf(provider: Provider, identifier: string): Promise<string> {
+  return (await provider.list()).find((instance) => instance.identifier === identifier)!.providerId;
+}
+
+/** Resolves when the standby streams, and the provider says that it is whole. */
+export async function untilStreaming(provider: LocalProvider, identifier: string): Promise<void> {
+  const id = await idOf(provider, identifier);
+  await eventually(async () => {
+    const { members } = (await provider.describe(id))!;
+    if (members.some(({ endpoint }) => endpoint === null)) return false;
+    const rows = await query(provider, identifier, (sql) => sql`select state from pg_stat_replication`).catch(() => []);
+    return rows.length === 1 && rows[0]?.state === "streaming";
+  }, 60_000);
+}
+
+/** The ports of the members that take writes now, whatever the provider believes. */
+export async function writablePorts(provider: LocalProvider, identifier: string): Promise<number[]> {
+  const { members } = (await provider.describe(await idOf(provider, identifier)))!;
+  const ports = members.flatMap(({ endpoint }) => (endpoint ? [endpoint.port] : []));
+  const looks = ports.map(async (port) => {
+    const rows = await query(provider, identifier, (sql) => sql`select pg_is_in_recovery() as no`, { port }).catch(
+      () => [],
+    );
+    return rows[0]?.no === false ? [port] : [];
+  });
+  return (await Promise.all(looks)).flat();
+}
+
+/** Runs a program in a process group of its own. @returns the signal that killed it, or its exit code */
+export async function runProgram(program: URL, args: readonly string[]): Promise<string> {
+  const child = spawn(process.execPath, ["--import", "tsx", fileURLToPath(program), ...args], {
+    detached: true,
+    stdio: "ignore",
+  });
+  const [code, signal] = await once(child, "exit");
+  return signal ?? String(code);
+}

@@ -1,0 +1,106 @@
+/** Real Postern processes for tests to start, signal and kill, each the leader of a process group of its own. */
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { readdirSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { onTestFinished } from "vitest";
+import { eventually } from "./sandbox.js";
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+/** Other work may keep the machine busy: only what hangs is to meet this. */
+export const PATIENCE_MS = 40_000;
+
+/** Builds, unless what is built is newer than all sources. */
+export function ensureBuilt(): void {
+  const modified = (path: string) => statSync(join(ROOT, path), { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  const sources = readdirSync(join(ROOT, "src"), { recursive: true, encoding: "utf8" });
+  if (sources.every((path) => modified(`src/${path}`) <= modified("dist/main.js"))) return;
+  execFileSync(process.execPath, [join(ROOT, "node_modules/typescript/bin/tsc"), "-p", "tsconfig.json"], { cwd: ROOT });
+}
+
+/** `LOCAL_INSTANCES` of one instance, which is in the test environment. */
+export const oneInstance = (standby: boolean, facts: Record<string, unknown> = {}) =>
+  JSON.stringify([
+    {
+      ...facts,
+      identifier: "orders-test",
+      tags: { Environment: "Test" },
+      maintenanceWindow: "sun:05:00-sun:06:00",
+      backupWindow: "02:00-02:30",
+      standby,
+    },
+  ]);
+
+export type Running = ReturnType<typeof startPostern>;
+
+/** @param mark a folder, which stands on the command line, so that whoever looks for leftovers finds this process by it */
+export function startPostern(mark: string, environment: Record<string, string>) {
+  const since = Date.now();
+  const child = spawn(process.execPath, ["dist/main.js", mark], {
+    cwd: ROOT,
+    detached: true,
+    stdio: ["ignore", "pipe", "pipe"],
+    // What one has compiled, the next need not.
+    env: {
+      PATH: process.env.PATH,
+      NODE_COMPILE_CACHE: join(tmpdir(), "compiled"),
+      HOST: "127.0.0.1",
+      PORT: "0",
+      DATA_DIR: mark,
+      LOG_LEVEL: "error",
+      ...environment,
+    },
+  });
+  onTestFinished(() => void child.kill("SIGKILL"));
+  let output = "";
+  for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk) => (output += chunk));
+  const closed = once(child, "close");
+  const hasEnded = () => child.exitCode !== null || child.signalCode !== null;
+  const printed = (pattern: RegExp) =>
+    eventually(() => {
+      if (hasEnded()) throw new Error(`It ended with ${child.exitCode ?? child.signalCode}: ${output}`);
+      return pattern.exec(output)?.[1] ?? false;
+    }, PATIENCE_MS);
+
+  return {
+    pid: child.pid!,
+    output: () => output,
+    /** Resolves with what the pattern's group matches as soon as it is printed. */
+    printed,
+    /** Resolves with the URL and with how long it took. */
+    async ready() {
+      const url = await printed(/listens on (http:\S+)\/graphql.*Ctrl-C stops it/s);
+      return { url, tookMs: Date.now() - since };
+    },
+    kill: (signal: NodeJS.Signals) => child.kill(signal),
+    /** To all, as a terminal does. */
+    killGroup: (signal: NodeJS.Signals) => hasEnded() || process.kill(-child.pid!, signal),
+    hasEnded,
+    /** Resolves when it has ended, with its exit code or the signal that killed it. */
+    async ended(): Promise<number | NodeJS.Signals> {
+      const [code, signal] = await closed;
+      return code ?? signal;
+    },
+  };
+}
+
+/** Sends one document to a Postern. */
+// biome-ignore lint/suspicious/noExplicitAny: answers are looked at, not computed with
+export async function ask(url: string, query: string, token?: string): Promise<any> {
+  const response = await fetch(`${url}/graphql`, {
+    method: "POST",
+    headers: { "content-type": "application/json", ...(token && { authorization: `Bearer ${token}` }) },
+    body: JSON.stringify({ query }),
+  });
+  const { data, errors } = (await response.json()) as { data: unknown; errors?: { message: string }[] };
+  if (errors) throw new Error(errors[0]!.message);
+  return data;
+}
+
+/** @returns an access token */
+export async function signIn(url: string, email: string, password: string): Promise<string> {
+  const input = `{ email: ${JSON.stringify(email)}, password: ${JSON.stringify(password)} }`;
+  return (await ask(url, `mutation { signIn(input: ${input}) { accessToken } }`)).signIn.accessToken;
+}
