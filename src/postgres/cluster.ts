@@ -1,4 +1,4 @@
-/** One PostgreSQL cluster in one folder: made whole or not at all, started or adopted, and stopped. */
+/** Makes one PostgreSQL cluster in one folder, whole or not at all, starts or adopts it, and stops it. */
 import { createHash, randomBytes } from "node:crypto";
 import { mkdtemp, readdir, rename, rm, rmdir, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -19,35 +19,35 @@ import { isPostmaster, postmasterArgs } from "./processes.js";
 export type Settings = Readonly<Record<string, string | number>>;
 
 export type ClusterOptions = {
-  /** Private folder of this cluster, as made by chooseFolder; holds `data/`, `run/` and `postgres.log`. */
+  /** The private folder of this cluster, as chooseFolder makes it; it holds `data/`, `run/` and `postgres.log`. */
   readonly folder: string;
   /** The folder of `initdb` and `postgres`. */
   readonly bin: string;
   readonly user: OsUser;
   /** `fsync: "off"` also skips the sync of a new cluster. */
   readonly settings?: Settings;
-  /** Listen on 127.0.0.1 at this port too; by default on the Unix socket only. */
+  /** The port on 127.0.0.1; without one the server listens on its Unix socket only. */
   readonly tcpPort?: number;
-  /** How long a start is waited for, crash recovery included; default 60,000. */
+  /** How long a start may take, crash recovery included; the default is 60,000. */
   readonly startTimeoutMs?: number;
-  /** How long a fast shutdown may take before an immediate one; default 30,000. */
+  /** How long a fast shutdown may take before an immediate one follows; the default is 30,000. */
   readonly stopTimeoutMs?: number;
-  /** Told how many backends of a dead server a start had to kill, also where it fails then. */
+  /** Is told how many backends of a dead server a start had to kill, even if the start fails later. */
   readonly onOrphans?: (killed: number) => Promise<void>;
 };
 
 export type RunningCluster = {
   readonly pid: number;
-  /** The folder of the Unix socket, which clients take for the host. */
+  /** The folder of the Unix socket, which clients use as the host. */
   readonly host: string;
   readonly port: number;
-  /** False when it was running already and has only been adopted. */
+  /** False when the server was running already and has only been adopted. */
   readonly started: boolean;
 };
 
 const DEFAULT_SETTINGS: Settings = {
   shared_buffers: "64MB",
-  // Clients' mistakes would fill the disk, and their statements hold values; the clients log what concerns them.
+  // Mistakes of clients would fill the disk, and their statements hold values. Clients see their own errors.
   log_min_messages: "log",
   log_min_error_statement: "panic",
   log_checkpoints: "off",
@@ -56,32 +56,30 @@ const DEFAULT_PORT = 5432;
 const POLL_MS = 20;
 const RETRY_MS = 100;
 const IMMEDIATE_STOP_TIMEOUT_MS = 10_000;
-/** What a `sockaddr_un` holds on macOS, the smaller one, less the name of the socket in the folder. */
+/** The size of a `sockaddr_un` on macOS, where it is smallest, less the name of the socket in the folder. */
 const SOCKET_DIR_MAX_BYTES = 103 - "/.s.PGSQL.65535.lock".length;
 const UNFINISHED = "init-";
 const PASSWORD_FILE = "superuser.password";
 const MAX_SECRET_BYTES = 4_096;
 
-/** Faults that pass: another process starts the cluster, or backends of a killed postmaster are still leaving. */
-const LEFTOVERS = "pre-existing shared memory block";
-const PASSING = new RegExp(`lock file "[^"]+" (already exists|is empty)|${LEFTOVERS}`);
+/** These faults pass: another process starts the cluster, or backends of a killed postmaster are still ending. */
+const ORPHANS_REMAIN = "pre-existing shared memory block";
+const TRANSIENT = new RegExp(`lock file "[^"]+" (already exists|is empty)|${ORPHANS_REMAIN}`);
 
 export class Cluster {
-  /** The PostgreSQL data directory. */
   readonly dataDir: string;
-  /** Where it logs. */
   readonly logFile: string;
-  readonly #place: ClusterPaths;
+  readonly #paths: ClusterPaths;
 
   constructor(private readonly options: ClusterOptions) {
     this.dataDir = join(options.folder, "data");
     this.logFile = join(options.folder, "postgres.log");
-    this.#place = { dataDir: this.dataDir, logFile: this.logFile };
+    this.#paths = { dataDir: this.dataDir, logFile: this.logFile };
   }
 
   /**
-   * Makes the cluster unless there is one: UTF8, locale C, scram-sha-256 for all. Safe to be killed, or to run twice.
-   * Without `sync`, what it made survives a power failure only when the caller syncs it.
+   * Makes the cluster unless there is one: UTF8, locale C, scram-sha-256 for all. It may be killed, or run twice at once.
+   * Without `sync`, the caller must sync the new cluster before it survives a power failure.
    */
   async init({ sync = this.options.settings?.fsync !== "off" } = {}): Promise<void> {
     const { folder, user, bin } = this.options;
@@ -91,7 +89,7 @@ export class Cluster {
       const unfinished = join(temporary, "data");
       try {
         await writeOwned(passwordFile, randomBytes(24).toString("base64url"), user);
-        // The database's user gets in only now.
+        // Only now may the database's user enter the folder.
         await makePrivate(temporary, user);
         await runAs(user, join(bin, "initdb"), [
           `--pgdata=${unfinished}`,
@@ -102,11 +100,11 @@ export class Cluster {
           "--locale=C",
           ...(sync ? [] : ["--no-sync"]),
         ]);
-        // The password belongs to this data as the role catalog does: it appears, and is copied, with it.
+        // The password belongs to the data as the role catalog does: both appear together, and are copied together.
         await rename(passwordFile, join(unfinished, PASSWORD_FILE));
         await rename(unfinished, this.dataDir);
       } catch (error) {
-        // Another process may have been quicker, and swept this attempt away.
+        // Another process may have been quicker and removed this attempt.
         if (!(await this.#isInitialised())) {
           await rm(temporary, { recursive: true, force: true });
           throw error;
@@ -116,21 +114,21 @@ export class Cluster {
     await this.#sweep();
   }
 
-  /** The superuser's name and password. Rejects when the password file was taken away, or is not the database user's own. */
+  /** @returns the superuser's name and password @throws Error when the password file is gone, or the database's user does not own it */
   async superuser(): Promise<{ username: string; password: string }> {
     return { username: "postgres", password: await this.readSecret(PASSWORD_FILE) };
   }
 
-  /** A secret in the data directory, which whoever asks for it gets to see: nobody else's file is taken for it. */
+  /** Reads a secret from the data directory. The database's user must own the file: a link there could lead to somebody else's secret. */
   async readSecret(name: string): Promise<string> {
     return (await readStart(join(this.dataDir, name), MAX_SECRET_BYTES, this.options.user.uid)).toString();
   }
 
   /**
-   * Resolves when the cluster accepts connections. Adopts one that runs already, waits for one that is starting,
-   * recovering or stopping, and gets past whatever a killed one left behind. Rejects with an Error that ends with
-   * PostgreSQL's own last words; what it started has then been stopped again. One that still starts is left to go on: its recovery would
-   * begin anew each time. @throws StillStartingError
+   * Resolves when the cluster accepts connections. It adopts a running server, waits for one that is starting, recovering or
+   * stopping, and clears away what a killed one left behind.
+   * @throws StillStartingError when the server still starts after the time-out; it goes on, because a recovery that is stopped
+   * begins anew. @throws Error with the last lines of PostgreSQL's log; what this call started has then been stopped again
    */
   async start(signal?: AbortSignal, timeoutMs = this.options.startTimeoutMs ?? 60_000): Promise<RunningCluster> {
     const { user, settings, onOrphans } = this.options;
@@ -139,22 +137,23 @@ export class Cluster {
     try {
       for (;;) {
         const running = await findPostmaster(this.dataDir);
-        if (running?.ready) {
+        if (running?.isReady) {
           const { pid, port, socketDir } = running;
           return { pid, host: socketDir, port, started: pid === attempt?.pid };
         }
         if (!running && (!attempt || attempt.hasEnded())) {
           const lastWords = await attempt?.lastWords();
-          if (lastWords !== undefined && !PASSING.test(lastWords))
-            throw faultOf(this.#place, "cannot start", lastWords);
-          // They had as long as a start takes to leave by themselves.
-          if (lastWords?.includes(LEFTOVERS)) await fenceOrphans(this.dataDir, user, settings?.cluster_name, onOrphans);
+          if (lastWords !== undefined && !TRANSIENT.test(lastWords))
+            throw faultOf(this.#paths, "cannot start", lastWords);
+          // The backends had the time of a failed start to end by themselves.
+          if (lastWords?.includes(ORPHANS_REMAIN))
+            await fenceOrphans(this.dataDir, user, settings?.cluster_name, onOrphans);
           if (attempt) await delay(RETRY_MS, undefined, { signal });
           attempt = await this.#launch();
         }
         if (Date.now() > deadline) {
           const fault = faultOf(
-            this.#place,
+            this.#paths,
             `did not start within ${timeoutMs} ms`,
             (await attempt?.lastWords()) ?? "",
           );
@@ -163,23 +162,23 @@ export class Cluster {
         await delay(POLL_MS, undefined, { signal });
       }
     } catch (error) {
-      if (attempt && !attempt.hasEnded() && !(error instanceof StillStartingError)) await this.#end(attempt.pid);
+      if (attempt && !attempt.hasEnded() && !(error instanceof StillStartingError)) await this.#shutDown(attempt.pid);
       throw error;
     }
   }
 
   /**
-   * The value that a parameter would have after the next start, whatever runs now.
-   * @throws BrokenSettingsError where the files of settings would keep PostgreSQL from starting
+   * @returns the value that a parameter would have after the next start
+   * @throws BrokenSettingsError where the configuration files would keep PostgreSQL from starting
    */
   preview(name: string): Promise<string> {
     return previewSetting(this.options, this.#args(), name);
   }
 
-  /** Fast shutdown, immediate after a while; resolves when the postmaster is gone, at once when none runs. */
+  /** Shuts the server down fast, and immediately when that takes too long. Resolves when the postmaster is gone. */
   async stop(): Promise<void> {
     const running = await findPostmaster(this.dataDir);
-    if (running) await this.#end(running.pid, running);
+    if (running) await this.#shutDown(running.pid, running);
   }
 
   async #launch(): Promise<Attempt> {
@@ -188,25 +187,24 @@ export class Cluster {
     await makePrivate(socketDir, user);
     await clearStaleLock(join(this.dataDir, "postmaster.pid"), this.dataDir);
     await clearStaleLock(join(socketDir, `.s.PGSQL.${tcpPort}.lock`), this.dataDir);
-    return launch({ bin, folder, user, logFile: this.logFile, args: this.#args(await this.#needed()) });
+    return launch({ bin, folder, user, logFile: this.logFile, args: this.#args(await this.#raisedSettings()) });
   }
 
-  /** What a standby needs more of than the command line gives it, because somebody gave it to its primary by hand. */
-  async #needed(): Promise<Settings> {
+  /** @returns parameters that a standby needs higher than its options say, because somebody raised them on its primary by hand */
+  async #raisedSettings(): Promise<Settings> {
     const control = (await isStandbyData(this)) && (await readControlFile(this.dataDir).catch(() => null));
     const lacks = ([name, value]: [string, number]) => Number(this.options.settings?.[name]) < value;
     return control ? Object.fromEntries(Object.entries(control.needed).filter(lacks)) : {};
   }
 
-  /** What this cluster's server is started with. */
   #args(needed: Settings = {}): string[] {
     const { settings, tcpPort } = this.options;
     const args = [...postmasterArgs(this.dataDir), "-k", this.#socketDir(), "-p", String(tcpPort ?? DEFAULT_PORT)];
-    const all = { listen_addresses: tcpPort ? "127.0.0.1" : "", ...DEFAULT_SETTINGS, ...settings, ...needed };
-    return [...args, ...Object.entries(all).flatMap(([name, value]) => ["-c", `${name}=${value}`])];
+    const allSettings = { listen_addresses: tcpPort ? "127.0.0.1" : "", ...DEFAULT_SETTINGS, ...settings, ...needed };
+    return [...args, ...Object.entries(allSettings).flatMap(([name, value]) => ["-c", `${name}=${value}`])];
   }
 
-  async #end(pid: number, running?: Postmaster): Promise<void> {
+  async #shutDown(pid: number, running?: Postmaster): Promise<void> {
     const { stopTimeoutMs = 30_000 } = this.options;
     for (const [signal, timeoutMs] of [
       ["SIGINT", stopTimeoutMs],
@@ -221,11 +219,11 @@ export class Cluster {
     }
     if (await isPostmaster(pid, this.dataDir))
       throw new Error(`PostgreSQL in ${this.dataDir}, process ${pid}, does not stop.`);
-    // A socket folder elsewhere is litter now. It is not empty if another process has started the cluster again.
+    // A socket folder outside the cluster's folder is of no use now. If another process has started the cluster again, it is not empty.
     if (running && !running.socketDir.startsWith(this.options.folder)) await rmdir(running.socketDir).catch(() => {});
   }
 
-  /** `run` in the cluster's folder or, where that path is too long or too odd for a socket, one in the temporary folder. */
+  /** @returns `run` in the cluster's folder or, where that path does not suit a socket, a folder in the temporary folder */
   #socketDir(): string {
     const near = join(this.options.folder, "run");
     if (Buffer.byteLength(near) <= SOCKET_DIR_MAX_BYTES && /^[\w/.+@-]+$/.test(near)) return near;
@@ -239,7 +237,7 @@ export class Cluster {
     );
   }
 
-  /** Removes what a killed init left. One that is still at work notices that the cluster exists now. */
+  /** Removes what a killed init left. An init that is still at work notices that the cluster exists now. */
   async #sweep(): Promise<void> {
     const { folder } = this.options;
     for (const name of await readdir(folder)) {

@@ -1,4 +1,4 @@
-/** A connection of the superuser to a running cluster, over its Unix socket, for as long as one piece of work takes. */
+/** Runs one piece of work on a superuser's connection to a running cluster, over its Unix socket. */
 import postgres, { type Sql } from "postgres";
 import { addressOf } from "./answers.js";
 import type { Cluster } from "./cluster.js";
@@ -8,23 +8,23 @@ import { findPostmaster } from "./postmaster.js";
 export class UnreachableError extends Error {}
 
 const UNLIMITED = ["statement_timeout", "lock_timeout", "idle_session_timeout", "idle_in_transaction_session_timeout"];
-/** Whatever the role, the database or the files say: what Postern does there takes as long as Postern gives it. */
+/** Overrides what the role, the database or the files set: Postern alone decides how long its statements may take. */
 const SESSION = { application_name: "postern", options: UNLIMITED.map((name) => `-c ${name}=0`).join(" ") };
 
-/** A server that hangs answers never: whoever asks it says when to give up. */
+/** A hanging server never answers, so every caller says when to give up. */
 export type ConnectionOptions = {
-  /** Default `postgres`. */
+  /** The default is `postgres`. */
   readonly database?: string;
-  /** For connecting; default 5,000. */
+  /** How long connecting may take; the default is 5,000. */
   readonly connectTimeoutMs?: number;
 } & (
   | {
-      /** For everything together. */
+      /** How long connecting and the work may take together. */
       readonly timeoutMs: number;
       readonly signal?: never;
     }
   | {
-      /** Ends it. */
+      /** Ends the work when it aborts. */
       readonly signal: AbortSignal;
       readonly timeoutMs?: never;
     }
@@ -32,7 +32,7 @@ export type ConnectionOptions = {
 
 /**
  * Runs `work` on one connection that is closed afterwards; all statements of `work` share its session.
- * Rejects with an UnreachableError when the cluster does not run or a time-out passes, whatever state it is in, and with the signal's reason.
+ * @throws UnreachableError when the cluster does not run or a time-out passes, and the signal's reason
  */
 export async function asSuperuser<T>(
   cluster: Cluster,
@@ -47,7 +47,7 @@ export async function asSuperuser<T>(
     ...(await addressOf(running)),
     database,
     max: 1,
-    // One session from first to last: a backup is bound to it.
+    // The driver must never reconnect: a backup is bound to its session.
     idle_timeout: 0,
     max_lifetime: null,
     connect_timeout: Math.min(connectTimeoutMs, timeoutMs ?? connectTimeoutMs) / 1000,

@@ -1,36 +1,35 @@
-/** What a cluster's control file says, and whether it is a standby: readable while no server runs, which SQL is not. */
+/** Reads a cluster's control file, and whether it is a standby. Unlike SQL this works while no server runs. */
 import { access } from "node:fs/promises";
 import { endianness } from "node:os";
 import { join } from "node:path";
 import { NotAFileError, readStart } from "./owned-file.js";
 
-/** There is none, or what there is says nothing: PostgreSQL could not start with it. */
+/** The control file is missing or useless: PostgreSQL cannot start with it. */
 export class ControlFileLostError extends Error {}
 
 export type ControlFile = {
-  /** True after a clean shutdown, whose checkpoint is then the last record of its WAL. */
+  /** True after a clean shutdown; the checkpoint is then the last record of the WAL. */
   readonly isShutDown: boolean;
-  /** True while it takes writes, and after a kill; whoever promoted it. */
+  /** True while the server takes writes, and still after it was killed. */
   readonly isInProduction: boolean;
   /** Where the last checkpoint record begins, as a position in the WAL. */
   readonly checkpoint: bigint;
-  /** From where a standby, started anew, needs WAL at most: it has replayed what is before. Zero for what is no standby. */
+  /** A standby that starts again has replayed all WAL up to here. Zero for a cluster that is no standby. */
   readonly minRecoveryPoint: bigint;
-  /** Where the last checkpoint began, from which any server replays. */
+  /** Where the last checkpoint began: every server replays from here. */
   readonly redo: bigint;
   readonly segmentBytes: number;
-  /** What whoever wrote its WAL had of these parameters: with less of one, no standby replays it. */
+  /** The parameters of the server that wrote the WAL. A standby with a lower value of one does not replay it. */
   readonly needed: Readonly<Record<"max_connections" | "max_worker_processes" | "max_wal_senders", number>>;
 };
 
-/** PostgreSQL 13 to 16. */
+/** The version of the control file in PostgreSQL 13 to 16. */
 const VERSION = 1300;
-/** What is read of it. */
 const BYTES = 232;
 const SHUT_DOWN = 1;
 const IN_PRODUCTION = 6;
 
-/** @throws ControlFileLostError also of one of another version of PostgreSQL, and the error of the operating system where it cannot be read */
+/** @throws ControlFileLostError, also where the file is of another version, and the operating system's error where it cannot be read */
 export async function readControlFile(dataDir: string): Promise<ControlFile> {
   const file = await readStart(join(dataDir, "global/pg_control"), BYTES).catch((error: NodeJS.ErrnoException) => {
     const isGone = error instanceof NotAFileError || /^(ENOENT|ENOTDIR|ELOOP)$/.test(error.code ?? "");
@@ -56,14 +55,14 @@ export async function readControlFile(dataDir: string): Promise<ControlFile> {
   };
 }
 
-/** Whether PostgreSQL would start this data as a standby. Without this file it would start it to be written to. */
+/** Whether PostgreSQL would start this data as a standby. Without this file it starts as a primary. */
 export const isStandbyData = ({ dataDir }: { readonly dataDir: string }): Promise<boolean> =>
   access(join(dataDir, "standby.signal")).then(
     () => true,
     () => false,
   );
 
-/** A position in the WAL as PostgreSQL writes it, `16/B374D848`, as a number. */
+/** Turns a position in the WAL as PostgreSQL writes it, such as `16/B374D848`, into a number. */
 export function parsePosition(text: string): bigint {
   const [high, low] = text.split("/");
   return (BigInt(`0x${high}`) << 32n) + BigInt(`0x${low}`);

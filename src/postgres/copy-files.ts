@@ -1,4 +1,4 @@
-/** Copying a folder of a live cluster: in chunks, owned by the database's user, never filling the disk. Syncing is the caller's. */
+/** Copies a folder of a live cluster in chunks, for the database's user, without filling the disk. The caller syncs the copy. */
 import { constants } from "node:fs";
 import { open, readdir, stat, statfs } from "node:fs/promises";
 import { join } from "node:path";
@@ -6,33 +6,33 @@ import { makePrivate } from "./folder.js";
 import type { OsUser } from "./os-user.js";
 
 export type CopyOptions = {
-  /** Who owns the copy. */
   readonly owner: OsUser;
-  /** The copy stops rather than leave less than this on the file system. */
+  /** The copy fails rather than leave less than this on the file system. */
   readonly minFreeBytes: number;
   readonly signal: AbortSignal;
   readonly onProgress?: (doneBytes: number, totalBytes: number) => void;
 };
 
-/** The copy would leave too little on the disk. One that is full all the same says ENOSPC. */
+/** The copy would leave too little room on the disk. A disk that is really full still fails with ENOSPC. */
 export class StorageFullError extends Error {}
 
-/** The cluster is one that this kind of copy cannot hold. */
+/** A copy cannot hold what this cluster has. */
 export class NotCopyableError extends Error {}
 
-/** Paths relative to one folder: parents before what is in them. */
+/** The paths below one folder, relative to it; a folder stands before its contents. */
 export type Tree = { readonly folders: readonly string[]; readonly files: readonly string[]; readonly bytes: number };
 
 const CHUNK_BYTES = 512 * 1024;
-/** As many as libuv has threads. */
-const AT_ONCE = 4;
+/** libuv has four threads for files, so more copies at once would only wait. */
+const WORKERS = 4;
 const SPACE_CHECKED_EVERY_BYTES = 32 * 1024 * 1024;
 
 /**
- * @param keep told each relative path; false leaves out a file, and of a folder the contents (the folder itself stays)
+ * Lists what is in a folder, at any depth.
+ * @param isIncluded is asked about each relative path; false leaves out a file, or the contents of a folder
  * @throws NotCopyableError on a symbolic link, which may lead anywhere
  */
-export async function listTree(root: string, keep: (path: string) => boolean): Promise<Tree> {
+export async function listTree(root: string, isIncluded: (path: string) => boolean): Promise<Tree> {
   const folders: string[] = [];
   const files: string[] = [];
   let bytes = 0;
@@ -41,12 +41,12 @@ export async function listTree(root: string, keep: (path: string) => boolean): P
       const path = join(folder, entry.name);
       if (entry.isDirectory()) {
         folders.push(path);
-        if (keep(path)) await visit(path);
+        if (isIncluded(path)) await visit(path);
       } else if (entry.isSymbolicLink()) {
         throw new NotCopyableError(
           `${path} in the data folder is a symbolic link, which a copy cannot follow. Stop the instance, and put what it leads to in its place.`,
         );
-      } else if (entry.isFile() && keep(path)) {
+      } else if (entry.isFile() && isIncluded(path)) {
         files.push(path);
         bytes += await stat(join(root, path)).then(({ size }) => size, ignoreGone(0));
       }
@@ -57,40 +57,40 @@ export async function listTree(root: string, keep: (path: string) => boolean): P
 }
 
 /**
- * Copies a tree into the folder `to`, which it makes. A file that vanishes meanwhile is left out: the WAL accounts for it.
+ * Copies a tree into the folder `to`, which it makes. It leaves out a file that vanishes meanwhile: the WAL accounts for it.
  * @returns bytes written @throws StorageFullError, and the signal's reason
  */
 export async function copyTree(from: string, tree: Tree, to: string, options: CopyOptions): Promise<number> {
   await requireSpace(join(to, ".."), tree.bytes + options.minFreeBytes);
   for (const folder of ["", ...tree.folders]) await makePrivate(join(to, folder), options.owner);
-  const waiting = [...tree.files].reverse();
-  let done = 0;
-  let checkedAt = 0;
+  const pending = [...tree.files].reverse();
+  let doneBytes = 0;
+  let checkedAtBytes = 0;
   const onChunk = async (bytes: number): Promise<void> => {
-    done += bytes;
-    options.onProgress?.(done, tree.bytes);
-    if (done - checkedAt < SPACE_CHECKED_EVERY_BYTES) return;
-    checkedAt = done;
+    doneBytes += bytes;
+    options.onProgress?.(doneBytes, tree.bytes);
+    if (doneBytes - checkedAtBytes < SPACE_CHECKED_EVERY_BYTES) return;
+    checkedAtBytes = doneBytes;
     await requireSpace(to, options.minFreeBytes);
   };
-  let failed = false;
+  let hasFailed = false;
   const work = async (): Promise<void> => {
     const buffer = Buffer.allocUnsafe(CHUNK_BYTES);
-    for (let path = waiting.pop(); path !== undefined && !failed; path = waiting.pop()) {
+    for (let path = pending.pop(); path !== undefined && !hasFailed; path = pending.pop()) {
       await copyFile(join(from, path), join(to, path), buffer, options, onChunk);
     }
   };
-  // All workers have ended, whatever failed, before the caller removes what they wrote.
+  // All workers must have ended, even after a failure, before the caller removes what they wrote.
   const results = await Promise.allSettled(
-    Array.from({ length: AT_ONCE }, () =>
+    Array.from({ length: WORKERS }, () =>
       work().catch((error) => {
-        failed = true;
+        hasFailed = true;
         throw error;
       }),
     ),
   );
   for (const result of results) if (result.status === "rejected") throw result.reason;
-  return done;
+  return doneBytes;
 }
 
 /** @throws StorageFullError */
@@ -117,7 +117,7 @@ async function copyFile(
     const target = await open(to, "wx", 0o600);
     try {
       if (process.getuid?.() === 0) await target.chown(owner.uid, owner.gid);
-      // What is appended from now on comes from the WAL.
+      // The WAL holds what is appended from now on.
       const { size } = await source.stat();
       for (let position = 0; position < size; ) {
         signal.throwIfAborted();

@@ -1,25 +1,25 @@
-/** Folders for the database's user: which place it gets when the wanted one is out of its reach, and their modes. */
+/** Makes private folders for the database's user, elsewhere when that user cannot reach the wanted place. */
 import { createHash } from "node:crypto";
 import { constants } from "node:fs";
 import { chmod, mkdir, open, readdir, realpath, rmdir } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { type OsUser, runAs } from "./os-user.js";
 
-/** Where things go, as root, that the database's user could not reach elsewhere. */
+/** As root, Postern keeps here what the database's user could not reach elsewhere. */
 export const HOME = "/var/lib/postern";
 
 export type DataFolder = {
-  /** The real data folder: the wanted one, or its stand-in below /var/lib/postern. Absolute. */
+  /** The absolute path of the wanted data folder, or of its stand-in below /var/lib/postern. */
   readonly dataDir: string;
-  /** The folder asked for in it: mode 0700, owned by the database's user. Absolute, without symbolic links. */
+  /** The folder in it that was asked for, as an absolute path without symbolic links. The database's user owns it, with mode 0700. */
   readonly path: string;
   readonly relocated: boolean;
 };
 
 /**
- * A folder `name` inside the data folder `wanted` (absolute or relative) that `user` can write to. As root, when that
- * user cannot get there (a parent folder of mode 700), it is created in /var/lib/postern/<basename>-<hash> instead.
- * What exists stays where it is, so that a parent's changed mode never makes data look lost: an Error says so.
+ * Makes a folder `name` inside the data folder `wanted` (absolute or relative) that `user` can write to. As root, when that
+ * user cannot get there (a parent folder of mode 700), it makes it in /var/lib/postern/<basename>-<hash> instead.
+ * Existing data stays where it is and an Error says so, because otherwise a parent's changed mode would make data look lost.
  */
 export async function chooseFolder(wanted: string, name: string, user: OsUser): Promise<DataFolder> {
   const here = resolve(wanted);
@@ -39,10 +39,10 @@ export async function chooseFolder(wanted: string, name: string, user: OsUser): 
   );
 }
 
-/** Creates the folder if need be, and makes it private to `user`. Throws when it is somebody else's or no folder. */
+/** Creates the folder if it is missing, and makes it private to `user`. @throws Error when it is somebody else's or no folder */
 export async function makePrivate(path: string, user: OsUser): Promise<void> {
   await mkdir(path, { recursive: true, mode: 0o700 });
-  // What it is given away as is what was looked at, whatever the user puts in its place meanwhile.
+  // Owner and mode are set through the open handle, so that the user cannot put something else in its place meanwhile.
   const flags = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
   const folder = await open(path, flags).catch((error: NodeJS.ErrnoException) => {
     throw /^(ENOTDIR|ELOOP)$/.test(error.code ?? "") ? new Error(`${path} is not a folder.`) : error;
@@ -62,12 +62,12 @@ async function isUsed(path: string): Promise<boolean> {
 }
 
 async function relocate(away: string, name: string, user: OsUser): Promise<DataFolder> {
-  // Whatever the umask: the database's user passes through here.
+  // The umask may be strict, and the database's user passes through here.
   if (await mkdir(HOME, { recursive: true })) await chmod(HOME, 0o755);
   return { dataDir: away, path: await makeIn(away, name, user), relocated: true };
 }
 
-/** Makes `dataDir/name`; on failure, nothing that it created remains. A data folder that exists keeps owner and mode. */
+/** Makes `dataDir/name`; after a failure nothing that it created remains. An existing data folder keeps its owner and mode. */
 async function makeIn(dataDir: string, name: string, user: OsUser): Promise<string> {
   const path = join(dataDir, name);
   const first = await mkdir(dataDir, { recursive: true });
@@ -83,7 +83,7 @@ async function makeIn(dataDir: string, name: string, user: OsUser): Promise<stri
   }
 }
 
-/** Removes `path` and the folders above it up to `last`, as long as they are empty: others may be using them already. */
+/** Removes `path` and the folders above it up to `last`, as long as they are empty; others may use them already. */
 async function removeEmpty(path: string, last: string): Promise<void> {
   const removed = await rmdir(path).then(
     () => true,

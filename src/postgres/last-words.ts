@@ -1,28 +1,28 @@
-/** What PostgreSQL's last words in its log mean, for people. */
+/** Tells people what the last lines of PostgreSQL's log mean. */
 import { StartFault } from "../start-fault.js";
 
-/** Where a cluster keeps its data, and its log. */
+/** The paths of a cluster's data directory and log. */
 export interface ClusterPaths {
   readonly dataDir: string;
   readonly logFile: string;
 }
 
-/** It recovers for longer than somebody waits, and goes on: who starts it again takes it over. */
+/** The server recovers for longer than the caller waits. It goes on, and the next start adopts it. */
 export class StillStartingError extends Error {
   constructor(
     message: string,
-    /** Whether this call began it. */
+    /** Whether the call that throws this started the server. */
     readonly started: boolean,
   ) {
     super(message);
   }
 }
 
-/** @param what happened to the cluster, such as "cannot start" @param lastWords what its log ends with */
+/** @param what happened to the cluster, such as "cannot start" @param lastWords the end of its log */
 export function faultOf({ dataDir, logFile }: ClusterPaths, what: string, lastWords: string): Error {
-  const [, made] = /initialized by PostgreSQL version (\d+)/.exec(lastWords) ?? [];
-  if (made) {
-    const message = `PostgreSQL ${made} made the data in ${dataDir}, which this Postern's PostgreSQL cannot read.`;
+  const [, version] = /initialized by PostgreSQL version (\d+)/.exec(lastWords) ?? [];
+  if (version) {
+    const message = `PostgreSQL ${version} made the data in ${dataDir}, which this Postern's PostgreSQL cannot read.`;
     return new StartFault("data", `${message} Start the Postern that made it, or choose another data folder.`);
   }
   if (/No space left on device/.test(lastWords)) {

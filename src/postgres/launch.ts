@@ -1,4 +1,4 @@
-/** One try to run `postgres`: detached, in a session of its own, with its words in the cluster's log. */
+/** Launches `postgres` once: detached, in a session of its own, with its output in the cluster's log. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { constants } from "node:fs";
@@ -10,7 +10,7 @@ import { NotAFileError, withFile } from "./owned-file.js";
 export type Attempt = {
   readonly pid: number;
   readonly hasEnded: () => boolean;
-  /** What was logged since this try began. */
+  /** @returns what was logged since this attempt began */
   readonly lastWords: () => Promise<string>;
 };
 
@@ -26,8 +26,8 @@ export type LaunchOptions = {
 const LOG_ROTATES_AT_BYTES = 10 * 1024 * 1024;
 const LAST_WORDS_BYTES = 65_536;
 
-/** The end of what was logged since, as far as anybody reads. */
-const wordsSince = (logFile: string, begin: number): Promise<string> =>
+/** @returns the last lines that were logged since the size of the log was `begin` */
+const readLogSince = (logFile: string, begin: number): Promise<string> =>
   withFile(logFile, async (file) => {
     const { size } = await file.stat();
     const start = Math.max(begin, size - LAST_WORDS_BYTES);
@@ -39,22 +39,22 @@ const wordsSince = (logFile: string, begin: number): Promise<string> =>
 export async function launch({ bin, folder, user, logFile, args }: LaunchOptions): Promise<Attempt> {
   const { size } = await stat(logFile).catch(() => ({ size: 0 }));
   if (size > LOG_ROTATES_AT_BYTES) await rename(logFile, `${logFile}.1`);
-  // The folder is the database user's: what that user may have put there is not followed.
+  // The database's user owns the folder, so links are not followed.
   const flags =
     constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW | constants.O_NONBLOCK;
   const log = await open(logFile, flags, 0o600);
   try {
-    const found = await log.stat();
-    // Another name of a file that belongs to somebody else would give that away.
-    if (!found.isFile() || found.nlink > 1) throw new NotAFileError(`${logFile} is no file of its own.`);
+    const stats = await log.stat();
+    // A hard link to somebody else's file would give that file to the database's user.
+    if (!stats.isFile() || stats.nlink > 1) throw new NotAFileError(`${logFile} is no file of its own.`);
     await log.chown(user.uid, user.gid);
-    const begin = found.size;
+    const begin = stats.size;
     const child = spawn(join(bin, "postgres"), args, {
       uid: user.uid,
       gid: user.gid,
       cwd: folder,
       env: BARE_ENV,
-      // A session of its own: what is sent to Postern's process group does not reach it.
+      // In a session of its own the server does not get the signals that are sent to Postern's process group.
       detached: true,
       stdio: ["ignore", log.fd, log.fd],
     });
@@ -63,7 +63,7 @@ export async function launch({ bin, folder, user, logFile, args }: LaunchOptions
     return {
       pid: child.pid!,
       hasEnded: () => child.exitCode !== null || child.signalCode !== null,
-      lastWords: () => wordsSince(logFile, begin),
+      lastWords: () => readLogSince(logFile, begin),
     };
   } finally {
     await log.close();

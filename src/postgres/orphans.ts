@@ -1,12 +1,11 @@
-/** Orphans: backends that outlived their postmaster. They hold its shared memory, and so keep the next server from starting. */
+/** Kills orphans: backends that outlived their postmaster. They hold its shared memory, which keeps the next server from starting. */
 import type { OsUser } from "./os-user.js";
 import { isPostmaster, listProcesses } from "./processes.js";
 
 /**
- * Kills what a dead postmaster of this data directory has left, busy or frozen. Nothing of a server that lives, of whatever age,
- * is touched, and nothing that is no PostgreSQL.
- * @param name its parameter `cluster_name`, where it has one
- * @param onKilled told how many, where there were some
+ * Kills the backends of a dead postmaster of this data directory. It leaves every server that is alive, and its backends, alone.
+ * @param name the cluster's parameter `cluster_name`, if it has one
+ * @param onKilled is told how many were killed, if any
  */
 export async function fenceOrphans(
   dataDir: string,
@@ -21,7 +20,7 @@ export async function fenceOrphans(
       process.kill(pid, "SIGKILL");
       killed++;
     } catch {
-      // Gone meanwhile.
+      // The process has ended meanwhile.
     }
   }
   if (killed > 0) await onKilled?.(killed);

@@ -1,30 +1,30 @@
-/** The operating system's user that runs PostgreSQL, which refuses to run as root, and commands run as that user. */
+/** Finds or creates the user that runs PostgreSQL, which refuses to run as root, and runs commands as that user. */
 import { execFile } from "node:child_process";
 import { userInfo } from "node:os";
 import { promisify } from "node:util";
 
 const execute = promisify(execFile);
 
-/** A user with an entry in the passwd database: PostgreSQL refuses a bare uid. */
+/** A user with an entry in the passwd database. PostgreSQL refuses a bare uid. */
 export type OsUser = { readonly name: string; readonly uid: number; readonly gid: number };
 
 const NAME = "postgres";
 
-/** What the binaries find in their environment: nothing of ours, and messages that can be compared. */
+/** The environment of the binaries: it holds no secrets of Postern, and fixes the language of messages, which are compared. */
 export const BARE_ENV = { LC_ALL: "C", TZ: "UTC", PATH: "/usr/sbin:/usr/bin:/sbin:/bin" };
 
 /**
- * The user that runs PostgreSQL: the current one or, when that is root, `postgres`, which is created if it is missing.
- * Throws an Error that says what to do when there is no such user.
+ * @returns the user that runs PostgreSQL: the current one or, when that is root, `postgres`, which is created if it is missing
+ * @throws Error that says what to do when there is no such user
  */
 export async function databaseUser(): Promise<OsUser> {
   if (process.platform === "win32") {
     throw new Error("Postern runs its own PostgreSQL on Linux and macOS only. On Windows, run it in WSL.");
   }
   if (process.getuid?.() !== 0) return currentUser();
-  const found = await lookUp();
-  if (found) return found;
-  // A failure may mean that another process was quicker: the second look-up decides.
+  const existing = await lookUp();
+  if (existing) return existing;
+  // A failure may mean that another process was quicker, so the second look-up decides.
   const args = ["--system", "--user-group", "--no-create-home", "--shell", "/usr/sbin/nologin", NAME];
   const cause = await execute("useradd", args, { env: BARE_ENV }).then(
     () => undefined,
@@ -39,7 +39,7 @@ export async function databaseUser(): Promise<OsUser> {
   );
 }
 
-/** Runs a program as `user` and resolves with its standard output; rejects with its standard error in the message. */
+/** Runs a program as `user` and returns its standard output. @throws Error with the program's standard error in its message */
 export async function runAs(user: Pick<OsUser, "uid" | "gid">, file: string, args: readonly string[]): Promise<string> {
   // The working directory must be one that this user can enter.
   const { stdout } = await execute(file, args, { uid: user.uid, gid: user.gid, cwd: "/", env: BARE_ENV });
@@ -61,8 +61,8 @@ function currentUser(): OsUser {
 
 async function lookUp(): Promise<OsUser | undefined> {
   try {
-    const ask = async (flag: string) => Number((await execute("id", [flag, NAME], { env: BARE_ENV })).stdout);
-    const [uid, gid] = await Promise.all([ask("-u"), ask("-g")]);
+    const readId = async (flag: string) => Number((await execute("id", [flag, NAME], { env: BARE_ENV })).stdout);
+    const [uid, gid] = await Promise.all([readId("-u"), readId("-g")]);
     return uid > 0 ? { name: NAME, uid, gid } : undefined;
   } catch {
     return undefined;

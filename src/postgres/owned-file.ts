@@ -1,36 +1,37 @@
-/** Files in folders of the database's user, used by Postern, who may be root: what that user has put there is not followed, nor waited for. */
+/** Reads and writes files in folders of the database's user. Postern may be root, so it follows no links and waits for no pipes there. */
 import { constants } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import type { OsUser } from "./os-user.js";
 
-/** What is there is no file, or not the user's. */
+/** The path leads to something that is no file, or that belongs to another user. */
 export class NotAFileError extends Error {}
 
-/** Postern itself is short of something: that says nothing of what it wanted to read. */
-const isShortage = (error: NodeJS.ErrnoException): boolean => /^(EMFILE|ENFILE|ENOMEM|EAGAIN)$/.test(error.code ?? "");
+/** Whether Postern itself lacks memory or file handles, which says nothing about the file. */
+const isOutOfResources = (error: NodeJS.ErrnoException): boolean =>
+  /^(EMFILE|ENFILE|ENOMEM|EAGAIN)$/.test(error.code ?? "");
 
-/** For a catch: what cannot be read counts as `instead`, unless Postern itself is short of something. */
-export const unlessShort =
+/** Makes a handler for catch(): a file that cannot be read counts as `instead`, unless Postern itself lacks resources. */
+export const unlessOutOfResources =
   <T>(instead: T) =>
   (error: NodeJS.ErrnoException): T => {
-    if (isShortage(error)) throw error;
+    if (isOutOfResources(error)) throw error;
     return instead;
   };
 
-/** @param uid who must own it, where the contents go elsewhere @throws NotAFileError, and the error of the operating system */
+/** @param uid the user who must own the file; given where its contents are shown to others @throws NotAFileError, and the operating system's error */
 export async function withFile<T>(path: string, work: (file: FileHandle) => Promise<T>, uid?: number): Promise<T> {
   const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   try {
-    const found = await file.stat();
-    if (!found.isFile()) throw new NotAFileError(`${path} is no file.`);
-    if (uid !== undefined && found.uid !== uid) throw new NotAFileError(`${path} belongs to the user id ${found.uid}.`);
+    const stats = await file.stat();
+    if (!stats.isFile()) throw new NotAFileError(`${path} is no file.`);
+    if (uid !== undefined && stats.uid !== uid) throw new NotAFileError(`${path} belongs to the user id ${stats.uid}.`);
     return await work(file);
   } finally {
     await file.close();
   }
 }
 
-/** The beginning of a file, as far as it goes. */
+/** Reads at most `maxBytes` from the beginning of a file. */
 export const readStart = (path: string, maxBytes: number, uid?: number): Promise<Buffer> =>
   withFile(
     path,
@@ -42,7 +43,7 @@ export const readStart = (path: string, maxBytes: number, uid?: number): Promise
     uid,
   );
 
-/** Makes a file that is not there yet, for the database's user. What is named so when it is given away is not asked for again. */
+/** Makes a new file for the database's user. The owner is set through the open handle, whatever has the name by then. @throws EEXIST */
 export async function writeOwned(path: string, text: string | Buffer, owner: OsUser): Promise<void> {
   const file = await open(path, "wx", 0o600);
   try {

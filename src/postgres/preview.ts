@@ -1,29 +1,29 @@
-/** What PostgreSQL would make of a cluster's files of settings at its next start, asked of PostgreSQL itself. */
+/** Asks PostgreSQL itself how it would read a cluster's configuration files at its next start. */
 import { join } from "node:path";
 import { type OsUser, runAs } from "./os-user.js";
 
-/** The files of settings would keep PostgreSQL from starting; the message says where, and holds no values. */
+/** The configuration files would keep PostgreSQL from starting. The message says where, and holds no values. */
 export class BrokenSettingsError extends Error {}
 
 const MAX_FAULTS = 5;
 
-/** @param args what the server is started with, which overrides the files @throws BrokenSettingsError */
+/** @param args the server's arguments, which override the files @throws BrokenSettingsError */
 export async function previewSetting(
   { bin, user }: { readonly bin: string; readonly user: OsUser },
   args: readonly string[],
   name: string,
 ): Promise<string> {
   try {
-    // First, so that the process does not look like the server itself.
+    // `-C` comes first, so that the process is not taken for the server itself.
     return (await runAs(user, join(bin, "postgres"), ["-C", name, ...args])).replace(/\n$/, "");
   } catch (cause) {
-    // It could not say anything: killed, or not even run.
+    // Without an exit code the process was killed or did not run, so it says nothing about the files.
     if (typeof (cause as { code?: unknown }).code !== "number") throw cause;
     throw new BrokenSettingsError(faultsIn(String((cause as { stderr?: unknown }).stderr ?? "")), { cause });
   }
 }
 
-/** PostgreSQL's complaints in one line, without the values that they quote: these may be secrets. */
+/** @returns PostgreSQL's errors in one line, without the values that they quote, which may be secrets */
 function faultsIn(stderr: string): string {
   const faults = [...stderr.matchAll(/(?:LOG|FATAL|ERROR): +(.*)/g)]
     .map(([, fault]) =>

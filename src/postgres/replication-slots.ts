@@ -1,4 +1,4 @@
-/** The replication slots of a cluster, read from its files: also while no server runs. */
+/** Reads the replication slots of a cluster from its files, which works while no server runs. */
 import { readdir } from "node:fs/promises";
 import { endianness } from "node:os";
 import { join } from "node:path";
@@ -6,29 +6,30 @@ import { readStart } from "./owned-file.js";
 
 export type ReplicationSlot = {
   readonly name: string;
-  /** Of one database, for changes as rows; else for whole servers. */
+  /** A logical slot sends the changed rows of one database, a physical one the WAL of the whole server. */
   readonly isLogical: boolean;
 };
 
-/** Where the persistent data of a slot's file begins: behind magic, checksum, version and length. PostgreSQL 9.4 to 18. */
-const DATA = 16;
+/** A slot's data begins behind the magic number, checksum, version and length of its file, in PostgreSQL 9.4 to 18. */
+const DATA_OFFSET = 16;
 const NAME_BYTES = 64;
-const [DATABASE, PERSISTENCY] = [DATA + NAME_BYTES, DATA + NAME_BYTES + 4];
+const [DATABASE, PERSISTENCY] = [DATA_OFFSET + NAME_BYTES, DATA_OFFSET + NAME_BYTES + 4];
 const PERSISTENT = 0;
 
-/** Those that outlast a session, by name. */
+/** Lists the slots that outlast a session, sorted by name. */
 export async function listSlots(dataDir: string): Promise<ReplicationSlot[]> {
   const names = await readdir(join(dataDir, "pg_replslot")).catch(() => []);
-  const found = await Promise.all(
+  const slots = await Promise.all(
     names.map(async (name) => {
       const state = await readStart(join(dataDir, "pg_replslot", name, "state"), PERSISTENCY + 4).catch(
         () => undefined,
       );
-      // Being made, or dropped meanwhile.
+      // The slot is just being made or dropped.
       if (!state || state.length < PERSISTENCY + 4) return [];
-      const at = (offset: number) => (endianness() === "LE" ? state.readUInt32LE(offset) : state.readUInt32BE(offset));
-      return at(PERSISTENCY) === PERSISTENT ? [{ name, isLogical: at(DATABASE) !== 0 }] : [];
+      const readNumber = (offset: number) =>
+        endianness() === "LE" ? state.readUInt32LE(offset) : state.readUInt32BE(offset);
+      return readNumber(PERSISTENCY) === PERSISTENT ? [{ name, isLogical: readNumber(DATABASE) !== 0 }] : [];
     }),
   );
-  return found.flat().sort((one, other) => one.name.localeCompare(other.name));
+  return slots.flat().sort((first, second) => first.name.localeCompare(second.name));
 }

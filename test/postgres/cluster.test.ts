@@ -257,7 +257,7 @@ test("a start that takes longer than somebody waits goes on, and is taken over b
   const slow = await makeCluster(join(sandbox.path, "a"), { settings, startTimeoutMs: 1_000 });
   await expect(slow.start()).rejects.toThrow(StillStartingError);
   const coming = await findPostmaster(cluster.dataDir);
-  expect(coming).toMatchObject({ ready: false });
+  expect(coming).toMatchObject({ isReady: false });
   await expect(slow.start()).rejects.toThrow("did not start within 1000 ms");
   const log = pino({ level: "silent" });
   const claim = claimCluster(slow, log);

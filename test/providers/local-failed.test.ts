@@ -311,7 +311,7 @@ test("a primary that somebody started by hand is seen, left alone, and down befo
     stdio: "ignore",
   });
   onTestFinished(() => void byHand.kill("SIGKILL"));
-  await eventually(async () => (await postmasterOf(primary))?.ready && (await status()) === "available");
+  await eventually(async () => (await postmasterOf(primary))?.isReady && (await status()) === "available");
   expect((await pair.describe()).findings).toContainEqual(
     expect.objectContaining({ kind: "listens_elsewhere", subject: `pair-${primary}` }),
   );

@@ -5,9 +5,9 @@ import type { Sql } from "postgres";
 import { z } from "zod";
 import { syncFileSystem } from "../../durability.js";
 import { badUserInput, conflict } from "../../errors.js";
-import { write } from "../../postgres/base-backup.js";
 import type { Cluster } from "../../postgres/cluster.js";
 import { asSuperuser } from "../../postgres/connection.js";
+import { writeOwned } from "../../postgres/owned-file.js";
 import { INSTANCE_IDENTIFIER } from "../../values/identifiers.js";
 import type { AutoFailover, Tag } from "../provider.js";
 import { type Host, makeMember } from "./host.js";
@@ -158,7 +158,7 @@ const APPLICATION_PASSWORD_FILE = "application.password";
 /** It makes databases of its own, and leaves Postern the connections that are reserved for superusers. */
 async function createApplicationRole(host: Host, primary: Cluster, signal: AbortSignal): Promise<void> {
   const password = randomBytes(24).toString("base64url");
-  await write(join(primary.dataDir, APPLICATION_PASSWORD_FILE), password, { owner: host.user });
+  await writeOwned(join(primary.dataDir, APPLICATION_PASSWORD_FILE), password, host.user);
   const create = (sql: Sql) => sql.unsafe(`create role ${APPLICATION_ROLE} login createdb password '${password}'`);
   await asSuperuser(primary, create, { signal });
 }

@@ -1,10 +1,9 @@
 /** Settings of which a standby must have as much as its primary, or it stops replaying: carried to it before it needs them. */
 import { rename, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { write } from "../../postgres/base-backup.js";
 import type { Cluster } from "../../postgres/cluster.js";
 import { asSuperuser } from "../../postgres/connection.js";
-import { readStart } from "../../postgres/owned-file.js";
+import { readStart, writeOwned } from "../../postgres/owned-file.js";
 import { findPostmaster } from "../../postgres/postmaster.js";
 import { clusterOf, fenceMember, type Host, processName } from "./host.js";
 import { type LocalInstance, primaryOf, standbysOf } from "./instances.js";
@@ -83,7 +82,7 @@ async function give(host: Host, { dataDir }: Cluster, settings: EqualSettings): 
   const added = Object.entries(settings).map(([name, value]) => `${name} = '${value}'`);
   const unfinished = join(dataDir, UNFINISHED);
   await rm(unfinished, { force: true });
-  await write(unfinished, `${[...kept, ...added].join("\n")}\n`, { owner: host.user });
+  await writeOwned(unfinished, `${[...kept, ...added].join("\n")}\n`, host.user);
   await rename(unfinished, join(dataDir, SETTINGS_FILE));
 }
 

@@ -53,7 +53,7 @@ export async function observe(cluster: Cluster, timeoutMs: number): Promise<Obse
     if (now.pid !== running.pid) return STARTING;
     return { is: "silent", reason: "Its server runs but does not answer." };
   }
-  if (!running.ready) return STARTING;
+  if (!running.isReady) return STARTING;
   const { run } = running;
   try {
     const look = (sql: Sql) => sql`select pg_is_in_recovery() as recovery`;
@@ -62,7 +62,7 @@ export async function observe(cluster: Cluster, timeoutMs: number): Promise<Obse
   } catch (error) {
     const { code = "TIMEOUT", message } = error as { code?: string; message: string };
     // Somebody may have ended Postern's session, and nothing else.
-    const hasStopped = code === "57P01" && !(await findPostmaster(cluster.dataDir))?.ready;
+    const hasStopped = code === "57P01" && !(await findPostmaster(cluster.dataDir))?.isReady;
     if (hasStopped || (code.startsWith("57P0") && code !== "57P01")) return STARTING;
     const reason = `Its server answers, but lets Postern not in: ${message}`;
     const inRecovery = await readControlFile(cluster.dataDir).then(

@@ -78,14 +78,14 @@ export async function requireFit(
 /** @returns whether a primary that does not answer still has the WAL that its standby lacks; no, where some cannot be read any more */
 export async function requireWal(host: Host, instance: LocalInstance, to: LocalMember): Promise<boolean> {
   const [from, standby] = [primaryOf(instance), to].map((member) => clusterOf(host, instance, member).dataDir);
-  const { isWhole } = await listHandOver(from!, standby!).catch((error) => {
+  const { isComplete } = await listHandOver(from!, standby!).catch((error) => {
     if (!(error instanceof WalGapError)) throw error;
     throw unfit(
       `The primary is down, and the standby ${memberName(instance, to)} misses much of what it had. Reboot without failover; ` +
         "where the primary never starts again, move its data folder away and ask again.",
     );
   });
-  return isWhole;
+  return isComplete;
 }
 
 /** @throws OperationFailure where the instance has none */

@@ -5,9 +5,10 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Sql } from "postgres";
 import { syncFileSystem, syncFolder } from "../../durability.js";
-import { baseBackup, hasTablespaces, sharedTablespaces, write } from "../../postgres/base-backup.js";
+import { baseBackup, hasTablespaces, tablespacesNotCopyable } from "../../postgres/base-backup.js";
 import type { Cluster } from "../../postgres/cluster.js";
 import { asSuperuser, type ConnectionOptions } from "../../postgres/connection.js";
+import { writeOwned } from "../../postgres/owned-file.js";
 import {
   clusterOf,
   copyOptions,
@@ -39,9 +40,8 @@ const NEXT_ROUND_MS = 300_000;
 /** Makes the role that standbys connect as; its password goes with the data, into every copy. */
 export async function createReplicationRole(host: Host, primary: Cluster, signal: AbortSignal): Promise<void> {
   const password = randomBytes(24).toString("base64url");
-  await write(join(primary.dataDir, REPLICATION_PASSWORD_FILE), `*:*:*:${REPLICATION_ROLE}:${password}\n`, {
-    owner: host.user,
-  });
+  const passwordFile = join(primary.dataDir, REPLICATION_PASSWORD_FILE);
+  await writeOwned(passwordFile, `*:*:*:${REPLICATION_ROLE}:${password}\n`, host.user);
   await restoreReplicationRole(primary, { signal });
 }
 
@@ -70,7 +70,7 @@ export async function cloneStandby(
   signal: AbortSignal,
 ): Promise<void> {
   const primary = clusterOf(host, instance, primaryOf(instance));
-  if (await hasTablespaces(primary)) throw sharedTablespaces();
+  if (await hasTablespaces(primary)) throw tablespacesNotCopyable();
   if ((await replicationPassword(primary)) === null) await createReplicationRole(host, primary, signal);
   const standby = await makeMember(host, instance, member);
   const folder = host.instances.memberFolder(instance.providerId, member.name);
@@ -86,7 +86,7 @@ export async function cloneStandby(
   await mkdir(unfinished, { mode: 0o700 });
   try {
     await baseBackup(primary, join(unfinished, "data"), options);
-    await write(join(unfinished, "data/standby.signal"), "", options);
+    await writeOwned(join(unfinished, "data/standby.signal"), "", host.user);
     if (host.isSynced) await syncFileSystem(unfinished);
     // Again: somebody may have started it by hand while the copy was made.
     await fenceMember(host, instance.providerId, member.name, "none");

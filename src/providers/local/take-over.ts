@@ -64,11 +64,11 @@ export async function takeOver(
 
 /** @returns whether the standby has all that there was; false where some of the old WAL cannot be read any more */
 async function handAll(host: Host, from: string, to: string): Promise<boolean> {
-  const { names, isWhole } = await listHandOver(from, to);
+  const { names, isComplete } = await listHandOver(from, to);
   // What is missing here is lost for ever: the reserve of the disk may be used.
   const options = { ...copyOptions(host, new AbortController().signal), minFreeBytes: 0 };
   return handOver(from, to, names, options).then(
-    () => isWhole,
+    () => isComplete,
     (error: NodeJS.ErrnoException) => {
       if (error.code !== "EIO") throw error;
       host.log.error({ err: error }, "The WAL of a primary that is down cannot be read");
