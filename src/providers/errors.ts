@@ -1,4 +1,4 @@
-/** Why a provider could not do what an operation asked of it: codes as AWS names them, where it has one. */
+/** Says why a provider could not do what an operation asked of it, with the code of AWS where it has one. */
 import type { ProviderFailure } from "./provider.js";
 
 export type FailureCode =
@@ -8,34 +8,34 @@ export type FailureCode =
   | "InvalidParameterValue"
   | "DBSnapshotAlreadyExists"
   | "DBSnapshotNotFound"
-  /** It is being restored, or deleted. */
+  /** The snapshot is being restored or deleted. */
   | "InvalidDBSnapshotState"
   | "SnapshotQuotaExceeded"
   | "StorageFull"
-  /** No standby that could take over. */
+  /** No standby can take over. */
   | "StandbyUnavailable"
-  /** A failover would lose replication slots, which nobody accepted. */
+  /** A failover would lose replication slots, and the request does not accept that. */
   | "ReplicationSlotLoss"
-  /** The primary that it worked on has failed, and is rebooted, or its standby takes over. */
+  /** The primary has failed during the operation, and is rebooted or failed over. */
   | "PrimaryLost"
-  /** PostgreSQL would not start with its files of settings. */
+  /** PostgreSQL would not start with its configuration files. */
   | "InvalidConfiguration"
   /** PostgreSQL does not start, or does not answer after it was started. */
   | "StartFailed"
-  /** The instance is one that this provider cannot copy. */
+  /** This provider cannot copy the instance. */
   | "NotSupported"
   /** Postern ended while the operation ran, and it was rolled back. */
   | "Interrupted"
-  /** A password, a rule of pg_hba.conf, a role or a file keeps Postern out. */
+  /** A password, a rule of pg_hba.conf, a role or the permissions of a file keep Postern out. */
   | "AccessDenied"
   /** Connections, slots, memory or open files are used up. */
   | "ResourcesExhausted"
-  /** Somebody ended what Postern did there. */
+  /** Somebody ended Postern's session or statement. */
   | "Cancelled"
   | "DataDamaged"
   | "InternalFailure";
 
-/** Ends an operation as failed. The message is for a DBA: what is wrong and what to do, and no secrets. */
+/** Ends an operation as failed. The message tells a DBA what is wrong and what to do, and holds no secrets. */
 export class OperationFailure extends Error implements ProviderFailure {
   constructor(
     readonly code: FailureCode,

@@ -1,4 +1,4 @@
-/** The provider `local`: PostgreSQL clusters that this host runs itself, each with its files below one folder. */
+/** Makes the provider `local`, which runs PostgreSQL clusters on this host with all their files below one folder. */
 import { join } from "node:path";
 import { unavailable } from "../errors.js";
 import type { Log } from "../log.js";
@@ -27,7 +27,7 @@ import { createWatch } from "./local/watch.js";
 import type { Provider, Report } from "./provider.js";
 
 export type LocalOptions = {
-  /** For everything the provider keeps; private to `user`, as chooseFolder makes it. One process at a time may use it. */
+  /** Holds all files of the provider; private to `user`, as chooseFolder makes it. One process at a time may use it. */
   readonly folder: string;
   /** The folder of `initdb` and `postgres`. */
   readonly bin: string;
@@ -37,35 +37,35 @@ export type LocalOptions = {
   readonly limits?: Partial<HostLimits>;
   /** PostgreSQL parameters on top of the provider's own. `fsync: "off"` also leaves copies unsynced. */
   readonly settings?: Settings;
-  /** Told when another process has opened the folder: what is done there since is that one's. */
+  /** Is called when another process has opened the folder, and this one must no longer touch it. */
   readonly onLost?: () => void;
 };
 
 export interface LocalProvider extends Provider {
   /**
-   * Makes the missing ones of some instances known: they are listed as `creating` until they are created, and one that was planned
-   * and is not wanted any more is forgotten. @returns the missing ones @throws BAD_USER_INPUT
+   * Plans the wanted instances that are missing: they are listed as `creating` until they are created. A plan that is no longer
+   * wanted is removed. @returns the missing instances @throws BAD_USER_INPUT
    */
   plan(wanted: readonly NewInstance[]): Promise<NewInstance[]>;
   /**
-   * Makes an instance, with a standby if so wished, and starts it. Nobody reaches it before it is complete; what was not planned is not listed either.
-   * @throws CONFLICT where the identifier is taken, BAD_USER_INPUT
+   * Makes an instance, with a standby if it wants one, and starts it. Nobody reaches it before it is complete; without a plan it is
+   * not listed before either. @throws CONFLICT where the identifier is taken, BAD_USER_INPUT
    */
   create(wanted: NewInstance): Promise<void>;
-  /** Starts or adopts every instance, settles what a killed process left unfinished. One that fails hinders no other. Tells of each. */
+  /** Starts or adopts every instance and ends what a killed process left unfinished; calls `onStarted` after each, even a failed one. */
   startAll(onStarted?: () => Promise<void>): Promise<void>;
-  /** Ends what runs, shuts every instance down. Nothing can be begun any more. */
+  /** Ends running operations and shuts every instance down. No operation can begin afterwards. */
   stopAll(): Promise<void>;
-  /** Starts again what has died, and rebuilds standbys that cannot follow; for a scheduler. Busy instances are left out. */
+  /** Starts servers that have died, and rebuilds standbys that cannot follow, except on busy instances. */
   repair(): Promise<void>;
-  /** Applies backup windows that waited for a maintenance window that has come; for a scheduler. */
+  /** Applies pending backup windows whose maintenance window has come. */
   applyPending(now: Date): Promise<void>;
-  /** The superuser's, to the primary, for postgres.js. @throws UNAVAILABLE where there is no such instance */
+  /** @returns a superuser's connection to the primary, for postgres.js @throws UNAVAILABLE where there is no such instance */
   connectionOf(identifier: string): Promise<NewConnection>;
-  /** Stops an instance for good: until startInstance. @throws UNAVAILABLE while it is busy */
+  /** Stops an instance, which stays stopped until startInstance, even if Postern restarts. @throws UNAVAILABLE while it is busy */
   stopInstance(identifier: string): Promise<void>;
   startInstance(identifier: string): Promise<void>;
-  /** Kills an instance and removes all of it but its snapshots. For tests. */
+  /** Kills an instance and removes all its files except its snapshots, for tests. */
   destroy(identifier: string): Promise<void>;
 }
 
@@ -79,7 +79,7 @@ const DEFAULT_LIMITS: HostLimits = {
   restartFreeBytes: 32 * MIB,
 };
 
-/** Opens the folder and clears away what a killed process left half made. Nothing is started yet. */
+/** Opens the folder and removes what a killed process left incomplete. It starts no server. */
 export async function createLocalProvider(options: LocalOptions): Promise<LocalProvider> {
   const { folder, bin, user, log, clock, settings = {} } = options;
   const [instancesFolder, snapshotsFolder, journalFolder] = ["instances", "snapshots", "journal"].map((name) =>
@@ -91,7 +91,7 @@ export async function createLocalProvider(options: LocalOptions): Promise<LocalP
   const requireOwned = await takeFolder(folder, options.onLost ?? (() => undefined));
   const instances = openInstances(instancesFolder, user, requireOwned);
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
-  /** Until somebody wants to be told, deeds stand in the log alone. */
+  /** Until reportTo() is called, deeds go to the log only. */
   let report: Report = async (deed) => log.info({ deed }, "Nobody records what was done to an instance");
   const host: Host = {
     instances,
@@ -132,7 +132,7 @@ export async function createLocalProvider(options: LocalOptions): Promise<LocalP
     if (stopping.signal.aborted) return;
     try {
       const instance = await instances.find(id);
-      // It is planned: whoever makes it starts it.
+      // The instance is only planned; its creation starts it.
       if (!instance) return;
       if (instance.wanted === "running") {
         await bringUp(host, id, stopping.signal);
@@ -151,10 +151,10 @@ export async function createLocalProvider(options: LocalOptions): Promise<LocalP
     standbys.rebuild(id);
   }
 
-  /** Primaries first: they hand over all they have before they end. */
+  /** Shuts the primary down first: it sends all its WAL to its standby before it ends. */
   async function shutDown(instance: LocalInstance): Promise<void> {
     for (const member of [primaryOf(instance), ...standbysOf(instance)]) {
-      // What cannot be looked at is shut down all the same.
+      // A server that cannot be observed is shut down all the same.
       const failed = await observe(clusterOf(host, instance, member), limits.answerTimeoutMs).then(
         hasFailed,
         () => false,
@@ -203,7 +203,7 @@ export async function createLocalProvider(options: LocalOptions): Promise<LocalP
     },
     async stopAll() {
       stopping.abort();
-      // What is on its way up would come up after all have been shut down.
+      // A server that is still starting would come up after the others have been shut down.
       await starting;
       await Promise.all([plans.stop(), ofSnapshots.stop()]);
       await operations.stop();

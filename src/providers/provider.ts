@@ -1,4 +1,4 @@
-/** What Postern asks of whatever sees and operates instances. Everything is asynchronous, throttled by others, and may be asked twice. */
+/** Defines the interface through which Postern sees and operates instances. Every call is asynchronous and may be made twice. */
 import type { EventStatus } from "../values/event-statuses.js";
 import type { AlertSeverity, MemberRole } from "../values/instances.js";
 import type { OperationType } from "../values/operations.js";
@@ -17,21 +17,21 @@ export interface Member {
   readonly name: string;
   readonly role: MemberRole;
   readonly endpoint: Endpoint | null;
-  /** `available`; `catching-up` and `paused` of a standby that does not replay; `rebuilding`, `starting`, `failed`, `stopped`; `unknown`. */
+  /** `available`, `rebuilding`, `starting`, `failed`, `stopped`, `unknown`; a standby that does not replay is `catching-up` or `paused`. */
   readonly status: string;
-  /** How much of its primary's log a standby has not replayed; null where that is not known. */
+  /** How much WAL of its primary a standby has not replayed; null where that is not known. */
   readonly lagBytes: number | null;
-  /** How old what a standby shows is; 0 where it has replayed all that there is. */
+  /** How old the data is that a standby shows; 0 where it has replayed all WAL. */
   readonly lagSeconds: number | null;
-  /** Whether a standby replays what its primary sends; null of a primary. */
+  /** Whether a standby replays what its primary sends; null for a primary. */
   readonly replaying: boolean | null;
-  /** Why it is not well; null where it is. */
+  /** Why the member is not well; null where it is. */
   readonly lastError: string | null;
   /** Since when it has this status, as far as the provider saw it (RFC 3339). */
   readonly since: string | null;
 }
 
-/** What of a member is known where nobody looks at it. */
+/** The state of a member that nobody has observed. */
 export const UNOBSERVED = {
   status: "unknown",
   lagBytes: null,
@@ -41,18 +41,18 @@ export const UNOBSERVED = {
   since: null,
 } as const satisfies Partial<Member>;
 
-/** Something about an instance that people should look at, as long as it is the case. */
+/** A problem of an instance that people should look at. It is listed as long as it lasts. */
 export interface Finding {
   /** A stable word in snake case, such as `standby_not_replaying`; at most 64 characters. */
   readonly kind: string;
   readonly severity: AlertSeverity;
-  /** What of the instance it is about, such as a member's name; null: all of it. One of each kind and subject is told. */
+  /** The part of the instance that it is about, such as a member's name; null for all of it. Each kind and subject is listed once. */
   readonly subject: string | null;
-  /** The cause, and what to do: for people, no secrets. */
+  /** The cause and what to do, for people, without secrets. */
   readonly detail: string;
 }
 
-/** When an instance is failed over without anybody asking. */
+/** When Postern fails an instance over by itself. */
 export interface AutoFailover {
   readonly afterSeconds: number;
   readonly maxLagBytes: number;
@@ -72,34 +72,34 @@ export interface InstanceDescription {
   readonly storageGiB: number | null;
   /** Whether it has a standby to fail over to. */
   readonly multiAz: boolean;
-  /** The provider's own word, in lower case: `available`, `rebooting`, ...; an open list. */
+  /** The provider's own word in lower case, such as `available` or `rebooting`; the list is open. */
   readonly status: string;
   readonly endpoint: Endpoint | null;
   readonly members: readonly Member[];
   readonly tags: readonly Tag[];
   /** `hh:mm-hh:mm`, UTC. */
   readonly backupWindow: string | null;
-  /** The backup window that waits for the maintenance window. */
+  /** The new backup window that is applied in the maintenance window. */
   readonly pendingBackupWindow: string | null;
   /** `ddd:hh:mm-ddd:hh:mm`, UTC. */
   readonly maintenanceWindow: string | null;
   readonly backupRetentionDays: number | null;
-  /** Null where people alone fail it over. */
+  /** Null where only people fail it over. */
   readonly autoFailover: AutoFailover | null;
   readonly findings: readonly Finding[];
 }
 
-/** Something that a provider did to an instance by itself, for the record. */
+/** Something that a provider did to an instance by itself, for the audit log. */
 export interface Deed {
   readonly providerId: string;
-  /** Which part of Postern did it, such as `repair` or `failover`: the name of the system in the audit record. */
+  /** The part of Postern that did it, such as `repair` or `failover`; the audit record names it as the actor. */
   readonly by: string;
   /** `instance.<verb>`, such as `instance.rebuildStandby`. */
   readonly action: string;
-  /** What came of it, or why it failed; no secrets. */
+  /** The outcome, or why it failed, without secrets. */
   readonly result: Readonly<Record<string, unknown>>;
   readonly success: boolean;
-  /** Where it matters for security: also a security event. */
+  /** The security event to record too, if it matters for security. */
   readonly event?: {
     /** In the style of the OWASP Logging Vocabulary, such as `instance_split_brain`; at most 50 characters. */
     readonly eventType: string;
@@ -107,14 +107,14 @@ export interface Deed {
   };
 }
 
-/** Writes a deed down for good. Never throws: what cannot be kept anywhere is logged. */
+/** Records a deed durably. It never throws: a deed that cannot be recorded is logged. */
 export type Report = (deed: Deed) => Promise<void>;
 
 export interface SnapshotDescription {
-  /** Tells it from others that had its identifier before it, or will have it after it. */
+  /** Differs for every snapshot, while an identifier can be used again after a snapshot is deleted. */
   readonly uid: string;
   readonly identifier: string;
-  /** ARN, or the path of a local one. */
+  /** The ARN, or the path of a local snapshot. */
   readonly arn: string;
   /** `creating`, `available`, `deleting`, `failed`, ... */
   readonly status: string;
@@ -122,17 +122,17 @@ export interface SnapshotDescription {
   /** RFC 3339. */
   readonly createdAt: string;
   readonly tags: readonly Tag[];
-  /** Taken in the backup window, and removed when its retention is over. */
+  /** Whether it was taken in the backup window; it is then removed when its retention is over. */
   readonly automated: boolean;
 }
 
-/** Which snapshot is meant. Another one that has its identifier meanwhile is not; without `snapshotUid`, whichever has it. */
+/** Names a snapshot. With `snapshotUid`, a later snapshot with the same identifier is not meant. */
 export interface SnapshotNamed {
   readonly snapshotId: string;
   readonly snapshotUid?: string | undefined;
 }
 
-/** What an operation asks of the provider. `operationId` makes it safe to ask twice. `providerId` is the instance, which may be gone where the operation is one of its snapshots. */
+/** What an operation asks of the provider. `operationId` makes it safe to ask twice. The instance may be gone for operations on its snapshots. */
 export type OperationRequest = { readonly operationId: string; readonly providerId: string } & (
   | {
       readonly type: "CREATE_SNAPSHOT";
@@ -143,17 +143,17 @@ export type OperationRequest = { readonly operationId: string; readonly provider
   | {
       readonly type: "REBOOT_INSTANCE";
       readonly forceFailover: boolean;
-      /** Replication slots that the standby does not have may go; otherwise a failover that loses some is refused. */
+      /** Accepts the loss of replication slots that the standby does not have; otherwise such a failover is refused. */
       readonly acceptSlotLoss?: boolean | undefined;
-      /** Nobody asked but Postern itself, for the primary has failed: what runs on the instance is given up. */
+      /** Set where Postern itself asks because the primary has failed; other operations on the instance are then ended. */
       readonly automatic?: boolean | undefined;
     }
   | { readonly type: "MODIFY_BACKUP_WINDOW"; readonly backupWindow: string; readonly applyImmediately: boolean }
   | ({ readonly type: "DELETE_SNAPSHOT" } & SnapshotNamed)
-  /** Makes another instance, whole or not at all. What is null is the provider's to choose. */
+  /** Makes another instance, whole or not at all. The provider chooses what is null. */
   | (SnapshotNamed & {
       readonly type: "RESTORE_SNAPSHOT";
-      /** Of the new instance. */
+      /** The identifier of the new instance. */
       readonly identifier: string;
       readonly tags: readonly Tag[];
       readonly backupWindow: string | null;
@@ -162,20 +162,20 @@ export type OperationRequest = { readonly operationId: string; readonly provider
     })
 );
 
-/** An instance whose primary has failed for so long that its standby shall take over. */
+/** An instance whose primary has failed for so long that its standby should take over. */
 export interface FailoverDue {
   readonly providerId: string;
-  /** For people. */
+  /** Why the primary has failed, for people. */
   readonly cause: string;
   /** RFC 3339. */
   readonly since: string;
 }
 
-/** Why an operation failed at the provider: data for the operation, not an error of Postern. */
+/** Why an operation failed at the provider. It is data of the operation and no error of Postern. */
 export interface ProviderFailure {
   /** The provider's code, such as `InvalidDBInstanceState` or `DiskFull`. */
   readonly code: string;
-  /** For people; no secrets. */
+  /** A text for people, without secrets. */
   readonly message: string;
 }
 
@@ -183,10 +183,10 @@ export interface ProviderFailure {
 export type Poll =
   | {
       readonly state: "running";
-      /** What the provider says of the resource: `creating`, `rebooting`, ... */
+      /** The provider's status of the resource, such as `creating` or `rebooting`. */
       readonly resourceStatus: string;
       readonly message: string;
-      /** 0 to 100 where known. */
+      /** From 0 to 100, or null where it is not known. */
       readonly percent: number | null;
     }
   | {
@@ -194,48 +194,49 @@ export type Poll =
       readonly resourceStatus: string;
       readonly message: string;
       /**
-       * What came of it: the snapshot; `{ awaySeconds, failedOver, primary }` of a reboot, of a failover
-       * `{ lostSlots, notCarried }` too, and where the primary had failed `{ missingFrom, keptAt }`, the position from which its
-       * writes are lost and where its data are kept; `{ backupWindow, pendingBackupWindow }`; `{ identifier, providerId }` of a
-       * restored instance.
+       * The outcome, by type of operation:
+       * - a reboot: `{ awaySeconds, failedOver, primary }`; with a failover `{ lostSlots, notCarried }` too and, where the primary had
+       *   failed, `{ missingFrom, keptAt }`: the position from which its writes are lost, and where its data is kept
+       * - a backup window: `{ backupWindow, pendingBackupWindow }`
+       * - a snapshot: its description; a restored instance: `{ identifier, providerId }`
        */
       readonly result: Readonly<Record<string, unknown>>;
       readonly snapshot?: SnapshotDescription;
     }
   | { readonly state: "failed"; readonly resourceStatus: string; readonly failure: ProviderFailure }
-  /** The provider has never heard of this operation: it may be started (again). */
+  /** The provider does not know this operation, so it may be started. */
   | { readonly state: "unknown" };
 
 export interface Provider {
   readonly name: string;
-  /** What its instances can do at all. */
+  /** The types of operation that the provider supports. */
   readonly operations: readonly OperationType[];
-  /** Whether the provider itself takes automated snapshots in the backup window; else Postern's scheduler does. */
+  /** Whether the provider itself takes automated snapshots in the backup window; otherwise Postern's scheduler does. */
   readonly takesAutomatedSnapshots: boolean;
-  /** Says who is told of what the provider does by itself; called before anything else. */
+  /** Sets who records what the provider does by itself; called before anything else. */
   reportTo(report: Report): void;
-  /** What the provider itself has to see to from time to time; called once a minute. @throws UNAVAILABLE */
+  /** Does the provider's own regular work; called once a minute. @throws UNAVAILABLE */
   upkeep(): Promise<void>;
-  /** Looks at what cannot wait for upkeep; called every few seconds, one look at a time. @returns what is to fail over now */
+  /** Looks for failures that cannot wait for upkeep; called every few seconds, one call at a time. @returns what must fail over now */
   watch(): Promise<readonly FailoverDue[]>;
-  /** Every instance that the provider has. @throws UNAVAILABLE */
+  /** Lists every instance of the provider. @throws UNAVAILABLE */
   list(): Promise<InstanceDescription[]>;
   /** @returns the instance, or null where it is gone @throws UNAVAILABLE */
   describe(providerId: string): Promise<InstanceDescription | null>;
   /**
-   * The last lines of a member's log as it is now, the oldest first, without secrets.
-   * @returns null where there is no such member, or no log of it @throws UNAVAILABLE
+   * Reads the last lines of a member's log, the oldest first, without secrets.
+   * @returns null where the member or its log does not exist @throws UNAVAILABLE
    */
   logTail(providerId: string, member: string, lines: number): Promise<readonly string[] | null>;
-  /** Snapshots of an instance, also of one that is gone. @throws UNAVAILABLE */
+  /** Lists the snapshots of an instance, which may be gone itself. @throws UNAVAILABLE */
   listSnapshots(providerId: string): Promise<SnapshotDescription[]>;
-  /** Removes a snapshot; one that is gone is no fault. @throws UNAVAILABLE, also while it is being restored */
+  /** Removes a snapshot, and does nothing where it is gone already. @throws UNAVAILABLE, also while it is being restored */
   deleteSnapshot(providerId: string, snapshot: SnapshotNamed): Promise<void>;
   /**
-   * Begins an operation and returns at once; the same operationId again changes nothing.
-   * @throws UNAVAILABLE, safe to ask again; every other refusal is told by the next poll as `failed`
+   * Begins an operation and returns at once; a second call with the same operationId changes nothing.
+   * @throws UNAVAILABLE, after which the caller may try again; every other refusal is a `failed` operation in the next poll
    */
   start(request: OperationRequest): Promise<void>;
-  /** How far the operation has come; also after this process was killed and started again. @throws UNAVAILABLE */
+  /** Tells how far the operation has come, even if this process was restarted since it began. @throws UNAVAILABLE */
   poll(request: OperationRequest): Promise<Poll>;
 }

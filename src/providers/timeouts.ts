@@ -1,9 +1,9 @@
-/** A limit to how long Postern waits for a provider's answer. */
+/** Limits how long Postern waits for a provider. */
 import { unavailable } from "../errors.js";
 import { withTimeout } from "../values/with-timeout.js";
 import type { Provider } from "./provider.js";
 
-/** @returns the provider, but UNAVAILABLE where its answer takes too long; that may come later, and does no harm then */
+/** @returns the provider with every call limited: one that takes too long throws UNAVAILABLE, and its late result is ignored */
 export function withTimeouts(provider: Provider, timeoutMs: number): Provider {
   const limited = <T>(answer: Promise<T>) => withTimeout(answer, timeoutMs, () => unavailable("The provider"));
   return {
@@ -11,7 +11,7 @@ export function withTimeouts(provider: Provider, timeoutMs: number): Provider {
     operations: provider.operations,
     takesAutomatedSnapshots: provider.takesAutomatedSnapshots,
     reportTo: (report) => provider.reportTo(report),
-    // These work for as long as there is something to do.
+    // These have no limit: they run as long as there is something to do.
     upkeep: () => provider.upkeep(),
     watch: () => provider.watch(),
     list: () => limited(provider.list()),

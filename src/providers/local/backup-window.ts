@@ -1,4 +1,4 @@
-/** MODIFY_BACKUP_WINDOW, and when the maintenance window comes that a new backup window waits for. */
+/** Changes backup windows: at once, or when the maintenance window comes. */
 import { isWithin, lastStart, maintenanceWindowOf } from "../../values/windows.js";
 import { OperationFailure } from "../errors.js";
 import type { Host } from "./host.js";
@@ -6,7 +6,7 @@ import { backupWindowForm, type LocalInstance } from "./instances.js";
 import type { TaskOutcome } from "./journal-entry.js";
 import type { RequestOf } from "./task.js";
 
-/** May be done twice. */
+/** Performs MODIFY_BACKUP_WINDOW, which may run twice. */
 export async function modifyBackupWindow(
   host: Host,
   instance: LocalInstance,
@@ -32,7 +32,7 @@ export async function modifyBackupWindow(
   };
 }
 
-/** Applies what waits and is due, and records it. @returns the instance as it is then, null where it is gone */
+/** Applies a pending backup window that is due, and reports it. @returns the changed instance, null where it is gone */
 export function applyIfDue(host: Host, instance: LocalInstance, now: Date): Promise<LocalInstance | null> {
   if (!isDue(instance, now)) return Promise.resolve(instance);
   const { applying } = host;
@@ -42,7 +42,7 @@ export function applyIfDue(host: Host, instance: LocalInstance, now: Date): Prom
   return found;
 }
 
-/** It waits until it is on record: cut short, it is applied again, which changes nothing, and recorded. */
+/** The window stays pending until it is reported. After a kill in between it is applied again, which changes nothing, and reported. */
 async function apply({ instances, report }: Host, { providerId }: LocalInstance, now: Date) {
   let from = "";
   const applied = await instances.update(providerId, (current) => {
@@ -58,7 +58,7 @@ async function apply({ instances, report }: Host, { providerId }: LocalInstance,
   );
 }
 
-/** In the maintenance window, or after one has come since it was asked for: nobody may have looked during it. */
+/** Whether it is the maintenance window, or one has passed since the request while Postern was not running. */
 function isDue({ pendingBackupWindow, maintenanceWindow }: LocalInstance, now: Date): boolean {
   const window = maintenanceWindowOf(maintenanceWindow);
   if (!pendingBackupWindow || !window) return false;

@@ -1,4 +1,4 @@
-/** Bringing an instance up as instance.json wants it, from whatever a crash or a kill has left, with one primary at most. */
+/** Brings an instance up as instance.json describes it, after any crash or kill, and with one primary at most. */
 import { hasTablespaces } from "../../postgres/base-backup.js";
 import { isStandbyData } from "../../postgres/control-file.js";
 import { promote } from "../../postgres/promote.js";
@@ -8,8 +8,8 @@ import { observe } from "./observe.js";
 import { endSplitBrain, findLeft, leftMessage } from "./split-brain.js";
 
 /**
- * Starts or adopts every member that may run. Resolves when the primary takes writes; standbys may still be catching up,
- * and those that cannot are marked stale, to be rebuilt. @throws Error when the primary does not start, or people must decide who it is
+ * Starts or adopts every member that may run. Resolves when the primary takes writes; standbys may still be catching up.
+ * @throws Error when the primary does not start, or when people must decide which member is the primary
  */
 export async function bringUp(host: Host, providerId: string, signal?: AbortSignal): Promise<void> {
   const found = await host.instances.find(providerId);
@@ -21,7 +21,7 @@ export async function bringUp(host: Host, providerId: string, signal?: AbortSign
   }
   const instance = await stopSharing(host, await endSplitBrain(host, found));
   const standbys = standbysOf(instance);
-  // First of all: an old primary must be down before the new one takes writes. One that was cloned already cannot write.
+  // An old primary must be down before the new one takes writes. Once it is cloned anew it is a standby and cannot write.
   for (const member of standbys) {
     if (!(await isStandbyData(clusterOf(host, instance, member)))) await fenceMember(host, providerId, member.name);
   }
@@ -38,7 +38,7 @@ export async function bringUp(host: Host, providerId: string, signal?: AbortSign
   }
 }
 
-/** Whether a member has died or cannot follow any more. What is frozen is left to people. */
+/** Whether a member has died or must stop. A frozen server is left to people. */
 export async function needsRepair(host: Host, instance: LocalInstance): Promise<boolean> {
   const primary = clusterOf(host, instance, primaryOf(instance));
   if (standbysOf(instance).some(({ stale }) => !stale) && (await hasTablespaces(primary))) return true;
@@ -70,7 +70,7 @@ async function startStandby(
   }
 }
 
-/** A standby that would write its primary's files must stop. */
+/** Stops the standbys of an instance with tablespaces, because they would write the same files as the primary. */
 async function stopSharing(host: Host, instance: LocalInstance): Promise<LocalInstance> {
   const names = standbysOf(instance).flatMap(({ name, stale }) => (stale ? [] : [name]));
   if (names.length === 0 || !(await hasTablespaces(clusterOf(host, instance, primaryOf(instance))))) return instance;
@@ -87,9 +87,9 @@ async function stopSharing(host: Host, instance: LocalInstance): Promise<LocalIn
   return after ?? instance;
 }
 
-/** Says that the data of these members must never be started again. */
+/** Marks members as stale: their data must never be started again. */
 export function setStale(host: Host, providerId: string, names: readonly string[]): Promise<LocalInstance | null> {
-  // Why they did not start says nothing of what is built in their place.
+  // The faults of the old data say nothing about the data that replaces it.
   for (const name of names) host.faults.delete(processName(providerId, name));
   return host.instances.update(providerId, (now) => ({
     ...now,

@@ -1,4 +1,4 @@
-/** Everyday causes of a failure on this host, as a code with what it comes from and what to do; without values and paths of others. */
+/** Knows the common causes of a failure on this host: a code, the cause and what to do, without secrets or foreign paths. */
 import postgres from "postgres";
 import { NotCopyableError, StorageFullError } from "../../postgres/copy-files.js";
 import { StillStartingError } from "../../postgres/last-words.js";
@@ -12,7 +12,7 @@ const SESSION_ENDED: Cause = {
   message: "Somebody ended Postern's session on the instance. See who ends sessions there, and ask again.",
 };
 
-/** By the SQLSTATE with which PostgreSQL turns Postern away, or ends what it does. */
+/** The causes by the SQLSTATE with which PostgreSQL refuses or ends a statement or session. */
 const BY_STATE: Readonly<Record<string, Cause>> = {
   "28P01": {
     code: "AccessDenied",
@@ -46,11 +46,11 @@ const BY_STATE: Readonly<Record<string, Cause>> = {
     message: "Somebody cancelled what Postern did on the instance. See who ends sessions there, and ask again.",
   },
   "57P01": SESSION_ENDED,
-  // A backup belongs to its session.
+  // PostgreSQL raises this when the session of a backup has ended.
   "55000": SESSION_ENDED,
 };
 
-/** By the code of the operating system, or of the driver. */
+/** The causes by the error code of the operating system or the driver. */
 const BY_ERRNO: Readonly<Record<string, Cause>> = {
   EACCES: {
     code: "AccessDenied",
@@ -80,7 +80,7 @@ const FULL = new Set(["ENOSPC", "EDQUOT"]);
 
 export const STILL_RECOVERS = "Its server still recovers, and goes on by itself: wait until the instance is available.";
 
-/** @returns what an error comes from, or null where nobody foresaw it */
+/** @returns the cause of an error, or null where it is not a common one */
 export function causeOf(error: unknown): Cause | null {
   const { code = "", syscall } = error as NodeJS.ErrnoException;
   if (error instanceof StorageFullError || FULL.has(code)) {

@@ -1,4 +1,4 @@
-/** The configuration of an instance outlives its servers: the last good copy is kept beside them, and carried to who takes over. */
+/** Keeps the last good copy of an instance's configuration beside its servers, and carries it to a standby that takes over. */
 import { join } from "node:path";
 import { z } from "zod";
 import type { Cluster } from "../../postgres/cluster.js";
@@ -18,18 +18,18 @@ import { type LocalInstance, type LocalMember, primaryOf } from "./instances.js"
 const keptForm = z.object({
   /** RFC 3339. */
   takenAt: z.string(),
-  /** Bytes as Latin-1, so that people can read them here. */
+  /** The bytes of each file as Latin-1, so that people can read them. */
   files: z.record(z.string(), z.string()),
 });
 
 const fileOf = (host: Host, { providerId }: LocalInstance) =>
   join(host.instances.folderOf(providerId), "configuration.json");
 
-/** Under which name the fault of a broken configuration is known. */
+/** @returns the key under which Host.faults holds the fault of a broken configuration */
 export const configurationKey = ({ providerId }: LocalInstance) => `${providerId}-configuration`;
 
 /**
- * Copies the primary's configuration where it has changed, and PostgreSQL would start with it: what a failover carries over.
+ * Copies the primary's configuration if it has changed and PostgreSQL would start with it, for a later failover.
  * @throws Error when it cannot be read or written
  */
 export async function keepConfiguration(host: Host, instance: LocalInstance): Promise<void> {
@@ -42,7 +42,7 @@ export async function keepConfiguration(host: Host, instance: LocalInstance): Pr
   const fault = (await settingsFaultOf(cluster)) ?? (await rulesFaultOf(host, cluster));
   if (fault === null) host.faults.delete(key);
   else host.faults.set(key, fault);
-  // What changed meanwhile, nobody has looked at.
+  // A configuration that changed meanwhile is not checked yet.
   if (fault !== null || !isSameConfiguration(files, (await readConfiguration(cluster.dataDir)).files)) return;
   const text = Object.fromEntries([...files].map(([path, bytes]) => [path, bytes.toString("latin1")]));
   await writeDurably(fileOf(host, instance), { takenAt: host.clock.now().toISOString(), files: text });
@@ -50,9 +50,9 @@ export async function keepConfiguration(host: Host, instance: LocalInstance): Pr
 }
 
 /**
- * Gives a standby the configuration of its primary, and starts it again where it had another: what the primary has now, the last good copy
- * where that is broken, or its own where it starts with neither.
- * @returns whether it was started again, and what it does not have, for people @throws Error when it does not start at all
+ * Gives a standby the configuration of its primary, and restarts it if it had another. It tries what the primary has now, then the
+ * last good copy, then the standby's own.
+ * @returns whether it was restarted, and what was not carried over, for people @throws Error when it does not start at all
  */
 export async function carryConfiguration(
   host: Host,
@@ -109,7 +109,7 @@ async function findKept(host: Host, instance: LocalInstance) {
   return { takenAt: found.takenAt, files: new Map(files) };
 }
 
-/** @returns what keeps a server from starting with its files of settings, null where nothing does */
+/** @returns what keeps a server from starting with its configuration files, null where nothing does */
 const settingsFaultOf = (cluster: Cluster): Promise<string | null> =>
   cluster.preview("data_directory").then(
     () => null,

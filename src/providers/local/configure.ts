@@ -1,4 +1,4 @@
-/** What configuration says of an instance that exists: what has changed there is applied once, and told for the record. */
+/** Applies changes of Postern's configuration to an existing instance, each once, and reports them for the audit log. */
 import { setTimeout as delay } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
 import type { Sql } from "postgres";
@@ -31,7 +31,10 @@ export const configuredOf = (wanted: NewInstance): Configured => ({
   standby: wanted.standby,
 });
 
-/** Of an instance that was made before this was kept. Its backup window may be an operation's, which stays; its connections were not chosen. */
+/**
+ * Assumes what configuration said of an instance that was made before Postern recorded that. The backup window may come from an
+ * operation and stays; the number of connections was not configurable.
+ */
 const assumed = (instance: LocalInstance, { backupWindow, maxConnections }: Configured): Configured => ({
   ...instance,
   backupWindow,
@@ -39,7 +42,7 @@ const assumed = (instance: LocalInstance, { backupWindow, maxConnections }: Conf
   standby: instance.members.length > 1,
 });
 
-/** What configuration changes of an instance that could cost its last good data, as long as its primary takes no writes. */
+/** @returns the old values of what must not change yet: while the primary takes no writes, the standby's data may be the last */
 function riskOf(now: LocalInstance, before: Configured, configured: Configured): Partial<Configured> {
   if (now.members.length === 1) return {};
   return {
@@ -49,14 +52,14 @@ function riskOf(now: LocalInstance, before: Configured, configured: Configured):
   };
 }
 
-/** A standby does not start with less than its primary had: it is built anew. */
+/** A standby does not start with fewer connections than its primary had, so it is built anew. */
 const isLower = (now: LocalInstance, { maxConnections = 0 }: Configured) => (now.maxConnections ?? 0) > maxConnections;
 
 /**
- * Applies what configuration has changed since it was last applied; what operations have changed stays. Members are built and
- * removed once the instance is up.
- * @param isUp whether the primary takes writes; what takes a standby away waits for that
- * @returns whether something waits @throws Error where it cannot be written down
+ * Applies what changed in the configuration since it was last applied; changes by operations stay. It only records which members
+ * to build or remove: that happens once the instance is up.
+ * @param isUp whether the primary takes writes; a change that removes a standby waits for that
+ * @returns whether a change waits @throws Error where instance.json cannot be written
  */
 export async function applyConfiguration(
   host: Host,
@@ -94,7 +97,7 @@ export async function applyConfiguration(
   return waits;
 }
 
-/** Puts aside what a standby that is to go still holds of a failover. */
+/** Puts aside the data that a standby still keeps from a failover, before the standby is removed. */
 export async function keepOfStandbys(host: Host, instance: LocalInstance): Promise<void> {
   for (const { name, keep } of standbysOf(instance)) {
     if (keep === null) continue;
@@ -103,7 +106,7 @@ export async function keepOfStandbys(host: Host, instance: LocalInstance): Promi
   }
 }
 
-/** Removes members that configuration has taken away, once there is a primary that takes writes: until then their data may be the last there is. */
+/** Removes members that are no longer configured once the primary takes writes: until then their data may be the last. */
 async function removeSurplus(host: Host, instance: LocalInstance): Promise<void> {
   const { providerId, members } = instance;
   const surplus = (await listMembers(host, providerId)).filter((name) => !members.some((one) => one.name === name));
@@ -117,7 +120,7 @@ async function removeSurplus(host: Host, instance: LocalInstance): Promise<void>
   }
 }
 
-/** Its standby is down; what still sends to it may not have noticed. */
+/** Drops a slot whose standby is down. Its WAL sender may not have noticed that yet, so it is ended first. */
 async function dropSlot(sql: Sql, name: string): Promise<void> {
   for (;;) {
     await sql`select pg_drop_replication_slot(slot_name) from pg_replication_slots where slot_name = ${name} and not active`;
@@ -127,7 +130,7 @@ async function dropSlot(sql: Sql, name: string): Promise<void> {
   }
 }
 
-/** What is left to do of a change once its instance was started: told again where this process is killed on the way. */
+/** Completes a change once its instance was started. After a kill on the way it is done, and reported, again. */
 export async function finishConfiguration(host: Host, providerId: string): Promise<void> {
   const instance = await host.instances.find(providerId);
   if (!instance) return;

@@ -1,4 +1,4 @@
-/** Making a local instance: its clusters first, its description last, so that it is there whole or not at all. */
+/** Creates local instances: the clusters first and instance.json last, so that an instance exists whole or not at all. */
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import type { Sql } from "postgres";
@@ -23,7 +23,7 @@ import {
 import type { TcpPorts } from "./ports.js";
 import { COPY_START_MS, cloneStandby, createReplicationRole } from "./standbys.js";
 
-/** Of the superuser, for postgres.js. */
+/** A superuser's connection, for postgres.js. */
 export type NewConnection = {
   readonly host: string;
   readonly port: number;
@@ -33,7 +33,7 @@ export type NewConnection = {
 };
 
 export type NewInstance = {
-  /** 1 to 63 letters, digits and hyphens; begins with a letter. Unique in the provider, in whatever case. */
+  /** 1 to 63 letters, digits and hyphens, a letter first. It is unique in the provider, ignoring case. */
   readonly identifier: string;
   readonly tags: readonly Tag[];
   /** `ddd:hh:mm-ddd:hh:mm`, UTC. */
@@ -42,13 +42,13 @@ export type NewInstance = {
   readonly backupWindow: string;
   readonly backupRetentionDays: number;
   readonly standby: boolean;
-  /** Connections of everybody together; default 50. */
+  /** The limit for all clients together; the default is 50. */
   readonly maxConnections?: number | undefined;
-  /** When the standby takes over without anybody asking; left out: never. */
+  /** When Postern fails the instance over by itself; without it, never. */
   readonly autoFailover?: AutoFailover | null | undefined;
-  /** Fills the new instance, which nobody sees yet; what it throws, create throws, and nothing is left. */
+  /** Fills the new instance before anybody sees it. If it throws, create throws the same and removes everything. */
   readonly fill?: (connection: NewConnection) => Promise<void>;
-  /** Where it is a copy: its id, what makes its data directory, and what is to be done once it has started. */
+  /** For a restored instance: its id, how its data directory is made, and what happens after its first start. */
   readonly copy?: {
     readonly providerId: string;
     make(dataDir: string): Promise<void>;
@@ -70,8 +70,8 @@ export const isTakenAlready = ({ identifier }: Pick<NewInstance, "identifier">) 
   conflict(`There is an instance ${identifier} already.`);
 
 /**
- * What an instance will be, with its ports.
- * @param before what was planned of it, whose id and ports stay
+ * Plans an instance and its ports.
+ * @param before an earlier plan of it, whose id and ports stay
  * @throws BAD_USER_INPUT
  */
 export async function planOf(
@@ -102,8 +102,9 @@ export async function planOf(
 }
 
 /**
- * @param isUnderWay whether the same identifier is being created already @param plan under whose id it comes to be
- * @param undo takes away what is there of an instance that did not come to be
+ * Creates an instance and starts it.
+ * @param isUnderWay whether the same identifier is being created already @param plan the plan that gives the instance its id
+ * @param undo removes what exists of an instance whose creation failed
  * @returns its providerId @throws CONFLICT, BAD_USER_INPUT, Error when PostgreSQL does not start, and the signal's reason
  */
 export async function createInstance(
@@ -124,11 +125,11 @@ export async function createInstance(
   try {
     await instances.prepare(instance.providerId);
     const cluster = await makeMember(host, instance, primary);
-    // Synced once, when all of it is there.
+    // The whole instance is synced once, at the end.
     await (wanted.copy?.make(cluster.dataDir) ?? cluster.init({ sync: false }));
     signal.throwIfAborted();
     await cluster.start(signal, COPY_START_MS);
-    // A copy has that of its source.
+    // A copy already has the role of its source.
     await (wanted.copy ? wanted.copy.started(cluster, signal) : createApplicationRole(host, cluster, signal));
     await wanted.fill?.({
       host: "127.0.0.1",
@@ -151,11 +152,11 @@ export async function createInstance(
   }
 }
 
-/** For people and programs; its password stands beside the superuser's, and goes with the data into every copy. */
+/** The role for people and programs. Its password is in the data directory, and so in every copy. */
 const APPLICATION_ROLE = "application";
 const APPLICATION_PASSWORD_FILE = "application.password";
 
-/** It makes databases of its own, and leaves Postern the connections that are reserved for superusers. */
+/** The role may create databases, but cannot use the connections that are reserved for superusers, and so for Postern. */
 async function createApplicationRole(host: Host, primary: Cluster, signal: AbortSignal): Promise<void> {
   const password = randomBytes(24).toString("base64url");
   await writeOwned(join(primary.dataDir, APPLICATION_PASSWORD_FILE), password, host.user);

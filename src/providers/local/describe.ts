@@ -1,4 +1,4 @@
-/** How a local instance shows in the inventory: what instance.json says, and what is observed. */
+/** Describes local instances for the inventory, from instance.json and from what is observed. */
 import { type Endpoint, type Finding, type InstanceDescription, UNOBSERVED } from "../provider.js";
 import { applyIfDue } from "./backup-window.js";
 import { findingsOf } from "./findings.js";
@@ -13,23 +13,23 @@ import { leftFindings } from "./split-brain.js";
 import { failureOf } from "./task.js";
 import type { Watch } from "./watch.js";
 
-/** What starts, recovers or stops for so long by itself may never end. */
+/** A server that starts, recovers or stops for longer than this may never end. */
 const STUCK_MS = 60_000;
 
 const endpointOf = ({ port }: LocalMember): Endpoint => ({ host: "127.0.0.1", port });
 
-/** @param version of the PostgreSQL that runs all of them */
+/** @param version the version of PostgreSQL, the same for all instances */
 export function createDescribe(host: Host, operations: Operations, plans: Plans, watch: Watch, version: string) {
   const healths = createHealths(host);
-  /** What was last readable of each: a file that is broken now must not make an instance look gone, or look like another. */
+  /** The last readable description of each instance: a broken file must not make an instance look gone, or look like another. */
   const known = new Map<string, LocalInstance>();
-  /** What people should look at of each. While something is done to an instance, that stays as it was. */
+  /** The last findings of each instance, which stay as they are while the instance is busy. */
   const told = new Map<string, readonly Finding[]>();
 
-  /** Since when each primary is seen to start, recover or stop, though Postern does nothing to it. */
+  /** Since when each primary starts, recovers or stops, although Postern does nothing to it. */
   const startingSince = new Map<string, number>();
 
-  /** Null where it is gone. Answers within a moment, whatever state the instance is in. */
+  /** @returns the description at once, whatever state the instance is in, or null where it is gone */
   return async function describe(providerId: string): Promise<InstanceDescription | null> {
     let fault: unknown;
     const found = await host.instances.find(providerId).catch(async (error) => {
@@ -41,7 +41,7 @@ export function createDescribe(host: Host, operations: Operations, plans: Plans,
       told.delete(providerId);
       const plan = await host.instances.findPlan(providerId);
       if (plan) return describePlan(plan);
-      // It may have been completed between the two looks.
+      // The creation may have completed between the two look-ups.
       return (await host.instances.find(providerId).catch(() => null)) ? describe(providerId) : null;
     }
     if (fault) {
@@ -78,7 +78,7 @@ export function createDescribe(host: Host, operations: Operations, plans: Plans,
   async function lookAtPrimary(instance: LocalInstance): Promise<Primary> {
     const doing = operations.doing(instance.providerId);
     const busy = operations.statusWhileBusy(instance.providerId);
-    // Who restarts it sees to it that it comes up.
+    // Whatever restarts the server also waits until it is up.
     if (busy !== undefined && (doing === "upkeep" || doing === "REBOOT_INSTANCE")) return { status: busy };
     if (instance.wanted === "stopped") return { status: "stopped" };
     if (!operations.isReady(instance.providerId)) return { status: "starting" };
@@ -86,7 +86,7 @@ export function createDescribe(host: Host, operations: Operations, plans: Plans,
     if (seen.is !== "starting") startingSince.delete(instance.providerId);
     if (busy !== undefined) return { status: hasFailed(seen) ? "failed" : busy };
     if (isUp(seen) && !seen.inRecovery) return { status: "available", finding: turnedAway(instance, seen) };
-    // It may have become busy meanwhile, which explains what was seen.
+    // The instance may have become busy meanwhile, which explains what was observed.
     const busyNow = operations.statusWhileBusy(instance.providerId);
     if (busyNow !== undefined) return { status: busyNow };
     const reason = isUp(seen) ? "It does not take writes." : seen.reason;
@@ -98,7 +98,7 @@ export function createDescribe(host: Host, operations: Operations, plans: Plans,
     return nowMs - sinceMs < STUCK_MS ? { status: "starting" } : { status: "failed", finding: notReady(instance) };
   }
 
-  /** Of one that is not complete nothing can be reached. */
+  /** Describes an instance that is not complete; it has no endpoints yet. */
   function describePlan(plan: LocalInstance): InstanceDescription {
     const fault = plans.faultOf(plan);
     const detail = `It could not be created, and that is tried again every minute. ${fault}`;
@@ -168,7 +168,7 @@ const unobserved = (why: string): Finding => ({
   detail: `Postern cannot look at this instance, which may be well. ${why}`,
 });
 
-/** All that is certain of an instance of which nothing can be read. */
+/** Stands for an instance when neither its file nor a copy can be read: only the id is certain. */
 function unreadable(providerId: string): LocalInstance {
   return {
     providerId,

@@ -1,15 +1,15 @@
-/** JSON files that are whole whenever they are read, and still there after a power failure once they are written. */
+/** Reads and writes JSON files that are always whole, and that survive a power failure once they are written. */
 import { randomBytes } from "node:crypto";
 import { open, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { syncFolder } from "../../durability.js";
 import { withFile } from "../../postgres/owned-file.js";
 
-/** Replaces the file at once or not at all. */
+/** Replaces the file as a whole or not at all. */
 export async function writeDurably(path: string, value: unknown): Promise<void> {
   const temporary = `${path}.${randomBytes(6).toString("hex")}.tmp`;
   try {
-    // Exclusive: what the database's user may have put there is not followed.
+    // `wx` fails on an existing file, so a link that the database's user has put there is not followed.
     const file = await open(temporary, "wx", 0o600);
     try {
       await file.writeFile(`${JSON.stringify(value, null, 2)}\n`);
@@ -25,7 +25,7 @@ export async function writeDurably(path: string, value: unknown): Promise<void> 
   await syncFolder(dirname(path));
 }
 
-/** @returns what the file holds, or undefined where there is none @throws Error when it is no JSON, or not as `check` wants it */
+/** @returns the value in the file, or undefined where there is no file @throws Error when it is no JSON, or `check` refuses it */
 export async function readDurable<T>(path: string, check: { parse(value: unknown): T }): Promise<T | undefined> {
   const text = await withFile(path, (file) => file.readFile("utf8")).catch((error: NodeJS.ErrnoException) => {
     if (error.code === "ENOENT" || error.code === "ENOTDIR") return undefined;

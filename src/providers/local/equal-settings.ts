@@ -1,4 +1,4 @@
-/** Settings of which a standby must have as much as its primary, or it stops replaying: carried to it before it needs them. */
+/** Keeps a standby's settings as high as its primary's, because with a lower one PostgreSQL stops replaying. */
 import { rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Cluster } from "../../postgres/cluster.js";
@@ -19,19 +19,25 @@ export const EQUAL_SETTINGS = [
 export type EqualSettings = Readonly<Record<string, number>>;
 
 const LACKS_SETTINGS = /insufficient parameter settings/;
-/** Where ALTER SYSTEM writes them. */
+/** The file that ALTER SYSTEM writes. */
 const SETTINGS_FILE = "postgresql.auto.conf";
 const MAX_SETTINGS_BYTES = 1_048_576;
 const UNFINISHED = `${SETTINGS_FILE}.postern`;
 
-/** @returns what the first has more of than the second, with its values; what the second does not tell counts as none */
+/** @returns the settings that are higher in `wanted` than in `has`, with their values; one that `has` lacks counts as 0 */
 export const moreThan = (wanted: EqualSettings, has: EqualSettings): EqualSettings =>
   Object.fromEntries(Object.entries(wanted).filter(([name, value]) => (has[name] ?? 0) < value));
 
 /**
- * Gives each standby as much as its primary has, or will have after its next start; a standby that runs with less is restarted. Cut short
- * anywhere, what is missing is seen again.
- * @returns what was given, by the name of the member @throws Error when the primary does not answer, or a standby does not start
+ * Raises the settings of each standby to what its primary has, or will have after its next start, and restarts a standby that runs
+ * with less. After a kill at any point, the next call finds what is still missing.
+ *
+ * For example, the primary a and the standby b run with max_locks_per_transaction = 64, and somebody sets 128 on a by ALTER SYSTEM:
+ *   a: now 64, next 128       b: now 64, so 128 is missing
+ *   b is shut down, `max_locks_per_transaction = '128'` is written to its postgresql.auto.conf, and b is started: now 128
+ * A later restart of a writes the 128 to the WAL, and b replays on. With 64, b would pause its replay there and could not take over;
+ * if it were restarted then, it would end with "insufficient parameter settings".
+ * @returns what was raised, by the name of the member @throws Error when the primary does not answer, or a standby does not start
  */
 export async function carryEqualSettings(
   host: Host,
@@ -45,7 +51,7 @@ export async function carryEqualSettings(
   for (const member of standbys) {
     const cluster = clusterOf(host, instance, member);
     const isRunning = (await findPostmaster(cluster.dataDir)) !== undefined;
-    // One that is down says itself whether that is why.
+    // For a standby that is down, its log says whether this is the reason.
     if (!isRunning && !LACKS_SETTINGS.test(host.faults.get(processName(instance.providerId, member.name)) ?? ""))
       continue;
     const has = isRunning
@@ -61,9 +67,9 @@ export async function carryEqualSettings(
   return given;
 }
 
-/** What a running server has of them, and what it will have after its next start, if that is more. */
+/** @returns the settings of a running server now and after its next start; the higher one where a restart would lower it */
 async function settingsOf(cluster: Cluster, timeoutMs: number): Promise<{ now: EqualSettings; next: EqualSettings }> {
-  // A file says nothing where the command line says something.
+  // The command line overrides the files.
   const rows = await asSuperuser(
     cluster,
     (sql) => sql`

@@ -1,4 +1,4 @@
-/** What people should look at of an instance beyond the health of its members: what would do harm at the next failover or restart. */
+/** Finds what would do harm at an instance's next failover or restart, although its members are well now. */
 import { hasTablespaces } from "../../postgres/base-backup.js";
 import { findPostmaster } from "../../postgres/postmaster.js";
 import type { Finding } from "../provider.js";
@@ -10,7 +10,7 @@ export async function findingsOf(host: Host, instance: LocalInstance): Promise<F
   return [...(await startedByHand(host, instance)), ...(await ofPair(host, instance))];
 }
 
-/** A server that somebody started by hand may have other settings than those that Postern starts it with. */
+/** A server that somebody started by hand may listen at another port than Postern gave it. */
 async function startedByHand(host: Host, instance: LocalInstance): Promise<Finding[]> {
   const member = primaryOf(instance);
   const port = (await findPostmaster(clusterOf(host, instance, member).dataDir))?.port;
@@ -23,7 +23,7 @@ async function startedByHand(host: Host, instance: LocalInstance): Promise<Findi
 }
 
 async function ofPair(host: Host, instance: LocalInstance): Promise<Finding[]> {
-  // Of one server alone, both are for whoever restarts it to be told.
+  // Without a standby a tablespace does no harm, and the preflight of a reboot finds a broken configuration.
   if (instance.members.length < 2) return [];
   const findings: Finding[] = [];
   if (await hasTablespaces(clusterOf(host, instance, primaryOf(instance)))) {

@@ -1,4 +1,4 @@
-/** How the members of an instance are: what is observed of each, since when it is so, and what people should look at. */
+/** Observes the health of an instance's members: the status of each, since when it lasts, and what people should look at. */
 import { type Finding, type Member, UNOBSERVED } from "../provider.js";
 import { moreThan } from "./equal-settings.js";
 import { clusterOf, type Host, memberName, processName } from "./host.js";
@@ -9,14 +9,14 @@ import { askPrimary, askStandby, isAhead, type PrimarySays } from "./replication
 
 export type MemberHealth = Omit<Member, "name" | "role" | "endpoint">;
 
-/** A restart, and a replication that finds its way again, are no findings. */
+/** A restart or a reconnect takes less than this, and is no finding. */
 const PASSING_MS = 10_000;
-/** A replay that has stood still for so long is held up by something. */
+/** A replay that has not advanced for this long is blocked. */
 const STUCK_MS = 30_000;
 
 type Look = Omit<MemberHealth, "since"> & {
   readonly finding?: Finding | undefined;
-  /** It may pass by itself. */
+  /** True where the finding may pass by itself. */
   readonly mayPass?: boolean | undefined;
 };
 
@@ -24,9 +24,9 @@ export type Healths = ReturnType<typeof createHealths>;
 
 export function createHealths(host: Host) {
   const timeoutMs = host.limits.answerTimeoutMs;
-  /** The status last seen of each member, by the name of its processes. */
+  /** The last status of each member, by the name of its processes. */
   const statuses = new Map<string, { readonly status: string; readonly sinceMs: number }>();
-  /** How far each replayed, and since when no further. */
+  /** The position that each standby has replayed, and since when it has not advanced. */
   const replays = new Map<string, { readonly replayed: number; readonly sinceMs: number }>();
   const nowMs = () => host.clock.now().getTime();
 
@@ -126,7 +126,7 @@ export function createHealths(host: Host) {
     return { ...lagging, status: "available", replaying: true, lastError: null };
   }
 
-  /** Since when the status is what it is. */
+  /** @returns since when the member has this status */
   function sinceMs(key: string, status: string): number {
     const last = statuses.get(key);
     if (last?.status === status) return last.sinceMs;
@@ -135,7 +135,7 @@ export function createHealths(host: Host) {
   }
 
   return {
-    /** @param status of the instance, which its primary shares */
+    /** @param status the status of the instance, which is also its primary's */
     async of(
       instance: LocalInstance,
       status: Promise<string>,

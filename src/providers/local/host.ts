@@ -1,4 +1,4 @@
-/** What everything of the local provider works with: where it keeps its files, and how it runs PostgreSQL. */
+/** Defines what the parts of the local provider share: its folders, and how it runs PostgreSQL. */
 
 import type { Log } from "../../log.js";
 import { Cluster, type Settings } from "../../postgres/cluster.js";
@@ -10,17 +10,17 @@ import type { Report } from "../provider.js";
 import type { Instances, LocalInstance, LocalMember } from "./instances.js";
 
 export type HostLimits = {
-  /** Manual snapshots in all; default 100. */
+  /** How many manual snapshots there may be in all; the default is 100. */
   readonly manualSnapshots: number;
-  /** No copy leaves less than this free on the disk; default 256 MiB. */
+  /** No copy leaves less than this free on the disk; the default is 256 MiB. */
   readonly minFreeBytes: number;
-  /** After that, an instance counts as one that does not answer; default 2,500. */
+  /** A server that takes longer than this counts as not answering; the default is 2,500. */
   readonly answerTimeoutMs: number;
-  /** How long a member that does not answer may take to shut down before it is killed; default 3,000. */
+  /** How long a member that does not answer may take to shut down before it is killed; the default is 3,000. */
   readonly shutdownTimeoutMs: number;
-  /** How long a standby may take to replay what its primary had when a failover was asked for; default 10,000. */
+  /** How long a standby may take to replay what its primary had when a failover was requested; the default is 10,000. */
   readonly catchUpTimeoutMs: number;
-  /** Nothing that runs is restarted with less than this free on its disk, because PostgreSQL might not come back; default 32 MiB. */
+  /** No running server is restarted with less than this free on its disk, as it might not come back; the default is 32 MiB. */
   readonly restartFreeBytes: number;
 };
 
@@ -35,31 +35,34 @@ export type Host = {
   readonly limits: HostLimits;
   readonly log: Log;
   readonly clock: { now(): Date };
-  /** Tells what was done to an instance without anybody asking. */
+  /** Records what the provider does to an instance by itself. */
   readonly report: Report;
-  /** Why a member could last not be started or built, by the name of its processes, and what is wrong with a configuration; for people, without secrets. */
+  /**
+   * Why a member could not be started or built, by the name of its processes, and what is wrong with a configuration, by its key;
+   * for people, without secrets.
+   */
   readonly faults: Map<string, string>;
-  /** By instance, its waiting backup window on its way to being applied: whoever else finds it due waits for the same. */
+  /** The backup windows that are being applied, by instance, so that each is applied once. */
   readonly applying: Map<string, Promise<LocalInstance | null>>;
 };
 
 const MAX_FAULT = 1_000;
 
-/** @returns why something failed, for people: what PostgreSQL said, without secrets */
+/** @returns the reason of an error for people, in PostgreSQL's own words, without secrets */
 export function faultText(error: unknown): string {
   const text = withoutSecretsOfLog((error as Error).message);
   return (lastComplaint(text.split("\n")) ?? text).slice(0, MAX_FAULT).toWellFormed();
 }
 
-/** The role of standbys; its password is in the data directory, in a file that libpq reads from there. */
+/** The role that standbys connect as. Its password is in the data directory, in a file that libpq reads. */
 export const REPLICATION_ROLE = "postern_replication";
 export const REPLICATION_PASSWORD_FILE = "replication.pgpass";
 
-/** Several small clusters share one small machine. */
+/** The settings are small because several clusters share one small machine. */
 const SMALL: Settings = {
   shared_buffers: "16MB",
   max_connections: 20,
-  // For Postern: people and programs have a role of their own, which is no superuser.
+  // These are for Postern: people and programs log in as a role that is no superuser.
   superuser_reserved_connections: 5,
   max_worker_processes: 4,
   max_parallel_workers: 2,
@@ -69,7 +72,7 @@ const SMALL: Settings = {
   min_wal_size: "32MB",
   max_wal_senders: 6,
   max_replication_slots: 6,
-  // A dead standby, or an endless copy, must not fill the disk of its primary.
+  // A dead standby or an endless copy must not fill the disk of its primary.
   max_slot_wal_keep_size: "1GB",
   wal_sender_timeout: "10s",
   wal_receiver_timeout: "10s",
@@ -78,7 +81,7 @@ const SMALL: Settings = {
 /** How long a member that answers may take to shut down before it is killed. */
 const SHUTDOWN_MS = 30_000;
 
-/** How a member shows in the list of processes, and to its primary. */
+/** @returns the name that a member has in the list of processes, and towards its primary */
 export const processName = (providerId: string, name: string) => `${providerId}-${name}`;
 
 export const slotOf = ({ name }: LocalMember) => `standby_${name}`;
@@ -86,7 +89,7 @@ export const slotOf = ({ name }: LocalMember) => `standby_${name}`;
 export const memberName = ({ identifier }: LocalInstance, { name }: { readonly name: string }) =>
   `${identifier}-${name}`;
 
-/** A member as a cluster, with the settings of the role that instance.json gives it. */
+/** @returns the cluster of a member, with the settings of the role that instance.json gives it */
 export function clusterOf(host: Host, instance: LocalInstance, member: LocalMember): Cluster {
   const primary = instance.members.find(({ name }) => name === instance.primary)!;
   const settings: Record<string, string | number> = {
@@ -120,13 +123,13 @@ export function clusterOf(host: Host, instance: LocalInstance, member: LocalMemb
   });
 }
 
-/** The member's cluster in a folder that exists. */
+/** Makes the member's folder if it is missing. @returns its cluster */
 export async function makeMember(host: Host, instance: LocalInstance, member: LocalMember): Promise<Cluster> {
   await makePrivate(host.instances.memberFolder(instance.providerId, member.name), host.user);
   return clusterOf(host, instance, member);
 }
 
-/** Makes sure that nothing of this member runs, in whatever state it is. */
+/** Stops or kills every process of this member, in whatever state it is. */
 export async function fenceMember(
   host: Host,
   providerId: string,
@@ -140,7 +143,7 @@ export async function fenceMember(
   return fence(cluster, user, processName(providerId, name), patienceMs);
 }
 
-/** How copies of clusters are made here. */
+/** @returns the options of every copy of a cluster on this host */
 export function copyOptions(host: Host, signal: AbortSignal) {
   return { owner: host.user, signal, minFreeBytes: host.limits.minFreeBytes };
 }

@@ -1,10 +1,10 @@
-/** Makes a restored copy independent: it must not act in the place of its source, nor wait for its source's standbys. */
+/** Makes a restored copy independent: it must not act in its source's place, nor wait for its source's standbys. */
 import { appendFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Cluster } from "../../postgres/cluster.js";
 import { asSuperuser } from "../../postgres/connection.js";
 
-/** Last in the file, and so what counts. Subscriptions rest until they are ended. */
+/** The last lines of a file override earlier ones. Without workers, subscriptions rest until they are ended. */
 const SETTINGS = `
 # Of the copy, not of its source:
 archive_mode = 'off'
@@ -14,11 +14,11 @@ synchronous_standby_names = ''
 max_logical_replication_workers = '0'
 `;
 
-/** Before the first start: it archives nothing over its source's WAL, and no commit waits for a standby that it does not have. */
+/** Before the first start: the copy must not archive over its source's WAL, and its commits must not wait for a standby. */
 export const beforeStart = (dataDir: string): Promise<void> =>
   appendFile(join(dataDir, "postgresql.auto.conf"), SETTINGS);
 
-/** After the first start: its subscriptions take nothing from the slots that feed those of its source. */
+/** After the first start: the copy's subscriptions must not consume the slots that feed its source. */
 export async function afterStart(cluster: Cluster, signal: AbortSignal): Promise<void> {
   const databases = await asSuperuser(
     cluster,
@@ -28,7 +28,7 @@ export async function afterStart(cluster: Cluster, signal: AbortSignal): Promise
   for (const { datname } of databases) {
     await asSuperuser(cluster, endSubscriptions, { database: datname, signal });
   }
-  // From the next start on: new subscriptions are its own.
+  // From the next start on, the copy may have subscriptions of its own.
   await asSuperuser(cluster, (sql) => sql`alter system reset max_logical_replication_workers`, { signal });
 }
 
@@ -38,7 +38,7 @@ async function endSubscriptions(sql: Parameters<Parameters<typeof asSuperuser>[1
      where subdbid = (select oid from pg_database where datname = current_database())`;
   for (const { name } of names) {
     await sql.unsafe(`alter subscription ${name} disable`);
-    // Dropped, it leaves the slot alone.
+    // Without a slot name, dropping the subscription later does not drop the source's slot.
     await sql.unsafe(`alter subscription ${name} set (slot_name = none)`);
   }
 }

@@ -1,4 +1,4 @@
-/** The durable description of each local instance: instance.json in a folder of its own. All else about it is observed. */
+/** Stores the description of each local instance in an instance.json in a folder of its own. All else is observed. */
 import { randomBytes } from "node:crypto";
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
@@ -24,19 +24,19 @@ export const autoFailoverForm = z.object({
 });
 
 const memberForm = z.object({
-  /** Stable, unlike its role. */
+  /** The name stays when the member's role changes. */
   name: z.enum(["a", "b"]),
-  /** On loopback, chosen once. */
+  /** The port on loopback, which never changes. */
   port: z.number().int(),
-  /** Its data must never be started again: it is to be cloned anew from the primary. */
+  /** The data must never be started again: the member is to be cloned anew from the primary. */
   stale: z.boolean(),
-  /** The folder that its stale data are put aside as, for they may hold what nothing else does; null where they are of no use. */
+  /** The folder to put the stale data aside in, because they may hold lost writes; null where they are of no use. */
   keep: z.string().nullable().default(null),
-  /** It was fenced for having been promoted by hand, which is not on record yet. */
+  /** The member was fenced because it was promoted by hand, and that is not reported yet. */
   isUntold: z.literal(true).optional(),
 });
 
-/** What configuration last said of an instance. */
+/** The configuration of an instance as it was last applied. */
 const configuredForm = z.object({
   tags: tagsForm,
   maintenanceWindow: maintenanceWindowForm,
@@ -54,21 +54,21 @@ const instanceForm = z.object({
   tags: tagsForm,
   maintenanceWindow: maintenanceWindowForm,
   backupWindow: backupWindowForm,
-  /** What waits for the maintenance window, and since when (RFC 3339). */
+  /** The backup window that waits for the maintenance window, and since when (RFC 3339). */
   pendingBackupWindow: z.object({ window: backupWindowForm, since: z.string() }).nullable(),
   backupRetentionDays: z.number().int().min(0).max(35),
-  /** Connections of everybody together; absent of instances that were made before it could be chosen. */
+  /** The limit for all clients together; absent in instances that were made before it was configurable. */
   maxConnections: maxConnectionsForm.optional(),
-  /** When its standby takes over without anybody asking; null: never. */
+  /** When Postern fails the instance over by itself; null for never. */
   autoFailover: autoFailoverForm.nullable().default(null),
   members: z.array(memberForm).min(1).max(2),
-  /** The one member that may ever be started to be written to, or promoted. This line decides, and nothing else. */
+  /** The only member that may be started as a primary, or promoted. Nothing but this line decides that. */
   primary: memberForm.shape.name,
-  /** `stopped` stays stopped when Postern starts. */
+  /** An instance that is `stopped` stays so when Postern starts. */
   wanted: z.enum(["running", "stopped"]),
-  /** Absent of an instance that configuration has nothing to do with. */
+  /** Absent in an instance that does not come from configuration. */
   configured: configuredForm.optional(),
-  /** What a change of configuration has changed here, until that is on record. */
+  /** The changes by configuration that are not reported yet. */
   toReport: z.record(z.string(), z.object({ from: z.unknown(), to: z.unknown() })).optional(),
 });
 
@@ -76,16 +76,16 @@ export type LocalMember = z.infer<typeof memberForm>;
 export type LocalInstance = z.infer<typeof instanceForm>;
 
 const DESCRIPTION = "instance.json";
-/** What the description last said, for when it cannot be read: shown, and never acted upon. */
+/** A copy of the description for when that cannot be read. It is shown, and never acted upon. */
 const COPY = "instance.json.copy";
-/** Beside it or in its place: it is being made or removed. Holds what is planned, where it is wanted until it is there. */
+/** Marks an instance that is being made or removed. It holds the plan of an instance that is wanted. */
 const MARK = "unfinished";
 
 const removeTree = (path: string) => rm(path, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
 
 export type Instances = ReturnType<typeof openInstances>;
 
-/** @param folder private to `user` */
+/** @param folder a folder that is private to `user` */
 export function openInstances(folder: string, user: OsUser, requireOwned: RequireOwned) {
   const folderOf = (providerId: string) => join(folder, providerId);
   const fileOf = (providerId: string) => join(folderOf(providerId), DESCRIPTION);
@@ -104,35 +104,35 @@ export function openInstances(folder: string, user: OsUser, requireOwned: Requir
     });
   }
 
-  /** Whether its folder is what a killed creation left. One that lost its description otherwise is none: it holds data. */
+  /** Whether a killed creation or removal left the folder. A folder with data that lost its description otherwise does not count. */
   const isUnfinished = (names: readonly string[]) =>
     !names.includes(DESCRIPTION) && (names.includes(MARK) || !names.includes("members"));
 
-  /** Null where there is none. @throws Error when its file cannot be read, or is lost */
+  /** @returns null where there is no such instance @throws Error when its file cannot be read, or is lost */
   async function find(providerId: string): Promise<LocalInstance | null> {
     if (!isId(providerId)) return null;
     const found = await read(fileOf(providerId));
     if (found || isUnfinished(await namesIn(providerId))) return found;
-    // It may have been completed between the two looks.
+    // The creation may have completed between the two look-ups.
     const completed = await read(fileOf(providerId));
     if (!completed) throw new Error(`${DESCRIPTION} is gone from a folder that holds data`);
     return completed;
   }
 
-  /** What was last known of an instance whose file cannot be read; null where nothing is. */
+  /** @returns the copy of an instance whose file cannot be read; null where there is none */
   const findCopy = (providerId: string) => read(copyOf(providerId)).catch(() => null);
 
   async function write(instance: LocalInstance): Promise<void> {
     await requireOwned();
-    // First: what it says too early of an identifier or a port keeps nobody from anything but that.
+    // The copy comes first: if a kill prevents the second write, it only reserves an identifier or a port too early.
     await writeDurably(copyOf(instance.providerId), instance);
     await writeDurably(fileOf(instance.providerId), instance);
   }
 
-  /** The ids of all folders, also of those that hold no instance (yet). */
+  /** @returns the ids of all folders, also of those that hold no instance yet */
   const ids = async () => (await readdir(folder)).filter((name) => name.startsWith("db-")).sort();
 
-  /** What is to be made and is not complete; null where nothing is. */
+  /** @returns the plan of an instance that is not complete; null where there is none */
   async function findPlan(providerId: string): Promise<LocalInstance | null> {
     if (!isId(providerId)) return null;
     const plan = (await readDurable(markOf(providerId), instanceForm.nullable().catch(null))) ?? null;
@@ -150,15 +150,15 @@ export function openInstances(folder: string, user: OsUser, requireOwned: Requir
     journalOf: (providerId: string) => join(folderOf(providerId), "journal"),
     memberFolder: (providerId: string, member: string) => join(folderOf(providerId), "members", member),
 
-    /** Readable instances; others are left out. */
+    /** Lists the instances that can be read. */
     async list(): Promise<LocalInstance[]> {
       const found = await Promise.all((await ids()).map((id) => find(id).catch(() => null)));
       return found.filter((instance) => instance !== null);
     },
 
     /**
-     * All that have an identifier and ports, also where only what was last known of them can be read.
-     * @throws OperationFailure where not even that can: whatever is made anew might be what lies there
+     * Lists all instances, for their identifiers and ports; of one that cannot be read, its copy.
+     * @throws OperationFailure where not even the copy can be read: a new instance might take the identifier or port of that one
      */
     async described(): Promise<LocalInstance[]> {
       const known = async (id: string) => {
@@ -176,19 +176,19 @@ export function openInstances(folder: string, user: OsUser, requireOwned: Requir
       return found.filter((plan) => plan !== null);
     },
 
-    /** From here on it is known that the instance is wanted. */
+    /** Records that the instance is wanted. */
     async writePlan(plan: LocalInstance): Promise<void> {
       await requireOwned();
       await makePrivate(folderOf(plan.providerId), user);
       await writeDurably(markOf(plan.providerId), instanceForm.parse(plan));
     },
 
-    /** Removes all but the plan. */
+    /** Removes everything of an incomplete instance except its plan. */
     async clear(providerId: string): Promise<void> {
       for (const path of ["journal", "members"]) await removeTree(join(folderOf(providerId), path));
     },
 
-    /** Makes the folders that a new instance needs, marked as unfinished. */
+    /** Makes the folders of a new instance, and marks it as unfinished. */
     async prepare(providerId: string): Promise<void> {
       await requireOwned();
       await makePrivate(folderOf(providerId), user);
@@ -196,7 +196,7 @@ export function openInstances(folder: string, user: OsUser, requireOwned: Requir
       for (const path of ["journal", "members"]) await makePrivate(join(folderOf(providerId), path), user);
     },
 
-    /** From here on, the instance exists. */
+    /** Writes the description: from here on, the instance exists. */
     async insert(instance: LocalInstance): Promise<void> {
       await write(instanceForm.parse(instance));
       await rm(markOf(instance.providerId));
@@ -204,7 +204,7 @@ export function openInstances(folder: string, user: OsUser, requireOwned: Requir
 
     isUnfinished: async (providerId: string): Promise<boolean> => isUnfinished(await namesIn(providerId)),
 
-    /** After a kill: what is described exists, whatever a mark beside it says. Later, without its description, that would have it removed. */
+    /** Completes an insert that a kill cut short: with a mark left, an instance that loses its description later would be removed. */
     async settle(providerId: string): Promise<void> {
       if ((await namesIn(providerId)).includes(MARK)) {
         await rm(markOf(providerId));
@@ -214,7 +214,7 @@ export function openInstances(folder: string, user: OsUser, requireOwned: Requir
       if (found && !isDeepStrictEqual(found, copy)) await writeDurably(copyOf(providerId), found);
     },
 
-    /** Changes one instance; changes to the same one wait for each other. @returns it as it is then, null where it is gone */
+    /** Changes one instance; changes of the same instance wait for each other. @returns the changed instance, null where it is gone */
     update(providerId: string, change: (instance: LocalInstance) => LocalInstance): Promise<LocalInstance | null> {
       const next = async () => {
         const before = await find(providerId);
@@ -228,19 +228,18 @@ export function openInstances(folder: string, user: OsUser, requireOwned: Requir
       return done;
     },
 
-    /** Removes all of it; cut short, it is unfinished, and never listed half removed. */
+    /** Removes the instance. After a kill in between it counts as unfinished, and is not listed. */
     async remove(providerId: string): Promise<void> {
       await requireOwned();
       await writeDurably(markOf(providerId), {});
       await rm(fileOf(providerId), { force: true });
-      // Before the mark: what is left of data without one is taken for an instance that lost its description.
+      // The data goes before the mark: data without a mark would count as an instance that lost its description.
       await removeTree(join(folderOf(providerId), "members"));
       await removeTree(folderOf(providerId));
     },
   };
 }
 
-/** The member that is the primary. */
 export function primaryOf({ members, primary }: LocalInstance): LocalMember {
   return members.find(({ name }) => name === primary)!;
 }

@@ -1,4 +1,4 @@
-/** What is known of one operation: as the journal holds it, and as a poll tells it. */
+/** Defines what the journal holds of one operation, and what a poll tells of it. */
 
 import { z } from "zod";
 import type { OperationType } from "../../values/operations.js";
@@ -11,7 +11,7 @@ const requestForm = z.discriminatedUnion("type", [
     providerId: z.string(),
     type: z.literal("CREATE_SNAPSHOT"),
     snapshotId: z.string(),
-    // Whatever was asked for; whether it may be is for the operation to say.
+    // The operation itself refuses invalid tags, so the journal takes any.
     tags: z.array(z.object({ key: z.string(), value: z.string() })),
     automated: z.boolean(),
   }),
@@ -54,26 +54,26 @@ const requestForm = z.discriminatedUnion("type", [
 export const journalEntryForm = z.object({
   request: requestForm,
   state: z.enum(["running", "succeeded", "failed"]),
-  /** What is being done, for people. */
+  /** What the operation does now, for people. */
   message: z.string(),
   resourceStatus: z.string(),
-  /** RFC 3339, as all moments here. */
+  /** All moments here are in RFC 3339. */
   startedAt: z.string(),
   endedAt: z.string().nullable(),
-  /** Since when a reboot has kept clients out. */
+  /** Since when a reboot has kept clients out; null before it touches the server. */
   awaySince: z.string().nullable(),
-  /** The server that a reboot replaces; null where none answered. */
+  /** The run of the server that a reboot ends; null where none answered. */
   rebootOf: z.string().nullable(),
-  /** To whom a failover goes. */
+  /** The member that a failover makes the primary. */
   failoverTo: z.enum(["a", "b"]).nullable(),
   /** The id of the instance that a restore makes. */
   restoredAs: z.string().nullable().default(null),
-  /** What a failover leaves behind, as its result tells it. */
+  /** What a failover leaves behind, as in its result. */
   left: z
     .object({ lostSlots: z.array(z.string()).readonly(), notCarried: z.array(z.string()).readonly() })
     .nullable()
     .default(null),
-  /** Whether a primary that did not answer has handed over all its WAL; null where it answered, or before. */
+  /** Whether a primary that did not answer has handed over all its WAL; null where it answered, or the handover is not done yet. */
   isHanded: z.boolean().nullable().default(null),
   result: z.record(z.string(), z.unknown()).nullable(),
   snapshot: z
@@ -90,28 +90,28 @@ export const journalEntryForm = z.object({
   failure: z.object({ code: z.string(), message: z.string() }).nullable(),
 });
 
-/** One operation, as far as it has come. */
+/** One operation and how far it has come. */
 export type JournalEntry = z.infer<typeof journalEntryForm>;
 
-/** How an operation ended well. */
+/** The outcome of an operation that succeeded. */
 export type TaskOutcome = {
   readonly message: string;
   readonly result: Readonly<Record<string, unknown>>;
   readonly snapshot?: SnapshotDescription;
-  /** What became of what it worked on; `available` unless given. */
+  /** The status of the resource afterwards; the default is `available`. */
   readonly resourceStatus?: string;
 };
 
 export type End = TaskOutcome | { readonly failure: ProviderFailure };
 
-/** The status of an instance on which an operation runs. */
+/** The status of an instance while an operation runs on it. */
 export const INSTANCE_STATUS = {
   CREATE_SNAPSHOT: "backing-up",
   REBOOT_INSTANCE: "rebooting",
   MODIFY_BACKUP_WINDOW: "modifying",
 } as const;
 
-/** The status of what an operation works on. */
+/** The status of an operation's resource while it runs. */
 const RESOURCE_STATUS: Readonly<Record<OperationType, string>> = {
   ...INSTANCE_STATUS,
   CREATE_SNAPSHOT: "creating",
@@ -140,7 +140,7 @@ export function newJournalEntry(request: OperationRequest, startedAt: string): J
   };
 }
 
-/** @param endedAt RFC 3339 @param resourceStatus what became of the resource of an operation that failed */
+/** @param endedAt RFC 3339 @param resourceStatus the status of the resource after a failure */
 export function ended(entry: JournalEntry, end: End, endedAt: string, resourceStatus = "failed"): JournalEntry {
   if ("failure" in end) return { ...entry, state: "failed", endedAt, resourceStatus, failure: end.failure };
   const { message, result, resourceStatus: last = "available" } = end;
@@ -148,7 +148,7 @@ export function ended(entry: JournalEntry, end: End, endedAt: string, resourceSt
   return { ...entry, state: "succeeded", endedAt, resourceStatus: last, message, result, snapshot };
 }
 
-/** @param percent 0 to 100 where known */
+/** @param percent from 0 to 100, or null where it is not known */
 export function pollOf(entry: JournalEntry, percent: number | null): Poll {
   const { state, message, resourceStatus, result, snapshot, failure } = entry;
   const { operationId } = entry.request;

@@ -1,11 +1,19 @@
-/** The journal of an instance's operations: one durable file for each, so that a killed process's successor knows the truth. */
+/** Keeps the journal of an instance's operations: one durable file for each, from which the successor of a killed process goes on.
+ *
+ * For example, Postern is killed in the middle of a failover from a to b. op-1.json in the journal says:
+ *   {"state": "running", "awaySince": "2024-05-01T10:00:00.000Z", "failoverTo": "b", "endedAt": null, ...}
+ * The successor reads instance.json, where `primary` alone decides who the primary is:
+ *   "a": the kill came before the decision. bring-up starts a again, and op-1 ends as failed with the code Interrupted.
+ *   "b": the kill came after it. bring-up fences a, promotes b and lets a be cloned anew, and op-1 ends as succeeded.
+ * Either way op-1.json then holds the end, and a poll with the id op-1 reads it there. A start with the same id changes nothing.
+ */
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { readDurable, writeDurably } from "./durable-json.js";
 import { type JournalEntry, journalEntryForm } from "./journal-entry.js";
 
 const KEPT_MS = 7 * 24 * 3_600_000;
-/** Becomes a file's name. */
+/** The id is also the name of a file. */
 const OPERATION_ID = /^[\w-]{1,100}$/;
 
 /** @throws Error when the id of the operation cannot name a file, or the folder cannot be written to */
@@ -13,17 +21,17 @@ export function writeJournalEntry(folder: string, entry: JournalEntry): Promise<
   return writeDurably(fileOf(folder, entry.request.operationId), journalEntryForm.parse(entry));
 }
 
-/** @returns undefined where there is none */
+/** @returns undefined where there is no entry */
 export function readJournalEntry(folder: string, operationId: string): Promise<JournalEntry | undefined> {
   return readDurable(fileOf(folder, operationId), journalEntryForm);
 }
 
-/** Entries that have not ended; one that cannot be read is left out. */
+/** Lists the entries that have not ended, and leaves out those that cannot be read. */
 export async function unfinishedEntries(folder: string): Promise<JournalEntry[]> {
   return (await readAll(folder)).filter(({ state }) => state === "running");
 }
 
-/** Removes what ended more than seven days ago. */
+/** Removes the entries that ended more than seven days ago. */
 export async function pruneEntries(folder: string, now: Date): Promise<void> {
   for (const { request, endedAt } of await readAll(folder)) {
     if (endedAt === null || now.getTime() - Date.parse(endedAt) <= KEPT_MS) continue;

@@ -1,4 +1,4 @@
-/** Data of former primaries that may hold what nothing else does: kept beside the member's own, the newest only. */
+/** Keeps the data of former primaries that may hold lost writes, beside the member's own data, and only the newest. */
 import { readdir, rename, rm, rmdir } from "node:fs/promises";
 import { join } from "node:path";
 import { syncFolder } from "../../durability.js";
@@ -6,7 +6,6 @@ import type { Host } from "./host.js";
 
 const KEPT = /^kept-(failover|split-brain)-\d{8}T\d{6}Z$/;
 
-/** Why data are kept. */
 export type KeptFor = "failover" | "split-brain";
 
 export const keptName = (why: KeptFor, now: Date) => `kept-${why}-${now.toISOString().replace(/[-:]|\.\d+/g, "")}`;
@@ -15,13 +14,13 @@ export const keptPath = (host: Host, providerId: string, member: string, name: s
   join(host.instances.memberFolder(providerId, member), name);
 
 /**
- * Puts a member's data aside, and removes what was kept of it before: disks are finite. Where there is nothing to put aside, the older
- * stay. Its server is down.
+ * Puts a member's data aside, and removes what was kept of it before, to save disk space. Where there is no data, the older copy
+ * stays. The member's server must be down.
  */
 export async function putAside(host: Host, providerId: string, member: string, name: string): Promise<void> {
   const folder = host.instances.memberFolder(providerId, member);
   const kept = await listKept(host, providerId, member);
-  // Where that was done already, what stands in its place is the copy of a rebuild that was cut short.
+  // If it was done already, the data in its place is the new clone of a rebuild that was cut short.
   if (!kept.some((one) => one.name === name)) {
     const isThere = await rename(join(folder, "data"), join(folder, name)).then(
       () => true,
@@ -35,23 +34,23 @@ export async function putAside(host: Host, providerId: string, member: string, n
   }
 }
 
-/** As putAside, at once: who is told of the path finds it there. What fails here, the rebuild of the member does again. */
+/** Puts data aside at once, so that people find it at the path that they are told. If it fails, the rebuild of the member tries again. */
 export const putAsideNow = (host: Host, providerId: string, member: string, name: string): Promise<void> =>
   putAside(host, providerId, member, name).catch((error) =>
     host.log.error({ err: error, providerId, member }, "Could not put data aside yet"),
   );
 
-/** Removes a member but for what is kept of it. */
+/** Removes a member except for its kept data. */
 export async function removeMember(host: Host, providerId: string, member: string): Promise<void> {
   const folder = host.instances.memberFolder(providerId, member);
   for (const name of await readdir(folder)) {
     if (!KEPT.test(name)) await rm(join(folder, name), { recursive: true, force: true });
   }
-  // Where something is kept, it stays.
+  // The folder stays where it still holds kept data.
   await rmdir(folder).catch(() => {});
 }
 
-/** The names of all members of which there is more than what is kept of them. */
+/** Lists the names of all members that have a folder with more than kept data. */
 export async function listMembers(host: Host, providerId: string): Promise<string[]> {
   const names = await listFolders(host, providerId);
   const found = names.map(async (name) => {
@@ -61,11 +60,11 @@ export async function listMembers(host: Host, providerId: string): Promise<strin
   return (await Promise.all(found)).flat();
 }
 
-/** The names of all members that are or were there. */
+/** Lists the names of all members that have a folder, also of former ones. */
 export const listFolders = (host: Host, providerId: string): Promise<string[]> =>
   readdir(join(host.instances.folderOf(providerId), "members")).catch(() => []);
 
-/** What is kept of a member. */
+/** Lists the kept data of a member. */
 export async function listKept(host: Host, providerId: string, member: string) {
   const names = await readdir(host.instances.memberFolder(providerId, member)).catch(() => []);
   return names.flatMap((name) => {

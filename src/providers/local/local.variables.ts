@@ -1,4 +1,4 @@
-/** What configuration may say of the clusters that this host runs itself, and what contradicts itself there. */
+/** Defines and checks the configuration of the clusters that this host runs itself. */
 import { z } from "zod";
 import { INSTANCE_IDENTIFIER } from "../../values/identifiers.js";
 import { jsonText, variables } from "../../values/variables.js";
@@ -6,7 +6,7 @@ import { parseBackupWindow, parseMaintenanceWindow, requireBackupWindow } from "
 
 const MAX_TAGS = 50;
 
-/** Accepts what a function accepts, and says what it says. */
+/** Makes a check of a parser: it accepts the same texts and fails with the same message. */
 const parsedBy = (parse: (text: string) => unknown) =>
   z.string().superRefine((text, context) => {
     try {
@@ -39,7 +39,7 @@ const localInstance = z.strictObject({
     })
     .optional(),
 });
-/** @returns why what is said of an instance cannot be, with the field that is at fault; null where it can */
+/** @returns the field that contradicts another one and why; null where none does */
 function contradictionOf(instance: ConfiguredInstance): [string, string] | null {
   const { tags, backupWindow, maintenanceWindow, standby, autoFailover } = instance;
   if (autoFailover && !standby) return ["autoFailover", "needs a standby"];

@@ -1,4 +1,4 @@
-/** What people should look at of a primary that turns Postern away, and of data that were kept aside. */
+/** Makes the findings about a primary that refuses Postern's login, and about data that was kept aside. */
 import type { Finding } from "../provider.js";
 import { type Host, memberName } from "./host.js";
 import type { LocalInstance } from "./instances.js";
@@ -17,7 +17,7 @@ const REMEDIES: Readonly<Record<string, readonly [kind: string, remedy: string]>
   "28000": ["login_refused", "Let the role postgres log in, and let pg_hba.conf admit it on the Unix socket."],
 };
 
-/** Null of one that lets Postern in, or has failed. */
+/** @returns null for a primary that lets Postern in, or has failed */
 export function turnedAway(instance: LocalInstance, seen: Observation): Finding | null {
   if (seen.is !== "refusing") return null;
   const [kind, remedy] = REMEDIES[seen.code] ?? [
@@ -37,7 +37,7 @@ const REASONS: Readonly<Record<KeptFor, readonly [kind: string, why: string]>> =
   "split-brain": ["split_brain", "was promoted by hand while another was the primary, and may have taken writes"],
 };
 
-/** One for each member whose data wait for somebody to look at them, also of one that configuration has taken away since. */
+/** @returns a finding for each member with kept data, also for a member that is no longer configured */
 export async function keptFindings(host: Host, instance: LocalInstance): Promise<Finding[]> {
   const { providerId, members } = instance;
   const found = (await listFolders(host, providerId)).map(async (folder): Promise<Finding[]> => {

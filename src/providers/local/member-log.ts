@@ -1,4 +1,4 @@
-/** The log of a member: its end, with the passwords that Postern gave it taken out, and what it last complained of. */
+/** Reads the end of a member's log, without the passwords that Postern gave it, and its last error. */
 
 import { unavailable } from "../../errors.js";
 import type { Cluster } from "../../postgres/cluster.js";
@@ -6,7 +6,7 @@ import { lastComplaint, logTail } from "../../postgres/log-tail.js";
 import { clusterOf, type Host, memberName, REPLICATION_PASSWORD_FILE } from "./host.js";
 
 const LINES = 100;
-/** What PostgreSQL writes again and again as long as it is so, it has written within that time. */
+/** PostgreSQL repeats the messages about a lasting problem at least this often. */
 const FRESH_MS = 60_000;
 
 /** @returns the last lines, the oldest first */
@@ -15,7 +15,7 @@ export async function memberLog(cluster: Cluster, lines: number): Promise<string
   return logTail(cluster, lines, [password, (await replicationPassword(cluster)) ?? ""]);
 }
 
-/** As the provider's logTail. @param name as people know the member */
+/** Implements Provider.logTail. @param name the member's name as people know it */
 export async function tailOf(host: Host, providerId: string, name: string, lines: number): Promise<string[] | null> {
   const instance = await host.instances.find(providerId).catch((error) => {
     throw unavailable("The instance", error);
@@ -30,16 +30,16 @@ export async function complaintOf(cluster: Cluster): Promise<string> {
   return lastComplaint(await memberLog(cluster, LINES)) ?? "Its log says nothing of it.";
 }
 
-/** @returns what was written within the last minute, the oldest first */
+/** @returns the lines of the last minute, the oldest first */
 export async function freshLines(cluster: Cluster): Promise<string[]> {
   const since = new Date(Date.now() - FRESH_MS).toISOString().slice(0, 19).replace("T", " ");
-  // PostgreSQL writes UTC: it has no other time zone here unless somebody gives it one, and then nothing counts as fresh.
+  // Postern starts PostgreSQL with UTC. If somebody sets another time zone, no line counts as fresh.
   return (await memberLog(cluster, LINES)).filter(
     (line) => line.slice(0, 19) >= since && line.slice(23, 27) === " UTC",
   );
 }
 
-/** The password of the replication's role, as it lies in the data directory; null where it cannot be read. */
+/** @returns the password of the replication role from the data directory; null where it cannot be read */
 export const replicationPassword = (cluster: Cluster): Promise<string | null> =>
   cluster.readSecret(REPLICATION_PASSWORD_FILE).then(
     (text) => text.trim().split(":")[4] ?? null,

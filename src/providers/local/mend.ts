@@ -1,4 +1,4 @@
-/** What can be set right of standbys without people: settings that they lack, the role that they connect as, data that can never follow. */
+/** Mends standbys without people: settings that are too low, a missing replication role, data that can never follow. */
 import { findPostmaster } from "../../postgres/postmaster.js";
 import { setStale } from "./bring-up.js";
 import { carryEqualSettings } from "./equal-settings.js";
@@ -8,17 +8,17 @@ import { freshLines } from "./member-log.js";
 import { askStandby, isAhead, type StandbySays } from "./replication.js";
 import { isBeyondRepair, restoreReplicationRole } from "./standbys.js";
 
-/** What PostgreSQL says where its primary does not let a standby in. */
+/** PostgreSQL logs these messages where the primary refuses the replication role. */
 const LACKS_ROLE =
   /role "postern_replication" (does not exist|is not permitted to log in)|password authentication failed for user "postern_replication"|(must be superuser or replication role|permission denied) to (start WAL sender|use replication slots)/i;
-/** What PostgreSQL says where the data of a standby can never follow its primary any more. */
+/** PostgreSQL logs these messages where the data of a standby can never follow its primary any more. */
 const LACKS_HISTORY =
   /new timeline \d+ (forked off|is not a child)|requested timeline \d+|highest timeline \d+ of the primary|is ahead of the WAL flush position|WAL segment \S+ has already been removed|database system identifier differs|WAL .* could not be decoded/i;
-/** Why a server does not start, where a copy of its primary would not either. */
+/** With these faults a new clone of the primary would not start either. */
 const NOT_OF_DATA =
   /could not bind|could not create any TCP|No space left|configuration file|Permission denied|shared memory|out of memory|lock file|insufficient parameter settings|did not start within|is full/i;
 
-/** Whether somebody should mend. One that does not answer is left to people. @throws Error when the primary does not answer */
+/** Whether a standby needs mending. A server that runs but does not answer is left to people. @throws Error when the primary does not answer */
 export async function needsMending(host: Host, instance: LocalInstance): Promise<boolean> {
   const looks = standbysOf(instance)
     .filter(({ stale }) => !stale)
@@ -30,7 +30,16 @@ export async function needsMending(host: Host, instance: LocalInstance): Promise
   return (await Promise.all(looks)).includes(true);
 }
 
-/** @returns what was done to which member, in a few words @throws Error when the primary does not answer */
+/**
+ * Mends every standby that is not stale.
+ *
+ * For example, the standby b:
+ *   runs with a lower max_locks_per_transaction than the primary  -> is given more, and restarted
+ *   logs "password authentication failed" for its role            -> the role is made anew on the primary, and b reconnects
+ *   logs "has already been removed", or its slot is lost          -> is marked stale; the rebuild then clones it from the primary
+ *   is paused, although its settings suffice                      -> is left alone: somebody paused it
+ * @returns what was done to which member, in a few words @throws Error when the primary does not answer
+ */
 export async function mendStandbys(
   host: Host,
   instance: LocalInstance,

@@ -1,4 +1,4 @@
-/** What is really the case with a member: never believed from a file, never waited for longer than a moment. */
+/** Observes the real state of a member: it asks the server and trusts no file, and it never waits long. */
 
 import { access } from "node:fs/promises";
 import { join } from "node:path";
@@ -13,15 +13,15 @@ export type Observation =
   | {
       readonly is: "answering";
       readonly inRecovery: boolean;
-      /** Its server; another one with every restart. */
+      /** Identifies the server process; it changes with every restart. */
       readonly run: string;
     }
-  /** It lives, and serves others perhaps, but turns Postern away: no reason to take its place. */
+  /** The server is alive and may serve others, but refuses Postern: that is no reason for a failover. */
   | {
       readonly is: "refusing";
       readonly inRecovery: boolean;
       readonly run: string;
-      /** PostgreSQL's code, such as `53300` or `28P01`, or that of the fault. */
+      /** The SQLSTATE, such as `53300` or `28P01`, or the code of another error. */
       readonly code: string;
       readonly reason: string;
       readonly fault: unknown;
@@ -30,24 +30,24 @@ export type Observation =
 
 type Unwell = { readonly is: "starting" | Failed; readonly reason: string };
 
-/** No server runs, it does not answer at all, or its data folder is gone. */
+/** The server does not run, does not answer, or its data folder is gone. */
 type Failed = "down" | "silent" | "lost";
 
-/** Whether the member cannot serve anybody: a failover may take its place. */
+/** Whether the member cannot serve anybody, so that a failover is allowed. */
 export const hasFailed = (seen: Observation): seen is Unwell & { readonly is: Failed } =>
   seen.is === "down" || seen.is === "silent" || seen.is === "lost";
 
 const LOGIN_MS = 1_000;
 const STARTING = { is: "starting", reason: "Its server is starting, recovering or stopping." } as const;
 
-/** Resolves within about `timeoutMs`, whatever state the cluster is in. */
+/** Observes a cluster within about `timeoutMs`, whatever state it is in. */
 export async function observe(cluster: Cluster, timeoutMs: number): Promise<Observation> {
   if (!(await hasData(cluster))) return { is: "lost", reason: "Its data folder is gone." };
   const running = await findPostmaster(cluster.dataDir);
   if (!running) return { is: "down", reason: "Its server is not running." };
   const deadline = Date.now() + timeoutMs;
   if (!(await answersProtocol(running, timeoutMs))) {
-    // It may have ended meanwhile, and one that has just begun does not listen yet.
+    // The server may have ended meanwhile, and a new one may not listen yet.
     const now = await findPostmaster(cluster.dataDir);
     if (!now) return { is: "down", reason: "Its server is not running." };
     if (now.pid !== running.pid) return STARTING;
@@ -61,7 +61,7 @@ export async function observe(cluster: Cluster, timeoutMs: number): Promise<Obse
     return { is: "answering", inRecovery: row?.recovery as boolean, run };
   } catch (error) {
     const { code = "TIMEOUT", message } = error as { code?: string; message: string };
-    // Somebody may have ended Postern's session, and nothing else.
+    // 57P01 may also mean that somebody ended only Postern's session.
     const hasStopped = code === "57P01" && !(await findPostmaster(cluster.dataDir))?.isReady;
     if (hasStopped || (code.startsWith("57P0") && code !== "57P01")) return STARTING;
     const reason = `Its server answers, but lets Postern not in: ${message}`;
@@ -75,11 +75,11 @@ export async function observe(cluster: Cluster, timeoutMs: number): Promise<Obse
   }
 }
 
-/** Whether it serves, be it without letting Postern in. */
+/** Whether the server is up, even if it refuses Postern. */
 export const isUp = (seen: Observation): seen is Extract<Observation, { is: "answering" | "refusing" }> =>
   seen.is === "answering" || seen.is === "refusing";
 
-/** Whether it serves, and is no standby. */
+/** Whether the server is up and no standby. */
 export const takesWrites = (seen: Observation): boolean => isUp(seen) && !seen.inRecovery;
 
 const hasData = (cluster: Cluster): Promise<boolean> =>
@@ -88,7 +88,7 @@ const hasData = (cluster: Cluster): Promise<boolean> =>
     (error: NodeJS.ErrnoException) => error.code !== "ENOENT" && error.code !== "ENOTDIR",
   );
 
-/** How a primary sees one of its standbys. @throws Error when the primary does not answer */
+/** Asks a primary about one of its standbys. @throws Error when the primary does not answer */
 export async function observeReplication(
   primary: Cluster,
   standby: string,

@@ -1,4 +1,4 @@
-/** The operations of local instances: begun once each, one at a time on an instance, journaled, and settled after a kill. */
+/** Runs the operations of local instances: each once, one at a time on an instance, and ended properly after a kill. */
 
 import { unavailable } from "../../errors.js";
 import type { OperationType } from "../../values/operations.js";
@@ -14,12 +14,12 @@ import { createRuns } from "./runs.js";
 import type { Snapshots } from "./snapshots.js";
 import type { InstanceRequest } from "./task.js";
 
-/** What an instance is busy with, as its status says it: an operation, or what nobody asked for. */
+/** What an instance is busy with, and the status that it shows meanwhile. `upkeep` is work that no operation asked for. */
 type Busy = { readonly status: string; readonly with: OperationType | "upkeep" };
 
 export type Operations = ReturnType<typeof createOperations>;
 
-/** @param faultOf why an instance that is planned was not made */
+/** @param faultOf tells why a planned instance could not be made */
 export function createOperations(
   host: Host,
   snapshots: Snapshots,
@@ -27,7 +27,7 @@ export function createOperations(
   afterReboot: (providerId: string) => void,
 ) {
   const { instances } = host;
-  /** Instances that this process has brought up: before, their journals may still be unsettled. */
+  /** Instances that this process has brought up. Before that, their journals may hold operations of a killed process. */
   const ready = new Set<string>();
   const busy = new Map<string, Busy>();
   const runs = createRuns(host, ({ providerId }) => instances.journalOf(providerId));
@@ -43,7 +43,7 @@ export function createOperations(
 
     const isAutomatic = request.type === "REBOOT_INSTANCE" && request.automatic === true;
     const other = busy.get(providerId);
-    // Over in a moment, and nobody asked for it.
+    // Upkeep is soon over, so the caller tries again instead of failing.
     if (other?.with === "upkeep") throw unavailable(`The instance ${instance.identifier}`);
     const goesFirst = !other || isAutomatic || (await isRescueFrom(other, request, instance));
     if (busy.get(providerId) !== other) throw unavailable(`The instance ${instance.identifier}`);
@@ -54,7 +54,7 @@ export function createOperations(
     const mine: Busy = { status: INSTANCE_STATUS[request.type], with: request.type };
     busy.set(providerId, mine);
     try {
-      // Again: until now, others could change it.
+      // The instance is read again because others could change it until it was busy.
       const current = (await instances.find(providerId)) ?? instance;
       const lost = runs.running(providerId);
       await runs.run(request, {
@@ -75,25 +75,25 @@ export function createOperations(
     }
   }
 
-  /** Unless somebody else has made it busy since. */
+  /** Frees an instance, unless another operation has made it busy since. */
   function free(providerId: string, mine: Busy): void {
     if (busy.get(providerId) === mine) busy.delete(providerId);
   }
 
-  /** Whether a reboot shall get the primary back that what runs waits for. Another reboot sees to that itself. */
+  /** Whether a reboot rescues the primary on which the other operation waits. A reboot that runs already needs no rescue. */
   async function isRescueFrom(other: Busy, { type }: OperationRequest, instance: LocalInstance): Promise<boolean> {
     if (type !== "REBOOT_INSTANCE" || other.with === "REBOOT_INSTANCE") return false;
     return hasFailed(await observe(clusterOf(host, instance, primaryOf(instance)), host.limits.answerTimeoutMs));
   }
 
-  /** Ends what works on a primary that has failed. */
+  /** Ends the operations on a primary that has failed. */
   function giveUp(operationIds: readonly string[], request: InstanceRequest): Promise<void> {
     const isFailover = request.type === "REBOOT_INSTANCE" && request.forceFailover;
     const what = isFailover ? "and its standby takes over" : "and is rebooted";
     return runs.giveUp(operationIds, new OperationFailure("PrimaryLost", `The primary failed meanwhile, ${what}.`));
   }
 
-  /** Of the snapshot that was not taken, or of the instance that was not changed. */
+  /** @returns the status of the snapshot that was not taken, or of the instance that was not changed */
   async function statusAfterFailure({ type }: OperationRequest, { providerId }: LocalInstance): Promise<string> {
     if (type === "CREATE_SNAPSHOT") return "failed";
     const instance = await instances.find(providerId);
@@ -104,18 +104,18 @@ export function createOperations(
   }
 
   return {
-    /** The status of an instance that is busy. */
+    /** @returns the status of a busy instance, undefined where it is not busy */
     statusWhileBusy: (providerId: string) => busy.get(providerId)?.status,
-    /** What an instance is busy with. */
+    /** @returns what an instance is busy with, undefined where it is not busy */
     doing: (providerId: string) => busy.get(providerId)?.with,
     isReady: (providerId: string) => ready.has(providerId),
-    /** From now on operations on it may begin. */
+    /** Allows operations on an instance. */
     setReady: (providerId: string) => void ready.add(providerId),
 
-    /** As Provider.start. */
+    /** Implements Provider.start. */
     start: (request: InstanceRequest): Promise<void> => runs.once(request.operationId, () => begin(request)),
 
-    /** As Provider.poll. */
+    /** Implements Provider.poll. */
     async poll(request: InstanceRequest): Promise<Poll> {
       const known = await runs.poll(request);
       if (known) return known;
@@ -131,7 +131,7 @@ export function createOperations(
       return { state: "failed", resourceStatus: "deleted", failure };
     },
 
-    /** Makes an instance busy with something that is no operation. @returns false, having done nothing, where it is busy */
+    /** Does upkeep on an instance, which is busy meanwhile. @returns false, without doing anything, where it is busy already */
     async whileBusy(
       providerId: string,
       status: string,
@@ -149,7 +149,7 @@ export function createOperations(
       return true;
     },
 
-    /** Settles what a killed process left unfinished, once the instance has been brought up again. */
+    /** Ends the operations that a killed process left unfinished, once the instance has been brought up again. */
     async recover(providerId: string): Promise<void> {
       for (const entry of await unfinishedEntries(instances.journalOf(providerId))) {
         const instance = await instances.find(providerId);
@@ -160,7 +160,7 @@ export function createOperations(
       }
     },
 
-    /** Gives up what can be given up, and resolves when nothing runs any more. Nothing more begins. */
+    /** Ends what can be ended safely, and resolves when nothing runs any more. No operation begins afterwards. */
     stop: runs.stop,
   };
 }

@@ -1,4 +1,4 @@
-/** Whose the folder of a fleet is: the process that opened it last. One that has lost it must touch nothing there any more. */
+/** Records which process owns the folder of a fleet: the one that opened it last. An earlier one must no longer touch it. */
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import { z } from "zod";
@@ -6,16 +6,22 @@ import { readDurable, writeDurably } from "./durable-json.js";
 
 const ownerForm = z.object({ id: z.string() });
 
-/** @throws Error where another process has opened the folder since */
+/** Checks the ownership before a write. @throws Error where another process has opened the folder since */
 export type RequireOwned = () => Promise<void>;
 
-/** @param onLost told when another process has it, before the error that stops what was about to be done */
+/**
+ * Takes ownership of the folder by writing a random id into owner.json.
+ *
+ * For example, Postern A wrote {"id": "aaa"}, hangs for a minute, and Postern B takes over and writes {"id": "bbb"}. When A goes on
+ * and wants to fence a member, it reads "bbb" first, calls onLost and throws: the servers are B's now.
+ * @param onLost is called when another process owns the folder, before the error is thrown
+ */
 export async function takeFolder(folder: string, onLost: () => void): Promise<RequireOwned> {
   const file = join(folder, "owner.json");
   const id = randomUUID();
   await writeDurably(file, { id });
   return async () => {
-    // What cannot be read says nothing of another one.
+    // A file that cannot be read does not prove another owner.
     const owner = await readDurable(file, ownerForm).catch(() => undefined);
     if (owner === undefined || owner.id === id) return;
     onLost();

@@ -1,4 +1,4 @@
-/** What each type of operation does, and how one that was cut short by a kill has ended. */
+/** Performs each type of operation, and finds out how one that was cut short by a kill has ended. */
 import { OperationFailure } from "../errors.js";
 import { modifyBackupWindow } from "./backup-window.js";
 import { STILL_RECOVERS } from "./causes.js";
@@ -11,7 +11,7 @@ import type { Snapshots } from "./snapshots.js";
 import { settleLoss } from "./take-over.js";
 import { type InstanceRequest, type LocalTask, type RequestOf, secondsSince } from "./task.js";
 
-/** @throws OperationFailure, and whatever failureOf turns into data */
+/** Performs one operation. @throws OperationFailure, or any error that failureOf understands */
 export function perform(task: LocalTask, snapshots: Snapshots): Promise<TaskOutcome> {
   switch (task.request.type) {
     case "CREATE_SNAPSHOT":
@@ -26,7 +26,7 @@ export function perform(task: LocalTask, snapshots: Snapshots): Promise<TaskOutc
 async function takeSnapshot(task: LocalTask<RequestOf<"CREATE_SNAPSHOT">>, snapshots: Snapshots): Promise<TaskOutcome> {
   const { host, instance, request } = task;
   const seen = await observe(clusterOf(host, instance, primaryOf(instance)), host.limits.answerTimeoutMs);
-  // Its cause says more.
+  // The cause of the original error says more.
   if (seen.is === "refusing") throw seen.fault;
   if (seen.is !== "answering") {
     const message = `${instance.identifier} cannot be copied. ${seen.reason} A reboot starts it again.`;
@@ -44,7 +44,7 @@ const snapshotTaken = (identifier: string, snapshot: TaskOutcome["snapshot"] & o
   snapshot,
 });
 
-/** The truth about an operation of a killed process, on an instance that has been brought up since. */
+/** Finds the real end of an operation of a killed process, on an instance that has been brought up since. */
 export async function endOfInterrupted(
   host: Host,
   snapshots: Snapshots,

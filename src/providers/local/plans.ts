@@ -1,4 +1,4 @@
-/** Instances that are wanted and not complete yet: known from the first moment, made, and made again where that failed. */
+/** Plans the instances that are wanted, creates them, and tries again where that failed. A planned instance is listed at once. */
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Finding } from "../provider.js";
@@ -14,19 +14,19 @@ export type Plans = ReturnType<typeof createPlans>;
 
 const keyOf = ({ identifier }: { readonly identifier: string }) => identifier.toLowerCase();
 
-/** @param onMade told of an instance that is complete */
+/** @param onMade is called with the id of each instance that is complete */
 export function createPlans(host: Host, ports: TcpPorts, onMade: (providerId: string) => void) {
   const { instances, log } = host;
   const stopping = new AbortController();
-  /** Being made, by identifier. */
+  /** The creations that run, by identifier. */
   const making = new Map<string, Promise<void>>();
-  /** What failed, by providerId: why, and what it was to be. */
+  /** The creations that failed, by providerId. */
   const failed = new Map<string, { readonly message: string; readonly wanted: NewInstance }>();
 
-  /** What waits of configuration until the primary takes writes, by providerId. */
+  /** The configurations that are applied once the primary takes writes, by providerId. */
   const waiting = new Map<string, NewInstance>();
 
-  /** Why configuration was not applied to what exists, by providerId. */
+  /** Why the configuration of an existing instance could not be applied, by providerId. */
   const unapplied = new Map<string, string>();
 
   async function fenceAll(id: string): Promise<void> {
@@ -39,7 +39,7 @@ export function createPlans(host: Host, ports: TcpPorts, onMade: (providerId: st
     await instances.remove(id);
   }
 
-  /** What a creation has left goes; the plan stays. */
+  /** Removes what a failed creation has left, and keeps the plan. */
   async function clear(id: string): Promise<void> {
     await fenceAll(id);
     await instances.clear(id);
@@ -47,7 +47,7 @@ export function createPlans(host: Host, ports: TcpPorts, onMade: (providerId: st
 
   async function make(wanted: NewInstance, isUnderWay: boolean): Promise<void> {
     const plan = (await instances.plans()).find((one) => keyOf(one) === keyOf(wanted));
-    // What is planned is made as it was planned.
+    // A planned identifier is not free for a restored copy.
     if (plan && wanted.copy) throw isTakenAlready(wanted);
     if (!plan) return onMade(await createInstance(host, ports, wanted, { isUnderWay }, stopping.signal, removeAll));
     try {
@@ -73,7 +73,7 @@ export function createPlans(host: Host, ports: TcpPorts, onMade: (providerId: st
     create,
     removeAll,
 
-    /** Clears away what a killed process left half made, and forgets what was no plan. */
+    /** Removes what a killed process left incomplete, and keeps the plans. */
     async sweep(): Promise<void> {
       for (const id of await instances.ids()) {
         if (await instances.isUnfinished(id)) await ((await instances.findPlan(id)) ? clear(id) : removeAll(id));
@@ -85,7 +85,7 @@ export function createPlans(host: Host, ports: TcpPorts, onMade: (providerId: st
       }
     },
 
-    /** Makes what is missing known, under an id that stays, and forgets what is not wanted any more; what exists becomes as it is wanted. @returns what is missing */
+    /** Plans missing instances under ids that stay, removes plans that are not wanted, and configures what exists. @returns what is missing */
     async plan(wanted: readonly NewInstance[]): Promise<NewInstance[]> {
       const found = await instances.list();
       const described = await instances.described().catch((error) => {
@@ -124,7 +124,7 @@ export function createPlans(host: Host, ports: TcpPorts, onMade: (providerId: st
       return missing;
     },
 
-    /** Applies what waited until the primary takes writes, which it does; one that shall have less starts again with that. */
+    /** Applies a waiting configuration now that the primary takes writes, and restarts it where the number of connections changes. */
     async applyWaiting(providerId: string): Promise<void> {
       const [wanted, before] = [waiting.get(providerId), await instances.find(providerId)];
       if (!wanted || !before) return;
@@ -137,7 +137,7 @@ export function createPlans(host: Host, ports: TcpPorts, onMade: (providerId: st
       await bringUp(host, providerId, stopping.signal);
     },
 
-    /** Why a planned instance was not made; undefined where it still may be. */
+    /** @returns why a planned instance could not be made, undefined where it has not failed */
     faultOf: ({ providerId }: Pick<LocalInstance, "providerId">) => failed.get(providerId)?.message,
 
     findingsOf({ providerId }: Pick<LocalInstance, "providerId">): Finding[] {
@@ -151,7 +151,7 @@ export function createPlans(host: Host, ports: TcpPorts, onMade: (providerId: st
       return [{ kind: "configuration_not_applied", severity: "WARNING", subject: null, detail }];
     },
 
-    /** Begins to make again what failed, and returns at once. */
+    /** Starts to make again what failed, and returns at once. */
     retry(): void {
       for (const { wanted } of failed.values()) {
         if (stopping.signal.aborted || making.has(keyOf(wanted))) continue;
@@ -161,7 +161,7 @@ export function createPlans(host: Host, ports: TcpPorts, onMade: (providerId: st
       }
     },
 
-    /** Resolves when nothing is being made any more. */
+    /** Stops all creations, and resolves when they have ended. */
     async stop(): Promise<void> {
       stopping.abort();
       await Promise.allSettled(making.values());

@@ -1,21 +1,21 @@
-/** The loopback ports of members: chosen once, and theirs for good. */
+/** Chooses the loopback ports of members, which never change. */
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { createServer } from "node:net";
 import type { Instances } from "./instances.js";
 
-// Below the range that operating systems give to outgoing connections: those would take a port while its member is down.
+// The ports lie below the range of outgoing connections, which could take a port while its member is down.
 const FIRST = 15_432;
 const COUNT = 10_000;
 
 export type TcpPorts = ReturnType<typeof createPorts>;
 
-/** @param folder gives each Postern on a machine ports of its own to begin with */
+/** @param folder decides where the search begins, so that several Posterns on one machine seldom try the same ports */
 export function createPorts(folder: string, instances: Instances) {
   const given = new Set<number>();
   const begin = createHash("sha256").update(folder).digest().readUInt32BE() % COUNT;
   return {
-    /** @returns a port that nobody has or listens on @throws Error when there is none */
+    /** @returns a port that no member has and nobody listens on @throws Error when there is none */
     async choose(): Promise<number> {
       const known = [...(await instances.described()), ...(await instances.plans())];
       const members = known.flatMap((instance) => instance.members);

@@ -1,4 +1,4 @@
-/** What is looked at before a reboot touches anything: whatever can be known to make it fail refuses it, with its remedy. */
+/** Checks, before a reboot touches anything, whatever could make it fail, and refuses it with a remedy. */
 import { stat, statfs } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -18,11 +18,11 @@ import { observeReplay } from "./replay.js";
 import { isPromoted } from "./split-brain.js";
 
 const MIB = 1024 * 1024;
-/** A standby that is further behind would keep clients out for too long. */
+/** A standby that is further behind would keep clients out too long. */
 const MAX_LAG_BYTES = 16 * MIB;
 const POLL_MS = 50;
 
-/** @param before how the primary was seen @throws OperationFailure where a restart would not bring the primary back */
+/** @param before the observed state of the primary @throws OperationFailure where a restart would not bring the primary back */
 export async function requireRestartable(host: Host, instance: LocalInstance, before: Observation): Promise<void> {
   const member = primaryOf(instance);
   const cluster = clusterOf(host, instance, member);
@@ -43,7 +43,7 @@ export async function requireRestartable(host: Host, instance: LocalInstance, be
   }
 }
 
-/** @param before how the primary was seen @throws OperationFailure where `to` cannot take over without harm */
+/** @param before the observed state of the primary @throws OperationFailure where `to` cannot take over without harm */
 export async function requireFit(
   host: Host,
   instance: LocalInstance,
@@ -61,7 +61,7 @@ export async function requireFit(
   }
   if (!isUp(observed))
     throw unfit(`The standby ${name} cannot take over. ${observed.reason} A reboot without failover starts it again.`);
-  // How far it has come, only a login tells; after a primary that has failed, that is found out without it.
+  // Only a login tells how far the standby has replayed. After a failure of the primary, the control files tell it.
   if (before.is === "answering" && observed.is === "refusing")
     throw unfit(`Whether the standby ${name} can take over is not known. ${observed.reason}`);
   if (!observed.inRecovery) throw unfit(`The standby ${name} does not follow its primary.`);
@@ -75,7 +75,7 @@ export async function requireFit(
   await requireWal(host, instance, to);
 }
 
-/** @returns whether a primary that does not answer still has the WAL that its standby lacks; no, where some cannot be read any more */
+/** @returns whether a primary that does not answer still has all WAL that its standby lacks; false where some cannot be read @throws OperationFailure */
 export async function requireWal(host: Host, instance: LocalInstance, to: LocalMember): Promise<boolean> {
   const [from, standby] = [primaryOf(instance), to].map((member) => clusterOf(host, instance, member).dataDir);
   const { isComplete } = await listHandOver(from!, standby!).catch((error) => {
@@ -88,14 +88,14 @@ export async function requireWal(host: Host, instance: LocalInstance, to: LocalM
   return isComplete;
 }
 
-/** @throws OperationFailure where the instance has none */
+/** @returns the standby @throws OperationFailure where the instance has none */
 export function requireStandby(instance: LocalInstance): LocalMember {
   const [to] = standbysOf(instance);
   if (to) return to;
   throw unfit("The instance has no standby. Reboot it without failover.");
 }
 
-/** @returns the slots that a failover will lose @throws OperationFailure where there are some, and that is not `accepted` */
+/** @returns the slots that a failover will lose @throws OperationFailure where there are some and their loss is not `accepted` */
 export async function requireSlotLoss(host: Host, instance: LocalInstance, accepted: boolean): Promise<string[]> {
   const own = instance.members.map(slotOf);
   const slots = (await listSlots(clusterOf(host, instance, primaryOf(instance)).dataDir)).filter(
@@ -151,7 +151,7 @@ async function requireSettings(host: Host, cluster: Cluster, name: string, seen:
     );
 }
 
-/** Of libraries without a path of their own, those that PostgreSQL would not find. */
+/** @returns the libraries that PostgreSQL would not find; those with a path of their own are not checked */
 async function missingLibraries({ bin }: Host, list: string): Promise<string[]> {
   const names = list.split(",").map((name) => name.trim().replaceAll('"', "").replace("$libdir/", ""));
   const missing = await Promise.all(
@@ -165,7 +165,7 @@ async function missingLibraries({ bin }: Host, list: string): Promise<string[]> 
   return missing.flat();
 }
 
-/** The old primary is cloned anew beside its old data; without room for that, the instance would stay without a standby. */
+/** Checks the room for the rebuild: the old primary is cloned anew beside its old data, and without room there would be no standby. */
 async function requireRoomForRebuild(host: Host, primary: Cluster): Promise<void> {
   const [row] = await asSuperuser(
     primary,
@@ -179,7 +179,7 @@ async function requireRoomForRebuild(host: Host, primary: Cluster): Promise<void
   );
 }
 
-/** Everything that the primary had when this began is replayed, and what it has written since is little. @throws OperationFailure */
+/** Waits until the standby has replayed what the primary has now, and is not far behind what follows. @throws OperationFailure */
 export async function requireReplay(host: Host, instance: LocalInstance, to: LocalMember): Promise<void> {
   const { answerTimeoutMs, catchUpTimeoutMs } = host.limits;
   const name = memberName(instance, to);
@@ -199,7 +199,7 @@ export async function requireReplay(host: Host, instance: LocalInstance, to: Loc
       await delay(POLL_MS);
       continue;
     }
-    // After a restart of the primary, its standby takes a moment to come back: only now it is known not to.
+    // This is checked only at the end, because after a restart of the primary its standby takes a moment to reconnect.
     if (!seen.isStreaming)
       throw unfit(`The standby ${name} does not stream from its primary. See the log of its server.`);
     const behind = `The standby ${name} is ${seen.lagBytes} bytes and ${replay.lagSeconds} s behind`;

@@ -1,4 +1,4 @@
-/** REBOOT_INSTANCE: the primary is restarted, or its standby takes over. */
+/** Performs REBOOT_INSTANCE: it restarts the primary, or fails over to the standby. */
 import { setTimeout as delay } from "node:timers/promises";
 import type { Cluster } from "../../postgres/cluster.js";
 import { asSuperuser } from "../../postgres/connection.js";
@@ -23,7 +23,7 @@ const REPLAY_TIMEOUT_MS = 10_000;
 const CHECKPOINT_TIMEOUT_MS = 30_000;
 const POLL_MS = 20;
 
-/** Restarts the primary. One that is down or frozen is restarted too: that is what a reboot is for. */
+/** Restarts the primary, also one that is down or frozen. */
 export async function restart(task: Reboot): Promise<TaskOutcome> {
   const { host, instance } = task;
   const member = primaryOf(instance);
@@ -55,8 +55,15 @@ export async function restart(task: Reboot): Promise<TaskOutcome> {
 }
 
 /**
- * Hands over to the standby. Until instance.json names it the primary, the old one can come back; from then on only the
- * standby can. The old primary is down before, and is never started again: it is cloned anew.
+ * Fails over to the standby. Until instance.json names it the primary, the old one can come back; from then on only the
+ * standby can. The old primary is down before that, and its data is never started again: it is cloned anew.
+ *
+ * For example, a is the primary and answers, and b is its standby:
+ *   preflight   nothing has changed yet; whatever could fail refuses the operation
+ *   journal     awaySince is set, failoverTo is "b"; instance.json says a
+ *   shut down   a ends once b has received all its WAL; b has replayed a's last record, the shutdown checkpoint
+ *   decide      instance.json says b, and that a is stale     <- a kill before this line goes back to a, one after it on to b
+ *   promote     b takes writes; a is cloned anew from b in the background
  */
 export async function failOver(task: Reboot): Promise<TaskOutcome> {
   const { host, instance } = task;
@@ -64,16 +71,16 @@ export async function failOver(task: Reboot): Promise<TaskOutcome> {
   const [oldPrimary, standby] = [clusterOf(host, instance, from), clusterOf(host, instance, to)];
   const before = await observe(oldPrimary, host.limits.answerTimeoutMs);
   await requireFit(host, instance, before, to);
-  // Where nobody asked, nobody can accept it: the result tells.
+  // An automatic failover has nobody to accept the loss; its result names the slots.
   const { acceptSlotLoss = false, automatic = false } = task.request;
   const lostSlots = await requireSlotLoss(host, instance, acceptSlotLoss || automatic);
   const isAdopted = await isPromoted(host, instance, to);
-  // While clients are still in, and before the standby takes over: it may have to start again. One that took over has its own.
+  // The configuration is carried over while clients are still in, because the standby may have to restart. A promoted one keeps its own.
   const { restarted, notCarried } = isAdopted
     ? { restarted: false, notCarried: [] }
     : await carryConfiguration(host, instance, to);
   const left = { lostSlots, notCarried };
-  // Before the primary goes: then it cannot be asked any more.
+  // This is recorded before the primary is down and cannot be asked any more.
   await task.record({ message: `Handing over to ${memberName(instance, to)}.`, left });
   if (isAdopted || before.is !== "answering") {
     const { message, result } = await takeOver(task, to, before, isAdopted);
@@ -86,7 +93,7 @@ export async function failOver(task: Reboot): Promise<TaskOutcome> {
   const [oldName, newName] = [memberName(instance, from), memberName(instance, to)];
   await task.record({ message: `Shutting ${oldName} down.`, awaySince, failoverTo: to.name });
   try {
-    // A fast shutdown ends only when the standby has everything.
+    // A fast shutdown ends only when the standby has received all WAL.
     await fenceMember(host, instance.providerId, from.name);
     await untilReplayed(oldPrimary, standby, newName);
     await task.record({ message: `Promoting ${newName}.` });
@@ -95,7 +102,7 @@ export async function failOver(task: Reboot): Promise<TaskOutcome> {
     await promote(standby, host.user);
   } catch (error) {
     await bringUp(host, instance.providerId).catch((cause) => Promise.reject(startFailed(instance.identifier, cause)));
-    // Back to the old primary, or on to the new one: as decided.
+    // bringUp goes back to the old primary, or on to the new one, as instance.json says.
     if ((await host.instances.find(instance.providerId))?.primary !== to.name) throw error;
   }
   const awaySeconds = secondsSince(awaySince, host.clock.now());
@@ -106,7 +113,7 @@ export async function failOver(task: Reboot): Promise<TaskOutcome> {
   };
 }
 
-/** Waits until the standby has replayed all that there is after a clean shutdown. */
+/** Waits until the standby has replayed all WAL of a primary that shut down cleanly. @throws OperationFailure */
 async function untilReplayed(oldPrimary: Cluster, standby: Cluster, name: string): Promise<void> {
   const { isShutDown, checkpoint } = await readControlFile(oldPrimary.dataDir);
   if (!isShutDown)
@@ -119,11 +126,11 @@ async function untilReplayed(oldPrimary: Cluster, standby: Cluster, name: string
   }
 }
 
-/** While clients are still in, so that the shutdown has little left to write. */
+/** Writes a checkpoint while clients are still in, so that the shutdown has little left to write. */
 const checkpoint = (cluster: Cluster) =>
   asSuperuser(cluster, (sql) => sql`checkpoint`, { timeoutMs: CHECKPOINT_TIMEOUT_MS });
 
-/** What a failover leaves behind, in sentences for people that follow others; none where that is nothing. */
+/** @returns what a failover leaves behind, as sentences to append to a message; empty where there is nothing */
 export function leftBehind({ lostSlots, notCarried }: NonNullable<JournalEntry["left"]>): string {
   const slots = lostSlots.length > 0 ? ` Replication slots were lost: ${lostSlots.join(", ")}.` : "";
   return notCarried.length > 0 ? `${slots} It does not have: ${notCarried.join("; ")}.` : slots;

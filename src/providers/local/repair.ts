@@ -1,4 +1,4 @@
-/** Setting instances right that nobody looks after: what has died is started again, standbys are mended; each time for the record. */
+/** Repairs instances: it starts servers that have died and mends standbys, and reports each repair for the audit log. */
 import { findPostmaster } from "../../postgres/postmaster.js";
 import { bringUp, needsRepair } from "./bring-up.js";
 import { keepConfiguration } from "./configuration.js";
@@ -9,7 +9,7 @@ import type { Operations } from "./operations.js";
 import { findLeft } from "./split-brain.js";
 
 export function createRepair(host: Host, operations: Operations) {
-  /** What could not be repaired and why, by the id of the instance: recorded once, not every minute. */
+  /** Why an instance could not be repaired, by its id, so that the failure is reported once and not every minute. */
   const failing = new Map<string, string>();
 
   async function downMembers(instance: LocalInstance): Promise<string[]> {
@@ -19,13 +19,13 @@ export function createRepair(host: Host, operations: Operations) {
     return instance.members.filter((_, index) => !running[index]).map((member) => memberName(instance, member));
   }
 
-  /** Leaves alone what is busy. Never throws. */
+  /** Repairs one instance, unless it is busy. It never throws. */
   return async function repair(instance: LocalInstance, signal: AbortSignal): Promise<void> {
     const { providerId } = instance;
     const tell = (result: Record<string, unknown>, success: boolean) =>
       host.report({ providerId, by: "repair", action: "instance.repair", result, success });
     try {
-      // Whatever is done would be for one of two, between which people decide.
+      // People must first decide which member is the primary.
       if (await findLeft(host, instance)) return;
       if (await needsRepair(host, instance)) {
         const before = await downMembers(instance);

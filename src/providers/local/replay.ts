@@ -1,4 +1,4 @@
-/** How far a standby has replayed what its primary wrote, and what keeps it from going on. */
+/** Observes how far a standby has replayed, and what blocks its replay. */
 import type { Cluster } from "../../postgres/cluster.js";
 import { asSuperuser } from "../../postgres/connection.js";
 import { parsePosition } from "../../postgres/control-file.js";
@@ -6,11 +6,11 @@ import { parsePosition } from "../../postgres/control-file.js";
 export type Replay = {
   /** The end of the last record that was replayed. */
   readonly position: bigint;
-  /** Asked for by somebody, or by settings that do not suffice. */
+  /** True where somebody paused the replay, or a setting is too low. */
   readonly isPaused: boolean;
-  /** Since the last transaction that was replayed; 0 where all that has arrived is. */
+  /** The age of the last replayed transaction; 0 where all received WAL is replayed. */
   readonly lagSeconds: number;
-  /** What seems to hold it up, for people; null where nothing is seen to. */
+  /** What seems to block the replay, for people; null where nothing does. */
   readonly hindrance: string | null;
 };
 
@@ -43,7 +43,7 @@ export const replayed = async (standby: Cluster, timeoutMs: number): Promise<big
 
 function hindranceOf(waits: string | null, delay: string, busy: string): string | null {
   if (delay !== "0") return `recovery_min_apply_delay is ${delay}`;
-  // A conflict over rows or files shows as such, one over a table as the wait for its lock.
+  // A conflict over rows or files has a wait event of its own; one over a table shows as the wait for its lock.
   if (!/^RecoveryConflict|^relation$/.test(waits ?? "")) return null;
   return `its replay waits for what runs on it (${busy ? `sessions ${busy}` : "a session"}); end that`;
 }

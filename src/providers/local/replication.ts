@@ -1,24 +1,24 @@
-/** What a primary and a standby say of the replication between them. */
+/** Asks a primary and a standby about the replication between them. */
 import type { Cluster } from "../../postgres/cluster.js";
 import { asSuperuser } from "../../postgres/connection.js";
 import { EQUAL_SETTINGS, type EqualSettings } from "./equal-settings.js";
 import { clusterOf, type Host } from "./host.js";
 import { type LocalInstance, primaryOf } from "./instances.js";
 
-/** Positions in the log are bytes since its beginning. */
+/** A primary's own view; positions in the WAL are bytes since its beginning. */
 export type PrimarySays = { readonly written: number; readonly settings: EqualSettings };
 
 export type StandbySays = {
-  /** False of one that takes writes. */
+  /** False where the server takes writes. */
   readonly inRecovery: boolean;
   readonly isPaused: boolean;
   readonly isStreaming: boolean;
   readonly received: number;
   readonly replayed: number;
-  /** Seconds since the commit that it replayed last; null where it replayed none. */
+  /** Seconds since the last commit that was replayed; null where none was. */
   readonly age: number | null;
   readonly settings: EqualSettings;
-  /** The oldest transaction of a client, which its replay may have to wait for. */
+  /** The oldest transaction of a client, for which the replay may have to wait. */
   readonly oldest: { readonly pid: number; readonly seconds: number } | null;
 };
 
@@ -35,8 +35,9 @@ export async function askPrimary(primary: Cluster, timeoutMs: number): Promise<P
 }
 
 /**
- * Whether a standby has replayed what its primary never wrote, such as after the primary's data were replaced by older ones. It may stream nevertheless.
- * @param says what the standby said before this is asked: what the primary has written since counts for it
+ * Whether a standby has replayed what its primary never wrote, for example because the primary's data was replaced by older data.
+ * Such a standby may stream nevertheless.
+ * @param says the standby's state; it must be asked before the primary, which only grows
  */
 export async function isAhead(host: Host, instance: LocalInstance, says: StandbySays): Promise<boolean> {
   const primary = clusterOf(host, instance, primaryOf(instance));

@@ -1,4 +1,4 @@
-/** Operations while this process runs them: begun once each, journaled at every step, told by polls, given up at a stop. */
+/** Runs operations in this process: each begins once, is journaled at every step, can be polled, and is ended by a stop. */
 import { unavailable } from "../../errors.js";
 import type { OperationFailure } from "../errors.js";
 import type { OperationRequest, Poll } from "../provider.js";
@@ -10,29 +10,29 @@ import { failureOf, type Step } from "./task.js";
 type Running = {
   entry: JournalEntry;
   percent: number | null;
-  /** Aborts with the reason why it is given up. */
+  /** Ends the operation; its reason becomes the operation's failure. */
   readonly given: AbortController;
   readonly done: Promise<void>;
 };
 
 type Work = {
-  /** What the log calls it: the instance. */
+  /** The instance, for the log. */
   readonly instance: string;
   perform(step: Step): Promise<TaskOutcome>;
-  /** What became of the resource of an operation that failed; `failed` unless given. */
+  /** @returns the status of the resource after a failure; without it that is `failed` */
   statusAfterFailure?(): Promise<string>;
-  /** Told before a poll tells the end. */
+  /** Is called at the end, before a poll shows it. */
   onEnd?(): void;
 };
 
 export type Runs = ReturnType<typeof createRuns>;
 
-/** @param journalOf the folder where an operation is journaled */
+/** @param journalOf returns the folder of an operation's journal */
 export function createRuns({ log, clock }: Host, journalOf: (request: OperationRequest) => string) {
   const stopping = new AbortController();
   const running = new Map<string, Running>();
   const beginning = new Map<string, Promise<void>>();
-  /** Ends that the journal could not take, on a full disk for example. */
+  /** The ends of operations that could not be written to the journal, for example on a full disk. */
   const unwritten = new Map<string, JournalEntry>();
 
   const now = () => clock.now().toISOString();
@@ -71,17 +71,17 @@ export function createRuns({ log, clock }: Host, journalOf: (request: OperationR
       .then(perform)
       .catch((error) => {
         log.warn({ err: error, operationId, instance }, "An operation failed");
-        // What it was given up for says more than what that made fail.
+        // The reason for ending the operation says more than the error that this caused.
         return { failure: failureOf(state.given.signal.aborted ? state.given.signal.reason : error, stopping.signal) };
       });
     await settle(state.entry, end, "failure" in end ? await statusOf(statusAfterFailure) : undefined);
     if ("message" in end) log.info({ operationId, instance }, end.message);
-    // In this order: whoever sees the end finds the instance free.
+    // onEnd comes first, so that whoever polls the end finds the instance free.
     onEnd?.();
     running.delete(operationId);
   }
 
-  /** What can be said of what an operation that failed has left; undefined where nothing can. */
+  /** @returns the status of the resource after a failure, undefined where it cannot be found out */
   const statusOf = (look: Work["statusAfterFailure"]): Promise<string | undefined> =>
     Promise.resolve(look?.()).catch((error) => {
       log.error({ err: error }, "What an operation that failed has left cannot be looked at");
@@ -89,7 +89,7 @@ export function createRuns({ log, clock }: Host, journalOf: (request: OperationR
     });
 
   return {
-    /** Begins an operation by what `admit` does; asked twice at once, it is admitted once. */
+    /** Calls `admit` to begin an operation; two calls at the same time share one. */
     once(operationId: string, admit: () => Promise<void>): Promise<void> {
       const found = beginning.get(operationId);
       if (found) return found;
@@ -98,29 +98,28 @@ export function createRuns({ log, clock }: Host, journalOf: (request: OperationR
       return done;
     },
 
-    /** What is known of an operation that was begun. */
     find,
 
     isStopping: () => stopping.signal.aborted,
 
     isRunning: (operationId: string) => running.has(operationId),
 
-    /** The ids of what runs on an instance. */
+    /** @returns the ids of the operations that run on an instance */
     running: (providerId: string): string[] =>
       [...running].flatMap(([id, { entry }]) => (entry.request.providerId === providerId ? [id] : [])),
 
-    /** Ends operations as failed for a reason. Resolves when they have ended. */
+    /** Ends operations as failed for this reason, and resolves when they have ended. */
     async giveUp(operationIds: readonly string[], reason: OperationFailure): Promise<void> {
       const found = operationIds.flatMap((id) => running.get(id) ?? []);
       for (const { given } of found) given.abort(reason);
       await Promise.all(found.map(({ done }) => done));
     },
 
-    /** Refuses an operation. @throws UNAVAILABLE */
+    /** Journals an operation as failed without running it. @throws UNAVAILABLE */
     refuse: (request: OperationRequest, code: string, message: string): Promise<void> =>
       note(ended(newJournalEntry(request, now()), { failure: { code, message } }, now())),
 
-    /** Resolves once the journal has it; the work goes on. @throws UNAVAILABLE, having begun nothing */
+    /** Starts an operation, and resolves once it is in the journal. @throws UNAVAILABLE without starting it */
     async run(request: OperationRequest, work: Work): Promise<void> {
       const entry = newJournalEntry(request, now());
       await note(entry);
@@ -129,7 +128,7 @@ export function createRuns({ log, clock }: Host, journalOf: (request: OperationR
       running.set(request.operationId, state);
     },
 
-    /** How far an operation has come; undefined where it was never begun. */
+    /** @returns how far an operation has come, undefined where it was never begun */
     async poll(request: OperationRequest): Promise<Poll | undefined> {
       await beginning.get(request.operationId)?.catch(() => {});
       const live = running.get(request.operationId);
@@ -138,7 +137,7 @@ export function createRuns({ log, clock }: Host, journalOf: (request: OperationR
       return entry && pollOf(entry, null);
     },
 
-    /** Settles what a killed process left unfinished. */
+    /** Journals the end of an operation of a killed process. */
     async recover(
       entry: JournalEntry,
       instance: string,
@@ -152,7 +151,7 @@ export function createRuns({ log, clock }: Host, journalOf: (request: OperationR
       log.warn({ operationId, instance }, `Was interrupted: ${message}`);
     },
 
-    /** Gives up what can be given up, and resolves when nothing runs any more. Nothing more begins. */
+    /** Ends what can be ended safely, and resolves when nothing runs any more. No operation begins afterwards. */
     async stop(): Promise<void> {
       stopping.abort();
       await Promise.allSettled(beginning.values());

@@ -1,4 +1,4 @@
-/** Operations on snapshots: one is deleted, or made an instance of. Their instance may be gone, so they have a journal of their own. */
+/** Runs the operations on snapshots, deletion and restore. Their instance may be gone, so they have a journal of their own. */
 
 import { AppError, unavailable } from "../../errors.js";
 import { isOfSnapshot } from "../../values/operations.js";
@@ -19,11 +19,11 @@ type Restore = RequestOf<"RESTORE_SNAPSHOT">;
 export const isSnapshotRequest = (request: OperationRequest): request is Deletion | Restore =>
   isOfSnapshot(request.type);
 
-/** Where nothing is known of the source. */
+/** The defaults for a restored instance of whose source nothing is known. */
 const DEFAULTS = { backupWindow: "03:00-03:30", maintenanceWindow: "sun:05:00-sun:06:00", backupRetentionDays: 7 };
 
 /**
- * @param journal a folder of its own
+ * @param journal the folder of the journal
  * @param create makes an instance, whole or not at all
  */
 export function createSnapshotOperations(
@@ -47,7 +47,7 @@ export function createSnapshotOperations(
   async function remove(request: Deletion, step: Step): Promise<TaskOutcome> {
     const { providerId, snapshotId } = request;
     if (await snapshots.find(providerId, request)) {
-      // From here on it is known to have been there: whatever finds it gone has done what was asked.
+      // Once this is recorded, a successor of a killed process that finds no snapshot reports it as deleted.
       await step.record({ message: `Deleting the snapshot ${snapshotId}.` });
       await snapshots.remove(providerId, request);
       return deleted(snapshotId);
@@ -83,13 +83,13 @@ export function createSnapshotOperations(
     return (await snapshots.find(request.providerId, request)) ? "available" : "deleted";
   }
 
-  /** The truth about an operation of a killed process. */
+  /** Finds the real end of an operation of a killed process. */
   async function endOfInterrupted({ request, restoredAs }: JournalEntry): Promise<End> {
     if (request.type === "DELETE_SNAPSHOT") {
       await snapshots.remove(request.providerId, request);
       return deleted(request.snapshotId);
     }
-    // What cannot be read is there.
+    // An instance that cannot be read exists.
     const isThere = restoredAs !== null && (await host.instances.find(restoredAs).catch(() => true));
     if (isThere) return restored(request as Restore, restoredAs);
     const message = "Postern was stopped meanwhile. Nothing of the new instance is left. Ask again.";
@@ -97,13 +97,13 @@ export function createSnapshotOperations(
   }
 
   return {
-    /** As Provider.start. */
+    /** Implements Provider.start. */
     start: (request: Deletion | Restore): Promise<void> => runs.once(request.operationId, () => begin(request)),
 
-    /** As Provider.poll. */
+    /** Implements Provider.poll. */
     poll: async (request: Deletion | Restore): Promise<Poll> => (await runs.poll(request)) ?? { state: "unknown" },
 
-    /** Settles what a killed process left unfinished; before anything begins. */
+    /** Ends the operations that a killed process left unfinished; called before any other begins. */
     async recover(): Promise<void> {
       for (const entry of await unfinishedEntries(journal)) {
         await runs.recover(entry, entry.request.providerId, endOfInterrupted(entry));
@@ -125,7 +125,7 @@ const restored = ({ snapshotId, identifier }: Restore, providerId: string): Task
   result: { snapshotId, identifier, providerId },
 });
 
-/** What a creation refuses, as the provider's own words. */
+/** Turns a refusal of the creation into a failure of the operation. */
 function refusalOf({ code, message, extensions }: AppError): OperationFailure {
   if (code === "CONFLICT") return new OperationFailure("DBInstanceAlreadyExists", message);
   return new OperationFailure("InvalidParameterValue", `${String(extensions.field ?? "A parameter")}: ${message}`);

@@ -1,4 +1,4 @@
-/** Local snapshots: base backups in folders of their own, whole or not there at all, which new instances are made of. */
+/** Takes, lists, copies and removes local snapshots: base backups in folders of their own, each whole or not there at all. */
 import { mkdir, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
@@ -15,9 +15,9 @@ import type { Step } from "./task.js";
 
 const snapshotForm = z.object({
   identifier: z.string(),
-  /** Of the instance it was taken of. */
+  /** The instance that it is a snapshot of. */
   providerId: z.string(),
-  /** Of the operation that took it. */
+  /** The operation that took it. */
   operationId: z.string(),
   sizeBytes: z.number(),
   createdAt: z.string(),
@@ -33,19 +33,19 @@ export type SnapshotRequest = {
   readonly automated: boolean;
 };
 
-// No identifier begins with a dot.
+// No identifier begins with a dot, so no snapshot has such a name.
 const PARTIAL = ".partial-";
 const REMOVED = ".removed-";
 
 export type Snapshots = ReturnType<typeof openSnapshots>;
 
-/** @param folder private to the host's user */
+/** @param folder a folder that is private to the host's user */
 export function openSnapshots(folder: string, host: Host) {
-  /** Lower case, because identifiers are compared without it. Its path is the snapshot's ARN. */
+  /** The path is also the snapshot's ARN. It is in lower case because identifiers are compared without case. */
   const folderOf = (identifier: string) => join(folder, identifier.toLowerCase());
-  /** Being taken now, with whether they are manual. */
+  /** The snapshots that are being taken, by folder, and whether each is manual. */
   const underWay = new Map<string, boolean>();
-  /** How many restores read a snapshot now. */
+  /** How many restores read a snapshot now, by folder. */
   const inUse = new Map<string, number>();
 
   const describe = ({ operationId: uid, providerId: _, ...file }: SnapshotFile): SnapshotDescription => {
@@ -70,7 +70,7 @@ export function openSnapshots(folder: string, host: Host) {
   }
 
   async function requirePlace({ identifier, automated }: SnapshotRequest): Promise<void> {
-    // Also one that cannot be read has its name.
+    // The name of a snapshot that cannot be read is taken too.
     if ((await readdir(folder)).includes(identifier.toLowerCase())) throw alreadyExists(identifier);
     if (automated) return;
     const existing = await all();
@@ -84,13 +84,13 @@ export function openSnapshots(folder: string, host: Host) {
   }
 
   return {
-    /** Of one instance, newest first. */
+    /** Lists the snapshots of one instance, the newest first. */
     async list(providerId: string): Promise<SnapshotDescription[]> {
       const files = (await all()).filter((file) => file.providerId === providerId);
       return files.map(describe).sort((one, other) => other.createdAt.localeCompare(one.createdAt));
     },
 
-    /** The snapshot that an operation made, if it did. */
+    /** @returns the snapshot that an operation made, null where it made none */
     async madeBy(operationId: string): Promise<SnapshotDescription | null> {
       const file = (await all()).find((found) => found.operationId === operationId);
       return file ? describe(file) : null;
@@ -98,7 +98,7 @@ export function openSnapshots(folder: string, host: Host) {
 
     find,
 
-    /** Removes a snapshot of this instance. @returns false where there is none @throws OperationFailure while it is being restored */
+    /** Removes a snapshot of this instance. @returns false where it does not exist @throws OperationFailure while it is being restored */
     async remove(providerId: string, snapshot: SnapshotNamed): Promise<boolean> {
       const file = await find(providerId, snapshot);
       if (!file) return false;
@@ -113,7 +113,7 @@ export function openSnapshots(folder: string, host: Host) {
       return true;
     },
 
-    /** @throws OperationFailure, StorageFullError, NotCopyableError, UnreachableError, and the signal's reason */
+    /** Takes a snapshot. @throws OperationFailure, StorageFullError, NotCopyableError, UnreachableError, and the signal's reason */
     async take(
       instance: LocalInstance,
       request: SnapshotRequest,
@@ -127,7 +127,7 @@ export function openSnapshots(folder: string, host: Host) {
       if (!tags.success) throw new OperationFailure("InvalidParameterValue", TAGS_FORM);
       if (underWay.has(path)) throw alreadyExists(identifier);
       underWay.set(path, !automated);
-      // Not named after the identifier, which may be as long as a name of a file can be.
+      // The folder is not named after the identifier, which may already be as long as a file's name can be.
       const partial = join(folder, `${PARTIAL}${operationId}`);
       try {
         await requirePlace(request);
@@ -160,7 +160,7 @@ export function openSnapshots(folder: string, host: Host) {
       }
     },
 
-    /** Removes what a killed process left of snapshots that it took or removed. */
+    /** Removes the incomplete snapshots of a killed process. */
     async sweep(): Promise<void> {
       for (const name of await readdir(folder)) {
         if (!name.startsWith(PARTIAL) && !name.startsWith(REMOVED)) continue;
@@ -169,7 +169,7 @@ export function openSnapshots(folder: string, host: Host) {
     },
 
     /**
-     * Copies the data of a snapshot into the data directory `to`, which must not exist. The caller removes what a failed copy left.
+     * Copies the data of a snapshot into the data directory `to`, which must not exist. The caller removes what a failed copy leaves.
      * @throws OperationFailure, StorageFullError, and the signal's reason
      */
     async copy(
@@ -180,7 +180,7 @@ export function openSnapshots(folder: string, host: Host) {
     ): Promise<void> {
       const { snapshotId: identifier } = snapshot;
       const path = folderOf(identifier);
-      // Before the look, so that it is not removed between the two.
+      // The snapshot is in use before it is looked up, so that it is not removed between the two.
       inUse.set(path, (inUse.get(path) ?? 0) + 1);
       try {
         const file = await find(providerId, snapshot);
@@ -190,7 +190,7 @@ export function openSnapshots(folder: string, host: Host) {
           ...copyOptions(host, signal),
           onProgress: (done, total) => progress(Math.min(99, Math.floor((100 * done) / Math.max(1, total)))),
         });
-        // Files that vanish are left out of a copy without a word.
+        // A copy leaves out files that vanish without an error, so its size is checked.
         if (bytes >= file.sizeBytes && (await find(providerId, snapshot))?.operationId === file.operationId) return;
         throw new OperationFailure("InvalidDBSnapshotState", `Parts of the snapshot ${identifier} are missing.`);
       } finally {

@@ -1,4 +1,10 @@
-/** A standby that somebody promoted by hand: fenced, kept aside and cloned anew where its primary takes writes, and else left to people. */
+/** Handles a standby that somebody promoted by hand: it fences it where the primary takes writes, and otherwise leaves it to people.
+ *
+ * For example, instance.json names a the primary, and somebody runs pg_promote() on b:
+ *   a takes writes: b is fenced, its data is put aside as kept-split-brain-<time>, and it is cloned anew from a. A security event tells.
+ *   a is down:      b may be the only one that takes writes. It is left as it is and a is not started; a finding tells people to choose:
+ *                   a reboot with forceFailover makes b the primary; ending b's server and a plain reboot goes back to a.
+ */
 import { access } from "node:fs/promises";
 import { join } from "node:path";
 import { isStandbyData } from "../../postgres/control-file.js";
@@ -10,27 +16,27 @@ import { type LocalInstance, type LocalMember, primaryOf, standbysOf } from "./i
 import { keptName, keptPath, putAsideNow } from "./kept.js";
 import { type Observation, observe, takesWrites } from "./observe.js";
 
-/** Whether a member that may run takes writes as soon as it does, though the instance's own record does not name it the primary. */
+/** Whether a member would take writes when it runs, although instance.json does not name it the primary. */
 export async function isPromoted(host: Host, instance: LocalInstance, member: LocalMember): Promise<boolean> {
   if (member.stale || member.name === instance.primary) return false;
   const cluster = clusterOf(host, instance, member);
   return (await hasData(cluster.dataDir)) && !(await isStandbyData(cluster));
 }
 
-/** The member that was promoted by hand. */
+/** @returns the member that was promoted by hand, null where there is none */
 export async function findPromoted(host: Host, instance: LocalInstance): Promise<LocalMember | null> {
   for (const member of standbysOf(instance)) if (await isPromoted(host, instance, member)) return member;
   return null;
 }
 
-/** The member that was promoted by hand and may be the only one that takes writes: it is left as it is, and nothing is started beside it. */
+/** @returns a promoted member that may be the only one that takes writes; it is left as it is, and nothing is started beside it */
 export async function findLeft(host: Host, instance: LocalInstance): Promise<LocalMember | null> {
   const promoted = await findPromoted(host, instance);
   const primary = clusterOf(host, instance, primaryOf(instance));
   return promoted && !takesWrites(await observe(primary, host.limits.answerTimeoutMs)) ? promoted : null;
 }
 
-/** Before a restart of the primary, which is not for a member that was promoted by hand. @throws OperationFailure where that one may be the only one that takes writes */
+/** Ends a split brain before a restart of the primary. @throws OperationFailure where the promoted member may be the only one that takes writes */
 export async function decideForPrimary(host: Host, instance: LocalInstance, before: Observation): Promise<void> {
   const promoted = await findPromoted(host, instance);
   if (!promoted) return;
@@ -40,7 +46,7 @@ export async function decideForPrimary(host: Host, instance: LocalInstance, befo
   await endSplitBrain(host, instance);
 }
 
-/** What people should look at, where the primary takes no writes. */
+/** @returns the finding about a promoted member, where the primary takes no writes */
 export async function leftFindings(host: Host, instance: LocalInstance): Promise<Finding[]> {
   const promoted = await findPromoted(host, instance);
   if (!promoted) return [];
@@ -58,9 +64,9 @@ export function leftMessage(instance: LocalInstance, promoted: LocalMember): str
 }
 
 /**
- * Fences every member that would take writes though the instance's own record does not name it the primary; only where that one takes
- * writes, or people want it to. A standby whose data are gone is marked too. What a
- * process that was killed has left of this is done again. @returns the instance as it is then
+ * Fences every member that would take writes although instance.json does not name it the primary. Call it only where the primary
+ * takes writes, or people want it to. A standby whose data is gone becomes stale too. After a kill, it goes on where it stopped.
+ * @returns the changed instance
  */
 export async function endSplitBrain(host: Host, instance: LocalInstance): Promise<LocalInstance> {
   let current = instance;
@@ -77,7 +83,7 @@ export async function endSplitBrain(host: Host, instance: LocalInstance): Promis
       }));
       current = after ?? current;
     };
-    // First: from now on nobody starts it, and whoever clones it anew puts its data aside.
+    // The mark comes first: from now on nobody starts the member, and a rebuild puts its data aside.
     await note(keep === null ? undefined : true);
     await fenceMember(host, instance.providerId, member.name, "little");
     if (keep === null) continue;

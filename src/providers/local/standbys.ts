@@ -1,4 +1,4 @@
-/** Standbys by streaming replication: cloned from their primary, and cloned anew when their data can never follow again. */
+/** Clones standbys from their primary, and rebuilds them when their data can never follow it again. */
 import { randomBytes } from "node:crypto";
 import { mkdir, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
@@ -28,7 +28,7 @@ import { replicationPassword } from "./member-log.js";
 import { observeReplication } from "./observe.js";
 import { replayed } from "./replay.js";
 
-/** For a copy of a busy cluster, or of a large one: what it replays before it accepts connections takes its time. */
+/** How long the first start of a copy may take: a copy of a busy or large cluster replays much before it accepts connections. */
 export const COPY_START_MS = 3_600_000;
 const UNFINISHED = "clone-";
 const STREAMING_TIMEOUT_MS = 30_000;
@@ -37,7 +37,7 @@ const RETRY_MS = 1_000;
 const ATTEMPTS = 5;
 const NEXT_ROUND_MS = 300_000;
 
-/** Makes the role that standbys connect as; its password goes with the data, into every copy. */
+/** Creates the role that standbys connect as. Its password is in the data directory, and so in every copy. */
 export async function createReplicationRole(host: Host, primary: Cluster, signal: AbortSignal): Promise<void> {
   const password = randomBytes(24).toString("base64url");
   const passwordFile = join(primary.dataDir, REPLICATION_PASSWORD_FILE);
@@ -45,7 +45,7 @@ export async function createReplicationRole(host: Host, primary: Cluster, signal
   await restoreReplicationRole(primary, { signal });
 }
 
-/** The role as the standbys expect it, whatever has become of it. @throws Error when its password cannot be read */
+/** Creates or alters the replication role as the standbys expect it. @throws Error when its password cannot be read */
 export async function restoreReplicationRole(primary: Cluster, limit: ConnectionOptions): Promise<void> {
   const password = await replicationPassword(primary);
   if (!password || !/^[\w-]+$/.test(password)) throw new Error("The password of the replication cannot be read.");
@@ -61,7 +61,7 @@ export async function restoreReplicationRole(primary: Cluster, limit: Connection
 
 /**
  * Replaces a member's data by a copy of the primary's and starts it as a standby. Resolves when it streams.
- * Whatever was unfinished of an earlier clone is removed. May be killed anywhere: until the end the member stays stale.
+ * It may be killed at any point: the member stays stale until the end, and the next clone removes an unfinished one.
  */
 export async function cloneStandby(
   host: Host,
@@ -88,7 +88,7 @@ export async function cloneStandby(
     await baseBackup(primary, join(unfinished, "data"), options);
     await writeOwned(join(unfinished, "data/standby.signal"), "", host.user);
     if (host.isSynced) await syncFileSystem(unfinished);
-    // Again: somebody may have started it by hand while the copy was made.
+    // The member is fenced again because somebody may have started it by hand during the copy.
     await fenceMember(host, instance.providerId, member.name, "none");
     await rm(standby.dataDir, { recursive: true, force: true });
     await rename(join(unfinished, "data"), standby.dataDir);
@@ -103,7 +103,7 @@ export async function cloneStandby(
     !(await observeReplication(primary, processName(instance.providerId, member.name), STREAMING_TIMEOUT_MS))
       .isStreaming
   ) {
-    // Before it streams it replays what was copied, which may be much.
+    // Before the standby streams it replays the copied WAL, which may be much.
     const position = await replayed(standby, host.limits.answerTimeoutMs).catch(() => reached);
     if (position > reached) [reached, deadline] = [position, Date.now() + STREAMING_TIMEOUT_MS];
     if (Date.now() > deadline) throw new Error(`The standby ${memberName(instance, member)} does not stream.`);
@@ -111,7 +111,7 @@ export async function cloneStandby(
   }
 }
 
-/** Keeps the WAL that a standby still needs; one that has lost some is of no use any more. */
+/** Makes the slot that keeps WAL for a standby. An old slot may have lost WAL already, so it is replaced. */
 async function makeSlot(sql: Sql, name: string): Promise<void> {
   await sql`select pg_drop_replication_slot(slot_name) from pg_replication_slots where slot_name = ${name} and not active`;
   await sql`
@@ -121,10 +121,10 @@ async function makeSlot(sql: Sql, name: string): Promise<void> {
 
 export type Standbys = ReturnType<typeof createStandbys>;
 
-/** Rebuilds stale standbys in the background, one rebuilding for each instance at a time. */
+/** Rebuilds stale standbys in the background, one at a time for each instance. */
 export function createStandbys(host: Host) {
   let isStopped = false;
-  /** When the last round of attempts failed. */
+  /** When the last attempt for an instance failed, in milliseconds. */
   const failures = new Map<string, number>();
   const rebuilding = new Map<string, { readonly stopping: AbortController; readonly done: Promise<void> }>();
 
@@ -153,7 +153,7 @@ export function createStandbys(host: Host) {
       } catch (error) {
         if (signal.aborted) return;
         host.log.error({ err: error, instance: instance.identifier }, `Could not build the standby ${name}`);
-        // Once for all attempts until one succeeds.
+        // A failure is reported once until an attempt succeeds.
         if (!host.faults.has(key)) await tell({ member: name, reason: faultText(error) }, false);
         host.faults.set(key, faultText(error));
         failures.set(providerId, host.clock.now().getTime());
@@ -168,10 +168,10 @@ export function createStandbys(host: Host) {
   }
 
   return {
-    /** Begins to rebuild what is stale, unless that is under way, and returns at once. */
+    /** Starts to rebuild a stale standby, unless that is under way, and returns at once. */
     rebuild(providerId: string): void {
       if (isStopped || rebuilding.has(providerId)) return;
-      // A copy is dear, and what made it fail is seldom over in a minute.
+      // A copy is expensive, and the cause of a failure seldom goes away within a minute.
       if (host.clock.now().getTime() - (failures.get(providerId) ?? 0) < NEXT_ROUND_MS) return;
       const stopping = new AbortController();
       const done = rebuild(providerId, stopping.signal)
@@ -180,10 +180,10 @@ export function createStandbys(host: Host) {
       rebuilding.set(providerId, { stopping, done });
     },
 
-    /** Ends what is under way for an instance; it starts anew with the next rebuild(). */
+    /** Ends the rebuild of an instance; the next rebuild() starts again. */
     giveUp,
 
-    /** Ends all that is under way, and begins nothing any more. */
+    /** Ends all rebuilds, and starts none afterwards. */
     async stop(): Promise<void> {
       isStopped = true;
       await Promise.all([...rebuilding.keys()].map(giveUp));
@@ -191,7 +191,7 @@ export function createStandbys(host: Host) {
   };
 }
 
-/** Whether the primary has thrown away WAL that this standby needs, so that it can never catch up again. */
+/** Whether the primary has removed WAL that this standby needs, so that it can never catch up again. */
 export async function isBeyondRepair(primary: Cluster, member: LocalMember, timeoutMs: number): Promise<boolean> {
   const look = (sql: Sql) => sql`select wal_status from pg_replication_slots where slot_name = ${slotOf(member)}`;
   const [slot] = await asSuperuser(primary, look, { timeoutMs });

@@ -1,4 +1,13 @@
-/** A failover from a primary that does not answer: it is fenced, what its WAL still holds is handed over, its standby is promoted. */
+/** Fails over from a primary that does not answer: it fences it, hands the rest of its WAL over, and promotes its standby.
+ *
+ * For example, a is the primary and its server is frozen; b is its standby:
+ *   fence       a is killed, and b is shut down
+ *   hand over   the WAL that b lacks is copied from a's pg_wal to b's, and b is started: it replays it
+ *   decide      instance.json says that b is the primary, and a is stale; a kill before this goes back to a, one after it on to b
+ *   promote     b takes writes on a new timeline
+ *   settle      b left a's timeline after a's last checkpoint and got all WAL: nothing is lost. Otherwise a's data is put aside
+ *               as kept-failover-<time>, and the result says from which position writes are lost
+ */
 
 import { access } from "node:fs/promises";
 import { readControlFile } from "../../postgres/control-file.js";
@@ -16,9 +25,9 @@ import { hasFailed, type Observation } from "./observe.js";
 import { type LocalTask, type RequestOf, secondsSince } from "./task.js";
 
 /**
- * The standby is fit, as the preflight saw. Until instance.json names the standby the primary, the old one can come back; from then on only the standby can. The old primary is
- * down before, and is never started again: its data are cloned anew, and kept aside where something is missing.
- * @param isAdopted whether people promoted `to` already: it serves on meanwhile, and can be handed nothing any more
+ * Takes over after the preflight. Until instance.json names the standby the primary, the old one can come back; from then on
+ * only the standby can.
+ * @param isAdopted whether somebody promoted `to` by hand already: it goes on serving, and WAL can no longer be handed over
  */
 export async function takeOver(
   task: LocalTask<RequestOf<"REBOOT_INSTANCE">>,
@@ -41,7 +50,7 @@ export async function takeOver(
       await task.record({ message: `Handing to ${newName} what ${oldName} had written.` });
       isHanded = await handAll(host, old.dataDir, standby.dataDir);
     }
-    // While the old primary could still come back: whether the standby comes up is not certain.
+    // The standby may not come up, so it is started while the old primary can still come back.
     await standby.start();
     await task.record({ message: `Promoting ${newName}.`, isHanded });
     await decide(host, instance, to, keep);
@@ -49,7 +58,7 @@ export async function takeOver(
     await promote(standby, host.user);
   } catch (error) {
     await bringUp(host, instance.providerId).catch((cause) => Promise.reject(startFailed(instance.identifier, cause)));
-    // Back to the old primary, or on to the new one: as decided.
+    // bringUp goes back to the old primary, or on to the new one, as instance.json says.
     if ((await host.instances.find(instance.providerId))?.primary !== to.name) throw error;
   }
   const loss = await settleLoss(host, instance, { from, to, isHanded, keep });
@@ -62,10 +71,10 @@ export async function takeOver(
   };
 }
 
-/** @returns whether the standby has all that there was; false where some of the old WAL cannot be read any more */
+/** Hands all readable WAL over. @returns false where some of the primary's WAL cannot be read any more */
 async function handAll(host: Host, from: string, to: string): Promise<boolean> {
   const { names, isComplete } = await listHandOver(from, to);
-  // What is missing here is lost for ever: the reserve of the disk may be used.
+  // WAL that is not copied now is lost for ever, so the copy may use the reserve of the disk.
   const options = { ...copyOptions(host, new AbortController().signal), minFreeBytes: 0 };
   return handOver(from, to, names, options).then(
     () => isComplete,
@@ -77,7 +86,7 @@ async function handAll(host: Host, from: string, to: string): Promise<boolean> {
   );
 }
 
-/** The decision, and the only one: whoever finds this line promotes the standby. */
+/** Decides the failover: once instance.json names the new primary, every start promotes it. */
 export const decide = (host: Host, { providerId, primary }: LocalInstance, to: LocalMember, keep: string | null) =>
   host.instances.update(providerId, (now) => ({
     ...now,
@@ -86,8 +95,8 @@ export const decide = (host: Host, { providerId, primary }: LocalInstance, to: L
   }));
 
 /**
- * Says what the new primary lacks, by where it left the timeline of the old one. Without loss, nothing is kept aside.
- * @param isHanded whether it was given all WAL that there was @param keep as what the old data are kept
+ * Finds out what the new primary lacks, from where it left the timeline of the old one. Without loss, no data is kept.
+ * @param isHanded whether all WAL was handed over @param keep the name under which the old data is kept
  */
 export async function settleLoss(
   host: Host,

@@ -1,4 +1,4 @@
-/** One operation while it runs: what it works on, and where it records how far it has come. */
+/** Defines what a running operation gets: its instance, its request, and where it records how far it has come. */
 import { UnreachableError } from "../../postgres/connection.js";
 import { OperationFailure } from "../errors.js";
 import type { OperationRequest, ProviderFailure } from "../provider.js";
@@ -7,33 +7,33 @@ import type { Host } from "./host.js";
 import type { LocalInstance } from "./instances.js";
 import type { JournalEntry } from "./journal-entry.js";
 
-/** How an operation that runs tells what it does, and learns that it shall end. */
+/** Lets a running operation report what it does, and tells it when it should end. */
 export type Step = {
-  /** Asks the operation to give up, where that is safe. */
+  /** Asks the operation to end, where that is safe. */
   readonly signal: AbortSignal;
-  /** Resolves when the journal holds it: what follows may rely on it after a kill. */
+  /** Writes a change to the journal, and resolves when it is durable. */
   record(
     change: Partial<
       Pick<JournalEntry, "message" | "awaySince" | "rebootOf" | "failoverTo" | "left" | "isHanded" | "restoredAs">
     >,
   ): Promise<void>;
-  /** 0 to 100; not recorded. */
+  /** Reports from 0 to 100 percent; this is not journaled. */
   progress(percent: number): void;
 };
 
 export type LocalTask<T extends InstanceRequest = InstanceRequest> = Step & {
   readonly host: Host;
-  /** As it was when the operation began. */
+  /** The instance as it was when the operation began. */
   readonly instance: LocalInstance;
   readonly request: T;
 };
 
 export type RequestOf<T extends OperationRequest["type"]> = Extract<OperationRequest, { type: T }>;
 
-/** What is asked of an instance that is there. */
+/** The operations that need an existing instance. */
 export type InstanceRequest = Exclude<OperationRequest, RequestOf<"DELETE_SNAPSHOT" | "RESTORE_SNAPSHOT">>;
 
-/** An operation's error as data. What we did not foresee is told without details, which are for the log. */
+/** Turns an error into the failure of an operation. An unexpected error shows no details, which are in the log. */
 export function failureOf(error: unknown, signal?: AbortSignal): ProviderFailure {
   if (error instanceof OperationFailure) return { code: error.code, message: error.message };
   if (signal?.aborted && (error as Error).name === "AbortError") {
@@ -48,6 +48,6 @@ export function failureOf(error: unknown, signal?: AbortSignal): ProviderFailure
   };
 }
 
-/** Seconds since a moment in RFC 3339, to the millisecond. */
+/** @returns the seconds since a moment in RFC 3339, with milliseconds */
 export const secondsSince = (moment: string, now: Date): number =>
   Math.max(0, now.getTime() - Date.parse(moment)) / 1000;

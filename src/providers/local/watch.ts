@@ -1,4 +1,4 @@
-/** A look every few seconds at pairs: whether both of a pair take writes, and whether a primary has failed for too long. */
+/** Watches pairs every few seconds: it ends split brains, and finds primaries that have failed for too long. */
 
 import { findPostmaster } from "../../postgres/postmaster.js";
 import { OperationFailure } from "../errors.js";
@@ -12,21 +12,21 @@ import { requireFit, requireStandby, requireWal } from "./preflight.js";
 import { endSplitBrain, findLeft, findPromoted, isPromoted } from "./split-brain.js";
 import { failureOf } from "./task.js";
 
-/** Between two looks no more than this counts: while Postern itself was held up, it has seen nothing. */
+/** The longest time that counts between two looks: while Postern itself hangs, it does not know the state of the primary. */
 const MAX_BETWEEN_MS = 10_000;
 
 type Failing = { readonly sinceMs: number; readonly lookedMs: number; readonly forMs: number };
 
 export type Watch = ReturnType<typeof createWatch>;
 
-/** @param rebuild begins to rebuild what is stale of an instance */
+/** @param rebuild starts to rebuild the stale standby of an instance */
 export function createWatch(host: Host, operations: Operations, rebuild: (providerId: string) => void) {
   const timeoutMs = host.limits.answerTimeoutMs;
-  /** Primaries that have failed, by their instance. */
+  /** The primaries that have failed, by providerId. */
   const failing = new Map<string, Failing>();
-  /** How far each standby was behind when its primary last answered. */
+  /** How many bytes each standby was behind when its primary last answered, by providerId. */
   const lags = new Map<string, number>();
-  /** Why instances that should fail over do not. */
+  /** Why instances that should fail over cannot, by providerId. */
   const hindrances = new Map<string, string>();
 
   function forget(providerId: string): void {
@@ -37,7 +37,7 @@ export function createWatch(host: Host, operations: Operations, rebuild: (provid
   async function look(instance: LocalInstance): Promise<FailoverDue | null> {
     const { providerId } = instance;
     const doing = operations.doing(providerId);
-    // Who restarts it, or starts it, sees to it that it comes up.
+    // Whatever starts or reboots the instance also waits until its primary is up.
     if (instance.wanted === "stopped" || !operations.isReady(providerId) || doing === "REBOOT_INSTANCE") {
       forget(providerId);
       return null;
@@ -48,7 +48,7 @@ export function createWatch(host: Host, operations: Operations, rebuild: (provid
       rebuild(providerId);
     }
     if (standbysOf(instance).length === 0) return null;
-    // What people change counts from then on; what cannot be read, the repair tells.
+    // A change by people should be carried over even if the primary fails a moment later. The repair reports errors.
     await keepConfiguration(host, instance).catch(() => undefined);
     return instance.autoFailover ? lookForFailure(instance) : null;
   }
@@ -76,7 +76,7 @@ export function createWatch(host: Host, operations: Operations, rebuild: (provid
     if (!last) return null;
     const forMs = last.forMs + Math.min(MAX_BETWEEN_MS, Math.max(0, nowMs - last.lookedMs));
     failing.set(providerId, { ...last, lookedMs: nowMs, forMs });
-    // Who tries to start it sees to it; where that fails, the time has gone on.
+    // A start may be under way. If it fails, the time until the failover has gone on.
     if (!hasFailed(seen) || operations.doing(providerId) === "upkeep") return null;
     if (forMs < instance.autoFailover!.afterSeconds * 1000) return null;
     const hindrance = await hindranceOf(instance, seen);
@@ -90,12 +90,12 @@ export function createWatch(host: Host, operations: Operations, rebuild: (provid
     return { providerId, cause: seen.reason, since: new Date(last.sinceMs).toISOString() };
   }
 
-  /** Why the standby may not take over without anybody asking; null where it may. */
+  /** @returns why the standby may not take over automatically, null where it may */
   async function hindranceOf(instance: LocalInstance, seen: Parameters<typeof requireFit>[2]): Promise<string | null> {
     try {
       const to = requireStandby(instance);
       await requireFit(host, instance, seen, to);
-      // It took over already, whatever that has cost.
+      // A promoted standby took over already, so what may be lost is no reason any more.
       if (await isPromoted(host, instance, to)) return null;
       if (await requireWal(host, instance, to)) return null;
       const lag = lags.get(instance.providerId);
@@ -104,7 +104,7 @@ export function createWatch(host: Host, operations: Operations, rebuild: (provid
       const behind = lag === undefined || !Number.isFinite(lag) ? "an unknown number of" : lag;
       return `What the primary had written cannot be read, and ${memberName(instance, to)} was ${behind} bytes behind; ${maxLagBytes} are allowed.`;
     } catch (error) {
-      // Whatever bars it, somebody must be told.
+      // An unexpected error is a hindrance too, and people are told of it.
       if (!(error instanceof OperationFailure))
         host.log.error({ err: error, instance: instance.identifier }, "Whether a standby may take over is not known");
       return failureOf(error).message;
@@ -112,7 +112,7 @@ export function createWatch(host: Host, operations: Operations, rebuild: (provid
   }
 
   return {
-    /** As Provider.watch. */
+    /** Implements Provider.watch. */
     async look(): Promise<FailoverDue[]> {
       const looks = (await host.instances.list()).map((instance) =>
         look(instance).catch((error) => {
@@ -123,7 +123,6 @@ export function createWatch(host: Host, operations: Operations, rebuild: (provid
       return (await Promise.all(looks)).filter((due) => due !== null);
     },
 
-    /** What people should look at. */
     findingsOf(providerId: string): Finding[] {
       const hindrance = hindrances.get(providerId);
       if (hindrance === undefined) return [];
