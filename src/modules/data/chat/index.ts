@@ -4,6 +4,8 @@ import type { Module } from "../../../module.js";
 import { ChatSession } from "./chat.model.js";
 import { chatSessionMutations } from "./chat.mutations.js";
 
+export { ChatSession };
+
 export const chatModule = (deps: RowsDeps): Module => ({
   types: [ChatSession],
   mutations: chatSessionMutations(deps),

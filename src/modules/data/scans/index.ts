@@ -4,6 +4,8 @@ import type { Module } from "../../../module.js";
 import { Scan, Vulnerability } from "./scans.model.js";
 import { scanMutations, vulnerabilityMutations } from "./scans.mutations.js";
 
+export { Scan, Vulnerability };
+
 export const scansModule = (deps: RowsDeps): Module => ({
   types: [Scan, Vulnerability],
   mutations: { ...scanMutations(deps), ...vulnerabilityMutations(deps) },

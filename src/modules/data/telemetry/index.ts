@@ -4,6 +4,8 @@ import type { Module } from "../../../module.js";
 import { AnalyticsMetric, PerformanceLog } from "./telemetry.model.js";
 import { analyticsMetricMutations, performanceLogMutations } from "./telemetry.mutations.js";
 
+export { AnalyticsMetric, PerformanceLog };
+
 export const telemetryModule = (deps: RowsDeps): Module => ({
   types: [AnalyticsMetric, PerformanceLog],
   mutations: { ...analyticsMetricMutations(deps), ...performanceLogMutations(deps) },

@@ -2,4 +2,6 @@
 import type { Module } from "../../../module.js";
 import { AuditLog } from "./audit-log.model.js";
 
+export { AuditLog };
+
 export const auditLogModule: Module = { types: [AuditLog] };

@@ -4,6 +4,8 @@ import type { Module } from "../../../module.js";
 import { SecurityEvent } from "./security-events.model.js";
 import { securityEventMutations } from "./security-events.mutations.js";
 
+export { SecurityEvent };
+
 export const securityEventsModule = ({ security }: { security: SecurityService }): Module => ({
   types: [SecurityEvent],
   mutations: securityEventMutations(security),

@@ -12,7 +12,7 @@ import { createMemberLogs } from "./member-logs.service.js";
 export { DEFAULT_ENVIRONMENT_RULES, type EnvironmentRules, environmentRulesText } from "./environment-rules.js";
 export type { StoredInstance } from "./inventory.store.js";
 export { type Assessed, assess, COMING, isOperable, isRescuable } from "./operability.js";
-export { Instance, type InventoryService, OperationType, Snapshot };
+export { Finding, Instance, type InventoryService, OperationType, Snapshot };
 
 export interface InventoryModule extends Module {
   readonly service: InventoryService;
