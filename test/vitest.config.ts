@@ -44,6 +44,8 @@ export default defineConfig({
     // Many files wait for real servers more than they compute.
     maxWorkers: 3,
     sequence: { sequencer: Order },
+    // A failing test prints what differs, and not all that it compared.
+    diff: { truncateThreshold: 40, truncateAnnotation: "... the rest is left out" },
     testTimeout: 30_000,
     hookTimeout: 60_000,
   },
