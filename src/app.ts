@@ -9,7 +9,7 @@ import { createTokens } from "./auth/tokens.js";
 import { createCache } from "./cache.js";
 import type { Config } from "./config.js";
 import { type ClientOptions, createClient } from "./db/client.js";
-import { isOfData } from "./db/postgres-errors.js";
+import { isDataFault } from "./db/postgres-errors.js";
 import type { RowsDeps } from "./engine/write/index.js";
 import type { AccessMap } from "./graphql/access/access.js";
 import { createGraphql } from "./graphql/graphql.js";
@@ -63,7 +63,7 @@ export async function createApp(config: Config, ports: Ports): Promise<App> {
   const { db } = client;
   const cache = createCache(config.cacheMib * 1_048_576);
   // Opens the connection of the health checks, so that the first is as quick as any, and finds out what connections are opened with.
-  await client.look(statementTimeoutMs);
+  await client.isWritable(statementTimeoutMs);
 
   const keys = await loadKeys(db, config.accessTokenPrivateKey);
   const fingerprintKey = keys.derive("idempotency keys");
@@ -97,7 +97,7 @@ export async function createApp(config: Config, ports: Ports): Promise<App> {
   const graphql = await createGraphql({
     ...shared,
     ...client,
-    ...{ config, modules, cache, isOfData },
+    ...{ config, modules, cache, isDataFault },
     cursorKey: keys.derive("cursors"),
     authenticate: createAuthenticate({ tokens, isRevoked: sessions.isRevoked }),
     environmentOf: inventory.service.environmentOf,

@@ -3,7 +3,7 @@
 import type { Config } from "../config.js";
 import { type ClientOptions, createClient } from "../db/client.js";
 import { migrateDatabase } from "../db/migrate.js";
-import { settleRole } from "../db/role.js";
+import { configureRole } from "../db/role.js";
 import { requireUsable } from "../db/usable.js";
 import type { Log } from "../log.js";
 import { findBinaries } from "../postgres/binaries.js";
@@ -92,7 +92,7 @@ export async function prepareDatabase(
 ): Promise<void> {
   const first = createClient({ connection, poolSize: 1, log, anySettings: true });
   try {
-    await settleRole(first, config.statementTimeoutMs, log);
+    await configureRole(first, config.statementTimeoutMs, log);
   } finally {
     await first.close();
   }

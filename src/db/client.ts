@@ -1,10 +1,11 @@
-/** How Postern uses its database: bounded in time and number, with faults of ours, and the one type that every store takes. */
+/** The database client: it bounds statements in time and number, makes faults AppErrors, and gives every store its `Db`. */
 import { drizzle, type PostgresJsDatabase } from "drizzle-orm/postgres-js";
 import postgres, { type Options, type Sql } from "postgres";
 import { outcomeUnknown, timeout } from "../errors.js";
 import type { Log } from "../log.js";
 import type { Caller } from "../values/caller.js";
 import { GRACE_MS } from "../values/request-time.js";
+import { withTimeout } from "../values/with-timeout.js";
 import { CASING } from "./dialect.js";
 import { Opening } from "./driver/opening.js";
 import { createPool } from "./driver/pool.js";
@@ -14,17 +15,17 @@ import { CHECK, createOpener } from "./driver/settings.js";
 import type { UsualTime } from "./driver/usual-time.js";
 import { fromPostgres, fromRead, wasLost } from "./postgres-errors.js";
 
-/** The pool, or a transaction of it: what a store function takes first. What fails throws an AppError. */
+/** The pool or one of its transactions, which every store function takes first. Faults are thrown as AppErrors. */
 export type Db = Pick<
   PostgresJsDatabase,
   "select" | "selectDistinct" | "selectDistinctOn" | "insert" | "update" | "delete" | "execute"
 > & {
   transaction<T>(work: (db: Db) => Promise<T>): Promise<T>;
   /**
-   * Runs one statement that changes something and answers its only row; outside a transaction it is one of its own.
+   * Runs one statement that changes something and answers its only row. Outside a transaction it commits by itself.
    * @param prepare whether the text will come again
-   * @param usual of the runs before, where it has come again
-   * @throws what all statements do: AppErrors, with the driver's fault as their cause
+   * @param usual the time of its runs before, where the text has come again
+   * @throws AppErrors, with the driver's fault as their cause
    */
   change(
     text: string,
@@ -37,14 +38,14 @@ export type Db = Pick<
 export interface ClientOptions {
   /** A connection URL, or postgres.js options where the database is embedded. */
   readonly connection: string | Options<Record<string, never>>;
-  /** Connections at most. */
+  /** Connections at most, beside the one of the readiness probe. */
   readonly poolSize: number;
-  /** The server's time-out for a statement; a little later it is given up, waiting for a connection included. Undefined is for ever. */
+  /** The server's limit of a statement. A little later Postern gives it up, waiting for a connection included. Undefined is no limit. */
   readonly statementTimeoutMs?: number;
-  /** Told of every statement; tests count them. */
+  /** Is called for every statement, so that tests can count them. */
   readonly onStatement?: ((text: string) => void) | undefined;
   readonly log?: Log;
-  /** Takes connections with any settings: for giving the role its own. */
+  /** Whether to accept connections with any settings, in order to give the role its own. */
   readonly anySettings?: boolean;
 }
 
@@ -52,55 +53,47 @@ export interface Client {
   readonly db: Db;
   /**
    * Runs one statement of the read planner and answers its only row.
-   * @param usual of the runs before, where it has come again
+   * @param usual the time of its runs before, where the text has come again
    * @throws TIMEOUT, UNAVAILABLE, LIMIT_EXCEEDED
    */
   query(text: string, parameters: unknown[], prepare: boolean, usual?: UsualTime): Promise<readonly (string | null)[]>;
-  /** @returns whether the database takes changes @throws UNAVAILABLE or TIMEOUT when it does not answer in time (milliseconds) */
-  look(timeoutMs: number): Promise<boolean>;
-  /** What connections are opened with, for whoever brings a driver of its own. */
+  /** @returns whether the database takes changes @throws UNAVAILABLE or TIMEOUT when it does not answer in time */
+  isWritable(timeoutMs: number): Promise<boolean>;
+  /** @returns the start-up parameters of connections, for pg-boss, which has a driver of its own */
   startUp(): Readonly<Record<string, string>>;
-  /** What the newest connection has met between Postern and PostgreSQL. */
+  /** @returns the pooler between Postern and PostgreSQL, by the newest connection */
   pooler(): Pooler;
-  /** Nobody waits for the caller's answer any more: what it reads is stopped. Changes are not: they are wanted, and their record says what happened. */
-  leave(caller: Caller): void;
+  /** Stops the reads of a caller who waits for no answer any more. Changes go on, as they are wanted and recorded. */
+  stopReads(caller: Caller): void;
   close(): Promise<void>;
 }
 
-const LOOK_MS = 1000;
-/** Of a standby it is false; that a role may be read-only, our settings override. */
-const LOOK = "select (not pg_catalog.pg_is_in_recovery())::text";
-/** What nobody has asked for. */
-const UNASKED = new Set([CHECK, KNOWN_STATEMENTS, LOOK]);
-
-/** @throws TIMEOUT when the work takes longer; whatever becomes of it then, somebody has been answered */
-async function before<T>(ms: number, work: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(timeout()), ms);
-  });
-  return Promise.race([work, late]).finally(() => clearTimeout(timer));
-}
+const PROBE_MS = 1000;
+/** It is false on a standby. A read-only role needs no look, since our settings override it. */
+const PROBE = "select (not pg_catalog.pg_is_in_recovery())::text";
+/** Statements that no request asked for. */
+const OWN_STATEMENTS = new Set([CHECK, KNOWN_STATEMENTS, PROBE]);
 
 const onlyRow = (rows: readonly (string | null)[][]) => rows[0] as readonly (string | null)[];
 
-const failed = (error: unknown): never => {
+const throwTranslated = (error: unknown): never => {
   throw fromPostgres(error);
 };
 
 /**
- * Lets what drizzle runs throw AppErrors, by the one function through which all its statements go. Its own error around the driver's
- * holds the statement with all its values, and is left out.
+ * Makes drizzle's statements throw AppErrors, in the one function through which they all go. Drizzle's own error is left out, because it
+ * holds the statement with all its values.
  */
-function translated<D extends object>(drizzled: D): D {
+function withTranslatedFaults<D extends object>(drizzled: D): D {
   const { session } = drizzled as unknown as { session: { prepareQuery(...query: unknown[]): object } };
   const prepareQuery = session.prepareQuery.bind(session);
-  const queryWithCache = (_text: string, _values: unknown[], run: () => Promise<unknown>) => run().catch(failed);
+  const queryWithCache = (_text: string, _values: unknown[], run: () => Promise<unknown>) =>
+    run().catch(throwTranslated);
   session.prepareQuery = (...query) => Object.assign(prepareQuery(...query), { queryWithCache });
   return drizzled;
 }
 
-/** @returns `transaction` that tells of faults of BEGIN and COMMIT too */
+/** @returns `transaction` that also translates the faults of BEGIN and COMMIT */
 const transactionOver =
   (transaction: PostgresJsDatabase["transaction"]): Db["transaction"] =>
   async (work) => {
@@ -109,12 +102,12 @@ const transactionOver =
       return await transaction(async (inside) => {
         const { client } = inside._.session as unknown as { client: Sql };
         const result = await work(
-          Object.assign(translated(inside), {
+          Object.assign(withTranslatedFaults(inside), {
             change: (text: string, parameters: readonly unknown[], prepare: boolean) =>
               client
                 .unsafe(text, parameters as never[], { prepare })
                 .values()
-                .then((rows) => onlyRow(rows), failed),
+                .then((rows) => onlyRow(rows), throwTranslated),
             transaction: transactionOver(inside.transaction.bind(inside)),
           }),
         );
@@ -136,16 +129,18 @@ export function createClient({
   anySettings = false,
 }: ClientOptions): Client {
   const options: Options<Record<string, never>> = {
-    // See the pool.
+    // The pool gives each connection a client of its own.
     max: 1,
     connect_timeout: 5,
-    // The pool replaces its clients. What the driver then still connects for them ends by this.
+    // The pool decides how long a connection lives. `idle_timeout` ends what the driver opens for replaced clients.
     max_lifetime: null,
     idle_timeout: 60,
-    // Ids and moments stay text; nothing of ours needs the types of arrays, so no extra statement at connect.
+    // This saves a statement at connect, which only arrays would need.
     fetch_types: false,
     onnotice: () => undefined,
-    ...(onStatement && { debug: (_connection: number, text: string) => !UNASKED.has(text) && onStatement(text) }),
+    ...(onStatement && {
+      debug: (_connection: number, text: string) => !OWN_STATEMENTS.has(text) && onStatement(text),
+    }),
   };
   const connect = (startUp: Readonly<Record<string, string>>, onclose: () => void, socket: Opening["socket"]): Sql => {
     const all = { ...options, onclose, socket, connection: startUp };
@@ -153,31 +148,31 @@ export function createClient({
       typeof connection === "string" ? postgres(connection, all) : postgres({ ...connection, ...all })
     ) as Sql;
     forbidRetries(sql);
-    // For its effect on the client: dates and JSON pass through as text.
+    // This changes the client as a side effect: dates and JSON pass through as text.
     drizzle(sql);
     return sql;
   };
   const { startUp, pooler, ...opening } = createOpener(connect, statementTimeoutMs, log, anySettings);
   const deadlineMs = statementTimeoutMs === undefined ? undefined : statementTimeoutMs + GRACE_MS;
   const pool = createPool(opening, poolSize, deadlineMs);
-  // Its own connection: a busy pool is no database that is down. One that was lost in silence must not be waited for.
-  const probe = createPool(opening, 1, Math.min(LOOK_MS, deadlineMs ?? LOOK_MS));
-  /** Through a pooler nothing is sent behind another. */
-  const known = (usual: UsualTime | undefined) => (pooler() ? undefined : usual);
-  let looking: Promise<boolean> | undefined;
+  // The probe has its own connection, because a busy pool does not mean that the database is down.
+  const probe = createPool(opening, 1, Math.min(PROBE_MS, deadlineMs ?? PROBE_MS));
+  /** Through a pooler statements never share a connection, so their usual time does not matter. */
+  const unlessPooled = (usual: UsualTime | undefined) => (pooler() ? undefined : usual);
+  let probing: Promise<boolean> | undefined;
 
-  // No connection is opened for its options.
+  // drizzle reads the options of a client. This one never opens its connection.
   const driver = {
     ...pool.driver,
     options: connect({}, () => undefined, new Opening().socket).options,
   } as unknown as Sql;
-  const drizzled = translated(drizzle({ client: driver, casing: CASING }));
+  const drizzled = withTranslatedFaults(drizzle({ client: driver, casing: CASING }));
   const db: Db = Object.assign(drizzled, {
     change: (text: string, parameters: readonly unknown[], prepare: boolean, usual?: UsualTime) =>
       pool
-        .run([text, parameters as never[], { prepare }], { isRead: false, usual: known(usual) })
+        .run([text, parameters as never[], { prepare }], { isRead: false, usual: unlessPooled(usual) })
         .then(onlyRow, (error) => {
-          // What is sent alone commits alone.
+          // It commits by itself, so after a lost connection it may be done.
           throw wasLost(error) ? outcomeUnknown(error) : fromPostgres(error);
         }),
     transaction: transactionOver(drizzled.transaction.bind(drizzled)),
@@ -186,24 +181,24 @@ export function createClient({
     db,
     query(text, parameters, prepare, usual) {
       return pool
-        .run([text, parameters as never[], { prepare }], { isRead: true, usual: known(usual) })
+        .run([text, parameters as never[], { prepare }], { isRead: true, usual: unlessPooled(usual) })
         .then(onlyRow, (error) => {
           throw fromRead(error);
         });
     },
-    async look(timeoutMs) {
-      // Those who look at once share one answer, so that looks cannot pile up.
-      looking ??= probe
-        .run([LOOK, [], {}], { isRead: true, usual: undefined })
-        .then(([row]) => row?.[0] === "true", failed)
+    async isWritable(timeoutMs) {
+      // Callers share one probe, so that probes cannot pile up.
+      probing ??= probe
+        .run([PROBE, [], {}], { isRead: true, usual: undefined })
+        .then(([row]) => row?.[0] === "true", throwTranslated)
         .finally(() => {
-          looking = undefined;
+          probing = undefined;
         });
-      return before(timeoutMs, looking);
+      return withTimeout(probing, timeoutMs, timeout);
     },
     startUp,
     pooler,
-    leave: pool.leave,
+    stopReads: pool.stopReads,
     close: async () => {
       await Promise.all([pool.end(), probe.end()]);
     },

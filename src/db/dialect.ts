@@ -1,4 +1,4 @@
-/** How drizzle's statements become text, and columns become names: snake_case in SQL, the properties of their table in JSON. */
+/** Turns drizzle's statements into text, and columns into names: snake_case in SQL, the properties of their table in JSON. */
 import { getTableColumns, type SQL, sql } from "drizzle-orm";
 import { CasingCache } from "drizzle-orm/casing";
 import { type PgColumn, PgDialect } from "drizzle-orm/pg-core";
@@ -8,7 +8,7 @@ export const CASING = "snake_case";
 const dialect = new PgDialect({ casing: CASING });
 const casing = new CasingCache(CASING);
 
-/** @returns the text with its parameters, `$1` and on */
+/** @returns the text, with `$1` and so on, and its parameters */
 export const toText = (statement: SQL) => dialect.sqlToQuery(statement);
 
 export const columnName = (column: PgColumn) => casing.getColumnCasing(column);
@@ -17,17 +17,17 @@ export const nameOf = (column: PgColumn) => sql.identifier(columnName(column));
 
 export const names = (columns: readonly PgColumn[]) => sql.join(columns.map(nameOf), sql`, `);
 
-/** @returns the name of a column among the properties of its table, which is how aliases of the table are asked for it */
+/** @returns the property of a column's table that holds it; aliases of the table have the same */
 export function propertyOf(column: PgColumn): string {
   const entry = Object.entries(getTableColumns(column.table)).find(([, candidate]) => candidate === column);
   if (!entry) throw new Error(`${column.name} belongs to no table`);
   return entry[0];
 }
 
-/** Text for varchar(n), which would cut it in silence. */
+/** varchar(n) becomes text, because a cast to it would cut long values in silence. */
 const typeOf = (column: PgColumn) => sql.raw(column.columnType === "PgVarchar" ? "text" : column.getSQLType());
 
-/** Columns by the names of their properties, as JSON holds their values. */
+/** @returns the columns and types for `json_to_recordset`, under their property names, as JSON holds them */
 export const record = (columns: readonly PgColumn[]) =>
   sql.join(
     columns.map((column) => sql`${sql.identifier(propertyOf(column))} ${typeOf(column)}`),

@@ -1,20 +1,20 @@
-/** Gives Postern's role its settings in this database: what connections have that a pooler opens, and takes from nobody. */
+/** Gives Postern's role its settings in this database, for the connections of a pooler that passes no start-up parameters on. */
 import { setTimeout as delay } from "node:timers/promises";
 import { sql } from "drizzle-orm";
 import type { Log } from "../log.js";
 import type { Client, Db } from "./client.js";
 import { roleSettings } from "./driver/settings.js";
 
-/** Any number that nothing else locks. */
+/** The advisory lock of the role's settings; any number that nothing else locks. */
 const LOCK = 7_239_402_332n;
-/** What runs on connections from before may take so long. */
-const PATIENCE_MS = 5000;
-const AGAIN_MS = 100;
+/** How long statements on older connections may take before they are left alone. */
+const GIVE_UP_MS = 5000;
+const RETRY_MS = 100;
 /** An idle connection ends at once. */
-const WAIT_MS = 1000;
+const TERMINATION_MS = 1000;
 
-/** @returns whether the role had others before */
-const settle = (db: Db, statementTimeoutMs: number): Promise<boolean> =>
+/** @returns whether the role's settings have changed */
+const setSettings = (db: Db, statementTimeoutMs: number): Promise<boolean> =>
   db.transaction(async (db) => {
     // Replicas wait for each other: PostgreSQL refuses two at once.
     await db.execute(sql`set local statement_timeout = 0`);
@@ -33,34 +33,34 @@ const settle = (db: Db, statementTimeoutMs: number): Promise<boolean> =>
     return before !== (await settings());
   });
 
-/** What began before the role had its settings, of its own connections to this database. */
-const earlier = (since: unknown) =>
+/** The connections of the role to this database that began before it had its settings. */
+const olderThan = (since: unknown) =>
   sql`usename = current_user and datname = current_database() and backend_start < to_timestamp(${since}::float8)`;
 
 /**
- * Ends the connections that a pooler has kept since before the role had its settings, and lends again: where nothing runs on them, at once,
- * and the others as soon as that is so. What takes longer still meets the look at each connection's settings, and the deadline of each statement here.
+ * Ends the connections that a pooler has kept since before the role had its settings, each as soon as it is idle. One that stays is
+ * harmless, because each connection's settings are checked when it is opened.
  */
-async function endEarlier(db: Db, log: Log): Promise<void> {
+async function endOlder(db: Db, log: Log): Promise<void> {
   const [now] = await db.execute(sql`select extract(epoch from clock_timestamp())::text as since`);
-  const isEarlier = earlier(now?.since);
+  const isOlder = olderThan(now?.since);
   async function attempt() {
     await db.execute(
-      sql`select pg_terminate_backend(pid, ${WAIT_MS}) from pg_stat_activity where ${isEarlier} and state = 'idle'`,
+      sql`select pg_terminate_backend(pid, ${TERMINATION_MS}) from pg_stat_activity where ${isOlder} and state = 'idle'`,
     );
     await db.execute(
-      sql`select pg_terminate_backend(pid) from pg_stat_activity where ${isEarlier} and pid = pg_backend_pid()`,
+      sql`select pg_terminate_backend(pid) from pg_stat_activity where ${isOlder} and pid = pg_backend_pid()`,
     );
-    const [row] = await db.execute(sql`select count(*)::int as left from pg_stat_activity where ${isEarlier}`);
+    const [row] = await db.execute(sql`select count(*)::int as left from pg_stat_activity where ${isOlder}`);
     return row?.left;
   }
-  for (const deadline = Date.now() + PATIENCE_MS; ; await delay(AGAIN_MS)) {
-    // It fails where its own connection is one of them, or is lent one that is about to end.
-    const left = await attempt().catch(() => "some");
-    if (left === 0) return;
+  for (const deadline = Date.now() + GIVE_UP_MS; ; await delay(RETRY_MS)) {
+    // The attempt fails where it runs on such a connection itself.
+    const remaining = await attempt().catch(() => "some");
+    if (remaining === 0) return;
     if (Date.now() > deadline) {
       log.warn(
-        { connections: left },
+        { connections: remaining },
         "a pooler has connections from before the role had its settings, which are in use",
       );
       return;
@@ -68,7 +68,7 @@ async function endEarlier(db: Db, log: Log): Promise<void> {
   }
 }
 
-/** @param client takes connections with any settings */
-export async function settleRole({ db, pooler }: Client, statementTimeoutMs: number, log: Log): Promise<void> {
-  if ((await settle(db, statementTimeoutMs)) && pooler()) await endEarlier(db, log);
+/** @param client a client made with `anySettings` */
+export async function configureRole({ db, pooler }: Client, statementTimeoutMs: number, log: Log): Promise<void> {
+  if ((await setSettings(db, statementTimeoutMs)) && pooler()) await endOlder(db, log);
 }

@@ -1,4 +1,4 @@
-/** Whether a database can carry Postern, looked at before anything is changed in it; what it lacks is said in one sentence. */
+/** Checks whether Postern can use a database, before anything is changed in it, and says in one sentence what is missing. */
 import { readFile } from "node:fs/promises";
 import { connect, type Socket } from "node:net";
 import { fileURLToPath } from "node:url";
@@ -7,28 +7,28 @@ import { type FaultKind, StartFault } from "../start-fault.js";
 import { withTimeout } from "../values/with-timeout.js";
 import type { ClientOptions } from "./client.js";
 
-const LEAST_VERSION = 15;
+const MIN_VERSION = 15;
 const CONNECT_TIMEOUT_SECONDS = 5;
 const JOURNAL = fileURLToPath(new URL("../../drizzle/meta/_journal.json", import.meta.url));
 
-/** The first byte that PostgreSQL answers to a start-up packet, or to a request for TLS. */
+/** The first bytes that PostgreSQL may answer to a start-up packet, or to a request for TLS. */
 const FIRST_BYTES: ReadonlySet<number> = new Set([..."RESNv"].map((letter) => letter.charCodeAt(0)));
 const NO_TLS = "N".charCodeAt(0);
 
-/** What the first connection has shown, beside the fault that the driver reports. */
-interface Seen {
+/** Facts of the first connection that the driver does not report. */
+interface FirstConnection {
   connections: number;
   firstByte: number | undefined;
 }
 
-/** Opens one connection and no second: the driver would try for ever where something answers that is no PostgreSQL. */
-function openOnce(connection: ClientOptions["connection"], seen: Seen): Sql {
+/** Opens one connection only. The driver would retry for ever where something else than PostgreSQL answers. */
+function openOnce(connection: ClientOptions["connection"], first: FirstConnection): Sql {
   const socket = async ({ host, port, path }: { host: string[]; port: number[]; path?: string | false }) => {
-    if (seen.connections++ > 0)
+    if (first.connections++ > 0)
       throw Object.assign(new Error("the connection closed at once"), { code: "CLOSED_AT_ONCE" });
     const target = path ? { path } : { host: host[0] as string, port: port[0] as number };
     const opened = connect(target) as Socket & { host?: string };
-    // What the driver checks a certificate against.
+    // The driver checks a certificate against this.
     if ("host" in target) opened.host = target.host;
     await new Promise<void>((resolve, reject) => {
       opened.once("connect", resolve);
@@ -39,9 +39,9 @@ function openOnce(connection: ClientOptions["connection"], seen: Seen): Sql {
     });
     opened.setTimeout(0);
     opened.once("data", (bytes: Buffer) => {
-      seen.firstByte = bytes[0];
-      // A server that speaks first, as MySQL does, would wait for us as we wait for it.
-      if (!FIRST_BYTES.has(seen.firstByte ?? 0)) opened.destroy();
+      first.firstByte = bytes[0];
+      // A server that speaks first, as MySQL does, waits for us while we wait for it.
+      if (!FIRST_BYTES.has(first.firstByte ?? 0)) opened.destroy();
     });
     return opened;
   };
@@ -107,8 +107,8 @@ const NODE_CODES: Readonly<Record<string, readonly [FaultKind, string]>> = {
 const NO_POSTGRES = "What answers at the database's address is no PostgreSQL. Set the host and port of DATABASE_URL.";
 const CERTIFICATE = /^(ERR_TLS|UNABLE_TO|SELF_SIGNED|DEPTH_ZERO|CERT_|ERR_SSL)/;
 
-/** @returns what a fault of the first connection means */
-function connectionFault(error: unknown, { firstByte }: Seen): StartFault {
+/** @returns the StartFault that a fault of the first connection means */
+function connectionFault(error: unknown, { firstByte }: FirstConnection): StartFault {
   const code = String((error as { code?: unknown }).code ?? "");
   const known = SQLSTATES[code] ?? NODE_CODES[code];
   if (firstByte === NO_TLS) {
@@ -143,7 +143,7 @@ interface Facts {
   readonly has_tables: boolean;
 }
 
-/** In a transaction, because that is what a pooler in statement mode refuses. */
+/** Reads in a transaction, because a pooler in statement mode refuses one, which is a fault to report. */
 const factsOf = (sql: Sql): Promise<Facts> =>
   sql.begin(async (sql) => {
     const [facts] = await sql<[Facts]>`
@@ -158,13 +158,13 @@ const factsOf = (sql: Sql): Promise<Facts> =>
     return facts;
   });
 
-/** @returns what of the database keeps Postern from using it, the most basic first; undefined where nothing does */
+/** @returns the most basic fact that keeps Postern from using the database; undefined where nothing does */
 function faultOf(facts: Facts): StartFault | undefined {
   const { version, encoding } = facts;
-  if (version < LEAST_VERSION) {
+  if (version < MIN_VERSION) {
     return new StartFault(
       "data",
-      `The database is PostgreSQL ${version}. Postern needs ${LEAST_VERSION} or newer: upgrade it.`,
+      `The database is PostgreSQL ${version}. Postern needs ${MIN_VERSION} or newer: upgrade it.`,
     );
   }
   if (encoding !== "UTF8") {
@@ -200,7 +200,7 @@ function faultOf(facts: Facts): StartFault | undefined {
   return undefined;
 }
 
-/** @throws StartFault where a newer Postern has migrated the database, or another program */
+/** @throws StartFault where a newer Postern or another program has migrated the database */
 async function requireKnownMigrations(sql: Sql): Promise<void> {
   const { entries } = JSON.parse(await readFile(JOURNAL, "utf8")) as { entries: { when: number }[] };
   const known = new Set(entries.map(({ when }) => String(when)));
@@ -212,19 +212,19 @@ async function requireKnownMigrations(sql: Sql): Promise<void> {
   );
 }
 
-/** What the driver says of a database that does not answer. */
+/** The fault of a database that does not answer, as the driver makes it. */
 const noAnswer = () => Object.assign(new Error("no answer in time"), { code: "CONNECT_TIMEOUT" });
 
 /**
- * Looks at the database over one connection, and changes nothing.
- * @throws StartFault with what is wrong and what to set
+ * Checks the database over one connection, and changes nothing.
+ * @throws StartFault that says what is wrong and what to set
  */
 export async function requireUsable(connection: ClientOptions["connection"]): Promise<void> {
-  const seen: Seen = { connections: 0, firstByte: undefined };
-  const sql = openOnce(connection, seen);
+  const first: FirstConnection = { connections: 0, firstByte: undefined };
+  const sql = openOnce(connection, first);
   try {
     await withTimeout(sql`select 1`, CONNECT_TIMEOUT_SECONDS * 1000, noAnswer).catch((error) =>
-      Promise.reject(connectionFault(error, seen)),
+      Promise.reject(connectionFault(error, first)),
     );
     const facts = await factsOf(sql).catch((error) => {
       if ((error as { code?: string }).code !== "08P01") throw error;

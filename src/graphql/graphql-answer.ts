@@ -46,8 +46,8 @@ export interface GraphqlOptions {
   ) => Promise<DirectAnswer | KeptBody | null>;
   /** Records what was refused to a request. */
   readonly recordRefusals: (context: RequestContext) => Promise<void>;
-  /** Told when a client goes before it is answered. */
-  readonly leave: (caller: Caller) => void;
+  /** Stops the reads of a client that goes before it is answered. */
+  readonly stopReads: (caller: Caller) => void;
   readonly limits: RequestLimits;
   readonly statementTimeoutMs: number;
 }
@@ -75,7 +75,7 @@ function headersOf({ headers: given }: IncomingMessage): HeaderMap {
 const PAGE_HEADERS = new HeaderMap([["accept", "text/html"]]);
 
 export function createAnswerGraphql(options: GraphqlOptions) {
-  const { apollo, landingPage, persistedQueries, answerKnown, recordRefusals, leave, limits, statementTimeoutMs } =
+  const { apollo, landingPage, persistedQueries, answerKnown, recordRefusals, stopReads, limits, statementTimeoutMs } =
     options;
 
   async function askApollo(
@@ -121,7 +121,7 @@ export function createAnswerGraphql(options: GraphqlOptions) {
     const asked = await readGraphqlRequest(request, search, limits);
     const context = await contextOf();
     const caller = callerOf(context.actor, context.origin.ipAddress, statementTimeoutMs);
-    response.once("close", () => response.writableFinished || leave(caller));
+    response.once("close", () => response.writableFinished || stopReads(caller));
     try {
       return await asCaller(caller, () => answer(request, asked, context));
     } finally {

@@ -25,10 +25,10 @@ import { buildBareSchema, guardSchema } from "./schema.js";
 import { createApolloServer } from "./server.js";
 
 export interface GraphqlDeps
-  extends Pick<PlannerOptions, "query" | "isOfData" | "cursorKey">,
+  extends Pick<PlannerOptions, "query" | "isDataFault" | "cursorKey">,
     Omit<Recorders, "access">,
     Pick<ContextDeps, "clock" | "environmentOf">,
-    Pick<GraphqlOptions, "leave"> {
+    Pick<GraphqlOptions, "stopReads"> {
   readonly config: Pick<Config, "introspection" | "landingPage" | "trustedDocuments" | "statementTimeoutMs">;
   readonly modules: readonly Module[];
   readonly cache: Cache;
@@ -97,7 +97,7 @@ export async function createGraphql(deps: GraphqlDeps): Promise<Graphql> {
       persistedQueries: queries,
       answerKnown: known.answer,
       recordRefusals: recordRefusals(recorders),
-      leave: deps.leave,
+      stopReads: deps.stopReads,
       limits: LIMITS,
       statementTimeoutMs,
     }),

@@ -1,20 +1,20 @@
-/** Whether requests are to be sent here: looked at every second, so that whoever asks is told at once, and never waits for a database. */
+/** Whether requests may be sent here. The database is probed every second, so that a report never waits for it. */
 
-/** How the database does: it answers; it answers late, or did not just now; twice in a row it did not; it takes no changes. */
+/** `up`: it answers. `busy`: it answers late, or has failed once. `down`: it has failed twice in a row. `read-only`: it takes no changes. */
 export type DatabaseState = "up" | "busy" | "down" | "read-only";
 
 export interface ReadinessDeps {
-  /** @returns whether the database takes changes @throws where it does not answer in so many milliseconds */
-  readonly look: (timeoutMs: number) => Promise<boolean>;
-  /** What stands between Postern and its database, if anything. */
+  /** @returns whether the database takes changes @throws where it does not answer in time */
+  readonly isWritable: (timeoutMs: number) => Promise<boolean>;
+  /** @returns the pooler between Postern and its database, if there is one */
   readonly pooler: () => { readonly carriesPrepared: boolean } | undefined;
 }
 
-const LOOK_EVERY_MS = 1000;
-/** Whoever answers later than this is busy. */
+const PROBE_INTERVAL_MS = 1000;
+/** A database that answers later than this is busy. */
 const PROMPT_MS = 150;
-const LOOK_TIMEOUT_MS = 900;
-/** One failed look may be a busy moment of this machine. */
+const PROBE_TIMEOUT_MS = 900;
+/** A single failure may come from a busy moment of this machine. */
 const FAILURES_UNTIL_DOWN = 2;
 
 export interface ReadinessReport {
@@ -25,18 +25,18 @@ export interface ReadinessReport {
 
 export type Readiness = ReturnType<typeof createReadiness>;
 
-export function createReadiness({ look, pooler }: ReadinessDeps) {
+export function createReadiness({ isWritable, pooler }: ReadinessDeps) {
   let database: DatabaseState = "up";
   let failures = 0;
   let isStopping = false;
   let timer: NodeJS.Timeout | undefined;
 
-  async function lookNow(): Promise<void> {
-    const since = performance.now();
+  async function probe(): Promise<void> {
+    const beganMs = performance.now();
     try {
-      const isWritable = await look(LOOK_TIMEOUT_MS);
+      const takesChanges = await isWritable(PROBE_TIMEOUT_MS);
       failures = 0;
-      database = !isWritable ? "read-only" : performance.now() - since > PROMPT_MS ? "busy" : "up";
+      database = !takesChanges ? "read-only" : performance.now() - beganMs > PROMPT_MS ? "busy" : "up";
     } catch {
       failures += 1;
       database = failures >= FAILURES_UNTIL_DOWN ? "down" : "busy";
@@ -45,31 +45,31 @@ export function createReadiness({ look, pooler }: ReadinessDeps) {
 
   function schedule(): void {
     if (isStopping) return;
-    timer = setTimeout(() => lookNow().then(schedule), LOOK_EVERY_MS);
+    timer = setTimeout(() => probe().then(schedule), PROBE_INTERVAL_MS);
     timer.unref();
   }
 
   return {
-    /** Looks for the first time, then every second. */
+    /** Probes the database at once, then every second. */
     async start(): Promise<void> {
-      await lookNow();
+      await probe();
       schedule();
     },
 
-    /** Nothing new is to be sent here: what has come is still answered. */
+    /** Reports `stopping` from now on. Requests are still answered. */
     stop(): void {
       isStopping = true;
       clearTimeout(timer);
     },
 
-    /** The last look's result. */
+    /** @returns what the last probe has shown */
     report(): ReadinessReport {
       const isReady = database === "up" || database === "busy";
-      const met = pooler();
+      const detected = pooler();
       return {
         status: isStopping ? "stopping" : isReady ? "ready" : "not ready",
         database,
-        ...(met && { pooler: { preparedStatements: met.carriesPrepared } }),
+        ...(detected && { pooler: { preparedStatements: detected.carriesPrepared } }),
       };
     },
   };

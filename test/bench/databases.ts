@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import type { TransactionSql } from "postgres";
 import { createClient } from "../../src/db/client.js";
 import { migrateDatabase } from "../../src/db/migrate.js";
-import { settleRole } from "../../src/db/role.js";
+import { configureRole } from "../../src/db/role.js";
 import { createLog } from "../../src/log.js";
 import type { Settings } from "../../src/postgres/cluster.js";
 import { ensureAdministrator } from "../../src/seed/administrator.js";
@@ -91,7 +91,7 @@ async function isLoaded(cluster: BenchCluster, { name, scale }: BenchDatabase): 
 async function migrate(cluster: BenchCluster, name: string): Promise<void> {
   const client = createClient({ connection: cluster.url(name), poolSize: 1 });
   try {
-    await settleRole(client, STATEMENT_TIMEOUT_MS, createLog("silent"));
+    await configureRole(client, STATEMENT_TIMEOUT_MS, createLog("silent"));
     await migrateDatabase(client.db);
     await ensureAdministrator(client.db, ADMINISTRATOR, () => undefined);
   } finally {

@@ -133,7 +133,7 @@ it.each([
   const stopped = wait(client, left, 1).catch(({ code }) => code);
   const behind = texts.map((text) => echo(client, someone(text), text));
   await untilWaiting(1);
-  client.leave(left);
+  client.stopReads(left);
   expect(await stopped).toBe("TIMEOUT");
   expect(await Promise.all(behind)).toEqual(texts.map((text) => [text]));
   expect(await waiting()).toBe(0);
@@ -153,7 +153,7 @@ it("who is stopped in another's place is sent again, and what comes meanwhile wa
   const [asked] =
     await app.sql`select pid from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`;
   proxy.state.holdsCancels = true;
-  client.leave(left);
+  client.stopReads(left);
   await vi.waitFor(() => expect(proxy.state.cancels).toBe(1), SOON);
   expect(await meant).toBe("TIMEOUT");
   // It ends by itself before it is cancelled; the next one runs then.
@@ -183,7 +183,7 @@ it("while a connection is being cancelled, it takes no new statement", async () 
   const meant = wait(client, left, 1).catch(({ code }) => code);
   await untilWaiting(1);
   proxy.state.holdsCancels = true;
-  client.leave(left);
+  client.stopReads(left);
   await vi.waitFor(() => expect(proxy.state.cancels).toBe(1), SOON);
   await unlock(1);
   expect(await meant).toBe("TIMEOUT");
@@ -205,7 +205,7 @@ it("nor does it in the same turn of the event loop", async () => {
   proxy.state.holdsCancels = true;
   const left = someone("left");
   const meant = wait(client, left, 1).catch(({ code }) => code);
-  client.leave(left);
+  client.stopReads(left);
   const next = wait(client, someone("next"), 2, "next").catch(({ code }) => code);
   await vi.waitFor(async () => expect(await waitingFor(1)).toBe(1), SOON);
   await vi.waitFor(() => expect(proxy.state.cancels).toBe(1), SOON);
@@ -240,7 +240,7 @@ it("a change that is stopped in another's place once its own time is over is not
   );
   const overAtMs = performance.now() + 1000 + 250;
   await untilWaiting(1);
-  client.leave(caller);
+  client.stopReads(caller);
   expect(await meant).toBe("TIMEOUT");
   await vi.waitFor(() => expect(proxy.state.cancels).toBe(1), SOON);
   await unlock(1);
@@ -347,7 +347,7 @@ it("where nobody takes the cancel, the connection goes with those behind, and th
   const behind = echo(client, someone("behind"), "behind").catch(({ code }) => code);
   await untilWaiting(1);
   proxy.refuse();
-  client.leave(left);
+  client.stopReads(left);
   expect(await Promise.all([stopped, behind])).toEqual(["TIMEOUT", "UNAVAILABLE"]);
   expect(await pid(client).catch(({ code }) => code)).toBe("UNAVAILABLE");
   await unlock(1);

@@ -111,12 +111,12 @@ it("a pool that ends lets a transaction end that waited for its connection", asy
 it("a look that was lost in silence is not waited for", async () => {
   const { proxy, open } = await openWay();
   const client = open();
-  expect(await client.look(900)).toBe(true);
+  expect(await client.isWritable(900)).toBe(true);
   proxy.state.isFrozen = true;
-  await expect(client.look(300)).rejects.toMatchObject({ code: "TIMEOUT" });
+  await expect(client.isWritable(300)).rejects.toMatchObject({ code: "TIMEOUT" });
   proxy.state.isFrozen = false;
   // Its connection has lost bytes, so that it never answers.
-  await vi.waitFor(async () => expect(await client.look(900)).toBe(true), SOON);
+  await vi.waitFor(async () => expect(await client.isWritable(900)).toBe(true), SOON);
 });
 
 it("a change is not put behind what ends later than it must be answered", async () => {

@@ -2,7 +2,7 @@
 import { beforeAll, expect, inject, it, onTestFinished } from "vitest";
 import { createClient } from "../../src/db/client.js";
 import { SETTINGS } from "../../src/db/driver/settings.js";
-import { settleRole } from "../../src/db/role.js";
+import { configureRole } from "../../src/db/role.js";
 import { createLog } from "../../src/log.js";
 import { PASSWORD, testApp } from "../support/app.js";
 import { openProxy } from "../support/proxy.js";
@@ -158,7 +158,7 @@ it("behind a pooler that takes no start-up parameters, the role's settings count
   expect(settings).toEqual(expect.arrayContaining(["extra_float_digits", "search_path"]));
   expect(settings).not.toContain("DateStyle");
   const direct = createClient({ connection: { ...inject("connection"), database }, poolSize: 1 });
-  await settleRole(direct, 1234, createLog("silent"));
+  await configureRole(direct, 1234, createLog("silent"));
   await direct.close();
   await change("the database", OTHERS);
   log.length = 0;

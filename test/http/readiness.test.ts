@@ -21,7 +21,7 @@ afterAll(async () => {
 });
 
 it("tells up, busy, down and up again", async () => {
-  const readiness = createReadiness({ look: client.look, pooler: client.pooler });
+  const readiness = createReadiness({ isWritable: client.isWritable, pooler: client.pooler });
   onTestFinished(() => readiness.stop());
   await readiness.start();
   expect(readiness.report()).toEqual({ status: "ready", database: "up" });
@@ -42,7 +42,7 @@ it("tells up, busy, down and up again", async () => {
 });
 
 it("tells a database that takes no changes, and a pooler before it", async () => {
-  const readiness = createReadiness({ look: async () => false, pooler: () => ({ carriesPrepared: false }) });
+  const readiness = createReadiness({ isWritable: async () => false, pooler: () => ({ carriesPrepared: false }) });
   onTestFinished(() => readiness.stop());
   await readiness.start();
   expect(readiness.report()).toEqual({

@@ -12,7 +12,7 @@ import { afterAll, beforeAll, inject } from "vitest";
 import { type App, createApp } from "../../src/app.js";
 import { type Config, readConfig } from "../../src/config.js";
 import { createClient } from "../../src/db/client.js";
-import { settleRole } from "../../src/db/role.js";
+import { configureRole } from "../../src/db/role.js";
 import { createLog } from "../../src/log.js";
 import { PACE, type Pace } from "../../src/pace.js";
 import type { Provider } from "../../src/providers/provider.js";
@@ -152,7 +152,7 @@ export function testApp(
     // As at each start. Its settings go with a database, and not to the clones of one; direct connections bring them along.
     if (inject("pooler")) {
       const first = createClient({ connection: direct, poolSize: 1, anySettings: true });
-      await settleRole(first, 10_000, createLog("silent"));
+      await configureRole(first, 10_000, createLog("silent"));
       await first.close();
     }
     const behind = postgres({ ...direct, max: 3, fetch_types: false, onnotice: () => undefined });

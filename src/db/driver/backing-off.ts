@@ -1,4 +1,4 @@
-/** Opens no connection while the last ones have failed: soon again, then ever less often, so that nobody is overrun by those who wait for it. */
+/** Opens connections ever less often while they fail, so that a database that comes back is not overrun. */
 import { type Log, onceAMinute } from "../../log.js";
 import type { Open } from "./connection.js";
 
@@ -14,22 +14,22 @@ interface Failing {
 
 export interface BackingOff {
   readonly open: Open;
-  /** Whether none is opened for now. */
+  /** Whether `open` now fails at once. */
   isFailing(): boolean;
 }
 
-/** @returns the same, which fails at once where a connection has just failed, and tries one alone once that is a while ago */
-export function backingOff(open: Open, log: Log | undefined): BackingOff {
+/** @returns `open`, but it fails at once after a failure; when the delay is over, it tries a single connection first */
+export function backOff(open: Open, log: Log | undefined): BackingOff {
   let failing: Failing | undefined;
   let trying: Promise<unknown> | undefined;
   const tell = onceAMinute((fault) => log?.warn(fault, "the database takes no connections: they are tried again"));
 
   function note(fault: unknown, beganMs: number): void {
     tell(fault);
-    // It began before the last failure was known: of those that fail together the first counts.
+    // Of connections that fail together, only the first doubles the delay.
     if (failing && beganMs < failing.untilMs) return;
     const delayMs = Math.min(MOST_MS, failing ? failing.delayMs * 2 : FIRST_MS);
-    // Replicas that lost it together do not come back together.
+    // A random delay keeps replicas from coming back all at once.
     const untilMs = performance.now() + delayMs * (0.5 + Math.random() / 2);
     failing = { fault, delayMs, untilMs };
   }

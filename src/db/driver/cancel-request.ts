@@ -1,14 +1,24 @@
-/** PostgreSQL's CancelRequest: asks the server, on a connection of its own, to stop what runs on another. */
+/**
+ * PostgreSQL's CancelRequest: it asks the server, on a new connection, to stop what runs on another one.
+ *
+ * Example: connection 7 (pid 4711, secret 99) has sent S1, S2 and S3, and S1 must stop.
+ *  - A cancel request names no statement, only the backend: 16 bytes [16, 80877102, 4711, 99], on a socket of its own. The server
+ *    stops whatever that backend runs when its signal arrives: S1, or S2 where S1 has just ended.
+ *  - So before the request S1, S2 and S3 are marked `mayBeHit`, and connection 7 takes nothing new until the server has closed the
+ *    request's socket: from then on the signal is out, and cannot hit what comes later.
+ *  - S2 fails with 57014: it is marked, and somebody wants it, so it is sent again. S1 fails with 57014: nobody wants it any more.
+ *  - S1 still runs 150 ms later (the signal came before it began): the request is repeated.
+ */
 import { connect, isIP, type NetConnectOpts, type Socket } from "node:net";
 import { type ConnectionOptions, connect as connectTls } from "node:tls";
 
-/** What the server told a connection about itself. */
+/** What the server told a connection, so that it can be cancelled. */
 export interface Backend {
   readonly pid: number;
   readonly secret: number;
 }
 
-/** As the driver has parsed them. */
+/** The driver's options of a server, as it has parsed them. */
 export interface Server {
   readonly host: readonly string[];
   readonly port: readonly number[];
@@ -29,8 +39,8 @@ function message(...words: number[]): Buffer {
   return bytes;
 }
 
-/** With the driver's meaning of its options. */
-function secured(socket: Socket, host: string, { ssl, sslnegotiation }: Server): Socket {
+/** Reads the TLS options as the driver does. */
+function secure(socket: Socket, host: string, { ssl, sslnegotiation }: Server): Socket {
   const options: ConnectionOptions = { socket, ...(isIP(host) === 0 && { servername: host }) };
   if (sslnegotiation === "direct") options.ALPNProtocols = ["postgresql"];
   if (ssl === "require" || ssl === "allow" || ssl === "prefer") options.rejectUnauthorized = false;
@@ -42,7 +52,7 @@ function ask(target: NetConnectOpts, host: string, server: Server, request: Buff
   return new Promise((resolve, reject) => {
     const socket = connect(target);
     socket.setTimeout(TIMEOUT_MS, () => socket.destroy(new Error("The server did not take a cancel request in time.")));
-    /** The server closes the connection once it has done what it was asked. */
+    /** The server answers nothing, but closes the connection when it has sent its signal. */
     const send = (stream: Socket) => {
       stream.on("error", reject);
       stream.once("close", () => resolve());
@@ -52,14 +62,14 @@ function ask(target: NetConnectOpts, host: string, server: Server, request: Buff
     socket.on("error", reject);
     socket.once("connect", () => {
       if (!server.ssl) send(socket);
-      else if (server.sslnegotiation === "direct") send(secured(socket, host, server));
+      else if (server.sslnegotiation === "direct") send(secure(socket, host, server));
       else {
         const unanswered = () => reject(new Error("The server closed the connection of a cancel request."));
         socket.once("close", unanswered);
         socket.once("data", ([answer]) => {
-          // It closes before what is secured over it.
+          // This socket closes before the TLS stream over it, so only that one counts now.
           socket.off("close", unanswered);
-          if (answer === "S".charCodeAt(0)) send(secured(socket, host, server));
+          if (answer === "S".charCodeAt(0)) send(secure(socket, host, server));
           else if (server.ssl === "prefer") send(socket);
           else socket.destroy(new Error("The server takes no TLS."));
         });
@@ -70,13 +80,13 @@ function ask(target: NetConnectOpts, host: string, server: Server, request: Buff
 }
 
 /**
- * @returns when the server has signalled the backend: what is sent to that afterwards is not stopped
+ * Resolves when the server has sent its signal, which cannot stop what is sent to the backend afterwards.
  * @throws when no server takes the request in time
  */
 export async function requestCancel(server: Server, { pid, secret }: Backend): Promise<void> {
   const request = message(CANCEL_REQUEST, pid, secret);
   const { host: hosts, port, path } = server;
-  // Which of several hosts the driver has reached, it does not tell; the others know no such secret.
+  // The driver does not tell which of several hosts it has reached. The wrong ones do not know the secret, and do nothing.
   await Promise.any(
     path
       ? [ask({ path }, "", server, request)]

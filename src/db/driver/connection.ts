@@ -1,53 +1,53 @@
-/** One connection of the pool: opened when it is first needed, statements in their order, and how one of them is stopped without harm to the others. */
+/** One connection of the pool: it opens when it is first needed, sends statements in order, and stops one without harm to the others. */
 import { setTimeout as delay } from "node:timers/promises";
 import type { Sql } from "postgres";
 import { timeout } from "../../errors.js";
 import { type Backend, requestCancel, type Server } from "./cancel-request.js";
-import { keepsOthers, SLOW_MS } from "./pipelined.js";
+import { isHoldingUpOthers, SLOW_MS } from "./pipelined.js";
 import { isOutdated } from "./retries.js";
 import { closed, givenUp, noop, type StatementTurn, unopened } from "./turn.js";
 
-/** A client of the driver with one connection, which is open. */
+/** A client of the driver with one open connection. */
 export interface Opened {
   readonly sql: Sql;
   readonly backend: Backend;
-  /** A pooler gives its connection to the server to somebody else as soon as that is ready, whatever comes behind. */
+  /** Whether a pooler stands between. It gives its server connection to another client after each statement. */
   readonly isPooled: boolean;
 }
 
-/** @param onclose told when it has closed, but not where opening fails */
+/** @param onclose is called when an opened connection has closed, and not when opening fails */
 export type Open = (onclose: () => void) => Promise<Opened>;
 
 export interface ConnectionEvents {
-  /** It has nothing to do any more. */
+  /** The connection has nothing more to do. */
   idle(connection: Connection): void;
-  /** It takes nothing any more. Statements that were never sent are to be sent elsewhere. */
+  /** The connection takes nothing more. The pool sends the unsent statements on another one. */
   closed(connection: Connection, unsent: readonly StatementTurn[]): void;
-  /** Whether another connection is open, on which statements may wait. */
-  isServed(): boolean;
-  /** It was not done: stopped in another's place, or outdated. It is to be sent again. */
-  again(turn: StatementTurn): void;
+  /** Whether any connection of the pool is open. Then unsent statements can wait for it. */
+  hasOpen(): boolean;
+  /** PostgreSQL said that the statement was not done. The pool sends it again. */
+  resend(turn: StatementTurn): void;
 }
 
-/** Prepared statements go with their connection (see the planner, which bounds them by time). */
+/** Closing a connection is the only way to free its prepared statements. */
 const LIFETIME_MS = 1_800_000;
-/** A cancel request that met no statement is sent again. */
+/** A cancel request may arrive before its statement runs, so it is repeated at this interval. */
 const CANCEL_AGAIN_MS = 150;
-/** A statement that nobody wants and that has not stopped by then has lost its connection; what is left of the second goes to its record. */
+/** If an unwanted statement still runs then, its connection is closed. The call's audit record needs the rest of the second. */
 const GIVE_UP_MS = 500;
 
 export class Connection {
   private readonly endsAtMs = Date.now() + LIFETIME_MS;
-  /** PostgreSQL has forgotten its prepared statements, or plans them in another way now. */
+  /** Whether PostgreSQL no longer runs its prepared statements (see retries.ts). */
   private isOutdated = false;
-  /** A transaction has it for itself. */
+  /** Whether a transaction has it for itself. */
   isHeld = false;
   hasClosed = false;
-  /** Told when it closes under a transaction. */
+  /** Is called when it closes under a transaction. */
   onLost: ((fault: unknown) => void) | undefined;
-  /** Settles when the server has dealt with a cancel request; what was sent before may be stopped by it, what is sent then is not. */
+  /** Set until the server has handled a cancel request. The request may stop what was sent before, and nothing that is sent later. */
   stopping: Promise<void> | undefined;
-  /** In the order in which they are sent. */
+  /** Its statements, in the order in which they are sent. */
   readonly turns: StatementTurn[] = [];
   private watch: NodeJS.Timeout | undefined;
   private opened: Opened | undefined;
@@ -66,13 +66,13 @@ export class Connection {
     return this.turns.length === 0 && !this.isHeld && !this.stopping && !this.opening;
   }
 
-  /** Whether what is sent now waits for nothing but what has been sent. */
+  /** Whether another statement may be sent behind those that it has. */
   get takesMore(): boolean {
     return !this.isHeld && !this.stopping && !this.hasClosed && !this.isOutdated;
   }
 
-  /** Another is to be opened in its place as soon as it has nothing to do. */
-  get isOver(): boolean {
+  /** Whether the pool must replace it as soon as it is idle. */
+  get hasExpired(): boolean {
     return this.isOutdated || Date.now() > this.endsAtMs;
   }
 
@@ -89,7 +89,7 @@ export class Connection {
     try {
       opened = await this.open(() => this.close());
     } catch (error) {
-      // Nothing was sent, whatever the fault says.
+      // This fault tells the caller that nothing was sent, which the driver's own does not.
       this.close(unopened(error));
       return;
     }
@@ -103,7 +103,7 @@ export class Connection {
     this.tellIdle();
   }
 
-  /** One at a time through a pooler: what comes behind another would meet another server connection, or another's answers. */
+  /** Sends one at a time through a pooler: a second would reach another server connection, or read another client's answers. */
   private transmitDue({ sql, isPooled }: Opened): void {
     for (const turn of isPooled ? this.turns.slice(0, 1) : this.turns) if (!turn.sent) this.transmit(turn, sql);
   }
@@ -114,22 +114,22 @@ export class Connection {
     turn.firstAtMs = performance.now();
     sent.then(
       (answer) => {
-        // It went with its connection, and may be on another one.
+        // This connection has closed, and the turn may run on another one.
         if (turn.sent !== sent) return;
-        turn.usual?.ran(performance.now() - turn.firstAtMs);
+        turn.usual?.recordRun(performance.now() - turn.firstAtMs);
         this.remove(turn);
         turn.resolve(answer);
         this.next();
       },
       (error) => {
         if (turn.sent !== sent) return;
-        turn.usual?.failed(performance.now() - turn.firstAtMs);
+        turn.usual?.recordFailure(performance.now() - turn.firstAtMs);
         this.remove(turn);
-        // The server's word may come after its word that it has dealt with the request.
-        const isOthers = turn.mayBeHit && error?.code === "57014";
+        // 57014 may arrive when the cancel request has long been handled, so the turn remembers it.
+        const wasHit = turn.mayBeHit && error?.code === "57014";
         const isForgotten = isOutdated(sent, error);
         if (isForgotten) this.isOutdated = true;
-        if ((isOthers || isForgotten) && !this.isHeld && turn.isWanted) this.events.again(turn);
+        if ((wasHit || isForgotten) && !this.isHeld && turn.isWanted) this.events.resend(turn);
         else turn.reject(error);
         this.next();
       },
@@ -144,18 +144,18 @@ export class Connection {
   }
 
   private next(): void {
-    // What nobody wants any more since it waited behind another.
+    // It was given up while it waited behind another, and runs only now.
     if (!this.stopping && this.turns[0]?.isUnwanted) this.stopUnwanted(this.turns[0]);
     if (!this.stopping && this.opened?.isPooled) this.transmitDue(this.opened);
     this.tellIdle();
   }
 
-  /** Last in everything: the next statement comes at once. */
+  /** Must come last in a method, because the pool sends the next statement at once. */
   private tellIdle(): void {
     if (this.isIdle && !this.hasClosed) this.events.idle(this);
   }
 
-  /** Nobody wants the statement any more. A change is answered once it is known what has become of it. */
+  /** Stops a statement that nobody wants. A change is answered only once its outcome is known. */
   stop(turn: StatementTurn): void {
     if (!turn.sent) {
       this.remove(turn);
@@ -168,36 +168,36 @@ export class Connection {
     if (this.turns[0] === turn) this.stopUnwanted(turn);
   }
 
-  /** Sees that nobody waits long behind another's slow read. */
+  /** Sees to it that nobody waits long behind another caller's slow read. */
   private watchFirst(): void {
-    // After a busy moment of this process, what has come is looked at first.
-    this.watch ??= setTimeout(() => setImmediate(() => this.lookAtFirst()), SLOW_MS);
+    // setImmediate lets answers come first that arrived while this process was busy.
+    this.watch ??= setTimeout(() => setImmediate(() => this.checkFirst()), SLOW_MS);
   }
 
-  private lookAtFirst(): void {
+  private checkFirst(): void {
     this.watch = undefined;
     const [first] = this.turns;
-    if (!this.stopping && first && keepsOthers(this.turns)) {
-      first.usual?.broke();
+    if (!this.stopping && first && isHoldingUpOthers(this.turns)) {
+      first.usual?.markSlow();
       first.isAlone = true;
       this.stopping = this.stopFirst();
     }
     if (this.turns.length > 1) this.watchFirst();
   }
 
-  /** The driver's own way gives the answer of what waits behind another to the next one, and never ends over TLS. */
+  /** The driver's own cancel mixes up the answers of statements that wait behind another, and never ends over TLS. */
   private async stopFirst(): Promise<void> {
     const { sql, backend } = this.opened as Opened;
     const turn = this.turns[0] as StatementTurn;
     const ended = (turn.sent as PromiseLike<unknown>).then(noop, noop);
     try {
       do {
-        for (const each of this.turns) if (each.sent) each.mayBeHit = true;
+        for (const other of this.turns) if (other.sent) other.mayBeHit = true;
         await requestCancel(sql.options as unknown as Server, backend);
         await Promise.race([ended, delay(CANCEL_AGAIN_MS)]);
       } while (this.turns.includes(turn));
     } catch {
-      // Nobody knows what the server will do: it gets nothing more to do.
+      // The request may still reach the server and stop a later statement, so the connection takes none.
       if (turn.isWanted) this.isOutdated = true;
       else if (this.turns.includes(turn)) this.giveUp(turn);
     }
@@ -207,8 +207,8 @@ export class Connection {
 
   private stopUnwanted(turn: StatementTurn): void {
     this.stopping ??= this.stopFirst();
-    const look = () => setImmediate(() => this.turns.includes(turn) && this.giveUp(turn));
-    setTimeout(look, GIVE_UP_MS).unref();
+    const check = () => setImmediate(() => this.turns.includes(turn) && this.giveUp(turn));
+    setTimeout(check, GIVE_UP_MS).unref();
   }
 
   private giveUp(turn: StatementTurn): void {
@@ -218,15 +218,15 @@ export class Connection {
   }
 
   /**
-   * Takes its statements with it: the driver would give the fault to later ones too, and send what it has kept on its next connection.
-   * @param fault why it could not be opened
+   * Answers all its statements. Left to the driver, later ones would get this fault too, or run unnoticed on its next connection.
+   * @param fault says why it could not be opened
    */
   close(fault?: unknown): void {
     if (this.hasClosed) return;
     this.hasClosed = true;
     this.opening = undefined;
     this.end(0);
-    const mayWait = !fault || this.events.isServed();
+    const mayWait = !fault || this.events.hasOpen();
     const unsent: StatementTurn[] = [];
     for (const turn of this.turns.splice(0)) {
       const isUnsent = mayWait && !this.isHeld && turn.isWanted && !turn.wasSent;
@@ -238,7 +238,7 @@ export class Connection {
     this.events.closed(this, unsent);
   }
 
-  /** @param seconds what is under way may take */
+  /** @param seconds the time that running statements get */
   async end(seconds: number): Promise<void> {
     await this.opening;
     await this.opened?.sql.end({ timeout: seconds }).catch(noop);

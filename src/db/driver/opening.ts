@@ -1,11 +1,11 @@
-/** The opening of a connection, bounded: the driver alone would try for ever where something accepts connections and closes them, and wait for ever where it is silent. */
+/** Opens a connection within a time limit. The driver alone would retry for ever against a server that closes or says nothing. */
 import { connect, type Socket } from "node:net";
 import { closed, connectTimeout } from "./turn.js";
 
-/** A database that has not taken a connection by then is taken for away. */
+/** A database that has not taken a connection by then counts as unreachable. */
 const OPEN_MS = 5000;
 
-/** Of the driver's options, as it has parsed them. */
+/** The hosts among the driver's options, as it has parsed them. */
 interface Hosts {
   readonly host: readonly string[];
   readonly port: readonly (number | string)[];
@@ -16,7 +16,7 @@ export class Opening {
   private readonly failing = new AbortController();
   private sockets = 0;
 
-  /** For the driver: one for each host, and none once a connection has closed, because the pool opens its own. */
+  /** Gives the driver one socket for each host. It gets no more, because the pool replaces closed connections. */
   readonly socket = ({ host: hosts, port: ports, path }: Hosts): Socket => {
     const index = this.sockets++;
     if (index >= hosts.length) {
@@ -26,21 +26,21 @@ export class Opening {
     }
     const [host, port] = [hosts[index] as string, Number(ports[index])];
     const { signal } = this.failing;
-    // A fault may come before the driver listens. For all hosts but the last it goes on to the next one.
+    // A fault may come before the driver listens. Only the last host's counts, as the driver tries the next one after the others.
     const socket = connect(path ? { path, signal } : { host, port, signal }).on("error", (error) => {
       if (index === hosts.length - 1) this.failing.abort(error);
     });
-    // What the driver checks a certificate against, and names in its faults.
+    // The driver checks a certificate against the host, and names it in its faults.
     return Object.assign(socket, { host, port });
   };
 
-  /** @throws what the work throws, and when no socket can be had or it takes too long: then nothing of it stays open */
-  async inTime<T>(work: Promise<T>): Promise<T> {
+  /** @throws what the work throws, and where no host can be reached or it takes too long; then no socket stays open */
+  async withTimeLimit<T>(work: Promise<T>): Promise<T> {
     const { signal } = this.failing;
     const failed = new Promise<never>((_, reject) => {
       signal.addEventListener("abort", () => reject(signal.reason));
     });
-    // After a busy moment of this process, what has come is looked at first.
+    // setImmediate lets an answer come first that arrived while this process was busy.
     let isOver = false;
     const giveUp = () => isOver || this.failing.abort(connectTimeout());
     const late = setTimeout(() => setImmediate(giveUp), OPEN_MS);

@@ -1,27 +1,38 @@
-/** Which statements of several callers are sent one behind the other, and when those behind have waited too long. */
+/**
+ * Decides which statements of several callers share a connection, and when one of them has kept the others waiting too long.
+ *
+ * Example: three users ask in the same turn of the event loop. A and B look up a key (0.5 ms each), C lists scans (usually 6 ms).
+ *  - 0.5 + 0.5 + 6 ms is under PIPELINED_MS, so all three are written to one socket at once, in the order A, C, B.
+ *  - This time C's list takes long. Every 50 ms the connection looks at its first statement (now C): after 250 ms of B waiting,
+ *    and because C is a read, it sends a cancel request and lets nothing more onto the connection until the server has handled it.
+ *  - C fails with 57014 (cancelled). As someone still wants it, it is sent again with a connection for itself, and counts as slow
+ *    until many runs were quick. B runs next; if the request hit B instead, B is sent again just so, and the cancel is repeated.
+ *  - Had C been a change, B would never have been placed behind it, because a change is not stopped for others.
+ */
 import { StatementTurn, type Turn } from "./turn.js";
 
-/** Statements that share a connection, at most, and how long all of them usually take, since the last waits for the others. */
+/** Statements on one connection at most. */
 export const MAX_PIPELINED = 8;
+/** Their usual times add up to this at most, because the last waits for all others. */
 const PIPELINED_MS = 20;
-/** How long others wait behind one caller's statements. Then a read that has taken so long itself is stopped, and sent again alone. */
+/** A read is stopped when it has run for SLOW_MS and another caller has waited behind it for WAIT_BEHIND_MS. */
 const WAIT_BEHIND_MS = 250;
 export const SLOW_MS = 50;
 
-/** @returns whether a statement may be sent behind those that a connection has, whosever they are */
+/** @returns whether a statement may be sent behind those of a connection, whoever sent them */
 export function mayFollow(turns: readonly StatementTurn[], turn: Turn | undefined): boolean {
   if (turns.length >= MAX_PIPELINED || !(turn instanceof StatementTurn) || !turn.isQuick) return false;
-  // A read waits behind no change, which is never stopped for it; of a change it must be known in time what has become of it.
+  // A read does not wait behind a change, which is never stopped. A change waits only for what ends before its own deadline.
   const { isRead, endsAtMs } = turn;
   if (!turns.every((before) => (isRead ? before.isRead : before.endsAtMs <= endsAtMs))) return false;
   return [...turns, turn].reduce((sum, { usual }) => sum + (usual?.ms ?? 0), 0) <= PIPELINED_MS;
 }
 
 /**
- * @returns whether the first is a slow read, behind which another caller has waited too long. A change is never stopped for others: it
- * may wait for a standby, and would then be done
+ * A change never counts: it may have been done already and wait only for a standby.
+ * @returns whether the first statement is a slow read behind which another caller has waited too long
  */
-export function keepsOthers([first, ...behind]: readonly StatementTurn[]): boolean {
+export function isHoldingUpOthers([first, ...behind]: readonly StatementTurn[]): boolean {
   if (!first?.isRead || !first.isWanted || !first.wasSent) return false;
   const now = performance.now();
   const other = behind.find(({ caller }) => caller.name !== first.caller.name);

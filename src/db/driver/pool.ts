@@ -1,4 +1,4 @@
-/** Which connection a statement goes to. No caller has more of them than it leaves to the others, and none waits behind another's statement that may be slow. */
+/** Decides which connection a statement goes to. No caller has more of them than it leaves free, or waits behind another's slow statement. */
 import { setTimeout as delay } from "node:timers/promises";
 import { timeout, unavailable } from "../../errors.js";
 import { type Caller, mayHaveMore } from "../../values/caller.js";
@@ -10,80 +10,81 @@ import { transactionOn, type Work } from "./transaction.js";
 import { type Sent, StatementTurn, type Text, Turn } from "./turn.js";
 import type { UsualTime } from "./usual-time.js";
 
-/** Seconds that what is under way may take to end. */
+/** Seconds that running statements get when the pool ends. */
 const DRAIN_SECONDS = 5;
 
-/** Statements of one turn of the event loop on one connection: of one caller only, or of any who has nothing slow under way. */
-interface Together {
+/** The connection that quick statements of the current turn of the event loop share. */
+interface SharedConnection {
   readonly connection: Connection;
+  /** The only caller that may use it; undefined where any may who has nothing slow under way. */
   readonly only: Share | undefined;
 }
 
-/** What a statement is; see StatementTurn. */
-export interface Kind {
+/** See StatementTurn. */
+export interface StatementKind {
   readonly isRead: boolean;
   readonly usual: UsualTime | undefined;
 }
 
 export interface Pool {
   /** Runs one statement and answers its rows as lists of values. */
-  run(text: Text, kind: Kind): Promise<readonly (string | null)[][]>;
-  /** What drizzle takes from the driver. */
+  run(text: Text, kind: StatementKind): Promise<readonly (string | null)[][]>;
+  /** The part of the driver that drizzle uses. */
   readonly driver: { unsafe(...text: Text): Sent; begin<T>(work: Work<T>): Promise<T> };
-  /** Stops what the caller reads. */
-  leave(caller: Caller): void;
+  /** Stops the reads of a caller who waits for no answer any more. */
+  stopReads(caller: Caller): void;
   end(): Promise<void>;
 }
 
 /**
- * What is soon done travels together: the driver writes what comes in one turn of the event loop to its socket at once, which costs more
- * than all else that it does. Everything else has a connection for itself while it runs, or waits behind the caller's own statements.
- * @param timeoutMs for each statement, waiting for a connection included; undefined is for ever
+ * Quick statements share a connection, because one write to the socket then carries all of one turn of the event loop, and the write
+ * is what costs most. Other statements have a connection for themselves, or wait behind their caller's own.
+ * @param timeoutMs the limit of each statement, waiting for a connection included; undefined is no limit
  */
 export function createPool({ open, isFailing }: BackingOff, size: number, timeoutMs: number | undefined): Pool {
   let isEnding = false;
   const shares = new Shares();
-  /** The connections that have something to do, and whose. */
+  /** The connections that have something to do, each with the callers that use it. */
   const busy = new Map<Connection, Share[]>();
-  let together: Together | undefined;
-  let isWatched = false;
+  let shared: SharedConnection | undefined;
+  let endsWithLoop = false;
 
-  const isServed = (): boolean => connections.some(({ isOpen }) => isOpen);
-  const connect = (): Connection => new Connection(open, { idle: released, closed: replace, again, isServed });
+  const hasOpen = (): boolean => connections.some(({ isOpen }) => isOpen);
+  const connect = (): Connection => new Connection(open, { idle: release, closed: replace, resend, hasOpen });
   const connections = Array.from({ length: size }, connect);
   const mayConnect = (share: Share) => mayHaveMore(share.connections, size - busy.size);
 
-  function released(connection: Connection): void {
-    const held = busy.get(connection);
-    if (!held) return;
+  function release(connection: Connection): void {
+    const users = busy.get(connection);
+    if (!users) return;
     busy.delete(connection);
-    if (together?.connection === connection) together = undefined;
-    for (const share of held) {
+    if (shared?.connection === connection) shared = undefined;
+    for (const share of users) {
       share.connections -= 1;
-      shares.forget(share);
+      shares.dropIfUnused(share);
     }
     serve();
   }
 
   function replace(connection: Connection, unsent: readonly StatementTurn[]): void {
-    // The last first, since each goes before those who wait.
-    for (const turn of unsent.toReversed()) shares.waitAgain(turn);
+    // Reversed, because each goes before those that already wait.
+    for (const turn of unsent.toReversed()) shares.waitFirst(turn);
     const index = connections.indexOf(connection);
     if (index >= 0 && !isEnding) connections[index] = connect();
-    released(connection);
+    release(connection);
   }
 
   /**
-   * One that has nothing to do: the first that is open, so that no more are open than are needed. While none can be opened it is none:
-   * whatever is open serves.
+   * Prefers an idle connection that is open, so that no more are opened than are needed.
+   * @returns undefined where a new one would fail now, and an open one will be free soon
    */
-  function take(): Connection | undefined {
+  function takeIdle(): Connection | undefined {
     const idle = connections.filter((connection) => !busy.has(connection));
-    const served = idle.find(({ isOpen }) => isOpen);
-    if (!served && isFailing() && isServed()) return undefined;
-    let connection = served ?? (idle[0] as Connection);
+    const opened = idle.find(({ isOpen }) => isOpen);
+    if (!opened && isFailing() && hasOpen()) return undefined;
+    let connection = opened ?? (idle[0] as Connection);
     const index = connections.indexOf(connection);
-    if (!isEnding && connection.isOver) {
+    if (!isEnding && connection.hasExpired) {
       connection.end(DRAIN_SECONDS);
       connection = connect();
       connections[index] = connection;
@@ -91,101 +92,102 @@ export function createPool({ open, isFailing }: BackingOff, size: number, timeou
     return connection;
   }
 
-  function put(turn: Turn, share: Share, connection: Connection): void {
-    let held = busy.get(connection);
-    if (!held) {
-      held = [];
-      busy.set(connection, held);
+  function assign(turn: Turn, share: Share, connection: Connection): void {
+    let users = busy.get(connection);
+    if (!users) {
+      users = [];
+      busy.set(connection, users);
     }
-    if (!held.includes(share)) {
-      held.push(share);
+    if (!users.includes(share)) {
+      users.push(share);
       share.connections += 1;
     }
     if (turn instanceof StatementTurn) connection.send(turn);
     else {
       connection.isHeld = true;
-      // It is counted on, so that a pool that ends waits for it.
+      // The count of the turn ends here; this one lasts as long as the transaction, so that `end` waits for it.
       shares.count(share, 1);
       turn.resolve(connection);
     }
   }
 
-  const endTurn = () => {
-    isWatched = false;
-    together = undefined;
+  const endLoopTurn = () => {
+    endsWithLoop = false;
+    shared = undefined;
   };
 
-  /** Who has something under way that may be slow shares with nobody. */
+  /** A caller with something slow under way shares with nobody. */
   function mayShare(share: Share): boolean {
     if (share.connections === 0) return true;
     const isSlow = ({ isQuick, caller }: StatementTurn) => !isQuick && caller.name === share.name;
-    for (const [{ isHeld, turns }, held] of busy)
-      if (held.includes(share) && (isHeld || turns.some(isSlow))) return false;
+    for (const [{ isHeld, turns }, users] of busy)
+      if (users.includes(share) && (isHeld || turns.some(isSlow))) return false;
     return true;
   }
 
   const hasRoom = ({ takesMore, turns }: Connection, turn: Turn | undefined) => takesMore && mayFollow(turns, turn);
 
-  /** The connection that a caller has for itself, with the least to do; undefined where none is left for whoever comes next. */
-  function ownOf(share: Share, { isRead, endsAtMs }: StatementTurn): Connection | undefined {
-    let found: Connection | undefined;
-    for (const [connection, held] of busy.size < size ? busy : []) {
+  /** Finds the least busy connection that only this caller uses; undefined where no connection is left for the next caller. */
+  function findOwn(share: Share, { isRead, endsAtMs }: StatementTurn): Connection | undefined {
+    let leastBusy: Connection | undefined;
+    for (const [connection, users] of busy.size < size ? busy : []) {
       const isOwn =
-        held.length === 1 && held[0] === share && connection.takesMore && connection.turns.length < MAX_PIPELINED;
-      // What becomes of a change is known only once those before it have ended.
+        users.length === 1 && users[0] === share && connection.takesMore && connection.turns.length < MAX_PIPELINED;
+      // The outcome of a change is known only once those before it have ended.
       const isInTime = isRead || connection.turns.every((turn) => turn.endsAtMs <= endsAtMs);
-      if (isOwn && isInTime && connection.turns.length < (found?.turns.length ?? MAX_PIPELINED)) found = connection;
+      const isLess = connection.turns.length < (leastBusy?.turns.length ?? MAX_PIPELINED);
+      if (isOwn && isInTime && isLess) leastBusy = connection;
     }
-    return found;
+    return leastBusy;
   }
 
   /** @returns whether it got a connection at once */
   function place(turn: Turn, share: Share): boolean {
-    if (together && hasRoom(together.connection, turn) && (together.only ? together.only === share : mayShare(share))) {
-      put(turn, share, together.connection);
+    if (shared && hasRoom(shared.connection, turn) && (shared.only ? shared.only === share : mayShare(share))) {
+      assign(turn, share, shared.connection);
       return true;
     }
     if (!mayConnect(share)) {
-      // Its own statements keep nobody else waiting, and what is written together costs less.
-      const own = turn instanceof StatementTurn ? ownOf(share, turn) : undefined;
-      // What may be slow now runs where others would have joined.
-      if (own && own === together?.connection) together = undefined;
-      if (own) put(turn, share, own);
+      // Behind its caller's own statements it keeps nobody else waiting, and one write for several costs less.
+      const own = turn instanceof StatementTurn ? findOwn(share, turn) : undefined;
+      // The statement may be slow, so others must not join this connection any more.
+      if (own && own === shared?.connection) shared = undefined;
+      if (own) assign(turn, share, own);
       return own !== undefined;
     }
-    const connection = take();
+    const connection = takeIdle();
     if (!connection) return false;
     if (turn instanceof StatementTurn && turn.isQuick) {
-      together = { connection, only: mayShare(share) ? undefined : share };
-      if (!isWatched) setImmediate(endTurn);
-      isWatched = true;
+      shared = { connection, only: mayShare(share) ? undefined : share };
+      if (!endsWithLoop) setImmediate(endLoopTurn);
+      endsWithLoop = true;
     }
-    put(turn, share, connection);
+    assign(turn, share, connection);
     return true;
   }
 
-  /** Gives connections that have become free to those who wait. */
+  /** Gives free connections to those who wait. */
   function serve(): void {
-    for (const share of shares.inTurn) {
+    for (const share of shares.queue) {
       if (busy.size === size) return;
       if (share.waiting.length === 0 || !mayConnect(share)) continue;
-      const connection = take();
+      const connection = takeIdle();
       if (!connection) return;
-      // As in a turn of the event loop.
-      const others = mayShare(share) ? shares.inTurn : [];
-      put(shares.next(share), share, connection);
+      // Those who waited share a connection, as those do who come in one turn of the event loop.
+      const others = mayShare(share) ? shares.queue : [];
+      assign(shares.takeNext(share), share, connection);
       if (!connection.turns[0]?.isQuick) continue;
-      while (hasRoom(connection, share.waiting[0])) put(shares.next(share), share, connection);
+      while (hasRoom(connection, share.waiting[0])) assign(shares.takeNext(share), share, connection);
       for (const other of others) {
-        if (hasRoom(connection, other.waiting[0]) && mayShare(other)) put(shares.next(other), other, connection);
+        if (hasRoom(connection, other.waiting[0]) && mayShare(other)) assign(shares.takeNext(other), other, connection);
       }
     }
   }
 
   function submit(turn: Turn, isRead: boolean): void {
-    const refused = isEnding ? unavailable("The database") : shares.refusal(turn, isRead);
-    if (refused) {
-      turn.reject(refused);
+    const refusal = isEnding ? unavailable("The database") : shares.refusal(turn, isRead);
+    if (refusal) {
+      turn.reject(refusal);
       return;
     }
     const share = shares.of(turn.caller);
@@ -194,18 +196,17 @@ export function createPool({ open, isFailing }: BackingOff, size: number, timeou
     if (share.waiting.length > 0 || !place(turn, share)) shares.wait(turn, share);
   }
 
-  function again(turn: StatementTurn): void {
-    shares.waitAgain(turn);
+  function resend(turn: StatementTurn): void {
+    shares.waitFirst(turn);
     serve();
   }
 
-  /** Nobody wants it any more. */
   function stop(turn: Turn): void {
     if (shares.withdraw(turn)) turn.reject(timeout());
     else if (turn instanceof StatementTurn) connections.find(({ turns }) => turns.includes(turn))?.stop(turn);
   }
 
-  function statement(text: Text, { isRead, usual }: Kind, asValues: boolean): StatementTurn {
+  function submitStatement(text: Text, { isRead, usual }: StatementKind, asValues: boolean): StatementTurn {
     const turn = new StatementTurn(text, isRead, usual, asValues, timeoutMs, stop);
     submit(turn, isRead);
     return turn;
@@ -221,14 +222,17 @@ export function createPool({ open, isFailing }: BackingOff, size: number, timeou
     } finally {
       connection.isHeld = false;
       shares.count(share, -1);
-      if (connection.isIdle) released(connection);
+      if (connection.isIdle) release(connection);
     }
   }
 
   return {
-    run: (text, kind) => statement(text, kind, true).answer as ReturnType<Pool["run"]>,
-    driver: { unsafe: (...text) => statement(text, { isRead: false, usual: undefined }, false).asDriver(), begin },
-    leave(caller) {
+    run: (text, kind) => submitStatement(text, kind, true).answer as ReturnType<Pool["run"]>,
+    driver: {
+      unsafe: (...text) => submitStatement(text, { isRead: false, usual: undefined }, false).asDriver(),
+      begin,
+    },
+    stopReads(caller) {
       caller.hasLeft = true;
       const turns = [...shares.waitingOf(caller), ...connections.flatMap(({ turns }) => turns)];
       for (const turn of turns) {

@@ -1,40 +1,41 @@
-/** Whether a pooler stands between a connection of ours and PostgreSQL, and whether prepared statements survive it. */
+/** Finds out whether a pooler stands between a connection and PostgreSQL, and whether prepared statements work through it. */
 import type { Sql } from "postgres";
 
-/** What a pooler keeps of a connection; undefined where none stands between. */
+/** What a pooler can do; undefined where there is none. */
 export type Pooler = { readonly carriesPrepared: boolean } | undefined;
 
-/** The server tells every connection its process at the start. A pooler makes one up, so that a cancel request finds its way. */
+/** PostgreSQL tells a new connection the id of its process. A pooler tells one of its own, so the two differ behind a pooler. */
 export const PID = "pg_catalog.pg_backend_pid()";
 
 export const KNOWN_STATEMENTS = "select name from pg_catalog.pg_prepared_statements";
 
 /**
- * A pooler that carries prepared statements gives them names of its own, since two of its clients may use one name. Where the server knows this
- * very statement by the name that we gave it, the pooler passes names through, and the next server connection does not know them.
- * That takes one statement and is certain, also where others use the pooler: what runs on which of its connections does not matter.
- * A pooler that keeps a server connection for each client counts as one that carries none, which is slower and as right.
+ * A pooler that carries prepared statements renames them, since two of its clients may use one name. If the server knows this very
+ * statement by our name for it, the pooler passes names through, and its next server connection will not know them.
+ * One statement decides this for certain, however many others use the pooler. A pooler that keeps one server connection for each
+ * client counts as carrying none, which is slower but correct.
  */
 async function carriesPrepared(sql: Sql): Promise<boolean> {
-  // The driver prepares nothing without parameters unless it is told not to take the simple protocol, which its types do not know.
+  // Without parameters, the driver prepares only where `simple` is false, an option that its types lack.
   const options = { prepare: true, simple: false } as { prepare: boolean };
   const asked = sql.unsafe<{ name: string }[]>(KNOWN_STATEMENTS, [], options);
   try {
     const known = await asked;
     return known.every(({ name }) => name !== known.statement.name);
   } catch (error) {
-    // Refused, or lost on the way.
+    // A refusal is an answer; a lost connection is not.
     if ((error as Error).name === "PostgresError") return false;
     throw error;
   }
 }
 
 /**
- * Prepares nothing on this connection from now on where that would not hold.
- * @param told the server process by what the connection was told @param seen by what the server says (PID)
+ * Turns prepared statements off on this connection where a pooler does not carry them.
+ * @param toldPid the process id that the connection was told when it opened
+ * @param actualPid the one that the server answers (PID)
  */
-export async function lookForPooler(sql: Sql, told: number, seen: number): Promise<Pooler> {
-  if (told === seen) return undefined;
+export async function detectPooler(sql: Sql, toldPid: number, actualPid: number): Promise<Pooler> {
+  if (toldPid === actualPid) return undefined;
   const pooler = { carriesPrepared: await carriesPrepared(sql) };
   (sql.options as { prepare: boolean }).prepare = pooler.carriesPrepared;
   return pooler;

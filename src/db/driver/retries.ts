@@ -1,22 +1,22 @@
-/** Statements that PostgreSQL has forgotten, or plans in another way now: not done, and sent again on another connection. */
+/** Recognizes prepared statements that PostgreSQL no longer runs. They were not done, so the pool sends them on another connection. */
 import type { Sql } from "postgres";
 import type { Sent } from "./turn.js";
 
 /**
- * Where PostgreSQL looks up or plans a prepared statement: its name is not known (26000), or, after another replica's migration, its columns
- * are others (0A000) or have other types (42804).
+ * The functions of PostgreSQL that report so: the name is unknown (26000), or a migration by another replica has changed its columns
+ * (0A000) or their types (42804).
  */
 const ROUTINES = new Set(["FetchPreparedStatement", "RevalidateCachedQuery", "transformAssignedExpr"]);
 
 interface DriverQuery {
-  /** Whether its connection knew it before. */
+  /** Whether its connection had prepared it before. */
   prepared: boolean;
   wasPrepared?: boolean;
 }
 
 /**
- * The driver would send such a statement again by itself, behind others that are under way, whose answers it then takes for this one's, or
- * waits for ever. It asks for `retried` of each statement that failed, and for `prepared` next, which must be false.
+ * The driver would send such a statement again behind others that are running, and take their answers for its own, or wait for ever.
+ * After a failure it reads `retried` and then `prepared`, and retries only if that is true; so the getter of the first unsets the second.
  */
 export function forbidRetries(sql: Sql): void {
   const prototype = Object.getPrototypeOf(sql.unsafe(""));
@@ -31,8 +31,8 @@ export function forbidRetries(sql: Sql): void {
 }
 
 /**
- * @returns whether the connection's statements are outdated. What is answered with an error is undone, whatever it has done before; parsed anew,
- * it does not fail so again
+ * PostgreSQL undoes a statement that fails, so it is safe to send it again, and parsed anew it does not fail this way.
+ * @returns whether a statement failed because its connection's prepared statements are outdated
  */
 export const isOutdated = (sent: Sent, error: { readonly routine?: string } | undefined): boolean =>
   (sent as unknown as DriverQuery).wasPrepared === true && ROUTINES.has(error?.routine ?? "");

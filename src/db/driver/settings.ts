@@ -1,31 +1,31 @@
-/** What our statements rely on in PostgreSQL's settings, and how every connection comes to have it, whatever the database or the role says. */
+/** The PostgreSQL settings that our statements rely on. Every connection is opened with them, and checked. */
 import type { Sql } from "postgres";
 import type { Log } from "../../log.js";
-import { type BackingOff, backingOff } from "./backing-off.js";
+import { type BackingOff, backOff } from "./backing-off.js";
 import type { Backend } from "./cancel-request.js";
 import { Opening } from "./opening.js";
-import { lookForPooler, PID, type Pooler } from "./pooler.js";
+import { detectPooler, PID, type Pooler } from "./pooler.js";
 import { noop } from "./turn.js";
 
 /**
- * As `current_setting` gives them, lists with a comma and a blank. Not among them is what a role may not set (`lc_*`): no statement
- * formats money, or numbers and dates in a language; texts are compared under collations that statements and columns name.
+ * Values are written as `current_setting` answers them: lists with a comma and a blank. A role may not set `lc_*`, and need not: no
+ * statement formats anything in a language, and all texts are compared under named collations.
  */
 export const SETTINGS: Readonly<Record<string, string>> = {
   client_encoding: "UTF8",
-  // How values become text, which is what clients and cursors get, and how text becomes values.
+  // These decide how values become text, as clients and cursors get it, and text becomes values.
   DateStyle: "ISO, MDY",
   IntervalStyle: "postgres",
   TimeZone: "UTC",
   extra_float_digits: "1",
   bytea_output: "hex",
   array_nulls: "on",
-  // What a statement's text means. Migrations name the schema; what anybody puts elsewhere, or in a temporary table, is not ours.
+  // These decide what the text of a statement means. Tables in other schemas, or temporary ones, must not hide ours.
   search_path: "public, pg_temp",
   standard_conforming_strings: "on",
   backslash_quote: "safe_encoding",
   transform_null_equals: "off",
-  // What a statement sees and may do, and what ends it.
+  // These decide what a statement sees and may do, and what ends it.
   row_security: "on",
   gin_fuzzy_search_limit: "0",
   default_transaction_isolation: "read committed",
@@ -39,40 +39,40 @@ export const SETTINGS: Readonly<Record<string, string>> = {
 
 const NAMES = Object.keys(SETTINGS);
 
-/** No operator and no name that a search path could give another meaning. */
+/** The check names schemas and uses no operator, so that no search path can change its meaning. */
 export const CHECK = `select ${PID}, ${NAMES.map((name) => `pg_catalog.current_setting('${name}')`).join(", ")}`;
 const END = "select pg_catalog.pg_terminate_backend(pg_catalog.pg_backend_pid())";
 
-/** @returns statements that give them to the role in this database, for connections made from now on; %I is the database */
+/** @returns statements that give the settings to the role, for new connections to the database, which %I stands for */
 export const roleSettings = (statementTimeoutMs: number): string[] =>
   Object.entries({ ...SETTINGS, statement_timeout: String(Math.trunc(statementTimeoutMs)) }).map(([name, value]) => {
     const list = value.split(", ").map((item) => `'${item}'`);
     return `alter role current_user in database %I set ${name} = ${list.join(", ")}`;
   });
 
-/** A pooler cannot know what its servers take, and refuses what it does not know; PgBouncer and others do it so. */
+/** The codes by which poolers, PgBouncer among them, refuse a start-up parameter that they do not know. */
 const REFUSALS = new Set(["08P01", "0A000", "22023", "42704"]);
 const NONE: Readonly<Record<string, string>> = {};
-/** What poolers keep for each client, as the protocol reports them: where it sends none, it gets what the pooler's first server had. */
+/** The parameters that poolers keep for each client. A client that sends none gets those of the pooler's first server connection. */
 const REPORTED = Object.fromEntries(
   ["client_encoding", "DateStyle", "TimeZone", "standard_conforming_strings"].map((name) => [name, SETTINGS[name]!]),
 );
-/** A pooler may still have connections from before the role had its settings. */
+/** A pooler may lend several connections from before the role had its settings. */
 const ATTEMPTS = 5;
 
 export interface Opener extends BackingOff {
-  /** What connections are opened with that take everything: nothing behind a pooler that does not. */
+  /** @returns the start-up parameters for other drivers; none where a pooler refuses them */
   startUp(): Readonly<Record<string, string>>;
-  /** What the newest connection has met. */
+  /** @returns the pooler that the newest connection has detected */
   pooler(): Pooler;
 }
 
 /**
- * Start-up parameters go before what database and role say. Where a pooler refuses them, the role's settings count (see role.ts).
- * Either way each connection is asked, once: a pooler may also drop parameters in silence. The time-out of statements is not: replicas may
- * differ in it, and every statement has one here too.
- * @param connect a client of the driver with one connection, which takes its sockets from the opening and tells when that has closed
- * @param anySettings takes connections whatever they have, to give the role its settings
+ * Start-up parameters override what database and role say. Where a pooler refuses them, the role's settings count (see role.ts). Each
+ * connection is checked either way, as a pooler may drop parameters in silence. `statement_timeout` is not checked, because replicas
+ * may differ in it, and the pool limits every statement too.
+ * @param connect makes a client of the driver with one connection, which takes its sockets from an opening
+ * @param anySettings whether to accept connections with other settings, in order to give the role its own
  */
 export function createOpener(
   connect: (startUp: Readonly<Record<string, string>>, onclose: () => void, socket: Opening["socket"]) => Sql,
@@ -81,51 +81,50 @@ export function createOpener(
   anySettings: boolean,
 ): Opener {
   const all = { ...SETTINGS, statement_timeout: String(Math.trunc(statementTimeoutMs ?? 0)) };
-  /** The next where one is refused. */
+  /** Where one is refused, the next is tried. */
   const startUps = [all, REPORTED, NONE];
-  /** Of the startUps: what was taken last. */
-  let taken = 0;
+  /** The index of the one that was accepted last. */
+  let accepted = 0;
   let pooler: Pooler;
 
-  /** @returns what the connection is, and what it has met where it can be used */
-  async function look(sql: Sql) {
+  async function check(sql: Sql) {
     const asked = sql.unsafe(CHECK, [], { prepare: false });
     const [[pid, ...values] = []] = (await asked.values()) as unknown as string[][];
-    const unlike = NAMES.filter((name, index) => values[index] !== SETTINGS[name]);
+    const different = NAMES.filter((name, index) => values[index] !== SETTINGS[name]);
     const { state: backend } = asked as unknown as { state: Backend };
-    const isUsable = anySettings || unlike.length === 0;
-    const met = isUsable ? await lookForPooler(sql, backend.pid, Number(pid)) : undefined;
-    return { backend, unlike, isUsable, met };
+    const isUsable = anySettings || different.length === 0;
+    const detected = isUsable ? await detectPooler(sql, backend.pid, Number(pid)) : undefined;
+    return { backend, different, isUsable, detected };
   }
 
-  function meet(met: Pooler): void {
-    if (met && met.carriesPrepared !== pooler?.carriesPrepared) {
-      if (met.carriesPrepared) log?.info("a pooler before the database carries prepared statements");
+  function remember(detected: Pooler): void {
+    if (detected && detected.carriesPrepared !== pooler?.carriesPrepared) {
+      if (detected.carriesPrepared) log?.info("a pooler before the database carries prepared statements");
       else log?.warn("a pooler before the database carries no prepared statements: every statement is planned anew");
     }
-    pooler = met;
+    pooler = detected;
   }
 
   async function open(onclose: () => void) {
-    let level = taken;
+    let level = accepted;
     for (let attempt = 1; ; ) {
-      let told = noop as () => void;
+      let notify = noop as () => void;
       const opening = new Opening();
-      const sql = connect(startUps[level] as Readonly<Record<string, string>>, () => told(), opening.socket);
+      const sql = connect(startUps[level] as Readonly<Record<string, string>>, () => notify(), opening.socket);
       try {
-        const { backend, unlike, isUsable, met } = await opening.inTime(look(sql));
-        if (level !== taken) log?.info("a pooler does not take all start-up parameters: the role's settings count");
-        taken = level;
+        const { backend, different, isUsable, detected } = await opening.withTimeLimit(check(sql));
+        if (level !== accepted) log?.info("a pooler does not take all start-up parameters: the role's settings count");
+        accepted = level;
         if (isUsable) {
-          meet(met);
-          told = onclose;
-          return { sql, backend, isPooled: met !== undefined };
+          remember(detected);
+          notify = onclose;
+          return { sql, backend, isPooled: detected !== undefined };
         }
-        log?.warn({ settings: unlike, attempt }, "a connection with other settings than Postern needs is not used");
-        // The pooler's connection to the server too.
-        await opening.inTime(sql.unsafe(END)).catch(noop);
+        log?.warn({ settings: different, attempt }, "a connection with other settings than Postern needs is not used");
+        // This also ends the server connection that a pooler would lend again.
+        await opening.withTimeLimit(sql.unsafe(END)).catch(noop);
         if (attempt === ATTEMPTS) {
-          const message = `A connection to the database has other settings than Postern needs: ${unlike}. Take them out of the URL and the pooler.`;
+          const message = `A connection to the database has other settings than Postern needs: ${different}. Take them out of the URL and the pooler.`;
           throw Object.assign(new Error(message), { code: "08000" });
         }
         attempt += 1;
@@ -139,5 +138,5 @@ export function createOpener(
       sql.end({ timeout: 0 }).catch(noop);
     }
   }
-  return { ...backingOff(open, log), startUp: () => (taken === 0 ? all : NONE), pooler: () => pooler };
+  return { ...backOff(open, log), startUp: () => (accepted === 0 ? all : NONE), pooler: () => pooler };
 }

@@ -1,18 +1,18 @@
-/** What each caller has of the pool, and who of those who wait comes next: each caller in turn. */
+/** Counts what each caller uses of the pool, and gives each waiting caller its turn. */
 
 import { timeout, unavailable } from "../../errors.js";
 import { type Caller, mayHaveMore } from "../../values/caller.js";
 import type { Turn } from "./turn.js";
 
-/** Statements and transactions that run or wait for a connection. */
+/** Statements and transactions that may run or wait at a time. */
 const MAX_TURNS = 1000;
 
-/** What one caller has. */
+/** What one caller uses of the pool. */
 export interface Share {
   readonly name: string;
-  /** What runs or waits. */
+  /** Statements and transactions that run or wait. */
   turns: number;
-  /** Connections on which it has something. */
+  /** Connections that it uses. */
   connections: number;
   readonly waiting: Turn[];
 }
@@ -32,7 +32,7 @@ export class Shares {
     return share;
   }
 
-  /** @returns why it may not even wait, or undefined */
+  /** @returns the reason why it may not even wait, or undefined */
   refusal({ caller }: Turn, isRead: boolean): Error | undefined {
     const turns = this.shares.get(caller.name)?.turns ?? 0;
     if (!mayHaveMore(turns, MAX_TURNS - this.running)) return unavailable("The database");
@@ -42,15 +42,16 @@ export class Shares {
   count(share: Share, change: 1 | -1): void {
     this.running += change;
     share.turns += change;
-    this.forget(share);
+    this.dropIfUnused(share);
     if (this.running === 0) this.onDrained();
   }
 
-  forget(share: Share): void {
+  /** Drops a share that nothing uses any more. */
+  dropIfUnused(share: Share): void {
     if (share.turns === 0 && share.connections === 0) this.shares.delete(share.name);
   }
 
-  /** @returns when nothing runs or waits any more */
+  /** Resolves when nothing runs or waits any more. */
   drained(): Promise<void> {
     if (this.running === 0) return Promise.resolve();
     return new Promise((resolve) => {
@@ -63,7 +64,8 @@ export class Shares {
     this.rotation.add(share);
   }
 
-  waitAgain(turn: Turn): void {
+  /** Puts a turn before everything that its caller waits for. */
+  waitFirst(turn: Turn): void {
     const share = this.of(turn.caller);
     share.waiting.unshift(turn);
     this.rotation.add(share);
@@ -78,19 +80,20 @@ export class Shares {
     return index >= 0;
   }
 
-  /** Those who wait, the next first. */
-  get inTurn(): Share[] {
+  /** The callers who wait, the next one first. */
+  get queue(): Share[] {
     return [...this.rotation];
   }
 
-  next(share: Share): Turn {
+  /** Takes the caller's next turn, and puts the caller behind all others who wait. */
+  takeNext(share: Share): Turn {
     const turn = share.waiting.shift() as Turn;
     this.rotation.delete(share);
     if (share.waiting.length > 0) this.rotation.add(share);
     return turn;
   }
 
-  /** @returns what a caller waits for */
+  /** @returns the turns of a caller that wait */
   waitingOf({ name }: Caller): readonly Turn[] {
     return this.shares.get(name)?.waiting ?? [];
   }

@@ -1,10 +1,10 @@
-/** A transaction on a connection that it has for itself, as drizzle takes it from the driver. */
+/** Runs a transaction on a connection that it has for itself, with the interface that drizzle expects of the driver. */
 import { setTimeout as delay } from "node:timers/promises";
 import { asCaller, POSTERN } from "../../values/caller.js";
 import type { Connection } from "./connection.js";
 import { closed, noop, type Sent, StatementTurn, type Text } from "./turn.js";
 
-/** A connection that does not roll back by then is closed. */
+/** A connection that has not rolled back by then is closed. */
 const ROLLBACK_MS = 250;
 const late = () =>
   delay(ROLLBACK_MS, undefined, { ref: false }).then(() => Promise.reject(new Error("There was no rollback in time.")));
@@ -16,11 +16,11 @@ export interface Session {
   savepoint<T>(work: Work<T>): Promise<T>;
 }
 
-/** @param timeoutMs for each statement */
+/** @param timeoutMs the limit of each statement */
 function sessionOn(connection: Connection, timeoutMs: number | undefined): Session {
   let savepoints = 0;
   let last: Promise<unknown> = Promise.resolve();
-  /** One after the other: a cancel request must meet none but its own. Where the connection has closed, the driver would open another. */
+  /** Sends one at a time, so that a cancel request can hit no other. On a closed connection the driver would open a new one. */
   function unsafe(...text: Text): Sent {
     const turn = new StatementTurn(text, false, undefined, false, timeoutMs, (turn) => connection.stop(turn));
     const send = () => {
@@ -51,7 +51,7 @@ function sessionOn(connection: Connection, timeoutMs: number | undefined): Sessi
   return session;
 }
 
-/** @param connection which nothing else is sent to */
+/** @param connection one that nobody else uses meanwhile */
 export async function transactionOn<T>(
   connection: Connection,
   timeoutMs: number | undefined,
@@ -62,11 +62,11 @@ export async function transactionOn<T>(
     await session.unsafe("begin");
     const result = await work(session);
     const { command } = (await session.unsafe("commit")) as unknown as { command: string };
-    // A statement failed, and the work went on: PostgreSQL then rolls back without a fault.
+    // Where the work ignored a failed statement, PostgreSQL answers COMMIT with a silent ROLLBACK.
     if (command !== "COMMIT") throw new Error(`the transaction ended with ${command}`);
     return result;
   }
-  /** The work may wait for something else while its connection closes. */
+  /** Fails as soon as the connection closes, even if the work waits for something else then. */
   const unlessLost = <R>(running: PromiseLike<R>) =>
     new Promise<R>((resolve, reject) => {
       connection.onLost = reject;
@@ -76,7 +76,7 @@ export async function transactionOn<T>(
   try {
     return await unlessLost(run());
   } catch (error) {
-    // Whatever time the caller has left: nobody else may come into its transaction.
+    // The rollback does not count against the caller's time: nobody else may enter this transaction.
     const undone = asCaller(POSTERN, () => session.unsafe("rollback"));
     await Promise.race([unlessLost(undone), late()]).catch(() => connection.close());
     throw error;

@@ -1,4 +1,13 @@
-/** The way of one statement through the pool: it waits, is sent, perhaps sent again, and its caller is answered once, in time. */
+/**
+ * One statement's way through the pool: it waits, is sent, perhaps sent again, and its caller gets one answer in time.
+ *
+ * A lost connection has several faults, because the caller must know whether the statement may have run. For "update scans ...":
+ *  - CONNECTION_ENDED: the connection never opened. Nothing ran: UNAVAILABLE, and a retry is safe.
+ *  - The connection closed, and the statement was not yet on a socket (`wasSent` is false): it is sent on another connection.
+ *  - CONNECTION_CLOSED: it was on a socket. A change may be done or not: the answer says `outcome: unknown`.
+ *  - GIVEN_UP: neither the statement nor its cancel request was answered in time. The outcome is unknown here too.
+ *  - A FATAL from PostgreSQL, such as 57P01 from an administrator, is followed by the end of the connection: as CONNECTION_CLOSED.
+ */
 import type { PendingQuery, Sql } from "postgres";
 import { type Caller, currentCaller } from "../../values/caller.js";
 import type { UsualTime } from "./usual-time.js";
@@ -10,13 +19,13 @@ export const noop = () => undefined;
 const fault = (message: string, code: string) => Object.assign(new Error(message), { code });
 export const closed = () => fault("The connection has closed.", "CONNECTION_CLOSED");
 export const connectTimeout = () => fault("The database took no connection in time.", "CONNECT_TIMEOUT");
-/** The connection was lost before it was open. */
+/** The fault of a connection that was lost before it was open, so that nothing ran. */
 export const unopened = (cause: unknown) =>
   Object.assign(fault("The connection closed while it was opened.", "CONNECTION_ENDED"), { cause });
-/** Nobody knows whether it ran. */
+/** The fault of a statement that may have run or not. */
 export const givenUp = () => fault("Neither the statement nor its cancelling was answered in time.", "GIVEN_UP");
 
-/** What waits for a connection. */
+/** Something that waits for a connection: a statement or a transaction. */
 export class Turn {
   readonly caller: Caller = currentCaller();
   readonly answer: Promise<unknown>;
@@ -28,8 +37,8 @@ export class Turn {
   private readonly settle: [resolve: (answer: unknown) => void, reject: (error: unknown) => void];
 
   /**
-   * @param timeoutMs from now on, waiting included, where the caller's request has no less left; undefined is for ever
-   * @param onLate must see to it that it is settled
+   * @param timeoutMs the limit from now on, waiting included; the caller's request may have less left. Undefined is no limit
+   * @param onLate is called at the limit, and must settle the turn
    */
   constructor(timeoutMs: number | undefined, onLate: () => void) {
     let settle!: typeof this.settle;
@@ -66,19 +75,20 @@ export class Turn {
 export class StatementTurn extends Turn {
   /** Set while a connection has it. */
   sent: Sent | undefined;
-  /** It is to be stopped as soon as it runs. */
+  /** Whether it is to be stopped as soon as it runs. */
   isUnwanted = false;
-  /** Others have waited too long behind it: nothing is sent with it any more. */
+  /** Whether it needs a connection for itself, because others have waited too long behind it. */
   isAlone = false;
-  /** It was sent before a cancel request, which may stop it in another's place. */
+  /** Whether it was sent before a cancel request, which may stop it by mistake. */
   mayBeHit = false;
-  /** When it came to its connection, and when nothing was before it there any more, by `performance.now()`. */
+  /** When its connection got it, by `performance.now()`. */
   cameAtMs = 0;
+  /** When it became the first on its connection. */
   firstAtMs = 0;
 
   /**
-   * @param isRead whether it only reads: then it is stopped when its caller leaves, and answered before it has stopped
-   * @param usual learns from its run; where it is undefined or slow, nothing of others is sent behind it
+   * @param isRead whether it only reads. A read is stopped when its caller leaves, and answered before it has stopped
+   * @param usual learns from the run. Where it is undefined or slow, other callers' statements are not sent behind this one
    */
   constructor(
     readonly text: Text,
@@ -95,12 +105,12 @@ export class StatementTurn extends Turn {
     return !this.isAlone && (this.usual?.isQuick ?? false);
   }
 
-  /** Whether somebody still waits for it, in time. */
+  /** Whether somebody still waits for it. */
   get isWanted(): boolean {
     return !this.isSettled && !this.isUnwanted;
   }
 
-  /** Whether the driver has given it to a socket: what it only keeps was not done. */
+  /** Whether the driver has written it to a socket. If not, it cannot have run. */
   get wasSent(): boolean {
     return (this.sent as { state?: unknown } | undefined)?.state != null;
   }
@@ -110,7 +120,7 @@ export class StatementTurn extends Turn {
     return this.asValues ? (this.sent.values() as unknown as Sent) : this.sent;
   }
 
-  /** What drizzle takes from the driver. */
+  /** The part of the driver's query that drizzle uses. */
   asDriver(): Sent {
     const values = () => {
       this.asValues = true;

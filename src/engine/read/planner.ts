@@ -28,7 +28,7 @@ export interface PlannerOptions {
   readonly roots: ReadonlyMap<string, ReadTarget>;
   readonly query: Query;
   /** Whether an error of `query` is about the data of one field, so that the others may be answered. */
-  readonly isOfData: (error: unknown) => boolean;
+  readonly isDataFault: (error: unknown) => boolean;
   readonly limits: PlanLimits;
   /** Seals cursors; the same for all replicas. */
   readonly cursorKey: string;
@@ -89,7 +89,15 @@ interface CachedPlan extends Plan, Counted {
 /** Of an expression as objects, as a multiple of its text. */
 const EXPRESSION_WEIGHT = 40;
 
-export function createPlanner({ schema, roots, query, isOfData, limits, cursorKey, cache }: PlannerOptions): Planner {
+export function createPlanner({
+  schema,
+  roots,
+  query,
+  isDataFault,
+  limits,
+  cursorKey,
+  cache,
+}: PlannerOptions): Planner {
   const plans = cache.region<CachedPlan>();
   /** Documents are kept parsed, so that an operation is the same object when it comes again. */
   const operations = new WeakMap<OperationDefinitionNode, { id: number; shape: (variables: Variables) => string }>();
@@ -134,7 +142,7 @@ export function createPlanner({ schema, roots, query, isOfData, limits, cursorKe
         const row = await query(plan.text, parameters, preparation.isDue(plan), plan.usual);
         return plan.texts(row);
       } catch (error) {
-        if (!isOfData(error)) throw error;
+        if (!isDataFault(error)) throw error;
         return units.length === 1 ? [error as Error] : apart(asked, units, run);
       }
     };
