@@ -1,4 +1,4 @@
-/** Audit records: one for every mutation of a signed-in actor, in the transaction of its change. */
+/** Makes audit records: one for each mutation of a signed-in actor, in the transaction of its change. */
 import { describeActor } from "../auth/actor.js";
 import type { Db } from "../db/client.js";
 import type { AppError } from "../errors.js";
@@ -8,7 +8,7 @@ import type { Call } from "./call.js";
 import type { AuditEntry } from "./entry.js";
 import type { Recorder } from "./recorder.js";
 
-/** What came of a call. */
+/** What a call has led to. */
 export interface CallOutcome {
   readonly resourceId?: string | null | undefined;
   readonly result?: unknown;
@@ -16,36 +16,36 @@ export interface CallOutcome {
 
 const MAX_PARAMETERS = 16_384;
 
-/** Parameters are kept as far as they are of a reasonable size; a body may be a mebibyte. */
-function kept(parameters: unknown): unknown {
+/** Long parameters are not kept, because a request's body may have a mebibyte. */
+function limitParameters(parameters: unknown): unknown {
   const text = JSON.stringify(parameters ?? null);
   return text.length <= MAX_PARAMETERS ? makeWellFormed(parameters) : { truncated: true, characters: text.length };
 }
 
-/** A record, whoever it is about. */
+/** A record of a user's or of Postern's own action. */
 export interface AuditRecord {
-  /** As `describeActor` puts it, or `{ type: "system", name }`. */
+  /** The result of `describeActor`, or `{ type: "system", name }`. */
   readonly actor: Readonly<Record<string, string>>;
   /** `<resource>.<verb>`. */
   readonly action: string;
   readonly resourceId: string | null;
   readonly parameters: unknown;
   readonly result: unknown;
-  /** Null: not known. */
+  /** Null where nobody knows. */
   readonly success: boolean | null;
   readonly durationSeconds: number | null;
   readonly requestId: string | null;
 }
 
-/** What follows from the rest of a record. */
-const derivedOf = ({ actor, action }: Pick<AuditRecord, "actor" | "action">) => ({
+/** The columns that follow from the rest of a record. */
+const deriveColumns = ({ actor, action }: Pick<AuditRecord, "actor" | "action">) => ({
   userId: actor.type === "user" && actor.id ? actor.id : null,
   resourceType: action.split(".")[0] as string,
 });
 
 export interface AuditDeps {
   readonly clock: { now(): Date };
-  /** Keeps what is recorded with no change. */
+  /** Keeps the records that belong to no change. */
   readonly recorder: Pick<Recorder, "keep">;
 }
 
@@ -54,12 +54,12 @@ export type AuditService = ReturnType<typeof createAuditService>;
 /** @param clock tells how long a call took */
 export function createAuditService({ clock, recorder }: AuditDeps) {
   const record = (db: Db, record: AuditRecord) => {
-    const { userId, resourceType } = derivedOf(record);
+    const { userId, resourceType } = deriveColumns(record);
     return insertAuditLog(db, {
       ...record,
       userId: userId === null ? null : BigInt(userId),
       resourceType,
-      parameters: kept(record.parameters),
+      parameters: limitParameters(record.parameters),
     });
   };
 
@@ -75,36 +75,36 @@ export function createAuditService({ clock, recorder }: AuditDeps) {
 
   const entry = (call: Call, outcome: CallOutcome): AuditEntry => {
     const described = describe(call, outcome);
-    return { ...described, ...derivedOf(described), parameters: kept(described.parameters) };
+    return { ...described, ...deriveColumns(described), parameters: limitParameters(described.parameters) };
   };
 
   return {
-    /** What a statement that makes the change itself writes down with it. */
+    /** @returns the values for a statement that makes a change and its record at once */
     entry: (call: Call, outcome: CallOutcome = {}): AuditEntry => entry(call, outcome),
 
-    /** Records a call that succeeds; `db` is the transaction of its change. */
+    /** Records a call that succeeds. `db` is the transaction of its change. */
     record: (db: Db, call: Call, outcome: CallOutcome) => record(db, { ...describe(call, outcome), success: true }),
 
-    /** Records what was done later, or by Postern itself. */
+    /** Records an action that came after its call, or is Postern's own. `db` is the transaction of its change. */
     recordFor: record,
 
-    /** As recordFor, with no change. @throws UNAVAILABLE where no record can be kept */
+    /** Records an action that changes no row. @throws UNAVAILABLE where no record can be kept */
     recordNow(record: AuditRecord): Promise<void> {
       const row = {
         ...record,
-        ...derivedOf(record),
-        parameters: kept(record.parameters),
+        ...deriveColumns(record),
+        parameters: limitParameters(record.parameters),
         result: makeWellFormed(record.result),
         timestamp: clock.now().toISOString(),
       };
       return recorder.keep({ table: "auditLogs", row });
     },
 
-    /** Records a call that was refused or failed, whose change was undone. @throws UNAVAILABLE where no record can be kept */
+    /** Records a call that was refused, or failed and was undone. @throws UNAVAILABLE where no record can be kept */
     recordFailure(call: Call, error: AppError, resourceId?: string): Promise<void> {
       const row = {
         ...entry(call, { resourceId, result: { ...error.extensions, message: error.message } }),
-        // A commit whose outcome is not known may have left its own record.
+        // Where the outcome is unknown, the change and its own record may be there.
         success: error.extensions.outcome === "unknown" ? null : false,
         timestamp: clock.now().toISOString(),
       };

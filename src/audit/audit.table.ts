@@ -1,4 +1,4 @@
-/** What proves who did what: the audit log and security events. Neither refers to users by foreign key, so that evidence outlives them. */
+/** The tables of the audit log and of security events. Neither has a foreign key to users, so that evidence outlives them. */
 import { sql } from "drizzle-orm";
 import {
   boolean,
@@ -15,10 +15,10 @@ import {
 import { id, moment, reference } from "../db/columns.js";
 import { EVENT_STATUSES } from "../values/event-statuses.js";
 
-/** Of a record that was not written with a change, so that it is kept once however often it is sent. */
+/** Set in records that belong to no change. It is unique, so that a record that is written twice is kept once. */
 const recordId = () => uuid();
 
-/** Append-only: a trigger refuses every change, and removal before the retention time is over. */
+/** Append-only: a trigger refuses every update, and every delete before the retention time is over. */
 export const auditLogs = pgTable(
   "audit_logs",
   {
@@ -73,7 +73,7 @@ export const securityEvents = pgTable(
   ],
 );
 
-/** Which Postern this is: one row, made with the table. Tells whose the records are that wait in a folder. */
+/** The identity of this database, in one row. It tells to which database the records in a folder belong. */
 export const installations = pgTable("installations", {
   id: uuid().primaryKey().defaultRandom(),
 });

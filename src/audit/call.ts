@@ -1,5 +1,4 @@
-/** One call of a mutation: who makes it, from where, and what the audit log shall say of it. */
-
+/** One call of a mutation: who makes it, from where, and what the audit log says about it. */
 import type { Actor } from "../auth/actor.js";
 import { REDACTED, SECRETS } from "../log.js";
 
@@ -11,7 +10,7 @@ export interface Origin {
   readonly requestId: string;
 }
 
-/** @returns what stands for whoever calls from an address: of IPv6 everybody has 2^64 addresses of one network */
+/** @returns the address, or the /64 network of an IPv6 address, because each user has all 2^64 addresses of one network */
 export function networkOf(address: string | null): string {
   if (!address?.includes(":")) return address ?? "";
   const [head = "", tail] = address.split("::");
@@ -24,9 +23,9 @@ export function networkOf(address: string | null): string {
 export interface Call {
   readonly actor: Actor;
   readonly origin: Origin;
-  /** What is asked for: `<resource>.<verb>`, such as `scan.create`. */
+  /** `<resource>.<verb>`, such as `scan.create`. */
   readonly action: string;
-  /** The call's input, secrets left out. */
+  /** The call's input without secrets. */
   readonly parameters: unknown;
   /** Milliseconds since the epoch. */
   readonly startedAtMs: number;
@@ -34,7 +33,7 @@ export interface Call {
 
 const IS_SECRET: ReadonlySet<string> = new Set(SECRETS);
 
-/** @returns the input with the values of secrets left out, at any depth */
+/** @returns the input with the values of secrets replaced, at any depth */
 export function withoutSecrets(input: unknown): unknown {
   if (Array.isArray(input)) return input.map(withoutSecrets);
   if (typeof input !== "object" || input === null) return input;

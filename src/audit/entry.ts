@@ -1,14 +1,14 @@
-/** What the audit record of a change says, but for the rows that it changed. */
+/** The audit record of a change, without the rows that it changes. */
 export interface AuditEntry {
   readonly userId: string | null;
   readonly actor: object;
   readonly action: string;
   readonly resourceType: string;
-  /** Where it is not the changed row. */
+  /** Set where the resource is not the changed row. */
   readonly resourceId: string | null;
   readonly parameters: unknown;
   readonly result: unknown;
-  /** Until now. */
+  /** The time from the start of the call to this entry. */
   readonly durationSeconds: number | null;
   readonly requestId: string | null;
 }

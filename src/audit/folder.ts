@@ -1,49 +1,55 @@
-/** The folder where records wait while the database takes none: files of lines, each durable once it is appended, and bounded in all. */
+/** The folder where records wait while the database takes none. Each line is durable once it is appended; the folder's size is limited. */
 import { hash, randomUUID } from "node:crypto";
 import { constants } from "node:fs";
 import { access, type FileHandle, lstat, mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { syncFolder } from "../durability.js";
 
-/** So much is taken up at once. */
+/** A file that reaches this size is closed, and the next line begins another. */
 const FILE_BYTES = 1_048_576;
-/** What is written to. */
+/** The suffix of a file that lines are appended to. */
 const OPEN = ".jsonl";
-/** What is being taken up: nothing is written to it any more. */
+/** The suffix of a file whose lines go into the database now. */
 const TAKEN = ".taken";
-/** What holds lines that cannot be read; it is left for people to look at. */
+/** The suffix of a file with unreadable lines, which stays for people to look at. */
 const DAMAGED = ".damaged";
 
 export interface RecordsFolderOptions {
-  /** Made where it is missing; nobody else may look into it. */
+  /** The folder is made where it is missing, and only its owner may enter it. */
   readonly path: string;
-  /** Begins the names of the files: those of another one are left alone. */
+  /** The prefix of the files' names. Files of another owner are left alone. */
   readonly owner: string;
-  /** Of all files in the folder. */
+  /** The limit of all files together. */
   readonly maxBytes: number;
 }
 
 export type RecordsFolder = ReturnType<typeof createRecordsFolder>;
 
 const digestOf = (line: string) => hash("sha256", line).slice(0, 16);
-/** A line that a crash has torn does not fit its digest. */
-const sealed = (line: string) => `${digestOf(line)} ${line}\n`;
+/** The digest shows which lines a crash has cut off. */
+const seal = (line: string) => `${digestOf(line)} ${line}\n`;
 
-/** @returns the lines that are whole, and how many others are there; the last one may be torn, nobody was told of it */
-function opened(text: string): { lines: string[]; damaged: number } {
-  const given = text.split("\n");
-  const whole = given.slice(0, -1);
-  const lines = whole.filter((line) => line[16] === " " && digestOf(line.slice(17)) === line.slice(0, 16));
-  return { lines: lines.map((line) => line.slice(17)), damaged: whole.length - lines.length };
+/** @returns the intact lines, and the number of damaged ones. A last line without its line break does not count: its call failed. */
+function unseal(text: string): { lines: string[]; damaged: number } {
+  const ended = text.split("\n").slice(0, -1);
+  const lines = ended.filter((line) => line[16] === " " && digestOf(line.slice(17)) === line.slice(0, 16));
+  return { lines: lines.map((line) => line.slice(17)), damaged: ended.length - lines.length };
 }
 
 /**
- * Any process takes up any file of its owner: it renames the file, reads it, and removes it once the database has it. Whoever writes looks
- * after each write whether its file is still there, and writes again elsewhere if not. So no line is lost, and one may come twice.
+ * Any process may move any file of its owner into the database, without a lock. So no line is lost, and one may be written twice.
+ *
+ * Example: the database is away, and process A appends a refused call to `<owner>.f81d.jsonl`:
+ *     9f86d081884c7d65 auditLogs {"actor":{"type":"user","id":"7"},"action":"scan.create",...,"recordId":"5c1e..."}
+ *  1. The database is back. Process B renames the file to `<owner>.f81d.taken`; only one process can succeed with that.
+ *  2. A appends another line through its open handle, syncs, and checks the name: it is gone. B may have read the file before this
+ *     line, so A writes it once more, to a new file, and only then answers its caller.
+ *  3. B inserts all lines whose digest fits. If it did read A's line, that comes twice, and the unique `recordId` keeps it once.
+ *  4. B removes the file. If B is killed before, any process finds the `.taken` file and repeats steps 3 and 4.
  */
 export function createRecordsFolder({ path, owner, maxBytes }: RecordsFolderOptions) {
   let file: { readonly handle: FileHandle; readonly name: string } | undefined;
-  /** How many records this process has put into which file. */
+  /** The number of records that this process has put into each file, by its name without the suffix. */
   const written = new Map<string, number>();
 
   const stemOf = (name: string) => name.slice(0, name.lastIndexOf("."));
@@ -73,30 +79,30 @@ export function createRecordsFolder({ path, owner, maxBytes }: RecordsFolderOpti
     await handle?.close();
   }
 
-  /** @returns whether it is still the file of this name that was written to */
+  /** @returns whether no process has taken the file from under its open handle */
   async function isStillThere({ name, handle }: NonNullable<typeof file>): Promise<boolean> {
     const [here, ours] = await Promise.all([stat(join(path, name)).catch(() => null), handle.stat()]);
     return here?.ino === ours.ino;
   }
 
-  /** Makes the folder. @throws where nothing can be written there */
+  /** Makes the folder. @throws where it cannot be written to */
   async function openFolder(): Promise<void> {
     await mkdir(dirname(path), { recursive: true });
     await mkdir(path, { recursive: true, mode: 0o700 });
-    // What the database's user may have put there, where Postern runs as root, is not followed.
-    const found = await lstat(path);
-    if (!found.isDirectory()) throw new Error(`${path} is no folder.`);
-    if (found.uid !== process.getuid?.()) throw new Error(`${path} belongs to the user id ${found.uid}.`);
+    // Where Postern runs as root, the database's user might have put a link here.
+    const status = await lstat(path);
+    if (!status.isDirectory()) throw new Error(`${path} is no folder.`);
+    if (status.uid !== process.getuid?.()) throw new Error(`${path} belongs to the user id ${status.uid}.`);
     await access(path, constants.R_OK | constants.W_OK | constants.X_OK);
   }
 
   return {
     open: openFolder,
 
-    /** Appends lines without line breaks; one call at a time. @throws where that is not durable: then none is kept */
+    /** Appends lines, which hold no line breaks; one call at a time. @throws where they are not durable, and then none is kept */
     async append(lines: readonly string[]): Promise<void> {
       if (!file) await openFolder();
-      const bytes = Buffer.from(lines.map(sealed).join(""));
+      const bytes = Buffer.from(lines.map(seal).join(""));
       if ((await usedBytes()) + bytes.length > maxBytes) throw new Error(`the folder of records is full: ${path}`);
       for (;;) {
         const current = file ?? (await begin());
@@ -105,7 +111,7 @@ export function createRecordsFolder({ path, owner, maxBytes }: RecordsFolderOpti
           await current.handle.writeFile(bytes);
           await current.handle.datasync();
         } catch (error) {
-          // Half of it must not be in front of what comes later.
+          // A line that was cut off must not come before later ones.
           await current.handle.truncate(size).catch(() => undefined);
           await finish();
           throw error;
@@ -119,42 +125,42 @@ export function createRecordsFolder({ path, owner, maxBytes }: RecordsFolderOpti
       }
     },
 
-    /** Names of the files to be taken up. */
+    /** @returns the names of the files that wait */
     async list(): Promise<string[]> {
-      const found = await names().catch((error: NodeJS.ErrnoException) => {
+      const files = await names().catch((error: NodeJS.ErrnoException) => {
         if (error.code === "ENOENT") return [];
         throw error;
       });
-      const waiting = found.filter((name) => name.endsWith(OPEN) || name.endsWith(TAKEN));
+      const waiting = files.filter((name) => name.endsWith(OPEN) || name.endsWith(TAKEN));
       const stems = new Set(waiting.map(stemOf));
       for (const stem of written.keys()) if (!stems.has(stem)) written.delete(stem);
       return waiting;
     },
 
     /**
-     * Takes up a file: nothing is written to it any more.
-     * @returns its lines, and how to end it once they are kept elsewhere; null where another process was quicker
+     * Takes a file, so that nothing more is written to it.
+     * @returns its lines, and how to remove it once they are in the database; null where another process was quicker
      */
     async take(name: string) {
       const stem = stemOf(name);
       const taken = join(path, `${stem}${TAKEN}`);
       try {
         if (name.endsWith(OPEN)) await rename(join(path, name), taken);
-        const { lines, damaged } = opened(await readFile(taken, "utf8"));
-        const end = async () => {
+        const { lines, damaged } = unseal(await readFile(taken, "utf8"));
+        const remove = async () => {
           if (damaged > 0) await rename(taken, join(path, `${stem}${DAMAGED}`));
           else await rm(taken, { force: true });
           await syncFolder(path);
           written.delete(stem);
         };
-        return { lines, damaged, end };
+        return { lines, damaged, remove };
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
         throw error;
       }
     },
 
-    /** Of this process. */
+    /** The number of records that this process has put here and that still wait. */
     get waiting(): number {
       return [...written.values()].reduce((sum, count) => sum + count, 0);
     },

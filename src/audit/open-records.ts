@@ -1,4 +1,4 @@
-/** The record of calls and of security events at work, on a connection of its own that requests which keep the pool busy cannot take. */
+/** Wires audit records and security events. They have a connection of their own, because requests may keep the whole pool busy. */
 import { type ClientOptions, createClient, type Db } from "../db/client.js";
 import type { Log } from "../log.js";
 import type { Pace } from "../pace.js";
@@ -7,7 +7,7 @@ import { createRecorder, type RecorderState } from "./recorder.js";
 import { createSecurityService, type SecurityService } from "./security.service.js";
 
 export interface RecordsOptions extends Pick<ClientOptions, "connection" | "onStatement"> {
-  /** The pool of the requests, for what they record themselves. */
+  /** The pool of the requests, for records that belong to a change. */
   readonly db: Db;
   readonly log: Log;
   readonly clock: { now(): Date };
@@ -20,7 +20,7 @@ export interface RecordsOptions extends Pick<ClientOptions, "connection" | "onSt
 export interface Records {
   readonly audit: AuditService;
   readonly security: SecurityService;
-  /** How many records wait, and how many are lost. */
+  /** @returns how many records wait, and how many are lost */
   state(): RecorderState;
   start(): Promise<void>;
   stop(): Promise<void>;

@@ -1,4 +1,4 @@
-/** Keeps records that belong to no change: written in batches on a connection of their own, or to a folder until the database takes them. */
+/** Keeps records that belong to no change. It writes them in batches to the database or, while that is away, to a folder. */
 import { randomUUID } from "node:crypto";
 import type { Db } from "../db/client.js";
 import { isRefusedValue } from "../db/postgres-errors.js";
@@ -7,17 +7,17 @@ import type { Log } from "../log.js";
 import type { Pace } from "../pace.js";
 import { asCaller, POSTERN } from "../values/caller.js";
 import { createRecordsFolder, type RecordsFolder } from "./folder.js";
-import { Patience } from "./patience.js";
+import { BatchDeadline } from "./patience.js";
 import { findInstallation, insertRecords, type RecordRows, type RecordTable } from "./records.js";
 
-/** A record as its service makes it: values by column property, the moment among them. */
+/** A record as a service makes it: all its values but `recordId`, by column property. */
 export interface NewRecord {
   readonly table: RecordTable;
   readonly row: Readonly<Record<string, unknown>>;
 }
 
 export interface RecorderDeps {
-  /** Of one connection that nothing else uses. */
+  /** A client with one connection that nothing else uses. */
   readonly db: Db;
   readonly log: Log;
   /** The folder where records wait. */
@@ -25,28 +25,29 @@ export interface RecorderDeps {
   readonly pace: Pick<Pace, "recordsRetryMs">;
 }
 
-/** How many records wait in the folder, by this process, and how many it could keep nowhere. */
 export interface RecorderState {
+  /** Records of this process that wait in the folder. */
   readonly waiting: number;
+  /** Records that this process could keep nowhere. */
   readonly lost: number;
 }
 
-/** How often the folder is looked at for what another process has left. */
+/** How often the folder is searched for records of other processes. */
 const SWEEP_MS = 10_000;
-/** What is written at once. */
+/** The limits of one batch. */
 const BATCH_RECORDS = 500;
 const BATCH_CHARACTERS = 1_048_576;
-/** Some 100,000 refusals. */
+/** Room for some 100,000 refusals. */
 const FOLDER_BYTES = 67_108_864;
 
-/** A record that the database would refuse again. */
-type Refused = { readonly line: string; readonly error: unknown };
+/** A record whose values the database refuses. */
+type RefusedRecord = { readonly line: string; readonly error: unknown };
 
-/** What one caller waits for. */
-interface Waiting {
+/** The records of one caller who waits. */
+interface WaitingCall {
   /** The name of the table, a space, the row as JSON. */
   readonly lines: readonly string[];
-  /** When it is to be answered. */
+  /** When the caller must be answered, by `performance.now()`. */
   readonly untilMs: number;
   readonly resolve: () => void;
   readonly reject: (error: Error) => void;
@@ -65,43 +66,43 @@ function rowsOf(lines: readonly string[]): RecordRows {
 
 export function createRecorder({ db, log, path, pace }: RecorderDeps) {
   let folder: RecordsFolder | undefined;
-  /** What comes while a batch is written. */
-  const gathered: Waiting[] = [];
-  const patience = new Patience();
+  /** The calls that wait for the next batch. */
+  const waitingCalls: WaitingCall[] = [];
+  const deadline = new BatchDeadline();
   let writing: Promise<void> | undefined;
-  let takingUp: Promise<void> | undefined;
+  let sweeping: Promise<void> | undefined;
   let timer: NodeJS.Timeout | undefined;
   let isAway = false;
   let hasStopped = false;
   let lost = 0;
 
-  function goAway(error: unknown): void {
+  function markAway(error: unknown): void {
     if (!isAway) log.warn({ err: error }, "the database takes no records: they wait in the folder");
     isAway = true;
-    lookIn(pace.recordsRetryMs);
+    scheduleSweep(pace.recordsRetryMs);
   }
 
-  function lookIn(ms: number): void {
+  function scheduleSweep(ms: number): void {
     clearTimeout(timer);
     if (hasStopped) return;
-    timer = setTimeout(takeUp, ms);
+    timer = setTimeout(startSweep, ms);
     timer.unref();
   }
 
-  function lose(records: number, error: unknown): void {
+  function countLost(records: number, error: unknown): void {
     lost += records;
     log.error({ err: error, records }, "records lost");
   }
 
-  const loseRefused = (refused: readonly Refused[]) => {
-    for (const { error } of refused) lose(1, error);
+  const countRefused = (refused: readonly RefusedRecord[]) => {
+    for (const { error } of refused) countLost(1, error);
   };
 
   /**
-   * Writes records that may be there already. @throws where the database takes none
-   * @returns those whose values it would refuse again: they must not hold up the others
+   * Inserts records, of which some may be there already. @throws where the database is away
+   * @returns those whose values it refuses, which it finds by halving, so that they do not hold up the others
    */
-  async function insert(lines: readonly string[]): Promise<readonly Refused[]> {
+  async function insert(lines: readonly string[]): Promise<readonly RefusedRecord[]> {
     try {
       await insertRecords(db, rowsOf(lines));
       return [];
@@ -115,15 +116,15 @@ export function createRecorder({ db, log, path, pace }: RecorderDeps) {
     }
   }
 
-  /** @returns those that are kept nowhere */
+  /** @returns the lines that could be kept nowhere */
   async function write(lines: readonly string[], untilMs: number): Promise<readonly string[]> {
     if (!isAway) {
       try {
-        const refused = await patience.until(untilMs, insert(lines));
-        loseRefused(refused);
+        const refused = await deadline.apply(untilMs, insert(lines));
+        countRefused(refused);
         return refused.map(({ line }) => line);
       } catch (error) {
-        goAway(error);
+        markAway(error);
       }
     }
     try {
@@ -131,26 +132,26 @@ export function createRecorder({ db, log, path, pace }: RecorderDeps) {
       await folder.append(lines);
       return [];
     } catch (error) {
-      lose(lines.length, error);
+      countLost(lines.length, error);
       return lines;
     }
   }
 
-  function nextBatch(): Waiting[] {
+  function takeBatch(): WaitingCall[] {
     let records = 0;
     let characters = 0;
-    const end = gathered.findIndex(({ lines }) => {
+    const end = waitingCalls.findIndex(({ lines }) => {
       const isFull = records >= BATCH_RECORDS || characters >= BATCH_CHARACTERS;
       records += lines.length;
       characters += lines.reduce((sum, { length }) => sum + length, 0);
       return isFull;
     });
-    return gathered.splice(0, end < 0 ? gathered.length : end);
+    return waitingCalls.splice(0, end < 0 ? waitingCalls.length : end);
   }
 
-  async function writeGathered(): Promise<void> {
-    while (gathered.length > 0) {
-      const batch = nextBatch();
+  async function writeBatches(): Promise<void> {
+    while (waitingCalls.length > 0) {
+      const batch = takeBatch();
       const lines = batch.flatMap(({ lines }) => lines);
       const unkept = new Set(await write(lines, Math.min(...batch.map(({ untilMs }) => untilMs))));
       for (const { lines, resolve, reject } of batch) {
@@ -161,80 +162,80 @@ export function createRecorder({ db, log, path, pace }: RecorderDeps) {
     writing = undefined;
   }
 
-  /** Brings what waits in the folder into the database. */
-  async function takeUpFiles(folder: RecordsFolder): Promise<void> {
+  /** Moves the records of the folder into the database. */
+  async function moveFiles(folder: RecordsFolder): Promise<void> {
     for (const name of await folder.list()) {
       const taken = await folder.take(name);
       if (!taken) continue;
-      const refused: Refused[] = [];
+      const refused: RefusedRecord[] = [];
       try {
         for (let start = 0; start < taken.lines.length; start += BATCH_RECORDS) {
           refused.push(...(await insert(taken.lines.slice(start, start + BATCH_RECORDS))));
         }
       } catch (error) {
-        return goAway(error);
+        return markAway(error);
       }
       const kept = taken.lines.length - refused.length;
       if (kept > 0) log.info({ records: kept }, "records that waited are in the database");
-      // Once for a file, however often it was tried.
-      loseRefused(refused);
-      if (taken.damaged > 0) lose(taken.damaged, new Error(`lines of ${name} cannot be read`));
-      await taken.end();
+      // They are counted only here, because a file that failed halfway is tried again.
+      countRefused(refused);
+      if (taken.damaged > 0) countLost(taken.damaged, new Error(`lines of ${name} cannot be read`));
+      await taken.remove();
     }
   }
 
-  async function look(): Promise<void> {
+  async function sweep(): Promise<void> {
     if (isAway) {
       try {
         await insertRecords(db, rowsOf([]));
       } catch (error) {
-        return goAway(error);
+        return markAway(error);
       }
       isAway = false;
       log.info("the database takes records again");
     }
-    if (folder) await takeUpFiles(folder).catch((error) => log.warn({ err: error }, "records in the folder wait on"));
+    if (folder) await moveFiles(folder).catch((error) => log.warn({ err: error }, "records in the folder wait on"));
   }
 
-  function takeUp(): void {
-    takingUp ??= asCaller(POSTERN, look).finally(() => {
-      takingUp = undefined;
-      // It may have gone away meanwhile, and the timer of that is over.
-      lookIn(isAway ? pace.recordsRetryMs : SWEEP_MS);
+  function startSweep(): void {
+    sweeping ??= asCaller(POSTERN, sweep).finally(() => {
+      sweeping = undefined;
+      // The database may have gone away during the sweep, so the state of now decides.
+      scheduleSweep(isAway ? pace.recordsRetryMs : SWEEP_MS);
     });
   }
 
   return {
-    /** Resolves once they are kept for good, in the database or in the folder. @throws UNAVAILABLE where neither is possible */
+    /** Resolves once the records are durable, in the database or in the folder. @throws UNAVAILABLE where neither is possible */
     keep(...records: readonly NewRecord[]): Promise<void> {
       if (records.length === 0) return Promise.resolve();
       const lines = records.map(({ table, row }) => `${table} ${JSON.stringify({ ...row, recordId: randomUUID() })}`);
       return new Promise((resolve, reject) => {
-        const untilMs = Patience.ends();
-        patience.shorten(untilMs);
-        gathered.push({ lines, untilMs, resolve, reject });
-        // What others send meanwhile is written too.
-        writing ??= asCaller(POSTERN, writeGathered);
+        const untilMs = BatchDeadline.ofCaller();
+        deadline.shorten(untilMs);
+        waitingCalls.push({ lines, untilMs, resolve, reject });
+        // Postern is the caller, because a batch holds records of several.
+        writing ??= asCaller(POSTERN, writeBatches);
       });
     },
 
     state: (): RecorderState => ({ waiting: folder?.waiting ?? 0, lost }),
 
-    /** Takes up what a predecessor has left. */
+    /** Begins to move records into the database, those of predecessors too. */
     async start(): Promise<void> {
       folder = createRecordsFolder({ path, owner: await findInstallation(db), maxBytes: FOLDER_BYTES });
       await folder.open().catch((error) => {
         log.warn({ err: error }, "DATA_DIR cannot be written to: while the database is away, what is refused is lost");
       });
-      takeUp();
+      startSweep();
     },
 
-    /** Call it when nobody keeps any more. */
+    /** Call it when nobody calls `keep` any more. */
     async stop(): Promise<void> {
       hasStopped = true;
       clearTimeout(timer);
       await writing;
-      await takingUp;
+      await sweeping;
       await folder?.close();
     },
   };

@@ -1,4 +1,4 @@
-/** Keeps records by themselves: audit records and security events that are written with no change. */
+/** The statements of records that belong to no change. */
 import { getTableColumns, type SQL, sql } from "drizzle-orm";
 import type { Db } from "../db/client.js";
 import { names, record, toText } from "../db/dialect.js";
@@ -7,11 +7,11 @@ import { auditLogs, installations, securityEvents } from "./audit.table.js";
 const TABLES = { auditLogs, securityEvents };
 export type RecordTable = keyof typeof TABLES;
 
-/** Rows by table, each a JSON object of values by column property; `recordId` and the moment are among them. */
+/** The rows of each table as JSON objects, by column property. */
 export type RecordRows = Readonly<Record<RecordTable, readonly string[]>>;
 
-/** A record that is there already is left as it is. */
-function inserted(name: RecordTable, rows: SQL): SQL {
+/** @returns an insert that skips records that are there already, which their `recordId` shows */
+function insertOf(name: RecordTable, rows: SQL): SQL {
   const { id, ...others } = getTableColumns(TABLES[name]);
   const columns = Object.values(others);
   return sql`insert into ${TABLES[name]} (${names(columns)})
@@ -19,15 +19,15 @@ function inserted(name: RecordTable, rows: SQL): SQL {
 }
 
 const { sql: text } = toText(
-  sql`with audited as (${inserted("auditLogs", sql`${""}`)}), noted as (${inserted("securityEvents", sql`${""}`)}) select 1`,
+  sql`with audited as (${insertOf("auditLogs", sql`${""}`)}), noted as (${insertOf("securityEvents", sql`${""}`)}) select 1`,
 );
 
-/** Writes all of them or none, with one statement; none at all asks whether the database takes records. @throws TIMEOUT, UNAVAILABLE, and what isRefusedValue tells of */
+/** Writes all records or none. Without any it shows whether the database takes records. @throws TIMEOUT, UNAVAILABLE, and refused values */
 export async function insertRecords(db: Db, rows: RecordRows): Promise<void> {
   await db.change(text, [`[${rows.auditLogs}]`, `[${rows.securityEvents}]`], true);
 }
 
-/** @returns which Postern this database belongs to */
+/** @returns the identity of this database */
 export async function findInstallation(db: Db): Promise<string> {
   const rows = await db.select({ id: installations.id }).from(installations);
   return rows[0]!.id;

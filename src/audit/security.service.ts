@@ -1,4 +1,4 @@
-/** Security events: recorded by Postern itself, or by those who may record one through the API. */
+/** Records security events: Postern's own, and those that callers report through the API. */
 import { describeActor } from "../auth/actor.js";
 import type { Db } from "../db/client.js";
 import type { EventStatus } from "../values/event-statuses.js";
@@ -8,9 +8,9 @@ import type { Call, Origin } from "./call.js";
 import type { Recorder } from "./recorder.js";
 import { insertSecurityEvents } from "./security.store.js";
 
-/** What Postern records of itself. */
+/** An event that Postern records by itself. */
 export interface RecordedEvent {
-  /** OWASP Logging Vocabulary, at most 50 characters. */
+  /** A word of the OWASP Logging Vocabulary, at most 50 characters. */
   readonly eventType: string;
   readonly eventStatus: EventStatus;
   readonly userId?: string | null;
@@ -18,7 +18,7 @@ export interface RecordedEvent {
   readonly metadata?: Readonly<Record<string, unknown>>;
 }
 
-/** An event as a caller reports it, checked. */
+/** An event that a caller reports, checked. */
 export interface ReportedEvent {
   readonly eventType: string;
   readonly eventStatus: EventStatus;
@@ -37,11 +37,11 @@ export interface SecurityDeps {
   readonly db: Db;
   readonly audit: AuditService;
   readonly clock: { now(): Date };
-  /** Keeps what is recorded with no change. */
+  /** Keeps the events that belong to no change. */
   readonly recorder: Pick<Recorder, "keep">;
 }
 
-/** The values of an event by column property. */
+/** @returns the values of an event, by column property */
 const rowOf = ({ eventType, eventStatus, userId, origin, metadata }: RecordedEvent) => ({
   eventType,
   eventStatus,
@@ -51,7 +51,7 @@ const rowOf = ({ eventType, eventStatus, userId, origin, metadata }: RecordedEve
   metadata: makeWellFormed({ ...metadata, requestId: origin.requestId }),
 });
 
-const withKey = <Row extends { userId?: string | null | undefined }>({ userId, ...row }: Row) => ({
+const withBigintKey = <Row extends { userId?: string | null | undefined }>({ userId, ...row }: Row) => ({
   ...row,
   userId: userId ? BigInt(userId) : null,
 });
@@ -62,7 +62,7 @@ export function createSecurityService({ db, audit, clock, recorder }: SecurityDe
     async record(inside: Db, ...events: RecordedEvent[]): Promise<void> {
       await insertSecurityEvents(
         inside,
-        events.map((event) => withKey(rowOf(event))),
+        events.map((event) => withBigintKey(rowOf(event))),
       );
     },
 
@@ -74,11 +74,11 @@ export function createSecurityService({ db, audit, clock, recorder }: SecurityDe
       );
     },
 
-    /** @returns the id of an event that a caller recorded */
+    /** Records an event that a caller reports. @returns its id */
     recordForCaller(call: Call, input: ReportedEvent): Promise<string> {
       const event = { ...input, reportedBy: describeActor(call.actor) };
       return db.transaction(async (db) => {
-        const [id] = await insertSecurityEvents(db, [withKey(event)]);
+        const [id] = await insertSecurityEvents(db, [withBigintKey(event)]);
         await audit.record(db, call, { resourceId: id });
         return id as string;
       });

@@ -1,4 +1,4 @@
-/** Who makes a call, what that actor may do, and which rows exist for it. */
+/** The actor: who makes a call, what they may do, and which rows they reach. */
 import { type Permission, ROLE_PERMISSIONS, type Role, TENANT_ROLES } from "./permissions.js";
 
 /** A signed-in user. */
@@ -14,7 +14,7 @@ export interface UserActor {
   readonly expiresAt: string;
 }
 
-/** Nobody has signed in; `reason` says why credentials that were sent do not count. */
+/** Somebody who has not signed in. `reason` says why the credentials that were sent do not count. */
 export interface AnonymousActor {
   readonly kind: "anonymous";
   readonly reason?: string;
@@ -22,13 +22,14 @@ export interface AnonymousActor {
 
 export type Actor = UserActor | AnonymousActor;
 
-/** What an actor may do at all, and whose rows it reaches: null is everybody's, else only this organization's. */
+/** What an actor may do, and whose rows they reach. */
 export interface Access {
   readonly permissions: ReadonlySet<Permission>;
+  /** The only organization whose rows the actor reaches; null reaches all rows. */
   readonly organizationId: string | null;
-  /** Equal for all actors whose reads compile to the same SQL. */
+  /** The same for all actors whose reads compile to the same SQL. */
   readonly shape: string;
-  /** In whose name the cache keeps what is made for the actor. */
+  /** The name under which the cache counts what it keeps for the actor. */
   readonly holder: string;
 }
 
@@ -37,14 +38,14 @@ const PERMISSION_SETS = new Map(
 );
 const NOBODY: Access = { permissions: new Set(), organizationId: null, shape: "anonymous", holder: "anonymous" };
 
-/** @returns the access of an actor; an anonymous one has no permission, and so reaches no row */
+/** @returns the access of an actor. An anonymous one has no permission, and so reaches no row. */
 export function accessOf(actor: Actor): Access {
   if (actor.kind === "anonymous") return NOBODY;
-  const tenant = TENANT_ROLES.has(actor.role);
-  if (tenant && actor.organizationId === null) return NOBODY;
+  const isTenant = TENANT_ROLES.has(actor.role);
+  if (isTenant && actor.organizationId === null) return NOBODY;
   return {
     permissions: PERMISSION_SETS.get(actor.role) ?? NOBODY.permissions,
-    organizationId: tenant ? actor.organizationId : null,
+    organizationId: isTenant ? actor.organizationId : null,
     shape: actor.role,
     holder: actor.userId,
   };

@@ -1,5 +1,4 @@
-/** The first door: what a request's credentials say about who calls. */
-
+/** The first door: it turns a request's credentials into an actor. */
 import type { Actor, AnonymousActor } from "./actor.js";
 import { TENANT_ROLES } from "./permissions.js";
 import type { Tokens, Verification } from "./tokens.js";
@@ -10,7 +9,7 @@ export interface AuthenticateOptions {
   readonly isRevoked: (sessionId: string) => boolean;
 }
 
-/** One kind of credentials: the actor they stand for, or undefined where the header holds another kind. */
+/** Reads one kind of credentials. It answers undefined where the header holds another kind. */
 type Strategy = (authorizationHeader: string) => Actor | undefined | Promise<Actor | undefined>;
 
 const ANONYMOUS: AnonymousActor = { kind: "anonymous" };
@@ -45,8 +44,8 @@ function bearerToken({ tokens, isRevoked }: AuthenticateOptions): Strategy {
 }
 
 /**
- * @returns the actor of an Authorization header. Credentials that do not count make an anonymous actor whose `reason` tells
- * the client what to do; they never throw.
+ * Bad credentials make an anonymous actor, whose `reason` tells the client what to do; they never throw.
+ * @returns a function that turns an Authorization header into an actor
  */
 export function createAuthenticate(options: AuthenticateOptions) {
   const strategies: readonly Strategy[] = [bearerToken(options)];

@@ -1,4 +1,4 @@
-/** Passwords: what may be one, and how they are hashed and compared. */
+/** Passwords: which ones are accepted, and how they are hashed and compared. */
 import { randomBytes } from "node:crypto";
 import { hash, verify } from "@node-rs/argon2";
 import { badUserInput, timeout, unavailable } from "../errors.js";
@@ -10,7 +10,7 @@ export const MAX_PASSWORD_CHARACTERS = 128;
 /** OWASP's parameters for argon2id, which is the library's default algorithm: 19 MiB, two passes, one lane. */
 const ARGON2ID = { memoryCost: 19 * 1024, timeCost: 2, parallelism: 1 };
 
-/** Words that lists of leaked passwords lead with; digits and signs around them help nobody. */
+/** The most frequent words in lists of leaked passwords. Digits and signs around them make them no safer. */
 const COMMON_WORDS = new Set(
   `password passwort passw0rd p@ssword p@ssw0rd pa$$word passwordpassword adminpassword mypassword password123password
   qwerty qwertz azerty qwertyqwerty admin administrator adminadmin root superuser welcome welcomewelcome welcometo
@@ -22,7 +22,7 @@ const COMMON_WORDS = new Set(
   christmas jesuschrist godisgood ihateyou fuckyou asshole blink hello helloworld helloworldhello`.split(/\s+/),
 );
 
-/** Whoever runs a finger along one of these, in either direction and from anywhere, has no password. */
+/** Runs of keys and characters. A part of one, in either direction, is no password. */
 const SEQUENCES = [
   "0123456789",
   "1234567890",
@@ -47,12 +47,12 @@ function isCommon(password: string): boolean {
   return repeatsAFewCharacters || COMMON_WORDS.has(word) || SEQUENCES.some((sequence) => sequence.includes(lower));
 }
 
-/** The same characters, however a keyboard composed them. */
+/** A character may be typed composed or decomposed, and must give the same hash. */
 const canonical = (password: string) => password.normalize("NFKC");
 
 /**
  * @param field names the argument in the error
- * @throws BAD_USER_INPUT unless it has 12 to 128 characters and is none of the commonest
+ * @throws BAD_USER_INPUT unless the password has 12 to 128 characters and is not a common one
  */
 export function requireGoodPassword(password: string, field: string): void {
   const characters = [...password].length;
@@ -70,32 +70,32 @@ export function requireGoodPassword(password: string, field: string): void {
   }
 }
 
-/** Passwords that are hashed or wait for it at once: about two seconds' work. More would only make everybody wait. */
+/** Passwords that may be hashed or wait at a time: about two seconds of work. More would only make everybody wait. */
 export const MAX_HASHING = 128;
 let hashing = 0;
 /**
- * Node has four threads for this, compression, files and names of hosts: two are left for the others. The threads are those of the
- * process, and so is the queue for them, however many instances of Postern run in it.
+ * Node has four threads for hashing, compression, files and host names, and hashing leaves two of them free. The threads belong to the
+ * process, so all instances of Postern in it share this queue.
  */
-const HASHED_AT_ONCE = 2;
+const MAX_THREADS = 2;
 let threads = 0;
-/** Callers whose turn it is, in their order. */
+/** The work that waits for a thread, in order. */
 const ready: (() => void)[] = [];
 
 async function onThread<T>(work: () => Promise<T>): Promise<T> {
-  if (threads >= HASHED_AT_ONCE) await new Promise<void>((resolve) => ready.push(resolve));
+  if (threads >= MAX_THREADS) await new Promise<void>((resolve) => ready.push(resolve));
   else threads += 1;
   try {
     return await work();
   } finally {
     const next = ready.shift();
-    // It goes on in the place of this one.
+    // The next one takes over this thread, so the count stays.
     if (next) next();
     else threads -= 1;
   }
 }
 
-/** By caller: one is hashed at once, the others wait for it. */
+/** One queue for each caller, of which one password is hashed at a time. */
 const queues = new Map<string, { hashing: number; last: Promise<unknown> }>();
 
 /** @throws UNAVAILABLE when too many wait already, TIMEOUT */
@@ -126,15 +126,15 @@ async function inTurn<T>(work: () => Promise<T>): Promise<T> {
 /** @returns the argon2id hash, salt and parameters included @throws UNAVAILABLE when too many wait */
 export const hashPassword = (password: string): Promise<string> => inTurn(() => hash(canonical(password), ARGON2ID));
 
-/** Compared where there is no account, so that the time taken does not tell. Nobody knows its password. */
-const nobodysHash = hashPassword(randomBytes(32).toString("hex"));
+/** Compared where there is no account, so that the time does not tell whether there is one. Nobody knows its password. */
+const decoyHash = hashPassword(randomBytes(32).toString("hex"));
 
 /**
- * @param passwordHash undefined where there is no such account: as much work, and never true
+ * @param passwordHash undefined where there is no such account; this takes as long, and is never true
  * @throws UNAVAILABLE when too many wait
  */
 export async function verifyPassword(passwordHash: string | undefined, password: string): Promise<boolean> {
-  const compared = passwordHash ?? (await nobodysHash);
-  const matches = await inTurn(() => verify(compared, canonical(password)));
+  const comparedHash = passwordHash ?? (await decoyHash);
+  const matches = await inTurn(() => verify(comparedHash, canonical(password)));
   return matches && passwordHash !== undefined;
 }

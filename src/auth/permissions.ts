@@ -1,9 +1,8 @@
-/** The closed list of permissions, and which role holds which. */
-
+/** The closed lists of roles and permissions, and which role holds which. */
 export const ROLES = ["VIEWER", "ANALYST", "DBA", "SECURITY", "ADMIN"] as const;
 export type Role = (typeof ROLES)[number];
 
-/** Rights over the rows of one organization: VIEWER reads, ANALYST also writes. */
+/** Reading the rows of an organization. */
 const READ_DATA = [
   "organizations:read",
   "users:read",
@@ -22,17 +21,17 @@ const WRITE_DATA = [
   "performance-logs:write",
 ] as const;
 
-/** The fleet, without the addresses of its instances. */
+/** Reading the fleet, without the addresses of its instances. */
 const READ_INVENTORY = ["instances:read"] as const;
 const OPERATE = ["instance-endpoints:read", "instance-logs:read", "operations:run"] as const;
 
-/** What is done to the fleet, and what people should look at of every instance. */
+/** Reading what is done to the fleet, and what people should look at. */
 const WATCH_FLEET = ["operations:read", "findings:read"] as const;
 
 const ADMINISTER = ["environment-mappings:write", "organizations:write", "users:write"] as const;
 
 export const PERMISSIONS = [
-  /** The own profile; every role holds it. */
+  /** Changing one's own profile. Every role holds it. */
   "profile:write",
   ...READ_DATA,
   ...WRITE_DATA,
@@ -40,9 +39,9 @@ export const PERMISSIONS = [
   ...OPERATE,
   ...WATCH_FLEET,
   ...ADMINISTER,
-  /** All audit records. */
+  /** Reading all audit records. */
   "audit-logs:read",
-  /** Only the audit records of operations. */
+  /** Reading only the audit records of operations. */
   "operation-audit-logs:read",
   "security-events:read",
   "security-events:record",

@@ -1,13 +1,13 @@
-/** Who may call a root field, as plain data: modules state rules, graphql/access makes the permission door of them. */
+/** Rules say as plain data who may call a root field. Modules state them, and graphql/access enforces them. */
 import type { Permission } from "./permissions.js";
 
 export type Rule =
-  /** Everybody, signed in or not: the service decides. */
+  /** Everybody, signed in or not. The service decides. */
   | { readonly kind: "anyone" }
   | { readonly kind: "signedIn" }
   /** Whoever holds any of the permissions. */
   | { readonly kind: "can"; readonly permissions: readonly [Permission, ...Permission[]] }
-  /** Whoever runs operations, on an instance (the input's `instanceId`) that is no production. */
+  /** Whoever may run operations, on an instance (the input's `instanceId`) that is not PRODUCTION. */
   | { readonly kind: "operable" };
 
 export const anyone: Rule = { kind: "anyone" };
@@ -15,11 +15,11 @@ export const signedIn: Rule = { kind: "signedIn" };
 export const can = (...permissions: readonly [Permission, ...Permission[]]): Rule => ({ kind: "can", permissions });
 export const operable: Rule = { kind: "operable" };
 
-/** Who may call a mutation, and what is left of it. */
+/** Who may call a mutation, and how it is recorded. */
 export interface MutationRule {
   readonly rule: Rule;
-  /** `<resource>.<verb>` in the audit log; null where the service leaves a security event instead. */
+  /** `<resource>.<verb>` in the audit log; null where the service records a security event instead. */
   readonly action: string | null;
-  /** What the audit log calls it where it was refused or failed, if not the same. */
+  /** The action in the audit log where the call was refused or failed, if it differs. */
   readonly failure?: string;
 }

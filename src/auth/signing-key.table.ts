@@ -1,8 +1,8 @@
-/** The key that signs access tokens. */
+/** The table of the key that signs access tokens. */
 import { pgTable, text, varchar } from "drizzle-orm/pg-core";
 import { moment } from "../db/columns.js";
 
-/** The key that signs access tokens, where configuration gives none. One row. */
+/** It has one row, or none where the configuration gives the key. */
 export const signingKeys = pgTable("signing_keys", {
   id: varchar({ length: 64 }).primaryKey(),
   privateKey: text().notNull(),

@@ -1,10 +1,10 @@
-/** The private key that signs access tokens where configuration gives none: made once, kept in the database, the same for all replicas. */
+/** The private key that signs access tokens. Where the configuration gives none, one is made and kept in the database for all replicas. */
 import { generateKeyPairSync, hash } from "node:crypto";
 import { eq } from "drizzle-orm";
 import type { Db } from "../db/client.js";
 import { signingKeys } from "./signing-key.table.js";
 
-/** The id of the only row: whoever comes second meets it. */
+/** The id of the only row, so that the second replica to insert a key gets a conflict. */
 const ID = "access-tokens";
 
 async function findSigningKey(db: Db): Promise<string | undefined> {
@@ -12,12 +12,12 @@ async function findSigningKey(db: Db): Promise<string | undefined> {
   return row?.privateKey;
 }
 
-/** @returns the key that is kept: this one, or that of a replica that was quicker */
+/** @returns the key that the database has now: this one, or that of a replica that was quicker */
 async function insertSigningKey(db: Db, privateKey: string): Promise<string> {
   const rows = await db
     .insert(signingKeys)
     .values({ id: ID, privateKey })
-    // Writes nothing new, but waits for the other replica's insert and returns its row.
+    // This writes nothing new, but waits for the other replica's insert and returns its row.
     .onConflictDoUpdate({ target: signingKeys.id, set: { privateKey: signingKeys.privateKey } })
     .returning({ privateKey: signingKeys.privateKey });
   return rows[0]!.privateKey;
@@ -28,16 +28,16 @@ async function makeSigningKey(db: Db): Promise<string> {
   return insertSigningKey(db, privateKey.export({ type: "pkcs8", format: "pem" }) as string);
 }
 
-/** What all replicas share. */
+/** The keys that all replicas share. */
 export interface Keys {
   /** An Ed25519 private key, PKCS #8, PEM. */
   readonly privateKey: string;
-  /** @returns a key that follows from it, another one for each purpose */
+  /** @returns a key derived from the private key, a different one for each purpose */
   derive(purpose: string): string;
 }
 
 /**
- * @param configured the key that configuration gives; wins over the one in the database
+ * @param configured the key of the configuration, which wins over the one in the database
  * @throws UNAVAILABLE
  */
 export async function loadKeys(db: Db, configured?: string): Promise<Keys> {

@@ -1,4 +1,4 @@
-/** Access tokens: signed, verified, and remembered while they live, because verification is the dearest step of a request. */
+/** Access tokens: they are signed, verified, and then remembered, because verification is the dearest step of a request. */
 import { createPrivateKey, createPublicKey, hash } from "node:crypto";
 import { errors, jwtVerify, SignJWT } from "jose";
 import { z } from "zod";
@@ -11,13 +11,13 @@ export const ACCESS_TOKEN_SECONDS = 15 * 60;
 const ALGORITHM = "EdDSA";
 const NAME = "postern";
 const MAX_TOKEN_CHARACTERS = 4096;
-/** Of the claims of a token and the hash that they are found by, in bytes. */
+/** The memory that remembered claims and their key take, in bytes. */
 const CLAIMS_WEIGHT = 1000;
 
 /** Whom a token stands for. */
 export type TokenSubject = Readonly<Omit<UserActor, "kind" | "expiresAt">>;
 
-/** What a good token says; `expiresAt` is RFC 3339. */
+/** The claims of a good token; `expiresAt` is RFC 3339. */
 export type TokenClaims = TokenSubject & Pick<UserActor, "expiresAt">;
 
 export type Verification = { readonly claims: TokenClaims } | { readonly reason: "expired" | "invalid" };
@@ -52,7 +52,7 @@ export interface TokensOptions {
 
 export type Tokens = ReturnType<typeof createTokens>;
 
-/** @throws Error, for people to read, when the key is none of Ed25519 */
+/** @throws Error, for people to read, when the key is not an Ed25519 key */
 export function createTokens({ privateKey: pem, clock, cache, lifetimeSeconds = ACCESS_TOKEN_SECONDS }: TokensOptions) {
   const privateKey = createPrivateKey(pem);
   if (privateKey.asymmetricKeyType !== "ed25519")
@@ -61,7 +61,7 @@ export function createTokens({ privateKey: pem, clock, cache, lifetimeSeconds = 
   const kid = hash("sha256", publicKey.export({ type: "spki", format: "der" }), "base64url").slice(0, 16);
   const remembered = cache.region<TokenClaims>();
 
-  async function verifyAnew(token: string, key: string, currentDate: Date): Promise<Verification> {
+  async function verifySignature(token: string, key: string, currentDate: Date): Promise<Verification> {
     try {
       const { payload } = await jwtVerify(token, publicKey, {
         algorithms: [ALGORITHM],
@@ -81,7 +81,7 @@ export function createTokens({ privateKey: pem, clock, cache, lifetimeSeconds = 
   return {
     lifetimeSeconds,
 
-    /** The same token for the same arguments. @returns the token, and when it ends (RFC 3339) */
+    /** Makes the same token for the same arguments. @returns the token, and when it expires (RFC 3339) */
     async issue(
       subject: TokenSubject,
       issuedAtMs = clock.now().getTime(),
@@ -100,13 +100,13 @@ export function createTokens({ privateKey: pem, clock, cache, lifetimeSeconds = 
       return { token, expiresAt: new Date(exp * 1000).toISOString() };
     },
 
-    /** At once where the token is remembered. Never throws. `expired` is said only of a token that was good once. */
+    /** Answers at once where the token is remembered, and never throws. `expired` means that the token was good before. */
     verify(token: string): Verification | Promise<Verification> {
       if (token.length > MAX_TOKEN_CHARACTERS) return { reason: "invalid" };
       const key = hash("sha256", token, "base64");
       const known = remembered.get(key);
       const now = clock.now();
-      if (!known) return verifyAnew(token, key, now);
+      if (!known) return verifySignature(token, key, now);
       if (Date.parse(known.expiresAt) > now.getTime()) return { claims: known };
       remembered.delete(key);
       return { reason: "expired" };

@@ -1,6 +1,8 @@
+/** PostgreSQL's CancelRequest: it asks the server, on a new connection, to stop what runs on another one. */
+import { connect, isIP, type NetConnectOpts, type Socket } from "node:net";
+import { type ConnectionOptions, connect as connectTls } from "node:tls";
+
 /**
- * PostgreSQL's CancelRequest: it asks the server, on a new connection, to stop what runs on another one.
- *
  * Example: connection 7 (pid 4711, secret 99) has sent S1, S2 and S3, and S1 must stop.
  *  - A cancel request names no statement, only the backend: 16 bytes [16, 80877102, 4711, 99], on a socket of its own. The server
  *    stops whatever that backend runs when its signal arrives: S1, or S2 where S1 has just ended.
@@ -9,8 +11,6 @@
  *  - S2 fails with 57014: it is marked, and somebody wants it, so it is sent again. S1 fails with 57014: nobody wants it any more.
  *  - S1 still runs 150 ms later (the signal came before it began): the request is repeated.
  */
-import { connect, isIP, type NetConnectOpts, type Socket } from "node:net";
-import { type ConnectionOptions, connect as connectTls } from "node:tls";
 
 /** What the server told a connection, so that it can be cancelled. */
 export interface Backend {

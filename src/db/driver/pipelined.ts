@@ -1,6 +1,7 @@
+/** Decides which statements of several callers share a connection, and when one of them has kept the others waiting too long. */
+import { StatementTurn, type Turn } from "./turn.js";
+
 /**
- * Decides which statements of several callers share a connection, and when one of them has kept the others waiting too long.
- *
  * Example: three users ask in the same turn of the event loop. A and B look up a key (0.5 ms each), C lists scans (usually 6 ms).
  *  - 0.5 + 0.5 + 6 ms is under PIPELINED_MS, so all three are written to one socket at once, in the order A, C, B.
  *  - This time C's list takes long. Every 50 ms the connection looks at its first statement (now C): after 250 ms of B waiting,
@@ -9,7 +10,6 @@
  *    until many runs were quick. B runs next; if the request hit B instead, B is sent again just so, and the cancel is repeated.
  *  - Had C been a change, B would never have been placed behind it, because a change is not stopped for others.
  */
-import { StatementTurn, type Turn } from "./turn.js";
 
 /** Statements on one connection at most. */
 export const MAX_PIPELINED = 8;

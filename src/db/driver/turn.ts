@@ -1,6 +1,9 @@
+/** One statement's way through the pool: it waits, is sent, perhaps sent again, and its caller gets one answer in time. */
+import type { PendingQuery, Sql } from "postgres";
+import { type Caller, currentCaller } from "../../values/caller.js";
+import type { UsualTime } from "./usual-time.js";
+
 /**
- * One statement's way through the pool: it waits, is sent, perhaps sent again, and its caller gets one answer in time.
- *
  * A lost connection has several faults, because the caller must know whether the statement may have run. For "update scans ...":
  *  - CONNECTION_ENDED: the connection never opened. Nothing ran: UNAVAILABLE, and a retry is safe.
  *  - The connection closed, and the statement was not yet on a socket (`wasSent` is false): it is sent on another connection.
@@ -8,9 +11,6 @@
  *  - GIVEN_UP: neither the statement nor its cancel request was answered in time. The outcome is unknown here too.
  *  - A FATAL from PostgreSQL, such as 57P01 from an administrator, is followed by the end of the connection: as CONNECTION_CLOSED.
  */
-import type { PendingQuery, Sql } from "postgres";
-import { type Caller, currentCaller } from "../../values/caller.js";
-import type { UsualTime } from "./usual-time.js";
 
 export type Text = Parameters<Sql["unsafe"]>;
 export type Sent = PendingQuery<never>;

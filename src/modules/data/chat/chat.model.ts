@@ -1,4 +1,4 @@
-/** What a client reads of chat sessions. */
+/** The type ChatSession, as clients read it. */
 import { declareType, field, one, version } from "../../../engine/declare.js";
 import { User } from "../../identity/users/index.js";
 import { chatSessions } from "./chat.table.js";
@@ -13,13 +13,13 @@ export const ChatSession = declareType({
   newestBy: "timestamp",
   fields: {
     id: field(chatSessions.id, "Decimal text of the key."),
-    sessionId: field(chatSessions.sessionId, "Groups the messages of one conversation."),
+    sessionId: field(chatSessions.sessionId, "The conversation that the message belongs to."),
     message: field(chatSessions.message, "What the user wrote."),
-    response: field(chatSessions.response, "The answer, once there is one."),
+    response: field(chatSessions.response, "The answer; null until there is one."),
     timestamp: field(chatSessions.timestamp, "When the message was written."),
     version: version(chatSessions.version),
   },
   relations: {
-    user: one(() => User, chatSessions.userId, "Who wrote it."),
+    user: one(() => User, chatSessions.userId, "The user who wrote it."),
   },
 });

@@ -1,4 +1,4 @@
-/** What clients may do with chat sessions. */
+/** The inputs and mutations of chat sessions. */
 
 import { can } from "../../../auth/rules.js";
 import type { Mutation } from "../../../engine/mutation.js";

@@ -1,4 +1,4 @@
-/** Messages of chat sessions, each with its answer. */
+/** The table of chat messages, each with its answer. */
 import { index, pgTable, text, varchar } from "drizzle-orm/pg-core";
 import { id, moment, reference, revision } from "../../../db/columns.js";
 import { users } from "../../identity/users/users.table.js";

@@ -1,4 +1,4 @@
-/** Chat sessions of users. */
+/** The module of chat sessions. */
 import type { RowsDeps } from "../../../engine/write/index.js";
 import type { Module } from "../../../module.js";
 import { ChatSession } from "./chat.model.js";

@@ -1,4 +1,4 @@
-/** Scans and their vulnerabilities. */
+/** The module of scans and their vulnerabilities. */
 import type { RowsDeps } from "../../../engine/write/index.js";
 import type { Module } from "../../../module.js";
 import { Scan, Vulnerability } from "./scans.model.js";

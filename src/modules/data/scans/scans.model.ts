@@ -1,17 +1,17 @@
-/** What a client reads of scans and vulnerabilities. */
+/** The types Scan and Vulnerability, as clients read them. */
 import { declareType, field, one, version } from "../../../engine/declare.js";
 import { enumOf } from "../../../engine/types/object-type.js";
 import { Organization } from "../../identity/organizations/index.js";
 import { scanStatus, scans, severity, vulnerabilities } from "./scans.table.js";
 
-export const ScanStatus = enumOf("ScanStatus", scanStatus.enumValues, "How far a scan has come.");
+export const ScanStatus = enumOf("ScanStatus", scanStatus.enumValues, "The progress of a scan.");
 
-export const Severity = enumOf("Severity", severity.enumValues, "How grave a vulnerability is.");
+export const Severity = enumOf("Severity", severity.enumValues, "How serious a vulnerability is.");
 
 export const Scan = declareType({
   name: "Scan",
   plural: "scans",
-  description: "One examination of a target for weaknesses.",
+  description: "One examination of a target for vulnerabilities.",
   table: scans,
   read: ["scans:read"],
   scope: { kind: "organization", column: scans.organizationId },
@@ -19,17 +19,20 @@ export const Scan = declareType({
   fields: {
     id: field(scans.id, "Decimal text of the key."),
     targetUrl: field(scans.targetUrl, "The http or https address that was examined."),
-    scanType: field(scans.scanType, "What kind of examination, such as `FULL` or `API`."),
-    status: field(scans.status, "How far it has come.", { enumeration: ScanStatus }),
-    startedAt: field(scans.startedAt, "When it started or shall start."),
-    vulnerabilitiesFound: field(scans.vulnerabilitiesFound, "How many vulnerabilities it has; kept by the database."),
-    createdAt: field(scans.createdAt, "When it was recorded here."),
+    scanType: field(scans.scanType, "The kind of examination, such as `FULL` or `API`."),
+    status: field(scans.status, "The progress of the scan.", { enumeration: ScanStatus }),
+    startedAt: field(scans.startedAt, "When the scan started or is to start."),
+    vulnerabilitiesFound: field(
+      scans.vulnerabilitiesFound,
+      "The number of its vulnerabilities, which the database counts.",
+    ),
+    createdAt: field(scans.createdAt, "When the scan was recorded here."),
     version: version(scans.version),
   },
   relations: {
-    organization: one(() => Organization, scans.organizationId, "Whose scan it is.", {
+    organization: one(() => Organization, scans.organizationId, "The organization that owns the scan.", {
       name: "scans",
-      description: "Its scans.",
+      description: "The scans of the organization.",
     }),
   },
 });
@@ -37,7 +40,7 @@ export const Scan = declareType({
 export const Vulnerability = declareType({
   name: "Vulnerability",
   plural: "vulnerabilities",
-  description: "A weakness that a scan found; it goes when its scan is deleted.",
+  description: "A weakness that a scan found. It is deleted with its scan.",
   table: vulnerabilities,
   read: ["vulnerabilities:read"],
   scope: { kind: "through", relation: "scan" },
@@ -45,17 +48,17 @@ export const Vulnerability = declareType({
   newestBy: "createdAt",
   fields: {
     id: field(vulnerabilities.id, "Decimal text of the key."),
-    severity: field(vulnerabilities.severity, "How grave it is.", { enumeration: Severity }),
+    severity: field(vulnerabilities.severity, "How serious it is.", { enumeration: Severity }),
     vulnType: field(vulnerabilities.vulnType, "The kind of weakness, such as `XSS`."),
-    title: field(vulnerabilities.title, "One line that names it."),
-    description: field(vulnerabilities.description, "What was seen, and what to do."),
-    createdAt: field(vulnerabilities.createdAt, "When it was recorded here."),
+    title: field(vulnerabilities.title, "A name in one line."),
+    description: field(vulnerabilities.description, "What was seen, and what to do about it."),
+    createdAt: field(vulnerabilities.createdAt, "When the vulnerability was recorded here."),
     version: version(vulnerabilities.version),
   },
   relations: {
     scan: one(() => Scan, vulnerabilities.scanId, "The scan that found it.", {
       name: "vulnerabilities",
-      description: "What it found.",
+      description: "The vulnerabilities that the scan found.",
     }),
   },
 });

@@ -1,4 +1,4 @@
-/** What clients may do with scans and vulnerabilities. */
+/** The inputs and mutations of scans and vulnerabilities. */
 import { z } from "zod";
 import { can } from "../../../auth/rules.js";
 import type { Mutation } from "../../../engine/mutation.js";
@@ -34,7 +34,7 @@ const vulnerabilityInputs = rowInputs(Vulnerability, {
     title: vulnerability.title.optional(),
     description: vulnerability.description,
   },
-  // What one scan found is written down together.
+  // createVulnerabilities adds to one scan, which the whole input names once.
   parent: "scan",
 });
 

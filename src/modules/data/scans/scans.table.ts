@@ -1,4 +1,4 @@
-/** Scans and the vulnerabilities they found. A trigger keeps `scans.vulnerabilities_found`. */
+/** The tables of scans and vulnerabilities. A trigger maintains `scans.vulnerabilities_found`. */
 import { index, integer, pgEnum, pgTable, text, varchar } from "drizzle-orm/pg-core";
 import { id, moment, reference, revision } from "../../../db/columns.js";
 import { organizations } from "../../identity/organizations/organizations.table.js";

@@ -1,4 +1,4 @@
-/** Measurements: analytics metrics and performance logs. */
+/** The module of analytics metrics and performance logs. */
 import type { RowsDeps } from "../../../engine/write/index.js";
 import type { Module } from "../../../module.js";
 import { AnalyticsMetric, PerformanceLog } from "./telemetry.model.js";

@@ -1,4 +1,4 @@
-/** What a client reads of analytics metrics and performance logs. */
+/** The types AnalyticsMetric and PerformanceLog, as clients read them. */
 import { declareType, field, one, version } from "../../../engine/declare.js";
 import { Organization } from "../../identity/organizations/index.js";
 import { analyticsMetrics, performanceLogs } from "./telemetry.table.js";
@@ -13,13 +13,13 @@ export const AnalyticsMetric = declareType({
   newestBy: "recordedAt",
   fields: {
     id: field(analyticsMetrics.id, "Decimal text of the key."),
-    metricType: field(analyticsMetrics.metricType, "What was measured."),
+    metricType: field(analyticsMetrics.metricType, "The kind of value, such as `active_users`."),
     value: field(analyticsMetrics.value, "The measured value, a finite number."),
-    recordedAt: field(analyticsMetrics.recordedAt, "When it was measured."),
+    recordedAt: field(analyticsMetrics.recordedAt, "When the value was measured."),
     version: version(analyticsMetrics.version),
   },
   relations: {
-    organization: one(() => Organization, analyticsMetrics.organizationId, "Whose value it is."),
+    organization: one(() => Organization, analyticsMetrics.organizationId, "The organization that the value is about."),
   },
 });
 
@@ -33,10 +33,10 @@ export const PerformanceLog = declareType({
   newestBy: "timestamp",
   fields: {
     id: field(performanceLogs.id, "Decimal text of the key."),
-    serviceName: field(performanceLogs.serviceName, "Which service answered."),
-    endpoint: field(performanceLogs.endpoint, "What was called."),
-    responseTimeMs: field(performanceLogs.responseTimeMs, "How long it took, in milliseconds."),
-    timestamp: field(performanceLogs.timestamp, "When it was called."),
+    serviceName: field(performanceLogs.serviceName, "The service that was called."),
+    endpoint: field(performanceLogs.endpoint, "The endpoint that was called."),
+    responseTimeMs: field(performanceLogs.responseTimeMs, "The time until the service answered, in milliseconds."),
+    timestamp: field(performanceLogs.timestamp, "When the service was called."),
     version: version(performanceLogs.version),
   },
   relations: {},

@@ -1,4 +1,4 @@
-/** What clients may do with analytics metrics and performance logs. */
+/** The inputs and mutations of analytics metrics and performance logs. */
 
 import { can } from "../../../auth/rules.js";
 import type { Mutation } from "../../../engine/mutation.js";
@@ -17,7 +17,9 @@ const responseTimeMs = finite.min(0, "A response time is 0 or more.");
 
 const performanceLogInputs = rowInputs(PerformanceLog, {
   create: {
-    organizationId: nullable(idText).describe("Whose service it is; staff may leave it out for the platform's own."),
+    organizationId: nullable(idText).describe(
+      "The organization that owns the service. Staff may leave it out for the platform's own.",
+    ),
     serviceName: text(100),
     endpoint: text(2048),
     responseTimeMs,

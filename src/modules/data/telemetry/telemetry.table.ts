@@ -1,10 +1,10 @@
-/** Measurements: analytics metrics of organizations, and response times of services. */
+/** The tables of analytics metrics and performance logs. */
 import { sql } from "drizzle-orm";
 import { check, doublePrecision, index, pgTable, text, varchar } from "drizzle-orm/pg-core";
 import { id, moment, reference, revision } from "../../../db/columns.js";
 import { organizations } from "../../identity/organizations/organizations.table.js";
 
-/** NaN and the infinities are no JSON: barred here, so that no answer can hold one. */
+/** JSON has no NaN and no infinities, so no row may hold one. */
 const finite = (column: unknown) => sql`${column} > '-Infinity' and ${column} < 'Infinity'`;
 
 export const analyticsMetrics = pgTable(
@@ -31,7 +31,7 @@ export const performanceLogs = pgTable(
   "performance_logs",
   {
     id: id(),
-    /** Null: the platform's own services, which only staff see. */
+    /** Null for the platform's own services, which only staff see. */
     organizationId: reference().references(() => organizations.id),
     serviceName: varchar({ length: 100 }).notNull(),
     endpoint: text().notNull(),

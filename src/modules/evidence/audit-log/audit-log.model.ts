@@ -1,11 +1,11 @@
-/** What staff read of audit records. */
+/** The type AuditLog, as staff read it. */
 import { auditLogs } from "../../../audit/audit.table.js";
 import { declareType, field } from "../../../engine/declare.js";
 
 export const AuditLog = declareType({
   name: "AuditLog",
   plural: "auditLogs",
-  description: "Who did what, to what, with what result. Nothing changes a record.",
+  description: "A record of who did what, to what, with what result. Records never change.",
   table: auditLogs,
   read: ["audit-logs:read", "operation-audit-logs:read"],
   scope: { kind: "staff" },
@@ -13,16 +13,16 @@ export const AuditLog = declareType({
   newestBy: "timestamp",
   fields: {
     id: field(auditLogs.id, "Decimal text of the key."),
-    actor: field(auditLogs.actor, "Who asked: type, id, email and role as they were then."),
-    action: field(auditLogs.action, "What was asked for, such as `scan.create`."),
-    resourceType: field(auditLogs.resourceType, "What kind of thing it was about."),
-    resourceId: field(auditLogs.resourceId, "Which one, where one is known.", { kind: "opaqueId" }),
-    parameters: field(auditLogs.parameters, "What was asked, secrets left out."),
-    result: field(auditLogs.result, "What came of it; the error code where it failed."),
-    success: field(auditLogs.success, "Whether it was done."),
-    durationSeconds: field(auditLogs.durationSeconds, "How long it took, in seconds."),
-    timestamp: field(auditLogs.timestamp, "When it was recorded."),
-    requestId: field(auditLogs.requestId, "The request it came with.", { kind: "opaqueId" }),
+    actor: field(auditLogs.actor, "Who called: type, id, email and role as they were then."),
+    action: field(auditLogs.action, "The action that was called, such as `scan.create`."),
+    resourceType: field(auditLogs.resourceType, "The kind of resource, such as `scan`."),
+    resourceId: field(auditLogs.resourceId, "The id of the resource, where it is known.", { kind: "opaqueId" }),
+    parameters: field(auditLogs.parameters, "The input of the call, without secrets."),
+    result: field(auditLogs.result, "The result of the call, or its error where it failed."),
+    success: field(auditLogs.success, "Whether the action was done; null where that is not known."),
+    durationSeconds: field(auditLogs.durationSeconds, "How long the action took, in seconds."),
+    timestamp: field(auditLogs.timestamp, "When the action was recorded."),
+    requestId: field(auditLogs.requestId, "The id of the request that called.", { kind: "opaqueId" }),
   },
   relations: {},
 });

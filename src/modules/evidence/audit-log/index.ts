@@ -1,4 +1,4 @@
-/** The audit log, as it is read. */
+/** The module through which staff read the audit log. */
 import type { Module } from "../../../module.js";
 import { AuditLog } from "./audit-log.model.js";
 

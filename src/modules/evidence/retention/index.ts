@@ -1,4 +1,4 @@
-/** Removal of what is over. */
+/** The module that deletes expired rows once an hour. */
 import type { Db } from "../../../db/client.js";
 import type { Module } from "../../../module.js";
 import { purgeExpired } from "./retention.service.js";

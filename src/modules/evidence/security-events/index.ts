@@ -1,4 +1,4 @@
-/** Security events, as they are read and reported. */
+/** The module through which staff read and report security events. */
 import type { SecurityService } from "../../../audit/index.js";
 import type { Module } from "../../../module.js";
 import { SecurityEvent } from "./security-events.model.js";

@@ -1,4 +1,4 @@
-/** What a program sends to report a security event. */
+/** The input that reports a security event. */
 import { z } from "zod";
 import { idText, json, nullable, text } from "../../../values/checked.js";
 import { inputObject } from "../../../values/inputs.js";
@@ -15,13 +15,13 @@ export const RecordSecurityEventInput = inputObject(
         "Give at most 50 letters, digits, `_`, `:`, `.` or `-`, a letter first.",
       )
       .describe("At most 50 characters, in the words of the OWASP Logging Vocabulary."),
-    eventStatus: z.enum(SecurityEventStatus).describe("How it turned out."),
+    eventStatus: z.enum(SecurityEventStatus).describe("The outcome of the event."),
     ipAddress: nullable(z.string().pipe(z.union([z.ipv4(), z.ipv6()], "Give an IPv4 or IPv6 address."))).describe(
-      "Where it came from: IPv4 or IPv6.",
+      "The address it came from, IPv4 or IPv6.",
     ),
-    userId: nullable(idText).describe("Whom it concerns."),
-    userAgent: nullable(text(1000, 0)).describe("The program that called, at most 1,000 characters."),
-    location: nullable(json).describe("Where the address is, at most 32,768 characters of JSON."),
-    metadata: nullable(json).describe("What else is known, at most 32,768 characters of JSON."),
+    userId: nullable(idText).describe("The id of the user it concerns."),
+    userAgent: nullable(text(1000, 0)).describe("The user agent of the program that called, at most 1,000 characters."),
+    location: nullable(json).describe("The location of the address, at most 32,768 characters of JSON."),
+    metadata: nullable(json).describe("Other details, at most 32,768 characters of JSON."),
   },
 );

@@ -1,15 +1,11 @@
-/** What staff read of security events. */
+/** The type SecurityEvent, as staff read it. */
 import { securityEvents } from "../../../audit/audit.table.js";
 import { declareType, field, one } from "../../../engine/declare.js";
 import { enumOf } from "../../../engine/types/object-type.js";
 import { EVENT_STATUSES } from "../../../values/event-statuses.js";
 import { User } from "../../identity/users/index.js";
 
-export const SecurityEventStatus = enumOf(
-  "SecurityEventStatus",
-  EVENT_STATUSES,
-  "How what a security event records turned out.",
-);
+export const SecurityEventStatus = enumOf("SecurityEventStatus", EVENT_STATUSES, "The outcome of a security event.");
 
 export const SecurityEvent = declareType({
   name: "SecurityEvent",
@@ -22,19 +18,23 @@ export const SecurityEvent = declareType({
   fields: {
     id: field(securityEvents.id, "Decimal text of the key."),
     eventType: field(securityEvents.eventType, "What happened, in the words of the OWASP Logging Vocabulary."),
-    eventStatus: field(securityEvents.eventStatus, "How it turned out.", { enumeration: SecurityEventStatus }),
-    ipAddress: field(securityEvents.ipAddress, "Where it came from."),
-    userId: field(securityEvents.userId, "The id of the account it concerns, also where the account is gone."),
-    userAgent: field(securityEvents.userAgent, "The program that called."),
-    location: field(securityEvents.location, "Where that address is, as far as known."),
-    metadata: field(securityEvents.metadata, "What else is known of it."),
+    eventStatus: field(securityEvents.eventStatus, "The outcome of the event.", { enumeration: SecurityEventStatus }),
+    ipAddress: field(securityEvents.ipAddress, "The address it came from."),
+    userId: field(securityEvents.userId, "The id of the user it concerns, even if the account was deleted."),
+    userAgent: field(securityEvents.userAgent, "The user agent of the program that called."),
+    location: field(securityEvents.location, "The location of the address, where it is known."),
+    metadata: field(securityEvents.metadata, "Other details of the event."),
     reportedBy: field(
       securityEvents.reportedBy,
-      "Who recorded it through the API: type, id, email and role as they were then. Null where Postern itself saw it.",
+      "Who reported it through the API: type, id, email and role as they were then. Null where Postern recorded it by itself.",
     ),
-    createdAt: field(securityEvents.createdAt, "When it was recorded."),
+    createdAt: field(securityEvents.createdAt, "When the event was recorded."),
   },
   relations: {
-    user: one(() => User, securityEvents.userId, "Whom it concerns; null where no account is known or it is gone."),
+    user: one(
+      () => User,
+      securityEvents.userId,
+      "The user it concerns; null where none is known or the account was deleted.",
+    ),
   },
 });

@@ -10,11 +10,11 @@ export const securityEventMutations = (security: SecurityService): Record<string
     rule: can("security-events:record"),
     action: "security-event.record",
     description: "Records a security event.",
-    input: { schema: RecordSecurityEventInput, what: "What happened." },
+    input: { schema: RecordSecurityEventInput, what: "The event to record." },
     payload: {
       name: "RecordSecurityEventPayload",
       description: "The event that was recorded.",
-      fields: { securityEvent: { row: SecurityEvent, description: "As it is kept." } },
+      fields: { securityEvent: { row: SecurityEvent, description: "The event as it is stored." } },
     },
     run: async (call, input) => ({ securityEvent: { id: await security.recordForCaller(call, input) } }),
   }),

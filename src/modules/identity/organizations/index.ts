@@ -1,4 +1,4 @@
-/** Organizations: created and changed by administrators. */
+/** The module of organizations, which administrators create and change. */
 import type { RowsDeps } from "../../../engine/write/index.js";
 import type { Module } from "../../../module.js";
 import { Organization } from "./organizations.model.js";

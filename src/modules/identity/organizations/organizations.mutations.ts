@@ -1,4 +1,4 @@
-/** What administrators may do with organizations. */
+/** The inputs and mutations of organizations. */
 
 import { can } from "../../../auth/rules.js";
 import type { Mutation } from "../../../engine/mutation.js";
@@ -8,7 +8,7 @@ import { createRowService, type RowsDeps } from "../../../engine/write/index.js"
 import { absent, text } from "../../../values/checked.js";
 import { Organization } from "./organizations.model.js";
 
-/** @returns why a text is no domain name by the rule of the DNS, or undefined */
+/** @returns the reason why a text is not a domain name by the rules of the DNS, or undefined */
 function faultOfDomain(text: string): string | undefined {
   if (/[^\0-\x7f]/.test(text))
     return "Write other letters than a to z as the DNS does, in the form that begins with xn--.";

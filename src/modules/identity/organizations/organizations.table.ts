@@ -1,4 +1,4 @@
-/** Organizations: the tenants. */
+/** The table of organizations, which are the tenants. */
 import { sql } from "drizzle-orm";
 import { index, pgTable, text, uniqueIndex, varchar } from "drizzle-orm/pg-core";
 import { id, moment, revision } from "../../../db/columns.js";

@@ -1,30 +1,30 @@
-/** Sessions: signing in, staying signed in, signing out, and which sessions have ended. */
+/** The module of sessions: signing in, staying signed in, signing out, and refusing the tokens of ended sessions. */
 import { signedIn } from "../../../auth/rules.js";
 import type { Module } from "../../../module.js";
 import { createRevocations, type RevocationsOptions } from "./revocations.service.js";
 import { sessionMutations } from "./sessions.mutations.js";
 import { ViewerResolver } from "./sessions.resolver.js";
-import { createIdentityService, type IdentityDeps, type IdentityService } from "./sessions.service.js";
+import { createSessionsService, type SessionsDeps, type SessionsService } from "./sessions.service.js";
 
 export { deleteEndedSessions } from "./sessions.store.js";
-export type { IdentityService };
+export type { SessionsService };
 
-export interface SessionsModule extends Module, Pick<IdentityService, "endSessions" | "forget"> {
+export interface SessionsModule extends Module, Pick<SessionsService, "endSessions" | "refuseTokens"> {
   /** Whether a session has ended whose access tokens may still live. */
   isRevoked(sessionId: string): boolean;
 }
 
-export function sessionsModule(deps: Omit<IdentityDeps, "revocations"> & RevocationsOptions): SessionsModule {
+export function sessionsModule(deps: Omit<SessionsDeps, "revocations"> & RevocationsOptions): SessionsModule {
   const revocations = createRevocations(deps);
-  const identity = createIdentityService({ ...deps, revocations });
+  const service = createSessionsService({ ...deps, revocations });
   return {
     queries: { viewer: signedIn },
-    mutations: sessionMutations(identity),
-    resolvers: [new ViewerResolver(identity)],
+    mutations: sessionMutations(service),
+    resolvers: [new ViewerResolver(service)],
     start: revocations.start,
     stop: revocations.stop,
     isRevoked: revocations.has,
-    endSessions: identity.endSessions,
-    forget: identity.forget,
+    endSessions: service.endSessions,
+    refuseTokens: service.refuseTokens,
   };
 }

@@ -1,4 +1,4 @@
-/** Ended sessions whose access tokens may still live, in memory: this replica's at once, the others' by polling the database. */
+/** Keeps ended sessions in memory while their access tokens may live. Those that other replicas end come by polling the database. */
 import { type SQL, sql } from "drizzle-orm";
 import { ACCESS_TOKEN_SECONDS } from "../../../auth/tokens.js";
 import type { Db } from "../../../db/client.js";
@@ -6,7 +6,7 @@ import { asAppError } from "../../../errors.js";
 import type { Log } from "../../../log.js";
 import { sessions } from "./sessions.table.js";
 
-/** A transaction may commit this long after the time-out of its statements has begun, and its revocation is still seen. */
+/** A revocation is stamped before its transaction commits. Each poll goes back this far, so that a late commit is not missed. */
 const LATE_COMMIT_SECONDS = 30;
 /** Replicas' clocks may differ by this much. */
 const CLOCK_SKEW_SECONDS = 60;
@@ -16,13 +16,13 @@ export interface RevocationsOptions {
   readonly clock: { now(): Date };
   readonly log: Log;
   readonly pollMs?: number;
-  /** Of a statement, and so of the root field that stamps a revocation. */
+  /** The limit of a statement, and so of the root field that stamps a revocation. */
   readonly statementTimeoutMs: number;
   /** How long an access token lives. */
   readonly lifetimeSeconds?: number;
 }
 
-/** The sessions revoked after a moment of the database's clock, and what that clock says now. */
+/** @returns the sessions that were revoked after a moment, and the time of now, both by the database's clock */
 async function listRevoked(db: Db, after: SQL): Promise<{ ids: string[]; now: string }> {
   const [row] = await db
     .select({ ids: sql<string[]>`coalesce(json_agg(${sessions.id}), '[]')`, now: sql<string>`now()::text` })
@@ -43,12 +43,12 @@ export function createRevocations({
 }: RevocationsOptions) {
   const lateSeconds = LATE_COMMIT_SECONDS + Math.ceil(statementTimeoutMs / 1000);
   const keepSeconds = lifetimeSeconds + CLOCK_SKEW_SECONDS;
-  /** Session id -> when its last access token has ended; in the order of these moments. */
+  /** By session id, in order: when its last access token has expired, in milliseconds since the epoch. */
   const ended = new Map<string, number>();
-  /** Where the next poll goes on, by the database's clock. */
-  let seenUntil = "";
-  let away = false;
-  let stopped = false;
+  /** When the last poll was, by the database's clock. */
+  let polledAt = "";
+  let isAway = false;
+  let hasStopped = false;
   let timer: NodeJS.Timeout | undefined;
   let polling: Promise<void> | undefined;
 
@@ -56,10 +56,10 @@ export function createRevocations({
     if (!ended.has(sessionId)) ended.set(sessionId, clock.now().getTime() + keepSeconds * 1000);
   }
 
-  function drop(): void {
-    const now = clock.now().getTime();
-    for (const [sessionId, until] of ended) {
-      if (until > now) return;
+  function dropExpired(): void {
+    const nowMs = clock.now().getTime();
+    for (const [sessionId, untilMs] of ended) {
+      if (untilMs > nowMs) return;
       ended.delete(sessionId);
     }
   }
@@ -67,34 +67,34 @@ export function createRevocations({
   async function load(after: SQL): Promise<void> {
     const { ids, now } = await listRevoked(db, after);
     for (const id of ids) add(id);
-    seenUntil = now;
+    polledAt = now;
   }
 
   async function poll(): Promise<void> {
     try {
-      drop();
-      await load(sql`${seenUntil}::timestamptz - make_interval(secs => ${lateSeconds})`);
-      if (away) log.info("revocations: the database answers again");
-      away = false;
+      dropExpired();
+      await load(sql`${polledAt}::timestamptz - make_interval(secs => ${lateSeconds})`);
+      if (isAway) log.info("revocations: the database answers again");
+      isAway = false;
     } catch (error) {
-      if (!away)
+      if (!isAway)
         log.warn(
           { code: asAppError(error).code },
           "revocations: the database does not answer; sign-outs elsewhere are not seen",
         );
-      away = true;
+      isAway = true;
     }
   }
 
   function schedule(): void {
-    if (stopped) return;
+    if (hasStopped) return;
     timer = setTimeout(() => {
       polling = poll().then(schedule);
     }, pollMs).unref();
   }
 
   return {
-    /** Loads what concerns tokens that still live, then polls. @throws UNAVAILABLE: without the list no token can be trusted */
+    /** Loads all revocations that matter, then polls. @throws UNAVAILABLE, because without the list no token can be trusted */
     async start(): Promise<void> {
       await load(sql`now() - make_interval(secs => ${keepSeconds + lateSeconds})`);
       schedule();
@@ -104,9 +104,9 @@ export function createRevocations({
 
     has: (sessionId: string): boolean => ended.has(sessionId),
 
-    /** Resolves when no poll is under way any more. */
+    /** Resolves when no poll is running any more. */
     async stop(): Promise<void> {
-      stopped = true;
+      hasStopped = true;
       clearTimeout(timer);
       await polling;
     },

@@ -1,20 +1,20 @@
-/** Signing in, staying signed in, signing out: the service decides by the credentials, and records security events. */
+/** The mutations of sessions. Everybody may call them: the service decides by the credentials, and records security events. */
 import { anyone, type MutationRule } from "../../../auth/rules.js";
 import { type Mutation, mutation } from "../../../engine/mutation.js";
 import { RefreshSessionInput, SignInInput, SignOutInput } from "./sessions.inputs.js";
-import type { IdentityService } from "./sessions.service.js";
+import type { SessionsService } from "./sessions.service.js";
 import { SignInPayload, SignOutPayload } from "./sessions.types.js";
 
 const byCredentials: MutationRule = { rule: anyone, action: null };
 
-export const sessionMutations = (identity: IdentityService): Record<string, Mutation> => ({
+export const sessionMutations = (sessions: SessionsService): Record<string, Mutation> => ({
   signIn: mutation({
     ...byCredentials,
-    description: "Opens a session of 30 days, which every refresh extends.",
-    input: { schema: SignInInput, what: "Who signs in." },
+    description: "Opens a session of 30 days. Every refresh extends it.",
+    input: { schema: SignInInput, what: "The credentials to sign in with." },
     payload: SignInPayload,
     async run({ origin }, input, context) {
-      const credentials = await identity.signIn(input, origin);
+      const credentials = await sessions.signIn(input, origin);
       context.answerAs(credentials.actor);
       return credentials;
     },
@@ -23,10 +23,10 @@ export const sessionMutations = (identity: IdentityService): Record<string, Muta
   refreshSession: mutation({
     ...byCredentials,
     description: "Exchanges a refresh token for new credentials of the same session.",
-    input: { schema: RefreshSessionInput, what: "The session to go on with." },
+    input: { schema: RefreshSessionInput, what: "The session to continue." },
     payload: SignInPayload,
     async run({ origin }, input, context) {
-      const credentials = await identity.refresh(input, origin);
+      const credentials = await sessions.refresh(input, origin);
       context.answerAs(credentials.actor);
       return credentials;
     },
@@ -34,11 +34,15 @@ export const sessionMutations = (identity: IdentityService): Record<string, Muta
 
   signOut: mutation({
     ...byCredentials,
-    description: "Ends the session at once, its access token included.",
-    input: { schema: SignOutInput, what: "Which session, where not that of the access token.", isOptional: true },
+    description: "Ends the session and its access token at once.",
+    input: {
+      schema: SignOutInput,
+      what: "The session to end, if it is not that of the access token.",
+      isOptional: true,
+    },
     payload: SignOutPayload,
     async run({ actor, origin }, input) {
-      await identity.signOut(actor, input, origin);
+      await sessions.signOut(actor, input, origin);
       return { signedOut: true };
     },
   }),

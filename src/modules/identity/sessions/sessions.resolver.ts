@@ -1,4 +1,4 @@
-/** The query for the viewer, with its user and organization. */
+/** The query `viewer`, with its user and organization. */
 import type { GraphQLResolveInfo } from "graphql";
 import { Ctx, FieldResolver, Info, Query, Resolver, Root } from "type-graphql";
 import type { Actor } from "../../../auth/actor.js";
@@ -6,26 +6,26 @@ import { objectType } from "../../../engine/types/object-type.js";
 import type { ReadContext } from "../../../engine/types/read-resolver.js";
 import { Organization } from "../organizations/index.js";
 import { User } from "../users/index.js";
-import type { IdentityService } from "./sessions.service.js";
+import type { SessionsService } from "./sessions.service.js";
 import { Viewer } from "./sessions.types.js";
 
-/** What the query needs of a request's context. */
+/** The part of a request's context that the query needs. */
 interface ViewerContext extends ReadContext {
   readonly actor: Actor;
 }
 
 @Resolver(() => Viewer)
 export class ViewerResolver {
-  constructor(private readonly identity: IdentityService) {}
+  constructor(private readonly sessions: SessionsService) {}
 
-  @Query(() => Viewer, { nullable: true, description: "Who am I, and what may I do?" })
+  @Query(() => Viewer, { nullable: true, description: "The caller, and what they may do." })
   viewer(@Ctx() { actor }: ViewerContext) {
-    return this.identity.viewer(actor);
+    return this.sessions.viewer(actor);
   }
 
   @FieldResolver(() => objectType(User), {
     nullable: true,
-    description: "The user who calls; null where a service does.",
+    description: "The user who calls; null where a service calls.",
   })
   user(@Root() { userId }: Viewer, @Ctx() { reads }: ReadContext, @Info() info: GraphQLResolveInfo) {
     return reads.own(User, userId, info);
@@ -33,7 +33,7 @@ export class ViewerResolver {
 
   @FieldResolver(() => objectType(Organization), {
     nullable: true,
-    description: "Where the caller belongs; null for staff that belong to none.",
+    description: "The organization of the caller; null for staff without one.",
   })
   organization(@Root() { organizationId }: Viewer, @Ctx() { reads }: ReadContext, @Info() info: GraphQLResolveInfo) {
     return organizationId === null ? null : reads.own(Organization, organizationId, info);

@@ -1,4 +1,4 @@
-/** Signing in, staying signed in, and signing out. */
+/** Signs users in, keeps them signed in, and signs them out. */
 import { createHmac, hash, randomBytes, randomUUID } from "node:crypto";
 import type { Origin } from "../../../audit/call.js";
 import type { RecordedEvent, SecurityService } from "../../../audit/index.js";
@@ -23,7 +23,7 @@ import {
 
 const SESSION_MS = 30 * 24 * 60 * 60 * 1000;
 const MAX_USER_AGENT = 1000;
-/** For the second of two tabs, and for a client that lost the answer. */
+/** How long a used refresh token gets the same answer again, for a second tab or a client that lost the answer. */
 const REPEATABLE_SECONDS = 10;
 
 /** Names of OWASP's Logging Vocabulary. */
@@ -33,64 +33,65 @@ const TOKEN_REUSED = { eventType: "authn_token_reuse", eventStatus: "WARNING" } 
 const RENEWED = { eventType: "session_renewed", eventStatus: "SUCCESS" } as const;
 const SIGNED_OUT = { eventType: "session_expired", eventStatus: "SUCCESS" } as const;
 
-/** People type their password into the wrong field: only what looks like an address is kept. */
+/** Only what looks like an address is recorded, because people type their password into the wrong field. */
 const ADDRESS = /^[^\s@]+@[^\s@]+\.[^\s@]+$/;
 
 const WRONG_CREDENTIALS = "The e-mail address or the password is wrong. Check both and try again.";
 const REFUSED_REFRESH = "This refresh token is not good, or not good any more: sign in again.";
 const NOTHING_TO_END = "There is no session to end: send its access token, or give its refresh token.";
 
-/** A session as its owner sees it; moments are RFC 3339. */
+/** A session as its user sees it. */
 export interface SessionView {
   readonly userId: string;
   readonly role: UserActor["role"];
   readonly organizationId: string | null;
   readonly permissions: readonly string[];
+  /** RFC 3339. */
   readonly sessionExpiresAt: string;
 }
 
-/** What opens the next door: handed out once, never stored. */
+/** The tokens of a session. They are handed out, and never stored. */
 export interface Credentials {
   readonly accessToken: string;
   readonly refreshToken: string;
-  /** When the access token ends, RFC 3339. */
+  /** When the access token expires, RFC 3339. */
   readonly expiresAt: string;
   readonly viewer: SessionView;
   readonly actor: UserActor;
 }
 
-/** 256 random bits; only the hash is stored, of this token and of those that follow it. */
+/** 256 random bits. Of this token and its successors, only the hashes are stored. */
 const newRefreshToken = () => randomBytes(32).toString("base64url");
 const hashOf = (refreshToken: string) => hash("sha256", refreshToken, "hex");
 
-const sessionEnd = (nowMs: number) => new Date(nowMs + SESSION_MS).toISOString();
+const sessionEndAfter = (nowMs: number) => new Date(nowMs + SESSION_MS).toISOString();
 
 const clientOf = ({ ipAddress, userAgent }: Origin): SessionClient => ({
   ipAddress,
   userAgent: userAgent?.slice(0, MAX_USER_AGENT) ?? null,
 });
 
-const signedOut = ({ userId, sessionId }: NamedSession, origin: Origin): RecordedEvent => ({
+const signOutEvent = ({ userId, sessionId }: NamedSession, origin: Origin): RecordedEvent => ({
   ...SIGNED_OUT,
   userId,
   origin,
   metadata: { sessionId, reason: "sign_out" },
 });
 
-export interface IdentityDeps {
+export interface SessionsDeps {
   readonly db: Db;
   readonly tokens: Pick<Tokens, "issue" | "lifetimeSeconds">;
   readonly revocations: Pick<Revocations, "add">;
   readonly clock: { now(): Date };
   readonly security: Pick<SecurityService, "record" | "recordNow">;
-  /** What refresh tokens follow from; all replicas share it. */
+  /** The key that derives a refresh token from the one before; all replicas share it. */
   readonly refreshKey: string;
 }
 
-export type IdentityService = ReturnType<typeof createIdentityService>;
+export type SessionsService = ReturnType<typeof createSessionsService>;
 
-export function createIdentityService({ db, tokens, revocations, clock, security, refreshKey }: IdentityDeps) {
-  /** Always the same for the same token, so that it is known again without being stored. */
+export function createSessionsService({ db, tokens, revocations, clock, security, refreshKey }: SessionsDeps) {
+  /** The next refresh token. It is the same for the same token, so that it need not be stored to be answered again. */
   const successorOf = (refreshToken: string) =>
     createHmac("sha256", refreshKey).update(refreshToken).digest("base64url");
 
@@ -102,11 +103,11 @@ export function createIdentityService({ db, tokens, revocations, clock, security
       role: actor.role,
       organizationId: actor.organizationId,
       permissions: [...accessOf(actor).permissions].sort(),
-      sessionExpiresAt: sessionEnd(issuedAtMs),
+      sessionExpiresAt: sessionEndAfter(issuedAtMs),
     };
   }
 
-  async function credentials(
+  async function issueCredentials(
     account: SessionUser,
     sessionId: string,
     refreshToken: string,
@@ -119,46 +120,46 @@ export function createIdentityService({ db, tokens, revocations, clock, security
     return { accessToken: token, refreshToken, expiresAt, viewer: viewOf(actor), actor };
   }
 
-  function forget(sessionIds: readonly string[]): void {
+  function refuseTokens(sessionIds: readonly string[]): void {
     for (const id of sessionIds) revocations.add(id);
   }
 
   return {
-    /** @throws UNAUTHENTICATED, the same for any wrong input */
+    /** Opens a session. @throws UNAUTHENTICATED, the same for all wrong credentials */
     async signIn({ email, password }: { email: string; password: string }, origin: Origin): Promise<Credentials> {
-      const found = await findCredentials(db, email);
+      const stored = await findCredentials(db, email);
       const refuse = async () => {
         const metadata = { reason: "wrong_credentials", ...(ADDRESS.test(email) && { email }) };
-        await security.recordNow({ ...LOGIN_FAILED, userId: found?.userId, origin, metadata });
+        await security.recordNow({ ...LOGIN_FAILED, userId: stored?.userId, origin, metadata });
         return unauthenticated(WRONG_CREDENTIALS);
       };
-      const matches = await verifyPassword(found?.passwordHash, password);
-      if (!found || !matches) throw await refuse();
+      const isRight = await verifyPassword(stored?.passwordHash, password);
+      if (!stored || !isRight) throw await refuse();
 
       const sessionId = randomUUID();
       const refreshToken = newRefreshToken();
       const nowMs = clock.now().getTime();
       const opened = await db.transaction(async (db) => {
         const account = await insertSession(db, {
-          ...found,
+          ...stored,
           sessionId,
           refreshTokenHash: hashOf(refreshToken),
-          expiresAt: sessionEnd(nowMs),
+          expiresAt: sessionEndAfter(nowMs),
           usedBy: clientOf(origin),
         });
         if (!account) return null;
         const { userId } = account;
         const metadata = { sessionId };
         await security.record(db, { ...LOGGED_IN, userId, origin, metadata });
-        return credentials(account, sessionId, refreshToken, nowMs);
+        return issueCredentials(account, sessionId, refreshToken, nowMs);
       });
       if (!opened) throw await refuse();
       return opened;
     },
 
     /**
-     * Exchanges a refresh token for new credentials, and gives them to the same client again for a while; any other token that comes
-     * back ends its session. @throws UNAUTHENTICATED
+     * Exchanges a refresh token for new credentials (see `claimRefreshToken` for an example).
+     * @throws UNAUTHENTICATED where the token does not work; a token that comes back ends its session besides
      */
     async refresh({ refreshToken }: { refreshToken: string }, origin: Origin): Promise<Credentials> {
       const usedHash = hashOf(refreshToken);
@@ -168,7 +169,7 @@ export function createIdentityService({ db, tokens, revocations, clock, security
         usedHash,
         nextHash: hashOf(next),
         now: now.toISOString(),
-        expiresAt: sessionEnd(now.getTime()),
+        expiresAt: sessionEndAfter(now.getTime()),
         usedBy: clientOf(origin),
       };
       const outcome = await db.transaction(async (db): Promise<Credentials | { ended: string[] }> => {
@@ -178,27 +179,27 @@ export function createIdentityService({ db, tokens, revocations, clock, security
           const { userId, sessionId, renewedAtMs } = renewal;
           const metadata = { sessionId, ...(!claimed && { repeated: true }) };
           await security.record(db, { ...RENEWED, userId, origin, metadata });
-          return credentials(renewal, sessionId, next, renewedAtMs);
+          return issueCredentials(renewal, sessionId, next, renewedAtMs);
         }
-        const found = await findRefreshToken(db, usedHash);
-        const { userId = null, sessionId } = found ?? {};
-        if (found?.used) {
+        const stored = await findRefreshToken(db, usedHash);
+        const { userId = null, sessionId } = stored ?? {};
+        if (stored?.used) {
           await endNamedSessions(db, { sessionId });
           const metadata = { sessionId };
           await security.record(db, { ...TOKEN_REUSED, userId, origin, metadata });
-          return { ended: [found.sessionId] };
+          return { ended: [stored.sessionId] };
         }
-        const reason = !found ? "refresh_token_unknown" : found.revoked ? "session_revoked" : "refresh_token_expired";
+        const reason = !stored ? "refresh_token_unknown" : stored.revoked ? "session_revoked" : "refresh_token_expired";
         const metadata = { reason, sessionId };
         await security.record(db, { ...LOGIN_FAILED, userId, origin, metadata });
         return { ended: [] };
       });
       if ("accessToken" in outcome) return outcome;
-      forget(outcome.ended);
+      refuseTokens(outcome.ended);
       throw unauthenticated(REFUSED_REFRESH);
     },
 
-    /** Ends the actor's session and that of the refresh token; again is no fault. @throws UNAUTHENTICATED where neither is known */
+    /** Ends the actor's session and that of the refresh token, if they have not ended yet. @throws UNAUTHENTICATED where both are unknown */
     async signOut(
       actor: Actor,
       { refreshToken }: { refreshToken?: string | null | undefined },
@@ -208,27 +209,27 @@ export function createIdentityService({ db, tokens, revocations, clock, security
       const tokenHash = refreshToken ? hashOf(refreshToken) : null;
       const ended = await db.transaction(async (db) => {
         const named = await endNamedSessions(db, { sessionId, tokenHash });
-        const known = sessionId !== null || named.length > 0;
-        const events: RecordedEvent[] = known
-          ? named.filter(({ endedNow }) => endedNow).map((session) => signedOut(session, origin))
+        const isKnown = sessionId !== null || named.length > 0;
+        const events: RecordedEvent[] = isKnown
+          ? named.filter(({ endedNow }) => endedNow).map((session) => signOutEvent(session, origin))
           : [{ ...LOGIN_FAILED, origin, metadata: { reason: "sign_out_without_session" } }];
         if (events.length > 0) await security.record(db, ...events);
-        return known && [...named.map(({ sessionId }) => sessionId), ...(sessionId === null ? [] : [sessionId])];
+        return isKnown && [...named.map(({ sessionId }) => sessionId), ...(sessionId === null ? [] : [sessionId])];
       });
       if (!ended) throw unauthenticated((actor.kind === "anonymous" && actor.reason) || NOTHING_TO_END);
-      forget(ended);
+      refuseTokens(ended);
     },
 
     /** @returns the actor's session, or null for an actor without one */
     viewer: (actor: Actor): SessionView | null => (actor.kind === "user" ? viewOf(actor) : null),
 
     /**
-     * Ends every session of users whose role, organization or password changes, or who go; `db` is the transaction of that
-     * change. Call it when the users' rows are locked, and `forget` with its answer after the commit.
+     * Ends every session of users who are deleted, or whose role, organization, address or password changes. `db` is the transaction of
+     * that change, and has locked the users' rows. Call `refuseTokens` with the answer after the commit.
      */
     endSessions: (db: Db, userIds: readonly string[]): Promise<string[]> => endSessionsOf(db, userIds),
 
-    /** Refuses the access tokens of ended sessions from now on. */
-    forget,
+    /** Refuses the access tokens of these sessions from now on. */
+    refuseTokens,
   };
 }

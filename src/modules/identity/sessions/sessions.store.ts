@@ -6,7 +6,7 @@ import { purge } from "../../../db/purge.js";
 import { users } from "../users/users.table.js";
 import { sessions } from "./sessions.table.js";
 
-/** A user as its access tokens describe it; ids are decimal text. */
+/** A user as access tokens describe one; ids are decimal text. */
 export interface SessionUser {
   readonly userId: string;
   readonly email: string;
@@ -16,15 +16,15 @@ export interface SessionUser {
 
 const ACCOUNT = sql.raw(`u.id as "userId", u.email, u.role, u.organization_id as "organizationId"`);
 
-/** By the database's clock, and when it is written: replicas compare these moments, and a transaction may be long. */
+/** The database's clock at the moment of the write, because replicas compare these moments, and a transaction may be long. */
 const NOW = sql`clock_timestamp()`;
 
 async function rows<T extends object>(db: Db, statement: SQL): Promise<T[]> {
-  const found = await db.execute(statement);
-  return [...found] as unknown as T[];
+  const result = await db.execute(statement);
+  return [...result] as unknown as T[];
 }
 
-/** @returns the account with this address, in any case, or null */
+/** @returns the account with this address, whatever its case, or null */
 export async function findCredentials(db: Db, email: string): Promise<{ userId: string; passwordHash: string } | null> {
   const [row] = await db
     .select({ id: users.id, passwordHash: users.passwordHash })
@@ -36,24 +36,24 @@ export async function findCredentials(db: Db, email: string): Promise<{ userId: 
 export interface NewSession {
   readonly sessionId: string;
   readonly userId: string;
-  /** What the password was compared with. */
+  /** The hash that the password was compared with. */
   readonly passwordHash: string;
   readonly refreshTokenHash: string;
-  /** RFC 3339, of the session and of the refresh token. */
+  /** When session and refresh token expire, RFC 3339. */
   readonly expiresAt: string;
   readonly usedBy: SessionClient;
 }
 
-/** What tells the client of a session from others: kept with the session at each use of a refresh token. */
+/** The client that used a refresh token; the session keeps the latest. */
 export interface SessionClient {
   readonly ipAddress: string | null;
   readonly userAgent: string | null;
 }
 
 /**
- * Opens a session with its first refresh token. The account is locked against changes until the transaction ends: whoever
- * changes it later finds this session and ends it, and whoever was quicker is seen here.
- * @returns the account as it is now, or null where it is gone or its password has changed meanwhile
+ * Opens a session with its first refresh token. The account is locked until the transaction ends, so that a later change of it finds
+ * this session and ends it, and an earlier one is seen here.
+ * @returns the account as it is now, or null where it was deleted or its password has changed meanwhile
  */
 export async function insertSession(db: Db, session: NewSession): Promise<SessionUser | null> {
   const { ipAddress, userAgent } = session.usedBy;
@@ -81,20 +81,32 @@ export interface Rotation {
   readonly nextHash: string;
   /** RFC 3339. */
   readonly now: string;
-  /** RFC 3339, of the session and of the next refresh token. */
+  /** When the session and the next refresh token expire, RFC 3339. */
   readonly expiresAt: string;
   readonly usedBy: SessionClient;
 }
 
-/** Whose session was renewed, and when (milliseconds since the epoch). */
-export type Renewal = SessionUser & { readonly sessionId: string; readonly renewedAtMs: number };
+/** The session that was renewed and its user. */
+export type Renewal = SessionUser & {
+  readonly sessionId: string;
+  /** Milliseconds since the epoch. */
+  readonly renewedAtMs: number;
+};
 
 const RENEWAL = sql`s.id as "sessionId", ${ACCOUNT}`;
 const USED_AT_MS = sql.raw(`(extract(epoch from used_at) * 1000)::float8 as "renewedAtMs"`);
 
 /**
- * Exchanges a refresh token that is good for the next one, and extends its session. Among concurrent callers the UPDATE of
- * `used_at` decides; the others change nothing. The session is locked first, as everywhere, so that nobody waits in a circle.
+ * Exchanges a good refresh token for the next one, and extends its session. Of concurrent callers, the UPDATE of `used_at` lets one
+ * through. All statements lock the session first, so that they cannot deadlock.
+ *
+ * Example: the refresh token R1 was issued at sign-in, and R2 = HMAC(R1), R3 = HMAC(R2). Only their hashes are stored.
+ *  1. Two tabs send R1 at once, to two replicas. One claims it: R1 is used, R2 is stored. The other finds that renewal
+ *     (`findRenewal`). Both compute the same R2 and the same access token, so both tabs go on.
+ *  2. A client loses the answer and sends R1 again within 10 seconds, from the same address and user agent: it gets R2 too.
+ *  3. A tab sends R2: R2 is used, R3 is stored. If R1 comes now, from whomever, it is neither good nor a repetition, because its
+ *     successor was used. It counts as stolen, and the session ends.
+ *  4. A thief sends R1 from another address after step 1: no repetition either, and the session ends.
  * @returns the session and its account as it is now, or null where the token is not good
  */
 export async function claimRefreshToken(db: Db, rotation: Rotation): Promise<Renewal | null> {
@@ -125,9 +137,9 @@ export async function claimRefreshToken(db: Db, rotation: Rotation): Promise<Ren
 }
 
 /**
- * Finds the renewal whose answer is asked for again: by the client that the token was used by, at most these seconds from its use
- * by the clocks of replicas, and before its successor is used. Changes nothing.
- * @returns the renewal with the account as it is now, or null where the token is none of such a renewal
+ * Finds the renewal that a client repeats: the same client sends the token again within these seconds (by the clocks of replicas), and
+ * its successor is still unused.
+ * @returns the renewal with the account as it is now, or null where the call is not a repetition
  */
 export async function findRenewal(db: Db, rotation: Rotation, seconds: number): Promise<Renewal | null> {
   const { usedHash, nextHash, now, usedBy } = rotation;
@@ -152,7 +164,7 @@ export interface FoundRefreshToken {
   readonly revoked: boolean;
 }
 
-/** @returns what is known of a refresh token, good or not, or null */
+/** @returns a refresh token whether it is good or not, or null where it is unknown */
 export async function findRefreshToken(db: Db, tokenHash: string): Promise<FoundRefreshToken | null> {
   const [found] = await rows<FoundRefreshToken>(
     db,
@@ -167,13 +179,13 @@ export async function findRefreshToken(db: Db, tokenHash: string): Promise<Found
 export interface NamedSession {
   readonly sessionId: string;
   readonly userId: string | null;
-  /** Whether this statement ended it; else it had ended before. */
+  /** Whether this statement ended it, and not an earlier one. */
   readonly endedNow: boolean;
 }
 
 /**
- * Ends the sessions with this id and with this refresh token.
- * @returns those that exist, ended now or before
+ * Ends the session with this id and the one with this refresh token.
+ * @returns those of them that exist, even if they had ended before
  */
 export function endNamedSessions(
   db: Db,
@@ -204,7 +216,7 @@ export async function endSessionsOf(db: Db, userIds: readonly string[]): Promise
   return ended.map(({ id }) => id);
 }
 
-/** A day longer than any of their tokens lives: replicas learn of revocations from these rows. */
+/** Rows stay a day longer than any of their tokens lives, because replicas learn of revocations from them. */
 export const deleteEndedSessions = (db: Db): Promise<void> =>
   purge(
     db,

@@ -1,20 +1,20 @@
-/** The sessions and refresh tokens of those who signed in. */
+/** The tables of sessions and refresh tokens. */
 import { sql } from "drizzle-orm";
 import { index, pgTable, text, uuid, varchar } from "drizzle-orm/pg-core";
 import { moment, reference } from "../../../db/columns.js";
 import { users } from "../users/users.table.js";
 
-/** One sign-in: a family of refresh tokens, ended as a whole. */
+/** A session is one sign-in with all its refresh tokens, and ends as a whole. */
 export const sessions = pgTable(
   "sessions",
   {
     id: uuid().primaryKey(),
-    // A session outlives its user: replicas must still learn that it was revoked.
+    // A session outlives its user, because replicas must still learn that it was revoked.
     userId: reference().references(() => users.id, { onDelete: "set null" }),
     createdAt: moment().notNull().defaultNow(),
     expiresAt: moment().notNull(),
     revokedAt: moment(),
-    // Of the client that renewed the session last.
+    // The address and user agent of the client that renewed the session last.
     ipAddress: varchar({ length: 45 }),
     userAgent: text(),
   },
@@ -25,7 +25,7 @@ export const sessions = pgTable(
   ],
 );
 
-/** Refresh tokens, stored as SHA-256 only. A row with `usedAt` that comes back later is a stolen token. */
+/** Only SHA-256 hashes of refresh tokens are stored. A used token that comes back later counts as stolen. */
 export const refreshTokens = pgTable(
   "refresh_tokens",
   {

@@ -1,13 +1,13 @@
-/** Users of Postern: created and changed by administrators, their own profile by everybody. */
+/** The module of users. Administrators create and change them; everybody changes their own profile. */
 import type { RowsDeps } from "../../../engine/write/index.js";
 import type { Module } from "../../../module.js";
 import { Role, User } from "./users.model.js";
 import { userMutations } from "./users.mutations.js";
-import type { EndsSessions } from "./users.service.js";
+import type { SessionEnder } from "./users.service.js";
 
 export { Role, User };
 
-export const usersModule = (deps: RowsDeps & { sessions: EndsSessions }): Module => ({
+export const usersModule = (deps: RowsDeps & { sessions: SessionEnder }): Module => ({
   types: [User],
   mutations: userMutations(deps),
 });

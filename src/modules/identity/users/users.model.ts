@@ -1,13 +1,13 @@
-/** What a client reads of users. */
+/** The type User, as clients read it. */
 import { declareType, field, one, version } from "../../../engine/declare.js";
 import { enumOf } from "../../../engine/types/object-type.js";
 import { Organization } from "../organizations/index.js";
 import { role, users } from "./users.table.js";
 
-export const Role = enumOf("Role", role.enumValues, "What a user or service may see and change.", {
+export const Role = enumOf("Role", role.enumValues, "A role decides what a user or service may see and change.", {
   VIEWER: "Reads the data of its own organization.",
   ANALYST: "Reads and writes the data of its own organization.",
-  DBA: "Sees the inventory, performance logs and the audit of operations; operates on non-production.",
+  DBA: "Sees the inventory, performance logs and the audit of operations; operates instances outside PRODUCTION.",
   SECURITY: "Sees security events, audit logs and users of every organization.",
   ADMIN: "Sees and administers everything.",
 });
@@ -16,16 +16,16 @@ export const User = declareType({
   name: "User",
   plural: "users",
   uniqueKey: "email",
-  description: "Somebody who signs in.",
+  description: "A person who signs in.",
   table: users,
   read: ["users:read"],
   scope: { kind: "organization", column: users.organizationId },
   newestBy: "createdAt",
   fields: {
     id: field(users.id, "Decimal text of the key."),
-    email: field(users.email, "The address to sign in with, in lower case; unique.", { inAnyCase: true }),
+    email: field(users.email, "The e-mail address to sign in with, unique and in lower case.", { inAnyCase: true }),
     fullName: field(users.fullName, "The name to show."),
-    role: field(users.role, "What the user may see and change.", { enumeration: Role }),
+    role: field(users.role, "The role, which decides what the user may see and change.", { enumeration: Role }),
     createdAt: field(users.createdAt, "When the account was created."),
     version: version(users.version),
   },
@@ -33,8 +33,8 @@ export const User = declareType({
     organization: one(
       () => Organization,
       users.organizationId,
-      "Where the user belongs; null for staff that belong to none.",
-      { name: "users", description: "Who belongs to it." },
+      "The organization of the user; null for staff without one.",
+      { name: "users", description: "The users of the organization." },
     ),
   },
 });

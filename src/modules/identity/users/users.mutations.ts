@@ -1,4 +1,4 @@
-/** What administrators may do with users, and everybody with the own profile. */
+/** The inputs and mutations of users. Everybody may change their own profile. */
 import { z } from "zod";
 import { can } from "../../../auth/rules.js";
 import type { Mutation } from "../../../engine/mutation.js";
@@ -7,20 +7,22 @@ import { rowMutations } from "../../../engine/types/row-mutations.js";
 import { createRowService, type RowsDeps } from "../../../engine/write/index.js";
 import { absent, email, idText, nullable, text } from "../../../values/checked.js";
 import { Role, User } from "./users.model.js";
-import { type EndsSessions, userRules } from "./users.service.js";
+import { type SessionEnder, userRules } from "./users.service.js";
 
-/** The policy itself stands in auth/passwords.ts; this only says what a client sees. */
+/** The schema only says that a password is text; auth/passwords.ts has the policy. */
 const password = z.string({ error: "Give a text." });
 
 const create = {
   email,
-  password: password.describe("12 to 128 characters, and not among the commonest."),
+  password: password.describe("12 to 128 characters, and not a common password."),
   fullName: nullable(text(200)),
   role: z.enum(Role),
-  organizationId: nullable(idText).describe("Required for VIEWER and ANALYST; staff may belong to none."),
+  organizationId: nullable(idText).describe(
+    "The organization of the user. It is required for VIEWER and ANALYST; staff may have none.",
+  ),
 };
 
-/** Passwords are hashed one after the other, which takes its time on purpose. */
+/** Hashing is slow on purpose, and passwords are hashed one after the other. */
 const MAX_USERS = 100;
 
 const userInputs = rowInputs(User, {
@@ -28,7 +30,7 @@ const userInputs = rowInputs(User, {
   upsert: {
     ...create,
     password: absent(password).describe(
-      "Required where there is no such user yet; a new one ends the user's sessions.",
+      "The password, which a new user needs. A new password of an existing user ends the user's sessions.",
     ),
   },
   update: {
@@ -41,7 +43,7 @@ const userInputs = rowInputs(User, {
   maxItems: MAX_USERS,
 });
 
-export const userMutations = ({ sessions, ...deps }: RowsDeps & { sessions: EndsSessions }): Record<string, Mutation> =>
+export const userMutations = ({ sessions, ...deps }: RowsDeps & { sessions: SessionEnder }): Record<string, Mutation> =>
   rowMutations(
     userInputs,
     createRowService(deps, userInputs, userRules(sessions)),
@@ -55,6 +57,6 @@ export const userMutations = ({ sessions, ...deps }: RowsDeps & { sessions: Ends
       upsertUser: "upsert",
     },
     can("users:write"),
-    // Everybody may change the own profile; the service decides whose and what.
+    // Everybody may change their own profile; the service checks that it is theirs.
     { update: can("profile:write") },
   );

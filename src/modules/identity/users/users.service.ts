@@ -1,4 +1,4 @@
-/** The rules of users: passwords are hashed, tenants belong somewhere, an administrator always remains, and what tokens say stays true. */
+/** The rules of users: passwords are hashed, tenants have an organization, an administrator remains, and changed users sign in again. */
 import { accessOf } from "../../../auth/actor.js";
 import { hashPassword, requireGoodPassword } from "../../../auth/passwords.js";
 import { type Role, TENANT_ROLES } from "../../../auth/permissions.js";
@@ -8,10 +8,10 @@ import type { RowValues } from "../../../engine/write/rows.js";
 import { badUserInput, failedPrecondition, forbidden } from "../../../errors.js";
 import { listWithAdministrators, type UserRow } from "./users.store.js";
 
-/** What everybody may change of the own profile. */
+/** The fields that everybody may change in their own profile. */
 const PROFILE: ReadonlySet<string> = new Set(["fullName"]);
 
-/** Whoever has these changed must sign in again, to be who the tokens say. */
+/** Access tokens carry these, so a user whose values change must sign in again. */
 const IN_TOKENS = ["role", "organizationId", "email"] as const;
 
 function requireOrganizationFor(role: Role, organizationId: unknown, field: string): void {
@@ -20,25 +20,25 @@ function requireOrganizationFor(role: Role, organizationId: unknown, field: stri
   }
 }
 
-/** @throws FAILED_PRECONDITION where nobody could administer any more */
+/** @throws FAILED_PRECONDITION where no administrator would remain */
 function requireAdministrator(users: readonly UserRow[], changed: ReadonlySet<string>, role: Role | null): void {
   const administrators = users.filter((user) => user.role === "ADMIN");
-  const stay = administrators.filter(({ id }) => !changed.has(id));
-  if (role === "ADMIN" || stay.length > 0 || !administrators.some(({ id }) => changed.has(id))) return;
+  const unchanged = administrators.filter(({ id }) => !changed.has(id));
+  if (role === "ADMIN" || unchanged.length > 0 || !administrators.some(({ id }) => changed.has(id))) return;
   throw failedPrecondition("last administrator", "No administrator would remain. Make another user ADMIN first.");
 }
 
-/** What ends the sessions of users. */
-export interface EndsSessions {
+/** The part of the sessions module that users need. */
+export interface SessionEnder {
   /** Ends every session of users, in the caller's transaction. @returns the ids of the sessions */
   endSessions(db: Db, userIds: readonly string[]): Promise<string[]>;
-  /** Takes no access token of these sessions any more: to be called when the transaction is committed. */
-  forget(sessionIds: readonly string[]): void;
+  /** Refuses the access tokens of these sessions from now on. Call it after the commit. */
+  refuseTokens(sessionIds: readonly string[]): void;
 }
 
-export function userRules(sessions: EndsSessions): RowRules {
+export function userRules(sessions: SessionEnder): RowRules {
   return {
-    /** All are checked before the first is hashed, and hashed one after the other, because that is work for all processors. */
+    /** All passwords are checked before the first is hashed, and hashed one after the other, because hashing is heavy. */
     async prepare(rows, pathOf, creating) {
       for (const [index, { password, role, organizationId }] of rows.entries()) {
         if (creating) requireOrganizationFor(role as Role, organizationId, pathOf(index, "organizationId"));
@@ -52,11 +52,11 @@ export function userRules(sessions: EndsSessions): RowRules {
       return stored;
     },
 
-    /** Whether a user exists that is not the actor's own is nobody's business without the right: refused before any look. */
+    /** It refuses before it reads, so that nobody learns without permission whether a user exists. */
     mayUpdate({ actor }, id, changes) {
       if (accessOf(actor).permissions.has("users:write")) return;
-      const own = actor.kind === "user" && actor.userId === id;
-      if (!own || !Object.keys(changes).every((name) => PROFILE.has(name))) {
+      const isOwn = actor.kind === "user" && actor.userId === id;
+      if (!isOwn || !Object.keys(changes).every((name) => PROFILE.has(name))) {
         throw forbidden("users:write", "Your role may change only the full name of your own profile.");
       }
     },
@@ -71,18 +71,18 @@ export function userRules(sessions: EndsSessions): RowRules {
           requireAdministrator(users, new Set(ids), changes && (role as Role));
         }
         for (const user of changes ? changed : []) {
-          const belongsTo = organizationId === undefined ? user.organizationId : organizationId;
-          requireOrganizationFor((role ?? user.role) as Role, belongsTo, "organizationId");
+          const newOrganizationId = organizationId === undefined ? user.organizationId : organizationId;
+          requireOrganizationFor((role ?? user.role) as Role, newOrganizationId, "organizationId");
         }
-        const unlike = (user: UserRow) =>
+        const hasNewClaims = (user: UserRow) =>
           IN_TOKENS.some((name) => changes?.[name] !== undefined && changes[name] !== user[name]);
-        const leaving = changed.filter((user) => changes === null || "passwordHash" in changes || unlike(user));
-        // The users are locked: nobody opens a session for what they were until this is committed.
+        const signedOut = changed.filter((user) => changes === null || "passwordHash" in changes || hasNewClaims(user));
+        // The users are locked, so nobody can open a session with their old values before the commit.
         const ended = await sessions.endSessions(
           db,
-          leaving.map(({ id }) => id),
+          signedOut.map(({ id }) => id),
         );
-        return () => sessions.forget(ended);
+        return () => sessions.refuseTokens(ended);
       };
     },
   };

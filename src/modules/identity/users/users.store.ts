@@ -1,10 +1,10 @@
-/** The statement of users beyond those that every type has. */
+/** The statement of users that other types do not have. */
 import { inArray, or, sql } from "drizzle-orm";
 import type { Role } from "../../../auth/permissions.js";
 import type { Db } from "../../../db/client.js";
 import { users } from "./users.table.js";
 
-/** The parts of a user that its rules look at; ids are decimal text. */
+/** The columns of a user that the rules need; ids are decimal text. */
 export interface UserRow {
   readonly id: string;
   readonly email: string;
@@ -13,8 +13,8 @@ export interface UserRow {
 }
 
 /**
- * Locks the users with these ids, and all administrators, in the order of their keys: of two changes that would together leave no
- * administrator one waits for the other.
+ * Locks the users with these ids, and all administrators, in the order of their keys. So two changes that together would remove the
+ * last administrators wait for each other.
  */
 export async function listWithAdministrators(db: Db, ids: readonly string[]): Promise<UserRow[]> {
   const rows = await db

@@ -1,4 +1,4 @@
-/** The users that sign in. */
+/** The table of users. */
 import { sql } from "drizzle-orm";
 import { check, index, pgEnum, pgTable, text, uniqueIndex, varchar } from "drizzle-orm/pg-core";
 import { ROLES } from "../../../auth/permissions.js";
@@ -24,7 +24,7 @@ export const users = pgTable(
     index("users_email_idx").on(t.email),
     index("users_organization_idx").on(t.organizationId, t.createdAt.desc(), t.id.desc()),
     index("users_created_at_idx").on(t.createdAt.desc(), t.id.desc()),
-    // A tenant without an organization must not exist: its row scope would be undefined.
+    // The row scope of a tenant is an organization, so a tenant must have one.
     check(
       "users_tenant_has_organization",
       sql`${t.role} not in ('VIEWER', 'ANALYST') or ${t.organizationId} is not null`,
