@@ -1,4 +1,4 @@
-/** Decides the environment of an instance from what is known of it, in doubt PRODUCTION, and says what each method found. */
+/** Decides the environment of an instance by several methods, and says what each of them found. In doubt it is PRODUCTION. */
 import type { Tag } from "../../../providers/provider.js";
 import { ENVIRONMENTS, type Environment } from "../../../values/environments.js";
 import {
@@ -9,15 +9,15 @@ import {
   vocabularyOf,
 } from "./environment-rules.js";
 
-/** What people say of the environment of an instance, or of all instances of an account. */
+/** The environment that people have set for an instance, or for all instances of an account. */
 export interface Mapping {
   readonly environment: Environment;
   readonly reason: string;
-  /** The conflict that an administrator settled by mapping this instance: the `dispute` that was seen then. Null: none. */
+  /** The `dispute` that an administrator settled with this mapping; null where there was none. */
   readonly settles?: string | null;
 }
 
-/** What is known of an instance. */
+/** The facts of an instance that decide its environment. */
 export interface Subject {
   readonly identifier: string;
   readonly tags: readonly Tag[];
@@ -29,33 +29,34 @@ export interface Subject {
 
 export interface EnvironmentEvidence {
   readonly method: EnvironmentMethod;
-  /** Null: this method says nothing. */
+  /** Null where the method finds nothing. */
   readonly environment: Environment | null;
-  /** For people. */
+  /** A sentence for people. */
   readonly detail: string;
 }
 
 export interface Classification {
   readonly environment: Environment;
   readonly decidedBy: EnvironmentMethod;
-  /** Whether what the methods above the default say differs, and nobody settled it. */
+  /** Whether methods other than the default disagree, and nobody has settled it. */
   readonly conflict: boolean;
   /** Every method, in order of precedence. */
   readonly evidence: readonly EnvironmentEvidence[];
   /**
-   * The conflict by name, for the `settles` of a mapping; null without one. Every fact but the instance's own mapping is a line of
-   * its own, so that a settlement covers these facts, all or some of them, and none that comes later.
+   * The text of the conflict, for the `settles` of a mapping; null without one. Each fact is a line, but for the instance's own mapping.
+   * So a settlement covers these facts or some of them, and none that comes later.
    */
   readonly dispute: string | null;
 }
 
 interface Finding {
   readonly environment: Environment;
-  /** Names the finding: the same text whenever the same thing says the same environment. */
+  /** A text that is the same whenever the same source names the same environment. */
   readonly fact: string;
 }
 
-interface Saying {
+/** What one method has found. */
+interface MethodResult {
   readonly findings: readonly Finding[];
   readonly detail: string;
 }
@@ -71,7 +72,7 @@ const nearestToProduction = (findings: readonly Finding[]) =>
 const CAMEL_HUMP = /(?<=[\p{Ll}\p{N}])(?=\p{Lu})|(?<=\p{Lu})(?=\p{Lu}\p{Ll})/u;
 const unnumbered = (word: string) => word.replace(/(?<=\p{L})\p{N}+$/u, "");
 
-/** @returns the environments whose words stand in the text, the nearest to production first */
+/** @returns the environments whose words are in the text, the nearest to production first */
 function environmentsIn(text: string, { meanings, longest }: Vocabulary): Environment[] {
   const known = (words: readonly string[]) =>
     [words.join(" "), words.map(unnumbered).join(" ")].find((phrase) => meanings.has(phrase));
@@ -79,42 +80,42 @@ function environmentsIn(text: string, { meanings, longest }: Vocabulary): Enviro
     const whole = piece.toLowerCase();
     return known([whole]) ? [whole] : piece.split(CAMEL_HUMP).map((hump) => hump.toLowerCase());
   });
-  const found: Environment[] = [];
+  const environments: Environment[] = [];
   for (let at = 0; at < words.length; ) {
     // The longest phrase counts, so that `non prod` and `prod like` are read before `prod`.
     let length = Math.min(longest, words.length - at);
     while (length > 1 && !known(words.slice(at, at + length))) length--;
     const meaning = meanings.get(known(words.slice(at, at + length)) ?? "");
-    if (meaning) found.push(meaning);
+    if (meaning) environments.push(meaning);
     at += length;
   }
-  return distinct(found);
+  return distinct(environments);
 }
 
 const NEAREST_COUNTS = " They disagree, and the nearest to production counts.";
 
-function tagsSay({ tags }: Subject, rules: EnvironmentRules): Saying {
-  const asks = (key: string) =>
-    rules.tagKeys.some((asked) =>
-      asked.startsWith("*") ? key.endsWith(asked.slice(1)) && key.length >= asked.length : key === asked,
+function readTags({ tags }: Subject, rules: EnvironmentRules): MethodResult {
+  const isEnvironmentKey = (key: string) =>
+    rules.tagKeys.some((tagKey) =>
+      tagKey.startsWith("*") ? key.endsWith(tagKey.slice(1)) && key.length >= tagKey.length : key === tagKey,
     );
   const read = tags
-    .filter(({ key }) => asks(key))
+    .filter(({ key }) => isEnvironmentKey(key))
     .map(({ key, value }) => ({ key, value, environments: environmentsIn(value, vocabularyOf(rules)) }));
   if (read.length === 0) return { findings: [], detail: "No tag that names environments." };
   const findings = read.flatMap(({ key, value, environments }) =>
     environments.map((environment) => ({ environment, fact: `TAG ${quoted(key)} ${quoted(value)} ${environment}` })),
   );
-  const told = read.map(({ key, value, environments }) =>
+  const sentences = read.map(({ key, value, environments }) =>
     environments.length > 0
       ? `${quoted(key)} = ${quoted(value)} says ${environments.join(" and ")}`
       : `${quoted(key)} = ${quoted(value)} is no environment and is ignored`,
   );
   const disagree = distinct(findings.map(({ environment }) => environment)).length > 1;
-  return { findings, detail: `${told.join("; ")}.${disagree ? NEAREST_COUNTS : ""}` };
+  return { findings, detail: `${sentences.join("; ")}.${disagree ? NEAREST_COUNTS : ""}` };
 }
 
-function nameSays({ identifier }: Subject, rules: EnvironmentRules): Saying {
+function readName({ identifier }: Subject, rules: EnvironmentRules): MethodResult {
   const environments = environmentsIn(identifier, vocabularyOf(rules));
   const findings = environments.map((environment) => ({
     environment,
@@ -126,7 +127,7 @@ function nameSays({ identifier }: Subject, rules: EnvironmentRules): Saying {
   return { findings, detail: `${name} says ${environments.join(" and ")}.${disagree}` };
 }
 
-function accountSays({ accountId, accountMapping }: Subject): Saying {
+function readAccountMapping({ accountId, accountMapping }: Subject): MethodResult {
   if (accountId === null) return { findings: [], detail: "The instance has no account." };
   if (!accountMapping) return { findings: [], detail: `The account ${quoted(accountId)} is not mapped.` };
   const { environment, reason } = accountMapping;
@@ -136,41 +137,42 @@ function accountSays({ accountId, accountMapping }: Subject): Saying {
   };
 }
 
-/** @param unsettled what disagrees with the mapping and is not covered by its settlement */
-function instanceSays({ instanceMapping }: Subject, unsettled: readonly Finding[]): Saying {
+/** @param unsettled the findings that disagree with the mapping and are not covered by its settlement */
+function readInstanceMapping({ instanceMapping }: Subject, unsettled: readonly Finding[]): MethodResult {
   if (!instanceMapping) return { findings: [], detail: "The instance is not mapped." };
   const { environment, reason, settles } = instanceMapping;
-  const news = unsettled.map(({ fact }) => fact).join("; ");
-  const settlement = news ? ` It settles a conflict, but not this: ${news}.` : " It settles what the others say.";
+  const uncovered = unsettled.map(({ fact }) => fact).join("; ");
+  const settlement = uncovered
+    ? ` It settles a conflict, but not this: ${uncovered}.`
+    : " It settles what the others say.";
   return {
     findings: [{ environment, fact: `INSTANCE_MAPPING ${environment}` }],
     detail: `Mapped to ${environment}: ${quoted(reason)}.${settles ? settlement : ""}`,
   };
 }
 
-const defaultSays = ({ defaultEnvironment }: EnvironmentRules, isAlone: boolean): string =>
+const describeDefault = ({ defaultEnvironment }: EnvironmentRules, isAlone: boolean): string =>
   isAlone && defaultEnvironment !== "PRODUCTION"
     ? `The default is ${defaultEnvironment}, but where nothing else speaks the instance counts as PRODUCTION.`
     : `The default is ${defaultEnvironment}.`;
 
 /**
- * Fails closed: PRODUCTION where any method above the default says so and another differs, or where only the default speaks.
- * Of other differences the precedence decides. A mapping that settles a conflict wins over it for as long as every fact that
- * contradicts the mapping is one that it was settled with.
+ * Fails closed: the answer is PRODUCTION where one method says so and another differs, or where only the default says anything. Other
+ * differences are decided by the precedence. A mapping that settles a conflict wins as long as no new fact contradicts it.
  */
 export function classify(subject: Subject, rules: EnvironmentRules): Classification {
   const mapping = subject.instanceMapping ?? null;
-  const tags = tagsSay(subject, rules);
-  const account = accountSays(subject);
-  const name = nameSays(subject, rules);
+  const tags = readTags(subject, rules);
+  const account = readAccountMapping(subject);
+  const name = readName(subject, rules);
   const others = [...tags.findings, ...account.findings, ...name.findings];
 
   const settled = new Set(mapping?.settles?.split("\n"));
   const contrary = others.filter(({ environment }) => mapping && environment !== mapping.environment);
   const unsettled = contrary.filter(({ fact }) => !settled.has(fact));
-  const instance = instanceSays(subject, unsettled);
+  const instance = readInstanceMapping(subject, unsettled);
 
-  const said: Readonly<Record<Exclude<EnvironmentMethod, "DEFAULT">, Saying>> = {
+  const results: Readonly<Record<Exclude<EnvironmentMethod, "DEFAULT">, MethodResult>> = {
     TAG: tags,
     INSTANCE_MAPPING: instance,
     ACCOUNT_MAPPING: account,
@@ -179,10 +181,10 @@ export function classify(subject: Subject, rules: EnvironmentRules): Classificat
   const isAlone = others.length === 0 && mapping === null;
   const evidence = rules.precedence.map((method): EnvironmentEvidence => {
     if (method === "DEFAULT")
-      return { method, environment: rules.defaultEnvironment, detail: defaultSays(rules, isAlone) };
-    return { method, environment: nearestToProduction(said[method].findings), detail: said[method].detail };
+      return { method, environment: rules.defaultEnvironment, detail: describeDefault(rules, isAlone) };
+    return { method, environment: nearestToProduction(results[method].findings), detail: results[method].detail };
   });
-  const answer = (environment: Environment, decidedBy: EnvironmentMethod, dispute: string | null = null) => ({
+  const decide = (environment: Environment, decidedBy: EnvironmentMethod, dispute: string | null = null) => ({
     environment,
     decidedBy,
     conflict: dispute !== null,
@@ -190,12 +192,12 @@ export function classify(subject: Subject, rules: EnvironmentRules): Classificat
     dispute,
   });
 
-  if (mapping && contrary.length > 0 && unsettled.length === 0) return answer(mapping.environment, "INSTANCE_MAPPING");
+  if (mapping && contrary.length > 0 && unsettled.length === 0) return decide(mapping.environment, "INSTANCE_MAPPING");
 
   const environments = distinct([...others, ...instance.findings].map(({ environment }) => environment));
-  const speaking = evidence.filter(({ method, environment }) => method !== "DEFAULT" && environment !== null);
-  const deciding = speaking.find(({ environment }) => environment === "PRODUCTION") ?? speaking[0];
-  if (!deciding?.environment) return answer("PRODUCTION", "DEFAULT");
+  const positive = evidence.filter(({ method, environment }) => method !== "DEFAULT" && environment !== null);
+  const deciding = positive.find(({ environment }) => environment === "PRODUCTION") ?? positive[0];
+  if (!deciding?.environment) return decide("PRODUCTION", "DEFAULT");
   const facts = [...new Set(others.map(({ fact }) => fact))].sort().join("\n");
-  return answer(deciding.environment, deciding.method, environments.length > 1 ? facts : null);
+  return decide(deciding.environment, deciding.method, environments.length > 1 ? facts : null);
 }

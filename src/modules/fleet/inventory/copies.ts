@@ -1,4 +1,4 @@
-/** What a copy of an instance becomes: with which tags, and never less protected than its source. */
+/** Decides the tags of a copy of an instance, which must not be less protected than its source. */
 import { failedPrecondition } from "../../../errors.js";
 import type { Tag } from "../../../providers/provider.js";
 import { ENVIRONMENTS, type Environment } from "../../../values/environments.js";
@@ -6,22 +6,23 @@ import { type Classification, classify, type Subject } from "./classifier.js";
 import type { EnvironmentRules } from "./environment-rules.js";
 
 const MAX_TAGS = 50;
-/** Of providers, who set them themselves. */
+/** The prefixes of tags that providers set by themselves. */
 const RESERVED = /^(aws|rds):/i;
 
 const rank = (environment: Environment) => ENVIRONMENTS.indexOf(environment);
 
 /**
- * @param copy its identifier, and what it has of its source @param floors what its source counts as
- * @returns the tags of both; where they differ, the source's
- * @throws FAILED_PRECONDITION where they are too many, or it would be less protected than its source or than the snapshot's tags say
+ * @param copy the facts of the source with the identifier of the copy
+ * @param floors the environments of the source, which the copy must not fall below
+ * @returns the tags of the snapshot and of the source, whose values win
+ * @throws FAILED_PRECONDITION where they are too many, or where the copy would be less protected than its source or its snapshot's tags
  */
 export function tagsOfCopy<S extends Subject>(
   copy: S,
   snapshotTags: readonly Tag[],
   floors: readonly Environment[],
   rules: EnvironmentRules,
-  classified: (copy: S) => Classification,
+  classifyCopy: (copy: S) => Classification,
 ): readonly Tag[] {
   const byKey = new Map([...snapshotTags, ...copy.tags].map((tag) => [tag.key, tag]));
   const tags = [...byKey.values()].filter(({ key }) => !RESERVED.test(key));
@@ -30,12 +31,12 @@ export function tagsOfCopy<S extends Subject>(
     throw failedPrecondition("too many tags", message);
   }
   const { evidence } = classify({ identifier: "", tags: snapshotTags, accountId: null }, rules);
-  const told = evidence.find(({ method }) => method === "TAG")?.environment;
-  const counts = classified({ ...copy, tags }).environment;
-  const floor = [...floors, ...(told ? [told] : [])].find((one) => rank(one) < rank(counts));
+  const ofSnapshot = evidence.find(({ method }) => method === "TAG")?.environment;
+  const ofCopy = classifyCopy({ ...copy, tags }).environment;
+  const floor = [...floors, ...(ofSnapshot ? [ofSnapshot] : [])].find((source) => rank(source) < rank(ofCopy));
   if (!floor) return tags;
   throw failedPrecondition(
     "less protected",
-    `The new instance would count as ${counts}, and what it is a copy of as ${floor}. Choose an identifier that names no environment, or ${floor}.`,
+    `The new instance would count as ${ofCopy}, and what it is a copy of as ${floor}. Choose an identifier that names no environment, or ${floor}.`,
   );
 }

@@ -1,4 +1,4 @@
-/** What a provider does by itself, for the record: in the audit log as of the system, and where it says so as a security event. */
+/** Records what providers do by themselves, in the audit log and, where the provider says so, as security events. */
 import { randomUUID } from "node:crypto";
 import type { AuditService, SecurityService } from "../../../audit/index.js";
 import type { Log } from "../../../log.js";
@@ -14,33 +14,33 @@ export interface DeedsDeps {
 
 export function createDeeds({ log, audit, security, inventory }: DeedsDeps) {
   return {
-    /** How deeds of a provider are written down: also while the database is away. */
+    /** @returns a function that records an action of a provider, even while the database is away */
     reportOf(provider: Provider): Report {
       return async (deed) => {
         const { providerId, by, action, result, success, event } = deed;
         const id = await inventory.idOf(provider.name, providerId).catch(() => null);
         const requestId = randomUUID();
-        const about = { provider: provider.name, providerId };
+        const subject = { provider: provider.name, providerId };
         const record = {
           actor: { type: "system", name: by },
           action,
           resourceId: id === null ? null : String(id),
-          parameters: about,
+          parameters: subject,
           result,
           success,
           durationSeconds: null,
           requestId,
         };
-        const kept = [audit.recordNow(record)];
+        const recordings = [audit.recordNow(record)];
         if (event) {
-          const metadata = { ...about, instanceId: record.resourceId, action, ...result };
-          kept.push(
+          const metadata = { ...subject, instanceId: record.resourceId, action, ...result };
+          recordings.push(
             security.recordNow({ ...event, origin: { ipAddress: null, userAgent: null, requestId }, metadata }),
           );
         }
-        for (const one of await Promise.allSettled(kept)) {
-          if (one.status === "rejected")
-            log.error({ err: one.reason, deed }, "what was done to an instance is not recorded");
+        for (const recording of await Promise.allSettled(recordings)) {
+          if (recording.status === "rejected")
+            log.error({ err: recording.reason, deed }, "what was done to an instance is not recorded");
         }
       };
     },

@@ -1,4 +1,4 @@
-/** The rules by which environments are decided: their defaults, how a configuration overrides them, and what each word means. */
+/** The rules that decide environments: their defaults, how the configuration overrides them, and what each word means. */
 import { z } from "zod";
 import { ENVIRONMENTS, type Environment } from "../../../values/environments.js";
 
@@ -9,11 +9,11 @@ export type EnvironmentMethod = (typeof ENVIRONMENT_METHODS)[number];
 export interface EnvironmentRules {
   /** Keys of tags that may hold an environment, case-sensitive; `*:environment` is every key that ends in `:environment`. */
   readonly tagKeys: readonly string[];
-  /** The words that mean an environment, in tags and in names; `pre-prod` is two words in a row, whatever stands between. */
+  /** The words that mean an environment, in tags and in names; `pre-prod` is two words in a row, whatever separates them. */
   readonly values: Readonly<Record<Environment, readonly string[]>>;
-  /** Every method once, DEFAULT last; the first that speaks decides, unless production is in dispute. */
+  /** Every method once, DEFAULT last. The first that finds something decides, unless production is in dispute. */
   readonly precedence: readonly EnvironmentMethod[];
-  /** What the evidence shows as default. It never makes an instance operable: where nothing else speaks, it counts as PRODUCTION. */
+  /** The default that the evidence shows. Where only the default says anything, the instance counts as PRODUCTION all the same. */
   readonly defaultEnvironment: Environment;
 }
 
@@ -50,11 +50,11 @@ export const DEFAULT_ENVIRONMENT_RULES: EnvironmentRules = {
   defaultEnvironment: "PRODUCTION",
 };
 
-// Not "no": it is also Norway, and `no-prod-db` is a production database there.
+// "no" is missing because it is also Norway, where `no-prod-db` is a production database.
 const NEGATIONS = { before: ["non", "not", "pre"], after: ["like"] };
 const NO_ENVIRONMENTS = ["devops", "dev ops", "devsecops", "dev sec ops"];
 
-/** @returns the runs of letters and digits, with lookalikes such as full-width letters made plain and invisible characters removed */
+/** @returns the runs of letters and digits, with full-width and similar letters made plain and invisible characters removed */
 export const piecesOf = (text: string): string[] =>
   text
     .normalize("NFKC")
@@ -70,9 +70,9 @@ const negationsOf = (phrase: string) => [
 ];
 
 export interface Vocabulary {
-  /** Words in a row, in lower case with one space between, to what they mean; null: no environment, and production least of all. */
+  /** The meaning of each phrase, written in lower case with single spaces; null for one that means no environment. */
   readonly meanings: ReadonlyMap<string, Environment | null>;
-  /** Words of the longest phrase. */
+  /** The number of words of the longest phrase. */
   readonly longest: number;
 }
 
@@ -89,13 +89,13 @@ function compile({ values }: EnvironmentRules): Vocabulary {
   return { meanings, longest: Math.max(...[...meanings.keys()].map((phrase) => phrase.split(" ").length)) };
 }
 
-// A fleet is classified by the same rules thousands of times in a row.
+// The same rules classify thousands of instances, so they are compiled once.
 const compiled = new WeakMap<EnvironmentRules, Vocabulary>();
 
 export function vocabularyOf(rules: EnvironmentRules): Vocabulary {
-  const known = compiled.get(rules) ?? compile(rules);
-  compiled.set(rules, known);
-  return known;
+  const vocabulary = compiled.get(rules) ?? compile(rules);
+  compiled.set(rules, vocabulary);
+  return vocabulary;
 }
 
 const tagKey = z
@@ -118,16 +118,16 @@ const values = z
     SANDBOX: z.array(word),
   } satisfies Record<Environment, z.ZodType>)
   .partial()
-  .transform((given) => ({ ...DEFAULT_ENVIRONMENT_RULES.values, ...given }))
+  .transform((overrides) => ({ ...DEFAULT_ENVIRONMENT_RULES.values, ...overrides }))
   .superRefine((merged, context) => {
     const meanings = new Map<string, Environment>();
     const negations = new Set(merged.PRODUCTION.map(phraseOf).flatMap(negationsOf));
     for (const environment of ENVIRONMENTS) {
-      for (const [place, word] of merged[environment].entries()) {
+      for (const [index, word] of merged[environment].entries()) {
         const phrase = phraseOf(word);
         const other = meanings.get(phrase) ?? environment;
         meanings.set(phrase, other);
-        const fault = (message: string) => context.addIssue({ code: "custom", path: [environment, place], message });
+        const fault = (message: string) => context.addIssue({ code: "custom", path: [environment, index], message });
         if (other !== environment) fault(`"${word}" means ${other} already: a word has one meaning.`);
         if (environment === "PRODUCTION" && negations.has(phrase)) fault(`"${word}" never means production.`);
       }
@@ -144,8 +144,8 @@ const precedence = z
   );
 
 /**
- * The rules as a configuration writes them: JSON of whatever differs from the defaults. A list replaces its default as a whole;
- * an environment without a list keeps its words. Fails with all faults, each with its path.
+ * The rules as the configuration writes them: JSON with whatever differs from the defaults. A list replaces its default as a whole. The
+ * check tells all faults, each with its path.
  */
 export const environmentRulesText = z
   .string()
@@ -164,5 +164,5 @@ export const environmentRulesText = z
     z
       .strictObject({ tagKeys: z.array(tagKey), values, precedence, defaultEnvironment: environment })
       .partial()
-      .transform((given): EnvironmentRules => ({ ...DEFAULT_ENVIRONMENT_RULES, ...given })),
+      .transform((overrides): EnvironmentRules => ({ ...DEFAULT_ENVIRONMENT_RULES, ...overrides })),
   );

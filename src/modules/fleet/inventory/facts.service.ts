@@ -1,4 +1,4 @@
-/** Stored instances and mappings as the classifier looks at them. */
+/** Classifies stored instances by their facts, the stored mappings and the rules. */
 import type { Db } from "../../../db/client.js";
 import type { InstanceDescription } from "../../../providers/provider.js";
 import { type Classification, classify, type Mapping } from "./classifier.js";
@@ -18,10 +18,10 @@ export const disputeOf = ({ classification }: StoredInstance) => (classification
 const asMapping = (row: StoredMapping | undefined): Mapping | undefined =>
   row?.environment ? { environment: row.environment, reason: row.reason, settles: row.settles } : undefined;
 
-export type Classify = ReturnType<typeof classifierBy>;
+export type Classify = ReturnType<typeof createClassify>;
 
-/** @returns what classifies by the facts and the mappings of now */
-export const classifierBy =
+/** @returns a function that classifies an instance by its facts and the current mappings */
+export const createClassify =
   (rules: EnvironmentRules) =>
   (facts: Facts, id: bigint | undefined, mappings: readonly StoredMapping[]): Classification => {
     const byInstance = mappings.find((mapping) => id !== undefined && mapping.instanceId === id);
@@ -29,14 +29,14 @@ export const classifierBy =
     return classify({ ...facts, instanceMapping: asMapping(byInstance), accountMapping: asMapping(byAccount) }, rules);
   };
 
-/** Classifies stored instances by the rules and the mappings of now. @returns those whose environment is another one now */
-export async function reclassify(db: Db, classified: Classify, instances: readonly StoredInstance[]) {
+/** Classifies stored instances by the current rules and mappings. @returns those whose environment has changed */
+export async function reclassify(db: Db, classifyFacts: Classify, instances: readonly StoredInstance[]) {
   const mappings = await listMappings(db);
-  const changed: { readonly before: StoredInstance; readonly now: Classification }[] = [];
+  const changed: { readonly before: StoredInstance; readonly after: Classification }[] = [];
   for (const before of instances) {
-    const now = classified(factsOf(before), before.id, mappings);
-    await updateClassification(db, before.id, now);
-    if (now.environment !== before.environment) changed.push({ before, now });
+    const after = classifyFacts(factsOf(before), before.id, mappings);
+    await updateClassification(db, before.id, after);
+    if (after.environment !== before.environment) changed.push({ before, after });
   }
   return changed;
 }

@@ -1,22 +1,22 @@
-/** The statement of findings: what is open of each instance is what its provider says. */
+/** The statements of findings. The open findings of an instance are those that its provider reports, and Postern's own. */
 import { and, eq, isNull, sql } from "drizzle-orm";
 import type { Db } from "../../../db/client.js";
 import type { Finding } from "../../../providers/provider.js";
 import { findings, instances } from "./inventory.table.js";
 
-/** What Postern finds by itself: providers tell nothing of it. */
+/** The kind that Postern finds by itself, and providers do not report. */
 const OWN = "backup_missed";
 
 /**
- * Opens what is new, keeps what is told again, and resolves what is not told any more, of these instances and of those that have vanished. Under the
- * lock of the classification, so that two looks do not cross.
+ * Opens new findings of these instances, updates those that are reported again, and resolves the others, as well as those of vanished
+ * instances. The caller holds the lock of the classification, so that two refreshes cannot interfere.
  */
 export async function updateFindings(
   db: Db,
-  told: readonly { id: bigint; findings: readonly Finding[] }[],
+  reported: readonly { id: bigint; findings: readonly Finding[] }[],
 ): Promise<void> {
-  const ids = told.map(({ id }) => String(id));
-  const seen = told.flatMap(({ id, findings }) => findings.map((finding) => ({ ...finding, id: String(id) })));
+  const ids = reported.map(({ id }) => String(id));
+  const seen = reported.flatMap(({ id, findings }) => findings.map((finding) => ({ ...finding, id: String(id) })));
   await db.execute(
     sql`with seen as (
             select distinct on (id, kind, coalesce(subject, '')) *
@@ -39,7 +39,7 @@ export async function updateFindings(
   );
 }
 
-/** Opens a finding of Postern's own in the place of an earlier one of its kind, unless it is open. @returns whether it was opened */
+/** Opens a finding of Postern's own, which replaces an earlier one of its kind. @returns false where it was open already */
 export async function openFinding(
   db: Db,
   instanceId: bigint,
@@ -66,7 +66,7 @@ export async function openFinding(
   return true;
 }
 
-/** Resolves what Postern itself had found of an instance. */
+/** Resolves the finding that Postern itself has opened. */
 export async function resolveFinding(db: Db, instanceId: bigint, kind: typeof OWN): Promise<void> {
   await db
     .update(findings)

@@ -1,4 +1,4 @@
-/** The inventory of instances, and their environments. */
+/** The module of the inventory: instances, snapshots, findings and environments. */
 import type { Module } from "../../../module.js";
 import type { Provider } from "../../../providers/provider.js";
 import { createDeeds, type DeedsDeps } from "./deeds.service.js";
@@ -11,12 +11,12 @@ import { createMemberLogs } from "./member-logs.service.js";
 
 export { DEFAULT_ENVIRONMENT_RULES, type EnvironmentRules, environmentRulesText } from "./environment-rules.js";
 export type { StoredInstance } from "./inventory.store.js";
-export { type Assessed, assess, COMING, isOperable, isRescuable } from "./operability.js";
+export { type AssessedInstance, assess, isOperable, isRescuable, STARTING_STATUSES } from "./operability.js";
 export { Finding, Instance, type InventoryService, OperationType, Snapshot };
 
 export interface InventoryModule extends Module {
   readonly service: InventoryService;
-  /** Looks at every provider now; one that does not answer is looked at again. */
+  /** Refreshes the inventory of every provider. One that does not answer is tried again on the schedule. */
   refresh(): Promise<void>;
 }
 
@@ -30,12 +30,12 @@ export function inventoryModule(
   for (const provider of providers) provider.reportTo(deeds.reportOf(provider));
 
   const refresh = async (): Promise<void> => {
-    const looks = providers.map((provider) =>
+    const refreshes = providers.map((provider) =>
       inventory.refresh(provider).catch((error) => {
         log.warn({ err: error, provider: provider.name }, "inventory not refreshed; it is tried again");
       }),
     );
-    await Promise.all(looks);
+    await Promise.all(refreshes);
   };
 
   return {

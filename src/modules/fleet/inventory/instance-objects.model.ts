@@ -1,4 +1,4 @@
-/** The objects that columns of instances and snapshots hold whole, and their enums. */
+/** The GraphQL types of objects that are stored in one column of an instance or snapshot, and their enums. */
 
 import { type EmbeddedField, type EmbeddedType } from "../../../engine/declaration.js";
 import { enumOf } from "../../../engine/types/object-type.js";
@@ -10,22 +10,26 @@ import { environment, instances } from "./inventory.table.js";
 export const Environment = enumOf(
   "Environment",
   environment.enumValues,
-  "What an instance is for. Operations are refused on PRODUCTION.",
+  "The purpose of an instance. Operations are refused on PRODUCTION.",
 );
 
 export const EnvironmentMethod = enumOf(
   "EnvironmentMethod",
   ENVIRONMENT_METHODS,
-  "What can say which environment an instance belongs to.",
+  "A method that can find the environment of an instance.",
 );
 
-export const MemberRole = enumOf("MemberRole", MEMBER_ROLES, "Who takes writes, and who follows.");
+export const MemberRole = enumOf(
+  "MemberRole",
+  MEMBER_ROLES,
+  "The role of a server: the primary takes writes, and standbys follow it.",
+);
 
-export const OperationType = enumOf("OperationType", OPERATION_TYPES, "What can be done to an instance.");
+export const OperationType = enumOf("OperationType", OPERATION_TYPES, "The type of an operation on an instance.");
 
 export const InstanceEndpoint: EmbeddedType = {
   name: "InstanceEndpoint",
-  description: "Where an instance or one of its members listens.",
+  description: "The address where an instance or one of its members listens.",
   list: false,
   fields: {
     host: { kind: "string", nullable: false, description: "Host name or address." },
@@ -33,13 +37,13 @@ export const InstanceEndpoint: EmbeddedType = {
   },
 };
 
-/** Asked of the provider, by MemberLogsResolver. */
+/** MemberLogsResolver asks the provider for it. */
 export const LogTail: EmbeddedField = {
   kind: "asked",
   nullable: true,
   asked: { row: { provider: instances.provider, providerId: instances.providerId }, own: ["name"] },
   read: ["instance-logs:read"],
-  description: "The last lines of its log as it is now, the oldest first, without secrets; null where it has none.",
+  description: "The last lines of its current log, the oldest first, without secrets; null where it has no log.",
 };
 
 export const InstanceMember: EmbeddedType = {
@@ -47,57 +51,58 @@ export const InstanceMember: EmbeddedType = {
   description: "One server of an instance: the primary or a standby.",
   list: true,
   fields: {
-    name: { kind: "string", nullable: false, description: "Unique within the instance." },
-    role: { kind: "enum", nullable: false, enumeration: MemberRole, description: "Who takes writes." },
+    name: { kind: "string", nullable: false, description: "The name, unique within the instance." },
+    role: { kind: "enum", nullable: false, enumeration: MemberRole, description: "Primary or standby." },
     endpoint: {
       kind: "embedded",
       nullable: true,
       embedded: InstanceEndpoint,
       read: ["instance-endpoints:read"],
-      description: "Where it listens.",
+      description: "The address where it listens.",
     },
     status: {
       kind: "string",
       nullable: false,
       description:
-        "How it is: `available`; `catching-up` and `paused` of a standby that does not replay; `rebuilding`, `starting`, `failed`, `stopped` or `unknown`.",
+        "`available`, `rebuilding`, `starting`, `failed`, `stopped` or `unknown`; also `catching-up` and `paused` for a standby that does not replay.",
     },
     lagBytes: {
       kind: "float",
       nullable: true,
-      description: "How much of its primary's log a standby has not replayed; null where that is not known.",
+      description: "How many bytes of its primary's log a standby has not replayed yet; null where that is not known.",
     },
     lagSeconds: {
       kind: "float",
       nullable: true,
-      description: "How old what a standby shows is; 0 where it has replayed all that there is.",
+      description: "The age of the data that a standby shows, in seconds; 0 where it has replayed everything.",
     },
     replaying: {
       kind: "boolean",
       nullable: true,
-      description: "Whether a standby replays what its primary sends; null of a primary.",
+      description: "Whether a standby replays what its primary sends; null for a primary.",
     },
     lastError: {
       kind: "string",
       nullable: true,
       read: ["findings:read"],
-      description: "Why it is not well, in its server's own words where there are any; null where it is.",
+      description:
+        "Why it is not available, in its server's own words where there are any; null where it is available.",
     },
-    since: { kind: "dateTime", nullable: true, description: "Since when it has its status, as far as Postern saw it." },
+    since: { kind: "dateTime", nullable: true, description: "When Postern first saw it in this status." },
     logTail: LogTail,
   },
 };
 
 export const AutoFailover: EmbeddedType = {
   name: "AutoFailover",
-  description: "When Postern fails an instance over by itself.",
+  description: "The conditions of an automatic failover.",
   list: false,
   fields: {
-    afterSeconds: { kind: "int", nullable: false, description: "How long its primary must have been failed." },
+    afterSeconds: { kind: "int", nullable: false, description: "How long the primary must have been failed." },
     maxLagBytes: {
       kind: "float",
       nullable: false,
-      description: "How far the standby may lag where the primary's log cannot be read any more.",
+      description: "How many bytes the standby may lag if the primary's log cannot be read any more.",
     },
   },
 };
@@ -114,10 +119,15 @@ export const Tag: EmbeddedType = {
 
 export const EnvironmentClassification: EmbeddedType = {
   name: "EnvironmentClassification",
-  description: "The environment of an instance, and why.",
+  description: "The environment of an instance, and the evidence for it.",
   list: false,
   fields: {
-    environment: { kind: "enum", nullable: false, enumeration: Environment, description: "What counts." },
+    environment: {
+      kind: "enum",
+      nullable: false,
+      enumeration: Environment,
+      description: "The environment that counts.",
+    },
     decidedBy: {
       kind: "enum",
       nullable: false,
@@ -133,25 +143,29 @@ export const EnvironmentClassification: EmbeddedType = {
       kind: "string",
       nullable: true,
       description:
-        "What the methods disagree about; null without a conflict. `setEnvironmentMapping` names it to settle it.",
+        "The facts that the methods disagree about; null without a conflict. Give it to `setEnvironmentMapping` to settle the conflict.",
     },
     evidence: {
       kind: "embedded",
       nullable: false,
-      description: "What each method says: always five, in the order of precedence.",
+      description: "What each of the five methods has found, in the order of precedence.",
       embedded: {
         name: "EnvironmentEvidence",
-        description: "What one method says of an instance's environment.",
+        description: "What one method has found about an instance's environment.",
         list: true,
         fields: {
-          method: { kind: "enum", nullable: false, enumeration: EnvironmentMethod, description: "Which method." },
+          method: { kind: "enum", nullable: false, enumeration: EnvironmentMethod, description: "The method." },
           environment: {
             kind: "enum",
             nullable: true,
             enumeration: Environment,
-            description: "What it says; null where it says nothing.",
+            description: "The environment that the method found; null where it found none.",
           },
-          detail: { kind: "string", nullable: false, description: "What it looked at, for people." },
+          detail: {
+            kind: "string",
+            nullable: false,
+            description: "What the method looked at, as a sentence for people.",
+          },
         },
       },
     },
@@ -163,8 +177,8 @@ export const OperationAvailability: EmbeddedType = {
   description: "Whether an operation can be requested now.",
   list: true,
   fields: {
-    type: { kind: "enum", nullable: false, enumeration: OperationType, description: "Which operation." },
-    allowed: { kind: "boolean", nullable: false, description: "Whether a request would be accepted now, from you." },
-    reason: { kind: "string", nullable: true, description: "Why not; null where it is allowed." },
+    type: { kind: "enum", nullable: false, enumeration: OperationType, description: "The type of the operation." },
+    allowed: { kind: "boolean", nullable: false, description: "Whether your request would be accepted now." },
+    reason: { kind: "string", nullable: true, description: "Why it would be refused; null where it is allowed." },
   },
 };

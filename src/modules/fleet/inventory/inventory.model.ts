@@ -1,4 +1,4 @@
-/** What a client reads of the inventory: instances, their snapshots and findings. */
+/** The types Instance, Snapshot and Finding, as clients read them. */
 
 import { declareType, derived, embedded, field, one } from "../../../engine/declare.js";
 import { enumOf } from "../../../engine/types/object-type.js";
@@ -13,13 +13,9 @@ import {
   Tag,
 } from "./instance-objects.model.js";
 import { alertSeverity, findings, instances, snapshots } from "./inventory.table.js";
-import { type Assessed, assess } from "./operability.js";
+import { type AssessedInstance, assess } from "./operability.js";
 
-export const AlertSeverity = enumOf(
-  "AlertSeverity",
-  alertSeverity.enumValues,
-  "How urgent something is that people should look at.",
-);
+export const AlertSeverity = enumOf("AlertSeverity", alertSeverity.enumValues, "The urgency of a finding.");
 
 export const Instance = declareType({
   name: "Instance",
@@ -34,42 +30,41 @@ export const Instance = declareType({
     id: field(instances.id, "Decimal text of the key."),
     identifier: field(
       instances.identifier,
-      "The name that people know; `instance(id)` takes it too where it is unique.",
+      "The name of the instance. `instance(id)` takes it too where it is unique.",
       { inAnyCase: true },
     ),
-    provider: field(instances.provider, "Who runs it: `aws-rds` or `local`."),
+    provider: field(instances.provider, "The provider that runs it: `aws-rds` or `local`."),
     accountId: field(instances.accountId, "The provider's account."),
     region: field(instances.region, "The provider's region."),
-    engine: field(instances.engine, "Such as `postgres`."),
-    engineVersion: field(instances.engineVersion, "Such as `15.8`."),
-    instanceClass: field(instances.instanceClass, "The provider's word for its size."),
-    storageGiB: field(instances.storageGib, "Allocated storage."),
+    engine: field(instances.engine, "The database engine, such as `postgres`."),
+    engineVersion: field(instances.engineVersion, "The version of the engine, such as `15.8`."),
+    instanceClass: field(instances.instanceClass, "The provider's name for its size."),
+    storageGiB: field(instances.storageGib, "The allocated storage in GiB."),
     multiAz: field(instances.multiAz, "Whether it has a standby to fail over to."),
-    status: field(instances.status, "The provider's own word, such as `available`."),
-    endpoint: embedded(instances.endpoint, "Where it listens.", InstanceEndpoint, ["instance-endpoints:read"]),
+    status: field(instances.status, "The status in the provider's words, such as `available`."),
+    endpoint: embedded(instances.endpoint, "The address where it listens.", InstanceEndpoint, [
+      "instance-endpoints:read",
+    ]),
     members: embedded(instances.members, "Its primary and standbys.", InstanceMember),
     tags: embedded(instances.tags, "Its labels at the provider.", Tag),
     environment: embedded(
       instances.classification,
-      "What it is for, and why that is believed.",
+      "The environment, and the evidence for it.",
       EnvironmentClassification,
     ),
     backupWindow: field(instances.backupWindow, "When automated snapshots are taken: `hh:mm-hh:mm`, UTC."),
     pendingBackupWindow: field(
       instances.pendingBackupWindow,
-      "The backup window that the next maintenance window brings.",
+      "The backup window that will count after the next maintenance window.",
     ),
-    maintenanceWindow: field(
-      instances.maintenanceWindow,
-      "When changes that wait are made: `ddd:hh:mm-ddd:hh:mm`, UTC.",
-    ),
-    backupRetentionDays: field(instances.backupRetentionDays, "How long automated snapshots are kept."),
+    maintenanceWindow: field(instances.maintenanceWindow, "When pending changes are made: `ddd:hh:mm-ddd:hh:mm`, UTC."),
+    backupRetentionDays: field(instances.backupRetentionDays, "For how many days automated snapshots are kept."),
     autoFailover: embedded(
       instances.autoFailover,
-      "When Postern fails it over by itself; null where it does not.",
+      "When Postern fails the instance over by itself; null where it does not.",
       AutoFailover,
     ),
-    availableOperations: derived(instances.id, "What can be requested now, and why the rest cannot.", {
+    availableOperations: derived(instances.id, "Which operations can be requested now, and why the others cannot.", {
       needs: {
         provider: instances.provider,
         environment: instances.environment,
@@ -82,16 +77,16 @@ export const Instance = declareType({
       derive: (needs, access) =>
         OPERATION_TYPES.map((type) => {
           const reason = access.permissions.has("operations:run")
-            ? (assess(needs as unknown as Assessed, type)?.message ?? null)
+            ? (assess(needs as unknown as AssessedInstance, type)?.message ?? null)
             : "Your role may not run operations.";
           return { type, allowed: reason === null, reason };
         }),
     }),
-    discoveredAt: field(instances.discoveredAt, "When Postern first saw it."),
+    discoveredAt: field(instances.discoveredAt, "When Postern first saw the instance."),
     lastSeenAt: field(instances.lastSeenAt, "When its provider last listed it."),
-    vanishedAt: field(instances.vanishedAt, "Since when its provider does not list it any more; null while it does."),
+    vanishedAt: field(instances.vanishedAt, "When its provider stopped listing it; null while it is listed."),
   },
-  filters: { environment: field(instances.environment, "What counts.", { enumeration: Environment }) },
+  filters: { environment: field(instances.environment, "The environment that counts.", { enumeration: Environment }) },
   relations: {
     lastBackup: one(
       () => LastBackup,
@@ -101,7 +96,7 @@ export const Instance = declareType({
   },
 });
 
-/** The snapshot's row, as an instance's newest backup. */
+/** A row of `snapshots`, read as the newest backup of an instance. */
 export const LastBackup = declareType({
   name: "LastBackup",
   plural: "lastBackups",
@@ -112,9 +107,9 @@ export const LastBackup = declareType({
   newestBy: "at",
   fields: {
     id: field(snapshots.id, "Decimal text of the key."),
-    at: field(snapshots.createdAt, "When it was taken."),
+    at: field(snapshots.createdAt, "When the backup was taken."),
   },
-  relations: { snapshot: one(() => Snapshot, snapshots.id, "The snapshot, where it is one.") },
+  relations: { snapshot: one(() => Snapshot, snapshots.id, "The snapshot, if the backup is one.") },
 });
 
 export const Snapshot = declareType({
@@ -127,18 +122,21 @@ export const Snapshot = declareType({
   newestBy: "createdAt",
   fields: {
     id: field(snapshots.id, "Decimal text of the key."),
-    identifier: field(snapshots.identifier, "Its name; unique in any case.", { inAnyCase: true }),
-    arn: field(snapshots.arn, "Its ARN, or its path."),
-    status: field(snapshots.status, "The provider's own word, such as `available`."),
-    sizeBytes: field(snapshots.sizeBytes, "Its size in bytes."),
-    createdAt: field(snapshots.createdAt, "When it was taken."),
-    automated: field(snapshots.automated, "Whether the schedule took it; such a one goes when its retention is over."),
-    tags: embedded(snapshots.tags, "Its labels.", Tag),
+    identifier: field(snapshots.identifier, "The name, which is unique whatever its case.", { inAnyCase: true }),
+    arn: field(snapshots.arn, "The ARN or the path of the snapshot."),
+    status: field(snapshots.status, "The status in the provider's words, such as `available`."),
+    sizeBytes: field(snapshots.sizeBytes, "The size in bytes."),
+    createdAt: field(snapshots.createdAt, "When the snapshot was taken."),
+    automated: field(
+      snapshots.automated,
+      "Whether the schedule took it. Automated snapshots are deleted when their retention is over.",
+    ),
+    tags: embedded(snapshots.tags, "The labels of the snapshot.", Tag),
   },
   relations: {
-    instance: one(() => Instance, snapshots.instanceId, "What it is a copy of.", {
+    instance: one(() => Instance, snapshots.instanceId, "The instance that it is a copy of.", {
       name: "snapshots",
-      description: "Copies that can be restored.",
+      description: "The snapshots of the instance.",
     }),
   },
 });
@@ -146,24 +144,27 @@ export const Snapshot = declareType({
 export const Finding = declareType({
   name: "Finding",
   plural: "findings",
-  description: "Something about an instance that people should look at, as long as it is the case.",
+  description: "A problem of an instance that people should look at. It is open as long as the problem lasts.",
   table: findings,
   read: ["findings:read"],
   scope: { kind: "staff" },
   newestBy: "openedAt",
   fields: {
     id: field(findings.id, "Decimal text of the key."),
-    kind: field(findings.kind, "What it is, as a stable word such as `standby_not_replaying`."),
-    severity: field(findings.severity, "How urgent it is.", { enumeration: AlertSeverity }),
-    subject: field(findings.subject, "What of the instance it is about, such as a member's name; null: all of it."),
+    kind: field(findings.kind, "The kind of problem, as a stable word such as `standby_not_replaying`."),
+    severity: field(findings.severity, "How urgent the problem is.", { enumeration: AlertSeverity }),
+    subject: field(
+      findings.subject,
+      "The part of the instance that it is about, such as a member's name; null for the whole instance.",
+    ),
     detail: field(findings.detail, "The cause, and what to do."),
-    openedAt: field(findings.openedAt, "When Postern first saw it."),
-    resolvedAt: field(findings.resolvedAt, "Since when it is not the case any more; null while it is."),
+    openedAt: field(findings.openedAt, "When Postern first saw the problem."),
+    resolvedAt: field(findings.resolvedAt, "When the problem ended; null while it lasts."),
   },
   relations: {
-    instance: one(() => Instance, findings.instanceId, "Which instance it is about.", {
+    instance: one(() => Instance, findings.instanceId, "The instance that it is about.", {
       name: "findings",
-      description: "What people should look at, and what they had to.",
+      description: "The open and resolved findings of the instance.",
       nullable: true,
     }),
   },

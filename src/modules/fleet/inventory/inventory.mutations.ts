@@ -1,4 +1,4 @@
-/** The mutation that says what an instance or an account is for. */
+/** The mutation that sets the environment of an instance or an account. */
 import { can } from "../../../auth/rules.js";
 import { type Mutation, mutation } from "../../../engine/mutation.js";
 import { SetEnvironmentMappingInput } from "./inventory.inputs.js";
@@ -9,16 +9,16 @@ export const inventoryMutations = (inventory: InventoryService): Record<string, 
   setEnvironmentMapping: mutation({
     rule: can("environment-mappings:write"),
     action: "environment-mapping.set",
-    description: "Says what an instance or an account is for, and settles what the methods disagree about.",
-    input: { schema: SetEnvironmentMappingInput, what: "Which instance or account, and what it is for." },
+    description: "Sets the environment of an instance or an account, and can settle a conflict between the methods.",
+    input: { schema: SetEnvironmentMappingInput, what: "The instance or account, and its environment." },
     payload: {
       name: "SetEnvironmentMappingPayload",
-      description: "The mapping counts from now on.",
+      description: "The mapping, which counts from now on.",
       fields: {
         instance: {
           row: Instance,
           nullable: true,
-          description: "The instance, as it is now; null where an account was mapped.",
+          description: "The instance as it is now; null where an account was mapped.",
         },
       },
     },

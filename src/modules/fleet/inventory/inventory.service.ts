@@ -1,4 +1,4 @@
-/** The inventory: what providers list, classified and kept; and what administrators say of environments. */
+/** The service of the inventory: it finds and refreshes instances, and sets their environments. */
 import type { Call } from "../../../audit/call.js";
 import type { AuditService } from "../../../audit/index.js";
 import { describeActor } from "../../../auth/actor.js";
@@ -9,7 +9,7 @@ import type { Provider, Tag } from "../../../providers/provider.js";
 import { isId } from "../../../values/id.js";
 import { tagsOfCopy } from "./copies.js";
 import type { EnvironmentRules } from "./environment-rules.js";
-import { classifierBy, disputeOf, factsOf, reclassify } from "./facts.service.js";
+import { createClassify, disputeOf, factsOf, reclassify } from "./facts.service.js";
 import { openFinding, resolveFinding } from "./findings.store.js";
 import { type EnvironmentMapping, MAX_IDENTIFIER } from "./inventory.inputs.js";
 import {
@@ -21,7 +21,7 @@ import {
   lockClassification,
   type StoredInstance,
 } from "./inventory.store.js";
-import { createLooks } from "./looks.service.js";
+import { createRefresh } from "./looks.service.js";
 
 export interface InventoryDeps {
   readonly db: Db;
@@ -34,8 +34,8 @@ export interface InventoryDeps {
 export type InventoryService = ReturnType<typeof createInventoryService>;
 
 export function createInventoryService({ db, audit, log, providers, rules }: InventoryDeps) {
-  const classified = classifierBy(rules);
-  const looks = createLooks({ db, audit, log, classified });
+  const classifyFacts = createClassify(rules);
+  const refresh = createRefresh({ db, audit, log, classifyFacts });
 
   async function find(db: Db, idOrIdentifier: string, lock = false): Promise<StoredInstance | null> {
     if (idOrIdentifier.length > MAX_IDENTIFIER) return null;
@@ -45,24 +45,23 @@ export function createInventoryService({ db, audit, log, providers, rules }: Inv
   }
 
   return {
-    ...looks,
+    ...refresh,
 
     /** @returns the instances of a provider, vanished ones too */
     list: (provider: Provider): Promise<StoredInstance[]> => listInstances(db, provider.name),
 
-    /** The environment of an instance by id or identifier, or null where there is none. */
+    /** @returns the environment of an instance by id or identifier, or null where there is no such instance */
     environmentOf: async (idOrIdentifier: string): Promise<string | null> =>
       (await find(db, idOrIdentifier))?.environment ?? null,
 
     /** @returns the tags of a copy under another identifier @throws FAILED_PRECONDITION where it would be less protected */
-    async requireCopy(db: Db, source: StoredInstance, identifier: string, snapshotTags: readonly Tag[]) {
+    async requireCopyTags(db: Db, source: StoredInstance, identifier: string, snapshotTags: readonly Tag[]) {
       const mappings = await listMappings(db);
-      const floors = [source.environment, classified(factsOf(source), source.id, mappings).environment];
+      const floors = [source.environment, classifyFacts(factsOf(source), source.id, mappings).environment];
       const copy = { ...factsOf(source), identifier };
-      return tagsOfCopy(copy, snapshotTags, floors, rules, (facts) => classified(facts, undefined, mappings));
+      return tagsOfCopy(copy, snapshotTags, floors, rules, (facts) => classifyFacts(facts, undefined, mappings));
     },
 
-    /** For what Postern itself finds. */
     openFinding,
     resolveFinding,
 
@@ -78,7 +77,7 @@ export function createInventoryService({ db, audit, log, providers, rules }: Inv
     },
 
     /**
-     * Says the environment of an instance or an account, or with no environment takes that back.
+     * Sets the environment of an instance or an account, or takes it back where none is given.
      * @returns the id of the instance, or null where an account was mapped
      * @throws BAD_USER_INPUT, NOT_FOUND
      */
@@ -108,8 +107,8 @@ export function createInventoryService({ db, audit, log, providers, rules }: Inv
           : await Promise.all([...providers.keys()].map((name) => listInstances(db, name)));
         await reclassify(
           db,
-          classified,
-          affected.flat().filter((each) => instance || each.accountId === accountId),
+          classifyFacts,
+          affected.flat().filter((candidate) => instance || candidate.accountId === accountId),
         );
         const resourceId = instance ? String(instance.id) : (accountId as string);
         await audit.record(db, call, {

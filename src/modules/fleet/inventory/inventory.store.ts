@@ -6,25 +6,25 @@ import type { Classification } from "./classifier.js";
 import { environmentMappings, instances, snapshots } from "./inventory.table.js";
 
 /**
- * Serialises what classifies: facts and mappings that are read together must be written before others are read. Ends with the
- * transaction.
+ * Lets one transaction classify at a time, so that nobody reads facts and mappings between another's read and write. The lock ends with
+ * the transaction.
  */
 const CLASSIFICATION = 7_239_402_334n;
 export const lockClassification = async (db: Db) => db.execute(sql`select pg_advisory_xact_lock(${CLASSIFICATION})`);
 
-/** An instance as the rules look at it. */
+/** A row of `instances`. */
 export type StoredInstance = typeof instances.$inferSelect;
 
 /** @returns the instance with this id, or null */
 export const findInstanceById = (db: Db, id: bigint, lock = false): Promise<StoredInstance | null> =>
   findOne(db, eq(instances.id, id), lock);
 
-/** @returns the only present instance with this identifier, in any case; null where there is none, or more than one */
+/** @returns the only present instance with this identifier, whatever its case; null where there is none, or more than one */
 export const findInstanceByIdentifier = (db: Db, identifier: string, lock = false): Promise<StoredInstance | null> =>
   findOne(db, sql`lower(${instances.identifier}) = lower(${identifier}) and ${instances.vanishedAt} is null`, lock);
 
-async function findOne(db: Db, named: SQL, lock: boolean): Promise<StoredInstance | null> {
-  const query = db.select().from(instances).where(named).limit(2);
+async function findOne(db: Db, condition: SQL, lock: boolean): Promise<StoredInstance | null> {
+  const query = db.select().from(instances).where(condition).limit(2);
   const rows = await (lock ? query.for("update") : query);
   return rows.length === 1 ? (rows[0] ?? null) : null;
 }
@@ -33,7 +33,7 @@ async function findOne(db: Db, named: SQL, lock: boolean): Promise<StoredInstanc
 export const listInstances = async (db: Db, provider: string): Promise<StoredInstance[]> =>
   db.select().from(instances).where(eq(instances.provider, provider));
 
-/** @returns the instances that a provider lists no more, and snapshots of which may still be there */
+/** @returns the instances that a provider lists no more, but of which it may still have snapshots */
 export const listVanishedWithSnapshots = async (db: Db, provider: string): Promise<StoredInstance[]> =>
   db
     .select()
@@ -47,15 +47,15 @@ export const listVanishedWithSnapshots = async (db: Db, provider: string): Promi
     );
 
 /**
- * When a look at a provider begins, by the database's clock. What it finds is written only where no look that began later has written:
- * an answer may be old when it comes.
+ * @returns the start of a refresh, by the database's clock. The provider's answer may be old when it comes, so it is written only where
+ * no later refresh has written
  */
-export async function beginLook(db: Db): Promise<string> {
+export async function findRefreshStart(db: Db): Promise<string> {
   const rows = await db.execute<{ at: string }>(sql`select clock_timestamp()::text as at`);
   return rows[0]!.at;
 }
 
-/** Writes what a look has found of an instance, and what follows from it. @returns its id, or null where a later look has written */
+/** Writes a provider's description of an instance. @returns its id, or null where a later refresh has written */
 export async function upsertInstance(
   db: Db,
   provider: string,
@@ -96,7 +96,7 @@ export async function findInstanceId(db: Db, provider: string, providerId: strin
   return rows[0]?.id ?? null;
 }
 
-/** Marks the instances of a provider that a look has not found, but for those that a later look has. */
+/** Marks the instances that a refresh has not found, unless a later refresh has. */
 export async function markVanished(
   db: Db,
   provider: string,
@@ -116,7 +116,6 @@ export async function markVanished(
     );
 }
 
-/** Writes what the classifier says now. */
 export async function updateClassification(db: Db, id: bigint, classification: Classification): Promise<void> {
   await db
     .update(instances)
@@ -138,12 +137,12 @@ export async function insertMapping(db: Db, mapping: typeof environmentMappings.
   return rows[0]!.id;
 }
 
-/** Of snapshots that are gone. */
+/** The status of snapshots that do not exist any more. */
 const DELETED = "deleted";
 
 /**
- * Writes what a provider says of a snapshot. Another one of its identifier is another row, and one that it replaces is gone, also where that was
- * of another instance. What a later look has written stays. @returns its id
+ * Writes a provider's description of a snapshot, unless a later refresh has written. An older snapshot with the same ARN is marked as
+ * deleted, even if it was one of another instance. @returns the id
  */
 export async function upsertSnapshot(
   db: Db,
@@ -186,7 +185,7 @@ export const listPresentSnapshots = async (db: Db, instanceId: bigint) =>
     .from(snapshots)
     .where(and(eq(snapshots.instanceId, instanceId), ne(snapshots.status, DELETED)));
 
-/** Marks snapshots that a look has not found, but for those that a later look has: operations refer to them. */
+/** Marks snapshots that a refresh has not found, unless a later refresh has. The rows stay, because operations refer to them. */
 export async function markSnapshotsDeleted(db: Db, ids: readonly bigint[], lookedAt: string): Promise<void> {
   if (ids.length === 0) return;
   await db
@@ -195,8 +194,8 @@ export async function markSnapshotsDeleted(db: Db, ids: readonly bigint[], looke
     .where(and(inArray(snapshots.id, [...ids]), sql`${snapshots.lookedAt} <= ${lookedAt}::timestamptz`));
 }
 
-/** Notes which backup of an instance is the newest that can be restored. */
-export async function noteLastBackup(db: Db, instanceId: bigint): Promise<void> {
+/** Sets the newest backup of an instance that can be restored. */
+export async function updateLastBackup(db: Db, instanceId: bigint): Promise<void> {
   const newest = db
     .select({ id: snapshots.id })
     .from(snapshots)

@@ -1,4 +1,4 @@
-/** The inventory: instances as their providers last described them, their snapshots, environment mappings and findings. */
+/** The tables of the inventory: instances as their providers last described them, snapshots, environment mappings and findings. */
 import { sql } from "drizzle-orm";
 import {
   type AnyPgColumn,
@@ -22,13 +22,13 @@ export const environment = pgEnum("environment", ENVIRONMENTS);
 
 export const alertSeverity = pgEnum("alert_severity", ALERT_SEVERITIES);
 
-/** One row for each instance that was ever seen; one that vanishes is marked, because operations and audit refer to it. */
+/** One row for each instance that was ever seen. A vanished one is marked and stays, because operations and audit refer to it. */
 export const instances = pgTable(
   "instances",
   {
     id: id(),
     provider: varchar({ length: 20 }).notNull(),
-    /** The provider's own stable id; identifiers can be renamed. */
+    /** The provider's stable id. The identifier may change. */
     providerId: text().notNull(),
     identifier: varchar({ length: 255 }).notNull(),
     accountId: varchar({ length: 64 }),
@@ -47,16 +47,16 @@ export const instances = pgTable(
     pendingBackupWindow: varchar({ length: 11 }),
     maintenanceWindow: varchar({ length: 19 }),
     backupRetentionDays: integer(),
-    /** Since when backups are due in this window: those of windows before are not missed. */
+    /** When this window began to count. No backup of an earlier window is missed. */
     backupWindowSince: moment().notNull().defaultNow(),
     /** The newest of its snapshots that can be restored. */
     lastBackupId: reference().references((): AnyPgColumn => snapshots.id),
-    /** What the classifier decided when the facts last changed. */
+    /** The environment that the classifier decided when the facts last changed. */
     environment: environment().notNull(),
     classification: jsonb().notNull(),
     discoveredAt: moment().notNull().defaultNow(),
     lastSeenAt: moment().notNull().defaultNow(),
-    /** Since when the provider does not list it any more; null while it does. */
+    /** When the provider stopped listing it; null while it is listed. */
     vanishedAt: moment(),
   },
   (t) => [
@@ -66,17 +66,17 @@ export const instances = pgTable(
   ],
 );
 
-/** What people say of the environment of an instance or an account. The newest of each counts; older ones are its history. */
+/** The environments that people have set for instances and accounts. The newest of each counts; older ones are its history. */
 export const environmentMappings = pgTable(
   "environment_mappings",
   {
     id: id(),
     instanceId: reference().references(() => instances.id),
     accountId: varchar({ length: 64 }),
-    /** Null: the mapping was taken back. */
+    /** Null where the mapping was taken back. */
     environment: environment(),
     reason: text().notNull(),
-    /** The disagreement that this mapping settles, as the classifier words it. */
+    /** The dispute that this mapping settles, in the classifier's words. */
     settles: text(),
     createdBy: jsonb().notNull(),
     createdAt: moment().notNull().defaultNow(),
@@ -88,7 +88,7 @@ export const environmentMappings = pgTable(
   ],
 );
 
-/** What people should look at, by instance; one that is gone is resolved, and stays as history. */
+/** Problems that people should look at. One that has ended is resolved, and stays as history. */
 export const findings = pgTable(
   "findings",
   {
@@ -98,7 +98,7 @@ export const findings = pgTable(
       .references(() => instances.id),
     kind: varchar({ length: 64 }).notNull(),
     severity: alertSeverity().notNull(),
-    /** What of the instance it is about; null: all of it. */
+    /** The part of the instance that it is about; null for the whole instance. */
     subject: varchar({ length: 255 }),
     detail: text().notNull(),
     openedAt: moment().notNull().defaultNow(),
@@ -122,14 +122,14 @@ export const snapshots = pgTable(
       .references(() => instances.id),
     identifier: varchar({ length: 255 }).notNull(),
     arn: text().notNull(),
-    /** Tells it from others that had its identifier, and so its ARN. */
+    /** Distinguishes it from earlier snapshots with the same identifier, and so the same ARN. */
     uid: text().notNull(),
     status: varchar({ length: 64 }).notNull(),
     sizeBytes: doublePrecision(),
     tags: jsonb().notNull(),
     automated: boolean().notNull(),
     createdAt: moment().notNull(),
-    /** When the look began that has written it last. */
+    /** When the refresh began that wrote it last. */
     lookedAt: moment().notNull().defaultNow(),
   },
   (t) => [

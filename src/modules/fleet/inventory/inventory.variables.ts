@@ -1,4 +1,4 @@
-/** What configuration says of the inventory. */
+/** The environment variables of the inventory. */
 import { variables } from "../../../values/variables.js";
 import { environmentRulesText } from "./environment-rules.js";
 

@@ -1,4 +1,4 @@
-/** Looks at providers: what they say of instances, snapshots and findings is written down, unless a later look has said more. */
+/** Refreshes the inventory: it asks providers for instances, snapshots and findings, and writes them unless a later refresh has. */
 
 import type { AuditService } from "../../../audit/index.js";
 import type { Db } from "../../../db/client.js";
@@ -8,9 +8,9 @@ import type { Classification } from "./classifier.js";
 import { type Classify, type Facts, factsOf, reclassify } from "./facts.service.js";
 import { updateFindings } from "./findings.store.js";
 import {
-  beginLook,
   findInstanceById,
   findInstanceId,
+  findRefreshStart,
   listInstances,
   listMappings,
   listPresentSnapshots,
@@ -18,31 +18,31 @@ import {
   lockClassification,
   markSnapshotsDeleted,
   markVanished,
-  noteLastBackup,
   type StoredInstance,
+  updateLastBackup,
   upsertInstance,
   upsertSnapshot,
 } from "./inventory.store.js";
 
-export interface LooksDeps {
+export interface RefreshDeps {
   readonly db: Db;
   readonly audit: AuditService;
   readonly log: Log;
-  readonly classified: Classify;
+  readonly classifyFacts: Classify;
 }
 
-export function createLooks({ db, audit, log, classified }: LooksDeps) {
-  /** The ids of instances by their provider's: what is recorded of one must not wait for the database. */
-  const idsSeen = new Map<string, bigint>();
+export function createRefresh({ db, audit, log, classifyFacts }: RefreshDeps) {
+  /** The ids of instances by provider and provider id, so that a record about one need not wait for the database. */
+  const knownIds = new Map<string, bigint>();
 
-  /** Facts, or rules, have made another environment of an instance, and nobody has asked for it. */
-  function recordEnvironment(db: Db, before: StoredInstance, now: Facts, classification: Classification) {
+  /** Records an environment that new facts or rules have changed, and no user. */
+  function recordEnvironment(db: Db, before: StoredInstance, facts: Facts, classification: Classification) {
     const { environment, decidedBy, dispute } = classification;
     return audit.recordFor(db, {
       actor: { type: "system", name: "inventory" },
       action: "instance.changeEnvironment",
       resourceId: String(before.id),
-      parameters: { identifier: now.identifier, accountId: now.accountId, tags: now.tags },
+      parameters: { identifier: facts.identifier, accountId: facts.accountId, tags: facts.tags },
       result: { from: before.environment, environment, decidedBy, dispute },
       success: true,
       durationSeconds: null,
@@ -50,60 +50,60 @@ export function createLooks({ db, audit, log, classified }: LooksDeps) {
     });
   }
 
-  /** Writes what a look at a provider has found, with what follows from it. @returns the ids */
-  async function store(db: Db, provider: Provider, found: readonly InstanceDescription[], lookedAt: string) {
+  /** Classifies and writes the instances that a provider describes. @returns their ids, and the findings of those that were written */
+  async function store(db: Db, provider: Provider, descriptions: readonly InstanceDescription[], lookedAt: string) {
     await lockClassification(db);
-    const known = new Map((await listInstances(db, provider.name)).map((one) => [one.providerId, one]));
+    const stored = new Map((await listInstances(db, provider.name)).map((instance) => [instance.providerId, instance]));
     const mappings = await listMappings(db);
     const ids: bigint[] = [];
-    const told: { id: bigint; findings: InstanceDescription["findings"] }[] = [];
-    for (const description of found) {
+    const reported: { id: bigint; findings: InstanceDescription["findings"] }[] = [];
+    for (const description of descriptions) {
       const { providerId, findings } = description;
-      const before = known.get(providerId);
-      const classification = classified(description, before?.id, mappings);
-      const written = await upsertInstance(db, provider.name, description, classification, lookedAt);
-      const id = written ?? (before as StoredInstance).id;
-      idsSeen.set(`${provider.name} ${providerId}`, id);
+      const before = stored.get(providerId);
+      const classification = classifyFacts(description, before?.id, mappings);
+      const writtenId = await upsertInstance(db, provider.name, description, classification, lookedAt);
+      const id = writtenId ?? (before as StoredInstance).id;
+      knownIds.set(`${provider.name} ${providerId}`, id);
       ids.push(id);
-      if (written === null) continue;
-      told.push({ id, findings });
+      if (writtenId === null) continue;
+      reported.push({ id, findings });
       if (before && before.environment !== classification.environment)
         await recordEnvironment(db, before, description, classification);
     }
-    return { ids, told };
+    return { ids, reported };
   }
 
   async function storeSnapshots(provider: Provider, id: bigint, providerId: string): Promise<void> {
-    const lookedAt = await beginLook(db);
-    // Before the look: what comes to be meanwhile is not taken for deleted.
-    const before = await listPresentSnapshots(db, id);
-    const found = await provider.listSnapshots(providerId);
-    const isPresent = (one: { arn: string; uid: string }) =>
-      found.some(({ arn, uid }) => arn === one.arn && uid === one.uid);
+    const lookedAt = await findRefreshStart(db);
+    // Listed before the provider answers, so that a snapshot that is taken meanwhile does not count as deleted.
+    const stored = await listPresentSnapshots(db, id);
+    const described = await provider.listSnapshots(providerId);
+    const isPresent = (snapshot: { arn: string; uid: string }) =>
+      described.some(({ arn, uid }) => arn === snapshot.arn && uid === snapshot.uid);
     await db.transaction(async (db) => {
-      for (const snapshot of found) await upsertSnapshot(db, id, snapshot, lookedAt);
-      const gone = before.filter((one) => !isPresent(one)).map(({ id }) => id);
-      await markSnapshotsDeleted(db, gone, lookedAt);
-      await noteLastBackup(db, id);
+      for (const snapshot of described) await upsertSnapshot(db, id, snapshot, lookedAt);
+      const deleted = stored.filter((snapshot) => !isPresent(snapshot)).map(({ id }) => id);
+      await markSnapshotsDeleted(db, deleted, lookedAt);
+      await updateLastBackup(db, id);
     });
   }
 
   return {
-    /** Lists what a provider has, and marks what it has no more. @throws UNAVAILABLE; what is known stays then */
+    /** Refreshes all instances of a provider, and marks those that have vanished. @throws UNAVAILABLE, and then nothing changes */
     async refresh(provider: Provider): Promise<void> {
-      const lookedAt = await beginLook(db);
-      const found = await provider.list();
-      const present = found.map(({ providerId }) => providerId);
+      const lookedAt = await findRefreshStart(db);
+      const descriptions = await provider.list();
+      const present = descriptions.map(({ providerId }) => providerId);
       const ids = await db.transaction(async (db) => {
-        const { ids, told } = await store(db, provider, found, lookedAt);
+        const { ids, reported } = await store(db, provider, descriptions, lookedAt);
         await markVanished(db, provider.name, present, lookedAt);
-        // What is gone still says how its snapshots are protected.
-        const changed = await reclassify(db, classified, await listVanishedWithSnapshots(db, provider.name));
-        for (const { before, now } of changed) await recordEnvironment(db, before, factsOf(before), now);
-        await updateFindings(db, told);
+        // The environment of a vanished instance still protects its snapshots.
+        const changed = await reclassify(db, classifyFacts, await listVanishedWithSnapshots(db, provider.name));
+        for (const { before, after } of changed) await recordEnvironment(db, before, factsOf(before), after);
+        await updateFindings(db, reported);
         return ids;
       });
-      const listed = found.map((one, index) => ({ ...one, id: ids[index] as bigint }));
+      const listed = descriptions.map((description, index) => ({ ...description, id: ids[index] as bigint }));
       const vanished = await listVanishedWithSnapshots(db, provider.name);
       for (const { id, providerId, identifier } of [...listed, ...vanished]) {
         await storeSnapshots(provider, id, providerId).catch((error) =>
@@ -112,9 +112,9 @@ export function createLooks({ db, audit, log, classified }: LooksDeps) {
       }
     },
 
-    /** Looks at one instance again. @returns it as it is now, or null where its provider has it no more */
+    /** Refreshes one instance. @returns it as it is now, or null where its provider has it no more */
     async refreshInstance(provider: Provider, providerId: string): Promise<StoredInstance | null> {
-      const lookedAt = await beginLook(db);
+      const lookedAt = await findRefreshStart(db);
       const description = await provider.describe(providerId);
       if (!description) {
         const id = await findInstanceId(db, provider.name, providerId);
@@ -122,22 +122,22 @@ export function createLooks({ db, audit, log, classified }: LooksDeps) {
         return null;
       }
       const id = await db.transaction(async (db) => {
-        const { ids, told } = await store(db, provider, [description], lookedAt);
-        await updateFindings(db, told);
+        const { ids, reported } = await store(db, provider, [description], lookedAt);
+        await updateFindings(db, reported);
         return ids[0] as bigint;
       });
       await storeSnapshots(provider, id, providerId);
       return findInstanceById(db, id);
     },
 
-    /** @returns the id of an instance by its provider's, or null @throws UNAVAILABLE where only the database could tell */
+    /** @returns the id of an instance by its provider id, or null @throws UNAVAILABLE where only the database knows it */
     idOf: async (provider: string, providerId: string): Promise<bigint | null> =>
-      idsSeen.get(`${provider} ${providerId}`) ?? findInstanceId(db, provider, providerId),
+      knownIds.get(`${provider} ${providerId}`) ?? findInstanceId(db, provider, providerId),
 
-    /** Writes what a provider says of a snapshot, in the transaction of the caller. @returns its id */
+    /** Writes a provider's description of a snapshot, in the transaction of the caller. @returns its id */
     async storeSnapshot(db: Db, instanceId: bigint, snapshot: SnapshotDescription): Promise<bigint> {
-      const id = await upsertSnapshot(db, instanceId, snapshot, await beginLook(db));
-      await noteLastBackup(db, instanceId);
+      const id = await upsertSnapshot(db, instanceId, snapshot, await findRefreshStart(db));
+      await updateLastBackup(db, instanceId);
       return id;
     },
   };

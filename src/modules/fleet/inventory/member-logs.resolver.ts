@@ -1,4 +1,4 @@
-/** The end of a member's log, where a client asks for it. */
+/** The resolver of a member's `logTail`. */
 import type { GraphQLResolveInfo } from "graphql";
 import { Arg, Ctx, FieldResolver, Info, Int, Resolver, Root } from "type-graphql";
 import { embeddedType } from "../../../engine/types/object-type.js";

@@ -1,21 +1,21 @@
-/** The ends of members' logs, asked of their providers: nothing of them is kept. */
+/** Reads the last lines of members' logs from their providers. Nothing of them is stored. */
 import { answerTooLong, badUserInput, failedPrecondition, limitExceeded } from "../../../errors.js";
 import { LIMITS } from "../../../limits.js";
 import type { Provider } from "../../../providers/provider.js";
 
 const { defaultLogLines, maxLogLines } = LIMITS;
 
-/** What a client may ask for, in words. */
-export const LINES = `How many: 1 to ${maxLogLines}, ${defaultLogLines} unless given.`;
+/** The description of the argument `lines`. */
+export const LINES = `How many lines, 1 to ${maxLogLines}; ${defaultLogLines} unless given.`;
 
-/** Whose log. */
+/** The key of a member across providers. */
 export interface MemberOf {
   readonly provider: string;
   readonly providerId: string;
   readonly name: string;
 }
 
-/** What the request may still read. */
+/** The logs and bytes that the request may still read. */
 interface Allowance {
   logs: number;
   bytes: number;
@@ -28,10 +28,10 @@ export function createMemberLogs(providers: ReadonlyMap<string, Provider>) {
     /** @throws BAD_USER_INPUT, LIMIT_EXCEEDED, FAILED_PRECONDITION, UNAVAILABLE */
     async tail(
       member: MemberOf,
-      asked: number | null | undefined,
+      requestedLines: number | null | undefined,
       allowance: Allowance,
     ): Promise<readonly string[] | null> {
-      const lines = asked ?? defaultLogLines;
+      const lines = requestedLines ?? defaultLogLines;
       if (lines < 1) throw badUserInput("lines", "`lines` is 1 or more.");
       if (lines > maxLogLines) throw limitExceeded("logLines", `Ask for at most ${maxLogLines} lines of a log.`);
       const provider = providers.get(member.provider);

@@ -1,12 +1,12 @@
-/** May an operation run on an instance as it is now? One answer for availableOperations, for requests and for the worker. */
+/** Decides whether an operation may run on an instance now: the same for availableOperations, for requests and for the worker. */
 
 import { type AppError, failedPrecondition, productionProtected } from "../../../errors.js";
 import type { Member } from "../../../providers/provider.js";
 import { ENVIRONMENTS } from "../../../values/environments.js";
 import { isOfSnapshot, type OperationType } from "../../../values/operations.js";
 
-/** What the answer depends on. */
-export interface Assessed {
+/** The part of an instance that the decision needs. */
+export interface AssessedInstance {
   readonly provider: string;
   readonly environment: string;
   readonly status: string;
@@ -15,16 +15,23 @@ export interface Assessed {
   readonly vanishedAt: string | null;
 }
 
-/** On its way to be available: what is requested waits until it is. */
-export const COMING: readonly string[] = ["creating", "starting"];
+/** In these statuses an instance will soon be available. Operations are accepted, and wait until it is. */
+export const STARTING_STATUSES: readonly string[] = ["creating", "starting"];
 
-/** In which statuses each operation on an instance may be requested. The list of statuses is open: an unknown one allows nothing. */
+/** The statuses in which each operation may be requested. Providers may have other statuses, which allow nothing. */
 const STATUSES: Readonly<Record<Exclude<OperationType, "DELETE_SNAPSHOT" | "RESTORE_SNAPSHOT">, ReadonlySet<string>>> =
   {
-    CREATE_SNAPSHOT: new Set([...COMING, "available", "storage-optimization", "backing-up", "rebooting", "modifying"]),
-    REBOOT_INSTANCE: new Set([...COMING, "available", "backing-up", "rebooting", "modifying"]),
+    CREATE_SNAPSHOT: new Set([
+      ...STARTING_STATUSES,
+      "available",
+      "storage-optimization",
+      "backing-up",
+      "rebooting",
+      "modifying",
+    ]),
+    REBOOT_INSTANCE: new Set([...STARTING_STATUSES, "available", "backing-up", "rebooting", "modifying"]),
     MODIFY_BACKUP_WINDOW: new Set([
-      ...COMING,
+      ...STARTING_STATUSES,
       "available",
       "storage-optimization",
       "backing-up",
@@ -34,23 +41,27 @@ const STATUSES: Readonly<Record<Exclude<OperationType, "DELETE_SNAPSHOT" | "REST
     ]),
   };
 
-/** Providers that restart, and fail over, an instance that has failed; others take back only what runs. */
+/** The providers that can reboot and fail over a failed instance. Others can reboot only a running one. */
 const RESTART_FAILED: ReadonlySet<string> = new Set(["local"]);
 
-/** Whether a reboot waits for nothing on an instance: it may be what brings it back. */
-export const isRescuable = ({ provider, status }: Pick<Assessed, "provider" | "status">): boolean =>
+/** @returns whether a reboot may bring the instance back, so that it must not wait */
+export const isRescuable = ({ provider, status }: Pick<AssessedInstance, "provider" | "status">): boolean =>
   RESTART_FAILED.has(provider) && (status === "failed" || status === "starting");
 
-/** An environment that only a newer replica knows is none of them. */
+/** An environment that only a newer replica knows is not among them, and so not operable. */
 const OPERABLE = new Set<string>(ENVIRONMENTS.filter((environment) => environment !== "PRODUCTION"));
 
 /** @returns whether operations are allowed in an environment at all */
 export const isOperable = (environment: string): boolean => OPERABLE.has(environment);
 
-/** @returns why the operation may not run, or null */
-export function assess(instance: Assessed, type: OperationType, { forceFailover = false } = {}): AppError | null {
+/** @returns the reason why the operation may not run, or null where it may */
+export function assess(
+  instance: AssessedInstance,
+  type: OperationType,
+  { forceFailover = false } = {},
+): AppError | null {
   if (!isOperable(instance.environment)) return productionProtected();
-  // A snapshot is there whatever has become of its instance.
+  // Operations on a snapshot do not need its instance.
   if (isOfSnapshot(type)) return null;
   if (instance.vanishedAt !== null) {
     return failedPrecondition("vanished", "Its provider does not list this instance any more.");

@@ -1,4 +1,4 @@
-/** What Postern does by itself: automated snapshots in backup windows, those that were missed, and their removal when their retention is over. */
+/** Takes automated snapshots in backup windows, reports missed ones, and deletes them when their retention is over. */
 import { randomUUID } from "node:crypto";
 import type { AuditService, SecurityService } from "../../../audit/index.js";
 import type { Db } from "../../../db/client.js";
@@ -16,7 +16,7 @@ export interface BackupsDeps {
   readonly security: SecurityService;
   readonly inventory: InventoryService;
   readonly operations: Pick<OperationsService, "automatedSnapshot">;
-  /** Whether a backup that was missed in its window is taken after it. */
+  /** Whether a backup that was missed in its window is taken later. */
   readonly catchUp: boolean;
 }
 
@@ -26,8 +26,8 @@ const MISSED = "backup_missed";
 const BY = { type: "system", name: "schedule" };
 
 export function createBackups({ db, log, audit, security, inventory, operations, catchUp }: BackupsDeps) {
-  /** Snapshots that could not be removed. */
-  const failing = new Set<bigint>();
+  /** Snapshots that could not be deleted. */
+  const undeletable = new Set<bigint>();
 
   async function backUp(instance: StoredInstance, now: Date): Promise<void> {
     if (!instance.backupWindow || !instance.backupRetentionDays) {
@@ -37,18 +37,18 @@ export function createBackups({ db, log, audit, security, inventory, operations,
     const window = parseBackupWindow(instance.backupWindow);
     const since = lastStart(window, now);
     const isOpen = isWithin(window, now);
-    // Of a window that was over before backups were due in it nothing is missed.
+    // A window that had ended when it began to count does not miss a backup.
     if (!isOpen && since.getTime() < Date.parse(instance.backupWindowSince)) return;
     const { isTaken, isUnderWay, fault } = await findBackupState(db, instance.id, since);
     if (isTaken) await inventory.resolveFinding(db, instance.id, MISSED);
     if (isTaken || isUnderWay) return;
-    if (!isOpen || fault !== null) await miss(instance, since, fault);
+    if (!isOpen || fault !== null) await reportMissed(instance, since, fault);
     if (READY.has(instance.status) && (isOpen || catchUp)) await operations.automatedSnapshot(instance.id, since);
   }
 
-  /** Leaves a record, an event and a finding, once for each window. */
-  async function miss(instance: StoredInstance, since: Date, fault: string | null): Promise<void> {
-    const opened = since.toISOString();
+  /** Records a missed backup in the audit log, as a security event and as a finding, once for each window. */
+  async function reportMissed(instance: StoredInstance, since: Date, fault: string | null): Promise<void> {
+    const openedAt = since.toISOString();
     const cause =
       fault !== null
         ? `It failed: ${fault}`
@@ -58,22 +58,22 @@ export function createBackups({ db, log, audit, security, inventory, operations,
     const remedy = catchUp
       ? "It is taken as soon as that is possible: see that the instance is available, and that there is room for snapshots."
       : "Take a snapshot by hand, or see that the next window finds the instance available.";
-    const detail = `The backup of the window that opened at ${opened} was not taken. ${cause} ${remedy}`;
+    const detail = `The backup of the window that opened at ${openedAt} was not taken. ${cause} ${remedy}`;
     const isNew = await db.transaction(async (db) => {
-      const finding = { kind: MISSED, severity: "WARNING", subject: opened, detail } as const;
+      const finding = { kind: MISSED, severity: "WARNING", subject: openedAt, detail } as const;
       if (!(await inventory.openFinding(db, instance.id, finding))) return false;
       const requestId = randomUUID();
       const metadata = {
         instanceId: String(instance.id),
         identifier: instance.identifier,
-        windowOpenedAt: opened,
+        windowOpenedAt: openedAt,
         cause,
       };
       await audit.recordFor(db, {
         actor: BY,
         action: "instance.missBackup",
         resourceId: String(instance.id),
-        parameters: { identifier: instance.identifier, windowOpenedAt: opened },
+        parameters: { identifier: instance.identifier, windowOpenedAt: openedAt },
         result: { cause },
         success: false,
         durationSeconds: null,
@@ -86,7 +86,7 @@ export function createBackups({ db, log, audit, security, inventory, operations,
     if (isNew) log.warn({ instance: instance.identifier, cause }, "a backup was missed");
   }
 
-  async function expire(provider: Provider, instance: StoredInstance, now: Date): Promise<void> {
+  async function deleteExpired(provider: Provider, instance: StoredInstance, now: Date): Promise<void> {
     if (!instance.backupRetentionDays) return;
     const days = instance.backupRetentionDays;
     const before = new Date(now.getTime() - days * 86_400_000);
@@ -103,19 +103,19 @@ export function createBackups({ db, log, audit, security, inventory, operations,
           durationSeconds: null,
           requestId: null,
         });
-      // Before and after: whoever is killed in between has said what was about to go. One that fails is told once, not every minute.
-      const isNew = !failing.has(snapshot.id);
+      // The first record tells what was about to happen if Postern is killed before the second. A failure is recorded once, not every minute.
+      const isNew = !undeletable.has(snapshot.id);
       if (isNew) await record(null, null);
       try {
         const { identifier: snapshotId, uid: snapshotUid } = snapshot;
         await provider.deleteSnapshot(instance.providerId, { snapshotId, snapshotUid });
       } catch (error) {
         if (isNew) await record(false, { code: "UNAVAILABLE" });
-        failing.add(snapshot.id);
+        undeletable.add(snapshot.id);
         throw error;
       }
       await record(true, null);
-      failing.delete(snapshot.id);
+      undeletable.delete(snapshot.id);
       log.info(
         { instance: instance.identifier, snapshot: snapshot.identifier },
         "automated snapshot removed, its retention is over",
@@ -124,14 +124,14 @@ export function createBackups({ db, log, audit, security, inventory, operations,
   }
 
   return {
-    /** Takes what is due and removes what is over, for each instance of a provider that leaves both to Postern. */
+    /** Takes due snapshots and deletes expired ones, for each instance of a provider that does not do so by itself. */
     async run(provider: Provider): Promise<void> {
       if (provider.takesAutomatedSnapshots) return;
       const now = await findNow(db);
       for (const instance of await inventory.list(provider)) {
         if (instance.vanishedAt !== null) continue;
         await backUp(instance, now)
-          .then(() => expire(provider, instance, now))
+          .then(() => deleteExpired(provider, instance, now))
           .catch((error) =>
             log.warn({ err: error, instance: instance.identifier }, "scheduled backup failed; it is tried again"),
           );

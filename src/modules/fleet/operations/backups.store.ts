@@ -1,16 +1,16 @@
-/** The statements of backups: what became of them, and which are over. */
+/** The statements of backups: their state, and which have expired. */
 import { and, asc, eq, type SQL, sql } from "drizzle-orm";
 import type { Db } from "../../../db/client.js";
 import { snapshots } from "../inventory/inventory.table.js";
 import { operations } from "./operations.table.js";
-/** What became of the backups of an instance since a moment. */
+/** The backups of an instance since a moment. */
 export interface BackupState {
   readonly isTaken: boolean;
-  /** It waits or runs, or may still end after it had timed out. */
+  /** Whether one waits or runs, or has timed out and may still succeed. */
   readonly isUnderWay: boolean;
-  /** One has failed so lately that the next had better wait. */
+  /** Whether the last one was requested so lately that the next must wait. */
   readonly isTooSoon: boolean;
-  /** Why the last that failed did; null where none has. */
+  /** The reason why the last failed one failed; null where none has. */
   readonly fault: string | null;
 }
 
@@ -39,13 +39,13 @@ export async function findBackupState(db: Db, instanceId: bigint, since: Date): 
   return rows[0] as BackupState;
 }
 
-/** @returns what the database's clock says: that of this host may be off */
+/** @returns the time by the database's clock, because that of this host may be wrong */
 export async function findNow(db: Db): Promise<Date> {
   const rows = await db.execute(sql`select extract(epoch from clock_timestamp())::float8 * 1000 as ms`);
   return new Date((rows as unknown as { ms: number }[])[0]!.ms);
 }
 
-/** @returns automated snapshots that were taken before a moment, the newest of all left out: it is the last resort */
+/** @returns automated snapshots that were taken before a moment, but never the newest of all, which is the last resort */
 export async function listExpiredSnapshots(
   db: Db,
   instanceId: bigint,

@@ -1,4 +1,4 @@
-/** How operations end: the last change of status, its audit record and the snapshot it made, in one transaction. */
+/** Ends operations: one transaction writes the last status, its audit record and the snapshot that was made. */
 import { EventEmitter } from "node:events";
 import { sql } from "drizzle-orm";
 import type { AuditService, SecurityService } from "../../../audit/index.js";
@@ -29,7 +29,7 @@ export interface CompletionDeps {
   readonly security: SecurityService;
   readonly inventory: InventoryService;
   readonly pace: Pick<Pace, "waitingMs">;
-  /** Told of the instance of an operation whose true end is known now: what waits for it may begin. */
+  /** Is called when the true end of a timed-out operation is known, because others of the instance may begin then. */
   readonly onReconciled: (instanceId: bigint) => void;
 }
 
@@ -42,7 +42,7 @@ const DURATION = sql`extract(epoch from clock_timestamp() - started_at)`;
 export function createCompletion({ db, log, audit, security, inventory, pace, onReconciled }: CompletionDeps) {
   /** Emits the id of each operation that ends. */
   const ended = new EventEmitter().setMaxListeners(0);
-  /** Ids of those whose end this process writes down, until it has looked at the instance again. */
+  /** The operations that this process is ending. An end is complete once the instance was refreshed. */
   const ending = new Set<string>();
   let waiters = 0;
   let isReleased = false;
@@ -65,7 +65,7 @@ export function createCompletion({ db, log, audit, security, inventory, pace, on
       requestId: operation.requestId,
     });
 
-  /** The instance has become production since the operation was accepted. */
+  /** Records that the instance has become PRODUCTION since the operation was accepted. */
   const recordProtection = (db: Db, { id, instanceId, requestedBy, requestId }: StoredOperation) =>
     security.record(db, {
       eventType: "authz_fail",
@@ -88,7 +88,7 @@ export function createCompletion({ db, log, audit, security, inventory, pace, on
 
   type Changes = (db: Db) => Promise<Record<string, unknown>>;
 
-  /** Ends it. Whoever waits here is told last, and so sees the instance as the operation has left it. */
+  /** Ends an operation. Waiting requests are woken last, so that they see the instance as the operation has left it. */
   async function finish(operation: StoredOperation, worker: string, status: OperationStatus, changes: Changes) {
     ending.add(String(operation.id));
     try {
@@ -99,7 +99,7 @@ export function createCompletion({ db, log, audit, security, inventory, pace, on
     wakeWaiters(operation.id);
   }
 
-  /** Writes the end down, unless the operation is not the worker's any more. */
+  /** Writes the end, unless the operation has passed to another worker. */
   async function writeEnd(operation: StoredOperation, worker: string, status: OperationStatus, changes: Changes) {
     const written = await db.transaction(async (db) => {
       const last = {
@@ -122,15 +122,15 @@ export function createCompletion({ db, log, audit, security, inventory, pace, on
     if (written) await refresh(written);
   }
 
-  /** What it cannot see now, the next refresh sees. */
+  /** Refreshes the instance after its operation. A failure does no harm, because the schedule refreshes it again. */
   async function refresh({ id, instanceId, type, result }: StoredOperation): Promise<void> {
     try {
       const instance = await inventory.require(db, String(instanceId));
       const provider = inventory.providerOf(instance);
       if (!provider) return;
       await inventory.refreshInstance(provider, instance.providerId);
-      const made = type === "RESTORE_SNAPSHOT" && (result as { providerId?: string } | null)?.providerId;
-      if (made) await inventory.refreshInstance(provider, made);
+      const restoredId = type === "RESTORE_SNAPSHOT" && (result as { providerId?: string } | null)?.providerId;
+      if (restoredId) await inventory.refreshInstance(provider, restoredId);
     } catch (error) {
       log.warn({ err: error, operationId: String(id) }, "the instance is not refreshed after its operation");
     }
@@ -150,9 +150,9 @@ export function createCompletion({ db, log, audit, security, inventory, pace, on
       const { error, ...outcome } = await outcomeOf(db, operation, poll);
       const status = poll.state === "succeeded" ? "SUCCEEDED" : "FAILED";
       const settlement = { status, ...(error ? { error } : {}) };
-      const settled = await reconcileOperation(db, operation.id, { ...outcome, settlement });
+      const isWritten = await reconcileOperation(db, operation.id, { ...outcome, settlement });
       const result = { ...settlement, result: outcome.result ?? null };
-      if (!settled) return;
+      if (!isWritten) return;
       await recordEnd(db, "operation.settled", operation, result);
       await recordFailover(db, operation, result);
     });
@@ -175,7 +175,7 @@ export function createCompletion({ db, log, audit, security, inventory, pace, on
         error: errorOf({ code: "TIMED_OUT", message: "It did not end within the time that Postern watches." }),
       })),
 
-    /** Looks what became of operations that had timed out, and writes their true end down. */
+    /** Asks the provider about timed-out operations, and writes their true end. */
     async reconcile(provider: Provider): Promise<void> {
       for (const operation of await listUnreconciled(db, provider.name)) {
         await reconcileOne(provider, operation).catch((error) => {
@@ -184,7 +184,7 @@ export function createCompletion({ db, log, audit, security, inventory, pace, on
       }
     },
 
-    /** Cancels within the transaction of the caller. @returns the operation as it is then, or null where it has begun or ended meanwhile */
+    /** Cancels in the caller's transaction. @returns the cancelled operation, or null where it has begun or ended meanwhile */
     async cancel(db: Db, operation: StoredOperation): Promise<StoredOperation | null> {
       const changes = { status: "CANCELLED", success: false, endedAt: sql`clock_timestamp()` };
       const cancelled = await updateOperation(db, operation.id, operation.status, changes);
@@ -194,13 +194,13 @@ export function createCompletion({ db, log, audit, security, inventory, pace, on
 
     wakeWaiters,
 
-    /** Answers all who wait, and whoever comes, at once: their operations are accepted, and go on without them. */
+    /** Ends all waiting, now and later. The operations are accepted, and go on without their requests. */
     release(): void {
       isReleased = true;
       for (const id of ended.eventNames()) ended.emit(id);
     },
 
-    /** Ends a running operation as failed, whoever drives it, within the transaction of the caller. */
+    /** Ends a running operation of any worker as failed, in the caller's transaction. */
     async fail(db: Db, id: bigint, failure: { code: string; message: string }): Promise<void> {
       const end = { status: "FAILED", success: false, resourceStatus: "failed", error: errorOf(failure) };
       const changes = {
@@ -214,19 +214,19 @@ export function createCompletion({ db, log, audit, security, inventory, pace, on
       if (failed) await recordEnd(db, "operation.ended", failed, { status: "FAILED", result: null, error: end.error });
     },
 
-    /** Resolves when the operation has ended (one that this process runs: once its instance has been looked at), or after so many seconds. */
+    /** Resolves when the operation has ended, or at the limit. Where this process runs it, its instance has been refreshed then. */
     async waitFor(id: string, seconds: number): Promise<void> {
       if (seconds <= 0 || waiters >= MAX_WAITING) return;
       waiters += 1;
       const deadlineMs = Date.now() + seconds * 1000;
       try {
         for (let leftMs = deadlineMs - Date.now(); leftMs > 0 && !isReleased; leftMs = deadlineMs - Date.now()) {
-          // Listened to before the look, so that no end is missed between the two.
+          // It listens before it reads, so that it misses no end between the two.
           const { promise: woken, resolve } = Promise.withResolvers<void>();
           ended.once(id, resolve);
           const timer = setTimeout(resolve, Math.min(pace.waitingMs, leftMs));
           try {
-            // The operation is accepted: a look that fails must not be answered as if it were not.
+            // The operation is accepted, so a read that fails here must not become the answer.
             const operation = await findOperation(db, id).catch((error) => {
               log.warn({ err: error, operationId: id }, "a waiting request looks again");
               return undefined;

@@ -1,4 +1,4 @@
-/** The security event of a failover that nobody asked for but Postern itself: how it ended, and what is lost. */
+/** The security event of an automatic failover, which tells how it ended and what was lost. */
 
 interface Operation {
   readonly id: bigint;
@@ -7,7 +7,7 @@ interface Operation {
   readonly parameters: unknown;
 }
 
-/** @param end its status, result and error @returns null for every other operation */
+/** @param end the status, result and error of the operation @returns null for an operation that is no automatic failover */
 export function failoverEvent({ id, instanceId, requestId, parameters }: Operation, end: Record<string, unknown>) {
   const { automatic, cause } = parameters as { automatic?: boolean; cause?: string };
   if (!automatic) return null;

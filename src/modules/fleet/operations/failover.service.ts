@@ -1,4 +1,4 @@
-/** Failovers that nobody asked for: what runs on the instance has failed with its primary, and its standby takes over. */
+/** Automatic failovers. Operations on the failed primary end as failed, and the standby takes over. */
 import type { Db } from "../../../db/client.js";
 import type { FailoverDue } from "../../../providers/provider.js";
 import type { InventoryService } from "../inventory/index.js";
@@ -18,13 +18,13 @@ const LOST = { code: "PrimaryLost", message: "The primary failed meanwhile, and 
 
 export function createFailovers({ db, inventory, completion, operations, wake }: FailoverDeps) {
   return {
-    /** Queues the failover of an instance, whatever its environment, unless one is under way or has just ended. */
+    /** Queues the failover of an instance in any environment, unless one is under way or has just ended. */
     async begin(provider: string, { providerId, cause, since }: FailoverDue): Promise<void> {
       const instanceId = await inventory.idOf(provider, providerId);
       if (instanceId === null) return;
       const lost = await db.transaction(async (db) => {
         const instance = await inventory.require(db, String(instanceId), true);
-        // Behind the lock, so that it is begun once.
+        // This comes after the lock, so that only one replica begins it.
         if (await hasAutomaticFailover(db, instanceId)) return [];
         const running = await listRunning(db, instanceId);
         for (const { id } of running) await completion.fail(db, id, LOST);

@@ -1,4 +1,4 @@
-/** The statements of rescues: what runs on an instance that fails over by itself, and whether that, or a reboot, is under way. */
+/** The statements of automatic failovers: what runs on an instance, and whether a failover or reboot is under way. */
 import { and, eq, type SQL, sql } from "drizzle-orm";
 import type { Db } from "../../../db/client.js";
 import { isAutomaticFailover, isOfServers, operations } from "./operations.table.js";

@@ -1,4 +1,4 @@
-/** What a DBA can do about a failure, by its code. */
+/** The guidance of each failure code: what a DBA can do about it. */
 
 const GUIDANCE: Readonly<Record<string, string>> = {
   DBInstanceNotFound: "The provider has this instance no more. Look at the inventory, and at who deleted it.",
@@ -45,5 +45,5 @@ const GUIDANCE: Readonly<Record<string, string>> = {
 
 const UNKNOWN = "See the message, the status of the instance and its log, and request it again.";
 
-/** @returns sentences that say what to look at and what to do */
+/** @returns sentences that say what to check and what to do */
 export const guidanceFor = (code: string): string => GUIDANCE[code] ?? UNKNOWN;

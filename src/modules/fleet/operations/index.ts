@@ -1,4 +1,4 @@
-/** Operations on instances: requested, queued, run, recorded; backups by the clock; failovers that nobody asked for. */
+/** The module of operations on instances, with scheduled backups and automatic failovers. */
 import type { Jobs } from "../../../jobs/jobs.js";
 import type { Module } from "../../../module.js";
 import type { Provider } from "../../../providers/provider.js";
@@ -19,13 +19,13 @@ export interface OperationsModuleDeps extends Omit<CompletionDeps & OperationsDe
 }
 
 export interface OperationsModule extends Module {
-  /** Begins what waited for an instance that is there now. */
+  /** Wakes the worker for all instances with operations that wait. */
   sweep(): Promise<void>;
-  /** Lets nobody wait for an operation any more. */
+  /** Answers all requests that wait for an operation. */
   release(): void;
 }
 
-/** Wake-ups for the instances of a provider. */
+/** The queue of wake-ups for the instances of a provider. */
 const queueOf = (provider: string) => `operations-${provider}`;
 
 export function operationsModule(deps: OperationsModuleDeps): OperationsModule {
@@ -45,21 +45,21 @@ export function operationsModule(deps: OperationsModuleDeps): OperationsModule {
   const sweep = () =>
     worker.sweep().catch((error) => log.warn({ err: error }, "operations not swept; they are looked at again"));
 
-  /** Has failed over what is due; a look that fails is made again. */
+  /** Begins the failovers that are due. A provider that fails is asked again at the next interval. */
   const watch = async (): Promise<void> => {
-    const looks = providers.map(async (provider) => {
+    const watches = providers.map(async (provider) => {
       for (const due of await provider.watch()) await failovers.begin(provider.name, due);
     });
-    for (const look of await Promise.allSettled(looks)) {
-      if (look.status === "rejected") log.warn({ err: look.reason }, "providers not watched; they are looked at again");
+    for (const result of await Promise.allSettled(watches)) {
+      if (result.status === "rejected")
+        log.warn({ err: result.reason }, "providers not watched; they are looked at again");
     }
   };
 
   const timers: NodeJS.Timeout[] = [];
-  /** The look under way. */
-  let look: Promise<void> | undefined;
+  let watching: Promise<void> | undefined;
   const watchOnce = () => {
-    look ??= watch().finally(() => (look = undefined));
+    watching ??= watch().finally(() => (watching = undefined));
   };
 
   return {
@@ -70,12 +70,12 @@ export function operationsModule(deps: OperationsModuleDeps): OperationsModule {
       { name: `settle-${provider.name}`, cron: "* * * * *", run: () => completion.reconcile(provider) },
     ]),
 
-    /** Takes up what a predecessor left, and begins to work. */
+    /** Takes over operations that a predecessor left, and begins to work. */
     async start(): Promise<void> {
       if (providers.length === 0) return;
       await sweep();
       for (const { name } of providers) {
-        // Only those who reach a provider work for its instances.
+        // A replica without this provider takes none of its wake-ups.
         await jobs.work<{ instanceId: string }>(queueOf(name), ({ instanceId }) => wake(BigInt(instanceId)));
       }
       timers.push(setInterval(sweep, pace.sweepMs).unref(), setInterval(watchOnce, pace.watchMs).unref());
@@ -83,7 +83,7 @@ export function operationsModule(deps: OperationsModuleDeps): OperationsModule {
 
     async stop(): Promise<void> {
       for (const timer of timers) clearInterval(timer);
-      await look;
+      await watching;
       await worker.stop();
     },
 

@@ -1,4 +1,4 @@
-/** An operation, as it is stored -> what the provider is asked. */
+/** Turns a stored operation into the request to its provider. */
 import type { OperationRequest } from "../../../providers/provider.js";
 import type { OperationType } from "../../../values/operations.js";
 
@@ -8,6 +8,6 @@ interface Stored {
   readonly parameters: unknown;
 }
 
-/** @returns what the provider is asked for an operation; the same for each asking */
+/** @returns the request, which is the same whenever the provider is asked */
 export const requestOf = ({ id, type, parameters }: Stored, providerId: string): OperationRequest =>
   ({ operationId: String(id), providerId, type, ...(parameters as object) }) as OperationRequest;

@@ -1,4 +1,4 @@
-/** What a client sends to request and cancel operations. */
+/** The inputs that request and cancel operations. */
 import { z } from "zod";
 import { idempotencyKey } from "../../../engine/types/row-inputs.js";
 import { text } from "../../../values/checked.js";
@@ -6,7 +6,7 @@ import { inputObject, showAs } from "../../../values/inputs.js";
 
 const WAIT = "Wait 0 to 300 seconds.";
 
-/** What every request of an operation says. */
+/** The fields that all requests share. */
 const request = {
   instanceId: showAs({ scalar: "ID" }, text(255)).describe(
     "The instance: its id, or its identifier where that is unique in the fleet.",
@@ -18,13 +18,13 @@ const request = {
     .max(300, WAIT)
     .nullish()
     .describe(
-      "Seconds to wait for the end before answering, 0 to 300: the answer comes once the operation has ended and the instance has been looked at. 0 unless given.",
+      "How many seconds to wait for the end before answering, 0 to 300; 0 unless given. The answer comes earlier if the operation has ended and the instance was refreshed.",
     ),
   idempotencyKey,
 };
 
 const snapshotId = text(255).describe(
-  "The identifier of a snapshot of the instance, in any case. Where the instance has vanished, name that by its id.",
+  "The identifier of a snapshot of the instance, whatever its case. Give a vanished instance by its id.",
 );
 
 const Tag = inputObject("TagInput", "A label.", {
@@ -34,8 +34,8 @@ const Tag = inputObject("TagInput", "A label.", {
 
 export const CreateSnapshotInput = inputObject("CreateSnapshotInput", "A snapshot to take.", {
   ...request,
-  snapshotId: z.string().nullish().describe("Its identifier; generated unless given. Unique in any case."),
-  tags: z.array(Tag).nullish().describe("Its labels, at most 50."),
+  snapshotId: z.string().nullish().describe("The identifier, unique whatever its case; generated unless given."),
+  tags: z.array(Tag).nullish().describe("The labels of the snapshot, at most 50."),
 });
 
 export const DeleteSnapshotInput = inputObject("DeleteSnapshotInput", "A snapshot to delete.", {
@@ -43,39 +43,39 @@ export const DeleteSnapshotInput = inputObject("DeleteSnapshotInput", "A snapsho
   snapshotId,
 });
 
-export const RestoreSnapshotInput = inputObject("RestoreSnapshotInput", "A snapshot to make another instance of.", {
+export const RestoreSnapshotInput = inputObject("RestoreSnapshotInput", "A snapshot to restore as a new instance.", {
   ...request,
   snapshotId,
   identifier: z
     .string()
     .describe(
-      "Of the new instance: 1 to 63 letters, digits and hyphens. It takes the tags of its source and of the snapshot, and no identifier that would make it less protected.",
+      "The identifier of the new instance: 1 to 63 letters, digits and hyphens. The instance gets the tags of its source and of the snapshot. An identifier that would make it less protected than these is refused.",
     ),
 });
 
 export const RebootInstanceInput = inputObject("RebootInstanceInput", "A reboot.", {
   ...request,
-  forceFailover: z.boolean().nullish().describe("Fail over to the standby; only where there is one."),
+  forceFailover: z.boolean().nullish().describe("Whether to fail over to the standby, which the instance must have."),
   acceptSlotLoss: z
     .boolean()
     .nullish()
     .describe(
-      "A failover may lose replication slots, which the standby does not have; unless this is true, it is refused and names them.",
+      "Whether a failover may lose replication slots that the standby does not have. Otherwise it is refused, and the error names them.",
     ),
 });
 
-export const ModifyBackupWindowInput = inputObject("ModifyBackupWindowInput", "Another backup window.", {
+export const ModifyBackupWindowInput = inputObject("ModifyBackupWindowInput", "A new backup window.", {
   ...request,
   backupWindow: z
     .string({ error: "Give the window as hh:mm-hh:mm in UTC, such as 03:00-03:30." })
     .describe(
-      "`hh:mm-hh:mm`, UTC, at least 30 minutes; it may wrap midnight, and may not overlap the maintenance window.",
+      "`hh:mm-hh:mm`, UTC, at least 30 minutes. It may wrap midnight, and must not overlap the maintenance window.",
     ),
-  applyImmediately: z.boolean().nullish().describe("At once; otherwise in the maintenance window."),
+  applyImmediately: z.boolean().nullish().describe("Whether to change it at once, and not in the maintenance window."),
 });
 
-export const CancelOperationInput = inputObject("CancelOperationInput", "Which operation to cancel.", {
-  operationId: showAs({ scalar: "ID" }, z.string()).describe("It must not have begun."),
+export const CancelOperationInput = inputObject("CancelOperationInput", "The operation to cancel.", {
+  operationId: showAs({ scalar: "ID" }, z.string()).describe("The id of an operation that has not begun."),
 });
 
 const REQUESTS = {
@@ -86,5 +86,5 @@ const REQUESTS = {
   modifyBackupWindow: ModifyBackupWindowInput,
 };
 
-/** What a mutation that requests an operation is given, checked. */
+/** The checked input of a mutation that requests an operation. */
 export type Requested<M extends keyof typeof REQUESTS> = z.output<(typeof REQUESTS)[M]>;

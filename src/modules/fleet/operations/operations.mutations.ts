@@ -12,14 +12,14 @@ import {
 import { Operation } from "./operations.model.js";
 import type { OperationsService } from "./operations.service.js";
 
-/** A change to an instance: its environment decides too, before the service does again. */
+/** The door checks the environment of the instance, and the service checks it again under a lock. */
 const operation: MutationRule = { rule: operable, action: "operation.requested", failure: "operation.refused" };
 
 const OperationPayload: Payload = {
   name: "OperationPayload",
   description: "The operation.",
   fields: {
-    operation: { row: Operation, description: "As it is now; poll `operation(id)` for how it goes on." },
+    operation: { row: Operation, description: "The operation as it is now. Poll `operation(id)` to follow it." },
   },
 };
 
@@ -27,15 +27,15 @@ export const operationMutations = (operations: OperationsService): Record<string
   createSnapshot: mutation({
     ...operation,
     description: "Takes a snapshot of a non-production instance.",
-    input: { schema: CreateSnapshotInput, what: "What to copy, and how to name it." },
+    input: { schema: CreateSnapshotInput, what: "The instance to copy, and the name of the snapshot." },
     payload: OperationPayload,
     run: async (call, input) => ({ operation: { id: await operations.createSnapshot(call, input) } }),
   }),
 
   deleteSnapshot: mutation({
     ...operation,
-    description: "Deletes a snapshot of a non-production instance, also of one that has vanished.",
-    input: { schema: DeleteSnapshotInput, what: "Which snapshot." },
+    description: "Deletes a snapshot of a non-production instance, even of one that has vanished.",
+    input: { schema: DeleteSnapshotInput, what: "The snapshot to delete." },
     payload: OperationPayload,
     run: async (call, input) => ({ operation: { id: await operations.deleteSnapshot(call, input) } }),
   }),
@@ -43,8 +43,8 @@ export const operationMutations = (operations: OperationsService): Record<string
   restoreSnapshot: mutation({
     ...operation,
     description:
-      "Makes another instance of a snapshot of a non-production instance, also of one that has vanished. The source stays as it is.",
-    input: { schema: RestoreSnapshotInput, what: "Which snapshot, and what it becomes." },
+      "Restores a snapshot of a non-production instance, even of one that has vanished, as a new instance. The source stays as it is.",
+    input: { schema: RestoreSnapshotInput, what: "The snapshot, and the new instance." },
     payload: OperationPayload,
     run: async (call, input) => ({ operation: { id: await operations.restoreSnapshot(call, input) } }),
   }),
@@ -52,7 +52,7 @@ export const operationMutations = (operations: OperationsService): Record<string
   rebootInstance: mutation({
     ...operation,
     description: "Reboots a non-production instance, or fails over to its standby.",
-    input: { schema: RebootInstanceInput, what: "What to reboot." },
+    input: { schema: RebootInstanceInput, what: "The instance to reboot." },
     payload: OperationPayload,
     run: async (call, input) => ({ operation: { id: await operations.rebootInstance(call, input) } }),
   }),
@@ -60,7 +60,7 @@ export const operationMutations = (operations: OperationsService): Record<string
   modifyBackupWindow: mutation({
     ...operation,
     description: "Moves the backup window of a non-production instance.",
-    input: { schema: ModifyBackupWindowInput, what: "Whose window, and which." },
+    input: { schema: ModifyBackupWindowInput, what: "The instance and its new window." },
     payload: OperationPayload,
     run: async (call, input) => ({ operation: { id: await operations.modifyBackupWindow(call, input) } }),
   }),
@@ -69,7 +69,7 @@ export const operationMutations = (operations: OperationsService): Record<string
     rule: can("operations:run"),
     action: "operation.cancel",
     description: "Cancels an operation that has not begun.",
-    input: { schema: CancelOperationInput, what: "Which operation." },
+    input: { schema: CancelOperationInput, what: "The operation to cancel." },
     payload: OperationPayload,
     run: async (call, input) => ({ operation: { id: await operations.cancel(call, input) } }),
   }),

@@ -1,4 +1,4 @@
-/** Operations on instances: requested, decided, queued in one transaction with their audit record, and cancelled. */
+/** Accepts operations: it checks a request and queues it with its audit record in one transaction. It also cancels them. */
 
 import { randomBytes } from "node:crypto";
 import type { Call } from "../../../audit/call.js";
@@ -12,7 +12,7 @@ import { requireId } from "../../../values/id.js";
 import type { OperationType } from "../../../values/operations.js";
 import { requireBackupWindow } from "../../../values/windows.js";
 import type { InventoryService, StoredInstance } from "../inventory/index.js";
-import { type Assessed, assess } from "../inventory/index.js";
+import { type AssessedInstance, assess } from "../inventory/index.js";
 import { findBackupState } from "./backups.store.js";
 import type { Completion } from "./completion.service.js";
 import type { Requested } from "./operations.inputs.js";
@@ -27,7 +27,7 @@ import { prepareDeletion, prepareRestore, requireInstanceIdentifier } from "./re
 import { generateSnapshotIdentifier, requireSnapshotIdentifier, requireSnapshotTags } from "./snapshot-identifier.js";
 import { requireCancellable } from "./state-machine.js";
 
-/** Operations that wait for one instance at most. */
+/** Operations that may wait for one instance. */
 const MAX_QUEUED = 20;
 
 export interface OperationsDeps {
@@ -35,16 +35,16 @@ export interface OperationsDeps {
   readonly audit: AuditService;
   readonly inventory: InventoryService;
   readonly clock: { now(): Date };
-  /** Keys what is kept of the input of calls with an idempotency key. */
+  /** The key of the hash that is kept of the input of a call with an idempotency key. */
   readonly fingerprintKey: string;
   readonly completion: Pick<Completion, "cancel" | "waitFor" | "wakeWaiters">;
-  /** Sends the job that makes a worker look at an instance; `db` is the transaction that queues the operation. */
+  /** Sends the job that wakes a worker for an instance. `db` is the transaction that queues the operation. */
   readonly enqueue: (db: Db, instance: StoredInstance) => Promise<void>;
-  /** Makes the worker of this process look at once, after the commit. */
+  /** Wakes the worker of this process. Call it after the commit. */
   readonly wake: (instanceId: bigint) => void;
 }
 
-/** What makes an operation of a request, once the instance is known and locked. */
+/** Makes the parameters of an operation, once its instance is locked. */
 type Prepare = (db: Db, instance: StoredInstance) => Promise<Record<string, unknown>>;
 
 export type OperationsService = ReturnType<typeof createOperationsService>;
@@ -61,7 +61,7 @@ export function createOperationsService(deps: OperationsDeps) {
     prepare: Prepare,
     forceFailover: boolean,
   ) {
-    const fault = assess(instance as unknown as Assessed, type, { forceFailover });
+    const fault = assess(instance as unknown as AssessedInstance, type, { forceFailover });
     if (fault) throw fault;
     const provider = inventory.providerOf(instance);
     if (!provider?.operations.includes(type)) {
@@ -74,10 +74,10 @@ export function createOperationsService(deps: OperationsDeps) {
       );
     }
     const parameters = await prepare(db, instance);
-    const drawn = id === undefined ? {} : { id: BigInt(id) };
-    const queued = await insertOperation(db, { ...drawn, type, instanceId: instance.id, parameters, ...request });
+    const reserved = id === undefined ? {} : { id: BigInt(id) };
+    const queuedId = await insertOperation(db, { ...reserved, type, instanceId: instance.id, parameters, ...request });
     await enqueue(db, instance);
-    return { id: String(queued), parameters };
+    return { id: String(queuedId), parameters };
   }
 
   async function request(
@@ -88,17 +88,17 @@ export function createOperationsService(deps: OperationsDeps) {
     forceFailover = false,
   ): Promise<string> {
     if (!accessOf(call.actor).permissions.has("operations:run")) throw forbidden("operations:run");
-    // How long the caller waits makes it no other call.
+    // `waitSeconds` is no part of the call that the idempotency key stands for.
     const { waitSeconds, idempotencyKey, ...asked } = input;
     const key = keyOf(fingerprintKey, call, { type, ...asked }, idempotencyKey);
     const accepted = await db.transaction(async (db) => {
-      // Before all that may have changed since it was accepted.
+      // This comes first: a repeated call is answered even if the instance has changed since.
       const claimed = key && (await claimOperation(db, key));
       if (claimed?.isMade) {
         await audit.record(db, call, { resourceId: claimed.id, result: { replayed: true, ids: [claimed.id] } });
         return { id: claimed.id };
       }
-      // Locked, so that the environment that is looked at is the one that counts until the operation is accepted.
+      // The lock keeps the environment from changing between the check and the commit.
       const instance = await inventory.require(db, input.instanceId, true);
       const { requestId } = call.origin;
       const request = { id: claimed?.id, requestedBy: describeActor(call.actor), requestId };
@@ -108,12 +108,12 @@ export function createOperationsService(deps: OperationsDeps) {
       return { id, instanceId: instance.id };
     });
     if (accepted.instanceId !== undefined) wake(accepted.instanceId);
-    const waited = () => completion.waitFor(accepted.id, waitSeconds ?? 0);
-    await (currentCaller().time?.apart((waitSeconds ?? 0) * 1000, waited) ?? waited());
+    const wait = () => completion.waitFor(accepted.id, waitSeconds ?? 0);
+    await (currentCaller().time?.apart((waitSeconds ?? 0) * 1000, wait) ?? wait());
     return accepted.id;
   }
 
-  /** Queues what Postern itself does, in the caller's transaction. @param name of the part of Postern that does it */
+  /** Queues an operation of Postern itself, in the caller's transaction. @param name the part of Postern that requests it */
   async function queueOwn(
     db: Db,
     type: OperationType,
@@ -137,57 +137,58 @@ export function createOperationsService(deps: OperationsDeps) {
     });
   }
 
-  /** @throws CONFLICT where the identifier is taken, in any case */
-  const promiseIdentifier = async (db: Db, identifier: string) => {
+  /** @throws CONFLICT where the identifier is taken, whatever its case */
+  const claimIdentifier = async (db: Db, identifier: string) => {
     await lockSnapshotIdentifiers(db);
     if (await isSnapshotIdentifierTaken(db, identifier)) {
       throw conflict(`A snapshot with the identifier ${identifier} exists already, or is being taken. Choose another.`);
     }
     return identifier;
   };
-  const generated = ({ identifier }: StoredInstance) =>
+  const generateIdentifier = ({ identifier }: StoredInstance) =>
     generateSnapshotIdentifier(identifier, clock.now(), () => randomBytes(3).toString("hex"));
 
   return {
     queueOwn,
 
-    createSnapshot(call: Call, given: Requested<"createSnapshot">): Promise<string> {
+    createSnapshot(call: Call, input: Requested<"createSnapshot">): Promise<string> {
       const identifier =
-        given.snapshotId === null || given.snapshotId === undefined
+        input.snapshotId === null || input.snapshotId === undefined
           ? null
-          : requireSnapshotIdentifier(given.snapshotId);
-      const tags = requireSnapshotTags(given.tags ?? []);
-      return request(call, "CREATE_SNAPSHOT", given, async (db, instance) => ({
-        snapshotId: await promiseIdentifier(db, identifier ?? generated(instance)),
+          : requireSnapshotIdentifier(input.snapshotId);
+      const tags = requireSnapshotTags(input.tags ?? []);
+      return request(call, "CREATE_SNAPSHOT", input, async (db, instance) => ({
+        snapshotId: await claimIdentifier(db, identifier ?? generateIdentifier(instance)),
         tags,
         automated: false,
       }));
     },
 
-    deleteSnapshot(call: Call, given: Requested<"deleteSnapshot">): Promise<string> {
-      const prepare: Prepare = (db, instance) => prepareDeletion(db, instance, given.snapshotId);
-      return request(call, "DELETE_SNAPSHOT", given, prepare);
+    deleteSnapshot(call: Call, input: Requested<"deleteSnapshot">): Promise<string> {
+      const prepare: Prepare = (db, instance) => prepareDeletion(db, instance, input.snapshotId);
+      return request(call, "DELETE_SNAPSHOT", input, prepare);
     },
 
-    restoreSnapshot(call: Call, given: Requested<"restoreSnapshot">): Promise<string> {
-      requireInstanceIdentifier(given.identifier);
-      const prepare: Prepare = (db, source) => prepareRestore(db, inventory, source, given);
-      return request(call, "RESTORE_SNAPSHOT", given, prepare);
+    restoreSnapshot(call: Call, input: Requested<"restoreSnapshot">): Promise<string> {
+      requireInstanceIdentifier(input.identifier);
+      const prepare: Prepare = (db, source) => prepareRestore(db, inventory, source, input);
+      return request(call, "RESTORE_SNAPSHOT", input, prepare);
     },
 
-    rebootInstance(call: Call, given: Requested<"rebootInstance">): Promise<string> {
-      const forceFailover = given.forceFailover ?? false;
-      const parameters = { forceFailover, ...(given.acceptSlotLoss && { acceptSlotLoss: true }) };
-      return request(call, "REBOOT_INSTANCE", given, async () => parameters, forceFailover);
+    rebootInstance(call: Call, input: Requested<"rebootInstance">): Promise<string> {
+      const forceFailover = input.forceFailover ?? false;
+      const parameters = { forceFailover, ...(input.acceptSlotLoss && { acceptSlotLoss: true }) };
+      return request(call, "REBOOT_INSTANCE", input, async () => parameters, forceFailover);
     },
 
-    modifyBackupWindow(call: Call, given: Requested<"modifyBackupWindow">): Promise<string> {
-      requireBackupWindow(given.backupWindow, null);
-      return request(call, "MODIFY_BACKUP_WINDOW", given, async (_db, { maintenanceWindow }) => {
-        const { window, warnings } = requireBackupWindow(given.backupWindow, maintenanceWindow);
+    modifyBackupWindow(call: Call, input: Requested<"modifyBackupWindow">): Promise<string> {
+      // It checks the form before anything is read, and the overlap once the instance is known.
+      requireBackupWindow(input.backupWindow, null);
+      return request(call, "MODIFY_BACKUP_WINDOW", input, async (_db, { maintenanceWindow }) => {
+        const { window, warnings } = requireBackupWindow(input.backupWindow, maintenanceWindow);
         return {
           backupWindow: window.text,
-          applyImmediately: given.applyImmediately ?? false,
+          applyImmediately: input.applyImmediately ?? false,
           ...(warnings.length > 0 && { warnings }),
         };
       });
@@ -210,16 +211,20 @@ export function createOperationsService(deps: OperationsDeps) {
     },
 
     /**
-     * Queues an automated snapshot of an instance unless one was taken since then, whatever its environment: taking backups is not
-     * an operation of people.
+     * Queues an automated snapshot of an instance, unless one was taken since that moment. The environment does not matter, because
+     * nobody requests it.
      */
     async automatedSnapshot(instanceId: bigint, since: Date): Promise<void> {
       await db.transaction(async (db) => {
         const instance = await inventory.require(db, String(instanceId), true);
-        // Behind the lock, so that of two schedules only one takes it.
+        // This comes after the lock, so that only one replica takes the snapshot.
         const { isTaken, isUnderWay, isTooSoon } = await findBackupState(db, instanceId, since);
         if (isTaken || isUnderWay || isTooSoon) return;
-        const parameters = { snapshotId: await promiseIdentifier(db, generated(instance)), tags: [], automated: true };
+        const parameters = {
+          snapshotId: await claimIdentifier(db, generateIdentifier(instance)),
+          tags: [],
+          automated: true,
+        };
         await queueOwn(db, "CREATE_SNAPSHOT", instance, "schedule", parameters);
       });
       wake(instanceId);

@@ -1,4 +1,4 @@
-/** The statements of operations. Every change of status names the status it changes, so that two writers cannot both win. */
+/** The statements of operations. Each change of status names the status before, so that of two writers only one succeeds. */
 import { and, asc, eq, getTableColumns, inArray, lt, type SQL, sql } from "drizzle-orm";
 import type { Db } from "../../../db/client.js";
 import type { AppError } from "../../../errors.js";
@@ -7,12 +7,12 @@ import { snapshots } from "../inventory/inventory.table.js";
 import { isAutomaticFailover, isOfServers, operations } from "./operations.table.js";
 export type StoredOperation = typeof operations.$inferSelect;
 
-/** Serialises the acceptance of snapshots, so that an identifier is promised only once. Ends with the transaction. */
+/** Lets one transaction accept snapshots and restores at a time, so that two cannot get the same identifier. */
 const SNAPSHOT_IDENTIFIERS = 7_239_402_333n;
 export const lockSnapshotIdentifiers = async (db: Db) =>
   db.execute(sql`select pg_advisory_xact_lock(${SNAPSHOT_IDENTIFIERS})`);
 
-/** @returns whether a snapshot has this identifier, in any case, or an operation that may still make one was accepted */
+/** @returns whether a snapshot has this identifier, whatever its case, or an accepted operation may still make one */
 export async function isSnapshotIdentifierTaken(db: Db, identifier: string): Promise<boolean> {
   const rows = await db.execute(
     sql`select exists (
@@ -50,7 +50,7 @@ export async function findOperation(db: Db, id: string, lock = false): Promise<S
   return rows[0] ?? null;
 }
 
-/** Changes an operation that has the status `from`, and is `worker`'s where one is named. @returns it as it is then, or null */
+/** Changes an operation that has the status `from` and, if one is given, this worker. @returns the changed row, or null */
 export async function updateOperation(
   db: Db,
   id: bigint,
@@ -58,17 +58,20 @@ export async function updateOperation(
   changes: Record<string, unknown>,
   worker?: string,
 ): Promise<StoredOperation | null> {
-  const mine = worker === undefined ? undefined : eq(operations.worker, worker);
+  const isWorkers = worker === undefined ? undefined : eq(operations.worker, worker);
   const rows = await db
     .update(operations)
     .set(changes)
-    .where(and(eq(operations.id, id), eq(operations.status, from), mine))
+    .where(and(eq(operations.id, id), eq(operations.status, from), isWorkers))
     .returning();
   return rows[0] ?? null;
 }
 
-/** An operation that a worker has claimed, and for how long it ran until then by the database's clock. */
-export type ClaimedOperation = StoredOperation & { readonly ranMs: number };
+/** An operation that a worker has claimed. */
+export type ClaimedOperation = StoredOperation & {
+  /** How long it had run when it was claimed, by the database's clock. */
+  readonly ranMs: number;
+};
 const claimedColumns = {
   ...getTableColumns(operations),
   ranMs: sql<number>`(extract(epoch from clock_timestamp() - ${operations.startedAt}) * 1000)::float8`,
@@ -76,49 +79,49 @@ const claimedColumns = {
 
 const leaseOf = (milliseconds: number): SQL => sql`now() + ${milliseconds} * interval '1 millisecond'`;
 
-/** What works on the servers of an instance, and what works on its snapshots, wait each for their own kind alone. */
+/** Operations on the servers of an instance wait only for each other, and so do those on its snapshots (see worker.service.ts). */
 export type Lane = "servers" | "snapshots";
 
 const inLane = (lane: Lane): SQL => (lane === "servers" ? isOfServers : sql`not ${isOfServers}`);
 
-/** What comes first: `automatic`, an automatic failover; `reboots`, other reboots too, and before them nothing else waits for an end; `only reboots`. */
-export type First = "automatic" | "reboots" | "only reboots";
+/** The operations that overtake others: `automatic` failovers, or all `reboots`. With `only reboots`, nothing else begins. */
+export type Overtaking = "automatic" | "reboots" | "only reboots";
 
 /**
- * Begins the oldest queued operation of an instance in its lane unless one runs there, or may still run after it had timed out. What
- * comes first waits for no end that is not certain. Two that try at once: the row lock and the unique index let one through.
- * @returns it, or null where there is nothing to begin
+ * Begins the oldest queued operation of a lane, unless one runs there, or has timed out and may still run. Overtaking ones come first,
+ * and do not wait for timed-out ones. If two workers try at once, the row lock and the unique index let one through.
+ * @returns the operation, or null where there is nothing to begin
  */
 export async function claimNext(
   db: Db,
   instanceId: bigint,
   lane: Lane,
-  first: First,
+  overtaking: Overtaking,
   worker: string,
   leaseMs: number,
 ): Promise<ClaimedOperation | null> {
-  const isFirst = first === "automatic" ? isAutomaticFailover : sql`(${operations.type} = 'REBOOT_INSTANCE')`;
+  const isOvertaking = overtaking === "automatic" ? isAutomaticFailover : sql`(${operations.type} = 'REBOOT_INSTANCE')`;
   const next = sql`(select id from operations where instance_id = ${instanceId} and status = 'QUEUED' and ${inLane(lane)}
     and not exists (select from operations where instance_id = ${instanceId} and status = 'RUNNING' and ${inLane(lane)})
-    and (${isFirst} or ${first !== "only reboots"} and not exists (
+    and (${isOvertaking} or ${overtaking !== "only reboots"} and not exists (
       select from operations where instance_id = ${instanceId} and status = 'TIMED_OUT' and settled_at is null
         and ended_at > now() - interval '1 hour' and ${inLane(lane)}
     ))
-    order by ${isAutomaticFailover} desc, ${isFirst} desc, id limit 1 for update skip locked)`;
+    order by ${isAutomaticFailover} desc, ${isOvertaking} desc, id limit 1 for update skip locked)`;
   const rows = await db
     .update(operations)
     .set({ status: "RUNNING", worker, leaseUntil: leaseOf(leaseMs), startedAt: sql`now()` })
     .where(and(eq(operations.status, "QUEUED"), sql`${operations.id} = ${next}`))
     .returning(claimedColumns)
     .catch((error: AppError) => {
-      // Somebody else began another one of this instance in the same moment.
+      // Another worker began another operation of this lane at the same moment.
       if (error.code === "CONFLICT") return [];
       throw error;
     });
   return rows[0] ?? null;
 }
 
-/** Takes over a running operation whose worker gives no sign of life. @returns it, or null where somebody was quicker */
+/** Takes over a running operation whose worker's lease has ended. @returns the operation, or null where there is none */
 export async function claimAbandoned(
   db: Db,
   instanceId: bigint,
@@ -132,7 +135,7 @@ export async function claimAbandoned(
     eq(operations.instanceId, instanceId),
     inLane(lane),
   );
-  const one = db
+  const oldest = db
     .select({ id: operations.id })
     .from(operations)
     .where(abandoned)
@@ -142,20 +145,20 @@ export async function claimAbandoned(
   const rows = await db
     .update(operations)
     .set({ worker, leaseUntil: leaseOf(leaseMs) })
-    .where(inArray(operations.id, one))
+    .where(inArray(operations.id, oldest))
     .returning(claimedColumns);
   return rows[0] ?? null;
 }
 
-/** Says that the worker of an operation lives; with 0, that it lets go. */
-export async function renewLease(db: Db, id: bigint, worker: string, leaseMs: number): Promise<void> {
+/** Extends the lease of a worker on its operation; 0 gives it up. */
+export async function updateLease(db: Db, id: bigint, worker: string, leaseMs: number): Promise<void> {
   await updateOperation(db, id, "RUNNING", { leaseUntil: leaseOf(leaseMs) }, worker);
 }
 
 const NOW = sql`to_char(clock_timestamp() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`;
 
-/** Notes what a poll saw, and when. @returns false where the operation is not the worker's any more */
-export async function noteProgress(
+/** Adds what a poll has shown, with its time. @returns false where the operation has passed to another worker */
+export async function updateProgress(
   db: Db,
   { id, worker }: { id: bigint; worker: string },
   entry: { resourceStatus: string; message: string; percent: number | null },
@@ -165,7 +168,7 @@ export async function noteProgress(
   return (await updateOperation(db, id, "RUNNING", changes, worker)) !== null;
 }
 
-/** @returns the instances with operations that wait, or that run without a living worker */
+/** @returns the instances with operations that are queued, or run without a living worker */
 export async function listWaitingInstances(db: Db): Promise<bigint[]> {
   const rows = await db
     .selectDistinct({ instanceId: operations.instanceId })
@@ -176,7 +179,7 @@ export async function listWaitingInstances(db: Db): Promise<bigint[]> {
   return rows.map(({ instanceId }) => instanceId);
 }
 
-/** @returns operations that timed out, and whose end is not known yet */
+/** @returns operations that have timed out and whose end is not known yet */
 export const listUnreconciled = async (db: Db, provider: string): Promise<StoredOperation[]> =>
   db
     .select()
@@ -192,7 +195,7 @@ export const listUnreconciled = async (db: Db, provider: string): Promise<Stored
     .orderBy(asc(operations.id))
     .limit(100);
 
-/** Writes down the true end of an operation that had timed out. @returns false where it was written already */
+/** Writes the true end of an operation that had timed out. @returns false where it was written already */
 export async function reconcileOperation(db: Db, id: bigint, changes: Record<string, unknown>): Promise<boolean> {
   const rows = await db
     .update(operations)

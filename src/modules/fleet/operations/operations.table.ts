@@ -1,4 +1,4 @@
-/** Operations that were requested of instances. */
+/** The table of operations that were requested on instances. */
 
 import { sql } from "drizzle-orm";
 import { boolean, doublePrecision, index, jsonb, pgEnum, pgTable, uniqueIndex, varchar } from "drizzle-orm/pg-core";
@@ -10,7 +10,7 @@ export const operationType = pgEnum("operation_type", OPERATION_TYPES);
 
 export const operationStatus = pgEnum("operation_status", OPERATION_STATUSES);
 
-/** A requested change to an instance. The row is the truth; a job only says that somebody should look at it. */
+/** A requested change to an instance. Only the row decides what runs; a job merely wakes a worker. */
 export const operations = pgTable(
   "operations",
   {
@@ -31,24 +31,24 @@ export const operations = pgTable(
     requestId: varchar({ length: 36 }),
     requestedAt: moment().notNull().defaultNow(),
     startedAt: moment(),
-    /** Who runs it, and until when that is believed without a sign of life. */
+    /** The worker that runs the operation. Others may take it over after `leaseUntil`, which a living worker extends. */
     worker: varchar({ length: 36 }),
     leaseUntil: moment(),
     endedAt: moment(),
     durationSeconds: doublePrecision(),
-    /** After TIMED_OUT: what became of the work in the background. */
+    /** When the work ended after TIMED_OUT, and how (`settlement`). */
     settledAt: moment(),
     settlement: jsonb(),
   },
   (t) => [
     index("operations_requested_at_idx").on(t.requestedAt.desc(), t.id.desc()),
     index("operations_instance_idx").on(t.instanceId, t.requestedAt.desc(), t.id.desc()),
-    // One runs at a time on an instance, and one on its snapshots, whoever claims it.
+    // On an instance one operation runs at a time, and one on its snapshots, whichever workers claim them.
     uniqueIndex("operations_one_running_key")
       .on(t.instanceId, sql`(${t.type} in ('CREATE_SNAPSHOT', 'REBOOT_INSTANCE', 'MODIFY_BACKUP_WINDOW'))`)
       .where(sql`${t.status} = 'RUNNING'`),
     index("operations_queued_idx").on(t.instanceId, t.id).where(sql`${t.status} = 'QUEUED'`),
-    // The identifier of a snapshot is taken, in any case, as soon as an operation that may still make it is accepted.
+    // An identifier is taken, whatever its case, as soon as an operation that may make it is accepted.
     index("operations_snapshot_identifier_idx")
       .on(sql`lower(${t.parameters} ->> 'snapshotId')`)
       .where(sql`${t.type} = 'CREATE_SNAPSHOT'`),
@@ -58,8 +58,8 @@ export const operations = pgTable(
   ],
 );
 
-/** Of operations: a failover that nobody asked for but Postern itself. It waits for nothing. */
+/** The condition of an automatic failover, which Postern requests by itself and which waits for nothing. */
 export const isAutomaticFailover = sql`(${operations.parameters} -> 'automatic') is not distinct from 'true'`;
 
-/** Of operations: one that works on the instance's servers. What works on its snapshots waits for none of these, nor they for it. */
+/** The condition of an operation on the instance's servers, and not on its snapshots. */
 export const isOfServers = sql`(${operations.type} in ('CREATE_SNAPSHOT', 'REBOOT_INSTANCE', 'MODIFY_BACKUP_WINDOW'))`;

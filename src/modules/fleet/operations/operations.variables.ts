@@ -1,22 +1,22 @@
-/** What configuration says of operations: how they are polled, and which backups are caught up with. */
+/** The environment variables of operations: how they are polled, and whether missed backups are taken later. */
 
 import { z } from "zod";
 import { OPERATION_TYPES, type OperationType } from "../../../values/operations.js";
 import { flag, jsonText, variables } from "../../../values/variables.js";
 
-/** How often, and how many times, a provider is asked how an operation goes. */
+/** How often a provider is asked about an operation, and how many times. */
 export interface Polling {
   readonly intervalMs: number;
   readonly attempts: number;
 }
 
-/** AWS is asked every 30 seconds for 5 minutes; what runs on this host, every second for as long. */
+/** Both are asked for 5 minutes: AWS every 30 seconds, and the local provider every second. */
 const DEFAULT_POLLING: Readonly<Record<string, Polling>> = {
   "aws-rds": { intervalMs: 30_000, attempts: 10 },
   local: { intervalMs: 1000, attempts: 300 },
 };
 
-/** How long what takes long is watched. */
+/** How long operations that take longer are watched. */
 const WATCHED_MS: Partial<Record<OperationType, number>> = { RESTORE_SNAPSHOT: 24 * 3_600_000 };
 
 function defaultPolling(provider: string, type: OperationType): Polling {

@@ -1,4 +1,4 @@
-/** What is asked of a snapshot: to delete it, or to make another instance of it, which is never less protected than its source. */
+/** Prepares operations on snapshots: deleting one, and restoring one as an instance that is not less protected than its source. */
 import type { Db } from "../../../db/client.js";
 import { badUserInput, conflict, failedPrecondition, notFound } from "../../../errors.js";
 import type { Tag } from "../../../providers/provider.js";
@@ -7,10 +7,10 @@ import type { InventoryService, StoredInstance } from "../inventory/index.js";
 import { lockSnapshotIdentifiers } from "./operations.store.js";
 import { findSnapshot, isInstanceIdentifierTaken } from "./restores.store.js";
 
-/** Statuses of a snapshot that is not there yet, or is going. */
+/** The statuses of a snapshot that does not exist yet, or is about to be deleted. */
 const PASSING = new Set(["creating", "deleting"]);
 
-/** @returns the identifier, as given @throws BAD_USER_INPUT, field `identifier` */
+/** @returns the identifier unchanged @throws BAD_USER_INPUT, field `identifier` */
 export function requireInstanceIdentifier(identifier: string): string {
   if (INSTANCE_IDENTIFIER.test(identifier)) return identifier;
   throw badUserInput(
@@ -27,18 +27,18 @@ async function requireSnapshot(db: Db, instance: StoredInstance, identifier: str
   throw failedPrecondition(snapshot.status, `This snapshot is ${snapshot.status}. Try again when it is available.`);
 }
 
-/** So that another one of its identifier, made until the operation begins, is not taken for it. */
-const named = ({ identifier, uid }: { identifier: string; uid: string }) => ({
+/** The uid is part of it, because another snapshot may have the identifier when the operation begins. */
+const snapshotKey = ({ identifier, uid }: { identifier: string; uid: string }) => ({
   snapshotId: identifier,
   snapshotUid: uid,
 });
 
 /** @returns the parameters of the operation */
 export async function prepareDeletion(db: Db, instance: StoredInstance, snapshotId: string) {
-  return named(await requireSnapshot(db, instance, snapshotId));
+  return snapshotKey(await requireSnapshot(db, instance, snapshotId));
 }
 
-/** @returns the parameters of the operation @throws NOT_FOUND, FAILED_PRECONDITION, CONFLICT where the identifier is taken, in any case */
+/** @returns the parameters of the operation @throws NOT_FOUND, FAILED_PRECONDITION, CONFLICT where the identifier is taken, whatever its case */
 export async function prepareRestore(
   db: Db,
   inventory: InventoryService,
@@ -49,15 +49,15 @@ export async function prepareRestore(
   if (snapshot.status !== "available") {
     throw failedPrecondition(snapshot.status, `This snapshot is ${snapshot.status}. Choose one that is available.`);
   }
-  // So that of two who ask for one identifier only one gets it.
+  // Of two requests for one identifier, only one may get it.
   await lockSnapshotIdentifiers(db);
   if (await isInstanceIdentifierTaken(db, identifier)) {
     throw conflict(`An instance ${identifier} exists already, or is being restored. Choose another identifier.`);
   }
-  const tags = await inventory.requireCopy(db, source, identifier, snapshot.tags as Tag[]);
+  const tags = await inventory.requireCopyTags(db, source, identifier, snapshot.tags as Tag[]);
   const { backupWindow, maintenanceWindow, backupRetentionDays } = source;
   return {
-    ...named(snapshot),
+    ...snapshotKey(snapshot),
     identifier,
     tags,
     backupWindow,

@@ -1,9 +1,9 @@
-/** The statements of restores: which snapshot is meant, and whether an identifier is free. */
+/** The statements of restores: finding a snapshot, and checking whether an identifier is taken. */
 import { and, desc, eq, sql } from "drizzle-orm";
 import type { Db } from "../../../db/client.js";
 import { instances, snapshots } from "../inventory/inventory.table.js";
 import { operations } from "./operations.table.js";
-/** @returns the snapshot of an instance that has this identifier now, in any case, or null */
+/** @returns the snapshot of an instance that has this identifier now, whatever its case, or null */
 export async function findSnapshot(
   db: Db,
   instanceId: bigint,
@@ -24,7 +24,7 @@ export async function findSnapshot(
   return rows[0] ?? null;
 }
 
-/** @returns whether a present instance has this identifier, in any case, or a restore that may still make one was accepted */
+/** @returns whether a present instance has this identifier, whatever its case, or an accepted restore may still make one */
 export async function isInstanceIdentifierTaken(db: Db, identifier: string): Promise<boolean> {
   const rows = await db.execute(
     sql`select exists (

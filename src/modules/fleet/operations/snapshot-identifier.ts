@@ -1,10 +1,10 @@
-/** What a snapshot may be called, what it is called when nobody says, and which tags it may carry. */
+/** Checks the identifiers and tags of snapshots, and generates an identifier where none is given. */
 import { badUserInput } from "../../../errors.js";
 import type { Tag } from "../../../providers/provider.js";
 import { MAX_SNAPSHOT_IDENTIFIER, SNAPSHOT_IDENTIFIER } from "../../../values/identifiers.js";
 
 /**
- * @returns the identifier, as given
+ * @returns the identifier unchanged
  * @throws BAD_USER_INPUT, field `snapshotId`
  */
 export function requireSnapshotIdentifier(identifier: string): string {
@@ -20,16 +20,16 @@ export function requireSnapshotIdentifier(identifier: string): string {
 }
 
 /**
- * A valid name made of the instance's, the time in UTC to the second, and random digits, because two snapshots may be asked for in
- * the same second: `orders-db-20260801-031500-9f3a1c`.
- * @param random hexadecimal digits; the first six count
+ * Makes a valid name of the instance's name, the time in UTC and random digits, because two snapshots may be requested in the same
+ * second: `orders-db-20260801-031500-9f3a1c`.
+ * @param random gives hexadecimal digits, of which the first six count
  */
 export function generateSnapshotIdentifier(instanceIdentifier: string, now: Date, random: () => string): string {
   const time = now.toISOString().slice(0, 19).replace(/[-:]/g, "").replace("T", "-");
   const suffix = `-${time}-${random().slice(0, 6)}`;
   const name = instanceIdentifier.toLowerCase().replace(/[^a-z0-9]+/g, "-");
-  const lettered = /^[a-z]/.test(name) ? name : `snapshot-${name.replace(/^-/, "")}`;
-  return lettered.slice(0, MAX_SNAPSHOT_IDENTIFIER - suffix.length).replace(/-$/, "") + suffix;
+  const withLetter = /^[a-z]/.test(name) ? name : `snapshot-${name.replace(/^-/, "")}`;
+  return withLetter.slice(0, MAX_SNAPSHOT_IDENTIFIER - suffix.length).replace(/-$/, "") + suffix;
 }
 
 const MAX_TAGS = 50;
@@ -38,7 +38,7 @@ const MAX_VALUE = 256;
 const RESERVED = /^(aws|rds):/i;
 
 /**
- * @returns the tags, as given
+ * @returns the tags unchanged
  * @throws BAD_USER_INPUT with the path of the first fault, such as `tags.0.key`
  */
 export function requireSnapshotTags(tags: readonly Tag[]): readonly Tag[] {

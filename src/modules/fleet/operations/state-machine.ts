@@ -1,8 +1,8 @@
-/** The life of an operation: which status may follow which. */
+/** The states of an operation: which status may follow which. */
 import { failedPrecondition } from "../../../errors.js";
 import { OPERATION_STATUSES, type OperationStatus } from "../../../values/operations.js";
 
-/** What may follow. An empty list is an end. */
+/** The statuses that may follow each status. One with an empty list is an end. */
 const NEXT: Readonly<Record<OperationStatus, readonly OperationStatus[]>> = {
   PENDING_APPROVAL: ["QUEUED", "SCHEDULED", "REJECTED", "EXPIRED", "CANCELLED"],
   SCHEDULED: ["QUEUED", "CANCELLED", "EXPIRED"],
@@ -10,19 +10,19 @@ const NEXT: Readonly<Record<OperationStatus, readonly OperationStatus[]>> = {
   RUNNING: ["SUCCEEDED", "FAILED", "TIMED_OUT"],
   SUCCEEDED: [],
   FAILED: [],
-  // The work may still end in the background; then that is recorded beside, and the status stays.
+  // The work may still end in the background. Its end is recorded in `settlement`, and the status stays.
   TIMED_OUT: [],
   CANCELLED: [],
   REJECTED: [],
   EXPIRED: [],
 };
 
-/** Statuses from which an operation can still be cancelled: it has not begun. */
+/** The statuses of operations that have not begun, and can still be cancelled. */
 export const CANCELLABLE = OPERATION_STATUSES.filter((status) => NEXT[status].includes("CANCELLED"));
 
 export const isEnd = (status: OperationStatus): boolean => NEXT[status].length === 0;
 
-/** @throws FAILED_PRECONDITION where the operation is past being cancelled */
+/** @throws FAILED_PRECONDITION where the operation has begun or ended */
 export function requireCancellable(status: OperationStatus): void {
   if (CANCELLABLE.includes(status)) return;
   throw failedPrecondition(

@@ -1,4 +1,4 @@
-/** Runs operations: one at a time on an instance, and one on its snapshots, polled until their end or deadline, taken over where a worker died. */
+/** Runs operations: it begins what is next, polls the provider until the end or the deadline, and takes over from dead workers. */
 
 import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
@@ -9,7 +9,7 @@ import type { OperationRequest, Poll, Provider } from "../../../providers/provid
 import { asCaller, POSTERN } from "../../../values/caller.js";
 import { isOfSnapshot } from "../../../values/operations.js";
 import type { InventoryService, StoredInstance } from "../inventory/index.js";
-import { assess, COMING, isRescuable } from "../inventory/index.js";
+import { assess, isRescuable, STARTING_STATUSES } from "../inventory/index.js";
 import type { Completion } from "./completion.service.js";
 import { hasQueuedReboot } from "./failover.store.js";
 import { requestOf } from "./operation-request.js";
@@ -17,18 +17,18 @@ import {
   type ClaimedOperation,
   claimAbandoned,
   claimNext,
-  type First,
   type Lane,
   listWaitingInstances,
-  noteProgress,
-  renewLease,
+  type Overtaking,
   type StoredOperation,
+  updateLease,
+  updateProgress,
 } from "./operations.store.js";
 import type { Polling } from "./operations.variables.js";
 
 type Restore = Extract<OperationRequest, { type: "RESTORE_SNAPSHOT" }>;
 
-/** A worker that gives no sign of life for so long is taken for dead. */
+/** A worker that has not extended its lease for so long counts as dead. */
 const LEASE_MS = 10_000;
 
 export interface WorkerDeps {
@@ -41,19 +41,31 @@ export interface WorkerDeps {
 
 export type Worker = ReturnType<typeof createWorker>;
 
+/**
+ * Each instance has two lanes, so that quick work on snapshots does not wait for a long restart. One operation runs in a lane at a time.
+ *
+ * Example: on instance 7 wait R1 (reboot), S1 (create snapshot), D1 (delete an old snapshot) and D2 (delete another), in that order.
+ *  1. `wake(7)` starts both lanes. The lane `servers` claims R1, and the lane `snapshots` claims D1: they run side by side.
+ *  2. S1 must wait for R1, because both work on the servers. When D1 has ended, its lane goes on with D2.
+ *  3. A failover F1 (automatic) is requested meanwhile: it comes before S1, though S1 is older.
+ *  4. `wake(7)` again while a lane is busy only notes that it must look once more. So a request is never lost between
+ *     "nothing is queued" and the end of the loop.
+ *  5. This process dies. R1's lease ends after 10 seconds, and the sweep of another replica takes R1 over. It polls before
+ *     it starts anything, so the reboot that is under way is not begun twice.
+ */
 export function createWorker({ db, log, inventory, completion, polling }: WorkerDeps) {
   const worker = randomUUID();
   const stopping = new AbortController();
-  /** The lanes of instances that this worker is busy with. */
-  const busy = new Map<string, Promise<void>>();
-  /** Those to look at again when they are free. */
-  const again = new Set<string>();
+  /** The lanes in which this worker runs something. */
+  const busyLanes = new Map<string, Promise<void>>();
+  /** The busy lanes that were woken again. */
+  const wokenLanes = new Set<string>();
 
   /**
-   * Asks how the operation goes, and starts it where the provider has not heard of it. Facts may have changed since it was
-   * accepted: production is refused here too.
+   * Polls an operation, and starts it where the provider does not know it. The environment is checked once more, because it may have
+   * changed since the operation was accepted.
    */
-  async function ask(
+  async function pollOrStart(
     provider: Provider,
     request: OperationRequest,
     instanceId: bigint,
@@ -62,23 +74,23 @@ export function createWorker({ db, log, inventory, completion, polling }: Worker
   ): Promise<Poll> {
     const poll = await provider.poll(request);
     if (poll.state !== "unknown") return poll;
-    // A start that was tried before may still land: whether it does, the deadline leaves to be settled.
+    // An earlier start may still arrive. Then the operation times out, and its true end is found later.
     if (isLate) return isUntouched ? failure("NotBegun", "There was no time left to begin it.") : poll;
-    const seen = await inventory.refreshInstance(provider, request.providerId);
-    // A snapshot is there also where its instance is gone.
-    const current = seen ?? (isOfSnapshot(request.type) ? await inventory.require(db, String(instanceId)) : null);
+    const refreshed = await inventory.refreshInstance(provider, request.providerId);
+    // Operations on a snapshot do not need its instance.
+    const current = refreshed ?? (isOfSnapshot(request.type) ? await inventory.require(db, String(instanceId)) : null);
     if (!current) return failure("DBInstanceNotFound", "The provider has this instance no more.");
     const fault = assess({ ...current, members: current.members as never }, request.type);
-    const isOurs = "automated" in request ? request.automated : "automatic" in request && request.automatic;
-    if (fault?.code === "PRODUCTION_PROTECTED" && !isOurs) return failure(fault.code, fault.message);
-    const unprotected = request.type === "RESTORE_SNAPSHOT" && (await faultOfCopy(current, request));
-    if (unprotected) return failure("LessProtected", unprotected.message);
+    const isByPostern = "automated" in request ? request.automated : "automatic" in request && request.automatic;
+    if (fault?.code === "PRODUCTION_PROTECTED" && !isByPostern) return failure(fault.code, fault.message);
+    const copyFault = request.type === "RESTORE_SNAPSHOT" && (await faultOfCopy(current, request));
+    if (copyFault) return failure("LessProtected", copyFault.message);
     await provider.start(request);
     return provider.poll(request);
   }
 
   const faultOfCopy = (source: StoredInstance, { identifier, tags }: Pick<Restore, "identifier" | "tags">) =>
-    inventory.requireCopy(db, { ...source, tags }, identifier, []).then(
+    inventory.requireCopyTags(db, { ...source, tags }, identifier, []).then(
       () => null,
       (error) => (error instanceof AppError && error.code === "FAILED_PRECONDITION" ? error : Promise.reject(error)),
     );
@@ -86,31 +98,33 @@ export function createWorker({ db, log, inventory, completion, polling }: Worker
   const failure = (code: string, message: string) =>
     ({ state: "failed", resourceStatus: "unknown", failure: { code, message } }) satisfies Poll;
 
-  /** Whether a reboot waits for what runs on an instance that has failed: without its server, nothing of that comes to an end. */
-  async function isForsaken({ type, instanceId }: StoredOperation, provider: Provider, providerId: string) {
+  /** Whether an operation must give way to a queued reboot, because on a failed instance it would never end. */
+  async function mustGiveWay({ type, instanceId }: StoredOperation, provider: Provider, providerId: string) {
     if (isOfSnapshot(type) || type === "REBOOT_INSTANCE" || !(await hasQueuedReboot(db, instanceId))) return false;
-    const seen = await provider.describe(providerId).catch(() => null);
-    return seen?.status === "failed" && isRescuable({ provider: provider.name, status: seen.status });
+    const description = await provider.describe(providerId).catch(() => null);
+    return description?.status === "failed" && isRescuable({ provider: provider.name, status: description.status });
   }
 
-  /** Drives an operation that is this worker's to its end, its deadline, or the end of this process. */
-  async function drive(operation: ClaimedOperation, provider: Provider, providerId: string): Promise<void> {
+  /** Runs a claimed operation until its end, its deadline, or the end of this process. */
+  async function run(operation: ClaimedOperation, provider: Provider, providerId: string): Promise<void> {
     const request = requestOf(operation, providerId);
     const { intervalMs, attempts } = polling(provider.name, operation.type);
-    // What the database's clock says ran before, and a timer since: the clock of this host may be off.
+    // The time before comes from the database's clock, the time since from a timer, because this host's clock may be wrong.
     const startedMs = performance.now() - operation.ranMs;
     const deadlineMs = startedMs + intervalMs * attempts;
     let isUntouched = (operation.progress as unknown[]).length === 0;
     while (!stopping.signal.aborted) {
       const isLate = performance.now() >= deadlineMs;
-      const poll = await ask(provider, request, operation.instanceId, isLate, isUntouched).catch((error): Poll => {
-        // Whatever it is, the work may be under way: only the provider, or the deadline, ends an operation.
-        log.warn({ err: error, operationId: request.operationId }, "an operation is looked at again");
-        return { state: "unknown" };
-      });
+      const poll = await pollOrStart(provider, request, operation.instanceId, isLate, isUntouched).catch(
+        (error): Poll => {
+          // The work may be under way all the same, so only the provider or the deadline ends an operation.
+          log.warn({ err: error, operationId: request.operationId }, "an operation is looked at again");
+          return { state: "unknown" };
+        },
+      );
       isUntouched = false;
       if (poll.state === "succeeded" || poll.state === "failed") return completion.end(operation, worker, poll);
-      if (await isForsaken(operation, provider, providerId)) {
+      if (await mustGiveWay(operation, provider, providerId)) {
         const lost = failure("PrimaryLost", "The primary failed meanwhile, and a reboot was asked for.");
         return completion.end(operation, worker, lost);
       }
@@ -118,20 +132,20 @@ export function createWorker({ db, log, inventory, completion, polling }: Worker
         poll.state === "running"
           ? poll
           : { resourceStatus: "unknown", message: "The provider does not answer; it is asked again.", percent: null };
-      const seen = { resourceStatus, message, percent };
-      if (!(await noteProgress(db, { id: operation.id, worker }, seen))) return;
+      const progress = { resourceStatus, message, percent };
+      if (!(await updateProgress(db, { id: operation.id, worker }, progress))) return;
       if (isLate) return completion.timeOut(operation, worker, resourceStatus);
-      // What is watched for hours is asked less and less often.
+      // An operation that runs for hours is polled ever less often.
       const ranMs = performance.now() - startedMs;
       await delay(Math.max(intervalMs, ranMs / 300), undefined, { signal: stopping.signal }).catch(() => undefined);
     }
-    await renewLease(db, operation.id, worker, 0);
+    await updateLease(db, operation.id, worker, 0);
   }
 
-  /** Gives signs of life while an operation is driven, however long the provider takes to answer. */
-  async function alive(operation: StoredOperation, work: Promise<void>): Promise<void> {
+  /** Extends the lease while an operation runs, however long the provider takes to answer. */
+  async function withLease(operation: StoredOperation, work: Promise<void>): Promise<void> {
     const renew = () =>
-      renewLease(db, operation.id, worker, LEASE_MS).catch((error) =>
+      updateLease(db, operation.id, worker, LEASE_MS).catch((error) =>
         log.warn({ err: error, operationId: String(operation.id) }, "the lease of an operation is not renewed"),
       );
     const timer = setInterval(renew, LEASE_MS / 3);
@@ -139,66 +153,71 @@ export function createWorker({ db, log, inventory, completion, polling }: Worker
   }
 
   /**
-   * Begins what is next. The time of an operation counts from when its instance is there: until then it waits for the next look, but
-   * for a reboot of what is starting, perhaps for ever.
+   * Claims the next operation. While its instance is starting, an operation waits and its time does not run. Only a reboot may begin, as the
+   * start may never end.
    */
-  async function next(lane: Lane, provider: Provider, instance: StoredInstance): Promise<ClaimedOperation | null> {
+  async function claimOperation(
+    lane: Lane,
+    provider: Provider,
+    instance: StoredInstance,
+  ): Promise<ClaimedOperation | null> {
     const { id, providerId } = instance;
-    const claim = (first: First) => claimNext(db, id, lane, first, worker, LEASE_MS);
+    const claim = (overtaking: Overtaking) => claimNext(db, id, lane, overtaking, worker, LEASE_MS);
     if (lane === "snapshots") return claim("automatic");
-    const isComing = ({ status }: StoredInstance) => COMING.includes(status);
-    const seen = isComing(instance) ? await inventory.refreshInstance(provider, providerId) : instance;
-    if (!seen || !isComing(seen)) return claim(seen && isRescuable(seen) ? "reboots" : "automatic");
-    return isRescuable(seen) ? claim("only reboots") : null;
+    const isStarting = ({ status }: StoredInstance) => STARTING_STATUSES.includes(status);
+    const current = isStarting(instance) ? await inventory.refreshInstance(provider, providerId) : instance;
+    if (!current || !isStarting(current)) return claim(current && isRescuable(current) ? "reboots" : "automatic");
+    return isRescuable(current) ? claim("only reboots") : null;
   }
 
-  /** Runs what waits for an instance until nothing does. */
+  /** Runs the operations of a lane until none is left that can begin. */
   async function runLane(lane: Lane, instanceId: bigint, key: string): Promise<void> {
     do {
-      again.delete(key);
+      wokenLanes.delete(key);
       for (;;) {
         if (stopping.signal.aborted) return;
         const instance = await inventory.require(db, String(instanceId));
         const provider = inventory.providerOf(instance);
         if (!provider) return;
         const operation =
-          (await claimAbandoned(db, instanceId, lane, worker, LEASE_MS)) ?? (await next(lane, provider, instance));
+          (await claimAbandoned(db, instanceId, lane, worker, LEASE_MS)) ??
+          (await claimOperation(lane, provider, instance));
         if (!operation) break;
-        await alive(operation, drive(operation, provider, instance.providerId));
+        await withLease(operation, run(operation, provider, instance.providerId));
       }
-    } while (again.has(key));
+    } while (wokenLanes.has(key));
   }
 
   function wakeLane(lane: Lane, instanceId: bigint): void {
     const key = `${lane} of ${instanceId}`;
-    if (busy.has(key)) {
-      again.add(key);
+    if (busyLanes.has(key)) {
+      wokenLanes.add(key);
       return;
     }
-    // It outlives the request that woke it.
-    const run = asCaller(POSTERN, () => runLane(lane, instanceId, key))
-      // What was claimed stays claimed until its lease ends, and is then taken over.
+    // Postern is the caller, because the lane outlives the request that woke it.
+    const running = asCaller(POSTERN, () => runLane(lane, instanceId, key))
+      // A claimed operation is taken over when its lease ends.
       .catch((error) => log.warn({ err: error, instanceId: String(instanceId) }, "operations wait for a retry"))
-      .finally(() => busy.delete(key));
-    busy.set(key, run);
+      .finally(() => busyLanes.delete(key));
+    busyLanes.set(key, running);
   }
 
   return {
-    /** Looks whether something waits for an instance. Returns at once; asking again while it is busy makes it look again. */
+    /** Runs the operations that wait for an instance, and returns at once. */
     wake(instanceId: bigint): void {
       if (stopping.signal.aborted) return;
       for (const lane of ["servers", "snapshots"] as const) wakeLane(lane, instanceId);
     },
 
-    /** Looks for everything that waits, or that a dead worker left. */
+    /** Runs the operations of all instances that wait, or that a dead worker has left. */
     async sweep(): Promise<void> {
       for (const instanceId of await listWaitingInstances(db)) this.wake(instanceId);
     },
 
-    /** Begins nothing more, and waits for the step under way; what runs at a provider goes on, and is taken up after the next start. */
+    /** Begins nothing more, and waits for the current step. Work at a provider goes on, and the next start takes it over. */
     async stop(): Promise<void> {
       stopping.abort();
-      await Promise.all(busy.values());
+      await Promise.all(busyLanes.values());
     },
   };
 }
