@@ -29,10 +29,10 @@ import { operationsModule } from "./modules/fleet/operations/index.js";
 import { organizationsModule } from "./modules/identity/organizations/index.js";
 import { sessionsModule } from "./modules/identity/sessions/index.js";
 import { usersModule } from "./modules/identity/users/index.js";
-import { PACE, type Pace } from "./pace.js";
 import type { Provider } from "./providers/provider.js";
 import { withTimeouts } from "./providers/timeouts.js";
 import { startInOrder } from "./start-in-order.js";
+import { PACE, type Pace } from "./timings.js";
 
 /** What the world gives; tests give their own. */
 export interface Ports extends Pick<ClientOptions, "onStatement"> {

@@ -1,7 +1,7 @@
 /** Wires audit records and security events. They have a connection of their own, because requests may keep the whole pool busy. */
 import { type ClientOptions, createClient, type Db } from "../db/client.js";
 import type { Log } from "../log.js";
-import type { Pace } from "../pace.js";
+import type { Pace } from "../timings.js";
 import { type AuditService, createAuditService } from "./audit.service.js";
 import { createRecorder, type RecorderState } from "./recorder.js";
 import { createSecurityService, type SecurityService } from "./security.service.js";

@@ -4,10 +4,10 @@ import type { Db } from "../db/client.js";
 import { isRefusedValue } from "../db/postgres-errors.js";
 import { notRecorded } from "../errors.js";
 import type { Log } from "../log.js";
-import type { Pace } from "../pace.js";
+import type { Pace } from "../timings.js";
 import { asCaller, POSTERN } from "../values/caller.js";
+import { BatchDeadline } from "./batch-deadline.js";
 import { createRecordsFolder, type RecordsFolder } from "./folder.js";
-import { BatchDeadline } from "./patience.js";
 import { findInstallation, insertRecords, type RecordRows, type RecordTable } from "./records.js";
 
 /** A record as a service makes it: all its values but `recordId`, by column property. */

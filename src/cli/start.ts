@@ -3,8 +3,8 @@
 import type { Config } from "../config.js";
 import { type ClientOptions, createClient } from "../db/client.js";
 import { migrateDatabase } from "../db/migrate.js";
+import { requireUsable } from "../db/requirements.js";
 import { configureRole } from "../db/role.js";
-import { requireUsable } from "../db/usable.js";
 import type { Log } from "../log.js";
 import { findBinaries } from "../postgres/binaries.js";
 import { chooseFolder } from "../postgres/folder.js";

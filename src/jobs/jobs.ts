@@ -4,7 +4,7 @@ import { sql } from "drizzle-orm";
 import { fromDrizzle, PgBoss } from "pg-boss";
 import type { ClientOptions, Db } from "../db/client.js";
 import { type Log, onceAMinute } from "../log.js";
-import { PACE, type Pace } from "../pace.js";
+import { PACE, type Pace } from "../timings.js";
 
 /** Something that runs by itself; of several replicas one runs it. */
 export interface Task {

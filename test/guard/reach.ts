@@ -13,7 +13,7 @@ export const OWN: Reach = (target, file) => owner(target) === owner(file);
 export const FACE = /^modules\/[\w-]+\/[\w-]+\/index\.ts$/;
 export const EARLIER_FACE: Reach = (target, file) => FACE.test(target) && domain(target) <= domain(file);
 /** What everything may know: it knows nothing of ours. */
-export const BASE = /^((cache|durability|errors|limits|log|pace|start-fault)\.ts$|values\/)/;
+export const BASE = /^((cache|durability|errors|limits|log|timings|start-fault)\.ts$|values\/)/;
 export const ERRORS = /^errors\.ts$/;
 export const VALUES = /^values\//;
 export const AUTH = /^auth\//;

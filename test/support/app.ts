@@ -14,8 +14,8 @@ import { type Config, readConfig } from "../../src/config.js";
 import { createClient } from "../../src/db/client.js";
 import { configureRole } from "../../src/db/role.js";
 import { createLog } from "../../src/log.js";
-import { PACE, type Pace } from "../../src/pace.js";
 import type { Provider } from "../../src/providers/provider.js";
+import { PACE, type Pace } from "../../src/timings.js";
 import { PASSWORD, TEMPLATE } from "./cluster.js";
 
 export { PASSWORD };

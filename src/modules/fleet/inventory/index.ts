@@ -1,13 +1,13 @@
 /** The module of the inventory: instances, snapshots, findings and environments. */
 import type { Module } from "../../../module.js";
 import type { Provider } from "../../../providers/provider.js";
-import { createDeeds, type DeedsDeps } from "./deeds.service.js";
 import { OperationType } from "./instance-objects.model.js";
 import { Finding, Instance, Snapshot } from "./inventory.model.js";
 import { inventoryMutations } from "./inventory.mutations.js";
 import { createInventoryService, type InventoryDeps, type InventoryService } from "./inventory.service.js";
 import { MemberLogsResolver } from "./member-logs.resolver.js";
 import { createMemberLogs } from "./member-logs.service.js";
+import { createDeeds, type DeedsDeps } from "./provider-reports.service.js";
 
 export { DEFAULT_ENVIRONMENT_RULES, type EnvironmentRules, environmentRulesText } from "./environment-rules.js";
 export type { StoredInstance } from "./inventory.store.js";

@@ -7,9 +7,9 @@ import { badUserInput, conflict, notFound } from "../../../errors.js";
 import type { Log } from "../../../log.js";
 import type { Provider, Tag } from "../../../providers/provider.js";
 import { isId } from "../../../values/id.js";
+import { createClassify, disputeOf, factsOf, reclassify } from "./classification.service.js";
 import { tagsOfCopy } from "./copies.js";
 import type { EnvironmentRules } from "./environment-rules.js";
-import { createClassify, disputeOf, factsOf, reclassify } from "./facts.service.js";
 import { openFinding, resolveFinding } from "./findings.store.js";
 import { type EnvironmentMapping, MAX_IDENTIFIER } from "./inventory.inputs.js";
 import {
@@ -21,7 +21,7 @@ import {
   lockClassification,
   type StoredInstance,
 } from "./inventory.store.js";
-import { createRefresh } from "./looks.service.js";
+import { createRefresh } from "./refresh.service.js";
 
 export interface InventoryDeps {
   readonly db: Db;

@@ -4,8 +4,8 @@ import type { AuditService } from "../../../audit/index.js";
 import type { Db } from "../../../db/client.js";
 import type { Log } from "../../../log.js";
 import type { InstanceDescription, Provider, SnapshotDescription } from "../../../providers/provider.js";
+import { type Classify, type Facts, factsOf, reclassify } from "./classification.service.js";
 import type { Classification } from "./classifier.js";
-import { type Classify, type Facts, factsOf, reclassify } from "./facts.service.js";
 import { updateFindings } from "./findings.store.js";
 import {
   findInstanceById,

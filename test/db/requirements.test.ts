@@ -7,7 +7,7 @@ import postgres from "postgres";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createClient } from "../../src/db/client.js";
 import { migrateDatabase } from "../../src/db/migrate.js";
-import { requireUsable } from "../../src/db/usable.js";
+import { requireUsable } from "../../src/db/requirements.js";
 import type { Cluster, RunningCluster } from "../../src/postgres/cluster.js";
 import { StartFault } from "../../src/start-fault.js";
 import { useGround } from "../support/ground.js";
