@@ -13,7 +13,7 @@ import type { NewConnection, NewInstance } from "./local/create.js";
 import { createDescribe } from "./local/describe.js";
 import { clusterOf, fenceMember, type Host, type HostLimits } from "./local/host.js";
 import { type LocalInstance, openInstances, primaryOf, standbysOf } from "./local/instances.js";
-import { tailOf } from "./local/member-log.js";
+import { readLogTail } from "./local/member-log.js";
 import { hasFailed, observe } from "./local/observe.js";
 import { createOperations } from "./local/operations.js";
 import { takeFolder } from "./local/owner.js";
@@ -47,10 +47,7 @@ export interface LocalProvider extends Provider {
    * wanted is removed. @returns the missing instances @throws BAD_USER_INPUT
    */
   plan(wanted: readonly NewInstance[]): Promise<NewInstance[]>;
-  /**
-   * Makes an instance, with a standby if it wants one, and starts it. Nobody reaches it before it is complete; without a plan it is
-   * not listed before either. @throws CONFLICT where the identifier is taken, BAD_USER_INPUT
-   */
+  /** Makes and starts an instance, which nobody can reach before it is complete. @throws CONFLICT where the identifier is taken, BAD_USER_INPUT */
   create(wanted: NewInstance): Promise<void>;
   /** Starts or adopts every instance and ends what a killed process left unfinished; calls `onStarted` after each, even a failed one. */
   startAll(onStarted?: () => Promise<void>): Promise<void>;
@@ -113,19 +110,19 @@ export async function createLocalProvider(options: LocalOptions): Promise<LocalP
   const repair = createRepair(host, operations);
   const watch = createWatch(host, operations, standbys.rebuild);
   const describe = createDescribe(host, operations, plans, watch, version);
-  const ofSnapshots = createSnapshotOperations(host, snapshots, journalFolder, plans.create);
+  const snapshotOperations = createSnapshotOperations(host, snapshots, journalFolder, plans.create);
   const stopping = new AbortController();
   let starting: Promise<unknown> = Promise.resolve();
 
   await plans.sweep();
   await snapshots.sweep();
-  await ofSnapshots.recover();
+  await snapshotOperations.recover();
 
-  async function named(identifier: string): Promise<LocalInstance> {
+  async function requireInstance(identifier: string): Promise<LocalInstance> {
     const wanted = identifier.toLowerCase();
-    const found = (await instances.list()).find((instance) => instance.identifier.toLowerCase() === wanted);
-    if (!found) throw unavailable(`The instance ${identifier}`);
-    return found;
+    const instance = (await instances.list()).find((instance) => instance.identifier.toLowerCase() === wanted);
+    if (!instance) throw unavailable(`The instance ${identifier}`);
+    return instance;
   }
 
   async function start(id: string): Promise<void> {
@@ -163,8 +160,8 @@ export async function createLocalProvider(options: LocalOptions): Promise<LocalP
     }
   }
 
-  async function exclusively(identifier: string, status: string, work: (instance: LocalInstance) => Promise<void>) {
-    const { providerId } = await named(identifier);
+  async function runExclusively(identifier: string, status: string, work: (instance: LocalInstance) => Promise<void>) {
+    const { providerId } = await requireInstance(identifier);
     if (!(await operations.whileBusy(providerId, status, work))) throw unavailable(`The instance ${identifier}`);
   }
 
@@ -172,8 +169,8 @@ export async function createLocalProvider(options: LocalOptions): Promise<LocalP
     name: "local",
     operations: OPERATION_TYPES,
     takesAutomatedSnapshots: false,
-    reportTo(told) {
-      report = told;
+    reportTo(newReport) {
+      report = newReport;
     },
     async upkeep() {
       await provider.applyPending(clock.now());
@@ -184,15 +181,16 @@ export async function createLocalProvider(options: LocalOptions): Promise<LocalP
       await requireOwned();
       return watch.look();
     },
-    list: async () => (await Promise.all((await instances.ids()).map(describe))).filter((one) => one !== null),
+    list: async () =>
+      (await Promise.all((await instances.ids()).map(describe))).filter((description) => description !== null),
     describe,
-    logTail: (providerId, member, lines) => tailOf(host, providerId, member, lines),
+    logTail: (providerId, member, lines) => readLogTail(host, providerId, member, lines),
     listSnapshots: snapshots.list,
     async deleteSnapshot(providerId, snapshot) {
       await snapshots.remove(providerId, snapshot).catch((error) => Promise.reject(unavailable("The snapshot", error)));
     },
-    start: (request) => (isSnapshotRequest(request) ? ofSnapshots.start(request) : operations.start(request)),
-    poll: (request) => (isSnapshotRequest(request) ? ofSnapshots.poll(request) : operations.poll(request)),
+    start: (request) => (isSnapshotRequest(request) ? snapshotOperations.start(request) : operations.start(request)),
+    poll: (request) => (isSnapshotRequest(request) ? snapshotOperations.poll(request) : operations.poll(request)),
 
     plan: plans.plan,
     create: plans.create,
@@ -205,11 +203,12 @@ export async function createLocalProvider(options: LocalOptions): Promise<LocalP
       stopping.abort();
       // A server that is still starting would come up after the others have been shut down.
       await starting;
-      await Promise.all([plans.stop(), ofSnapshots.stop()]);
+      await Promise.all([plans.stop(), snapshotOperations.stop()]);
       await operations.stop();
       await standbys.stop();
-      const all = await Promise.allSettled((await instances.list()).map(shutDown));
-      for (const one of all) if (one.status === "rejected") log.error({ err: one.reason }, "An instance does not stop");
+      const shutdowns = await Promise.allSettled((await instances.list()).map(shutDown));
+      for (const shutdown of shutdowns)
+        if (shutdown.status === "rejected") log.error({ err: shutdown.reason }, "An instance does not stop");
     },
     async repair() {
       for (const instance of await instances.list()) {
@@ -223,25 +222,25 @@ export async function createLocalProvider(options: LocalOptions): Promise<LocalP
       for (const instance of await instances.list()) await applyIfDue(host, instance, now);
     },
     async connectionOf(identifier) {
-      const instance = await named(identifier);
+      const instance = await requireInstance(identifier);
       const member = primaryOf(instance);
       const credentials = await clusterOf(host, instance, member).superuser();
       return { host: "127.0.0.1", port: member.port, database: "postgres", ...credentials };
     },
     stopInstance: (identifier) =>
-      exclusively(identifier, "stopping", async (instance) => {
+      runExclusively(identifier, "stopping", async (instance) => {
         await instances.update(instance.providerId, (now) => ({ ...now, wanted: "stopped" }));
         await standbys.giveUp(instance.providerId);
         await shutDown(instance);
       }),
     startInstance: (identifier) =>
-      exclusively(identifier, "starting", async ({ providerId }) => {
+      runExclusively(identifier, "starting", async ({ providerId }) => {
         await instances.update(providerId, (now) => ({ ...now, wanted: "running" }));
         await bringUp(host, providerId, stopping.signal);
         standbys.rebuild(providerId);
       }),
     async destroy(identifier) {
-      const { providerId } = await named(identifier);
+      const { providerId } = await requireInstance(identifier);
       await standbys.giveUp(providerId);
       await plans.removeAll(providerId);
     },

@@ -23,9 +23,9 @@ export async function modifyBackupWindow(
     return { ...now, pendingBackupWindow: pending };
   });
   if (!after) throw new OperationFailure("DBInstanceNotFound", "The instance is gone.");
-  const waits = after.pendingBackupWindow !== null;
+  const isPending = after.pendingBackupWindow !== null;
   return {
-    message: waits
+    message: isPending
       ? `The backup window becomes ${window} in the maintenance window.`
       : `The backup window is ${window}.`,
     result: { backupWindow: after.backupWindow, pendingBackupWindow: after.pendingBackupWindow?.window ?? null },
@@ -37,9 +37,9 @@ export function applyIfDue(host: Host, instance: LocalInstance, now: Date): Prom
   if (!isDue(instance, now)) return Promise.resolve(instance);
   const { applying } = host;
   const { providerId } = instance;
-  const found = applying.get(providerId) ?? apply(host, instance, now).finally(() => applying.delete(providerId));
-  applying.set(providerId, found);
-  return found;
+  const application = applying.get(providerId) ?? apply(host, instance, now).finally(() => applying.delete(providerId));
+  applying.set(providerId, application);
+  return application;
 }
 
 /** The window stays pending until it is reported. After a kill in between it is applied again, which changes nothing, and reported. */
@@ -49,12 +49,12 @@ async function apply({ instances, report }: Host, { providerId }: LocalInstance,
     from = current.backupWindow;
     return isDue(current, now) ? { ...current, backupWindow: current.pendingBackupWindow!.window } : current;
   });
-  const waited = applied?.pendingBackupWindow;
-  if (!waited || !isDue(applied, now)) return applied;
-  const result = { from, backupWindow: applied.backupWindow, requestedAt: waited.since };
+  const pending = applied?.pendingBackupWindow;
+  if (!pending || !isDue(applied, now)) return applied;
+  const result = { from, backupWindow: applied.backupWindow, requestedAt: pending.since };
   await report({ providerId, by: "maintenance", action: "instance.applyBackupWindow", result, success: true });
   return instances.update(providerId, (current) =>
-    current.pendingBackupWindow?.since === waited.since ? { ...current, pendingBackupWindow: null } : current,
+    current.pendingBackupWindow?.since === pending.since ? { ...current, pendingBackupWindow: null } : current,
   );
 }
 

@@ -5,28 +5,28 @@ import { promote } from "../../postgres/promote.js";
 import { clusterOf, faultText, fenceMember, type Host, memberName, processName } from "./host.js";
 import { type LocalInstance, type LocalMember, primaryOf, standbysOf } from "./instances.js";
 import { observe } from "./observe.js";
-import { endSplitBrain, findLeft, leftMessage } from "./split-brain.js";
+import { endSplitBrain, findUndecided, promotedMessage } from "./split-brain.js";
 
 /**
  * Starts or adopts every member that may run. Resolves when the primary takes writes; standbys may still be catching up.
  * @throws Error when the primary does not start, or when people must decide which member is the primary
  */
 export async function bringUp(host: Host, providerId: string, signal?: AbortSignal): Promise<void> {
-  const found = await host.instances.find(providerId);
-  if (!found) return;
-  const left = await findLeft(host, found);
-  if (left) {
-    await startStandby(host, found, left, signal);
-    throw new Error(leftMessage(found, left));
+  const stored = await host.instances.find(providerId);
+  if (!stored) return;
+  const promoted = await findUndecided(host, stored);
+  if (promoted) {
+    await startStandby(host, stored, promoted, signal);
+    throw new Error(promotedMessage(stored, promoted));
   }
-  const instance = await stopSharing(host, await endSplitBrain(host, found));
+  const instance = await stopStandbysWithTablespaces(host, await endSplitBrain(host, stored));
   const standbys = standbysOf(instance);
   // An old primary must be down before the new one takes writes. Once it is cloned anew it is a standby and cannot write.
   for (const member of standbys) {
     if (!(await isStandbyData(clusterOf(host, instance, member)))) await fenceMember(host, providerId, member.name);
   }
 
-  const follow = standbys
+  const standbyStarts = standbys
     .filter((member) => !member.stale)
     .map((member) => startStandby(host, instance, member, signal));
   const primary = clusterOf(host, instance, primaryOf(instance));
@@ -34,7 +34,7 @@ export async function bringUp(host: Host, providerId: string, signal?: AbortSign
     await primary.start(signal);
     await promote(primary, host.user);
   } finally {
-    await Promise.all(follow);
+    await Promise.all(standbyStarts);
   }
 }
 
@@ -71,7 +71,7 @@ async function startStandby(
 }
 
 /** Stops the standbys of an instance with tablespaces, because they would write the same files as the primary. */
-async function stopSharing(host: Host, instance: LocalInstance): Promise<LocalInstance> {
+async function stopStandbysWithTablespaces(host: Host, instance: LocalInstance): Promise<LocalInstance> {
   const names = standbysOf(instance).flatMap(({ name, stale }) => (stale ? [] : [name]));
   if (names.length === 0 || !(await hasTablespaces(clusterOf(host, instance, primaryOf(instance))))) return instance;
   const after = await setStale(host, instance.providerId, names);

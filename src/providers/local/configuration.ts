@@ -58,16 +58,16 @@ export async function carryConfiguration(
   host: Host,
   instance: LocalInstance,
   to: LocalMember,
-): Promise<{ readonly restarted: boolean; readonly notCarried: readonly string[] }> {
+): Promise<{ readonly isRestarted: boolean; readonly notCarried: readonly string[] }> {
   const from = clusterOf(host, instance, primaryOf(instance));
   const standby = clusterOf(host, instance, to);
-  const now = await readConfiguration(from.dataDir).catch(() => null);
+  const ofPrimary = await readConfiguration(from.dataDir).catch(() => null);
   const kept = await findKept(host, instance);
-  const notCarried = [...(now?.leftOut ?? [])];
+  const notCarried = [...(ofPrimary?.leftOut ?? [])];
   const candidates: Configuration["files"][] = [];
-  if (now && now.files.size > 0) {
+  if (ofPrimary && ofPrimary.files.size > 0) {
     const fault = await settingsFaultOf(from);
-    if (fault === null) candidates.push(now.files);
+    if (fault === null) candidates.push(ofPrimary.files);
     else notCarried.push(`changes of the configuration, which is broken: ${fault}`);
   } else {
     notCarried.push(
@@ -76,37 +76,37 @@ export async function carryConfiguration(
   }
   if (kept) candidates.push(kept.files);
 
-  const own = (await readConfiguration(standby.dataDir)).files;
-  let has = own;
-  let restarted = false;
+  const original = (await readConfiguration(standby.dataDir)).files;
+  let current = original;
+  let isRestarted = false;
   const name = memberName(instance, to);
-  for (const files of [...candidates, own]) {
-    if (isSameConfiguration(files, has)) {
-      if (restarted) continue;
+  for (const files of [...candidates, original]) {
+    if (isSameConfiguration(files, current)) {
+      if (isRestarted) continue;
       break;
     }
-    restarted = true;
+    isRestarted = true;
     host.log.info({ instance: instance.identifier }, `Giving ${name} the configuration of its primary`);
     await fenceMember(host, instance.providerId, to.name);
-    await replaceConfiguration(standby.dataDir, has, files, host.user);
-    has = files;
+    await replaceConfiguration(standby.dataDir, current, files, host.user);
+    current = files;
     try {
       await standby.start();
       break;
     } catch (error) {
       host.log.error({ err: error, instance: instance.identifier }, `${name} does not start with a configuration`);
-      if (files === own || error instanceof StillStartingError) throw error;
+      if (files === original || error instanceof StillStartingError) throw error;
       notCarried.push(`a configuration with which ${name} does not start, as the log of its server says`);
     }
   }
-  return { restarted, notCarried };
+  return { isRestarted, notCarried };
 }
 
 async function findKept(host: Host, instance: LocalInstance) {
-  const found = await readDurable(fileOf(host, instance), keptForm).catch(() => undefined);
-  if (!found) return null;
-  const files = Object.entries(found.files).map(([path, text]) => [path, Buffer.from(text, "latin1")] as const);
-  return { takenAt: found.takenAt, files: new Map(files) };
+  const stored = await readDurable(fileOf(host, instance), keptForm).catch(() => undefined);
+  if (!stored) return null;
+  const files = Object.entries(stored.files).map(([path, text]) => [path, Buffer.from(text, "latin1")] as const);
+  return { takenAt: stored.takenAt, files: new Map(files) };
 }
 
 /** @returns what keeps a server from starting with its configuration files, null where nothing does */

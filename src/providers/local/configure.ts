@@ -35,7 +35,7 @@ export const configuredOf = (wanted: NewInstance): Configured => ({
  * Assumes what configuration said of an instance that was made before Postern recorded that. The backup window may come from an
  * operation and stays; the number of connections was not configurable.
  */
-const assumed = (instance: LocalInstance, { backupWindow, maxConnections }: Configured): Configured => ({
+const assumeConfigured = (instance: LocalInstance, { backupWindow, maxConnections }: Configured): Configured => ({
   ...instance,
   backupWindow,
   maxConnections,
@@ -43,7 +43,7 @@ const assumed = (instance: LocalInstance, { backupWindow, maxConnections }: Conf
 });
 
 /** @returns the old values of what must not change yet: while the primary takes no writes, the standby's data may be the last */
-function riskOf(now: LocalInstance, before: Configured, configured: Configured): Partial<Configured> {
+function postponedOf(now: LocalInstance, before: Configured, configured: Configured): Partial<Configured> {
   if (now.members.length === 1) return {};
   return {
     ...(before.maxConnections !== configured.maxConnections &&
@@ -64,19 +64,19 @@ const isLower = (now: LocalInstance, { maxConnections = 0 }: Configured) => (now
 export async function applyConfiguration(
   host: Host,
   ports: TcpPorts,
-  found: LocalInstance,
+  instance: LocalInstance,
   wanted: NewInstance,
   isUp: boolean,
 ): Promise<boolean> {
-  const free = found.members.some(({ name }) => name === "a") ? "b" : "a";
-  const port = wanted.standby && found.members.length === 1 ? await ports.choose() : null;
-  let waits = false;
-  await host.instances.update(found.providerId, (now) => {
-    const all = configuredOf(wanted);
-    const before = now.configured ?? assumed(now, all);
-    const risk = isUp ? {} : riskOf(now, before, all);
-    waits = Object.keys(risk).length > 0;
-    const configured = { ...all, ...risk };
+  const freeName = instance.members.some(({ name }) => name === "a") ? "b" : "a";
+  const port = wanted.standby && instance.members.length === 1 ? await ports.choose() : null;
+  let isWaiting = false;
+  await host.instances.update(instance.providerId, (now) => {
+    const newlyConfigured = configuredOf(wanted);
+    const before = now.configured ?? assumeConfigured(now, newlyConfigured);
+    const postponed = isUp ? {} : postponedOf(now, before, newlyConfigured);
+    isWaiting = Object.keys(postponed).length > 0;
+    const configured = { ...newlyConfigured, ...postponed };
     const next = { ...now, configured };
     const changes: Record<string, { from: unknown; to: unknown }> = {};
     for (const name of FIELDS) {
@@ -89,16 +89,17 @@ export async function applyConfiguration(
     }
     if (before.standby !== configured.standby && configured.standby !== now.members.length > 1) {
       changes.standby = { from: before.standby, to: configured.standby };
-      next.members = port === null ? [primaryOf(now)] : [...now.members, { name: free, port, stale: true, keep: null }];
+      next.members =
+        port === null ? [primaryOf(now)] : [...now.members, { name: freeName, port, stale: true, keep: null }];
     }
     if (Object.keys(changes).length === 0) return next;
     return { ...next, toReport: { ...now.toReport, ...changes } };
   });
-  return waits;
+  return isWaiting;
 }
 
 /** Puts aside the data that a standby still keeps from a failover, before the standby is removed. */
-export async function keepOfStandbys(host: Host, instance: LocalInstance): Promise<void> {
+export async function keepStandbyData(host: Host, instance: LocalInstance): Promise<void> {
   for (const { name, keep } of standbysOf(instance)) {
     if (keep === null) continue;
     await fenceMember(host, instance.providerId, name);
@@ -109,7 +110,9 @@ export async function keepOfStandbys(host: Host, instance: LocalInstance): Promi
 /** Removes members that are no longer configured once the primary takes writes: until then their data may be the last. */
 async function removeSurplus(host: Host, instance: LocalInstance): Promise<void> {
   const { providerId, members } = instance;
-  const surplus = (await listMembers(host, providerId)).filter((name) => !members.some((one) => one.name === name));
+  const surplus = (await listMembers(host, providerId)).filter(
+    (name) => !members.some((member) => member.name === name),
+  );
   if (surplus.length === 0) return;
   const primary = clusterOf(host, instance, primaryOf(instance));
   if (!takesWrites(await observe(primary, host.limits.answerTimeoutMs))) return;
@@ -124,8 +127,9 @@ async function removeSurplus(host: Host, instance: LocalInstance): Promise<void>
 async function dropSlot(sql: Sql, name: string): Promise<void> {
   for (;;) {
     await sql`select pg_drop_replication_slot(slot_name) from pg_replication_slots where slot_name = ${name} and not active`;
-    const left = await sql`select pg_terminate_backend(active_pid) from pg_replication_slots where slot_name = ${name}`;
-    if (left.length === 0) return;
+    const walSenders =
+      await sql`select pg_terminate_backend(active_pid) from pg_replication_slots where slot_name = ${name}`;
+    if (walSenders.length === 0) return;
     await delay(POLL_MS);
   }
 }

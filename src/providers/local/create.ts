@@ -66,7 +66,7 @@ const newInstanceForm = z.object({
   autoFailover: autoFailoverForm.nullable().default(null),
 });
 
-export const isTakenAlready = ({ identifier }: Pick<NewInstance, "identifier">) =>
+export const identifierTaken = ({ identifier }: Pick<NewInstance, "identifier">) =>
   conflict(`There is an instance ${identifier} already.`);
 
 /**
@@ -118,10 +118,10 @@ export async function createInstance(
   const { instances } = host;
   const isTaken = ({ identifier }: LocalInstance) => identifier.toLowerCase() === wanted.identifier.toLowerCase();
   if (isUnderWay || (await instances.described()).some(isTaken)) {
-    throw isTakenAlready(wanted);
+    throw identifierTaken(wanted);
   }
   const instance = await planOf(host, ports, wanted, plan);
-  const [primary, ...standby] = instance.members as [LocalMember, ...LocalMember[]];
+  const [primary, ...standbys] = instance.members as [LocalMember, ...LocalMember[]];
   try {
     await instances.prepare(instance.providerId);
     const cluster = await makeMember(host, instance, primary);
@@ -137,7 +137,7 @@ export async function createInstance(
       database: "postgres",
       ...(await cluster.superuser()),
     });
-    for (const member of standby) {
+    for (const member of standbys) {
       await createReplicationRole(host, cluster, signal);
       await cloneStandby({ ...host, isSynced: false }, instance, member, signal);
     }

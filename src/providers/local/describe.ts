@@ -5,11 +5,11 @@ import { findingsOf } from "./findings.js";
 import { createHealths, type MemberHealth } from "./health.js";
 import { clusterOf, type Host, memberName } from "./host.js";
 import { type LocalInstance, type LocalMember, primaryOf } from "./instances.js";
-import { keptFindings, turnedAway } from "./member-findings.js";
+import { keptFindings, refusalFinding } from "./member-findings.js";
 import { hasFailed, isUp, observe } from "./observe.js";
 import type { Operations } from "./operations.js";
 import type { Plans } from "./plans.js";
-import { leftFindings } from "./split-brain.js";
+import { promotedFindings } from "./split-brain.js";
 import { failureOf } from "./task.js";
 import type { Watch } from "./watch.js";
 
@@ -22,9 +22,9 @@ const endpointOf = ({ port }: LocalMember): Endpoint => ({ host: "127.0.0.1", po
 export function createDescribe(host: Host, operations: Operations, plans: Plans, watch: Watch, version: string) {
   const healths = createHealths(host);
   /** The last readable description of each instance: a broken file must not make an instance look gone, or look like another. */
-  const known = new Map<string, LocalInstance>();
+  const lastReadable = new Map<string, LocalInstance>();
   /** The last findings of each instance, which stay as they are while the instance is busy. */
-  const told = new Map<string, readonly Finding[]>();
+  const lastFindings = new Map<string, readonly Finding[]>();
 
   /** Since when each primary starts, recovers or stops, although Postern does nothing to it. */
   const startingSince = new Map<string, number>();
@@ -32,13 +32,13 @@ export function createDescribe(host: Host, operations: Operations, plans: Plans,
   /** @returns the description at once, whatever state the instance is in, or null where it is gone */
   return async function describe(providerId: string): Promise<InstanceDescription | null> {
     let fault: unknown;
-    const found = await host.instances.find(providerId).catch(async (error) => {
+    const stored = await host.instances.find(providerId).catch(async (error) => {
       fault = error;
-      return known.get(providerId) ?? (await host.instances.findCopy(providerId)) ?? unreadable(providerId);
+      return lastReadable.get(providerId) ?? (await host.instances.findCopy(providerId)) ?? placeholderOf(providerId);
     });
-    if (!found) {
-      known.delete(providerId);
-      told.delete(providerId);
+    if (!stored) {
+      lastReadable.delete(providerId);
+      lastFindings.delete(providerId);
       const plan = await host.instances.findPlan(providerId);
       if (plan) return describePlan(plan);
       // The creation may have completed between the two look-ups.
@@ -46,20 +46,23 @@ export function createDescribe(host: Host, operations: Operations, plans: Plans,
     }
     if (fault) {
       host.log.error({ err: fault, providerId }, "The description of an instance cannot be read");
-      return describeAs(found, "failed", [], [unreadableFile(host.instances.folderOf(providerId))]);
+      return describeAs(stored, "failed", [], [unreadableFile(host.instances.folderOf(providerId))]);
     }
-    const instance = (await applyIfDue(host, found, host.clock.now()).catch(() => found)) ?? found;
-    known.set(providerId, instance);
-    const { status, members, findings } = await lookAt(instance).catch((error) => {
+    const instance = (await applyIfDue(host, stored, host.clock.now()).catch(() => stored)) ?? stored;
+    lastReadable.set(providerId, instance);
+    const { status, members, findings } = await observeInstance(instance).catch((error) => {
       host.log.error({ err: error, instance: instance.identifier }, "An instance cannot be looked at");
-      return { status: "failed", members: [], findings: [unobserved(failureOf(error).message)] };
+      return { status: "failed", members: [], findings: [notObserved(failureOf(error).message)] };
     });
-    if (operations.statusWhileBusy(providerId) === undefined) told.set(providerId, findings);
-    return describeAs(instance, status, members, [...(told.get(providerId) ?? []), ...plans.findingsOf(instance)]);
+    if (operations.statusWhileBusy(providerId) === undefined) lastFindings.set(providerId, findings);
+    return describeAs(instance, status, members, [
+      ...(lastFindings.get(providerId) ?? []),
+      ...plans.findingsOf(instance),
+    ]);
   };
 
-  async function lookAt(instance: LocalInstance) {
-    const primary = lookAtPrimary(instance);
+  async function observeInstance(instance: LocalInstance) {
+    const primary = observePrimary(instance);
     const [{ status, finding }, { members, findings }, ...others] = await Promise.all([
       primary,
       healths.of(
@@ -67,7 +70,7 @@ export function createDescribe(host: Host, operations: Operations, plans: Plans,
         primary.then(({ status }) => status),
       ),
       keptFindings(host, instance),
-      primary.then(({ status }) => (status === "available" ? [] : leftFindings(host, instance))),
+      primary.then(({ status }) => (status === "available" ? [] : promotedFindings(host, instance))),
       findingsOf(host, instance),
     ]);
     return { status, members, findings: [...(finding ? [finding] : []), ...findings, ...others.flat()] };
@@ -75,8 +78,8 @@ export function createDescribe(host: Host, operations: Operations, plans: Plans,
 
   type Primary = { readonly status: string; readonly finding?: Finding | null };
 
-  async function lookAtPrimary(instance: LocalInstance): Promise<Primary> {
-    const doing = operations.doing(instance.providerId);
+  async function observePrimary(instance: LocalInstance): Promise<Primary> {
+    const doing = operations.busyWith(instance.providerId);
     const busy = operations.statusWhileBusy(instance.providerId);
     // Whatever restarts the server also waits until it is up.
     if (busy !== undefined && (doing === "upkeep" || doing === "REBOOT_INSTANCE")) return { status: busy };
@@ -85,7 +88,7 @@ export function createDescribe(host: Host, operations: Operations, plans: Plans,
     const seen = await observe(clusterOf(host, instance, primaryOf(instance)), host.limits.answerTimeoutMs);
     if (seen.is !== "starting") startingSince.delete(instance.providerId);
     if (busy !== undefined) return { status: hasFailed(seen) ? "failed" : busy };
-    if (isUp(seen) && !seen.inRecovery) return { status: "available", finding: turnedAway(instance, seen) };
+    if (isUp(seen) && !seen.inRecovery) return { status: "available", finding: refusalFinding(instance, seen) };
     // The instance may have become busy meanwhile, which explains what was observed.
     const busyNow = operations.statusWhileBusy(instance.providerId);
     if (busyNow !== undefined) return { status: busyNow };
@@ -161,7 +164,7 @@ const unreadableFile = (folder: string): Finding => ({
   detail: `What Postern knows of this instance cannot be read: see instance.json in ${folder}, and make it readable again; beside it lies a copy of what it last said. Its data are untouched.`,
 });
 
-const unobserved = (why: string): Finding => ({
+const notObserved = (why: string): Finding => ({
   kind: "instance_not_observed",
   severity: "CRITICAL",
   subject: null,
@@ -169,7 +172,7 @@ const unobserved = (why: string): Finding => ({
 });
 
 /** Stands for an instance when neither its file nor a copy can be read: only the id is certain. */
-function unreadable(providerId: string): LocalInstance {
+function placeholderOf(providerId: string): LocalInstance {
   return {
     providerId,
     identifier: providerId,

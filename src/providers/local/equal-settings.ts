@@ -25,7 +25,7 @@ const MAX_SETTINGS_BYTES = 1_048_576;
 const UNFINISHED = `${SETTINGS_FILE}.postern`;
 
 /** @returns the settings that are higher in `wanted` than in `has`, with their values; one that `has` lacks counts as 0 */
-export const moreThan = (wanted: EqualSettings, has: EqualSettings): EqualSettings =>
+export const higherSettings = (wanted: EqualSettings, has: EqualSettings): EqualSettings =>
   Object.fromEntries(Object.entries(wanted).filter(([name, value]) => (has[name] ?? 0) < value));
 
 /**
@@ -44,9 +44,9 @@ export async function carryEqualSettings(
   instance: LocalInstance,
   signal?: AbortSignal,
 ): Promise<Record<string, EqualSettings>> {
-  const given: Record<string, EqualSettings> = {};
+  const raised: Record<string, EqualSettings> = {};
   const standbys = standbysOf(instance).filter(({ stale }) => !stale);
-  if (standbys.length === 0) return given;
+  if (standbys.length === 0) return raised;
   const { next } = await settingsOf(clusterOf(host, instance, primaryOf(instance)), host.limits.answerTimeoutMs);
   for (const member of standbys) {
     const cluster = clusterOf(host, instance, member);
@@ -54,17 +54,17 @@ export async function carryEqualSettings(
     // For a standby that is down, its log says whether this is the reason.
     if (!isRunning && !LACKS_SETTINGS.test(host.faults.get(processName(instance.providerId, member.name)) ?? ""))
       continue;
-    const has = isRunning
+    const current = isRunning
       ? (await settingsOf(cluster, host.limits.answerTimeoutMs).catch(() => null))?.now
-      : inFile(await linesOf(cluster));
-    const missing = has ? moreThan(next, has) : {};
+      : parseSettings(await readLines(cluster));
+    const missing = current ? higherSettings(next, current) : {};
     if (Object.keys(missing).length === 0) continue;
     if (isRunning) await fenceMember(host, instance.providerId, member.name);
-    await give(host, cluster, missing);
+    await writeSettings(host, cluster, missing);
     if (isRunning) await cluster.start(signal);
-    given[member.name] = missing;
+    raised[member.name] = missing;
   }
-  return given;
+  return raised;
 }
 
 /** @returns the settings of a running server now and after its next start; the higher one where a restart would lower it */
@@ -79,20 +79,20 @@ async function settingsOf(cluster: Cluster, timeoutMs: number): Promise<{ now: E
         from pg_settings s where name in ${sql([...EQUAL_SETTINGS])}`,
     { timeoutMs },
   );
-  const by = (column: string) => Object.fromEntries(rows.map((row) => [row.name as string, row[column] as number]));
-  return { now: by("now"), next: by("next") };
+  const byName = (column: string) => Object.fromEntries(rows.map((row) => [row.name as string, row[column] as number]));
+  return { now: byName("now"), next: byName("next") };
 }
 
-async function give(host: Host, { dataDir }: Cluster, settings: EqualSettings): Promise<void> {
-  const kept = (await linesOf({ dataDir })).filter((line) => settings[nameIn(line)] === undefined);
-  const added = Object.entries(settings).map(([name, value]) => `${name} = '${value}'`);
+async function writeSettings(host: Host, { dataDir }: Cluster, settings: EqualSettings): Promise<void> {
+  const otherLines = (await readLines({ dataDir })).filter((line) => settings[nameOf(line)] === undefined);
+  const newLines = Object.entries(settings).map(([name, value]) => `${name} = '${value}'`);
   const unfinished = join(dataDir, UNFINISHED);
   await rm(unfinished, { force: true });
-  await writeOwned(unfinished, `${[...kept, ...added].join("\n")}\n`, host.user);
+  await writeOwned(unfinished, `${[...otherLines, ...newLines].join("\n")}\n`, host.user);
   await rename(unfinished, join(dataDir, SETTINGS_FILE));
 }
 
-async function linesOf({ dataDir }: Pick<Cluster, "dataDir">): Promise<string[]> {
+async function readLines({ dataDir }: Pick<Cluster, "dataDir">): Promise<string[]> {
   const bytes = await readStart(join(dataDir, SETTINGS_FILE), MAX_SETTINGS_BYTES).catch((error) => {
     if (error.code === "ENOENT") return null;
     throw error;
@@ -100,7 +100,7 @@ async function linesOf({ dataDir }: Pick<Cluster, "dataDir">): Promise<string[]>
   return bytes === null ? [] : bytes.toString().trimEnd().split("\n");
 }
 
-const nameIn = (line: string): string => line.split("=")[0]?.trim() ?? "";
+const nameOf = (line: string): string => line.split("=")[0]?.trim() ?? "";
 
-const inFile = (lines: readonly string[]): EqualSettings =>
-  Object.fromEntries(lines.map((line) => [nameIn(line), Number(/=\s*'?(\d+)/.exec(line)?.[1] ?? 0)]));
+const parseSettings = (lines: readonly string[]): EqualSettings =>
+  Object.fromEntries(lines.map((line) => [nameOf(line), Number(/=\s*'?(\d+)/.exec(line)?.[1] ?? 0)]));

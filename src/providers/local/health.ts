@@ -1,11 +1,11 @@
 /** Observes the health of an instance's members: the status of each, since when it lasts, and what people should look at. */
 import { type Finding, type Member, UNOBSERVED } from "../provider.js";
-import { moreThan } from "./equal-settings.js";
+import { higherSettings } from "./equal-settings.js";
 import { clusterOf, type Host, memberName, processName } from "./host.js";
 import { type LocalInstance, type LocalMember, primaryOf } from "./instances.js";
 import { complaintOf } from "./member-log.js";
 import { observe } from "./observe.js";
-import { askPrimary, askStandby, isAhead, type PrimarySays } from "./replication.js";
+import { askPrimary, askStandby, isAhead, type PrimaryState } from "./replication.js";
 
 export type MemberHealth = Omit<Member, "name" | "role" | "endpoint">;
 
@@ -30,7 +30,7 @@ export function createHealths(host: Host) {
   const replays = new Map<string, { readonly replayed: number; readonly sinceMs: number }>();
   const nowMs = () => host.clock.now().getTime();
 
-  function stuckMs(key: string, replayed: number): number {
+  function unchangedMs(key: string, replayed: number): number {
     const last = replays.get(key);
     if (last?.replayed !== replayed) replays.set(key, { replayed, sinceMs: nowMs() });
     return last?.replayed === replayed ? nowMs() - last.sinceMs : 0;
@@ -39,7 +39,7 @@ export function createHealths(host: Host) {
   async function look(
     instance: LocalInstance,
     member: LocalMember,
-    primary: Promise<PrimarySays | null>,
+    primary: Promise<PrimaryState | null>,
   ): Promise<Look> {
     const name = memberName(instance, member);
     const key = processName(instance.providerId, member.name);
@@ -63,8 +63,8 @@ export function createHealths(host: Host) {
     }
     const seen = await observe(cluster, timeoutMs);
     if (seen.is === "starting") return unwell("starting", seen.reason);
-    const says = seen.is === "answering" ? await askStandby(cluster, timeoutMs).catch(() => null) : null;
-    if (!says) {
+    const standbyState = seen.is === "answering" ? await askStandby(cluster, timeoutMs).catch(() => null) : null;
+    if (!standbyState) {
       const reason = seen.is === "answering" ? "It does not answer." : seen.reason;
       const lastError = seen.is === "down" ? `${reason} ${fault ?? (await complaintOf(cluster))}` : reason;
       const remedy =
@@ -77,13 +77,16 @@ export function createHealths(host: Host) {
         mayPass: true,
       };
     }
-    if (!says.inRecovery) return unwell("failed", "It takes writes, though it is not the primary.");
+    if (!standbyState.inRecovery) return unwell("failed", "It takes writes, though it is not the primary.");
 
-    const asked = await primary;
-    const lagBytes = asked && Math.max(0, asked.written - says.replayed);
-    const lagSeconds = lagBytes === 0 || (says.isStreaming && says.replayed >= says.received) ? 0 : says.age;
+    const primaryState = await primary;
+    const lagBytes = primaryState && Math.max(0, primaryState.written - standbyState.replayed);
+    const lagSeconds =
+      lagBytes === 0 || (standbyState.isStreaming && standbyState.replayed >= standbyState.received)
+        ? 0
+        : standbyState.age;
     const lagging = { lagBytes, lagSeconds };
-    const stuck = stuckMs(key, says.replayed);
+    const stuckForMs = unchangedMs(key, standbyState.replayed);
     const stopped = (status: string, lastError: string, remedy: string): Look => ({
       ...unwell(status, lastError),
       ...lagging,
@@ -92,28 +95,32 @@ export function createHealths(host: Host) {
         `${name} does not show what its primary has, and cannot take over. ${lastError} ${remedy}`,
       ),
     });
-    if (says.isPaused) {
-      const lacks = Object.entries(asked ? moreThan(asked.settings, says.settings) : {});
-      if (lacks.length === 0) {
+    if (standbyState.isPaused) {
+      const missing = Object.entries(primaryState ? higherSettings(primaryState.settings, standbyState.settings) : {});
+      if (missing.length === 0) {
         const remedy = "Whoever paused it may end that: `select pg_wal_replay_resume()` on the standby.";
         return stopped("paused", "Its replay is paused.", remedy);
       }
-      const lastError = `Its replay is paused: it has less ${lacks.map(([each]) => each).join(" and ")} than its primary.`;
-      const remedy = `Postern gives it ${lacks.map(([each, value]) => `${each} = ${value}`).join(", ")} within a minute, and restarts it.`;
+      const lastError = `Its replay is paused: it has less ${missing.map(([setting]) => setting).join(" and ")} than its primary.`;
+      const remedy = `Postern gives it ${missing.map(([setting, value]) => `${setting} = ${value}`).join(", ")} within a minute, and restarts it.`;
       return stopped("paused", lastError, remedy);
     }
-    if (says.replayed < says.received && stuck >= STUCK_MS) {
-      const { oldest } = says;
-      const by = oldest ? `The session ${oldest.pid} has a transaction open on it for ${oldest.seconds} s.` : "";
+    if (standbyState.replayed < standbyState.received && stuckForMs >= STUCK_MS) {
+      const { oldest } = standbyState;
+      const blocker = oldest ? `The session ${oldest.pid} has a transaction open on it for ${oldest.seconds} s.` : "";
       const remedy =
         "A transaction on the standby may hold its replay up: end its session with `select pg_terminate_backend(...)`.";
-      return stopped("catching-up", `Its replay stands still. ${by}`.trim(), remedy);
+      return stopped("catching-up", `Its replay stands still. ${blocker}`.trim(), remedy);
     }
-    if (asked && says.replayed > asked.written && (await isAhead(host, instance, says).catch(() => false))) {
+    if (
+      primaryState &&
+      standbyState.replayed > primaryState.written &&
+      (await isAhead(host, instance, standbyState).catch(() => false))
+    ) {
       const lastError = "It has what its primary never had: the data of one of them were replaced.";
       return stopped("failed", lastError, "Postern builds it anew within a minute.");
     }
-    if (!says.isStreaming) {
+    if (!standbyState.isStreaming) {
       const lastError = `It receives nothing from its primary. ${await complaintOf(cluster)}`;
       const remedy = "What its role, its slot or its data lack, Postern makes anew; the rest is for people.";
       return {
@@ -141,9 +148,9 @@ export function createHealths(host: Host) {
       status: Promise<string>,
     ): Promise<{ members: MemberHealth[]; findings: Finding[] }> {
       const findings: Finding[] = [];
-      const asked =
+      const primaryAnswer =
         instance.members.length > 1 && askPrimary(clusterOf(host, instance, primaryOf(instance)), timeoutMs);
-      const primary = Promise.resolve(asked || null).catch(() => null);
+      const primary = Promise.resolve(primaryAnswer || null).catch(() => null);
       const members = instance.members.map(async (member): Promise<MemberHealth> => {
         const isPrimary = member.name === instance.primary;
         const isWanted = instance.wanted === "running";

@@ -111,8 +111,8 @@ export function openInstances(folder: string, user: OsUser, requireOwned: Requir
   /** @returns null where there is no such instance @throws Error when its file cannot be read, or is lost */
   async function find(providerId: string): Promise<LocalInstance | null> {
     if (!isId(providerId)) return null;
-    const found = await read(fileOf(providerId));
-    if (found || isUnfinished(await namesIn(providerId))) return found;
+    const stored = await read(fileOf(providerId));
+    if (stored || isUnfinished(await namesIn(providerId))) return stored;
     // The creation may have completed between the two look-ups.
     const completed = await read(fileOf(providerId));
     if (!completed) throw new Error(`${DESCRIPTION} is gone from a folder that holds data`);
@@ -152,8 +152,8 @@ export function openInstances(folder: string, user: OsUser, requireOwned: Requir
 
     /** Lists the instances that can be read. */
     async list(): Promise<LocalInstance[]> {
-      const found = await Promise.all((await ids()).map((id) => find(id).catch(() => null)));
-      return found.filter((instance) => instance !== null);
+      const instances = await Promise.all((await ids()).map((id) => find(id).catch(() => null)));
+      return instances.filter((instance) => instance !== null);
     },
 
     /**
@@ -161,19 +161,19 @@ export function openInstances(folder: string, user: OsUser, requireOwned: Requir
      * @throws OperationFailure where not even the copy can be read: a new instance might take the identifier or port of that one
      */
     async described(): Promise<LocalInstance[]> {
-      const known = async (id: string) => {
+      const copyOrThrow = async (id: string) => {
         const copy = await findCopy(id);
         if (copy) return copy;
         const message = `Nothing new is made as long as nobody knows which instance lies in ${folderOf(id)}: make ${DESCRIPTION} there readable again.`;
         throw new OperationFailure("InvalidDBInstanceState", message);
       };
-      const found = await Promise.all((await ids()).map((id) => find(id).catch(() => known(id))));
-      return found.filter((instance) => instance !== null);
+      const instances = await Promise.all((await ids()).map((id) => find(id).catch(() => copyOrThrow(id))));
+      return instances.filter((instance) => instance !== null);
     },
 
     async plans(): Promise<LocalInstance[]> {
-      const found = await Promise.all((await ids()).map((id) => findPlan(id).catch(() => null)));
-      return found.filter((plan) => plan !== null);
+      const plans = await Promise.all((await ids()).map((id) => findPlan(id).catch(() => null)));
+      return plans.filter((plan) => plan !== null);
     },
 
     /** Records that the instance is wanted. */
@@ -205,13 +205,13 @@ export function openInstances(folder: string, user: OsUser, requireOwned: Requir
     isUnfinished: async (providerId: string): Promise<boolean> => isUnfinished(await namesIn(providerId)),
 
     /** Completes an insert that a kill cut short: with a mark left, an instance that loses its description later would be removed. */
-    async settle(providerId: string): Promise<void> {
+    async completeInsert(providerId: string): Promise<void> {
       if ((await namesIn(providerId)).includes(MARK)) {
         await rm(markOf(providerId));
         await syncFolder(folderOf(providerId));
       }
-      const [found, copy] = [await find(providerId), await findCopy(providerId)];
-      if (found && !isDeepStrictEqual(found, copy)) await writeDurably(copyOf(providerId), found);
+      const [stored, copy] = [await find(providerId), await findCopy(providerId)];
+      if (stored && !isDeepStrictEqual(stored, copy)) await writeDurably(copyOf(providerId), stored);
     },
 
     /** Changes one instance; changes of the same instance wait for each other. @returns the changed instance, null where it is gone */

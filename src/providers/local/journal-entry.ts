@@ -141,11 +141,11 @@ export function newJournalEntry(request: OperationRequest, startedAt: string): J
 }
 
 /** @param endedAt RFC 3339 @param resourceStatus the status of the resource after a failure */
-export function ended(entry: JournalEntry, end: End, endedAt: string, resourceStatus = "failed"): JournalEntry {
+export function endEntry(entry: JournalEntry, end: End, endedAt: string, resourceStatus = "failed"): JournalEntry {
   if ("failure" in end) return { ...entry, state: "failed", endedAt, resourceStatus, failure: end.failure };
-  const { message, result, resourceStatus: last = "available" } = end;
+  const { message, result, resourceStatus: finalStatus = "available" } = end;
   const snapshot = end.snapshot ? { ...end.snapshot, tags: [...end.snapshot.tags] } : null;
-  return { ...entry, state: "succeeded", endedAt, resourceStatus: last, message, result, snapshot };
+  return { ...entry, state: "succeeded", endedAt, resourceStatus: finalStatus, message, result, snapshot };
 }
 
 /** @param percent from 0 to 100, or null where it is not known */

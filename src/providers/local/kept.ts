@@ -21,16 +21,16 @@ export async function putAside(host: Host, providerId: string, member: string, n
   const folder = host.instances.memberFolder(providerId, member);
   const kept = await listKept(host, providerId, member);
   // If it was done already, the data in its place is the new clone of a rebuild that was cut short.
-  if (!kept.some((one) => one.name === name)) {
-    const isThere = await rename(join(folder, "data"), join(folder, name)).then(
+  if (!kept.some((entry) => entry.name === name)) {
+    const hasData = await rename(join(folder, "data"), join(folder, name)).then(
       () => true,
       (error: NodeJS.ErrnoException) => (error.code === "ENOENT" ? false : Promise.reject(error)),
     );
-    if (!isThere) return;
+    if (!hasData) return;
     await syncFolder(folder);
   }
-  for (const other of kept) {
-    if (other.name !== name) await rm(other.path, { recursive: true, force: true });
+  for (const older of kept) {
+    if (older.name !== name) await rm(older.path, { recursive: true, force: true });
   }
 }
 
@@ -52,16 +52,16 @@ export async function removeMember(host: Host, providerId: string, member: strin
 
 /** Lists the names of all members that have a folder with more than kept data. */
 export async function listMembers(host: Host, providerId: string): Promise<string[]> {
-  const names = await listFolders(host, providerId);
-  const found = names.map(async (name) => {
+  const names = await listMemberFolders(host, providerId);
+  const nonEmpty = names.map(async (name) => {
     const entries = await readdir(host.instances.memberFolder(providerId, name)).catch(() => []);
     return entries.length === 0 || entries.some((entry) => !KEPT.test(entry)) ? [name] : [];
   });
-  return (await Promise.all(found)).flat();
+  return (await Promise.all(nonEmpty)).flat();
 }
 
 /** Lists the names of all members that have a folder, also of former ones. */
-export const listFolders = (host: Host, providerId: string): Promise<string[]> =>
+export const listMemberFolders = (host: Host, providerId: string): Promise<string[]> =>
   readdir(join(host.instances.folderOf(providerId), "members")).catch(() => []);
 
 /** Lists the kept data of a member. */

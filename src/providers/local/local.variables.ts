@@ -57,10 +57,10 @@ const localInstances = z
   .array(localInstance)
   .max(20)
   .superRefine((wanted, context) => {
-    for (const [index, one] of wanted.entries()) {
-      const [field, message] = contradictionOf(one) ?? [];
+    for (const [index, instance] of wanted.entries()) {
+      const [field, message] = contradictionOf(instance) ?? [];
       if (field) context.addIssue({ code: "custom", path: [index, field], message: message as string });
-      if (wanted.findIndex(({ identifier }) => identifier === one.identifier) < index)
+      if (wanted.findIndex(({ identifier }) => identifier === instance.identifier) < index)
         context.addIssue({ code: "custom", path: [index, "identifier"], message: "is given twice" });
     }
   });

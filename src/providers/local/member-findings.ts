@@ -2,7 +2,7 @@
 import type { Finding } from "../provider.js";
 import { type Host, memberName } from "./host.js";
 import type { LocalInstance } from "./instances.js";
-import { type KeptFor, keptPath, listFolders, listKept } from "./kept.js";
+import { type KeptFor, keptPath, listKept, listMemberFolders } from "./kept.js";
 import type { Observation } from "./observe.js";
 
 const REMEDIES: Readonly<Record<string, readonly [kind: string, remedy: string]>> = {
@@ -18,7 +18,7 @@ const REMEDIES: Readonly<Record<string, readonly [kind: string, remedy: string]>
 };
 
 /** @returns null for a primary that lets Postern in, or has failed */
-export function turnedAway(instance: LocalInstance, seen: Observation): Finding | null {
+export function refusalFinding(instance: LocalInstance, seen: Observation): Finding | null {
   if (seen.is !== "refusing") return null;
   const [kind, remedy] = REMEDIES[seen.code] ?? [
     "queries_refused",
@@ -40,9 +40,9 @@ const REASONS: Readonly<Record<KeptFor, readonly [kind: string, why: string]>> =
 /** @returns a finding for each member with kept data, also for a member that is no longer configured */
 export async function keptFindings(host: Host, instance: LocalInstance): Promise<Finding[]> {
   const { providerId, members } = instance;
-  const found = (await listFolders(host, providerId)).map(async (folder): Promise<Finding[]> => {
-    const kept = (await listKept(host, providerId, folder)).map(({ name }) => name);
-    const newest = members.find(({ name }) => name === folder)?.keep ?? kept.sort().at(-1);
+  const findings = (await listMemberFolders(host, providerId)).map(async (folder): Promise<Finding[]> => {
+    const keptNames = (await listKept(host, providerId, folder)).map(({ name }) => name);
+    const newest = members.find(({ name }) => name === folder)?.keep ?? keptNames.sort().at(-1);
     if (newest === undefined) return [];
     const name = memberName(instance, { name: folder });
     const [kind, why] = REASONS[newest.startsWith("kept-failover") ? "failover" : "split-brain"];
@@ -50,5 +50,5 @@ export async function keptFindings(host: Host, instance: LocalInstance): Promise
     const remedy = `Its data are kept in ${path}: take from there what is missing, and remove the folder.`;
     return [{ kind, severity: "CRITICAL", subject: name, detail: `${name} ${why}. ${remedy}` }];
   });
-  return (await Promise.all(found)).flat();
+  return (await Promise.all(findings)).flat();
 }

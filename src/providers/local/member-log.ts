@@ -16,11 +16,16 @@ export async function memberLog(cluster: Cluster, lines: number): Promise<string
 }
 
 /** Implements Provider.logTail. @param name the member's name as people know it */
-export async function tailOf(host: Host, providerId: string, name: string, lines: number): Promise<string[] | null> {
+export async function readLogTail(
+  host: Host,
+  providerId: string,
+  name: string,
+  lines: number,
+): Promise<string[] | null> {
   const instance = await host.instances.find(providerId).catch((error) => {
     throw unavailable("The instance", error);
   });
-  const member = instance?.members.find((each) => memberName(instance, each) === name);
+  const member = instance?.members.find((candidate) => memberName(instance, candidate) === name);
   if (!instance || !member) return null;
   const tail = await memberLog(clusterOf(host, instance, member), lines);
   return tail.length > 0 ? tail : null;
@@ -31,7 +36,7 @@ export async function complaintOf(cluster: Cluster): Promise<string> {
 }
 
 /** @returns the lines of the last minute, the oldest first */
-export async function freshLines(cluster: Cluster): Promise<string[]> {
+export async function recentLines(cluster: Cluster): Promise<string[]> {
   const since = new Date(Date.now() - FRESH_MS).toISOString().slice(0, 19).replace("T", " ");
   // Postern starts PostgreSQL with UTC. If somebody sets another time zone, no line counts as fresh.
   return (await memberLog(cluster, LINES)).filter(

@@ -4,8 +4,8 @@ import { setStale } from "./bring-up.js";
 import { carryEqualSettings } from "./equal-settings.js";
 import { clusterOf, type Host, processName } from "./host.js";
 import { type LocalInstance, type LocalMember, primaryOf, standbysOf } from "./instances.js";
-import { freshLines } from "./member-log.js";
-import { askStandby, isAhead, type StandbySays } from "./replication.js";
+import { recentLines } from "./member-log.js";
+import { askStandby, isAhead, type StandbyState } from "./replication.js";
 import { isBeyondRepair, restoreReplicationRole } from "./standbys.js";
 
 /** PostgreSQL logs these messages where the primary refuses the replication role. */
@@ -15,19 +15,19 @@ const LACKS_ROLE =
 const LACKS_HISTORY =
   /new timeline \d+ (forked off|is not a child)|requested timeline \d+|highest timeline \d+ of the primary|is ahead of the WAL flush position|WAL segment \S+ has already been removed|database system identifier differs|WAL .* could not be decoded/i;
 /** With these faults a new clone of the primary would not start either. */
-const NOT_OF_DATA =
+const SAME_AFTER_CLONE =
   /could not bind|could not create any TCP|No space left|configuration file|Permission denied|shared memory|out of memory|lock file|insufficient parameter settings|did not start within|is full/i;
 
 /** Whether a standby needs mending. A server that runs but does not answer is left to people. @throws Error when the primary does not answer */
 export async function needsMending(host: Host, instance: LocalInstance): Promise<boolean> {
-  const looks = standbysOf(instance)
+  const checks = standbysOf(instance)
     .filter(({ stale }) => !stale)
     .map(async (member) => {
-      const says = await saysOf(host, instance, member);
-      if (!says) return isDown(host, instance, member);
-      return says.isPaused || !says.isStreaming || (await isAhead(host, instance, says));
+      const state = await stateOf(host, instance, member);
+      if (!state) return isDown(host, instance, member);
+      return state.isPaused || !state.isStreaming || (await isAhead(host, instance, state));
     });
-  return (await Promise.all(looks)).includes(true);
+  return (await Promise.all(checks)).includes(true);
 }
 
 /**
@@ -47,36 +47,36 @@ export async function mendStandbys(
 ): Promise<Record<string, unknown>> {
   const primary = clusterOf(host, instance, primaryOf(instance));
   const settings = await carryEqualSettings(host, instance, signal);
-  const done: Record<string, unknown> = { ...settings };
+  const mended: Record<string, unknown> = { ...settings };
   for (const member of standbysOf(instance).filter(({ stale, name }) => !stale && !settings[name])) {
-    const says = await saysOf(host, instance, member);
-    const complaints = says && !says.isStreaming ? await freshLines(clusterOf(host, instance, member)) : [];
-    if ((await isOfNoUse(host, instance, member, says)) || complaints.some((line) => LACKS_HISTORY.test(line))) {
+    const state = await stateOf(host, instance, member);
+    const complaints = state && !state.isStreaming ? await recentLines(clusterOf(host, instance, member)) : [];
+    if ((await canNeverFollow(host, instance, member, state)) || complaints.some((line) => LACKS_HISTORY.test(line))) {
       await setStale(host, instance.providerId, [member.name]);
-      done[member.name] = "is built anew: its data cannot follow";
+      mended[member.name] = "is built anew: its data cannot follow";
     } else if (complaints.some((line) => LACKS_ROLE.test(line))) {
       await restoreReplicationRole(primary, { timeoutMs: host.limits.catchUpTimeoutMs });
-      done[member.name] = "the role that it connects as was made anew";
+      mended[member.name] = "the role that it connects as was made anew";
     }
   }
-  return done;
+  return mended;
 }
 
-const saysOf = (host: Host, instance: LocalInstance, member: LocalMember): Promise<StandbySays | null> =>
+const stateOf = (host: Host, instance: LocalInstance, member: LocalMember): Promise<StandbyState | null> =>
   askStandby(clusterOf(host, instance, member), host.limits.answerTimeoutMs).catch(() => null);
 
 const isDown = async (host: Host, instance: LocalInstance, member: LocalMember): Promise<boolean> =>
   (await findPostmaster(clusterOf(host, instance, member).dataDir)) === undefined;
 
-async function isOfNoUse(
+async function canNeverFollow(
   host: Host,
   instance: LocalInstance,
   member: LocalMember,
-  says: StandbySays | null,
+  state: StandbyState | null,
 ): Promise<boolean> {
   const primary = clusterOf(host, instance, primaryOf(instance));
   if (await isBeyondRepair(primary, member, host.limits.answerTimeoutMs)) return true;
-  if (says) return isAhead(host, instance, says);
+  if (state) return isAhead(host, instance, state);
   const fault = host.faults.get(processName(instance.providerId, member.name));
-  return fault !== undefined && !NOT_OF_DATA.test(fault) && (await isDown(host, instance, member));
+  return fault !== undefined && !SAME_AFTER_CLONE.test(fault) && (await isDown(host, instance, member));
 }

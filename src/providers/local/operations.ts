@@ -45,39 +45,39 @@ export function createOperations(
     const other = busy.get(providerId);
     // Upkeep is soon over, so the caller tries again instead of failing.
     if (other?.with === "upkeep") throw unavailable(`The instance ${instance.identifier}`);
-    const goesFirst = !other || isAutomatic || (await isRescueFrom(other, request, instance));
+    const mayBegin = !other || isAutomatic || (await isRescueFrom(other, request, instance));
     if (busy.get(providerId) !== other) throw unavailable(`The instance ${instance.identifier}`);
-    if (!goesFirst || instance.wanted === "stopped") {
+    if (!mayBegin || instance.wanted === "stopped") {
       const message = `The instance ${instance.identifier} is ${other?.status ?? "stopped"}. Try again when it is available.`;
       return runs.refuse(request, "InvalidDBInstanceState", message);
     }
-    const mine: Busy = { status: INSTANCE_STATUS[request.type], with: request.type };
-    busy.set(providerId, mine);
+    const reservation: Busy = { status: INSTANCE_STATUS[request.type], with: request.type };
+    busy.set(providerId, reservation);
     try {
       // The instance is read again because others could change it until it was busy.
       const current = (await instances.find(providerId)) ?? instance;
-      const lost = runs.running(providerId);
+      const operationIds = runs.running(providerId);
       await runs.run(request, {
         instance: current.identifier,
         async perform(step) {
-          await giveUp(lost, request);
+          await giveUp(operationIds, request);
           return perform({ host, instance: current, request, ...step }, snapshots);
         },
         statusAfterFailure: () => statusAfterFailure(request, current),
         onEnd: () => {
-          free(providerId, mine);
+          free(providerId, reservation);
           if (request.type === "REBOOT_INSTANCE") afterReboot(providerId);
         },
       });
     } catch (error) {
-      free(providerId, mine);
+      free(providerId, reservation);
       throw error;
     }
   }
 
   /** Frees an instance, unless another operation has made it busy since. */
-  function free(providerId: string, mine: Busy): void {
-    if (busy.get(providerId) === mine) busy.delete(providerId);
+  function free(providerId: string, reservation: Busy): void {
+    if (busy.get(providerId) === reservation) busy.delete(providerId);
   }
 
   /** Whether a reboot rescues the primary on which the other operation waits. A reboot that runs already needs no rescue. */
@@ -107,7 +107,7 @@ export function createOperations(
     /** @returns the status of a busy instance, undefined where it is not busy */
     statusWhileBusy: (providerId: string) => busy.get(providerId)?.status,
     /** @returns what an instance is busy with, undefined where it is not busy */
-    doing: (providerId: string) => busy.get(providerId)?.with,
+    busyWith: (providerId: string) => busy.get(providerId)?.with,
     isReady: (providerId: string) => ready.has(providerId),
     /** Allows operations on an instance. */
     setReady: (providerId: string) => void ready.add(providerId),
@@ -138,13 +138,13 @@ export function createOperations(
       work: (instance: LocalInstance) => Promise<void>,
     ): Promise<boolean> {
       if (busy.has(providerId)) return false;
-      const mine: Busy = { status, with: "upkeep" };
-      busy.set(providerId, mine);
+      const reservation: Busy = { status, with: "upkeep" };
+      busy.set(providerId, reservation);
       try {
         const instance = await instances.find(providerId);
         if (instance) await work(instance);
       } finally {
-        free(providerId, mine);
+        free(providerId, reservation);
       }
       return true;
     },

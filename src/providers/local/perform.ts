@@ -8,7 +8,7 @@ import { type End, type JournalEntry, type TaskOutcome } from "./journal-entry.j
 import { isUp, observe } from "./observe.js";
 import { failOver, leftBehind, restart } from "./reboot.js";
 import type { Snapshots } from "./snapshots.js";
-import { settleLoss } from "./take-over.js";
+import { determineLoss } from "./take-over.js";
 import { type InstanceRequest, type LocalTask, type RequestOf, secondsSince } from "./task.js";
 
 /** Performs one operation. @throws OperationFailure, or any error that failureOf understands */
@@ -55,7 +55,7 @@ export async function endOfInterrupted(
   const { awaySince, failoverTo, rebootOf } = entry;
   if (request.type === "MODIFY_BACKUP_WINDOW") return modifyBackupWindow(host, instance, request);
   if (request.type === "CREATE_SNAPSHOT") {
-    const snapshot = await snapshots.madeBy(request.operationId);
+    const snapshot = await snapshots.findByOperation(request.operationId);
     return snapshot ? snapshotTaken(snapshot.identifier, snapshot) : interrupted("No part of the snapshot is left.");
   }
   if (awaySince === null) return interrupted("The instance was not rebooted.");
@@ -76,7 +76,7 @@ export async function endOfInterrupted(
     const loss =
       isHanded === null || from.keep === null
         ? { message: "", result: {} }
-        : await settleLoss(host, instance, { from, to, isHanded, keep: from.keep });
+        : await determineLoss(host, instance, { from, to, isHanded, keep: from.keep });
     return {
       message: `${message} ${loss.message}`.trimEnd() + (left ? leftBehind(left) : ""),
       result: { awaySeconds, failedOver: true, primary, ...loss.result, ...left },

@@ -3,8 +3,8 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Finding } from "../provider.js";
 import { bringUp } from "./bring-up.js";
-import { applyConfiguration, configuredOf, keepOfStandbys } from "./configure.js";
-import { createInstance, isTakenAlready, type NewInstance, planOf } from "./create.js";
+import { applyConfiguration, configuredOf, keepStandbyData } from "./configure.js";
+import { createInstance, identifierTaken, type NewInstance, planOf } from "./create.js";
 import { fenceMember, type Host } from "./host.js";
 import type { LocalInstance } from "./instances.js";
 import type { TcpPorts } from "./ports.js";
@@ -46,9 +46,9 @@ export function createPlans(host: Host, ports: TcpPorts, onMade: (providerId: st
   }
 
   async function make(wanted: NewInstance, isUnderWay: boolean): Promise<void> {
-    const plan = (await instances.plans()).find((one) => keyOf(one) === keyOf(wanted));
+    const plan = (await instances.plans()).find((candidate) => keyOf(candidate) === keyOf(wanted));
     // A planned identifier is not free for a restored copy.
-    if (plan && wanted.copy) throw isTakenAlready(wanted);
+    if (plan && wanted.copy) throw identifierTaken(wanted);
     if (!plan) return onMade(await createInstance(host, ports, wanted, { isUnderWay }, stopping.signal, removeAll));
     try {
       onMade(await createInstance(host, ports, wanted, { isUnderWay, plan }, stopping.signal, clear));
@@ -79,7 +79,7 @@ export function createPlans(host: Host, ports: TcpPorts, onMade: (providerId: st
         if (await instances.isUnfinished(id)) await ((await instances.findPlan(id)) ? clear(id) : removeAll(id));
         else {
           await instances
-            .settle(id)
+            .completeInsert(id)
             .catch((error) => log.error({ err: error, instance: id }, "The description of an instance cannot be read"));
         }
       }
@@ -87,28 +87,28 @@ export function createPlans(host: Host, ports: TcpPorts, onMade: (providerId: st
 
     /** Plans missing instances under ids that stay, removes plans that are not wanted, and configures what exists. @returns what is missing */
     async plan(wanted: readonly NewInstance[]): Promise<NewInstance[]> {
-      const found = await instances.list();
+      const readable = await instances.list();
       const described = await instances.described().catch((error) => {
         log.error({ err: error }, "What is missing of the configured instances is made once this is mended");
         return null;
       });
-      const existing = new Set((described ?? found).map(keyOf));
+      const existing = new Set((described ?? readable).map(keyOf));
       const planned = await instances.plans();
       const keys = wanted.map(keyOf);
       const missing = wanted.filter(
-        (_, n) => !existing.has(keys[n] as string) && keys.indexOf(keys[n] as string) === n,
+        (_, index) => !existing.has(keys[index] as string) && keys.indexOf(keys[index] as string) === index,
       );
       for (const plan of planned) {
-        if (!missing.some((one) => keyOf(one) === keyOf(plan))) await removeAll(plan.providerId);
+        if (!missing.some((instance) => keyOf(instance) === keyOf(plan))) await removeAll(plan.providerId);
       }
-      for (const instance of found) {
-        const one = wanted.find((one) => keyOf(one) === keyOf(instance));
-        if (!one) continue;
-        await applyConfiguration(host, ports, instance, one, false).then(
-          (waits) => {
+      for (const instance of readable) {
+        const configured = wanted.find((candidate) => keyOf(candidate) === keyOf(instance));
+        if (!configured) continue;
+        await applyConfiguration(host, ports, instance, configured, false).then(
+          (isWaiting) => {
             unapplied.delete(instance.providerId);
             waiting.delete(instance.providerId);
-            if (waits) waiting.set(instance.providerId, one);
+            if (isWaiting) waiting.set(instance.providerId, configured);
           },
           (error) => {
             log.error({ err: error, instance: instance.identifier }, "A change of configuration could not be applied");
@@ -116,10 +116,13 @@ export function createPlans(host: Host, ports: TcpPorts, onMade: (providerId: st
           },
         );
       }
-      if (!described) return missing.filter((one) => planned.some((plan) => keyOf(plan) === keyOf(one)));
-      for (const one of missing) {
-        const before = planned.find((plan) => keyOf(plan) === keyOf(one));
-        await instances.writePlan({ ...(await planOf(host, ports, one, before)), configured: configuredOf(one) });
+      if (!described) return missing.filter((instance) => planned.some((plan) => keyOf(plan) === keyOf(instance)));
+      for (const instance of missing) {
+        const before = planned.find((plan) => keyOf(plan) === keyOf(instance));
+        await instances.writePlan({
+          ...(await planOf(host, ports, instance, before)),
+          configured: configuredOf(instance),
+        });
       }
       return missing;
     },
@@ -128,7 +131,7 @@ export function createPlans(host: Host, ports: TcpPorts, onMade: (providerId: st
     async applyWaiting(providerId: string): Promise<void> {
       const [wanted, before] = [waiting.get(providerId), await instances.find(providerId)];
       if (!wanted || !before) return;
-      if (!wanted.standby) await keepOfStandbys(host, before);
+      if (!wanted.standby) await keepStandbyData(host, before);
       await applyConfiguration(host, ports, before, wanted, true);
       waiting.delete(providerId);
       const after = await instances.find(providerId);

@@ -12,18 +12,18 @@ export type TcpPorts = ReturnType<typeof createPorts>;
 
 /** @param folder decides where the search begins, so that several Posterns on one machine seldom try the same ports */
 export function createPorts(folder: string, instances: Instances) {
-  const given = new Set<number>();
-  const begin = createHash("sha256").update(folder).digest().readUInt32BE() % COUNT;
+  const reserved = new Set<number>();
+  const offset = createHash("sha256").update(folder).digest().readUInt32BE() % COUNT;
   return {
     /** @returns a port that no member has and nobody listens on @throws Error when there is none */
     async choose(): Promise<number> {
       const known = [...(await instances.described()), ...(await instances.plans())];
       const members = known.flatMap((instance) => instance.members);
       const taken = new Set(members.map(({ port }) => port));
-      for (let n = 0; n < COUNT; n++) {
-        const port = FIRST + ((begin + n) % COUNT);
-        if (taken.has(port) || given.has(port)) continue;
-        given.add(port);
+      for (let attempt = 0; attempt < COUNT; attempt++) {
+        const port = FIRST + ((offset + attempt) % COUNT);
+        if (taken.has(port) || reserved.has(port)) continue;
+        reserved.add(port);
         if (await isFree(port)) return port;
       }
       throw new Error(`All ports from ${FIRST} to ${FIRST + COUNT - 1} are taken.`);

@@ -39,7 +39,9 @@ export async function requireRestartable(host: Host, instance: LocalInstance, be
   for (const folder of [cluster.dataDir, join(cluster.dataDir, "pg_wal")]) {
     const free = await freeBytes(folder);
     if (free >= host.limits.restartFreeBytes) continue;
-    throw full(`The disk that holds ${folder} has ${mib(free)} MiB left, with which PostgreSQL may not come back.`);
+    throw storageFull(
+      `The disk that holds ${folder} has ${mib(free)} MiB left, with which PostgreSQL may not come back.`,
+    );
   }
 }
 
@@ -102,10 +104,10 @@ export async function requireSlotLoss(host: Host, instance: LocalInstance, accep
     ({ name }) => !own.includes(name),
   );
   if (slots.length > 0 && !accepted) {
-    const named = slots.map(({ name, isLogical }) => `${name} (${isLogical ? "logical" : "physical"})`).join(", ");
+    const names = slots.map(({ name, isLogical }) => `${name} (${isLogical ? "logical" : "physical"})`).join(", ");
     throw new OperationFailure(
       "ReplicationSlotLoss",
-      `A failover loses replication slots, which the standby does not have: ${named}. Ask for it with acceptSlotLoss: true.`,
+      `A failover loses replication slots, which the standby does not have: ${names}. Ask for it with acceptSlotLoss: true.`,
     );
   }
   return slots.map(({ name }) => name);
@@ -135,7 +137,7 @@ async function requireSettings(host: Host, cluster: Cluster, name: string, seen:
   if (seen.is !== "answering") return;
 
   const prepared = Number(await next("max_prepared_transactions"));
-  const [found] = await asSuperuser(
+  const [row] = await asSuperuser(
     cluster,
     (sql) => sql`
       select (select count(*)::int from pg_prepared_xacts) as prepared,
@@ -143,10 +145,10 @@ async function requireSettings(host: Host, cluster: Cluster, name: string, seen:
                 from pg_hba_file_rules where error is not null order by line_number limit 1) as hba`,
     { timeoutMs },
   );
-  if (found?.hba) throw wrong(`${found.hba}.`);
-  if (found?.prepared > prepared)
+  if (row?.hba) throw wrong(`${row.hba}.`);
+  if (row?.prepared > prepared)
     throw wrong(
-      `${found?.prepared} prepared transactions are open, and max_prepared_transactions is to become ${prepared}. ` +
+      `${row?.prepared} prepared transactions are open, and max_prepared_transactions is to become ${prepared}. ` +
         "Commit them or roll them back, or raise the setting.",
     );
 }
@@ -158,8 +160,8 @@ async function missingLibraries({ bin }: Host, list: string): Promise<string[]> 
     names.map(async (name) => {
       if (!/^[\w.-]+$/.test(name)) return [];
       const places = ["../lib/postgresql", "../lib"].map((place) => join(bin, place, name.replace(/(\.so)?$/, ".so")));
-      const found = await Promise.all(places.map((place) => stat(place).catch(() => undefined)));
-      return found.some((one) => one !== undefined) ? [] : [name];
+      const files = await Promise.all(places.map((place) => stat(place).catch(() => undefined)));
+      return files.some((file) => file !== undefined) ? [] : [name];
     }),
   );
   return missing.flat();
@@ -174,7 +176,7 @@ async function requireRoomForRebuild(host: Host, primary: Cluster): Promise<void
   );
   const [needed, free] = [row?.bytes + host.limits.minFreeBytes, await freeBytes(primary.dataDir)];
   if (free >= needed) return;
-  throw full(
+  throw storageFull(
     `After a failover the old primary is rebuilt, for which ${mib(needed)} MiB of free disk space are needed, and ${mib(free)} MiB are left.`,
   );
 }
@@ -214,6 +216,6 @@ async function freeBytes(folder: string): Promise<number> {
 
 const mib = (bytes: number) => Math.ceil(bytes / MIB);
 
-const full = (message: string) => new OperationFailure("StorageFull", `${message} Give the disk more room.`);
+const storageFull = (message: string) => new OperationFailure("StorageFull", `${message} Give the disk more room.`);
 
 export const unfit = (message: string) => new OperationFailure("StandbyUnavailable", message);

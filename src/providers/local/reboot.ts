@@ -12,9 +12,9 @@ import { primaryOf } from "./instances.js";
 import type { JournalEntry, TaskOutcome } from "./journal-entry.js";
 import { hasFailed, isUp, observe } from "./observe.js";
 import { requireFit, requireReplay, requireRestartable, requireSlotLoss, requireStandby, unfit } from "./preflight.js";
-import { replayed } from "./replay.js";
+import { readReplayPosition } from "./replay.js";
 import { decideForPrimary, isPromoted } from "./split-brain.js";
-import { decide, startFailed, takeOver } from "./take-over.js";
+import { decideFailover, startFailed, takeOver } from "./take-over.js";
 import { type LocalTask, type RequestOf, secondsSince } from "./task.js";
 
 type Reboot = LocalTask<RequestOf<"REBOOT_INSTANCE">>;
@@ -76,8 +76,8 @@ export async function failOver(task: Reboot): Promise<TaskOutcome> {
   const lostSlots = await requireSlotLoss(host, instance, acceptSlotLoss || automatic);
   const isAdopted = await isPromoted(host, instance, to);
   // The configuration is carried over while clients are still in, because the standby may have to restart. A promoted one keeps its own.
-  const { restarted, notCarried } = isAdopted
-    ? { restarted: false, notCarried: [] }
+  const { isRestarted, notCarried } = isAdopted
+    ? { isRestarted: false, notCarried: [] }
     : await carryConfiguration(host, instance, to);
   const left = { lostSlots, notCarried };
   // This is recorded before the primary is down and cannot be asked any more.
@@ -86,7 +86,7 @@ export async function failOver(task: Reboot): Promise<TaskOutcome> {
     const { message, result } = await takeOver(task, to, before, isAdopted);
     return { message: `${message}${leftBehind(left)}`, result: { ...result, ...left } };
   }
-  if (restarted) await requireReplay(host, instance, to);
+  if (isRestarted) await requireReplay(host, instance, to);
   await checkpoint(oldPrimary);
 
   const awaySince = host.clock.now().toISOString();
@@ -95,9 +95,9 @@ export async function failOver(task: Reboot): Promise<TaskOutcome> {
   try {
     // A fast shutdown ends only when the standby has received all WAL.
     await fenceMember(host, instance.providerId, from.name);
-    await untilReplayed(oldPrimary, standby, newName);
+    await waitUntilReplayed(oldPrimary, standby, newName);
     await task.record({ message: `Promoting ${newName}.` });
-    await decide(host, instance, to, null);
+    await decideFailover(host, instance, to, null);
     host.log.info({ instance: instance.identifier, primary: newName }, "The failover is decided");
     await promote(standby, host.user);
   } catch (error) {
@@ -114,12 +114,12 @@ export async function failOver(task: Reboot): Promise<TaskOutcome> {
 }
 
 /** Waits until the standby has replayed all WAL of a primary that shut down cleanly. @throws OperationFailure */
-async function untilReplayed(oldPrimary: Cluster, standby: Cluster, name: string): Promise<void> {
+async function waitUntilReplayed(oldPrimary: Cluster, standby: Cluster, name: string): Promise<void> {
   const { isShutDown, checkpoint } = await readControlFile(oldPrimary.dataDir);
   if (!isShutDown)
     throw unfit(`The primary did not shut down in order, so ${name} may miss what it had; it was started again.`);
   const deadline = Date.now() + REPLAY_TIMEOUT_MS;
-  while ((await replayed(standby, REPLAY_TIMEOUT_MS)) <= checkpoint) {
+  while ((await readReplayPosition(standby, REPLAY_TIMEOUT_MS)) <= checkpoint) {
     if (Date.now() > deadline)
       throw unfit(`The standby ${name} did not receive everything; the primary was started again.`);
     await delay(POLL_MS);

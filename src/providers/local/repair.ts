@@ -6,7 +6,7 @@ import { clusterOf, faultText, type Host, memberName } from "./host.js";
 import type { LocalInstance } from "./instances.js";
 import { mendStandbys, needsMending } from "./mend.js";
 import type { Operations } from "./operations.js";
-import { findLeft } from "./split-brain.js";
+import { findUndecided } from "./split-brain.js";
 
 export function createRepair(host: Host, operations: Operations) {
   /** Why an instance could not be repaired, by its id, so that the failure is reported once and not every minute. */
@@ -26,7 +26,7 @@ export function createRepair(host: Host, operations: Operations) {
       host.report({ providerId, by: "repair", action: "instance.repair", result, success });
     try {
       // People must first decide which member is the primary.
-      if (await findLeft(host, instance)) return;
+      if (await findUndecided(host, instance)) return;
       if (await needsRepair(host, instance)) {
         const before = await downMembers(instance);
         if (!(await operations.whileBusy(providerId, "starting", () => bringUp(host, providerId, signal)))) return;

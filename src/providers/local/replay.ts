@@ -38,7 +38,7 @@ export async function observeReplay(standby: Cluster, timeoutMs: number): Promis
 }
 
 /** @returns the end of the last record that was replayed */
-export const replayed = async (standby: Cluster, timeoutMs: number): Promise<bigint> =>
+export const readReplayPosition = async (standby: Cluster, timeoutMs: number): Promise<bigint> =>
   (await observeReplay(standby, timeoutMs)).position;
 
 function hindranceOf(waits: string | null, delay: string, busy: string): string | null {

@@ -6,9 +6,9 @@ import { clusterOf, type Host } from "./host.js";
 import { type LocalInstance, primaryOf } from "./instances.js";
 
 /** A primary's own view; positions in the WAL are bytes since its beginning. */
-export type PrimarySays = { readonly written: number; readonly settings: EqualSettings };
+export type PrimaryState = { readonly written: number; readonly settings: EqualSettings };
 
-export type StandbySays = {
+export type StandbyState = {
   /** False where the server takes writes. */
   readonly inRecovery: boolean;
   readonly isPaused: boolean;
@@ -23,7 +23,7 @@ export type StandbySays = {
 };
 
 /** @throws Error when it does not answer, or does not take writes */
-export async function askPrimary(primary: Cluster, timeoutMs: number): Promise<PrimarySays> {
+export async function askPrimary(primary: Cluster, timeoutMs: number): Promise<PrimaryState> {
   const [row] = await asSuperuser(
     primary,
     (sql) => sql`
@@ -31,21 +31,21 @@ export async function askPrimary(primary: Cluster, timeoutMs: number): Promise<P
         (select json_object_agg(name, setting::int) from pg_settings where name in ${sql([...EQUAL_SETTINGS])}) as settings`,
     { timeoutMs },
   );
-  return row as unknown as PrimarySays;
+  return row as unknown as PrimaryState;
 }
 
 /**
  * Whether a standby has replayed what its primary never wrote, for example because the primary's data was replaced by older data.
  * Such a standby may stream nevertheless.
- * @param says the standby's state; it must be asked before the primary, which only grows
+ * @param state the standby's state; it must be asked before the primary, which only grows
  */
-export async function isAhead(host: Host, instance: LocalInstance, says: StandbySays): Promise<boolean> {
+export async function isAhead(host: Host, instance: LocalInstance, state: StandbyState): Promise<boolean> {
   const primary = clusterOf(host, instance, primaryOf(instance));
-  return says.inRecovery && says.replayed > (await askPrimary(primary, host.limits.answerTimeoutMs)).written;
+  return state.inRecovery && state.replayed > (await askPrimary(primary, host.limits.answerTimeoutMs)).written;
 }
 
 /** @throws Error when it does not answer */
-export async function askStandby(standby: Cluster, timeoutMs: number): Promise<StandbySays> {
+export async function askStandby(standby: Cluster, timeoutMs: number): Promise<StandbyState> {
   const [row] = await asSuperuser(
     standby,
     (sql) => sql`
@@ -62,5 +62,5 @@ export async function askStandby(standby: Cluster, timeoutMs: number): Promise<S
       from (select pg_is_in_recovery() as recovery) as server`,
     { timeoutMs },
   );
-  return row as unknown as StandbySays;
+  return row as unknown as StandbyState;
 }

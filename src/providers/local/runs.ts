@@ -4,14 +4,14 @@ import type { OperationFailure } from "../errors.js";
 import type { OperationRequest, Poll } from "../provider.js";
 import type { Host } from "./host.js";
 import { pruneEntries, readJournalEntry, writeJournalEntry } from "./journal.js";
-import { type End, ended, type JournalEntry, newJournalEntry, pollOf, type TaskOutcome } from "./journal-entry.js";
+import { type End, endEntry, type JournalEntry, newJournalEntry, pollOf, type TaskOutcome } from "./journal-entry.js";
 import { failureOf, type Step } from "./task.js";
 
 type Running = {
   entry: JournalEntry;
   percent: number | null;
   /** Ends the operation; its reason becomes the operation's failure. */
-  readonly given: AbortController;
+  readonly ending: AbortController;
   readonly done: Promise<void>;
 };
 
@@ -37,7 +37,7 @@ export function createRuns({ log, clock }: Host, journalOf: (request: OperationR
 
   const now = () => clock.now().toISOString();
 
-  const note = (entry: JournalEntry): Promise<void> =>
+  const writeNew = (entry: JournalEntry): Promise<void> =>
     writeJournalEntry(journalOf(entry.request), entry).catch((error) =>
       Promise.reject(unavailable("The journal of the instance", error)),
     );
@@ -45,12 +45,12 @@ export function createRuns({ log, clock }: Host, journalOf: (request: OperationR
   const find = async (request: OperationRequest): Promise<JournalEntry | undefined> =>
     unwritten.get(request.operationId) ?? (await readJournalEntry(journalOf(request), request.operationId));
 
-  async function settle(entry: JournalEntry, end: End, resourceStatus?: string): Promise<void> {
+  async function writeEnd(entry: JournalEntry, end: End, resourceStatus?: string): Promise<void> {
     const journal = journalOf(entry.request);
-    const last = ended(entry, end, now(), resourceStatus);
-    await writeJournalEntry(journal, last).catch((error) => {
+    const finalEntry = endEntry(entry, end, now(), resourceStatus);
+    await writeJournalEntry(journal, finalEntry).catch((error) => {
       log.error({ err: error }, "Could not write the end of an operation to its journal");
-      unwritten.set(entry.request.operationId, last);
+      unwritten.set(entry.request.operationId, finalEntry);
     });
     await pruneEntries(journal, clock.now()).catch((error) => log.warn({ err: error }, "Could not prune a journal"));
   }
@@ -59,7 +59,7 @@ export function createRuns({ log, clock }: Host, journalOf: (request: OperationR
     const { request } = state.entry;
     const { operationId } = request;
     const step: Step = {
-      signal: AbortSignal.any([stopping.signal, state.given.signal]),
+      signal: AbortSignal.any([stopping.signal, state.ending.signal]),
       async record(change) {
         state.entry = { ...state.entry, ...change };
         await writeJournalEntry(journalOf(request), state.entry);
@@ -72,9 +72,11 @@ export function createRuns({ log, clock }: Host, journalOf: (request: OperationR
       .catch((error) => {
         log.warn({ err: error, operationId, instance }, "An operation failed");
         // The reason for ending the operation says more than the error that this caused.
-        return { failure: failureOf(state.given.signal.aborted ? state.given.signal.reason : error, stopping.signal) };
+        return {
+          failure: failureOf(state.ending.signal.aborted ? state.ending.signal.reason : error, stopping.signal),
+        };
       });
-    await settle(state.entry, end, "failure" in end ? await statusOf(statusAfterFailure) : undefined);
+    await writeEnd(state.entry, end, "failure" in end ? await statusOf(statusAfterFailure) : undefined);
     if ("message" in end) log.info({ operationId, instance }, end.message);
     // onEnd comes first, so that whoever polls the end finds the instance free.
     onEnd?.();
@@ -91,8 +93,8 @@ export function createRuns({ log, clock }: Host, journalOf: (request: OperationR
   return {
     /** Calls `admit` to begin an operation; two calls at the same time share one. */
     once(operationId: string, admit: () => Promise<void>): Promise<void> {
-      const found = beginning.get(operationId);
-      if (found) return found;
+      const existing = beginning.get(operationId);
+      if (existing) return existing;
       const done = admit().finally(() => beginning.delete(operationId));
       beginning.set(operationId, done);
       return done;
@@ -110,29 +112,34 @@ export function createRuns({ log, clock }: Host, journalOf: (request: OperationR
 
     /** Ends operations as failed for this reason, and resolves when they have ended. */
     async giveUp(operationIds: readonly string[], reason: OperationFailure): Promise<void> {
-      const found = operationIds.flatMap((id) => running.get(id) ?? []);
-      for (const { given } of found) given.abort(reason);
-      await Promise.all(found.map(({ done }) => done));
+      const ended = operationIds.flatMap((id) => running.get(id) ?? []);
+      for (const { ending } of ended) ending.abort(reason);
+      await Promise.all(ended.map(({ done }) => done));
     },
 
     /** Journals an operation as failed without running it. @throws UNAVAILABLE */
     refuse: (request: OperationRequest, code: string, message: string): Promise<void> =>
-      note(ended(newJournalEntry(request, now()), { failure: { code, message } }, now())),
+      writeNew(endEntry(newJournalEntry(request, now()), { failure: { code, message } }, now())),
 
     /** Starts an operation, and resolves once it is in the journal. @throws UNAVAILABLE without starting it */
     async run(request: OperationRequest, work: Work): Promise<void> {
       const entry = newJournalEntry(request, now());
-      await note(entry);
-      const given = new AbortController();
-      const state: Running = { entry, percent: null, given, done: Promise.resolve().then(() => run(state, work)) };
+      await writeNew(entry);
+      const ending = new AbortController();
+      const state: Running = {
+        entry,
+        percent: null,
+        ending,
+        done: Promise.resolve().then(() => run(state, work)),
+      };
       running.set(request.operationId, state);
     },
 
     /** @returns how far an operation has come, undefined where it was never begun */
     async poll(request: OperationRequest): Promise<Poll | undefined> {
       await beginning.get(request.operationId)?.catch(() => {});
-      const live = running.get(request.operationId);
-      if (live) return pollOf(live.entry, live.percent);
+      const current = running.get(request.operationId);
+      if (current) return pollOf(current.entry, current.percent);
       const entry = await find(request);
       return entry && pollOf(entry, null);
     },
@@ -146,7 +153,7 @@ export function createRuns({ log, clock }: Host, journalOf: (request: OperationR
     ) {
       const { operationId } = entry.request;
       const outcome = await end.catch((error) => ({ failure: failureOf(error, stopping.signal) }));
-      await settle(entry, outcome, "failure" in outcome ? await statusOf(statusAfterFailure) : undefined);
+      await writeEnd(entry, outcome, "failure" in outcome ? await statusOf(statusAfterFailure) : undefined);
       const message = "failure" in outcome ? outcome.failure.message : outcome.message;
       log.warn({ operationId, instance }, `Was interrupted: ${message}`);
     },

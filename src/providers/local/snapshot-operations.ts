@@ -90,8 +90,8 @@ export function createSnapshotOperations(
       return deleted(request.snapshotId);
     }
     // An instance that cannot be read exists.
-    const isThere = restoredAs !== null && (await host.instances.find(restoredAs).catch(() => true));
-    if (isThere) return restored(request as Restore, restoredAs);
+    const exists = restoredAs !== null && (await host.instances.find(restoredAs).catch(() => true));
+    if (exists) return restored(request as Restore, restoredAs);
     const message = "Postern was stopped meanwhile. Nothing of the new instance is left. Ask again.";
     return { failure: { code: "Interrupted", message } };
   }

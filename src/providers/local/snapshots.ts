@@ -52,7 +52,7 @@ export function openSnapshots(folder: string, host: Host) {
     return { ...file, uid, arn: folderOf(file.identifier), status: "available" };
   };
 
-  async function all(): Promise<SnapshotFile[]> {
+  async function readAll(): Promise<SnapshotFile[]> {
     const names = (await readdir(folder)).filter((name) => !name.startsWith("."));
     const files = await Promise.all(
       names.map((name) => readDurable(join(folder, name, "snapshot.json"), snapshotForm).catch(() => undefined)),
@@ -64,16 +64,16 @@ export function openSnapshots(folder: string, host: Host) {
     providerId: string,
     { snapshotId, snapshotUid }: SnapshotNamed,
   ): Promise<SnapshotFile | undefined> {
-    const file = (await all()).find((file) => folderOf(file.identifier) === folderOf(snapshotId));
+    const file = (await readAll()).find((file) => folderOf(file.identifier) === folderOf(snapshotId));
     const isMeant = file?.providerId === providerId && (snapshotUid ?? file.operationId) === file.operationId;
     return isMeant ? file : undefined;
   }
 
-  async function requirePlace({ identifier, automated }: SnapshotRequest): Promise<void> {
+  async function requireAllowed({ identifier, automated }: SnapshotRequest): Promise<void> {
     // The name of a snapshot that cannot be read is taken too.
     if ((await readdir(folder)).includes(identifier.toLowerCase())) throw alreadyExists(identifier);
     if (automated) return;
-    const existing = await all();
+    const existing = await readAll();
     const manual = existing.filter((file) => !file.automated).length;
     const others = [...underWay.values()].filter(Boolean).length - 1;
     if (manual + others < host.limits.manualSnapshots) return;
@@ -86,13 +86,13 @@ export function openSnapshots(folder: string, host: Host) {
   return {
     /** Lists the snapshots of one instance, the newest first. */
     async list(providerId: string): Promise<SnapshotDescription[]> {
-      const files = (await all()).filter((file) => file.providerId === providerId);
-      return files.map(describe).sort((one, other) => other.createdAt.localeCompare(one.createdAt));
+      const files = (await readAll()).filter((file) => file.providerId === providerId);
+      return files.map(describe).sort((first, second) => second.createdAt.localeCompare(first.createdAt));
     },
 
     /** @returns the snapshot that an operation made, null where it made none */
-    async madeBy(operationId: string): Promise<SnapshotDescription | null> {
-      const file = (await all()).find((found) => found.operationId === operationId);
+    async findByOperation(operationId: string): Promise<SnapshotDescription | null> {
+      const file = (await readAll()).find((candidate) => candidate.operationId === operationId);
       return file ? describe(file) : null;
     },
 
@@ -106,10 +106,10 @@ export function openSnapshots(folder: string, host: Host) {
       if (inUse.has(folderOf(identifier))) {
         throw new OperationFailure("InvalidDBSnapshotState", `The snapshot ${identifier} is being restored.`);
       }
-      const doomed = join(folder, `${REMOVED}${file.operationId}`);
-      await rename(folderOf(identifier), doomed);
+      const removedPath = join(folder, `${REMOVED}${file.operationId}`);
+      await rename(folderOf(identifier), removedPath);
       await syncFolder(folder);
-      await rm(doomed, { recursive: true, force: true });
+      await rm(removedPath, { recursive: true, force: true });
       return true;
     },
 
@@ -122,7 +122,7 @@ export function openSnapshots(folder: string, host: Host) {
     ): Promise<SnapshotDescription> {
       const { identifier, operationId, automated } = request;
       const path = folderOf(identifier);
-      if (!SNAPSHOT_IDENTIFIER.test(identifier)) throw new OperationFailure("InvalidParameterValue", FORM);
+      if (!SNAPSHOT_IDENTIFIER.test(identifier)) throw new OperationFailure("InvalidParameterValue", IDENTIFIER_FORM);
       const tags = tagsForm.safeParse(request.tags);
       if (!tags.success) throw new OperationFailure("InvalidParameterValue", TAGS_FORM);
       if (underWay.has(path)) throw alreadyExists(identifier);
@@ -130,7 +130,7 @@ export function openSnapshots(folder: string, host: Host) {
       // The folder is not named after the identifier, which may already be as long as a file's name can be.
       const partial = join(folder, `${PARTIAL}${operationId}`);
       try {
-        await requirePlace(request);
+        await requireAllowed(request);
         await rm(partial, { recursive: true, force: true });
         await mkdir(partial, { mode: 0o700 });
         const createdAt = host.clock.now().toISOString();
@@ -202,7 +202,7 @@ export function openSnapshots(folder: string, host: Host) {
   };
 }
 
-const FORM =
+const IDENTIFIER_FORM =
   "A snapshot identifier has 1 to 255 letters, digits and hyphens, begins with a letter, and has no hyphen at its end " +
   "and no two in a row.";
 

@@ -30,7 +30,7 @@ export async function findPromoted(host: Host, instance: LocalInstance): Promise
 }
 
 /** @returns a promoted member that may be the only one that takes writes; it is left as it is, and nothing is started beside it */
-export async function findLeft(host: Host, instance: LocalInstance): Promise<LocalMember | null> {
+export async function findUndecided(host: Host, instance: LocalInstance): Promise<LocalMember | null> {
   const promoted = await findPromoted(host, instance);
   const primary = clusterOf(host, instance, primaryOf(instance));
   return promoted && !takesWrites(await observe(primary, host.limits.answerTimeoutMs)) ? promoted : null;
@@ -41,20 +41,20 @@ export async function decideForPrimary(host: Host, instance: LocalInstance, befo
   const promoted = await findPromoted(host, instance);
   if (!promoted) return;
   if (!takesWrites(before) && (await findPostmaster(clusterOf(host, instance, promoted).dataDir))) {
-    throw new OperationFailure("InvalidDBInstanceState", leftMessage(instance, promoted));
+    throw new OperationFailure("InvalidDBInstanceState", promotedMessage(instance, promoted));
   }
   await endSplitBrain(host, instance);
 }
 
 /** @returns the finding about a promoted member, where the primary takes no writes */
-export async function leftFindings(host: Host, instance: LocalInstance): Promise<Finding[]> {
+export async function promotedFindings(host: Host, instance: LocalInstance): Promise<Finding[]> {
   const promoted = await findPromoted(host, instance);
   if (!promoted) return [];
-  const detail = leftMessage(instance, promoted);
+  const detail = promotedMessage(instance, promoted);
   return [{ kind: "standby_promoted", severity: "CRITICAL", subject: memberName(instance, promoted), detail }];
 }
 
-export function leftMessage(instance: LocalInstance, promoted: LocalMember): string {
+export function promotedMessage(instance: LocalInstance, promoted: LocalMember): string {
   const [from, to] = [memberName(instance, primaryOf(instance)), memberName(instance, promoted)];
   return (
     `${to} was promoted by hand, and the primary ${from} takes no writes: ${to} is left as it is, and ${from} is not started beside it. ` +
@@ -73,18 +73,20 @@ export async function endSplitBrain(host: Host, instance: LocalInstance): Promis
   for (const member of standbysOf(instance)) {
     const cluster = clusterOf(host, instance, member);
     if (member.stale ? !member.isUntold : await isStandbyData(cluster)) continue;
-    const fresh = (await hasData(cluster.dataDir)) ? keptName("split-brain", host.clock.now()) : null;
-    const keep = member.stale ? member.keep : fresh;
-    const note = async (isUntold: true | undefined) => {
+    const newName = (await hasData(cluster.dataDir)) ? keptName("split-brain", host.clock.now()) : null;
+    const keep = member.stale ? member.keep : newName;
+    const updateMember = async (isUntold: true | undefined) => {
       const changed = { stale: true, keep, isUntold };
       const after = await host.instances.update(instance.providerId, (now) => ({
         ...now,
-        members: now.members.map((one) => (one.name === member.name ? { ...one, ...changed } : one)),
+        members: now.members.map((candidate) =>
+          candidate.name === member.name ? { ...candidate, ...changed } : candidate,
+        ),
       }));
       current = after ?? current;
     };
     // The mark comes first: from now on nobody starts the member, and a rebuild puts its data aside.
-    await note(keep === null ? undefined : true);
+    await updateMember(keep === null ? undefined : true);
     await fenceMember(host, instance.providerId, member.name, "little");
     if (keep === null) continue;
     const name = memberName(instance, member);
@@ -99,7 +101,7 @@ export async function endSplitBrain(host: Host, instance: LocalInstance): Promis
       success: true,
       event: { eventType: "instance_split_brain", eventStatus: "FAILURE" },
     });
-    await note(undefined);
+    await updateMember(undefined);
   }
   return current;
 }

@@ -26,7 +26,7 @@ import { type LocalInstance, type LocalMember, primaryOf, standbysOf } from "./i
 import { putAside } from "./kept.js";
 import { replicationPassword } from "./member-log.js";
 import { observeReplication } from "./observe.js";
-import { replayed } from "./replay.js";
+import { readReplayPosition } from "./replay.js";
 
 /** How long the first start of a copy may take: a copy of a busy or large cluster replays much before it accepts connections. */
 export const COPY_START_MS = 3_600_000;
@@ -46,17 +46,17 @@ export async function createReplicationRole(host: Host, primary: Cluster, signal
 }
 
 /** Creates or alters the replication role as the standbys expect it. @throws Error when its password cannot be read */
-export async function restoreReplicationRole(primary: Cluster, limit: ConnectionOptions): Promise<void> {
+export async function restoreReplicationRole(primary: Cluster, options: ConnectionOptions): Promise<void> {
   const password = await replicationPassword(primary);
   if (!password || !/^[\w-]+$/.test(password)) throw new Error("The password of the replication cannot be read.");
   const restore = async (sql: Sql) => {
-    const [known] = await sql`select from pg_roles where rolname = ${REPLICATION_ROLE}`;
-    const verb = known ? "alter" : "create";
+    const [existing] = await sql`select from pg_roles where rolname = ${REPLICATION_ROLE}`;
+    const verb = existing ? "alter" : "create";
     await sql.unsafe(
       `${verb} role ${REPLICATION_ROLE} login replication password '${password}' valid until 'infinity'`,
     );
   };
-  await asSuperuser(primary, restore, limit);
+  await asSuperuser(primary, restore, options);
 }
 
 /**
@@ -98,14 +98,14 @@ export async function cloneStandby(
   }
   await standby.start(signal, COPY_START_MS);
   let deadline = Date.now() + STREAMING_TIMEOUT_MS;
-  let reached = 0n;
+  let lastPosition = 0n;
   while (
     !(await observeReplication(primary, processName(instance.providerId, member.name), STREAMING_TIMEOUT_MS))
       .isStreaming
   ) {
     // Before the standby streams it replays the copied WAL, which may be much.
-    const position = await replayed(standby, host.limits.answerTimeoutMs).catch(() => reached);
-    if (position > reached) [reached, deadline] = [position, Date.now() + STREAMING_TIMEOUT_MS];
+    const position = await readReplayPosition(standby, host.limits.answerTimeoutMs).catch(() => lastPosition);
+    if (position > lastPosition) [lastPosition, deadline] = [position, Date.now() + STREAMING_TIMEOUT_MS];
     if (Date.now() > deadline) throw new Error(`The standby ${memberName(instance, member)} does not stream.`);
     await delay(POLL_MS, undefined, { signal });
   }
@@ -125,7 +125,7 @@ export type Standbys = ReturnType<typeof createStandbys>;
 export function createStandbys(host: Host) {
   let isStopped = false;
   /** When the last attempt for an instance failed, in milliseconds. */
-  const failures = new Map<string, number>();
+  const failedAtMs = new Map<string, number>();
   const rebuilding = new Map<string, { readonly stopping: AbortController; readonly done: Promise<void> }>();
 
   async function rebuild(providerId: string, signal: AbortSignal): Promise<void> {
@@ -135,7 +135,7 @@ export function createStandbys(host: Host) {
       if (!stale || instance.wanted === "stopped") return;
       const name = memberName(instance, stale);
       const key = processName(providerId, stale.name);
-      const tell = (result: Record<string, unknown>, success: boolean) =>
+      const report = (result: Record<string, unknown>, success: boolean) =>
         host.report({ providerId, by: "repair", action: "instance.rebuildStandby", result, success });
       try {
         await cloneStandby(host, instance, stale, signal);
@@ -146,17 +146,17 @@ export function createStandbys(host: Host) {
           ),
         }));
         host.log.info({ instance: instance.identifier }, `The standby ${name} was built and streams`);
-        await tell({ member: name, attempts: attempt }, true);
+        await report({ member: name, attempts: attempt }, true);
         host.faults.delete(key);
-        failures.delete(providerId);
+        failedAtMs.delete(providerId);
         return;
       } catch (error) {
         if (signal.aborted) return;
         host.log.error({ err: error, instance: instance.identifier }, `Could not build the standby ${name}`);
         // A failure is reported once until an attempt succeeds.
-        if (!host.faults.has(key)) await tell({ member: name, reason: faultText(error) }, false);
+        if (!host.faults.has(key)) await report({ member: name, reason: faultText(error) }, false);
         host.faults.set(key, faultText(error));
-        failures.set(providerId, host.clock.now().getTime());
+        failedAtMs.set(providerId, host.clock.now().getTime());
         await delay(RETRY_MS * attempt, undefined, { signal }).catch(() => {});
       }
     }
@@ -172,7 +172,7 @@ export function createStandbys(host: Host) {
     rebuild(providerId: string): void {
       if (isStopped || rebuilding.has(providerId)) return;
       // A copy is expensive, and the cause of a failure seldom goes away within a minute.
-      if (host.clock.now().getTime() - (failures.get(providerId) ?? 0) < NEXT_ROUND_MS) return;
+      if (host.clock.now().getTime() - (failedAtMs.get(providerId) ?? 0) < NEXT_ROUND_MS) return;
       const stopping = new AbortController();
       const done = rebuild(providerId, stopping.signal)
         .catch((error) => host.log.error({ err: error }, "Could not rebuild a standby"))

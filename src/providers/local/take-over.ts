@@ -37,7 +37,7 @@ export async function takeOver(
 ): Promise<TaskOutcome> {
   const { host, instance } = task;
   const from = primaryOf(instance);
-  const [old, standby] = [clusterOf(host, instance, from), clusterOf(host, instance, to)];
+  const [oldPrimary, standby] = [clusterOf(host, instance, from), clusterOf(host, instance, to)];
   const [oldName, newName] = [memberName(instance, from), memberName(instance, to)];
   const awaySince = host.clock.now().toISOString();
   const keep = keptName("failover", host.clock.now());
@@ -48,12 +48,12 @@ export async function takeOver(
     if (!isAdopted) {
       await fenceMember(host, instance.providerId, to.name);
       await task.record({ message: `Handing to ${newName} what ${oldName} had written.` });
-      isHanded = await handAll(host, old.dataDir, standby.dataDir);
+      isHanded = await handOverAll(host, oldPrimary.dataDir, standby.dataDir);
     }
     // The standby may not come up, so it is started while the old primary can still come back.
     await standby.start();
     await task.record({ message: `Promoting ${newName}.`, isHanded });
-    await decide(host, instance, to, keep);
+    await decideFailover(host, instance, to, keep);
     host.log.info({ instance: instance.identifier, primary: newName }, "The failover is decided");
     await promote(standby, host.user);
   } catch (error) {
@@ -61,7 +61,7 @@ export async function takeOver(
     // bringUp goes back to the old primary, or on to the new one, as instance.json says.
     if ((await host.instances.find(instance.providerId))?.primary !== to.name) throw error;
   }
-  const loss = await settleLoss(host, instance, { from, to, isHanded, keep });
+  const loss = await determineLoss(host, instance, { from, to, isHanded, keep });
   const awaySeconds = secondsSince(awaySince, host.clock.now());
   const reason = before.is === "answering" ? "It took no writes." : before.reason;
   host.log.info({ instance: instance.identifier, primary: newName }, "The failover is done");
@@ -72,7 +72,7 @@ export async function takeOver(
 }
 
 /** Hands all readable WAL over. @returns false where some of the primary's WAL cannot be read any more */
-async function handAll(host: Host, from: string, to: string): Promise<boolean> {
+async function handOverAll(host: Host, from: string, to: string): Promise<boolean> {
   const { names, isComplete } = await listHandOver(from, to);
   // WAL that is not copied now is lost for ever, so the copy may use the reserve of the disk.
   const options = { ...copyOptions(host, new AbortController().signal), minFreeBytes: 0 };
@@ -87,7 +87,12 @@ async function handAll(host: Host, from: string, to: string): Promise<boolean> {
 }
 
 /** Decides the failover: once instance.json names the new primary, every start promotes it. */
-export const decide = (host: Host, { providerId, primary }: LocalInstance, to: LocalMember, keep: string | null) =>
+export const decideFailover = (
+  host: Host,
+  { providerId, primary }: LocalInstance,
+  to: LocalMember,
+  keep: string | null,
+) =>
   host.instances.update(providerId, (now) => ({
     ...now,
     primary: to.name,
@@ -98,14 +103,17 @@ export const decide = (host: Host, { providerId, primary }: LocalInstance, to: L
  * Finds out what the new primary lacks, from where it left the timeline of the old one. Without loss, no data is kept.
  * @param isHanded whether all WAL was handed over @param keep the name under which the old data is kept
  */
-export async function settleLoss(
+export async function determineLoss(
   host: Host,
   instance: LocalInstance,
   { from, to, isHanded, keep }: { from: LocalMember; to: LocalMember; isHanded: boolean; keep: string },
 ) {
-  const [old, now] = [from, to].map((member) => clusterOf(host, instance, member).dataDir) as [string, string];
-  const end = await endOfLastTimeline(now);
-  const control = await readControlFile(old).catch(() => null);
+  const [{ dataDir: oldDataDir }, { dataDir: newDataDir }] = [
+    clusterOf(host, instance, from),
+    clusterOf(host, instance, to),
+  ];
+  const end = await endOfLastTimeline(newDataDir);
+  const control = await readControlFile(oldDataDir).catch(() => null);
   if (isHanded && control && end.position > control.checkpoint) {
     await host.instances.update(instance.providerId, (current) => ({
       ...current,
@@ -113,14 +121,14 @@ export async function settleLoss(
     }));
     return { message: "Nothing is lost.", result: { missingFrom: null, keptAt: null } };
   }
-  const isThere = await access(old).then(
+  const hasOldData = await access(oldDataDir).then(
     () => true,
     () => false,
   );
-  const keptAt = isThere ? keptPath(host, instance.providerId, from.name, keep) : null;
+  const keptAt = hasOldData ? keptPath(host, instance.providerId, from.name, keep) : null;
   if (keptAt) await putAsideNow(host, instance.providerId, from.name, keep);
-  const where = keptAt ? `What is left of the old data is kept in ${keptAt}.` : "The old data are gone.";
-  const message = `What the old primary had written from ${end.text} on is lost. ${where}`;
+  const whereKept = keptAt ? `What is left of the old data is kept in ${keptAt}.` : "The old data are gone.";
+  const message = `What the old primary had written from ${end.text} on is lost. ${whereKept}`;
   return { message, result: { missingFrom: end.text, keptAt } };
 }
 

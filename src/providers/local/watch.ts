@@ -9,7 +9,7 @@ import { type LocalInstance, primaryOf, standbysOf } from "./instances.js";
 import { hasFailed, isUp, observe, observeReplication } from "./observe.js";
 import type { Operations } from "./operations.js";
 import { requireFit, requireStandby, requireWal } from "./preflight.js";
-import { endSplitBrain, findLeft, findPromoted, isPromoted } from "./split-brain.js";
+import { endSplitBrain, findPromoted, findUndecided, isPromoted } from "./split-brain.js";
 import { failureOf } from "./task.js";
 
 /** The longest time that counts between two looks: while Postern itself hangs, it does not know the state of the primary. */
@@ -36,13 +36,13 @@ export function createWatch(host: Host, operations: Operations, rebuild: (provid
 
   async function look(instance: LocalInstance): Promise<FailoverDue | null> {
     const { providerId } = instance;
-    const doing = operations.doing(providerId);
+    const doing = operations.busyWith(providerId);
     // Whatever starts or reboots the instance also waits until its primary is up.
     if (instance.wanted === "stopped" || !operations.isReady(providerId) || doing === "REBOOT_INSTANCE") {
       forget(providerId);
       return null;
     }
-    if (doing !== "upkeep" && (await isSplit(instance)) && !(await findLeft(host, instance))) {
+    if (doing !== "upkeep" && (await isSplit(instance)) && !(await findUndecided(host, instance))) {
       const end = async (current: LocalInstance) => void (await endSplitBrain(host, current));
       await (doing === undefined ? operations.whileBusy(providerId, "modifying", end) : end(instance));
       rebuild(providerId);
@@ -77,7 +77,7 @@ export function createWatch(host: Host, operations: Operations, rebuild: (provid
     const forMs = last.forMs + Math.min(MAX_BETWEEN_MS, Math.max(0, nowMs - last.lookedMs));
     failing.set(providerId, { ...last, lookedMs: nowMs, forMs });
     // A start may be under way. If it fails, the time until the failover has gone on.
-    if (!hasFailed(seen) || operations.doing(providerId) === "upkeep") return null;
+    if (!hasFailed(seen) || operations.busyWith(providerId) === "upkeep") return null;
     if (forMs < instance.autoFailover!.afterSeconds * 1000) return null;
     const hindrance = await hindranceOf(instance, seen);
     if (hindrance !== null) {
