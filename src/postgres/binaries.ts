@@ -77,7 +77,7 @@ function notRunnable(native: string, user: OsUser, cause: unknown): Error {
   const stderr = cause instanceof Error ? cause.message.split("\n").slice(1).join(" ").trim() : "";
   return new Error(
     `The user ${user.name} cannot run the PostgreSQL binaries in ${native}: ${stderr || String(cause)}. ` +
-      "If libraries are missing, install scripts were skipped: run npm rebuild.",
+      "If libraries are missing, install scripts were skipped: run npm rebuild --ignore-scripts=false.",
     { cause },
   );
 }
