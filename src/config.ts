@@ -6,6 +6,12 @@ import { localVariables } from "./providers/local/local.variables.js";
 import { sum } from "./values/sum.js";
 import { commaSeparated, count, flag } from "./values/variables.js";
 
+/** What a browser sends as the origin of a page. */
+const isOrigin = (text: string) => /^https?:[^*]+$/.test(text) && URL.canParse(text) && new URL(text).origin === text;
+
+/** A developer's own pages, on whichever port. */
+const LOCALHOST = /^http:\/\/localhost(:\d{1,5})?$/;
+
 /** Those that belong to no module. */
 const OWN = {
   HOST: z.string().min(1).default("127.0.0.1").describe("Address to listen on."),
@@ -59,7 +65,17 @@ const OWN = {
     .describe(
       "Memory for what may be asked for again, in MiB: documents, plans, statements, tokens and answers about the schema.",
     ),
-  CORS_ORIGINS: commaSeparated.default([]).describe("Origins whose browsers may call, separated by commas."),
+  CORS_ORIGINS: commaSeparated
+    .superRefine((origins, context) => {
+      for (const origin of origins.filter((each) => !isOrigin(each))) {
+        const message = `${origin} is no origin: name each as https://app.example.org, without a path and without *`;
+        context.addIssue({ code: "custom", message });
+      }
+    })
+    .default([])
+    .describe(
+      "Origins whose browsers may call, separated by commas; outside production also every `http://localhost:*`.",
+    ),
   SHUTDOWN_GRACE_MS: count(0, 600_000)
     .optional()
     .describe(
@@ -104,7 +120,7 @@ export interface Config extends ConfigOfModules {
   /** A folder of the only documents that may run. */
   readonly trustedDocuments: string | undefined;
   readonly cacheMib: number;
-  readonly corsOrigins: readonly string[];
+  readonly corsOrigins: readonly (string | RegExp)[];
   readonly trustedProxies: number;
   readonly shutdownGraceMs: number;
   /** PKCS #8 PEM. */
@@ -149,7 +165,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     landingPage: open && (env.LANDING_PAGE ?? !production),
     trustedDocuments: env.TRUSTED_DOCUMENTS,
     cacheMib: env.CACHE_MIB,
-    corsOrigins: env.CORS_ORIGINS,
+    corsOrigins: production ? env.CORS_ORIGINS : [...env.CORS_ORIGINS, LOCALHOST],
     trustedProxies: env.TRUSTED_PROXIES,
     shutdownGraceMs: env.SHUTDOWN_GRACE_MS ?? (production ? 5000 : 0),
     accessTokenPrivateKey: env.ACCESS_TOKEN_PRIVATE_KEY,

@@ -21,7 +21,7 @@ export interface HttpOptions extends ReadinessDeps {
   readonly graphql: Pick<Graphql, "answer" | "contextOf" | "formatError">;
   /** Records that wait for the database, and those that are lost. */
   readonly records: () => object;
-  readonly corsOrigins: readonly string[];
+  readonly corsOrigins: readonly (string | RegExp)[];
   /** Proxies in front that append to X-Forwarded-For. */
   readonly trustedProxies: number;
   /** How long requests are still answered once a stop has begun. */
@@ -45,6 +45,13 @@ interface Route {
   readonly isHidden?: boolean;
   readonly serve: (routed: Routed) => void | Promise<void>;
 }
+
+/** What a browser's page may send: credentials, and what clients and tracing libraries add by themselves. */
+const CROSS_ORIGIN_HEADERS = [
+  ...["authorization", "content-type", "x-api-key", "x-request-id"],
+  ...["apollo-require-preflight", "apollographql-client-name", "apollographql-client-version"],
+  ...["x-apollo-operation-name", "traceparent", "tracestate", "baggage", "sentry-trace"],
+] as const;
 
 const REQUEST_TIMEOUT_MS = 30_000;
 /** What a refused body may still send before the connection is cut; cutting at once would lose the answer. */
@@ -77,7 +84,7 @@ export function createHttpServer(options: HttpOptions) {
   const allowOrigins = cors({
     origin: [...corsOrigins],
     methods: ["GET", "POST"],
-    allowedHeaders: ["authorization", "content-type", "apollo-require-preflight", "x-request-id"],
+    allowedHeaders: [...CROSS_ORIGIN_HEADERS],
     exposedHeaders: ["x-request-id", "retry-after"],
     maxAge: 600,
   });

@@ -13,7 +13,7 @@ const DEFAULTS = {
   demo: { seed: true, password: undefined },
   introspection: true,
   landingPage: true,
-  corsOrigins: [],
+  corsOrigins: [/^http:\/\/localhost(:\d{1,5})?$/],
   trustedProxies: 0,
   accessTokenPrivateKey: undefined,
   logLevel: "info",
@@ -73,7 +73,7 @@ it("takes what is given", () => {
     demo: { seed: true, password: "other-random-words" },
     introspection: false,
     landingPage: false,
-    corsOrigins: ["https://a.example", "https://b.example:8443"],
+    corsOrigins: ["https://a.example", "https://b.example:8443", expect.any(RegExp)],
     trustedProxies: 2,
     accessTokenPrivateKey: GIVEN.ACCESS_TOKEN_PRIVATE_KEY,
     logLevel: "debug",
@@ -93,6 +93,7 @@ it("hides the schema and the explorer in production, unless told otherwise", () 
   const open = readConfig({ NODE_ENV: "production", INTROSPECTION: "true", LANDING_PAGE: "true" });
   expect([open.introspection, open.landingPage]).toEqual([true, true]);
   expect(readConfig({ NODE_ENV: "test" }).introspection).toBe(true);
+  expect(production.corsOrigins).toEqual([]);
 });
 
 it.each([
@@ -106,6 +107,10 @@ it.each([
   ["DEMO_PASSWORD", ["short"]],
   ["INTROSPECTION", ["on"]],
   ["LANDING_PAGE", ["0"]],
+  [
+    "CORS_ORIGINS",
+    ["*", "https://*.example", "https://a.example/", "https://a.example/x", "a.example", "null", "ftp://a.example"],
+  ],
   ["TRUSTED_PROXIES", ["-1", "11", "1.5", " "]],
   ["ACCESS_TOKEN_PRIVATE_KEY", ["abc", "-----BEGIN RSA PRIVATE KEY-----"]],
   ["LOG_LEVEL", ["verbose"]],

@@ -67,27 +67,37 @@ it.each(["", "x".repeat(37), "a b", "a;b", "<script>", "a/b", "\u00e9", "a,b", "
   },
 );
 
-it.each(["https://app.example", "https://b.example:8443"])("lets browsers at %s call", async (origin) => {
-  const preflight = await get("/graphql", {
-    method: "OPTIONS",
-    headers: {
-      origin,
-      "access-control-request-method": "POST",
-      "access-control-request-headers": "authorization,content-type",
-    },
-  });
-  expect(preflight.status).toBe(204);
-  expect(Object.fromEntries(preflight.headers)).toMatchObject({
-    "access-control-allow-origin": origin,
-    "access-control-allow-methods": "GET,POST",
-    "access-control-allow-headers": "authorization,content-type,apollo-require-preflight,x-request-id",
-    vary: expect.stringContaining("Origin"),
-  });
-  expect(preflight.headers.get("access-control-allow-credentials")).toBeNull();
-  const answer = await post(VIEWER, { ...json, origin });
-  expect(answer.headers.get("access-control-allow-origin")).toBe(origin);
-  expect(answer.headers.get("access-control-expose-headers")).toContain("x-request-id");
-});
+/** What clients of browsers send: Apollo Client with its client awareness, tracing, API keys. */
+const ALLOWED_HEADERS = [
+  "authorization,content-type,x-api-key,x-request-id",
+  "apollo-require-preflight,apollographql-client-name,apollographql-client-version,x-apollo-operation-name",
+  "traceparent,tracestate,baggage,sentry-trace",
+].join();
+
+it.each(["https://app.example", "https://b.example:8443", "http://localhost:5173", "http://localhost"])(
+  "lets browsers at %s call",
+  async (origin) => {
+    const preflight = await get("/graphql", {
+      method: "OPTIONS",
+      headers: {
+        origin,
+        "access-control-request-method": "POST",
+        "access-control-request-headers": "authorization,content-type",
+      },
+    });
+    expect(preflight.status).toBe(204);
+    expect(Object.fromEntries(preflight.headers)).toMatchObject({
+      "access-control-allow-origin": origin,
+      "access-control-allow-methods": "GET,POST",
+      "access-control-allow-headers": ALLOWED_HEADERS,
+      vary: expect.stringContaining("Origin"),
+    });
+    expect(preflight.headers.get("access-control-allow-credentials")).toBeNull();
+    const answer = await post(VIEWER, { ...json, origin });
+    expect(answer.headers.get("access-control-allow-origin")).toBe(origin);
+    expect(answer.headers.get("access-control-expose-headers")).toContain("x-request-id");
+  },
+);
 
 it.each([
   "https://evil.example",
@@ -95,6 +105,9 @@ it.each([
   "http://app.example",
   "null",
   "https://APP.example",
+  "http://localhost.evil.example",
+  "http://localhost:80.evil.example",
+  "https://localhost",
 ])("lets no browser at %s call", async (origin) => {
   const headers = { origin, "access-control-request-method": "POST" };
   for (const response of [
