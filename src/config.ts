@@ -14,6 +14,11 @@ const LOCALHOST = /^http:\/\/localhost(:\d{1,5})?$/;
 
 /** Those that belong to no module. */
 const OWN = {
+  COMMIT: z
+    .string()
+    .regex(/^[0-9a-f]{7,64}$/, "is the hash of a commit, in hexadecimal digits")
+    .optional()
+    .describe("The commit that this Postern was built from, as its image says; without it a checkout is asked."),
   HOST: z.string().min(1).default("127.0.0.1").describe("Address to listen on."),
   PORT: count(0, 65_535).prefault("4000").describe("Port to listen on; 0 takes a free one."),
   NODE_ENV: z.string().optional().describe("`production` makes the defaults below safe for it."),
@@ -106,6 +111,7 @@ type ConfigOfModules = ReturnType<typeof inventoryVariables.toConfig> &
   ReturnType<typeof localVariables.toConfig>;
 
 export interface Config extends ConfigOfModules {
+  readonly commit: string | undefined;
   readonly host: string;
   readonly port: number;
   /** A URL of Postern's database; undefined starts an embedded one under `dataDir`. */
@@ -153,6 +159,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     ...inventoryVariables.toConfig(parsed()),
     ...operationsVariables.toConfig(parsed()),
     ...local,
+    commit: env.COMMIT,
     host: env.HOST,
     port: env.PORT,
     databaseUrl: env.DATABASE_URL,

@@ -4,6 +4,7 @@ import { processConfig } from "./config.js";
 import type { Log } from "./log.js";
 import { openOutput } from "./output.js";
 import { EXIT_CODES } from "./start-fault.js";
+import { findVersion } from "./version.js";
 
 const output = openOutput(process.stdout, (dropped) => `${dropped} texts were dropped here: nobody read them.\n`);
 const errorOutput = openOutput(
@@ -58,6 +59,8 @@ async function start(): Promise<void> {
   );
   const opened = createLog(config.logLevel, errorOutput);
   log = opened;
+  const version = await step(() => findVersion(config.commit));
+  opened.info({ ...version, node: process.version }, "Postern starts");
   await step(() => unlessStopped(requireDatabase(config)));
   const database = await step(
     (signal) => openDatabase(config, opened, signal, onLost),
@@ -81,6 +84,7 @@ async function start(): Promise<void> {
     (opened) => opened.stop(),
   );
   const ports = {
+    version,
     log: opened,
     clock: { now: () => new Date() },
     connection: database.connection,

@@ -19,6 +19,8 @@ export interface HttpOptions extends ReadinessDeps {
   /** 0 takes a free one. */
   readonly port: number;
   readonly graphql: Pick<Graphql, "answer" | "contextOf" | "formatError">;
+  /** Which Postern this is. */
+  readonly version: object;
   /** Records that wait for the database, and those that are lost. */
   readonly records: () => object;
   readonly corsOrigins: readonly (string | RegExp)[];
@@ -79,7 +81,7 @@ function discardRest(request: IncomingMessage): void {
 }
 
 export function createHttpServer(options: HttpOptions) {
-  const { graphql, records, corsOrigins, trustedProxies } = options;
+  const { graphql, version, records, corsOrigins, trustedProxies } = options;
   const readiness = createReadiness(options);
   const allowOrigins = cors({
     origin: [...corsOrigins],
@@ -152,6 +154,7 @@ export function createHttpServer(options: HttpOptions) {
         return sendJson(response, report.status === "ready" ? 200 : 503, { ...report, records: records() });
       },
     },
+    "/version": { serve: ({ response }) => sendJson(response, 200, version) },
     "/": { isHidden: true, serve: ({ response }) => send(response, 307, { location: "/graphql" }, "") },
   };
   const PATHS = Object.keys(ROUTES).filter((path) => !ROUTES[path]?.isHidden);

@@ -119,6 +119,7 @@ export async function captureStatements(cluster: BenchCluster, file: string): Pr
     log: createLog("error"),
     clock: { now: () => new Date() },
     providers: [],
+    version: { version: "0.0.0", commit: null },
     connection: {
       ...{ host: hostname, port: Number(port), username, password, database: BENCH.name },
       debug: (_connection, text, parameters) => void statements.push({ text, parameters }),

@@ -158,6 +158,12 @@ it.each([
   const config = readConfig({ TRUSTED_DOCUMENTS: make(), DATABASE_URL: "postgres://unused", DEMO: "false" });
   const [row] = await app.sql`select current_database() as database`;
   const connection = { ...inject("connection"), database: row?.database };
-  const ports = { log: createLog("silent"), clock: { now: () => new Date() }, connection, providers: [] };
+  const ports = {
+    log: createLog("silent"),
+    clock: { now: () => new Date() },
+    connection,
+    providers: [],
+    version: { version: "0.0.0", commit: null },
+  };
   await expect(createApp(config, ports)).rejects.toThrow(message);
 });

@@ -35,7 +35,7 @@ import { y } from "./modules/data/a/a.service.js";`,
   },
   {
     name: "what everything may know, knows nothing of ours",
-    files: /^(cache|durability|errors|limits|log|output|timings|start-fault|start-in-order)\.ts$/,
+    files: /^(cache|durability|errors|limits|log|output|timings|start-fault|start-in-order|version)\.ts$/,
     may: [],
     never: GRAPHQL,
     bad: ["errors.ts", 'import "./log.js";\nimport type { GraphQLError } from "graphql";'],

@@ -21,11 +21,12 @@ const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{1
 it.each([
   ["/health/live", 200, { status: "live" }],
   ["/health/ready", 200, { status: "ready", database: "up", records: { waiting: 0, lost: 0 } }],
+  ["/version", 200, { version: "0.0.0", commit: null }],
   ["/health/live?x=1", 200, { status: "live" }],
-  ["/toString", 404, { status: "not found", paths: ["/graphql", "/health/live", "/health/ready"] }],
-  ["/nothing", 404, { status: "not found", paths: ["/graphql", "/health/live", "/health/ready"] }],
-  ["/graphql/", 404, { status: "not found", paths: ["/graphql", "/health/live", "/health/ready"] }],
-  ["/../etc/passwd", 404, { status: "not found", paths: ["/graphql", "/health/live", "/health/ready"] }],
+  ["/toString", 404, { status: "not found", paths: ["/graphql", "/health/live", "/health/ready", "/version"] }],
+  ["/nothing", 404, { status: "not found", paths: ["/graphql", "/health/live", "/health/ready", "/version"] }],
+  ["/graphql/", 404, { status: "not found", paths: ["/graphql", "/health/live", "/health/ready", "/version"] }],
+  ["/../etc/passwd", 404, { status: "not found", paths: ["/graphql", "/health/live", "/health/ready", "/version"] }],
 ])("GET %s answers %i", async (path, status, body) => {
   const response = await get(path);
   expect([response.status, await response.json()]).toEqual([status, body]);

@@ -129,6 +129,7 @@ export function testApp(
     const config: Config = readConfig({ ...given, ...environment });
     const log = createLog("trace", { write: (line) => void state.log.push(JSON.parse(line)) });
     const created = await createApp(config, {
+      version: { version: "0.0.0", commit: null },
       log,
       clock: { now: () => new Date(Date.now() + state.clock.aheadMs) },
       connection,
