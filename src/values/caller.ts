@@ -1,30 +1,31 @@
-/** For whom something is done, so that what all share is shared fairly: the pool's connections, and the hashing of passwords. */
+/** For whom Postern works, so that callers share fairly what is scarce: connections of the pool, and the hashing of passwords. */
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { RequestTime } from "./request-time.js";
 
-/** Of one request. */
+/** Who waits for one request. */
 export interface Caller {
-  /** The same for all requests of a user, or of an address (of IPv6, a network) where nobody has signed in. */
+  /** All requests of a user share it; where nobody has signed in, all of an address do (with IPv6, of a network). */
   readonly name: string;
-  /** Nobody waits for the answer any more. */
+  /** Whether the client has gone, so that nobody waits for the answer any more. */
   hasLeft: boolean;
-  /** Absent where nobody waits for an answer. */
+  /** What is left of the request's time; absent for jobs, which nobody waits for. */
   readonly time?: RequestTime;
 }
 
-/** Jobs, and what else Postern does by itself. */
+/** The caller of jobs and of everything else that Postern does by itself. */
 export const POSTERN: Caller = { name: "postern", hasLeft: false };
 
 const callers = new AsyncLocalStorage<Caller>();
 
-/** A parameter would go through every store and service, and be forgotten in one of them. */
+/** Returns the caller of the work under way. As a parameter it would go through every store, and one of them would forget it. */
 export const currentCaller = (): Caller => callers.getStore() ?? POSTERN;
 
+/** Does the work in the caller's name. */
 export const asCaller = <T>(caller: Caller, work: () => T): T => callers.run(caller, work);
 
 /**
- * A caller takes no more than it leaves to the others: half of everything where it is alone, and whoever comes next still finds some.
- * @param mine what the caller has @param free what nobody has
- * @returns whether it may have one more
+ * A caller never holds more than it leaves free: alone it gets half of everything, so that whoever comes next still finds some.
+ * @param held how many the caller has @param free how many nobody has
+ * @returns whether the caller may have one more
  */
-export const mayHaveMore = (mine: number, free: number): boolean => free > 0 && (mine === 0 || mine + 1 < free);
+export const mayHaveMore = (held: number, free: number): boolean => free > 0 && (held === 0 || held + 1 < free);

@@ -1,11 +1,11 @@
-/** Checks of inputs beyond what their GraphQL types say: lengths, forms, and that null means no value. */
+/** Checks inputs for what their GraphQL types cannot say: lengths, forms, and whether null means no value. */
 import { z } from "zod";
 import { badUserInput } from "../errors.js";
 import { isId } from "./id.js";
 import { showAs } from "./inputs.js";
 
 /**
- * @returns the input as the schema describes it, and nothing else of it
+ * @returns the input as the schema transforms it, without fields that the schema does not name
  * @throws BAD_USER_INPUT with the path of the first fault
  */
 export function checked<T extends z.ZodType>(schema: T, input: unknown): z.output<T> {
@@ -15,14 +15,14 @@ export function checked<T extends z.ZodType>(schema: T, input: unknown): z.outpu
   throw badUserInput(issue?.path.join(".") || "input", issue?.message ?? "This is malformed.");
 }
 
-const count = (n: number) => `${n} character${n === 1 ? "" : "s"}`;
+const characters = (count: number) => `${count} character${count === 1 ? "" : "s"}`;
 
-/** Text of so many characters. An empty string is a value; give `min` 0 where it is allowed. */
+/** A text of `min` to `max` characters. An empty string is refused unless `min` is 0. */
 export const text = (max: number, min = 1) =>
   z
     .string({ error: "Give a text." })
-    .min(min, `Give at least ${count(min)}.`)
-    .max(max, `Give at most ${count(max)}.`);
+    .min(min, `Give at least ${characters(min)}.`)
+    .max(max, `Give at most ${characters(max)}.`);
 
 export const idText = showAs(
   { scalar: "ID" },
@@ -35,13 +35,13 @@ export const versionNumber = z
   .int()
   .min(1, "A version is 1 or more.");
 
-/** Absent or null: no value. */
+/** A value that may be absent or null, which both mean that there is none. */
 export const nullable = <T extends z.ZodType>(schema: T) => schema.nullish();
 
-/** Absent or null: the default. */
+/** A value that may be absent or null, which both mean its default. */
 export const absent = <T extends z.ZodType>(schema: T) => schema.nullish().transform((value) => value ?? undefined);
 
-/** Its form was checked by the scalar. */
+/** A moment. The GraphQL scalar has already checked its form. */
 export const momentText = showAs({ scalar: "DateTime" }, z.string({ error: "Give a moment." }));
 
 export const finite = z.number({ error: "Give a finite number." });

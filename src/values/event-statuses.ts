@@ -1,3 +1,3 @@
-/** How what a security event records turned out. */
+/** The outcomes that a security event can record. */
 export const EVENT_STATUSES = ["SUCCESS", "FAILURE", "WARNING"] as const;
 export type EventStatus = (typeof EVENT_STATUSES)[number];

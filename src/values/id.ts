@@ -1,4 +1,4 @@
-/** Ids on the wire: the decimal text of a bigint key. */
+/** Checks ids as clients send them: the decimal text of a bigint key. */
 import { badUserInput } from "../errors.js";
 
 const DECIMAL = /^(0|[1-9][0-9]{0,18})$/;

@@ -1,7 +1,7 @@
-/** What instances and snapshots may be called, as RDS has it: letters, digits and single hyphens, a letter first and no hyphen last. */
+/** The names that RDS allows for instances and snapshots: letters, digits and single hyphens, beginning with a letter, not ending with a hyphen. */
 const identifierOf = (maxLength: number) => new RegExp(`^(?!.*--)(?!.*-$)[A-Za-z][A-Za-z0-9-]{0,${maxLength - 1}}$`);
 
-/** PostgreSQL clusters of this host may be called so too. */
+/** PostgreSQL clusters on this host follow the same rule. */
 export const INSTANCE_IDENTIFIER = identifierOf(63);
 
 export const MAX_SNAPSHOT_IDENTIFIER = 255;

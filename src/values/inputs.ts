@@ -1,31 +1,31 @@
-/** Inputs as zod schemas that also say how they show: the GraphQL input derives from the schema that checks it. */
+/** Tells zod schemas how they appear in GraphQL, so that an input type derives from the schema that checks it. */
 import { z } from "zod";
 
-/** How a schema shows in GraphQL, where zod does not say it. */
+/** How a schema appears in GraphQL, where zod cannot say it. */
 interface Shown {
-  /** Of an object: its name, and what it is. */
+  /** The name and the description of an input type. */
   readonly name?: string;
   readonly description?: string;
   readonly scalar?: "ID" | "DateTime" | "JSON";
-  /** A type that is made elsewhere. */
+  /** Returns a GraphQL type that was made in another way. */
   readonly type?: () => object;
 }
 
 const shown = z.registry<Shown>();
 
-/** @returns what was said of a schema */
+/** @returns what `showAs` was told of the schema */
 export const shownOf = (schema: z.core.$ZodType): Shown => shown.get(schema) ?? {};
 
-/** @returns the same schema, which shows so */
-export function showAs<T extends z.ZodType>(how: Shown, schema: T): T {
-  shown.add(schema, how);
+/** Notes how a schema appears in GraphQL. @returns the same schema */
+export function showAs<T extends z.ZodType>(appearance: Shown, schema: T): T {
+  shown.add(schema, appearance);
   return schema;
 }
 
 /**
- * An input of a client.
- * @param name in the schema
- * @param fields each with its check and its description (`.describe()`); one that admits undefined may be left out
+ * Declares an input type.
+ * @param name the name of the GraphQL type
+ * @param fields a described check for each field (`.describe()`); clients may leave out a field whose check admits undefined
  */
 export const inputObject = <T extends z.core.$ZodShape>(name: string, description: string, fields: T) =>
   showAs({ name, description }, z.object(fields));

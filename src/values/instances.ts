@@ -1,9 +1,9 @@
-/** Words of closed lists in which instances are described. */
+/** The closed lists of words that describe instances. */
 
-/** Who takes writes, and who follows. */
+/** A primary takes writes, a standby follows it. */
 export const MEMBER_ROLES = ["PRIMARY", "STANDBY"] as const;
 export type MemberRole = (typeof MEMBER_ROLES)[number];
 
-/** How urgent a finding is, the most urgent first. */
+/** The severities of a finding, the most urgent first. */
 export const ALERT_SEVERITIES = ["CRITICAL", "WARNING", "INFO"] as const;
 export type AlertSeverity = (typeof ALERT_SEVERITIES)[number];

@@ -1,4 +1,4 @@
-/** What can be done to an instance, and how that can stand. */
+/** The types of operations on instances, and the statuses that an operation goes through. */
 export const OPERATION_TYPES = [
   "CREATE_SNAPSHOT",
   "REBOOT_INSTANCE",
@@ -8,11 +8,11 @@ export const OPERATION_TYPES = [
 ] as const;
 export type OperationType = (typeof OPERATION_TYPES)[number];
 
-/** What is done to a snapshot, whatever has become of its instance. */
+/** Whether an operation concerns a snapshot, so that it works even when the snapshot's instance is gone. */
 export const isOfSnapshot = (type: OperationType): type is "DELETE_SNAPSHOT" | "RESTORE_SNAPSHOT" =>
   type === "DELETE_SNAPSHOT" || type === "RESTORE_SNAPSHOT";
 
-/** Which may follow which, the state machine of operations says. */
+/** All statuses. The state machine of operations says which may follow which. */
 export const OPERATION_STATUSES = [
   "PENDING_APPROVAL",
   "SCHEDULED",

@@ -1,8 +1,8 @@
-/** Sums of what several parts name: each name stands once. */
+/** Merges what the modules contribute by name, such as rules and variables. */
 
 /**
- * @param what is named, for people
- * @throws where two parts give one name
+ * @param what the kind of thing that is named, for the error
+ * @throws Error where two parts give the same name
  */
 export function sum<T>(what: string, parts: readonly Readonly<Record<string, T>>[]): Record<string, T> {
   const all: Record<string, T> = {};

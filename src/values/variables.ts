@@ -1,15 +1,15 @@
-/** How modules and configuration say which environment variables they read: each with its check and its description. */
+/** Declares which environment variables a module or the configuration reads, each with its check and its description. */
 import { z } from "zod";
 
 export type Checks = Readonly<Record<string, z.ZodType>>;
 
-/** VariableSet by name, and what is made of their values. */
+/** Checks of environment variables by name, and the configuration that follows from their values. */
 export interface VariableSet<V extends Checks = Checks, C = object> {
   readonly checks: V;
   readonly toConfig: (environment: { readonly [K in keyof V]: z.output<V[K]> }) => C;
 }
 
-/** @param toConfig what the rest of Postern calls the values */
+/** @param toConfig turns the checked values into the configuration that the rest of Postern reads */
 export const variables = <V extends Checks, C>(
   checks: V,
   toConfig: VariableSet<V, C>["toConfig"],
@@ -27,7 +27,7 @@ export const count = (min: number, max: number) =>
     .transform(Number)
     .pipe(z.number().min(min).max(max));
 
-/** Parts between commas. */
+/** A list of texts, which commas separate. */
 export const commaSeparated = z.string().transform((text) =>
   text
     .split(",")

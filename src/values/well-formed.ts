@@ -1,12 +1,12 @@
-/** Values that can be kept: no NUL bytes, which PostgreSQL refuses, no lone surrogates, which it replaces, no infinities, of which JSON makes null, no gaps. */
+/** Refuses what cannot be stored as it is: NUL bytes, lone surrogates, which PostgreSQL would replace, and infinities, which JSON lacks. */
 import { badUserInput } from "../errors.js";
 
 const wellFormed = (text: string) => text.isWellFormed() && !text.includes("\0");
 
 /**
- * Walks a value of any depth, keys included.
+ * Checks a value of any depth, keys included.
  * @param field where the value stands, for the error
- * @throws BAD_USER_INPUT at the first string or number that cannot be stored, and where JSON holds what says why it may not
+ * @throws BAD_USER_INPUT at the first string or number that cannot be stored, and at a symbol, with which the scalar JSON marks a fault
  */
 export function requireWellFormed(value: unknown, field: string): void {
   if (typeof value === "string") {
@@ -19,7 +19,7 @@ export function requireWellFormed(value: unknown, field: string): void {
     if (!Number.isFinite(value)) throw badUserInput(field, "Give a number below 1.8e308.");
   } else if (Array.isArray(value)) {
     for (const [index, item] of value.entries()) {
-      // Names are put together only where one may be needed: most items are strings without a fault.
+      // Most items are sound strings. Skipping them here saves building a path for each.
       if (typeof item === "string" && wellFormed(item)) continue;
       requireWellFormed(item, `${field}.${index}`);
     }
@@ -32,7 +32,7 @@ export function requireWellFormed(value: unknown, field: string): void {
   }
 }
 
-/** @returns the value with every string made storable, for records of requests that were refused for theirs */
+/** @returns the value with every string made storable, for the record of a request that was refused for its strings */
 export function makeWellFormed<T>(value: T): T {
   if (typeof value === "string") return value.toWellFormed().replaceAll("\0", "\uFFFD") as T;
   if (Array.isArray(value)) return value.map(makeWellFormed) as T;

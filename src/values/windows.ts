@@ -1,22 +1,22 @@
-/** Backup and maintenance windows: what is a valid one, when it opens, and whether the two collide. All in UTC. */
+/** Parses backup and maintenance windows, and says when one opens and whether two collide. All times are UTC. */
 import { badUserInput } from "../errors.js";
 
 const DAY = 24 * 60;
 const WEEK = 7 * DAY;
 const MIN_MINUTES = 30;
-/** A gap to the other window that is shorter is worth a warning. */
+/** A shorter gap between the two windows is worth a warning. */
 const NARROW_GAP_MINUTES = 30;
 
 const DAYS = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
-/** 1 January 1970 was a Thursday: so many minutes after the week began. */
+/** The minute of the week at which Unix time begins: 1 January 1970 was a Thursday. */
 const EPOCH_MINUTE = DAYS.indexOf("thu") * DAY;
 
-/** A stretch of time that comes again every day or every week. */
+/** A stretch of time that repeats every day or every week. */
 export interface Window {
-  /** As AWS writes it, in lower case. */
+  /** The window as AWS writes it, in lower case. */
   readonly text: string;
   readonly everyMinutes: typeof DAY | typeof WEEK;
-  /** After midnight, or after the midnight before Sunday where it comes every week. */
+  /** Minutes after midnight; for a weekly window, after the midnight before Sunday. */
   readonly startMinute: number;
   readonly lengthMinutes: number;
 }
@@ -52,7 +52,7 @@ export function parseBackupWindow(text: string): Window {
   return window;
 }
 
-/** @returns the window of a text that has the form MAINTENANCE_WINDOW, in whatever case and of whatever length; null of another text */
+/** @returns the window of a text in the form MAINTENANCE_WINDOW, in any case and of any length; null for another text */
 export function maintenanceWindowOf(text: string): Window | null {
   const lower = text.toLowerCase();
   const parts = MAINTENANCE_WINDOW.exec(lower);
@@ -76,16 +76,16 @@ export function parseMaintenanceWindow(text: string): Window {
   return window;
 }
 
-/** Where a window starts in the week: once, or every day. */
+/** The minutes of the week at which a window starts: one, or one for each day. */
 const startsInWeek = ({ everyMinutes, startMinute }: Window): number[] =>
   Array.from({ length: WEEK / everyMinutes }, (_, index) => startMinute + index * everyMinutes);
 
-/** @returns minutes between the end of one and the start of the other, at the narrowest; null where they overlap */
-export function gapMinutes(one: Window, other: Window): number | null {
-  const gaps = startsInWeek(one).flatMap((a) =>
-    startsInWeek(other).map((b) => {
-      const after = modulo(b - a, WEEK) - one.lengthMinutes;
-      const before = modulo(a - b, WEEK) - other.lengthMinutes;
+/** @returns the shortest gap between the end of one window and the start of the other; null where they overlap */
+export function gapMinutes(first: Window, second: Window): number | null {
+  const gaps = startsInWeek(first).flatMap((firstStart) =>
+    startsInWeek(second).map((secondStart) => {
+      const after = modulo(secondStart - firstStart, WEEK) - first.lengthMinutes;
+      const before = modulo(firstStart - secondStart, WEEK) - second.lengthMinutes;
       return Math.min(after, before);
     }),
   );
@@ -94,11 +94,11 @@ export function gapMinutes(one: Window, other: Window): number | null {
 }
 
 /** Whether two windows share a minute on any day. Windows that only touch do not. */
-export const overlaps = (one: Window, other: Window): boolean => gapMinutes(one, other) === null;
+export const overlaps = (first: Window, second: Window): boolean => gapMinutes(first, second) === null;
 
 /**
- * A backup window that somebody wants, beside the maintenance window of the instance where it has one.
- * @returns the window, and what to tell of it
+ * Checks a backup window against the maintenance window of the instance, where it has one.
+ * @returns the window, and warnings for the caller
  * @throws BAD_USER_INPUT, field `backupWindow`
  */
 export function requireBackupWindow(
@@ -123,13 +123,13 @@ const MINUTE_MS = 60_000;
 const msIntoWindow = ({ everyMinutes, startMinute }: Window, at: Date) =>
   modulo(at.getTime() + (EPOCH_MINUTE - startMinute) * MINUTE_MS, everyMinutes * MINUTE_MS);
 
-/** Whether the window is open then: from its start, until just before its end. */
+/** Whether the window is open at that moment. The start belongs to the window, the end does not. */
 export const isWithin = (window: Window, at: Date): boolean =>
   msIntoWindow(window, at) < window.lengthMinutes * MINUTE_MS;
 
-/** @returns when the window last opened; at that very moment, that moment */
+/** @returns when the window last opened; `at` itself where the window opens then */
 export const lastStart = (window: Window, at: Date): Date => new Date(at.getTime() - msIntoWindow(window, at));
 
-/** @returns when the window opens next; one that opens at that very moment is not the next */
+/** @returns when the window opens next, strictly after that moment */
 export const nextStart = (window: Window, after: Date): Date =>
   new Date(lastStart(window, after).getTime() + window.everyMinutes * MINUTE_MS);

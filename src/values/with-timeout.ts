@@ -1,13 +1,13 @@
-/** A limit to how long somebody waits. */
+/** Limits how long somebody waits for work. */
 
 /**
- * Whatever becomes of the work after that, somebody has been answered.
- * @param late the fault that is told
+ * Waits for the work, at most `timeoutMs`. The work itself goes on; a later failure of it is ignored.
+ * @param timeoutError makes the error that is thrown when the time is over
  */
-export async function withTimeout<T>(work: Promise<T>, timeoutMs: number, late: () => Error): Promise<T> {
+export async function withTimeout<T>(work: Promise<T>, timeoutMs: number, timeoutError: () => Error): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const expired = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(late()), timeoutMs);
+    timer = setTimeout(() => reject(timeoutError()), timeoutMs);
   });
   try {
     return await Promise.race([work, expired]);

@@ -109,7 +109,7 @@ export function createOperationsService(deps: OperationsDeps) {
     });
     if (accepted.instanceId !== undefined) wake(accepted.instanceId);
     const wait = () => completion.waitFor(accepted.id, waitSeconds ?? 0);
-    await (currentCaller().time?.apart((waitSeconds ?? 0) * 1000, wait) ?? wait());
+    await (currentCaller().time?.withoutCounting((waitSeconds ?? 0) * 1000, wait) ?? wait());
     return accepted.id;
   }
 
