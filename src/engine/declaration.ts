@@ -1,4 +1,4 @@
-/** How a readable type is declared: once, over its table. Object type, connection, filter, order, joins and row scope derive from it. */
+/** The shape of a declaration, which describes a readable type over its table. Its GraphQL types, joins and row scope derive from it. */
 import type { PgColumn, PgTable } from "drizzle-orm/pg-core";
 import type { Access } from "../auth/actor.js";
 import type { Permission } from "../auth/permissions.js";
@@ -23,39 +23,39 @@ export interface FieldDeclaration {
   readonly description: string;
   /** The registered enum, where `kind` is `enum`. */
   readonly enumeration?: object;
-  /** Where `kind` is `embedded`: what the JSON of the column holds. */
+  /** The type of the column's JSON, where `kind` is `embedded`. */
   readonly embedded?: EmbeddedType;
-  /** Where `kind` is `derived`: how the value follows from columns of the row. */
+  /** How the value follows from columns of the row, where `kind` is `derived`. */
   readonly derived?: DerivedValue;
-  /** Any of these permissions reads the field; without, whoever reads the type does. */
+  /** Any of these permissions allows reading the field. Without them, everybody who reads the type may. */
   readonly read?: readonly Permission[];
-  /** Values that differ by case alone are the same: what is unique about them is `lower(column)`. */
+  /** Whether values that differ only in case are equal: the unique index is then on `lower(column)`. */
   readonly inAnyCase?: true;
-  /** False where sums, extremes and groups of it would mean nothing. */
+  /** False where sums, extremes and groups of the field would mean nothing. */
   readonly aggregated?: false;
 }
 
 /** A field of an embedded object; its name is the key in the JSON. */
 export interface EmbeddedField {
-  readonly kind: Exclude<FieldKind, "derived"> | "asked";
+  readonly kind: Exclude<FieldKind, "derived"> | "fetched";
   readonly description: string;
   readonly nullable: boolean;
   readonly enumeration?: object;
   readonly embedded?: EmbeddedType;
-  /** Where `kind` is `asked`: what its resolver finds in its place. */
-  readonly asked?: AskedValue;
+  /** What the field's resolver needs in order to fetch the value, where `kind` is `fetched`. */
+  readonly fetched?: FetchedValue;
   readonly read?: readonly Permission[];
 }
 
-/** Says of what a value is asked that no row holds. A resolver of the field's name asks for it, and gives it its type and arguments. */
-export interface AskedValue {
+/** A value that no row holds. The resolver of the field fetches it, and declares the field's type and arguments. */
+export interface FetchedValue {
   /** Columns of the row, by the names under which the resolver gets their JSON. */
   readonly row: Readonly<Record<string, PgColumn>>;
-  /** Keys of the object that the field belongs to. */
+  /** Keys of the embedded object that the field belongs to, which the resolver gets too. */
   readonly own: readonly string[];
 }
 
-/** An object type, or a list of them, that a jsonb column holds whole. */
+/** The type of an object, or of a list of objects, that a jsonb column holds as a whole. */
 export interface EmbeddedType {
   readonly name: string;
   readonly description: string;
@@ -63,11 +63,11 @@ export interface EmbeddedType {
   readonly fields: Readonly<Record<string, EmbeddedField>>;
 }
 
-/** A value that is computed from columns of the row, and from who asks. */
+/** A value that is computed from columns of the row and from the actor's access. */
 export interface DerivedValue {
-  /** The columns it needs, by the names under which `derive` gets their JSON. */
+  /** The columns that it needs, by the names under which `derive` gets their JSON. */
   readonly needs: Readonly<Record<string, PgColumn>>;
-  /** The shape of the value; its fields are taken by name. */
+  /** The type of the value, whose fields are read by name. */
   readonly type: EmbeddedType;
   derive(needs: Readonly<Record<string, never>>, access: Access): unknown;
 }
@@ -78,33 +78,33 @@ export interface OneRelation {
   readonly to: () => TypeDeclaration;
   readonly column: PgColumn;
   readonly description: string;
-  /** What the other side calls the rows that refer to it, where it names them at all. */
+  /** The relation that leads back, where the other type has one. */
   readonly inverse?: Inverse;
 }
 
-/** A relation to many, as whoever refers declares it for the type it refers to. */
+/** The other side of a relation to one: the type that refers declares it for the type that it refers to. */
 export interface Inverse {
   readonly name: string;
   readonly description: string;
-  /** Whether it is null for those who may read the type and not what it leads to, who are answered the rest. */
+  /** Whether it is null for actors who may read the type but not the rows that it leads to, so that they still get the other fields. */
   readonly nullable?: boolean;
 }
 
-/** The rows whose relation `by` refers to this row: made of the `inverse` of that relation. */
+/** The rows whose relation `by` refers to this row. It follows from the `inverse` of that relation. */
 export interface ManyRelation {
   readonly kind: "many";
   readonly to: () => TypeDeclaration;
   readonly by: string;
   readonly description: string;
-  /** Null for those who may read the type and not what it leads to, who are answered the rest. */
+  /** As in `Inverse`. */
   readonly nullable: boolean;
 }
 
 /**
- * Which rows exist for an actor of one organization; staff reach every row.
- * - `organization`: rows whose column names that organization
- * - `through`: rows whose relation leads to a visible row
- * - `staff`: none
+ * Which rows exist for an actor of one organization. Staff see every row.
+ * - `organization`: the rows whose column names that organization
+ * - `through`: the rows whose relation leads to a visible row
+ * - `staff`: none, because only staff see them
  * - `everyone`: all
  */
 export type Scope =
@@ -113,7 +113,7 @@ export type Scope =
   | { readonly kind: "staff" }
   | { readonly kind: "everyone" };
 
-/** Actors without `unless` see only the rows whose column equals the value, a constant of the code. */
+/** Actors without the permission `unless` see only the rows whose column equals the value, which is a constant of the code. */
 export interface Narrowing {
   readonly unless: Permission;
   readonly column: PgColumn;
@@ -121,52 +121,52 @@ export interface Narrowing {
 }
 
 export interface TypeDeclaration {
-  /** GraphQL name; with a small letter in front it names the root field of one row. */
+  /** The GraphQL name. With a small first letter it names the root field of one row. */
   readonly name: string;
-  /** The root field of a list; with a capital in front it names the mutations of many rows. */
+  /** The root field of a list. With a capital first letter it names the mutations of many rows. */
   readonly plural: string;
   readonly description: string;
   readonly table: PgTable;
-  /** Any of these permissions reads the type. */
+  /** Any of these permissions allows reading the type. */
   readonly read: readonly [Permission, ...Permission[]];
-  /** Any of these permissions calls its root fields, where not each that reads it does. */
+  /** Any of these permissions allows calling its root fields; `read` where this is absent. */
   readonly queriedBy?: readonly [Permission, ...Permission[]];
   readonly scope: Scope;
   readonly narrowing?: Narrowing;
-  /** The relation to one whose row keeps a count of these rows: a trigger changes it with them. */
+  /** The relation to one whose row counts these rows: a trigger updates the count when they change. */
   readonly countedBy?: string;
-  /** The field that names a row among all of its type, in any case; an upsert goes by it. */
+  /** The field that identifies a row, in any case. An upsert finds its row by it. */
   readonly uniqueKey?: string;
-  /** The field whose newest value comes first unless a query orders otherwise; ties fall to `id`. */
+  /** The field of the default order: its newest value comes first, and `id` breaks ties. */
   readonly newestBy: string;
-  /** A column that names a row as well as its id does, where only one row that is not gone has the name, in any case. */
+  /** A column that clients may give instead of an id. In any case, only one row has the name among those that are not gone. */
   readonly identifier?: { readonly column: PgColumn; readonly goneSince: PgColumn };
   readonly fields: Readonly<Record<string, FieldDeclaration>> & { readonly id: FieldDeclaration };
   readonly relations: Readonly<Record<string, OneRelation | ManyRelation>>;
-  /** Columns to filter by under the name of an embedded field, which as a whole cannot be compared. */
+  /** Columns to filter by under the name of an embedded field, which cannot be compared as a whole. */
   readonly filters?: Readonly<Record<string, FieldDeclaration>>;
 }
 
-/** @returns the types with root fields of their own, and those that only their relations lead to */
+/** @returns the types that have root fields, and the types to which only their relations lead */
 export const withRelated = (types: readonly TypeDeclaration[]): TypeDeclaration[] => [
   ...new Set(types.flatMap((type) => [type, ...Object.values(type.relations).map((relation) => relation.to())])),
 ];
 
-/** @returns the name of one row of a type where a field holds it, such as `chatSession` */
+/** @returns the name of a field that holds one row of the type, such as `chatSession` */
 export const singularOf = ({ name }: TypeDeclaration): string => name.charAt(0).toLowerCase() + name.slice(1);
 
-/** @returns the relation to one that a relation to many is the other side of */
+/** @returns the relation to one whose inverse a relation to many is */
 export function inverseOf(relation: ManyRelation): OneRelation {
   const inverse = relation.to().relations[relation.by];
   if (inverse?.kind !== "one") throw new Error(`${relation.to().name}.${relation.by} is no relation to one`);
   return inverse;
 }
 
-/** @returns whether any of the permissions is held */
+/** @returns whether the actor holds any of the permissions; true where none is required */
 export const mayRead = (permissions: ReadonlySet<Permission>, anyOf: readonly Permission[] | undefined): boolean =>
   anyOf === undefined || anyOf.some((permission) => permissions.has(permission));
 
-/** @returns the permission that is missing to read a field or relation of the type, or undefined where it may be read */
+/** @returns the permission that the actor lacks to read a field or relation of the type; undefined where it lacks none */
 export function missingPermission(
   permissions: ReadonlySet<Permission>,
   type: TypeDeclaration,

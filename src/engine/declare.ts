@@ -1,4 +1,4 @@
-/** What declarations are written with: fields over columns, relations, and the check of the whole. */
+/** The functions with which models write declarations: fields over columns, relations, and the check of the whole. */
 import type { PgColumn } from "drizzle-orm/pg-core";
 import type { Permission } from "../auth/permissions.js";
 import type {
@@ -25,8 +25,8 @@ const KIND_OF_TYPE: Readonly<Record<string, FieldKind>> = {
 };
 
 /**
- * A field over a column; its GraphQL type follows from the column's, its nullability from NOT NULL.
- * @param options `enumeration`: the registered enum; `kind`: where the column's type says too little
+ * Declares a field over a column. Its GraphQL type follows from the column's type, its nullability from NOT NULL.
+ * @param options `enumeration`: the registered enum; `kind`: for a column whose type does not tell the kind
  */
 export function field(
   column: PgColumn,
@@ -39,13 +39,13 @@ export function field(
   return { ...options, column, kind, description };
 }
 
-/** The number that counts a row's changes. */
+/** Declares the number that counts a row's changes. */
 export const version = (column: PgColumn): FieldDeclaration => ({
   ...field(column, "Counts changes; an update names the version it saw."),
   aggregated: false,
 });
 
-/** An object, or a list of objects, that a jsonb column holds whole. */
+/** Declares an object, or a list of objects, that a jsonb column holds as a whole. */
 export const embedded = (
   column: PgColumn,
   description: string,
@@ -53,7 +53,7 @@ export const embedded = (
   read?: readonly Permission[],
 ): FieldDeclaration => ({ column, kind: "embedded", description, embedded: type, ...(read && { read }) });
 
-/** A value computed from columns of the row. @param column one that is never null, where the value never is */
+/** Declares a value that is computed from columns of the row. @param column the column whose NOT NULL tells whether the value may be null */
 export const derived = (column: PgColumn, description: string, value: DerivedValue): FieldDeclaration => ({
   column,
   kind: "derived",
@@ -61,7 +61,7 @@ export const derived = (column: PgColumn, description: string, value: DerivedVal
   derived: value,
 });
 
-/** @param inverse for the type that is referred to, which must have been declared before */
+/** Declares a relation to one row. @param inverse the relation back, which is added to the other type; that must be declared before */
 export const one = (
   to: () => TypeDeclaration,
   column: PgColumn,
@@ -70,11 +70,11 @@ export const one = (
 ): OneRelation => ({ kind: "one", to, column, description, ...(inverse && { inverse }) });
 
 /**
- * Checks what the compiler cannot: that names and scopes of the declaration lead somewhere.
- * @returns the declaration, with relations to many as soon as the types that refer to it are declared
+ * Checks what the compiler cannot: that the names in the declaration exist and that its scope leads to a row.
+ * @returns the declaration; the types that refer to it add their inverse relations to it when they are declared
  */
-export function declareType(given: TypeDeclaration): TypeDeclaration {
-  const declaration: TypeDeclaration = { ...given, relations: { ...given.relations } };
+export function declareType(draft: TypeDeclaration): TypeDeclaration {
+  const declaration: TypeDeclaration = { ...draft, relations: { ...draft.relations } };
   const { name, newestBy, uniqueKey, countedBy, fields, relations, scope } = declaration;
   if (!fields[newestBy]) throw new Error(`${name}: newestBy names no field`);
   if (uniqueKey && !fields[uniqueKey]?.inAnyCase)

@@ -1,4 +1,4 @@
-/** A mutation as a value: what a client sends and gets, who may call it, what is left of it, and what it does. */
+/** The shape of a mutation: what a client sends and gets, who may call it, how the audit log names it, and what it runs. */
 import type { ClassType } from "type-graphql";
 import type { z } from "zod";
 import type { Call } from "../audit/call.js";
@@ -11,29 +11,29 @@ import type { Returning } from "./read/writing.js";
 /** A row that a mutation has changed. */
 export interface ChangedRow {
   readonly id: string;
-  /** What was asked of it, where the statement that changed it could build that, too. */
+  /** The JSON of the fields that the client asked for, where the statement that changed the row could build it too. */
   readonly json?: string | undefined;
 }
 
-/** What a mutation returns in the place of a row, or of a list of rows: they are read through the plan. */
+/** What a mutation returns instead of a row or a list of rows. The planner reads them for the answer. */
 export type Returned = ChangedRow | readonly string[];
 
 /** @returns the id of the row, or the ids of the rows */
 export const idsOf = (returned: Returned): string | readonly string[] => ("id" in returned ? returned.id : returned);
 
-/** What a mutation may ask of, and tell, the request that it came with. */
+/** The request that a mutation came with. */
 export interface MutationRequest {
-  /** What is asked of the only row of the payload, where the statement that changes it may answer that. */
+  /** What the client asks of the only row of the payload, where the statement that changes the row may answer it. */
   readonly returning: Returning | undefined;
-  /** The payload is read as this actor, who has just signed in. */
+  /** Has the payload read as this actor, who has just signed in. */
   answerAs(actor: Actor): void;
 }
 
-/** A field of a payload: a row or a list of rows, in whose place `run` returns `Returned`, or null; or a value. */
+/** A field of a payload: a row or a list of rows, for which `run` returns `Returned` or null, or a plain value. */
 export type PayloadField = { readonly description: string; readonly nullable?: boolean } & (
   | { readonly row: TypeDeclaration }
   | { readonly rows: TypeDeclaration }
-  /** `value` is a type of type-graphql, or a list of one. */
+  /** A type of type-graphql, or a list with one type. */
   | { readonly value: object }
 );
 
@@ -48,31 +48,32 @@ export interface Mutation extends MutationRule {
   readonly input: {
     /** Made by `inputObject`. */
     readonly schema: z.ZodObject;
-    /** What the argument is for. */
+    /** The description of the argument. */
     readonly what: string;
     readonly isOptional?: boolean;
   };
   readonly payload: Payload | ClassType;
-  /** Whether the payload is rows that always exist, and scalars, so that it may be answered with PostgreSQL's text. */
+  /** Whether the payload has only scalars and rows that always exist, so that PostgreSQL's text may be its answer. */
   readonly isPlanned?: boolean;
-  /** @param input as GraphQL has coerced it */
+  /** @param input the argument as GraphQL has coerced it */
   run(call: Call, input: unknown, request: MutationRequest): Promise<object>;
 }
 
-/** A mutation whose `run` gets the input as its schema checks it. */
+/** A mutation whose `run` gets the checked input. */
 export interface CheckedMutation<S extends z.ZodObject> extends Omit<Mutation, "input" | "run"> {
   readonly input: Omit<Mutation["input"], "schema"> & { readonly schema: S };
-  /** @param input undefined where it may be left out, and was */
+  /** @param input the input as its schema transforms it */
   run(call: Call, input: z.output<S>, request: MutationRequest): Promise<object>;
 }
 
+/** Declares a mutation. Its input is checked before it runs; an optional input that is left out counts as empty. */
 export function mutation<S extends z.ZodObject>(value: CheckedMutation<S>): Mutation {
   const { schema, isOptional } = value.input;
   return {
     ...value,
     run(call, input, request) {
-      const given = isOptional && (input ?? undefined) === undefined ? {} : input;
-      return value.run(call, checked(schema, given), request);
+      const present = isOptional && (input ?? undefined) === undefined ? {} : input;
+      return value.run(call, checked(schema, present), request);
     },
   };
 }

@@ -30,7 +30,7 @@ export function payloadUnits(payload: GraphQLObjectType, rootKey: string | numbe
     const field = fields[nodes[0].name.value];
     const type = field && declarationOf(getNamedType(field.type));
     if (!type) return [];
-    const kind = isListType(getNullableType(field.type)) ? "givenList" : "given";
+    const kind = isListType(getNullableType(field.type)) ? "returnedList" : "returned";
     return [{ key: `${rootKey}.${key}`, target: { kind, type }, nodes }];
   });
 }
@@ -38,7 +38,7 @@ export function payloadUnits(payload: GraphQLObjectType, rootKey: string | numbe
 /** @returns ids in the place of those that the mutation will return for the units */
 export function valuesLike(units: readonly Unit[], { input }: Readonly<Record<string, unknown>>): unknown[] {
   const count = countOf(input ?? {});
-  return units.map(({ target }) => (target.kind === "givenList" ? Array(count).fill(SOME_ID) : SOME_ID));
+  return units.map(({ target }) => (target.kind === "returnedList" ? Array(count).fill(SOME_ID) : SOME_ID));
 }
 
 /** @throws FORBIDDEN, BAD_USER_INPUT, LIMIT_EXCEEDED for what stands in the payload's selection */

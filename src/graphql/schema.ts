@@ -137,7 +137,7 @@ const embeddedField =
       context.refuse({ code: "FORBIDDEN", field: `${type.name}.${info.fieldName}`, permission });
       throw forbidden(permission);
     }
-    return field?.asked ? own(source, args, context, info) : source[info.path.key];
+    return field?.fetched ? own(source, args, context, info) : source[info.path.key];
   };
 
 function resolveEmbedded(schema: GraphQLSchema, fields: readonly { readonly embedded?: EmbeddedType }[]): void {

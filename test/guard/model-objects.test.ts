@@ -162,7 +162,7 @@ holdAndBite([
     caught: ["Embedding.place.b"],
   },
   {
-    name: "what a value is asked of stands in the row of the type, and in the object itself",
+    name: "what a value is fetched of stands in the row of the type, and in the object itself",
     explanation: "It is read with the row.",
     offenders: (types) =>
       types.flatMap((type) => {
@@ -170,23 +170,23 @@ holdAndBite([
         const ownOf = (path: string) => objects.find(([of]) => path.slice(0, path.lastIndexOf(".")) === of)?.[1].fields;
         return fields
           .filter(
-            ([path, { asked }]) =>
-              asked &&
-              (Object.values(asked.row).some(({ table }) => table !== type.table) ||
-                asked.own.some((key) => !ownOf(path)?.[key])),
+            ([path, { fetched }]) =>
+              fetched &&
+              (Object.values(fetched.row).some(({ table }) => table !== type.table) ||
+                fetched.own.some((key) => !ownOf(path)?.[key])),
           )
           .map(([path]) => path);
       }),
     bad: [
       embedding({
         name: { kind: "string", nullable: false, description: "Its name." },
-        a: { kind: "asked", nullable: true, description: "A.", asked: { row: { it: scans.id }, own: ["name"] } },
-        b: { kind: "asked", nullable: true, description: "B.", asked: { row: {}, own: ["other"] } },
+        a: { kind: "fetched", nullable: true, description: "A.", fetched: { row: { it: scans.id }, own: ["name"] } },
+        b: { kind: "fetched", nullable: true, description: "B.", fetched: { row: {}, own: ["other"] } },
         c: {
-          kind: "asked",
+          kind: "fetched",
           nullable: true,
           description: "C.",
-          asked: { row: { it: instances.id }, own: ["name"] },
+          fetched: { row: { it: instances.id }, own: ["name"] },
         },
       }),
     ],

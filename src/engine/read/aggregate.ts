@@ -1,4 +1,4 @@
-/** Figures over the rows of a list: of the whole list, and of groups of its rows. */
+/** Builds the figures over the rows of a list: over the whole list, and over groups of its rows. */
 import { type SQL, sql } from "drizzle-orm";
 import type { FieldNode } from "graphql";
 import { badUserInput, limitExceeded } from "../../errors.js";
@@ -34,19 +34,20 @@ export const keyFields = (type: TypeDeclaration): Fields =>
     ([name, { kind, aggregated }]) => name !== "id" && kind !== "json" && aggregated !== false,
   );
 
-/** The same by enum value. */
+/** The same fields with their names, by the value of the enum by which clients name them. */
 export const groupFields = (type: TypeDeclaration): ReadonlyMap<string, readonly [string, FieldDeclaration]> =>
   new Map(keyFields(type).map((entry) => [orderName(entry[0]), entry]));
 
-/** A number of JSON that no double holds; within our answers nothing else but a text may hold it. */
+/** PostgreSQL answers this for a sum that no double holds. Elsewhere in an answer it can only be part of a text. */
 export const NO_DOUBLE = "1e999";
 
-/** The parts of a sum of doubles: as many ordinary ones as there may be do not overflow together, and huge ones are added up exactly. */
+// A sum of doubles has two parts, so that it overflows only where its result does: ordinary numbers, which never overflow together, are
+// added up as doubles, huge ones exactly.
 const ordinary = (column: SQL) => sql`sum(${column}) filter (where ${column} between -1e290 and 1e290)`;
 const huge = (column: SQL) => sql`sum(${column}::text::numeric) filter (where ${column} not between -1e290 and 1e290)`;
 const exactSum = (column: SQL) => sql`(coalesce(${ordinary(column)}, 0)::text::numeric + ${huge(column)})`;
 
-/** What each figure is; a field has none where it has no value. */
+/** The expression of each figure of a field. It is null where no row has a value. */
 const FIGURES: Readonly<Record<string, (field: FieldDeclaration, column: SQL) => Json>> = {
   sum: ({ kind }, column) => {
     if (kind === "int") return orNull(sql`sum(${column})::float8::text`);
@@ -54,7 +55,7 @@ const FIGURES: Readonly<Record<string, (field: FieldDeclaration, column: SQL) =>
     return orNull(sql`case when ${huge(column)} is null then ${ordinary(column)}::text
       when abs(${sum}) <= ${sql.raw(`${Number.MAX_VALUE}`)} then ${sum}::float8::text else ${sql.raw(`'${NO_DOUBLE}'`)} end`);
   },
-  // Not avg(), which squares what it adds up, and so overflows where the mean does not.
+  // avg() adds up squares too, and so it overflows where the mean does not.
   avg: ({ kind }, column) => {
     const count = sql`nullif(count(${column}), 0)`;
     if (kind === "int") return orNull(sql`(sum(${column})::float8 / ${count})::text`);
@@ -65,11 +66,11 @@ const FIGURES: Readonly<Record<string, (field: FieldDeclaration, column: SQL) =>
   max: (field, column) => written(field, sql`max(${column})`, true),
 };
 
-/** @returns the object of an aggregate over the rows of the query that it stands in */
-function figures(c: Compilation, source: Source, nodes: readonly FieldNode[]): Json {
+/** @returns the object of figures over the rows of the query in which the expression stands */
+function selectFigures(c: Compilation, source: Source, nodes: readonly FieldNode[]): Json {
   const { type } = source;
-  const fieldFigure = (figure: string, of: readonly FieldNode[]) =>
-    [...collectBelow(of, c.fragments, c.variables)].map(([key, [{ name }]]): [string, Json] => {
+  const fieldFigures = (figure: string, figureNodes: readonly FieldNode[]) =>
+    [...collectBelow(figureNodes, c.fragments, c.variables)].map(([key, [{ name }]]): [string, Json] => {
       const field = type.fields[name.value];
       if (!field)
         return [key, typename(`${type.name}${figure === "sum" || figure === "avg" ? "Numbers" : "Extremes"}`)];
@@ -78,34 +79,36 @@ function figures(c: Compilation, source: Source, nodes: readonly FieldNode[]): J
       return [key, FIGURES[figure]!(field, source.column(field.column))];
     });
   return object(
-    [...collectBelow(nodes, c.fragments, c.variables)].map(([key, of]): [string, Json] => {
-      const name = of[0].name.value;
+    [...collectBelow(nodes, c.fragments, c.variables)].map(([key, figureNodes]): [string, Json] => {
+      const name = figureNodes[0].name.value;
       if (name === "__typename") return [key, typename(`${type.name}Aggregate`)];
-      return [key, name === "count" ? [sql`count(*)`] : object(fieldFigure(name, of))];
+      return [key, name === "count" ? [sql`count(*)`] : object(fieldFigures(name, figureNodes))];
     }),
   );
 }
 
-/** @param rows the FROM clause and what follows it. HAVING makes it one row even where only type names are asked for. */
+/** Selects the figures over a whole list. @param rows the FROM clause and what follows it */
 export const selectAggregate = (c: Compilation, source: Source, nodes: readonly FieldNode[], rows: SQL): Json =>
-  around(figures(c, source, nodes), (text) => sql`(select ${text}${rows} having true)`);
+  // HAVING makes the result one row even where the client asks only for type names.
+  around(selectFigures(c, source, nodes), (text) => sql`(select ${text}${rows} having true)`);
 
+/** What the rows of a group have in common. */
 interface Key {
   readonly name: string;
   readonly value: SQL;
-  /** As the client sees it. */
+  /** Builds the JSON of the key's value. */
   written(value: SQL): Json;
 }
 
 const MAX_KEYS = 5;
 
 function keysOf(c: Compilation, source: Source, node: FieldNode): Key[] {
-  const given = argumentOf(node, "by", c.argumentType(source.type, "by"), c)?.items() ?? [];
-  if (given.length === 0) throw badUserInput("by", "Name at least one field to group by.");
-  if (given.length > MAX_KEYS) throw limitExceeded("by", `Group by at most ${MAX_KEYS} fields.`);
+  const items = argumentOf(node, "by", c.argumentType(source.type, "by"), c)?.items() ?? [];
+  if (items.length === 0) throw badUserInput("by", "Name at least one field to group by.");
+  if (items.length > MAX_KEYS) throw limitExceeded("by", `Group by at most ${MAX_KEYS} fields.`);
   const fields = groupFields(source.type);
   const keys: Key[] = [];
-  for (const [index, { value }] of given.entries()) {
+  for (const [index, { value }] of items.entries()) {
     const { field: enumName, bucket } = value as { field: string; bucket?: TimeBucket | null };
     const [name, field] = fields.get(enumName)!;
     c.requireReadable(field.read);
@@ -123,7 +126,7 @@ function keysOf(c: Compilation, source: Source, node: FieldNode): Key[] {
   return keys;
 }
 
-/** @param rows the FROM clause and what follows it */
+/** Selects the groups of a list. @param rows the FROM clause and what follows it */
 export function selectGroups(
   c: Compilation,
   source: Source,
@@ -135,24 +138,25 @@ export function selectGroups(
   const keys = keysOf(c, source, node);
   const argument = (name: string) => argumentOf(node, name, c.argumentType(type, name), c);
   const size = sizeOf(c.limits.maxGroups, c.limits.defaultGroups, { first: argument("first") });
-  const named = (index: number) => sql`g.${sql.identifier(`key_${index}`)}`;
+  const keyColumn = (index: number) => sql`g.${sql.identifier(`key_${index}`)}`;
 
   const columns = keys.map(({ value }, index) => sql`${value} as ${sql.identifier(`key_${index}`)}`);
   let bytes = 0;
-  const entries = [...collectBelow(nodes, c.fragments, c.variables)].map(([key, of], position): [string, Json] => {
-    const name = of[0].name.value;
+  const selection = [...collectBelow(nodes, c.fragments, c.variables)];
+  const entries = selection.map(([key, partNodes], position): [string, Json] => {
+    const name = partNodes[0].name.value;
     if (name === "__typename") return [key, typename(`${type.name}Group`)];
     if (name === "aggregate") {
       const column = sql.identifier(`aggregate_${position}`);
-      const json = figures(c, source, of);
+      const json = selectFigures(c, source, partNodes);
       columns.push(sql`${textOf(json)} as ${column}`);
       bytes += bytesOf(json);
       return [key, [sql`g.${column}`]];
     }
-    const parts = [...collectBelow(of, c.fragments, c.variables)].map(([part, [{ name }]]): [string, Json] => {
+    const parts = [...collectBelow(partNodes, c.fragments, c.variables)].map(([part, [{ name }]]): [string, Json] => {
       if (name.value === "__typename") return [part, typename(`${type.name}GroupKey`)];
-      const index = keys.findIndex((each) => each.name === name.value);
-      return [part, index < 0 ? ["null"] : keys[index]!.written(named(index))];
+      const index = keys.findIndex((groupKey) => groupKey.name === name.value);
+      return [part, index < 0 ? ["null"] : keys[index]!.written(keyColumn(index))];
     });
     return [key, object(parts)];
   });

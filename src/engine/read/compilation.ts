@@ -20,19 +20,19 @@ import type { Variables } from "./query-value.js";
 import type { Fragments } from "./selection.js";
 import { aliased, type Source, visible } from "./visibility.js";
 
-/** Of a parameter and all that its getter holds. */
+/** About the bytes that a parameter and its getter take in memory. */
 const PARAMETER_WEIGHT = 1000;
 
 /** A statement that answers one row. */
 export interface Statement {
   readonly text: string;
-  /** The parameters of one run. @throws BAD_USER_INPUT, LIMIT_EXCEEDED */
+  /** Returns the parameters of one run. @throws BAD_USER_INPUT, LIMIT_EXCEEDED */
   bind(run: Run): unknown[];
-  /** About how much memory it takes, in bytes. */
+  /** About the bytes that the statement takes in memory. */
   readonly weight: number;
 }
 
-/** Keeps nothing of the statement but its text, a small part of what it takes as objects. */
+/** Turns drizzle's objects into text, which takes a small part of their memory. */
 export function statementOf(statement: SQL): Statement {
   const { sql: text, params } = toText(statement);
   return {
@@ -43,46 +43,48 @@ export function statementOf(statement: SQL): Statement {
 }
 
 export interface PlanLimits {
-  /** Page size where a query gives neither first nor last. */
+  /** The page size where a query gives neither `first` nor `last`. */
   readonly defaultPageSize: number;
   readonly maxPageSize: number;
-  /** Groups of rows where a query does not say how many, and at most. */
+  /** The number of groups where a query does not give one, and the most that it may ask for. */
   readonly defaultGroups: number;
   readonly maxGroups: number;
-  /** The most objects that one request may answer, by the sizes of its pages. */
+  /** The most objects that one request may ask for, counted from the sizes of its pages. */
   readonly maxObjects: number;
-  /** The most logs that one request may read. */
+  /** The most logs of members that one request may read. */
   readonly logs: number;
   /** The longest answer, in bytes. */
   readonly answerBytes: number;
   /** The most conditions of a filter. */
   readonly maxConditions: number;
-  /** How deep a filter's and, or, not and relations may nest. */
+  /** How deep `and`, `or`, `not` and relations may nest in a filter. */
   readonly maxFilterDepth: number;
-  /** The most characters of a part to look for in a text, and of other values of a filter whose field has no length of its own. */
+  /** The most characters of a text to search for, and of other values in a filter, where the column has no maximum itself. */
   readonly partCharacters: number;
   readonly valueCharacters: number;
 }
 
-/** What a run of a plan is given: the request's variables, the actor's access, and values that resolvers hand in. */
+/** The input of one run of a plan. */
 export interface Run {
   readonly variables: Variables;
   readonly access: Access;
-  /** By the index of the unit in the plan. */
+  /** The ids that resolvers hand in, by the index of the unit in the plan. */
   readonly values: readonly unknown[];
-  /** What may be answered; as much as any request may unless given. */
+  /** How long the answer may still be; as long as any request's where this is absent. */
   readonly bytesLeft?: number;
 }
 
+/** Takes the value of a parameter from the input of a run. */
 export type Getter = (run: Run) => unknown;
 
+/** The state of compiling one plan. */
 export class Compilation {
   #aliases = 0;
-  /** Whether rows are read that no key names. */
+  /** Whether the plan reads rows without their keys. */
   readsMany = false;
-  /** Whether doubles are added up. */
+  /** Whether the plan adds up doubles. */
   sumsDoubles = false;
-  /** The types of rows that are read because others refer to them. */
+  /** The types that the plan reads through a relation to one. */
   readonly referredTo = new Set<TypeDeclaration>();
 
   constructor(
@@ -91,21 +93,21 @@ export class Compilation {
     readonly fragments: Fragments,
     public variables: Variables,
     readonly limits: PlanLimits,
-    /** Seals cursors, so that a changed one is told from a real one. */
+    /** The key that seals cursors, so that Postern can refuse a changed one. */
     readonly cursorKey: string,
   ) {}
 
-  /** Forgets the values that it was given. */
+  /** Forgets the variables of the request that the plan was compiled for. */
   release(): void {
     this.variables = {};
   }
 
-  /** @param rows as of `aliased` */
+  /** Returns the table of a type under a new alias. @param rows as in `aliased` */
   source(type: TypeDeclaration, rows?: SQL): Source {
     return aliased(type, `t${this.#aliases++}`, rows);
   }
 
-  /** The GraphQL type of an argument of the connections over a type, or of the groups in them. */
+  /** Returns the GraphQL type of an argument of the connections over a type, or of their groups. */
   argumentType(type: TypeDeclaration, name: string): GraphQLInputType {
     const named = (suffix: string) => this.schema.getType(`${type.name}${suffix}`) as GraphQLInputObjectType;
     if (name === "filter") return named("Filter");
@@ -117,9 +119,9 @@ export class Compilation {
   }
 
   /**
-   * A parameter of the statement. Values reach SQL in no other way.
-   * @param field names it in errors
-   * @param encode makes of a well-formed value what the driver takes
+   * Adds a parameter to the statement. Values reach SQL in no other way.
+   * @param field the name of the value in errors
+   * @param encode turns a well-formed value into what the driver takes
    */
   param(getter: Getter, field: string, encode: (value: unknown) => unknown = (value) => value): SQL {
     const checked: Getter = (run) => {
@@ -130,23 +132,24 @@ export class Compilation {
     return sql`${new Param(checked)}`;
   }
 
-  /** Runs before each run of the plan, for arguments that the statement may not need. @throws what the argument's fault is */
+  /** Checks that run before each run of the plan, of arguments that the statement may not use. They throw AppErrors. */
   readonly checks: ((run: Run) => void)[] = [];
 
-  /** @returns whether the type's rows may be read at all */
+  /** @returns whether the actor may read the type */
   mayRead(type: TypeDeclaration): boolean {
     return mayRead(this.access.permissions, type.read);
   }
 
   /**
-   * @param anyOf who reads the field or type
-   * @throws FORBIDDEN where it may not be read: it must not be filtered, ordered or aggregated by either
+   * Refuses filters, orders and figures over what the actor may not read: they would reveal its values.
+   * @param anyOf the permissions of which one allows reading the field or type
+   * @throws FORBIDDEN
    */
   requireReadable(anyOf: readonly Permission[] | undefined): void {
     if (!mayRead(this.access.permissions, anyOf)) throw forbidden(anyOf?.[0] as Permission);
   }
 
-  /** The rows of a source that exist for the actor; undefined where all do. */
+  /** Returns the condition on the rows that exist for the actor; undefined where all do. */
   visible(source: Source): SQL | undefined {
     const organization = () => this.param((run) => run.access.organizationId, "organization");
     return visible(source, this.access, organization, (type) => this.source(type));

@@ -1,4 +1,4 @@
-/** Root fields (and rows that resolvers hand in) -> one SQL statement. */
+/** Compiles root fields, or rows whose ids resolvers hand in, to one SQL statement. */
 import { type SQL, sql } from "drizzle-orm";
 import { type FieldNode, GraphQLID, type GraphQLSchema } from "graphql";
 import type { Access } from "../../auth/actor.js";
@@ -17,64 +17,65 @@ import type { Fragments } from "./selection.js";
  * What a field answers:
  * - `row`: the visible row whose id is the argument `id`
  * - `connection`: the visible rows
- * - `given`: the visible row whose id a resolver hands in
- * - `givenList`: the visible rows whose ids a resolver hands in, in their order
+ * - `returned`: the visible row whose id a mutation returned
+ * - `returnedList`: the visible rows whose ids a mutation returned, in their order
  * - `own`: the actor's own row, which it may always read
  */
 export interface ReadTarget {
-  readonly kind: "row" | "connection" | "given" | "givenList" | "own";
+  readonly kind: "row" | "connection" | "returned" | "returnedList" | "own";
   readonly type: TypeDeclaration;
 }
 
-/** One field to read, with everything that its selection asks for. */
+/** One field to read, with all that its selection asks for. */
 export interface Unit {
-  /** Where the answer stands in the response, such as `createScan.scan`. */
+  /** The path of the field in the response, such as `createScan.scan`. */
   readonly key: string;
   readonly target: ReadTarget;
   readonly nodes: readonly FieldNode[];
 }
 
+/** A compiled statement that answers units. */
 export interface Plan extends Statement {
-  /** How many objects a run answers at most. @throws LIMIT_EXCEEDED where the names alone of one unit make too long an answer */
+  /** Returns how many objects a run answers at most. @throws LIMIT_EXCEEDED where the names of one unit alone make the answer too long */
   objects(run: Run): number;
-  /** @param row what the statement answers @returns the JSON text of each unit */
+  /** @param row the columns of the statement's answer @returns the JSON text of each unit */
   texts(row: readonly (string | null)[]): string[];
-  /** Whether something was left out because the actor may not read it. */
+  /** Whether the plan leaves something to a resolver, because the actor may not read it or the resolver makes the value. */
   readonly refused: boolean;
-  /** Whether it finds every row by its key, and is soon done. */
+  /** Whether the plan finds every row by its key, and so is quick. */
   readonly isPointRead: boolean;
-  /** Whether its texts may hold a number that no double holds (see aggregate.ts). */
+  /** Whether its texts may hold a number that no double holds (see NO_DOUBLE). */
   readonly sumsDoubles: boolean;
 }
 
-// Getters outlive the statement: made in here, they hold nothing of it.
+// Plans keep their getters. Made by functions of their own, getters hold no variable of the compilation.
 const valueAt =
   (index: number): Getter =>
   (run) =>
     run.values[index];
 const argumentIn =
-  (reference: QueryValue | undefined): Getter =>
+  (argument: QueryValue | undefined): Getter =>
   (run) =>
-    reference?.get(run.variables);
+    argument?.get(run.variables);
 const idIn =
-  (given: Getter): Getter =>
+  (getter: Getter): Getter =>
   (run) =>
-    requireId(given(run), "id");
+    requireId(getter(run), "id");
 
 const bigint = (c: Compilation, getter: Getter) => sql`${c.param(getter, "id")}::bigint`;
 
-/** The id itself, or the only row that has it as its identifier. */
+/** Returns the id that the argument gives, or the id of the only row whose identifier it gives. */
 function keyOf(
   c: Compilation,
   identifier: NonNullable<TypeDeclaration["identifier"]>,
   type: TypeDeclaration,
-  given: Getter,
+  argument: Getter,
 ): SQL {
   const { column, goneSince } = identifier;
-  const most = maxLengthOf(column) ?? c.limits.valueCharacters;
+  const max = maxLengthOf(column) ?? c.limits.valueCharacters;
   const text = (run: Run) => {
-    const text = String(given(run));
-    if (isLonger(text, most)) throw badUserInput("id", `Give an id, or an identifier of at most ${most} characters.`);
+    const text = String(argument(run));
+    if (isLonger(text, max)) throw badUserInput("id", `Give an id, or an identifier of at most ${max} characters.`);
     return text;
   };
   const id = bigint(c, (run) => (isId(text(run)) ? text(run) : null));
@@ -86,11 +87,11 @@ function keyOf(
 function select(c: Compilation, { target, nodes }: Unit, index: number, onRefusal: () => void) {
   const { kind, type } = target;
   if (kind === "connection") return selectConnection(c, type, nodes, onRefusal);
-  if (kind === "givenList") {
+  if (kind === "returnedList") {
     return selectRows(c, type, nodes, onRefusal, valueAt(index));
   }
-  const given = kind === "row" ? argumentIn(argumentOf(nodes[0]!, "id", GraphQLID, c)) : valueAt(index);
-  const key = kind === "row" && type.identifier ? keyOf(c, type.identifier, type, given) : bigint(c, idIn(given));
+  const getter = kind === "row" ? argumentIn(argumentOf(nodes[0]!, "id", GraphQLID, c)) : valueAt(index);
+  const key = kind === "row" && type.identifier ? keyOf(c, type.identifier, type, getter) : bigint(c, idIn(getter));
   const everything = kind === "own" ? () => undefined : undefined;
   return selectRow(
     c,
@@ -102,16 +103,17 @@ function select(c: Compilation, { target, nodes }: Unit, index: number, onRefusa
   );
 }
 
-/** @throws LIMIT_EXCEEDED where a request could answer more objects */
-export function requireAtMost(most: number, objects: number): void {
-  if (objects <= most) return;
-  const message = `This could answer ${objects} objects; at most ${most} are allowed. Ask for smaller pages.`;
+/** @throws LIMIT_EXCEEDED where a request could answer more than `max` objects */
+export function requireAtMost(max: number, objects: number): void {
+  if (objects <= max) return;
+  const message = `This could answer ${objects} objects; at most ${max} are allowed. Ask for smaller pages.`;
   throw limitExceeded("cost", message);
 }
 
 /**
- * Several columns instead of one text: PostgreSQL would copy a long text once more for each level that it is put into.
- * @throws FORBIDDEN, BAD_USER_INPUT, LIMIT_EXCEEDED where the query asks for what cannot be planned
+ * Compiles units to one statement. It answers several columns, because PostgreSQL would copy a single long text once more for each
+ * level that it is put into.
+ * @throws FORBIDDEN, BAD_USER_INPUT, LIMIT_EXCEEDED where the query cannot be planned
  */
 export function compile(
   schema: GraphQLSchema,
@@ -124,7 +126,7 @@ export function compile(
 ): Plan {
   const c = new Compilation(schema, access, fragments, variables, limits, cursorKey);
   let refused = false;
-  let between = 0;
+  let textLength = 0;
   const costs: Cost[] = [];
   const columns: SQL[] = [];
   const from: SQL[] = [];
@@ -134,7 +136,7 @@ export function compile(
     });
     costs.push(sum([cost, writing(bytesOf(json))]));
     const { columns: values, length, fill } = templateOf(json);
-    between += length;
+    textLength += length;
     const answer = { fill, offset: columns.length };
     const names = values.map((_, position) => sql.identifier(`c${answer.offset + position}`));
     const aliased = values.map((column, position) => sql`(${column})::text as ${names[position]}`);
@@ -147,29 +149,29 @@ export function compile(
   });
   const sources = from.length > 0 ? sql` from ${sql.join(from, sql`, `)}` : sql``;
   const texts = columns.map((_, position) => sql`a.${sql.identifier(`c${position}`)}`);
-  const fits = sql`(${lengthsOf(texts)}) * ${c.param(beyond(limits.answerBytes, between), "answer")}::float8 >= 0`;
-  // The plan outlives the request that it was compiled for, and its closures hold the compilation.
+  const fits = sql`(${lengthsOf(texts)}) * ${c.param(overflowFactor(limits.answerBytes, textLength), "answer")}::float8 >= 0`;
+  // The plan outlives the request, and its closures hold the compilation.
   c.release();
-  // `offset 0`: what is measured is not built a second time. What is too long stops the statement, and is not sent.
+  // `offset 0` keeps PostgreSQL from building the texts twice. Where they are too long, `fits` stops the statement before they are sent.
   const answered = sql`select ${sql.join(columns, sql`, `)}${sources} offset 0`;
   const statement = statementOf(texts.length > 0 ? sql`select a.* from (${answered}) a where ${fits}` : sql`select`);
-  const weight = statement.weight + between;
+  const weight = statement.weight + textLength;
   const facts = { text: statement.text, weight, refused, isPointRead: !c.readsMany, sumsDoubles: c.sumsDoubles };
   return { ...facts, ...runsOf(statement, answers, costs, c.checks, limits) };
 }
 
-/** The getters of what stops the statement, where what the statement answers is too long together with what is put `between`. */
-const beyond =
-  (most: number, between: number): Getter =>
-  ({ bytesLeft = most }) =>
-    overflowBeyond(bytesLeft - between);
+/** Gets the factor that makes the statement overflow where its columns and the text around them are too long together. */
+const overflowFactor =
+  (max: number, textLength: number): Getter =>
+  ({ bytesLeft = max }) =>
+    overflowBeyond(bytesLeft - textLength);
 
-/** Where the answer of a unit begins in the row, and what makes it its JSON. */
+/** The place of a unit's columns in the row, and the function that makes its JSON of them. */
 interface Answer extends Pick<Template, "fill"> {
   readonly offset: number;
 }
 
-/** Apart from the compiling, whose scope holds the statement as objects. */
+/** Makes the methods of a plan, outside of `compile`, whose scope holds the statement as objects. */
 function runsOf(
   statement: Statement,
   answers: readonly Answer[],
@@ -195,13 +197,13 @@ function runsOf(
   };
 }
 
-/** More than the names in one row take. Their true length would give each document a statement of its own. */
+/** More bytes than the names in one row take. With their true length each document would need a statement of its own. */
 const MAX_NAMES_BYTES = 1_048_576;
 
 /**
- * @param unit asks for a changed row
- * @returns its JSON, of one column, read from `changed` (see Returning); undefined where other rows are asked for that may change
- * with it: a statement sees those as they were before
+ * Compiles a unit for a changed row into the statement that changes the row.
+ * @returns a template of one column, which reads `changed` (see Returning); undefined where the unit also asks for rows that may change
+ * with this one, because the statement sees those as they were before
  */
 export function compileReturning(
   schema: GraphQLSchema,
@@ -221,14 +223,14 @@ export function compileReturning(
   const { json } = selectRow(c, type, nodes, onRefusal, () => sql`true`, undefined, changed);
   c.release();
   const counting = type.countedBy === undefined ? undefined : type.relations[type.countedBy]?.to();
-  const changesToo = [type, counting].some((type) => type && c.referredTo.has(type));
-  if (refused || c.readsMany || changesToo) return undefined;
+  const readsChangingRows = [type, counting].some((type) => type && c.referredTo.has(type));
+  if (refused || c.readsMany || readsChangingRows) return undefined;
   const template = templateOf(json);
-  // A fault would undo the change. What is too long is left out, and its reading fails afterwards.
-  const most = sql.raw(`${limits.answerBytes - MAX_NAMES_BYTES}`);
+  // An error would undo the change. So the statement leaves out an answer that is too long, and reading it fails afterwards.
+  const max = sql.raw(`${limits.answerBytes - MAX_NAMES_BYTES}`);
   const columns = template.columns.map(
     (column) =>
-      sql`(select case when octet_length(a.c) <= ${most} then a.c end from (select ${column} as c offset 0) a)`,
+      sql`(select case when octet_length(a.c) <= ${max} then a.c end from (select ${column} as c offset 0) a)`,
   );
   return { ...template, columns };
 }

@@ -1,16 +1,16 @@
-/** What a selection answers at most in one run. Costs outlive the statement: made here, they hold nothing of it. */
+/** Counts what a selection answers at most in one run. Plans keep these functions; made here, they hold nothing of the statement. */
 import type { Run } from "./compilation.js";
 
 export interface Amount {
   objects: number;
-  /** Of what Postern itself writes between the values: names and punctuation. */
+  /** The bytes that Postern itself writes between the values: names and punctuation. */
   bytes: number;
 }
 
-/** Adds what is answered so many times. */
+/** Adds to the amount what a part of the answer takes that occurs `count` times. */
 export type Cost = (run: Run, count: number, amount: Amount) => void;
 
-/** How many there are at most. */
+/** Returns how many items a run answers at most. */
 type Count = (run: Run) => number;
 
 export function amountOf(cost: Cost, run: Run): Amount {
@@ -36,9 +36,9 @@ export const sum =
   };
 
 export const times =
-  (size: Count, each: Cost): Cost =>
+  (size: Count, itemCost: Cost): Cost =>
   (run, count, amount) =>
-    each(run, count * size(run), amount);
+    itemCost(run, count * size(run), amount);
 
 export const listLength =
   (list: (run: Run) => unknown): Count =>

@@ -1,4 +1,4 @@
-/** A field of a row, and a selection over what a jsonb column holds whole: an object, or a list of objects. */
+/** Builds the JSON of a field of a row, and of a selection over the object or list of objects that a jsonb column holds. */
 import { type SQL, sql } from "drizzle-orm";
 import type { PgColumn } from "drizzle-orm/pg-core";
 import type { FieldNode } from "graphql";
@@ -9,12 +9,12 @@ import { around, type Json, list, object, orNull, typename } from "./json.js";
 import { collectBelow } from "./selection.js";
 import type { Source } from "./visibility.js";
 
-const key = (of: SQL, name: string): SQL => sql`(${of} -> ${sql.raw(`'${name}'`)})`;
+const valueAt = (container: SQL, key: string): SQL => sql`(${container} -> ${sql.raw(`'${key}'`)})`;
 
 /**
- * @param source of the row that holds it
+ * @param source the table whose row holds the value
  * @param value the jsonb value; null, or JSON null, stays null
- * @param onRefusal told for every field that the actor may not read, which is left out, and for what a resolver asks for
+ * @param onRefusal called for every field that the actor may not read, which is left out, and for every field that a resolver fetches
  */
 function selectEmbedded(
   c: Compilation,
@@ -26,19 +26,19 @@ function selectEmbedded(
 ): Json {
   const element = type.list ? sql`e.value` : value;
   const entries: [string, Json][] = [];
-  for (const [responseKey, of] of collectBelow(nodes, c.fragments, c.variables)) {
-    const name = of[0].name.value;
+  for (const [responseKey, fieldNodes] of collectBelow(nodes, c.fragments, c.variables)) {
+    const name = fieldNodes[0].name.value;
     const field = type.fields[name];
     if (!field) entries.push([responseKey, typename(type.name)]);
     else if (!mayRead(c.access.permissions, field.read)) onRefusal();
-    else if (field.asked) {
+    else if (field.fetched) {
       onRefusal();
-      const own = field.asked.own.map((name): [string, Json] => [name, orNull(sql`${key(element, name)}::text`)]);
-      entries.push([responseKey, object([...columnsOf(source, field.asked.row), ...own])]);
+      const own = field.fetched.own.map((name): [string, Json] => [name, orNull(sql`${valueAt(element, name)}::text`)]);
+      entries.push([responseKey, object([...columnsOf(source, field.fetched.row), ...own])]);
     } else {
-      const inner = key(element, name);
+      const inner = valueAt(element, name);
       const json = field.embedded
-        ? selectEmbedded(c, source, field.embedded, inner, of, onRefusal)
+        ? selectEmbedded(c, source, field.embedded, inner, fieldNodes, onRefusal)
         : orNull(sql`${inner}::text`);
       entries.push([responseKey, json]);
     }
@@ -55,7 +55,7 @@ const columnsOf = (source: Source, columns: Readonly<Record<string, PgColumn>>) 
     orNull(sql`to_json(${source.column(column)})::text`),
   ]);
 
-/** @param onRefusal as above, and told where a resolver finishes the value */
+/** Builds the JSON of a field of a row. @param onRefusal as above, and called for a value that a resolver derives */
 export function selectField(
   c: Compilation,
   source: Source,
@@ -66,7 +66,7 @@ export function selectField(
   const column = source.column(field.column);
   if (field.embedded) return selectEmbedded(c, source, field.embedded, column, nodes, onRefusal);
   if (!field.derived) return written(field, column);
-  // Its resolver finishes it.
+  // The resolver derives the value from these columns.
   onRefusal();
   return object(columnsOf(source, field.derived.needs));
 }

@@ -1,4 +1,4 @@
-/** How the value of a field is written as JSON, bound as a parameter, and compared. */
+/** Writes the value of a field as JSON, and binds it as a parameter. */
 import { type SQL, sql } from "drizzle-orm";
 import type { PgColumn, PgVarchar } from "drizzle-orm/pg-core";
 import { requireId } from "../../values/id.js";
@@ -8,14 +8,14 @@ import { type Json, orNull, quoted } from "./json.js";
 /** @returns the moment as a timestamp without zone */
 export const inUtc = (moment: SQL) => sql`${moment} at time zone 'UTC'`;
 
-/** @param timestamp without zone, in UTC */
+/** @param timestamp a timestamp without zone, in UTC */
 const writtenUtc = (timestamp: SQL) => sql`to_char(${timestamp}, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`;
 
 const maybe = (text: SQL, nullable: boolean): Json => (nullable ? orNull(text) : [text]);
 const maybeQuoted = (text: SQL, nullable: boolean): Json =>
   nullable ? orNull(sql`'"' || ${text} || '"'`) : quoted(text);
 
-/** @returns the value as the client sees it: ids as text, moments as RFC 3339 in UTC with microseconds */
+/** @returns the JSON of the value: ids as text, moments as RFC 3339 in UTC with microseconds */
 export function written({ kind, column }: FieldDeclaration, value: SQL, nullable = !column.notNull): Json {
   switch (kind) {
     case "id":
@@ -36,17 +36,17 @@ export function written({ kind, column }: FieldDeclaration, value: SQL, nullable
   return [nullable ? sql`coalesce(${escaped}, 'null'::json)` : escaped];
 }
 
-/** @param timestamp without zone, in UTC */
+/** @param timestamp a timestamp without zone, in UTC */
 export const writtenBucket = (timestamp: SQL): Json => maybeQuoted(writtenUtc(timestamp), true);
 
-/** The PostgreSQL type that a parameter for the field is cast to. Text for varchar(n), which would cut it in silence. */
+/** @returns the PostgreSQL type to which a parameter for the field is cast. A cast to varchar(n) would cut the value silently. */
 export function parameterType({ kind, column }: FieldDeclaration): SQL {
-  // Through text, or the driver would encode the JSON once more.
+  // The cast goes through text, because the driver would encode a jsonb parameter once more.
   if (kind === "json") return sql.raw("text::jsonb");
   return sql.raw(kind === "string" || kind === "opaqueId" ? "text" : column.getSQLType());
 }
 
-/** Of a column of text: the most characters of a value, where there is a most. */
+/** @returns the most characters that a column of text holds, or undefined */
 export const maxLengthOf = (column: PgColumn): number | undefined => (column as PgVarchar<never>).length;
 
 /** @returns whether a text has more characters, as PostgreSQL counts them */

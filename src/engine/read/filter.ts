@@ -1,4 +1,4 @@
-/** A filter argument -> a condition. Logic has two values: a condition on an absent value is false, and its negation true. */
+/** Compiles a filter to an SQL condition. Logic has two values: a condition on an absent value is false, and its negation is true. */
 import { and, or, type SQL, sql } from "drizzle-orm";
 import { badUserInput, limitExceeded } from "../../errors.js";
 import {
@@ -19,7 +19,7 @@ export function filterFields(type: TypeDeclaration): ReadonlyMap<string, FieldDe
   const comparable = Object.entries(type.fields).filter(([, { kind }]) => Object.keys(OPERATORS_OF[kind]).length > 0);
   const fields = new Map([...comparable, ...Object.entries(type.filters ?? {})]);
   for (const [name, relation] of Object.entries(type.relations)) {
-    // A type may also show the column itself.
+    // A type may also declare a field over the column itself.
     if (relation.kind !== "one" || fields.has(`${name}Id`)) continue;
     fields.set(`${name}Id`, {
       column: relation.column,
@@ -31,7 +31,7 @@ export function filterFields(type: TypeDeclaration): ReadonlyMap<string, FieldDe
   return fields;
 }
 
-/** @returns what the column and the operand go through before they are compared */
+/** @returns the function that both the column and the operand go through before they are compared */
 const caseOf = ({ inAnyCase }: FieldDeclaration, { isEquality }: Operator) =>
   inAnyCase && isEquality ? (value: SQL) => sql`lower(${value})` : (value: SQL) => value;
 
@@ -41,31 +41,31 @@ const listOf = (item: SQL, parameter: SQL) =>
 
 const MAX_LIST = 1000;
 
-/** @returns what binds a value of a field. Ids, moments and enums have forms of their own. */
+/** @returns the function that binds a value of the field, and refuses texts that are too long. Other kinds have short forms anyway. */
 function binder(field: FieldDeclaration, isPart: boolean, path: string, limits: PlanLimits) {
   const { kind, column } = field;
   const isText = kind === "string" || kind === "opaqueId" || kind === "json";
-  const most = isPart ? limits.partCharacters : (maxLengthOf(column) ?? limits.valueCharacters);
+  const max = isPart ? limits.partCharacters : (maxLengthOf(column) ?? limits.valueCharacters);
   return (value: unknown): unknown => {
-    const held = bound(field, value, path);
-    if (isText && isLonger(String(held), most)) {
-      throw limitExceeded("text", `Give at most ${most} characters to \`${path}\`.`);
+    const parameter = bound(field, value, path);
+    if (isText && isLonger(String(parameter), max)) {
+      throw limitExceeded("text", `Give at most ${max} characters to \`${path}\`.`);
     }
-    return held;
+    return parameter;
   };
 }
 
-function operandOf(c: Compilation, field: FieldDeclaration, operator: Operator, given: QueryValue, path: string): SQL {
+function operandOf(c: Compilation, field: FieldDeclaration, operator: Operator, value: QueryValue, path: string): SQL {
   const { operand, isPart = false } = operator;
   const type = parameterType(field);
   const bind = binder(field, isPart, path, c.limits);
   const folds = caseOf(field, operator);
-  // Only `get` outlives the compilation: the reference holds the values of the request that was compiled.
-  const { get } = given;
+  // The plan may keep only `get`: the query value itself refers to the variables of the request.
+  const { get } = value;
   if (operand === "flag") return sql`${c.param((run) => get(run.variables), path)}::boolean`;
   if (operand === "value") {
-    const value = c.param((run) => get(run.variables), path, bind);
-    return folds(sql`${value}::${type}`);
+    const parameter = c.param((run) => get(run.variables), path, bind);
+    return folds(sql`${parameter}::${type}`);
   }
   const list = c.param(
     (run) => {
@@ -79,17 +79,17 @@ function operandOf(c: Compilation, field: FieldDeclaration, operator: Operator, 
   return listOf(folds(sql`value::${type}`), list);
 }
 
-/** What a filter says of related rows. */
+/** How many of the related rows must match. */
 type Quantifier = "some" | "every" | "none";
 
 /**
  * @param path where the filter stands, for errors
- * @throws FORBIDDEN for what may not be read, LIMIT_EXCEEDED for too many conditions, BAD_USER_INPUT for null
+ * @throws FORBIDDEN for a field that the actor may not read, LIMIT_EXCEEDED for too many conditions, BAD_USER_INPUT for null
  */
 export function compileFilter(c: Compilation, source: Source, filter: QueryValue, path = "filter"): SQL | undefined {
   let conditions = 0;
 
-  /** Every condition counts, those that only combine others too. */
+  /** Counts every condition, also those that only combine others. */
   const count = (depth: number): void => {
     const { maxConditions, maxFilterDepth } = c.limits;
     if (++conditions > maxConditions) {
@@ -98,56 +98,56 @@ export function compileFilter(c: Compilation, source: Source, filter: QueryValue
     if (depth > maxFilterDepth) throw limitExceeded("filter", `Nest a filter at most ${maxFilterDepth} deep.`);
   };
 
-  const present = (reference: QueryValue, at: string): QueryValue => {
-    if (reference.value === null) throw badUserInput(at, `Leave \`${at}\` out, or use \`isNull\`.`);
-    return reference;
+  const requirePresent = (queryValue: QueryValue, at: string): QueryValue => {
+    if (queryValue.value === null) throw badUserInput(at, `Leave \`${at}\` out, or use \`isNull\`.`);
+    return queryValue;
   };
 
-  const onField = (on: Source, field: FieldDeclaration, given: QueryValue, at: string): SQL[] => {
+  const onField = (on: Source, field: FieldDeclaration, operators: QueryValue, at: string): SQL[] => {
     c.requireReadable(field.read);
-    return given.entries().map(([name, operand]) => {
+    return operators.entries().map(([name, operand]) => {
       count(0);
       const operator = OPERATORS_OF[field.kind][name] as Operator;
       const where = `${at}.${name}`;
       const column = caseOf(field, operator)(on.column(field.column));
-      return operator.condition(column, operandOf(c, field, operator, present(operand, where), where));
+      return operator.condition(column, operandOf(c, field, operator, requirePresent(operand, where), where));
     });
   };
 
-  /** Rows of a related type that the actor may see, as far as they belong to the row and the condition holds. */
-  const related = (to: Source, joined: SQL, condition: SQL | undefined) =>
+  /** Tells whether the row has related rows that the actor sees and for which the condition holds. */
+  const existsRelated = (to: Source, joined: SQL, condition: SQL | undefined) =>
     sql`exists (select 1 from ${to.from} where ${and(joined, c.visible(to), condition)})`;
 
-  const onOne = (on: Source, relation: OneRelation, given: QueryValue, at: string, depth: number): SQL => {
+  const onOne = (on: Source, relation: OneRelation, filter: QueryValue, at: string, depth: number): SQL => {
     const to = c.source(relation.to());
     const joined = sql`${to.column(to.type.fields.id.column)} = ${on.column(relation.column)}`;
-    return related(to, joined, all(to, given, at, depth));
+    return existsRelated(to, joined, compileAll(to, filter, at, depth));
   };
 
-  const onMany = (on: Source, relation: ManyRelation, given: QueryValue, at: string, depth: number): SQL[] => {
+  const onMany = (on: Source, relation: ManyRelation, quantifiers: QueryValue, at: string, depth: number): SQL[] => {
     count(depth);
-    return given.entries().map(([name, filter]) => {
+    return quantifiers.entries().map(([name, filter]) => {
       const where = `${at}.${name}`;
       const to = c.source(relation.to());
       const joined = sql`${to.column(inverseOf(relation).column)} = ${on.column(on.type.fields.id.column)}`;
-      const condition = all(to, present(filter, where), where, depth + 1);
+      const condition = compileAll(to, requirePresent(filter, where), where, depth + 1);
       const conditions: Record<Quantifier, () => SQL> = {
-        some: () => related(to, joined, condition),
-        every: () => sql`not ${related(to, joined, sql`(${condition ?? sql`true`}) is not true`)}`,
-        none: () => sql`not ${related(to, joined, condition)}`,
+        some: () => existsRelated(to, joined, condition),
+        every: () => sql`not ${existsRelated(to, joined, sql`(${condition ?? sql`true`}) is not true`)}`,
+        none: () => sql`not ${existsRelated(to, joined, condition)}`,
       };
       return conditions[name as Quantifier]();
     });
   };
 
-  const all = (on: Source, given: QueryValue, at: string, depth: number): SQL | undefined => {
+  const compileAll = (on: Source, filter: QueryValue, at: string, depth: number): SQL | undefined => {
     count(depth);
     const fields = filterFields(on.type);
-    const below = (reference: QueryValue, where: string) => all(on, reference, where, depth + 1) ?? sql`true`;
+    const below = (nested: QueryValue, where: string) => compileAll(on, nested, where, depth + 1) ?? sql`true`;
     return and(
-      ...given.entries().flatMap(([name, entry]): (SQL | undefined)[] => {
+      ...filter.entries().flatMap(([name, entry]): (SQL | undefined)[] => {
         const where = `${at}.${name}`;
-        const child = present(entry, where);
+        const child = requirePresent(entry, where);
         const items = () => child.items().map((item, index) => below(item, `${where}.${index}`));
         if (name === "and") return items();
         if (name === "or") return [or(...items()) ?? sql`false`];
@@ -163,5 +163,5 @@ export function compileFilter(c: Compilation, source: Source, filter: QueryValue
     );
   };
 
-  return all(source, filter, path, 0);
+  return compileAll(source, filter, path, 0);
 }

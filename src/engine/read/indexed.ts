@@ -1,8 +1,8 @@
-/** Which fields an index serves, from the tables: what clients are told before they filter or order by another. */
+/** Finds out which columns an index serves. The schema warns clients about filters and orders by others. */
 import type { PgColumn } from "drizzle-orm/pg-core";
 import { getTableConfig } from "drizzle-orm/pg-core";
 
-/** @returns whether an index begins with the column, so that conditions on it alone need not read the whole table */
+/** @returns whether an index begins with the column, so that a condition on it does not read the whole table */
 export function isIndexed(column: PgColumn): boolean {
   const { indexes } = getTableConfig(column.table);
   return (

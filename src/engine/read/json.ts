@@ -1,9 +1,9 @@
-/** SQL expressions that build JSON by concatenation: PostgreSQL's own functions look up the type of every value of every row anew. */
+/** Builds JSON in SQL by concatenation, because PostgreSQL's own functions look up the type of every value of every row anew. */
 import { type SQL, sql } from "drizzle-orm";
 
 /**
- * What follows each other makes a JSON value: texts of ours, rows, and expressions of any type, never null, whose text is valid JSON
- * or a part of it, so that it holds no control character.
+ * The pieces of a JSON value, in order: texts of ours, rows, and expressions. An expression is never null, and its text is valid JSON or
+ * a part of it, so that it holds no control character.
  */
 export type Json = readonly (string | SQL | Row | Around)[];
 
@@ -15,7 +15,7 @@ class Row {
   ) {}
 }
 
-/** An expression over the text of other JSON. */
+/** An expression that wraps the text of other JSON. */
 class Around {
   constructor(
     readonly json: Json,
@@ -23,10 +23,10 @@ class Around {
   ) {}
 }
 
-/** PostgreSQL's functions take 100 arguments at most. */
+/** A function of PostgreSQL takes at most 100 arguments. */
 const MAX_ARGUMENTS = 100;
 
-/** @returns neighbouring texts as one */
+/** Joins neighbouring texts. */
 function merged(json: Json): Json {
   const pieces: (string | SQL | Row | Around)[] = [];
   for (const piece of json) {
@@ -37,7 +37,7 @@ function merged(json: Json): Json {
   return pieces;
 }
 
-/** A text of ours holds names of GraphQL's grammar and punctuation, never a quote. */
+/** A text of ours holds only names of GraphQL's grammar and punctuation, so no apostrophe needs an escape. */
 const literal = (text: string) => sql.raw(`'${text}'`);
 
 function concatenated(pieces: readonly SQL[]): SQL {
@@ -51,7 +51,7 @@ function concatenated(pieces: readonly SQL[]): SQL {
 const selectOr = (text: SQL, { clauses }: Row, otherwise: string) =>
   sql`coalesce((select ${text}${clauses}), ${sql.raw(otherwise)})`;
 
-/** @param piece no row */
+/** @returns the SQL of a piece that is neither a text nor a row */
 const expressionOf = (piece: SQL | Around): SQL =>
   piece instanceof Around ? piece.expression(textOf(piece.json)) : piece;
 
@@ -64,14 +64,14 @@ export const textOf = (json: Json): SQL =>
     }),
   );
 
-/** @returns how many bytes of the value are texts of ours, which are ASCII; of a list in it, those of one item */
+/** @returns the bytes of our own texts in the value, which are ASCII; a list counts as one item */
 export const bytesOf = (json: Json): number =>
   json.reduce((sum, piece) => {
     if (typeof piece === "string") return sum + piece.length;
     return piece instanceof Row || piece instanceof Around ? sum + bytesOf(piece.json) : sum;
   }, 0);
 
-/** Overflows when it is multiplied with more than so many bytes: PostgreSQL stops there, and the fault tells why (see postgres-errors.ts). */
+/** @returns a factor that overflows when it meets more bytes. PostgreSQL stops there, and its error tells why (see postgres-errors.ts). */
 export const overflowBeyond = (bytes: number): number => Number.MAX_VALUE / Math.max(bytes, 1);
 
 export const lengthsOf = (texts: readonly SQL[]): SQL =>
@@ -81,8 +81,9 @@ export const lengthsOf = (texts: readonly SQL[]): SQL =>
   );
 
 /**
- * A condition on a group of rows that always holds, or stops the statement as soon as their texts are longer together: before they are
- * joined. The texts are columns of a subquery with `offset 0`; else PostgreSQL would build them twice. @param counted which rows count
+ * A condition on a group of rows that always holds, or stops the statement once their texts are too long together, before they are joined.
+ * The texts must be columns of a subquery with `offset 0`, or PostgreSQL would build them twice.
+ * @param counted a FILTER clause for the rows that count
  */
 export const atMost = (bytes: number, texts: readonly SQL[], counted = sql``): SQL =>
   texts.length === 0
@@ -90,18 +91,30 @@ export const atMost = (bytes: number, texts: readonly SQL[], counted = sql``): S
     : sql`coalesce(sum((${lengthsOf(texts)}) * float8 ${sql.raw(`'${overflowBeyond(bytes)}'`)})${counted}, 0) >= 0`;
 
 /**
- * A value whose expressions are columns of the statement's answer: what stands between them is put in where that is read, so that
- * operations which only name their fields in other ways share a statement.
+ * A value of which PostgreSQL sends only the parts that vary, and Postern adds the text around them. So operations that only differ in
+ * the names of fields share a statement. For `{ scan(id: 7) { id organization { name } } }` PostgreSQL sends one column,
+ *
+ *     \x1f7\x1f\x1f"Acme"    split at \x1f: "" begins the scan, `7` is its id, "" begins the organization, `"Acme"` is its name
+ *     \x1f7\x1f\x1e          where the actor sees no such organization: \x1e stands for the row
+ *     \x1e                   where the actor sees no such scan
+ *
+ * and `fill` makes of them
+ *
+ *     {"id":"7","organization":{"name":"Acme"}}
+ *     {"id":"7","organization":null}
+ *     null
+ *
+ * With the aliases `{ scan(id: 7) { key: id of: organization { label: name } } }` the column is the same.
  */
 export interface Template {
   readonly columns: readonly SQL[];
-  /** Characters of what stands between them. */
+  /** The number of characters that Postern adds. */
   readonly length: number;
-  /** @param answer the columns' texts, from this place on */
+  /** Makes the JSON. @param answer the columns of an answer @param offset the index of this template's first column */
   fill(answer: readonly (string | null)[], offset: number): string;
 }
 
-/** One column holds a row: SEPARATOR stands before each of its values, ABSENT for one that is not there. JSON holds neither unescaped. */
+/** SEPARATOR stands before each value of a row, ABSENT in place of a row that is not there. JSON holds neither unescaped. */
 const [SEPARATOR, ABSENT] = ["\x1f", "\x1e"];
 const [separator, absent] = [sql.raw("E'\\x1f'"), "E'\\x1e'"];
 
@@ -115,7 +128,7 @@ function valuesOf(row: Row): SQL {
   return selectOr(concatenated(separated.length > 0 ? separated : [literal("")]), row, absent);
 }
 
-/** What stands around values, and which of them are rows. */
+/** The texts around the values of a row, and the forms of the values that are rows themselves. */
 interface Form {
   readonly texts: readonly string[];
   readonly rows: readonly (Form | undefined)[];
@@ -137,7 +150,7 @@ function formOf(json: Json): Form {
 const lengthOf = ({ texts, rows }: Form): number =>
   texts.reduce((sum, text) => sum + text.length, 0) + rows.reduce((sum, row) => sum + (row ? lengthOf(row) : 0), 0);
 
-/** Values on their way into a form. */
+/** The values that fill a form, and the index of the next. */
 interface Values {
   readonly all: readonly string[];
   next: number;
@@ -153,6 +166,7 @@ function fillIn({ texts, rows }: Form, values: Values): string {
   return text;
 }
 
+/** Makes a template of a JSON value. */
 export function templateOf(json: Json): Template {
   const form = formOf(json);
   return {
@@ -170,26 +184,26 @@ export function templateOf(json: Json): Template {
   };
 }
 
-/** @param entries keys and values; keys are names of GraphQL's grammar */
+/** @param entries the keys, which are names of GraphQL's grammar, and the values */
 export const object = (entries: readonly (readonly [string, Json])[]): Json => [
   "{",
   ...entries.flatMap(([key, value], index) => [`${index > 0 ? "," : ""}"${key}":`, ...value]),
   "}",
 ];
 
-/** @param items an expression that joins the items' texts with commas; null where there are none, which `concat` takes as nothing */
+/** @param items an expression that joins the items' texts with commas. It is null where there are none, and `concat` skips it. */
 export const list = (items: Json): Json => ["[", ...items, "]"];
 
-/** A string of characters that JSON does not escape. */
+/** @returns the JSON string of a value that needs no escape */
 export const quoted = (value: SQL): Json => ['"', value, '"'];
 
 /** @returns the JSON of a text expression that may be null */
 export const orNull = (text: SQL): Json => [sql`coalesce(${text}, 'null')`];
 
-/** What an expression makes of the text of other JSON. */
+/** @returns the JSON that an expression makes of the text of other JSON */
 export const around = (json: Json, expression: (text: SQL) => SQL): Json => [new Around(json, expression)];
 
-/** The object of the one row that the clauses find, or null. */
+/** @returns the object of the one row that the clauses find, or null */
 export const rowOrNull = (json: Json, clauses: SQL): Json => [new Row(json, clauses)];
 
 export const typename = (type: string): Json => [`"${type}"`];

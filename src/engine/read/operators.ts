@@ -1,14 +1,14 @@
-/** The operators of filters: what each takes, what it means in SQL, and which kinds of fields offer it. */
+/** The operators of filters: the operand and the SQL of each, and the kinds of fields that offer it. */
 import { type SQL, sql } from "drizzle-orm";
 import type { FieldKind } from "../declaration.js";
 
 export interface Operator {
-  /** One value, a list of values, or true/false. */
+  /** The operand is one value, a list of values, or a boolean. */
   readonly operand: "value" | "list" | "flag";
   readonly description: string;
-  /** Where the value is a part of a text, which is shorter than the whole: see `LIMITS`. */
+  /** Whether the operand is a part of a text, which must be shorter than a whole one: see `LIMITS`. */
   readonly isPart?: true;
-  /** Of a field that is unique in any case, it goes by that rule. */
+  /** Whether the operator compares in any case where the field is unique in any case. */
   readonly isEquality?: true;
   /** `operand` is already cast to the type of the column. */
   condition(column: SQL, operand: SQL): SQL;
@@ -51,19 +51,19 @@ const COMPARISON = {
 } as const satisfies Record<string, Operator>;
 
 /**
- * The same for all texts that Unicode takes for the same but for case, composed or not. Small letters come first and capitals
- * last, because only capitals hang on nothing beside them (small ones of Σ do) and are all told apart (ß is SS). Composed again,
- * an accent belongs to its letter: "e" is no part of "é". Most texts are ASCII, of which this is a sixth of the work.
+ * Folds a text, so that texts which differ only in case or in the composition of accents become equal. The result is in capitals,
+ * because a small letter may depend on its neighbours (Σ becomes σ or ς), a capital never does, and ß becomes SS. It is composed, so that
+ * an accent belongs to its letter: "e" is no part of "é". Most texts are ASCII, for which a sixth of the work is enough.
  */
 const folded = (text: SQL) =>
   sql`case when octet_length(${text}) = char_length(${text}) then upper(${text} collate "C") collate "C" else normalize(upper(lower(normalize(${text}, NFD) collate "und-x-icu")), NFC) collate "C" end`;
 
-/** `%`, `_` and the escape itself, taken literally. */
-const literal = (text: SQL) => sql`replace(replace(replace(${text}, '\\', '\\\\'), '%', '\\%'), '_', '\\_')`;
+/** Escapes what `like` would not take literally. */
+const escaped = (text: SQL) => sql`replace(replace(replace(${text}, '\\', '\\\\'), '%', '\\%'), '_', '\\_')`;
 
-/** The pattern is a query of its own, which PostgreSQL runs once for a statement, and not for each row. */
+/** The pattern stands in a subquery, so that PostgreSQL builds it once for the statement and not for each row. */
 const matches = (text: SQL, part: SQL, pattern: (part: SQL) => SQL) =>
-  sql`(${folded(text)}) like (select ${pattern(literal(sql`part`))} from (select ${folded(sql`given`)} as part from (select ${part} as given) g) p)`;
+  sql`(${folded(text)}) like (select ${pattern(escaped(sql`part`))} from (select ${folded(sql`given`)} as part from (select ${part} as given) g) p)`;
 
 const LITERALLY =
   "in any case and however its accents are composed; `e` does not find `é`, `%` and `_` mean themselves. At most 1,000 characters. No index serves it.";

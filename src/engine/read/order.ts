@@ -1,4 +1,4 @@
-/** An orderBy argument -> terms with a unique last one, their keyset conditions, and the cursors that carry them. */
+/** Compiles an orderBy argument to terms, of which the last is unique, to keyset conditions, and to cursors. */
 import { hash } from "node:crypto";
 import { and, or, type SQL, sql } from "drizzle-orm";
 import { badUserInput, limitExceeded } from "../../errors.js";
@@ -12,9 +12,9 @@ import type { Source } from "./visibility.js";
 export type Direction = "ASC" | "DESC";
 export type Nulls = "FIRST" | "LAST";
 
-/** What a list can be ordered by: a field of its own, or one of the row that a relation leads to. */
+/** A field to order by: of the type itself, or of the row that a relation leads to. */
 export interface OrderField {
-  /** `name`, or `organization.name`. */
+  /** Such as `name`, or `organization.name`. */
   readonly path: string;
   readonly field: FieldDeclaration;
   readonly relation?: OneRelation;
@@ -24,9 +24,9 @@ interface Term extends OrderField {
   readonly direction: Direction;
   readonly nullable: boolean;
   readonly nulls: Nulls;
-  /** The value where the list's rows are taken. */
+  /** The value within the query that takes the rows of the page. */
   readonly value: SQL;
-  /** The value where the taken rows are looked at; a related one has come along with them. */
+  /** The value within the queries over that page. A related value travels along as a column of the page. */
   readonly carried: SQL;
 }
 
@@ -34,7 +34,7 @@ const MAX_TERMS = 5;
 
 /** @returns the enum value of a field: `startedAt` -> `STARTED_AT` */
 export const orderName = (fieldName: string) =>
-  // A unit is one word.
+  // The unit GiB is one word.
   fieldName
     .replace("GiB", "Gib")
     .replaceAll(/[A-Z]/g, (letter) => `_${letter}`)
@@ -57,10 +57,10 @@ export function orderFields(type: TypeDeclaration): ReadonlyMap<string, OrderFie
   return new Map([...own, ...related.filter(([name]) => !ownNames.has(name))]);
 }
 
-/** A total order of a list: what a page follows, and what its cursors mean. */
+/** A total order of a list, by which pages are taken and cursors made. */
 export class Order {
   readonly #terms: readonly Term[];
-  /** Ties a cursor to this type and order. Hexadecimal. */
+  /** Ties a cursor to this type and this order. It is hexadecimal. */
   readonly #signature: string;
   readonly #related = new Map<OneRelation, Source>();
 
@@ -77,7 +77,7 @@ export class Order {
     this.#signature = hash("sha256", text.join()).slice(0, 8);
   }
 
-  /** The source, joined to the related rows that the order looks at. */
+  /** The source, joined to the related rows that the order needs. */
   get from(): SQL {
     const joins = [...this.#related].map(([relation, to]) => {
       const joined = sql`${to.column(to.type.fields.id.column)} = ${this.source.column(relation.column)}`;
@@ -86,7 +86,7 @@ export class Order {
     return sql`${this.source.from}${sql.join(joins)}`;
   }
 
-  /** What a query over `from` must select, so that cursors can be made of its rows. */
+  /** The columns that a query over `from` must select, so that cursors can be made of its rows. */
   get columns(): SQL {
     const carried = this.#terms.flatMap(({ relation }, index) => (relation ? [index] : []));
     const values = carried.map((index) => sql`, ${this.#terms[index]?.value} as ${carriedName(index)}`);
@@ -94,8 +94,8 @@ export class Order {
   }
 
   /**
-   * Absent values count as the smallest unless said otherwise, which is also how a descending index reads.
-   * @param reversed for a page that is counted from the end
+   * Returns the terms for ORDER BY. Absent values count as the smallest unless a term says otherwise, as in our descending indexes.
+   * @param reversed true for a page that is counted from the end
    */
   by(reversed: boolean): SQL {
     const terms = this.#terms.map(({ value, direction, nulls }) => {
@@ -105,18 +105,18 @@ export class Order {
     return sql.join(terms, sql`, `);
   }
 
-  /** The cursor of a row: base64url of a JSON array of the signature, the values of the terms, and the seal of those. */
+  /** Builds the cursor of a row: base64url of a JSON array with the signature, the values of the terms, and the seal of both. */
   cursor(): SQL {
     const values = this.#terms.flatMap(({ field, carried, nullable }) => [",", ...written(field, carried, nullable)]);
     const open = textOf([`["${this.#signature}"`, ...values]);
-    const key = this.c.param(always(this.c.cursorKey), "cursor");
+    const key = this.c.param(constant(this.c.cursorKey), "cursor");
     const seal = sql`left(encode(sha256(convert_to(concat(${key}::text, k.open), 'UTF8')), 'hex'), ${sql.raw(String(SEAL))})`;
     const sealed = sql`convert_to(concat(k.open, ',"', ${seal}, '"]'), 'UTF8')`;
-    // OFFSET keeps the values from being computed for the text and once more for its seal.
+    // `offset 0` keeps PostgreSQL from computing the values twice, for the text and for its seal.
     return sql`(select translate(encode(${sealed}, 'base64'), E'+/=\\n', '-_') from (select ${open} as open offset 0) k)`;
   }
 
-  /** @returns the rows of `from` strictly after (or before) the cursor that an argument carries */
+  /** @returns the condition on the rows of `from` that are strictly after (or before) the cursor */
   beyond(cursor: QueryValue, argument: "after" | "before"): SQL {
     const decoded = decoder(cursor, this.#terms.length, this.#signature, this.c.cursorKey, argument);
     this.c.checks.push(decoded);
@@ -129,7 +129,7 @@ export class Order {
     const columns = this.#terms.map(({ value }) => value);
     const uniform = this.#terms.every((term) => !term.nullable && ascending(term) === ascending(this.#terms[0]!));
     if (uniform) {
-      // A row comparison, because an index serves it.
+      // An index serves a comparison of rows, but not the alternatives below.
       const row = sql`(${sql.join(columns, sql`, `)})`;
       const bounds = sql`(${sql.join(
         columns.map((_, index) => operand(index)),
@@ -146,7 +146,7 @@ export class Order {
         ? sql`${value} is null and ${column} is not null`
         : sql`${value} is not null and ${column} is null`;
       const further = term.nullable ? sql`(${compared} or (${absent}))` : compared;
-      const ties = columns.slice(0, index).map((each, tie) => sql`${each} is not distinct from ${operand(tie)}`);
+      const ties = columns.slice(0, index).map((tied, tie) => sql`${tied} is not distinct from ${operand(tie)}`);
       return and(...ties, further);
     });
     return or(...alternatives) as SQL;
@@ -169,16 +169,16 @@ export class Order {
         ...(relation && { relation }),
         direction,
         nullable,
-        // Where nothing is absent, the index decides.
+        // Where no value can be absent, the order of nulls follows the direction, so that an index serves the order.
         nulls: (nullable && nulls) || smallestFirst,
         value,
         carried: relation ? sql`${source.name}.${carriedName(terms.length)}` : value,
       });
     };
-    const given = orderBy?.items() ?? [];
-    if (given.length > MAX_TERMS) throw limitExceeded("orderBy", `Order by at most ${MAX_TERMS} fields.`);
+    const items = orderBy?.items() ?? [];
+    if (items.length > MAX_TERMS) throw limitExceeded("orderBy", `Order by at most ${MAX_TERMS} fields.`);
     const names = orderFields(type);
-    for (const item of given) {
+    for (const item of items) {
       const { field, direction, nulls } = item.value as { field: string; direction?: Direction; nulls?: Nulls | null };
       add(names.get(field) as OrderField, direction ?? "ASC", nulls);
     }
@@ -188,22 +188,23 @@ export class Order {
   }
 
   #join(relation: OneRelation): Source {
-    const known = this.#related.get(relation) ?? this.c.source(relation.to());
-    this.#related.set(relation, known);
-    return known;
+    const joined = this.#related.get(relation) ?? this.c.source(relation.to());
+    this.#related.set(relation, joined);
+    return joined;
   }
 }
 
 const carriedName = (index: number) => sql.identifier(`order_${index}`);
 
 const UTF8 = new TextDecoder("utf-8", { fatal: true });
-/** Hexadecimal digits. */
+/** The number of hexadecimal digits of a seal. */
 const SEAL = 16;
 const SEALED = new RegExp(`^(\\[.*),"([0-9a-f]{${SEAL}})"\\]$`, "s");
 
-/** @returns what a cursor says; null where Postern has not written it so: Buffer skips over what is no base64url */
+/** @returns the JSON in a cursor; null for a text that Postern has not written */
 function decode(cursor: string, key: string): unknown {
   const bytes = Buffer.from(cursor, "base64url");
+  // Buffer skips characters that are no base64url, which would make many texts one cursor.
   if (bytes.toString("base64url") !== cursor) return null;
   try {
     const [, open = "", seal] = SEALED.exec(UTF8.decode(bytes)) ?? [];
@@ -213,8 +214,8 @@ function decode(cursor: string, key: string): unknown {
   }
 }
 
-// Getters outlive the statement: made out here, they hold nothing of it.
-const always =
+// Plans keep their getters. Made by functions out here, getters hold no variable of the compilation.
+const constant =
   (value: unknown): Getter =>
   () =>
     value;
@@ -223,7 +224,7 @@ const itemOf =
   (run) =>
     list(run)[index];
 
-/** @returns what gets the values of the terms from a cursor @throws BAD_USER_INPUT there, for what is no cursor of this order */
+/** @returns a function that gets the values of the terms from a run's cursor, and throws BAD_USER_INPUT for another text */
 function decoder({ get }: QueryValue, terms: number, signature: string, key: string, argument: string) {
   return (run: Run): unknown[] => {
     const parsed = decode(String(get(run.variables)), key);

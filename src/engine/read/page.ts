@@ -1,4 +1,4 @@
-/** How many items a query asks for, checked in each run, for the statement and for its cost; and the rows of a page. */
+/** Checks how many items a query asks for, and builds the subquery with the rows of a page. */
 import { type SQL, sql } from "drizzle-orm";
 import { badUserInput, limitExceeded } from "../../errors.js";
 import type { Run } from "./compilation.js";
@@ -8,43 +8,38 @@ import type { QueryValue } from "./query-value.js";
 export type Size = (run: Run) => number;
 
 /**
- * @param most what a query may ask for
- * @param unless what it gets where it asks for nothing
- * @param references `first` and, for pages, `last`
+ * @param max the most items that a query may ask for
+ * @param defaultSize the number of items where the query gives none
+ * @param args `first` and, for pages, `last`
+ * @returns a function that checks the size in each run, for the statement and for its cost
  */
-export function sizeOf(
-  most: number,
-  unless: number,
-  references: Readonly<Record<string, QueryValue | undefined>>,
-): Size {
-  const getters = Object.entries(references).flatMap(([name, reference]) =>
-    reference ? [{ name, get: reference.get }] : [],
-  );
+export function sizeOf(max: number, defaultSize: number, args: Readonly<Record<string, QueryValue | undefined>>): Size {
+  const getters = Object.entries(args).flatMap(([name, argument]) => (argument ? [{ name, get: argument.get }] : []));
   return (run) => {
-    const given = getters.flatMap(({ name, get }) => {
+    const sizes = getters.flatMap(({ name, get }) => {
       const size = get(run.variables);
       return typeof size === "number" ? [{ name, size }] : [];
     });
-    for (const { name, size } of given) {
+    for (const { name, size } of sizes) {
       if (size < 0) throw badUserInput(name, `\`${name}\` is 0 or more.`);
-      if (size > most) throw limitExceeded("pageSize", `Ask for at most ${most} at once.`);
+      if (size > max) throw limitExceeded("pageSize", `Ask for at most ${max} at once.`);
     }
-    if (given.length > 1) throw badUserInput("last", "Give `first` or `last`, not both.");
-    return given[0]?.size ?? unless;
+    if (sizes.length > 1) throw badUserInput("last", "Give `first` or `last`, not both.");
+    return sizes[0]?.size ?? defaultSize;
   };
 }
 
-/** The rows of a page as the subquery `p`: the texts that are built of each, and its place `i`. */
+/** The rows of a page as the subquery `p`, with the texts that are built of each row, and its position `i`. */
 export class PageRows {
   readonly #columns: SQL[];
   readonly #texts: SQL[] = [];
 
-  /** @param placed whether the places of the rows count */
-  constructor(placed: boolean) {
-    this.#columns = placed ? [sql`row_number() over () as i`] : [];
+  /** @param numbered whether the subquery needs the positions of the rows */
+  constructor(numbered: boolean) {
+    this.#columns = numbered ? [sql`row_number() over () as i`] : [];
   }
 
-  /** @returns the column that holds the text */
+  /** Adds a text to be built of each row. @returns the column that holds it */
   text(value: SQL): SQL {
     const name = sql.identifier(`c${this.#columns.length}`);
     this.#columns.push(sql`${value} as ${name}`);
@@ -54,9 +49,10 @@ export class PageRows {
   }
 
   /**
-   * @param rows a query, whose columns go by the name
-   * @param counted which of them the page holds
-   * @returns a FROM clause and what follows it. HAVING makes it one row even where nothing aggregates.
+   * @param rows the query that takes the rows
+   * @param name the alias under which the texts name its columns
+   * @param counted a FILTER clause for the rows that the page holds
+   * @returns a FROM clause with a HAVING, which makes it one row even where nothing aggregates
    */
   from(rows: SQL, name: SQL, bytes: number, counted: SQL): SQL {
     const columns = this.#columns.length > 0 ? sql.join(this.#columns, sql`, `) : sql`1`;

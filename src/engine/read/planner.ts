@@ -1,4 +1,4 @@
-/** Runs reads: the cache of compiled plans, and the two ways out, a whole answer as text and single values for resolvers (see reads.ts). */
+/** Plans and runs reads. It keeps compiled plans, and answers whole queries as text, or single values to resolvers (see reads.ts). */
 import type { FieldNode, GraphQLSchema, OperationDefinitionNode } from "graphql";
 import type { Access } from "../../auth/actor.js";
 import type { Cache } from "../../cache.js";
@@ -24,29 +24,29 @@ export type Query = (
 
 export interface PlannerOptions {
   readonly schema: GraphQLSchema;
-  /** What each planned root field answers. */
+  /** What each planned root field answers, by its name. */
   readonly roots: ReadonlyMap<string, ReadTarget>;
   readonly query: Query;
-  /** Whether an error of `query` is about the data of one field, so that the others may be answered. */
+  /** Whether an error of `query` is about the data of one field, so that other fields can still be answered. */
   readonly isDataFault: (error: unknown) => boolean;
   readonly limits: PlanLimits;
-  /** Seals cursors; the same for all replicas. */
+  /** The key that seals cursors, the same for all replicas. */
   readonly cursorKey: string;
-  /** Keeps the plans. */
+  /** The store of the plans. */
   readonly cache: Cache;
 }
 
 export interface Planner {
-  /** @returns what all reads of a new request share */
+  /** @returns the allowance that all reads of a new request share */
   allowance(): Allowance;
   reads(access: Access, allowance: Allowance): Reads;
   /** Plans what a mutation's payload asks for, before the mutation runs. @throws FORBIDDEN, BAD_USER_INPUT, LIMIT_EXCEEDED */
-  payload(asked: Asked, units: readonly Unit[]): PlannedPayload;
-  /** The response keys of an operation and the planned root fields behind them; undefined where one is not planned. */
+  payload(request: PlanRequest, units: readonly Unit[]): PlannedPayload;
+  /** @returns a unit for each root field of an operation; undefined where one of them is not planned */
   rootUnits(operation: OperationDefinitionNode, fragments: Fragments, variables: Variables): Unit[] | undefined;
   /**
    * @returns the JSON text of each unit, or its fault; undefined where the ordinary way must answer, because something is refused or
-   * malformed, or stands in the place of a number
+   * malformed, or because a sum is too large for a number
    */
   answer(
     operation: OperationDefinitionNode,
@@ -59,22 +59,22 @@ export interface Planner {
 
 /** The rows of a mutation's payload. */
 export interface PlannedPayload {
-  /** Whether its text can be passed through: nothing in it is refused, or stands in the place of a number. */
+  /** Whether PostgreSQL's text can be the answer: nothing in it is refused, and no sum of doubles is in it. */
   readonly isText: boolean;
   /**
-   * Finds out what cannot be answered, without running anything.
-   * @param values of the units, or such as they may be @param before objects that other mutations of the request may answer
+   * Checks that the payload can be answered, without running anything.
+   * @param values the ids of the units, or as many placeholders @param before the objects that earlier mutations of the request may answer
    * @returns the objects that they and this one may answer @throws BAD_USER_INPUT, LIMIT_EXCEEDED
    */
   requireAnswerable(values: readonly unknown[], before: number): number;
-  /** @returns what has the statement that changes the only row build its JSON, too; undefined where none can */
+  /** @returns what the statement that changes the only row needs to build its JSON; undefined where it cannot */
   returning(): Returning | undefined;
-  /** @param values of the units @returns the JSON text of each, or its fault */
+  /** @param values the ids of the units @returns the JSON text of each unit, or its fault */
   read(values: readonly unknown[]): Promise<(string | Error)[]>;
 }
 
-/** What a plan is made for, but for its units. */
-export interface Asked extends Pick<Run, "variables" | "access"> {
+/** The operation that a plan is for, with its variables and its actor's access. */
+export interface PlanRequest extends Pick<Run, "variables" | "access"> {
   readonly operation: OperationDefinitionNode;
   readonly fragments: Fragments;
 }
@@ -82,11 +82,11 @@ export interface Asked extends Pick<Run, "variables" | "access"> {
 interface CachedPlan extends Plan, Counted {
   readonly key: string;
   readonly usual: UsualTime;
-  /** Null where there can be none, undefined as long as nobody has asked. */
+  /** Null where the plan can have none, undefined until a change asks for it. */
   returning?: Returning | null;
 }
 
-/** Of an expression as objects, as a multiple of its text. */
+/** The memory of an expression as objects, as a multiple of its text. */
 const EXPRESSION_WEIGHT = 40;
 
 export function createPlanner({
@@ -99,13 +99,13 @@ export function createPlanner({
   cache,
 }: PlannerOptions): Planner {
   const plans = cache.region<CachedPlan>();
-  /** Documents are kept parsed, so that an operation is the same object when it comes again. */
+  /** Operations by identity: documents are kept parsed, so that an operation is the same object when it comes again. */
   const operations = new WeakMap<OperationDefinitionNode, { id: number; shape: (variables: Variables) => string }>();
   const preparation = createPreparation();
-  /** Of operations, and of what changes return. */
+  /** The next id of an operation, or of a `Returning`. */
   let nextId = 0;
 
-  function planFor({ operation, fragments, variables, access }: Asked, units: readonly Unit[]): CachedPlan {
+  function planFor({ operation, fragments, variables, access }: PlanRequest, units: readonly Unit[]): CachedPlan {
     let known = operations.get(operation);
     if (!known) {
       known = { id: nextId++, shape: shapeReader(schema, operation) };
@@ -117,25 +117,26 @@ export function createPlanner({
     if (!plan) {
       const compiled = compile(schema, units, fragments, variables, access, limits, cursorKey);
       plan = { ...compiled, key, runs: 0, usual: new UsualTime(compiled.isPointRead ? 0 : undefined) };
-      // A key tells the shape of every item of a list.
+      // The key is weighed too: it holds the shape of every item of a list.
       plans.set(access.holder, key, plan, plan.weight + key.length);
     }
     return plan;
   }
 
-  /** Made for a plan once it is asked for: only changes of rows do. */
-  function returningOf(plan: CachedPlan, { fragments, variables, access }: Asked, [unit, ...more]: readonly Unit[]) {
+  /** Compiled only once a change of rows asks for it. */
+  function returningOf(plan: CachedPlan, request: PlanRequest, [unit, ...more]: readonly Unit[]) {
     if (plan.returning !== undefined) return plan.returning;
-    const isOne = unit?.target.kind === "given" && more.length === 0 && !plan.refused;
-    const template = isOne && compileReturning(schema, unit, fragments, variables, access, limits, cursorKey);
+    const { fragments, variables, access } = request;
+    const isOnlyRow = unit?.target.kind === "returned" && more.length === 0 && !plan.refused;
+    const template = isOnlyRow && compileReturning(schema, unit, fragments, variables, access, limits, cursorKey);
     plan.returning = template ? { template, id: nextId++, isDue: preparation.isDue } : null;
     const { key, weight, text } = plan;
     if (template) plans.set(access.holder, key, plan, weight + EXPRESSION_WEIGHT * text.length + key.length);
     return plan.returning;
   }
 
-  /** @throws what compile and bind throw, before anything has run @returns what runs the statement of the units */
-  function prepare(asked: Asked, units: readonly Unit[], run: Run, plan = planFor(asked, units)) {
+  /** @returns a function that runs the statement of the units @throws AppError, before anything has run, as compile and bind do */
+  function prepare(request: PlanRequest, units: readonly Unit[], run: Run, plan = planFor(request, units)) {
     const parameters = plan.bind(run);
     return async (): Promise<(string | Error)[]> => {
       try {
@@ -143,18 +144,18 @@ export function createPlanner({
         return plan.texts(row);
       } catch (error) {
         if (!isDataFault(error)) throw error;
-        return units.length === 1 ? [error as Error] : apart(asked, units, run);
+        return units.length === 1 ? [error as Error] : runEach(request, units, run);
       }
     };
   }
 
-  /** Runs each unit alone, one after another, so that no more fail than are at fault. */
-  async function apart(asked: Asked, units: readonly Unit[], run: Run): Promise<(string | Error)[]> {
+  /** Runs each unit alone, one after another, so that only those fail that are at fault. */
+  async function runEach(request: PlanRequest, units: readonly Unit[], run: Run): Promise<(string | Error)[]> {
     const answers: (string | Error)[] = [];
     let bytesLeft = run.bytesLeft ?? limits.answerBytes;
     for (const [index, unit] of units.entries()) {
       try {
-        const [answer] = await prepare(asked, [unit], { ...run, values: [run.values[index]], bytesLeft })();
+        const [answer] = await prepare(request, [unit], { ...run, values: [run.values[index]], bytesLeft })();
         answers.push(answer as string | Error);
         if (typeof answer === "string") bytesLeft -= Buffer.byteLength(answer);
       } catch (error) {
@@ -181,9 +182,9 @@ export function createPlanner({
         return () => run();
       }),
 
-    payload(asked, units) {
-      const { variables, access } = asked;
-      const plan = planFor(asked, units);
+    payload(request, units) {
+      const { variables, access } = request;
+      const plan = planFor(request, units);
       return {
         isText: !plan.refused && !plan.sumsDoubles,
         requireAnswerable(values, before) {
@@ -193,8 +194,8 @@ export function createPlanner({
           requireAtMost(limits.maxObjects, objects);
           return objects;
         },
-        returning: () => returningOf(plan, asked, units) ?? undefined,
-        read: async (values) => prepare(asked, units, { variables, access, values }, plan)(),
+        returning: () => returningOf(plan, request, units) ?? undefined,
+        read: async (values) => prepare(request, units, { variables, access, values }, plan)(),
       };
     },
 
@@ -204,7 +205,7 @@ export function createPlanner({
       try {
         selection = collect([operation.selectionSet], fragments, variables);
       } catch (error) {
-        // The ordinary way meets the same fault.
+        // The ordinary way meets the same fault and reports it.
         if (error instanceof AppError) return undefined;
         throw error;
       }
@@ -220,12 +221,12 @@ export function createPlanner({
       let plan: CachedPlan;
       let run: () => Promise<(string | Error)[]>;
       try {
-        const asked = { operation, fragments, variables, access };
-        plan = planFor(asked, units);
+        const request = { operation, fragments, variables, access };
+        plan = planFor(request, units);
         if (plan.refused) return undefined;
-        run = prepare(asked, units, { variables, access, values: [] }, plan);
+        run = prepare(request, units, { variables, access, values: [] }, plan);
       } catch (error) {
-        // The ordinary way meets the same fault and puts it beside the right field.
+        // The ordinary way meets the same fault and reports it at its field.
         if (error instanceof AppError) return undefined;
         throw error;
       }

@@ -1,16 +1,16 @@
-/** Which plans are worth a prepared statement, of which a connection of postgres.js never forgets one. */
+/** Decides which statements are worth preparing: a connection of postgres.js never forgets a prepared statement. */
 
-/** A plan, and how often it has run. */
+/** A statement, and how often it has run. */
 export interface Counted {
   readonly text: string;
   runs: number;
 }
 
-/** A plan that came back so often is worth preparing. */
+/** A statement that has run so often is worth preparing. */
 const RUNS_BEFORE_PREPARING = 5;
-/** Their number is bounded... */
+/** At most so many statements are prepared at a time. */
 const MAX_PREPARED = 300;
-/** ...and begins anew after so long, when connections have been replaced (see the client's lifetime). */
+/** After this time all connections have been replaced (see the client's lifetime), and the counting begins anew. */
 const PREPARED_FOR_MS = 3_600_000;
 
 export function createPreparation() {
@@ -18,14 +18,14 @@ export function createPreparation() {
   let sinceMs = Date.now();
 
   return {
-    /** Counts a run of the plan. @returns whether it shall run as a prepared statement */
-    isDue(plan: Counted): boolean {
+    /** Counts a run of the statement. @returns whether it is to run as a prepared statement */
+    isDue(statement: Counted): boolean {
       if (Date.now() - sinceMs > PREPARED_FOR_MS) {
         prepared.clear();
         sinceMs = Date.now();
       }
-      if (++plan.runs > RUNS_BEFORE_PREPARING && prepared.size < MAX_PREPARED) prepared.add(plan.text);
-      return prepared.has(plan.text);
+      if (++statement.runs > RUNS_BEFORE_PREPARING && prepared.size < MAX_PREPARED) prepared.add(statement.text);
+      return prepared.has(statement.text);
     },
   };
 }

@@ -1,4 +1,4 @@
-/** An argument of a query, seen twice: its value while the plan is compiled (only its structure may count), and how to get it at each run. */
+/** Reads an argument of a query twice: its structure while the plan is compiled, and its values at each run of the plan. */
 import {
   type FieldNode,
   type GraphQLInputType,
@@ -10,21 +10,34 @@ import {
 } from "graphql";
 import { badUserInput } from "../../errors.js";
 
-/** Coerced variables of one request. */
+/** The coerced variables of one request. */
 export type Variables = Readonly<Record<string, unknown>>;
 
-/** @returns a variable's value; names such as `toString` are no variables unless they were given */
+/** @returns a variable's value; a name such as `toString` is a variable only if the request has it */
 export const variableOf = (variables: Variables, name: string): unknown =>
   Object.hasOwn(variables, name) ? variables[name] : undefined;
 
+/**
+ * A value in a query. The plan of
+ *
+ *     query ($url: String!) { scans(filter: { targetUrl: { eq: $url }, scanType: { eq: "FULL" } }) { totalCount } }
+ *
+ * is compiled when a request first brings it, with url = "https://a.example/". The argument `filter` is an object of two entries, and
+ * their operands are
+ *
+ *     $url       value: "https://a.example/"    get({ url: "https://b.example/" }): "https://b.example/"
+ *     "FULL"     value: "FULL"                  get({ url: "https://b.example/" }): "FULL"
+ *
+ * The SQL has a parameter for each: `target_url = $1 and scan_type = $2`. A later request with another url only calls `get`.
+ */
 export interface QueryValue {
-  /** The value while compiling. SQL may depend on its structure (see shape.ts), never on its leaves. */
+  /** The value while the plan is compiled. SQL may depend on its structure (see shape.ts), never on its leaves. */
   readonly value: unknown;
-  /** The value in a run of the plan. */
+  /** Returns the value in a run of the plan. */
   get(variables: Variables): unknown;
-  /** The entries of an input object that are present. */
+  /** Returns the entries of an input object that are present. */
   entries(): [string, QueryValue][];
-  /** The items of a list. */
+  /** Returns the items of a list. */
   items(): QueryValue[];
 }
 
@@ -32,14 +45,14 @@ const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
 /**
- * Holds the variables of the request that a plan is compiled for, until it is. A closure keeps all that its scope names, so that
- * plans would keep values, passwords among them, for as long as they are cached; they keep only this.
+ * Holds the variables of the request for which a plan is compiled, and lets them go afterwards. Closures of a cached plan keep only this
+ * object; they would otherwise keep the request's values, passwords among them.
  */
 export interface Compiling {
   readonly variables: Variables;
 }
 
-/** A reference into a variable, or into any other value that each run has anew. */
+/** Makes a query value of a getter: of a variable, of a part of one, or of any other value that each run has anew. */
 export const within = (get: (variables: Variables) => unknown, compiling: Compiling): QueryValue => ({
   get value() {
     return get(compiling.variables);
@@ -77,12 +90,12 @@ const ofObject = (entries: [string, QueryValue][]): QueryValue => ({
   items: () => [],
 });
 
-/** @param place where the node stands, for errors @throws BAD_USER_INPUT for a variable that is null where it may not be */
+/** @param place the path of the node, for errors @throws BAD_USER_INPUT for a variable that is null where it may not be */
 function ofNode(node: ValueNode, type: GraphQLInputType, compiling: Compiling, place: string): QueryValue | undefined {
   if (node.kind === "Variable") {
     const name = node.name.value;
     const value = variableOf(compiling.variables, name);
-    // Validation lets it pass where a default stands against it; of root fields graphql-js looks at the values, too.
+    // Validation lets such a null pass where the argument or the variable has a default. graphql-js only checks it for root fields.
     if (value === null && isNonNullType(type)) throw badUserInput(place, "This argument may not be null.");
     return value === undefined ? undefined : within((current) => current[name], compiling);
   }
@@ -94,11 +107,11 @@ function ofNode(node: ValueNode, type: GraphQLInputType, compiling: Compiling, p
     return ofList(items.map((item, index) => ofNode(item, named.ofType, compiling, `${place}.${index}`) ?? nothing()));
   }
   if (isInputObjectType(named) && node.kind === "ObjectValue") {
-    const given = new Map(node.fields.map((entry) => [entry.name.value, entry.value]));
+    const nodes = new Map(node.fields.map((entry) => [entry.name.value, entry.value]));
     return ofObject(
-      // In the order of the type, as graphql-js coerces variables: equal meaning gives equal SQL.
+      // The entries have the order of the type, in which graphql-js coerces variables too, so that equal meaning gives equal SQL.
       Object.values(named.getFields()).flatMap(({ name, type: childType }) => {
-        const child = given.get(name);
+        const child = nodes.get(name);
         const reference = child && ofNode(child, childType, compiling, `${place}.${name}`);
         return reference ? [[name, reference] as [string, QueryValue]] : [];
       }),

@@ -1,19 +1,19 @@
-/** The ordinary way out of the planner: single values for resolvers, those asked for in the same turn by one statement. */
+/** Answers single reads of resolvers from the planner: those that are asked for in the same turn travel as one statement. */
 import DataLoader from "dataloader";
 import { type GraphQLResolveInfo, responsePathAsArray } from "graphql";
 import { doneBut } from "../../errors.js";
 import type { TypeDeclaration } from "../declaration.js";
 import type { ReadTarget, Unit } from "./compile.js";
 
-/** The reads of one request: those asked for in the same turn travel as one statement. */
+/** The reads of one request. */
 export interface Reads {
-  /** A planned root field. */
+  /** Reads a planned root field. */
   root(info: GraphQLResolveInfo): Promise<unknown>;
-  /** The row with this id, which a mutation has changed, where it is visible. */
+  /** Reads the row with this id, which a mutation has changed, where it is visible. */
   row(type: TypeDeclaration, id: string, info: GraphQLResolveInfo): Promise<unknown>;
-  /** The same of several rows, in the order of their ids. */
+  /** Reads rows that a mutation has changed, in the order of the ids. */
   rows(type: TypeDeclaration, ids: readonly string[], info: GraphQLResolveInfo): Promise<unknown>;
-  /** The actor's own row, whether or not its role reads the type. */
+  /** Reads the actor's own row, even where its role may not read the type. */
   own(type: TypeDeclaration, id: string, info: GraphQLResolveInfo): Promise<unknown>;
 }
 
@@ -24,20 +24,20 @@ export interface Read {
   readonly info: GraphQLResolveInfo;
 }
 
-/** Runs the statement that answers the reads, and answers the JSON text of each, or its fault. */
+/** Runs the statement that answers the reads. It returns the JSON text of each read, or its fault. */
 export type PreparedReads = () => Promise<(string | Error)[]>;
 
-/** What the reads of one request may still take, all together. */
+/** What is left for all reads of one request together. */
 export interface Allowance {
-  /** Of their answers. */
+  /** The bytes of their answers. */
   bytes: number;
-  /** Of the logs of members. */
+  /** The number of members' logs. */
   logs: number;
 }
 
 /**
  * @param roots what each planned root field answers
- * @param prepare plans reads as one statement; throws what their fault is, before anything has run
+ * @param prepare plans reads as one statement, or throws their fault, before anything has run
  */
 export function createReads(
   roots: ReadonlyMap<string, ReadTarget>,
@@ -58,7 +58,7 @@ export function createReads(
           faults.set(read, fault as Error);
         }
       }
-      // Each alone is fine, but all together are too much.
+      // Each read alone can be answered, but all of them together are too much.
       if (faults.size === 0) return reads.map(() => error);
       const sound = reads.filter((read) => !faults.has(read));
       const answers = sound.length > 0 ? await readAll(sound) : [];
@@ -81,8 +81,8 @@ export function createReads(
       value,
       info,
     });
-  const readBack = (...asked: Parameters<typeof load>) =>
-    load(...asked).catch((error) => {
+  const readBack = (...read: Parameters<typeof load>) =>
+    load(...read).catch((error) => {
       throw doneBut(error);
     });
   return {
@@ -91,8 +91,8 @@ export function createReads(
       if (!target) throw new Error(`${info.fieldName} is not planned`);
       return load(target, undefined, info);
     },
-    row: (type, id, info) => readBack({ kind: "given", type }, id, info),
-    rows: (type, ids, info) => readBack({ kind: "givenList", type }, ids, info),
+    row: (type, id, info) => readBack({ kind: "returned", type }, id, info),
+    rows: (type, ids, info) => readBack({ kind: "returnedList", type }, ids, info),
     own: (type, id, info) => load({ kind: "own", type }, id, info),
   };
 }

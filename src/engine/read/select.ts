@@ -1,4 +1,4 @@
-/** A selection over a type -> SQL that builds its JSON: objects, relations to one, and connections, to any depth. */
+/** Builds the JSON of a selection in SQL: objects, relations to one, and connections, to any depth. */
 import { and, type SQL, sql } from "drizzle-orm";
 import type { FieldNode } from "graphql";
 import { inverseOf, mayRead, type TypeDeclaration } from "../declaration.js";
@@ -29,21 +29,21 @@ import type { Source } from "./visibility.js";
 /** An expression that builds JSON, and what it costs. */
 export interface Expression {
   readonly json: Json;
-  /** Where the expressions in `json` aggregate its rows: a FROM clause and what follows it, which make one row. */
+  /** The FROM clause, and what follows it, over which the expressions in `json` aggregate. It makes one row. */
   readonly page?: SQL;
   readonly cost: Cost;
 }
 
-/** @returns the JSON in place, within another statement */
+/** @returns the JSON as part of another statement, with its page in a subquery */
 const inPlace = ({ json, page }: Expression): Json =>
   page ? around(json, (text) => sql`(select ${text}${page})`) : json;
 
-/** About what the error of a refused field takes, or the answer of one that its resolver finishes. */
+/** About the bytes of the error of a refused field, or of a value that its resolver makes. */
 const REFUSAL_BYTES = 300;
 
 /**
- * One object over a row of the source. What may not be read is left out; the resolver of its field refuses it.
- * @param onRefusal told once for everything left out
+ * Builds one object over a row of the source. Fields that the actor may not read are left out, and their resolvers refuse them.
+ * @param onRefusal called for each field that is left out or that a resolver finishes
  */
 export function selectObject(c: Compilation, source: Source, selection: Selection, onRefusal: () => void): Expression {
   const { type } = source;
@@ -92,7 +92,7 @@ export function selectObject(c: Compilation, source: Source, selection: Selectio
   return { json: object(entries), cost: sum(costs) };
 }
 
-/** One row of a type, or null: the one that the condition names, where it is visible. */
+/** Selects the row that the condition names, where it is visible, or null. */
 export function selectRow(
   c: Compilation,
   type: TypeDeclaration,
@@ -107,7 +107,7 @@ export function selectRow(
   return { json: rowOrNull(built.json, sql` from ${source.from} where ${where}`), cost: built.cost };
 }
 
-/** The visible rows with these ids, in their order. @param ids gets a list of ids */
+/** Selects the visible rows with these ids, in their order. @param ids gets the list of ids */
 export function selectRows(
   c: Compilation,
   type: TypeDeclaration,
@@ -130,8 +130,8 @@ export function selectRows(
 }
 
 /**
- * A Relay connection over the rows of a type.
- * @param joined ties the rows to the parent's, for a relation to many
+ * Selects a Relay connection over the rows of a type.
+ * @param joined ties the rows to the parent's row, for a relation to many
  */
 export function selectConnection(
   c: Compilation,
@@ -143,8 +143,8 @@ export function selectConnection(
   c.readsMany = true;
   const node = nodes[0]!;
   const argument = (name: string) => {
-    const reference = argumentOf(node, name, c.argumentType(type, name), c);
-    return reference?.value === null ? undefined : reference;
+    const value = argumentOf(node, name, c.argumentType(type, name), c);
+    return value?.value === null ? undefined : value;
   };
   const [first, last, after, before] = [argument("first"), argument("last"), argument("after"), argument("before")];
   const [filter, orderBy] = [argument("filter"), argument("orderBy")];
@@ -153,18 +153,18 @@ export function selectConnection(
 
   const source = c.source(type);
   const order = new Order(c, source, orderBy);
-  const all = and(joined?.(source), c.visible(source), filter && compileFilter(c, source, filter));
+  const inList = and(joined?.(source), c.visible(source), filter && compileFilter(c, source, filter));
   const beyond = [after && order.beyond(after, "after"), before && order.beyond(before, "before")];
   const where = (...conditions: (SQL | undefined)[]) => {
     const condition = and(...conditions);
     return condition ? sql` where ${condition}` : sql``;
   };
-  const everyRow = sql` from ${source.from}${where(all)}`;
-  const exists = (condition: SQL) => sql`exists (select 1 from ${order.from}${where(all, condition)})`;
+  const everyRow = sql` from ${source.from}${where(inList)}`;
+  const exists = (condition: SQL) => sql`exists (select 1 from ${order.from}${where(inList, condition)})`;
 
   const selection = collectBelow(nodes, c.fragments, c.variables);
   const fields = [...selection].map(([key, of]) => ({ key, of, name: of[0].name.value }));
-  // One row more than the page tells whether there is a next one.
+  // One row more than the page holds tells whether there is a next page.
   const overfetch = fields.some(({ name }) => name === "pageInfo");
   const limit = c.param(size, reversed ? "last" : "first");
   const onPage = overfetch ? sql` filter (where p.i <= ${limit}::int)` : sql``;
@@ -173,7 +173,7 @@ export function selectConnection(
   const page = new PageRows(overfetch || reversed);
   const costs: Cost[] = [];
   const listCosts: Cost[] = [];
-  const each = (json: Json) => {
+  const listOf = (json: Json) => {
     costs.push(writing(bytesOf(json)));
     return list([sql`string_agg(${page.text(textOf(json))}, ','${inOrder})${onPage}`]);
   };
@@ -201,7 +201,7 @@ export function selectConnection(
     object(
       [...collectBelow(of, c.fragments, c.variables)].map(([key, below]): [string, Json] => {
         const more = [sql`(count(*) > ${limit}::int)::text`];
-        // Behind the page: whether the given cursor's side holds rows that the page leaves out.
+        // The list has rows on the other side of the page where some are not beyond the cursor of that side.
         const behind = (bound: SQL | undefined) => [
           bound ? sql`${exists(sql`(${bound}) is not true`)}::text` : "false",
         ];
@@ -218,8 +218,8 @@ export function selectConnection(
 
   const values: Record<string, (of: readonly FieldNode[]) => Json> = {
     __typename: () => typename(`${type.name}Connection`),
-    nodes: (of) => each(nodeObject(of)),
-    edges: (of) => each(edge(of)),
+    nodes: (of) => listOf(nodeObject(of)),
+    edges: (of) => listOf(edge(of)),
     pageInfo,
     totalCount: () => [sql`(select count(*)${everyRow})`],
     aggregate: (of) => selectAggregate(c, source, of, everyRow),
@@ -230,7 +230,7 @@ export function selectConnection(
     },
   };
   const json = object(fields.map(({ key, of, name }): [string, Json] => [key, values[name]!(of)]));
-  const rows = sql`select ${order.columns} from ${order.from}${where(all, ...beyond)} order by ${order.by(reversed)} limit ${limit}::int${overfetch ? sql` + 1` : sql``}`;
+  const rows = sql`select ${order.columns} from ${order.from}${where(inList, ...beyond)} order by ${order.by(reversed)} limit ${limit}::int${overfetch ? sql` + 1` : sql``}`;
   const needsPage = fields.some(({ name }) => name === "nodes" || name === "edges" || name === "pageInfo");
   return {
     json,

@@ -1,11 +1,11 @@
-/** Which fields a selection asks for, by response key: merged, directives applied, every fragment visited once. */
+/** Collects the fields that a selection asks for by response key. It merges fields, applies directives, and visits every fragment once. */
 import type { DirectiveNode, FieldNode, FragmentDefinitionNode, SelectionSetNode } from "graphql";
 import { badUserInput } from "../../errors.js";
 import { type Variables, variableOf } from "./query-value.js";
 
 export type Fragments = Readonly<Record<string, FragmentDefinitionNode>>;
 
-/** Response key to the field nodes that share it; the first node names the field and its arguments. */
+/** The field nodes that share a response key, by that key. The first node names the field and its arguments. */
 export type Selection = Map<string, [FieldNode, ...FieldNode[]]>;
 
 function applies(directives: readonly DirectiveNode[] | undefined, variables: Variables): boolean {
@@ -23,8 +23,8 @@ function applies(directives: readonly DirectiveNode[] | undefined, variables: Va
 }
 
 /**
- * Type conditions need no check: the model has object types only, so a fragment that validation admits always applies.
- * @returns what the selection sets ask for together, in the order of graphql-js
+ * Type conditions need no check: the model has only object types, so a fragment that validation admits always applies.
+ * @returns the fields that the selection sets ask for together, in the order of graphql-js
  * @throws BAD_USER_INPUT for a directive whose variable is null
  */
 export function collect(
@@ -54,7 +54,7 @@ export function collect(
   return selection;
 }
 
-/** @returns what the nodes of one response key ask for below themselves */
+/** @returns the fields that the nodes of one response key ask for below themselves */
 export const collectBelow = (nodes: readonly FieldNode[], fragments: Fragments, variables: Variables): Selection =>
   collect(
     nodes.map((node) => node.selectionSet),

@@ -1,4 +1,4 @@
-/** What of an operation's variables decides the SQL: their structure, the names of fields and how to order and group by them, and booleans. */
+/** Tells the shape of an operation's variables, on which its SQL may depend: structure, enums that order and group, and booleans. */
 import {
   type GraphQLInputType,
   type GraphQLSchema,
@@ -11,11 +11,11 @@ import {
 } from "graphql";
 import { type Variables, variableOf } from "./query-value.js";
 
-/** The enums that say how to order and to group. */
+/** The enums that decide how to order and to group. */
 export const ORDER_DIRECTION = "OrderDirection";
 export const NULLS_ORDER = "NullsOrder";
 export const TIME_BUCKET = "TimeBucket";
-const MANNERS: readonly string[] = [ORDER_DIRECTION, NULLS_ORDER, TIME_BUCKET];
+const ORDERING_ENUMS: readonly string[] = [ORDER_DIRECTION, NULLS_ORDER, TIME_BUCKET];
 
 /** @returns the name of the enum of the fields by which a type can be ordered */
 export const orderFieldName = (typeName: string) => `${typeName}OrderField`;
@@ -23,8 +23,10 @@ export const orderFieldName = (typeName: string) => `${typeName}OrderField`;
 /** @returns the name of the enum of the fields by which a type can be grouped */
 export const groupFieldName = (typeName: string) => `${typeName}GroupField`;
 
-const decides = (typeName: string) =>
-  MANNERS.includes(typeName) || [orderFieldName(""), groupFieldName("")].some((suffix) => typeName.endsWith(suffix));
+/** Whether the values of an enum decide the SQL. */
+const decidesSql = (typeName: string) =>
+  ORDERING_ENUMS.includes(typeName) ||
+  [orderFieldName(""), groupFieldName("")].some((suffix) => typeName.endsWith(suffix));
 
 function shapeOf(value: unknown, type: GraphQLInputType): string {
   if (value === undefined) return "-";
@@ -32,8 +34,8 @@ function shapeOf(value: unknown, type: GraphQLInputType): string {
   if (isNonNullType(type)) return shapeOf(value, type.ofType);
   if (isListType(type)) {
     const item = isNonNullType(type.ofType) ? type.ofType.ofType : type.ofType;
-    const structural = isInputObjectType(item) || (isEnumType(item) && decides(item.name));
-    return structural && Array.isArray(value) ? `[${value.map((each) => shapeOf(each, item)).join(",")}]` : "[]";
+    const structural = isInputObjectType(item) || (isEnumType(item) && decidesSql(item.name));
+    return structural && Array.isArray(value) ? `[${value.map((entry) => shapeOf(entry, item)).join(",")}]` : "[]";
   }
   if (isInputObjectType(type)) {
     const record = value as Record<string, unknown>;
@@ -42,11 +44,14 @@ function shapeOf(value: unknown, type: GraphQLInputType): string {
     );
     return `{${parts.join(",")}}`;
   }
-  if (typeof value === "boolean" || (isEnumType(type) && decides(type.name))) return String(value);
+  if (typeof value === "boolean" || (isEnumType(type) && decidesSql(type.name))) return String(value);
   return "1";
 }
 
-/** @returns a function from coerced variables to a key: equal keys compile to equal SQL. A request asks more than once. */
+/**
+ * @returns a function from coerced variables to a key, such that equal keys compile to equal SQL. It remembers the key, because a request
+ * asks for it more than once.
+ */
 export function shapeReader(
   schema: GraphQLSchema,
   operation: OperationDefinitionNode,

@@ -1,4 +1,4 @@
-/** Which rows of a type exist for an actor: one rule for reads and writes, from the declaration's scope. */
+/** Builds the condition on the rows that exist for an actor, from the declaration's scope. Reads and writes share it. */
 import { and, eq, type SQL, sql } from "drizzle-orm";
 import { alias, type PgColumn, type PgTable } from "drizzle-orm/pg-core";
 import type { Access } from "../../auth/actor.js";
@@ -14,7 +14,7 @@ export interface Source {
   column(column: PgColumn): SQL;
 }
 
-/** @returns the rows of a type under an alias @param rows where they come from, with the columns of the table, unless from it */
+/** @returns the rows of a type under an alias @param rows where they come from, with the columns of the table; the table itself by default */
 export function aliased(type: TypeDeclaration, name: string, rows: SQL = sql`${type.table}`): Source {
   const table = alias(type.table, name) as PgTable & Record<string, PgColumn>;
   const identifier = sql`${sql.identifier(name)}`;

@@ -1,4 +1,4 @@
-/** What statements that change rows share with planned reads: row scope, filters, and what is answered of a changed row. */
+/** Lends parts of the planner to statements that change rows: row scope, filters, and the JSON of a changed row. */
 import type { SQL } from "drizzle-orm";
 import { GraphQLSchema } from "graphql";
 import type { Access } from "../../auth/actor.js";
@@ -9,28 +9,29 @@ import type { Counted } from "./preparation.js";
 import { within } from "./query-value.js";
 import type { Source } from "./visibility.js";
 
-/** What is asked of a changed row, where the statement that changes it can answer that, too. */
+/** What a client asks of a changed row, where the statement that changes the row can answer it too. */
 export interface Returning {
   /**
-   * Makes the JSON of the row, `null` where the actor does not see it, of one column, which reads the only row of `changed`: the
-   * common table expression with the changed row as it is now.
+   * Makes the JSON of the row, or `null` where the actor does not see it. Its one column reads the only row of the common table
+   * expression `changed`, which holds the row as it is after the change.
    */
   readonly template: Template;
-  /** No other of the same planner has it. */
+  /** The id is unique within a planner. */
   readonly id: number;
-  /** Counts a run of one. @returns whether it shall run as a prepared statement */
+  /** Counts a run of the statement. @returns whether it is to run as a prepared statement */
   isDue(statement: Counted): boolean;
 }
 
-/** No argument of a query is looked up in it. */
+/** Statements that change rows have no arguments of a query, whose types would be in the schema. */
 const NO_SCHEMA = new GraphQLSchema({});
 
+/** Starts the compilation of a statement that does not answer a query. */
 export const withoutQuery = (access: Access, limits: PlanLimits) =>
   new Compilation(NO_SCHEMA, access, {}, {}, limits, "no cursors");
 
 /**
- * @param filter a coerced value; a run finds it in its variables, under the name `filter`
- * @returns which rows of the source match, of those that exist for the actor; undefined: all
+ * @param filter a coerced filter; a run finds it in its variables, under the name `filter`
+ * @returns the condition on the rows that match; undefined where all do
  * @throws FORBIDDEN, BAD_USER_INPUT, LIMIT_EXCEEDED
  */
 export const matching = (c: Compilation, source: Source, filter: unknown): SQL | undefined =>

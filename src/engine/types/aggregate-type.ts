@@ -1,4 +1,4 @@
-/** Declarations -> type-graphql classes: the figures over a list, and its groups. */
+/** Makes type-graphql classes of declarations: the figures over a list, and its groups. */
 import { ArgsType, type ClassType, Field, Float, InputType, Int, ObjectType } from "type-graphql";
 import type { TypeDeclaration } from "../declaration.js";
 import { extremeFields, groupFields, keyFields, numberFields, TIME_BUCKETS } from "../read/aggregate.js";

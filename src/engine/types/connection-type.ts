@@ -1,4 +1,4 @@
-/** Declarations -> type-graphql classes: connections, and the arguments they take. */
+/** Makes type-graphql classes of declarations: connections and their arguments. */
 import { ArgsType, type ClassType, Field, Int, ObjectType } from "type-graphql";
 import type { TypeDeclaration } from "../declaration.js";
 import { aggregateType } from "./aggregate-type.js";

@@ -1,11 +1,11 @@
-/** `@CurrentCall()`: the mutation call that a resolver serves, for the service and its audit record. */
+/** The decorator `@CurrentCall()`: it hands a resolver the call that it serves, which the service and its audit record need. */
 import type { GraphQLResolveInfo } from "graphql";
 import { createParameterDecorator } from "type-graphql";
 import type { Call } from "../../audit/call.js";
 
-/** What the decorator needs of a request's context. */
+/** The part of a request's context that the decorator needs. */
 export interface CallContext {
-  /** The call of one root mutation field; the same object for the same response key. */
+  /** Returns the call of a root field of a mutation, the same object for the same response key. */
   call(info: GraphQLResolveInfo, args: Readonly<Record<string, unknown>>): Call;
 }
 

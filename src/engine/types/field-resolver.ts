@@ -3,8 +3,8 @@ import type { GraphQLResolveInfo } from "graphql";
 import { Args, type ClassType, Ctx, FieldResolver, Info, Root } from "type-graphql";
 
 /**
- * @param resolver class whose `@Resolver` names the parent type
- * @param options `args`: class of the field's arguments, where it has some
+ * @param resolver the class whose `@Resolver` names the parent type
+ * @param options `args`: the class of the field's arguments, where it has any
  */
 export function addFieldResolver(
   resolver: ClassType,

@@ -1,4 +1,4 @@
-/** Declarations -> type-graphql classes: filters and orders. */
+/** Makes type-graphql classes of declarations: filters and orders. */
 import { type ClassType, Field, InputType } from "type-graphql";
 import type { FieldDeclaration, TypeDeclaration } from "../declaration.js";
 import { filterFields } from "../read/filter.js";
@@ -18,7 +18,7 @@ const NullsOrder = enumOf(NULLS_ORDER, ["FIRST", "LAST"], "Where absent values g
 
 const EQUALITY_IN_ANY_CASE = "`eq`, `ne`, `in` and `notIn` take it in any case.";
 
-/** What a field is, and what a condition on it or an order by it costs. */
+/** The description of a field, with a warning where no index serves conditions on it and orders by it. */
 const described = ({ description, column }: FieldDeclaration) =>
   isIndexed(column) ? description : `${description} No index serves it.`;
 
@@ -36,7 +36,7 @@ function operatorsType(field: FieldDeclaration): ClassType {
   });
 }
 
-/** Conditions on the related rows of a relation to many. */
+/** @returns the input type of conditions on the rows of a relation to many */
 function listFilterType(declaration: TypeDeclaration): ClassType {
   const { name } = declaration;
   return once(`${name}ListFilter`, (target) => {
@@ -50,6 +50,7 @@ function listFilterType(declaration: TypeDeclaration): ClassType {
   });
 }
 
+/** @returns the input type of filters over rows of the type */
 export function filterType(declaration: TypeDeclaration): ClassType {
   const { name } = declaration;
   return once(`${name}Filter`, (target) => {
@@ -75,6 +76,7 @@ export function filterType(declaration: TypeDeclaration): ClassType {
   });
 }
 
+/** @returns the input type of one term of an order of the type's rows */
 export function orderType(declaration: TypeDeclaration): ClassType {
   const { name } = declaration;
   return once(`${name}Order`, (target) => {

@@ -1,4 +1,4 @@
-/** Schemas of zod -> type-graphql input types: one schema gives the check, the TypeScript type and what clients see. */
+/** Makes type-graphql input types of zod schemas, so that one schema gives the check, the TypeScript type and the GraphQL type. */
 import { type ClassType, Float, ID, InputType, Int } from "type-graphql";
 import { z } from "zod";
 import { shownOf } from "../../values/inputs.js";
@@ -7,18 +7,19 @@ import { DateTime, JSONScalar } from "./scalars.js";
 
 const SCALARS = { ID, DateTime, JSON: JSONScalar } as const;
 
-/** @returns what a schema wraps to make it optional, or to turn its value into another; undefined where it wraps nothing */
+/** @returns the schema inside one that is optional or transforms its value; undefined where there is none */
 function wrapped(schema: z.core.$ZodType): z.core.$ZodType | undefined {
   if (schema instanceof z.ZodOptional || schema instanceof z.ZodNullable) return schema.unwrap();
   return schema instanceof z.ZodPipe ? schema.in : undefined;
 }
 
-/** @returns the description of a schema, or of what it wraps */
+/** @returns the description of a schema, or of the schema inside it */
 export function descriptionOf(schema: z.core.$ZodType): string | undefined {
   const inner = wrapped(schema);
   return z.globalRegistry.get(schema)?.description ?? (inner && descriptionOf(inner));
 }
 
+/** @returns the type of type-graphql for the values of a schema */
 function typeOf(schema: z.core.$ZodType): object {
   const { scalar, type } = shownOf(schema);
   if (type) return type();
@@ -34,7 +35,24 @@ function typeOf(schema: z.core.$ZodType): object {
   throw new Error(`no GraphQL type for zod's ${schema._zod.def.type}`);
 }
 
-/** @returns the input type of a schema that `inputObject` made */
+/**
+ * Makes the input type of a schema that `inputObject` made. The schema
+ *
+ *     inputObject("CreateVulnerabilityInput", "A new Vulnerability.", {
+ *       scanId: idText.describe("The id of the scan."),        // a z.string() that showAs({ scalar: "ID" }) marks
+ *       severity: z.enum(Severity).describe("..."),            // an enum that enumOf registered
+ *       description: nullable(text(20_000, 0)).describe("..."), // admits undefined, so that clients may leave it out
+ *     })
+ *
+ * becomes this class, whose decorators are called one by one, and so an input type of the schema:
+ *
+ *     @InputType("CreateVulnerabilityInput", { description: "A new Vulnerability." })
+ *     class CreateVulnerabilityInput {
+ *       @Field(() => ID, { nullable: false, description: "The id of the scan." }) scanId;
+ *       @Field(() => Severity, { nullable: false, description: "..." }) severity;
+ *       @Field(() => String, { nullable: true, description: "..." }) description;
+ *     }
+ */
 export function inputType(schema: z.ZodObject): ClassType {
   const { name, description = "" } = shownOf(schema);
   if (!name) throw new Error("an input needs a name");

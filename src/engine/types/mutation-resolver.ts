@@ -1,4 +1,4 @@
-/** Mutations -> type-graphql resolvers: one for their root fields, and one for each payload that holds rows. */
+/** Makes type-graphql resolvers of mutations: one for all root fields, and one for each payload that holds rows. */
 import type { GraphQLResolveInfo } from "graphql";
 import {
   Arg,
@@ -28,8 +28,8 @@ import { add, objectType, once } from "./object-type.js";
 import type { ReadContext } from "./read-resolver.js";
 
 /**
- * Marks the mutations whose payload may be answered with PostgreSQL's text. Whoever calls the resolver of one itself gives it, as
- * the parent of its field, the `Returning` of the only row.
+ * Marks the mutations whose payload may be answered with PostgreSQL's text. The fast path calls their resolvers itself, and gives
+ * them the `Returning` of the only row as the parent of the field.
  */
 export const RETURNS_ROWS = "returnsRows";
 
@@ -57,7 +57,7 @@ const payloadType = ({ name, description, fields }: Payload): ClassType =>
     }
   });
 
-/** @returns a resolver of a payload's rows: reads, through the plan, those that a mutation has returned */
+/** @returns a resolver of a payload's rows: it reads the rows whose ids the mutation returned */
 function payloadResolver(payload: Payload): object {
   @Resolver(() => payloadType(payload))
   class PayloadResolver {}
@@ -69,7 +69,7 @@ function payloadResolver(payload: Payload): object {
       if (!returned && field.nullable) return null;
       const ids = idsOf(returned as Returned);
       const row = await (typeof ids === "string" ? reads.row(type, ids, info) : reads.rows(type, ids, info));
-      // Somebody has deleted it meanwhile.
+      // Somebody has deleted the row meanwhile.
       if (row === null) throw notFound(singularOf(type));
       return row;
     };
@@ -86,7 +86,7 @@ export function mutationResolvers(mutations: Readonly<Record<string, MutationVal
   class MutationResolver {}
   const prototype = MutationResolver.prototype as Record<string, unknown>;
   for (const [name, { description, input, payload, isPlanned = false, run }] of Object.entries(mutations)) {
-    prototype[name] = (call: Call, given: unknown, request: MutationRequest) => run(call, given, request);
+    prototype[name] = (call: Call, argument: unknown, request: MutationRequest) => run(call, argument, request);
     const { what, isOptional = false } = input;
     const inputClass = inputType(input.schema);
     CurrentCall()(prototype, name, 0);

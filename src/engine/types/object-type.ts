@@ -1,20 +1,34 @@
-/** Declarations -> type-graphql classes: enums and object types. */
+/** Makes type-graphql classes of declarations: enums and object types. */
 import type { GraphQLNamedType } from "graphql";
 import { type ClassType, Extensions, Field, Float, ID, Int, ObjectType, registerEnumType } from "type-graphql";
 import { type EmbeddedField, type EmbeddedType, type FieldDeclaration, type TypeDeclaration } from "../declaration.js";
 import { DateTime, JSONScalar } from "./scalars.js";
 
+/** Classes belong to the process, as declarations and the storage of type-graphql do. */
+const classes = new Map<string, ClassType>();
+
 /**
- * Builds a class once and remembers it under its GraphQL name. type-graphql must know every class before it builds a schema,
- * so each builds those it refers to; only types that refer to each other in a circle wait for the schema. Its storage belongs to the
- * process, as declarations do.
+ * Makes the class of a GraphQL type at its first call, and returns the same class from then on. The class enters the map before it is
+ * built, so that types may refer to each other in a circle. From the declaration
+ *
+ *     { name: "Scan", description: "A scan.", ...,
+ *       fields: { id: field(scans.id, "Key."), scanType: field(scans.scanType, "What kind.") },
+ *       relations: { organization: one(() => Organization, scans.organizationId, "Whose scan it is.") } }
+ *
+ * `objectType` makes, with `once` and `add`, the class that one would otherwise write by hand:
+ *
+ *     @ObjectType("Scan", { description: "A scan." }) @Extensions({ declaration })
+ *     class Scan {
+ *       @Field(() => ID, { nullable: false, description: "Key." }) id; // NOT NULL makes the field non-null
+ *       @Field(() => String, { nullable: false, description: "What kind." }) scanType;
+ *       @Field(() => objectType(Organization), { nullable: false, description: "Whose scan it is." }) organization;
+ *     }
  */
-const built = new Map<string, ClassType>();
 export function once(name: string, build: (target: ClassType) => void): ClassType {
-  const known = built.get(name);
+  const known = classes.get(name);
   if (known) return known;
   const target = { [name]: class {} }[name] as ClassType;
-  built.set(name, target);
+  classes.set(name, target);
   build(target);
   return target;
 }
@@ -22,7 +36,7 @@ export function once(name: string, build: (target: ClassType) => void): ClassTyp
 /** @returns the name of a type with its article */
 export const withArticle = (name: string) => `${/^[AEIO]/.test(name) ? "an" : "a"} ${name}`;
 
-/** Declarations belong to the process. */
+/** The GraphQL names of the registered enums, which belong to the process, as declarations do. */
 const enumNames = new Map<object, string>();
 
 /**
@@ -44,10 +58,10 @@ export function enumOf<const T extends readonly string[]>(
   return enumeration;
 }
 
-/** @returns the name of an enum that is registered, or undefined */
+/** @returns the name of a registered enum, or undefined */
 export const enumNameOf = (enumeration: object): string | undefined => enumNames.get(enumeration);
 
-/** The type-graphql type of a field's values, and its GraphQL name. */
+/** @returns the type-graphql type of a field's values, and its GraphQL name */
 export function graphqlType(field: FieldDeclaration | EmbeddedField): { type: object; name: string } {
   const { kind, enumeration } = field;
   switch (kind) {
@@ -76,7 +90,7 @@ export function graphqlType(field: FieldDeclaration | EmbeddedField): { type: ob
 }
 
 type FieldType = object;
-/** Adds a field to a class of `once`. */
+/** Adds a field to a class that `once` makes. */
 export const add = (target: ClassType, name: string, type: () => FieldType, description: string, nullable = true) =>
   Field(type as () => ClassType, { nullable, description })(target.prototype, name);
 
@@ -85,20 +99,20 @@ const shapeType = (shape: EmbeddedType) => {
   return { type: shape.list ? [type] : type, name: shape.name };
 };
 
-/** @returns the object type of what a jsonb column holds */
+/** @returns the object type of the JSON that a column holds */
 export function embeddedType({ name, description, fields }: EmbeddedType): ClassType {
   return once(name, (target) => {
     ObjectType(name, { description })(target);
     for (const [fieldName, field] of Object.entries(fields)) {
-      // Its resolver declares it.
-      if (field.asked) continue;
+      // The field's resolver declares it.
+      if (field.fetched) continue;
       const { type } = graphqlType(field);
       add(target, fieldName, () => type, field.description, field.nullable);
     }
   });
 }
 
-/** @returns the declaration that a type of the schema is made of, where it is made of one */
+/** @returns the declaration that a type of the schema was made of, or undefined */
 export const declarationOf = ({ extensions }: GraphQLNamedType): TypeDeclaration | undefined =>
   extensions.declaration as TypeDeclaration | undefined;
 

@@ -1,4 +1,4 @@
-/** The read side of a type: its two root fields and its nested connections, all answered by the plan. */
+/** Resolves the reads of a type: its two root fields and its nested connections. The planner answers all of them. */
 import type { GraphQLResolveInfo } from "graphql";
 import { Arg, Args, type ClassType, Ctx, ID, Info, Query, Resolver } from "type-graphql";
 import { singularOf, type TypeDeclaration } from "../declaration.js";
@@ -9,13 +9,13 @@ import { connectionArgs, connectionType } from "./connection-type.js";
 import { addFieldResolver } from "./field-resolver.js";
 import { objectType } from "./object-type.js";
 
-/** What the resolvers below need of a request's context. */
+/** The part of a request's context that the resolvers below need. */
 export interface ReadContext {
   readonly reads: Reads;
   readonly allowance: Allowance;
 }
 
-/** @returns what the plan answers for the root fields of types, by name */
+/** @returns what the planner answers for the root fields of the types, by name */
 export const readTargets = (types: readonly TypeDeclaration[]): Map<string, ReadTarget> =>
   new Map(
     types.flatMap((type): [string, ReadTarget][] => [
@@ -60,7 +60,7 @@ export function readResolver(type: TypeDeclaration): ClassType {
   for (const [name, relation] of Object.entries(type.relations)) {
     if (relation.kind !== "many") continue;
     const [related, relatedArgs] = [connectionType(relation.to()), connectionArgs(relation.to())];
-    // The parent's plan holds the answer already; this only gives the field its arguments.
+    // The parent's plan already holds the value; this only declares the field's arguments.
     addFieldResolver(
       ReadResolver,
       name,
@@ -76,12 +76,12 @@ export function readResolver(type: TypeDeclaration): ClassType {
   return ReadResolver;
 }
 
-/** @returns a resolver class with what the connections over a type take arguments for */
+/** @returns a resolver class with the fields of a connection that take arguments */
 export function connectionResolver(type: TypeDeclaration): ClassType {
   const [connection, group, args] = [connectionType(type), groupType(type), groupArgs(type)];
   @Resolver(() => connection)
   class ConnectionResolver {}
-  // Returned as a list: type-graphql reads [type] so.
+  // type-graphql reads [type] as a list of the type.
   addFieldResolver(
     ConnectionResolver,
     "groups",

@@ -1,4 +1,4 @@
-/** What clients send to change rows of a declared type: a schema for each verb. */
+/** Makes the inputs with which clients change rows of a declared type: a zod schema for each verb. */
 import { z } from "zod";
 import { absent, idText, text, versionNumber } from "../../values/checked.js";
 import { inputObject, showAs } from "../../values/inputs.js";
@@ -9,22 +9,22 @@ import { descriptionOf } from "./input-type.js";
 import { withArticle } from "./object-type.js";
 
 /**
- * Input fields by name, each with its check; optional where the check admits undefined. A name is a field of the type,
- * `<relation>Id`, or one of the input's own, whose check describes it (`.describe()`).
+ * The checks of input fields by name. A field is optional where its check admits undefined. A name is a field of the type,
+ * `<relation>Id`, or a field of the input alone, whose check must describe it (`.describe()`).
  */
 export type InputFields = Readonly<Record<string, z.ZodType>>;
 
-/** Every type has these mutations; an upsert those with a unique key. */
+/** The mutations that a type may have; only types with a unique key have an upsert. */
 export type Verb = "create" | "createMany" | "update" | "updateMany" | "delete" | "deleteMany" | "upsert";
 
-/** How mutations and the fields of their payloads are named. */
+/** The names of mutations and of the fields of their payloads. */
 export const namesOf = (type: TypeDeclaration) => ({
-  /** Of a mutation of one row, and of many. */
+  /** Mutations of one row end with `name`, mutations of many rows with `names`. */
   name: type.name,
   names: type.plural.charAt(0).toUpperCase() + type.plural.slice(1),
   row: singularOf(type),
   rows: type.plural,
-  /** In descriptions. */
+  /** How descriptions call many rows. */
   words: type.plural.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`),
   deletedId: `deleted${type.name}Id`,
   deletedIds: `deleted${type.name}Ids`,
@@ -33,7 +33,7 @@ export const namesOf = (type: TypeDeclaration) => ({
 export const MAX_ITEMS = 1000;
 const MAX_KEY = 100;
 
-/** The name of a call, as its caller chose it. */
+/** The input field in which a caller names a call. */
 export const idempotencyKey = absent(text(MAX_KEY)).describe(
   "Name this call, and send it again with the same name if its answer is lost: within a day it is done only once.",
 );
@@ -45,14 +45,14 @@ interface Matching {
   readonly filter: unknown;
   readonly expectedCount: number;
 }
-/** A schema whose fields are known at run time, with what the row service reads of them. */
+/** A schema whose fields are only known at run time. `T` is what the row service reads of its values. */
 type Schema<T> = z.ZodObject & z.ZodType<T>;
 
 export interface RowInputs {
   readonly type: TypeDeclaration;
-  /** Rows that one call creates, at most. */
+  /** The most rows that one call creates. */
   readonly maxItems: number;
-  /** The relation to the parent that the items of one call have, whose id stands beside them. */
+  /** The relation to the one parent of all items of a call; its id stands beside the list of items. */
   readonly parent: string | undefined;
   readonly create: Schema<Keyed>;
   readonly createMany: Schema<Keyed & { readonly items: readonly Input[] }>;
@@ -66,14 +66,14 @@ export interface RowInputs {
 export interface RowInputOptions {
   readonly create: InputFields;
   readonly update: InputFields;
-  /** Where an upsert asks for something else than a creation. */
+  /** The fields of an upsert, where they differ from those of a creation. */
   readonly upsert?: InputFields;
   readonly parent?: string;
   readonly maxItems?: number;
 }
 
-/** What a check does not say of itself, the type says of its field. */
-function described(type: TypeDeclaration, fields: InputFields): InputFields {
+/** Gives each check without a description the description of the type's field. */
+function withDescriptions(type: TypeDeclaration, fields: InputFields): InputFields {
   const references = filterFields(type);
   return Object.fromEntries(
     Object.entries(fields).map(([name, check]) => {
@@ -86,19 +86,20 @@ function described(type: TypeDeclaration, fields: InputFields): InputFields {
   );
 }
 
-/** How many rows a change of all that match a filter is meant for. */
+/** The input field that says how many rows a change by filter is meant for. */
 const expectedCount = z
   .number({ error: "Give a number." })
   .int()
   .min(0, "A number of rows is 0 or more.")
   .describe("How many rows you expect to match, at most 1,000: if others do, it is a CONFLICT and nothing changes.");
 
+/** Makes the schemas of all verbs for a type. */
 export function rowInputs(type: TypeDeclaration, options: RowInputOptions): RowInputs {
   const { parent, maxItems = MAX_ITEMS } = options;
   const { name, names, words } = namesOf(type);
-  const create = described(type, options.create);
-  const update = described(type, options.update);
-  const upsert = options.upsert ? described(type, options.upsert) : create;
+  const create = withDescriptions(type, options.create);
+  const update = withDescriptions(type, options.update);
+  const upsert = options.upsert ? withDescriptions(type, options.upsert) : create;
   const id = idText.describe("Decimal text of the key.");
   const filter = showAs(
     { type: () => filterType(type) },

@@ -1,4 +1,4 @@
-/** The mutations that create, update and delete rows of a declared type, as values; each only calls the service. */
+/** Makes the mutations that create, update and delete rows of a declared type. Each only calls the service. */
 import { ID } from "type-graphql";
 import type { Call } from "../../audit/call.js";
 import type { Rule } from "../../auth/rules.js";
@@ -7,10 +7,10 @@ import type { Returning } from "../read/writing.js";
 import { withArticle } from "./object-type.js";
 import { namesOf, type RowInputs, type Verb } from "./row-inputs.js";
 
-/** What the mutations call. Where one row changes, `returning` asks for its JSON. */
+/** The service behind the mutations. Where one row changes, `returning` asks for its JSON. */
 export interface RowService {
   create(call: Call, input: unknown, returning?: Returning): Promise<ChangedRow>;
-  /** In the order of the items; `parent` is the id that they share. */
+  /** Returns the ids in the order of the items, and the id of the parent that they share. */
   createMany(call: Call, input: unknown): Promise<{ ids: readonly string[]; parent?: string | undefined }>;
   update(call: Call, input: unknown, returning?: Returning): Promise<ChangedRow>;
   updateMany(call: Call, input: unknown): Promise<readonly string[]>;
@@ -19,7 +19,7 @@ export interface RowService {
   upsert(call: Call, input: unknown, returning?: Returning): Promise<ChangedRow & { readonly created: boolean }>;
 }
 
-/** In the audit log, after the resource and a dot. */
+/** What the audit log calls a verb, after the resource and a dot. */
 const ACTION: Readonly<Record<Verb, string>> = {
   create: "create",
   createMany: "create-many",
@@ -30,6 +30,7 @@ const ACTION: Readonly<Record<Verb, string>> = {
   upsert: "upsert",
 };
 
+/** The description of the argument `input`. */
 const WHAT: Readonly<Record<Verb, string>> = {
   create: "What to create.",
   createMany: "What to create.",
@@ -42,18 +43,18 @@ const WHAT: Readonly<Record<Verb, string>> = {
 
 function payloadsOf({ type, parent }: RowInputs): Readonly<Record<Verb, Payload>> {
   const { name, names, row, rows, words, deletedId, deletedIds } = namesOf(type);
-  const asItIs = { [row]: { row: type, description: "As it is now." } };
+  const rowField = { [row]: { row: type, description: "As it is now." } };
   const parentType = parent === undefined ? undefined : type.relations[parent]?.to();
-  const ofParent = parent &&
+  const parentField = parent &&
     parentType && { [parent]: { row: parentType, description: "What they belong to, as it is now." } };
   return {
-    create: { name: `Create${name}Payload`, description: `The ${name} that was created.`, fields: asItIs },
+    create: { name: `Create${name}Payload`, description: `The ${name} that was created.`, fields: rowField },
     createMany: {
       name: `Create${names}Payload`,
       description: `The ${words} that were created.`,
-      fields: { [rows]: { rows: type, description: "In the order of the items." }, ...ofParent },
+      fields: { [rows]: { rows: type, description: "In the order of the items." }, ...parentField },
     },
-    update: { name: `Update${name}Payload`, description: `The ${name} that was changed.`, fields: asItIs },
+    update: { name: `Update${name}Payload`, description: `The ${name} that was changed.`, fields: rowField },
     updateMany: {
       name: `Update${names}Payload`,
       description: `The ${words} that were changed.`,
@@ -72,7 +73,7 @@ function payloadsOf({ type, parent }: RowInputs): Readonly<Record<Verb, Payload>
     upsert: {
       name: `Upsert${name}Payload`,
       description: `The ${name} that was created or changed.`,
-      fields: { ...asItIs, created: { value: Boolean, description: "Whether it is new." } },
+      fields: { ...rowField, created: { value: Boolean, description: "Whether it is new." } },
     },
   };
 }
@@ -82,23 +83,24 @@ function runsOf({ type, parent }: RowInputs, service: RowService): Readonly<Reco
   return {
     create: async (call, input, { returning }) => ({ [row]: await service.create(call, input, returning) }),
     async createMany(call, input) {
-      const made = await service.createMany(call, input);
-      return { [rows]: made.ids, ...(parent && { [parent]: { id: made.parent } }) };
+      const created = await service.createMany(call, input);
+      return { [rows]: created.ids, ...(parent && { [parent]: { id: created.parent } }) };
     },
     update: async (call, input, { returning }) => ({ [row]: await service.update(call, input, returning) }),
     updateMany: async (call, input) => ({ [rows]: await service.updateMany(call, input) }),
     delete: async (call, input) => ({ [deletedId]: await service.delete(call, input) }),
     deleteMany: async (call, input) => ({ [deletedIds]: await service.deleteMany(call, input) }),
     async upsert(call, input, { returning }) {
-      const made = await service.upsert(call, input, returning);
-      return { [row]: made, created: made.created };
+      const changed = await service.upsert(call, input, returning);
+      return { [row]: changed, created: changed.created };
     },
   };
 }
 
 /**
- * @param names of the mutations, as the schema has them
- * @param rule who may call them, but where `rules` says otherwise
+ * @param names the mutations by their names in the schema, each with its verb
+ * @param rule who may call them
+ * @param rules who may call the mutations of single verbs, where that differs
  */
 export function rowMutations(
   inputs: RowInputs,

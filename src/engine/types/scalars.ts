@@ -1,10 +1,10 @@
-/** The scalars beyond GraphQL's own. */
+/** Defines the scalars DateTime and JSON. */
 import { GraphQLError, GraphQLScalarType, Kind, type ValueNode } from "graphql";
 import { limitExceeded } from "../../errors.js";
 
-/** Why a scalar refuses a value. The message is ours and holds no value, so that clients may read it. */
+/** The error with which a scalar refuses a value. Its message is ours and holds no value of the request, so that clients may read it. */
 export class MalformedValue extends GraphQLError {
-  /** @param node where it stands in the document */
+  /** @param node the value in the document */
   constructor(message: string, node?: ValueNode) {
     super(message, { nodes: node });
   }
@@ -12,15 +12,15 @@ export class MalformedValue extends GraphQLError {
 
 const MOMENT = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d+))?(Z|[+-](\d\d):(\d\d))$/;
 
-/** A further digit is one that PostgreSQL cannot keep; nanoseconds may end in zeros. */
+/** PostgreSQL keeps microseconds. Nanoseconds are accepted where their last digits are zeros, so that nothing is lost. */
 const FRACTION = /^\d{1,6}0{0,3}$/;
 
-/** PostgreSQL takes no zone that is further away. */
+/** PostgreSQL refuses offsets beyond this. */
 const MAX_ZONE_HOURS = 15;
 
 const EXAMPLE = "such as 2026-11-21T08:30:00Z";
 
-/** @returns why a text in capitals is no moment that can be kept and answered, or undefined */
+/** @returns why a text in capitals is no moment that can be stored and answered, or undefined */
 function faultOfMoment(text: string): string | undefined {
   const parts = MOMENT.exec(text);
   if (!parts) {
@@ -32,7 +32,7 @@ function faultOfMoment(text: string): string | undefined {
   const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = parts.slice(1, 7).map(Number);
   const [fraction = "0", , zoneHours = "0", zoneMinutes = "0"] = parts.slice(7);
   if (month < 1 || month > 12) return "A month is 01 to 12.";
-  // The day before the next month begins. Years repeat after 400, and JavaScript takes those below 100 for others.
+  // Day 0 of the next month is the last of this one. The calendar repeats every 400 years, and JavaScript misreads years below 100.
   const days = new Date(Date.UTC(2000 + (year % 400), month, 0)).getUTCDate();
   if (day < 1 || day > days) return `This month has the days 01 to ${days}.`;
   if (hour > 23) return "An hour is 00 to 23.";
@@ -42,7 +42,7 @@ function faultOfMoment(text: string): string | undefined {
   if (!FRACTION.test(fraction)) return "Give at most microseconds: 6 digits after the point.";
   if (Number(zoneHours) > MAX_ZONE_HOURS || Number(zoneMinutes) > 59) return "An offset is at most 15:59.";
   const inUtc = new Date(text.replace(/\.\d+/, "")).getUTCFullYear();
-  // In UTC, which is how it is answered, its year still has four digits.
+  // The answer is in UTC, where the year must still have four digits.
   if (year < 1 || !(inUtc >= 1 && inUtc <= 9999)) return "In UTC the year is 0001 to 9999.";
   return undefined;
 }
@@ -55,7 +55,7 @@ function parseMoment(value: unknown, node?: ValueNode): string {
   return text;
 }
 
-/** A moment stays a string on its way in and out, because a JavaScript Date would drop its microseconds. */
+/** A moment as a string on its way in and out, because a JavaScript Date would drop its microseconds. */
 export const DateTime = new GraphQLScalarType<string, unknown>({
   name: "DateTime",
   description:
@@ -66,23 +66,23 @@ export const DateTime = new GraphQLScalarType<string, unknown>({
   parseLiteral: (node) => parseMoment(node.kind === Kind.STRING ? node.value : undefined, node),
 });
 
-/** As deep as in variables. */
+/** JSON in a document may nest as deep as in variables. */
 const MAX_JSON_DEPTH = 64;
 
-/** What is said of a whole number that JavaScript would round. */
+/** The message about a whole number that JavaScript would round. */
 export const INEXACT = "A whole number beyond 2^53 would not be kept exactly: write it as a text, in quotes.";
 
 type Variables = Readonly<Record<string, unknown>> | null | undefined;
 
-/** A variable of another type than JSON may hold a number that was rounded before: its digits are not known here. */
-function exact(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(exact);
+/** Marks rounded numbers in a variable of another type than JSON: their digits are lost by now. */
+function markInexact(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(markInexact);
   return Number.isInteger(value) && !Number.isSafeInteger(value) ? Symbol(INEXACT) : value;
 }
 
 /**
- * What cannot stand in JSON becomes a symbol that says why, which `requireWellFormed` refuses where it stands: graphql-js tells nothing
- * of what a scalar throws while it executes.
+ * Returns the value of a JSON literal. What it cannot hold becomes a symbol with the reason, and `requireWellFormed` refuses that later,
+ * because graphql-js hides what a scalar throws during execution.
  * @param variables null while the document is validated
  */
 function jsonOf(node: ValueNode, variables: Variables, depth = 1): unknown {
@@ -91,7 +91,7 @@ function jsonOf(node: ValueNode, variables: Variables, depth = 1): unknown {
   }
   switch (node.kind) {
     case Kind.OBJECT:
-      // An object with a prototype, as JSON.parse makes them. A key such as __proto__ is one as any other.
+      // The object has a prototype, as those of JSON.parse have. A key such as __proto__ is a key like any other.
       return Object.fromEntries(
         node.fields.map(({ name, value }) => [name.value, jsonOf(value, variables, depth + 1)]),
       );
@@ -101,7 +101,7 @@ function jsonOf(node: ValueNode, variables: Variables, depth = 1): unknown {
       const value = variables && Object.hasOwn(variables, node.name.value) ? variables[node.name.value] : undefined;
       if (value === undefined)
         return Symbol(`Give the variable \`$${node.name.value}\`: nothing stands here without it.`);
-      return exact(value);
+      return markInexact(value);
     }
     case Kind.INT:
       if (!Number.isSafeInteger(Number(node.value))) throw new MalformedValue(INEXACT, node);
@@ -117,6 +117,7 @@ function jsonOf(node: ValueNode, variables: Variables, depth = 1): unknown {
   }
 }
 
+/** Any JSON value. */
 export const JSONScalar = new GraphQLScalarType<unknown, unknown>({
   name: "JSON",
   description: "Any JSON. In a document it is written as GraphQL writes objects and lists; variables may stand in it.",

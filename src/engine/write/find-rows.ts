@@ -1,4 +1,4 @@
-/** Looks at rows of a declared type as far as an actor reaches, for services that must know before or after a change. */
+/** Finds rows of a declared type that exist for an actor, for services that look at them before or after a change. */
 import { and, eq, type SQL, sql } from "drizzle-orm";
 import type { PgTable } from "drizzle-orm/pg-core";
 import type { Access } from "../../auth/actor.js";
@@ -7,7 +7,7 @@ import type { TypeDeclaration } from "../declaration.js";
 import { aliased, visible } from "../read/visibility.js";
 import { ownSource, tableOf } from "./row-statements.js";
 
-function reached(type: TypeDeclaration, access: Access): SQL | undefined {
+function visibleTo(type: TypeDeclaration, access: Access): SQL | undefined {
   let aliases = 0;
   return visible(
     ownSource(type),
@@ -21,28 +21,28 @@ async function select<T>(db: Db, type: TypeDeclaration, access: Access, value: S
   const rows = await db
     .select({ value })
     .from(tableOf(type) as PgTable)
-    .where(and(condition, reached(type, access)));
+    .where(and(condition, visibleTo(type, access)));
   return rows.map(({ value }) => value as T);
 }
 
-/** @returns the version of the row, or null where there is none within reach */
+/** @returns the version of the row, or null where no such row exists for the actor */
 export async function findVersion(db: Db, type: TypeDeclaration, access: Access, id: string): Promise<number | null> {
   const table = tableOf(type);
   const [version] = await select(db, type, access, sql<number>`${table.version}`, eq(table.id, BigInt(id)));
   return version ?? null;
 }
 
-/** @returns the id of the row within reach whose unique field, a text, has this value in any case, or null */
+/** @returns the id of the row whose unique field has this value, in any case, or null where no such row exists for the actor */
 export async function findByKey(db: Db, type: TypeDeclaration, access: Access, value: string): Promise<string | null> {
   const column = type.fields[type.uniqueKey ?? "id"]?.column;
-  const found = await select(
+  const [id] = await select(
     db,
     type,
     access,
     sql<string>`${tableOf(type).id}::text`,
     sql`lower(${column}) = lower(${value})`,
   );
-  return found[0] ?? null;
+  return id ?? null;
 }
 
 /** @returns how many of the rows exist for the actor */

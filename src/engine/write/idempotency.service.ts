@@ -1,4 +1,4 @@
-/** Idempotency keys: whoever sends a call again with the same key gets what the first one has made. */
+/** Handles idempotency keys: a call that comes again with its key is answered with the rows that the first call made. */
 import { createHmac } from "node:crypto";
 import type { Call } from "../../audit/call.js";
 import type { Db } from "../../db/client.js";
@@ -7,8 +7,9 @@ import type { IdempotencyKey } from "./rows.js";
 import { claimKey, findKey } from "./rows.store.js";
 
 /**
- * @param secret keys what is kept of the input, which may hold passwords @param input all that makes it another call
- * @returns undefined where the call has no key, or nobody whose it could be
+ * @param secret the key of the fingerprint, because the input may hold passwords
+ * @param input the input; a call with another input is another call
+ * @returns undefined where the call has no key, or no user to whom the key could belong
  */
 export function keyOf(
   secret: string,
@@ -21,27 +22,27 @@ export function keyOf(
   return { userId: actor.userId, key, action, fingerprint: hmac.digest("hex") };
 }
 
-/** @returns the ids of what the call with this key made; undefined where there is no such key @throws CONFLICT where it was another call */
-export async function findMade(db: Db, key: IdempotencyKey): Promise<string[] | undefined> {
-  const found = await findKey(db, key);
-  if (!found) return undefined;
-  if (found.fingerprint === key.fingerprint) return found.ids;
+/** @returns the ids of the rows that the call with this key made; undefined where the key is new @throws CONFLICT where that was another call */
+export async function findIdsOfKey(db: Db, key: IdempotencyKey): Promise<string[] | undefined> {
+  const known = await findKey(db, key);
+  if (!known) return undefined;
+  if (known.fingerprint === key.fingerprint) return known.ids;
   const message = "This idempotency key was used for something else. Use another key for another call.";
   throw conflict(message, undefined, "idempotencyKey");
 }
 
 /**
- * Draws the id of an operation that is to be made with this key in the same transaction; whoever claims the key meanwhile waits for its end.
- * @returns the id, and whether it was made before @throws CONFLICT where the key stands for another call
+ * Claims a key for an operation, and draws the operation's id. Another call with the key waits until the transaction has ended.
+ * @returns the id, and whether an earlier call has made the operation @throws CONFLICT where the key belongs to another call
  */
 export async function claimOperation(
   db: Db,
   key: IdempotencyKey,
 ): Promise<{ readonly id: string; readonly isMade: boolean }> {
   for (;;) {
-    const drawn = await claimKey(db, key);
-    if (drawn !== null) return { id: drawn, isMade: false };
-    const [made] = (await findMade(db, key)) ?? [];
-    if (made !== undefined) return { id: made, isMade: true };
+    const drawnId = await claimKey(db, key);
+    if (drawnId !== null) return { id: drawnId, isMade: false };
+    const [knownId] = (await findIdsOfKey(db, key)) ?? [];
+    if (knownId !== undefined) return { id: knownId, isMade: true };
   }
 }

@@ -1,18 +1,19 @@
-/** What creations with an idempotency key have made. */
+/** The table of idempotency keys. */
 import { index, jsonb, pgTable, primaryKey, varchar } from "drizzle-orm/pg-core";
 import { moment, reference } from "../../db/columns.js";
 
-/** What a creation with an idempotency key has made, so that whoever asks again gets the same rows. Kept for a day. */
+/** Idempotency keys with the ids of the rows that their calls made. They are kept for a day. */
 export const idempotencyKeys = pgTable(
   "idempotency_keys",
   {
-    /** Who chose the key. */
+    /** The user who chose the key. */
     userId: reference().notNull(),
     key: varchar({ length: 100 }).notNull(),
-    /** What was called, as the audit log names it; the HMAC-SHA-256 of that and of its whole input. */
+    /** The action of the call, as the audit log names it. */
     action: varchar({ length: 100 }).notNull(),
+    /** The HMAC-SHA-256 of the action and the whole input. */
     fingerprint: varchar({ length: 64 }).notNull(),
-    /** Decimal texts, in the order of the items. */
+    /** The ids of the rows as decimal texts, in the order of the items. */
     ids: jsonb().notNull(),
     createdAt: moment().notNull().defaultNow(),
   },

@@ -1,12 +1,12 @@
-/** What given values of a row refer to must exist for the actor: the conditions of it, for statements that change rows. */
+/** Builds the conditions that the rows to which new values refer exist for the actor, for statements that change rows. */
 import { type SQL, sql } from "drizzle-orm";
 import type { PgColumn } from "drizzle-orm/pg-core";
 import { propertyOf } from "../../db/dialect.js";
 import type { TypeDeclaration } from "../declaration.js";
 import type { Compilation } from "../read/compilation.js";
 
-/** The reference by which a row belongs to somebody: its column, and what it leads to. */
-function belonging({ scope, relations }: TypeDeclaration): { column: PgColumn; to: string } | undefined {
+/** @returns the reference by which a row belongs to an organization: its column, and the name of what it refers to */
+function ownerReference({ scope, relations }: TypeDeclaration): { column: PgColumn; to: string } | undefined {
   if (scope.kind === "organization") return { column: scope.column, to: "organization" };
   const relation = scope.kind === "through" ? relations[scope.relation] : undefined;
   return scope.kind === "through" && relation?.kind === "one"
@@ -14,27 +14,27 @@ function belonging({ scope, relations }: TypeDeclaration): { column: PgColumn; t
     : undefined;
 }
 
-/** A column by which values refer to another row. */
+/** A column that refers to another row. */
 interface Reference {
   readonly column: PgColumn;
-  /** What it leads to. */
+  /** The name of what it refers to. */
   readonly to: string;
-  /** Whether it is the reference by which the row belongs to somebody. */
+  /** Whether the row belongs to an organization by this reference. */
   readonly owner: boolean;
 }
 
-/** Declarations belong to the process, and never change. */
-const known = new WeakMap<TypeDeclaration, readonly Reference[]>();
+/** The references of each declaration. Declarations belong to the process, and never change. */
+const referencesByType = new WeakMap<TypeDeclaration, readonly Reference[]>();
 
-/** @returns the references of a type, the one by which its rows belong to somebody first */
+/** @returns the references of a type; the one by which its rows belong to an organization comes first */
 export function referencesOf(type: TypeDeclaration): readonly Reference[] {
-  const found = known.get(type) ?? findReferences(type);
-  known.set(type, found);
-  return found;
+  const references = referencesByType.get(type) ?? findReferences(type);
+  referencesByType.set(type, references);
+  return references;
 }
 
 function findReferences(type: TypeDeclaration): Reference[] {
-  const owner = belonging(type);
+  const owner = ownerReference(type);
   const others = Object.entries(type.relations).flatMap(([to, relation]) =>
     relation.kind === "one" && relation.column !== owner?.column ? [{ column: relation.column, to, owner: false }] : [],
   );
@@ -42,30 +42,31 @@ function findReferences(type: TypeDeclaration): Reference[] {
 }
 
 /**
- * What of given values leads nowhere, as a list of (position, name): rows that do not exist for the actor.
- * @param creating whether the values are all that there is of the rows: then these must exist for the actor themselves
- * @returns undefined where all rows exist for the actor, as for staff
+ * Builds the common table expression `unreached`: the positions and names of values that refer to rows which do not exist for the actor.
+ * @param values the table of new values, the position in it, and the expression of each column
+ * @param creating whether the values make new rows, which must exist for the actor too
+ * @returns undefined where every row exists for the actor, as for staff
  */
 export function unreached(
   c: Compilation,
   type: TypeDeclaration,
   columns: readonly PgColumn[],
-  given: { readonly from: () => SQL; readonly position: SQL; value(column: PgColumn): SQL },
+  values: { readonly from: () => SQL; readonly position: SQL; value(column: PgColumn): SQL },
   creating: boolean,
 ): SQL | undefined {
   const references = referencesOf(type).filter(({ column }) => columns.includes(column));
   const own = creating || references.some(({ owner }) => owner);
-  const belongs = own ? c.visible({ type, name: sql`given`, from: sql`given`, column: given.value }) : undefined;
+  const belongs = own ? c.visible({ type, name: sql`given`, from: sql`given`, column: values.value }) : undefined;
   const others = references.flatMap(({ column, to, owner }): [string | null, SQL][] => {
     const relation = type.relations[to];
     if (owner || relation?.kind !== "one") return [];
     const target = c.source(relation.to());
     const visible = c.visible(target);
     const key = target.column(target.type.fields.id.column);
-    const value = given.value(column);
+    const value = values.value(column);
     if (!visible) return [];
-    const found = sql`exists (select from ${target.from} where ${key} = ${value} and ${visible})`;
-    return [[propertyOf(column), sql`${value} is null or ${found}`]];
+    const exists = sql`exists (select from ${target.from} where ${key} = ${value} and ${visible})`;
+    return [[propertyOf(column), sql`${value} is null or ${exists}`]];
   });
   const owner = references.find((reference) => reference.owner);
   const all: [string | null, SQL][] = belongs
@@ -74,15 +75,15 @@ export function unreached(
   if (all.length === 0) return undefined;
   const parts = all.map(
     ([name, reached]) =>
-      sql`select ${given.position} as position, ${name}::text as name from ${given.from()} where (${reached}) is not true`,
+      sql`select ${values.position} as position, ${name}::text as name from ${values.from()} where (${reached}) is not true`,
   );
   return sql`unreached as (${sql.join(parts, sql` union all `)})`;
 }
 
-/** The place and the name of the first value that leads nowhere, as JSON; null where none does. */
+/** Selects the index and the name of the first unreached value, as JSON, or null. */
 export const firstUnreached = (unreachedCte: SQL | undefined) =>
   unreachedCte
     ? sql`(select json_build_array(unreached.position - 1, unreached.name)::text from unreached order by unreached.position limit 1)`
     : sql`null`;
-/** No condition where nothing was looked at. */
+/** The condition that no value is unreached; undefined where no value was checked. */
 export const reachesAll = (unreachedCte: SQL | undefined) => unreachedCte && sql`not exists (select from unreached)`;

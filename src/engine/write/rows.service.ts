@@ -1,4 +1,4 @@
-/** What can be done with the rows of every type that clients write: checked, within the actor's reach, audited in the same statement. */
+/** Creates, updates, upserts and deletes rows of every type that clients write, with their checks, idempotency keys and audit records. */
 
 import type { Call } from "../../audit/call.js";
 import type { AuditService } from "../../audit/index.js";
@@ -11,7 +11,7 @@ import type { Returning } from "../read/writing.js";
 import type { RowInputs } from "../types/row-inputs.js";
 import type { RowService } from "../types/row-mutations.js";
 import { countReached, findByKey } from "./find-rows.js";
-import { findMade, keyOf } from "./idempotency.service.js";
+import { findIdsOfKey, keyOf } from "./idempotency.service.js";
 import {
   type Change,
   type Changed,
@@ -22,7 +22,7 @@ import {
   insertRows,
   MAX_ROWS,
   type PathOf,
-  plain,
+  pathByName,
   type RowValues,
 } from "./rows.js";
 
@@ -30,28 +30,28 @@ export interface RowsDeps {
   readonly db: Db;
   readonly audit: AuditService;
   readonly limits: Change["limits"];
-  /** Keys what is kept of the input of calls with an idempotency key: it holds passwords. */
+  /** The key of the fingerprints of inputs, which may hold passwords. */
   readonly fingerprintKey: string;
   readonly statements: Change["statements"];
 }
 
 /**
- * In the transaction of a change, before it: locks and judges the rows with these ids. `changes` is null where they are deleted.
- * @returns what is to be done once it is committed
+ * Locks and checks the rows with these ids, in the transaction of their change and before it. `changes` is null for a deletion.
+ * @returns what is to run after the commit
  */
 export type Guard = (db: Db, ids: readonly string[], changes: RowValues | null) => Promise<() => void>;
 
-/** What the rows of a type need beside what all types do. */
+/** The rules that rows of one type have in addition. */
 export interface RowRules {
-  /** Turns what was given for rows into what is stored, all or none. `creating`: they do not exist yet. */
+  /** Turns the values of clients into those to store. `creating` tells whether the rows are new. */
   prepare?(rows: readonly RowValues[], pathOf: PathOf, creating: boolean): Promise<RowValues[]>;
-  /** Whether the actor may change this very row so. @throws FORBIDDEN */
+  /** Refuses a change that the actor may not make to this row. @throws FORBIDDEN */
   mayUpdate?(call: Call, id: string, changes: RowValues): void;
-  /** What must be judged with these changes; undefined where nothing, so that one statement does. */
+  /** Returns the guard of these changes; undefined where they need none, so that one statement without a transaction is enough. */
   guard?(changes: RowValues | null): Guard | undefined;
 }
 
-/** Leaves out what is absent, so that defaults and present values stay. */
+/** Leaves out absent values, so that defaults apply to new rows, and old values stay. */
 const present = (values: RowValues): RowValues =>
   Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
 
@@ -62,16 +62,17 @@ function requireChange(values: RowValues, field: string): RowValues {
   return changes;
 }
 
-/** @throws LIMIT_EXCEEDED before a long list is looked at */
-function requireAtMost(max: number, field: string, given: unknown): void {
-  if (typeof given === "number" && given > max) {
+/** @throws LIMIT_EXCEEDED, before the schema checks a long list */
+function requireAtMost(max: number, field: string, count: unknown): void {
+  if (typeof count === "number" && count > max) {
     throw limitExceeded(field, `At most ${max} rows can be done at once. Do them in parts.`);
   }
 }
 
-/** Of two who write one key at once, one is quicker: the other looks again. */
+/** Of two upserts of one key at once, the slower fails, and looks again. */
 const UPSERT_ATTEMPTS = 3;
 
+/** Makes the service of one type's rows. */
 export function createRowService(deps: RowsDeps, inputs: RowInputs, rules: RowRules = {}): RowService {
   const { db, audit, limits, fingerprintKey, statements } = deps;
   const { type } = inputs;
@@ -90,22 +91,22 @@ export function createRowService(deps: RowsDeps, inputs: RowInputs, rules: RowRu
     returning,
   });
 
-  /** What the call with this key made, if it was the same one; undefined where the key has gone meanwhile. */
-  async function replayed(call: Call, key: IdempotencyKey, resourceId?: string): Promise<string[] | undefined> {
-    const ids = await findMade(db, key);
+  /** Returns the ids of the rows that the first call with this key made; undefined where the key has expired meanwhile. */
+  async function replay(call: Call, key: IdempotencyKey, resourceId?: string): Promise<string[] | undefined> {
+    const ids = await findIdsOfKey(db, key);
     if (!ids) return undefined;
     if ((await countReached(db, type, accessOf(call.actor), ids)) < ids.length) {
       throw notFound("row any more: it was made with this idempotency key and deleted since");
     }
-    const one = resourceId ?? (ids.length === 1 ? ids[0] : undefined);
-    await audit.record(db, call, { resourceId: one, result: { replayed: true, ids } }).catch((error) => {
-      // What is sent alone commits alone.
+    const resource = resourceId ?? (ids.length === 1 ? ids[0] : undefined);
+    await audit.record(db, call, { resourceId: resource, result: { replayed: true, ids } }).catch((error) => {
+      // The statement commits by itself: where its answer is lost, it may have been done.
       throw wasLost(error) ? outcomeUnknown(error) : error;
     });
     return ids;
   }
 
-  /** @param parent the id that all rows refer to, which the record is about */
+  /** @param parent the id of the row to which all rows refer; it is the resource of the audit record */
   async function insert(
     call: Call,
     rows: readonly RowValues[],
@@ -116,31 +117,31 @@ export function createRowService(deps: RowsDeps, inputs: RowInputs, rules: RowRu
     const values = await prepare(rows.map(present), pathOf, true);
     for (;;) {
       const change = changeOf(call, { resourceId: parent }, returning);
-      const made = await insertRows(db, change, values, { pathOf, many, key });
-      if (made) return made;
-      const ids = key && (await replayed(call, key, parent));
+      const inserted = await insertRows(db, change, values, { pathOf, many, key });
+      if (inserted) return inserted;
+      const ids = key && (await replay(call, key, parent));
       if (ids) return { ids };
       if (!key) throw internal(new Error(`the statement inserted no ${type.name}`));
     }
   }
 
-  /** Does a change in one statement, or in a transaction with what must be judged before it. */
-  async function judged(
+  /** Makes a change by one statement, or, where it has a guard, in a transaction after the guard. */
+  async function runGuarded(
     changes: RowValues | null,
     idsOf: (db: Db) => Promise<readonly string[]>,
     change: (db: Db) => Promise<Changed>,
   ): Promise<Changed> {
     const guard = rules.guard?.(changes);
     if (!guard) return change(db);
-    let after = () => {};
+    let afterCommit = () => {};
     const changed = await db.transaction(async (db) => {
       const ids = await idsOf(db);
-      after = await guard(db, ids, changes);
+      afterCommit = await guard(db, ids, changes);
       const changed = await change(db);
       if (`${changed.ids}` === `${ids}`) return changed;
       throw conflict("Other rows match now than a moment ago. Nothing has changed: try again.");
     });
-    after();
+    afterCommit();
     return changed;
   }
 
@@ -151,30 +152,30 @@ export function createRowService(deps: RowsDeps, inputs: RowInputs, rules: RowRu
     changes: RowValues | null,
     { result, returning }: { result?: object; returning?: Returning | undefined } = {},
   ) =>
-    judged(
+    runGuarded(
       changes,
       async () => [id],
       (db) => changeRow(db, changeOf(call, { result }, returning), { id, version }, changes),
     );
 
-  /** Where the changes of rows that match a filter stand. */
-  const among: PathOf = (_index, name) => `changes.${name}`;
+  /** The path of the changes in the input of `updateMany`. */
+  const pathInChanges: PathOf = (_index, name) => `changes.${name}`;
   function changeMany(call: Call, matching: { filter: unknown; expectedCount: number }, changes: RowValues | null) {
-    return judged(
+    return runGuarded(
       changes,
       (db) => findMatching(db, changeOf(call), matching),
-      (db) => changeMatching(db, changeOf(call), matching, changes, among),
+      (db) => changeMatching(db, changeOf(call), matching, changes, pathInChanges),
     );
   }
 
-  const storedChanges = async (changes: RowValues, pathOf: PathOf): Promise<RowValues> =>
+  const prepareChanges = async (changes: RowValues, pathOf: PathOf): Promise<RowValues> =>
     (await prepare([changes], pathOf, false))[0] ?? {};
 
   return {
     async create(call, input, returning) {
       const { idempotencyKey, ...values } = checked(inputs.create, input);
       const key = keyOf(fingerprintKey, call, input, idempotencyKey);
-      const { ids, json } = await insert(call, [values], plain, { many: false, key }, returning);
+      const { ids, json } = await insert(call, [values], pathByName, { many: false, key }, returning);
       return { id: ids[0] as string, json };
     },
 
@@ -193,15 +194,15 @@ export function createRowService(deps: RowsDeps, inputs: RowInputs, rules: RowRu
       const { id, version, ...rest } = checked(inputs.update, input);
       const changes = requireChange(rest, "input");
       rules.mayUpdate?.(call, id, changes);
-      const { json } = await changeOne(call, id, version, await storedChanges(changes, plain), { returning });
+      const { json } = await changeOne(call, id, version, await prepareChanges(changes, pathByName), { returning });
       return { id, json };
     },
 
     async updateMany(call, input) {
       requireAtMost(MAX_ROWS, "expectedCount", (input as { expectedCount: unknown }).expectedCount);
       const { changes, ...matching } = checked(inputs.updateMany, input);
-      const { ids } = await changeMany(call, matching, await storedChanges(requireChange(changes, "changes"), among));
-      return ids;
+      const stored = await prepareChanges(requireChange(changes, "changes"), pathInChanges);
+      return (await changeMany(call, matching, stored)).ids;
     },
 
     async delete(call, input) {
@@ -220,27 +221,27 @@ export function createRowService(deps: RowsDeps, inputs: RowInputs, rules: RowRu
       const values = present(checked(inputs.upsert, input));
       const { [type.uniqueKey as string]: key, ...rest } = values;
       for (let attempt = 1; ; attempt++) {
-        const found = await findByKey(db, type, accessOf(call.actor), String(key));
+        const id = await findByKey(db, type, accessOf(call.actor), String(key));
         try {
-          if (found !== null) {
-            const changes = await storedChanges(rest, plain);
+          if (id !== null) {
+            const changes = await prepareChanges(rest, pathByName);
             const result = { created: false };
-            const { json } = await changeOne(call, found, undefined, changes, { result, returning });
-            return { id: found, json, created: false };
+            const { json } = await changeOne(call, id, undefined, changes, { result, returning });
+            return { id, json, created: false };
           }
-          const [row] = await prepare([values], plain, true);
+          const [row] = await prepare([values], pathByName, true);
           const change = changeOf(call, { result: { created: true } }, returning);
           const { ids, json } = (await insertRows(db, change, [row as RowValues], {
-            pathOf: plain,
+            pathOf: pathByName,
             many: false,
           })) as Changed;
           return { id: ids[0] as string, json, created: true };
         } catch (error) {
-          const quicker =
+          const hasLostRace =
             error instanceof AppError &&
-            // Missing what the values refer to is no race: that error names the field.
-            (found === null ? error.code === "CONFLICT" : error.code === "NOT_FOUND" && !error.extensions.field);
-          if (!quicker || attempt === UPSERT_ATTEMPTS) throw error;
+            // A NOT_FOUND with a field is about a reference, and so no race.
+            (id === null ? error.code === "CONFLICT" : error.code === "NOT_FOUND" && !error.extensions.field);
+          if (!hasLostRace || attempt === UPSERT_ATTEMPTS) throw error;
         }
       }
     },

@@ -1,11 +1,11 @@
-/** The statements of idempotency keys, beyond the one that makes rows with a key. */
+/** The statements about idempotency keys, except the one that inserts rows with a key. */
 import { and, eq, lt, sql } from "drizzle-orm";
 import type { Db } from "../../db/client.js";
 import { purge } from "../../db/purge.js";
 import { idempotencyKeys } from "./idempotency.table.js";
 import type { IdempotencyKey } from "./rows.js";
 
-/** @returns what a user's key stands for, and the ids of what was made with it, or null */
+/** @returns the fingerprint of a user's key and the ids of the rows that were made with it, or null */
 export async function findKey(
   db: Db,
   { userId, key }: IdempotencyKey,
@@ -18,7 +18,7 @@ export async function findKey(
   return found ? { fingerprint: found.fingerprint, ids: found.ids as string[] } : null;
 }
 
-/** Claims a key for one operation. @returns the id that is drawn for it, or null where there is such a key already */
+/** Claims a key for one operation. @returns the id that is drawn for the operation, or null where the key is taken */
 export async function claimKey(db: Db, { userId, ...key }: IdempotencyKey): Promise<string | null> {
   const ids = sql`jsonb_build_array(nextval(pg_get_serial_sequence('operations', 'id'))::text)`;
   const rows = await db
@@ -29,6 +29,6 @@ export async function claimKey(db: Db, { userId, ...key }: IdempotencyKey): Prom
   return (rows[0]?.ids as string[] | undefined)?.[0] ?? null;
 }
 
-/** Idempotency keys are kept a day. */
+/** Deletes idempotency keys after a day. */
 export const deleteOldIdempotencyKeys = (db: Db): Promise<void> =>
   purge(db, idempotencyKeys, lt(idempotencyKeys.createdAt, sql`now() - interval '1 day'`));

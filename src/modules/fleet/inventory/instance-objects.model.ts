@@ -39,9 +39,9 @@ export const InstanceEndpoint: EmbeddedType = {
 
 /** MemberLogsResolver asks the provider for it. */
 export const LogTail: EmbeddedField = {
-  kind: "asked",
+  kind: "fetched",
   nullable: true,
-  asked: { row: { provider: instances.provider, providerId: instances.providerId }, own: ["name"] },
+  fetched: { row: { provider: instances.provider, providerId: instances.providerId }, own: ["name"] },
   read: ["instance-logs:read"],
   description: "The last lines of its current log, the oldest first, without secrets; null where it has no log.",
 };
