@@ -1,4 +1,4 @@
-/** A filter of a change says all that it means: what drops out of it, such as a variable without a value, would let more rows change. */
+/** Refuses incomplete filters in changes: a condition that drops out, such as one with a missing variable, would change more rows. */
 import {
   type GraphQLInputObjectType,
   type GraphQLInputType,
@@ -11,11 +11,11 @@ import {
 import { type Variables, variableOf } from "../engine/read/query-value.js";
 import { badUserInput } from "../errors.js";
 
-/** Filters, and what stands in them. */
+/** Whether a type is a filter, or an operand type within one. */
 const isFilter = (type: GraphQLInputType): type is GraphQLInputObjectType =>
   isInputObjectType(getNamedType(type)) && getNamedType(type).name.endsWith("Filter");
 
-/** @throws BAD_USER_INPUT for a variable that the document names in the filter and the request has not */
+/** @throws BAD_USER_INPUT for a variable that the filter names and the request does not give */
 function requireVariables(node: ValueNode, variables: Variables, at: string): void {
   if (node.kind === Kind.VARIABLE) {
     const name = node.name.value;
@@ -29,24 +29,24 @@ function requireVariables(node: ValueNode, variables: Variables, at: string): vo
   }
 }
 
-const isEmpty = (given: unknown) => (Array.isArray(given) || typeof given === "string") && given.length === 0;
-/** Operands with which a condition holds for every row that has a value. */
-const MEANS_EVERY_ROW: Readonly<Record<string, (given: unknown) => boolean>> = {
+const isEmpty = (operand: unknown) => (Array.isArray(operand) || typeof operand === "string") && operand.length === 0;
+/** Tells for an operator whether its condition holds with this operand for every row that has a value. */
+const MATCHES_EVERY_ROW: Readonly<Record<string, (operand: unknown) => boolean>> = {
   notIn: isEmpty,
   contains: isEmpty,
   startsWith: isEmpty,
   endsWith: isEmpty,
 };
 
-/** @throws BAD_USER_INPUT for conditions that are none */
+/** @throws BAD_USER_INPUT for empty lists and empty objects, which are no conditions, and for conditions that always hold */
 function requireConditions(value: unknown, type: GraphQLInputType, at: string): void {
   if (Array.isArray(value)) {
     if (value.length === 0) throw badUserInput(at, "Give at least one condition here, or leave it out.");
     for (const [index, item] of value.entries()) requireConditions(item, type, `${at}.${index}`);
     return;
   }
-  const entries = Object.entries((value ?? {}) as object).filter(([, given]) => given !== undefined);
-  // What is null is refused where the filter is read.
+  const entries = Object.entries((value ?? {}) as object).filter(([, condition]) => condition !== undefined);
+  // The compilation of the filter refuses null.
   if (entries.length === 0 && value !== null) {
     throw badUserInput(
       at,
@@ -58,20 +58,21 @@ function requireConditions(value: unknown, type: GraphQLInputType, at: string): 
 
 function requireBelow(entries: [string, unknown][], type: GraphQLInputObjectType, at: string): void {
   const fields = type.getFields();
-  for (const [name, given] of entries) {
+  for (const [name, value] of entries) {
     const below = fields[name]?.type;
-    if (below && isFilter(below)) requireConditions(given, below, `${at}.${name}`);
-    else if (MEANS_EVERY_ROW[name]?.(given)) {
+    if (below && isFilter(below)) requireConditions(value, below, `${at}.${name}`);
+    else if (MATCHES_EVERY_ROW[name]?.(value)) {
       throw badUserInput(`${at}.${name}`, "Every row matches this. Give a value, or leave it out.");
     }
   }
 }
 
 /**
- * @param args of a mutation
- * @throws BAD_USER_INPUT where a filter in its input says less than it was meant to
+ * Checks the filters in the input of a mutation.
+ * @param args the arguments of the mutation
+ * @throws BAD_USER_INPUT where a filter says less than its author meant
  */
-export function requireSaid(
+export function requireCompleteFilters(
   { fieldNodes, parentType, fieldName, variableValues }: GraphQLResolveInfo,
   args: Readonly<Record<string, unknown>>,
 ): void {
@@ -81,10 +82,10 @@ export function requireSaid(
     for (const { name, type } of Object.values(input.getFields())) {
       if (!isFilter(type)) continue;
       const value = (args[argument] as Record<string, unknown> | null | undefined)?.[name];
-      const node = fieldNodes[0]?.arguments?.find((given) => given.name.value === argument)?.value;
-      const written =
+      const node = fieldNodes[0]?.arguments?.find((candidate) => candidate.name.value === argument)?.value;
+      const literal =
         node?.kind === Kind.OBJECT ? node.fields.find((field) => field.name.value === name)?.value : undefined;
-      if (written) requireVariables(written, variableValues, name);
+      if (literal) requireVariables(literal, variableValues, name);
       requireBelow(Object.entries(value ?? {}), getNamedType(type) as GraphQLInputObjectType, name);
     }
   }

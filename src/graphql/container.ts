@@ -1,4 +1,4 @@
-/** Hands ready-made resolvers to type-graphql, which would otherwise construct its own. */
+/** Hands our resolver instances to type-graphql, which would otherwise construct its own. */
 import type { ContainerType } from "type-graphql";
 
 export function containerOf(instances: readonly object[]): ContainerType {

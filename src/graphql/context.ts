@@ -1,4 +1,4 @@
-/** What one request carries through the doors: its actor, its reads, its calls, and what was refused to it. */
+/** The context of a request: its actor, its reads, its calls, and what was refused to it. */
 import DataLoader from "dataloader";
 import type { GraphQLResolveInfo } from "graphql";
 import { type Call, networkOf, type Origin, withoutSecrets } from "../audit/call.js";
@@ -12,13 +12,13 @@ import type { ReadContext } from "../engine/types/read-resolver.js";
 import type { ErrorCode } from "../errors.js";
 import type { AccessMap } from "./access/access.js";
 
-/** One thing that was refused, for the security events. */
+/** A refusal, of which a security event is recorded. */
 export interface Refusal {
   readonly code: ErrorCode;
-  /** `Type.field`. */
+  /** The refused field as `Type.field`. */
   readonly field: string;
   readonly permission?: string | undefined;
-  /** The instance that an operation was refused on. */
+  /** The instance on which an operation was refused. */
   readonly instanceId?: string;
 }
 
@@ -29,20 +29,20 @@ export interface ContextDeps {
   readonly environmentOf: (instanceId: string) => Promise<string | null>;
 }
 
-// Apollo copies the context field by field, which #private fields would not survive.
+// The fields are not #private, because Apollo copies the context field by field.
 export class RequestContext implements ReadContext, CallContext {
-  /** What the actor may do; within the answer of a sign-in, what the new one may. */
+  /** The access of the actor; while the payload of a sign-in is read, the access of the user who has just signed in. */
   access: Access;
-  /** By field and instance, so that a list refuses a field once. */
+  /** The refusals by field and instance, so that a list that refuses a field for each item leaves one. */
   readonly refusals = new Map<string, Refusal>();
-  /** By response key, its mutations that were done, or perhaps. */
+  /** The response keys of mutations that changed something, or may have. */
   readonly changed = new Set<string | number>();
   /** The coerced variables, once the operation is known. */
   variables: Variables = {};
   private readonly calls = new Map<string | number, Call>();
   private cachedReads: Reads | undefined;
   private cachedAllowance: Allowance | undefined;
-  /** What the mutations of the request may answer together. */
+  /** The number of objects that the request's mutations may answer so far. */
   private objects = 0;
   private environments: DataLoader<string, string | null> | undefined;
 
@@ -54,7 +54,7 @@ export class RequestContext implements ReadContext, CallContext {
     this.access = accessOf(actor);
   }
 
-  /** In whose name the cache keeps what the request brings. */
+  /** The name under which the cache keeps what the request brings: the user, or the network of an anonymous client. */
   get holder(): string {
     return this.actor.kind === "user" ? this.access.holder : networkOf(this.origin.ipAddress);
   }
@@ -85,20 +85,20 @@ export class RequestContext implements ReadContext, CallContext {
     return call;
   }
 
-  /** The environment of the instance with this id or identifier, or null; loaded once for the request. */
+  /** Returns the environment of the instance with this id or identifier, or null. It loads each instance once. */
   environmentOf(instanceId: string): Promise<string | null> {
     this.environments ??= new DataLoader((ids) => Promise.all(ids.map((id) => this.deps.environmentOf(id))));
     return this.environments.load(instanceId);
   }
 
-  /** Plans reads without running them. @throws FORBIDDEN, BAD_USER_INPUT, LIMIT_EXCEEDED */
+  /** Plans the reads of a payload without running them. @throws FORBIDDEN, BAD_USER_INPUT, LIMIT_EXCEEDED */
   preflight(units: readonly Unit[], values: readonly unknown[], info: GraphQLResolveInfo): void {
     const { operation, fragments, variableValues: variables } = info;
     const payload = this.deps.planner.payload({ operation, fragments, variables, access: this.access }, units);
     this.objects = payload.requireAnswerable(values, this.objects);
   }
 
-  /** What the root field under way answers is read as this actor, who has just signed in; the next root field is not. */
+  /** Has the payload of the root field under way read as this actor. The next root field starts again as the request's own actor. */
   answerAs(actor: Actor): void {
     this.access = accessOf(actor);
     this.cachedReads = undefined;

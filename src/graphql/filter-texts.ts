@@ -1,4 +1,4 @@
-/** How much text the filters of an operation hold, wherever they stand, as often as fields are given them. */
+/** Limits the text in all filters of an operation. A filter counts once for each field that is given it. */
 import {
   type ArgumentNode,
   type GraphQLInputType,
@@ -14,12 +14,12 @@ import {
 import type { Variables } from "../engine/read/query-value.js";
 import { limitExceeded } from "../errors.js";
 
-/** A filter, or an input that holds one, and how many fields are given it. */
-interface Given {
+/** The type of an argument that is a filter or holds one, and the number of fields that are given it. */
+interface FilterUse {
   readonly type: GraphQLInputType;
   readonly times: number;
 }
-export type Filters = Map<ArgumentNode, Given>;
+export type Filters = Map<ArgumentNode, FilterUse>;
 
 const FILTER = "filter";
 
@@ -28,7 +28,7 @@ const filterOf = (type: GraphQLInputType): GraphQLInputType | undefined => {
   return isInputObjectType(named) ? named.getFields()[FILTER]?.type : undefined;
 };
 
-/** @returns whether an argument is a filter, or an input that holds one */
+/** @returns whether an argument is a filter, or an input that may hold one */
 export const mayHoldFilter = ({ name }: ArgumentNode, type: GraphQLInputType): boolean =>
   name.value === FILTER || filterOf(type) !== undefined;
 
@@ -37,7 +37,7 @@ const hasVariable = (node: ValueNode): boolean =>
   (node.kind === Kind.LIST && node.values.some(hasVariable)) ||
   (node.kind === Kind.OBJECT && node.fields.some(({ value }) => hasVariable(value)));
 
-/** The bytes of the texts and the JSON in a filter. Ids, moments and enums have forms of their own. */
+/** Counts the bytes of the texts and the JSON in a filter. Ids, moments and enums are short anyway. */
 function bytesIn(value: unknown, type: GraphQLInputType): number {
   if (value === null || value === undefined) return 0;
   const named = getNullableType(type);
@@ -54,7 +54,7 @@ function bytesIn(value: unknown, type: GraphQLInputType): number {
   return named.name === "String" ? Buffer.byteLength(String(value)) : 0;
 }
 
-/** A value in a filter of a document that is written whole, or is a variable. */
+/** A value in the filter of a document: a literal, or a variable. */
 interface Part {
   readonly node: ValueNode;
   readonly type: GraphQLInputType;
@@ -65,37 +65,37 @@ function partsOf(node: ValueNode, type: GraphQLInputType): Part[] {
   if (node.kind === Kind.LIST && isListType(named)) return node.values.flatMap((item) => partsOf(item, named.ofType));
   if (node.kind === Kind.OBJECT && isInputObjectType(named)) {
     const fields = named.getFields();
-    // Validation refuses what the type does not have.
+    // Validation refuses fields that the type does not have.
     return node.fields.flatMap(({ name, value }) => partsOf(value, fields[name.value]?.type ?? GraphQLString));
   }
   return [{ node, type }];
 }
 
-/** @returns how many bytes of text an argument's filter holds, with the variables of a request */
+/** @returns a function that counts the bytes of text in an argument's filter, with the variables of a request */
 function bytesOf({ name, value }: ArgumentNode, type: GraphQLInputType): (variables: Variables) => number {
   const within = name.value === FILTER ? undefined : filterOf(type);
   if (within && value.kind === Kind.VARIABLE) {
     return (variables) => bytesIn((variables[value.name.value] as Variables | null | undefined)?.[FILTER], within);
   }
-  const held =
+  const filter =
     value.kind === Kind.OBJECT ? value.fields.find((field) => field.name.value === FILTER)?.value : undefined;
-  const parts = within ? (held ? partsOf(held, within) : []) : partsOf(value, type);
+  const parts = within ? (filter ? partsOf(filter, within) : []) : partsOf(value, type);
   const varying = parts.filter((part) => hasVariable(part.node));
-  const written = parts.filter((part) => !hasVariable(part.node));
-  const bytes = written.reduce((sum, part) => sum + bytesIn(valueFromAST(part.node, part.type), part.type), 0);
-  return (variables) => varying.reduce((sum, part) => sum + bytesIn(givenIn(part, variables), part.type), bytes);
+  const literals = parts.filter((part) => !hasVariable(part.node));
+  const bytes = literals.reduce((sum, part) => sum + bytesIn(valueFromAST(part.node, part.type), part.type), 0);
+  return (variables) => varying.reduce((sum, part) => sum + bytesIn(partValue(part, variables), part.type), bytes);
 }
 
-/** The values of variables are those of their types already. */
-const givenIn = ({ node, type }: Part, variables: Variables): unknown =>
+/** Variables are coerced already. */
+const partValue = ({ node, type }: Part, variables: Variables): unknown =>
   node.kind === Kind.VARIABLE ? variables[node.name.value] : valueFromAST(node, type, variables);
 
-/** @returns what refuses variables with which the filters of an operation hold too much text */
-export function filterCheck(filters: Filters, most: number) {
-  const all = [...filters].map(([argument, { type, times }]) => ({ bytes: bytesOf(argument, type), times }));
+/** @returns a function that refuses variables with which the filters of an operation hold more than `max` bytes of text */
+export function filterCheck(filters: Filters, max: number) {
+  const uses = [...filters].map(([argument, { type, times }]) => ({ bytes: bytesOf(argument, type), times }));
   return (variables: Variables): void => {
-    const bytes = all.reduce((sum, filter) => sum + filter.times * filter.bytes(variables), 0);
-    if (bytes <= most) return;
-    throw limitExceeded("filter", `All filters together hold at most ${most} bytes of text. Ask for less at once.`);
+    const bytes = uses.reduce((sum, filter) => sum + filter.times * filter.bytes(variables), 0);
+    if (bytes <= max) return;
+    throw limitExceeded("filter", `All filters together hold at most ${max} bytes of text. Ask for less at once.`);
   };
 }

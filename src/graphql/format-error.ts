@@ -1,4 +1,4 @@
-/** Errors on their way out: ours pass, GraphQL's document errors pass, everything else is logged and masked. */
+/** Formats errors for clients. AppErrors and GraphQL's errors about documents pass; everything else is logged and masked. */
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { ApolloServerPlugin } from "@apollo/server";
 import { ApolloServerErrorCode } from "@apollo/server/errors";
@@ -6,16 +6,16 @@ import { type FieldNode, GraphQLError, type GraphQLFormattedError } from "graphq
 import { AppError, badUserInput, type ErrorCode, HTTP_STATUS, internal, limitExceeded } from "../errors.js";
 import type { Log } from "../log.js";
 
-/** The id of the request that is being served; errors are formatted where no context is at hand. */
+/** The id of the request under way. Errors are formatted where no context is at hand. */
 export const requestIds = new AsyncLocalStorage<string>();
 
-/** Faults of the document, which clients may read as Apollo words them. */
+/** The codes of faults of the document, whose messages clients may read as Apollo words them. */
 const DOCUMENT_ERRORS: ReadonlySet<unknown> = new Set([
   ApolloServerErrorCode.GRAPHQL_PARSE_FAILED,
   ApolloServerErrorCode.GRAPHQL_VALIDATION_FAILED,
 ]);
 
-/** What graphql-js says, while it executes, of a variable that is null where its argument may not be. */
+/** The messages of graphql-js, during execution, about a variable that is null where its argument may not be. */
 const NULL_ARGUMENT = /^Argument "(\w+)" (of (non-null|required) type|has invalid value)/;
 
 /** graphql-js stops reading a document at its token limit and reports a syntax error. */
@@ -26,7 +26,7 @@ function appErrorOf(error: unknown): AppError | undefined {
   return original instanceof AppError ? original : undefined;
 }
 
-/** graphql-js quotes the value that it refuses; somebody may have put a password there. */
+/** Removes the values that graphql-js quotes in its messages, because one may be a password. */
 const withoutValues = (message: string): string =>
   message
     .replace(/^(.*? cannot represent)\b.*$/s, "$1 this value.")
@@ -47,6 +47,7 @@ function requestErrorOf({ message, extensions }: GraphQLFormattedError, error: u
   return argument ? badUserInput(argument, "This argument may not be null.") : undefined;
 }
 
+/** Makes the function that turns any error into what a client may see, and logs what it masks. */
 export const createFormatError =
   (log: Log) =>
   (formatted: GraphQLFormattedError, error: unknown): GraphQLFormattedError => {
@@ -54,23 +55,24 @@ export const createFormatError =
     const { locations, path } = formatted;
     const place = { ...(locations && { locations }), ...(path && { path }) };
     const code = formatted.extensions?.code;
-    let known = appErrorOf(error);
-    if (!known && code === ApolloServerErrorCode.GRAPHQL_PARSE_FAILED && TOO_MANY_TOKENS.test(formatted.message)) {
-      known = limitExceeded("tokens", "This document has too many tokens. Split it.");
+    let appError = appErrorOf(error);
+    if (!appError && code === ApolloServerErrorCode.GRAPHQL_PARSE_FAILED && TOO_MANY_TOKENS.test(formatted.message)) {
+      appError = limitExceeded("tokens", "This document has too many tokens. Split it.");
     }
-    known ??= requestErrorOf(formatted, error);
-    if (!known && DOCUMENT_ERRORS.has(code)) {
+    appError ??= requestErrorOf(formatted, error);
+    if (!appError && DOCUMENT_ERRORS.has(code)) {
       return { message: withoutValues(formatted.message), ...place, extensions: { code, requestId } };
     }
-    known ??= internal(error);
-    if (known.code === "INTERNAL_SERVER_ERROR") log.error({ err: known.cause, requestId, path }, "internal error");
-    else if (known.code === "UNAVAILABLE" || known.code === "TIMEOUT") {
-      log.warn({ err: known.cause, requestId, path }, known.message);
+    appError ??= internal(error);
+    const { message, cause } = appError;
+    if (appError.code === "INTERNAL_SERVER_ERROR") log.error({ err: cause, requestId, path }, "internal error");
+    else if (appError.code === "UNAVAILABLE" || appError.code === "TIMEOUT") {
+      log.warn({ err: cause, requestId, path }, message);
     }
-    return { message: known.message, ...place, extensions: { ...known.extensions, requestId } };
+    return { message, ...place, extensions: { ...appError.extensions, requestId } };
   };
 
-/** @returns an error of a field as graphql-js would report it */
+/** @returns the error of a field as graphql-js would report it */
 export const fieldError = (error: unknown, path: readonly (string | number)[], nodes: readonly FieldNode[] = []) =>
   new GraphQLError(error instanceof Error ? error.message : "", {
     nodes,
@@ -78,7 +80,7 @@ export const fieldError = (error: unknown, path: readonly (string | number)[], n
     originalError: error instanceof Error ? error : new Error("not an error"),
   });
 
-/** @returns the status of an answer whose every part failed for one reason; undefined otherwise */
+/** @returns the HTTP status of an answer that failed as a whole and for one reason; undefined for others */
 export function statusOf(
   data: Readonly<Record<string, unknown>> | null | undefined,
   errors: readonly GraphQLFormattedError[],
@@ -86,11 +88,11 @@ export function statusOf(
   const code = errors[0]?.extensions?.code;
   if (!errors.every((error) => error.extensions?.code === code)) return undefined;
   const failed = new Set(errors.map(({ path }) => path?.[0]));
-  const whole = !data || Object.entries(data).every(([key, value]) => value === null && failed.has(key));
-  return whole ? HTTP_STATUS[code as ErrorCode] : undefined;
+  const hasFailedWhole = !data || Object.entries(data).every(([key, value]) => value === null && failed.has(key));
+  return hasFailedWhole ? HTTP_STATUS[code as ErrorCode] : undefined;
 }
 
-/** Sets the HTTP status where the whole request failed for one reason, and tells when to come back. */
+/** Sets the HTTP status where the whole request failed for one reason, and `retry-after` where a limit of the rate was the reason. */
 export const httpStatus: ApolloServerPlugin = {
   async requestDidStart() {
     return {
@@ -98,9 +100,9 @@ export const httpStatus: ApolloServerPlugin = {
         if (response.body.kind !== "single" || !response.body.singleResult.errors) return;
         const { data, errors } = response.body.singleResult;
         const status = statusOf(data, errors);
-        // What Apollo has decided by itself, such as 405, stays.
-        const decided = response.http.status;
-        if (status !== undefined && (!decided || decided === 500)) response.http.status = status;
+        // A status that Apollo has chosen, such as 405, stays.
+        const chosen = response.http.status;
+        if (status !== undefined && (!chosen || chosen === 500)) response.http.status = status;
         const retryAfter = errors[0]?.extensions?.retryAfterSeconds;
         if (status === HTTP_STATUS.RATE_LIMITED) response.http.headers.set("retry-after", String(retryAfter));
       },

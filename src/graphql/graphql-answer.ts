@@ -1,4 +1,4 @@
-/** One GraphQL request over HTTP -> its answer: by what is known, or by Apollo; what was refused is recorded before it is sent. */
+/** Answers a GraphQL request over HTTP, by the fast path or by Apollo. Refusals are recorded before the answer is sent. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { type ApolloServer, HeaderMap } from "@apollo/server";
 import { networkOf } from "../audit/call.js";
@@ -20,7 +20,7 @@ import {
 } from "./graphql-request.js";
 import type { PersistedQueries } from "./persisted-queries.js";
 
-/** @param timeoutMs of a root field */
+/** @param timeoutMs the time-out of a root field */
 const callerOf = (actor: Actor, address: string | null, timeoutMs: number): Caller => ({
   name: actor.kind === "user" ? `user ${actor.userId}` : `address ${networkOf(address)}`,
   hasLeft: false,
@@ -35,16 +35,16 @@ export interface GraphqlAnswer {
 
 export interface GraphqlOptions {
   readonly apollo: ApolloServer<RequestContext>;
-  /** Whether a browser gets Apollo's page. */
+  /** Whether a browser gets Apollo's landing page. */
   readonly landingPage: boolean;
   readonly persistedQueries: PersistedQueries;
-  /** Answers what needs no Apollo, to a request for the document of this text; null where it does. */
+  /** Answers a request whose document is known without Apollo, or returns null. */
   readonly answerKnown: (
     request: GraphqlRequest,
     query: string,
     context: RequestContext,
   ) => Promise<DirectAnswer | KeptBody | null>;
-  /** Records what was refused to a request. */
+  /** Records the refusals of a request. */
   readonly recordRefusals: (context: RequestContext) => Promise<void>;
   /** Stops the reads of a client that goes before it is answered. */
   readonly stopReads: (caller: Caller) => void;
@@ -52,21 +52,21 @@ export interface GraphqlOptions {
   readonly statementTimeoutMs: number;
 }
 
-/** Of an answer that is no page. */
+/** The header for answers that are no page. */
 export const NO_CONTENT_POLICY = { "content-security-policy": "default-src 'none'; frame-ancestors 'none'" };
 
-/** Of answers that need no Apollo, by their type. */
-const knownHeaders = new Map<AnswerType, Readonly<Record<string, string>>>(
+/** The headers of answers without Apollo, by media type. */
+const directHeaders = new Map<AnswerType, Readonly<Record<string, string>>>(
   ANSWER_TYPES.map((type) => [type, { ...NO_CONTENT_POLICY, "content-type": type }]),
 );
 
-/** What Apollo looks at: what is sent, what is wanted, and what a browser cannot send without asking first. */
-const READ_HEADERS = ["content-type", "accept", "apollo-require-preflight", "x-apollo-operation-name"] as const;
+/** The headers that Apollo reads: media types, and those that a browser sends to another site only after it has asked that site. */
+const APOLLO_HEADERS = ["content-type", "accept", "apollo-require-preflight", "x-apollo-operation-name"] as const;
 
-function headersOf({ headers: given }: IncomingMessage): HeaderMap {
+function apolloHeadersOf(request: IncomingMessage): HeaderMap {
   const headers = new HeaderMap();
-  for (const name of READ_HEADERS) {
-    const value = given[name];
+  for (const name of APOLLO_HEADERS) {
+    const value = request.headers[name];
     if (value !== undefined) headers.set(name, String(value));
   }
   return headers;
@@ -74,56 +74,59 @@ function headersOf({ headers: given }: IncomingMessage): HeaderMap {
 
 const PAGE_HEADERS = new HeaderMap([["accept", "text/html"]]);
 
+/** Makes the function that answers GraphQL requests. */
 export function createAnswerGraphql(options: GraphqlOptions) {
   const { apollo, landingPage, persistedQueries, answerKnown, recordRefusals, stopReads, limits, statementTimeoutMs } =
     options;
 
   async function askApollo(
     headers: HeaderMap,
-    asked: { method: string; search: string; body: unknown },
+    request: { method: string; search: string; body: unknown },
     context: () => Promise<RequestContext>,
   ): Promise<GraphqlAnswer> {
-    const httpGraphQLRequest = { headers, ...asked };
-    const { status, headers: answered, body } = await apollo.executeHTTPGraphQLRequest({ httpGraphQLRequest, context });
-    if (body.kind !== "complete") throw new Error("incremental delivery is not enabled");
-    return { status: status ?? 200, headers: Object.fromEntries(answered), body: body.string };
+    const httpGraphQLRequest = { headers, ...request };
+    const response = await apollo.executeHTTPGraphQLRequest({ httpGraphQLRequest, context });
+    if (response.body.kind !== "complete") throw new Error("incremental delivery is not enabled");
+    const { status = 200, body } = response;
+    return { status, headers: Object.fromEntries(response.headers), body: body.string };
   }
 
   async function answer(
     request: IncomingMessage,
-    asked: GraphqlRequest,
+    graphqlRequest: GraphqlRequest,
     context: RequestContext,
   ): Promise<GraphqlAnswer> {
-    const query = persistedQueries.textOf(asked, context);
-    const known = await answerKnown(asked, query, context);
-    if (!known) {
-      const answer = await askApollo(headersOf(request), apolloRequestOf(asked, query), async () => context);
+    const query = persistedQueries.textOf(graphqlRequest, context);
+    const direct = await answerKnown(graphqlRequest, query, context);
+    if (!direct) {
+      const apolloRequest = apolloRequestOf(graphqlRequest, query);
+      const answer = await askApollo(apolloHeadersOf(request), apolloRequest, async () => context);
       return { ...answer, headers: { ...NO_CONTENT_POLICY, ...answer.headers } };
     }
-    const headers = knownHeaders.get(asked.answerType) ?? NO_CONTENT_POLICY;
-    if ("text" in known) return { status: 200, headers, body: known };
-    const { data, errors } = known;
+    const headers = directHeaders.get(graphqlRequest.answerType) ?? NO_CONTENT_POLICY;
+    if ("text" in direct) return { status: 200, headers, body: direct };
+    const { data, errors } = direct;
     const status = (errors && statusOf(data as Record<string, null>, errors)) ?? 200;
-    return { status, headers, body: stringifyResult(known) };
+    return { status, headers, body: stringifyResult(direct) };
   }
 
-  /** @throws AppError where the request is none, or may not run at all */
+  /** @throws AppError where the request is no GraphQL request, or may not run at all */
   return async (
     request: IncomingMessage,
     response: ServerResponse,
     search: string,
     contextOf: () => Promise<RequestContext>,
   ): Promise<GraphqlAnswer> => {
-    // Whatever else the request says: nothing of it may run past what follows.
+    // A request for the page gets only the page. An operation in it must not run, because none of the checks below has seen it.
     if (landingPage && wantsPage(request)) {
       return askApollo(PAGE_HEADERS, { method: "GET", search: "", body: undefined }, contextOf);
     }
-    const asked = await readGraphqlRequest(request, search, limits);
+    const graphqlRequest = await readGraphqlRequest(request, search, limits);
     const context = await contextOf();
     const caller = callerOf(context.actor, context.origin.ipAddress, statementTimeoutMs);
     response.once("close", () => response.writableFinished || stopReads(caller));
     try {
-      return await asCaller(caller, () => answer(request, asked, context));
+      return await asCaller(caller, () => answer(request, graphqlRequest, context));
     } finally {
       await recordRefusals(context);
     }

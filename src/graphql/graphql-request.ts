@@ -1,4 +1,4 @@
-/** What an HTTP request asks of GraphQL, or what makes it none: refused here, before anything is looked up or runs. */
+/** Reads the GraphQL request in an HTTP request. It refuses what is none before anything is looked up or run. */
 import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import { MIMEType } from "node:util";
 import Negotiator from "negotiator";
@@ -7,7 +7,7 @@ import type { RequestLimits } from "../limits.js";
 import { parseJson } from "./long-numbers.js";
 import { requireFewValues } from "./variables.js";
 
-/** The media types of an answer; the first is the usual one. */
+/** The media types of answers; the first is the usual one. */
 export const ANSWER_TYPES = [
   "application/json; charset=utf-8",
   "application/graphql-response+json; charset=utf-8",
@@ -16,25 +16,25 @@ export type AnswerType = (typeof ANSWER_TYPES)[number];
 
 export interface GraphqlRequest {
   readonly method: "GET" | "POST";
-  /** Absent where `hash` stands for it. */
+  /** The text of the document; absent where `hash` stands for it. */
   readonly query: string | undefined;
   readonly operationName: string | null;
   readonly variables: Readonly<Record<string, unknown>>;
-  /** SHA-256 of a persisted query, as its client says. */
+  /** The SHA-256 of a persisted query, as the client gives it. */
   readonly hash: string | undefined;
   readonly answerType: AnswerType;
-  /** Of a GET request, as it was sent. */
+  /** The parameters of a GET request, as they were sent. */
   readonly search: URLSearchParams | undefined;
 }
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
-/** What most clients send needs no parser. */
+/** The headers of most clients, which need no parser. */
 const USUAL_TYPES: ReadonlySet<string | undefined> = new Set(["application/json", "application/json; charset=utf-8"]);
 const USUAL_ACCEPTS: ReadonlySet<string | undefined> = new Set([undefined, "*/*", "application/json"]);
 
-/** What a page of another site can have a browser send without asking; with such a header it cannot. */
+/** The types that a page of another site can have a browser send without asking us. With one of the headers below it must ask. */
 const FORM_TYPES = new Set(["application/x-www-form-urlencoded", "multipart/form-data", "text/plain"]);
 const PREFLIGHT_HEADERS = ["apollo-require-preflight", "x-apollo-operation-name"];
 
@@ -55,18 +55,18 @@ function isUtf8(charset: string): boolean {
   }
 }
 
-/** @throws BAD_USER_INPUT for what a page of another site may have sent, and for a type that is not JSON in UTF-8 */
+/** @throws BAD_USER_INPUT for a request that a page of another site may have sent, and for a body that is not JSON in UTF-8 */
 function requireJson(method: string, headers: IncomingHttpHeaders): void {
-  const given = headers["content-type"];
-  if (USUAL_TYPES.has(given)) return;
-  const type = mediaTypeOf(given);
-  const couldBeForm = given === undefined || (type !== undefined && FORM_TYPES.has(type.essence));
+  const contentType = headers["content-type"];
+  if (USUAL_TYPES.has(contentType)) return;
+  const type = mediaTypeOf(contentType);
+  const couldBeForm = contentType === undefined || (type !== undefined && FORM_TYPES.has(type.essence));
   if (couldBeForm && !PREFLIGHT_HEADERS.some((name) => headers[name])) {
     const header = "Send a header `apollo-require-preflight`, so that no page of another site can send this (CSRF).";
     if (method === "GET") throw badUserInput("apollo-require-preflight", header);
     throw badUserInput("content-type", `Send \`content-type: application/json\`. ${header}`);
   }
-  if (given === undefined && method === "GET") return;
+  if (contentType === undefined && method === "GET") return;
   if (!type || !/^application\/([\w.+-]+\+)?json$/.test(type.essence)) {
     throw unusableRequest(415, "content-type", "Send JSON, with `content-type: application/json`.");
   }
@@ -74,7 +74,7 @@ function requireJson(method: string, headers: IncomingHttpHeaders): void {
   if (charset !== null && !isUtf8(charset)) throw unusableRequest(415, "content-type", "Send JSON in UTF-8.");
 }
 
-/** @returns the type that is wanted most @throws BAD_USER_INPUT where none of ours is wanted */
+/** @returns the type that the client prefers @throws BAD_USER_INPUT where it accepts none of ours */
 export function answerTypeOf(accept: string | undefined): AnswerType {
   if (USUAL_ACCEPTS.has(accept)) return ANSWER_TYPES[0];
   const wanted = new Negotiator({ headers: { accept } }).mediaType(ANSWER_TYPES);
@@ -83,7 +83,7 @@ export function answerTypeOf(accept: string | undefined): AnswerType {
   return wanted as AnswerType;
 }
 
-/** @returns whether a browser asks for a page to look at */
+/** @returns whether a browser asks for a page */
 export const wantsPage = ({ method, headers }: IncomingMessage): boolean =>
   method === "GET" &&
   headers.accept !== undefined &&
@@ -106,7 +106,7 @@ function readBody(request: IncomingMessage, limit: number): Promise<Buffer> {
   });
 }
 
-/** A byte order mark is ignored, as RFC 8259 allows. */
+/** The decoder skips a byte order mark, as RFC 8259 allows. */
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
 function parseBody(bytes: Buffer, limits: RequestLimits): Record<string, unknown> {
@@ -121,7 +121,7 @@ function parseBody(bytes: Buffer, limits: RequestLimits): Record<string, unknown
   try {
     body = parseJson(text);
   } catch {
-    // Told below.
+    // The error below explains it.
   }
   if (isRecord(body)) return body;
   const form = "a JSON object with `query` and, if needed, `variables` and `operationName`";
@@ -129,10 +129,10 @@ function parseBody(bytes: Buffer, limits: RequestLimits): Record<string, unknown
 }
 
 const PARAMETERS = ["query", "operationName", "variables", "extensions"] as const;
-/** Of them, those that are JSON. */
+/** The parameters whose values are JSON. */
 const JSON_PARAMETERS: ReadonlySet<string> = new Set(["variables", "extensions"]);
 
-/** URLSearchParams puts U+FFFD for bytes that are no UTF-8. */
+/** @returns whether a text is UTF-8. URLSearchParams would replace other bytes by U+FFFD. */
 function isUtf8Encoded(text: string): boolean {
   try {
     decodeURIComponent(text.replace(/%(?![0-9a-f]{2})/gi, "%25"));
@@ -167,7 +167,7 @@ function parametersOf(search: string): { body: Record<string, unknown>; paramete
   return { body, parameters };
 }
 
-/** @returns the hash of a persisted query, where one is named */
+/** @returns the hash of a persisted query, where the request names one */
 function hashOf(extensions: Readonly<Record<string, unknown>> | null): string | undefined {
   const persisted = extensions?.persistedQuery ?? undefined;
   if (persisted === undefined) return undefined;
@@ -186,7 +186,7 @@ function optionalRecord(name: string, value: unknown): Record<string, unknown> |
   return value;
 }
 
-/** @throws BAD_USER_INPUT (also with the HTTP status 405, 406 or 415), LIMIT_EXCEEDED */
+/** Reads a request. @throws BAD_USER_INPUT (also with the HTTP status 405, 406 or 415), LIMIT_EXCEEDED */
 export async function readGraphqlRequest(
   request: IncomingMessage,
   search: string,

@@ -1,4 +1,4 @@
-/** Modules -> the GraphQL endpoint: schema, doors, planner, fast ways, Apollo. */
+/** Makes the GraphQL endpoint of the modules: schema, doors, planner, fast path and Apollo. */
 import type { IncomingMessage } from "node:http";
 import type { GraphQLSchema } from "graphql";
 import type { Origin } from "../audit/call.js";
@@ -46,7 +46,7 @@ export interface Graphql {
   stop(): Promise<void>;
 }
 
-/** @throws where modules contradict each other, or trusted documents are not valid */
+/** @throws Error where modules contradict each other, or a trusted document is not valid */
 export async function createGraphql(deps: GraphqlDeps): Promise<Graphql> {
   const { modules, cache, clock, log } = deps;
   const { introspection, landingPage, trustedDocuments, statementTimeoutMs } = deps.config;

@@ -1,19 +1,20 @@
-/** Answers about the schema: long to make and always the same, so each is made once, and not too many in a second. */
+/** Keeps answers about the schema. They take long to make and never change, so each is made once, and not too many in a second. */
 import { setTimeout as wait } from "node:timers/promises";
 import { type DocumentNode, Kind, type OperationDefinitionNode, type SelectionSetNode } from "graphql";
 import { type Cache, textWeight } from "../cache.js";
 import type { KeptBody } from "../http/compression.js";
 
-/** Nothing else runs while an answer is made: then others have at least so many times as long. */
-const REST = 2;
+/** Nothing else runs while an answer is made. Afterwards others have so many times as long before the next is made. */
+const REST_FACTOR = 2;
 const MIN_REST_MS = 20;
-/** Whoever had to wait longer is refused, and whoever has so many waiting. */
+/** A request that would wait longer is refused. */
 const MAX_WAIT_MS = 10_000;
+/** A holder that has so many requests waiting is refused another. */
 const MAX_WAITING = 3;
 
 const SCHEMA_FIELDS = new Set(["__schema", "__type"]);
 
-/** What an operation asks for at its root, wherever it may stand. */
+/** @returns the names of an operation's root fields, also of those in fragments */
 function rootFields(operation: OperationDefinitionNode, document: DocumentNode): Set<string> {
   const names = new Set<string>();
   const visited = new Set<string>();
@@ -23,8 +24,9 @@ function rootFields(operation: OperationDefinitionNode, document: DocumentNode):
       else if (node.kind === Kind.INLINE_FRAGMENT) visit(node.selectionSet);
       else if (!visited.has(node.name.value)) {
         visited.add(node.name.value);
-        for (const each of document.definitions) {
-          if (each.kind === Kind.FRAGMENT_DEFINITION && each.name.value === node.name.value) visit(each.selectionSet);
+        for (const definition of document.definitions) {
+          if (definition.kind !== Kind.FRAGMENT_DEFINITION || definition.name.value !== node.name.value) continue;
+          visit(definition.selectionSet);
         }
       }
     }
@@ -36,32 +38,33 @@ function rootFields(operation: OperationDefinitionNode, document: DocumentNode):
 /** How much of an operation is about the schema. */
 export type AboutSchema = "all" | "part" | "none";
 
+/** Makes the store of answers about the schema. */
 export function createIntrospection(cache: Cache) {
   const answers = cache.region<KeptBody>();
-  const known = new WeakMap<OperationDefinitionNode, AboutSchema>();
-  /** By key, the answers that somebody makes. */
+  const aboutOf = new WeakMap<OperationDefinitionNode, AboutSchema>();
+  /** The answers that are being made, by key. */
   const making = new Map<string, PromiseWithResolvers<void>>();
-  /** By holder, how many wait. */
+  /** The number of waiting requests, by holder. */
   const waiting = new Map<string, number>();
   let nextAtMs = 0;
 
   return {
     about(operation: OperationDefinitionNode, document: DocumentNode): AboutSchema {
-      let about = known.get(operation);
+      let about = aboutOf.get(operation);
       if (about === undefined) {
         const names = [...rootFields(operation, document)];
-        // The name of the root type alone takes no time.
+        // `__typename` alone takes no time.
         if (!names.some((name) => SCHEMA_FIELDS.has(name))) about = "none";
         else about = names.every((name) => name.startsWith("__")) ? "all" : "part";
-        known.set(operation, about);
+        aboutOf.set(operation, about);
       }
       return about;
     },
 
-    /** @param key of the document, its operation and its variables */
+    /** Finds a kept answer. @param key the document, its operation and its variables */
     find: (key: string): KeptBody | undefined => answers.get(key),
 
-    /** @param holder in whose name it is kept */
+    /** Keeps an answer. @param holder the caller to whom the cache counts it */
     keep(holder: string, key: string, text: string): void {
       const ownWeight = textWeight(text) + textWeight(key);
       const encoded: KeptBody["encoded"] = new Map();
@@ -75,10 +78,11 @@ export function createIntrospection(cache: Cache) {
     },
 
     /**
-     * Waits until a new answer may be made, or until somebody else has made this one.
-     * @param key of an answer that is kept @returns seconds to come back in, where too many of the holder's wait already
+     * Waits until a new answer may be made, or until another request has made this one.
+     * @param key the key under which the answer will be kept
+     * @returns the seconds after which the client may come back, where it would wait too long or too many requests of its holder wait
      */
-    async turn(holder: string, key: string | undefined): Promise<number | undefined> {
+    async awaitTurn(holder: string, key: string | undefined): Promise<number | undefined> {
       const underWay = key === undefined ? undefined : making.get(key);
       if (underWay) {
         await Promise.race([underWay.promise, wait(MAX_WAIT_MS, undefined, { ref: false })]);
@@ -86,22 +90,22 @@ export function createIntrospection(cache: Cache) {
       }
       const now = Date.now();
       const waitMs = nextAtMs - now;
-      const mine = waiting.get(holder) ?? 0;
-      if (waitMs > MAX_WAIT_MS || mine >= MAX_WAITING) return Math.max(1, Math.ceil(waitMs / 1000));
+      const holderWaiting = waiting.get(holder) ?? 0;
+      if (waitMs > MAX_WAIT_MS || holderWaiting >= MAX_WAITING) return Math.max(1, Math.ceil(waitMs / 1000));
       nextAtMs = Math.max(now, nextAtMs) + MIN_REST_MS;
       if (key !== undefined) making.set(key, Promise.withResolvers());
       if (waitMs <= 0) return undefined;
-      waiting.set(holder, mine + 1);
+      waiting.set(holder, holderWaiting + 1);
       await wait(waitMs);
-      const left = (waiting.get(holder) ?? 1) - 1;
-      if (left > 0) waiting.set(holder, left);
+      const remaining = (waiting.get(holder) ?? 1) - 1;
+      if (remaining > 0) waiting.set(holder, remaining);
       else waiting.delete(holder);
       return undefined;
     },
 
-    /** Tells that a new answer has been made, which kept this process busy for so many milliseconds. */
-    made(key: string | undefined, busyMs: number): void {
-      nextAtMs = Math.max(nextAtMs, Date.now()) + REST * busyMs;
+    /** Ends the making of an answer. @param busyMs how long it kept this process busy */
+    finish(key: string | undefined, busyMs: number): void {
+      nextAtMs = Math.max(nextAtMs, Date.now()) + REST_FACTOR * busyMs;
       if (key === undefined) return;
       making.get(key)?.resolve();
       making.delete(key);

@@ -1,4 +1,4 @@
-/** Refuses what asks for too much: documents before they are validated, operations and variables before any resolver runs. */
+/** Refuses requests that ask for too much: documents before their validation, operations and variables before any resolver runs. */
 import type { ApolloServerPlugin } from "@apollo/server";
 import { type DocumentNode, getOperationAST, parse } from "graphql";
 import { badUserInput, limitExceeded } from "../errors.js";
@@ -8,15 +8,15 @@ import { rememberSearch } from "./long-numbers.js";
 import { measure, measuredOf } from "./measure.js";
 import { takeVariables } from "./variables.js";
 
-/** Goes on in place of what is refused. */
+/** The document that goes on in place of a refused one. */
 const NOTHING = "{ __typename }";
 
 /**
- * Refuses what exceeds the limits, then coerces the variables for whatever comes after. Apollo answers 500 to what throws before an
- * operation is resolved; so nothing takes the place of what is refused until then, and costs the parser and validation nothing.
+ * Enforces the limits, and coerces the variables for what comes after. Apollo answers 500 where something throws before an operation is
+ * resolved. So a tiny document takes the place of a refused one, and the fault is thrown after the operation is resolved.
  */
 export function enforceLimits(limits: RequestLimits): ApolloServerPlugin<RequestContext> {
-  // Apollo may keep what took a document's place.
+  // The faults belong to the documents that replaced refused ones, which Apollo may keep.
   const faults = new WeakMap<DocumentNode, unknown>();
   return {
     async requestDidStart({ request }) {

@@ -1,4 +1,4 @@
-/** What a document asks for, counted right after it is parsed: before validation, some of whose rules take the square of it. */
+/** Measures a document right after it is parsed, before validation, because the time of some rules grows with the square of its size. */
 import { ApolloServerErrorCode } from "@apollo/server/errors";
 import {
   type DocumentNode,
@@ -22,35 +22,35 @@ import { type AppError, limitExceeded } from "../errors.js";
 import type { RequestLimits } from "../limits.js";
 import { type Filters, filterCheck, mayHoldFilter } from "./filter-texts.js";
 
-/** A response path. Fields that share it are one field of the answer, and validation compares each with each. */
-interface Nesting {
+/** A response path. Validation compares all fields that share a path with each other. */
+interface ResponsePath {
   times: number;
-  readonly below: Map<string, Nesting>;
+  readonly below: Map<string, ResponsePath>;
 }
 
-/** A selection set that waits to be looked at. */
+/** A selection set that is still to be counted. */
 interface Step {
   readonly set: SelectionSetNode;
   readonly type: GraphQLNamedType | undefined;
-  readonly places: Map<string, Nesting>;
+  readonly paths: Map<string, ResponsePath>;
   readonly isRoot: boolean;
 }
 
 interface Counts {
   rootFields: number;
   aliases: number;
-  /** Root fields that ask of the schema. */
+  /** The number of root fields `__schema`. */
   schemas: number;
   types: number;
   readonly filters: Filters;
 }
 
-/** Looks at each selection wherever it is expanded, at so many in the whole document. */
-class Measuring {
+/** Counts each selection wherever its fragment is spread, up to a limit for the whole document. */
+class Measurement {
   #selections = 0;
-  /** Pairs of fields that share a response path. */
+  /** The number of pairs of fields that share a response path. */
   repeats = 0;
-  /** A fragment is spread that does not exist. */
+  /** Whether the document spreads a fragment that it does not define. */
   isIncomplete = false;
   readonly #byName: ReadonlyMap<string, FragmentDefinitionNode>;
   readonly #spread = new Set<FragmentDefinitionNode>();
@@ -63,20 +63,20 @@ class Measuring {
     this.#byName = new Map(fragments.map((fragment) => [fragment.name.value, fragment]));
   }
 
-  /** @throws LIMIT_EXCEEDED */
-  operation({ operation, selectionSet }: OperationDefinitionNode): Counts {
+  /** Counts an operation. @throws LIMIT_EXCEEDED */
+  countOperation({ operation, selectionSet }: OperationDefinitionNode): Counts {
     return this.#count(selectionSet, this.schema.getRootType(operation) ?? undefined);
   }
 
-  /** Validation looks at fragments that no operation spreads, too. @throws LIMIT_EXCEEDED */
-  unused(): void {
+  /** Counts the fragments that no operation spreads, because validation looks at them too. @throws LIMIT_EXCEEDED */
+  countUnusedFragments(): void {
     for (const fragment of this.fragments) if (!this.#spread.has(fragment)) this.#count(fragment.selectionSet);
   }
 
   #count(set: SelectionSetNode, type?: GraphQLNamedType): Counts {
     const counts: Counts = { rootFields: 0, aliases: 0, schemas: 0, types: 0, filters: new Map() };
-    // No recursion: a document may nest deeper than the stack.
-    const steps: Step[] = [{ set, type, places: new Map(), isRoot: true }];
+    // Steps replace recursion, because a document may nest deeper than the stack.
+    const steps: Step[] = [{ set, type, paths: new Map(), isRoot: true }];
     for (let step = steps.pop(); step; step = steps.pop()) {
       for (const node of step.set.selections) {
         if (++this.#selections > this.limits.selections) {
@@ -100,12 +100,12 @@ class Measuring {
     return counts;
   }
 
-  #field(node: FieldNode, { type: parent, places, isRoot }: Step, counts: Counts, steps: Step[]): void {
+  #field(node: FieldNode, { type: parent, paths, isRoot }: Step, counts: Counts, steps: Step[]): void {
     const name = node.name.value;
     const key = node.alias?.value ?? name;
-    const place = places.get(key) ?? { times: 0, below: new Map() };
-    places.set(key, place);
-    this.repeats += place.times++;
+    const path = paths.get(key) ?? { times: 0, below: new Map() };
+    paths.set(key, path);
+    this.repeats += path.times++;
     counts.aliases += node.alias ? 1 : 0;
     counts.rootFields += isRoot ? 1 : 0;
     counts.schemas += isRoot && name === "__schema" ? 1 : 0;
@@ -121,20 +121,20 @@ class Measuring {
     steps.push({
       set: node.selectionSet,
       type: field && getNamedType(field.type),
-      places: place.below,
+      paths: path.below,
       isRoot: false,
     });
   }
 }
 
 export interface Measured {
-  /** @returns why the operation asks for too much, or null; every fragment that it spreads must exist */
+  /** Every fragment that the operation spreads must exist. @returns why the operation asks for too much, or null */
   fault(): AppError | null;
   /** @throws LIMIT_EXCEEDED for variables with which its filters hold too much text */
   requireFilters(variables: Variables): void;
 }
 
-/** Documents are kept parsed, each by one instance of Postern, so that an operation that comes again is the same object. */
+/** The measured operations, by identity: documents are kept parsed, so that an operation that comes again is the same object. */
 const measured = new WeakMap<OperationDefinitionNode, Measured>();
 
 /** @returns what was counted of an operation; undefined before its document was measured */
@@ -144,23 +144,23 @@ function countFaultOf({ rootFields, aliases, schemas, types }: Counts, limits: R
   if (rootFields > limits.rootFields) {
     return limitExceeded("rootFields", `Ask for at most ${limits.rootFields} root fields at once.`);
   }
-  // Whoever answers that does nothing else meanwhile, and the schema is large.
+  // The schema is large, and this process does nothing else while it answers.
   if (schemas > 1 || types > limits.schemaTypes) {
     return limitExceeded("introspection", `Ask for the schema once, and for at most ${limits.schemaTypes} types.`);
   }
-  const most = schemas + types > 0 ? limits.schemaAliases : limits.aliases;
-  if (aliases > most) return limitExceeded("aliases", `Use at most ${most} aliases.`);
+  const max = schemas + types > 0 ? limits.schemaAliases : limits.aliases;
+  if (aliases > max) return limitExceeded("aliases", `Use at most ${max} aliases.`);
   return null;
 }
 
-/** Graphql-depth-limit walks a fragment wherever it is spread, which is bounded before. */
+/** Checks the depth with graphql-depth-limit. It walks a fragment wherever it is spread, whose number has been limited before. */
 function depthFaultOf(
   schema: GraphQLSchema,
   operation: OperationDefinitionNode,
   fragments: readonly FragmentDefinitionNode[],
   { depth }: RequestLimits,
 ): AppError | null {
-  // Of this operation alone, and without its name: the library looks at all operations, by names in a plain object.
+  // The library walks all operations, and puts their names into a plain object. So it gets this operation alone and without its name.
   const alone: DocumentNode = { kind: Kind.DOCUMENT, definitions: [{ ...operation, name: undefined }, ...fragments] };
   const isTooDeep = validate(schema, alone, [depthLimit(depth)]).length > 0;
   return isTooDeep ? limitExceeded("depth", `Nest fields at most ${depth} deep.`) : null;
@@ -179,7 +179,7 @@ function requireShortParts({ loc }: DocumentNode, fragments: number, limits: Req
   if (fragments > limits.fragments) throw limitExceeded("fragments", `Define at most ${limits.fragments} fragments.`);
 }
 
-/** @throws GRAPHQL_VALIDATION_FAILED for fragments that spread each other in a circle, which nothing after this needs to expect */
+/** Refuses circles, so that nothing after this needs to expect one. @throws GRAPHQL_VALIDATION_FAILED */
 function requireNoCircle(schema: GraphQLSchema, document: DocumentNode): void {
   const [circle] = validate(schema, document, [NoFragmentCyclesRule]);
   if (!circle) return;
@@ -188,8 +188,8 @@ function requireNoCircle(schema: GraphQLSchema, document: DocumentNode): void {
 }
 
 /**
- * Measures a document, each of its operations for itself.
- * @param operation the one that shall run
+ * Measures each operation of a document.
+ * @param operation the operation that is to run
  * @throws LIMIT_EXCEEDED, GRAPHQL_VALIDATION_FAILED
  */
 export function measure(
@@ -201,26 +201,26 @@ export function measure(
   const fragments = document.definitions.filter((node) => node.kind === Kind.FRAGMENT_DEFINITION);
   requireShortParts(document, fragments.length, limits);
   if (fragments.length > 0) requireNoCircle(schema, document);
-  const measuring = new Measuring(schema, fragments, limits);
+  const measurement = new Measurement(schema, fragments, limits);
   for (const node of document.definitions) {
     if (node.kind !== Kind.OPERATION_DEFINITION) continue;
-    const counts = measuring.operation(node);
+    const counts = measurement.countOperation(node);
     const countFault = countFaultOf(counts, limits);
     let depthFault: AppError | null | undefined;
     measured.set(node, {
       fault() {
-        // Of each operation only once it is to run: the library looks at all fragments for each.
+        // The depth is measured only when the operation is to run, because the library walks all fragments for each operation.
         if (depthFault === undefined) depthFault = countFault ? null : depthFaultOf(schema, node, fragments, limits);
         return countFault ?? depthFault;
       },
       requireFilters: filterCheck(counts.filters, limits.filterBytes),
     });
   }
-  measuring.unused();
-  // The library expects that every fragment exists; validation refuses a document where one does not.
-  const fault = operation && !measuring.isIncomplete && measuredOf(operation)?.fault();
+  measurement.countUnusedFragments();
+  // The library expects that every fragment exists. Validation refuses documents where one does not.
+  const fault = operation && !measurement.isIncomplete && measuredOf(operation)?.fault();
   if (fault) throw fault;
-  if (measuring.repeats > limits.repeats) {
+  if (measurement.repeats > limits.repeats) {
     throw limitExceeded("selections", "It names the same fields again and again. Name each once in its place.");
   }
 }

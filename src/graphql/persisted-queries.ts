@@ -1,4 +1,4 @@
-/** The text of the document that a request means: sent, or named by its hash; of the trusted ones only, where a folder of them is given. */
+/** Finds the text of a request's document: it is sent, or named by its hash. Where trusted documents are configured, only they may run. */
 import { hash } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -10,12 +10,12 @@ import type { RequestContext } from "./context.js";
 import type { GraphqlRequest } from "./graphql-request.js";
 import { measure } from "./measure.js";
 
-/** Documents by SHA-256. */
+/** The trusted documents by their SHA-256. */
 export type TrustedDocuments = ReadonlyMap<string, string>;
 
 const sha256 = (text: string) => hash("sha256", text);
 
-/** What may be named by its hash: how to find its text. */
+/** Finds the text of a document that clients may name by its hash. */
 export type FindText = (hash: string) => string | undefined;
 
 /** @throws BAD_USER_INPUT where the hash is another document's, PERSISTED_QUERY_NOT_FOUND */
@@ -31,7 +31,7 @@ function textOf({ query, hash }: GraphqlRequest, find: FindText): string {
   return query;
 }
 
-/** @returns the `*.graphql` files of a folder and those below it @throws Error, for people to read, where one cannot be used */
+/** Loads the files `*.graphql` of a folder and of the folders in it. @throws Error, for people to read, where a file cannot be used */
 export async function loadTrustedDocuments(
   folder: string,
   schema: GraphQLSchema,
@@ -62,7 +62,7 @@ export async function loadTrustedDocuments(
   return documents;
 }
 
-/** One event for each caller in so long, from its first refusal on. */
+/** A caller whose documents are refused leaves one security event in this time, which begins with its first refusal. */
 const WINDOW_MS = 15 * 60_000;
 const WINDOW_WEIGHT = 200;
 
@@ -71,18 +71,18 @@ export interface PersistedQueries {
   textOf(request: GraphqlRequest, context: RequestContext): string;
 }
 
-/** @returns persisted queries of any document that has passed */
+/** @returns persisted queries of any document that has passed the doors */
 export const persistedQueries = (find: FindText): PersistedQueries => ({
   textOf: (request) => textOf(request, find),
 });
 
-/** @returns persisted queries of trusted documents, which alone may run */
+/** @returns persisted queries of trusted documents; no other document may run */
 export function trustedQueries(
   documents: TrustedDocuments,
   { cache, clock }: { readonly cache: Cache; readonly clock: { now(): Date } },
 ): PersistedQueries {
   const texts = new Set(documents.values());
-  /** When the window of a caller has begun, in milliseconds. */
+  /** The begin of a caller's window in milliseconds, by holder. */
   const windows = cache.region<number>();
 
   return {

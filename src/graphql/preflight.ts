@@ -1,4 +1,4 @@
-/** What a mutation's payload will ask for is planned before the mutation runs: what cannot be answered changes nothing. */
+/** Plans a mutation's payload before the mutation runs, so that a mutation whose payload cannot be answered changes nothing. */
 import {
   type GraphQLObjectType,
   type GraphQLResolveInfo,
@@ -12,18 +12,19 @@ import { collectBelow, type Selection } from "../engine/read/selection.js";
 import { declarationOf } from "../engine/types/object-type.js";
 import type { RequestContext } from "./context.js";
 
-/** Any id: nothing is read. */
+/** A placeholder for ids: preflight reads nothing. */
 const SOME_ID = "0";
 
-/** What the rows of a payload's list come from: items, or rows that match. More than this is refused anyway. */
+/** The service refuses more items or matching rows than this. */
 const MAX_ROWS = 1000;
 
+/** @returns how many rows the list of a payload will hold: as many as the input has items, or as it expects to match */
 function countOf({ items, expectedCount }: { items?: unknown; expectedCount?: unknown }): number {
   const count = Array.isArray(items) ? items.length : Number(expectedCount ?? 1);
   return Math.min(Math.max(count, 0), MAX_ROWS);
 }
 
-/** @returns the rows that a payload's selection asks for, by their place in the response */
+/** @returns a unit for each field of rows that a payload's selection asks for */
 export function payloadUnits(payload: GraphQLObjectType, rootKey: string | number, selection: Selection): Unit[] {
   const fields = payload.getFields();
   return [...selection].flatMap(([key, nodes]): Unit[] => {
@@ -35,13 +36,13 @@ export function payloadUnits(payload: GraphQLObjectType, rootKey: string | numbe
   });
 }
 
-/** @returns ids in the place of those that the mutation will return for the units */
-export function valuesLike(units: readonly Unit[], { input }: Readonly<Record<string, unknown>>): unknown[] {
+/** @returns placeholders for the ids that the mutation will return for the units */
+export function placeholderValues(units: readonly Unit[], { input }: Readonly<Record<string, unknown>>): unknown[] {
   const count = countOf(input ?? {});
   return units.map(({ target }) => (target.kind === "returnedList" ? Array(count).fill(SOME_ID) : SOME_ID));
 }
 
-/** @throws FORBIDDEN, BAD_USER_INPUT, LIMIT_EXCEEDED for what stands in the payload's selection */
+/** Plans the payload of a mutation. @throws FORBIDDEN, BAD_USER_INPUT, LIMIT_EXCEEDED for the payload's selection */
 export function preflightPayload(
   info: GraphQLResolveInfo,
   args: Readonly<Record<string, unknown>>,
@@ -50,5 +51,5 @@ export function preflightPayload(
   const payload = getNamedType(info.returnType);
   if (!isObjectType(payload)) return;
   const units = payloadUnits(payload, info.path.key, collectBelow(info.fieldNodes, info.fragments, context.variables));
-  if (units.length > 0) context.preflight(units, valuesLike(units, args), info);
+  if (units.length > 0) context.preflight(units, placeholderValues(units, args), info);
 }

@@ -1,4 +1,4 @@
-/** What is left of calls that fail: an audit record for each mutation of a signed-in actor, a security event for each refusal. */
+/** Records calls that fail: an audit record for each mutation of a signed-in actor, and a security event for each refusal. */
 
 import type { AuditService, SecurityService } from "../audit/index.js";
 import { asAppError, type ErrorCode, notRecorded } from "../errors.js";
@@ -7,9 +7,10 @@ import type { AccessMap } from "./access/access.js";
 import type { RequestContext } from "./context.js";
 import type { Middleware } from "./schema.js";
 
-/** An identifier is no longer; what a hostile caller sends may be. */
+/** A security event holds at most so many characters of an instance id. Identifiers are shorter; a hostile caller may send more. */
 const MAX_INSTANCE_ID = 255;
 
+/** The codes of errors that are refusals. */
 export const REFUSALS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "UNAUTHENTICATED",
   "FORBIDDEN",
@@ -22,11 +23,11 @@ export interface Recorders {
   readonly access: Pick<AccessMap, "actionOf" | "failureOf">;
 }
 
-/** The outermost layer of every root field: sees what each inner door throws or returns as an error. */
+/** The outermost layer of every root field: it sees every error that an inner door throws or returns. */
 export const recordFailures =
   ({ audit, access: { actionOf, failureOf } }: Recorders): Middleware =>
   async (resolve, parent, args, context, info) => {
-    // Created before the doors, so that the duration counts from here.
+    // The call is created before the doors, so that its duration counts from here.
     const isMutation = info.parentType.name === "Mutation";
     const action = isMutation ? actionOf(info.fieldName) : undefined;
     try {
@@ -54,12 +55,12 @@ export const recordFailures =
       if (action && context.actor.kind === "user") {
         const call = context.call(info, args);
         const { id, operationId } = (args.input ?? {}) as { id?: unknown; operationId?: unknown };
-        const failed = {
+        const failedCall = {
           ...call,
           action: failureOf(info.fieldName) ?? call.action,
           parameters: { mutation: info.fieldName, ...(call.parameters as object) },
         };
-        await audit.recordFailure(failed, error, [id, operationId].find(isId)).catch(() => {
+        await audit.recordFailure(failedCall, error, [id, operationId].find(isId)).catch(() => {
           throw notRecorded(outcome, error);
         });
       }
@@ -67,7 +68,7 @@ export const recordFailures =
     }
   };
 
-/** @returns what records the refusals of a request, before it is answered @throws UNAVAILABLE where no record can be kept */
+/** @returns a function that records the refusals of a request before it is answered; it throws UNAVAILABLE where it cannot record */
 export const recordRefusals =
   ({ security }: Recorders) =>
   async ({ refusals, actor, origin, changed }: RequestContext): Promise<void> => {

@@ -1,4 +1,4 @@
-/** Resolvers, declarations and the permission map -> the schema that Apollo serves, with its doors on every root field. */
+/** Builds the schema that Apollo serves, of resolvers, declarations and the permission map, with doors before every root field. */
 import { createRequire } from "node:module";
 import {
   type GraphQLFieldResolver,
@@ -19,17 +19,17 @@ import { currentCaller } from "../values/caller.js";
 import { requireWellFormed } from "../values/well-formed.js";
 import type { AccessMap } from "./access/access.js";
 import { deny, shield, shieldRules } from "./access/rules.js";
-import { requireSaid } from "./change-filters.js";
+import { requireCompleteFilters } from "./change-filters.js";
 import { containerOf } from "./container.js";
 import type { RequestContext } from "./context.js";
 import { preflightPayload } from "./preflight.js";
 
-// Loaded like graphql-shield: its generator is recognised by class, so both must come from the same build.
+// graphql-middleware recognises graphql-shield's generator by its class, so both must come from the same CommonJS build.
 const { applyMiddleware } = createRequire(import.meta.url)("graphql-middleware") as typeof import("graphql-middleware");
 
 type Arguments = Record<string, unknown>;
 
-/** What resolves a field whose parent is an answer of the planner. */
+/** A resolver of a field whose parent is an answer of the planner. */
 type FieldOf = GraphQLFieldResolver<Record<string, unknown>, RequestContext>;
 
 export type Resolve = (parent: unknown, args: Arguments, context: RequestContext, info: GraphQLResolveInfo) => unknown;
@@ -45,20 +45,32 @@ export type Middleware = (
 
 type RootType = "Query" | "Mutation";
 
-/** By root type and field. */
+/** The layers by root type and field. */
 export type RootMiddleware = Readonly<Record<RootType, Readonly<Record<string, Middleware>>>>;
 
-/** @param resolvers instances, one for each resolver class */
+/** Builds the schema without its doors. @param resolvers an instance of each resolver class */
 export function buildBareSchema(resolvers: readonly object[]): GraphQLSchema {
   return buildSchemaSync({
-    // Derived from the instances, so that a class without one cannot slip in and fail when it is first asked.
+    // The classes come from the instances, so that no class lacks one and fails when a request first needs it.
     resolvers: resolvers.map((instance) => instance.constructor) as unknown as NonEmptyArray<ClassType>,
     container: containerOf(resolvers),
     validate: false,
   });
 }
 
-/** Permission first, then the form of the arguments: what is refused is not even looked at. */
+/**
+ * Makes the doors of all root fields. A call passes, from the outermost to the innermost: the recorder (see recording.ts), the time of the
+ * field, the permission, the form of the arguments, and for mutations the preflight of the payload. Some calls of
+ *
+ *     mutation { createSnapshot(input: { instanceId: "7" }) { operation { id } } }
+ *
+ *     nobody is signed in          -> permission: UNAUTHENTICATED, and the recorder notes a security event
+ *     the role is VIEWER           -> permission: FORBIDDEN, with a security event and an audit record of the failure
+ *     instance 7 is in PRODUCTION  -> permission: PRODUCTION_PROTECTED, recorded likewise
+ *     a text holds a NUL character -> arguments: BAD_USER_INPUT; only a permitted caller's arguments are looked at
+ *     the payload asks for what the actor may not read -> preflight: FORBIDDEN, and nothing has changed
+ *     otherwise                    -> the resolver calls the service, which checks the row and makes the change
+ */
 function doorsOf(schema: GraphQLSchema, { queries, mutations }: AccessMap): RootMiddleware {
   const ruleOf = shieldRules();
   const rulesOf = (map: Readonly<Record<string, Rule>>) => ({
@@ -72,48 +84,48 @@ function doorsOf(schema: GraphQLSchema, { queries, mutations }: AccessMap): Root
   ) as unknown as {
     generate(schema: GraphQLSchema): Record<RootType, Record<string, Middleware | { resolve: Middleware }>>;
   };
-  // Only the root types: shield would wrap every leaf of every answer. Declared types check their fields themselves.
+  // Only root fields get a door of graphql-shield, which would wrap every leaf of every answer. Declared types check their fields themselves.
   const permissions = generator.generate(schema);
-  const behind =
+  const withArgumentChecks =
     (door: Middleware): Middleware =>
     (resolve, parent, args, context, info) =>
       door(
-        (...given) => {
+        (...resolverArgs) => {
           for (const [name, value] of Object.entries(args)) requireWellFormed(value, name);
-          if (info.parentType.name === "Mutation") requireSaid(info, args);
-          return resolve(...given);
+          if (info.parentType.name === "Mutation") requireCompleteFilters(info, args);
+          return resolve(...resolverArgs);
         },
         parent,
         args,
         context,
         info,
       );
-  /** Mutations begin one after another: each has its time from then on, and is answered as whoever calls until it says otherwise. */
-  const begun =
+  /** Mutations run one after another: each gets its own time, and starts as the request's actor, even after a sign-in. */
+  const withFreshStart =
     (door: Middleware): Middleware =>
     async (resolve, parent, args, context, info) => {
       currentCaller().time?.beginField();
       context.answerAs(context.actor);
       return door(resolve, parent, args, context, info);
     };
-  const all = (type: RootType, timed: (door: Middleware) => Middleware) =>
+  const doorsOfType = (type: RootType, wrap: (door: Middleware) => Middleware) =>
     Object.fromEntries(
       Object.entries(permissions[type]).map(([name, door]) => {
-        // Rules without a function of their own, such as allow, come wrapped.
-        return [name, timed(behind("resolve" in door ? door.resolve : door))];
+        // graphql-shield wraps rules without a function, such as allow.
+        return [name, wrap(withArgumentChecks("resolve" in door ? door.resolve : door))];
       }),
     );
-  return { Query: all("Query", (door) => door), Mutation: all("Mutation", begun) };
+  return { Query: doorsOfType("Query", (door) => door), Mutation: doorsOfType("Mutation", withFreshStart) };
 }
 
-/** Between the doors and the resolver of a mutation. */
-const preflighted: Middleware = async (resolve, parent, args, context, info) => {
+/** The innermost layer of a mutation, between its doors and its resolver. */
+const preflight: Middleware = async (resolve, parent, args, context, info) => {
   preflightPayload(info, args, context);
   return resolve(parent, args, context, info);
 };
 
-/** A field of a declared type: its plan left the value under the response key, unless the actor may not read it. */
-const planned =
+/** Resolves a field of a declared type: the plan has left the value under the response key, unless the actor may not read it. */
+const plannedField =
   (type: TypeDeclaration): FieldOf =>
   (source, _args, context, info) => {
     const permission = missingPermission(context.access.permissions, type, info.fieldName);
@@ -126,9 +138,9 @@ const planned =
     return derived ? derived.derive(value as never, context.access) : value;
   };
 
-/** A field of an object that a jsonb column holds whole. @param own what asks for its value, where none is held */
+/** Resolves a field of an embedded object. @param fetch the field's own resolver, which fetches a value that no row holds */
 const embeddedField =
-  (type: EmbeddedType, own: FieldOf): FieldOf =>
+  (type: EmbeddedType, fetch: FieldOf): FieldOf =>
   (source, args, context, info) => {
     const field = type.fields[info.fieldName];
     const required = field?.read;
@@ -137,7 +149,7 @@ const embeddedField =
       context.refuse({ code: "FORBIDDEN", field: `${type.name}.${info.fieldName}`, permission });
       throw forbidden(permission);
     }
-    return field?.fetched ? own(source, args, context, info) : source[info.path.key];
+    return field?.fetched ? fetch(source, args, context, info) : source[info.path.key];
   };
 
 function resolveEmbedded(schema: GraphQLSchema, fields: readonly { readonly embedded?: EmbeddedType }[]): void {
@@ -151,12 +163,12 @@ function resolveEmbedded(schema: GraphQLSchema, fields: readonly { readonly embe
 
 const byResponseKey: FieldOf = (source, _args, _context, info) => source[info.path.key];
 
-/** The types of a connection beside its nodes, by what follows the name of the type. */
-const CONNECTION_PARTS = ["Connection", "Edge", "Aggregate", "Extremes", "Group", "GroupKey"];
+/** The suffixes of the types that belong to the connections of a type. */
+const CONNECTION_SUFFIXES = ["Connection", "Edge", "Aggregate", "Extremes", "Group", "GroupKey"];
 
 const NO_FLOAT = "This sum is beyond what a Float holds, 1.8e308. Ask for the average, or for the sum of fewer rows.";
 
-const figure: typeof byResponseKey = (source, _args, _context, info) => {
+const numberByResponseKey: typeof byResponseKey = (source, _args, _context, info) => {
   const value = source[info.path.key];
   if (Math.abs(value as number) === Number.POSITIVE_INFINITY) throw limitExceeded("float", NO_FLOAT);
   return value;
@@ -171,23 +183,24 @@ function resolveAll(schema: GraphQLSchema, typeName: string, resolve: FieldOf) {
   for (const field of fieldsOf(schema, typeName)) field.resolve = resolve as never;
 }
 
-/** A label that a newer replica has brought is answered as it is, as PostgreSQL's text has it: an error would hide the row. */
+/** Answers a label of an enum that only a newer replica knows as it is, as the fast path does. An error would hide the row. */
 function answerUnknownLabels(schema: GraphQLSchema): void {
   for (const type of Object.values(schema.getTypeMap())) {
     if (isEnumType(type) && !isIntrospectionType(type)) type.serialize = (value) => value as string;
   }
 }
 
-/** The layers of root fields one by one, for the fast way. */
+/** The layers of root fields one by one, for the fast path. */
 export interface RootFields {
   readonly recorder: Middleware;
   readonly doors: RootMiddleware;
-  /** By mutation, its resolver as it stands behind the doors. */
+  /** The resolvers of mutations without their doors, by name. */
   readonly mutations: Readonly<Record<string, Resolve>>;
 }
 
 /**
- * @param access what stands before each root field
+ * Puts the layers before every root field, and the resolvers of planned values on the types.
+ * @param access the rules of the root fields
  * @param recorder the outermost layer of every root field
  */
 export function guardSchema(
@@ -196,17 +209,17 @@ export function guardSchema(
   recorder: Middleware,
 ): { schema: GraphQLSchema; roots: RootFields } {
   const doors = doorsOf(bare, access);
-  const behind = Object.entries(bare.getMutationType()?.getFields() ?? {});
-  const mutations = Object.fromEntries(behind.map(([name, { resolve }]) => [name, resolve as Resolve]));
-  const recording = { Query: recorder, Mutation: recorder };
-  const schema = applyMiddleware(bare, recording as never, doors as never, { Mutation: preflighted } as never);
+  const fields = Object.entries(bare.getMutationType()?.getFields() ?? {});
+  const mutations = Object.fromEntries(fields.map(([name, { resolve }]) => [name, resolve as Resolve]));
+  const recorders = { Query: recorder, Mutation: recorder };
+  const schema = applyMiddleware(bare, recorders as never, doors as never, { Mutation: preflight } as never);
   answerUnknownLabels(schema);
   resolveAll(schema, "PageInfo", byResponseKey);
   for (const type of Object.values(schema.getTypeMap()).flatMap((type) => declarationOf(type) ?? [])) {
-    resolveAll(schema, type.name, planned(type));
+    resolveAll(schema, type.name, plannedField(type));
     resolveEmbedded(schema, Object.values(type.fields));
-    for (const part of CONNECTION_PARTS) resolveAll(schema, `${type.name}${part}`, byResponseKey);
-    resolveAll(schema, `${type.name}Numbers`, figure);
+    for (const suffix of CONNECTION_SUFFIXES) resolveAll(schema, `${type.name}${suffix}`, byResponseKey);
+    resolveAll(schema, `${type.name}Numbers`, numberByResponseKey);
   }
   return { schema, roots: { recorder, doors, mutations } };
 }

@@ -1,4 +1,4 @@
-/** Apollo Server with Postern's limits, error format and ways of answering. */
+/** Makes the Apollo Server with Postern's limits, error format and plugins. */
 import { ApolloServer, type ApolloServerOptions, type ApolloServerPlugin } from "@apollo/server";
 import {
   ApolloServerPluginCacheControlDisabled,
@@ -22,21 +22,21 @@ export interface ServerOptions {
   readonly plugins: readonly ApolloServerPlugin<RequestContext>[];
 }
 
-/** Faults that are told of one document. */
+/** The most faults that an answer lists of one document. */
 const MAX_VALIDATION_ERRORS = 5;
 
 export const createApolloServer = (options: ServerOptions): ApolloServer<RequestContext> =>
   new ApolloServer<RequestContext>({
     schema: options.schema,
     introspection: options.introspection,
-    // No "did you mean" where the schema is not to be read.
+    // A "did you mean" would reveal parts of a schema that clients may not read.
     hideSchemaDetailsFromClientErrors: !options.introspection,
     includeStacktraceInErrorResponses: false,
-    // To find what was meant costs as much as a small query for each fault.
+    // A suggestion costs as much as a small query for each fault.
     validationOptions: { maxErrors: MAX_VALIDATION_ERRORS, hideSuggestions: !options.introspection },
     parseOptions: { maxTokens: options.limits.tokens },
     documentStore: options.documentStore,
-    // Hashes are resolved before.
+    // Persisted queries are found before Apollo sees the request (see persisted-queries.ts).
     persistedQueries: false,
     stopOnTerminationSignals: false,
     formatError: options.formatError,

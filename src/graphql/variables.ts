@@ -1,4 +1,4 @@
-/** A request's variables, coerced. graphql-js puts the values it refuses into its messages; these name the place only. */
+/** Coerces a request's variables. Unlike those of graphql-js, its messages name only the place of a fault and never hold the value. */
 import {
   coerceInputValue,
   GraphQLID,
@@ -25,7 +25,7 @@ type Holder = Record<string | number, unknown>;
 
 const nullableType = (type: GraphQLInputType): GraphQLInputType => (isNonNullType(type) ? type.ofType : type);
 
-/** @returns the type that stands at a path below a type */
+/** @returns the type at a path below a type */
 function typeAt(type: GraphQLInputType, path: readonly (string | number)[]): GraphQLInputType | undefined {
   return path.reduce<GraphQLInputType | undefined>((at, key) => {
     const inner = at && nullableType(at);
@@ -37,13 +37,14 @@ function typeAt(type: GraphQLInputType, path: readonly (string | number)[]): Gra
 const REQUIRED = /^Field "(\w+)" of required type/;
 const UNKNOWN = /^Field "(\w+)" is not defined/;
 
-const tooManyValues = (most: number) => limitExceeded("variables", `Send at most ${most} values in variables.`);
+const tooManyValues = (max: number) => limitExceeded("variables", `Send at most ${max} values in variables.`);
 
 const [QUOTE, BACKSLASH, COMMA] = [34, 92, 44];
 
 /**
- * Counts commas, since there are fewer of them than values: to parse a megabyte of keys takes this process thirty times as long.
- * @param source JSON @throws LIMIT_EXCEEDED
+ * Refuses too many values before they are parsed, because parsing a megabyte of keys takes thirty times as long as this. It counts commas,
+ * of which there are fewer than values.
+ * @param source the JSON text @throws LIMIT_EXCEEDED
  */
 export function requireFewValues(source: string, { variableValues }: RequestLimits): void {
   if (source.length <= variableValues) return;
@@ -52,14 +53,14 @@ export function requireFewValues(source: string, { variableValues }: RequestLimi
     const character = source.charCodeAt(at);
     if (character === COMMA && ++commas >= variableValues) throw tooManyValues(variableValues);
     if (character !== QUOTE) continue;
-    // On to the end of the text, where no backslash stands before the quote.
+    // Skips to the end of the string: a quote without a backslash before it.
     for (at++; at < source.length && source.charCodeAt(at) !== QUOTE; at++) {
       if (source.charCodeAt(at) === BACKSLASH) at++;
     }
   }
 }
 
-/** @throws LIMIT_EXCEEDED before anything recursive walks the values */
+/** Limits the number and the depth of values before anything recursive walks them. @throws LIMIT_EXCEEDED */
 function requireBounded(given: unknown, { variableValues, variableDepth }: RequestLimits): void {
   let values = 0;
   let level: unknown[] = [given];
@@ -78,8 +79,8 @@ function requireBounded(given: unknown, { variableValues, variableDepth }: Reque
 }
 
 /**
- * An id that was given as a number keeps its digits.
- * @throws BAD_USER_INPUT for JSON that would not
+ * Gives ids that were sent as long numbers their digits back.
+ * @throws BAD_USER_INPUT for a long number in JSON, which would not keep them
  */
 function keepDigits(
   schema: GraphQLSchema,
@@ -91,12 +92,12 @@ function keepDigits(
     const definition = definitions.find(({ variable }) => variable.name.value === name);
     if (!definition) continue;
     const declared = typeFromAST(schema, definition.type) as GraphQLInputType;
-    // What stands below a scalar is the scalar's.
+    // All values within a JSON value belong to its scalar.
     const type = below.reduce<GraphQLInputType | undefined>(
       (at, key) => (isScalarType(getNamedType(at)) ? at : at && typeAt(at, [key])),
       declared,
     );
-    // By its name: the schema may hold copies of types.
+    // Scalars are compared by name, because the schema may hold copies of types.
     const scalar = type && getNamedType(type).name;
     if (scalar === JSONScalar.name) throw badUserInput((type === declared ? path : below).join("."), INEXACT);
     if (scalar !== GraphQLID.name) continue;
@@ -105,7 +106,7 @@ function keepDigits(
   }
 }
 
-/** @returns the variables @throws BAD_USER_INPUT with the place of the first fault; LIMIT_EXCEEDED for filters with too much text */
+/** @returns the coerced variables @throws BAD_USER_INPUT with the place of the first fault; LIMIT_EXCEEDED for filters with too much text */
 function coerceVariables(
   schema: GraphQLSchema,
   operation: OperationDefinitionNode,
@@ -133,16 +134,16 @@ function coerceVariables(
       const field = [...path, ...(named ? [named] : [])].join(".") || name;
       if (missing) throw badUserInput(field, "This field is required.");
       if (unknown) throw badUserInput(field, "There is no such field.");
-      const why = error instanceof MalformedValue ? message : `Give a value of the type ${typeAt(type, path) ?? type}.`;
-      throw badUserInput(field, why);
+      const typeName = typeAt(type, path) ?? type;
+      throw badUserInput(field, error instanceof MalformedValue ? message : `Give a value of the type ${typeName}.`);
     });
   }
   throw badUserInput(definitions[0]?.variable.name.value ?? "variables", "A variable does not fit its type.");
 }
 
 /**
- * Gives a request's variables to its context, coerced.
- * @throws BAD_USER_INPUT with the place of the first fault; LIMIT_EXCEEDED for too many of them, or for filters with too much text
+ * Coerces a request's variables and hands them to its context.
+ * @throws BAD_USER_INPUT with the place of the first fault; LIMIT_EXCEEDED for too many values, or for filters with too much text
  */
 export function takeVariables(
   context: { variables: Variables },

@@ -22,7 +22,7 @@ const recording = (json: string, declared = "") => `mutation ${declared} {
   recordSecurityEvent(input: { eventType: "json", eventStatus: SUCCESS, metadata: ${json}, location: ${json} }) {
     securityEvent { id metadata location } } }`;
 
-/** Reads of what holds JSON: by the fast way, by the ordinary one, below another row. */
+/** Reads of what holds JSON: by the fast path, by the ordinary one, below another row. */
 const reading = (json: string, declared = "") => {
   const list = `securityEvents(filter: { metadata: { contains: ${json} } }) { totalCount }`;
   const below = `operations(filter: { parameters: { contains: ${json} } }) { totalCount }`;

@@ -66,7 +66,7 @@ it.each([
     "query($f: ScanFilter) { scans(filter: $f) { nodes { targetUrl } } } ",
     `{"f":{"or":[{"id":{"eq":"0"}},{"id":{"in":[${LONG}]}}]}}`,
   ],
-  ["the ordinary way", "query($id: ID!) { scan(id: $id) { targetUrl } viewer { role } }", `{"id":${LONG}}`],
+  ["the ordinary path", "query($id: ID!) { scan(id: $id) { targetUrl } viewer { role } }", `{"id":${LONG}}`],
 ])("an id in %s keeps its digits", async (_, query, variables) => {
   // The second time the document is known.
   for (const method of ["POST", "POST", "GET", "GET"] as const) {

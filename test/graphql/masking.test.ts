@@ -43,7 +43,7 @@ const scan = { organizationId: "1", targetUrl: `https://${SECRET}.example/`, sca
 const counts = async () =>
   (await app.sql`select (select count(*) from scans) s, (select count(*) from audit_logs) a`)[0];
 
-it("a fault of the planner's statement, on the fast way and on the ordinary one", async () => {
+it("a fault of the planner's statement, on the fast path and on the ordinary one", async () => {
   await breaking(
     "alter table scans rename column target_url to hidden",
     "alter table scans rename column hidden to target_url",

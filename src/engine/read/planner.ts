@@ -45,7 +45,7 @@ export interface Planner {
   /** @returns a unit for each root field of an operation; undefined where one of them is not planned */
   rootUnits(operation: OperationDefinitionNode, fragments: Fragments, variables: Variables): Unit[] | undefined;
   /**
-   * @returns the JSON text of each unit, or its fault; undefined where the ordinary way must answer, because something is refused or
+   * @returns the JSON text of each unit, or its fault; undefined where the ordinary path must answer, because something is refused or
    * malformed, or because a sum is too large for a number
    */
   answer(
@@ -205,7 +205,7 @@ export function createPlanner({
       try {
         selection = collect([operation.selectionSet], fragments, variables);
       } catch (error) {
-        // The ordinary way meets the same fault and reports it.
+        // The ordinary path meets the same fault and reports it.
         if (error instanceof AppError) return undefined;
         throw error;
       }
@@ -226,7 +226,7 @@ export function createPlanner({
         if (plan.refused) return undefined;
         run = prepare(request, units, { variables, access, values: [] }, plan);
       } catch (error) {
-        // The ordinary way meets the same fault and reports it at its field.
+        // The ordinary path meets the same fault and reports it at its field.
         if (error instanceof AppError) return undefined;
         throw error;
       }

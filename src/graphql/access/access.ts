@@ -1,4 +1,4 @@
-/** The permission map: the rules of all modules, summed. What no module names is refused. */
+/** The permission map: the rules of all modules. A root field that no module names is refused. */
 import type { Rule } from "../../auth/rules.js";
 import { can } from "../../auth/rules.js";
 import { singularOf, type TypeDeclaration } from "../../engine/declaration.js";
@@ -15,13 +15,13 @@ export interface AccessMap {
   failureOf(mutation: string): string | null;
 }
 
-/** Both root fields of a type. */
+/** @returns the rules of both root fields of a type */
 function rootRules(type: TypeDeclaration): Record<string, Rule> {
   const rule = can(...(type.queriedBy ?? type.read));
   return { [singularOf(type)]: rule, [type.plural]: rule };
 }
 
-/** @throws where two modules name one root field */
+/** Merges the rules of all modules. @throws Error where two modules name the same root field */
 export function sumAccess(modules: readonly Module[]): AccessMap {
   const types = modules.flatMap(({ types = [] }) => types);
   const queries = sum("query", [...types.map(rootRules), ...modules.map(({ queries = {} }) => queries)]);

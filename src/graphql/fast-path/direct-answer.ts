@@ -1,4 +1,4 @@
-/** What both fast ways share: answers made of PostgreSQL's text, what resolvers are told of a field, and errors of fields. */
+/** Builds what queries and changes share on the fast path: answers of PostgreSQL's text, arguments of resolvers, and errors of fields. */
 import {
   type FieldNode,
   type FragmentDefinitionNode,
@@ -16,25 +16,25 @@ import type { RequestContext } from "../context.js";
 import { fieldError } from "../format-error.js";
 import type { Middleware } from "../schema.js";
 
-/** The JSON text of `data`. Everything that is not Apollo sees it only through `stringifyResult`. */
+/** The JSON text of `data`. Only `stringifyResult` looks into it. */
 export class DataText {
   constructor(readonly text: string) {}
 }
 
-/** What a fast way answers. */
+/** An answer of the fast path. */
 export interface DirectAnswer {
   readonly data: DataText | Readonly<Record<string, null>>;
   readonly errors?: readonly GraphQLFormattedError[];
 }
 
-/** @returns the body of an answer; text from PostgreSQL passes through untouched */
+/** @returns the body of an answer; PostgreSQL's text stays as it is */
 export function stringifyResult({ data, errors, ...rest }: { data?: unknown; errors?: unknown }): string {
-  // Errors first, as Apollo orders them.
+  // Errors come first, as in Apollo's answers.
   if (!(data instanceof DataText)) return JSON.stringify({ errors, data, ...rest });
   return `{${errors ? `"errors":${JSON.stringify(errors)},` : ""}"data":${data.text}}`;
 }
 
-/** An operation on its way, as the fast ways see it. */
+/** An operation under way on the fast path. */
 export interface Running {
   readonly operation: OperationDefinitionNode;
   readonly fragments: Fragments;
@@ -43,13 +43,13 @@ export interface Running {
 
 export type FormatError = (formatted: GraphQLFormattedError, error: unknown) => GraphQLFormattedError;
 
-/** A root field as resolvers and doors are given it. */
+/** The arguments with which doors and resolvers of a root field are called. */
 export interface RootField {
   readonly args: Record<string, unknown>;
   readonly info: GraphQLResolveInfo;
 }
 
-/** @returns undefined where a variable is null that may not be, which the ordinary way reports */
+/** @returns undefined where a variable is null that may not be; the ordinary path reports that */
 export function rootField(
   schema: GraphQLSchema,
   parentType: GraphQLObjectType,
@@ -83,12 +83,12 @@ export function rootField(
 const PASSED = Symbol("passed");
 const passed = () => PASSED;
 
-/** @returns whether a root field passes its doors; a refusal is left to the ordinary way, which reports it */
+/** @returns whether a root field passes its doors; the ordinary path meets a refusal again and reports it */
 export async function mayPass(door: Middleware, { args, info }: RootField, context: RequestContext): Promise<boolean> {
   return (await door(passed, undefined, args, context, info).catch(() => undefined)) === PASSED;
 }
 
-/** Where an error belongs: the path of the field, and the nodes that ask for it. */
+/** The place of an error: the path of the field, and the nodes that ask for it. */
 export interface ErrorPath {
   readonly path: readonly [string, ...string[]];
   readonly nodes: readonly FieldNode[];
@@ -99,14 +99,14 @@ export interface Fault extends ErrorPath {
   readonly error: unknown;
 }
 
-/** @returns the errors as the ordinary way answers them */
+/** @returns the errors as the ordinary path answers them */
 export const errorsOf = (faults: readonly Fault[], formatError: FormatError): GraphQLFormattedError[] =>
   faults.map(({ path, nodes, error }) => {
     const located = fieldError(asAppError(error), path, nodes);
     return formatError(located.toJSON(), located);
   });
 
-/** What the ordinary way answers where every root field fails. */
+/** Makes the answer of the ordinary path where every root field fails. */
 export const failedAnswer = (faults: readonly Fault[], formatError: FormatError): DirectAnswer => ({
   data: Object.fromEntries(faults.map(({ path }) => [path[0], null])),
   errors: errorsOf(faults, formatError),

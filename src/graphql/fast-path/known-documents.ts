@@ -1,4 +1,4 @@
-/** Documents that came before and passed the doors: kept parsed, so that what the plan or a kept answer can answer goes past Apollo. */
+/** Keeps documents that have passed the doors, parsed. When one comes again, a plan or a kept answer can answer it without Apollo. */
 import type { EventLoopUtilization } from "node:perf_hooks";
 import { type ApolloServerPlugin, type GraphQLRequestContext, type GraphQLResponse, HeaderMap } from "@apollo/server";
 import { type DocumentNode, type GraphQLSchema, type OperationDefinitionNode, visit } from "graphql";
@@ -27,21 +27,21 @@ interface Deps {
 
 export interface KnownDocument {
   readonly text: string;
-  /** SHA-256 of the text. */
+  /** The SHA-256 of the text. */
   readonly hash: string;
   readonly document: DocumentNode;
-  /** Those that have passed, by the name that asked for them: the limits look at one operation of a document. */
+  /** The operations that have passed, by the `operationName` of their requests: the limits check only the operation that runs. */
   readonly operations: Map<string | null, OperationDefinitionNode>;
 }
 
-/** Of a node with its place in the text, in bytes: measured, and a test measures again. */
+/** The bytes that a node takes in memory. A test measures them again. */
 const NODE_WEIGHT = 256;
-/** Of what is derived of a document: its fragments, the shapes of its variables, what the limits said. */
+/** The bytes of what others keep for a document: its fragments, the shapes of its variables, the faults of its limits. */
 const DERIVED_WEIGHT = 2048;
 
 /**
- * Lets go of the tokens, comments among them: they take a third of a document, and errors tell places without them.
- * @returns what the document and its text weigh, in bytes
+ * Removes the tokens, comments among them. They take a third of a document's memory, and errors find their places without them.
+ * @returns the bytes that the document and its text take in memory
  */
 export function trimDocument(document: DocumentNode, text: string): number {
   let nodes = 0;
@@ -68,9 +68,21 @@ function hasPassed({ data, errors }: Result): boolean {
   return Object.keys(data).some((key) => !refused.has(key));
 }
 
+/** The key of a kept answer about the schema. */
 const answerKey = (hash: string, operationName: string | null | undefined, variables: object) =>
   `${hash} ${operationName ?? ""} ${JSON.stringify(variables)}`;
 
+/**
+ * Makes the store of known documents. For example,
+ * `query ($id: ID!) { scan(id: $id) { id } }` comes twice:
+ *
+ *     first     `answer` does not know the text and returns null. Apollo parses and validates the document and resolves the operation.
+ *               `responseForOperation` lets the planner answer it: {"scan":{"id":"7"}}. A root field has passed its doors, so
+ *               `willSendResponse` keeps the document with its operation, by its text and by its hash.
+ *     again     `answer` finds the parsed operation, coerces the new variables and lets the planner answer. Apollo sees nothing of it.
+ *     by hash   `textOf` finds the text, and the request goes on as if it had sent it.
+ *     refused   A document whose root fields are all FORBIDDEN, or that is not valid, is not kept: it costs Apollo's time again.
+ */
 export function createKnownDocuments(deps: Deps) {
   const { schema, limits, cache, introspection, answerDirectly, formatError, log } = deps;
   const byHash = new Map<string, KnownDocument>();
@@ -89,27 +101,27 @@ export function createKnownDocuments(deps: Deps) {
       body: { kind: "single", singleResult: result },
     }) as GraphQLResponse;
 
-  /** Keeps a document that has passed, and, under its key, an answer that is all about the schema. */
+  /** Keeps a document that has passed. @param schemaKey the key under which to keep its answer, where that is only about the schema */
   function keepAnswered(
     { document, operation, source, queryHash, request, response, contextValue }: GraphQLRequestContext<RequestContext>,
-    answer: string | undefined,
+    schemaKey: string | undefined,
   ): void {
     if (!document || !operation || !source || !queryHash || response.body?.kind !== "single") return;
     const result = response.body.singleResult as Result;
     if (!hasPassed(result)) return;
     const known = byText.get(source) ?? keep(contextValue.holder, source, queryHash, document);
     if (known.document === document) known.operations.set(request.operationName ?? null, operation);
-    if (answer === undefined || result.errors) return;
-    introspection.keep(contextValue.holder, answer, `${BEFORE_DATA}${JSON.stringify(result.data)}}`);
+    if (schemaKey === undefined || result.errors) return;
+    introspection.keep(contextValue.holder, schemaKey, `${BEFORE_DATA}${JSON.stringify(result.data)}}`);
   }
 
-  /** Comes after the limits: what reaches it is good. */
+  /** The plugin runs after the limits, so that every operation that reaches it is within them. */
   const plugin: ApolloServerPlugin<RequestContext> = {
     async requestDidStart() {
-      /** An answer about the schema that was begun, and how busy this process was then. */
-      let begun: { readonly key: string | undefined; readonly load: EventLoopUtilization } | undefined;
+      /** The answer about the schema that this request makes, and the load of this process when it began. */
+      let making: { readonly key: string | undefined; readonly load: EventLoopUtilization } | undefined;
       return {
-        // A throw here would answer 500 without a code, and the ordinary way must not run what has run already.
+        // This must not throw: Apollo would answer 500 without a code, and a change may already have been made.
         async responseForOperation({ document, operation, contextValue, request, queryHash = "" }) {
           if (!operation) return null;
           const accept = request.http?.headers.get("accept");
@@ -122,21 +134,21 @@ export function createKnownDocuments(deps: Deps) {
             introspection.about(operation, document) === "all"
               ? answerKey(queryHash, request.operationName, variables)
               : undefined;
-          const busy = await introspection.turn(holder, key);
-          if (busy === undefined) {
-            // Somebody else may have asked the same while this one waited.
-            const made = key === undefined ? undefined : introspection.find(key);
-            if (made) return singleResult({ data: new DataText(made.text.slice(BEFORE_DATA.length, -1)) }, accept);
-            begun = { key, load: performance.eventLoopUtilization() };
+          const retryAfterSeconds = await introspection.awaitTurn(holder, key);
+          if (retryAfterSeconds === undefined) {
+            // Another request may have made the same answer while this one waited.
+            const kept = key === undefined ? undefined : introspection.find(key);
+            if (kept) return singleResult({ data: new DataText(kept.text.slice(BEFORE_DATA.length, -1)) }, accept);
+            making = { key, load: performance.eventLoopUtilization() };
             return null;
           }
-          const error = rateLimited(busy);
+          const error = rateLimited(retryAfterSeconds);
           return singleResult({ errors: [formatError({ message: error.message }, error)], data: null }, accept);
         },
 
-        async willSendResponse(answered) {
-          keepAnswered(answered, begun?.key);
-          if (begun) introspection.made(begun.key, performance.eventLoopUtilization(begun.load).active);
+        async willSendResponse(requestContext) {
+          keepAnswered(requestContext, making?.key);
+          if (making) introspection.finish(making.key, performance.eventLoopUtilization(making.load).active);
         },
       };
     },
@@ -145,17 +157,17 @@ export function createKnownDocuments(deps: Deps) {
   return {
     plugin,
 
-    /** Apollo's store of documents: ours, which keeps them later, when they have passed. */
+    /** The store in which Apollo looks for documents. Apollo's `set` does nothing: documents are kept later, when they have passed. */
     documentStore: {
       get: async (key: string) => byHash.get(key.slice(key.lastIndexOf(":") + 1))?.document,
       set: async () => undefined,
       delete: async () => false,
     },
 
-    /** @param hash SHA-256 @returns the text of a document that has passed */
+    /** @param hash the SHA-256 of a document @returns its text, where it has passed */
     textOf: (hash: string): string | undefined => byHash.get(hash)?.text,
 
-    /** @returns the answer; null where Apollo must, before anything has run */
+    /** @returns the answer; null where Apollo must answer, and then nothing has run yet */
     async answer(
       { method, operationName, variables }: GraphqlRequest,
       query: string,

@@ -1,4 +1,4 @@
-/** The fast way of a mutation that changes rows: run through its doors as any other, its payload answered with text from PostgreSQL. */
+/** Answers a mutation that changes rows with PostgreSQL's text. It runs the mutation through its doors, like any other. */
 import {
   type FieldNode,
   type GraphQLField,
@@ -13,7 +13,7 @@ import type { PlannedPayload, Planner } from "../../engine/read/planner.js";
 import { collect, collectBelow, type Selection } from "../../engine/read/selection.js";
 import { RETURNS_ROWS } from "../../engine/types/mutation-resolver.js";
 import { AppError, doneBut, notFound } from "../../errors.js";
-import { payloadUnits, valuesLike } from "../preflight.js";
+import { payloadUnits, placeholderValues } from "../preflight.js";
 import type { Resolve, RootFields } from "../schema.js";
 import {
   DataText,
@@ -26,7 +26,7 @@ import {
   rootField,
 } from "./direct-answer.js";
 
-/** Of a payload that holds no rows. */
+/** The plan of a payload that holds no rows. */
 const NOTHING: PlannedPayload = {
   isText: true,
   requireAnswerable: (_values, before) => before,
@@ -41,7 +41,7 @@ interface Deps {
   readonly formatError: FormatError;
 }
 
-/** @returns the only root field of a mutation that returns rows, and what is asked of the payload */
+/** @returns the only root field of a mutation that returns rows, and the selection of its payload; undefined for other mutations */
 function changeOf(
   fields: Record<string, GraphQLField<unknown, unknown>>,
   { operation, fragments, context }: Running,
@@ -54,17 +54,17 @@ function changeOf(
       return { key, nodes, field, below: collectBelow(nodes, fragments, context.variables) };
     }
   } catch {
-    // A directive's variable is null: the ordinary way says so, before anything has changed.
+    // A directive's variable is null. The ordinary path reports that before anything has changed.
     return undefined;
   }
 }
 
-/** @returns a function that answers an operation, or null where the ordinary way must, before anything has changed */
+/** @returns a function that answers an operation, or returns null where the ordinary path must answer, and then nothing has changed yet */
 export function answerChange({ schema, planner, roots, formatError }: Deps) {
   const mutationType = schema.getMutationType() as GraphQLObjectType;
   const fields: Record<string, GraphQLField<unknown, unknown>> = mutationType.getFields();
 
-  /** @returns undefined where the ordinary way must answer */
+  /** @returns undefined where the ordinary path must answer */
   function plan(units: readonly Unit[], { operation, fragments, context }: Running) {
     if (units.length === 0) return NOTHING;
     const { variables, access } = context;
@@ -72,7 +72,7 @@ export function answerChange({ schema, planner, roots, formatError }: Deps) {
       const planned = planner.payload({ operation, fragments, variables, access }, units);
       return planned.isText ? planned : undefined;
     } catch (error) {
-      // The ordinary way meets the same fault before anything has changed.
+      // The ordinary path meets the same fault, and reports it before anything has changed.
       if (error instanceof AppError) return undefined;
       throw error;
     }
@@ -86,14 +86,14 @@ export function answerChange({ schema, planner, roots, formatError }: Deps) {
     const { key, nodes, field, below } = change as NonNullable<typeof change>;
     const root = rootField(schema, mutationType, field, key, nodes, running);
     const [door, resolve] = [roots.doors.Mutation[field.name], roots.mutations[field.name]];
-    // Nothing is planned, and no plan is kept, for who may not call this.
+    // Who may not call this gets no plan, and none is kept for them.
     if (!root || !door || !resolve || !(await mayPass(door, root, context))) return null;
     const units = payloadUnits(payload, key, below);
     const planned = plan(units, running);
     if (!planned) return null;
-    const run: Resolve = (...given) => {
-      planned.requireAnswerable(valuesLike(units, root.args), 0);
-      return resolve(...given);
+    const run: Resolve = (...resolverArgs) => {
+      planned.requireAnswerable(placeholderValues(units, root.args), 0);
+      return resolve(...resolverArgs);
     };
     let failing: ErrorPath = { path: [key], nodes };
     try {
@@ -114,7 +114,7 @@ export function answerChange({ schema, planner, roots, formatError }: Deps) {
       }
       const gone = units[texts.indexOf("null")];
       if (gone) {
-        // Somebody has deleted it meanwhile.
+        // Somebody has deleted the row meanwhile.
         failing = placeOf(gone);
         throw notFound(gone.nodes[0]?.name.value as string);
       }

@@ -1,4 +1,4 @@
-/** The fast ways: queries whose root fields are all planned, and changes of rows, are answered with text from PostgreSQL. */
+/** The fast path: it answers queries whose root fields are all planned, and changes of rows, with PostgreSQL's text. */
 import {
   type DocumentNode,
   type FragmentDefinitionNode,
@@ -36,7 +36,7 @@ const fragmentsOf = ({ definitions }: DocumentNode): Fragments =>
       .map((node) => [node.name.value, node]),
   );
 
-export interface FastWays {
+export interface FastPathDeps {
   readonly schema: GraphQLSchema;
   readonly planner: Planner;
   readonly roots: RootFields;
@@ -44,14 +44,15 @@ export interface FastWays {
   readonly log: Log;
 }
 
-/** Answers an operation of a valid document, whose variables are in the context; null where the ordinary way must. Never throws. */
+/** Answers an operation of a valid document, whose variables are in the context, or returns null for the ordinary path. It never throws. */
 export type AnswerDirectly = (
   document: DocumentNode,
   operation: OperationDefinitionNode,
   context: RequestContext,
 ) => Promise<DirectAnswer | null>;
 
-export function createAnswerDirectly({ schema, planner, roots, formatError, log }: FastWays): AnswerDirectly {
+/** Makes the function that answers operations on the fast path. */
+export function createAnswerDirectly({ schema, planner, roots, formatError, log }: FastPathDeps): AnswerDirectly {
   const queryType = schema.getQueryType() as GraphQLObjectType;
   const fields: Record<string, GraphQLField<unknown, unknown>> = queryType.getFields();
   const fragmentsByOperation = new WeakMap<OperationDefinitionNode, Fragments>();
@@ -74,7 +75,7 @@ export function createAnswerDirectly({ schema, planner, roots, formatError, log 
       if (!(await allPass(units, running))) return null;
       const answers = await planner.answer(operation, units, fragments, context.variables, context.access);
       if (!answers) return null;
-      // Added up, not joined: a long text is copied once, where it is sent.
+      // Texts are appended, not joined, so that a long one is copied only when it is sent.
       let data = "";
       const faults: Fault[] = [];
       for (const [index, { key }] of units.entries()) {

@@ -1,4 +1,4 @@
-/** Generated queries answer the same the fast way, through resolvers, and by the naive evaluation. */
+/** Generated queries answer the same on the fast path, through resolvers, and by the naive evaluation. */
 import { beforeAll, describe, expect, it } from "vitest";
 import { ROLE_PERMISSIONS, type Role } from "../../../src/auth/permissions.js";
 import type { TypeDeclaration } from "../../../src/engine/declaration.js";
@@ -41,13 +41,13 @@ const worldOf = (who: Somebody, organization: string | undefined): World => {
 const readableBy = (role: Role): ReadonlySet<TypeDeclaration> =>
   new Set(everything.types.filter(({ read }) => ROLE_PERMISSIONS[role].some((each) => read.includes(each))));
 
-/** How many requests had something to read: in the fast way, and in all. */
+/** How many requests had something to read: on the fast path, and in all. */
 const sent = { fast: 0, all: 0 };
 
 /** Runs a query in all ways. @throws what differs */
 async function check(client: Client, world: World, query: Query): Promise<void> {
   const operation = await cursors.write(app, query);
-  // The ordinary way costs more, and is asked once.
+  // The ordinary path costs more, and is asked once.
   for (const [way, run] of [
     ["fast", 0],
     ["fast", 1],

@@ -168,7 +168,7 @@ class Writer {
   }
 }
 
-/** Asked for beside planned fields, it makes the whole operation take the ordinary way. */
+/** Asked for beside planned fields, it makes the whole operation take the ordinary path. */
 const UNPLANNED = "viewer { role }";
 
 /** @returns the operation that asks what the query says */

@@ -46,7 +46,7 @@ const described = ({
   limit,
 });
 
-/** Beside a field that is not planned the ordinary way answers. */
+/** Beside a field that is not planned the ordinary path answers. */
 const WAYS = { fast: "", ordinary: "viewer { role }" };
 
 describe.each(Object.keys(WAYS) as (keyof typeof WAYS)[])("the %s way", (way) => {

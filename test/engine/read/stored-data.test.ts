@@ -5,7 +5,7 @@ import { insertInstance, insertOperation } from "../../support/fleet-port.js";
 
 const app = testApp({ STATEMENT_TIMEOUT_MS: "2000" });
 const FAULTY = "instances(first: 1) { nodes { members { name } } }";
-/** Beside a field that is not planned the ordinary way answers. */
+/** Beside a field that is not planned the ordinary path answers. */
 const WAYS = { fast: "", ordinary: "viewer { role }" };
 let admin: Client;
 

@@ -244,7 +244,7 @@ const OPERATED: Record<string, [document: string, variables?: Record<string, unk
   ],
 };
 
-/** The same operation with a root field that is not planned at its end, which takes the ordinary way. */
+/** The same operation with a root field that is not planned at its end, which takes the ordinary path. */
 const ordinary = (document: DocumentNode): string =>
   print(
     visit(document, {
@@ -282,7 +282,7 @@ async function bothWays(client: Client, query: string, variables?: Record<string
     expect(status).toBe(200);
     const statements = app.statements.filter((text) => !POLL.test(text));
     expect(statements).toHaveLength(1);
-    // A derived value is computed by Postern, so such a document has only the ordinary way.
+    // A derived value is computed by Postern, so such a document has only the ordinary path.
     const direct = document === query && !query.includes("availableOperations");
     const alone = app.log.filter(({ msg }) => msg === "answered by the plan alone").length;
     expect(alone, "took the expected way").toBe(direct ? 1 : 0);

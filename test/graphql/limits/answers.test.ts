@@ -5,7 +5,7 @@ import { LIMITS } from "../../../src/limits.js";
 import { type Answer, type Client, testApp } from "../../support/app.js";
 
 const app = testApp();
-/** The field that leaves a query to the ordinary way. */
+/** The field that leaves a query to the ordinary path. */
 const BESIDE = "beside: viewer { role }";
 const LONG = "a".repeat(100);
 /** Of a message, at most; one row of it has 20 kB. */
@@ -106,7 +106,7 @@ describe("names times rows", () => {
     const before = await count();
     const nested = `organization { users(first: 100) { nodes { organization { scans(first: 100) { nodes { ${keys(20)} } } } } } }`;
     const create = `createScan(input: { organizationId: "1", targetUrl: "https://n.example/", scanType: "T" }) { scan { ${nested} } }`;
-    // Of several root fields the ordinary way answers.
+    // Of several root fields the ordinary path answers.
     for (const query of [
       `mutation { ${create} }`,
       `mutation { ${create} deleteScan(input: { id: "0" }) { deletedScanId } }`,
@@ -210,7 +210,7 @@ describe("a change whose answer is too long stays done, and says so", () => {
     );
   };
 
-  // Of several root fields the ordinary way answers.
+  // Of several root fields the ordinary path answers.
   it.each([
     ["fast", ""],
     ["ordinary", 'deleteScan(input: { id: "0" }) { deletedScanId }'],

@@ -259,25 +259,25 @@ describe("with the usual store", () => {
 describe("new answers about the schema", () => {
   it("leave time for others, and turn away whom they would keep waiting", async () => {
     const introspection = createIntrospection(createCache(1_048_576));
-    expect(await introspection.turn("a", "first")).toBeUndefined();
-    introspection.made("first", 50);
+    expect(await introspection.awaitTurn("a", "first")).toBeUndefined();
+    introspection.finish("first", 50);
     const begun = performance.now();
     // Who asks what another makes waits for that one, and takes no turn.
     const same = [
-      introspection.turn("a", "second"),
-      introspection.turn("b", "second"),
-      introspection.turn("c", "second"),
+      introspection.awaitTurn("a", "second"),
+      introspection.awaitTurn("b", "second"),
+      introspection.awaitTurn("c", "second"),
     ];
     expect(await same[0]).toBeUndefined();
     expect(performance.now() - begun).toBeGreaterThan(95);
-    introspection.made("second", 400);
+    introspection.finish("second", 400);
     expect(await Promise.all(same)).toEqual([undefined, undefined, undefined]);
     // Of one caller some wait, and the next is told when to come back; another caller waits still.
-    const waiting = ["x", "y", "z"].map((key) => introspection.turn("a", key));
-    expect(await introspection.turn("a", "more")).toBe(1);
-    expect(await Promise.all([...waiting, introspection.turn("b", "more")])).toEqual(Array(4).fill(undefined));
-    introspection.made("x", 10_000);
-    expect(await introspection.turn("b", "late")).toBeGreaterThan(10);
+    const waiting = ["x", "y", "z"].map((key) => introspection.awaitTurn("a", key));
+    expect(await introspection.awaitTurn("a", "more")).toBe(1);
+    expect(await Promise.all([...waiting, introspection.awaitTurn("b", "more")])).toEqual(Array(4).fill(undefined));
+    introspection.finish("x", 10_000);
+    expect(await introspection.awaitTurn("b", "late")).toBeGreaterThan(10);
   });
 
   it("weigh what they hold, compressed too", () => {
