@@ -60,7 +60,7 @@ export interface App {
 
 export async function createApp(config: Config, ports: Ports): Promise<App> {
   const { log, clock, connection, pace = PACE } = ports;
-  const { statementTimeoutMs } = config;
+  const { statementTimeoutMs, polling, backupCatchUp: catchUp } = config;
   const client = createClient({ ...ports, ...config });
   const { db } = client;
   const cache = createCache(config.cacheMib * 1_048_576);
@@ -80,7 +80,6 @@ export async function createApp(config: Config, ports: Ports): Promise<App> {
   const rows: RowsDeps = { ...shared, limits: LIMITS, statements: cache.region() };
   const sessions = sessionsModule({ ...shared, tokens, refreshKey: keys.derive("refresh tokens") });
   const inventory = inventoryModule({ ...shared, rules: config.environmentRules });
-  const { polling, backupCatchUp: catchUp } = config;
   const operations = operationsModule({ ...shared, inventory: inventory.service, polling, catchUp });
   const modules: readonly Module[] = [
     organizationsModule(rows),
@@ -107,15 +106,7 @@ export async function createApp(config: Config, ports: Ports): Promise<App> {
     await client.close();
     throw error;
   });
-  const { version } = ports;
-  const http = createHttpServer({
-    ...config,
-    ...client,
-    graphql,
-    version,
-    records: records.state,
-    onStop: operations.release,
-  });
+  const http = createHttpServer({ ...ports, ...config, ...client, graphql, records, onStop: operations.release });
 
   const schedule = { start: () => jobs.schedule(modules.flatMap(({ tasks = [] }) => tasks)) };
   const parts = startInOrder([records, jobs, ...modules, schedule, graphql, http], client.close);

@@ -22,7 +22,7 @@ export interface HttpOptions extends ReadinessDeps {
   /** Which Postern this is. */
   readonly version: object;
   /** Records that wait for the database, and those that are lost. */
-  readonly records: () => object;
+  readonly records: { state(): object };
   readonly corsOrigins: readonly (string | RegExp)[];
   /** Proxies in front that append to X-Forwarded-For. */
   readonly trustedProxies: number;
@@ -151,7 +151,7 @@ export function createHttpServer(options: HttpOptions) {
     "/health/ready": {
       serve({ response }) {
         const report = readiness.report();
-        return sendJson(response, report.status === "ready" ? 200 : 503, { ...report, records: records() });
+        return sendJson(response, report.status === "ready" ? 200 : 503, { ...report, records: records.state() });
       },
     },
     "/version": { serve: ({ response }) => sendJson(response, 200, version) },

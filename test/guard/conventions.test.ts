@@ -5,6 +5,17 @@ const lines = (text: string) => text.split("\n").length - 1;
 
 prove([
   {
+    name: "app.ts lists what there is, and has no room for more",
+    explanation: "What it would do itself belongs in a module, or in what it calls: 120 lines read like a sentence.",
+    offenders: (files) =>
+      [...files].filter(([file, text]) => file === "app.ts" && lines(text) > 120).map(([file]) => file),
+    bad: [
+      ["app.ts", "\n".repeat(121)],
+      ["b.ts", "\n".repeat(121)],
+    ],
+    caught: ["app.ts"],
+  },
+  {
     name: "graphql-shield's rules are made in graphql/access only",
     explanation: "Its traps (caching by name, swallowed errors) are dealt with there, once.",
     offenders: (files) =>
