@@ -40,7 +40,11 @@ const LISTS = {
 } as const satisfies Record<string, Operator>;
 
 const ABSENCE = {
-  isNull: { operand: "flag", description: "Has no value.", condition: (c, v) => sql`(${c} is null) = ${v}` },
+  isNull: {
+    operand: "flag",
+    description: "Has no value where this is `true`, has one where it is `false`.",
+    condition: (c, v) => sql`(${c} is null) = ${v}`,
+  },
 } as const satisfies Record<string, Operator>;
 
 const COMPARISON = {

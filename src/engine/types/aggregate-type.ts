@@ -5,21 +5,21 @@ import { extremeFields, groupFields, keyFields, numberFields, TIME_BUCKETS } fro
 import { groupFieldName, TIME_BUCKET } from "../read/shape.js";
 import { add, enumOf, graphqlType, once, withArticle } from "./object-type.js";
 
-const TimeBucket = enumOf(TIME_BUCKET, TIME_BUCKETS, "Spans of time, in UTC.", { WEEK: "From Monday." });
+const TimeBucket = enumOf(TIME_BUCKET, TIME_BUCKETS, "A span of time in UTC.", { WEEK: "A week begins on Monday." });
 
 /** @returns the object type of the figures over a list */
 export function aggregateType(declaration: TypeDeclaration): ClassType {
   const { name } = declaration;
   return once(`${name}Aggregate`, (target) => {
     ObjectType(`${name}Aggregate`, { description: `Figures over ${name} rows.` })(target);
-    add(target, "count", () => Int, "How many rows.", false);
+    add(target, "count", () => Int, "The number of rows.", false);
     if (numberFields(declaration).length > 0) {
       const numbers = numbersType(declaration);
       add(
         target,
         "sum",
         () => numbers,
-        "The sum of each field, as the nearest Float; an error where it is beyond what a Float holds.",
+        "The sum of each field, as the nearest Float. A sum beyond what a Float holds is an error.",
         false,
       );
       add(target, "avg", () => numbers, "The mean of each field.", false);
@@ -33,9 +33,8 @@ export function aggregateType(declaration: TypeDeclaration): ClassType {
 function numbersType(declaration: TypeDeclaration): ClassType {
   const { name } = declaration;
   return once(`${name}Numbers`, (target) => {
-    ObjectType(`${name}Numbers`, { description: `A figure of each number of ${withArticle(name)}; null of no value.` })(
-      target,
-    );
+    const description = `A figure of each number of ${withArticle(name)}. It is null where no row has a value.`;
+    ObjectType(`${name}Numbers`, { description })(target);
     for (const [field, { description }] of numberFields(declaration)) add(target, field, () => Float, description);
   });
 }
@@ -43,9 +42,8 @@ function numbersType(declaration: TypeDeclaration): ClassType {
 function extremesType(declaration: TypeDeclaration): ClassType {
   const { name } = declaration;
   return once(`${name}Extremes`, (target) => {
-    ObjectType(`${name}Extremes`, { description: `A value of each field of ${withArticle(name)}; null of no value.` })(
-      target,
-    );
+    const description = `A value of each field of ${withArticle(name)}. It is null where no row has a value.`;
+    ObjectType(`${name}Extremes`, { description })(target);
     for (const [fieldName, field] of extremeFields(declaration)) {
       const { type } = graphqlType(field);
       add(target, fieldName, () => type, field.description);
@@ -58,7 +56,8 @@ export function groupType(declaration: TypeDeclaration): ClassType {
   const { name } = declaration;
   const key = once(`${name}GroupKey`, (target) => {
     ObjectType(`${name}GroupKey`, {
-      description: "What the rows of a group have in common; null what they are not grouped by, or what is absent.",
+      description:
+        "The values that the rows of a group have in common. A field is null where they are not grouped by it or have no value.",
     })(target);
     for (const [fieldName, field] of keyFields(declaration)) {
       const { type } = graphqlType(field);
@@ -67,9 +66,9 @@ export function groupType(declaration: TypeDeclaration): ClassType {
   });
   const aggregate = aggregateType(declaration);
   return once(`${name}Group`, (target) => {
-    ObjectType(`${name}Group`, { description: `The ${name} rows that have something in common.` })(target);
-    add(target, "key", () => key, "What they have in common.", false);
-    add(target, "aggregate", () => aggregate, "Figures over them.", false);
+    ObjectType(`${name}Group`, { description: `The ${name} rows that have the values of a key in common.` })(target);
+    add(target, "key", () => key, "The values that they have in common.", false);
+    add(target, "aggregate", () => aggregate, "Figures over the rows of the group.", false);
   });
 }
 
@@ -81,20 +80,22 @@ export function groupArgs(declaration: TypeDeclaration): ClassType {
     const fieldEnum = enumOf(
       groupFieldName(name),
       [...fields.keys()],
-      `What a list of ${name} can be grouped by.`,
+      `The fields by which a list of ${name} can be grouped.`,
       Object.fromEntries([...fields].map(([value, [, { description }]]) => [value, description])),
     );
-    InputType(`${name}GroupBy`, { description: `One thing that the ${name} rows of a group have in common.` })(target);
-    add(target, "field", () => fieldEnum, "What to group by.", false);
-    add(target, "bucket", () => TimeBucket, "For a moment: the span of time it falls into. The key is its begin.");
+    InputType(`${name}GroupBy`, { description: `A field whose value the ${name} rows of a group have in common.` })(
+      target,
+    );
+    add(target, "field", () => fieldEnum, "The field to group by.", false);
+    add(target, "bucket", () => TimeBucket, "Groups moments by the span of time they fall into. The key is its begin.");
   });
   return once(`${name}GroupsArgs`, (target) => {
     ArgsType()(target);
-    add(target, "by", () => [by], "What to group by: one to five fields.", false);
-    add(target, "first", () => Int, "How many groups: 100 unless given, at most 1,000.");
+    add(target, "by", () => [by], "One to five fields to group by.", false);
+    add(target, "first", () => Int, "The number of groups: 100 by default, at most 1,000.");
     Field(() => Boolean, {
       defaultValue: false,
-      description: "The groups of most rows first, instead of by their keys.",
+      description: "Orders the groups by their number of rows, the largest first, instead of by their keys.",
     })(target.prototype, "largestFirst");
   });
 }

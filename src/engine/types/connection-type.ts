@@ -5,7 +5,7 @@ import { aggregateType } from "./aggregate-type.js";
 import { filterType, orderType } from "./filter-type.js";
 import { add, objectType, once } from "./object-type.js";
 
-@ObjectType({ description: "Where a page stands in its list." })
+@ObjectType({ description: "The position of a page in its list." })
 export class PageInfo {
   @Field(() => Boolean, { description: "Whether the list goes on after this page." })
   hasNextPage!: boolean;
@@ -30,10 +30,11 @@ export function connectionType(declaration: TypeDeclaration): ClassType {
     ObjectType(`${name}Connection`, { description: `A page of a list of ${name}.` })(target);
     add(target, "edges", () => [edge], "The items with their cursors.", false);
     add(target, "nodes", () => [node], "The items.", false);
-    add(target, "pageInfo", () => PageInfo, "Where the page stands in the list.", false);
-    add(target, "totalCount", () => Int, "How many items the whole list has. Counted only when asked for.", false);
+    add(target, "pageInfo", () => PageInfo, "The position of the page in the list.", false);
+    const counted = "The number of items in the whole list. It is counted only where a query asks for it.";
+    add(target, "totalCount", () => Int, counted, false);
     const aggregate = aggregateType(declaration);
-    add(target, "aggregate", () => aggregate, "Figures over the whole list, whatever the page.", false);
+    add(target, "aggregate", () => aggregate, "Figures over the whole list, not only over the page.", false);
   });
 }
 
@@ -42,11 +43,11 @@ export function connectionArgs(declaration: TypeDeclaration): ClassType {
   return once(`${declaration.name}ConnectionArgs`, (target) => {
     const [filter, order] = [filterType(declaration), orderType(declaration)];
     ArgsType()(target);
-    add(target, "first", () => Int, "How many items from the start: 20 unless given, at most 100.");
+    add(target, "first", () => Int, "The number of items from the start: 20 by default, at most 100.");
     add(target, "after", () => String, "Only items after this cursor.");
-    add(target, "last", () => Int, "How many items from the end, at most 100.");
+    add(target, "last", () => Int, "The number of items from the end, at most 100.");
     add(target, "before", () => String, "Only items before this cursor.");
-    add(target, "filter", () => filter, "Which items.");
-    add(target, "orderBy", () => [order], "The order; newest first unless given. Ties are broken by id.");
+    add(target, "filter", () => filter, "Only items that match this filter.");
+    add(target, "orderBy", () => [order], "The order: the newest first by default. The id breaks ties.");
   });
 }

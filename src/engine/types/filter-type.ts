@@ -11,12 +11,12 @@ import { add, enumOf, graphqlType, once, withArticle } from "./object-type.js";
 export const OrderDirection = enumOf(
   ORDER_DIRECTION,
   ["ASC", "DESC"],
-  "Smallest or largest first. Absent values count as the smallest.",
+  "Whether the smallest or the largest value comes first. Absent values count as the smallest.",
 );
 
-const NullsOrder = enumOf(NULLS_ORDER, ["FIRST", "LAST"], "Where absent values go.");
+const NullsOrder = enumOf(NULLS_ORDER, ["FIRST", "LAST"], "Whether absent values come first or last.");
 
-const EQUALITY_IN_ANY_CASE = "`eq`, `ne`, `in` and `notIn` take it in any case.";
+const EQUALITY_IN_ANY_CASE = "`eq`, `ne`, `in` and `notIn` ignore its case.";
 
 /** The description of a field, with a warning where no index serves conditions on it and orders by it. */
 const described = ({ description, column }: FieldDeclaration) =>
@@ -45,7 +45,7 @@ function listFilterType(declaration: TypeDeclaration): ClassType {
       description: `Conditions on the related ${name} rows that you may see; all of them must hold.`,
     })(target);
     add(target, "some", () => filter, "At least one of them matches.");
-    add(target, "every", () => filter, "All of them match; so where there are none.");
+    add(target, "every", () => filter, "All of them match. This also holds where there are none.");
     add(target, "none", () => filter, "None of them matches.");
   });
 }
@@ -55,7 +55,7 @@ export function filterType(declaration: TypeDeclaration): ClassType {
   const { name } = declaration;
   return once(`${name}Filter`, (target) => {
     InputType(`${name}Filter`, {
-      description: `Which ${name} rows to list; all conditions must hold. A condition on an absent value does not hold.`,
+      description: `Conditions on ${name} rows; all of them must hold. A condition on an absent value does not hold.`,
     })(target);
     for (const [fieldName, field] of filterFields(declaration)) {
       const operators = operatorsType(field);
@@ -84,15 +84,14 @@ export function orderType(declaration: TypeDeclaration): ClassType {
     const fieldEnum = enumOf(
       orderFieldName(name),
       [...fields.keys()],
-      `What a list of ${name} can be ordered by.`,
+      `The fields by which a list of ${name} can be ordered.`,
       Object.fromEntries([...fields].map(([value, field]) => [value, describedOrder(field)])),
     );
     InputType(`${name}Order`, { description: `One term of the order of a list of ${name}.` })(target);
-    add(target, "field", () => fieldEnum, "What to order by.", false);
-    Field(() => OrderDirection as unknown as ClassType, { defaultValue: "ASC", description: "Which way." })(
-      target.prototype,
-      "direction",
-    );
-    add(target, "nulls", () => NullsOrder, "Where absent values go; unless given, they count as the smallest.");
+    add(target, "field", () => fieldEnum, "The field to order by.", false);
+    const direction = { defaultValue: "ASC", description: "Whether the smallest or the largest value comes first." };
+    Field(() => OrderDirection as unknown as ClassType, direction)(target.prototype, "direction");
+    const nulls = "Whether absent values come first or last. By default they count as the smallest.";
+    add(target, "nulls", () => NullsOrder, nulls);
   });
 }

@@ -87,7 +87,7 @@ export function connectionResolver(type: TypeDeclaration): ClassType {
     "groups",
     () => [group] as unknown as ClassType,
     () => undefined,
-    { args: () => args, description: "The rows of the whole list in groups, by their keys or the largest first." },
+    { args: () => args, description: "The rows of the whole list in groups, ordered by their keys or by their size." },
   );
   return ConnectionResolver;
 }

@@ -37,7 +37,7 @@ const MAX_KEY = 100;
 export const idempotencyKey = absent(text(MAX_KEY)).describe(
   "Name this call, and send it again with the same name if its answer is lost: within a day it is done only once.",
 );
-const STALE = "a stale one is a CONFLICT.";
+const STALE = "If the row has changed since, it is a CONFLICT.";
 
 type Input = Readonly<Record<string, unknown>>;
 type Keyed = Input & { readonly idempotencyKey?: string | undefined };
@@ -91,7 +91,9 @@ const expectedCount = z
   .number({ error: "Give a number." })
   .int()
   .min(0, "A number of rows is 0 or more.")
-  .describe("How many rows you expect to match, at most 1,000: if others do, it is a CONFLICT and nothing changes.");
+  .describe(
+    "How many rows you expect to match, at most 1,000. If another number matches, it is a CONFLICT and nothing changes.",
+  );
 
 /** Makes the schemas of all verbs for a type. */
 export function rowInputs(type: TypeDeclaration, options: RowInputOptions): RowInputs {
@@ -104,7 +106,7 @@ export function rowInputs(type: TypeDeclaration, options: RowInputOptions): RowI
   const filter = showAs(
     { type: () => filterType(type) },
     z.unknown().refine((value) => value !== undefined),
-  ).describe("Which rows, of those that you see; `{}` is all of them.");
+  ).describe("Selects rows among those that you see; `{}` selects all of them.");
   const parentId = parent && { [`${parent}Id`]: idText.describe(type.relations[parent]?.description ?? "") };
   const item = inputObject(
     `${name}ItemInput`,
@@ -114,12 +116,12 @@ export function rowInputs(type: TypeDeclaration, options: RowInputOptions): RowI
   const items = z
     .array(item)
     .min(1, "Give at least one item.")
-    .describe(`At least one, at most ${maxItems.toLocaleString("en")}.`);
+    .describe(`The rows to create: at least one, at most ${maxItems.toLocaleString("en")}.`);
   const changes = inputObject(
     `${name}ChangesInput`,
     `The same changes to each ${name}; what is left out stays.`,
     update,
-  ).describe("At least one.");
+  ).describe("The new values: at least one.");
   const schemas: Record<Verb, z.ZodObject> = {
     create: inputObject(`Create${name}Input`, `A new ${name}.`, { ...create, idempotencyKey }),
     createMany: inputObject(`Create${names}Input`, `New ${words}: all of them are created, or none.`, {
@@ -130,7 +132,7 @@ export function rowInputs(type: TypeDeclaration, options: RowInputOptions): RowI
     update: inputObject(`Update${name}Input`, `Changes to ${withArticle(name)}; what is left out stays.`, {
       ...update,
       id,
-      version: versionNumber.describe(`The version that you saw; ${STALE}`),
+      version: versionNumber.describe(`The version that you saw. ${STALE}`),
     }),
     updateMany: inputObject(`Update${names}Input`, `Changes to all ${words} that match a filter.`, {
       filter,
@@ -139,7 +141,7 @@ export function rowInputs(type: TypeDeclaration, options: RowInputOptions): RowI
     }),
     delete: inputObject(`Delete${name}Input`, `Which ${name} to delete.`, {
       id,
-      version: versionNumber.nullish().describe(`Delete only this version; ${STALE}`),
+      version: versionNumber.nullish().describe(`The version that you saw, to delete no other. ${STALE}`),
     }),
     deleteMany: inputObject(`Delete${names}Input`, `Which ${words} to delete: all that match a filter.`, {
       filter,

@@ -38,27 +38,27 @@ const WHAT: Readonly<Record<Verb, string>> = {
   updateMany: "What to change.",
   delete: "What to delete.",
   deleteMany: "What to delete.",
-  upsert: "What there shall be.",
+  upsert: "What to change or to create.",
 };
 
 function payloadsOf({ type, parent }: RowInputs): Readonly<Record<Verb, Payload>> {
   const { name, names, row, rows, words, deletedId, deletedIds } = namesOf(type);
-  const rowField = { [row]: { row: type, description: "As it is now." } };
+  const rowField = { [row]: { row: type, description: `The ${name} as it is now.` } };
   const parentType = parent === undefined ? undefined : type.relations[parent]?.to();
   const parentField = parent &&
-    parentType && { [parent]: { row: parentType, description: "What they belong to, as it is now." } };
+    parentType && { [parent]: { row: parentType, description: `The ${parent} to which they belong, as it is now.` } };
   return {
     create: { name: `Create${name}Payload`, description: `The ${name} that was created.`, fields: rowField },
     createMany: {
       name: `Create${names}Payload`,
       description: `The ${words} that were created.`,
-      fields: { [rows]: { rows: type, description: "In the order of the items." }, ...parentField },
+      fields: { [rows]: { rows: type, description: `The ${words} in the order of the items.` }, ...parentField },
     },
     update: { name: `Update${name}Payload`, description: `The ${name} that was changed.`, fields: rowField },
     updateMany: {
       name: `Update${names}Payload`,
       description: `The ${words} that were changed.`,
-      fields: { [rows]: { rows: type, description: "As they are now, by id." } },
+      fields: { [rows]: { rows: type, description: `The ${words} as they are now, ordered by id.` } },
     },
     delete: {
       name: `Delete${name}Payload`,

@@ -64,7 +64,7 @@ export const InstanceMember: EmbeddedType = {
       kind: "string",
       nullable: false,
       description:
-        "`available`, `rebuilding`, `starting`, `failed`, `stopped` or `unknown`; also `catching-up` and `paused` for a standby that does not replay.",
+        "One of `available`, `rebuilding`, `starting`, `failed`, `stopped` and `unknown`; also `catching-up` and `paused` for a standby that does not replay.",
     },
     lagBytes: {
       kind: "float",
