@@ -1,4 +1,4 @@
-/** The composition root: configuration and ports in, a server that starts and stops out. Every module is listed here. */
+/** The composition root: it makes a server of configuration and ports, and lists all modules. */
 import "reflect-metadata";
 import { join } from "node:path";
 import type { GraphQLSchema } from "graphql";
@@ -32,51 +32,50 @@ import { usersModule } from "./modules/identity/users/index.js";
 import type { Provider } from "./providers/provider.js";
 import { withTimeouts } from "./providers/timeouts.js";
 import { startInOrder } from "./start-in-order.js";
-import { PACE, type Pace } from "./timings.js";
+import { TIMINGS, type Timings } from "./timings.js";
 import type { Version } from "./version.js";
 
-/** What the world gives; tests give their own. */
+/** What Postern gets from outside; tests give their own. */
 export interface Ports extends Pick<ClientOptions, "onStatement"> {
   readonly version: Version;
   readonly log: Log;
   readonly clock: { now(): Date };
-  /** What sees and operates instances. */
   readonly providers: readonly Provider[];
-  /** Where Postern's database is; it must be migrated. */
+  /** The connection to Postern's database, which must be migrated. */
   readonly connection: ClientOptions["connection"];
-  readonly pace?: Pace;
+  readonly timings?: Timings;
 }
 
 export interface App {
   readonly schema: GraphQLSchema;
   readonly access: AccessMap;
-  /** Looks at every provider now, instead of within a minute. */
+  /** Refreshes the inventory of every provider now, and not within a minute. */
   refreshInventory(): Promise<void>;
   /** @returns the URL it listens on */
   start(): Promise<string>;
-  /** @param hurry ends what it waits for on the way, once aborted */
+  /** @param hurry ends all waiting once it is aborted */
   stop(hurry?: AbortSignal): Promise<void>;
 }
 
 export async function createApp(config: Config, ports: Ports): Promise<App> {
-  const { log, clock, connection, pace = PACE } = ports;
+  const { log, clock, connection, timings = TIMINGS } = ports;
   const { statementTimeoutMs, polling, backupCatchUp: catchUp } = config;
   const client = createClient({ ...ports, ...config });
   const { db } = client;
   const cache = createCache(config.cacheMib * 1_048_576);
-  // Opens the connection of the health checks, so that the first is as quick as any, and finds out what connections are opened with.
+  // This opens the probe's connection before the first health check, and finds the start-up parameters that `startUp` answers.
   await client.isWritable(statementTimeoutMs);
 
   const keys = await loadKeys(db, config.accessTokenPrivateKey);
   const fingerprintKey = keys.derive("idempotency keys");
 
-  const records = openRecords({ ...ports, db, statementTimeoutMs, path: join(config.dataDir, "records"), pace });
+  const records = openRecords({ ...ports, db, statementTimeoutMs, path: join(config.dataDir, "records"), timings });
   const { audit, security } = records;
-  const jobs = createJobs({ connection, log, settings: client.startUp(), pace });
+  const jobs = createJobs({ connection, log, settings: client.startUp(), timings });
   const tokens = createTokens({ ...keys, clock, cache });
-  const providers = ports.providers.map((provider) => withTimeouts(provider, pace.answerTimeoutMs));
+  const providers = ports.providers.map((provider) => withTimeouts(provider, timings.answerTimeoutMs));
 
-  const shared = { db, log, clock, audit, security, jobs, providers, fingerprintKey, statementTimeoutMs, pace };
+  const shared = { db, log, clock, audit, security, jobs, providers, fingerprintKey, statementTimeoutMs, timings };
   const rows: RowsDeps = { ...shared, limits: LIMITS, statements: cache.region() };
   const sessions = sessionsModule({ ...shared, tokens, refreshKey: keys.derive("refresh tokens") });
   const inventory = inventoryModule({ ...shared, rules: config.environmentRules });

@@ -1,46 +1,46 @@
-/** What is kept because it may be asked for again: one bounded store, in which nobody who asks can push out what others ask for. */
+/** One bounded cache for everything. A user who adds much to it pushes out only their own entries. */
 
 interface Entry {
   readonly holder: Holder;
   readonly weight: number;
   readonly drop: () => void;
-  /** Asked for since the hand last came by. */
-  used: boolean;
+  /** Whether it was read since the hand last passed it. */
+  isUsed: boolean;
 }
 
-/** In whose name things are kept. */
+/** The user or address in whose name entries are kept. */
 interface Holder {
   readonly name: string;
   readonly entries: Set<Entry>;
-  /** Goes round, oldest first: what was used since it came by stays for another round (the algorithm SIEVE). */
+  /** Goes round from the oldest entry, and spares those that were used since its last pass (the SIEVE algorithm). */
   hand: Iterator<Entry>;
   weight: number;
 }
 
-/** Things of one kind by key. */
+/** The entries of one kind, by key. */
 export interface Region<Value> {
   get(key: string): Value | undefined;
-  /** Keeps a value in place of what has the key, unless it is too large to be worth it. @param weight in bytes, its key included */
+  /** Keeps a value, unless it is too large. @param weight the bytes of the value and its key */
   set(holder: string, key: string, value: Value, weight: number): void;
   delete(key: string): void;
 }
 
 export interface Cache {
-  /** @param dropped told of each value that is kept no more */
-  region<Value>(dropped?: (value: Value) => void): Region<Value>;
-  /** Of all that is kept, in bytes. */
+  /** @param onDrop is called with each value that is no longer kept */
+  region<Value>(onDrop?: (value: Value) => void): Region<Value>;
+  /** The bytes of all entries. */
   readonly weight: number;
 }
 
-/** @returns the bytes of a text in memory */
+/** @returns the bytes that a text takes in memory */
 export const textWeight = (text: string): number => (/[^\0-\xff]/.test(text) ? 2 : 1) * text.length;
 
-/** What an entry takes by itself: in the maps, in its holder's set and as an object. */
+/** The bytes that an entry takes beside its value: in the maps, in its holder's set and as an object. */
 const ENTRY_WEIGHT = 500;
-/** Of the whole store; something larger would push out too much at once. */
+/** A value that takes a larger part of the cache is not kept, because it would push out too much at once. */
 const LARGEST_PART = 1 / 8;
 
-/** @param maxBytes of all regions together */
+/** @param maxBytes the limit of all regions together */
 export function createCache(maxBytes: number): Cache {
   const holders = new Map<string, Holder>();
   let total = 0;
@@ -55,20 +55,20 @@ export function createCache(maxBytes: number): Cache {
     return holder;
   }
 
-  /** Who holds most gives way, so that whoever adds much pushes out what is its own. */
-  function largest(): Holder | undefined {
-    let most: Holder | undefined;
+  /** The largest holder must make room, so that a user who adds much pushes out their own entries. */
+  function findLargest(): Holder | undefined {
+    let largest: Holder | undefined;
     for (const holder of holders.values()) {
-      if (holder.entries.size > 0 && holder.weight > (most?.weight ?? 0)) most = holder;
+      if (holder.entries.size > 0 && holder.weight > (largest?.weight ?? 0)) largest = holder;
     }
-    return most;
+    return largest;
   }
 
-  function oldestUnused(holder: Holder): Entry {
+  function findOldestUnused(holder: Holder): Entry {
     for (;;) {
       const { value, done } = holder.hand.next();
       if (done) holder.hand = holder.entries.values();
-      else if (value.used) value.used = false;
+      else if (value.isUsed) value.isUsed = false;
       else return value;
     }
   }
@@ -87,10 +87,10 @@ export function createCache(maxBytes: number): Cache {
       return total;
     },
 
-    region<Value>(dropped?: (value: Value) => void): Region<Value> {
+    region<Value>(onDrop?: (value: Value) => void): Region<Value> {
       const entries = new Map<string, Entry & { readonly value: Value }>();
 
-      function forget(key: string): void {
+      function removeKey(key: string): void {
         const entry = entries.get(key);
         if (entry) remove(entry);
       }
@@ -99,29 +99,30 @@ export function createCache(maxBytes: number): Cache {
         get(key) {
           const entry = entries.get(key);
           if (!entry) return undefined;
-          entry.used = true;
+          entry.isUsed = true;
           return entry.value;
         },
 
         set(name, key, value, ownWeight) {
-          forget(key);
+          removeKey(key);
           const weight = ownWeight + ENTRY_WEIGHT;
           if (weight > maxBytes * LARGEST_PART) return;
           const holder = holderOf(name);
-          // Counted before room is made, so that whoever adds is weighed with what is added.
+          // The new entry counts before room is made, so that its holder may be the largest.
           holder.weight += weight;
           total += weight;
-          for (let giver = largest(); giver && total > maxBytes; giver = largest()) remove(oldestUnused(giver));
+          for (let largest = findLargest(); largest && total > maxBytes; largest = findLargest())
+            remove(findOldestUnused(largest));
           const drop = () => {
             entries.delete(key);
-            dropped?.(value);
+            onDrop?.(value);
           };
-          const entry = { holder, weight, drop, value, used: false };
+          const entry = { holder, weight, drop, value, isUsed: false };
           entries.set(key, entry);
           holder.entries.add(entry);
         },
 
-        delete: forget,
+        delete: removeKey,
       };
     },
   };

@@ -1,4 +1,4 @@
-/** Environment variables -> Config: the only reader of process.env. Every fault is reported at once. */
+/** Turns environment variables into the Config, and reports all faults at once. Nothing else reads process.env. */
 import { z } from "zod";
 import { inventoryVariables } from "./modules/fleet/inventory/inventory.variables.js";
 import { operationsVariables } from "./modules/fleet/operations/operations.variables.js";
@@ -6,13 +6,13 @@ import { localVariables } from "./providers/local/local.variables.js";
 import { sum } from "./values/sum.js";
 import { commaSeparated, count, flag } from "./values/variables.js";
 
-/** What a browser sends as the origin of a page. */
+/** @returns whether a text is an origin as browsers send it */
 const isOrigin = (text: string) => /^https?:[^*]+$/.test(text) && URL.canParse(text) && new URL(text).origin === text;
 
-/** A developer's own pages, on whichever port. */
+/** The pages of developers on their own machine, on any port. */
 const LOCALHOST = /^http:\/\/localhost(:\d{1,5})?$/;
 
-/** Those that belong to no module. */
+/** The variables that belong to no module. */
 const OWN = {
   COMMIT: z
     .string()
@@ -35,7 +35,7 @@ const OWN = {
   STATEMENT_TIMEOUT_MS: count(100, 600_000)
     .prefault("10000")
     .describe(
-      "A statement, or a root field, that takes longer is stopped: TIMEOUT; root fields of a request that has taken three times as long do not begin.",
+      "A statement or root field that takes longer is stopped with TIMEOUT. A request that has taken three times as long begins no more root fields.",
     ),
   ADMIN_EMAIL: z
     .email()
@@ -84,7 +84,7 @@ const OWN = {
   SHUTDOWN_GRACE_MS: count(0, 600_000)
     .optional()
     .describe(
-      "How long a stop still answers what comes, so that load balancers can turn away: 5000 in production, else 0.",
+      "How long a stop still answers new requests, so that load balancers can turn away: 5000 in production, else 0.",
     ),
   TRUSTED_PROXIES: count(0, 10)
     .prefault("0")
@@ -97,15 +97,15 @@ const OWN = {
   LOG_LEVEL: z
     .enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"])
     .default("info")
-    .describe("Least level that is logged, as JSON lines on standard error."),
+    .describe("The lowest level that is logged, as JSON lines on standard error."),
 };
 
 const VARIABLES_OF_MODULES = [inventoryVariables, operationsVariables, localVariables] as const;
 
-/** Each variable with its check; the description stands in the README's table too, and a test compares the names. */
+/** Each variable with its check and description. The README's table has them too, and a test compares the names. */
 export const VARIABLES = sum<z.ZodType>("variable", [OWN, ...VARIABLES_OF_MODULES.map(({ checks }) => checks)]);
 
-/** What the variables of modules say. */
+/** The configuration of the modules. */
 type ConfigOfModules = ReturnType<typeof inventoryVariables.toConfig> &
   ReturnType<typeof operationsVariables.toConfig> &
   ReturnType<typeof localVariables.toConfig>;
@@ -134,16 +134,16 @@ export interface Config extends ConfigOfModules {
   readonly logLevel: string;
 }
 
-/** What is wrong with the environment, one line for each fault. */
+/** The faults of the environment variables, one a line. */
 export class ConfigError extends Error {}
 
 /**
- * @param environment names to texts; an empty text counts as absent
+ * @param environment texts by variable; an empty text counts as absent
  * @throws ConfigError with all faults
  */
 export function readConfig(environment: Readonly<Record<string, string | undefined>>): Config {
-  const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ""));
-  const result = z.object(VARIABLES).safeParse(given);
+  const present = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ""));
+  const result = z.object(VARIABLES).safeParse(present);
   if (!result.success) {
     throw new ConfigError(result.error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`).join("\n"));
   }
@@ -152,9 +152,9 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
   const local = localVariables.toConfig(parsed());
   if (env.DATABASE_URL !== undefined && local.localInstances.length > 0)
     throw new ConfigError("LOCAL_INSTANCES: needs the embedded database: leave out DATABASE_URL, or this.");
-  const production = env.NODE_ENV === "production";
-  // Nobody could try anything on the page, nor read the schema for it.
-  const open = env.TRUSTED_DOCUMENTS === undefined;
+  const isProduction = env.NODE_ENV === "production";
+  // With trusted documents the landing page is useless, and the schema is not public.
+  const isOpen = env.TRUSTED_DOCUMENTS === undefined;
   return {
     ...inventoryVariables.toConfig(parsed()),
     ...operationsVariables.toConfig(parsed()),
@@ -167,14 +167,14 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     poolSize: env.DATABASE_POOL_SIZE,
     statementTimeoutMs: env.STATEMENT_TIMEOUT_MS,
     admin: { email: env.ADMIN_EMAIL, password: env.ADMIN_PASSWORD },
-    demo: { seed: env.DEMO ?? (env.DATABASE_URL === undefined && !production), password: env.DEMO_PASSWORD },
-    introspection: open && (env.INTROSPECTION ?? !production),
-    landingPage: open && (env.LANDING_PAGE ?? !production),
+    demo: { seed: env.DEMO ?? (env.DATABASE_URL === undefined && !isProduction), password: env.DEMO_PASSWORD },
+    introspection: isOpen && (env.INTROSPECTION ?? !isProduction),
+    landingPage: isOpen && (env.LANDING_PAGE ?? !isProduction),
     trustedDocuments: env.TRUSTED_DOCUMENTS,
     cacheMib: env.CACHE_MIB,
-    corsOrigins: production ? env.CORS_ORIGINS : [...env.CORS_ORIGINS, LOCALHOST],
+    corsOrigins: isProduction ? env.CORS_ORIGINS : [...env.CORS_ORIGINS, LOCALHOST],
     trustedProxies: env.TRUSTED_PROXIES,
-    shutdownGraceMs: env.SHUTDOWN_GRACE_MS ?? (production ? 5000 : 0),
+    shutdownGraceMs: env.SHUTDOWN_GRACE_MS ?? (isProduction ? 5000 : 0),
     accessTokenPrivateKey: env.ACCESS_TOKEN_PRIVATE_KEY,
     logLevel: env.LOG_LEVEL,
   };

@@ -1,6 +1,6 @@
-/** The closed table of error codes, the one error class that carries them, and a constructor for each code. */
+/** The closed table of error codes, the error class that carries them, and a constructor for each code. */
 
-/** Every code that Postern answers with, and the HTTP status of a request that failed for that reason alone. */
+/** Each code, and the HTTP status of a request that failed for this reason only. */
 export const HTTP_STATUS = {
   BAD_USER_INPUT: 400,
   UNAUTHENTICATED: 401,
@@ -11,7 +11,7 @@ export const HTTP_STATUS = {
   FAILED_PRECONDITION: 409,
   LIMIT_EXCEEDED: 400,
   RATE_LIMITED: 429,
-  // As clients of persisted queries expect it: they send the text then.
+  // Clients of persisted queries expect 200, and then send the text.
   PERSISTED_QUERY_NOT_FOUND: 200,
   UNAVAILABLE: 503,
   TIMEOUT: 504,
@@ -20,12 +20,11 @@ export const HTTP_STATUS = {
 
 export type ErrorCode = keyof typeof HTTP_STATUS;
 
-/** What a client learns beside code and message; each constructor below fills the key that belongs to its code. */
+/** The other extensions of an error. Each constructor below fills the key that belongs to its code. */
 export type ErrorDetail = Readonly<Record<string, string | number>>;
 
 /**
- * An error whose message is meant for the caller. `extensions` is what graphql-js copies into the answer;
- * `cause` goes to the log only.
+ * An error whose message is for the caller. graphql-js copies `extensions` into the answer; `cause` only goes to the log.
  */
 export class AppError extends Error {
   readonly extensions: Readonly<{ code: ErrorCode } & Record<string, unknown>>;
@@ -35,7 +34,7 @@ export class AppError extends Error {
     message: string,
     detail: ErrorDetail = {},
     cause?: unknown,
-    /** Of a request that failed for this reason alone. */
+    /** The status of a request that failed for this reason only. */
     readonly httpStatus: number = HTTP_STATUS[code],
   ) {
     super(message, { cause });
@@ -48,17 +47,17 @@ export class AppError extends Error {
 export const badUserInput = (field: string, message: string, cause?: unknown) =>
   new AppError("BAD_USER_INPUT", message, { field }, cause);
 
-/** The request is no GraphQL over HTTP; `field` is the part of it that is at fault. */
+/** The request is not GraphQL over HTTP. `field` names the part at fault. */
 export const unusableRequest = (
   httpStatus: 405 | 406 | 415,
   field: "method" | "accept" | "content-type",
   message: string,
 ) => new AppError("BAD_USER_INPUT", message, { field }, undefined, httpStatus);
 
-/** What came over the connection is no HTTP request. */
+/** The connection sent something else than an HTTP request. */
 export const noRequest = () => badUserInput("request", "This is no HTTP request.");
 
-/** No, expired or revoked credentials. */
+/** The credentials are missing, expired or revoked. */
 export const unauthenticated = (message = "Sign in first: send an access token as `Authorization: Bearer <token>`.") =>
   new AppError("UNAUTHENTICATED", message);
 
@@ -66,46 +65,46 @@ export const unauthenticated = (message = "Sign in first: send an access token a
 export const forbidden = (permission: string, message = `Your role lacks the permission ${permission}.`) =>
   new AppError("FORBIDDEN", message, { permission });
 
-/** Nobody operates this instance through Postern. */
+/** The instance is PRODUCTION, which nobody operates through Postern. */
 export const productionProtected = () =>
   new AppError(
     "PRODUCTION_PROTECTED",
     "Operations not allowed on production instances. Please create a CloudOps request.",
   );
 
-/** No such row, or a row outside the caller's reach: the two must look the same. */
+/** The row does not exist or is outside the caller's reach; the two must look the same. */
 export const notFound = (what: string, cause?: unknown, field?: string) =>
   new AppError("NOT_FOUND", `No such ${what}, or it is not yours.`, field === undefined ? {} : { field }, cause);
 
-/** A duplicate, a stale version, or another number of rows than was expected. */
+/** The row is a duplicate, its version is stale, or another number of rows was expected. */
 export const conflict = (message: string, cause?: unknown, field?: string) =>
   new AppError("CONFLICT", message, field === undefined ? {} : { field }, cause);
 
-/** The request is right, but the thing is in the wrong state for it. */
+/** The request is correct, but its target is in the wrong state. */
 export const failedPrecondition = (state: string, message: string, cause?: unknown) =>
   new AppError("FAILED_PRECONDITION", message, { state }, cause);
 
-/** Too deep, too many, too large; `limit` names which. */
+/** The request exceeds a limit, which `limit` names. */
 export const limitExceeded = (limit: string, message: string, cause?: unknown) =>
   new AppError("LIMIT_EXCEEDED", message, { limit }, cause);
 
 export const answerTooLong = (cause?: unknown) =>
   limitExceeded("answer", "This answer would be longer than 16 MiB. Ask for fewer rows or fields at once.", cause);
 
-/** Too often. */
+/** The caller asks too often. */
 export const rateLimited = (retryAfterSeconds: number) =>
   new AppError("RATE_LIMITED", `Too many ask for this at once. Try again in ${retryAfterSeconds} s.`, {
     retryAfterSeconds,
   });
 
-/** The hash of a document that is not kept. Clients know the message too. */
+/** The document of this hash is not kept. Clients know this message. */
 export const persistedQueryNotFound = () => new AppError("PERSISTED_QUERY_NOT_FOUND", "PersistedQueryNotFound");
 
-/** The database or a provider does not answer; safe to retry. */
+/** The database or a provider does not answer. A retry is safe. */
 export const unavailable = (what: string, cause?: unknown) =>
   new AppError("UNAVAILABLE", `${what} does not answer. Try again in a moment.`, {}, cause);
 
-/** The database was lost while it committed: whether the change was made is not known. */
+/** The database was lost while it committed, so nobody knows whether the change was made. */
 export const outcomeUnknown = (cause: unknown) =>
   new AppError(
     "UNAVAILABLE",
@@ -114,7 +113,7 @@ export const outcomeUnknown = (cause: unknown) =>
     cause,
   );
 
-/** What to do about a change that was made, but not read back, by what kept it from being read. */
+/** The end of the message for a change that was made but could not be read back, by the code of the read. */
 const DONE_BUT: Partial<Record<ErrorCode, string>> = {
   UNAVAILABLE: "could not be read back in time. Do not send it again: look at it in a moment.",
   TIMEOUT: "could not be read back in time. Do not send it again: look at it in a moment.",
@@ -122,36 +121,36 @@ const DONE_BUT: Partial<Record<ErrorCode, string>> = {
   INTERNAL_SERVER_ERROR: "could not be read back. Do not send it again.",
 };
 
-/** What was refused, or failed, could be written down nowhere. @param outcome of the call that the record was to tell of */
+/** A record could be kept nowhere. @param outcome the outcome of the call that it is about */
 export const notRecorded = (outcome = "none", cause?: unknown) => {
-  const what =
+  const advice =
     outcome === "none"
       ? "Nothing was done: try again in a moment."
       : "It may have been done or not: look before you try again.";
-  return new AppError("UNAVAILABLE", `Postern can keep no records now. ${what}`, { outcome }, cause);
+  return new AppError("UNAVAILABLE", `Postern can keep no records now. ${advice}`, { outcome }, cause);
 };
 
-/** A change was made, but not read back: whoever sends it again makes it twice. */
+/** A change was made, but could not be read back. Sent again, it would be made twice. */
 export function doneBut(error: unknown): unknown {
   if (!(error instanceof AppError) || !DONE_BUT[error.code]) return error;
   const { code: _, ...detail } = error.extensions as Record<string, string>;
   return new AppError(error.code, `It was done, but ${DONE_BUT[error.code]}`, { ...detail, outcome: "done" }, error);
 }
 
-/** It took longer than allowed and was stopped. */
+/** The work took longer than allowed, and was stopped. */
 export const timeout = (cause?: unknown) =>
   new AppError("TIMEOUT", "This took longer than allowed and was stopped. Ask for less at once.", {}, cause);
 
 /** The client took too long to send its request. */
 export const requestTooLate = () => new AppError("TIMEOUT", "The request did not arrive in time. Send it again.");
 
-/** Ours: the caller learns nothing but the request id, the cause goes to the log. */
+/** A fault of ours. The caller learns only the request id, and the cause goes to the log. */
 export const internal = (cause: unknown) => new AppError("INTERNAL_SERVER_ERROR", "Internal error", {}, cause);
 
-/** @returns an AppError as it is, and anything else as a fault of ours */
+/** @returns an AppError unchanged, and anything else as a fault of ours */
 export const asAppError = (error: unknown): AppError => (error instanceof AppError ? error : internal(error));
 
-/** @returns the same error, said of an argument */
+/** @returns the same error with an argument as its field */
 export function atField({ code, message, extensions, cause, httpStatus }: AppError, field: string): AppError {
   const { code: _, ...detail } = extensions as Record<string, string>;
   return new AppError(code, message, { ...detail, field }, cause, httpStatus);

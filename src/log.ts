@@ -1,16 +1,16 @@
-/** The log: JSON lines, on standard error, so that standard output stays for people. No values of statements, no secrets. */
+/** The log: JSON lines on standard error, without secrets and without values of statements. Standard output is for people. */
 import { type Logger, pino } from "pino";
 
 export type Log = Logger;
 
-/** Fields of inputs and answers whose values are written down nowhere. */
+/** The fields of inputs and answers whose values are never recorded. */
 export const SECRETS = ["password", "currentPassword", "newPassword", "otp", "accessToken", "refreshToken"] as const;
 export const REDACTED = "[redacted]";
 
-/** Keys whose values never reach the log, at the top level or one level down. */
+/** Keys whose values are redacted in the log, at the top level and one level down. */
 const LOG_SECRETS = [...SECRETS, "authorization", "privateKey"];
 
-/** What names the place of a database fault. Its message and detail may quote values, and drizzle's message is the statement. */
+/** The fields of a database fault that hold no values. Message and detail may quote values, and drizzle's message is the statement. */
 const DATABASE_FAULT = [
   "code",
   "severity",
@@ -21,7 +21,7 @@ const DATABASE_FAULT = [
   "constraint_name",
 ] as const;
 
-/** SQLSTATE classes whose messages name things, never values: connections, resources, operators, missing tables and columns. */
+/** SQLSTATE classes whose messages hold no values, such as those of connections, resources and missing tables. */
 const PLAIN_MESSAGES = /^(08|25|40|42|53|57|58|XX)/;
 
 interface Fault {
@@ -36,7 +36,7 @@ interface Fault {
 
 const MAX_CAUSES = 5;
 
-/** @returns an error as the log keeps it: where it happened and why, without values, and without the addresses of hosts */
+/** @returns an error for the log: where it happened and why, without values and without addresses of hosts */
 export function describeFault(error: unknown, depth = 0): unknown {
   if (!(error instanceof Error)) return { type: typeof error };
   const fault = error as Fault;
@@ -53,7 +53,7 @@ export function describeFault(error: unknown, depth = 0): unknown {
     type: fault.name,
     message,
     ...Object.fromEntries(DATABASE_FAULT.filter((key) => fault[key] !== undefined).map((key) => [key, fault[key]])),
-    // The stack begins with the message, which was dealt with above.
+    // The stack repeats the message, which may hold values, so only its frames are kept.
     stack: fault.stack
       ?.split("\n")
       .filter((line) => /^\s+at /.test(line))
@@ -64,7 +64,7 @@ export function describeFault(error: unknown, depth = 0): unknown {
 
 const MINUTE_MS = 60_000;
 
-/** @param write takes the newest fault of a minute, and how many there were since it took the last @returns what takes every fault */
+/** @param write gets one fault a minute, and how many have come since the last one @returns a function that takes every fault */
 export function onceAMinute(write: (fields: { readonly err: unknown; readonly times: number }) => void) {
   let times = 0;
   let writtenMs = Number.NEGATIVE_INFINITY;

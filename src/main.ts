@@ -1,4 +1,4 @@
-/** The process: reads the configuration, starts everything in order, and stops it in the reverse order. */
+/** The process: it reads the configuration, starts everything in order, and stops it in reverse order. */
 import { failure, newAccount, ready } from "./cli/banner.js";
 import { processConfig } from "./config.js";
 import type { Log } from "./log.js";
@@ -14,20 +14,20 @@ const errorOutput = openOutput(
 );
 const say = (text: string) => output.write(`${text}\n`);
 
-/** What runs, in the order it was started. */
+/** How to stop what runs, in the order in which it was started. */
 const running: ((hurry: AbortSignal) => Promise<void>)[] = [];
-/** Somebody has asked to stop. */
+/** Aborted by the first request to stop. */
 const stopping = new AbortController();
-/** Somebody has asked again. */
+/** Aborted by the second request to stop, which ends all waiting. */
 const hurrying = new AbortController();
-/** A second signal within this time is the same wish: npm passes on what the terminal sent to all. */
-const SAME_WISH_MS = 1000;
-/** Of what an unforeseen fault leaves, for as long as this. */
+/** A second signal within this time is the same request, because npm passes on a signal that the terminal sends to all. */
+const SAME_REQUEST_MS = 1000;
+/** How long a stop after an unforeseen fault may take. */
 const UNCLEAN_STOP_MS = 5000;
 
 let log: Log | undefined;
 
-/** Runs one step of the start, unless somebody has asked to stop meanwhile. */
+/** Runs one step of the start, unless a stop was requested. */
 async function step<T>(
   work: (signal: AbortSignal) => Promise<T>,
   stop?: (result: T, hurry: AbortSignal) => Promise<void>,
@@ -38,14 +38,14 @@ async function step<T>(
   return result;
 }
 
-/** @returns what the work does, unless somebody asks to stop first: what is left of it ends with the process */
+/** @returns the result of the work, or fails when a stop is requested; the rest of the work then ends with the process */
 const unlessStopped = <T>(work: Promise<T>): Promise<T> =>
   new Promise((resolve, reject) => {
     stopping.signal.addEventListener("abort", () => reject(stopping.signal.reason), { once: true });
     work.then(resolve, reject);
   });
 
-/** Another Postern has the data folder, and everything that runs there: this one stops nothing of it, and ends before it does anything else. */
+/** Another Postern owns the data folder and all that runs there now, so this one ends at once and stops nothing. */
 function onLost(): void {
   log?.fatal("another Postern has taken over the data folder: this one ends");
   process.exit(EXIT_CODES.claimed);
@@ -53,7 +53,7 @@ function onLost(): void {
 
 async function start(): Promise<void> {
   const config = processConfig();
-  // Not imported above: loading them takes most of a second, and signals are to be heeded before.
+  // Loading these takes most of a second, and the signal handlers must be there before.
   const [{ createApp }, { createLog }, { openDatabase, openProviders, prepareDatabase, requireDatabase }] = await step(
     () => unlessStopped(Promise.all([import("./app.js"), import("./log.js"), import("./cli/start.js")])),
   );
@@ -97,7 +97,7 @@ async function start(): Promise<void> {
   const url = await step(() => unlessStopped(app.start()));
   if (stopping.signal.aborted) return;
   say(ready(url, config));
-  // Not waited for: starting and making instances takes seconds, and must not hold up a stop either.
+  // This is not awaited, because starting and creating instances takes seconds and must not hold up a stop.
   fleet
     .bringUp(() => app.refreshInventory())
     .catch((error) => {
@@ -110,7 +110,7 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal
 let stopRequestedAtMs = 0;
 function onSignal(): void {
   if (stopping.signal.aborted) {
-    if (Date.now() - stopRequestedAtMs > SAME_WISH_MS) hurrying.abort();
+    if (Date.now() - stopRequestedAtMs > SAME_REQUEST_MS) hurrying.abort();
     return;
   }
   stopRequestedAtMs = Date.now();
@@ -122,7 +122,7 @@ for (const event of ["uncaughtException", "unhandledRejection"] as const) {
     log?.fatal({ err: error }, "an unforeseen fault ends Postern");
     if (!log) say(failure(error).text);
     process.exitCode = EXIT_CODES.software;
-    // What cannot be stopped in order is found by the next start.
+    // The next start deals with what could not be stopped in order.
     setTimeout(() => process.exit(), UNCLEAN_STOP_MS);
     hurrying.abort();
     void end();
@@ -130,7 +130,7 @@ for (const event of ["uncaughtException", "unhandledRejection"] as const) {
 }
 
 const started = start().catch((error: unknown) => {
-  // A signal to the whole process group also ends what a step runs, such as initdb: that is no failure of ours.
+  // A signal to the whole process group also ends what a step runs, such as initdb, which then fails.
   if (stopping.signal.aborted) return;
   const { text, exitCode } = failure(error);
   process.exitCode = exitCode;
@@ -138,7 +138,7 @@ const started = start().catch((error: unknown) => {
   return void end();
 });
 
-/** Waits for the step under way, stops what runs, and ends. */
+/** Waits for the current step, stops everything in reverse order, and ends the process. */
 async function end(): Promise<void> {
   if (stopping.signal.aborted) return;
   stopping.abort(new Error("stopped"));
@@ -149,8 +149,8 @@ async function end(): Promise<void> {
 }
 
 async function stopAll(): Promise<void> {
-  for (let each = running.pop(); each; each = running.pop()) {
-    await each(hurrying.signal).catch((error: Error) => {
+  for (let stop = running.pop(); stop; stop = running.pop()) {
+    await stop(hurrying.signal).catch((error: Error) => {
       process.exitCode = EXIT_CODES.software;
       say(`Stopping: ${error.message}`);
     });

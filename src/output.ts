@@ -1,32 +1,32 @@
-/** Standard output and standard error: what is written there neither ends nor stops Postern, whoever reads it, or does not. */
+/** Writes to standard output and standard error without ever blocking or ending Postern, even if nobody reads them. */
 
-/** What waits to be read, at most, in characters; what comes then is dropped and counted. */
+/** Characters that may wait to be read. Later texts are dropped and counted. */
 const MAX_WAITING = 1_048_576;
-/** How long an end waits for whoever reads. */
+/** How long the end of the process waits for a reader. */
 const FLUSH_TIMEOUT_MS = 500;
 
 export interface Output {
   /** @param text ends with a line break */
   write(text: string): void;
-  /** Resolves when all is written, or nobody reads in time. */
+  /** Resolves when everything is written, or nobody has read it in time. */
   flush(): Promise<void>;
 }
 
 type Stream = NodeJS.WriteStream & {
-  /** Node's own handle of a pipe or a terminal, which blocks unless it is told not to. */
+  /** Node's handle of a pipe or terminal, which blocks by default. */
   readonly _handle?: { setBlocking?(blocking: boolean): void };
 };
 
 /**
  * Takes over a stream of the process.
- * @param told makes the line that says how many were dropped, once there is room again
+ * @param describeDropped makes the line that says how many texts were dropped, which is written once there is room again
  */
-export function openOutput(stream: NodeJS.WriteStream, told: (dropped: number) => string): Output {
-  // A pipe that nobody reads would stop the whole process in the middle of a write.
+export function openOutput(stream: NodeJS.WriteStream, describeDropped: (dropped: number) => string): Output {
+  // A blocking write to a pipe that nobody reads would stop the whole process.
   (stream as Stream)._handle?.setBlocking?.(false);
   let isClosed = false;
   let dropped = 0;
-  // Whoever read it has gone, or the disk of the file is full: that is no reason to end.
+  // The reader has gone or the disk is full, which must not end Postern.
   stream.on("error", () => {
     isClosed = stream.destroyed || stream.closed;
     dropped += 1;
@@ -41,7 +41,7 @@ export function openOutput(stream: NodeJS.WriteStream, told: (dropped: number) =
     if (dropped > 0) {
       const count = dropped;
       dropped = 0;
-      stream.write(told(count));
+      stream.write(describeDropped(count));
     }
     stream.write(text);
   }

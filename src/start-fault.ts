@@ -1,20 +1,20 @@
-/** What keeps Postern from starting: one sentence for people, and an exit code that tells programs its kind. */
+/** A fault that keeps Postern from starting, with a sentence for people and an exit code for programs. */
 
-/** The exit codes of sysexits.h, which service managers know, by the kind of fault. */
+/** The exit code of each kind of fault, from sysexits.h, which service managers know. */
 export const EXIT_CODES = {
-  /** The database, or a folder of data, is not one that this version can use. */
+  /** This version cannot use the database or the data folder. */
   data: 65,
-  /** The database does not answer, or nobody knows its host. */
+  /** The database does not answer, or its host is unknown. */
   unreachable: 69,
-  /** A fault of Postern's own. */
+  /** Postern itself is at fault. */
   software: 70,
-  /** A port or a folder cannot be taken. */
+  /** A port or a folder cannot be used. */
   resource: 73,
   /** The disk is full or fails. */
   disk: 74,
-  /** Another Postern has it. */
+  /** Another Postern uses the data folder. */
   claimed: 75,
-  /** What answers speaks another protocol, or not in the way that is needed. */
+  /** The database speaks another protocol, or speaks it in a way that Postern cannot use. */
   protocol: 76,
   /** The password, the role or its rights do not suffice. */
   rights: 77,
@@ -24,7 +24,7 @@ export const EXIT_CODES = {
 
 export type FaultKind = keyof typeof EXIT_CODES;
 
-/** Its message says what is wrong and what to set; the cause goes to nobody but a debugger. */
+/** The message says what is wrong and what to set. The cause is never printed. */
 export class StartFault extends Error {
   constructor(
     readonly kind: FaultKind,

@@ -1,6 +1,6 @@
-/** Parts that start one after the other, and stop in the reverse order: what has failed half-way is stopped too. */
+/** Starts parts one after the other, and stops them in reverse order, even one whose start has failed. */
 
-/** @param hurry ends what a stop waits for, once aborted */
+/** @param hurry ends all waiting once it is aborted */
 type Stop = (hurry?: AbortSignal) => Promise<void>;
 
 export interface Part {
@@ -8,9 +8,9 @@ export interface Part {
   stop?: Stop;
 }
 
-/** @param open how to close what is open already */
-export function startInOrder(parts: readonly Part[], open: Stop) {
-  const begun: Stop[] = [open];
+/** @param closeLast closes what is open before the first start */
+export function startInOrder(parts: readonly Part[], closeLast: Stop) {
+  const begun: Stop[] = [closeLast];
   return {
     async start(): Promise<void> {
       for (const part of parts) {
@@ -19,7 +19,7 @@ export function startInOrder(parts: readonly Part[], open: Stop) {
       }
     },
     async stop(hurry?: AbortSignal): Promise<void> {
-      for (let each = begun.pop(); each; each = begun.pop()) await each(hurry);
+      for (let stop = begun.pop(); stop; stop = begun.pop()) await stop(hurry);
     },
   };
 }

@@ -1,21 +1,21 @@
-/** How often Postern looks at what changes without it, and how long it waits for others; tests take shorter times. */
-export const PACE = {
-  /** Between two looks for jobs, scheduled ones too. */
+/** The intervals and time limits that tests shorten. */
+export const TIMINGS = {
+  /** The interval at which jobs and scheduled tasks are polled. */
   jobsSeconds: 2,
-  /** How long a stop lets jobs end. */
+  /** How long a stop waits for running jobs. */
   jobsStopMs: 5000,
-  /** A worker that died is noticed within its lease and so many milliseconds. */
+  /** The interval at which operations of dead workers are searched for. */
   sweepMs: 5000,
-  /** How often providers look at what cannot wait. */
+  /** The interval at which providers are asked for due failovers. */
   watchMs: 5000,
-  /** How often a waiting request looks for an operation that another replica runs. */
+  /** The interval at which a waiting request polls an operation of another replica. */
   waitingMs: 1000,
-  /** A provider that answers later than this does not answer. */
+  /** A provider that has not answered by then counts as unavailable. */
   answerTimeoutMs: 10_000,
-  /** How long the database may take to keep records before their connection is given up; they wait elsewhere long before. */
+  /** The statement limit on the connection of records. */
   recordsTimeoutMs: 1000,
-  /** How soon a database that takes no records is asked again. */
+  /** The delay before a database that takes no records is tried again. */
   recordsRetryMs: 1000,
 };
 
-export type Pace = Readonly<typeof PACE>;
+export type Timings = Readonly<typeof TIMINGS>;

@@ -1,7 +1,7 @@
 /** Wires audit records and security events. They have a connection of their own, because requests may keep the whole pool busy. */
 import { type ClientOptions, createClient, type Db } from "../db/client.js";
 import type { Log } from "../log.js";
-import type { Pace } from "../timings.js";
+import type { Timings } from "../timings.js";
 import { type AuditService, createAuditService } from "./audit.service.js";
 import { createRecorder, type RecorderState } from "./recorder.js";
 import { createSecurityService, type SecurityService } from "./security.service.js";
@@ -14,7 +14,7 @@ export interface RecordsOptions extends Pick<ClientOptions, "connection" | "onSt
   readonly statementTimeoutMs: number;
   /** The folder where records wait while the database is away. */
   readonly path: string;
-  readonly pace: Pick<Pace, "recordsTimeoutMs" | "recordsRetryMs">;
+  readonly timings: Pick<Timings, "recordsTimeoutMs" | "recordsRetryMs">;
 }
 
 export interface Records {
@@ -27,14 +27,14 @@ export interface Records {
 }
 
 export function openRecords(options: RecordsOptions): Records {
-  const { db, connection, onStatement, log, clock, statementTimeoutMs, path, pace } = options;
+  const { db, connection, onStatement, log, clock, statementTimeoutMs, path, timings } = options;
   const client = createClient({
     connection,
     poolSize: 1,
-    statementTimeoutMs: Math.min(statementTimeoutMs, pace.recordsTimeoutMs),
+    statementTimeoutMs: Math.min(statementTimeoutMs, timings.recordsTimeoutMs),
     onStatement,
   });
-  const recorder = createRecorder({ db: client.db, log, path, pace });
+  const recorder = createRecorder({ db: client.db, log, path, timings });
   const audit = createAuditService({ clock, recorder });
   return {
     audit,

@@ -4,7 +4,7 @@ import type { Db } from "../db/client.js";
 import { isRefusedValue } from "../db/postgres-errors.js";
 import { notRecorded } from "../errors.js";
 import type { Log } from "../log.js";
-import type { Pace } from "../timings.js";
+import type { Timings } from "../timings.js";
 import { asCaller, POSTERN } from "../values/caller.js";
 import { BatchDeadline } from "./batch-deadline.js";
 import { createRecordsFolder, type RecordsFolder } from "./folder.js";
@@ -22,7 +22,7 @@ export interface RecorderDeps {
   readonly log: Log;
   /** The folder where records wait. */
   readonly path: string;
-  readonly pace: Pick<Pace, "recordsRetryMs">;
+  readonly timings: Pick<Timings, "recordsRetryMs">;
 }
 
 export interface RecorderState {
@@ -64,7 +64,7 @@ function rowsOf(lines: readonly string[]): RecordRows {
   return rows;
 }
 
-export function createRecorder({ db, log, path, pace }: RecorderDeps) {
+export function createRecorder({ db, log, path, timings }: RecorderDeps) {
   let folder: RecordsFolder | undefined;
   /** The calls that wait for the next batch. */
   const waitingCalls: WaitingCall[] = [];
@@ -79,7 +79,7 @@ export function createRecorder({ db, log, path, pace }: RecorderDeps) {
   function markAway(error: unknown): void {
     if (!isAway) log.warn({ err: error }, "the database takes no records: they wait in the folder");
     isAway = true;
-    scheduleSweep(pace.recordsRetryMs);
+    scheduleSweep(timings.recordsRetryMs);
   }
 
   function scheduleSweep(ms: number): void {
@@ -201,7 +201,7 @@ export function createRecorder({ db, log, path, pace }: RecorderDeps) {
     sweeping ??= asCaller(POSTERN, sweep).finally(() => {
       sweeping = undefined;
       // The database may have gone away during the sweep, so the state of now decides.
-      scheduleSweep(isAway ? pace.recordsRetryMs : SWEEP_MS);
+      scheduleSweep(isAway ? timings.recordsRetryMs : SWEEP_MS);
     });
   }
 

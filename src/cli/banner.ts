@@ -1,10 +1,10 @@
-/** What people read on standard output when Postern starts, or cannot. */
+/** The texts on standard output when Postern starts, or cannot start. */
 import { type Config, ConfigError } from "../config.js";
 import { AppError } from "../errors.js";
 import type { SeededAccount } from "../seed/administrator.js";
 import { EXIT_CODES, type FaultKind, StartFault } from "../start-fault.js";
 
-/** @returns how to sign in as an account that was just created */
+/** @returns a text that says how to sign in with a new account */
 export function newAccount(kind: "administrator" | "demo", { email, password, generated }: SeededAccount): string {
   const who =
     kind === "administrator"
@@ -14,7 +14,7 @@ export function newAccount(kind: "administrator" | "demo", { email, password, ge
   return `${who}\n  ${secret}`;
 }
 
-/** @returns where Postern listens and what to try first */
+/** @returns a text that says where Postern listens and what to try first */
 export function ready(url: string, { landingPage, demo, admin }: Config): string {
   const email = demo.seed ? "admin@demo.example" : admin.email;
   return `
@@ -32,7 +32,7 @@ Ctrl-C stops it.
 `;
 }
 
-/** What the operating system says about the address, in words of the configuration. */
+/** The kind and the advice of each of the operating system's codes for a bad address. */
 const ADDRESS_FAULTS: Readonly<Record<string, readonly [FaultKind, string]>> = {
   EADDRINUSE: [
     "resource",
@@ -45,34 +45,34 @@ const ADDRESS_FAULTS: Readonly<Record<string, readonly [FaultKind, string]>> = {
 
 const DISK_FAULTS: ReadonlySet<unknown> = new Set(["ENOSPC", "EDQUOT", "EIO", "53100"]);
 
-/** @returns an error and all that caused it */
+/** @returns an error and all its causes */
 function* causesOf(error: unknown): Generator<NodeJS.ErrnoException> {
-  for (let each = error; each instanceof Error; each = each.cause) yield each;
+  for (let cause = error; cause instanceof Error; cause = cause.cause) yield cause;
 }
 
 function kindOf(error: unknown): readonly [FaultKind, string?] {
-  for (const each of causesOf(error)) {
-    if (each instanceof StartFault) return [each.kind];
-    if (each instanceof ConfigError) return ["configuration"];
-    if (DISK_FAULTS.has(each.code))
+  for (const cause of causesOf(error)) {
+    if (cause instanceof StartFault) return [cause.kind];
+    if (cause instanceof ConfigError) return ["configuration"];
+    if (DISK_FAULTS.has(cause.code))
       return ["disk", "The disk is full or fails. Make room on it, then start Postern again."];
-    if (each.syscall === "listen" || each.syscall === "getaddrinfo") {
-      const known = ADDRESS_FAULTS[each.code ?? ""];
-      if (known) return known;
+    if (cause.syscall === "listen" || cause.syscall === "getaddrinfo") {
+      const fault = ADDRESS_FAULTS[cause.code ?? ""];
+      if (fault) return fault;
     }
-    if (each instanceof AppError && each.code === "BAD_USER_INPUT") return ["configuration"];
-    if (each instanceof AppError && each.code === "UNAVAILABLE") return ["unreachable"];
+    if (cause instanceof AppError && cause.code === "BAD_USER_INPUT") return ["configuration"];
+    if (cause instanceof AppError && cause.code === "UNAVAILABLE") return ["unreachable"];
   }
   return ["software"];
 }
 
-/** @returns why Postern cannot start, what to do about it, and the exit code that says so */
+/** @returns a text that says why Postern cannot start and what to do, and the exit code */
 export function failure(error: unknown): { readonly text: string; readonly exitCode: number } {
   const [kind, advice] = kindOf(error);
   const exitCode = EXIT_CODES[kind];
   if (error instanceof ConfigError) return { text: `The configuration is not usable:\n${error.message}`, exitCode };
-  // A StartFault says all that people need; drizzle's message is the statement with its values.
+  // The message of a StartFault is enough. Drizzle's messages are left out, because they hold statements with values.
   if (error instanceof StartFault) return { text: `Postern cannot start: ${error.message}`, exitCode };
-  const reasons = [...causesOf(error)].filter((each) => !("params" in each)).map(({ message }) => message);
+  const reasons = [...causesOf(error)].filter((cause) => !("params" in cause)).map(({ message }) => message);
   return { text: `Postern cannot start: ${reasons.join("\n  ")}${advice ? `\n  ${advice}` : ""}`, exitCode };
 }

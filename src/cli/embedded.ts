@@ -1,4 +1,4 @@
-/** Postern's own database: a PostgreSQL cluster that Postern runs itself in its data folder, for itself alone. */
+/** The embedded database: a PostgreSQL cluster that Postern runs in its data folder, for itself alone. */
 import { randomBytes } from "node:crypto";
 import type { Sql } from "postgres";
 import type { Log } from "../log.js";
@@ -10,21 +10,21 @@ import { databaseUser } from "../postgres/os-user.js";
 import { StartFault } from "../start-fault.js";
 
 export type EmbeddedOptions = {
-  /** Where the data goes; absolute, or relative to the working directory. Created if missing. */
+  /** The folder of the data, absolute or relative to the working directory. It is created where it is missing. */
   readonly dataDir: string;
   readonly log: Log;
-  /** PostgreSQL parameters; they apply when the cluster starts, not to one that is adopted. */
+  /** PostgreSQL parameters. They apply when the cluster starts, and not to one that is adopted. */
   readonly settings?: Settings;
-  /** Let the role `postern` create databases; tests clone theirs. Default false. */
+  /** Whether the role `postern` may create databases, as tests do; false unless given. */
   readonly createDatabases?: boolean;
-  /** Gives up the start: what it has begun is stopped again. */
+  /** Ends the start, and stops what it has begun. */
   readonly signal?: AbortSignal | undefined;
-  /** Told when another Postern has got the folder after all, while this one brought its database back. */
+  /** Is called when another Postern has claimed the folder while this one restarted its database. */
   readonly onLost?: (() => void) | undefined;
 };
 
 export type EmbeddedDatabase = {
-  /** For postgres.js. `host` is the folder of the Unix socket. The password is new at every start. */
+  /** Options of postgres.js. `host` is the folder of the Unix socket. The password is new at every start. */
   readonly options: {
     readonly host: string;
     readonly port: number;
@@ -33,11 +33,11 @@ export type EmbeddedDatabase = {
     readonly username: string;
     readonly password: string;
   };
-  /** The real data folder, absolute. */
+  /** The folder that is used, absolute. */
   readonly dataDir: string;
-  /** True when the database's user could not reach the wanted folder, and `dataDir` is another. */
+  /** Whether `dataDir` is another folder than the requested one, which the database's user could not reach. */
   readonly relocated: boolean;
-  /** Shuts the database down, whoever is still connected. Resolves when its last process is gone. */
+  /** Shuts the database down, even if clients are connected. Resolves when its last process has ended. */
   stop(): Promise<void>;
 };
 
@@ -45,17 +45,17 @@ const NAME = "postern";
 
 /**
  * Starts the database in `dataDir`, or adopts the one that a killed Postern left running, and claims it for this process.
- * Rejects with an Error for people to read when another Postern uses the folder (and leaves that one alone), when the
- * folder or the binaries cannot be used, or when PostgreSQL does not start; whatever this call started is then stopped.
+ * @throws Error, for people to read, where another Postern uses the folder, where the folder or the binaries cannot be used, or where
+ * PostgreSQL does not start; then this call has stopped what it started
  */
-export async function startEmbedded(wanted: EmbeddedOptions): Promise<EmbeddedDatabase> {
+export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedDatabase> {
   const user = await databaseUser();
   const bin = await findBinaries(user);
-  const { path: folder, dataDir, relocated } = await chooseFolder(wanted.dataDir, "database", user);
-  const cluster = new Cluster({ folder, bin, user, settings: wanted.settings });
+  const { path: folder, dataDir, relocated } = await chooseFolder(options.dataDir, "database", user);
+  const cluster = new Cluster({ folder, bin, user, settings: options.settings });
   await cluster.init();
 
-  const claim = await claimCluster(cluster, wanted.log, wanted.signal, wanted.onLost).catch((error) => {
+  const claim = await claimCluster(cluster, options.log, options.signal, options.onLost).catch((error) => {
     if (!(error instanceof ClaimedError)) throw error;
     throw new StartFault(
       "claimed",
@@ -65,7 +65,7 @@ export async function startEmbedded(wanted: EmbeddedOptions): Promise<EmbeddedDa
   });
   try {
     const { host, port } = claim.cluster;
-    const password = await ensureDatabase(claim.sql, wanted.createDatabases ?? false);
+    const password = await ensureDatabase(claim.sql, options.createDatabases ?? false);
     return {
       options: { host, port, path: `${host}/.s.PGSQL.${port}`, database: NAME, username: NAME, password },
       dataDir,
@@ -78,18 +78,18 @@ export async function startEmbedded(wanted: EmbeddedOptions): Promise<EmbeddedDa
   }
 }
 
-/** Repairs whatever is missing, so that a crash between two steps does no harm. Returns the role's new password. */
+/** Creates whatever is missing, so that a crash between two steps does no harm. @returns the role's new password */
 async function ensureDatabase(sql: Sql, createDatabases: boolean): Promise<string> {
-  // Never stored: only the holder of the claim needs it, and a predecessor that lives on is shut out.
+  // The password is never stored, because only this process needs it. A predecessor that still runs is locked out.
   const password = randomBytes(24).toString("base64url");
-  const [found] = await sql`
+  const [existing] = await sql`
     select exists (select from pg_roles where rolname = ${NAME}) as role,
            exists (select from pg_database where datname = ${NAME}) as database`;
-  if (!found?.role) await sql.unsafe(`create role ${NAME}`);
+  if (!existing?.role) await sql.unsafe(`create role ${NAME}`);
   await sql.unsafe(
     `alter role ${NAME} login nosuperuser nocreaterole noreplication nobypassrls
       ${createDatabases ? "createdb" : "nocreatedb"} password '${password}'`,
   );
-  if (!found?.database) await sql.unsafe(`create database ${NAME} owner ${NAME}`);
+  if (!existing?.database) await sql.unsafe(`create database ${NAME} owner ${NAME}`);
   return password;
 }

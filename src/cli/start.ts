@@ -1,4 +1,4 @@
-/** From nothing to a database that is ready for use: embedded where none is given, migrated, with an administrator and the demo. */
+/** Prepares a start: it opens the database, migrates and seeds it, and opens the local instances. */
 
 import type { Config } from "../config.js";
 import { type ClientOptions, createClient } from "../db/client.js";
@@ -18,7 +18,7 @@ import { startEmbedded } from "./embedded.js";
 
 export interface ReadyDatabase {
   readonly connection: ClientOptions["connection"];
-  /** Where the embedded database is, when it had to move; else undefined. */
+  /** The folder of the embedded database, if it is not the configured one. */
   readonly relocatedTo?: string | undefined;
   stop(): Promise<void>;
 }
@@ -30,7 +30,7 @@ export async function requireDatabase({ databaseUrl }: Config): Promise<void> {
 
 /**
  * Starts the embedded database, or takes the given one.
- * @param onLost told when another Postern has got the data folder @throws StartFault
+ * @param onLost is called when another Postern has claimed the data folder @throws StartFault
  */
 export async function openDatabase(
   config: Config,
@@ -45,15 +45,15 @@ export async function openDatabase(
 
 export interface ReadyProviders {
   readonly providers: readonly Provider[];
-  /** Starts what there is and creates what is missing, of the configured instances and of the demo fleet; tells of each. */
+  /** Starts all instances, and creates the configured and demo instances that are missing. `onChange` is called after each. */
   bringUp(onChange: () => Promise<void>): Promise<void>;
   stop(): Promise<void>;
 }
 
 /**
- * Opens the instances that this host runs itself, and says which are missing; nothing is started yet. Beside an embedded database only: its claim of the data folder is what
- * keeps a second Postern from the same instances.
- * @param onLost told when another Postern has got the instances nevertheless
+ * Opens the provider of local instances, and plans those that are missing; nothing is started yet. It needs an embedded database,
+ * whose claim of the data folder keeps a second Postern away from the same instances.
+ * @param onLost is called when another Postern has claimed the instances all the same
  */
 export async function openProviders(config: Config, log: Log, onLost: () => void): Promise<ReadyProviders> {
   if (config.databaseUrl !== undefined)
@@ -62,14 +62,14 @@ export async function openProviders(config: Config, log: Log, onLost: () => void
   const bin = await findBinaries(user);
   const { path: folder } = await chooseFolder(config.dataDir, "fleet", user);
   const local = await createLocalProvider({ folder, bin, user, log, clock: { now: () => new Date() }, onLost });
-  const wanted = [...config.localInstances, ...(config.demo.seed ? DEMO_INSTANCES : [])];
-  // So that whoever asks as soon as Postern is ready finds all of them.
-  await local.plan(wanted);
+  const configured = [...config.localInstances, ...(config.demo.seed ? DEMO_INSTANCES : [])];
+  // The inventory lists planned instances, so that all are there as soon as Postern is ready.
+  await local.plan(configured);
   return {
     providers: [local],
     bringUp: async (onChange) => {
       await local.startAll(onChange);
-      await ensureInstances(local, wanted, log, onChange);
+      await ensureInstances(local, configured, log, onChange);
     },
     stop: () => local.stopAll(),
   };
@@ -78,23 +78,23 @@ export async function openProviders(config: Config, log: Log, onLost: () => void
 export interface Preparing {
   readonly log: Log;
   readonly announce: (kind: "administrator" | "demo", account: SeededAccount) => void;
-  /** Told, in a sentence for people, what is waited for. */
+  /** Is called with a sentence for people that says what is waited for. */
   readonly wait: (reason: string) => void;
   /** Ends waiting. */
   readonly signal: AbortSignal;
 }
 
-/** Migrates and seeds through a connection of its own, which is closed again. */
+/** Configures the role, migrates and seeds, on connections that are closed again. */
 export async function prepareDatabase(
   config: Config,
   connection: ClientOptions["connection"],
   { log, announce, wait, signal }: Preparing,
 ): Promise<void> {
-  const first = createClient({ connection, poolSize: 1, log, anySettings: true });
+  const unchecked = createClient({ connection, poolSize: 1, log, anySettings: true });
   try {
-    await configureRole(first, config.statementTimeoutMs, log);
+    await configureRole(unchecked, config.statementTimeoutMs, log);
   } finally {
-    await first.close();
+    await unchecked.close();
   }
   const client = createClient({ connection, poolSize: 1, log });
   try {

@@ -5,7 +5,7 @@ import type { Log } from "../log.js";
 import type { Client, Db } from "./client.js";
 import { roleSettings } from "./driver/settings.js";
 
-/** The advisory lock of the role's settings; any number that nothing else locks. */
+/** The advisory lock of the role's settings. */
 const LOCK = 7_239_402_332n;
 /** How long statements on older connections may take before they are left alone. */
 const GIVE_UP_MS = 5000;

@@ -1,9 +1,9 @@
-/** Bodies on their way out: compressed where that is asked for and worth it. */
+/** Compresses bodies where the client accepts it and it is worth it. */
 import { promisify } from "node:util";
 import { brotliCompress, constants, gzip } from "node:zlib";
 import Negotiator from "negotiator";
 
-/** A smaller body takes as many packets either way. */
+/** A smaller body takes as many packets uncompressed. */
 const MIN_BYTES = 1024;
 
 type Encoding = "br" | "gzip";
@@ -16,58 +16,56 @@ const compressGzip = promisify(gzip);
 const COMPRESS: Record<Encoding, (body: Buffer) => Promise<Buffer>> = {
   br: (body) =>
     compressBr(body, {
-      // Above this it takes much longer for little less.
+      // A higher quality takes much longer for little gain.
       params: { [constants.BROTLI_PARAM_QUALITY]: 4, [constants.BROTLI_PARAM_SIZE_HINT]: body.length },
     }),
   gzip: (body) => compressGzip(body),
 };
 
-/** A body that is sent again and again, so that it is compressed once. */
+/** A body that is sent again and again, and so compressed once. */
 export interface KeptBody {
   readonly text: string;
-  /** A promise while it is being compressed, which whoever asks meanwhile waits for. */
+  /** The compressed bytes, or a promise of them that other requests wait for. */
   readonly encoded: Map<Encoding, Buffer | Promise<Buffer>>;
-  /** Tells of bytes that have been added to `encoded`. */
+  /** Is called when bytes were added to `encoded`. */
   readonly grown: () => void;
 }
 
-/** What to send of a body, and the headers that say so. */
+/** The bytes to send for a body, and their headers. */
 export interface EncodedBody {
   readonly bytes: string | Buffer;
   readonly length: number;
   readonly headers?: { readonly vary: string; readonly "content-encoding"?: Encoding };
 }
 
-/** In the types of the package this comes later. */
+/** The package has this option, but its types do not. */
 type Preferring = { encodings(available: readonly string[], options: { preferred: readonly string[] }): string[] };
 
-/** @returns how the client wants a body of so many bytes @param accepted the header `accept-encoding` */
+/** @returns the encoding of a body with this length; undefined for none @param accepted the header `accept-encoding` */
 function encodingFor(accepted: string | undefined, bytes: number): Encoding | undefined {
   if (accepted === undefined) return undefined;
   const negotiator = new Negotiator({ headers: { "accept-encoding": accepted } }) as unknown as Preferring;
-  const wanted = negotiator.encodings(["br", "gzip", "identity"], { preferred: ["br", "gzip"] });
-  if (bytes <= MIN_BYTES && wanted.includes("identity")) return undefined;
-  return wanted[0] === "identity" ? undefined : (wanted[0] as Encoding | undefined);
+  const acceptable = negotiator.encodings(["br", "gzip", "identity"], { preferred: ["br", "gzip"] });
+  if (bytes <= MIN_BYTES && acceptable.includes("identity")) return undefined;
+  return acceptable[0] === "identity" ? undefined : (acceptable[0] as Encoding | undefined);
 }
 
-/** @returns at once where nothing is to be compressed @param accepted the header `accept-encoding` */
+/** Returns no promise where nothing is compressed. @param accepted the header `accept-encoding` */
 export function encodeBody(body: string | KeptBody, accepted: string | undefined): EncodedBody | Promise<EncodedBody> {
   const text = typeof body === "string" ? body : body.text;
   const length = Buffer.byteLength(text);
   const encoding = encodingFor(accepted, length);
-  // What is small is the same whatever a client accepts, but for those that refuse it so.
+  // A small body hardly ever depends on `accept-encoding`, so it needs no `vary`.
   if (!encoding) return length > MIN_BYTES ? { bytes: text, length, headers: { vary: VARY } } : { bytes: text, length };
-  return compressed(body, text, encoding);
+  return compress(body, text, encoding);
 }
 
-async function compressed(body: string | KeptBody, text: string, encoding: Encoding): Promise<EncodedBody> {
-  const bytes = await (typeof body === "string"
-    ? COMPRESS[encoding](Buffer.from(text))
-    : compressedOnce(body, encoding));
+async function compress(body: string | KeptBody, text: string, encoding: Encoding): Promise<EncodedBody> {
+  const bytes = await (typeof body === "string" ? COMPRESS[encoding](Buffer.from(text)) : compressOnce(body, encoding));
   return { bytes, length: bytes.length, headers: { "content-encoding": encoding, vary: VARY } };
 }
 
-function compressedOnce(body: KeptBody, encoding: Encoding): Buffer | Promise<Buffer> {
+function compressOnce(body: KeptBody, encoding: Encoding): Buffer | Promise<Buffer> {
   const { encoded } = body;
   const kept = encoded.get(encoding);
   if (kept) return kept;

@@ -1,23 +1,24 @@
-/** How an HTTP server stops: it is answered for a while what still comes, then it listens no more, and no request that was sent is lost. */
+/** Stops an HTTP server without losing a request: it answers for a grace period, then stops listening and closes idle connections. */
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { Server as NetServer, type Socket } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 
-/** What is cut after this takes too long, or never asks. */
+/** Connections that are still open then are cut. */
 const DRAIN_TIMEOUT_MS = 10_000;
 
 export interface Draining {
-  /** Requests come and are answered, but on no connection more than the one under way. */
+  /** Whether each connection closes after its current request. */
   readonly isStopping: boolean;
   /**
-   * @param graceMs how long requests are still taken, each the last one of its connection
-   * @param hurry ends the grace, and whatever else is waited for
+   * @param graceMs how long new requests are still accepted
+   * @param hurry ends all waiting once it is aborted
    */
   stop(graceMs: number, hurry: AbortSignal | undefined): Promise<void>;
 }
 
-/** What a connection does. */
+/** The activity of a connection. */
 interface Activity {
+  /** Requests that are not answered yet. */
   underWay: number;
   lastAtMs: number;
 }
@@ -38,15 +39,15 @@ export function createDraining(server: Server): Draining {
     response.once("close", () => {
       activity.underWay -= 1;
       activity.lastAtMs = performance.now();
-      // It was told that its connection stays before anybody asked to stop.
+      // Its response was written before the stop began, and so told the client that the connection stays open.
       if (hasClosed && activity.underWay === 0) socket.end();
     });
   };
   server.on("request", count);
   server.on("checkExpectation", count);
 
-  /** Of those that ask nothing: one that has asked since may have asked again, unread yet. */
-  function closeSilentSince(atMs: number): void {
+  /** Closes connections that have been idle since a moment. One that was active later may have sent a request that is not read yet. */
+  function closeIdleSince(atMs: number): void {
     for (const [socket, { underWay, lastAtMs }] of activities) if (underWay === 0 && lastAtMs < atMs) socket.destroy();
   }
 
@@ -58,14 +59,14 @@ export function createDraining(server: Server): Draining {
     async stop(graceMs, hurry) {
       if (isStopping || !server.listening) return;
       isStopping = true;
-      const sinceMs = performance.now();
+      const beganMs = performance.now();
       if (graceMs > 0) await delay(graceMs, undefined, { signal: hurry }).catch(() => undefined);
-      // Not the method of HTTP servers, which closes connections whose request has come but is not read.
+      // The `close` of HTTP servers would also close connections whose request has arrived but is not read.
       const closed = new Promise<void>((resolve) => NetServer.prototype.close.call(server, () => resolve()));
-      // What has come is read first.
+      // Requests that have arrived are read first.
       for (let turns = 0; turns < 2; turns++) await new Promise((resolve) => setImmediate(resolve));
       hasClosed = true;
-      closeSilentSince(sinceMs);
+      closeIdleSince(beganMs);
       const cut = () => server.closeAllConnections();
       const late = setTimeout(cut, DRAIN_TIMEOUT_MS);
       if (hurry?.aborted) cut();

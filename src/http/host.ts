@@ -1,4 +1,4 @@
-/** The HTTP host: routes, CORS list, request ids, security headers, compression, time-outs, and a stop that drains. */
+/** The HTTP host: it routes requests and adds request ids, CORS, security headers, compression and time-outs. */
 import { randomUUID } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { type AddressInfo, isIP, type Socket } from "node:net";
@@ -16,36 +16,37 @@ import { createReadiness, type ReadinessDeps } from "./readiness.js";
 
 export interface HttpOptions extends ReadinessDeps {
   readonly host: string;
-  /** 0 takes a free one. */
+  /** 0 takes a free port. */
   readonly port: number;
   readonly graphql: Pick<Graphql, "answer" | "contextOf" | "formatError">;
-  /** Which Postern this is. */
+  /** The version of Postern. */
   readonly version: object;
-  /** Records that wait for the database, and those that are lost. */
+  /** The numbers of records that wait for the database and that are lost. */
   readonly records: { state(): object };
   readonly corsOrigins: readonly (string | RegExp)[];
-  /** Proxies in front that append to X-Forwarded-For. */
+  /** The number of proxies in front that append to X-Forwarded-For. */
   readonly trustedProxies: number;
   /** How long requests are still answered once a stop has begun. */
   readonly shutdownGraceMs: number;
-  /** Told when a stop begins. */
+  /** Is called when a stop begins. */
   readonly onStop: () => void;
 }
 
-/** A request that has found its way. */
-interface Routed {
+/** A request for a route. */
+interface RoutedRequest {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
-  /** From the question mark on. */
+  /** The query string with its question mark. */
   readonly search: string;
   readonly requestId: string;
 }
 
 interface Route {
+  /** GET and HEAD unless given. */
   readonly methods?: readonly string[];
-  /** Whether others are not told of it. */
+  /** Whether the list of paths in a 404 leaves it out. */
   readonly isHidden?: boolean;
-  readonly serve: (routed: Routed) => void | Promise<void>;
+  readonly serve: (routed: RoutedRequest) => void | Promise<void>;
 }
 
 /** What a browser's page may send: credentials, and what clients and tracing libraries add by themselves. */
@@ -56,7 +57,7 @@ const CROSS_ORIGIN_HEADERS = [
 ] as const;
 
 const REQUEST_TIMEOUT_MS = 30_000;
-/** What a refused body may still send before the connection is cut; cutting at once would lose the answer. */
+/** A client may send this much of a refused body before its connection is cut. Cutting it at once would lose the answer. */
 const MAX_DISCARDED_BYTES = 16 * 1_048_576;
 
 const SECURITY_HEADERS = {
@@ -97,10 +98,10 @@ export function createHttpServer(options: HttpOptions) {
     headers: Readonly<Record<string, string>>,
     { bytes, length }: EncodedBody,
   ): void {
-    // Kept alive, the connection would hold up the stop.
+    // A connection that stays alive would hold up the stop.
     if (draining.isStopping) response.shouldKeepAlive = false;
     const requestId = requestIds.getStore() ?? "";
-    // At once: Node checks and joins headers that are set one by one a second time.
+    // All headers are set in one call, because Node would check and join headers that were set before again.
     response.writeHead(status, {
       ...SECURITY_HEADERS,
       ...headers,
@@ -110,7 +111,7 @@ export function createHttpServer(options: HttpOptions) {
     response.end(bytes);
   }
 
-  /** @returns at once where there is nothing to compress */
+  /** Returns no promise where nothing is compressed, which saves time. */
   function send(
     response: ServerResponse,
     status: number,
@@ -128,15 +129,14 @@ export function createHttpServer(options: HttpOptions) {
   const sendJson = (response: ServerResponse, status: number, body: object) =>
     send(response, status, { ...NO_CONTENT_POLICY, ...JSON_TYPE }, JSON.stringify(body));
 
-  /** The address that the nearest trusted proxy saw; whatever else X-Forwarded-For holds, a client may have made up. */
+  /** Takes the address that the outermost trusted proxy saw. A client may have made up everything before it in X-Forwarded-For. */
   function originOf(request: IncomingMessage, requestId: string): Origin {
     const forwarded = trustedProxies > 0 ? request.headers["x-forwarded-for"] : undefined;
-    const seen = forwarded === undefined ? undefined : String(forwarded).split(",").at(-trustedProxies)?.trim();
-    const ipAddress = (seen && isIP(seen) ? seen : (request.socket.remoteAddress ?? "")).replace(/^::ffff:/, "");
+    const client = forwarded === undefined ? undefined : String(forwarded).split(",").at(-trustedProxies)?.trim();
+    const ipAddress = (client && isIP(client) ? client : (request.socket.remoteAddress ?? "")).replace(/^::ffff:/, "");
     return { ipAddress, userAgent: request.headers["user-agent"] ?? null, requestId };
   }
 
-  /** What is served where; by GET and HEAD, unless it says otherwise. */
   const ROUTES: Readonly<Record<string, Route>> = {
     "/graphql": {
       methods: ["GET", "POST"],
@@ -174,9 +174,9 @@ export function createHttpServer(options: HttpOptions) {
     return serve({ request, response, search, requestId });
   }
 
-  /** Whatever goes wrong outside Apollo answers in the same form. */
+  /** Answers a fault outside Apollo in the form of GraphQL errors. */
   function fail(request: IncomingMessage, response: ServerResponse, thrown: unknown): void {
-    // The client has gone: nobody is left to answer, and nothing is wrong here.
+    // The client has gone, so there is nobody to answer and no fault of ours.
     if (request.destroyed && !request.complete) return;
     const error = asAppError(thrown);
     const formatted = graphql.formatError({ message: error.message }, fieldError(error, []));
@@ -186,19 +186,19 @@ export function createHttpServer(options: HttpOptions) {
   }
 
   const answer = (request: IncomingMessage, response: ServerResponse) => {
-    const given = request.headers["x-request-id"];
-    const requestId = typeof given === "string" && REQUEST_ID.test(given) ? given : randomUUID();
+    const sentId = request.headers["x-request-id"];
+    const requestId = typeof sentId === "string" && REQUEST_ID.test(sentId) ? sentId : randomUUID();
     const serve = () => {
       requestIds.run(requestId, () => {
         route(request, response, requestId).catch((error) => fail(request, response, error));
       });
     };
-    // Only browsers tell an origin.
+    // Only browsers send an origin, and other clients need no CORS headers.
     if (request.headers.origin === undefined) serve();
     else allowOrigins(request as never, response as never, serve);
   };
   const server: Server = createServer({ requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: 10_000 }, answer);
-  // An expectation that nobody knows changes nothing; Node would answer it without a body.
+  // An unknown `Expect` header is ignored. Node would refuse it without a body.
   server.on("checkExpectation", answer);
   server.on("clientError", (error, socket) =>
     refuseMalformed(error, socket as Socket, { ...SECURITY_HEADERS, ...NO_CONTENT_POLICY, ...JSON_TYPE }),
@@ -207,7 +207,7 @@ export function createHttpServer(options: HttpOptions) {
   const draining = createDraining(server);
 
   return {
-    /** Looks whether it is ready, and listens. @throws when the port is taken */
+    /** Probes the database, and listens. @throws when the port is taken */
     async start(): Promise<void> {
       await readiness.start();
       await new Promise<void>((resolve, reject) => {
@@ -219,13 +219,13 @@ export function createHttpServer(options: HttpOptions) {
       });
     },
 
-    /** Where it listens, once it does. */
+    /** @returns the address on which it listens */
     url(): string {
       const { address, port, family } = server.address() as AddressInfo;
       return `http://${family === "IPv6" ? `[${address}]` : address}:${port}`;
     },
 
-    /** Turns the readiness, answers for a while what still comes, and then listens no more. */
+    /** Reports that it is stopping, answers requests for the grace period, and then closes. */
     async stop(hurry?: AbortSignal): Promise<void> {
       readiness.stop();
       options.onStop();

@@ -1,20 +1,20 @@
-/** What Node refuses before there is a request: answered in the form of every other error. */
+/** Answers what Node refuses as HTTP, in the form of all other errors. */
 import { randomUUID } from "node:crypto";
 import type { ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { type AppError, limitExceeded, noRequest, requestTooLate } from "../errors.js";
 
-/** By Node's codes: the status, and what is wrong. */
+/** The status and the error of each of Node's codes. */
 const FAULTS: Readonly<Record<string, readonly [string, AppError]>> = {
   HPE_HEADER_OVERFLOW: ["431 Request Header Fields Too Large", limitExceeded("headers", "Send shorter headers.")],
   ERR_HTTP_REQUEST_TIMEOUT: ["408 Request Timeout", requestTooLate()],
 };
 const MALFORMED = ["400 Bad Request", noRequest()] as const;
 
-/** Answers and closes the connection, unless it is lost or an answer is under way. */
+/** Answers and closes the connection. Where it is lost, or an answer has begun, it is only closed. */
 export function refuseMalformed(error: NodeJS.ErrnoException, socket: Socket, headers: Record<string, string>): void {
-  const { _httpMessage: under } = socket as { _httpMessage?: ServerResponse };
-  if (error.code === "ECONNRESET" || !socket.writable || under?.headersSent) {
+  const { _httpMessage: current } = socket as { _httpMessage?: ServerResponse };
+  if (error.code === "ECONNRESET" || !socket.writable || current?.headersSent) {
     socket.destroy(error);
     return;
   }

@@ -1,16 +1,16 @@
-/** Background work on pg-boss: jobs that travel with the transaction that needs them, and tasks that run on a schedule. */
+/** Background work on pg-boss: jobs that are sent in a transaction, and tasks that run on a schedule. */
 import { setTimeout as delay } from "node:timers/promises";
 import { sql } from "drizzle-orm";
 import { fromDrizzle, PgBoss } from "pg-boss";
 import type { ClientOptions, Db } from "../db/client.js";
 import { type Log, onceAMinute } from "../log.js";
-import { PACE, type Pace } from "../timings.js";
+import { TIMINGS, type Timings } from "../timings.js";
 
-/** Something that runs by itself; of several replicas one runs it. */
+/** Work that runs on a schedule, on one replica at a time. */
 export interface Task {
   /** Letters, digits and hyphens. */
   readonly name: string;
-  /** Minute by minute at the most. */
+  /** A cron expression; every minute at most. */
   readonly cron: string;
   readonly run: () => Promise<void>;
 }
@@ -18,15 +18,15 @@ export interface Task {
 export interface JobsOptions {
   readonly connection: ClientOptions["connection"];
   readonly log: Log;
-  /** Of PostgreSQL, for its connections. */
+  /** The PostgreSQL settings of its connections. */
   readonly settings?: Readonly<Record<string, string>>;
-  readonly pace?: Pick<Pace, "jobsSeconds" | "jobsStopMs">;
+  readonly timings?: Pick<Timings, "jobsSeconds" | "jobsStopMs">;
 }
 
-/** A job that fails is tried again after so many seconds, and then doubling; the next scheduled one comes anyway. */
+/** A failed job is tried again after 2 seconds, with a delay that doubles up to a minute. */
 const RETRY = { retryLimit: 5, retryDelay: 2, retryBackoff: true, retryDelayMax: 60 } as const;
 const KEEP_SECONDS = 3600;
-/** For the driver: a database that is lost in silence is noticed. */
+/** Options of the driver, by which it notices a database that was lost in silence. */
 const SILENCE: object = { query_timeout: 10_000, keepAlive: true };
 const CONNECTIONS = 2;
 
@@ -39,11 +39,11 @@ function driverOptions(connection: ClientOptions["connection"]) {
   return { host: String(host), port: Number(port), database, user: username, password: password as string };
 }
 
-/** As start-up parameters; a pooler that takes none has none to take. */
+/** Settings as start-up parameters. Behind a pooler that takes none, there are none. */
 const startUp = (settings: Readonly<Record<string, string>>) =>
   Object.entries(settings).map(([name, value]) => `-c ${name}=${value.replaceAll(" ", "\\ ")}`);
 
-export function createJobs({ connection, log, settings = {}, pace = PACE }: JobsOptions) {
+export function createJobs({ connection, log, settings = {}, timings = TIMINGS }: JobsOptions) {
   const boss = new PgBoss({
     ...driverOptions(connection),
     options: startUp(settings).join(" ") || undefined,
@@ -60,25 +60,25 @@ export function createJobs({ connection, log, settings = {}, pace = PACE }: Jobs
     boss.createQueue(name, { ...RETRY, deleteAfterSeconds: KEEP_SECONDS, retentionSeconds: 86_400 });
 
   return {
-    /** Makes its tables where they are missing, and begins. */
+    /** Creates the tables of pg-boss where they are missing, and begins. */
     async start(): Promise<void> {
       await boss.start();
     },
 
-    /** Hands jobs of a queue to a function; a job that throws is tried again. */
+    /** Runs a function for each job of a queue. A job that throws is tried again. */
     async work<T extends object>(name: string, run: (data: T) => Promise<void> | void): Promise<void> {
       await queue(name);
-      await boss.work<T>(name, { pollingIntervalSeconds: pace.jobsSeconds, batchSize: 20 }, async (jobs) => {
+      await boss.work<T>(name, { pollingIntervalSeconds: timings.jobsSeconds, batchSize: 20 }, async (jobs) => {
         for (const { data } of jobs) await run(data);
       });
     },
 
-    /** Sends a job in the caller's transaction: it is there when, and only when, the change is. */
+    /** Sends a job in the caller's transaction, so that it exists only if the change does. */
     async enqueue(db: Db, name: string, data: object): Promise<void> {
       await boss.send(name, data, { db: fromDrizzle(db as never, sql) });
     },
 
-    /** Runs tasks on their schedule. A run that is late or doubled does no harm: every task looks at what is there. */
+    /** Runs tasks on their schedule. A task must bear late and double runs. */
     async schedule(tasks: readonly Task[]): Promise<void> {
       for (const { name, cron, run } of tasks) {
         await this.work(name, async () => {
@@ -90,11 +90,11 @@ export function createJobs({ connection, log, settings = {}, pace = PACE }: Jobs
       }
     },
 
-    /** Lets what runs end, for a while. */
+    /** Waits for running jobs, within a limit. */
     async stop(): Promise<void> {
-      const stopped = boss.stop({ graceful: true, timeout: pace.jobsStopMs });
-      // Its pool waits for what a database that is silent never answers.
-      await Promise.race([stopped, delay(pace.jobsStopMs + 1000, undefined, { ref: false })]);
+      const stopped = boss.stop({ graceful: true, timeout: timings.jobsStopMs });
+      // The pool of pg-boss would wait for ever for a silent database.
+      await Promise.race([stopped, delay(timings.jobsStopMs + 1000, undefined, { ref: false })]);
     },
   };
 }

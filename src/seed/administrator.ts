@@ -1,11 +1,11 @@
-/** The first administrator: created where there is none. */
+/** Creates the first administrator where there is none. */
 import { randomBytes } from "node:crypto";
 import { eq, sql } from "drizzle-orm";
 import { hashPassword, requireGoodPassword } from "../auth/passwords.js";
 import type { Db } from "../db/client.js";
 import { users } from "../modules/identity/users/users.table.js";
 
-/** A password that people can read aloud and type: 24 characters, 120 bits. */
+/** @returns a password of 24 characters and 120 bits that people can read aloud and type */
 export function generatePassword(): string {
   const alphabet = "abcdefghijkmnpqrstuvwxyz23456789";
   const characters = [...randomBytes(24)].map((byte) => alphabet[byte % alphabet.length]);
@@ -18,7 +18,7 @@ export interface SeededAccount {
   readonly generated: boolean;
 }
 
-/** Two replicas that start at once must not both find nothing. */
+/** The advisory lock of seeding, which lets one replica seed at a time. */
 const LOCK = 7_239_402_332n;
 export async function lockSeeds(db: Db): Promise<void> {
   await db.execute(sql`set local statement_timeout = 0`);
@@ -26,23 +26,24 @@ export async function lockSeeds(db: Db): Promise<void> {
 }
 
 /**
- * @param announce told before the account is there for good, so that a crash in between cannot lose a generated password
+ * Creates an administrator unless one exists.
+ * @param announce is called before the commit, so that a crash cannot lose a generated password
  */
 export function ensureAdministrator(
   db: Db,
-  wanted: { readonly email: string; readonly password: string | undefined },
+  admin: { readonly email: string; readonly password: string | undefined },
   announce: (account: SeededAccount) => void,
 ): Promise<void> {
   return db.transaction(async (db) => {
     await lockSeeds(db);
-    const found = await db.select({ id: users.id }).from(users).where(eq(users.role, "ADMIN")).limit(1);
-    if (found.length > 0) return;
-    const password = wanted.password ?? generatePassword();
+    const existing = await db.select({ id: users.id }).from(users).where(eq(users.role, "ADMIN")).limit(1);
+    if (existing.length > 0) return;
+    const password = admin.password ?? generatePassword();
     requireGoodPassword(password, "ADMIN_PASSWORD");
-    const email = wanted.email.toLowerCase();
+    const email = admin.email.toLowerCase();
     await db
       .insert(users)
       .values({ email, passwordHash: await hashPassword(password), role: "ADMIN", fullName: "Administrator" });
-    announce({ email, password, generated: wanted.password === undefined });
+    announce({ email, password, generated: admin.password === undefined });
   });
 }

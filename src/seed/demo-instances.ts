@@ -1,4 +1,4 @@
-/** The demo fleet: three small local instances with data, so that there is something to see and to operate on. */
+/** The demo fleet: three small local instances with data, to look at and to operate on. */
 import postgres from "postgres";
 import type { Log } from "../log.js";
 import type { LocalProvider } from "../providers/local.js";
@@ -14,7 +14,7 @@ const tagged = (environment: string) => [
 ];
 
 const FLEET = [
-  // First, because it takes longest.
+  // This one comes first because it takes longest.
   {
     identifier: "test-postgres-01",
     tags: tagged("Test"),
@@ -26,7 +26,7 @@ const FLEET = [
   { identifier: "prod-postgres-01", tags: tagged("Production"), backupWindow: "03:00-03:30", standby: false },
 ] as const;
 
-/** A shop: tables as an application would have them. */
+/** The tables of a shop, as an application would have them. */
 const APPLICATION = `
   create table customers (
     id bigint generated always as identity primary key,
@@ -56,24 +56,25 @@ const APPLICATION = `
       from generate_series(1, 800) as n;
 `;
 
-export const DEMO_INSTANCES: readonly NewInstance[] = FLEET.map((wanted) => ({ ...COMMON, ...wanted, fill }));
+export const DEMO_INSTANCES: readonly NewInstance[] = FLEET.map((instance) => ({ ...COMMON, ...instance, fill }));
 
 /**
- * Creates what is missing of some instances, all at once, and tells of each; an instance is there whole or not at all.
- * @throws Error when an instance cannot be made; the others are made nevertheless
+ * Creates those of these instances that are missing, all at the same time. A creation that fails leaves nothing behind.
+ * @param onChange is called after each creation
+ * @throws Error where an instance cannot be created; the others are created all the same
  */
 export async function ensureInstances(
   provider: Creator,
-  wanted: readonly NewInstance[],
+  instances: readonly NewInstance[],
   log: Log,
   onChange: () => Promise<void> = async () => undefined,
 ): Promise<void> {
-  const create = async (one: NewInstance) => {
-    await provider.create(one).finally(onChange);
-    log.info({ instance: one.identifier }, "instance created");
+  const create = async (instance: NewInstance) => {
+    await provider.create(instance).finally(onChange);
+    log.info({ instance: instance.identifier }, "instance created");
   };
-  const made = await Promise.allSettled((await provider.plan(wanted)).map(create));
-  for (const one of made) if (one.status === "rejected") throw one.reason;
+  const creations = await Promise.allSettled((await provider.plan(instances)).map(create));
+  for (const creation of creations) if (creation.status === "rejected") throw creation.reason;
 }
 
 async function fill(connection: ConnectionOptions): Promise<void> {

@@ -1,4 +1,4 @@
-/** The demo: two organizations with users of every role and some weeks of data, the same at every first start. */
+/** Seeds the demo: two organizations with users of every role and some weeks of data, which are the same at every first start. */
 
 import { securityEvents } from "../audit/audit.table.js";
 import { hashPassword, requireGoodPassword } from "../auth/passwords.js";
@@ -18,7 +18,7 @@ const ORGANIZATIONS = [
   { name: "Lighthouse Clinic", domain: `clinic.${DEMO_DOMAIN}`, subscriptionTier: "PRO" },
 ] as const;
 
-/** `organization`: index above; staff belong to none. */
+/** `organization` is an index of ORGANIZATIONS; null for staff. */
 const USERS = [
   { email: "viewer", fullName: "Vera Viewer", role: "VIEWER", organization: 0 },
   { email: "analyst", fullName: "Anton Analyst", role: "ANALYST", organization: 0 },
@@ -56,59 +56,59 @@ const CITIES = [
 ] as const;
 
 const HOUR_MS = 3_600_000;
-/** Moments are counted from here, so that the data is the same whenever it is seeded. */
+/** All moments count from here, so that the data is the same whenever it is seeded. */
 const START_MS = Date.parse("2026-01-05T08:00:00Z");
 const at = (hours: number) => new Date(START_MS + hours * HOUR_MS).toISOString();
 
-/** The item of a list that belongs to a number; neighbouring numbers get different ones. */
+/** @returns the item of a list for a number; neighbouring numbers get different items */
 const pick = <T>(list: readonly T[], n: number): T => list[(n * 11 + 3) % list.length] as T;
 
 const range = (count: number) => Array.from({ length: count }, (_, index) => index);
 
 /**
- * Seeds the demo once: whatever has become of it since, it is not seeded again.
- * @param announce told the demo password before the data is there for good
+ * Seeds the demo once, and never again even if its rows were changed or deleted.
+ * @param announce is called with the password before the commit
  */
 export function ensureDemo(
   db: Db,
-  wanted: string | undefined,
+  configuredPassword: string | undefined,
   announce: (account: SeededAccount) => void,
 ): Promise<void> {
   return db.transaction(async (db) => {
     await lockSeeds(db);
     const claimed = await db.insert(seeds).values({ name: "demo" }).onConflictDoNothing().returning();
     if (claimed.length === 0) return;
-    const password = wanted ?? generatePassword();
+    const password = configuredPassword ?? generatePassword();
     requireGoodPassword(password, "DEMO_PASSWORD");
     const passwordHash = await hashPassword(password);
-    const places = await db
+    const tenants = await db
       .insert(organizations)
       .values(ORGANIZATIONS.map((organization) => ({ ...organization, createdAt: at(0) })))
       .returning({ id: organizations.id });
-    const people = await db
+    const accounts = await db
       .insert(users)
       .values(
         USERS.map(({ email, organization, ...user }, n) => ({
           ...user,
           email: `${email}@${DEMO_DOMAIN}`,
           passwordHash,
-          organizationId: organization === null ? null : (places[organization]?.id ?? null),
+          organizationId: organization === null ? null : (tenants[organization]?.id ?? null),
           createdAt: at(1 + n),
         })),
       )
       .returning({ id: users.id });
-    for (const [n, { id }] of places.entries()) await seedOrganization(db, id, n);
+    for (const [n, { id }] of tenants.entries()) await seedOrganization(db, id, n);
     await seedStaffData(
       db,
-      places[0]!.id,
-      people.map(({ id }) => id),
+      tenants[0]!.id,
+      accounts.map(({ id }) => id),
     );
-    announce({ email: `admin@${DEMO_DOMAIN}`, password, generated: wanted === undefined });
+    announce({ email: `admin@${DEMO_DOMAIN}`, password, generated: configuredPassword === undefined });
   });
 }
 
 async function seedOrganization(db: Db, organizationId: bigint, n: number): Promise<void> {
-  const made = await db
+  const inserted = await db
     .insert(scans)
     .values(
       range(SCANS_PER_ORGANIZATION).map((index) => ({
@@ -122,7 +122,7 @@ async function seedOrganization(db: Db, organizationId: bigint, n: number): Prom
     )
     .returning({ id: scans.id });
   await db.insert(vulnerabilities).values(
-    made.flatMap(({ id: scanId }, index) =>
+    inserted.flatMap(({ id: scanId }, index) =>
       range((index + n) % 6).map((finding) => ({
         scanId,
         ...pick(FINDINGS, index + finding * 2),

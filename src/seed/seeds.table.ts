@@ -1,8 +1,8 @@
-/** What was seeded. */
+/** The table of what was seeded. */
 import { pgTable, varchar } from "drizzle-orm/pg-core";
 import { moment } from "../db/columns.js";
 
-/** What was seeded once, and is not seeded again whatever has become of it. */
+/** Data that was seeded once is not seeded again, even if it was deleted. */
 export const seeds = pgTable("seeds", {
   name: varchar({ length: 50 }).primaryKey(),
   createdAt: moment().notNull().defaultNow(),

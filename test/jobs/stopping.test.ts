@@ -12,7 +12,7 @@ it("a stop ends while the database is silent", async () => {
   onTestFinished(() => proxy.close());
   const [row] = await app.sql`select current_database() as database`;
   const connection = { ...proxy.connection, database: row?.database };
-  const jobs = createJobs({ connection, log: createLog("silent"), pace: { jobsSeconds: 2, jobsStopMs: 500 } });
+  const jobs = createJobs({ connection, log: createLog("silent"), timings: { jobsSeconds: 2, jobsStopMs: 500 } });
   await jobs.start();
   await jobs.work("silence", () => undefined);
   proxy.state.isFrozen = true;

@@ -15,13 +15,13 @@ import { createClient } from "../../src/db/client.js";
 import { configureRole } from "../../src/db/role.js";
 import { createLog } from "../../src/log.js";
 import type { Provider } from "../../src/providers/provider.js";
-import { PACE, type Pace } from "../../src/timings.js";
+import { TIMINGS, type Timings } from "../../src/timings.js";
 import { PASSWORD, TEMPLATE } from "./cluster.js";
 
 export { PASSWORD };
 
 /** As often as pg-boss allows, and whatever a test waits for soon. */
-const BRISK: Pace = { ...PACE, jobsSeconds: 0.5, watchMs: 500, waitingMs: 250, recordsRetryMs: 200 };
+const BRISK: Timings = { ...TIMINGS, jobsSeconds: 0.5, watchMs: 500, waitingMs: 250, recordsRetryMs: 200 };
 
 /** The demo's accounts. `otherViewer` and `otherAnalyst` belong to the second organization. */
 export const EMAILS = {
@@ -108,12 +108,12 @@ function clientOf(url: string, token: string | null): Client {
 /**
  * Starts Postern on a clone of the template for the tests of a file; stops it after them.
  * @param openProviders what sees and operates instances: none unless given
- * @param pace what is to be quicker still
+ * @param timings what is to be quicker still
  */
 export function testApp(
   environment: Record<string, string> = {},
   openProviders: () => Promise<readonly Provider[]> = async () => [],
-  pace: Partial<Pace> = {},
+  timings: Partial<Timings> = {},
 ): TestApp {
   const state = { log: [] as Record<string, Json>[], statements: [] as string[], clock: { aheadMs: 0 } };
   const database = `t_${randomUUID().replaceAll("-", "")}`;
@@ -134,7 +134,7 @@ export function testApp(
       clock: { now: () => new Date(Date.now() + state.clock.aheadMs) },
       connection,
       providers: await openProviders(),
-      pace: { ...BRISK, ...pace },
+      timings: { ...BRISK, ...timings },
       onStatement: (text) => {
         // The poll for other replicas' revocations runs beside the requests that are counted.
         if (!text.includes('"revoked_at" > ')) state.statements.push(text);

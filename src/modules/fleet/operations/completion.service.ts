@@ -5,7 +5,7 @@ import type { AuditService, SecurityService } from "../../../audit/index.js";
 import type { Db } from "../../../db/client.js";
 import type { Log } from "../../../log.js";
 import type { Poll, Provider } from "../../../providers/provider.js";
-import type { Pace } from "../../../timings.js";
+import type { Timings } from "../../../timings.js";
 import type { OperationStatus } from "../../../values/operations.js";
 import type { InventoryService } from "../inventory/index.js";
 import { failoverEvent } from "./failover-event.js";
@@ -28,7 +28,7 @@ export interface CompletionDeps {
   readonly audit: AuditService;
   readonly security: SecurityService;
   readonly inventory: InventoryService;
-  readonly pace: Pick<Pace, "waitingMs">;
+  readonly timings: Pick<Timings, "waitingMs">;
   /** Is called when the true end of a timed-out operation is known, because others of the instance may begin then. */
   readonly onReconciled: (instanceId: bigint) => void;
 }
@@ -39,7 +39,7 @@ const MAX_WAITING = 500;
 
 const DURATION = sql`extract(epoch from clock_timestamp() - started_at)`;
 
-export function createCompletion({ db, log, audit, security, inventory, pace, onReconciled }: CompletionDeps) {
+export function createCompletion({ db, log, audit, security, inventory, timings, onReconciled }: CompletionDeps) {
   /** Emits the id of each operation that ends. */
   const ended = new EventEmitter().setMaxListeners(0);
   /** The operations that this process is ending. An end is complete once the instance was refreshed. */
@@ -224,7 +224,7 @@ export function createCompletion({ db, log, audit, security, inventory, pace, on
           // It listens before it reads, so that it misses no end between the two.
           const { promise: woken, resolve } = Promise.withResolvers<void>();
           ended.once(id, resolve);
-          const timer = setTimeout(resolve, Math.min(pace.waitingMs, leftMs));
+          const timer = setTimeout(resolve, Math.min(timings.waitingMs, leftMs));
           try {
             // The operation is accepted, so a read that fails here must not become the answer.
             const operation = await findOperation(db, id).catch((error) => {

@@ -15,7 +15,7 @@ type Wired = "completion" | "operations" | "onReconciled" | "enqueue" | "wake";
 export interface OperationsModuleDeps extends Omit<CompletionDeps & OperationsDeps & BackupsDeps & WorkerDeps, Wired> {
   readonly jobs: Jobs;
   readonly providers: readonly Provider[];
-  readonly pace: CompletionDeps["pace"] & { readonly sweepMs: number; readonly watchMs: number };
+  readonly timings: CompletionDeps["timings"] & { readonly sweepMs: number; readonly watchMs: number };
 }
 
 export interface OperationsModule extends Module {
@@ -29,7 +29,7 @@ export interface OperationsModule extends Module {
 const queueOf = (provider: string) => `operations-${provider}`;
 
 export function operationsModule(deps: OperationsModuleDeps): OperationsModule {
-  const { log, jobs, providers, pace } = deps;
+  const { log, jobs, providers, timings } = deps;
   const wake = (instanceId: bigint) => worker.wake(instanceId);
   const completion = createCompletion({ ...deps, onReconciled: wake });
   const worker = createWorker({ ...deps, completion });
@@ -78,7 +78,7 @@ export function operationsModule(deps: OperationsModuleDeps): OperationsModule {
         // A replica without this provider takes none of its wake-ups.
         await jobs.work<{ instanceId: string }>(queueOf(name), ({ instanceId }) => wake(BigInt(instanceId)));
       }
-      timers.push(setInterval(sweep, pace.sweepMs).unref(), setInterval(watchOnce, pace.watchMs).unref());
+      timers.push(setInterval(sweep, timings.sweepMs).unref(), setInterval(watchOnce, timings.watchMs).unref());
     },
 
     async stop(): Promise<void> {
