@@ -8,7 +8,7 @@ import type { Call } from "./call.js";
 import type { AuditEntry } from "./entry.js";
 import type { Recorder } from "./recorder.js";
 
-/** What a call has led to. */
+/** The outcome of a call. */
 export interface CallOutcome {
   readonly resourceId?: string | null | undefined;
   readonly result?: unknown;

@@ -2,7 +2,7 @@
 import type { Actor } from "../auth/actor.js";
 import { REDACTED, SECRETS } from "../log.js";
 
-/** Where a request comes from. */
+/** The origin of a request. */
 export interface Origin {
   /** Null where Postern itself acts. */
   readonly ipAddress: string | null;

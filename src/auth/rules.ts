@@ -5,9 +5,9 @@ export type Rule =
   /** Everybody, signed in or not. The service decides. */
   | { readonly kind: "anyone" }
   | { readonly kind: "signedIn" }
-  /** Whoever holds any of the permissions. */
+  /** Everybody who holds any of the permissions. */
   | { readonly kind: "can"; readonly permissions: readonly [Permission, ...Permission[]] }
-  /** Whoever may run operations, on an instance (the input's `instanceId`) that is not PRODUCTION. */
+  /** Everybody who may run operations, on an instance (the input's `instanceId`) that is not PRODUCTION. */
   | { readonly kind: "operable" };
 
 export const anyone: Rule = { kind: "anyone" };

@@ -104,10 +104,10 @@ export function createTokens({ privateKey: pem, clock, cache, lifetimeSeconds = 
     verify(token: string): Verification | Promise<Verification> {
       if (token.length > MAX_TOKEN_CHARACTERS) return { reason: "invalid" };
       const key = hash("sha256", token, "base64");
-      const known = remembered.get(key);
+      const claims = remembered.get(key);
       const now = clock.now();
-      if (!known) return verifySignature(token, key, now);
-      if (Date.parse(known.expiresAt) > now.getTime()) return { claims: known };
+      if (!claims) return verifySignature(token, key, now);
+      if (Date.parse(claims.expiresAt) > now.getTime()) return { claims };
       remembered.delete(key);
       return { reason: "expired" };
     },

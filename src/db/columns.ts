@@ -10,7 +10,7 @@ export const reference = () => bigint({ mode: "bigint" });
 /** A moment, microseconds kept. Strings, because a JavaScript Date would drop the microseconds. */
 export const moment = () => timestamp({ withTimezone: true, mode: "string" });
 
-/** What a row that can be changed carries: `version` counts its changes, for optimistic locking. */
+/** The columns of rows that clients may change. `version` counts the changes, for optimistic locking. */
 export const revision = () => ({
   version: integer().notNull().default(1),
   updatedAt: moment().notNull().defaultNow(),

@@ -110,7 +110,7 @@ const CERTIFICATE = /^(ERR_TLS|UNABLE_TO|SELF_SIGNED|DEPTH_ZERO|CERT_|ERR_SSL)/;
 /** @returns the StartFault that a fault of the first connection means */
 function connectionFault(error: unknown, { firstByte }: FirstConnection): StartFault {
   const code = String((error as { code?: unknown }).code ?? "");
-  const known = SQLSTATES[code] ?? NODE_CODES[code];
+  const fault = SQLSTATES[code] ?? NODE_CODES[code];
   if (firstByte === NO_TLS) {
     return new StartFault(
       "protocol",
@@ -126,7 +126,7 @@ function connectionFault(error: unknown, { firstByte }: FirstConnection): StartF
     );
   }
   if (firstByte !== undefined && !FIRST_BYTES.has(firstByte)) return new StartFault("protocol", NO_POSTGRES, error);
-  if (known) return new StartFault(...known, error);
+  if (fault) return new StartFault(...fault, error);
   if (code === "CLOSED_AT_ONCE" || code === "ECONNRESET" || code === "EPIPE") {
     return new StartFault("protocol", NO_POSTGRES, error);
   }

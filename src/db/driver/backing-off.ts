@@ -8,7 +8,7 @@ const MOST_MS = 1000;
 interface Failing {
   readonly fault: unknown;
   readonly delayMs: number;
-  /** By `performance.now()`. */
+  /** Until then `open` fails at once, by `performance.now()`. */
   readonly untilMs: number;
 }
 

@@ -20,8 +20,8 @@ async function carriesPrepared(sql: Sql): Promise<boolean> {
   const options = { prepare: true, simple: false } as { prepare: boolean };
   const asked = sql.unsafe<{ name: string }[]>(KNOWN_STATEMENTS, [], options);
   try {
-    const known = await asked;
-    return known.every(({ name }) => name !== known.statement.name);
+    const prepared = await asked;
+    return prepared.every(({ name }) => name !== prepared.statement.name);
   } catch (error) {
     // A refusal is an answer; a lost connection is not.
     if ((error as Error).name === "PostgresError") return false;

@@ -30,7 +30,7 @@ export class Turn {
   readonly caller: Caller = currentCaller();
   readonly answer: Promise<unknown>;
   isSettled = false;
-  /** By `performance.now()`. */
+  /** The deadline, by `performance.now()`. */
   readonly endsAtMs: number;
   onSettled: (() => void) | undefined;
   private readonly timer: NodeJS.Timeout | undefined;

@@ -74,18 +74,18 @@ const unnumbered = (word: string) => word.replace(/(?<=\p{L})\p{N}+$/u, "");
 
 /** @returns the environments whose words are in the text, the nearest to production first */
 function environmentsIn(text: string, { meanings, longest }: Vocabulary): Environment[] {
-  const known = (words: readonly string[]) =>
+  const findPhrase = (words: readonly string[]) =>
     [words.join(" "), words.map(unnumbered).join(" ")].find((phrase) => meanings.has(phrase));
   const words = piecesOf(text).flatMap((piece) => {
     const whole = piece.toLowerCase();
-    return known([whole]) ? [whole] : piece.split(CAMEL_HUMP).map((hump) => hump.toLowerCase());
+    return findPhrase([whole]) ? [whole] : piece.split(CAMEL_HUMP).map((hump) => hump.toLowerCase());
   });
   const environments: Environment[] = [];
   for (let at = 0; at < words.length; ) {
     // The longest phrase counts, so that `non prod` and `prod like` are read before `prod`.
     let length = Math.min(longest, words.length - at);
-    while (length > 1 && !known(words.slice(at, at + length))) length--;
-    const meaning = meanings.get(known(words.slice(at, at + length)) ?? "");
+    while (length > 1 && !findPhrase(words.slice(at, at + length))) length--;
+    const meaning = meanings.get(findPhrase(words.slice(at, at + length)) ?? "");
     if (meaning) environments.push(meaning);
     at += length;
   }

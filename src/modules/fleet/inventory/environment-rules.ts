@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { ENVIRONMENTS, type Environment } from "../../../values/environments.js";
 
-/** In the default precedence. */
+/** The methods that find an environment, in the default precedence. */
 export const ENVIRONMENT_METHODS = ["TAG", "INSTANCE_MAPPING", "ACCOUNT_MAPPING", "NAME_PATTERN", "DEFAULT"] as const;
 export type EnvironmentMethod = (typeof ENVIRONMENT_METHODS)[number];
 
