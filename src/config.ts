@@ -14,6 +14,10 @@ const LOCALHOST = /^http:\/\/localhost(:\d{1,5})?$/;
 
 /** The variables that belong to no module. */
 const OWN = {
+  CLOUDOPS_URL: z
+    .url({ protocol: /^https?$/, error: "is an http or https address" })
+    .optional()
+    .describe("Where people create a CloudOps request: what production refuses ends with it."),
   COMMIT: z
     .string()
     .regex(/^[0-9a-f]{7,64}$/, "is the hash of a commit, in hexadecimal digits")
@@ -111,6 +115,7 @@ type ConfigOfModules = ReturnType<typeof inventoryVariables.toConfig> &
   ReturnType<typeof localVariables.toConfig>;
 
 export interface Config extends ConfigOfModules {
+  readonly cloudopsUrl: string | undefined;
   readonly commit: string | undefined;
   readonly host: string;
   readonly port: number;
@@ -159,6 +164,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     ...inventoryVariables.toConfig(parsed()),
     ...operationsVariables.toConfig(parsed()),
     ...local,
+    cloudopsUrl: env.CLOUDOPS_URL,
     commit: env.COMMIT,
     host: env.HOST,
     port: env.PORT,

@@ -2,9 +2,10 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { ApolloServerPlugin } from "@apollo/server";
 import { ApolloServerErrorCode } from "@apollo/server/errors";
-import { type FieldNode, GraphQLError, type GraphQLFormattedError } from "graphql";
+import { type FieldNode, GraphQLError, type GraphQLFormattedError, type GraphQLSchema } from "graphql";
 import { AppError, badUserInput, type ErrorCode, HTTP_STATUS, internal, limitExceeded } from "../errors.js";
 import type { Log } from "../log.js";
+import { adviceOn } from "./advice.js";
 
 /** The id of the request under way. Errors are formatted where no context is at hand. */
 export const requestIds = new AsyncLocalStorage<string>();
@@ -47,9 +48,20 @@ function requestErrorOf({ message, extensions }: GraphQLFormattedError, error: u
   return argument ? badUserInput(argument, "This argument may not be null.") : undefined;
 }
 
+const NO_INTROSPECTION = /^GraphQL introspection is not allowed/;
+
+export interface FormatErrorDeps {
+  readonly log: Log;
+  readonly schema: GraphQLSchema;
+  /** Whether clients may read the schema, and so be told what it holds. */
+  readonly introspection: boolean;
+  /** Where people create the request that a refusal on production speaks of. */
+  readonly cloudopsUrl: string | undefined;
+}
+
 /** Makes the function that turns any error into what a client may see, and logs what it masks. */
 export const createFormatError =
-  (log: Log) =>
+  ({ log, schema, introspection, cloudopsUrl }: FormatErrorDeps) =>
   (formatted: GraphQLFormattedError, error: unknown): GraphQLFormattedError => {
     const requestId = requestIds.getStore();
     const { locations, path } = formatted;
@@ -60,11 +72,21 @@ export const createFormatError =
       appError = limitExceeded("tokens", "This document has too many tokens. Split it.");
     }
     appError ??= requestErrorOf(formatted, error);
+    const advised = (message: string) => (introspection ? message + adviceOn(message, schema) : message);
     if (!appError && DOCUMENT_ERRORS.has(code)) {
-      return { message: withoutValues(formatted.message), ...place, extensions: { code, requestId } };
+      const message = NO_INTROSPECTION.test(formatted.message)
+        ? "Clients may not read the schema here: whoever runs Postern can set INTROSPECTION to true."
+        : advised(withoutValues(formatted.message));
+      return { message, ...place, extensions: { code, requestId } };
     }
     appError ??= internal(error);
-    const { message, cause } = appError;
+    const { cause } = appError;
+    const message =
+      appError.code === "BAD_USER_INPUT"
+        ? advised(appError.message)
+        : appError.code === "PRODUCTION_PROTECTED" && cloudopsUrl !== undefined
+          ? `${appError.message} ${cloudopsUrl}`
+          : appError.message;
     if (appError.code === "INTERNAL_SERVER_ERROR") log.error({ err: cause, requestId, path }, "internal error");
     else if (appError.code === "UNAVAILABLE" || appError.code === "TIMEOUT") {
       log.warn({ err: cause, requestId, path }, message);

@@ -29,7 +29,10 @@ export interface GraphqlDeps
     Omit<Recorders, "access">,
     Pick<ContextDeps, "clock" | "environmentOf">,
     Pick<GraphqlOptions, "stopReads"> {
-  readonly config: Pick<Config, "introspection" | "landingPage" | "trustedDocuments" | "statementTimeoutMs">;
+  readonly config: Pick<
+    Config,
+    "cloudopsUrl" | "introspection" | "landingPage" | "trustedDocuments" | "statementTimeoutMs"
+  >;
   readonly modules: readonly Module[];
   readonly cache: Cache;
   readonly log: Log;
@@ -61,7 +64,7 @@ export async function createGraphql(deps: GraphqlDeps): Promise<Graphql> {
   const recorders = { ...deps, access };
   const { schema, roots } = guardSchema(bare, access, recordFailures(recorders));
   const planner = createPlanner({ ...deps, schema, roots: readTargets(types), limits: LIMITS });
-  const formatError = createFormatError(log);
+  const formatError = createFormatError({ ...deps.config, log, schema });
   const contextDeps = { planner, clock, actionOf: access.actionOf, environmentOf: deps.environmentOf };
   const known = createKnownDocuments({
     schema,

@@ -133,8 +133,8 @@ function coerceVariables(
       const named = missing ?? unknown;
       const field = [...path, ...(named ? [named] : [])].join(".") || name;
       if (missing) throw badUserInput(field, "This field is required.");
-      if (unknown) throw badUserInput(field, "There is no such field.");
       const typeName = typeAt(type, path) ?? type;
+      if (unknown) throw badUserInput(field, `${getNamedType(typeName)} has no such field.`);
       throw badUserInput(field, error instanceof MalformedValue ? message : `Give a value of the type ${typeName}.`);
     });
   }
