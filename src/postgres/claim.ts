@@ -66,7 +66,8 @@ export async function claimCluster(
       } catch (error) {
         isLost = error instanceof ClaimedError;
         if (isLost) return onLost();
-        if (!stopping.signal.aborted) log.error({ err: error }, "Could not claim the database again; trying on");
+        if (!stopping.signal.aborted)
+          log.error({ err: error }, "Could not claim the database again; it is tried again");
         await delay(RETRY_LOST_MS, undefined, { signal: stopping.signal }).catch(() => {});
       }
     }

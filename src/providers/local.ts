@@ -89,7 +89,7 @@ export async function createLocalProvider(options: LocalOptions): Promise<LocalP
   const instances = openInstances(instancesFolder, user, requireOwned);
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
   /** Until reportTo() is called, deeds go to the log only. */
-  let report: Report = async (deed) => log.info({ deed }, "Nobody records what was done to an instance");
+  let report: Report = async (deed) => log.info({ deed }, "Did something to an instance that nobody records");
   const host: Host = {
     instances,
     bin,
@@ -142,7 +142,7 @@ export async function createLocalProvider(options: LocalOptions): Promise<LocalP
     try {
       await operations.recover(id);
     } catch (error) {
-      log.error({ err: error, instance: id }, "Could not settle what was unfinished");
+      log.error({ err: error, instance: id }, "Could not end interrupted operations");
     }
     operations.setReady(id);
     standbys.rebuild(id);

@@ -22,7 +22,7 @@ const BY_STATE: Readonly<Record<string, Cause>> = {
   "28000": {
     code: "AccessDenied",
     message:
-      "PostgreSQL lets the superuser not in. See that pg_hba.conf begins with `local all postgres scram-sha-256`, that the role may log in, and reload it.",
+      "PostgreSQL does not let the superuser log in. See that pg_hba.conf begins with `local all postgres scram-sha-256` and that the role may log in, and reload it.",
   },
   "42501": {
     code: "AccessDenied",

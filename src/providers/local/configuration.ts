@@ -46,7 +46,7 @@ export async function keepConfiguration(host: Host, instance: LocalInstance): Pr
   if (fault !== null || !isSameConfiguration(files, (await readConfiguration(cluster.dataDir)).files)) return;
   const text = Object.fromEntries([...files].map(([path, bytes]) => [path, bytes.toString("latin1")]));
   await writeDurably(fileOf(host, instance), { takenAt: host.clock.now().toISOString(), files: text });
-  host.log.info({ instance: instance.identifier }, "Keeps a copy of the configuration, which has changed");
+  host.log.info({ instance: instance.identifier }, "Copied the configuration, which has changed");
 }
 
 /**
@@ -94,7 +94,7 @@ export async function carryConfiguration(
       await standby.start();
       break;
     } catch (error) {
-      host.log.error({ err: error, instance: instance.identifier }, `${name} does not start with a configuration`);
+      host.log.error({ err: error, instance: instance.identifier }, `${name} does not start with this configuration`);
       if (files === original || error instanceof StillStartingError) throw error;
       notCarried.push(`a configuration with which ${name} does not start, as the log of its server says`);
     }

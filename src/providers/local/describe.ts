@@ -104,7 +104,7 @@ export function createDescribe(host: Host, operations: Operations, plans: Plans,
   /** Describes an instance that is not complete; it has no endpoints yet. */
   function describePlan(plan: LocalInstance): InstanceDescription {
     const fault = plans.faultOf(plan);
-    const detail = `It could not be created, and that is tried again every minute. ${fault}`;
+    const detail = `It could not be created; Postern tries again every minute. ${fault}`;
     const finding = { kind: "creation_failed", severity: "CRITICAL", subject: null, detail } as const;
     const status = fault === undefined ? "creating" : "failed";
     const description = describeAs(plan, status, [], fault === undefined ? [] : [finding]);
@@ -161,7 +161,7 @@ const unreadableFile = (folder: string): Finding => ({
   kind: "instance_unreadable",
   severity: "CRITICAL",
   subject: null,
-  detail: `What Postern knows of this instance cannot be read: see instance.json in ${folder}, and make it readable again; beside it lies a copy of what it last said. Its data are untouched.`,
+  detail: `The description of this instance cannot be read. Make instance.json in ${folder} readable again; a copy of it lies beside it. Its data are untouched.`,
 });
 
 const notObserved = (why: string): Finding => ({

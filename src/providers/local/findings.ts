@@ -6,6 +6,7 @@ import { configurationKey } from "./configuration.js";
 import { clusterOf, type Host, memberName } from "./host.js";
 import { type LocalInstance, primaryOf } from "./instances.js";
 
+/** @returns the findings about an instance, beyond those of its members */
 export async function findingsOf(host: Host, instance: LocalInstance): Promise<Finding[]> {
   return [...(await startedByHand(host, instance)), ...(await ofPair(host, instance))];
 }
@@ -42,7 +43,7 @@ async function ofPair(host: Host, instance: LocalInstance): Promise<Finding[]> {
       kind: "configuration_broken",
       severity: "WARNING",
       subject: null,
-      detail: `It would not start again with its configuration, and a failover would carry the last one that was right: ${fault} Correct it by ALTER SYSTEM, or in the file.`,
+      detail: `It would not start again with its configuration, and a failover would carry its last good copy over: ${fault} Correct it with ALTER SYSTEM, or in the file.`,
     });
   }
   return findings;

@@ -22,6 +22,7 @@ type Look = Omit<MemberHealth, "since"> & {
 
 export type Healths = ReturnType<typeof createHealths>;
 
+/** Creates the observer, which remembers since when each member has its status. */
 export function createHealths(host: Host) {
   const timeoutMs = host.limits.answerTimeoutMs;
   /** The last status of each member, by the name of its processes. */
@@ -92,13 +93,13 @@ export function createHealths(host: Host) {
       ...lagging,
       finding: warning(
         "standby_not_replaying",
-        `${name} does not show what its primary has, and cannot take over. ${lastError} ${remedy}`,
+        `${name} does not replay what its primary writes, and cannot take over. ${lastError} ${remedy}`,
       ),
     });
     if (standbyState.isPaused) {
       const missing = Object.entries(primaryState ? higherSettings(primaryState.settings, standbyState.settings) : {});
       if (missing.length === 0) {
-        const remedy = "Whoever paused it may end that: `select pg_wal_replay_resume()` on the standby.";
+        const remedy = "Whoever paused it can resume it: `select pg_wal_replay_resume()` on the standby.";
         return stopped("paused", "Its replay is paused.", remedy);
       }
       const lastError = `Its replay is paused: it has less ${missing.map(([setting]) => setting).join(" and ")} than its primary.`;
@@ -122,11 +123,11 @@ export function createHealths(host: Host) {
     }
     if (!standbyState.isStreaming) {
       const lastError = `It receives nothing from its primary. ${await complaintOf(cluster)}`;
-      const remedy = "What its role, its slot or its data lack, Postern makes anew; the rest is for people.";
+      const remedy = "Postern repairs its role, its slot or its data by itself; other causes are left to people.";
       return {
         ...unwell("catching-up", lastError),
         ...lagging,
-        finding: warning("standby_disconnected", `${name} misses what is written. ${lastError} ${remedy}`),
+        finding: warning("standby_disconnected", `${name} does not receive new writes. ${lastError} ${remedy}`),
         mayPass: true,
       };
     }

@@ -164,7 +164,7 @@ export function openInstances(folder: string, user: OsUser, requireOwned: Requir
       const copyOrThrow = async (id: string) => {
         const copy = await findCopy(id);
         if (copy) return copy;
-        const message = `Nothing new is made as long as nobody knows which instance lies in ${folderOf(id)}: make ${DESCRIPTION} there readable again.`;
+        const message = `No instance can be created while it is not known which one lies in ${folderOf(id)}: make ${DESCRIPTION} there readable again.`;
         throw new OperationFailure("InvalidDBInstanceState", message);
       };
       const instances = await Promise.all((await ids()).map((id) => find(id).catch(() => copyOrThrow(id))));
@@ -240,6 +240,7 @@ export function openInstances(folder: string, user: OsUser, requireOwned: Requir
   };
 }
 
+/** @returns the member that `primary` names */
 export function primaryOf({ members, primary }: LocalInstance): LocalMember {
   return members.find(({ name }) => name === primary)!;
 }

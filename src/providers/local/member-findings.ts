@@ -24,16 +24,13 @@ export function refusalFinding(instance: LocalInstance, seen: Observation): Find
     "queries_refused",
     "See the log of its server; a reboot starts it anew.",
   ];
-  const detail = `Postern cannot look into it, nor take snapshots. ${seen.reason} ${remedy}`;
+  const detail = `Postern can neither query it nor take snapshots. ${seen.reason} ${remedy}`;
   const subject = memberName(instance, instance.members.find(({ name }) => name === instance.primary)!);
   return { kind, severity: "WARNING", subject, detail };
 }
 
 const REASONS: Readonly<Record<KeptFor, readonly [kind: string, why: string]>> = {
-  failover: [
-    "failover_with_loss",
-    "was the primary when it failed, and not all that it had written could be handed over",
-  ],
+  failover: ["failover_with_loss", "was the primary when it failed, and some of its writes could not be handed over"],
   "split-brain": ["split_brain", "was promoted by hand while another was the primary, and may have taken writes"],
 };
 

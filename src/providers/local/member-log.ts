@@ -31,6 +31,7 @@ export async function readLogTail(
   return tail.length > 0 ? tail : null;
 }
 
+/** @returns the last error in a member's log, for people */
 export async function complaintOf(cluster: Cluster): Promise<string> {
   return lastComplaint(await memberLog(cluster, LINES)) ?? "Its log says nothing of it.";
 }

@@ -64,7 +64,7 @@ export async function observe(cluster: Cluster, timeoutMs: number): Promise<Obse
     // 57P01 may also mean that somebody ended only Postern's session.
     const hasStopped = code === "57P01" && !(await findPostmaster(cluster.dataDir))?.isReady;
     if (hasStopped || (code.startsWith("57P0") && code !== "57P01")) return STARTING;
-    const reason = `Its server answers, but lets Postern not in: ${message}`;
+    const reason = `Its server answers, but does not let Postern log in: ${message}`;
     const inRecovery = await readControlFile(cluster.dataDir).then(
       ({ isInProduction }) => !isInProduction,
       (fault) => (fault instanceof ControlFileLostError ? null : isStandbyData(cluster)),

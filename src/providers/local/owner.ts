@@ -25,6 +25,6 @@ export async function takeFolder(folder: string, onLost: () => void): Promise<Re
     const owner = await readDurable(file, ownerForm).catch(() => undefined);
     if (owner === undefined || owner.id === id) return;
     onLost();
-    throw new Error("Another Postern has taken over the fleet: nothing is done to it here any more.");
+    throw new Error("Another Postern has taken over the fleet, so this one does nothing to it any more.");
   };
 }

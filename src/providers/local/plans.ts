@@ -89,7 +89,7 @@ export function createPlans(host: Host, ports: TcpPorts, onMade: (providerId: st
     async plan(wanted: readonly NewInstance[]): Promise<NewInstance[]> {
       const readable = await instances.list();
       const described = await instances.described().catch((error) => {
-        log.error({ err: error }, "What is missing of the configured instances is made once this is mended");
+        log.error({ err: error }, "Missing instances cannot be created until this is mended");
         return null;
       });
       const existing = new Set((described ?? readable).map(keyOf));
@@ -147,10 +147,10 @@ export function createPlans(host: Host, ports: TcpPorts, onMade: (providerId: st
       const fault =
         unapplied.get(providerId) ??
         (waiting.has(providerId)
-          ? "It takes the data of a standby away, and waits until the primary takes writes."
+          ? "The change removes the data of a standby, so it waits until the primary takes writes."
           : undefined);
       if (fault === undefined) return [];
-      const detail = `What configuration says of this instance now could not be applied; the next start tries again. ${fault}`;
+      const detail = `The configuration of this instance could not be applied; the next start tries again. ${fault}`;
       return [{ kind: "configuration_not_applied", severity: "WARNING", subject: null, detail }];
     },
 

@@ -8,6 +8,7 @@ import { mendStandbys, needsMending } from "./mend.js";
 import type { Operations } from "./operations.js";
 import { findUndecided } from "./split-brain.js";
 
+/** Creates the repair of instances, which remembers what it could not repair. */
 export function createRepair(host: Host, operations: Operations) {
   /** Why an instance could not be repaired, by its id, so that the failure is reported once and not every minute. */
   const failing = new Map<string, string>();

@@ -86,7 +86,7 @@ export function createRuns({ log, clock }: Host, journalOf: (request: OperationR
   /** @returns the status of the resource after a failure, undefined where it cannot be found out */
   const statusOf = (look: Work["statusAfterFailure"]): Promise<string | undefined> =>
     Promise.resolve(look?.()).catch((error) => {
-      log.error({ err: error }, "What an operation that failed has left cannot be looked at");
+      log.error({ err: error }, "The status of the resource of a failed operation is not known");
       return undefined;
     });
 

@@ -54,6 +54,7 @@ export async function promotedFindings(host: Host, instance: LocalInstance): Pro
   return [{ kind: "standby_promoted", severity: "CRITICAL", subject: memberName(instance, promoted), detail }];
 }
 
+/** @returns what people must decide when a member was promoted by hand and the primary takes no writes */
 export function promotedMessage(instance: LocalInstance, promoted: LocalMember): string {
   const [from, to] = [memberName(instance, primaryOf(instance)), memberName(instance, promoted)];
   return (

@@ -5,7 +5,7 @@
  *   hand over   the WAL that b lacks is copied from a's pg_wal to b's, and b is started: it replays it
  *   decide      instance.json says that b is the primary, and a is stale; a kill before this goes back to a, one after it on to b
  *   promote     b takes writes on a new timeline
- *   settle      b left a's timeline after a's last checkpoint and got all WAL: nothing is lost. Otherwise a's data is put aside
+ *   loss        b left a's timeline after a's last checkpoint and got all WAL: nothing is lost. Otherwise a's data is put aside
  *               as kept-failover-<time>, and the result says from which position writes are lost
  */
 
@@ -132,6 +132,7 @@ export async function determineLoss(
   return { message, result: { missingFrom: end.text, keptAt } };
 }
 
+/** @returns the failure of an operation whose instance does not come up again */
 export function startFailed(identifier: string, cause: unknown): OperationFailure {
   const why = cause instanceof StillStartingError ? STILL_RECOVERS : "The log of its server says why.";
   return new OperationFailure("StartFailed", `${identifier} does not come up again. ${why}`, cause);

@@ -126,7 +126,7 @@ export function createWatch(host: Host, operations: Operations, rebuild: (provid
     findingsOf(providerId: string): Finding[] {
       const hindrance = hindrances.get(providerId);
       if (hindrance === undefined) return [];
-      const detail = `The primary has failed, and no automatic failover is possible. ${hindrance} A reboot with forceFailover takes over all the same, where it can.`;
+      const detail = `The primary has failed, and no automatic failover is possible. ${hindrance} A reboot with forceFailover may still be possible.`;
       return [{ kind: "failover_hindered", severity: "CRITICAL", subject: null, detail }];
     },
   };
