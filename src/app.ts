@@ -58,9 +58,10 @@ export interface App {
 }
 
 export async function createApp(config: Config, ports: Ports): Promise<App> {
-  const { log, clock, connection, timings = TIMINGS } = ports;
+  const { log, clock, connection, onStatement, version, timings = TIMINGS } = ports;
   const { statementTimeoutMs, polling, backupCatchUp: catchUp } = config;
-  const client = createClient({ ...ports, ...config });
+  const base = { connection, onStatement, log, clock, statementTimeoutMs, timings };
+  const client = createClient({ ...base, poolSize: config.poolSize });
   const { db } = client;
   const cache = createCache(config.cacheMib * 1_048_576);
   // This opens the probe's connection before the first health check, and finds the start-up parameters that `startUp` answers.
@@ -69,9 +70,9 @@ export async function createApp(config: Config, ports: Ports): Promise<App> {
   const keys = await loadKeys(db, config.accessTokenPrivateKey);
   const fingerprintKey = keys.derive("idempotency keys");
 
-  const records = openRecords({ ...ports, db, statementTimeoutMs, path: join(config.dataDir, "records"), timings });
+  const records = openRecords({ ...base, db, path: join(config.dataDir, "records") });
   const { audit, security } = records;
-  const jobs = createJobs({ connection, log, settings: client.startUp(), timings });
+  const jobs = createJobs({ ...base, settings: client.startUp() });
   const tokens = createTokens({ ...keys, clock, cache });
   const providers = ports.providers.map((provider) => withTimeouts(provider, timings.answerTimeoutMs));
 
@@ -105,7 +106,7 @@ export async function createApp(config: Config, ports: Ports): Promise<App> {
     await client.close();
     throw error;
   });
-  const http = createHttpServer({ ...ports, ...config, ...client, graphql, records, onStop: operations.release });
+  const http = createHttpServer({ config, client, graphql, version, records, onStop: operations.release });
 
   const schedule = { start: () => jobs.schedule(modules.flatMap(({ tasks = [] }) => tasks)) };
   const parts = startInOrder([records, jobs, ...modules, schedule, graphql, http], client.close);

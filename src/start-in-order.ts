@@ -11,15 +11,22 @@ export interface Part {
 /** @param closeLast closes what is open before the first start */
 export function startInOrder(parts: readonly Part[], closeLast: Stop) {
   const begun: Stop[] = [closeLast];
+  let isStopping = false;
   return {
+    /** @throws where a stop comes before all have started: none starts after it */
     async start(): Promise<void> {
       for (const part of parts) {
+        if (isStopping) throw new Error("stopped before everything had started");
         if (part.stop) begun.push(part.stop);
         await part.start?.();
       }
     },
+    /** Stops all that has begun. @throws the first fault, once all others are stopped too */
     async stop(hurry?: AbortSignal): Promise<void> {
-      for (let stop = begun.pop(); stop; stop = begun.pop()) await stop(hurry);
+      isStopping = true;
+      const faults: unknown[] = [];
+      for (let stop = begun.pop(); stop; stop = begun.pop()) await stop(hurry).catch((error) => faults.push(error));
+      if (faults.length > 0) throw faults[0];
     },
   };
 }

@@ -21,6 +21,17 @@ export type Returned = ChangedRow | readonly string[];
 /** @returns the id of the row, or the ids of the rows */
 export const idsOf = (returned: Returned): string | readonly string[] => ("id" in returned ? returned.id : returned);
 
+/**
+ * Marks the mutations whose payload may be answered with PostgreSQL's text. The fast path calls their resolvers itself, and gives
+ * them a `RootOfChange` as the parent of the field.
+ */
+export const RETURNS_ROWS = "returnsRows";
+
+/** The parent that the fast path gives to a root field. It is a class, so that nothing else can be taken for one. */
+export class RootOfChange {
+  constructor(readonly returning: Returning | undefined) {}
+}
+
 /** The request that a mutation came with. */
 export interface MutationRequest {
   /** What the client asks of the only row of the payload, where the statement that changes the row may answer it. */

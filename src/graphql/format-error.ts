@@ -80,16 +80,16 @@ export const createFormatError =
       return { message, ...place, extensions: { code, requestId } };
     }
     appError ??= internal(error);
-    const { cause } = appError;
     const message =
       appError.code === "BAD_USER_INPUT"
         ? advised(appError.message)
         : appError.code === "PRODUCTION_PROTECTED" && cloudopsUrl !== undefined
           ? `${appError.message} ${cloudopsUrl}`
           : appError.message;
-    if (appError.code === "INTERNAL_SERVER_ERROR") log.error({ err: cause, requestId, path }, "internal error");
+    // The error itself: its stack names the store, while that of its cause ends in the driver.
+    if (appError.code === "INTERNAL_SERVER_ERROR") log.error({ err: appError, requestId, path }, "internal error");
     else if (appError.code === "UNAVAILABLE" || appError.code === "TIMEOUT") {
-      log.warn({ err: cause, requestId, path }, message);
+      log.warn({ err: appError, requestId, path }, message);
     }
     return { message, ...place, extensions: { ...appError.extensions, requestId } };
   };

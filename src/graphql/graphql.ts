@@ -63,7 +63,7 @@ export async function createGraphql(deps: GraphqlDeps): Promise<Graphql> {
   ]);
   const recorders = { ...deps, access };
   const { schema, roots } = guardSchema(bare, access, recordFailures(recorders));
-  const planner = createPlanner({ ...deps, schema, roots: readTargets(types), limits: LIMITS });
+  const planner = createPlanner({ ...deps, schema, targets: readTargets(types), limits: LIMITS });
   const formatError = createFormatError({ ...deps.config, log, schema });
   const contextDeps = { planner, clock, actionOf: access.actionOf, environmentOf: deps.environmentOf };
   const known = createKnownDocuments({

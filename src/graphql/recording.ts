@@ -5,7 +5,7 @@ import { asAppError, type ErrorCode, notRecorded } from "../errors.js";
 import { isId } from "../values/id.js";
 import type { AccessMap } from "./access/access.js";
 import type { RequestContext } from "./context.js";
-import type { Middleware } from "./schema.js";
+import type { Middleware } from "./doors.js";
 
 /** A security event holds at most so many characters of an instance id. Identifiers are shorter; a hostile caller may send more. */
 const MAX_INSTANCE_ID = 255;

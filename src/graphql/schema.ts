@@ -3,7 +3,6 @@ import { createRequire } from "node:module";
 import {
   type GraphQLFieldResolver,
   type GraphQLObjectType,
-  type GraphQLResolveInfo,
   type GraphQLSchema,
   isEnumType,
   isIntrospectionType,
@@ -11,42 +10,19 @@ import {
 } from "graphql";
 import { buildSchemaSync, type ClassType, type NonEmptyArray } from "type-graphql";
 import type { Permission } from "../auth/permissions.js";
-import type { Rule } from "../auth/rules.js";
 import { type EmbeddedType, mayRead, missingPermission, type TypeDeclaration } from "../engine/declaration.js";
 import { declarationOf } from "../engine/types/object-type.js";
 import { forbidden, limitExceeded } from "../errors.js";
-import { currentCaller } from "../values/caller.js";
-import { requireWellFormed } from "../values/well-formed.js";
 import type { AccessMap } from "./access/access.js";
-import { deny, shield, shieldRules } from "./access/rules.js";
-import { requireCompleteFilters } from "./change-filters.js";
 import { containerOf } from "./container.js";
 import type { RequestContext } from "./context.js";
-import { preflightPayload } from "./preflight.js";
+import { doorsOf, type Middleware, preflight, type Resolve, type RootFields } from "./doors.js";
 
 // graphql-middleware recognises graphql-shield's generator by its class, so both must come from the same CommonJS build.
 const { applyMiddleware } = createRequire(import.meta.url)("graphql-middleware") as typeof import("graphql-middleware");
 
-type Arguments = Record<string, unknown>;
-
 /** A resolver of a field whose parent is an answer of the planner. */
 type FieldOf = GraphQLFieldResolver<Record<string, unknown>, RequestContext>;
-
-export type Resolve = (parent: unknown, args: Arguments, context: RequestContext, info: GraphQLResolveInfo) => unknown;
-
-/** A layer around the resolver of a root field. */
-export type Middleware = (
-  resolve: Resolve,
-  parent: unknown,
-  args: Arguments,
-  context: RequestContext,
-  info: GraphQLResolveInfo,
-) => Promise<unknown>;
-
-type RootType = "Query" | "Mutation";
-
-/** The layers by root type and field. */
-export type RootMiddleware = Readonly<Record<RootType, Readonly<Record<string, Middleware>>>>;
 
 /** Builds the schema without its doors. @param resolvers an instance of each resolver class */
 export function buildBareSchema(resolvers: readonly object[]): GraphQLSchema {
@@ -57,72 +33,6 @@ export function buildBareSchema(resolvers: readonly object[]): GraphQLSchema {
     validate: false,
   });
 }
-
-/**
- * Makes the doors of all root fields. A call passes, from the outermost to the innermost: the recorder (see recording.ts), the time of the
- * field, the permission, the form of the arguments, and for mutations the preflight of the payload. Some calls of
- *
- *     mutation { createSnapshot(input: { instanceId: "7" }) { operation { id } } }
- *
- *     nobody is signed in          -> permission: UNAUTHENTICATED, and the recorder notes a security event
- *     the role is VIEWER           -> permission: FORBIDDEN, with a security event and an audit record of the failure
- *     instance 7 is in PRODUCTION  -> permission: PRODUCTION_PROTECTED, recorded likewise
- *     a text holds a NUL character -> arguments: BAD_USER_INPUT; only a permitted caller's arguments are looked at
- *     the payload asks for what the actor may not read -> preflight: FORBIDDEN, and nothing has changed
- *     otherwise                    -> the resolver calls the service, which checks the row and makes the change
- */
-function doorsOf(schema: GraphQLSchema, { queries, mutations }: AccessMap): RootMiddleware {
-  const ruleOf = shieldRules();
-  const rulesOf = (map: Readonly<Record<string, Rule>>) => ({
-    "*": deny,
-    ...Object.fromEntries(Object.entries(map).map(([name, rule]) => [name, ruleOf(rule)])),
-  });
-  const ofMutations = Object.fromEntries(Object.entries(mutations).map(([name, { rule }]) => [name, rule]));
-  const generator = shield(
-    { Query: rulesOf(queries), Mutation: rulesOf(ofMutations) },
-    { fallbackRule: deny, fallbackError: forbidden("none", "Nobody may call this."), debug: true },
-  ) as unknown as {
-    generate(schema: GraphQLSchema): Record<RootType, Record<string, Middleware | { resolve: Middleware }>>;
-  };
-  // Only root fields get a door of graphql-shield, which would wrap every leaf of every answer. Declared types check their fields themselves.
-  const permissions = generator.generate(schema);
-  const withArgumentChecks =
-    (door: Middleware): Middleware =>
-    (resolve, parent, args, context, info) =>
-      door(
-        (...resolverArgs) => {
-          for (const [name, value] of Object.entries(args)) requireWellFormed(value, name);
-          if (info.parentType.name === "Mutation") requireCompleteFilters(info, args);
-          return resolve(...resolverArgs);
-        },
-        parent,
-        args,
-        context,
-        info,
-      );
-  /** Mutations run one after another: each gets its own time, and starts as the request's actor, even after a sign-in. */
-  const withFreshStart =
-    (door: Middleware): Middleware =>
-    async (resolve, parent, args, context, info) => {
-      currentCaller().time?.beginField();
-      context.answerAs(context.actor);
-      return door(resolve, parent, args, context, info);
-    };
-  const doorsOfType = (type: RootType, wrap: (door: Middleware) => Middleware) =>
-    Object.fromEntries(
-      Object.entries(permissions[type]).map(([name, door]) => {
-        // graphql-shield wraps rules without a function, such as allow.
-        return [name, wrap(withArgumentChecks("resolve" in door ? door.resolve : door))];
-      }),
-    );
-  return { Query: doorsOfType("Query", (door) => door), Mutation: doorsOfType("Mutation", withFreshStart) };
-}
-
-/** The innermost layer of a mutation, between its doors and its resolver. */
-const preflight: Middleware = async (resolve, parent, args, context, info) => {
-  preflightPayload(info, args, context);
-  return resolve(parent, args, context, info);
-};
 
 /** Resolves a field of a declared type: the plan has left the value under the response key, unless the actor may not read it. */
 const plannedField =
@@ -188,14 +98,6 @@ function answerUnknownLabels(schema: GraphQLSchema): void {
   for (const type of Object.values(schema.getTypeMap())) {
     if (isEnumType(type) && !isIntrospectionType(type)) type.serialize = (value) => value as string;
   }
-}
-
-/** The layers of root fields one by one, for the fast path. */
-export interface RootFields {
-  readonly recorder: Middleware;
-  readonly doors: RootMiddleware;
-  /** The resolvers of mutations without their doors, by name. */
-  readonly mutations: Readonly<Record<string, Resolve>>;
 }
 
 /**

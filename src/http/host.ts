@@ -4,6 +4,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { type AddressInfo, isIP, type Socket } from "node:net";
 import cors from "cors";
 import type { Origin } from "../audit/call.js";
+import type { Config } from "../config.js";
 import { asAppError, unusableRequest } from "../errors.js";
 import { fieldError, requestIds } from "../graphql/format-error.js";
 import type { Graphql } from "../graphql/graphql.js";
@@ -14,20 +15,15 @@ import { createDraining } from "./draining.js";
 import { refuseMalformed } from "./malformed-http.js";
 import { createReadiness, type ReadinessDeps } from "./readiness.js";
 
-export interface HttpOptions extends ReadinessDeps {
-  readonly host: string;
-  /** 0 takes a free port. */
-  readonly port: number;
+export interface HttpOptions {
+  readonly config: Pick<Config, "host" | "port" | "corsOrigins" | "trustedProxies" | "shutdownGraceMs">;
+  /** What readiness looks at. */
+  readonly client: ReadinessDeps;
   readonly graphql: Pick<Graphql, "answer" | "contextOf" | "formatError">;
   /** The version of Postern. */
   readonly version: object;
   /** The numbers of records that wait for the database and that are lost. */
   readonly records: { state(): object };
-  readonly corsOrigins: readonly (string | RegExp)[];
-  /** The number of proxies in front that append to X-Forwarded-For. */
-  readonly trustedProxies: number;
-  /** How long requests are still answered once a stop has begun. */
-  readonly shutdownGraceMs: number;
   /** Is called when a stop begins. */
   readonly onStop: () => void;
 }
@@ -81,9 +77,9 @@ function discardRest(request: IncomingMessage): void {
   });
 }
 
-export function createHttpServer(options: HttpOptions) {
-  const { graphql, version, records, corsOrigins, trustedProxies } = options;
-  const readiness = createReadiness(options);
+export function createHttpServer({ config, client, graphql, version, records, onStop }: HttpOptions) {
+  const { corsOrigins, trustedProxies } = config;
+  const readiness = createReadiness(client);
   const allowOrigins = cors({
     origin: [...corsOrigins],
     methods: ["GET", "POST"],
@@ -212,7 +208,7 @@ export function createHttpServer(options: HttpOptions) {
       await readiness.start();
       await new Promise<void>((resolve, reject) => {
         server.once("error", reject);
-        server.listen(options.port, options.host, () => {
+        server.listen(config.port, config.host, () => {
           server.off("error", reject);
           resolve();
         });
@@ -228,8 +224,8 @@ export function createHttpServer(options: HttpOptions) {
     /** Reports that it is stopping, answers requests for the grace period, and then closes. */
     async stop(hurry?: AbortSignal): Promise<void> {
       readiness.stop();
-      options.onStop();
-      await draining.stop(options.shutdownGraceMs, hurry);
+      onStop();
+      await draining.stop(config.shutdownGraceMs, hurry);
     },
   };
 }

@@ -13,7 +13,7 @@ import { type OsUser, runAs } from "./os-user.js";
 import { readStart, writeOwned } from "./owned-file.js";
 import { clearStaleLock, findPostmaster, type Postmaster } from "./postmaster.js";
 import { previewSetting } from "./preview.js";
-import { isPostmaster, postmasterArgs } from "./processes.js";
+import { isPostmaster, postmasterArgs, sendSignal } from "./processes.js";
 
 /** PostgreSQL parameters by name, as in postgresql.conf; they override that file. */
 export type Settings = Readonly<Record<string, string | number>>;
@@ -211,7 +211,7 @@ export class Cluster {
       ["SIGQUIT", IMMEDIATE_STOP_TIMEOUT_MS],
     ] as const) {
       const deadline = Date.now() + timeoutMs;
-      if (await isPostmaster(pid, this.dataDir)) process.kill(pid, signal);
+      if (await isPostmaster(pid, this.dataDir)) sendSignal(pid, signal);
       while (await isPostmaster(pid, this.dataDir)) {
         if (Date.now() > deadline) break;
         await delay(POLL_MS);

@@ -144,3 +144,15 @@ async function listByProgram(pid?: number): Promise<PostgresProcess[]> {
     return isPostgres ? [{ pid: Number(pid), parent: Number(parent), line: `${line} ` }] : [];
   });
 }
+
+/**
+ * Sends a signal to a process that may end at any time, also between a check and this call.
+ * @returns whether the process was there
+ */
+export function sendSignal(pid: number, signal: NodeJS.Signals): boolean {
+  try {
+    return process.kill(pid, signal);
+  } catch {
+    return false;
+  }
+}

@@ -11,7 +11,7 @@ import { users } from "../modules/identity/users/users.table.js";
 import { generatePassword, lockSeeds, type SeededAccount } from "./administrator.js";
 import { seeds } from "./seeds.table.js";
 
-export const DEMO_DOMAIN = "demo.example";
+const DEMO_DOMAIN = "demo.example";
 
 const ORGANIZATIONS = [
   { name: "Harbour Bank", domain: DEMO_DOMAIN, subscriptionTier: "ENTERPRISE" },

@@ -25,7 +25,7 @@ export type Query = (
 export interface PlannerOptions {
   readonly schema: GraphQLSchema;
   /** What each planned root field answers, by its name. */
-  readonly roots: ReadonlyMap<string, ReadTarget>;
+  readonly targets: ReadonlyMap<string, ReadTarget>;
   readonly query: Query;
   /** Whether an error of `query` is about the data of one field, so that other fields can still be answered. */
   readonly isDataFault: (error: unknown) => boolean;
@@ -91,7 +91,7 @@ const EXPRESSION_WEIGHT = 40;
 
 export function createPlanner({
   schema,
-  roots,
+  targets,
   query,
   isDataFault,
   limits,
@@ -129,7 +129,7 @@ export function createPlanner({
     const { fragments, variables, access } = request;
     const isOnlyRow = unit?.target.kind === "returned" && more.length === 0 && !plan.refused;
     const template = isOnlyRow && compileReturning(schema, unit, fragments, variables, access, limits, cursorKey);
-    plan.returning = template ? { template, id: nextId++, isDue: preparation.isDue } : null;
+    plan.returning = template ? { type: unit.target.type, template, id: nextId++, isDue: preparation.isDue } : null;
     const { key, weight, text } = plan;
     if (template) plans.set(access.holder, key, plan, weight + EXPRESSION_WEIGHT * text.length + key.length);
     return plan.returning;
@@ -169,7 +169,7 @@ export function createPlanner({
     allowance: () => ({ bytes: limits.answerBytes, logs: limits.logs }),
 
     reads: (access, allowance) =>
-      createReads(roots, allowance, (reads, bytesLeft) => {
+      createReads(targets, allowance, (reads, bytesLeft) => {
         const { operation, fragments, variableValues: variables } = reads[0]!.info;
         const units = reads.map(({ unit }) => unit);
         const values = reads.map(({ value }) => value);
@@ -210,7 +210,7 @@ export function createPlanner({
         throw error;
       }
       for (const [key, nodes] of selection) {
-        const target = roots.get(nodes[0].name.value);
+        const target = targets.get(nodes[0].name.value);
         if (!target) return undefined;
         units.push({ key, target, nodes: nodes as readonly FieldNode[] });
       }

@@ -36,11 +36,11 @@ export interface Allowance {
 }
 
 /**
- * @param roots what each planned root field answers
+ * @param targets what each planned root field answers
  * @param prepare plans reads as one statement, or throws their fault, before anything has run
  */
 export function createReads(
-  roots: ReadonlyMap<string, ReadTarget>,
+  targets: ReadonlyMap<string, ReadTarget>,
   allowance: Allowance,
   prepare: (reads: readonly Read[], bytesLeft: number) => PreparedReads,
 ): Reads {
@@ -87,7 +87,7 @@ export function createReads(
     });
   return {
     root(info) {
-      const target = roots.get(info.fieldName);
+      const target = targets.get(info.fieldName);
       if (!target) throw new Error(`${info.fieldName} is not planned`);
       return load(target, undefined, info);
     },

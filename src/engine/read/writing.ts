@@ -2,6 +2,7 @@
 import type { SQL } from "drizzle-orm";
 import { GraphQLSchema } from "graphql";
 import type { Access } from "../../auth/actor.js";
+import type { TypeDeclaration } from "../declaration.js";
 import { Compilation, type PlanLimits } from "./compilation.js";
 import { compileFilter } from "./filter.js";
 import type { Template } from "./json.js";
@@ -11,6 +12,8 @@ import type { Source } from "./visibility.js";
 
 /** What a client asks of a changed row, where the statement that changes the row can answer it too. */
 export interface Returning {
+  /** The type of the row. */
+  readonly type: TypeDeclaration;
   /**
    * Makes the JSON of the row, or `null` where the actor does not see it. Its one column reads the only row of the common table
    * expression `changed`, which holds the row as it is after the change.

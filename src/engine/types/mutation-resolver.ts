@@ -11,6 +11,7 @@ import {
 } from "type-graphql";
 import type { Call } from "../../audit/call.js";
 import { notFound } from "../../errors.js";
+import { shownOf } from "../../values/inputs.js";
 import { singularOf } from "../declaration.js";
 import {
   idsOf,
@@ -18,25 +19,20 @@ import {
   type Mutation as MutationValue,
   type Payload,
   type PayloadField,
+  RETURNS_ROWS,
   type Returned,
+  RootOfChange,
 } from "../mutation.js";
-import type { Returning } from "../read/writing.js";
 import { CurrentCall } from "./current-call.js";
 import { addFieldResolver } from "./field-resolver.js";
 import { inputType } from "./input-type.js";
 import { add, objectType, once } from "./object-type.js";
 import type { ReadContext } from "./read-resolver.js";
 
-/**
- * Marks the mutations whose payload may be answered with PostgreSQL's text. The fast path calls their resolvers itself, and gives
- * them the `Returning` of the only row as the parent of the field.
- */
-export const RETURNS_ROWS = "returnsRows";
-
 const CurrentRequest = () =>
   createParameterDecorator<Pick<MutationRequest, "answerAs">>(
     ({ root, context }): MutationRequest => ({
-      returning: root as unknown as Returning | undefined,
+      returning: root instanceof RootOfChange ? root.returning : undefined,
       answerAs: (actor) => context.answerAs(actor),
     }),
   );
@@ -80,8 +76,23 @@ function payloadResolver(payload: Payload): object {
   return new PayloadResolver();
 }
 
+/** Two inputs, or two payloads, of one name would be taken for one class. @throws where there are two */
+function requireOneOfEachName(mutations: readonly MutationValue[]): void {
+  const named = new Map<string, object>();
+  const claim = (name: string | undefined, source: object) => {
+    const known = named.get(name ?? "") ?? source;
+    if (known !== source) throw new Error(`two types of the schema are called ${name}`);
+    named.set(name ?? "", source);
+  };
+  for (const { input, payload } of mutations) {
+    claim(shownOf(input.schema).name, input.schema.shape);
+    if (isPayload(payload)) claim(payload.name, payload);
+  }
+}
+
 /** @returns resolver instances, for the container */
 export function mutationResolvers(mutations: Readonly<Record<string, MutationValue>>): object[] {
+  requireOneOfEachName(Object.values(mutations));
   @Resolver()
   class MutationResolver {}
   const prototype = MutationResolver.prototype as Record<string, unknown>;

@@ -119,6 +119,8 @@ export const declarationOf = ({ extensions }: GraphQLNamedType): TypeDeclaration
 /** @returns the object type of a declaration */
 export function objectType(declaration: TypeDeclaration): ClassType {
   return once(declaration.name, (target) => {
+    // A relation that is declared later would be missing in the class.
+    Object.freeze(declaration.relations);
     ObjectType(declaration.name, { description: declaration.description })(target);
     Extensions({ declaration })(target);
     for (const [name, field] of Object.entries(declaration.fields)) {

@@ -30,7 +30,7 @@ export const namesOf = (type: TypeDeclaration) => ({
   deletedIds: `deleted${type.name}Ids`,
 });
 
-export const MAX_ITEMS = 1000;
+const MAX_ITEMS = 1000;
 const MAX_KEY = 100;
 
 /** The input field in which a caller names a call. */

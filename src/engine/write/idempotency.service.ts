@@ -23,7 +23,7 @@ export function keyOf(
 }
 
 /** @returns the ids of the rows that the call with this key made; undefined where the key is new @throws CONFLICT where that was another call */
-export async function findIdsOfKey(db: Db, key: IdempotencyKey): Promise<string[] | undefined> {
+export async function findIdempotentIds(db: Db, key: IdempotencyKey): Promise<string[] | undefined> {
   const known = await findKey(db, key);
   if (!known) return undefined;
   if (known.fingerprint === key.fingerprint) return known.ids;
@@ -42,7 +42,7 @@ export async function claimOperation(
   for (;;) {
     const drawnId = await claimKey(db, key);
     if (drawnId !== null) return { id: drawnId, isMade: false };
-    const [knownId] = (await findIdsOfKey(db, key)) ?? [];
+    const [knownId] = (await findIdempotentIds(db, key)) ?? [];
     if (knownId !== undefined) return { id: knownId, isMade: true };
   }
 }

@@ -11,7 +11,7 @@ import type { Returning } from "../read/writing.js";
 import type { RowInputs } from "../types/row-inputs.js";
 import type { RowService } from "../types/row-mutations.js";
 import { countReached, findByKey } from "./find-rows.js";
-import { findIdsOfKey, keyOf } from "./idempotency.service.js";
+import { findIdempotentIds, keyOf } from "./idempotency.service.js";
 import {
   type Change,
   type Changed,
@@ -93,7 +93,7 @@ export function createRowService(deps: RowsDeps, inputs: RowInputs, rules: RowRu
 
   /** Returns the ids of the rows that the first call with this key made; undefined where the key has expired meanwhile. */
   async function replay(call: Call, key: IdempotencyKey, resourceId?: string): Promise<string[] | undefined> {
-    const ids = await findIdsOfKey(db, key);
+    const ids = await findIdempotentIds(db, key);
     if (!ids) return undefined;
     if ((await countReached(db, type, accessOf(call.actor), ids)) < ids.length) {
       throw notFound("row any more: it was made with this idempotency key and deleted since");

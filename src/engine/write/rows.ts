@@ -7,7 +7,7 @@ import type { Db } from "../../db/client.js";
 import { columnName, propertyOf } from "../../db/dialect.js";
 import { UsualTime } from "../../db/driver/usual-time.js";
 import { hasDependents, keyAtFault } from "../../db/postgres-errors.js";
-import { type AppError, atField, conflict, failedPrecondition, notFound } from "../../errors.js";
+import { type AppError, atField, conflict, failedPrecondition, internal, notFound } from "../../errors.js";
 import type { TypeDeclaration } from "../declaration.js";
 import type { PlanLimits, Statement } from "../read/compilation.js";
 import type { Returning } from "../read/writing.js";
@@ -81,7 +81,11 @@ const run = (db: Db, { text, bind, usual }: Runnable, { access }: Change, variab
   db.change(text, bind({ variables, access, values: [] }), prepare, usual);
 
 /** The expression of the changed row's JSON. */
-const columnOf = ({ returning }: Change) => returning?.template.columns[0];
+function columnOf({ type, returning }: Change) {
+  if (returning && returning.type !== type)
+    throw internal(new Error(`a change of ${type.name} returns no ${returning.type.name}`));
+  return returning?.template.columns[0];
+}
 
 /** @param column the column that the statement answered for that expression */
 const jsonOf = ({ returning }: Change, column: string | null | undefined) =>

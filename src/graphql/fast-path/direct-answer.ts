@@ -13,8 +13,8 @@ import {
 import type { Fragments } from "../../engine/read/selection.js";
 import { asAppError } from "../../errors.js";
 import type { RequestContext } from "../context.js";
+import type { Middleware } from "../doors.js";
 import { fieldError } from "../format-error.js";
-import type { Middleware } from "../schema.js";
 
 /** The JSON text of `data`. Only `stringifyResult` looks into it. */
 export class DataText {

@@ -7,14 +7,13 @@ import {
   getNamedType,
   isObjectType,
 } from "graphql";
-import { idsOf, type Returned } from "../../engine/mutation.js";
+import { idsOf, RETURNS_ROWS, type Returned, RootOfChange } from "../../engine/mutation.js";
 import type { Unit } from "../../engine/read/compile.js";
 import type { PlannedPayload, Planner } from "../../engine/read/planner.js";
 import { collect, collectBelow, type Selection } from "../../engine/read/selection.js";
-import { RETURNS_ROWS } from "../../engine/types/mutation-resolver.js";
 import { AppError, doneBut, notFound } from "../../errors.js";
+import type { Resolve, RootFields } from "../doors.js";
 import { payloadUnits, placeholderValues } from "../preflight.js";
-import type { Resolve, RootFields } from "../schema.js";
 import {
   DataText,
   type DirectAnswer,
@@ -66,11 +65,11 @@ export function answerChange({ schema, planner, roots, formatError }: Deps) {
 
   /** @returns undefined where the ordinary path must answer */
   function plan(units: readonly Unit[], { operation, fragments, context }: Running) {
-    if (units.length === 0) return NOTHING;
+    if (units.length === 0) return { planned: NOTHING, root: new RootOfChange(undefined) };
     const { variables, access } = context;
     try {
       const planned = planner.payload({ operation, fragments, variables, access }, units);
-      return planned.isText ? planned : undefined;
+      return planned.isText ? { planned, root: new RootOfChange(planned.returning()) } : undefined;
     } catch (error) {
       // The ordinary path meets the same fault, and reports it before anything has changed.
       if (error instanceof AppError) return undefined;
@@ -86,18 +85,22 @@ export function answerChange({ schema, planner, roots, formatError }: Deps) {
     const { key, nodes, field, below } = change as NonNullable<typeof change>;
     const root = rootField(schema, mutationType, field, key, nodes, running);
     const [door, resolve] = [roots.doors.Mutation[field.name], roots.mutations[field.name]];
+    if (!root || !door || !resolve) return null;
+    // Its duration counts from here: the recorder comes after the door.
+    context.call(root.info, root.args);
     // Who may not call this gets no plan, and none is kept for them.
-    if (!root || !door || !resolve || !(await mayPass(door, root, context))) return null;
+    if (!(await mayPass(door, root, context))) return null;
     const units = payloadUnits(payload, key, below);
-    const planned = plan(units, running);
-    if (!planned) return null;
+    const plans = plan(units, running);
+    if (!plans) return null;
+    const { planned } = plans;
     const run: Resolve = (...resolverArgs) => {
       planned.requireAnswerable(placeholderValues(units, root.args), 0);
       return resolve(...resolverArgs);
     };
     let failing: ErrorPath = { path: [key], nodes };
     try {
-      const result = await roots.recorder(run, planned.returning(), root.args, context, root.info);
+      const result = await roots.recorder(run, plans.root, root.args, context, root.info);
       const returned = result as Record<string, unknown>;
       const placeOf = (unit: Unit): ErrorPath => ({ path: unit.key.split(".") as [string, string], nodes: unit.nodes });
       if (units[0]) failing = placeOf(units[0]);

@@ -13,7 +13,7 @@ import type { Planner } from "../../engine/read/planner.js";
 import type { Fragments } from "../../engine/read/selection.js";
 import type { Log } from "../../log.js";
 import type { RequestContext } from "../context.js";
-import type { RootFields } from "../schema.js";
+import type { RootFields } from "../doors.js";
 import {
   DataText,
   type DirectAnswer,

@@ -5,7 +5,7 @@ import { promote } from "../../postgres/promote.js";
 import { clusterOf, faultText, fenceMember, type Host, memberName, processName } from "./host.js";
 import { type LocalInstance, type LocalMember, primaryOf, standbysOf } from "./instances.js";
 import { observe } from "./observe.js";
-import { endSplitBrain, findUndecided, promotedMessage } from "./split-brain.js";
+import { endSplitBrain, findUndecided, splitBrainMessage } from "./split-brain.js";
 
 /**
  * Starts or adopts every member that may run. Resolves when the primary takes writes; standbys may still be catching up.
@@ -17,7 +17,7 @@ export async function bringUp(host: Host, providerId: string, signal?: AbortSign
   const promoted = await findUndecided(host, stored);
   if (promoted) {
     await startStandby(host, stored, promoted, signal);
-    throw new Error(promotedMessage(stored, promoted));
+    throw new Error(splitBrainMessage(stored, promoted));
   }
   const instance = await stopStandbysWithTablespaces(host, await endSplitBrain(host, stored));
   const standbys = standbysOf(instance);

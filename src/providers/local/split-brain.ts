@@ -41,7 +41,7 @@ export async function decideForPrimary(host: Host, instance: LocalInstance, befo
   const promoted = await findPromoted(host, instance);
   if (!promoted) return;
   if (!takesWrites(before) && (await findPostmaster(clusterOf(host, instance, promoted).dataDir))) {
-    throw new OperationFailure("InvalidDBInstanceState", promotedMessage(instance, promoted));
+    throw new OperationFailure("InvalidDBInstanceState", splitBrainMessage(instance, promoted));
   }
   await endSplitBrain(host, instance);
 }
@@ -50,12 +50,12 @@ export async function decideForPrimary(host: Host, instance: LocalInstance, befo
 export async function promotedFindings(host: Host, instance: LocalInstance): Promise<Finding[]> {
   const promoted = await findPromoted(host, instance);
   if (!promoted) return [];
-  const detail = promotedMessage(instance, promoted);
+  const detail = splitBrainMessage(instance, promoted);
   return [{ kind: "standby_promoted", severity: "CRITICAL", subject: memberName(instance, promoted), detail }];
 }
 
 /** @returns what people must decide when a member was promoted by hand and the primary takes no writes */
-export function promotedMessage(instance: LocalInstance, promoted: LocalMember): string {
+export function splitBrainMessage(instance: LocalInstance, promoted: LocalMember): string {
   const [from, to] = [memberName(instance, primaryOf(instance)), memberName(instance, promoted)];
   return (
     `${to} was promoted by hand, and the primary ${from} takes no writes: ${to} is left as it is, and ${from} is not started beside it. ` +

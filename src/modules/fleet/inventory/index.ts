@@ -7,7 +7,7 @@ import { inventoryMutations } from "./inventory.mutations.js";
 import { createInventoryService, type InventoryDeps, type InventoryService } from "./inventory.service.js";
 import { MemberLogsResolver } from "./member-logs.resolver.js";
 import { createMemberLogs } from "./member-logs.service.js";
-import { createDeeds, type DeedsDeps } from "./provider-reports.service.js";
+import { createProviderReports, type ProviderReportsDeps } from "./provider-reports.service.js";
 
 export { DEFAULT_ENVIRONMENT_RULES, type EnvironmentRules, environmentRulesText } from "./environment-rules.js";
 export type { StoredInstance } from "./inventory.store.js";
@@ -21,13 +21,14 @@ export interface InventoryModule extends Module {
 }
 
 export function inventoryModule(
-  deps: Omit<InventoryDeps, "providers"> & Omit<DeedsDeps, "inventory"> & { readonly providers: readonly Provider[] },
+  deps: Omit<InventoryDeps, "providers"> &
+    Omit<ProviderReportsDeps, "inventory"> & { readonly providers: readonly Provider[] },
 ): InventoryModule {
   const { log, providers } = deps;
   const byName = new Map(providers.map((provider) => [provider.name, provider]));
   const inventory = createInventoryService({ ...deps, providers: byName });
-  const deeds = createDeeds({ ...deps, inventory });
-  for (const provider of providers) provider.reportTo(deeds.reportOf(provider));
+  const reports = createProviderReports({ ...deps, inventory });
+  for (const provider of providers) provider.reportTo(reports.reportOf(provider));
 
   const refresh = async (): Promise<void> => {
     const refreshes = providers.map((provider) =>

@@ -5,14 +5,14 @@ import type { Log } from "../../../log.js";
 import type { Provider, Report } from "../../../providers/provider.js";
 import type { InventoryService } from "./inventory.service.js";
 
-export interface DeedsDeps {
+export interface ProviderReportsDeps {
   readonly log: Log;
   readonly audit: AuditService;
   readonly security: SecurityService;
   readonly inventory: Pick<InventoryService, "idOf">;
 }
 
-export function createDeeds({ log, audit, security, inventory }: DeedsDeps) {
+export function createProviderReports({ log, audit, security, inventory }: ProviderReportsDeps) {
   return {
     /** @returns a function that records an action of a provider, even while the database is away */
     reportOf(provider: Provider): Report {

@@ -3,6 +3,7 @@ import { and, asc, eq, type SQL, sql } from "drizzle-orm";
 import type { Db } from "../../../db/client.js";
 import { snapshots } from "../inventory/inventory.table.js";
 import { operations } from "./operations.table.js";
+
 /** The backups of an instance since a moment. */
 export interface BackupState {
   readonly isTaken: boolean;

@@ -2,6 +2,7 @@
 import { and, eq, type SQL, sql } from "drizzle-orm";
 import type { Db } from "../../../db/client.js";
 import { isAutomaticFailover, isOfServers, operations } from "./operations.table.js";
+
 /** @returns the operations that run on the servers of an instance, locked */
 export const listRunning = async (db: Db, instanceId: bigint): Promise<(typeof operations.$inferSelect)[]> =>
   db

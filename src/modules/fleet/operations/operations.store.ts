@@ -5,6 +5,7 @@ import type { AppError } from "../../../errors.js";
 import type { OperationStatus } from "../../../values/operations.js";
 import { snapshots } from "../inventory/inventory.table.js";
 import { isAutomaticFailover, isOfServers, operations } from "./operations.table.js";
+
 export type StoredOperation = typeof operations.$inferSelect;
 
 /** Lets one transaction accept snapshots and restores at a time, so that two cannot get the same identifier. */

@@ -3,6 +3,7 @@ import { and, desc, eq, sql } from "drizzle-orm";
 import type { Db } from "../../../db/client.js";
 import { instances, snapshots } from "../inventory/inventory.table.js";
 import { operations } from "./operations.table.js";
+
 /** @returns the snapshot of an instance that has this identifier now, whatever its case, or null */
 export async function findSnapshot(
   db: Db,

@@ -8,8 +8,13 @@ import type { Log } from "../../../log.js";
 import type { OperationRequest, Poll, Provider } from "../../../providers/provider.js";
 import { asCaller, POSTERN } from "../../../values/caller.js";
 import { isOfSnapshot } from "../../../values/operations.js";
-import type { InventoryService, StoredInstance } from "../inventory/index.js";
-import { assess, isRescuable, STARTING_STATUSES } from "../inventory/index.js";
+import {
+  assess,
+  type InventoryService,
+  isRescuable,
+  STARTING_STATUSES,
+  type StoredInstance,
+} from "../inventory/index.js";
 import type { Completion } from "./completion.service.js";
 import { hasQueuedReboot } from "./failover.store.js";
 import { requestOf } from "./operation-request.js";
@@ -38,8 +43,6 @@ export interface WorkerDeps {
   readonly completion: Completion;
   readonly polling: (provider: string, type: OperationRequest["type"]) => Polling;
 }
-
-export type Worker = ReturnType<typeof createWorker>;
 
 /**
  * Each instance has two lanes, so that quick work on snapshots does not wait for a long restart. One operation runs in a lane at a time.
