@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { GraphQLSchema } from "graphql";
 import { openRecords } from "./audit/open-records.js";
 import { createAuthenticate } from "./auth/authenticate.js";
-import { loadKeys } from "./auth/signing-key.js";
+import { loadSigningKeys } from "./auth/signing-key.js";
 import { createTokens } from "./auth/tokens.js";
 import { createCache } from "./cache.js";
 import type { Config } from "./config.js";
@@ -67,7 +67,7 @@ export async function createApp(config: Config, ports: Ports): Promise<App> {
   // This opens the probe's connection before the first health check, and finds the start-up parameters that `startUp` answers.
   await client.isWritable(statementTimeoutMs);
 
-  const keys = await loadKeys(db, config.accessTokenPrivateKey);
+  const keys = await loadSigningKeys(db, config.accessTokenPrivateKey);
   const fingerprintKey = keys.derive("idempotency keys");
 
   const records = openRecords({ ...base, db, path: join(config.dataDir, "records") });

@@ -18,7 +18,7 @@ interface Holder {
 }
 
 /** The entries of one kind, by key. */
-export interface Region<Value> {
+export interface CacheRegion<Value> {
   get(key: string): Value | undefined;
   /** Keeps a value, unless it is too large. @param weight the bytes of the value and its key */
   set(holder: string, key: string, value: Value, weight: number): void;
@@ -27,13 +27,13 @@ export interface Region<Value> {
 
 export interface Cache {
   /** @param onDrop is called with each value that is no longer kept */
-  region<Value>(onDrop?: (value: Value) => void): Region<Value>;
+  region<Value>(onDrop?: (value: Value) => void): CacheRegion<Value>;
   /** The bytes of all entries. */
   readonly weight: number;
 }
 
 /** @returns the bytes that a text takes in memory */
-export const textWeight = (text: string): number => (/[^\0-\xff]/.test(text) ? 2 : 1) * text.length;
+export const cacheWeightOfText = (text: string): number => (/[^\0-\xff]/.test(text) ? 2 : 1) * text.length;
 
 /** The bytes that an entry takes beside its value: in the maps, in its holder's set and as an object. */
 const ENTRY_WEIGHT = 500;
@@ -87,7 +87,7 @@ export function createCache(maxBytes: number): Cache {
       return total;
     },
 
-    region<Value>(onDrop?: (value: Value) => void): Region<Value> {
+    region<Value>(onDrop?: (value: Value) => void): CacheRegion<Value> {
       const entries = new Map<string, Entry & { readonly value: Value }>();
 
       function removeKey(key: string): void {

@@ -1,5 +1,5 @@
 /** The process: it reads the configuration, starts everything in order, and stops it in reverse order. */
-import { failure, newAccount, ready } from "./cli/banner.js";
+import { failureBanner, newAccountBanner, readyBanner } from "./cli/banner.js";
 import { processConfig } from "./config.js";
 import type { Log } from "./log.js";
 import { openOutput } from "./output.js";
@@ -72,7 +72,7 @@ async function start(): Promise<void> {
   await step((signal) =>
     unlessStopped(
       prepareDatabase(config, database.connection, {
-        announce: (kind, account) => say(newAccount(kind, account)),
+        announce: (kind, account) => say(newAccountBanner(kind, account)),
         wait: (reason) => say(reason),
         signal,
         log: opened,
@@ -96,7 +96,7 @@ async function start(): Promise<void> {
   );
   const url = await step(() => unlessStopped(app.start()));
   if (stopping.signal.aborted) return;
-  say(ready(url, config));
+  say(readyBanner(url, config));
   // This is not awaited, because starting and creating instances takes seconds and must not hold up a stop.
   fleet
     .bringUp(() => app.refreshInventory())
@@ -120,7 +120,7 @@ function onSignal(): void {
 for (const event of ["uncaughtException", "unhandledRejection"] as const) {
   process.on(event, (error: unknown) => {
     log?.fatal({ err: error }, "an unforeseen fault ends Postern");
-    if (!log) say(failure(error).text);
+    if (!log) say(failureBanner(error).text);
     process.exitCode = EXIT_CODES.software;
     // The next start deals with what could not be stopped in order.
     setTimeout(() => process.exit(), UNCLEAN_STOP_MS);
@@ -132,7 +132,7 @@ for (const event of ["uncaughtException", "unhandledRejection"] as const) {
 const started = start().catch((error: unknown) => {
   // A signal to the whole process group also ends what a step runs, such as initdb, which then fails.
   if (stopping.signal.aborted) return;
-  const { text, exitCode } = failure(error);
+  const { text, exitCode } = failureBanner(error);
   process.exitCode = exitCode;
   say(text);
   return void end();

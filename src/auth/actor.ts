@@ -23,7 +23,7 @@ export interface AnonymousActor {
 export type Actor = UserActor | AnonymousActor;
 
 /** What an actor may do, and whose rows they reach. */
-export interface Access {
+export interface ActorAccess {
   readonly permissions: ReadonlySet<Permission>;
   /** The only organization whose rows the actor reaches; null reaches all rows. */
   readonly organizationId: string | null;
@@ -36,10 +36,10 @@ export interface Access {
 const PERMISSION_SETS = new Map(
   Object.entries(ROLE_PERMISSIONS).map(([role, permissions]) => [role, new Set(permissions)] as const),
 );
-const NOBODY: Access = { permissions: new Set(), organizationId: null, shape: "anonymous", holder: "anonymous" };
+const NOBODY: ActorAccess = { permissions: new Set(), organizationId: null, shape: "anonymous", holder: "anonymous" };
 
 /** @returns the access of an actor. An anonymous one has no permission, and so reaches no row. */
-export function accessOf(actor: Actor): Access {
+export function accessOfActor(actor: Actor): ActorAccess {
   if (actor.kind === "anonymous") return NOBODY;
   const isTenant = TENANT_ROLES.has(actor.role);
   if (isTenant && actor.organizationId === null) return NOBODY;

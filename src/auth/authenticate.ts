@@ -1,7 +1,7 @@
 /** The first door: it turns a request's credentials into an actor. */
 import type { Actor, AnonymousActor } from "./actor.js";
 import { TENANT_ROLES } from "./permissions.js";
-import type { Tokens, Verification } from "./tokens.js";
+import type { Tokens, TokenVerification } from "./tokens.js";
 
 export interface AuthenticateOptions {
   readonly tokens: Pick<Tokens, "verify">;
@@ -28,7 +28,7 @@ const REASONS = {
 const BEARER = /^bearer +([\w.~+/-]+=*) *$/i;
 
 function bearerToken({ tokens, isRevoked }: AuthenticateOptions): Strategy {
-  function actorOf(verified: Verification): Actor {
+  function actorOf(verified: TokenVerification): Actor {
     if ("reason" in verified) return REASONS[verified.reason];
     const { claims } = verified;
     if (isRevoked(claims.sessionId)) return REASONS.revoked;

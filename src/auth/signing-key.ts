@@ -29,7 +29,7 @@ async function makeSigningKey(db: Db): Promise<string> {
 }
 
 /** The keys that all replicas share. */
-export interface Keys {
+export interface SigningKeys {
   /** An Ed25519 private key, PKCS #8, PEM. */
   readonly privateKey: string;
   /** @returns a key derived from the private key, a different one for each purpose */
@@ -40,7 +40,7 @@ export interface Keys {
  * @param configured the key of the configuration, which wins over the one in the database
  * @throws UNAVAILABLE
  */
-export async function loadKeys(db: Db, configured?: string): Promise<Keys> {
+export async function loadSigningKeys(db: Db, configured?: string): Promise<SigningKeys> {
   const privateKey = configured ?? (await findSigningKey(db)) ?? (await makeSigningKey(db));
   return { privateKey, derive: (purpose) => hash("sha256", `${purpose} ${privateKey}`) };
 }

@@ -20,7 +20,7 @@ export type TokenSubject = Readonly<Omit<UserActor, "kind" | "expiresAt">>;
 /** The claims of a good token; `expiresAt` is RFC 3339. */
 export type TokenClaims = TokenSubject & Pick<UserActor, "expiresAt">;
 
-export type Verification = { readonly claims: TokenClaims } | { readonly reason: "expired" | "invalid" };
+export type TokenVerification = { readonly claims: TokenClaims } | { readonly reason: "expired" | "invalid" };
 
 const Payload = z
   .object({
@@ -61,7 +61,7 @@ export function createTokens({ privateKey: pem, clock, cache, lifetimeSeconds = 
   const kid = hash("sha256", publicKey.export({ type: "spki", format: "der" }), "base64url").slice(0, 16);
   const remembered = cache.region<TokenClaims>();
 
-  async function verifySignature(token: string, key: string, currentDate: Date): Promise<Verification> {
+  async function verifySignature(token: string, key: string, currentDate: Date): Promise<TokenVerification> {
     try {
       const { payload } = await jwtVerify(token, publicKey, {
         algorithms: [ALGORITHM],
@@ -101,7 +101,7 @@ export function createTokens({ privateKey: pem, clock, cache, lifetimeSeconds = 
     },
 
     /** Answers at once where the token is remembered, and never throws. `expired` means that the token was good before. */
-    verify(token: string): Verification | Promise<Verification> {
+    verify(token: string): TokenVerification | Promise<TokenVerification> {
       if (token.length > MAX_TOKEN_CHARACTERS) return { reason: "invalid" };
       const key = hash("sha256", token, "base64");
       const claims = remembered.get(key);

@@ -5,7 +5,10 @@ import type { SeededAccount } from "../seed/administrator.js";
 import { EXIT_CODES, type FaultKind, StartFault } from "../start-fault.js";
 
 /** @returns a text that says how to sign in with a new account */
-export function newAccount(kind: "administrator" | "demo", { email, password, generated }: SeededAccount): string {
+export function newAccountBanner(
+  kind: "administrator" | "demo",
+  { email, password, generated }: SeededAccount,
+): string {
   const who =
     kind === "administrator"
       ? `Administrator created: ${email}`
@@ -15,7 +18,7 @@ export function newAccount(kind: "administrator" | "demo", { email, password, ge
 }
 
 /** @returns a text that says where Postern listens and what to try first */
-export function ready(url: string, { landingPage, demo, admin }: Config): string {
+export function readyBanner(url: string, { landingPage, demo, admin }: Config): string {
   const email = demo.seed ? "admin@demo.example" : admin.email;
   return `
 Postern listens on ${url}/graphql${landingPage ? "   (open it in a browser for Apollo Sandbox)" : ""}
@@ -67,7 +70,7 @@ function kindOf(error: unknown): readonly [FaultKind, string?] {
 }
 
 /** @returns a text that says why Postern cannot start and what to do, and the exit code */
-export function failure(error: unknown): { readonly text: string; readonly exitCode: number } {
+export function failureBanner(error: unknown): { readonly text: string; readonly exitCode: number } {
   const [kind, advice] = kindOf(error);
   const exitCode = EXIT_CODES[kind];
   if (error instanceof ConfigError) return { text: `The configuration is not usable:\n${error.message}`, exitCode };

@@ -1,6 +1,6 @@
 /** The shape of a declaration, which describes a readable type over its table. Its GraphQL types, joins and row scope derive from it. */
 import type { PgColumn, PgTable } from "drizzle-orm/pg-core";
-import type { Access } from "../auth/actor.js";
+import type { ActorAccess } from "../auth/actor.js";
 import type { Permission } from "../auth/permissions.js";
 
 /** `id` is a bigint key as decimal text, `opaqueId` an identifier that is only compared. */
@@ -69,7 +69,7 @@ export interface DerivedValue {
   readonly needs: Readonly<Record<string, PgColumn>>;
   /** The type of the value, whose fields are read by name. */
   readonly type: EmbeddedType;
-  derive(needs: Readonly<Record<string, never>>, access: Access): unknown;
+  derive(needs: Readonly<Record<string, never>>, access: ActorAccess): unknown;
 }
 
 /** The row that a column of this table refers to. */

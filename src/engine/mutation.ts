@@ -16,16 +16,17 @@ export interface ChangedRow {
 }
 
 /** What a mutation returns instead of a row or a list of rows. The planner reads them for the answer. */
-export type Returned = ChangedRow | readonly string[];
+export type MutationReturn = ChangedRow | readonly string[];
 
 /** @returns the id of the row, or the ids of the rows */
-export const idsOf = (returned: Returned): string | readonly string[] => ("id" in returned ? returned.id : returned);
+export const mutationIdsOf = (returned: MutationReturn): string | readonly string[] =>
+  "id" in returned ? returned.id : returned;
 
 /**
  * Marks the mutations whose payload may be answered with PostgreSQL's text. The fast path calls their resolvers itself, and gives
  * them a `RootOfChange` as the parent of the field.
  */
-export const RETURNS_ROWS = "returnsRows";
+export const MUTATION_RETURNS_ROWS = "returnsRows";
 
 /** The parent that the fast path gives to a root field. It is a class, so that nothing else can be taken for one. */
 export class RootOfChange {
@@ -41,17 +42,17 @@ export interface MutationRequest {
 }
 
 /** A field of a payload: a row or a list of rows, for which `run` returns `Returned` or null, or a plain value. */
-export type PayloadField = { readonly description: string; readonly nullable?: boolean } & (
+export type MutationPayloadField = { readonly description: string; readonly nullable?: boolean } & (
   | { readonly row: TypeDeclaration }
   | { readonly rows: TypeDeclaration }
   /** A type of type-graphql, or a list with one type. */
   | { readonly value: object }
 );
 
-export interface Payload {
+export interface MutationPayload {
   readonly name: string;
   readonly description: string;
-  readonly fields: Readonly<Record<string, PayloadField>>;
+  readonly fields: Readonly<Record<string, MutationPayloadField>>;
 }
 
 export interface Mutation extends MutationRule {
@@ -63,7 +64,7 @@ export interface Mutation extends MutationRule {
     readonly what: string;
     readonly isOptional?: boolean;
   };
-  readonly payload: Payload | ClassType;
+  readonly payload: MutationPayload | ClassType;
   /** Whether the payload has only scalars and rows that always exist, so that PostgreSQL's text may be its answer. */
   readonly isPlanned?: boolean;
   /** @param input the argument as GraphQL has coerced it */

@@ -8,7 +8,7 @@ import {
   Kind,
   type ValueNode,
 } from "graphql";
-import { type Variables, variableOf } from "../engine/read/query-value.js";
+import { type QueryVariables, queryVariableOf } from "../engine/read/query-value.js";
 import { badUserInput } from "../errors.js";
 
 /** Whether a type is a filter, or an operand type within one. */
@@ -16,10 +16,10 @@ const isFilter = (type: GraphQLInputType): type is GraphQLInputObjectType =>
   isInputObjectType(getNamedType(type)) && getNamedType(type).name.endsWith("Filter");
 
 /** @throws BAD_USER_INPUT for a variable that the filter names and the request does not give */
-function requireVariables(node: ValueNode, variables: Variables, at: string): void {
+function requireVariables(node: ValueNode, variables: QueryVariables, at: string): void {
   if (node.kind === Kind.VARIABLE) {
     const name = node.name.value;
-    if (variableOf(variables, name) !== undefined) return;
+    if (queryVariableOf(variables, name) !== undefined) return;
     throw badUserInput(at, `Give the variable \`$${name}\`: without it more rows would match. Nothing has changed.`);
   }
   if (node.kind === Kind.LIST) {

@@ -2,10 +2,10 @@
 import DataLoader from "dataloader";
 import type { GraphQLResolveInfo } from "graphql";
 import { type Call, networkOf, type Origin, withoutSecrets } from "../audit/call.js";
-import { type Access, type Actor, accessOf } from "../auth/actor.js";
+import { type Actor, type ActorAccess, accessOfActor } from "../auth/actor.js";
 import type { Unit } from "../engine/read/compile.js";
 import type { Planner } from "../engine/read/planner.js";
-import type { Variables } from "../engine/read/query-value.js";
+import type { QueryVariables } from "../engine/read/query-value.js";
 import type { Allowance, Reads } from "../engine/read/reads.js";
 import type { CallContext } from "../engine/types/current-call.js";
 import type { ReadContext } from "../engine/types/read-resolver.js";
@@ -32,13 +32,13 @@ export interface ContextDeps {
 // The fields are not #private, because Apollo copies the context field by field.
 export class RequestContext implements ReadContext, CallContext {
   /** The access of the actor; while the payload of a sign-in is read, the access of the user who has just signed in. */
-  access: Access;
+  access: ActorAccess;
   /** The refusals by field and instance, so that a list that refuses a field for each item leaves one. */
   readonly refusals = new Map<string, Refusal>();
   /** The response keys of mutations that changed something, or may have. */
   readonly changed = new Set<string | number>();
   /** The coerced variables, once the operation is known. */
-  variables: Variables = {};
+  variables: QueryVariables = {};
   private readonly calls = new Map<string | number, Call>();
   private cachedReads: Reads | undefined;
   private cachedAllowance: Allowance | undefined;
@@ -51,7 +51,7 @@ export class RequestContext implements ReadContext, CallContext {
     readonly origin: Origin,
     private readonly deps: ContextDeps,
   ) {
-    this.access = accessOf(actor);
+    this.access = accessOfActor(actor);
   }
 
   /** The name under which the cache keeps what the request brings: the user, or the network of an anonymous client. */
@@ -100,7 +100,7 @@ export class RequestContext implements ReadContext, CallContext {
 
   /** Has the payload of the root field under way read as this actor. The next root field starts again as the request's own actor. */
   answerAs(actor: Actor): void {
-    this.access = accessOf(actor);
+    this.access = accessOfActor(actor);
     this.cachedReads = undefined;
   }
 

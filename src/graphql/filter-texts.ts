@@ -11,7 +11,7 @@ import {
   type ValueNode,
   valueFromAST,
 } from "graphql";
-import type { Variables } from "../engine/read/query-value.js";
+import type { QueryVariables } from "../engine/read/query-value.js";
 import { limitExceeded } from "../errors.js";
 
 /** The type of an argument that is a filter or holds one, and the number of fields that are given it. */
@@ -72,10 +72,10 @@ function partsOf(node: ValueNode, type: GraphQLInputType): Part[] {
 }
 
 /** @returns a function that counts the bytes of text in an argument's filter, with the variables of a request */
-function bytesOf({ name, value }: ArgumentNode, type: GraphQLInputType): (variables: Variables) => number {
+function bytesOf({ name, value }: ArgumentNode, type: GraphQLInputType): (variables: QueryVariables) => number {
   const within = name.value === FILTER ? undefined : filterOf(type);
   if (within && value.kind === Kind.VARIABLE) {
-    return (variables) => bytesIn((variables[value.name.value] as Variables | null | undefined)?.[FILTER], within);
+    return (variables) => bytesIn((variables[value.name.value] as QueryVariables | null | undefined)?.[FILTER], within);
   }
   const filter =
     value.kind === Kind.OBJECT ? value.fields.find((field) => field.name.value === FILTER)?.value : undefined;
@@ -87,13 +87,13 @@ function bytesOf({ name, value }: ArgumentNode, type: GraphQLInputType): (variab
 }
 
 /** Variables are coerced already. */
-const partValue = ({ node, type }: Part, variables: Variables): unknown =>
+const partValue = ({ node, type }: Part, variables: QueryVariables): unknown =>
   node.kind === Kind.VARIABLE ? variables[node.name.value] : valueFromAST(node, type, variables);
 
 /** @returns a function that refuses variables with which the filters of an operation hold more than `max` bytes of text */
 export function filterCheck(filters: Filters, max: number) {
   const uses = [...filters].map(([argument, { type, times }]) => ({ bytes: bytesOf(argument, type), times }));
-  return (variables: Variables): void => {
+  return (variables: QueryVariables): void => {
     const bytes = uses.reduce((sum, filter) => sum + filter.times * filter.bytes(variables), 0);
     if (bytes <= max) return;
     throw limitExceeded("filter", `All filters together hold at most ${max} bytes of text. Ask for less at once.`);

@@ -1,7 +1,7 @@
 /** Keeps answers about the schema. They take long to make and never change, so each is made once, and not too many in a second. */
 import { setTimeout as wait } from "node:timers/promises";
 import { type DocumentNode, Kind, type OperationDefinitionNode, type SelectionSetNode } from "graphql";
-import { type Cache, textWeight } from "../cache.js";
+import { type Cache, cacheWeightOfText } from "../cache.js";
 import type { KeptBody } from "../http/compression.js";
 
 /** Nothing else runs while an answer is made. Afterwards others have so many times as long before the next is made. */
@@ -66,7 +66,7 @@ export function createIntrospection(cache: Cache) {
 
     /** Keeps an answer. @param holder the caller to whom the cache counts it */
     keep(holder: string, key: string, text: string): void {
-      const ownWeight = textWeight(text) + textWeight(key);
+      const ownWeight = cacheWeightOfText(text) + cacheWeightOfText(key);
       const encoded: KeptBody["encoded"] = new Map();
       const grown = () => {
         let weight = ownWeight;

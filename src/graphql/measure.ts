@@ -17,7 +17,7 @@ import {
   validate,
 } from "graphql";
 import depthLimit from "graphql-depth-limit";
-import type { Variables } from "../engine/read/query-value.js";
+import type { QueryVariables } from "../engine/read/query-value.js";
 import { type AppError, limitExceeded } from "../errors.js";
 import type { RequestLimits } from "../limits.js";
 import { type Filters, filterCheck, mayHoldFilter } from "./filter-texts.js";
@@ -127,18 +127,18 @@ class Measurement {
   }
 }
 
-export interface Measured {
+export interface MeasuredDocument {
   /** Every fragment that the operation spreads must exist. @returns why the operation asks for too much, or null */
   fault(): AppError | null;
   /** @throws LIMIT_EXCEEDED for variables with which its filters hold too much text */
-  requireFilters(variables: Variables): void;
+  requireFilters(variables: QueryVariables): void;
 }
 
 /** The measured operations, by identity: documents are kept parsed, so that an operation that comes again is the same object. */
-const measured = new WeakMap<OperationDefinitionNode, Measured>();
+const measured = new WeakMap<OperationDefinitionNode, MeasuredDocument>();
 
 /** @returns what was counted of an operation; undefined before its document was measured */
-export const measuredOf = (operation: OperationDefinitionNode): Measured | undefined => measured.get(operation);
+export const measuredOf = (operation: OperationDefinitionNode): MeasuredDocument | undefined => measured.get(operation);
 
 function countFaultOf({ rootFields, aliases, schemas, types }: Counts, limits: RequestLimits): AppError | null {
   if (rootFields > limits.rootFields) {

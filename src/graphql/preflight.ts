@@ -8,8 +8,8 @@ import {
   isObjectType,
 } from "graphql";
 import type { Unit } from "../engine/read/compile.js";
-import { collectBelow, type Selection } from "../engine/read/selection.js";
-import { declarationOf } from "../engine/types/object-type.js";
+import { collectSelectionBelow, type Selection } from "../engine/read/selection.js";
+import { declarationOfType } from "../engine/types/object-type.js";
 import type { RequestContext } from "./context.js";
 
 /** A placeholder for ids: preflight reads nothing. */
@@ -25,11 +25,11 @@ function countOf({ items, expectedCount }: { items?: unknown; expectedCount?: un
 }
 
 /** @returns a unit for each field of rows that a payload's selection asks for */
-export function payloadUnits(payload: GraphQLObjectType, rootKey: string | number, selection: Selection): Unit[] {
+export function preflightUnits(payload: GraphQLObjectType, rootKey: string | number, selection: Selection): Unit[] {
   const fields = payload.getFields();
   return [...selection].flatMap(([key, nodes]): Unit[] => {
     const field = fields[nodes[0].name.value];
-    const type = field && declarationOf(getNamedType(field.type));
+    const type = field && declarationOfType(getNamedType(field.type));
     if (!type) return [];
     const kind = isListType(getNullableType(field.type)) ? "returnedList" : "returned";
     return [{ key: `${rootKey}.${key}`, target: { kind, type }, nodes }];
@@ -37,7 +37,7 @@ export function payloadUnits(payload: GraphQLObjectType, rootKey: string | numbe
 }
 
 /** @returns placeholders for the ids that the mutation will return for the units */
-export function placeholderValues(units: readonly Unit[], { input }: Readonly<Record<string, unknown>>): unknown[] {
+export function preflightValues(units: readonly Unit[], { input }: Readonly<Record<string, unknown>>): unknown[] {
   const count = countOf(input ?? {});
   return units.map(({ target }) => (target.kind === "returnedList" ? Array(count).fill(SOME_ID) : SOME_ID));
 }
@@ -50,6 +50,10 @@ export function preflightPayload(
 ): void {
   const payload = getNamedType(info.returnType);
   if (!isObjectType(payload)) return;
-  const units = payloadUnits(payload, info.path.key, collectBelow(info.fieldNodes, info.fragments, context.variables));
-  if (units.length > 0) context.preflight(units, placeholderValues(units, args), info);
+  const units = preflightUnits(
+    payload,
+    info.path.key,
+    collectSelectionBelow(info.fieldNodes, info.fragments, context.variables),
+  );
+  if (units.length > 0) context.preflight(units, preflightValues(units, args), info);
 }

@@ -11,7 +11,7 @@ import type { Middleware } from "./doors.js";
 const MAX_INSTANCE_ID = 255;
 
 /** The codes of errors that are refusals. */
-export const REFUSALS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+export const RECORDED_REFUSALS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "UNAUTHENTICATED",
   "FORBIDDEN",
   "PRODUCTION_PROTECTED",
@@ -41,7 +41,7 @@ export const recordFailures =
       const error = asAppError(thrown);
       const outcome = error.extensions.outcome as string | undefined;
       if (outcome !== undefined && outcome !== "none") context.changed.add(info.path.key);
-      if (REFUSALS.has(error.code) && action !== null) {
+      if (RECORDED_REFUSALS.has(error.code) && action !== null) {
         const permission = error.extensions.permission as string | undefined;
         const { instanceId } = (args.input ?? {}) as { instanceId?: unknown };
         const field = `${info.parentType.name}.${info.fieldName}`;

@@ -11,7 +11,7 @@ import {
 import { buildSchemaSync, type ClassType, type NonEmptyArray } from "type-graphql";
 import type { Permission } from "../auth/permissions.js";
 import { type EmbeddedType, mayRead, missingPermission, type TypeDeclaration } from "../engine/declaration.js";
-import { declarationOf } from "../engine/types/object-type.js";
+import { declarationOfType } from "../engine/types/object-type.js";
 import { forbidden, limitExceeded } from "../errors.js";
 import type { AccessMap } from "./access/access.js";
 import { containerOf } from "./container.js";
@@ -117,7 +117,7 @@ export function guardSchema(
   const schema = applyMiddleware(bare, recorders as never, doors as never, { Mutation: preflight } as never);
   answerUnknownLabels(schema);
   resolveAll(schema, "PageInfo", byResponseKey);
-  for (const type of Object.values(schema.getTypeMap()).flatMap((type) => declarationOf(type) ?? [])) {
+  for (const type of Object.values(schema.getTypeMap()).flatMap((type) => declarationOfType(type) ?? [])) {
     resolveAll(schema, type.name, plannedField(type));
     resolveEmbedded(schema, Object.values(type.fields));
     for (const suffix of CONNECTION_SUFFIXES) resolveAll(schema, `${type.name}${suffix}`, byResponseKey);

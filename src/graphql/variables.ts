@@ -14,7 +14,7 @@ import {
   typeFromAST,
   type VariableDefinitionNode,
 } from "graphql";
-import type { Variables } from "../engine/read/query-value.js";
+import type { QueryVariables } from "../engine/read/query-value.js";
 import { INEXACT, JSONScalar, MalformedValue } from "../engine/types/scalars.js";
 import { badUserInput, limitExceeded } from "../errors.js";
 import type { RequestLimits } from "../limits.js";
@@ -111,7 +111,7 @@ function coerceVariables(
   schema: GraphQLSchema,
   operation: OperationDefinitionNode,
   given: Readonly<Record<string, unknown>>,
-): Variables {
+): QueryVariables {
   const definitions = operation.variableDefinitions ?? [];
   keepDigits(schema, definitions, given);
   const result = getVariableValues(schema, definitions, given, { maxErrors: 1 });
@@ -146,7 +146,7 @@ function coerceVariables(
  * @throws BAD_USER_INPUT with the place of the first fault; LIMIT_EXCEEDED for too many values, or for filters with too much text
  */
 export function takeVariables(
-  context: { variables: Variables },
+  context: { variables: QueryVariables },
   schema: GraphQLSchema,
   operation: OperationDefinitionNode,
   given: Readonly<Record<string, unknown>>,

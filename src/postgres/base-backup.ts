@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { Sql } from "postgres";
 import type { Cluster } from "./cluster.js";
 import { asSuperuser } from "./connection.js";
-import { type CopyOptions, copyTree, listTree, NotCopyableError } from "./copy-files.js";
+import { type CopyOptions, copyTree, listFileTree, NotCopyableError } from "./copy-files.js";
 import { writeOwned } from "./owned-file.js";
 
 /** Folders that are copied empty: their contents belong to the running server, or are copied separately. */
@@ -28,7 +28,7 @@ export async function baseBackup(source: Cluster, to: string, options: CopyOptio
       // The slot keeps all WAL from now on until it has been copied.
       await sql`select pg_create_physical_replication_slot(${slot}, true, true)`;
       await sql`select pg_backup_start('postern', true)`;
-      const tree = await listTree(source.dataDir, (path) => !COPIED_EMPTY.test(path) && !LEFT_OUT.test(path));
+      const tree = await listFileTree(source.dataDir, (path) => !COPIED_EMPTY.test(path) && !LEFT_OUT.test(path));
       const bytes = await copyTree(source.dataDir, tree, to, options);
       const [end] = await sql`select lsn::text, labelfile, spcmapfile from pg_backup_stop(false)`;
       if (end?.spcmapfile) throw tablespacesNotCopyable();

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { isStandbyData, readControlFile } from "./control-file.js";
 import { makePrivate } from "./folder.js";
-import { type ClusterPaths, faultOf, StillStartingError } from "./last-words.js";
+import { faultOfLastWords, type LastWordsPaths, StillStartingError } from "./last-words.js";
 import { type Attempt, launch } from "./launch.js";
 import { fenceOrphans } from "./orphans.js";
 import { type OsUser, runAs } from "./os-user.js";
@@ -69,7 +69,7 @@ const TRANSIENT = new RegExp(`lock file "[^"]+" (already exists|is empty)|${ORPH
 export class Cluster {
   readonly dataDir: string;
   readonly logFile: string;
-  readonly #paths: ClusterPaths;
+  readonly #paths: LastWordsPaths;
 
   constructor(private readonly options: ClusterOptions) {
     this.dataDir = join(options.folder, "data");
@@ -144,7 +144,7 @@ export class Cluster {
         if (!running && (!attempt || attempt.hasEnded())) {
           const lastWords = await attempt?.lastWords();
           if (lastWords !== undefined && !TRANSIENT.test(lastWords))
-            throw faultOf(this.#paths, "cannot start", lastWords);
+            throw faultOfLastWords(this.#paths, "cannot start", lastWords);
           // The backends had the time of a failed start to end by themselves.
           if (lastWords?.includes(ORPHANS_REMAIN))
             await fenceOrphans(this.dataDir, user, settings?.cluster_name, onOrphans);
@@ -152,7 +152,7 @@ export class Cluster {
           attempt = await this.#launch();
         }
         if (Date.now() > deadline) {
-          const fault = faultOf(
+          const fault = faultOfLastWords(
             this.#paths,
             `did not start within ${timeoutMs} ms`,
             (await attempt?.lastWords()) ?? "",

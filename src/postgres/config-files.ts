@@ -7,7 +7,7 @@ import { makePrivate } from "./folder.js";
 import type { OsUser } from "./os-user.js";
 import { writeOwned } from "./owned-file.js";
 
-export type Configuration = {
+export type ConfigFiles = {
   /** The contents of each file, by its path relative to the data directory. */
   readonly files: ReadonlyMap<string, Buffer>;
   /** What belongs to the configuration and was not read, with the reason, for people. */
@@ -33,7 +33,7 @@ const MAX_FILES = 100;
 const MAX_FILE_BYTES = 1024 * 1024;
 
 /** Reads the configuration files. A file outside the data directory is left there, where every server finds it. @throws Error when a file cannot be read */
-export async function readConfiguration(dataDir: string): Promise<Configuration> {
+export async function readConfigFiles(dataDir: string): Promise<ConfigFiles> {
   const files = new Map<string, Buffer>();
   const leftOut: string[] = [];
   const pending = [...WELL_KNOWN_FILES];
@@ -66,10 +66,10 @@ export async function readConfiguration(dataDir: string): Promise<Configuration>
  * Replaces the configuration files of a server that is down. A file that others name is written before them and removed after
  * them, so that at every moment each name leads to a file.
  */
-export async function replaceConfiguration(
+export async function replaceConfigFiles(
   dataDir: string,
-  before: Configuration["files"],
-  after: Configuration["files"],
+  before: ConfigFiles["files"],
+  after: ConfigFiles["files"],
   owner: OsUser,
 ): Promise<void> {
   for (const [path, bytes] of [...after].reverse()) {
@@ -91,7 +91,7 @@ export async function replaceConfiguration(
   }
 }
 
-export const isSameConfiguration = (first: Configuration["files"], second: Configuration["files"]): boolean =>
+export const areSameConfigFiles = (first: ConfigFiles["files"], second: ConfigFiles["files"]): boolean =>
   first.size === second.size && [...first].every(([path, bytes]) => second.get(path)?.equals(bytes));
 
 /** Whether a folder lies in the data directory itself, and not behind a symbolic link. A missing folder counts as its own. */

@@ -20,7 +20,11 @@ export class StorageFullError extends Error {}
 export class NotCopyableError extends Error {}
 
 /** The paths below one folder, relative to it; a folder stands before its contents. */
-export type Tree = { readonly folders: readonly string[]; readonly files: readonly string[]; readonly bytes: number };
+export type FileTree = {
+  readonly folders: readonly string[];
+  readonly files: readonly string[];
+  readonly bytes: number;
+};
 
 const CHUNK_BYTES = 512 * 1024;
 /** libuv has four threads for files, so more copies at once would only wait. */
@@ -32,7 +36,7 @@ const SPACE_CHECKED_EVERY_BYTES = 32 * 1024 * 1024;
  * @param isIncluded is asked about each relative path; false leaves out a file, or the contents of a folder
  * @throws NotCopyableError on a symbolic link, which may lead anywhere
  */
-export async function listTree(root: string, isIncluded: (path: string) => boolean): Promise<Tree> {
+export async function listFileTree(root: string, isIncluded: (path: string) => boolean): Promise<FileTree> {
   const folders: string[] = [];
   const files: string[] = [];
   let bytes = 0;
@@ -60,7 +64,7 @@ export async function listTree(root: string, isIncluded: (path: string) => boole
  * Copies a tree into the folder `to`, which it makes. It leaves out a file that vanishes meanwhile: the WAL accounts for it.
  * @returns bytes written @throws StorageFullError, and the signal's reason
  */
-export async function copyTree(from: string, tree: Tree, to: string, options: CopyOptions): Promise<number> {
+export async function copyTree(from: string, tree: FileTree, to: string, options: CopyOptions): Promise<number> {
   await requireSpace(join(to, ".."), tree.bytes + options.minFreeBytes);
   for (const folder of ["", ...tree.folders]) await makePrivate(join(to, folder), options.owner);
   const pending = [...tree.files].reverse();

@@ -2,7 +2,7 @@
 import { StartFault } from "../start-fault.js";
 
 /** The paths of a cluster's data directory and log. */
-export interface ClusterPaths {
+export interface LastWordsPaths {
   readonly dataDir: string;
   readonly logFile: string;
 }
@@ -19,7 +19,7 @@ export class StillStartingError extends Error {
 }
 
 /** @param what happened to the cluster, such as "cannot start" @param lastWords the end of its log */
-export function faultOf({ dataDir, logFile }: ClusterPaths, what: string, lastWords: string): Error {
+export function faultOfLastWords({ dataDir, logFile }: LastWordsPaths, what: string, lastWords: string): Error {
   const [, version] = /initialized by PostgreSQL version (\d+)/.exec(lastWords) ?? [];
   if (version) {
     const message = `PostgreSQL ${version} made the data in ${dataDir}, which this Postern's PostgreSQL cannot read.`;

@@ -1,7 +1,7 @@
 /** The permission map and the schema name the same root fields, and whatever the map does not name is refused. */
 import { buildSchema, type GraphQLInputObjectType, type GraphQLSchema, getNamedType, graphql } from "graphql";
 import { describe, expect, it } from "vitest";
-import { accessOf } from "../../src/auth/actor.js";
+import { accessOfActor } from "../../src/auth/actor.js";
 import type { RequestContext } from "../../src/graphql/context.js";
 import { guardSchema } from "../../src/graphql/schema.js";
 import { testApp } from "../support/app.js";
@@ -51,7 +51,7 @@ it("the only root types are Query and Mutation: others would have no doors", () 
 });
 
 describe("what the map does not name is refused even to an administrator, and never resolved", () => {
-  const access = accessOf({
+  const access = accessOfActor({
     kind: "user",
     userId: "1",
     email: "a@a.example",
@@ -133,7 +133,7 @@ describe("the environment door", () => {
       if (result instanceof Error) throw result;
       return result;
     });
-    const access = accessOf({
+    const access = accessOfActor({
       kind: "user",
       userId: "1",
       email: "a@a.example",

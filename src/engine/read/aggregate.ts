@@ -4,18 +4,28 @@ import type { FieldNode } from "graphql";
 import { badUserInput, limitExceeded } from "../../errors.js";
 import type { FieldDeclaration, FieldKind, TypeDeclaration } from "../declaration.js";
 import type { Compilation } from "./compilation.js";
-import { type Cost, oneObject, sum, times, writing } from "./cost.js";
-import { inUtc, written, writtenBucket } from "./field.js";
+import { type Cost, costOfObject, costOfWriting, costSum, costTimes } from "./cost.js";
+import { fieldInUtc, writtenField, writtenFieldBucket } from "./field.js";
 import { filterFields } from "./filter.js";
-import { around, atMost, bytesOf, type Json, list, object, orNull, textOf, typename } from "./json.js";
+import {
+  type Json,
+  jsonAround,
+  jsonAtMost,
+  jsonBytesOf,
+  jsonList,
+  jsonObject,
+  jsonOrNull,
+  jsonTextOf,
+  jsonTypename,
+} from "./json.js";
 import { orderName } from "./order.js";
-import { sizeOf } from "./page.js";
-import { argumentOf } from "./query-value.js";
-import { collectBelow } from "./selection.js";
+import { pageSizeOf } from "./page.js";
+import { queryArgumentOf } from "./query-value.js";
+import { collectSelectionBelow } from "./selection.js";
 import type { Source } from "./visibility.js";
 
-export const TIME_BUCKETS = ["HOUR", "DAY", "WEEK", "MONTH"] as const;
-type TimeBucket = (typeof TIME_BUCKETS)[number];
+export const AGGREGATE_TIME_BUCKETS = ["HOUR", "DAY", "WEEK", "MONTH"] as const;
+type TimeBucket = (typeof AGGREGATE_TIME_BUCKETS)[number];
 
 type Fields = readonly (readonly [string, FieldDeclaration])[];
 
@@ -23,23 +33,24 @@ const fieldsOf = (type: TypeDeclaration, ...kinds: FieldKind[]): Fields =>
   Object.entries(type.fields).filter(([, field]) => kinds.includes(field.kind) && field.aggregated !== false);
 
 /** The fields that have a sum and an average. */
-export const numberFields = (type: TypeDeclaration): Fields => fieldsOf(type, "int", "float");
+export const aggregateNumberFields = (type: TypeDeclaration): Fields => fieldsOf(type, "int", "float");
 
 /** The fields that have a smallest and a largest value. */
-export const extremeFields = (type: TypeDeclaration): Fields => fieldsOf(type, "int", "float", "string", "dateTime");
+export const aggregateExtremeFields = (type: TypeDeclaration): Fields =>
+  fieldsOf(type, "int", "float", "string", "dateTime");
 
 /** The fields by which rows can be grouped. */
-export const keyFields = (type: TypeDeclaration): Fields =>
+export const aggregateKeyFields = (type: TypeDeclaration): Fields =>
   [...filterFields(type)].filter(
     ([name, { kind, aggregated }]) => name !== "id" && kind !== "json" && aggregated !== false,
   );
 
 /** The same fields with their names, by the value of the enum by which clients name them. */
-export const groupFields = (type: TypeDeclaration): ReadonlyMap<string, readonly [string, FieldDeclaration]> =>
-  new Map(keyFields(type).map((entry) => [orderName(entry[0]), entry]));
+export const aggregateGroupFields = (type: TypeDeclaration): ReadonlyMap<string, readonly [string, FieldDeclaration]> =>
+  new Map(aggregateKeyFields(type).map((entry) => [orderName(entry[0]), entry]));
 
 /** PostgreSQL answers this for a sum that no double holds. Elsewhere in an answer it can only be part of a text. */
-export const NO_DOUBLE = "1e999";
+export const NO_DOUBLE_AGGREGATE = "1e999";
 
 // A sum of doubles has two parts, so that it overflows only where its result does: ordinary numbers, which never overflow together, are
 // added up as doubles, huge ones exactly.
@@ -50,39 +61,39 @@ const exactSum = (column: SQL) => sql`(coalesce(${ordinary(column)}, 0)::text::n
 /** The expression of each figure of a field. It is null where no row has a value. */
 const FIGURES: Readonly<Record<string, (field: FieldDeclaration, column: SQL) => Json>> = {
   sum: ({ kind }, column) => {
-    if (kind === "int") return orNull(sql`sum(${column})::float8::text`);
+    if (kind === "int") return jsonOrNull(sql`sum(${column})::float8::text`);
     const sum = exactSum(column);
-    return orNull(sql`case when ${huge(column)} is null then ${ordinary(column)}::text
-      when abs(${sum}) <= ${sql.raw(`${Number.MAX_VALUE}`)} then ${sum}::float8::text else ${sql.raw(`'${NO_DOUBLE}'`)} end`);
+    return jsonOrNull(sql`case when ${huge(column)} is null then ${ordinary(column)}::text
+      when abs(${sum}) <= ${sql.raw(`${Number.MAX_VALUE}`)} then ${sum}::float8::text else ${sql.raw(`'${NO_DOUBLE_AGGREGATE}'`)} end`);
   },
   // avg() adds up squares too, and so it overflows where the mean does not.
   avg: ({ kind }, column) => {
     const count = sql`nullif(count(${column}), 0)`;
-    if (kind === "int") return orNull(sql`(sum(${column})::float8 / ${count})::text`);
-    return orNull(sql`case when ${huge(column)} is null then (${ordinary(column)} / ${count})::text
+    if (kind === "int") return jsonOrNull(sql`(sum(${column})::float8 / ${count})::text`);
+    return jsonOrNull(sql`case when ${huge(column)} is null then (${ordinary(column)} / ${count})::text
       else (${exactSum(column)} / ${count})::float8::text end`);
   },
-  min: (field, column) => written(field, sql`min(${column})`, true),
-  max: (field, column) => written(field, sql`max(${column})`, true),
+  min: (field, column) => writtenField(field, sql`min(${column})`, true),
+  max: (field, column) => writtenField(field, sql`max(${column})`, true),
 };
 
 /** @returns the object of figures over the rows of the query in which the expression stands */
 function selectFigures(c: Compilation, source: Source, nodes: readonly FieldNode[]): Json {
   const { type } = source;
   const fieldFigures = (figure: string, figureNodes: readonly FieldNode[]) =>
-    [...collectBelow(figureNodes, c.fragments, c.variables)].map(([key, [{ name }]]): [string, Json] => {
+    [...collectSelectionBelow(figureNodes, c.fragments, c.variables)].map(([key, [{ name }]]): [string, Json] => {
       const field = type.fields[name.value];
       if (!field)
-        return [key, typename(`${type.name}${figure === "sum" || figure === "avg" ? "Numbers" : "Extremes"}`)];
+        return [key, jsonTypename(`${type.name}${figure === "sum" || figure === "avg" ? "Numbers" : "Extremes"}`)];
       c.requireReadable(field.read);
       if (figure === "sum" && field.kind === "float") c.sumsDoubles = true;
       return [key, FIGURES[figure]!(field, source.column(field.column))];
     });
-  return object(
-    [...collectBelow(nodes, c.fragments, c.variables)].map(([key, figureNodes]): [string, Json] => {
+  return jsonObject(
+    [...collectSelectionBelow(nodes, c.fragments, c.variables)].map(([key, figureNodes]): [string, Json] => {
       const name = figureNodes[0].name.value;
-      if (name === "__typename") return [key, typename(`${type.name}Aggregate`)];
-      return [key, name === "count" ? [sql`count(*)`] : object(fieldFigures(name, figureNodes))];
+      if (name === "__typename") return [key, jsonTypename(`${type.name}Aggregate`)];
+      return [key, name === "count" ? [sql`count(*)`] : jsonObject(fieldFigures(name, figureNodes))];
     }),
   );
 }
@@ -90,7 +101,7 @@ function selectFigures(c: Compilation, source: Source, nodes: readonly FieldNode
 /** Selects the figures over a whole list. @param rows the FROM clause and what follows it */
 export const selectAggregate = (c: Compilation, source: Source, nodes: readonly FieldNode[], rows: SQL): Json =>
   // HAVING makes the result one row even where the client asks only for type names.
-  around(selectFigures(c, source, nodes), (text) => sql`(select ${text}${rows} having true)`);
+  jsonAround(selectFigures(c, source, nodes), (text) => sql`(select ${text}${rows} having true)`);
 
 /** What the rows of a group have in common. */
 interface Key {
@@ -103,10 +114,10 @@ interface Key {
 const MAX_KEYS = 5;
 
 function keysOf(c: Compilation, source: Source, node: FieldNode): Key[] {
-  const items = argumentOf(node, "by", c.argumentType(source.type, "by"), c)?.items() ?? [];
+  const items = queryArgumentOf(node, "by", c.argumentType(source.type, "by"), c)?.items() ?? [];
   if (items.length === 0) throw badUserInput("by", "Name at least one field to group by.");
   if (items.length > MAX_KEYS) throw limitExceeded("by", `Group by at most ${MAX_KEYS} fields.`);
-  const fields = groupFields(source.type);
+  const fields = aggregateGroupFields(source.type);
   const keys: Key[] = [];
   for (const [index, { value }] of items.entries()) {
     const { field: enumName, bucket } = value as { field: string; bucket?: TimeBucket | null };
@@ -119,15 +130,19 @@ function keysOf(c: Compilation, source: Source, node: FieldNode): Key[] {
     const column = source.column(field.column);
     keys.push(
       bucket
-        ? { name, value: sql`date_trunc(${sql.raw(`'${bucket}'`)}, ${inUtc(column)})`, written: writtenBucket }
-        : { name, value: column, written: (value) => written(field, value, true) },
+        ? {
+            name,
+            value: sql`date_trunc(${sql.raw(`'${bucket}'`)}, ${fieldInUtc(column)})`,
+            written: writtenFieldBucket,
+          }
+        : { name, value: column, written: (value) => writtenField(field, value, true) },
     );
   }
   return keys;
 }
 
 /** Selects the groups of a list. @param rows the FROM clause and what follows it */
-export function selectGroups(
+export function selectAggregateGroups(
   c: Compilation,
   source: Source,
   nodes: readonly FieldNode[],
@@ -136,39 +151,41 @@ export function selectGroups(
   const { type } = source;
   const node = nodes[0]!;
   const keys = keysOf(c, source, node);
-  const argument = (name: string) => argumentOf(node, name, c.argumentType(type, name), c);
-  const size = sizeOf(c.limits.maxGroups, c.limits.defaultGroups, { first: argument("first") });
+  const argument = (name: string) => queryArgumentOf(node, name, c.argumentType(type, name), c);
+  const size = pageSizeOf(c.limits.maxGroups, c.limits.defaultGroups, { first: argument("first") });
   const keyColumn = (index: number) => sql`g.${sql.identifier(`key_${index}`)}`;
 
   const columns = keys.map(({ value }, index) => sql`${value} as ${sql.identifier(`key_${index}`)}`);
   let bytes = 0;
-  const selection = [...collectBelow(nodes, c.fragments, c.variables)];
+  const selection = [...collectSelectionBelow(nodes, c.fragments, c.variables)];
   const entries = selection.map(([key, partNodes], position): [string, Json] => {
     const name = partNodes[0].name.value;
-    if (name === "__typename") return [key, typename(`${type.name}Group`)];
+    if (name === "__typename") return [key, jsonTypename(`${type.name}Group`)];
     if (name === "aggregate") {
       const column = sql.identifier(`aggregate_${position}`);
       const json = selectFigures(c, source, partNodes);
-      columns.push(sql`${textOf(json)} as ${column}`);
-      bytes += bytesOf(json);
+      columns.push(sql`${jsonTextOf(json)} as ${column}`);
+      bytes += jsonBytesOf(json);
       return [key, [sql`g.${column}`]];
     }
-    const parts = [...collectBelow(partNodes, c.fragments, c.variables)].map(([part, [{ name }]]): [string, Json] => {
-      if (name.value === "__typename") return [part, typename(`${type.name}GroupKey`)];
-      const index = keys.findIndex((groupKey) => groupKey.name === name.value);
-      return [part, index < 0 ? ["null"] : keys[index]!.written(keyColumn(index))];
-    });
-    return [key, object(parts)];
+    const parts = [...collectSelectionBelow(partNodes, c.fragments, c.variables)].map(
+      ([part, [{ name }]]): [string, Json] => {
+        if (name.value === "__typename") return [part, jsonTypename(`${type.name}GroupKey`)];
+        const index = keys.findIndex((groupKey) => groupKey.name === name.value);
+        return [part, index < 0 ? ["null"] : keys[index]!.written(keyColumn(index))];
+      },
+    );
+    return [key, jsonObject(parts)];
   });
-  const json = object(entries);
+  const json = jsonObject(entries);
   const positions = keys.map((_, index) => sql.raw(String(index + 1)));
   const inOrder = positions.map((position) => sql`${position} asc nulls first`);
   if (argument("largestFirst")?.value === true) inOrder.unshift(sql`count(*) desc`);
   const groups = sql`select ${sql.join(columns, sql`, `)}${rows} group by ${sql.join(positions, sql`, `)} order by ${sql.join(inOrder, sql`, `)} limit ${c.param(size, "first")}::int`;
-  const texts = sql`select ${textOf(json)} as c from (${groups}) g offset 0`;
-  const fits = atMost(c.limits.answerBytes, [sql`r.c`]);
+  const texts = sql`select ${jsonTextOf(json)} as c from (${groups}) g offset 0`;
+  const fits = jsonAtMost(c.limits.answerBytes, [sql`r.c`]);
   return {
-    json: list([sql`(select string_agg(r.c, ',') from (${texts}) r having ${fits})`]),
-    cost: times(size, sum([oneObject, writing(bytes + bytesOf(json))])),
+    json: jsonList([sql`(select string_agg(r.c, ',') from (${texts}) r having ${fits})`]),
+    cost: costTimes(size, costSum([costOfObject, costOfWriting(bytes + jsonBytesOf(json))])),
   };
 }

@@ -10,13 +10,13 @@ import {
   type GraphQLSchema,
   GraphQLString,
 } from "graphql";
-import type { Access } from "../../auth/actor.js";
+import type { ActorAccess } from "../../auth/actor.js";
 import type { Permission } from "../../auth/permissions.js";
 import { toText } from "../../db/dialect.js";
 import { forbidden } from "../../errors.js";
 import { requireWellFormed } from "../../values/well-formed.js";
 import { mayRead, type TypeDeclaration } from "../declaration.js";
-import type { Variables } from "./query-value.js";
+import type { QueryVariables } from "./query-value.js";
 import type { Fragments } from "./selection.js";
 import { aliased, type Source, visible } from "./visibility.js";
 
@@ -24,25 +24,25 @@ import { aliased, type Source, visible } from "./visibility.js";
 const PARAMETER_WEIGHT = 1000;
 
 /** A statement that answers one row. */
-export interface Statement {
+export interface CompiledStatement {
   readonly text: string;
   /** Returns the parameters of one run. @throws BAD_USER_INPUT, LIMIT_EXCEEDED */
-  bind(run: Run): unknown[];
+  bind(run: CompilationRun): unknown[];
   /** About the bytes that the statement takes in memory. */
   readonly weight: number;
 }
 
 /** Turns drizzle's objects into text, which takes a small part of their memory. */
-export function statementOf(statement: SQL): Statement {
+export function compiledStatementOf(statement: SQL): CompiledStatement {
   const { sql: text, params } = toText(statement);
   return {
     text,
-    bind: (run) => params.map((param) => (typeof param === "function" ? (param as Getter)(run) : param)),
+    bind: (run) => params.map((param) => (typeof param === "function" ? (param as CompilationGetter)(run) : param)),
     weight: text.length + params.length * PARAMETER_WEIGHT,
   };
 }
 
-export interface PlanLimits {
+export interface CompilationLimits {
   /** The page size where a query gives neither `first` nor `last`. */
   readonly defaultPageSize: number;
   readonly maxPageSize: number;
@@ -65,9 +65,9 @@ export interface PlanLimits {
 }
 
 /** The input of one run of a plan. */
-export interface Run {
-  readonly variables: Variables;
-  readonly access: Access;
+export interface CompilationRun {
+  readonly variables: QueryVariables;
+  readonly access: ActorAccess;
   /** The ids that resolvers hand in, by the index of the unit in the plan. */
   readonly values: readonly unknown[];
   /** How long the answer may still be; as long as any request's where this is absent. */
@@ -75,7 +75,7 @@ export interface Run {
 }
 
 /** Takes the value of a parameter from the input of a run. */
-export type Getter = (run: Run) => unknown;
+export type CompilationGetter = (run: CompilationRun) => unknown;
 
 /** The state of compiling one plan. */
 export class Compilation {
@@ -89,10 +89,10 @@ export class Compilation {
 
   constructor(
     private readonly schema: GraphQLSchema,
-    readonly access: Access,
+    readonly access: ActorAccess,
     readonly fragments: Fragments,
-    public variables: Variables,
-    readonly limits: PlanLimits,
+    public variables: QueryVariables,
+    readonly limits: CompilationLimits,
     /** The key that seals cursors, so that Postern can refuse a changed one. */
     readonly cursorKey: string,
   ) {}
@@ -123,8 +123,8 @@ export class Compilation {
    * @param field the name of the value in errors
    * @param encode turns a well-formed value into what the driver takes
    */
-  param(getter: Getter, field: string, encode: (value: unknown) => unknown = (value) => value): SQL {
-    const checked: Getter = (run) => {
+  param(getter: CompilationGetter, field: string, encode: (value: unknown) => unknown = (value) => value): SQL {
+    const checked: CompilationGetter = (run) => {
       const value = getter(run);
       requireWellFormed(value, field);
       return encode(value);
@@ -133,7 +133,7 @@ export class Compilation {
   }
 
   /** Checks that run before each run of the plan, of arguments that the statement may not use. They throw AppErrors. */
-  readonly checks: ((run: Run) => void)[] = [];
+  readonly checks: ((run: CompilationRun) => void)[] = [];
 
   /** @returns whether the actor may read the type */
   mayRead(type: TypeDeclaration): boolean {

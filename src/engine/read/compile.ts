@@ -1,15 +1,22 @@
 /** Compiles root fields, or rows whose ids resolvers hand in, to one SQL statement. */
 import { type SQL, sql } from "drizzle-orm";
 import { type FieldNode, GraphQLID, type GraphQLSchema } from "graphql";
-import type { Access } from "../../auth/actor.js";
+import type { ActorAccess } from "../../auth/actor.js";
 import { answerTooLong, badUserInput, limitExceeded } from "../../errors.js";
 import { isId, requireId } from "../../values/id.js";
 import type { TypeDeclaration } from "../declaration.js";
-import { Compilation, type Getter, type PlanLimits, type Run, type Statement, statementOf } from "./compilation.js";
-import { amountOf, type Cost, sum, writing } from "./cost.js";
-import { isLonger, maxLengthOf } from "./field.js";
-import { bytesOf, lengthsOf, overflowBeyond, type Template, templateOf } from "./json.js";
-import { argumentOf, type QueryValue, type Variables } from "./query-value.js";
+import {
+  Compilation,
+  type CompilationGetter,
+  type CompilationLimits,
+  type CompilationRun,
+  type CompiledStatement,
+  compiledStatementOf,
+} from "./compilation.js";
+import { type Cost, costAmountOf, costOfWriting, costSum } from "./cost.js";
+import { isFieldTextLonger, maxFieldLengthOf } from "./field.js";
+import { type JsonTemplate, jsonBytesOf, jsonLengthsOf, jsonOverflowBeyond, jsonTemplateOf } from "./json.js";
+import { type QueryValue, type QueryVariables, queryArgumentOf } from "./query-value.js";
 import { selectConnection, selectRow, selectRows } from "./select.js";
 import type { Fragments } from "./selection.js";
 
@@ -35,9 +42,9 @@ export interface Unit {
 }
 
 /** A compiled statement that answers units. */
-export interface Plan extends Statement {
+export interface CompiledPlan extends CompiledStatement {
   /** Returns how many objects a run answers at most. @throws LIMIT_EXCEEDED where the names of one unit alone make the answer too long */
-  objects(run: Run): number;
+  objects(run: CompilationRun): number;
   /** @param row the columns of the statement's answer @returns the JSON text of each unit */
   texts(row: readonly (string | null)[]): string[];
   /** Whether the plan leaves something to a resolver, because the actor may not read it or the resolver makes the value. */
@@ -50,32 +57,33 @@ export interface Plan extends Statement {
 
 // Plans keep their getters. Made by functions of their own, getters hold no variable of the compilation.
 const valueAt =
-  (index: number): Getter =>
+  (index: number): CompilationGetter =>
   (run) =>
     run.values[index];
 const argumentIn =
-  (argument: QueryValue | undefined): Getter =>
+  (argument: QueryValue | undefined): CompilationGetter =>
   (run) =>
     argument?.get(run.variables);
 const idIn =
-  (getter: Getter): Getter =>
+  (getter: CompilationGetter): CompilationGetter =>
   (run) =>
     requireId(getter(run), "id");
 
-const bigint = (c: Compilation, getter: Getter) => sql`${c.param(getter, "id")}::bigint`;
+const bigint = (c: Compilation, getter: CompilationGetter) => sql`${c.param(getter, "id")}::bigint`;
 
 /** Returns the id that the argument gives, or the id of the only row whose identifier it gives. */
 function keyOf(
   c: Compilation,
   identifier: NonNullable<TypeDeclaration["identifier"]>,
   type: TypeDeclaration,
-  argument: Getter,
+  argument: CompilationGetter,
 ): SQL {
   const { column, goneSince } = identifier;
-  const max = maxLengthOf(column) ?? c.limits.valueCharacters;
-  const text = (run: Run) => {
+  const max = maxFieldLengthOf(column) ?? c.limits.valueCharacters;
+  const text = (run: CompilationRun) => {
     const text = String(argument(run));
-    if (isLonger(text, max)) throw badUserInput("id", `Give an id, or an identifier of at most ${max} characters.`);
+    if (isFieldTextLonger(text, max))
+      throw badUserInput("id", `Give an id, or an identifier of at most ${max} characters.`);
     return text;
   };
   const id = bigint(c, (run) => (isId(text(run)) ? text(run) : null));
@@ -90,7 +98,7 @@ function select(c: Compilation, { target, nodes }: Unit, index: number, onRefusa
   if (kind === "returnedList") {
     return selectRows(c, type, nodes, onRefusal, valueAt(index));
   }
-  const getter = kind === "row" ? argumentIn(argumentOf(nodes[0]!, "id", GraphQLID, c)) : valueAt(index);
+  const getter = kind === "row" ? argumentIn(queryArgumentOf(nodes[0]!, "id", GraphQLID, c)) : valueAt(index);
   const key = kind === "row" && type.identifier ? keyOf(c, type.identifier, type, getter) : bigint(c, idIn(getter));
   const everything = kind === "own" ? () => undefined : undefined;
   return selectRow(
@@ -119,11 +127,11 @@ export function compile(
   schema: GraphQLSchema,
   units: readonly Unit[],
   fragments: Fragments,
-  variables: Variables,
-  access: Access,
-  limits: PlanLimits,
+  variables: QueryVariables,
+  access: ActorAccess,
+  limits: CompilationLimits,
   cursorKey: string,
-): Plan {
+): CompiledPlan {
   const c = new Compilation(schema, access, fragments, variables, limits, cursorKey);
   let refused = false;
   let textLength = 0;
@@ -134,8 +142,8 @@ export function compile(
     const { json, page, cost } = select(c, unit, index, () => {
       refused = true;
     });
-    costs.push(sum([cost, writing(bytesOf(json))]));
-    const { columns: values, length, fill } = templateOf(json);
+    costs.push(costSum([cost, costOfWriting(jsonBytesOf(json))]));
+    const { columns: values, length, fill } = jsonTemplateOf(json);
     textLength += length;
     const answer = { fill, offset: columns.length };
     const names = values.map((_, position) => sql.identifier(`c${answer.offset + position}`));
@@ -149,12 +157,14 @@ export function compile(
   });
   const sources = from.length > 0 ? sql` from ${sql.join(from, sql`, `)}` : sql``;
   const texts = columns.map((_, position) => sql`a.${sql.identifier(`c${position}`)}`);
-  const fits = sql`(${lengthsOf(texts)}) * ${c.param(overflowFactor(limits.answerBytes, textLength), "answer")}::float8 >= 0`;
+  const fits = sql`(${jsonLengthsOf(texts)}) * ${c.param(overflowFactor(limits.answerBytes, textLength), "answer")}::float8 >= 0`;
   // The plan outlives the request, and its closures hold the compilation.
   c.release();
   // `offset 0` keeps PostgreSQL from building the texts twice. Where they are too long, `fits` stops the statement before they are sent.
   const answered = sql`select ${sql.join(columns, sql`, `)}${sources} offset 0`;
-  const statement = statementOf(texts.length > 0 ? sql`select a.* from (${answered}) a where ${fits}` : sql`select`);
+  const statement = compiledStatementOf(
+    texts.length > 0 ? sql`select a.* from (${answered}) a where ${fits}` : sql`select`,
+  );
   const weight = statement.weight + textLength;
   const facts = { text: statement.text, weight, refused, isPointRead: !c.readsMany, sumsDoubles: c.sumsDoubles };
   return { ...facts, ...runsOf(statement, answers, costs, c.checks, limits) };
@@ -162,26 +172,26 @@ export function compile(
 
 /** Gets the factor that makes the statement overflow where its columns and the text around them are too long together. */
 const overflowFactor =
-  (max: number, textLength: number): Getter =>
+  (max: number, textLength: number): CompilationGetter =>
   ({ bytesLeft = max }) =>
-    overflowBeyond(bytesLeft - textLength);
+    jsonOverflowBeyond(bytesLeft - textLength);
 
 /** The place of a unit's columns in the row, and the function that makes its JSON of them. */
-interface Answer extends Pick<Template, "fill"> {
+interface Answer extends Pick<JsonTemplate, "fill"> {
   readonly offset: number;
 }
 
 /** Makes the methods of a plan, outside of `compile`, whose scope holds the statement as objects. */
 function runsOf(
-  statement: Statement,
+  statement: CompiledStatement,
   answers: readonly Answer[],
   costs: readonly Cost[],
   checks: Compilation["checks"],
-  { maxObjects, answerBytes }: PlanLimits,
-): Pick<Plan, "objects" | "texts" | "bind"> {
-  const objects = (run: Run) =>
+  { maxObjects, answerBytes }: CompilationLimits,
+): Pick<CompiledPlan, "objects" | "texts" | "bind"> {
+  const objects = (run: CompilationRun) =>
     costs.reduce((total, cost) => {
-      const amount = amountOf(cost, run);
+      const amount = costAmountOf(cost, run);
       if (amount.bytes > answerBytes) throw answerTooLong();
       return total + amount.objects;
     }, 0);
@@ -209,11 +219,11 @@ export function compileReturning(
   schema: GraphQLSchema,
   { target: { type }, nodes }: Unit,
   fragments: Fragments,
-  variables: Variables,
-  access: Access,
-  limits: PlanLimits,
+  variables: QueryVariables,
+  access: ActorAccess,
+  limits: CompilationLimits,
   cursorKey: string,
-): Template | undefined {
+): JsonTemplate | undefined {
   const c = new Compilation(schema, access, fragments, variables, limits, cursorKey);
   let refused = false;
   const onRefusal = () => {
@@ -225,7 +235,7 @@ export function compileReturning(
   const counting = type.countedBy === undefined ? undefined : type.relations[type.countedBy]?.to();
   const readsChangingRows = [type, counting].some((type) => type && c.referredTo.has(type));
   if (refused || c.readsMany || readsChangingRows) return undefined;
-  const template = templateOf(json);
+  const template = jsonTemplateOf(json);
   // An error would undo the change. So the statement leaves out an answer that is too long, and reading it fails afterwards.
   const max = sql.raw(`${limits.answerBytes - MAX_NAMES_BYTES}`);
   const columns = template.columns.map(

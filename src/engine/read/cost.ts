@@ -1,46 +1,46 @@
 /** Counts what a selection answers at most in one run. Plans keep these functions; made here, they hold nothing of the statement. */
-import type { Run } from "./compilation.js";
+import type { CompilationRun } from "./compilation.js";
 
-export interface Amount {
+export interface CostAmount {
   objects: number;
   /** The bytes that Postern itself writes between the values: names and punctuation. */
   bytes: number;
 }
 
 /** Adds to the amount what a part of the answer takes that occurs `count` times. */
-export type Cost = (run: Run, count: number, amount: Amount) => void;
+export type Cost = (run: CompilationRun, count: number, amount: CostAmount) => void;
 
 /** Returns how many items a run answers at most. */
-type Count = (run: Run) => number;
+type Count = (run: CompilationRun) => number;
 
-export function amountOf(cost: Cost, run: Run): Amount {
+export function costAmountOf(cost: Cost, run: CompilationRun): CostAmount {
   const amount = { objects: 0, bytes: 0 };
   cost(run, 1, amount);
   return amount;
 }
 
-export const oneObject: Cost = (_run, count, amount) => {
+export const costOfObject: Cost = (_run, count, amount) => {
   amount.objects += count;
 };
 
-export const writing =
+export const costOfWriting =
   (bytes: number): Cost =>
   (_run, count, amount) => {
     amount.bytes += count * bytes;
   };
 
-export const sum =
+export const costSum =
   (costs: readonly Cost[]): Cost =>
   (run, count, amount) => {
     for (const cost of costs) cost(run, count, amount);
   };
 
-export const times =
+export const costTimes =
   (size: Count, itemCost: Cost): Cost =>
   (run, count, amount) =>
     itemCost(run, count * size(run), amount);
 
-export const listLength =
-  (list: (run: Run) => unknown): Count =>
+export const costListLength =
+  (list: (run: CompilationRun) => unknown): Count =>
   (run) =>
     (list(run) as unknown[]).length;

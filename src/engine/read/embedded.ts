@@ -4,9 +4,9 @@ import type { PgColumn } from "drizzle-orm/pg-core";
 import type { FieldNode } from "graphql";
 import { type EmbeddedType, type FieldDeclaration, mayRead } from "../declaration.js";
 import type { Compilation } from "./compilation.js";
-import { written } from "./field.js";
-import { around, type Json, list, object, orNull, typename } from "./json.js";
-import { collectBelow } from "./selection.js";
+import { writtenField } from "./field.js";
+import { type Json, jsonAround, jsonList, jsonObject, jsonOrNull, jsonTypename } from "./json.js";
+import { collectSelectionBelow } from "./selection.js";
 import type { Source } from "./visibility.js";
 
 const valueAt = (container: SQL, key: string): SQL => sql`(${container} -> ${sql.raw(`'${key}'`)})`;
@@ -26,33 +26,36 @@ function selectEmbedded(
 ): Json {
   const element = type.list ? sql`e.value` : value;
   const entries: [string, Json][] = [];
-  for (const [responseKey, fieldNodes] of collectBelow(nodes, c.fragments, c.variables)) {
+  for (const [responseKey, fieldNodes] of collectSelectionBelow(nodes, c.fragments, c.variables)) {
     const name = fieldNodes[0].name.value;
     const field = type.fields[name];
-    if (!field) entries.push([responseKey, typename(type.name)]);
+    if (!field) entries.push([responseKey, jsonTypename(type.name)]);
     else if (!mayRead(c.access.permissions, field.read)) onRefusal();
     else if (field.fetched) {
       onRefusal();
-      const own = field.fetched.own.map((name): [string, Json] => [name, orNull(sql`${valueAt(element, name)}::text`)]);
-      entries.push([responseKey, object([...columnsOf(source, field.fetched.row), ...own])]);
+      const own = field.fetched.own.map((name): [string, Json] => [
+        name,
+        jsonOrNull(sql`${valueAt(element, name)}::text`),
+      ]);
+      entries.push([responseKey, jsonObject([...columnsOf(source, field.fetched.row), ...own])]);
     } else {
       const inner = valueAt(element, name);
       const json = field.embedded
         ? selectEmbedded(c, source, field.embedded, inner, fieldNodes, onRefusal)
-        : orNull(sql`${inner}::text`);
+        : jsonOrNull(sql`${inner}::text`);
       entries.push([responseKey, json]);
     }
   }
-  const json = object(entries);
+  const json = jsonObject(entries);
   return type.list
-    ? list(around(json, (text) => sql`(select string_agg(${text}, ',') from jsonb_array_elements(${value}) e)`))
-    : around(json, (text) => sql`coalesce(case when jsonb_typeof(${value}) = 'object' then ${text} end, 'null')`);
+    ? jsonList(jsonAround(json, (text) => sql`(select string_agg(${text}, ',') from jsonb_array_elements(${value}) e)`))
+    : jsonAround(json, (text) => sql`coalesce(case when jsonb_typeof(${value}) = 'object' then ${text} end, 'null')`);
 }
 
 const columnsOf = (source: Source, columns: Readonly<Record<string, PgColumn>>) =>
   Object.entries(columns).map(([name, column]): [string, Json] => [
     name,
-    orNull(sql`to_json(${source.column(column)})::text`),
+    jsonOrNull(sql`to_json(${source.column(column)})::text`),
   ]);
 
 /** Builds the JSON of a field of a row. @param onRefusal as above, and called for a value that a resolver derives */
@@ -65,8 +68,8 @@ export function selectField(
 ): Json {
   const column = source.column(field.column);
   if (field.embedded) return selectEmbedded(c, source, field.embedded, column, nodes, onRefusal);
-  if (!field.derived) return written(field, column);
+  if (!field.derived) return writtenField(field, column);
   // The resolver derives the value from these columns.
   onRefusal();
-  return object(columnsOf(source, field.derived.needs));
+  return jsonObject(columnsOf(source, field.derived.needs));
 }

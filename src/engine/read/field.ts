@@ -3,25 +3,25 @@ import { type SQL, sql } from "drizzle-orm";
 import type { PgColumn, PgVarchar } from "drizzle-orm/pg-core";
 import { requireId } from "../../values/id.js";
 import type { FieldDeclaration } from "../declaration.js";
-import { type Json, orNull, quoted } from "./json.js";
+import { type Json, jsonOrNull, quotedJson } from "./json.js";
 
 /** @returns the moment as a timestamp without zone */
-export const inUtc = (moment: SQL) => sql`${moment} at time zone 'UTC'`;
+export const fieldInUtc = (moment: SQL) => sql`${moment} at time zone 'UTC'`;
 
 /** @param timestamp a timestamp without zone, in UTC */
 const writtenUtc = (timestamp: SQL) => sql`to_char(${timestamp}, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`;
 
-const maybe = (text: SQL, nullable: boolean): Json => (nullable ? orNull(text) : [text]);
+const maybe = (text: SQL, nullable: boolean): Json => (nullable ? jsonOrNull(text) : [text]);
 const maybeQuoted = (text: SQL, nullable: boolean): Json =>
-  nullable ? orNull(sql`'"' || ${text} || '"'`) : quoted(text);
+  nullable ? jsonOrNull(sql`'"' || ${text} || '"'`) : quotedJson(text);
 
 /** @returns the JSON of the value: ids as text, moments as RFC 3339 in UTC with microseconds */
-export function written({ kind, column }: FieldDeclaration, value: SQL, nullable = !column.notNull): Json {
+export function writtenField({ kind, column }: FieldDeclaration, value: SQL, nullable = !column.notNull): Json {
   switch (kind) {
     case "id":
       return maybeQuoted(value, nullable);
     case "dateTime":
-      return maybeQuoted(writtenUtc(inUtc(value)), nullable);
+      return maybeQuoted(writtenUtc(fieldInUtc(value)), nullable);
     case "int":
     case "float":
     case "boolean":
@@ -37,24 +37,24 @@ export function written({ kind, column }: FieldDeclaration, value: SQL, nullable
 }
 
 /** @param timestamp a timestamp without zone, in UTC */
-export const writtenBucket = (timestamp: SQL): Json => maybeQuoted(writtenUtc(timestamp), true);
+export const writtenFieldBucket = (timestamp: SQL): Json => maybeQuoted(writtenUtc(timestamp), true);
 
 /** @returns the PostgreSQL type to which a parameter for the field is cast. A cast to varchar(n) would cut the value silently. */
-export function parameterType({ kind, column }: FieldDeclaration): SQL {
+export function fieldParameterType({ kind, column }: FieldDeclaration): SQL {
   // The cast goes through text, because the driver would encode a jsonb parameter once more.
   if (kind === "json") return sql.raw("text::jsonb");
   return sql.raw(kind === "string" || kind === "opaqueId" ? "text" : column.getSQLType());
 }
 
 /** @returns the most characters that a column of text holds, or undefined */
-export const maxLengthOf = (column: PgColumn): number | undefined => (column as PgVarchar<never>).length;
+export const maxFieldLengthOf = (column: PgColumn): number | undefined => (column as PgVarchar<never>).length;
 
 /** @returns whether a text has more characters, as PostgreSQL counts them */
-export const isLonger = (text: string, characters: number): boolean =>
+export const isFieldTextLonger = (text: string, characters: number): boolean =>
   text.length > characters && (text.length > 2 * characters || [...text].length > characters);
 
 /** @returns the operand as the driver takes it @throws BAD_USER_INPUT for a malformed id */
-export function bound({ kind }: FieldDeclaration, value: unknown, name: string): unknown {
+export function boundFieldValue({ kind }: FieldDeclaration, value: unknown, name: string): unknown {
   if (kind === "json") return JSON.stringify(value);
   return kind === "id" ? requireId(value, name) : value;
 }

@@ -8,8 +8,8 @@ import {
   type OneRelation,
   type TypeDeclaration,
 } from "../declaration.js";
-import type { Compilation, PlanLimits } from "./compilation.js";
-import { bound, isLonger, maxLengthOf, parameterType } from "./field.js";
+import type { Compilation, CompilationLimits } from "./compilation.js";
+import { boundFieldValue, fieldParameterType, isFieldTextLonger, maxFieldLengthOf } from "./field.js";
 import { OPERATORS_OF, type Operator } from "./operators.js";
 import type { QueryValue } from "./query-value.js";
 import type { Source } from "./visibility.js";
@@ -42,13 +42,13 @@ const listOf = (item: SQL, parameter: SQL) =>
 const MAX_LIST = 1000;
 
 /** @returns the function that binds a value of the field, and refuses texts that are too long. Other kinds have short forms anyway. */
-function binder(field: FieldDeclaration, isPart: boolean, path: string, limits: PlanLimits) {
+function binder(field: FieldDeclaration, isPart: boolean, path: string, limits: CompilationLimits) {
   const { kind, column } = field;
   const isText = kind === "string" || kind === "opaqueId" || kind === "json";
-  const max = isPart ? limits.partCharacters : (maxLengthOf(column) ?? limits.valueCharacters);
+  const max = isPart ? limits.partCharacters : (maxFieldLengthOf(column) ?? limits.valueCharacters);
   return (value: unknown): unknown => {
-    const parameter = bound(field, value, path);
-    if (isText && isLonger(String(parameter), max)) {
+    const parameter = boundFieldValue(field, value, path);
+    if (isText && isFieldTextLonger(String(parameter), max)) {
       throw limitExceeded("text", `Give at most ${max} characters to \`${path}\`.`);
     }
     return parameter;
@@ -57,7 +57,7 @@ function binder(field: FieldDeclaration, isPart: boolean, path: string, limits: 
 
 function operandOf(c: Compilation, field: FieldDeclaration, operator: Operator, value: QueryValue, path: string): SQL {
   const { operand, isPart = false } = operator;
-  const type = parameterType(field);
+  const type = fieldParameterType(field);
   const bind = binder(field, isPart, path, c.limits);
   const folds = caseOf(field, operator);
   // The plan may keep only `get`: the query value itself refers to the variables of the request.

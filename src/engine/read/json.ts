@@ -53,28 +53,28 @@ const selectOr = (text: SQL, { clauses }: Row, otherwise: string) =>
 
 /** @returns the SQL of a piece that is neither a text nor a row */
 const expressionOf = (piece: SQL | Around): SQL =>
-  piece instanceof Around ? piece.expression(textOf(piece.json)) : piece;
+  piece instanceof Around ? piece.expression(jsonTextOf(piece.json)) : piece;
 
 /** @returns the value as one expression of type text */
-export const textOf = (json: Json): SQL =>
+export const jsonTextOf = (json: Json): SQL =>
   concatenated(
     merged(json).map((piece) => {
       if (typeof piece === "string") return literal(piece);
-      return piece instanceof Row ? selectOr(textOf(piece.json), piece, "'null'") : expressionOf(piece);
+      return piece instanceof Row ? selectOr(jsonTextOf(piece.json), piece, "'null'") : expressionOf(piece);
     }),
   );
 
 /** @returns the bytes of our own texts in the value, which are ASCII; a list counts as one item */
-export const bytesOf = (json: Json): number =>
+export const jsonBytesOf = (json: Json): number =>
   json.reduce((sum, piece) => {
     if (typeof piece === "string") return sum + piece.length;
-    return piece instanceof Row || piece instanceof Around ? sum + bytesOf(piece.json) : sum;
+    return piece instanceof Row || piece instanceof Around ? sum + jsonBytesOf(piece.json) : sum;
   }, 0);
 
 /** @returns a factor that overflows when it meets more bytes. PostgreSQL stops there, and its error tells why (see postgres-errors.ts). */
-export const overflowBeyond = (bytes: number): number => Number.MAX_VALUE / Math.max(bytes, 1);
+export const jsonOverflowBeyond = (bytes: number): number => Number.MAX_VALUE / Math.max(bytes, 1);
 
-export const lengthsOf = (texts: readonly SQL[]): SQL =>
+export const jsonLengthsOf = (texts: readonly SQL[]): SQL =>
   sql.join(
     texts.map((text) => sql`coalesce(octet_length(${text}), 0)::float8`),
     sql` + `,
@@ -85,10 +85,10 @@ export const lengthsOf = (texts: readonly SQL[]): SQL =>
  * The texts must be columns of a subquery with `offset 0`, or PostgreSQL would build them twice.
  * @param counted a FILTER clause for the rows that count
  */
-export const atMost = (bytes: number, texts: readonly SQL[], counted = sql``): SQL =>
+export const jsonAtMost = (bytes: number, texts: readonly SQL[], counted = sql``): SQL =>
   texts.length === 0
     ? sql`true`
-    : sql`coalesce(sum((${lengthsOf(texts)}) * float8 ${sql.raw(`'${overflowBeyond(bytes)}'`)})${counted}, 0) >= 0`;
+    : sql`coalesce(sum((${jsonLengthsOf(texts)}) * float8 ${sql.raw(`'${jsonOverflowBeyond(bytes)}'`)})${counted}, 0) >= 0`;
 
 /**
  * A value of which PostgreSQL sends only the parts that vary, and Postern adds the text around them. So operations that only differ in
@@ -106,7 +106,7 @@ export const atMost = (bytes: number, texts: readonly SQL[], counted = sql``): S
  *
  * With the aliases `{ scan(id: 7) { key: id of: organization { label: name } } }` the column is the same.
  */
-export interface Template {
+export interface JsonTemplate {
   readonly columns: readonly SQL[];
   /** The number of characters that Postern adds. */
   readonly length: number;
@@ -167,7 +167,7 @@ function fillIn({ texts, rows }: Form, values: Values): string {
 }
 
 /** Makes a template of a JSON value. */
-export function templateOf(json: Json): Template {
+export function jsonTemplateOf(json: Json): JsonTemplate {
   const form = formOf(json);
   return {
     columns: json.flatMap((piece) =>
@@ -185,25 +185,25 @@ export function templateOf(json: Json): Template {
 }
 
 /** @param entries the keys, which are names of GraphQL's grammar, and the values */
-export const object = (entries: readonly (readonly [string, Json])[]): Json => [
+export const jsonObject = (entries: readonly (readonly [string, Json])[]): Json => [
   "{",
   ...entries.flatMap(([key, value], index) => [`${index > 0 ? "," : ""}"${key}":`, ...value]),
   "}",
 ];
 
 /** @param items an expression that joins the items' texts with commas. It is null where there are none, and `concat` skips it. */
-export const list = (items: Json): Json => ["[", ...items, "]"];
+export const jsonList = (items: Json): Json => ["[", ...items, "]"];
 
 /** @returns the JSON string of a value that needs no escape */
-export const quoted = (value: SQL): Json => ['"', value, '"'];
+export const quotedJson = (value: SQL): Json => ['"', value, '"'];
 
 /** @returns the JSON of a text expression that may be null */
-export const orNull = (text: SQL): Json => [sql`coalesce(${text}, 'null')`];
+export const jsonOrNull = (text: SQL): Json => [sql`coalesce(${text}, 'null')`];
 
 /** @returns the JSON that an expression makes of the text of other JSON */
-export const around = (json: Json, expression: (text: SQL) => SQL): Json => [new Around(json, expression)];
+export const jsonAround = (json: Json, expression: (text: SQL) => SQL): Json => [new Around(json, expression)];
 
 /** @returns the object of the one row that the clauses find, or null */
-export const rowOrNull = (json: Json, clauses: SQL): Json => [new Row(json, clauses)];
+export const jsonRowOrNull = (json: Json, clauses: SQL): Json => [new Row(json, clauses)];
 
-export const typename = (type: string): Json => [`"${type}"`];
+export const jsonTypename = (type: string): Json => [`"${type}"`];

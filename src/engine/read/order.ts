@@ -3,14 +3,14 @@ import { hash } from "node:crypto";
 import { and, or, type SQL, sql } from "drizzle-orm";
 import { badUserInput, limitExceeded } from "../../errors.js";
 import type { FieldDeclaration, OneRelation, TypeDeclaration } from "../declaration.js";
-import type { Compilation, Getter, Run } from "./compilation.js";
-import { parameterType, written } from "./field.js";
-import { textOf } from "./json.js";
+import type { Compilation, CompilationGetter, CompilationRun } from "./compilation.js";
+import { fieldParameterType, writtenField } from "./field.js";
+import { jsonTextOf } from "./json.js";
 import type { QueryValue } from "./query-value.js";
 import type { Source } from "./visibility.js";
 
 export type Direction = "ASC" | "DESC";
-export type Nulls = "FIRST" | "LAST";
+export type OrderNulls = "FIRST" | "LAST";
 
 /** A field to order by: of the type itself, or of the row that a relation leads to. */
 export interface OrderField {
@@ -23,7 +23,7 @@ export interface OrderField {
 interface Term extends OrderField {
   readonly direction: Direction;
   readonly nullable: boolean;
-  readonly nulls: Nulls;
+  readonly nulls: OrderNulls;
   /** The value within the query that takes the rows of the page. */
   readonly value: SQL;
   /** The value within the queries over that page. A related value travels along as a column of the page. */
@@ -107,8 +107,11 @@ export class Order {
 
   /** Builds the cursor of a row: base64url of a JSON array with the signature, the values of the terms, and the seal of both. */
   cursor(): SQL {
-    const values = this.#terms.flatMap(({ field, carried, nullable }) => [",", ...written(field, carried, nullable)]);
-    const open = textOf([`["${this.#signature}"`, ...values]);
+    const values = this.#terms.flatMap(({ field, carried, nullable }) => [
+      ",",
+      ...writtenField(field, carried, nullable),
+    ]);
+    const open = jsonTextOf([`["${this.#signature}"`, ...values]);
     const key = this.c.param(constant(this.c.cursorKey), "cursor");
     const seal = sql`left(encode(sha256(convert_to(concat(${key}::text, k.open), 'UTF8')), 'hex'), ${sql.raw(String(SEAL))})`;
     const sealed = sql`convert_to(concat(k.open, ',"', ${seal}, '"]'), 'UTF8')`;
@@ -122,7 +125,7 @@ export class Order {
     this.c.checks.push(decoded);
     const operand = (index: number) => {
       const { field } = this.#terms[index]!;
-      return sql`${this.c.param(itemOf(decoded, index), argument)}::${parameterType(field)}`;
+      return sql`${this.c.param(itemOf(decoded, index), argument)}::${fieldParameterType(field)}`;
     };
     const after = argument === "after";
     const ascending = (term: Term) => (term.direction === "ASC") === after;
@@ -156,7 +159,7 @@ export class Order {
     const { c, source } = this;
     const { type } = source;
     const terms: Term[] = [];
-    const add = ({ path, field, relation }: OrderField, direction: Direction, nulls?: Nulls | null) => {
+    const add = ({ path, field, relation }: OrderField, direction: Direction, nulls?: OrderNulls | null) => {
       if (terms.some((term) => term.path === path)) return;
       c.requireReadable(relation?.to().read);
       c.requireReadable(field.read);
@@ -179,7 +182,11 @@ export class Order {
     if (items.length > MAX_TERMS) throw limitExceeded("orderBy", `Order by at most ${MAX_TERMS} fields.`);
     const names = orderFields(type);
     for (const item of items) {
-      const { field, direction, nulls } = item.value as { field: string; direction?: Direction; nulls?: Nulls | null };
+      const { field, direction, nulls } = item.value as {
+        field: string;
+        direction?: Direction;
+        nulls?: OrderNulls | null;
+      };
       add(names.get(field) as OrderField, direction ?? "ASC", nulls);
     }
     if (terms.length === 0) add({ path: type.newestBy, field: type.fields[type.newestBy]! }, "DESC");
@@ -216,17 +223,17 @@ function decode(cursor: string, key: string): unknown {
 
 // Plans keep their getters. Made by functions out here, getters hold no variable of the compilation.
 const constant =
-  (value: unknown): Getter =>
+  (value: unknown): CompilationGetter =>
   () =>
     value;
 const itemOf =
-  (list: (run: Run) => unknown[], index: number): Getter =>
+  (list: (run: CompilationRun) => unknown[], index: number): CompilationGetter =>
   (run) =>
     list(run)[index];
 
 /** @returns a function that gets the values of the terms from a run's cursor, and throws BAD_USER_INPUT for another text */
 function decoder({ get }: QueryValue, terms: number, signature: string, key: string, argument: string) {
-  return (run: Run): unknown[] => {
+  return (run: CompilationRun): unknown[] => {
     const parsed = decode(String(get(run.variables)), key);
     if (!Array.isArray(parsed) || parsed[0] !== signature || parsed.length !== terms + 1) {
       throw badUserInput(

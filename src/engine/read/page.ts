@@ -1,11 +1,11 @@
 /** Checks how many items a query asks for, and builds the subquery with the rows of a page. */
 import { type SQL, sql } from "drizzle-orm";
 import { badUserInput, limitExceeded } from "../../errors.js";
-import type { Run } from "./compilation.js";
-import { atMost } from "./json.js";
+import type { CompilationRun } from "./compilation.js";
+import { jsonAtMost } from "./json.js";
 import type { QueryValue } from "./query-value.js";
 
-export type Size = (run: Run) => number;
+export type PageSize = (run: CompilationRun) => number;
 
 /**
  * @param max the most items that a query may ask for
@@ -13,7 +13,11 @@ export type Size = (run: Run) => number;
  * @param args `first` and, for pages, `last`
  * @returns a function that checks the size in each run, for the statement and for its cost
  */
-export function sizeOf(max: number, defaultSize: number, args: Readonly<Record<string, QueryValue | undefined>>): Size {
+export function pageSizeOf(
+  max: number,
+  defaultSize: number,
+  args: Readonly<Record<string, QueryValue | undefined>>,
+): PageSize {
   const getters = Object.entries(args).flatMap(([name, argument]) => (argument ? [{ name, get: argument.get }] : []));
   return (run) => {
     const sizes = getters.flatMap(({ name, get }) => {
@@ -56,6 +60,6 @@ export class PageRows {
    */
   from(rows: SQL, name: SQL, bytes: number, counted: SQL): SQL {
     const columns = this.#columns.length > 0 ? sql.join(this.#columns, sql`, `) : sql`1`;
-    return sql` from (select ${columns} from (${rows}) ${name} offset 0) p having ${atMost(bytes, this.#texts, counted)}`;
+    return sql` from (select ${columns} from (${rows}) ${name} offset 0) p having ${jsonAtMost(bytes, this.#texts, counted)}`;
   }
 }

@@ -1,21 +1,21 @@
 /** Plans and runs reads. It keeps compiled plans, and answers whole queries as text, or single values to resolvers (see reads.ts). */
 import type { FieldNode, GraphQLSchema, OperationDefinitionNode } from "graphql";
-import type { Access } from "../../auth/actor.js";
+import type { ActorAccess } from "../../auth/actor.js";
 import type { Cache } from "../../cache.js";
 import { UsualTime } from "../../db/driver/usual-time.js";
 import { AppError } from "../../errors.js";
-import { NO_DOUBLE } from "./aggregate.js";
-import type { PlanLimits, Run } from "./compilation.js";
-import { compile, compileReturning, type Plan, type ReadTarget, requireAtMost, type Unit } from "./compile.js";
+import { NO_DOUBLE_AGGREGATE } from "./aggregate.js";
+import type { CompilationLimits, CompilationRun } from "./compilation.js";
+import { type CompiledPlan, compile, compileReturning, type ReadTarget, requireAtMost, type Unit } from "./compile.js";
 import { type Counted, createPreparation } from "./preparation.js";
-import type { Variables } from "./query-value.js";
+import type { QueryVariables } from "./query-value.js";
 import { type Allowance, createReads, type Reads } from "./reads.js";
-import { collect, type Fragments, type Selection } from "./selection.js";
+import { collectSelection, type Fragments, type Selection } from "./selection.js";
 import { shapeReader } from "./shape.js";
 import type { Returning } from "./writing.js";
 
 /** Runs one statement and answers its only row. */
-export type Query = (
+export type PlannerQuery = (
   text: string,
   parameters: unknown[],
   prepare: boolean,
@@ -26,10 +26,10 @@ export interface PlannerOptions {
   readonly schema: GraphQLSchema;
   /** What each planned root field answers, by its name. */
   readonly targets: ReadonlyMap<string, ReadTarget>;
-  readonly query: Query;
+  readonly query: PlannerQuery;
   /** Whether an error of `query` is about the data of one field, so that other fields can still be answered. */
   readonly isDataFault: (error: unknown) => boolean;
-  readonly limits: PlanLimits;
+  readonly limits: CompilationLimits;
   /** The key that seals cursors, the same for all replicas. */
   readonly cursorKey: string;
   /** The store of the plans. */
@@ -39,11 +39,11 @@ export interface PlannerOptions {
 export interface Planner {
   /** @returns the allowance that all reads of a new request share */
   allowance(): Allowance;
-  reads(access: Access, allowance: Allowance): Reads;
+  reads(access: ActorAccess, allowance: Allowance): Reads;
   /** Plans what a mutation's payload asks for, before the mutation runs. @throws FORBIDDEN, BAD_USER_INPUT, LIMIT_EXCEEDED */
   payload(request: PlanRequest, units: readonly Unit[]): PlannedPayload;
   /** @returns a unit for each root field of an operation; undefined where one of them is not planned */
-  rootUnits(operation: OperationDefinitionNode, fragments: Fragments, variables: Variables): Unit[] | undefined;
+  rootUnits(operation: OperationDefinitionNode, fragments: Fragments, variables: QueryVariables): Unit[] | undefined;
   /**
    * @returns the JSON text of each unit, or its fault; undefined where the ordinary path must answer, because something is refused or
    * malformed, or because a sum is too large for a number
@@ -52,8 +52,8 @@ export interface Planner {
     operation: OperationDefinitionNode,
     units: readonly Unit[],
     fragments: Fragments,
-    variables: Variables,
-    access: Access,
+    variables: QueryVariables,
+    access: ActorAccess,
   ): Promise<(string | Error)[] | undefined>;
 }
 
@@ -74,12 +74,12 @@ export interface PlannedPayload {
 }
 
 /** The operation that a plan is for, with its variables and its actor's access. */
-export interface PlanRequest extends Pick<Run, "variables" | "access"> {
+export interface PlanRequest extends Pick<CompilationRun, "variables" | "access"> {
   readonly operation: OperationDefinitionNode;
   readonly fragments: Fragments;
 }
 
-interface CachedPlan extends Plan, Counted {
+interface CachedPlan extends CompiledPlan, Counted {
   readonly key: string;
   readonly usual: UsualTime;
   /** Null where the plan can have none, undefined until a change asks for it. */
@@ -100,7 +100,10 @@ export function createPlanner({
 }: PlannerOptions): Planner {
   const plans = cache.region<CachedPlan>();
   /** Operations by identity: documents are kept parsed, so that an operation is the same object when it comes again. */
-  const operations = new WeakMap<OperationDefinitionNode, { id: number; shape: (variables: Variables) => string }>();
+  const operations = new WeakMap<
+    OperationDefinitionNode,
+    { id: number; shape: (variables: QueryVariables) => string }
+  >();
   const preparation = createPreparation();
   /** The next id of an operation, or of a `Returning`. */
   let nextId = 0;
@@ -136,7 +139,7 @@ export function createPlanner({
   }
 
   /** @returns a function that runs the statement of the units @throws AppError, before anything has run, as compile and bind do */
-  function prepare(request: PlanRequest, units: readonly Unit[], run: Run, plan = planFor(request, units)) {
+  function prepare(request: PlanRequest, units: readonly Unit[], run: CompilationRun, plan = planFor(request, units)) {
     const parameters = plan.bind(run);
     return async (): Promise<(string | Error)[]> => {
       try {
@@ -150,7 +153,11 @@ export function createPlanner({
   }
 
   /** Runs each unit alone, one after another, so that only those fail that are at fault. */
-  async function runEach(request: PlanRequest, units: readonly Unit[], run: Run): Promise<(string | Error)[]> {
+  async function runEach(
+    request: PlanRequest,
+    units: readonly Unit[],
+    run: CompilationRun,
+  ): Promise<(string | Error)[]> {
     const answers: (string | Error)[] = [];
     let bytesLeft = run.bytesLeft ?? limits.answerBytes;
     for (const [index, unit] of units.entries()) {
@@ -203,7 +210,7 @@ export function createPlanner({
       const units: Unit[] = [];
       let selection: Selection;
       try {
-        selection = collect([operation.selectionSet], fragments, variables);
+        selection = collectSelection([operation.selectionSet], fragments, variables);
       } catch (error) {
         // The ordinary path meets the same fault and reports it.
         if (error instanceof AppError) return undefined;
@@ -231,7 +238,7 @@ export function createPlanner({
         throw error;
       }
       const answers = await run();
-      const isWhole = (answer: string | Error) => answer instanceof Error || !answer.includes(NO_DOUBLE);
+      const isWhole = (answer: string | Error) => answer instanceof Error || !answer.includes(NO_DOUBLE_AGGREGATE);
       return !plan.sumsDoubles || answers.every(isWhole) ? answers : undefined;
     },
   };

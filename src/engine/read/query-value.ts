@@ -11,10 +11,10 @@ import {
 import { badUserInput } from "../../errors.js";
 
 /** The coerced variables of one request. */
-export type Variables = Readonly<Record<string, unknown>>;
+export type QueryVariables = Readonly<Record<string, unknown>>;
 
 /** @returns a variable's value; a name such as `toString` is a variable only if the request has it */
-export const variableOf = (variables: Variables, name: string): unknown =>
+export const queryVariableOf = (variables: QueryVariables, name: string): unknown =>
   Object.hasOwn(variables, name) ? variables[name] : undefined;
 
 /**
@@ -34,7 +34,7 @@ export interface QueryValue {
   /** The value while the plan is compiled. SQL may depend on its structure (see shape.ts), never on its leaves. */
   readonly value: unknown;
   /** Returns the value in a run of the plan. */
-  get(variables: Variables): unknown;
+  get(variables: QueryVariables): unknown;
   /** Returns the entries of an input object that are present. */
   entries(): [string, QueryValue][];
   /** Returns the items of a list. */
@@ -48,12 +48,15 @@ const isObject = (value: unknown): value is Record<string, unknown> =>
  * Holds the variables of the request for which a plan is compiled, and lets them go afterwards. Closures of a cached plan keep only this
  * object; they would otherwise keep the request's values, passwords among them.
  */
-export interface Compiling {
-  readonly variables: Variables;
+export interface CompilingQuery {
+  readonly variables: QueryVariables;
 }
 
 /** Makes a query value of a getter: of a variable, of a part of one, or of any other value that each run has anew. */
-export const within = (get: (variables: Variables) => unknown, compiling: Compiling): QueryValue => ({
+export const queryValueWithin = (
+  get: (variables: QueryVariables) => unknown,
+  compiling: CompilingQuery,
+): QueryValue => ({
   get value() {
     return get(compiling.variables);
   },
@@ -69,8 +72,8 @@ export const within = (get: (variables: Variables) => unknown, compiling: Compil
   },
 });
 
-const at = (get: (variables: Variables) => unknown, key: string | number, compiling: Compiling): QueryValue =>
-  within((variables) => (get(variables) as Record<string | number, unknown>)[key], compiling);
+const at = (get: (variables: QueryVariables) => unknown, key: string | number, compiling: CompilingQuery): QueryValue =>
+  queryValueWithin((variables) => (get(variables) as Record<string | number, unknown>)[key], compiling);
 
 const ofList = (items: QueryValue[]): QueryValue => ({
   get value() {
@@ -91,15 +94,20 @@ const ofObject = (entries: [string, QueryValue][]): QueryValue => ({
 });
 
 /** @param place the path of the node, for errors @throws BAD_USER_INPUT for a variable that is null where it may not be */
-function ofNode(node: ValueNode, type: GraphQLInputType, compiling: Compiling, place: string): QueryValue | undefined {
+function ofNode(
+  node: ValueNode,
+  type: GraphQLInputType,
+  compiling: CompilingQuery,
+  place: string,
+): QueryValue | undefined {
   if (node.kind === "Variable") {
     const name = node.name.value;
-    const value = variableOf(compiling.variables, name);
+    const value = queryVariableOf(compiling.variables, name);
     // Validation lets such a null pass where the argument or the variable has a default. graphql-js only checks it for root fields.
     if (value === null && isNonNullType(type)) throw badUserInput(place, "This argument may not be null.");
-    return value === undefined ? undefined : within((current) => current[name], compiling);
+    return value === undefined ? undefined : queryValueWithin((current) => current[name], compiling);
   }
-  const nothing = () => within(() => null, compiling);
+  const nothing = () => queryValueWithin(() => null, compiling);
   const named = isNonNullType(type) ? type.ofType : type;
   if (isListType(named)) {
     if (node.kind === "NullValue") return nothing();
@@ -119,21 +127,21 @@ function ofNode(node: ValueNode, type: GraphQLInputType, compiling: Compiling, p
   }
   // A JSON literal may hold variables.
   if (node.kind === "ObjectValue" || node.kind === "ListValue") {
-    return within((current) => valueFromAST(node, type, current), compiling);
+    return queryValueWithin((current) => valueFromAST(node, type, current), compiling);
   }
   const constant = valueFromAST(node, type);
-  return within(() => constant, compiling);
+  return queryValueWithin(() => constant, compiling);
 }
 
 /**
  * @returns the argument of a field, or undefined where it is absent (a variable without a value counts as absent)
  * @throws BAD_USER_INPUT for a variable that is null where it may not be
  */
-export function argumentOf(
+export function queryArgumentOf(
   node: FieldNode,
   name: string,
   type: GraphQLInputType,
-  compiling: Compiling,
+  compiling: CompilingQuery,
 ): QueryValue | undefined {
   const argument = node.arguments?.find((candidate) => candidate.name.value === name);
   return argument && ofNode(argument.value, type, compiling, name);

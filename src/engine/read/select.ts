@@ -2,28 +2,28 @@
 import { and, type SQL, sql } from "drizzle-orm";
 import type { FieldNode } from "graphql";
 import { inverseOf, mayRead, type TypeDeclaration } from "../declaration.js";
-import { selectAggregate, selectGroups } from "./aggregate.js";
-import type { Compilation, Getter } from "./compilation.js";
-import { type Cost, listLength, oneObject, sum, times, writing } from "./cost.js";
+import { selectAggregate, selectAggregateGroups } from "./aggregate.js";
+import type { Compilation, CompilationGetter } from "./compilation.js";
+import { type Cost, costListLength, costOfObject, costOfWriting, costSum, costTimes } from "./cost.js";
 import { selectField } from "./embedded.js";
 import { compileFilter } from "./filter.js";
 import {
-  around,
-  atMost,
-  bytesOf,
   type Json,
-  list,
-  object,
-  orNull,
-  quoted,
-  rowOrNull,
-  textOf,
-  typename,
+  jsonAround,
+  jsonAtMost,
+  jsonBytesOf,
+  jsonList,
+  jsonObject,
+  jsonOrNull,
+  jsonRowOrNull,
+  jsonTextOf,
+  jsonTypename,
+  quotedJson,
 } from "./json.js";
 import { Order } from "./order.js";
-import { PageRows, sizeOf } from "./page.js";
-import { argumentOf } from "./query-value.js";
-import { collectBelow, type Selection } from "./selection.js";
+import { PageRows, pageSizeOf } from "./page.js";
+import { queryArgumentOf } from "./query-value.js";
+import { collectSelectionBelow, type Selection } from "./selection.js";
 import type { Source } from "./visibility.js";
 
 /** An expression that builds JSON, and what it costs. */
@@ -36,7 +36,7 @@ export interface Expression {
 
 /** @returns the JSON as part of another statement, with its page in a subquery */
 const inPlace = ({ json, page }: Expression): Json =>
-  page ? around(json, (text) => sql`(select ${text}${page})`) : json;
+  page ? jsonAround(json, (text) => sql`(select ${text}${page})`) : json;
 
 /** About the bytes of the error of a refused field, or of a value that its resolver makes. */
 const REFUSAL_BYTES = 300;
@@ -48,16 +48,16 @@ const REFUSAL_BYTES = 300;
 export function selectObject(c: Compilation, source: Source, selection: Selection, onRefusal: () => void): Expression {
   const { type } = source;
   const entries: [string, Json][] = [];
-  const costs: Cost[] = [oneObject];
+  const costs: Cost[] = [costOfObject];
   const refuse = () => {
-    costs.push(writing(REFUSAL_BYTES));
+    costs.push(costOfWriting(REFUSAL_BYTES));
     onRefusal();
   };
   for (const [key, nodes] of selection) {
     const name = nodes[0].name.value;
     const field = type.fields[name];
     const relation = type.relations[name];
-    if (name === "__typename") entries.push([key, typename(type.name)]);
+    if (name === "__typename") entries.push([key, jsonTypename(type.name)]);
     else if (field) {
       const value = mayRead(c.access.permissions, field.read) && selectField(c, source, field, nodes, refuse);
       if (value) entries.push([key, value]);
@@ -89,7 +89,7 @@ export function selectObject(c: Compilation, source: Source, selection: Selectio
       costs.push(expression.cost);
     }
   }
-  return { json: object(entries), cost: sum(costs) };
+  return { json: jsonObject(entries), cost: costSum(costs) };
 }
 
 /** Selects the row that the condition names, where it is visible, or null. */
@@ -103,8 +103,8 @@ export function selectRow(
   source: Source = c.source(type),
 ): Expression {
   const where = and(condition(source), visible(source));
-  const built = selectObject(c, source, collectBelow(nodes, c.fragments, c.variables), onRefusal);
-  return { json: rowOrNull(built.json, sql` from ${source.from} where ${where}`), cost: built.cost };
+  const built = selectObject(c, source, collectSelectionBelow(nodes, c.fragments, c.variables), onRefusal);
+  return { json: jsonRowOrNull(built.json, sql` from ${source.from} where ${where}`), cost: built.cost };
 }
 
 /** Selects the visible rows with these ids, in their order. @param ids gets the list of ids */
@@ -113,19 +113,19 @@ export function selectRows(
   type: TypeDeclaration,
   nodes: readonly FieldNode[],
   onRefusal: () => void,
-  ids: Getter,
+  ids: CompilationGetter,
 ): Expression {
   c.readsMany = true;
   const source = c.source(type);
-  const built = selectObject(c, source, collectBelow(nodes, c.fragments, c.variables), onRefusal);
+  const built = selectObject(c, source, collectSelectionBelow(nodes, c.fragments, c.variables), onRefusal);
   const given = sql`jsonb_array_elements_text(${c.param((run) => JSON.stringify(ids(run)), "id")}::text::jsonb) with ordinality as given (id, position)`;
   const joined = sql`${source.column(type.fields.id.column)} = given.id::bigint`;
   const from = sql`${given} join ${source.from} on ${and(joined, c.visible(source))}`;
-  const rows = sql`select ${textOf(built.json)} as c, given.position from ${from} offset 0`;
-  const fits = atMost(c.limits.answerBytes, [sql`r.c`]);
+  const rows = sql`select ${jsonTextOf(built.json)} as c, given.position from ${from} offset 0`;
+  const fits = jsonAtMost(c.limits.answerBytes, [sql`r.c`]);
   return {
-    json: list([sql`(select string_agg(r.c, ',' order by r.position) from (${rows}) r having ${fits})`]),
-    cost: times(listLength(ids), sum([built.cost, writing(bytesOf(built.json))])),
+    json: jsonList([sql`(select string_agg(r.c, ',' order by r.position) from (${rows}) r having ${fits})`]),
+    cost: costTimes(costListLength(ids), costSum([built.cost, costOfWriting(jsonBytesOf(built.json))])),
   };
 }
 
@@ -143,13 +143,13 @@ export function selectConnection(
   c.readsMany = true;
   const node = nodes[0]!;
   const argument = (name: string) => {
-    const value = argumentOf(node, name, c.argumentType(type, name), c);
+    const value = queryArgumentOf(node, name, c.argumentType(type, name), c);
     return value?.value === null ? undefined : value;
   };
   const [first, last, after, before] = [argument("first"), argument("last"), argument("after"), argument("before")];
   const [filter, orderBy] = [argument("filter"), argument("orderBy")];
   const reversed = last !== undefined && first === undefined;
-  const size = sizeOf(c.limits.maxPageSize, c.limits.defaultPageSize, { first, last });
+  const size = pageSizeOf(c.limits.maxPageSize, c.limits.defaultPageSize, { first, last });
 
   const source = c.source(type);
   const order = new Order(c, source, orderBy);
@@ -162,7 +162,7 @@ export function selectConnection(
   const everyRow = sql` from ${source.from}${where(inList)}`;
   const exists = (condition: SQL) => sql`exists (select 1 from ${order.from}${where(inList, condition)})`;
 
-  const selection = collectBelow(nodes, c.fragments, c.variables);
+  const selection = collectSelectionBelow(nodes, c.fragments, c.variables);
   const fields = [...selection].map(([key, of]) => ({ key, of, name: of[0].name.value }));
   // One row more than the page holds tells whether there is a next page.
   const overfetch = fields.some(({ name }) => name === "pageInfo");
@@ -174,39 +174,39 @@ export function selectConnection(
   const costs: Cost[] = [];
   const listCosts: Cost[] = [];
   const listOf = (json: Json) => {
-    costs.push(writing(bytesOf(json)));
-    return list([sql`string_agg(${page.text(textOf(json))}, ','${inOrder})${onPage}`]);
+    costs.push(costOfWriting(jsonBytesOf(json)));
+    return jsonList([sql`string_agg(${page.text(jsonTextOf(json))}, ','${inOrder})${onPage}`]);
   };
   const nodeObject = (of: readonly FieldNode[]) => {
-    const built = selectObject(c, source, collectBelow(of, c.fragments, c.variables), onRefusal);
+    const built = selectObject(c, source, collectSelectionBelow(of, c.fragments, c.variables), onRefusal);
     costs.push(built.cost);
     return built.json;
   };
   const edge = (of: readonly FieldNode[]) =>
-    object(
-      [...collectBelow(of, c.fragments, c.variables)].map(([key, below]): [string, Json] => {
+    jsonObject(
+      [...collectSelectionBelow(of, c.fragments, c.variables)].map(([key, below]): [string, Json] => {
         const name = below[0].name.value;
-        costs.push(oneObject);
-        if (name === "cursor") return [key, quoted(order.cursor())];
-        return [key, name === "node" ? nodeObject(below) : typename(`${type.name}Edge`)];
+        costs.push(costOfObject);
+        if (name === "cursor") return [key, quotedJson(order.cursor())];
+        return [key, name === "node" ? nodeObject(below) : jsonTypename(`${type.name}Edge`)];
       }),
     );
   let cursor: SQL | undefined;
   const edgeCursor = (end: "first" | "last") => {
     cursor ??= page.text(order.cursor());
     const direction = (end === "first") === reversed ? sql`desc` : sql`asc`;
-    return orNull(sql`'"' || (array_agg(${cursor} order by p.i ${direction})${onPage})[1] || '"'`);
+    return jsonOrNull(sql`'"' || (array_agg(${cursor} order by p.i ${direction})${onPage})[1] || '"'`);
   };
   const pageInfo = (of: readonly FieldNode[]) =>
-    object(
-      [...collectBelow(of, c.fragments, c.variables)].map(([key, below]): [string, Json] => {
+    jsonObject(
+      [...collectSelectionBelow(of, c.fragments, c.variables)].map(([key, below]): [string, Json] => {
         const more = [sql`(count(*) > ${limit}::int)::text`];
         // The list has rows on the other side of the page where some are not beyond the cursor of that side.
         const behind = (bound: SQL | undefined) => [
           bound ? sql`${exists(sql`(${bound}) is not true`)}::text` : "false",
         ];
         const values: Record<string, () => Json> = {
-          __typename: () => typename("PageInfo"),
+          __typename: () => jsonTypename("PageInfo"),
           hasNextPage: () => (reversed ? behind(beyond[1]) : more),
           hasPreviousPage: () => (reversed ? more : behind(beyond[0])),
           startCursor: () => edgeCursor("first"),
@@ -217,24 +217,24 @@ export function selectConnection(
     );
 
   const values: Record<string, (of: readonly FieldNode[]) => Json> = {
-    __typename: () => typename(`${type.name}Connection`),
+    __typename: () => jsonTypename(`${type.name}Connection`),
     nodes: (of) => listOf(nodeObject(of)),
     edges: (of) => listOf(edge(of)),
     pageInfo,
     totalCount: () => [sql`(select count(*)${everyRow})`],
     aggregate: (of) => selectAggregate(c, source, of, everyRow),
     groups: (of) => {
-      const groups = selectGroups(c, source, of, everyRow);
+      const groups = selectAggregateGroups(c, source, of, everyRow);
       listCosts.push(groups.cost);
       return groups.json;
     },
   };
-  const json = object(fields.map(({ key, of, name }): [string, Json] => [key, values[name]!(of)]));
+  const json = jsonObject(fields.map(({ key, of, name }): [string, Json] => [key, values[name]!(of)]));
   const rows = sql`select ${order.columns} from ${order.from}${where(inList, ...beyond)} order by ${order.by(reversed)} limit ${limit}::int${overfetch ? sql` + 1` : sql``}`;
   const needsPage = fields.some(({ name }) => name === "nodes" || name === "edges" || name === "pageInfo");
   return {
     json,
     ...(needsPage && { page: page.from(rows, source.name, c.limits.answerBytes, onPage) }),
-    cost: sum([oneObject, ...listCosts, times(size, sum(costs))]),
+    cost: costSum([costOfObject, ...listCosts, costTimes(size, costSum(costs))]),
   };
 }

@@ -1,20 +1,20 @@
 /** Collects the fields that a selection asks for by response key. It merges fields, applies directives, and visits every fragment once. */
 import type { DirectiveNode, FieldNode, FragmentDefinitionNode, SelectionSetNode } from "graphql";
 import { badUserInput } from "../../errors.js";
-import { type Variables, variableOf } from "./query-value.js";
+import { type QueryVariables, queryVariableOf } from "./query-value.js";
 
 export type Fragments = Readonly<Record<string, FragmentDefinitionNode>>;
 
 /** The field nodes that share a response key, by that key. The first node names the field and its arguments. */
 export type Selection = Map<string, [FieldNode, ...FieldNode[]]>;
 
-function applies(directives: readonly DirectiveNode[] | undefined, variables: Variables): boolean {
+function applies(directives: readonly DirectiveNode[] | undefined, variables: QueryVariables): boolean {
   for (const { name, arguments: given } of directives ?? []) {
     if (name.value !== "skip" && name.value !== "include") continue;
     const condition = given?.find((argument) => argument.name.value === "if")?.value;
     const value =
       condition?.kind === "Variable"
-        ? variableOf(variables, condition.name.value)
+        ? queryVariableOf(variables, condition.name.value)
         : condition?.kind === "BooleanValue" && condition.value;
     if (value === null) throw badUserInput("if", "This argument may not be null.");
     if (value === (name.value === "skip")) return false;
@@ -27,10 +27,10 @@ function applies(directives: readonly DirectiveNode[] | undefined, variables: Va
  * @returns the fields that the selection sets ask for together, in the order of graphql-js
  * @throws BAD_USER_INPUT for a directive whose variable is null
  */
-export function collect(
+export function collectSelection(
   selectionSets: readonly (SelectionSetNode | undefined)[],
   fragments: Fragments,
-  variables: Variables,
+  variables: QueryVariables,
 ): Selection {
   const selection: Selection = new Map();
   const visited = new Set<string>();
@@ -55,8 +55,12 @@ export function collect(
 }
 
 /** @returns the fields that the nodes of one response key ask for below themselves */
-export const collectBelow = (nodes: readonly FieldNode[], fragments: Fragments, variables: Variables): Selection =>
-  collect(
+export const collectSelectionBelow = (
+  nodes: readonly FieldNode[],
+  fragments: Fragments,
+  variables: QueryVariables,
+): Selection =>
+  collectSelection(
     nodes.map((node) => node.selectionSet),
     fragments,
     variables,

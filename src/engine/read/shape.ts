@@ -9,24 +9,21 @@ import {
   type OperationDefinitionNode,
   typeFromAST,
 } from "graphql";
-import { type Variables, variableOf } from "./query-value.js";
+import {
+  groupFieldEnumName,
+  NULLS_ORDER_ENUM,
+  ORDER_DIRECTION_ENUM,
+  orderFieldEnumName,
+  TIME_BUCKET_ENUM,
+} from "./enum-names.js";
+import { type QueryVariables, queryVariableOf } from "./query-value.js";
 
-/** The enums that decide how to order and to group. */
-export const ORDER_DIRECTION = "OrderDirection";
-export const NULLS_ORDER = "NullsOrder";
-export const TIME_BUCKET = "TimeBucket";
-const ORDERING_ENUMS: readonly string[] = [ORDER_DIRECTION, NULLS_ORDER, TIME_BUCKET];
-
-/** @returns the name of the enum of the fields by which a type can be ordered */
-export const orderFieldName = (typeName: string) => `${typeName}OrderField`;
-
-/** @returns the name of the enum of the fields by which a type can be grouped */
-export const groupFieldName = (typeName: string) => `${typeName}GroupField`;
+const ORDERING_ENUMS: readonly string[] = [ORDER_DIRECTION_ENUM, NULLS_ORDER_ENUM, TIME_BUCKET_ENUM];
 
 /** Whether the values of an enum decide the SQL. */
 const decidesSql = (typeName: string) =>
   ORDERING_ENUMS.includes(typeName) ||
-  [orderFieldName(""), groupFieldName("")].some((suffix) => typeName.endsWith(suffix));
+  [orderFieldEnumName(""), groupFieldEnumName("")].some((suffix) => typeName.endsWith(suffix));
 
 function shapeOf(value: unknown, type: GraphQLInputType): string {
   if (value === undefined) return "-";
@@ -55,13 +52,13 @@ function shapeOf(value: unknown, type: GraphQLInputType): string {
 export function shapeReader(
   schema: GraphQLSchema,
   operation: OperationDefinitionNode,
-): (variables: Variables) => string {
+): (variables: QueryVariables) => string {
   const readers = (operation.variableDefinitions ?? []).map((definition) => {
     const name = definition.variable.name.value;
     const type = typeFromAST(schema, definition.type) as GraphQLInputType;
-    return (variables: Variables) => shapeOf(variableOf(variables, name), type);
+    return (variables: QueryVariables) => shapeOf(queryVariableOf(variables, name), type);
   });
-  const keys = new WeakMap<Variables, string>();
+  const keys = new WeakMap<QueryVariables, string>();
   return (variables) => {
     let key = keys.get(variables);
     if (key === undefined) {

@@ -1,7 +1,7 @@
 /** Builds the condition on the rows that exist for an actor, from the declaration's scope. Reads and writes share it. */
 import { and, eq, type SQL, sql } from "drizzle-orm";
 import { alias, type PgColumn, type PgTable } from "drizzle-orm/pg-core";
-import type { Access } from "../../auth/actor.js";
+import type { ActorAccess } from "../../auth/actor.js";
 import { propertyOf } from "../../db/dialect.js";
 import type { TypeDeclaration } from "../declaration.js";
 
@@ -33,7 +33,7 @@ export function aliased(type: TypeDeclaration, name: string, rows: SQL = sql`${t
  */
 export function visible(
   source: Source,
-  access: Access,
+  access: ActorAccess,
   organization: () => SQL,
   related: (type: TypeDeclaration) => Source,
 ): SQL | undefined {

@@ -1,13 +1,13 @@
 /** Lends parts of the planner to statements that change rows: row scope, filters, and the JSON of a changed row. */
 import type { SQL } from "drizzle-orm";
 import { GraphQLSchema } from "graphql";
-import type { Access } from "../../auth/actor.js";
+import type { ActorAccess } from "../../auth/actor.js";
 import type { TypeDeclaration } from "../declaration.js";
-import { Compilation, type PlanLimits } from "./compilation.js";
+import { Compilation, type CompilationLimits } from "./compilation.js";
 import { compileFilter } from "./filter.js";
-import type { Template } from "./json.js";
+import type { JsonTemplate } from "./json.js";
 import type { Counted } from "./preparation.js";
-import { within } from "./query-value.js";
+import { queryValueWithin } from "./query-value.js";
 import type { Source } from "./visibility.js";
 
 /** What a client asks of a changed row, where the statement that changes the row can answer it too. */
@@ -18,7 +18,7 @@ export interface Returning {
    * Makes the JSON of the row, or `null` where the actor does not see it. Its one column reads the only row of the common table
    * expression `changed`, which holds the row as it is after the change.
    */
-  readonly template: Template;
+  readonly template: JsonTemplate;
   /** The id is unique within a planner. */
   readonly id: number;
   /** Counts a run of the statement. @returns whether it is to run as a prepared statement */
@@ -29,7 +29,7 @@ export interface Returning {
 const NO_SCHEMA = new GraphQLSchema({});
 
 /** Starts the compilation of a statement that does not answer a query. */
-export const withoutQuery = (access: Access, limits: PlanLimits) =>
+export const compilationForWriting = (access: ActorAccess, limits: CompilationLimits) =>
   new Compilation(NO_SCHEMA, access, {}, {}, limits, "no cursors");
 
 /**
@@ -37,10 +37,10 @@ export const withoutQuery = (access: Access, limits: PlanLimits) =>
  * @returns the condition on the rows that match; undefined where all do
  * @throws FORBIDDEN, BAD_USER_INPUT, LIMIT_EXCEEDED
  */
-export const matching = (c: Compilation, source: Source, filter: unknown): SQL | undefined =>
+export const matchingForWriting = (c: Compilation, source: Source, filter: unknown): SQL | undefined =>
   compileFilter(
     c,
     source,
-    within((variables) => variables.filter, { variables: { filter } }),
+    queryValueWithin((variables) => variables.filter, { variables: { filter } }),
     "filter",
   );

@@ -1,52 +1,61 @@
 /** Makes type-graphql classes of declarations: the figures over a list, and its groups. */
 import { ArgsType, type ClassType, Field, Float, InputType, Int, ObjectType } from "type-graphql";
 import type { TypeDeclaration } from "../declaration.js";
-import { extremeFields, groupFields, keyFields, numberFields, TIME_BUCKETS } from "../read/aggregate.js";
-import { groupFieldName, TIME_BUCKET } from "../read/shape.js";
-import { add, enumOf, graphqlType, once, withArticle } from "./object-type.js";
+import {
+  AGGREGATE_TIME_BUCKETS,
+  aggregateExtremeFields,
+  aggregateGroupFields,
+  aggregateKeyFields,
+  aggregateNumberFields,
+} from "../read/aggregate.js";
+import { groupFieldEnumName, TIME_BUCKET_ENUM } from "../read/enum-names.js";
+import { addTypeField, enumTypeOf, graphqlType, typeNameWithArticle, typeOnce } from "./object-type.js";
 
-const TimeBucket = enumOf(TIME_BUCKET, TIME_BUCKETS, "A span of time in UTC.", { WEEK: "A week begins on Monday." });
+const TimeBucket = enumTypeOf(TIME_BUCKET_ENUM, AGGREGATE_TIME_BUCKETS, "A span of time in UTC.", {
+  WEEK: "A week begins on Monday.",
+});
 
 /** @returns the object type of the figures over a list */
 export function aggregateType(declaration: TypeDeclaration): ClassType {
   const { name } = declaration;
-  return once(`${name}Aggregate`, (target) => {
+  return typeOnce(`${name}Aggregate`, (target) => {
     ObjectType(`${name}Aggregate`, { description: `Figures over ${name} rows.` })(target);
-    add(target, "count", () => Int, "The number of rows.", false);
-    if (numberFields(declaration).length > 0) {
+    addTypeField(target, "count", () => Int, "The number of rows.", false);
+    if (aggregateNumberFields(declaration).length > 0) {
       const numbers = numbersType(declaration);
-      add(
+      addTypeField(
         target,
         "sum",
         () => numbers,
         "The sum of each field, as the nearest Float. A sum beyond what a Float holds is an error.",
         false,
       );
-      add(target, "avg", () => numbers, "The mean of each field.", false);
+      addTypeField(target, "avg", () => numbers, "The mean of each field.", false);
     }
     const extremes = extremesType(declaration);
-    add(target, "min", () => extremes, "The smallest value of each field.", false);
-    add(target, "max", () => extremes, "The largest value of each field.", false);
+    addTypeField(target, "min", () => extremes, "The smallest value of each field.", false);
+    addTypeField(target, "max", () => extremes, "The largest value of each field.", false);
   });
 }
 
 function numbersType(declaration: TypeDeclaration): ClassType {
   const { name } = declaration;
-  return once(`${name}Numbers`, (target) => {
-    const description = `A figure of each number of ${withArticle(name)}. It is null where no row has a value.`;
+  return typeOnce(`${name}Numbers`, (target) => {
+    const description = `A figure of each number of ${typeNameWithArticle(name)}. It is null where no row has a value.`;
     ObjectType(`${name}Numbers`, { description })(target);
-    for (const [field, { description }] of numberFields(declaration)) add(target, field, () => Float, description);
+    for (const [field, { description }] of aggregateNumberFields(declaration))
+      addTypeField(target, field, () => Float, description);
   });
 }
 
 function extremesType(declaration: TypeDeclaration): ClassType {
   const { name } = declaration;
-  return once(`${name}Extremes`, (target) => {
-    const description = `A value of each field of ${withArticle(name)}. It is null where no row has a value.`;
+  return typeOnce(`${name}Extremes`, (target) => {
+    const description = `A value of each field of ${typeNameWithArticle(name)}. It is null where no row has a value.`;
     ObjectType(`${name}Extremes`, { description })(target);
-    for (const [fieldName, field] of extremeFields(declaration)) {
+    for (const [fieldName, field] of aggregateExtremeFields(declaration)) {
       const { type } = graphqlType(field);
-      add(target, fieldName, () => type, field.description);
+      addTypeField(target, fieldName, () => type, field.description);
     }
   });
 }
@@ -54,31 +63,31 @@ function extremesType(declaration: TypeDeclaration): ClassType {
 /** @returns the object type of a group of rows */
 export function groupType(declaration: TypeDeclaration): ClassType {
   const { name } = declaration;
-  const key = once(`${name}GroupKey`, (target) => {
+  const key = typeOnce(`${name}GroupKey`, (target) => {
     ObjectType(`${name}GroupKey`, {
       description:
         "The values that the rows of a group have in common. A field is null where they are not grouped by it or have no value.",
     })(target);
-    for (const [fieldName, field] of keyFields(declaration)) {
+    for (const [fieldName, field] of aggregateKeyFields(declaration)) {
       const { type } = graphqlType(field);
-      add(target, fieldName, () => type, field.description);
+      addTypeField(target, fieldName, () => type, field.description);
     }
   });
   const aggregate = aggregateType(declaration);
-  return once(`${name}Group`, (target) => {
+  return typeOnce(`${name}Group`, (target) => {
     ObjectType(`${name}Group`, { description: `The ${name} rows that have the values of a key in common.` })(target);
-    add(target, "key", () => key, "The values that they have in common.", false);
-    add(target, "aggregate", () => aggregate, "Figures over the rows of the group.", false);
+    addTypeField(target, "key", () => key, "The values that they have in common.", false);
+    addTypeField(target, "aggregate", () => aggregate, "Figures over the rows of the group.", false);
   });
 }
 
 /** @returns the arguments of the groups of a list */
 export function groupArgs(declaration: TypeDeclaration): ClassType {
   const { name } = declaration;
-  const by = once(`${name}GroupBy`, (target) => {
-    const fields = groupFields(declaration);
-    const fieldEnum = enumOf(
-      groupFieldName(name),
+  const by = typeOnce(`${name}GroupBy`, (target) => {
+    const fields = aggregateGroupFields(declaration);
+    const fieldEnum = enumTypeOf(
+      groupFieldEnumName(name),
       [...fields.keys()],
       `The fields by which a list of ${name} can be grouped.`,
       Object.fromEntries([...fields].map(([value, [, { description }]]) => [value, description])),
@@ -86,13 +95,18 @@ export function groupArgs(declaration: TypeDeclaration): ClassType {
     InputType(`${name}GroupBy`, { description: `A field whose value the ${name} rows of a group have in common.` })(
       target,
     );
-    add(target, "field", () => fieldEnum, "The field to group by.", false);
-    add(target, "bucket", () => TimeBucket, "Groups moments by the span of time they fall into. The key is its begin.");
+    addTypeField(target, "field", () => fieldEnum, "The field to group by.", false);
+    addTypeField(
+      target,
+      "bucket",
+      () => TimeBucket,
+      "Groups moments by the span of time they fall into. The key is its begin.",
+    );
   });
-  return once(`${name}GroupsArgs`, (target) => {
+  return typeOnce(`${name}GroupsArgs`, (target) => {
     ArgsType()(target);
-    add(target, "by", () => [by], "One to five fields to group by.", false);
-    add(target, "first", () => Int, "The number of groups: 100 by default, at most 1,000.");
+    addTypeField(target, "by", () => [by], "One to five fields to group by.", false);
+    addTypeField(target, "first", () => Int, "The number of groups: 100 by default, at most 1,000.");
     Field(() => Boolean, {
       defaultValue: false,
       description: "Orders the groups by their number of rows, the largest first, instead of by their keys.",

@@ -3,7 +3,7 @@ import { ArgsType, type ClassType, Field, Int, ObjectType } from "type-graphql";
 import type { TypeDeclaration } from "../declaration.js";
 import { aggregateType } from "./aggregate-type.js";
 import { filterType, orderType } from "./filter-type.js";
-import { add, objectType, once } from "./object-type.js";
+import { addTypeField, objectType, typeOnce } from "./object-type.js";
 
 @ObjectType({ description: "The position of a page in its list." })
 export class PageInfo {
@@ -21,33 +21,33 @@ export class PageInfo {
 export function connectionType(declaration: TypeDeclaration): ClassType {
   const { name } = declaration;
   const node = objectType(declaration);
-  const edge = once(`${name}Edge`, (target) => {
+  const edge = typeOnce(`${name}Edge`, (target) => {
     ObjectType(`${name}Edge`, { description: `One ${name} of a list.` })(target);
-    add(target, "cursor", () => String, "Pass it as `after` or `before` to go on from here.", false);
-    add(target, "node", () => node, "The item.", false);
+    addTypeField(target, "cursor", () => String, "Pass it as `after` or `before` to go on from here.", false);
+    addTypeField(target, "node", () => node, "The item.", false);
   });
-  return once(`${name}Connection`, (target) => {
+  return typeOnce(`${name}Connection`, (target) => {
     ObjectType(`${name}Connection`, { description: `A page of a list of ${name}.` })(target);
-    add(target, "edges", () => [edge], "The items with their cursors.", false);
-    add(target, "nodes", () => [node], "The items.", false);
-    add(target, "pageInfo", () => PageInfo, "The position of the page in the list.", false);
+    addTypeField(target, "edges", () => [edge], "The items with their cursors.", false);
+    addTypeField(target, "nodes", () => [node], "The items.", false);
+    addTypeField(target, "pageInfo", () => PageInfo, "The position of the page in the list.", false);
     const counted = "The number of items in the whole list. It is counted only where a query asks for it.";
-    add(target, "totalCount", () => Int, counted, false);
+    addTypeField(target, "totalCount", () => Int, counted, false);
     const aggregate = aggregateType(declaration);
-    add(target, "aggregate", () => aggregate, "Figures over the whole list, not only over the page.", false);
+    addTypeField(target, "aggregate", () => aggregate, "Figures over the whole list, not only over the page.", false);
   });
 }
 
 /** @returns the arguments of the connections over a declaration */
 export function connectionArgs(declaration: TypeDeclaration): ClassType {
-  return once(`${declaration.name}ConnectionArgs`, (target) => {
+  return typeOnce(`${declaration.name}ConnectionArgs`, (target) => {
     const [filter, order] = [filterType(declaration), orderType(declaration)];
     ArgsType()(target);
-    add(target, "first", () => Int, "The number of items from the start: 20 by default, at most 100.");
-    add(target, "after", () => String, "Only items after this cursor.");
-    add(target, "last", () => Int, "The number of items from the end, at most 100.");
-    add(target, "before", () => String, "Only items before this cursor.");
-    add(target, "filter", () => filter, "Only items that match this filter.");
-    add(target, "orderBy", () => [order], "The order: the newest first by default. The id breaks ties.");
+    addTypeField(target, "first", () => Int, "The number of items from the start: 20 by default, at most 100.");
+    addTypeField(target, "after", () => String, "Only items after this cursor.");
+    addTypeField(target, "last", () => Int, "The number of items from the end, at most 100.");
+    addTypeField(target, "before", () => String, "Only items before this cursor.");
+    addTypeField(target, "filter", () => filter, "Only items that match this filter.");
+    addTypeField(target, "orderBy", () => [order], "The order: the newest first by default. The id breaks ties.");
   });
 }

@@ -14,19 +14,19 @@ import { notFound } from "../../errors.js";
 import { shownOf } from "../../values/inputs.js";
 import { singularOf } from "../declaration.js";
 import {
-  idsOf,
+  MUTATION_RETURNS_ROWS,
+  type MutationPayload,
+  type MutationPayloadField,
   type MutationRequest,
+  type MutationReturn,
   type Mutation as MutationValue,
-  type Payload,
-  type PayloadField,
-  RETURNS_ROWS,
-  type Returned,
+  mutationIdsOf,
   RootOfChange,
 } from "../mutation.js";
 import { CurrentCall } from "./current-call.js";
 import { addFieldResolver } from "./field-resolver.js";
 import { inputType } from "./input-type.js";
-import { add, objectType, once } from "./object-type.js";
+import { addTypeField, objectType, typeOnce } from "./object-type.js";
 import type { ReadContext } from "./read-resolver.js";
 
 const CurrentRequest = () =>
@@ -37,33 +37,37 @@ const CurrentRequest = () =>
     }),
   );
 
-function typeOf(field: PayloadField): object {
+function typeOf(field: MutationPayloadField): object {
   if ("row" in field) return objectType(field.row);
   return "rows" in field ? [objectType(field.rows)] : field.value;
 }
 
-const isPayload = (payload: MutationValue["payload"]): payload is Payload => typeof payload === "object";
+const isPayload = (payload: MutationValue["payload"]): payload is MutationPayload => typeof payload === "object";
 
-const payloadType = ({ name, description, fields }: Payload): ClassType =>
-  once(name, (target) => {
+const payloadType = ({ name, description, fields }: MutationPayload): ClassType =>
+  typeOnce(name, (target) => {
     ObjectType(name, { description })(target);
     for (const [field, value] of Object.entries(fields)) {
       const type = typeOf(value);
-      add(target, field, () => type, value.description, value.nullable ?? false);
+      addTypeField(target, field, () => type, value.description, value.nullable ?? false);
     }
   });
 
 /** @returns a resolver of a payload's rows: it reads the rows whose ids the mutation returned */
-function payloadResolver(payload: Payload): object {
+function payloadResolver(payload: MutationPayload): object {
   @Resolver(() => payloadType(payload))
   class PayloadResolver {}
   for (const [name, field] of Object.entries(payload.fields)) {
     if ("value" in field) continue;
     const type = "row" in field ? field.row : field.rows;
-    const read = async (parent: Record<string, Returned | null>, { reads }: ReadContext, info: GraphQLResolveInfo) => {
+    const read = async (
+      parent: Record<string, MutationReturn | null>,
+      { reads }: ReadContext,
+      info: GraphQLResolveInfo,
+    ) => {
       const returned = parent[name];
       if (!returned && field.nullable) return null;
-      const ids = idsOf(returned as Returned);
+      const ids = mutationIdsOf(returned as MutationReturn);
       const row = await (typeof ids === "string" ? reads.row(type, ids, info) : reads.rows(type, ids, info));
       // Somebody has deleted the row meanwhile.
       if (row === null) throw notFound(singularOf(type));
@@ -105,7 +109,7 @@ export function mutationResolvers(mutations: Readonly<Record<string, MutationVal
     CurrentRequest()(prototype, name, 2);
     const type = isPayload(payload) ? payloadType(payload) : payload;
     Mutation(() => type, { name, nullable: true, description })(prototype, name, {});
-    if (isPlanned) Extensions({ [RETURNS_ROWS]: true })(prototype, name);
+    if (isPlanned) Extensions({ [MUTATION_RETURNS_ROWS]: true })(prototype, name);
   }
   const payloads = new Set(Object.values(mutations).flatMap(({ payload }) => (isPayload(payload) ? [payload] : [])));
   return [new MutationResolver(), ...[...payloads].map(payloadResolver)];

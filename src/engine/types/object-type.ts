@@ -24,7 +24,7 @@ const classes = new Map<string, ClassType>();
  *       @Field(() => objectType(Organization), { nullable: false, description: "Whose scan it is." }) organization;
  *     }
  */
-export function once(name: string, build: (target: ClassType) => void): ClassType {
+export function typeOnce(name: string, build: (target: ClassType) => void): ClassType {
   const known = classes.get(name);
   if (known) return known;
   const target = { [name]: class {} }[name] as ClassType;
@@ -34,7 +34,7 @@ export function once(name: string, build: (target: ClassType) => void): ClassTyp
 }
 
 /** @returns the name of a type with its article */
-export const withArticle = (name: string) => `${/^[AEIO]/.test(name) ? "an" : "a"} ${name}`;
+export const typeNameWithArticle = (name: string) => `${/^[AEIO]/.test(name) ? "an" : "a"} ${name}`;
 
 /** The GraphQL names of the registered enums, which belong to the process, as declarations do. */
 const enumNames = new Map<object, string>();
@@ -43,7 +43,7 @@ const enumNames = new Map<object, string>();
  * Registers an enum whose values are their own names, as PostgreSQL labels them.
  * @returns the enum, for type-graphql and for declarations
  */
-export function enumOf<const T extends readonly string[]>(
+export function enumTypeOf<const T extends readonly string[]>(
   name: string,
   values: T,
   description: string,
@@ -59,7 +59,7 @@ export function enumOf<const T extends readonly string[]>(
 }
 
 /** @returns the name of a registered enum, or undefined */
-export const enumNameOf = (enumeration: object): string | undefined => enumNames.get(enumeration);
+export const enumTypeNameOf = (enumeration: object): string | undefined => enumNames.get(enumeration);
 
 /** @returns the type-graphql type of a field's values, and its GraphQL name */
 export function graphqlType(field: FieldDeclaration | EmbeddedField): { type: object; name: string } {
@@ -91,8 +91,13 @@ export function graphqlType(field: FieldDeclaration | EmbeddedField): { type: ob
 
 type FieldType = object;
 /** Adds a field to a class that `once` makes. */
-export const add = (target: ClassType, name: string, type: () => FieldType, description: string, nullable = true) =>
-  Field(type as () => ClassType, { nullable, description })(target.prototype, name);
+export const addTypeField = (
+  target: ClassType,
+  name: string,
+  type: () => FieldType,
+  description: string,
+  nullable = true,
+) => Field(type as () => ClassType, { nullable, description })(target.prototype, name);
 
 const shapeType = (shape: EmbeddedType) => {
   const type = embeddedType(shape);
@@ -101,35 +106,35 @@ const shapeType = (shape: EmbeddedType) => {
 
 /** @returns the object type of the JSON that a column holds */
 export function embeddedType({ name, description, fields }: EmbeddedType): ClassType {
-  return once(name, (target) => {
+  return typeOnce(name, (target) => {
     ObjectType(name, { description })(target);
     for (const [fieldName, field] of Object.entries(fields)) {
       // The field's resolver declares it.
       if (field.fetched) continue;
       const { type } = graphqlType(field);
-      add(target, fieldName, () => type, field.description, field.nullable);
+      addTypeField(target, fieldName, () => type, field.description, field.nullable);
     }
   });
 }
 
 /** @returns the declaration that a type of the schema was made of, or undefined */
-export const declarationOf = ({ extensions }: GraphQLNamedType): TypeDeclaration | undefined =>
+export const declarationOfType = ({ extensions }: GraphQLNamedType): TypeDeclaration | undefined =>
   extensions.declaration as TypeDeclaration | undefined;
 
 /** @returns the object type of a declaration */
 export function objectType(declaration: TypeDeclaration): ClassType {
-  return once(declaration.name, (target) => {
+  return typeOnce(declaration.name, (target) => {
     // A relation that is declared later would be missing in the class.
     Object.freeze(declaration.relations);
     ObjectType(declaration.name, { description: declaration.description })(target);
     Extensions({ declaration })(target);
     for (const [name, field] of Object.entries(declaration.fields)) {
       const { type } = graphqlType(field);
-      add(target, name, () => type, field.description, !field.column.notNull);
+      addTypeField(target, name, () => type, field.description, !field.column.notNull);
     }
     for (const [name, relation] of Object.entries(declaration.relations)) {
       if (relation.kind === "one") {
-        add(target, name, () => objectType(relation.to()), relation.description, !relation.column.notNull);
+        addTypeField(target, name, () => objectType(relation.to()), relation.description, !relation.column.notNull);
       }
     }
   });

@@ -5,8 +5,8 @@ import { inputObject, showAs } from "../../values/inputs.js";
 import { singularOf, type TypeDeclaration } from "../declaration.js";
 import { filterFields } from "../read/filter.js";
 import { filterType } from "./filter-type.js";
-import { descriptionOf } from "./input-type.js";
-import { withArticle } from "./object-type.js";
+import { inputDescriptionOf } from "./input-type.js";
+import { typeNameWithArticle } from "./object-type.js";
 
 /**
  * The checks of input fields by name. A field is optional where its check admits undefined. A name is a field of the type,
@@ -15,10 +15,10 @@ import { withArticle } from "./object-type.js";
 export type InputFields = Readonly<Record<string, z.ZodType>>;
 
 /** The mutations that a type may have; only types with a unique key have an upsert. */
-export type Verb = "create" | "createMany" | "update" | "updateMany" | "delete" | "deleteMany" | "upsert";
+export type RowVerb = "create" | "createMany" | "update" | "updateMany" | "delete" | "deleteMany" | "upsert";
 
 /** The names of mutations and of the fields of their payloads. */
-export const namesOf = (type: TypeDeclaration) => ({
+export const rowNamesOf = (type: TypeDeclaration) => ({
   /** Mutations of one row end with `name`, mutations of many rows with `names`. */
   name: type.name,
   names: type.plural.charAt(0).toUpperCase() + type.plural.slice(1),
@@ -34,7 +34,7 @@ const MAX_ITEMS = 1000;
 const MAX_KEY = 100;
 
 /** The input field in which a caller names a call. */
-export const idempotencyKey = absent(text(MAX_KEY)).describe(
+export const idempotencyKeyInput = absent(text(MAX_KEY)).describe(
   "Name this call, and send it again with the same name if its answer is lost: within a day it is done only once.",
 );
 const STALE = "If the row has changed since, it is a CONFLICT.";
@@ -80,7 +80,7 @@ function withDescriptions(type: TypeDeclaration, fields: InputFields): InputFiel
       const description = (type.fields[name] ?? references.get(name))?.description;
       return [
         name,
-        description !== undefined && descriptionOf(check) === undefined ? check.describe(description) : check,
+        description !== undefined && inputDescriptionOf(check) === undefined ? check.describe(description) : check,
       ];
     }),
   );
@@ -98,7 +98,7 @@ const expectedCount = z
 /** Makes the schemas of all verbs for a type. */
 export function rowInputs(type: TypeDeclaration, options: RowInputOptions): RowInputs {
   const { parent, maxItems = MAX_ITEMS } = options;
-  const { name, names, words } = namesOf(type);
+  const { name, names, words } = rowNamesOf(type);
   const create = withDescriptions(type, options.create);
   const update = withDescriptions(type, options.update);
   const upsert = options.upsert ? withDescriptions(type, options.upsert) : create;
@@ -122,14 +122,14 @@ export function rowInputs(type: TypeDeclaration, options: RowInputOptions): RowI
     `The same changes to each ${name}; what is left out stays.`,
     update,
   ).describe("The new values: at least one.");
-  const schemas: Record<Verb, z.ZodObject> = {
-    create: inputObject(`Create${name}Input`, `A new ${name}.`, { ...create, idempotencyKey }),
+  const schemas: Record<RowVerb, z.ZodObject> = {
+    create: inputObject(`Create${name}Input`, `A new ${name}.`, { ...create, idempotencyKey: idempotencyKeyInput }),
     createMany: inputObject(`Create${names}Input`, `New ${words}: all of them are created, or none.`, {
       ...parentId,
       items,
-      idempotencyKey,
+      idempotencyKey: idempotencyKeyInput,
     }),
-    update: inputObject(`Update${name}Input`, `Changes to ${withArticle(name)}; what is left out stays.`, {
+    update: inputObject(`Update${name}Input`, `Changes to ${typeNameWithArticle(name)}; what is left out stays.`, {
       ...update,
       id,
       version: versionNumber.describe(`The version that you saw. ${STALE}`),

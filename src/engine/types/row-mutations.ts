@@ -2,10 +2,10 @@
 import { ID } from "type-graphql";
 import type { Call } from "../../audit/call.js";
 import type { Rule } from "../../auth/rules.js";
-import type { ChangedRow, Mutation, Payload } from "../mutation.js";
+import type { ChangedRow, Mutation, MutationPayload } from "../mutation.js";
 import type { Returning } from "../read/writing.js";
-import { withArticle } from "./object-type.js";
-import { namesOf, type RowInputs, type Verb } from "./row-inputs.js";
+import { typeNameWithArticle } from "./object-type.js";
+import { type RowInputs, type RowVerb, rowNamesOf } from "./row-inputs.js";
 
 /** The service behind the mutations. Where one row changes, `returning` asks for its JSON. */
 export interface RowService {
@@ -20,7 +20,7 @@ export interface RowService {
 }
 
 /** What the audit log calls a verb, after the resource and a dot. */
-const ACTION: Readonly<Record<Verb, string>> = {
+const ACTION: Readonly<Record<RowVerb, string>> = {
   create: "create",
   createMany: "create-many",
   update: "update",
@@ -31,7 +31,7 @@ const ACTION: Readonly<Record<Verb, string>> = {
 };
 
 /** The description of the argument `input`. */
-const WHAT: Readonly<Record<Verb, string>> = {
+const WHAT: Readonly<Record<RowVerb, string>> = {
   create: "What to create.",
   createMany: "What to create.",
   update: "What to change.",
@@ -41,8 +41,8 @@ const WHAT: Readonly<Record<Verb, string>> = {
   upsert: "What to change or to create.",
 };
 
-function payloadsOf({ type, parent }: RowInputs): Readonly<Record<Verb, Payload>> {
-  const { name, names, row, rows, words, deletedId, deletedIds } = namesOf(type);
+function payloadsOf({ type, parent }: RowInputs): Readonly<Record<RowVerb, MutationPayload>> {
+  const { name, names, row, rows, words, deletedId, deletedIds } = rowNamesOf(type);
   const rowField = { [row]: { row: type, description: `The ${name} as it is now.` } };
   const parentType = parent === undefined ? undefined : type.relations[parent]?.to();
   const parentField = parent &&
@@ -78,8 +78,8 @@ function payloadsOf({ type, parent }: RowInputs): Readonly<Record<Verb, Payload>
   };
 }
 
-function runsOf({ type, parent }: RowInputs, service: RowService): Readonly<Record<Verb, Mutation["run"]>> {
-  const { row, rows, deletedId, deletedIds } = namesOf(type);
+function runsOf({ type, parent }: RowInputs, service: RowService): Readonly<Record<RowVerb, Mutation["run"]>> {
+  const { row, rows, deletedId, deletedIds } = rowNamesOf(type);
   return {
     create: async (call, input, { returning }) => ({ [row]: await service.create(call, input, returning) }),
     async createMany(call, input) {
@@ -105,21 +105,21 @@ function runsOf({ type, parent }: RowInputs, service: RowService): Readonly<Reco
 export function rowMutations(
   inputs: RowInputs,
   service: RowService,
-  names: Readonly<Record<string, Verb>>,
+  names: Readonly<Record<string, RowVerb>>,
   rule: Rule,
-  rules: Partial<Record<Verb, Rule>> = {},
+  rules: Partial<Record<RowVerb, Rule>> = {},
 ): Record<string, Mutation> {
   const { type, parent } = inputs;
-  const { name: one, names: many, words } = namesOf(type);
+  const { name: one, names: many, words } = rowNamesOf(type);
   const payloads = payloadsOf(inputs);
   const runs = runsOf(inputs, service);
   const resource = one.replaceAll(/(?<!^)[A-Z]/g, (letter) => `-${letter}`).toLowerCase();
-  const DESCRIPTION: Record<Verb, string> = {
-    create: `Creates ${withArticle(one)}.`,
+  const DESCRIPTION: Record<RowVerb, string> = {
+    create: `Creates ${typeNameWithArticle(one)}.`,
     createMany: `Creates ${words}${parent ? ` of one ${parent}` : ""}: all of them, or none.`,
-    update: `Changes ${withArticle(one)}.`,
+    update: `Changes ${typeNameWithArticle(one)}.`,
     updateMany: `Changes all ${words} that match a filter.`,
-    delete: `Deletes ${withArticle(one)}.`,
+    delete: `Deletes ${typeNameWithArticle(one)}.`,
     deleteMany: `Deletes all ${words} that match a filter.`,
     upsert: `Changes the ${one} with this ${type.uniqueKey}, or creates it.`,
   };

@@ -1,58 +1,74 @@
 /** Finds rows of a declared type that exist for an actor, for services that look at them before or after a change. */
 import { and, eq, type SQL, sql } from "drizzle-orm";
 import type { PgTable } from "drizzle-orm/pg-core";
-import type { Access } from "../../auth/actor.js";
+import type { ActorAccess } from "../../auth/actor.js";
 import type { Db } from "../../db/client.js";
 import type { TypeDeclaration } from "../declaration.js";
 import { aliased, visible } from "../read/visibility.js";
-import { ownSource, tableOf } from "./row-statements.js";
+import { statementSource, statementTableOf } from "./row-statements.js";
 
-function visibleTo(type: TypeDeclaration, access: Access): SQL | undefined {
+function visibleTo(type: TypeDeclaration, access: ActorAccess): SQL | undefined {
   let aliases = 0;
   return visible(
-    ownSource(type),
+    statementSource(type),
     access,
     () => sql`${access.organizationId}`,
     (target) => aliased(target, `v${aliases++}`),
   );
 }
 
-async function select<T>(db: Db, type: TypeDeclaration, access: Access, value: SQL<T>, condition: SQL): Promise<T[]> {
+async function select<T>(
+  db: Db,
+  type: TypeDeclaration,
+  access: ActorAccess,
+  value: SQL<T>,
+  condition: SQL,
+): Promise<T[]> {
   const rows = await db
     .select({ value })
-    .from(tableOf(type) as PgTable)
+    .from(statementTableOf(type) as PgTable)
     .where(and(condition, visibleTo(type, access)));
   return rows.map(({ value }) => value as T);
 }
 
 /** @returns the version of the row, or null where no such row exists for the actor */
-export async function findVersion(db: Db, type: TypeDeclaration, access: Access, id: string): Promise<number | null> {
-  const table = tableOf(type);
+export async function findVersion(
+  db: Db,
+  type: TypeDeclaration,
+  access: ActorAccess,
+  id: string,
+): Promise<number | null> {
+  const table = statementTableOf(type);
   const [version] = await select(db, type, access, sql<number>`${table.version}`, eq(table.id, BigInt(id)));
   return version ?? null;
 }
 
 /** @returns the id of the row whose unique field has this value, in any case, or null where no such row exists for the actor */
-export async function findByKey(db: Db, type: TypeDeclaration, access: Access, value: string): Promise<string | null> {
+export async function findByKey(
+  db: Db,
+  type: TypeDeclaration,
+  access: ActorAccess,
+  value: string,
+): Promise<string | null> {
   const column = type.fields[type.uniqueKey ?? "id"]?.column;
   const [id] = await select(
     db,
     type,
     access,
-    sql<string>`${tableOf(type).id}::text`,
+    sql<string>`${statementTableOf(type).id}::text`,
     sql`lower(${column}) = lower(${value})`,
   );
   return id ?? null;
 }
 
 /** @returns how many of the rows exist for the actor */
-export async function countReached(
+export async function countReachedRows(
   db: Db,
   type: TypeDeclaration,
-  access: Access,
+  access: ActorAccess,
   ids: readonly string[],
 ): Promise<number> {
-  const among = sql`${tableOf(type).id} = any (array(select jsonb_array_elements_text(${JSON.stringify(ids)}::jsonb)::bigint))`;
+  const among = sql`${statementTableOf(type).id} = any (array(select jsonb_array_elements_text(${JSON.stringify(ids)}::jsonb)::bigint))`;
   const [count] = await select(db, type, access, sql<number>`count(*)::int`, among);
   return count ?? 0;
 }

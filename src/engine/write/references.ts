@@ -47,7 +47,7 @@ function findReferences(type: TypeDeclaration): Reference[] {
  * @param creating whether the values make new rows, which must exist for the actor too
  * @returns undefined where every row exists for the actor, as for staff
  */
-export function unreached(
+export function unreachedReferences(
   c: Compilation,
   type: TypeDeclaration,
   columns: readonly PgColumn[],
@@ -81,9 +81,10 @@ export function unreached(
 }
 
 /** Selects the index and the name of the first unreached value, as JSON, or null. */
-export const firstUnreached = (unreachedCte: SQL | undefined) =>
+export const firstUnreachedReference = (unreachedCte: SQL | undefined) =>
   unreachedCte
     ? sql`(select json_build_array(unreached.position - 1, unreached.name)::text from unreached order by unreached.position limit 1)`
     : sql`null`;
 /** The condition that no value is unreached; undefined where no value was checked. */
-export const reachesAll = (unreachedCte: SQL | undefined) => unreachedCte && sql`not exists (select from unreached)`;
+export const reachesAllReferences = (unreachedCte: SQL | undefined) =>
+  unreachedCte && sql`not exists (select from unreached)`;

@@ -2,18 +2,23 @@
 import { and, getTableColumns, getTableName, type SQL, sql } from "drizzle-orm";
 import type { PgColumn, PgTable } from "drizzle-orm/pg-core";
 import { auditLogs } from "../../audit/audit.table.js";
-import type { Access } from "../../auth/actor.js";
+import type { ActorAccess } from "../../auth/actor.js";
 import { nameOf, names, propertyOf, record } from "../../db/dialect.js";
 import type { TypeDeclaration } from "../declaration.js";
-import { type Compilation, type PlanLimits, type Statement, statementOf } from "../read/compilation.js";
+import {
+  type Compilation,
+  type CompilationLimits,
+  type CompiledStatement,
+  compiledStatementOf,
+} from "../read/compilation.js";
 import type { Source } from "../read/visibility.js";
-import { matching, withoutQuery } from "../read/writing.js";
+import { compilationForWriting, matchingForWriting } from "../read/writing.js";
 import { idempotencyKeys } from "./idempotency.table.js";
-import { firstUnreached, reachesAll, unreached } from "./references.js";
+import { firstUnreachedReference, reachesAllReferences, unreachedReferences } from "./references.js";
 
 /** A table whose rows have a version, which counts their changes. */
 export type VersionedTable = PgTable & Record<"id" | "version" | "updatedAt", PgColumn>;
-export const tableOf = (type: TypeDeclaration) => type.table as VersionedTable;
+export const statementTableOf = (type: TypeDeclaration) => type.table as VersionedTable;
 
 /** The most rows that one call changes by a filter. */
 export const MAX_ROWS = 1000;
@@ -23,7 +28,7 @@ const parameter = (c: Compilation, name: string) => c.param((run) => run.variabl
 const jsonParameter = (c: Compilation, name: string) => sql`${parameter(c, name)}::text::json`;
 
 /** The statement's own table, without an alias. */
-export const ownSource = (type: TypeDeclaration): Source => ({
+export const statementSource = (type: TypeDeclaration): Source => ({
   type,
   name: sql``,
   from: sql`${type.table}`,
@@ -74,20 +79,20 @@ const answerColumn = (answer: SQL | undefined) => (answer ? sql`, ${answer}` : s
 export function insertStatement(
   type: TypeDeclaration,
   columns: readonly PgColumn[],
-  access: Access,
-  limits: PlanLimits,
+  access: ActorAccess,
+  limits: CompilationLimits,
   { many, keyed, answer }: { readonly many: boolean; readonly keyed: boolean; readonly answer?: SQL | undefined },
-): Statement {
-  const c = withoutQuery(access, limits);
-  const table = tableOf(type);
+): CompiledStatement {
+  const c = compilationForWriting(access, limits);
+  const table = statementTableOf(type);
   const item = (column: PgColumn) => sql`items.${sql.identifier(propertyOf(column))}`;
   const itemColumns = sql.join(
     [...columns.map((column) => sql.identifier(propertyOf(column))), sql`position`],
     sql`, `,
   );
   const items = { from: () => sql`items`, position: sql`items.position`, value: item };
-  const unreachedCte = unreached(c, type, columns, items, true);
-  const allReached = reachesAll(unreachedCte);
+  const unreachedCte = unreachedReferences(c, type, columns, items, true);
+  const allReached = reachesAllReferences(unreachedCte);
   const { userId, key, action, fingerprint, ids } = idempotencyKeys;
   const claimed = sql`claimed as (
     insert into ${idempotencyKeys} (${names([userId, key, action, fingerprint, ids])})
@@ -102,7 +107,7 @@ export function insertStatement(
   const drawn = keyed || many;
   const id = sql`nextval(pg_get_serial_sequence(${sql.raw(`'"${getTableName(table)}"'`)}, 'id')) as id, `;
   const columnNames = names(drawn ? [table.id, ...columns] : columns);
-  return statementOf(sql`with items as materialized (
+  return compiledStatementOf(sql`with items as materialized (
       select ${drawn ? id : sql``}i.*
       from rows from (json_to_recordset(${jsonParameter(c, "rows")}) as (${record(columns)})) with ordinality as i(${itemColumns})
     ), ${unreachedCte ? sql`${unreachedCte}, ` : sql``}${keyed ? sql`${claimed}, ` : sql``}changed as (
@@ -110,7 +115,7 @@ export function insertStatement(
       select ${sql.join(drawn ? [item(table.id), ...values] : values, sql`, `)} from items where ${condition} order by items.position
       returning ${answer ? sql`*` : table.id}
     ), ${auditCte(c, many, HAS_CHANGED)}
-    select ${CHANGED_IDS}, ${firstUnreached(unreachedCte)}${answerColumn(answer)}`);
+    select ${CHANGED_IDS}, ${firstUnreachedReference(unreachedCte)}${answerColumn(answer)}`);
 }
 
 /** The new values of an update as the table `given`. */
@@ -122,12 +127,12 @@ function unreachedChanges(c: Compilation, type: TypeDeclaration, columns: readon
   if (columns === null) return undefined;
   const value = (column: PgColumn) => sql`given.${sql.identifier(propertyOf(column))}`;
   const changes = { from: () => changesTable(c, columns), position: sql`1`, value };
-  return unreached(c, type, columns, changes, false);
+  return unreachedReferences(c, type, columns, changes, false);
 }
 
 /** Builds the begin of an UPDATE of the columns, or of a DELETE where `columns` is null, up to its WHERE. */
 function changeClause(type: TypeDeclaration, columns: readonly PgColumn[] | null, c: Compilation, from?: SQL) {
-  const table = tableOf(type);
+  const table = statementTableOf(type);
   if (columns === null) return sql`delete from ${table}${from ? sql` using ${from}` : sql``}`;
   const { version, updatedAt } = table;
   const sets = columns.map((column) => sql`${nameOf(column)} = given.${sql.identifier(propertyOf(column))}`);
@@ -143,20 +148,20 @@ function changeClause(type: TypeDeclaration, columns: readonly PgColumn[] | null
 export function changeStatement(
   type: TypeDeclaration,
   columns: readonly PgColumn[] | null,
-  access: Access,
-  limits: PlanLimits,
+  access: ActorAccess,
+  limits: CompilationLimits,
   answer?: SQL,
-): Statement {
-  const c = withoutQuery(access, limits);
-  const table = tableOf(type);
+): CompiledStatement {
+  const c = compilationForWriting(access, limits);
+  const table = statementTableOf(type);
   const isCurrent = sql`coalesce(${table.version} = ${parameter(c, "version")}::int, true)`;
   const unreachedCte = unreachedChanges(c, type, columns);
-  const isRow = and(sql`${table.id} = ${parameter(c, "id")}::bigint`, isCurrent, c.visible(ownSource(type)));
-  const where = and(isRow, reachesAll(unreachedCte));
-  return statementOf(sql`with ${unreachedCte ? sql`${unreachedCte}, ` : sql``}changed as (
+  const isRow = and(sql`${table.id} = ${parameter(c, "id")}::bigint`, isCurrent, c.visible(statementSource(type)));
+  const where = and(isRow, reachesAllReferences(unreachedCte));
+  return compiledStatementOf(sql`with ${unreachedCte ? sql`${unreachedCte}, ` : sql``}changed as (
       ${changeClause(type, columns, c)} where ${where} returning ${answer ? sql`${table}.*` : table.id}
     ), ${auditCte(c, false, HAS_CHANGED)}
-    select ${CHANGED_IDS}, ${firstUnreached(unreachedCte)}${answerColumn(answer)}`);
+    select ${CHANGED_IDS}, ${firstUnreachedReference(unreachedCte)}${answerColumn(answer)}`);
 }
 
 /**
@@ -167,7 +172,7 @@ function matchedCtes(c: Compilation, type: TypeDeclaration, filter: unknown, loc
   const source = c.source(type);
   const key = source.column(type.fields.id.column);
   return sql`matched as (
-      select ${key} as id from ${source.from} where ${and(c.visible(source), matching(c, source, filter)) ?? sql`true`}
+      select ${key} as id from ${source.from} where ${and(c.visible(source), matchingForWriting(c, source, filter)) ?? sql`true`}
       order by ${key} limit ${sql.raw(`${MAX_ROWS + 1}`)} ${locked ? sql`for update of ${source.name}` : sql``}
     ), counted as (select count(*)::int as n from matched)`;
 }
@@ -176,11 +181,11 @@ function matchedCtes(c: Compilation, type: TypeDeclaration, filter: unknown, loc
 export function findMatchingStatement(
   type: TypeDeclaration,
   filter: unknown,
-  access: Access,
-  limits: PlanLimits,
-): Statement {
-  const c = withoutQuery(access, limits);
-  return statementOf(sql`with ${matchedCtes(c, type, filter, false)}
+  access: ActorAccess,
+  limits: CompilationLimits,
+): CompiledStatement {
+  const c = compilationForWriting(access, limits);
+  return compiledStatementOf(sql`with ${matchedCtes(c, type, filter, false)}
     select (select json_agg(matched.id::text order by matched.id)::text from matched), (select n from counted)`);
 }
 
@@ -194,24 +199,27 @@ export function changeMatchingStatement(
   type: TypeDeclaration,
   columns: readonly PgColumn[] | null,
   filter: unknown,
-  access: Access,
-  limits: PlanLimits,
-): Statement {
-  const c = withoutQuery(access, limits);
-  const table = tableOf(type);
+  access: ActorAccess,
+  limits: CompilationLimits,
+): CompiledStatement {
+  const c = compilationForWriting(access, limits);
+  const table = statementTableOf(type);
   const unreachedCte = unreachedChanges(c, type, columns);
   const expected = and(
     sql`(select n from counted) = ${parameter(c, "expectedCount")}::int`,
-    reachesAll(unreachedCte),
+    reachesAllReferences(unreachedCte),
   ) as SQL;
-  return statementOf(sql`with ${matchedCtes(c, type, filter, true)}, ${unreachedCte ? sql`${unreachedCte}, ` : sql``}changed as (
+  return compiledStatementOf(sql`with ${matchedCtes(c, type, filter, true)}, ${unreachedCte ? sql`${unreachedCte}, ` : sql``}changed as (
       ${changeClause(type, columns, c, sql`matched`)} where ${table.id} = matched.id and ${expected} returning ${table.id}
     ), ${auditCte(c, true, expected)}
-    select ${CHANGED_IDS}, (select n from counted), ${firstUnreached(unreachedCte)}`);
+    select ${CHANGED_IDS}, (select n from counted), ${firstUnreachedReference(unreachedCte)}`);
 }
 
 /** @returns the columns for which any row has a value, in the order of the table */
-export function columnsOf(type: TypeDeclaration, rows: readonly Readonly<Record<string, unknown>>[]): PgColumn[] {
+export function statementColumnsOf(
+  type: TypeDeclaration,
+  rows: readonly Readonly<Record<string, unknown>>[],
+): PgColumn[] {
   const present = new Set(rows.flatMap((row) => Object.keys(row)));
   return Object.entries(getTableColumns(type.table)).flatMap(([name, column]) => (present.has(name) ? [column] : []));
 }

@@ -2,7 +2,7 @@
 
 import type { Call } from "../../audit/call.js";
 import type { AuditService } from "../../audit/index.js";
-import { accessOf } from "../../auth/actor.js";
+import { accessOfActor } from "../../auth/actor.js";
 import type { Db } from "../../db/client.js";
 import { wasLost } from "../../db/postgres-errors.js";
 import { AppError, badUserInput, conflict, internal, limitExceeded, notFound, outcomeUnknown } from "../../errors.js";
@@ -10,29 +10,29 @@ import { checked } from "../../values/checked.js";
 import type { Returning } from "../read/writing.js";
 import type { RowInputs } from "../types/row-inputs.js";
 import type { RowService } from "../types/row-mutations.js";
-import { countReached, findByKey } from "./find-rows.js";
-import { findIdempotentIds, keyOf } from "./idempotency.service.js";
+import { countReachedRows, findByKey } from "./find-rows.js";
+import { findIdempotentIds, idempotencyKeyOf } from "./idempotency.service.js";
 import {
-  type Change,
-  type Changed,
-  changeMatching,
+  type ChangedRows,
+  changeMatchingRows,
   changeRow,
-  findMatching,
+  findMatchingRows,
   type IdempotencyKey,
   insertRows,
   MAX_ROWS,
-  type PathOf,
-  pathByName,
+  type RowChange,
+  type RowPathOf,
   type RowValues,
+  rowPathByName,
 } from "./rows.js";
 
 export interface RowsDeps {
   readonly db: Db;
   readonly audit: AuditService;
-  readonly limits: Change["limits"];
+  readonly limits: RowChange["limits"];
   /** The key of the fingerprints of inputs, which may hold passwords. */
   readonly fingerprintKey: string;
-  readonly statements: Change["statements"];
+  readonly statements: RowChange["statements"];
 }
 
 /**
@@ -44,7 +44,7 @@ export type Guard = (db: Db, ids: readonly string[], changes: RowValues | null) 
 /** The rules that rows of one type have in addition. */
 export interface RowRules {
   /** Turns the values of clients into those to store. `creating` tells whether the rows are new. */
-  prepare?(rows: readonly RowValues[], pathOf: PathOf, creating: boolean): Promise<RowValues[]>;
+  prepare?(rows: readonly RowValues[], pathOf: RowPathOf, creating: boolean): Promise<RowValues[]>;
   /** Refuses a change that the actor may not make to this row. @throws FORBIDDEN */
   mayUpdate?(call: Call, id: string, changes: RowValues): void;
   /** Returns the guard of these changes; undefined where they need none, so that one statement without a transaction is enough. */
@@ -82,9 +82,9 @@ export function createRowService(deps: RowsDeps, inputs: RowInputs, rules: RowRu
     call: Call,
     outcome?: { resourceId?: string | undefined; result?: unknown },
     returning?: Returning,
-  ): Change => ({
+  ): RowChange => ({
     type,
-    access: accessOf(call.actor),
+    access: accessOfActor(call.actor),
     limits,
     statements,
     audit: audit.entry(call, outcome),
@@ -95,7 +95,7 @@ export function createRowService(deps: RowsDeps, inputs: RowInputs, rules: RowRu
   async function replay(call: Call, key: IdempotencyKey, resourceId?: string): Promise<string[] | undefined> {
     const ids = await findIdempotentIds(db, key);
     if (!ids) return undefined;
-    if ((await countReached(db, type, accessOf(call.actor), ids)) < ids.length) {
+    if ((await countReachedRows(db, type, accessOfActor(call.actor), ids)) < ids.length) {
       throw notFound("row any more: it was made with this idempotency key and deleted since");
     }
     const resource = resourceId ?? (ids.length === 1 ? ids[0] : undefined);
@@ -110,10 +110,10 @@ export function createRowService(deps: RowsDeps, inputs: RowInputs, rules: RowRu
   async function insert(
     call: Call,
     rows: readonly RowValues[],
-    pathOf: PathOf,
+    pathOf: RowPathOf,
     { many, key, parent }: { many: boolean; key: IdempotencyKey | undefined; parent?: string | undefined },
     returning?: Returning,
-  ): Promise<Changed> {
+  ): Promise<ChangedRows> {
     const values = await prepare(rows.map(present), pathOf, true);
     for (;;) {
       const change = changeOf(call, { resourceId: parent }, returning);
@@ -129,8 +129,8 @@ export function createRowService(deps: RowsDeps, inputs: RowInputs, rules: RowRu
   async function runGuarded(
     changes: RowValues | null,
     idsOf: (db: Db) => Promise<readonly string[]>,
-    change: (db: Db) => Promise<Changed>,
-  ): Promise<Changed> {
+    change: (db: Db) => Promise<ChangedRows>,
+  ): Promise<ChangedRows> {
     const guard = rules.guard?.(changes);
     if (!guard) return change(db);
     let afterCommit = () => {};
@@ -159,23 +159,23 @@ export function createRowService(deps: RowsDeps, inputs: RowInputs, rules: RowRu
     );
 
   /** The path of the changes in the input of `updateMany`. */
-  const pathInChanges: PathOf = (_index, name) => `changes.${name}`;
+  const pathInChanges: RowPathOf = (_index, name) => `changes.${name}`;
   function changeMany(call: Call, matching: { filter: unknown; expectedCount: number }, changes: RowValues | null) {
     return runGuarded(
       changes,
-      (db) => findMatching(db, changeOf(call), matching),
-      (db) => changeMatching(db, changeOf(call), matching, changes, pathInChanges),
+      (db) => findMatchingRows(db, changeOf(call), matching),
+      (db) => changeMatchingRows(db, changeOf(call), matching, changes, pathInChanges),
     );
   }
 
-  const prepareChanges = async (changes: RowValues, pathOf: PathOf): Promise<RowValues> =>
+  const prepareChanges = async (changes: RowValues, pathOf: RowPathOf): Promise<RowValues> =>
     (await prepare([changes], pathOf, false))[0] ?? {};
 
   return {
     async create(call, input, returning) {
       const { idempotencyKey, ...values } = checked(inputs.create, input);
-      const key = keyOf(fingerprintKey, call, input, idempotencyKey);
-      const { ids, json } = await insert(call, [values], pathByName, { many: false, key }, returning);
+      const key = idempotencyKeyOf(fingerprintKey, call, input, idempotencyKey);
+      const { ids, json } = await insert(call, [values], rowPathByName, { many: false, key }, returning);
       return { id: ids[0] as string, json };
     },
 
@@ -183,9 +183,9 @@ export function createRowService(deps: RowsDeps, inputs: RowInputs, rules: RowRu
       requireAtMost(inputs.maxItems, "items", (input as { items: readonly unknown[] }).items.length);
       const { idempotencyKey, items, ...beside } = checked(inputs.createMany, input);
       const parent = inputs.parent && (beside as Record<string, string>)[`${inputs.parent}Id`];
-      const pathOf: PathOf = (index, name) => (name in beside ? name : `items.${index}.${name}`);
+      const pathOf: RowPathOf = (index, name) => (name in beside ? name : `items.${index}.${name}`);
       const rows = items.map((item) => ({ ...item, ...beside }));
-      const key = keyOf(fingerprintKey, call, input, idempotencyKey);
+      const key = idempotencyKeyOf(fingerprintKey, call, input, idempotencyKey);
       const { ids } = await insert(call, rows, pathOf, { many: true, key, parent });
       return { ids, parent };
     },
@@ -194,7 +194,7 @@ export function createRowService(deps: RowsDeps, inputs: RowInputs, rules: RowRu
       const { id, version, ...rest } = checked(inputs.update, input);
       const changes = requireChange(rest, "input");
       rules.mayUpdate?.(call, id, changes);
-      const { json } = await changeOne(call, id, version, await prepareChanges(changes, pathByName), { returning });
+      const { json } = await changeOne(call, id, version, await prepareChanges(changes, rowPathByName), { returning });
       return { id, json };
     },
 
@@ -221,20 +221,20 @@ export function createRowService(deps: RowsDeps, inputs: RowInputs, rules: RowRu
       const values = present(checked(inputs.upsert, input));
       const { [type.uniqueKey as string]: key, ...rest } = values;
       for (let attempt = 1; ; attempt++) {
-        const id = await findByKey(db, type, accessOf(call.actor), String(key));
+        const id = await findByKey(db, type, accessOfActor(call.actor), String(key));
         try {
           if (id !== null) {
-            const changes = await prepareChanges(rest, pathByName);
+            const changes = await prepareChanges(rest, rowPathByName);
             const result = { created: false };
             const { json } = await changeOne(call, id, undefined, changes, { result, returning });
             return { id, json, created: false };
           }
-          const [row] = await prepare([values], pathByName, true);
+          const [row] = await prepare([values], rowPathByName, true);
           const change = changeOf(call, { result: { created: true } }, returning);
           const { ids, json } = (await insertRows(db, change, [row as RowValues], {
-            pathOf: pathByName,
+            pathOf: rowPathByName,
             many: false,
-          })) as Changed;
+          })) as ChangedRows;
           return { id: ids[0] as string, json, created: true };
         } catch (error) {
           const hasLostRace =

@@ -1,25 +1,25 @@
 /** Inserts, changes and deletes rows of a declared type that exist for the actor. One statement does each, with its audit record. */
 import type { PgColumn } from "drizzle-orm/pg-core";
 import type { AuditEntry } from "../../audit/entry.js";
-import type { Access } from "../../auth/actor.js";
-import type { Region } from "../../cache.js";
+import type { ActorAccess } from "../../auth/actor.js";
+import type { CacheRegion } from "../../cache.js";
 import type { Db } from "../../db/client.js";
 import { columnName, propertyOf } from "../../db/dialect.js";
 import { UsualTime } from "../../db/driver/usual-time.js";
 import { hasDependents, keyAtFault } from "../../db/postgres-errors.js";
 import { type AppError, atField, conflict, failedPrecondition, internal, notFound } from "../../errors.js";
 import type { TypeDeclaration } from "../declaration.js";
-import type { PlanLimits, Statement } from "../read/compilation.js";
+import type { CompilationLimits, CompiledStatement } from "../read/compilation.js";
 import type { Returning } from "../read/writing.js";
 import { findVersion } from "./find-rows.js";
 import { referencesOf } from "./references.js";
 import {
   changeMatchingStatement,
   changeStatement,
-  columnsOf,
   findMatchingStatement,
   insertStatement,
   MAX_ROWS,
+  statementColumnsOf,
 } from "./row-statements.js";
 
 export { MAX_ROWS };
@@ -28,22 +28,22 @@ export { MAX_ROWS };
 export type RowValues = Readonly<Record<string, unknown>>;
 
 /** A kept statement, with how often it has run and its usual time. */
-export type Repeated = Statement & { runs: number; readonly usual: UsualTime };
+export type RepeatedRowStatement = CompiledStatement & { runs: number; readonly usual: UsualTime };
 
 /** The type whose rows change, the access of the actor, and the audit record. */
-export interface Change {
+export interface RowChange {
   readonly type: TypeDeclaration;
-  readonly access: Access;
-  readonly limits: PlanLimits;
+  readonly access: ActorAccess;
+  readonly limits: CompilationLimits;
   /** The kept statements, by what they answer of the row, verb, type, role and columns. */
-  readonly statements: Region<Repeated>;
+  readonly statements: CacheRegion<RepeatedRowStatement>;
   readonly audit: AuditEntry;
   /** Builds the JSON of the only row that changes, where the client asks for it. */
   readonly returning?: Returning | undefined;
 }
 
 /** The result of a change. */
-export interface Changed {
+export interface ChangedRows {
   readonly ids: readonly string[];
   /** The JSON of the only row, where the client asked for it and the statement could build it. */
   readonly json?: string | undefined;
@@ -60,7 +60,7 @@ export interface IdempotencyKey {
 const wordsOf = ({ name }: TypeDeclaration) => name.replaceAll(/(?!^)[A-Z]/g, (letter) => ` ${letter}`).toLowerCase();
 
 /** Runs a statement, and keeps it for the next time. */
-function runKept(db: Db, change: Change, name: string, variables: RowValues, build: () => Statement) {
+function runKept(db: Db, change: RowChange, name: string, variables: RowValues, build: () => CompiledStatement) {
   const { statements, access, returning } = change;
   const key = `${returning?.id} ${name}`;
   let statement = statements.get(key);
@@ -71,30 +71,30 @@ function runKept(db: Db, change: Change, name: string, variables: RowValues, bui
   return run(db, statement, change, variables, returning?.isDue(statement) ?? true);
 }
 
-const statementName = (verb: string, { type, access }: Change, columns: readonly PgColumn[] | null) =>
+const statementName = (verb: string, { type, access }: RowChange, columns: readonly PgColumn[] | null) =>
   `${verb} ${type.name} ${access.shape} ${columns?.map(({ name }) => name)}`;
 
 /** A statement; a kept one has its usual time. */
-type Runnable = Statement & { readonly usual?: UsualTime };
+type Runnable = CompiledStatement & { readonly usual?: UsualTime };
 
-const run = (db: Db, { text, bind, usual }: Runnable, { access }: Change, variables: RowValues, prepare: boolean) =>
+const run = (db: Db, { text, bind, usual }: Runnable, { access }: RowChange, variables: RowValues, prepare: boolean) =>
   db.change(text, bind({ variables, access, values: [] }), prepare, usual);
 
 /** The expression of the changed row's JSON. */
-function columnOf({ type, returning }: Change) {
+function columnOf({ type, returning }: RowChange) {
   if (returning && returning.type !== type)
     throw internal(new Error(`a change of ${type.name} returns no ${returning.type.name}`));
   return returning?.template.columns[0];
 }
 
 /** @param column the column that the statement answered for that expression */
-const jsonOf = ({ returning }: Change, column: string | null | undefined) =>
+const jsonOf = ({ returning }: RowChange, column: string | null | undefined) =>
   returning && column != null ? returning.template.fill([column], 0) : undefined;
 
 const listOf = (json: string | null | undefined): string[] => (json ? JSON.parse(json) : []);
 
 /** @param unreached the index and the name of a value that refers to no row of the actor's, as JSON @throws NOT_FOUND where there is one */
-function requireReached(type: TypeDeclaration, unreached: string | null | undefined, pathOf: PathOf): void {
+function requireReached(type: TypeDeclaration, unreached: string | null | undefined, pathOf: RowPathOf): void {
   if (!unreached) return;
   const [index, name] = JSON.parse(unreached) as [number, string | null];
   const reference = name === null ? undefined : referencesOf(type).find(({ column }) => propertyOf(column) === name);
@@ -102,7 +102,7 @@ function requireReached(type: TypeDeclaration, unreached: string | null | undefi
 }
 
 /** @returns the path of the value that is a duplicate or refers to no row: the second of two equal values, or the first that refers to none */
-function argumentAtFault(error: unknown, rows: readonly RowValues[], columns: readonly PgColumn[], pathOf: PathOf) {
+function argumentAtFault(error: unknown, rows: readonly RowValues[], columns: readonly PgColumn[], pathOf: RowPathOf) {
   const fault = keyAtFault(error);
   const column = columns.find((column) => fault && new RegExp(`\\b${columnName(column)}\\b`).test(fault.columns));
   if (!fault || !column) return undefined;
@@ -116,9 +116,9 @@ function argumentAtFault(error: unknown, rows: readonly RowValues[], columns: re
 }
 
 /** Returns the path of a row's field in the input. */
-export type PathOf = (index: number, name: string) => string;
+export type RowPathOf = (index: number, name: string) => string;
 /** The path of a field in an input for one row. */
-export const pathByName: PathOf = (_index, name) => name;
+export const rowPathByName: RowPathOf = (_index, name) => name;
 
 /**
  * Inserts all rows or none. An actor of one organization cannot refer to a row outside of it: such a row looks as if it did not exist,
@@ -129,14 +129,18 @@ export const pathByName: PathOf = (_index, name) => name;
  */
 export async function insertRows(
   db: Db,
-  change: Change,
+  change: RowChange,
   rows: readonly RowValues[],
-  { pathOf, many, key }: { readonly pathOf: PathOf; readonly many: boolean; readonly key?: IdempotencyKey | undefined },
-): Promise<Changed | undefined> {
+  {
+    pathOf,
+    many,
+    key,
+  }: { readonly pathOf: RowPathOf; readonly many: boolean; readonly key?: IdempotencyKey | undefined },
+): Promise<ChangedRows | undefined> {
   const { type, access, limits } = change;
   const owner = referencesOf(type).find(({ owner }) => owner);
   const ownerColumn = owner && access.organizationId !== null ? [{ [propertyOf(owner.column)]: null }] : [];
-  const columns = columnsOf(type, [...rows, ...ownerColumn]);
+  const columns = statementColumnsOf(type, [...rows, ...ownerColumn]);
   const keyed = key !== undefined;
   const build = () => insertStatement(type, columns, access, limits, { many, keyed, answer: columnOf(change) });
   const variables = {
@@ -156,8 +160,8 @@ export async function insertRows(
 const withField = (error: AppError, field: string | undefined) => (field === undefined ? error : atField(error, field));
 
 /** @throws AppError that tells the caller why a change of existing rows failed */
-function rethrow(error: AppError, type: TypeDeclaration, changes: RowValues | null, pathOf: PathOf): never {
-  const field = changes ? argumentAtFault(error, [changes], columnsOf(type, [changes]), pathOf) : undefined;
+function rethrow(error: AppError, type: TypeDeclaration, changes: RowValues | null, pathOf: RowPathOf): never {
+  const field = changes ? argumentAtFault(error, [changes], statementColumnsOf(type, [changes]), pathOf) : undefined;
   if (changes || !hasDependents(error)) throw withField(error, field);
   throw failedPrecondition("in use", `Other data depends on this ${wordsOf(type)}. Delete that first.`, error);
 }
@@ -170,35 +174,35 @@ function rethrow(error: AppError, type: TypeDeclaration, changes: RowValues | nu
  */
 export async function changeRow(
   db: Db,
-  change: Change,
+  change: RowChange,
   { id, version }: { readonly id: string; readonly version?: number | null | undefined },
   changes: RowValues | null,
-): Promise<Changed> {
+): Promise<ChangedRows> {
   const { type, access, limits } = change;
-  const columns = changes && columnsOf(type, [changes]);
+  const columns = changes && statementColumnsOf(type, [changes]);
   const build = () => changeStatement(type, columns, access, limits, columnOf(change));
   const variables = { id, version, changes: JSON.stringify(changes), audit: JSON.stringify(change.audit) };
   const name = statementName("change", change, columns);
   const [ids, unreached, column] = await runKept(db, change, name, variables, build).catch((error) =>
-    rethrow(error, type, changes, pathByName),
+    rethrow(error, type, changes, rowPathByName),
   );
   if (ids) return { ids: listOf(ids), json: jsonOf(change, column) };
   const current = await findVersion(db, type, access, id);
   if (current === null) throw notFound(wordsOf(type));
-  requireReached(type, unreached, pathByName);
+  requireReached(type, unreached, rowPathByName);
   const message = `This ${wordsOf(type)} has changed: its version is ${current} now. Read it again.`;
   throw conflict(message, undefined, "version");
 }
 
 /** The rows to change, and how many the caller expects. */
-export interface Matching {
+export interface MatchingRows {
   /** A coerced filter of the type. */
   readonly filter: unknown;
   /** At most MAX_ROWS. */
   readonly expectedCount: number;
 }
 
-function requireCount({ expectedCount }: Matching, answer: string | number | null | undefined): void {
+function requireCount({ expectedCount }: MatchingRows, answer: string | number | null | undefined): void {
   const count = Number(answer);
   if (count === expectedCount) return;
   const rows =
@@ -208,11 +212,11 @@ function requireCount({ expectedCount }: Matching, answer: string | number | nul
 }
 
 /** @returns the ids of the rows that match @throws CONFLICT for another number of rows than expected, and as the filter does */
-export async function findMatching(db: Db, change: Change, matching: Matching): Promise<string[]> {
+export async function findMatchingRows(db: Db, change: RowChange, matching: MatchingRows): Promise<string[]> {
   const { type, access, limits } = change;
   const statement = findMatchingStatement(type, matching.filter, access, limits);
   const [ids, count] = await run(db, statement, change, { filter: matching.filter }, false).catch((error) =>
-    rethrow(error, type, {}, pathByName),
+    rethrow(error, type, {}, rowPathByName),
   );
   requireCount(matching, count);
   return listOf(ids);
@@ -223,15 +227,15 @@ export async function findMatching(db: Db, change: Change, matching: Matching): 
  * @throws CONFLICT for another number, and as the filter does; NOT_FOUND for a reference to a row that does not exist for the actor;
  * FAILED_PRECONDITION where other rows depend on deleted ones
  */
-export async function changeMatching(
+export async function changeMatchingRows(
   db: Db,
-  change: Change,
-  matching: Matching,
+  change: RowChange,
+  matching: MatchingRows,
   changes: RowValues | null,
-  pathOf: PathOf,
-): Promise<Changed> {
+  pathOf: RowPathOf,
+): Promise<ChangedRows> {
   const { type, access, limits } = change;
-  const columns = changes && columnsOf(type, [changes]);
+  const columns = changes && statementColumnsOf(type, [changes]);
   const statement = changeMatchingStatement(type, columns, matching.filter, access, limits);
   const variables = { ...matching, changes: JSON.stringify(changes), audit: JSON.stringify(change.audit) };
   const [ids, count, unreached] = await run(db, statement, change, variables, false).catch((error) =>

@@ -1,7 +1,7 @@
 /** Turns our rules into the permission door of graphql-shield. No other file knows graphql-shield's rules. */
 import { createRequire } from "node:module";
 import type { IRule } from "graphql-shield";
-import type { Access, Actor } from "../../auth/actor.js";
+import type { Actor, ActorAccess } from "../../auth/actor.js";
 import type { Rule } from "../../auth/rules.js";
 import { forbidden, productionProtected, unauthenticated } from "../../errors.js";
 import { isOperable } from "../../modules/fleet/inventory/index.js";
@@ -18,7 +18,7 @@ export type ShieldRule = IRule | typeof allow;
 /** The part of a request's context that the rules read. */
 interface RuleContext {
   readonly actor: Actor;
-  readonly access: Access;
+  readonly access: ActorAccess;
   /** Returns the environment of the instance with this id or identifier, or null. */
   environmentOf(instanceId: string): Promise<string | null>;
 }

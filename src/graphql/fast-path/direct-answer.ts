@@ -17,25 +17,25 @@ import type { Middleware } from "../doors.js";
 import { fieldError } from "../format-error.js";
 
 /** The JSON text of `data`. Only `stringifyResult` looks into it. */
-export class DataText {
+export class DirectAnswerText {
   constructor(readonly text: string) {}
 }
 
 /** An answer of the fast path. */
 export interface DirectAnswer {
-  readonly data: DataText | Readonly<Record<string, null>>;
+  readonly data: DirectAnswerText | Readonly<Record<string, null>>;
   readonly errors?: readonly GraphQLFormattedError[];
 }
 
 /** @returns the body of an answer; PostgreSQL's text stays as it is */
 export function stringifyResult({ data, errors, ...rest }: { data?: unknown; errors?: unknown }): string {
   // Errors come first, as in Apollo's answers.
-  if (!(data instanceof DataText)) return JSON.stringify({ errors, data, ...rest });
+  if (!(data instanceof DirectAnswerText)) return JSON.stringify({ errors, data, ...rest });
   return `{${errors ? `"errors":${JSON.stringify(errors)},` : ""}"data":${data.text}}`;
 }
 
 /** An operation under way on the fast path. */
-export interface Running {
+export interface DirectAnswerRun {
   readonly operation: OperationDefinitionNode;
   readonly fragments: Fragments;
   readonly context: RequestContext;
@@ -56,7 +56,7 @@ export function rootField(
   field: GraphQLField<unknown, unknown>,
   key: string,
   nodes: readonly FieldNode[],
-  { operation, fragments, context }: Running,
+  { operation, fragments, context }: DirectAnswerRun,
 ): RootField | undefined {
   const variableValues = context.variables as Record<string, unknown>;
   let args: Record<string, unknown>;
@@ -95,19 +95,22 @@ export interface ErrorPath {
 }
 
 /** A field that failed, and why. */
-export interface Fault extends ErrorPath {
+export interface DirectAnswerFault extends ErrorPath {
   readonly error: unknown;
 }
 
 /** @returns the errors as the ordinary path answers them */
-export const errorsOf = (faults: readonly Fault[], formatError: FormatError): GraphQLFormattedError[] =>
+export const directAnswerErrors = (
+  faults: readonly DirectAnswerFault[],
+  formatError: FormatError,
+): GraphQLFormattedError[] =>
   faults.map(({ path, nodes, error }) => {
     const located = fieldError(asAppError(error), path, nodes);
     return formatError(located.toJSON(), located);
   });
 
 /** Makes the answer of the ordinary path where every root field fails. */
-export const failedAnswer = (faults: readonly Fault[], formatError: FormatError): DirectAnswer => ({
+export const failedAnswer = (faults: readonly DirectAnswerFault[], formatError: FormatError): DirectAnswer => ({
   data: Object.fromEntries(faults.map(({ path }) => [path[0], null])),
-  errors: errorsOf(faults, formatError),
+  errors: directAnswerErrors(faults, formatError),
 });

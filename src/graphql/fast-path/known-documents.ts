@@ -2,7 +2,7 @@
 import type { EventLoopUtilization } from "node:perf_hooks";
 import { type ApolloServerPlugin, type GraphQLRequestContext, type GraphQLResponse, HeaderMap } from "@apollo/server";
 import { type DocumentNode, type GraphQLSchema, type OperationDefinitionNode, visit } from "graphql";
-import { type Cache, textWeight } from "../../cache.js";
+import { type Cache, cacheWeightOfText } from "../../cache.js";
 import { AppError, rateLimited } from "../../errors.js";
 import type { KeptBody } from "../../http/compression.js";
 import type { RequestLimits } from "../../limits.js";
@@ -10,9 +10,9 @@ import type { Log } from "../../log.js";
 import type { RequestContext } from "../context.js";
 import { answerTypeOf, type GraphqlRequest } from "../graphql-request.js";
 import type { createIntrospection } from "../introspection.js";
-import { REFUSALS } from "../recording.js";
+import { RECORDED_REFUSALS } from "../recording.js";
 import { takeVariables } from "../variables.js";
-import { DataText, type DirectAnswer, type FormatError } from "./direct-answer.js";
+import { type DirectAnswer, DirectAnswerText, type FormatError } from "./direct-answer.js";
 import type { AnswerDirectly } from "./planned-operations.js";
 
 interface Deps {
@@ -51,7 +51,7 @@ export function trimDocument(document: DocumentNode, text: string): number {
       if (loc) Object.assign(loc, { startToken: undefined, endToken: undefined });
     },
   });
-  return textWeight(text) + NODE_WEIGHT * nodes + DERIVED_WEIGHT;
+  return cacheWeightOfText(text) + NODE_WEIGHT * nodes + DERIVED_WEIGHT;
 }
 
 const BEFORE_DATA = '{"data":';
@@ -60,10 +60,10 @@ type Result = { readonly data?: unknown; readonly errors?: DirectAnswer["errors"
 
 /** @returns whether a root field has passed its doors */
 function hasPassed({ data, errors }: Result): boolean {
-  if (!data || data instanceof DataText) return data !== undefined && data !== null;
+  if (!data || data instanceof DirectAnswerText) return data !== undefined && data !== null;
   const refused = new Set<unknown>();
   for (const { path, extensions } of errors ?? []) {
-    if (path?.length === 1 && REFUSALS.has(extensions?.code as never)) refused.add(path[0]);
+    if (path?.length === 1 && RECORDED_REFUSALS.has(extensions?.code as never)) refused.add(path[0]);
   }
   return Object.keys(data).some((key) => !refused.has(key));
 }
@@ -138,7 +138,8 @@ export function createKnownDocuments(deps: Deps) {
           if (retryAfterSeconds === undefined) {
             // Another request may have made the same answer while this one waited.
             const kept = key === undefined ? undefined : introspection.find(key);
-            if (kept) return singleResult({ data: new DataText(kept.text.slice(BEFORE_DATA.length, -1)) }, accept);
+            if (kept)
+              return singleResult({ data: new DirectAnswerText(kept.text.slice(BEFORE_DATA.length, -1)) }, accept);
             making = { key, load: performance.eventLoopUtilization() };
             return null;
           }

@@ -7,21 +7,21 @@ import {
   getNamedType,
   isObjectType,
 } from "graphql";
-import { idsOf, RETURNS_ROWS, type Returned, RootOfChange } from "../../engine/mutation.js";
+import { MUTATION_RETURNS_ROWS, type MutationReturn, mutationIdsOf, RootOfChange } from "../../engine/mutation.js";
 import type { Unit } from "../../engine/read/compile.js";
 import type { PlannedPayload, Planner } from "../../engine/read/planner.js";
-import { collect, collectBelow, type Selection } from "../../engine/read/selection.js";
+import { collectSelection, collectSelectionBelow, type Selection } from "../../engine/read/selection.js";
 import { AppError, doneBut, notFound } from "../../errors.js";
 import type { Resolve, RootFields } from "../doors.js";
-import { payloadUnits, placeholderValues } from "../preflight.js";
+import { preflightUnits, preflightValues } from "../preflight.js";
 import {
-  DataText,
   type DirectAnswer,
+  type DirectAnswerRun,
+  DirectAnswerText,
   type ErrorPath,
   type FormatError,
   failedAnswer,
   mayPass,
-  type Running,
   rootField,
 } from "./direct-answer.js";
 
@@ -43,14 +43,14 @@ interface Deps {
 /** @returns the only root field of a mutation that returns rows, and the selection of its payload; undefined for other mutations */
 function changeOf(
   fields: Record<string, GraphQLField<unknown, unknown>>,
-  { operation, fragments, context }: Running,
+  { operation, fragments, context }: DirectAnswerRun,
 ): { key: string; nodes: readonly FieldNode[]; field: GraphQLField<unknown, unknown>; below: Selection } | undefined {
   try {
-    const selection = collect([operation.selectionSet], fragments, context.variables);
+    const selection = collectSelection([operation.selectionSet], fragments, context.variables);
     for (const [key, nodes] of selection) {
       const field = fields[nodes[0].name.value];
-      if (!field?.extensions[RETURNS_ROWS] || selection.size > 1) return undefined;
-      return { key, nodes, field, below: collectBelow(nodes, fragments, context.variables) };
+      if (!field?.extensions[MUTATION_RETURNS_ROWS] || selection.size > 1) return undefined;
+      return { key, nodes, field, below: collectSelectionBelow(nodes, fragments, context.variables) };
     }
   } catch {
     // A directive's variable is null. The ordinary path reports that before anything has changed.
@@ -64,7 +64,7 @@ export function answerChange({ schema, planner, roots, formatError }: Deps) {
   const fields: Record<string, GraphQLField<unknown, unknown>> = mutationType.getFields();
 
   /** @returns undefined where the ordinary path must answer */
-  function plan(units: readonly Unit[], { operation, fragments, context }: Running) {
+  function plan(units: readonly Unit[], { operation, fragments, context }: DirectAnswerRun) {
     if (units.length === 0) return { planned: NOTHING, root: new RootOfChange(undefined) };
     const { variables, access } = context;
     try {
@@ -77,7 +77,7 @@ export function answerChange({ schema, planner, roots, formatError }: Deps) {
     }
   }
 
-  return async (running: Running): Promise<DirectAnswer | null> => {
+  return async (running: DirectAnswerRun): Promise<DirectAnswer | null> => {
     const { context } = running;
     const change = changeOf(fields, running);
     const payload = change && getNamedType(change.field.type);
@@ -90,12 +90,12 @@ export function answerChange({ schema, planner, roots, formatError }: Deps) {
     context.call(root.info, root.args);
     // Who may not call this gets no plan, and none is kept for them.
     if (!(await mayPass(door, root, context))) return null;
-    const units = payloadUnits(payload, key, below);
+    const units = preflightUnits(payload, key, below);
     const plans = plan(units, running);
     if (!plans) return null;
     const { planned } = plans;
     const run: Resolve = (...resolverArgs) => {
-      planned.requireAnswerable(placeholderValues(units, root.args), 0);
+      planned.requireAnswerable(preflightValues(units, root.args), 0);
       return resolve(...resolverArgs);
     };
     let failing: ErrorPath = { path: [key], nodes };
@@ -104,9 +104,9 @@ export function answerChange({ schema, planner, roots, formatError }: Deps) {
       const returned = result as Record<string, unknown>;
       const placeOf = (unit: Unit): ErrorPath => ({ path: unit.key.split(".") as [string, string], nodes: unit.nodes });
       if (units[0]) failing = placeOf(units[0]);
-      const changed = units.map(({ nodes: [node] }) => returned[node?.name.value as string] as Returned);
+      const changed = units.map(({ nodes: [node] }) => returned[node?.name.value as string] as MutationReturn);
       const json = changed[0] && "json" in changed[0] ? changed[0].json : undefined;
-      const reading = json === undefined ? planned.read(changed.map(idsOf)) : Promise.resolve([json]);
+      const reading = json === undefined ? planned.read(changed.map(mutationIdsOf)) : Promise.resolve([json]);
       const texts = await reading.catch((error) => {
         throw doneBut(error);
       });
@@ -126,7 +126,7 @@ export function answerChange({ schema, planner, roots, formatError }: Deps) {
         const scalar = () => JSON.stringify(name.value === "__typename" ? payload.name : returned[name.value]);
         return `"${part}":${rows.get(`${key}.${part}`) ?? scalar()}`;
       });
-      return { data: new DataText(`{"${key}":{${parts.join()}}}`) };
+      return { data: new DirectAnswerText(`{"${key}":{${parts.join()}}}`) };
     } catch (error) {
       return failedAnswer([{ ...failing, error }], formatError);
     }

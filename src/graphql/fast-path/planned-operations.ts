@@ -15,19 +15,19 @@ import type { Log } from "../../log.js";
 import type { RequestContext } from "../context.js";
 import type { RootFields } from "../doors.js";
 import {
-  DataText,
   type DirectAnswer,
-  errorsOf,
-  type Fault,
+  type DirectAnswerFault,
+  type DirectAnswerRun,
+  DirectAnswerText,
+  directAnswerErrors,
   type FormatError,
   failedAnswer,
   mayPass,
-  type Running,
   rootField,
 } from "./direct-answer.js";
 import { answerChange } from "./planned-changes.js";
 
-const faultOf = ({ key, nodes }: Unit, error: unknown): Fault => ({ path: [key], nodes, error });
+const faultOf = ({ key, nodes }: Unit, error: unknown): DirectAnswerFault => ({ path: [key], nodes, error });
 
 const fragmentsOf = ({ definitions }: DocumentNode): Fragments =>
   Object.fromEntries(
@@ -57,7 +57,7 @@ export function createAnswerDirectly({ schema, planner, roots, formatError, log 
   const fields: Record<string, GraphQLField<unknown, unknown>> = queryType.getFields();
   const fragmentsByOperation = new WeakMap<OperationDefinitionNode, Fragments>();
 
-  async function allPass(units: readonly Unit[], running: Running) {
+  async function allPass(units: readonly Unit[], running: DirectAnswerRun) {
     for (const { key, nodes } of units) {
       const field = fields[nodes[0]?.name.value ?? ""];
       const door = field && roots.doors.Query[field.name];
@@ -67,7 +67,7 @@ export function createAnswerDirectly({ schema, planner, roots, formatError, log 
     return true;
   }
 
-  async function answerQuery(running: Running): Promise<DirectAnswer | null> {
+  async function answerQuery(running: DirectAnswerRun): Promise<DirectAnswer | null> {
     const { operation, fragments, context } = running;
     const units = planner.rootUnits(operation, fragments, context.variables);
     if (!units) return null;
@@ -77,14 +77,17 @@ export function createAnswerDirectly({ schema, planner, roots, formatError, log 
       if (!answers) return null;
       // Texts are appended, not joined, so that a long one is copied only when it is sent.
       let data = "";
-      const faults: Fault[] = [];
+      const faults: DirectAnswerFault[] = [];
       for (const [index, { key }] of units.entries()) {
         const answer = answers[index] as string | Error;
         if (answer instanceof Error) faults.push(faultOf(units[index] as Unit, answer));
         data += `${index > 0 ? "," : "{"}"${key}":${answer instanceof Error ? null : answer}`;
       }
       if (faults.length === units.length) return failedAnswer(faults, formatError);
-      return { data: new DataText(`${data}}`), ...(faults.length > 0 && { errors: errorsOf(faults, formatError) }) };
+      return {
+        data: new DirectAnswerText(`${data}}`),
+        ...(faults.length > 0 && { errors: directAnswerErrors(faults, formatError) }),
+      };
     } catch (error) {
       const faults = units.map((unit) => faultOf(unit, error));
       return failedAnswer(faults, formatError);
@@ -99,7 +102,7 @@ export function createAnswerDirectly({ schema, planner, roots, formatError, log 
       fragments = fragmentsOf(document);
       fragmentsByOperation.set(operation, fragments);
     }
-    const running: Running = { operation, fragments, context };
+    const running: DirectAnswerRun = { operation, fragments, context };
     const answer = await (operation.operation === "query" ? answerQuery(running) : changes(running));
     if (answer) log.trace({ requestId: context.origin.requestId }, "answered by the plan alone");
     return answer;

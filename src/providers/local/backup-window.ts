@@ -4,13 +4,13 @@ import { OperationFailure } from "../errors.js";
 import type { Host } from "./host.js";
 import { backupWindowForm, type LocalInstance } from "./instances.js";
 import type { TaskOutcome } from "./journal-entry.js";
-import type { RequestOf } from "./task.js";
+import type { TaskRequestOf } from "./task.js";
 
 /** Performs MODIFY_BACKUP_WINDOW, which may run twice. */
 export async function modifyBackupWindow(
   host: Host,
   instance: LocalInstance,
-  request: RequestOf<"MODIFY_BACKUP_WINDOW">,
+  request: TaskRequestOf<"MODIFY_BACKUP_WINDOW">,
 ): Promise<TaskOutcome> {
   const form = backupWindowForm.safeParse(request.backupWindow);
   if (!form.success) throw new OperationFailure("InvalidParameterValue", "A backup window is hh:mm-hh:mm, in UTC.");

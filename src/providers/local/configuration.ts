@@ -3,10 +3,10 @@ import { join } from "node:path";
 import { z } from "zod";
 import type { Cluster } from "../../postgres/cluster.js";
 import {
-  type Configuration,
-  isSameConfiguration,
-  readConfiguration,
-  replaceConfiguration,
+  areSameConfigFiles,
+  type ConfigFiles,
+  readConfigFiles,
+  replaceConfigFiles,
 } from "../../postgres/config-files.js";
 import { asSuperuser } from "../../postgres/connection.js";
 import { StillStartingError } from "../../postgres/last-words.js";
@@ -34,16 +34,16 @@ export const configurationKey = ({ providerId }: LocalInstance) => `${providerId
  */
 export async function keepConfiguration(host: Host, instance: LocalInstance): Promise<void> {
   const cluster = clusterOf(host, instance, primaryOf(instance));
-  const { files } = await readConfiguration(cluster.dataDir);
+  const { files } = await readConfigFiles(cluster.dataDir);
   const kept = await findKept(host, instance);
   const key = configurationKey(instance);
   if (files.size === 0) return;
-  if (kept && isSameConfiguration(files, kept.files)) return void host.faults.delete(key);
+  if (kept && areSameConfigFiles(files, kept.files)) return void host.faults.delete(key);
   const fault = (await settingsFaultOf(cluster)) ?? (await rulesFaultOf(host, cluster));
   if (fault === null) host.faults.delete(key);
   else host.faults.set(key, fault);
   // A configuration that changed meanwhile is not checked yet.
-  if (fault !== null || !isSameConfiguration(files, (await readConfiguration(cluster.dataDir)).files)) return;
+  if (fault !== null || !areSameConfigFiles(files, (await readConfigFiles(cluster.dataDir)).files)) return;
   const text = Object.fromEntries([...files].map(([path, bytes]) => [path, bytes.toString("latin1")]));
   await writeDurably(fileOf(host, instance), { takenAt: host.clock.now().toISOString(), files: text });
   host.log.info({ instance: instance.identifier }, "Copied the configuration, which has changed");
@@ -61,10 +61,10 @@ export async function carryConfiguration(
 ): Promise<{ readonly isRestarted: boolean; readonly notCarried: readonly string[] }> {
   const from = clusterOf(host, instance, primaryOf(instance));
   const standby = clusterOf(host, instance, to);
-  const ofPrimary = await readConfiguration(from.dataDir).catch(() => null);
+  const ofPrimary = await readConfigFiles(from.dataDir).catch(() => null);
   const kept = await findKept(host, instance);
   const notCarried = [...(ofPrimary?.leftOut ?? [])];
-  const candidates: Configuration["files"][] = [];
+  const candidates: ConfigFiles["files"][] = [];
   if (ofPrimary && ofPrimary.files.size > 0) {
     const fault = await settingsFaultOf(from);
     if (fault === null) candidates.push(ofPrimary.files);
@@ -76,19 +76,19 @@ export async function carryConfiguration(
   }
   if (kept) candidates.push(kept.files);
 
-  const original = (await readConfiguration(standby.dataDir)).files;
+  const original = (await readConfigFiles(standby.dataDir)).files;
   let current = original;
   let isRestarted = false;
   const name = memberName(instance, to);
   for (const files of [...candidates, original]) {
-    if (isSameConfiguration(files, current)) {
+    if (areSameConfigFiles(files, current)) {
       if (isRestarted) continue;
       break;
     }
     isRestarted = true;
     host.log.info({ instance: instance.identifier }, `Giving ${name} the configuration of its primary`);
     await fenceMember(host, instance.providerId, to.name);
-    await replaceConfiguration(standby.dataDir, current, files, host.user);
+    await replaceConfigFiles(standby.dataDir, current, files, host.user);
     current = files;
     try {
       await standby.start();

@@ -6,7 +6,7 @@ import { asSuperuser } from "../../postgres/connection.js";
 import type { NewInstance } from "./create.js";
 import { clusterOf, fenceMember, type Host } from "./host.js";
 import { type Configured, type LocalInstance, primaryOf, standbysOf } from "./instances.js";
-import { listMembers, putAside, removeMember } from "./kept.js";
+import { keepAside, listMembers, removeKeptMember } from "./kept.js";
 import { observe, takesWrites } from "./observe.js";
 import type { TcpPorts } from "./ports.js";
 
@@ -103,7 +103,7 @@ export async function keepStandbyData(host: Host, instance: LocalInstance): Prom
   for (const { name, keep } of standbysOf(instance)) {
     if (keep === null) continue;
     await fenceMember(host, instance.providerId, name);
-    await putAside(host, instance.providerId, name, keep);
+    await keepAside(host, instance.providerId, name, keep);
   }
 }
 
@@ -119,7 +119,7 @@ async function removeSurplus(host: Host, instance: LocalInstance): Promise<void>
   for (const name of surplus) {
     await fenceMember(host, providerId, name);
     await asSuperuser(primary, (sql) => dropSlot(sql, `standby_${name}`), { timeoutMs: host.limits.catchUpTimeoutMs });
-    await removeMember(host, providerId, name);
+    await removeKeptMember(host, providerId, name);
   }
 }
 

@@ -10,7 +10,7 @@ import { hasFailed, isUp, observe } from "./observe.js";
 import type { Operations } from "./operations.js";
 import type { Plans } from "./plans.js";
 import { promotedFindings } from "./split-brain.js";
-import { failureOf } from "./task.js";
+import { taskFailureOf } from "./task.js";
 import type { Watch } from "./watch.js";
 
 /** A server that starts, recovers or stops for longer than this may never end. */
@@ -52,7 +52,7 @@ export function createDescribe(host: Host, operations: Operations, plans: Plans,
     lastReadable.set(providerId, instance);
     const { status, members, findings } = await observeInstance(instance).catch((error) => {
       host.log.error({ err: error, instance: instance.identifier }, "An instance cannot be looked at");
-      return { status: "failed", members: [], findings: [notObserved(failureOf(error).message)] };
+      return { status: "failed", members: [], findings: [notObserved(taskFailureOf(error).message)] };
     });
     if (operations.statusWhileBusy(providerId) === undefined) lastFindings.set(providerId, findings);
     return describeAs(instance, status, members, [

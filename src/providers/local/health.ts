@@ -5,7 +5,7 @@ import { clusterOf, type Host, memberName, processName } from "./host.js";
 import { type LocalInstance, type LocalMember, primaryOf } from "./instances.js";
 import { complaintOf } from "./member-log.js";
 import { observe } from "./observe.js";
-import { askPrimary, askStandby, isAhead, type PrimaryState } from "./replication.js";
+import { askPrimaryReplication, askStandbyReplication, isAhead, type PrimaryReplication } from "./replication.js";
 
 export type MemberHealth = Omit<Member, "name" | "role" | "endpoint">;
 
@@ -40,7 +40,7 @@ export function createHealths(host: Host) {
   async function look(
     instance: LocalInstance,
     member: LocalMember,
-    primary: Promise<PrimaryState | null>,
+    primary: Promise<PrimaryReplication | null>,
   ): Promise<Look> {
     const name = memberName(instance, member);
     const key = processName(instance.providerId, member.name);
@@ -64,7 +64,8 @@ export function createHealths(host: Host) {
     }
     const seen = await observe(cluster, timeoutMs);
     if (seen.is === "starting") return unwell("starting", seen.reason);
-    const standbyState = seen.is === "answering" ? await askStandby(cluster, timeoutMs).catch(() => null) : null;
+    const standbyState =
+      seen.is === "answering" ? await askStandbyReplication(cluster, timeoutMs).catch(() => null) : null;
     if (!standbyState) {
       const reason = seen.is === "answering" ? "It does not answer." : seen.reason;
       const lastError = seen.is === "down" ? `${reason} ${fault ?? (await complaintOf(cluster))}` : reason;
@@ -150,7 +151,7 @@ export function createHealths(host: Host) {
     ): Promise<{ members: MemberHealth[]; findings: Finding[] }> {
       const findings: Finding[] = [];
       const primaryAnswer =
-        instance.members.length > 1 && askPrimary(clusterOf(host, instance, primaryOf(instance)), timeoutMs);
+        instance.members.length > 1 && askPrimaryReplication(clusterOf(host, instance, primaryOf(instance)), timeoutMs);
       const primary = Promise.resolve(primaryAnswer || null).catch(() => null);
       const members = instance.members.map(async (member): Promise<MemberHealth> => {
         const isPrimary = member.name === instance.primary;

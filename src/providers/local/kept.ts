@@ -17,7 +17,7 @@ export const keptPath = (host: Host, providerId: string, member: string, name: s
  * Puts a member's data aside, and removes what was kept of it before, to save disk space. Where there is no data, the older copy
  * stays. The member's server must be down.
  */
-export async function putAside(host: Host, providerId: string, member: string, name: string): Promise<void> {
+export async function keepAside(host: Host, providerId: string, member: string, name: string): Promise<void> {
   const folder = host.instances.memberFolder(providerId, member);
   const kept = await listKept(host, providerId, member);
   // If it was done already, the data in its place is the new clone of a rebuild that was cut short.
@@ -35,13 +35,13 @@ export async function putAside(host: Host, providerId: string, member: string, n
 }
 
 /** Puts data aside at once, so that people find it at the path that they are told. If it fails, the rebuild of the member tries again. */
-export const putAsideNow = (host: Host, providerId: string, member: string, name: string): Promise<void> =>
-  putAside(host, providerId, member, name).catch((error) =>
+export const keepAsideNow = (host: Host, providerId: string, member: string, name: string): Promise<void> =>
+  keepAside(host, providerId, member, name).catch((error) =>
     host.log.error({ err: error, providerId, member }, "Could not put data aside yet"),
   );
 
 /** Removes a member except for its kept data. */
-export async function removeMember(host: Host, providerId: string, member: string): Promise<void> {
+export async function removeKeptMember(host: Host, providerId: string, member: string): Promise<void> {
   const folder = host.instances.memberFolder(providerId, member);
   for (const name of await readdir(folder)) {
     if (!KEPT.test(name)) await rm(join(folder, name), { recursive: true, force: true });

@@ -5,7 +5,7 @@ import { carryEqualSettings } from "./equal-settings.js";
 import { clusterOf, type Host, processName } from "./host.js";
 import { type LocalInstance, type LocalMember, primaryOf, standbysOf } from "./instances.js";
 import { recentLines } from "./member-log.js";
-import { askStandby, isAhead, type StandbyState } from "./replication.js";
+import { askStandbyReplication, isAhead, type StandbyReplication } from "./replication.js";
 import { isBeyondRepair, restoreReplicationRole } from "./standbys.js";
 
 /** PostgreSQL logs these messages where the primary refuses the replication role. */
@@ -62,8 +62,8 @@ export async function mendStandbys(
   return mended;
 }
 
-const stateOf = (host: Host, instance: LocalInstance, member: LocalMember): Promise<StandbyState | null> =>
-  askStandby(clusterOf(host, instance, member), host.limits.answerTimeoutMs).catch(() => null);
+const stateOf = (host: Host, instance: LocalInstance, member: LocalMember): Promise<StandbyReplication | null> =>
+  askStandbyReplication(clusterOf(host, instance, member), host.limits.answerTimeoutMs).catch(() => null);
 
 const isDown = async (host: Host, instance: LocalInstance, member: LocalMember): Promise<boolean> =>
   (await findPostmaster(clusterOf(host, instance, member).dataDir)) === undefined;
@@ -72,7 +72,7 @@ async function canNeverFollow(
   host: Host,
   instance: LocalInstance,
   member: LocalMember,
-  state: StandbyState | null,
+  state: StandbyReplication | null,
 ): Promise<boolean> {
   const primary = clusterOf(host, instance, primaryOf(instance));
   if (await isBeyondRepair(primary, member, host.limits.answerTimeoutMs)) return true;

@@ -9,21 +9,24 @@ import { isUp, observe } from "./observe.js";
 import { failOver, leftBehind, restart } from "./reboot.js";
 import type { Snapshots } from "./snapshots.js";
 import { determineLoss } from "./take-over.js";
-import { type InstanceRequest, type LocalTask, type RequestOf, secondsSince } from "./task.js";
+import { type InstanceRequest, type LocalTask, secondsSince, type TaskRequestOf } from "./task.js";
 
 /** Performs one operation. @throws OperationFailure, or any error that failureOf understands */
 export function perform(task: LocalTask, snapshots: Snapshots): Promise<TaskOutcome> {
   switch (task.request.type) {
     case "CREATE_SNAPSHOT":
-      return takeSnapshot(task as LocalTask<RequestOf<"CREATE_SNAPSHOT">>, snapshots);
+      return takeSnapshot(task as LocalTask<TaskRequestOf<"CREATE_SNAPSHOT">>, snapshots);
     case "REBOOT_INSTANCE":
-      return (task.request.forceFailover ? failOver : restart)(task as LocalTask<RequestOf<"REBOOT_INSTANCE">>);
+      return (task.request.forceFailover ? failOver : restart)(task as LocalTask<TaskRequestOf<"REBOOT_INSTANCE">>);
     case "MODIFY_BACKUP_WINDOW":
       return modifyBackupWindow(task.host, task.instance, task.request);
   }
 }
 
-async function takeSnapshot(task: LocalTask<RequestOf<"CREATE_SNAPSHOT">>, snapshots: Snapshots): Promise<TaskOutcome> {
+async function takeSnapshot(
+  task: LocalTask<TaskRequestOf<"CREATE_SNAPSHOT">>,
+  snapshots: Snapshots,
+): Promise<TaskOutcome> {
   const { host, instance, request } = task;
   const seen = await observe(clusterOf(host, instance, primaryOf(instance)), host.limits.answerTimeoutMs);
   // The cause of the original error says more.

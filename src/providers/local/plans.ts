@@ -8,7 +8,7 @@ import { createInstance, identifierTaken, type NewInstance, planOf } from "./cre
 import { fenceMember, type Host } from "./host.js";
 import type { LocalInstance } from "./instances.js";
 import type { TcpPorts } from "./ports.js";
-import { failureOf } from "./task.js";
+import { taskFailureOf } from "./task.js";
 
 export type Plans = ReturnType<typeof createPlans>;
 
@@ -54,7 +54,7 @@ export function createPlans(host: Host, ports: TcpPorts, onMade: (providerId: st
       onMade(await createInstance(host, ports, wanted, { isUnderWay, plan }, stopping.signal, clear));
       failed.delete(plan.providerId);
     } catch (error) {
-      if (!isUnderWay) failed.set(plan.providerId, { message: failureOf(error, stopping.signal).message, wanted });
+      if (!isUnderWay) failed.set(plan.providerId, { message: taskFailureOf(error, stopping.signal).message, wanted });
       throw error;
     }
   }
@@ -112,7 +112,7 @@ export function createPlans(host: Host, ports: TcpPorts, onMade: (providerId: st
           },
           (error) => {
             log.error({ err: error, instance: instance.identifier }, "A change of configuration could not be applied");
-            unapplied.set(instance.providerId, failureOf(error, stopping.signal).message);
+            unapplied.set(instance.providerId, taskFailureOf(error, stopping.signal).message);
           },
         );
       }

@@ -15,9 +15,9 @@ import { requireFit, requireReplay, requireRestartable, requireSlotLoss, require
 import { readReplayPosition } from "./replay.js";
 import { decideForPrimary, isPromoted } from "./split-brain.js";
 import { decideFailover, startFailed, takeOver } from "./take-over.js";
-import { type LocalTask, type RequestOf, secondsSince } from "./task.js";
+import { type LocalTask, secondsSince, type TaskRequestOf } from "./task.js";
 
-type Reboot = LocalTask<RequestOf<"REBOOT_INSTANCE">>;
+type Reboot = LocalTask<TaskRequestOf<"REBOOT_INSTANCE">>;
 
 const REPLAY_TIMEOUT_MS = 10_000;
 const CHECKPOINT_TIMEOUT_MS = 30_000;

@@ -6,9 +6,9 @@ import { clusterOf, type Host } from "./host.js";
 import { type LocalInstance, primaryOf } from "./instances.js";
 
 /** A primary's own view; positions in the WAL are bytes since its beginning. */
-export type PrimaryState = { readonly written: number; readonly settings: EqualSettings };
+export type PrimaryReplication = { readonly written: number; readonly settings: EqualSettings };
 
-export type StandbyState = {
+export type StandbyReplication = {
   /** False where the server takes writes. */
   readonly inRecovery: boolean;
   readonly isPaused: boolean;
@@ -23,7 +23,7 @@ export type StandbyState = {
 };
 
 /** @throws Error when it does not answer, or does not take writes */
-export async function askPrimary(primary: Cluster, timeoutMs: number): Promise<PrimaryState> {
+export async function askPrimaryReplication(primary: Cluster, timeoutMs: number): Promise<PrimaryReplication> {
   const [row] = await asSuperuser(
     primary,
     (sql) => sql`
@@ -31,7 +31,7 @@ export async function askPrimary(primary: Cluster, timeoutMs: number): Promise<P
         (select json_object_agg(name, setting::int) from pg_settings where name in ${sql([...EQUAL_SETTINGS])}) as settings`,
     { timeoutMs },
   );
-  return row as unknown as PrimaryState;
+  return row as unknown as PrimaryReplication;
 }
 
 /**
@@ -39,13 +39,15 @@ export async function askPrimary(primary: Cluster, timeoutMs: number): Promise<P
  * Such a standby may stream nevertheless.
  * @param state the standby's state; it must be asked before the primary, which only grows
  */
-export async function isAhead(host: Host, instance: LocalInstance, state: StandbyState): Promise<boolean> {
+export async function isAhead(host: Host, instance: LocalInstance, state: StandbyReplication): Promise<boolean> {
   const primary = clusterOf(host, instance, primaryOf(instance));
-  return state.inRecovery && state.replayed > (await askPrimary(primary, host.limits.answerTimeoutMs)).written;
+  return (
+    state.inRecovery && state.replayed > (await askPrimaryReplication(primary, host.limits.answerTimeoutMs)).written
+  );
 }
 
 /** @throws Error when it does not answer */
-export async function askStandby(standby: Cluster, timeoutMs: number): Promise<StandbyState> {
+export async function askStandbyReplication(standby: Cluster, timeoutMs: number): Promise<StandbyReplication> {
   const [row] = await asSuperuser(
     standby,
     (sql) => sql`
@@ -62,5 +64,5 @@ export async function askStandby(standby: Cluster, timeoutMs: number): Promise<S
       from (select pg_is_in_recovery() as recovery) as server`,
     { timeoutMs },
   );
-  return row as unknown as StandbyState;
+  return row as unknown as StandbyReplication;
 }

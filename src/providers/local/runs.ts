@@ -5,7 +5,7 @@ import type { OperationRequest, Poll } from "../provider.js";
 import type { Host } from "./host.js";
 import { pruneEntries, readJournalEntry, writeJournalEntry } from "./journal.js";
 import { type End, endEntry, type JournalEntry, newJournalEntry, pollOf, type TaskOutcome } from "./journal-entry.js";
-import { failureOf, type Step } from "./task.js";
+import { type TaskStep, taskFailureOf } from "./task.js";
 
 type Running = {
   entry: JournalEntry;
@@ -18,7 +18,7 @@ type Running = {
 type Work = {
   /** The instance, for the log. */
   readonly instance: string;
-  perform(step: Step): Promise<TaskOutcome>;
+  perform(step: TaskStep): Promise<TaskOutcome>;
   /** @returns the status of the resource after a failure; without it that is `failed` */
   statusAfterFailure?(): Promise<string>;
   /** Is called at the end, before a poll shows it. */
@@ -58,7 +58,7 @@ export function createRuns({ log, clock }: Host, journalOf: (request: OperationR
   async function run(state: Running, { instance, perform, statusAfterFailure, onEnd }: Work): Promise<void> {
     const { request } = state.entry;
     const { operationId } = request;
-    const step: Step = {
+    const step: TaskStep = {
       signal: AbortSignal.any([stopping.signal, state.ending.signal]),
       async record(change) {
         state.entry = { ...state.entry, ...change };
@@ -73,7 +73,7 @@ export function createRuns({ log, clock }: Host, journalOf: (request: OperationR
         log.warn({ err: error, operationId, instance }, "An operation failed");
         // The reason for ending the operation says more than the error that this caused.
         return {
-          failure: failureOf(state.ending.signal.aborted ? state.ending.signal.reason : error, stopping.signal),
+          failure: taskFailureOf(state.ending.signal.aborted ? state.ending.signal.reason : error, stopping.signal),
         };
       });
     await writeEnd(state.entry, end, "failure" in end ? await statusOf(statusAfterFailure) : undefined);
@@ -152,7 +152,7 @@ export function createRuns({ log, clock }: Host, journalOf: (request: OperationR
       statusAfterFailure?: () => Promise<string>,
     ) {
       const { operationId } = entry.request;
-      const outcome = await end.catch((error) => ({ failure: failureOf(error, stopping.signal) }));
+      const outcome = await end.catch((error) => ({ failure: taskFailureOf(error, stopping.signal) }));
       await writeEnd(entry, outcome, "failure" in outcome ? await statusOf(statusAfterFailure) : undefined);
       const message = "failure" in outcome ? outcome.failure.message : outcome.message;
       log.warn({ operationId, instance }, `Was interrupted: ${message}`);

@@ -11,10 +11,10 @@ import { unfinishedEntries } from "./journal.js";
 import type { End, JournalEntry, TaskOutcome } from "./journal-entry.js";
 import { createRuns } from "./runs.js";
 import type { Snapshots } from "./snapshots.js";
-import type { RequestOf, Step } from "./task.js";
+import type { TaskRequestOf, TaskStep } from "./task.js";
 
-type Deletion = RequestOf<"DELETE_SNAPSHOT">;
-type Restore = RequestOf<"RESTORE_SNAPSHOT">;
+type Deletion = TaskRequestOf<"DELETE_SNAPSHOT">;
+type Restore = TaskRequestOf<"RESTORE_SNAPSHOT">;
 
 export const isSnapshotRequest = (request: OperationRequest): request is Deletion | Restore =>
   isOfSnapshot(request.type);
@@ -44,7 +44,7 @@ export function createSnapshotOperations(
     });
   }
 
-  async function remove(request: Deletion, step: Step): Promise<TaskOutcome> {
+  async function remove(request: Deletion, step: TaskStep): Promise<TaskOutcome> {
     const { providerId, snapshotId } = request;
     if (await snapshots.find(providerId, request)) {
       // Once this is recorded, a successor of a killed process that finds no snapshot reports it as deleted.
@@ -55,7 +55,7 @@ export function createSnapshotOperations(
     throw new OperationFailure("DBSnapshotNotFound", `The instance has no snapshot ${snapshotId}.`);
   }
 
-  async function restore(request: Restore, step: Step): Promise<TaskOutcome> {
+  async function restore(request: Restore, step: TaskStep): Promise<TaskOutcome> {
     const { snapshotId, identifier } = request;
     const providerId = host.instances.newId();
     await step.record({ message: `Restoring the snapshot ${snapshotId} as ${identifier}.`, restoredAs: providerId });

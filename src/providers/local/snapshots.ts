@@ -4,14 +4,14 @@ import { join } from "node:path";
 import { z } from "zod";
 import { syncFileSystem, syncFolder } from "../../durability.js";
 import { baseBackup } from "../../postgres/base-backup.js";
-import { copyTree, listTree } from "../../postgres/copy-files.js";
+import { copyTree, listFileTree } from "../../postgres/copy-files.js";
 import { SNAPSHOT_IDENTIFIER } from "../../values/identifiers.js";
 import { OperationFailure } from "../errors.js";
 import type { SnapshotDescription, SnapshotNamed, Tag } from "../provider.js";
 import { readDurable, writeDurably } from "./durable-json.js";
 import { clusterOf, copyOptions, type Host } from "./host.js";
 import { type LocalInstance, primaryOf, tagsForm } from "./instances.js";
-import type { Step } from "./task.js";
+import type { TaskStep } from "./task.js";
 
 const snapshotForm = z.object({
   identifier: z.string(),
@@ -176,7 +176,7 @@ export function openSnapshots(folder: string, host: Host) {
       providerId: string,
       snapshot: SnapshotNamed,
       to: string,
-      { signal, progress }: Pick<Step, "signal" | "progress">,
+      { signal, progress }: Pick<TaskStep, "signal" | "progress">,
     ): Promise<void> {
       const { snapshotId: identifier } = snapshot;
       const path = folderOf(identifier);
@@ -186,7 +186,7 @@ export function openSnapshots(folder: string, host: Host) {
         const file = await find(providerId, snapshot);
         if (!file) throw new OperationFailure("DBSnapshotNotFound", `The instance has no snapshot ${identifier}.`);
         const data = join(path, "data");
-        const bytes = await copyTree(data, await listTree(data, () => true), to, {
+        const bytes = await copyTree(data, await listFileTree(data, () => true), to, {
           ...copyOptions(host, signal),
           onProgress: (done, total) => progress(Math.min(99, Math.floor((100 * done) / Math.max(1, total)))),
         });

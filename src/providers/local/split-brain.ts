@@ -13,7 +13,7 @@ import { OperationFailure } from "../errors.js";
 import type { Finding } from "../provider.js";
 import { clusterOf, fenceMember, type Host, memberName } from "./host.js";
 import { type LocalInstance, type LocalMember, primaryOf, standbysOf } from "./instances.js";
-import { keptName, keptPath, putAsideNow } from "./kept.js";
+import { keepAsideNow, keptName, keptPath } from "./kept.js";
 import { type Observation, observe, takesWrites } from "./observe.js";
 
 /** Whether a member would take writes when it runs, although instance.json does not name it the primary. */
@@ -92,7 +92,7 @@ export async function endSplitBrain(host: Host, instance: LocalInstance): Promis
     if (keep === null) continue;
     const name = memberName(instance, member);
     const keptAt = keptPath(host, instance.providerId, member.name, keep);
-    await putAsideNow(host, instance.providerId, member.name, keep);
+    await keepAsideNow(host, instance.providerId, member.name, keep);
     host.log.error({ instance: instance.identifier, member: name, keptAt }, "A standby took writes: it is fenced");
     await host.report({
       providerId: instance.providerId,

@@ -23,7 +23,7 @@ import {
   slotOf,
 } from "./host.js";
 import { type LocalInstance, type LocalMember, primaryOf, standbysOf } from "./instances.js";
-import { putAside } from "./kept.js";
+import { keepAside } from "./kept.js";
 import { replicationPassword } from "./member-log.js";
 import { observeReplication } from "./observe.js";
 import { readReplayPosition } from "./replay.js";
@@ -78,7 +78,7 @@ export async function cloneStandby(
     if (name.startsWith(UNFINISHED)) await rm(join(folder, name), { recursive: true, force: true });
   }
   await fenceMember(host, instance.providerId, member.name);
-  if (member.keep !== null) await putAside(host, instance.providerId, member.name, member.keep);
+  if (member.keep !== null) await keepAside(host, instance.providerId, member.name, member.keep);
   await asSuperuser(primary, (sql) => makeSlot(sql, slotOf(member)), { signal });
 
   const options = copyOptions(host, signal);

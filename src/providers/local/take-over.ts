@@ -20,9 +20,9 @@ import { STILL_RECOVERS } from "./causes.js";
 import { clusterOf, copyOptions, fenceMember, type Host, memberName } from "./host.js";
 import { type LocalInstance, type LocalMember, primaryOf } from "./instances.js";
 import type { TaskOutcome } from "./journal-entry.js";
-import { keptName, keptPath, putAsideNow } from "./kept.js";
+import { keepAsideNow, keptName, keptPath } from "./kept.js";
 import { hasFailed, type Observation } from "./observe.js";
-import { type LocalTask, type RequestOf, secondsSince } from "./task.js";
+import { type LocalTask, secondsSince, type TaskRequestOf } from "./task.js";
 
 /**
  * Takes over after the preflight. Until instance.json names the standby the primary, the old one can come back; from then on
@@ -30,7 +30,7 @@ import { type LocalTask, type RequestOf, secondsSince } from "./task.js";
  * @param isAdopted whether somebody promoted `to` by hand already: it goes on serving, and WAL can no longer be handed over
  */
 export async function takeOver(
-  task: LocalTask<RequestOf<"REBOOT_INSTANCE">>,
+  task: LocalTask<TaskRequestOf<"REBOOT_INSTANCE">>,
   to: LocalMember,
   before: Observation,
   isAdopted: boolean,
@@ -126,7 +126,7 @@ export async function determineLoss(
     () => false,
   );
   const keptAt = hasOldData ? keptPath(host, instance.providerId, from.name, keep) : null;
-  if (keptAt) await putAsideNow(host, instance.providerId, from.name, keep);
+  if (keptAt) await keepAsideNow(host, instance.providerId, from.name, keep);
   const whereKept = keptAt ? `What is left of the old data is kept in ${keptAt}.` : "The old data are gone.";
   const message = `What the old primary had written from ${end.text} on is lost. ${whereKept}`;
   return { message, result: { missingFrom: end.text, keptAt } };

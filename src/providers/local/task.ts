@@ -8,7 +8,7 @@ import type { LocalInstance } from "./instances.js";
 import type { JournalEntry } from "./journal-entry.js";
 
 /** Lets a running operation report what it does, and tells it when it should end. */
-export type Step = {
+export type TaskStep = {
   /** Asks the operation to end, where that is safe. */
   readonly signal: AbortSignal;
   /** Writes a change to the journal, and resolves when it is durable. */
@@ -21,20 +21,20 @@ export type Step = {
   progress(percent: number): void;
 };
 
-export type LocalTask<T extends InstanceRequest = InstanceRequest> = Step & {
+export type LocalTask<T extends InstanceRequest = InstanceRequest> = TaskStep & {
   readonly host: Host;
   /** The instance as it was when the operation began. */
   readonly instance: LocalInstance;
   readonly request: T;
 };
 
-export type RequestOf<T extends OperationRequest["type"]> = Extract<OperationRequest, { type: T }>;
+export type TaskRequestOf<T extends OperationRequest["type"]> = Extract<OperationRequest, { type: T }>;
 
 /** The operations that need an existing instance. */
-export type InstanceRequest = Exclude<OperationRequest, RequestOf<"DELETE_SNAPSHOT" | "RESTORE_SNAPSHOT">>;
+export type InstanceRequest = Exclude<OperationRequest, TaskRequestOf<"DELETE_SNAPSHOT" | "RESTORE_SNAPSHOT">>;
 
 /** Turns an error into the failure of an operation. An unexpected error shows no details, which are in the log. */
-export function failureOf(error: unknown, signal?: AbortSignal): ProviderFailure {
+export function taskFailureOf(error: unknown, signal?: AbortSignal): ProviderFailure {
   if (error instanceof OperationFailure) return { code: error.code, message: error.message };
   if (signal?.aborted && (error as Error).name === "AbortError") {
     return { code: "Interrupted", message: "Postern was stopped meanwhile, and nothing of it is left. Ask again." };

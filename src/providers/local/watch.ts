@@ -10,7 +10,7 @@ import { hasFailed, isUp, observe, observeReplication } from "./observe.js";
 import type { Operations } from "./operations.js";
 import { requireFit, requireStandby, requireWal } from "./preflight.js";
 import { endSplitBrain, findPromoted, findUndecided, isPromoted } from "./split-brain.js";
-import { failureOf } from "./task.js";
+import { taskFailureOf } from "./task.js";
 
 /** The longest time that counts between two looks: while Postern itself hangs, it does not know the state of the primary. */
 const MAX_BETWEEN_MS = 10_000;
@@ -107,7 +107,7 @@ export function createWatch(host: Host, operations: Operations, rebuild: (provid
       // An unexpected error is a hindrance too, and people are told of it.
       if (!(error instanceof OperationFailure))
         host.log.error({ err: error, instance: instance.identifier }, "Whether a standby may take over is not known");
-      return failureOf(error).message;
+      return taskFailureOf(error).message;
     }
   }
 

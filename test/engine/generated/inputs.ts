@@ -1,7 +1,7 @@
 /** Generators of arguments: filters, orders and pages, as the declarations offer them, with values that rows really have. */
 import fc, { type Arbitrary } from "fast-check";
 import type { FieldDeclaration, TypeDeclaration } from "../../../src/engine/declaration.js";
-import { groupFields, TIME_BUCKETS } from "../../../src/engine/read/aggregate.js";
+import { AGGREGATE_TIME_BUCKETS, aggregateGroupFields } from "../../../src/engine/read/aggregate.js";
 import { filterFields } from "../../../src/engine/read/filter.js";
 import { OPERATORS_OF } from "../../../src/engine/read/operators.js";
 import { orderFields } from "../../../src/engine/read/order.js";
@@ -213,12 +213,12 @@ export class Inputs {
 
   /** The arguments of groups. @param sizes how many */
   groups(type: TypeDeclaration, sizes: readonly number[]): Arbitrary<InputObject> {
-    const terms = [...groupFields(type)]
+    const terms = [...aggregateGroupFields(type)]
       .filter(([, [name]]) => this.#mayFilter(type, name))
       .map(([word, [, { kind }]]): Arbitrary<InputObject> => {
         // The same in both runs: a field must not be named twice in either.
         const field = input(fc.constant(new Word(word)));
-        const bucket = input(fc.oneof(wordOf(TIME_BUCKETS), fc.constant(null)), { optional: true });
+        const bucket = input(fc.oneof(wordOf(AGGREGATE_TIME_BUCKETS), fc.constant(null)), { optional: true });
         const maybe = kind === "dateTime" ? fc.option(bucket, { nil: undefined, freq: 5 }) : fc.constant(undefined);
         return fc.tuple(field, maybe).map(([each, of]) => ({ field: each, ...(of && { bucket: of }) }));
       });

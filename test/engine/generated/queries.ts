@@ -1,7 +1,11 @@
 /** The generator of abstract queries: whatever the declarations let an actor ask of the data. */
 import fc, { type Arbitrary } from "fast-check";
 import { singularOf, type TypeDeclaration } from "../../../src/engine/declaration.js";
-import { extremeFields, keyFields, numberFields } from "../../../src/engine/read/aggregate.js";
+import {
+  aggregateExtremeFields,
+  aggregateKeyFields,
+  aggregateNumberFields,
+} from "../../../src/engine/read/aggregate.js";
 import { rootTypes } from "../../support/model.js";
 import { Inputs, input } from "./inputs.js";
 import { fits } from "./limits.js";
@@ -90,7 +94,7 @@ class Queries {
     const edge = items(fc.oneof(field("cursor"), weighted(3, field("node", { below: node })), field("__typename")), 3);
     const info = items(fc.oneof(...PAGE_INFO.map((name) => field(name))), 4);
     const figures = this.#figures(type);
-    const keys = keyFields(type).map(([name]) => field(name));
+    const keys = aggregateKeyFields(type).map(([name]) => field(name));
     const group = items(
       fc.oneof(
         weighted(4, field("key", { below: items(fc.oneof(...keys, field("__typename")), 3) })),
@@ -118,7 +122,7 @@ class Queries {
       const parts = fc.oneof(...fields.map(([each]) => weighted(3, field(each))), weighted(1, field("__typename")));
       return [weighted(2, field(name, { below: items(parts, 3) }))];
     };
-    const [numbers, extremes] = [numberFields(type), extremeFields(type)];
+    const [numbers, extremes] = [aggregateNumberFields(type), aggregateExtremeFields(type)];
     return items(
       fc.oneof(
         weighted(2, field("count")),

@@ -4,8 +4,8 @@ import { runInNewContext } from "node:vm";
 import { SQL } from "drizzle-orm";
 import { type FieldNode, parse } from "graphql";
 import { expect, it, vi } from "vitest";
-import { accessOf } from "../../../src/auth/actor.js";
-import { compile, type Plan } from "../../../src/engine/read/compile.js";
+import { accessOfActor } from "../../../src/auth/actor.js";
+import { type CompiledPlan, compile } from "../../../src/engine/read/compile.js";
 import { readTargets } from "../../../src/engine/types/read-resolver.js";
 import { LIMITS } from "../../../src/limits.js";
 import { testApp } from "../../support/app.js";
@@ -24,7 +24,7 @@ const QUERY = `query($filter: ScanFilter, $json: JSON, $text: [String!], $order:
 }`;
 
 /** Compiles with variables that nothing else holds. */
-function planned(): { plan: Plan; given: WeakRef<object>[] } {
+function planned(): { plan: CompiledPlan; given: WeakRef<object>[] } {
   const [operation] = parse(QUERY).definitions;
   if (operation?.kind !== "OperationDefinition") throw new Error("no operation");
   const units = operation.selectionSet.selections.map((node) => {
@@ -40,7 +40,7 @@ function planned(): { plan: Plan; given: WeakRef<object>[] } {
     order: [{ field: "STARTED_AT", direction: "ASC" }],
   };
   const actor = { userId: "1", email: "", organizationId: null, sessionId: "", expiresAt: "" };
-  const access = accessOf({ kind: "user", role: "ADMIN", ...actor });
+  const access = accessOfActor({ kind: "user", role: "ADMIN", ...actor });
   const plan = compile(app.schema, units, {}, variables, access, LIMITS, "key");
   const given = [variables, variables.filter, variables.filter.or, variables.json, variables.text, variables.order];
   return { plan, given: given.map((value) => new WeakRef(value)) };

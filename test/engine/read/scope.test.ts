@@ -1,7 +1,7 @@
 /** Every table that a tenant's query touches carries the row scope, also where the model as it is could not be told apart without. */
 import { type FieldNode, parse } from "graphql";
 import { expect, it } from "vitest";
-import type { Access } from "../../../src/auth/actor.js";
+import type { ActorAccess } from "../../../src/auth/actor.js";
 import { compile } from "../../../src/engine/read/compile.js";
 import { readTargets } from "../../../src/engine/types/read-resolver.js";
 import { LIMITS } from "../../../src/limits.js";
@@ -13,10 +13,10 @@ import { declaredTypes, rootTypes } from "../../support/model.js";
 
 const app = testApp();
 const everything = new Set(declaredTypes.flatMap(({ read }) => read));
-const tenant: Access = { permissions: everything, organizationId: "1", shape: "tenant", holder: "1" };
-const staff: Access = { permissions: everything, organizationId: null, shape: "staff", holder: "1" };
+const tenant: ActorAccess = { permissions: everything, organizationId: "1", shape: "tenant", holder: "1" };
+const staff: ActorAccess = { permissions: everything, organizationId: null, shape: "staff", holder: "1" };
 
-function sqlOf(query: string, access: Access): string {
+function sqlOf(query: string, access: ActorAccess): string {
   const [operation] = parse(query).definitions;
   if (operation?.kind !== "OperationDefinition") throw new Error("no operation");
   const units = operation.selectionSet.selections.map((node) => {

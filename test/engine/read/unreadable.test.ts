@@ -1,10 +1,10 @@
 /** A field that a role may not read is no oracle: neither filtered, ordered, grouped nor aggregated by, at any depth. */
 import { parse } from "graphql";
 import { describe, expect, it } from "vitest";
-import type { Access } from "../../../src/auth/actor.js";
+import type { ActorAccess } from "../../../src/auth/actor.js";
 import type { TypeDeclaration } from "../../../src/engine/declaration.js";
 import { compile } from "../../../src/engine/read/compile.js";
-import { collect } from "../../../src/engine/read/selection.js";
+import { collectSelection } from "../../../src/engine/read/selection.js";
 import { AppError } from "../../../src/errors.js";
 import { LIMITS } from "../../../src/limits.js";
 import { Scan, Vulnerability } from "../../../src/modules/data/scans/scans.model.js";
@@ -31,19 +31,19 @@ const OfGuarded: TypeDeclaration = {
   relations: { scan: { ...Vulnerability.relations.scan, to: () => Guarded } as never },
 };
 
-const reader: Access = {
+const reader: ActorAccess = {
   permissions: new Set(["scans:read", "vulnerabilities:read", "organizations:read"]),
   organizationId: null,
   shape: "reader",
   holder: "1",
 };
-const administrator: Access = { ...reader, permissions: new Set([...reader.permissions, "users:write"]) };
+const administrator: ActorAccess = { ...reader, permissions: new Set([...reader.permissions, "users:write"]) };
 
-function planned(query: string, access: Access) {
+function planned(query: string, access: ActorAccess) {
   const document = parse(query);
   const [operation] = document.definitions;
   if (operation?.kind !== "OperationDefinition") throw new Error("no operation");
-  const units = [...collect([operation.selectionSet], {}, {})].map(([key, nodes]) => {
+  const units = [...collectSelection([operation.selectionSet], {}, {})].map(([key, nodes]) => {
     const type = nodes[0].name.value === "scans" ? Guarded : OfGuarded;
     return { key, target: { kind: "connection" as const, type }, nodes };
   });

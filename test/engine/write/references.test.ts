@@ -1,12 +1,18 @@
 /** Nobody of one organization hangs a row on what is another's, or gives it away: not by whatever reference, when made or changed. */
 import { pgTable, text } from "drizzle-orm/pg-core";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
-import { accessOf } from "../../../src/auth/actor.js";
+import { accessOfActor } from "../../../src/auth/actor.js";
 import { createCache } from "../../../src/cache.js";
 import { type Client, createClient } from "../../../src/db/client.js";
 import { id, reference, revision } from "../../../src/db/columns.js";
 import { declareType, field, one } from "../../../src/engine/declare.js";
-import { type Change, changeMatching, changeRow, insertRows, type RowValues } from "../../../src/engine/write/rows.js";
+import {
+  changeMatchingRows,
+  changeRow,
+  insertRows,
+  type RowChange,
+  type RowValues,
+} from "../../../src/engine/write/rows.js";
 import { LIMITS } from "../../../src/limits.js";
 import { Organization } from "../../../src/modules/identity/organizations/organizations.model.js";
 import { User } from "../../../src/modules/identity/users/users.model.js";
@@ -53,9 +59,9 @@ beforeAll(async () => {
 });
 afterAll(() => client.close());
 
-const changeOf = (role: "ANALYST" | "ADMIN"): Change => ({
+const changeOf = (role: "ANALYST" | "ADMIN"): RowChange => ({
   type: Thing,
-  access: accessOf({
+  access: accessOfActor({
     kind: "user",
     userId: "1",
     email: "",
@@ -128,7 +134,7 @@ describe.each(BAD)("%s: NOT_FOUND, and nothing changes", (_what, values, to, nam
   it("when changed by a filter", async () => {
     const matching = { filter: { id: { eq: await newThing() } }, expectedCount: 1 };
     const before = await state();
-    const change = changeMatching(client.db, changeOf("ANALYST"), matching, values(), (_, at) => `changes.${at}`);
+    const change = changeMatchingRows(client.db, changeOf("ANALYST"), matching, values(), (_, at) => `changes.${at}`);
     await expect(change).rejects.toMatchObject(refused(`changes.${name}`));
     expect(await state()).toEqual(before);
   });

@@ -1,12 +1,12 @@
 /** The types Scan and Vulnerability, as clients read them. */
 import { declareType, field, one, version } from "../../../engine/declare.js";
-import { enumOf } from "../../../engine/types/object-type.js";
+import { enumTypeOf } from "../../../engine/types/object-type.js";
 import { Organization } from "../../identity/organizations/index.js";
 import { scanStatus, scans, severity, vulnerabilities } from "./scans.table.js";
 
-export const ScanStatus = enumOf("ScanStatus", scanStatus.enumValues, "The progress of a scan.");
+export const ScanStatus = enumTypeOf("ScanStatus", scanStatus.enumValues, "The progress of a scan.");
 
-export const Severity = enumOf("Severity", severity.enumValues, "How serious a vulnerability is.");
+export const Severity = enumTypeOf("Severity", severity.enumValues, "How serious a vulnerability is.");
 
 export const Scan = declareType({
   name: "Scan",

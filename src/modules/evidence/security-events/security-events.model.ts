@@ -1,11 +1,15 @@
 /** The type SecurityEvent, as staff read it. */
 import { securityEvents } from "../../../audit/audit.table.js";
 import { declareType, field, one } from "../../../engine/declare.js";
-import { enumOf } from "../../../engine/types/object-type.js";
+import { enumTypeOf } from "../../../engine/types/object-type.js";
 import { EVENT_STATUSES } from "../../../values/event-statuses.js";
 import { User } from "../../identity/users/index.js";
 
-export const SecurityEventStatus = enumOf("SecurityEventStatus", EVENT_STATUSES, "The outcome of a security event.");
+export const SecurityEventStatus = enumTypeOf(
+  "SecurityEventStatus",
+  EVENT_STATUSES,
+  "The outcome of a security event.",
+);
 
 export const SecurityEvent = declareType({
   name: "SecurityEvent",

@@ -1,31 +1,31 @@
 /** The GraphQL types of objects that are stored in one column of an instance or snapshot, and their enums. */
 
 import { type EmbeddedField, type EmbeddedType } from "../../../engine/declaration.js";
-import { enumOf } from "../../../engine/types/object-type.js";
+import { enumTypeOf } from "../../../engine/types/object-type.js";
 import { MEMBER_ROLES } from "../../../values/instances.js";
 import { OPERATION_TYPES } from "../../../values/operations.js";
 import { ENVIRONMENT_METHODS } from "./environment-rules.js";
 import { environment, instances } from "./inventory.table.js";
 
-export const Environment = enumOf(
+export const Environment = enumTypeOf(
   "Environment",
   environment.enumValues,
   "The purpose of an instance. Operations are refused on PRODUCTION.",
 );
 
-export const EnvironmentMethod = enumOf(
+export const EnvironmentMethod = enumTypeOf(
   "EnvironmentMethod",
   ENVIRONMENT_METHODS,
   "A method that can find the environment of an instance.",
 );
 
-export const MemberRole = enumOf(
+export const MemberRole = enumTypeOf(
   "MemberRole",
   MEMBER_ROLES,
   "The role of a server: the primary takes writes, and standbys follow it.",
 );
 
-export const OperationType = enumOf("OperationType", OPERATION_TYPES, "The type of an operation on an instance.");
+export const OperationType = enumTypeOf("OperationType", OPERATION_TYPES, "The type of an operation on an instance.");
 
 export const InstanceEndpoint: EmbeddedType = {
   name: "InstanceEndpoint",

@@ -1,7 +1,7 @@
 /** The types Instance, Snapshot and Finding, as clients read them. */
 
 import { declareType, derived, embedded, field, one } from "../../../engine/declare.js";
-import { enumOf } from "../../../engine/types/object-type.js";
+import { enumTypeOf } from "../../../engine/types/object-type.js";
 import { OPERATION_TYPES } from "../../../values/operations.js";
 import {
   AutoFailover,
@@ -15,7 +15,7 @@ import {
 import { alertSeverity, findings, instances, snapshots } from "./inventory.table.js";
 import { type AssessedInstance, assess } from "./operability.js";
 
-export const AlertSeverity = enumOf("AlertSeverity", alertSeverity.enumValues, "The urgency of a finding.");
+export const AlertSeverity = enumTypeOf("AlertSeverity", alertSeverity.enumValues, "The urgency of a finding.");
 
 export const Instance = declareType({
   name: "Instance",

@@ -1,6 +1,6 @@
 /** The inputs that request and cancel operations. */
 import { z } from "zod";
-import { idempotencyKey } from "../../../engine/types/row-inputs.js";
+import { idempotencyKeyInput } from "../../../engine/types/row-inputs.js";
 import { text } from "../../../values/checked.js";
 import { inputObject, showAs } from "../../../values/inputs.js";
 
@@ -20,7 +20,7 @@ const request = {
     .describe(
       "How many seconds to wait for the end before answering, 0 to 300; 0 unless given. The answer comes earlier if the operation has ended and the instance was refreshed.",
     ),
-  idempotencyKey,
+  idempotencyKey: idempotencyKeyInput,
 };
 
 const snapshotId = text(255).describe(

@@ -2,14 +2,19 @@
 
 import { type EmbeddedType } from "../../../engine/declaration.js";
 import { declareType, embedded, field, one } from "../../../engine/declare.js";
-import { enumOf } from "../../../engine/types/object-type.js";
+import { enumTypeOf } from "../../../engine/types/object-type.js";
 import { Instance, OperationType, Snapshot } from "../inventory/index.js";
 import { operationStatus, operations } from "./operations.table.js";
 
-export const OperationStatus = enumOf("OperationStatus", operationStatus.enumValues, "The status of an operation.", {
-  QUEUED: "The operation was accepted, and waits for its turn on the instance.",
-  TIMED_OUT: "Postern has stopped watching. The work may still end in the background, and is recorded then.",
-});
+export const OperationStatus = enumTypeOf(
+  "OperationStatus",
+  operationStatus.enumValues,
+  "The status of an operation.",
+  {
+    QUEUED: "The operation was accepted, and waits for its turn on the instance.",
+    TIMED_OUT: "Postern has stopped watching. The work may still end in the background, and is recorded then.",
+  },
+);
 
 export const OperationProgress: EmbeddedType = {
   name: "OperationProgress",

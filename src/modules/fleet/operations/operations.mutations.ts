@@ -1,6 +1,6 @@
 /** The mutations that request and cancel operations. */
 import { can, type MutationRule, operable } from "../../../auth/rules.js";
-import { type Mutation, mutation, type Payload } from "../../../engine/mutation.js";
+import { type Mutation, type MutationPayload, mutation } from "../../../engine/mutation.js";
 import {
   CancelOperationInput,
   CreateSnapshotInput,
@@ -15,7 +15,7 @@ import type { OperationsService } from "./operations.service.js";
 /** The door checks the environment of the instance, and the service checks it again under a lock. */
 const operation: MutationRule = { rule: operable, action: "operation.requested", failure: "operation.refused" };
 
-const OperationPayload: Payload = {
+const OperationPayload: MutationPayload = {
   name: "OperationPayload",
   description: "The operation.",
   fields: {

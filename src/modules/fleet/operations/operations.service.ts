@@ -3,7 +3,7 @@
 import { randomBytes } from "node:crypto";
 import type { Call } from "../../../audit/call.js";
 import type { AuditService } from "../../../audit/index.js";
-import { accessOf, describeActor } from "../../../auth/actor.js";
+import { accessOfActor, describeActor } from "../../../auth/actor.js";
 import type { Db } from "../../../db/client.js";
 import { claimOperation, keyOf } from "../../../engine/write/index.js";
 import { conflict, failedPrecondition, forbidden, notFound } from "../../../errors.js";
@@ -86,7 +86,7 @@ export function createOperationsService(deps: OperationsDeps) {
     prepare: Prepare,
     forceFailover = false,
   ): Promise<string> {
-    if (!accessOf(call.actor).permissions.has("operations:run")) throw forbidden("operations:run");
+    if (!accessOfActor(call.actor).permissions.has("operations:run")) throw forbidden("operations:run");
     // `waitSeconds` is no part of the call that the idempotency key stands for.
     const { waitSeconds, idempotencyKey, ...asked } = input;
     const key = keyOf(fingerprintKey, call, { type, ...asked }, idempotencyKey);

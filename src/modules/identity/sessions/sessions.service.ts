@@ -2,7 +2,7 @@
 import { createHmac, hash, randomBytes, randomUUID } from "node:crypto";
 import type { Origin } from "../../../audit/call.js";
 import type { RecordedEvent, SecurityService } from "../../../audit/index.js";
-import { type Actor, accessOf, type UserActor } from "../../../auth/actor.js";
+import { type Actor, accessOfActor, type UserActor } from "../../../auth/actor.js";
 import { verifyPassword } from "../../../auth/passwords.js";
 import type { Tokens } from "../../../auth/tokens.js";
 import type { Db } from "../../../db/client.js";
@@ -102,7 +102,7 @@ export function createSessionsService({ db, tokens, revocations, clock, security
       userId: actor.userId,
       role: actor.role,
       organizationId: actor.organizationId,
-      permissions: [...accessOf(actor).permissions].sort(),
+      permissions: [...accessOfActor(actor).permissions].sort(),
       sessionExpiresAt: sessionEndAfter(issuedAtMs),
     };
   }

@@ -1,10 +1,10 @@
 /** The type User, as clients read it. */
 import { declareType, field, one, version } from "../../../engine/declare.js";
-import { enumOf } from "../../../engine/types/object-type.js";
+import { enumTypeOf } from "../../../engine/types/object-type.js";
 import { Organization } from "../organizations/index.js";
 import { role, users } from "./users.table.js";
 
-export const Role = enumOf("Role", role.enumValues, "A role decides what a user or service may see and change.", {
+export const Role = enumTypeOf("Role", role.enumValues, "A role decides what a user or service may see and change.", {
   VIEWER: "Reads the data of its own organization.",
   ANALYST: "Reads and writes the data of its own organization.",
   DBA: "Sees the inventory, performance logs and the audit of operations; operates instances outside PRODUCTION.",

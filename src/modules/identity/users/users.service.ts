@@ -1,5 +1,5 @@
 /** The rules of users: passwords are hashed, tenants have an organization, an administrator remains, and changed users sign in again. */
-import { accessOf } from "../../../auth/actor.js";
+import { accessOfActor } from "../../../auth/actor.js";
 import { hashPassword, requireGoodPassword } from "../../../auth/passwords.js";
 import { type Role, TENANT_ROLES } from "../../../auth/permissions.js";
 import type { Db } from "../../../db/client.js";
@@ -54,7 +54,7 @@ export function userRules(sessions: SessionEnder): RowRules {
 
     /** It refuses before it reads, so that nobody learns without permission whether a user exists. */
     mayUpdate({ actor }, id, changes) {
-      if (accessOf(actor).permissions.has("users:write")) return;
+      if (accessOfActor(actor).permissions.has("users:write")) return;
       const isOwn = actor.kind === "user" && actor.userId === id;
       if (!isOwn || !Object.keys(changes).every((name) => PROFILE.has(name))) {
         throw forbidden("users:write", "Your role may change only the full name of your own profile.");

@@ -6,7 +6,7 @@ import { idempotencyKeys } from "./idempotency.table.js";
 import type { IdempotencyKey } from "./rows.js";
 
 /** @returns the fingerprint of a user's key and the ids of the rows that were made with it, or null */
-export async function findKey(
+export async function findIdempotencyKey(
   db: Db,
   { userId, key }: IdempotencyKey,
 ): Promise<{ fingerprint: string; ids: string[] } | null> {
@@ -19,7 +19,7 @@ export async function findKey(
 }
 
 /** Claims a key for one operation. @returns the id that is drawn for the operation, or null where the key is taken */
-export async function claimKey(db: Db, { userId, ...key }: IdempotencyKey): Promise<string | null> {
+export async function claimIdempotencyKey(db: Db, { userId, ...key }: IdempotencyKey): Promise<string | null> {
   const ids = sql`jsonb_build_array(nextval(pg_get_serial_sequence('operations', 'id'))::text)`;
   const rows = await db
     .insert(idempotencyKeys)
