@@ -4,7 +4,7 @@ import { inventoryVariables } from "./modules/fleet/inventory/inventory.variable
 import { operationsVariables } from "./modules/fleet/operations/operations.variables.js";
 import { localVariables } from "./providers/local/local.variables.js";
 import { sum } from "./values/sum.js";
-import { commaSeparated, count, flag } from "./values/variables.js";
+import { countVariable, flagVariable, listVariable } from "./values/variables.js";
 
 /** @returns whether a text is an origin as browsers send it */
 const isOrigin = (text: string) => /^https?:[^*]+$/.test(text) && URL.canParse(text) && new URL(text).origin === text;
@@ -24,7 +24,7 @@ const OWN = {
     .optional()
     .describe("The commit that this Postern was built from, as its image says; without it a checkout is asked."),
   HOST: z.string().min(1).default("127.0.0.1").describe("Address to listen on."),
-  PORT: count(0, 65_535).prefault("4000").describe("Port to listen on; 0 takes a free one."),
+  PORT: countVariable(0, 65_535).prefault("4000").describe("Port to listen on; 0 takes a free one."),
   NODE_ENV: z.string().optional().describe("`production` makes the defaults below safe for it."),
   DATABASE_URL: z
     .url({ protocol: /^postgres(ql)?$/ })
@@ -35,8 +35,10 @@ const OWN = {
     .min(1)
     .default(".postern")
     .describe("Where records wait while the database is away, and the embedded PostgreSQL keeps its data."),
-  DATABASE_POOL_SIZE: count(1, 500).prefault("10").describe("Connections to the database that requests use, at most."),
-  STATEMENT_TIMEOUT_MS: count(100, 600_000)
+  DATABASE_POOL_SIZE: countVariable(1, 500)
+    .prefault("10")
+    .describe("Connections to the database that requests use, at most."),
+  STATEMENT_TIMEOUT_MS: countVariable(100, 600_000)
     .prefault("10000")
     .describe(
       "A statement or root field that takes longer is stopped with TIMEOUT. A request that has taken three times as long begins no more root fields.",
@@ -51,7 +53,7 @@ const OWN = {
     .max(128)
     .optional()
     .describe("Its password, 12 to 128 characters; without it one is generated and printed once."),
-  DEMO: flag
+  DEMO: flagVariable
     .optional()
     .describe("Whether to seed demo data: `true` for an embedded database outside production, else `false`."),
   DEMO_PASSWORD: z
@@ -60,8 +62,10 @@ const OWN = {
     .max(128)
     .optional()
     .describe("The demo users' password; without it one is generated and printed once."),
-  INTROSPECTION: flag.optional().describe("Whether clients may read the schema: `false` in production, else `true`."),
-  LANDING_PAGE: flag
+  INTROSPECTION: flagVariable
+    .optional()
+    .describe("Whether clients may read the schema: `false` in production, else `true`."),
+  LANDING_PAGE: flagVariable
     .optional()
     .describe("Whether a browser at /graphql gets Apollo Sandbox: `false` in production, else `true`."),
   TRUSTED_DOCUMENTS: z
@@ -69,12 +73,12 @@ const OWN = {
     .min(1)
     .optional()
     .describe("A folder of `*.graphql` files: only these documents run, and nobody reads the schema."),
-  CACHE_MIB: count(1, 65_536)
+  CACHE_MIB: countVariable(1, 65_536)
     .prefault("128")
     .describe(
       "Memory for what may be asked for again, in MiB: documents, plans, statements, tokens and answers about the schema.",
     ),
-  CORS_ORIGINS: commaSeparated
+  CORS_ORIGINS: listVariable
     .superRefine((origins, context) => {
       for (const origin of origins.filter((each) => !isOrigin(each))) {
         const message = `${origin} is no origin: name each as https://app.example.org, without a path and without *`;
@@ -85,12 +89,12 @@ const OWN = {
     .describe(
       "Origins whose browsers may call, separated by commas; outside production also every `http://localhost:*`.",
     ),
-  SHUTDOWN_GRACE_MS: count(0, 600_000)
+  SHUTDOWN_GRACE_MS: countVariable(0, 600_000)
     .optional()
     .describe(
       "How long a stop still answers new requests, so that load balancers can turn away: 5000 in production, else 0.",
     ),
-  TRUSTED_PROXIES: count(0, 10)
+  TRUSTED_PROXIES: countVariable(0, 10)
     .prefault("0")
     .describe("How many proxies in front append to X-Forwarded-For; the client's address is taken from there."),
   ACCESS_TOKEN_PRIVATE_KEY: z

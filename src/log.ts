@@ -37,7 +37,7 @@ interface Fault {
 const MAX_CAUSES = 5;
 
 /** @returns an error for the log: where it happened and why, without values and without addresses of hosts */
-export function describeFault(error: unknown, depth = 0): unknown {
+export function describeFaultForLog(error: unknown, depth = 0): unknown {
   if (!(error instanceof Error)) return { type: typeof error };
   const fault = error as Fault;
   const isDatabaseFault = fault.name === "PostgresError";
@@ -58,14 +58,14 @@ export function describeFault(error: unknown, depth = 0): unknown {
       ?.split("\n")
       .filter((line) => /^\s+at /.test(line))
       .join("\n"),
-    ...(fault.cause !== undefined && depth < MAX_CAUSES && { cause: describeFault(fault.cause, depth + 1) }),
+    ...(fault.cause !== undefined && depth < MAX_CAUSES && { cause: describeFaultForLog(fault.cause, depth + 1) }),
   };
 }
 
 const MINUTE_MS = 60_000;
 
 /** @param write gets one fault a minute, and how many have come since the last one @returns a function that takes every fault */
-export function onceAMinute(write: (fields: { readonly err: unknown; readonly times: number }) => void) {
+export function logOnceAMinute(write: (fields: { readonly err: unknown; readonly times: number }) => void) {
   let times = 0;
   let writtenMs = Number.NEGATIVE_INFINITY;
   return (err: unknown): void => {
@@ -89,7 +89,7 @@ export function createLog(level: string, destination: { write(line: string): voi
       base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
-      serializers: { err: (error) => describeFault(error) },
+      serializers: { err: (error) => describeFaultForLog(error) },
       redact: { paths: LOG_SECRETS.flatMap((key) => [key, `*.${key}`]), censor: REDACTED },
     },
     destination,

@@ -2,7 +2,7 @@
 import type { Rule } from "./auth/rules.js";
 import type { TypeDeclaration } from "./engine/declaration.js";
 import type { Mutation } from "./engine/mutation.js";
-import type { Task } from "./jobs/jobs.js";
+import type { JobTask } from "./jobs/jobs.js";
 
 export interface Module {
   /** Types with root fields of their own: one for a row by its id, and one for the list. */
@@ -14,7 +14,7 @@ export interface Module {
   /** Instances of type-graphql classes, which resolve its queries and the fields that no plan answers. */
   readonly resolvers?: readonly object[];
   /** Its scheduled tasks. */
-  readonly tasks?: readonly Task[];
+  readonly tasks?: readonly JobTask[];
   /** Begins its work. Background jobs and audit records already work then. */
   start?(): Promise<void>;
   /** Ends what `start` has begun, even if that has failed half-way. */

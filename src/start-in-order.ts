@@ -3,13 +3,13 @@
 /** @param hurry ends all waiting once it is aborted */
 type Stop = (hurry?: AbortSignal) => Promise<void>;
 
-export interface Part {
+export interface StartPart {
   start?(): Promise<unknown>;
   stop?: Stop;
 }
 
 /** @param closeLast closes what is open before the first start */
-export function startInOrder(parts: readonly Part[], closeLast: Stop) {
+export function startInOrder(parts: readonly StartPart[], closeLast: Stop) {
   const begun: Stop[] = [closeLast];
   let isStopping = false;
   return {

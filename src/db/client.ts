@@ -4,7 +4,7 @@ import postgres, { type Options, type Sql } from "postgres";
 import { outcomeUnknown, timeout } from "../errors.js";
 import type { Log } from "../log.js";
 import type { Caller } from "../values/caller.js";
-import { GRACE_MS } from "../values/request-time.js";
+import { REQUEST_GRACE_MS } from "../values/request-time.js";
 import { withTimeout } from "../values/with-timeout.js";
 import { CASING } from "./dialect.js";
 import { Opening } from "./driver/opening.js";
@@ -153,7 +153,7 @@ export function createClient({
     return sql;
   };
   const { startUp, pooler, ...opening } = createOpener(connect, statementTimeoutMs, log, anySettings);
-  const deadlineMs = statementTimeoutMs === undefined ? undefined : statementTimeoutMs + GRACE_MS;
+  const deadlineMs = statementTimeoutMs === undefined ? undefined : statementTimeoutMs + REQUEST_GRACE_MS;
   const pool = createPool(opening, poolSize, deadlineMs);
   // The probe has its own connection, because a busy pool does not mean that the database is down.
   const probe = createPool(opening, 1, Math.min(PROBE_MS, deadlineMs ?? PROBE_MS));

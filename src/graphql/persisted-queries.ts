@@ -16,10 +16,10 @@ export type TrustedDocuments = ReadonlyMap<string, string>;
 const sha256 = (text: string) => hash("sha256", text);
 
 /** Finds the text of a document that clients may name by its hash. */
-export type FindText = (hash: string) => string | undefined;
+export type FindQueryText = (hash: string) => string | undefined;
 
 /** @throws BAD_USER_INPUT where the hash is another document's, PERSISTED_QUERY_NOT_FOUND */
-function textOf({ query, hash }: GraphqlRequest, find: FindText): string {
+function textOf({ query, hash }: GraphqlRequest, find: FindQueryText): string {
   if (query === undefined) {
     const text = find(hash as string);
     if (text === undefined) throw persistedQueryNotFound();
@@ -72,7 +72,7 @@ export interface PersistedQueries {
 }
 
 /** @returns persisted queries of any document that has passed the doors */
-export const persistedQueries = (find: FindText): PersistedQueries => ({
+export const persistedQueries = (find: FindQueryText): PersistedQueries => ({
   textOf: (request) => textOf(request, find),
 });
 

@@ -32,7 +32,7 @@ export interface KeptBody {
 }
 
 /** The bytes to send for a body, and their headers. */
-export interface EncodedBody {
+export interface CompressedBody {
   readonly bytes: string | Buffer;
   readonly length: number;
   readonly headers?: { readonly vary: string; readonly "content-encoding"?: Encoding };
@@ -51,7 +51,10 @@ function encodingFor(accepted: string | undefined, bytes: number): Encoding | un
 }
 
 /** Returns no promise where nothing is compressed. @param accepted the header `accept-encoding` */
-export function encodeBody(body: string | KeptBody, accepted: string | undefined): EncodedBody | Promise<EncodedBody> {
+export function compressBody(
+  body: string | KeptBody,
+  accepted: string | undefined,
+): CompressedBody | Promise<CompressedBody> {
   const text = typeof body === "string" ? body : body.text;
   const length = Buffer.byteLength(text);
   const encoding = encodingFor(accepted, length);
@@ -60,7 +63,7 @@ export function encodeBody(body: string | KeptBody, accepted: string | undefined
   return compress(body, text, encoding);
 }
 
-async function compress(body: string | KeptBody, text: string, encoding: Encoding): Promise<EncodedBody> {
+async function compress(body: string | KeptBody, text: string, encoding: Encoding): Promise<CompressedBody> {
   const bytes = await (typeof body === "string" ? COMPRESS[encoding](Buffer.from(text)) : compressOnce(body, encoding));
   return { bytes, length: bytes.length, headers: { "content-encoding": encoding, vary: VARY } };
 }

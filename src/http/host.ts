@@ -10,7 +10,7 @@ import { fieldError, requestIds } from "../graphql/format-error.js";
 import type { Graphql } from "../graphql/graphql.js";
 import { NO_CONTENT_POLICY } from "../graphql/graphql-answer.js";
 import { ANSWER_TYPES } from "../graphql/graphql-request.js";
-import { type EncodedBody, encodeBody, type KeptBody } from "./compression.js";
+import { type CompressedBody, compressBody, type KeptBody } from "./compression.js";
 import { createDraining } from "./draining.js";
 import { refuseMalformed } from "./malformed-http.js";
 import { createReadiness, type ReadinessDeps } from "./readiness.js";
@@ -92,7 +92,7 @@ export function createHttpServer({ config, client, graphql, version, records, on
     response: ServerResponse,
     status: number,
     headers: Readonly<Record<string, string>>,
-    { bytes, length }: EncodedBody,
+    { bytes, length }: CompressedBody,
   ): void {
     // A connection that stays alive would hold up the stop.
     if (draining.isStopping) response.shouldKeepAlive = false;
@@ -114,12 +114,12 @@ export function createHttpServer({ config, client, graphql, version, records, on
     headers: Readonly<Record<string, string>>,
     body: string | KeptBody,
   ): void | Promise<void> {
-    const finish = (encoded: EncodedBody) => {
+    const finish = (encoded: CompressedBody) => {
       if (!encoded.headers) return write(response, status, headers, encoded);
       const vary = [response.getHeader("vary"), encoded.headers.vary].filter(Boolean).join(", ");
       write(response, status, { ...headers, ...encoded.headers, vary }, encoded);
     };
-    const encoded = encodeBody(body, response.req.headers["accept-encoding"]);
+    const encoded = compressBody(body, response.req.headers["accept-encoding"]);
     return "then" in encoded ? encoded.then(finish) : finish(encoded);
   }
   const sendJson = (response: ServerResponse, status: number, body: object) =>

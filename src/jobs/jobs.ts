@@ -3,11 +3,11 @@ import { setTimeout as delay } from "node:timers/promises";
 import { sql } from "drizzle-orm";
 import { fromDrizzle, PgBoss } from "pg-boss";
 import type { ClientOptions, Db } from "../db/client.js";
-import { type Log, onceAMinute } from "../log.js";
+import { type Log, logOnceAMinute } from "../log.js";
 import { TIMINGS, type Timings } from "../timings.js";
 
 /** Work that runs on a schedule, on one replica at a time. */
-export interface Task {
+export interface JobTask {
   /** Letters, digits and hyphens. */
   readonly name: string;
   /** A cron expression; every minute at most. */
@@ -53,7 +53,7 @@ export function createJobs({ connection, log, settings = {}, timings = TIMINGS }
   });
   boss.on(
     "error",
-    onceAMinute((fault) => log.warn(fault, "background work waits for the database")),
+    logOnceAMinute((fault) => log.warn(fault, "background work waits for the database")),
   );
 
   const queue = (name: string) =>
@@ -79,7 +79,7 @@ export function createJobs({ connection, log, settings = {}, timings = TIMINGS }
     },
 
     /** Runs tasks on their schedule. A task must bear late and double runs. */
-    async schedule(tasks: readonly Task[]): Promise<void> {
+    async schedule(tasks: readonly JobTask[]): Promise<void> {
       for (const { name, cron, run } of tasks) {
         await this.work(name, async () => {
           await run().catch((error) => {

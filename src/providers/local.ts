@@ -14,7 +14,7 @@ import { createDescribe } from "./local/describe.js";
 import { clusterOf, fenceMember, type Host, type HostLimits } from "./local/host.js";
 import { type LocalInstance, openInstances, primaryOf, standbysOf } from "./local/instances.js";
 import { readLogTail } from "./local/member-log.js";
-import { hasFailed, observe } from "./local/observe.js";
+import { isObservedFailed, observe } from "./local/observe.js";
 import { createOperations } from "./local/operations.js";
 import { takeFolder } from "./local/owner.js";
 import { createPlans } from "./local/plans.js";
@@ -153,7 +153,7 @@ export async function createLocalProvider(options: LocalOptions): Promise<LocalP
     for (const member of [primaryOf(instance), ...standbysOf(instance)]) {
       // A server that cannot be observed is shut down all the same.
       const failed = await observe(clusterOf(host, instance, member), limits.answerTimeoutMs).then(
-        hasFailed,
+        isObservedFailed,
         () => false,
       );
       await fenceMember(host, instance.providerId, member.name, failed ? "little" : "normal");

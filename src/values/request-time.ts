@@ -3,7 +3,7 @@ import { timeout } from "../errors.js";
 import { withTimeout } from "./with-timeout.js";
 
 /** PostgreSQL stops a statement at its time-out. Postern waits so much longer for that answer before it gives up by itself. */
-export const GRACE_MS = 250;
+export const REQUEST_GRACE_MS = 250;
 const TIMEOUTS_PER_REQUEST = 3;
 
 /** The time that is left to one request and to its root field under way. */
@@ -25,7 +25,7 @@ export class RequestTime {
 
   /** The milliseconds that are left for a statement of the root field under way. */
   get leftMs(): number {
-    return this.fieldEndsAtMs + GRACE_MS - performance.now();
+    return this.fieldEndsAtMs + REQUEST_GRACE_MS - performance.now();
   }
 
   /** Starts the time of the next root field of a mutation. @throws TIMEOUT where the request has used its time */

@@ -1,16 +1,16 @@
 /** Declares which environment variables a module or the configuration reads, each with its check and its description. */
 import { z } from "zod";
 
-export type Checks = Readonly<Record<string, z.ZodType>>;
+export type VariableChecks = Readonly<Record<string, z.ZodType>>;
 
 /** Checks of environment variables by name, and the configuration that follows from their values. */
-export interface VariableSet<V extends Checks = Checks, C = object> {
+export interface VariableSet<V extends VariableChecks = VariableChecks, C = object> {
   readonly checks: V;
   readonly toConfig: (environment: { readonly [K in keyof V]: z.output<V[K]> }) => C;
 }
 
 /** @param toConfig turns the checked values into the configuration that the rest of Postern reads */
-export const variables = <V extends Checks, C>(
+export const variables = <V extends VariableChecks, C>(
   checks: V,
   toConfig: VariableSet<V, C>["toConfig"],
 ): VariableSet<V, C> => ({
@@ -18,9 +18,9 @@ export const variables = <V extends Checks, C>(
   toConfig,
 });
 
-export const flag = z.enum(["true", "false"], "is true or false").transform((value) => value === "true");
+export const flagVariable = z.enum(["true", "false"], "is true or false").transform((value) => value === "true");
 
-export const count = (min: number, max: number) =>
+export const countVariable = (min: number, max: number) =>
   z
     .string()
     .regex(/^\d+$/, `is a whole number from ${min} to ${max}`)
@@ -28,14 +28,14 @@ export const count = (min: number, max: number) =>
     .pipe(z.number().min(min).max(max));
 
 /** A list of texts, which commas separate. */
-export const commaSeparated = z.string().transform((text) =>
+export const listVariable = z.string().transform((text) =>
   text
     .split(",")
     .map((item) => item.trim())
     .filter(Boolean),
 );
 
-export const jsonText = z.string().transform((text, context) => {
+export const jsonVariable = z.string().transform((text, context) => {
   try {
     return JSON.parse(text) as unknown;
   } catch {

@@ -81,7 +81,7 @@ const startsInWeek = ({ everyMinutes, startMinute }: Window): number[] =>
   Array.from({ length: WEEK / everyMinutes }, (_, index) => startMinute + index * everyMinutes);
 
 /** @returns the shortest gap between the end of one window and the start of the other; null where they overlap */
-export function gapMinutes(first: Window, second: Window): number | null {
+export function windowGapMinutes(first: Window, second: Window): number | null {
   const gaps = startsInWeek(first).flatMap((firstStart) =>
     startsInWeek(second).map((secondStart) => {
       const after = modulo(secondStart - firstStart, WEEK) - first.lengthMinutes;
@@ -94,7 +94,7 @@ export function gapMinutes(first: Window, second: Window): number | null {
 }
 
 /** Whether two windows share a minute on any day. Windows that only touch do not. */
-export const overlaps = (first: Window, second: Window): boolean => gapMinutes(first, second) === null;
+export const windowsOverlap = (first: Window, second: Window): boolean => windowGapMinutes(first, second) === null;
 
 /**
  * Checks a backup window against the maintenance window of the instance, where it has one.
@@ -108,7 +108,7 @@ export function requireBackupWindow(
   const window = parseBackupWindow(text);
   if (maintenanceWindow === null) return { window, warnings: [] };
   const maintenance = parseMaintenanceWindow(maintenanceWindow);
-  const gap = gapMinutes(window, maintenance);
+  const gap = windowGapMinutes(window, maintenance);
   if (gap === null) {
     const message = `The window overlaps the maintenance window ${maintenance.text}: choose one that ends before it or starts after it.`;
     throw badUserInput("backupWindow", message);
@@ -124,12 +124,12 @@ const msIntoWindow = ({ everyMinutes, startMinute }: Window, at: Date) =>
   modulo(at.getTime() + (EPOCH_MINUTE - startMinute) * MINUTE_MS, everyMinutes * MINUTE_MS);
 
 /** Whether the window is open at that moment. The start belongs to the window, the end does not. */
-export const isWithin = (window: Window, at: Date): boolean =>
+export const isWithinWindow = (window: Window, at: Date): boolean =>
   msIntoWindow(window, at) < window.lengthMinutes * MINUTE_MS;
 
 /** @returns when the window last opened; `at` itself where the window opens then */
-export const lastStart = (window: Window, at: Date): Date => new Date(at.getTime() - msIntoWindow(window, at));
+export const lastWindowStart = (window: Window, at: Date): Date => new Date(at.getTime() - msIntoWindow(window, at));
 
 /** @returns when the window opens next, strictly after that moment */
-export const nextStart = (window: Window, after: Date): Date =>
-  new Date(lastStart(window, after).getTime() + window.everyMinutes * MINUTE_MS);
+export const nextWindowStart = (window: Window, after: Date): Date =>
+  new Date(lastWindowStart(window, after).getTime() + window.everyMinutes * MINUTE_MS);

@@ -1,6 +1,6 @@
 /** Faults of ours: masked with a request id, logged once with their cause, and without values or statements. */
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
-import { describeFault } from "../../src/log.js";
+import { describeFaultForLog } from "../../src/log.js";
 import { EMAILS, signIn, testApp } from "../support/app.js";
 import { SOON } from "../support/soon.js";
 
@@ -220,7 +220,7 @@ it.each([
 it("the log names no host that a connection failed to", () => {
   const of = (code: string, address: string) => Object.assign(new Error(`write ${code} ${address}`), { code, address });
   for (const fault of [of("CONNECTION_CLOSED", "/run/postern/.s.PGSQL.5432"), of("ECONNREFUSED", "10.1.2.3")]) {
-    const described = JSON.stringify(describeFault(new Error("outer", { cause: fault })));
+    const described = JSON.stringify(describeFaultForLog(new Error("outer", { cause: fault })));
     expect(described).toContain(fault.code);
     expect(described).not.toContain(fault.address);
   }

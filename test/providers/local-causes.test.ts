@@ -7,7 +7,7 @@ import { findBinaries } from "../../src/postgres/binaries.js";
 import { Cluster } from "../../src/postgres/cluster.js";
 import { asSuperuser } from "../../src/postgres/connection.js";
 import { databaseUser } from "../../src/postgres/os-user.js";
-import { causeOf } from "../../src/providers/local/causes.js";
+import { failureCauseOf } from "../../src/providers/local/causes.js";
 import type { LocalProvider } from "../../src/providers/local.js";
 import type { OperationRequest } from "../../src/providers/provider.js";
 import { idOf, NEW, newOperationId, operate, query, snapshotOf, untilEnded, useGround } from "../support/ground.js";
@@ -121,7 +121,7 @@ test("where somebody ends Postern's sessions, the operation says that", async ()
 
 test("a password, a rule or a file that keeps Postern out has its code and its remedy", async () => {
   const cluster = await soloCluster();
-  const look = () => asSuperuser(cluster, (sql) => sql`select 1`, LIMIT).then(() => null, causeOf);
+  const look = () => asSuperuser(cluster, (sql) => sql`select 1`, LIMIT).then(() => null, failureCauseOf);
   const { password } = await cluster.superuser();
   await query(provider, "solo", async (sql) => {
     await sql.unsafe("alter role postgres password 'another'");

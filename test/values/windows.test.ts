@@ -3,14 +3,14 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { AppError } from "../../src/errors.js";
 import {
-  gapMinutes,
-  isWithin,
-  lastStart,
-  nextStart,
-  overlaps,
+  isWithinWindow,
+  lastWindowStart,
+  nextWindowStart,
   parseBackupWindow,
   parseMaintenanceWindow,
   requireBackupWindow,
+  windowGapMinutes,
+  windowsOverlap,
 } from "../../src/values/windows.js";
 
 const RUNS = { seed: 20_261_121, numRuns: 400 };
@@ -140,9 +140,9 @@ describe("two windows", () => {
         const one = parseBackupWindow(backup.text);
         const other = parseMaintenanceWindow(maintenance.text);
         const walked = walkedGap(backup.minutes, maintenance.minutes);
-        expect(gapMinutes(one, other)).toBe(walked);
-        expect(gapMinutes(other, one)).toBe(walked);
-        expect(overlaps(one, other)).toBe(walked === null);
+        expect(windowGapMinutes(one, other)).toBe(walked);
+        expect(windowGapMinutes(other, one)).toBe(walked);
+        expect(windowsOverlap(one, other)).toBe(walked === null);
         if (walked === null) overlapping++;
         if (backup.start + backup.length > 1440 && maintenance.start + maintenance.length > WEEK) wrapping++;
       }),
@@ -164,7 +164,7 @@ describe("two windows", () => {
     ["00:20-23:40", "sat:23:45-sun:00:15", 5],
     ["02:00-23:00", "mon:23:10-tue:01:30", 10],
   ])("%s and %s are %s minutes apart", (backup, maintenance, minutes) => {
-    expect(gapMinutes(parseBackupWindow(backup), parseMaintenanceWindow(maintenance))).toBe(minutes);
+    expect(windowGapMinutes(parseBackupWindow(backup), parseMaintenanceWindow(maintenance))).toBe(minutes);
   });
 });
 
@@ -209,7 +209,7 @@ describe("the clock", () => {
   it("is within exactly the minutes of the window", () => {
     fc.assert(
       fc.property(windows, moments, ({ window, minutes }, at) => {
-        expect(isWithin(window, at)).toBe(minutes.has(minuteOfWeek(at)));
+        expect(isWithinWindow(window, at)).toBe(minutes.has(minuteOfWeek(at)));
       }),
       RUNS,
     );
@@ -218,14 +218,14 @@ describe("the clock", () => {
   it("finds the first start after a moment, and the last one up to it", () => {
     fc.assert(
       fc.property(windows, moments, ({ window, minutes }, after) => {
-        const start = nextStart(window, after);
+        const start = nextWindowStart(window, after);
         const distance = (start.getTime() - after.getTime()) / 60_000;
         expect(distance > 0 && distance <= window.everyMinutes).toBe(true);
         expect(start.getUTCSeconds() + start.getUTCMilliseconds()).toBe(0);
         expect(minuteOfWeek(start) % window.everyMinutes).toBe(window.startMinute);
         expect(minutes.has(minuteOfWeek(start))).toBe(true);
-        expect(lastStart(window, start)).toEqual(start);
-        expect(lastStart(window, new Date(start.getTime() - 1)).getTime()).toBe(
+        expect(lastWindowStart(window, start)).toEqual(start);
+        expect(lastWindowStart(window, new Date(start.getTime() - 1)).getTime()).toBe(
           start.getTime() - window.everyMinutes * 60_000,
         );
       }),
@@ -243,7 +243,7 @@ describe("the clock", () => {
     ["mon:00:00-mon:00:30", "2024-02-28T12:00:00.000Z", false, "2024-03-04T00:00:00.000Z"],
   ])("%s at %s: open %s, next %s", (text, at, open, next) => {
     const window = text.length > 11 ? parseMaintenanceWindow(text) : parseBackupWindow(text);
-    expect(isWithin(window, new Date(at))).toBe(open);
-    expect(nextStart(window, new Date(at)).toISOString()).toBe(next);
+    expect(isWithinWindow(window, new Date(at))).toBe(open);
+    expect(nextWindowStart(window, new Date(at)).toISOString()).toBe(next);
   });
 });

@@ -1,5 +1,5 @@
 /** Opens connections ever less often while they fail, so that a database that comes back is not overrun. */
-import { type Log, onceAMinute } from "../../log.js";
+import { type Log, logOnceAMinute } from "../../log.js";
 import type { Open } from "./connection.js";
 
 const FIRST_MS = 50;
@@ -22,7 +22,7 @@ export interface BackingOff {
 export function backOff(open: Open, log: Log | undefined): BackingOff {
   let failing: Failing | undefined;
   let trying: Promise<unknown> | undefined;
-  const tell = onceAMinute((fault) => log?.warn(fault, "the database takes no connections: they are tried again"));
+  const tell = logOnceAMinute((fault) => log?.warn(fault, "the database takes no connections: they are tried again"));
 
   function note(fault: unknown, beganMs: number): void {
     tell(fault);

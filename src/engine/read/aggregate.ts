@@ -22,7 +22,7 @@ import { orderName } from "./order.js";
 import { pageSizeOf } from "./page.js";
 import { queryArgumentOf } from "./query-value.js";
 import { collectSelectionBelow } from "./selection.js";
-import type { Source } from "./visibility.js";
+import type { VisibilitySource } from "./visibility.js";
 
 export const AGGREGATE_TIME_BUCKETS = ["HOUR", "DAY", "WEEK", "MONTH"] as const;
 type TimeBucket = (typeof AGGREGATE_TIME_BUCKETS)[number];
@@ -78,7 +78,7 @@ const FIGURES: Readonly<Record<string, (field: FieldDeclaration, column: SQL) =>
 };
 
 /** @returns the object of figures over the rows of the query in which the expression stands */
-function selectFigures(c: Compilation, source: Source, nodes: readonly FieldNode[]): Json {
+function selectFigures(c: Compilation, source: VisibilitySource, nodes: readonly FieldNode[]): Json {
   const { type } = source;
   const fieldFigures = (figure: string, figureNodes: readonly FieldNode[]) =>
     [...collectSelectionBelow(figureNodes, c.fragments, c.variables)].map(([key, [{ name }]]): [string, Json] => {
@@ -99,7 +99,12 @@ function selectFigures(c: Compilation, source: Source, nodes: readonly FieldNode
 }
 
 /** Selects the figures over a whole list. @param rows the FROM clause and what follows it */
-export const selectAggregate = (c: Compilation, source: Source, nodes: readonly FieldNode[], rows: SQL): Json =>
+export const selectAggregate = (
+  c: Compilation,
+  source: VisibilitySource,
+  nodes: readonly FieldNode[],
+  rows: SQL,
+): Json =>
   // HAVING makes the result one row even where the client asks only for type names.
   jsonAround(selectFigures(c, source, nodes), (text) => sql`(select ${text}${rows} having true)`);
 
@@ -113,7 +118,7 @@ interface Key {
 
 const MAX_KEYS = 5;
 
-function keysOf(c: Compilation, source: Source, node: FieldNode): Key[] {
+function keysOf(c: Compilation, source: VisibilitySource, node: FieldNode): Key[] {
   const items = queryArgumentOf(node, "by", c.argumentType(source.type, "by"), c)?.items() ?? [];
   if (items.length === 0) throw badUserInput("by", "Name at least one field to group by.");
   if (items.length > MAX_KEYS) throw limitExceeded("by", `Group by at most ${MAX_KEYS} fields.`);
@@ -144,7 +149,7 @@ function keysOf(c: Compilation, source: Source, node: FieldNode): Key[] {
 /** Selects the groups of a list. @param rows the FROM clause and what follows it */
 export function selectAggregateGroups(
   c: Compilation,
-  source: Source,
+  source: VisibilitySource,
   nodes: readonly FieldNode[],
   rows: SQL,
 ): { json: Json; cost: Cost } {

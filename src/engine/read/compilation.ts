@@ -18,13 +18,13 @@ import { requireWellFormed } from "../../values/well-formed.js";
 import { mayRead, type TypeDeclaration } from "../declaration.js";
 import type { QueryVariables } from "./query-value.js";
 import type { Fragments } from "./selection.js";
-import { aliased, type Source, visible } from "./visibility.js";
+import { aliasedVisibilitySource, type VisibilitySource, visibilityCondition } from "./visibility.js";
 
 /** About the bytes that a parameter and its getter take in memory. */
 const PARAMETER_WEIGHT = 1000;
 
 /** A statement that answers one row. */
-export interface CompiledStatement {
+export interface CompilationStatement {
   readonly text: string;
   /** Returns the parameters of one run. @throws BAD_USER_INPUT, LIMIT_EXCEEDED */
   bind(run: CompilationRun): unknown[];
@@ -33,7 +33,7 @@ export interface CompiledStatement {
 }
 
 /** Turns drizzle's objects into text, which takes a small part of their memory. */
-export function compiledStatementOf(statement: SQL): CompiledStatement {
+export function compilationStatementOf(statement: SQL): CompilationStatement {
   const { sql: text, params } = toText(statement);
   return {
     text,
@@ -103,8 +103,8 @@ export class Compilation {
   }
 
   /** Returns the table of a type under a new alias. @param rows as in `aliased` */
-  source(type: TypeDeclaration, rows?: SQL): Source {
-    return aliased(type, `t${this.#aliases++}`, rows);
+  source(type: TypeDeclaration, rows?: SQL): VisibilitySource {
+    return aliasedVisibilitySource(type, `t${this.#aliases++}`, rows);
   }
 
   /** Returns the GraphQL type of an argument of the connections over a type, or of their groups. */
@@ -150,8 +150,8 @@ export class Compilation {
   }
 
   /** Returns the condition on the rows that exist for the actor; undefined where all do. */
-  visible(source: Source): SQL | undefined {
+  visible(source: VisibilitySource): SQL | undefined {
     const organization = () => this.param((run) => run.access.organizationId, "organization");
-    return visible(source, this.access, organization, (type) => this.source(type));
+    return visibilityCondition(source, this.access, organization, (type) => this.source(type));
   }
 }

@@ -10,8 +10,8 @@ import {
   type CompilationGetter,
   type CompilationLimits,
   type CompilationRun,
-  type CompiledStatement,
-  compiledStatementOf,
+  type CompilationStatement,
+  compilationStatementOf,
 } from "./compilation.js";
 import { type Cost, costAmountOf, costOfWriting, costSum } from "./cost.js";
 import { isFieldTextLonger, maxFieldLengthOf } from "./field.js";
@@ -42,7 +42,7 @@ export interface Unit {
 }
 
 /** A compiled statement that answers units. */
-export interface CompiledPlan extends CompiledStatement {
+export interface CompiledPlan extends CompilationStatement {
   /** Returns how many objects a run answers at most. @throws LIMIT_EXCEEDED where the names of one unit alone make the answer too long */
   objects(run: CompilationRun): number;
   /** @param row the columns of the statement's answer @returns the JSON text of each unit */
@@ -162,7 +162,7 @@ export function compile(
   c.release();
   // `offset 0` keeps PostgreSQL from building the texts twice. Where they are too long, `fits` stops the statement before they are sent.
   const answered = sql`select ${sql.join(columns, sql`, `)}${sources} offset 0`;
-  const statement = compiledStatementOf(
+  const statement = compilationStatementOf(
     texts.length > 0 ? sql`select a.* from (${answered}) a where ${fits}` : sql`select`,
   );
   const weight = statement.weight + textLength;
@@ -183,7 +183,7 @@ interface Answer extends Pick<JsonTemplate, "fill"> {
 
 /** Makes the methods of a plan, outside of `compile`, whose scope holds the statement as objects. */
 function runsOf(
-  statement: CompiledStatement,
+  statement: CompilationStatement,
   answers: readonly Answer[],
   costs: readonly Cost[],
   checks: Compilation["checks"],

@@ -7,7 +7,7 @@ import type { Compilation } from "./compilation.js";
 import { writtenField } from "./field.js";
 import { type Json, jsonAround, jsonList, jsonObject, jsonOrNull, jsonTypename } from "./json.js";
 import { collectSelectionBelow } from "./selection.js";
-import type { Source } from "./visibility.js";
+import type { VisibilitySource } from "./visibility.js";
 
 const valueAt = (container: SQL, key: string): SQL => sql`(${container} -> ${sql.raw(`'${key}'`)})`;
 
@@ -18,7 +18,7 @@ const valueAt = (container: SQL, key: string): SQL => sql`(${container} -> ${sql
  */
 function selectEmbedded(
   c: Compilation,
-  source: Source,
+  source: VisibilitySource,
   type: EmbeddedType,
   value: SQL,
   nodes: readonly FieldNode[],
@@ -52,7 +52,7 @@ function selectEmbedded(
     : jsonAround(json, (text) => sql`coalesce(case when jsonb_typeof(${value}) = 'object' then ${text} end, 'null')`);
 }
 
-const columnsOf = (source: Source, columns: Readonly<Record<string, PgColumn>>) =>
+const columnsOf = (source: VisibilitySource, columns: Readonly<Record<string, PgColumn>>) =>
   Object.entries(columns).map(([name, column]): [string, Json] => [
     name,
     jsonOrNull(sql`to_json(${source.column(column)})::text`),
@@ -61,7 +61,7 @@ const columnsOf = (source: Source, columns: Readonly<Record<string, PgColumn>>) 
 /** Builds the JSON of a field of a row. @param onRefusal as above, and called for a value that a resolver derives */
 export function selectField(
   c: Compilation,
-  source: Source,
+  source: VisibilitySource,
   field: FieldDeclaration,
   nodes: readonly FieldNode[],
   onRefusal: () => void,

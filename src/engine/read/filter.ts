@@ -12,7 +12,7 @@ import type { Compilation, CompilationLimits } from "./compilation.js";
 import { boundFieldValue, fieldParameterType, isFieldTextLonger, maxFieldLengthOf } from "./field.js";
 import { OPERATORS_OF, type Operator } from "./operators.js";
 import type { QueryValue } from "./query-value.js";
-import type { Source } from "./visibility.js";
+import type { VisibilitySource } from "./visibility.js";
 
 /** The fields by which a type can be filtered: its own, and `<relation>Id` for each relation to one. */
 export function filterFields(type: TypeDeclaration): ReadonlyMap<string, FieldDeclaration> {
@@ -86,7 +86,12 @@ type Quantifier = "some" | "every" | "none";
  * @param path where the filter stands, for errors
  * @throws FORBIDDEN for a field that the actor may not read, LIMIT_EXCEEDED for too many conditions, BAD_USER_INPUT for null
  */
-export function compileFilter(c: Compilation, source: Source, filter: QueryValue, path = "filter"): SQL | undefined {
+export function compileFilter(
+  c: Compilation,
+  source: VisibilitySource,
+  filter: QueryValue,
+  path = "filter",
+): SQL | undefined {
   let conditions = 0;
 
   /** Counts every condition, also those that only combine others. */
@@ -103,7 +108,7 @@ export function compileFilter(c: Compilation, source: Source, filter: QueryValue
     return queryValue;
   };
 
-  const onField = (on: Source, field: FieldDeclaration, operators: QueryValue, at: string): SQL[] => {
+  const onField = (on: VisibilitySource, field: FieldDeclaration, operators: QueryValue, at: string): SQL[] => {
     c.requireReadable(field.read);
     return operators.entries().map(([name, operand]) => {
       count(0);
@@ -115,16 +120,22 @@ export function compileFilter(c: Compilation, source: Source, filter: QueryValue
   };
 
   /** Tells whether the row has related rows that the actor sees and for which the condition holds. */
-  const existsRelated = (to: Source, joined: SQL, condition: SQL | undefined) =>
+  const existsRelated = (to: VisibilitySource, joined: SQL, condition: SQL | undefined) =>
     sql`exists (select 1 from ${to.from} where ${and(joined, c.visible(to), condition)})`;
 
-  const onOne = (on: Source, relation: OneRelation, filter: QueryValue, at: string, depth: number): SQL => {
+  const onOne = (on: VisibilitySource, relation: OneRelation, filter: QueryValue, at: string, depth: number): SQL => {
     const to = c.source(relation.to());
     const joined = sql`${to.column(to.type.fields.id.column)} = ${on.column(relation.column)}`;
     return existsRelated(to, joined, compileAll(to, filter, at, depth));
   };
 
-  const onMany = (on: Source, relation: ManyRelation, quantifiers: QueryValue, at: string, depth: number): SQL[] => {
+  const onMany = (
+    on: VisibilitySource,
+    relation: ManyRelation,
+    quantifiers: QueryValue,
+    at: string,
+    depth: number,
+  ): SQL[] => {
     count(depth);
     return quantifiers.entries().map(([name, filter]) => {
       const where = `${at}.${name}`;
@@ -140,7 +151,7 @@ export function compileFilter(c: Compilation, source: Source, filter: QueryValue
     });
   };
 
-  const compileAll = (on: Source, filter: QueryValue, at: string, depth: number): SQL | undefined => {
+  const compileAll = (on: VisibilitySource, filter: QueryValue, at: string, depth: number): SQL | undefined => {
     count(depth);
     const fields = filterFields(on.type);
     const below = (nested: QueryValue, where: string) => compileAll(on, nested, where, depth + 1) ?? sql`true`;

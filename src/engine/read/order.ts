@@ -7,7 +7,7 @@ import type { Compilation, CompilationGetter, CompilationRun } from "./compilati
 import { fieldParameterType, writtenField } from "./field.js";
 import { jsonTextOf } from "./json.js";
 import type { QueryValue } from "./query-value.js";
-import type { Source } from "./visibility.js";
+import type { VisibilitySource } from "./visibility.js";
 
 export type Direction = "ASC" | "DESC";
 export type OrderNulls = "FIRST" | "LAST";
@@ -62,11 +62,11 @@ export class Order {
   readonly #terms: readonly Term[];
   /** Ties a cursor to this type and this order. It is hexadecimal. */
   readonly #signature: string;
-  readonly #related = new Map<OneRelation, Source>();
+  readonly #related = new Map<OneRelation, VisibilitySource>();
 
   constructor(
     private readonly c: Compilation,
-    private readonly source: Source,
+    private readonly source: VisibilitySource,
     orderBy: QueryValue | undefined,
   ) {
     this.#terms = this.#termsOf(orderBy);
@@ -194,7 +194,7 @@ export class Order {
     return terms;
   }
 
-  #join(relation: OneRelation): Source {
+  #join(relation: OneRelation): VisibilitySource {
     const joined = this.#related.get(relation) ?? this.c.source(relation.to());
     this.#related.set(relation, joined);
     return joined;

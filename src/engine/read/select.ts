@@ -24,7 +24,7 @@ import { Order } from "./order.js";
 import { PageRows, pageSizeOf } from "./page.js";
 import { queryArgumentOf } from "./query-value.js";
 import { collectSelectionBelow, type Selection } from "./selection.js";
-import type { Source } from "./visibility.js";
+import type { VisibilitySource } from "./visibility.js";
 
 /** An expression that builds JSON, and what it costs. */
 export interface Expression {
@@ -45,7 +45,12 @@ const REFUSAL_BYTES = 300;
  * Builds one object over a row of the source. Fields that the actor may not read are left out, and their resolvers refuse them.
  * @param onRefusal called for each field that is left out or that a resolver finishes
  */
-export function selectObject(c: Compilation, source: Source, selection: Selection, onRefusal: () => void): Expression {
+export function selectObject(
+  c: Compilation,
+  source: VisibilitySource,
+  selection: Selection,
+  onRefusal: () => void,
+): Expression {
   const { type } = source;
   const entries: [string, Json][] = [];
   const costs: Cost[] = [costOfObject];
@@ -98,9 +103,9 @@ export function selectRow(
   type: TypeDeclaration,
   nodes: readonly FieldNode[],
   onRefusal: () => void,
-  condition: (source: Source) => SQL,
-  visible: (source: Source) => SQL | undefined = (source) => c.visible(source),
-  source: Source = c.source(type),
+  condition: (source: VisibilitySource) => SQL,
+  visible: (source: VisibilitySource) => SQL | undefined = (source) => c.visible(source),
+  source: VisibilitySource = c.source(type),
 ): Expression {
   const where = and(condition(source), visible(source));
   const built = selectObject(c, source, collectSelectionBelow(nodes, c.fragments, c.variables), onRefusal);
@@ -138,7 +143,7 @@ export function selectConnection(
   type: TypeDeclaration,
   nodes: readonly FieldNode[],
   onRefusal: () => void,
-  joined?: (source: Source) => SQL,
+  joined?: (source: VisibilitySource) => SQL,
 ): Expression {
   c.readsMany = true;
   const node = nodes[0]!;

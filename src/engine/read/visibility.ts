@@ -6,7 +6,7 @@ import { propertyOf } from "../../db/dialect.js";
 import type { TypeDeclaration } from "../declaration.js";
 
 /** A table in a statement, under its own name or an alias. */
-export interface Source {
+export interface VisibilitySource {
   readonly type: TypeDeclaration;
   readonly name: SQL;
   /** `table` or `table as alias`, for a FROM clause. */
@@ -15,7 +15,11 @@ export interface Source {
 }
 
 /** @returns the rows of a type under an alias @param rows where they come from, with the columns of the table; the table itself by default */
-export function aliased(type: TypeDeclaration, name: string, rows: SQL = sql`${type.table}`): Source {
+export function aliasedVisibilitySource(
+  type: TypeDeclaration,
+  name: string,
+  rows: SQL = sql`${type.table}`,
+): VisibilitySource {
   const table = alias(type.table, name) as PgTable & Record<string, PgColumn>;
   const identifier = sql`${sql.identifier(name)}`;
   return {
@@ -31,11 +35,11 @@ export function aliased(type: TypeDeclaration, name: string, rows: SQL = sql`${t
  * @param related a fresh source for a table that the scope leads through
  * @returns the condition, or undefined where every row is visible
  */
-export function visible(
-  source: Source,
+export function visibilityCondition(
+  source: VisibilitySource,
   access: ActorAccess,
   organization: () => SQL,
-  related: (type: TypeDeclaration) => Source,
+  related: (type: TypeDeclaration) => VisibilitySource,
 ): SQL | undefined {
   const { name, scope, narrowing, relations } = source.type;
   const narrowed =
@@ -51,6 +55,6 @@ export function visible(
   if (relation?.kind !== "one") throw new Error(`${name}: the scope leads nowhere`);
   const target = related(relation.to());
   const joined = sql`${target.column(target.type.fields.id.column)} = ${source.column(relation.column)}`;
-  const beyond = visible(target, access, organization, related);
+  const beyond = visibilityCondition(target, access, organization, related);
   return and(narrowed, sql`exists (select 1 from ${target.from} where ${and(joined, beyond)})`);
 }

@@ -8,7 +8,7 @@ import { compileFilter } from "./filter.js";
 import type { JsonTemplate } from "./json.js";
 import type { Counted } from "./preparation.js";
 import { queryValueWithin } from "./query-value.js";
-import type { Source } from "./visibility.js";
+import type { VisibilitySource } from "./visibility.js";
 
 /** What a client asks of a changed row, where the statement that changes the row can answer it too. */
 export interface Returning {
@@ -37,7 +37,7 @@ export const compilationForWriting = (access: ActorAccess, limits: CompilationLi
  * @returns the condition on the rows that match; undefined where all do
  * @throws FORBIDDEN, BAD_USER_INPUT, LIMIT_EXCEEDED
  */
-export const matchingForWriting = (c: Compilation, source: Source, filter: unknown): SQL | undefined =>
+export const matchingForWriting = (c: Compilation, source: VisibilitySource, filter: unknown): SQL | undefined =>
   compileFilter(
     c,
     source,

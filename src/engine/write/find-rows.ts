@@ -4,16 +4,16 @@ import type { PgTable } from "drizzle-orm/pg-core";
 import type { ActorAccess } from "../../auth/actor.js";
 import type { Db } from "../../db/client.js";
 import type { TypeDeclaration } from "../declaration.js";
-import { aliased, visible } from "../read/visibility.js";
+import { aliasedVisibilitySource, visibilityCondition } from "../read/visibility.js";
 import { statementSource, statementTableOf } from "./row-statements.js";
 
 function visibleTo(type: TypeDeclaration, access: ActorAccess): SQL | undefined {
   let aliases = 0;
-  return visible(
+  return visibilityCondition(
     statementSource(type),
     access,
     () => sql`${access.organizationId}`,
-    (target) => aliased(target, `v${aliases++}`),
+    (target) => aliasedVisibilitySource(target, `v${aliases++}`),
   );
 }
 

@@ -8,10 +8,10 @@ import type { TypeDeclaration } from "../declaration.js";
 import {
   type Compilation,
   type CompilationLimits,
-  type CompiledStatement,
-  compiledStatementOf,
+  type CompilationStatement,
+  compilationStatementOf,
 } from "../read/compilation.js";
-import type { Source } from "../read/visibility.js";
+import type { VisibilitySource } from "../read/visibility.js";
 import { compilationForWriting, matchingForWriting } from "../read/writing.js";
 import { idempotencyKeys } from "./idempotency.table.js";
 import { firstUnreachedReference, reachesAllReferences, unreachedReferences } from "./references.js";
@@ -28,7 +28,7 @@ const parameter = (c: Compilation, name: string) => c.param((run) => run.variabl
 const jsonParameter = (c: Compilation, name: string) => sql`${parameter(c, name)}::text::json`;
 
 /** The statement's own table, without an alias. */
-export const statementSource = (type: TypeDeclaration): Source => ({
+export const statementSource = (type: TypeDeclaration): VisibilitySource => ({
   type,
   name: sql``,
   from: sql`${type.table}`,
@@ -82,7 +82,7 @@ export function insertStatement(
   access: ActorAccess,
   limits: CompilationLimits,
   { many, keyed, answer }: { readonly many: boolean; readonly keyed: boolean; readonly answer?: SQL | undefined },
-): CompiledStatement {
+): CompilationStatement {
   const c = compilationForWriting(access, limits);
   const table = statementTableOf(type);
   const item = (column: PgColumn) => sql`items.${sql.identifier(propertyOf(column))}`;
@@ -107,7 +107,7 @@ export function insertStatement(
   const drawn = keyed || many;
   const id = sql`nextval(pg_get_serial_sequence(${sql.raw(`'"${getTableName(table)}"'`)}, 'id')) as id, `;
   const columnNames = names(drawn ? [table.id, ...columns] : columns);
-  return compiledStatementOf(sql`with items as materialized (
+  return compilationStatementOf(sql`with items as materialized (
       select ${drawn ? id : sql``}i.*
       from rows from (json_to_recordset(${jsonParameter(c, "rows")}) as (${record(columns)})) with ordinality as i(${itemColumns})
     ), ${unreachedCte ? sql`${unreachedCte}, ` : sql``}${keyed ? sql`${claimed}, ` : sql``}changed as (
@@ -151,14 +151,14 @@ export function changeStatement(
   access: ActorAccess,
   limits: CompilationLimits,
   answer?: SQL,
-): CompiledStatement {
+): CompilationStatement {
   const c = compilationForWriting(access, limits);
   const table = statementTableOf(type);
   const isCurrent = sql`coalesce(${table.version} = ${parameter(c, "version")}::int, true)`;
   const unreachedCte = unreachedChanges(c, type, columns);
   const isRow = and(sql`${table.id} = ${parameter(c, "id")}::bigint`, isCurrent, c.visible(statementSource(type)));
   const where = and(isRow, reachesAllReferences(unreachedCte));
-  return compiledStatementOf(sql`with ${unreachedCte ? sql`${unreachedCte}, ` : sql``}changed as (
+  return compilationStatementOf(sql`with ${unreachedCte ? sql`${unreachedCte}, ` : sql``}changed as (
       ${changeClause(type, columns, c)} where ${where} returning ${answer ? sql`${table}.*` : table.id}
     ), ${auditCte(c, false, HAS_CHANGED)}
     select ${CHANGED_IDS}, ${firstUnreachedReference(unreachedCte)}${answerColumn(answer)}`);
@@ -183,9 +183,9 @@ export function findMatchingStatement(
   filter: unknown,
   access: ActorAccess,
   limits: CompilationLimits,
-): CompiledStatement {
+): CompilationStatement {
   const c = compilationForWriting(access, limits);
-  return compiledStatementOf(sql`with ${matchedCtes(c, type, filter, false)}
+  return compilationStatementOf(sql`with ${matchedCtes(c, type, filter, false)}
     select (select json_agg(matched.id::text order by matched.id)::text from matched), (select n from counted)`);
 }
 
@@ -201,7 +201,7 @@ export function changeMatchingStatement(
   filter: unknown,
   access: ActorAccess,
   limits: CompilationLimits,
-): CompiledStatement {
+): CompilationStatement {
   const c = compilationForWriting(access, limits);
   const table = statementTableOf(type);
   const unreachedCte = unreachedChanges(c, type, columns);
@@ -209,7 +209,7 @@ export function changeMatchingStatement(
     sql`(select n from counted) = ${parameter(c, "expectedCount")}::int`,
     reachesAllReferences(unreachedCte),
   ) as SQL;
-  return compiledStatementOf(sql`with ${matchedCtes(c, type, filter, true)}, ${unreachedCte ? sql`${unreachedCte}, ` : sql``}changed as (
+  return compilationStatementOf(sql`with ${matchedCtes(c, type, filter, true)}, ${unreachedCte ? sql`${unreachedCte}, ` : sql``}changed as (
       ${changeClause(type, columns, c, sql`matched`)} where ${table.id} = matched.id and ${expected} returning ${table.id}
     ), ${auditCte(c, true, expected)}
     select ${CHANGED_IDS}, (select n from counted), ${firstUnreachedReference(unreachedCte)}`);

@@ -9,7 +9,7 @@ import { UsualTime } from "../../db/driver/usual-time.js";
 import { hasDependents, keyAtFault } from "../../db/postgres-errors.js";
 import { type AppError, atField, conflict, failedPrecondition, internal, notFound } from "../../errors.js";
 import type { TypeDeclaration } from "../declaration.js";
-import type { CompilationLimits, CompiledStatement } from "../read/compilation.js";
+import type { CompilationLimits, CompilationStatement } from "../read/compilation.js";
 import type { Returning } from "../read/writing.js";
 import { findVersion } from "./find-rows.js";
 import { referencesOf } from "./references.js";
@@ -28,7 +28,7 @@ export { MAX_ROWS };
 export type RowValues = Readonly<Record<string, unknown>>;
 
 /** A kept statement, with how often it has run and its usual time. */
-export type RepeatedRowStatement = CompiledStatement & { runs: number; readonly usual: UsualTime };
+export type RepeatedRowStatement = CompilationStatement & { runs: number; readonly usual: UsualTime };
 
 /** The type whose rows change, the access of the actor, and the audit record. */
 export interface RowChange {
@@ -60,7 +60,7 @@ export interface IdempotencyKey {
 const wordsOf = ({ name }: TypeDeclaration) => name.replaceAll(/(?!^)[A-Z]/g, (letter) => ` ${letter}`).toLowerCase();
 
 /** Runs a statement, and keeps it for the next time. */
-function runKept(db: Db, change: RowChange, name: string, variables: RowValues, build: () => CompiledStatement) {
+function runKept(db: Db, change: RowChange, name: string, variables: RowValues, build: () => CompilationStatement) {
   const { statements, access, returning } = change;
   const key = `${returning?.id} ${name}`;
   let statement = statements.get(key);
@@ -75,7 +75,7 @@ const statementName = (verb: string, { type, access }: RowChange, columns: reado
   `${verb} ${type.name} ${access.shape} ${columns?.map(({ name }) => name)}`;
 
 /** A statement; a kept one has its usual time. */
-type Runnable = CompiledStatement & { readonly usual?: UsualTime };
+type Runnable = CompilationStatement & { readonly usual?: UsualTime };
 
 const run = (db: Db, { text, bind, usual }: Runnable, { access }: RowChange, variables: RowValues, prepare: boolean) =>
   db.change(text, bind({ variables, access, values: [] }), prepare, usual);

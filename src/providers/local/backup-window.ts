@@ -1,5 +1,5 @@
 /** Changes backup windows: at once, or when the maintenance window comes. */
-import { isWithin, lastStart, maintenanceWindowOf } from "../../values/windows.js";
+import { isWithinWindow, lastWindowStart, maintenanceWindowOf } from "../../values/windows.js";
 import { OperationFailure } from "../errors.js";
 import type { Host } from "./host.js";
 import { backupWindowForm, type LocalInstance } from "./instances.js";
@@ -62,5 +62,5 @@ async function apply({ instances, report }: Host, { providerId }: LocalInstance,
 function isDue({ pendingBackupWindow, maintenanceWindow }: LocalInstance, now: Date): boolean {
   const window = maintenanceWindowOf(maintenanceWindow);
   if (!pendingBackupWindow || !window) return false;
-  return isWithin(window, now) || Date.parse(pendingBackupWindow.since) < lastStart(window, now).getTime();
+  return isWithinWindow(window, now) || Date.parse(pendingBackupWindow.since) < lastWindowStart(window, now).getTime();
 }

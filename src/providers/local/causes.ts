@@ -5,15 +5,15 @@ import { StillStartingError } from "../../postgres/last-words.js";
 import { NotAFileError } from "../../postgres/owned-file.js";
 import type { FailureCode } from "../errors.js";
 
-export type Cause = { readonly code: FailureCode; readonly message: string };
+export type FailureCause = { readonly code: FailureCode; readonly message: string };
 
-const SESSION_ENDED: Cause = {
+const SESSION_ENDED: FailureCause = {
   code: "Cancelled",
   message: "Somebody ended Postern's session on the instance. See who ends sessions there, and ask again.",
 };
 
 /** The causes by the SQLSTATE with which PostgreSQL refuses or ends a statement or session. */
-const BY_STATE: Readonly<Record<string, Cause>> = {
+const BY_STATE: Readonly<Record<string, FailureCause>> = {
   "28P01": {
     code: "AccessDenied",
     message:
@@ -51,7 +51,7 @@ const BY_STATE: Readonly<Record<string, Cause>> = {
 };
 
 /** The causes by the error code of the operating system or the driver. */
-const BY_ERRNO: Readonly<Record<string, Cause>> = {
+const BY_ERRNO: Readonly<Record<string, FailureCause>> = {
   EACCES: {
     code: "AccessDenied",
     message:
@@ -81,7 +81,7 @@ const FULL = new Set(["ENOSPC", "EDQUOT"]);
 export const STILL_RECOVERS = "Its server still recovers, and goes on by itself: wait until the instance is available.";
 
 /** @returns the cause of an error, or null where it is not a common one */
-export function causeOf(error: unknown): Cause | null {
+export function failureCauseOf(error: unknown): FailureCause | null {
   const { code = "", syscall } = error as NodeJS.ErrnoException;
   if (error instanceof StorageFullError || FULL.has(code)) {
     const said = error instanceof StorageFullError ? error.message : "The disk is full.";

@@ -5,7 +5,7 @@ import type { Sql } from "postgres";
 import { asSuperuser } from "../../postgres/connection.js";
 import type { NewInstance } from "./create.js";
 import { clusterOf, fenceMember, type Host } from "./host.js";
-import { type Configured, type LocalInstance, primaryOf, standbysOf } from "./instances.js";
+import { type ConfiguredLocalInstance, type LocalInstance, primaryOf, standbysOf } from "./instances.js";
 import { keepAside, listMembers, removeKeptMember } from "./kept.js";
 import { observe, takesWrites } from "./observe.js";
 import type { TcpPorts } from "./ports.js";
@@ -21,7 +21,7 @@ const FIELDS = [
   "autoFailover",
 ] as const;
 
-export const configuredOf = (wanted: NewInstance): Configured => ({
+export const configuredOf = (wanted: NewInstance): ConfiguredLocalInstance => ({
   tags: [...wanted.tags],
   maintenanceWindow: wanted.maintenanceWindow,
   backupWindow: wanted.backupWindow,
@@ -35,7 +35,10 @@ export const configuredOf = (wanted: NewInstance): Configured => ({
  * Assumes what configuration said of an instance that was made before Postern recorded that. The backup window may come from an
  * operation and stays; the number of connections was not configurable.
  */
-const assumeConfigured = (instance: LocalInstance, { backupWindow, maxConnections }: Configured): Configured => ({
+const assumeConfigured = (
+  instance: LocalInstance,
+  { backupWindow, maxConnections }: ConfiguredLocalInstance,
+): ConfiguredLocalInstance => ({
   ...instance,
   backupWindow,
   maxConnections,
@@ -43,7 +46,11 @@ const assumeConfigured = (instance: LocalInstance, { backupWindow, maxConnection
 });
 
 /** @returns the old values of what must not change yet: while the primary takes no writes, the standby's data may be the last */
-function postponedOf(now: LocalInstance, before: Configured, configured: Configured): Partial<Configured> {
+function postponedOf(
+  now: LocalInstance,
+  before: ConfiguredLocalInstance,
+  configured: ConfiguredLocalInstance,
+): Partial<ConfiguredLocalInstance> {
   if (now.members.length === 1) return {};
   return {
     ...(before.maxConnections !== configured.maxConnections &&
@@ -53,7 +60,8 @@ function postponedOf(now: LocalInstance, before: Configured, configured: Configu
 }
 
 /** A standby does not start with fewer connections than its primary had, so it is built anew. */
-const isLower = (now: LocalInstance, { maxConnections = 0 }: Configured) => (now.maxConnections ?? 0) > maxConnections;
+const isLower = (now: LocalInstance, { maxConnections = 0 }: ConfiguredLocalInstance) =>
+  (now.maxConnections ?? 0) > maxConnections;
 
 /**
  * Applies what changed in the configuration since it was last applied; changes by operations stay. It only records which members

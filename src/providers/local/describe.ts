@@ -6,7 +6,7 @@ import { createHealths, type MemberHealth } from "./health.js";
 import { clusterOf, type Host, memberName } from "./host.js";
 import { type LocalInstance, type LocalMember, primaryOf } from "./instances.js";
 import { keptFindings, refusalFinding } from "./member-findings.js";
-import { hasFailed, isUp, observe } from "./observe.js";
+import { isObservedFailed, isObservedUp, observe } from "./observe.js";
 import type { Operations } from "./operations.js";
 import type { Plans } from "./plans.js";
 import { promotedFindings } from "./split-brain.js";
@@ -87,12 +87,12 @@ export function createDescribe(host: Host, operations: Operations, plans: Plans,
     if (!operations.isReady(instance.providerId)) return { status: "starting" };
     const seen = await observe(clusterOf(host, instance, primaryOf(instance)), host.limits.answerTimeoutMs);
     if (seen.is !== "starting") startingSince.delete(instance.providerId);
-    if (busy !== undefined) return { status: hasFailed(seen) ? "failed" : busy };
-    if (isUp(seen) && !seen.inRecovery) return { status: "available", finding: refusalFinding(instance, seen) };
+    if (busy !== undefined) return { status: isObservedFailed(seen) ? "failed" : busy };
+    if (isObservedUp(seen) && !seen.inRecovery) return { status: "available", finding: refusalFinding(instance, seen) };
     // The instance may have become busy meanwhile, which explains what was observed.
     const busyNow = operations.statusWhileBusy(instance.providerId);
     if (busyNow !== undefined) return { status: busyNow };
-    const reason = isUp(seen) ? "It does not take writes." : seen.reason;
+    const reason = isObservedUp(seen) ? "It does not take writes." : seen.reason;
     host.log.warn({ instance: instance.identifier, reason }, "An instance is not available");
     if (seen.is !== "starting") return { status: "failed" };
     const nowMs = host.clock.now().getTime();

@@ -46,7 +46,7 @@ const configuredForm = z.object({
   maxConnections: maxConnectionsForm.optional(),
   standby: z.boolean(),
 });
-export type Configured = z.infer<typeof configuredForm>;
+export type ConfiguredLocalInstance = z.infer<typeof configuredForm>;
 
 const instanceForm = z.object({
   providerId: z.string(),

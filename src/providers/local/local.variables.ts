@@ -1,7 +1,7 @@
 /** Defines and checks the configuration of the clusters that this host runs itself. */
 import { z } from "zod";
 import { INSTANCE_IDENTIFIER } from "../../values/identifiers.js";
-import { jsonText, variables } from "../../values/variables.js";
+import { jsonVariable, variables } from "../../values/variables.js";
 import { parseBackupWindow, parseMaintenanceWindow, requireBackupWindow } from "../../values/windows.js";
 
 const MAX_TAGS = 50;
@@ -67,7 +67,7 @@ const localInstances = z
 
 export const localVariables = variables(
   {
-    LOCAL_INSTANCES: jsonText
+    LOCAL_INSTANCES: jsonVariable
       .pipe(localInstances)
       .prefault("[]")
       .describe(

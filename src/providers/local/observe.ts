@@ -34,7 +34,7 @@ type Unwell = { readonly is: "starting" | Failed; readonly reason: string };
 type Failed = "down" | "silent" | "lost";
 
 /** Whether the member cannot serve anybody, so that a failover is allowed. */
-export const hasFailed = (seen: Observation): seen is Unwell & { readonly is: Failed } =>
+export const isObservedFailed = (seen: Observation): seen is Unwell & { readonly is: Failed } =>
   seen.is === "down" || seen.is === "silent" || seen.is === "lost";
 
 const LOGIN_MS = 1_000;
@@ -76,11 +76,11 @@ export async function observe(cluster: Cluster, timeoutMs: number): Promise<Obse
 }
 
 /** Whether the server is up, even if it refuses Postern. */
-export const isUp = (seen: Observation): seen is Extract<Observation, { is: "answering" | "refusing" }> =>
+export const isObservedUp = (seen: Observation): seen is Extract<Observation, { is: "answering" | "refusing" }> =>
   seen.is === "answering" || seen.is === "refusing";
 
 /** Whether the server is up and no standby. */
-export const takesWrites = (seen: Observation): boolean => isUp(seen) && !seen.inRecovery;
+export const takesWrites = (seen: Observation): boolean => isObservedUp(seen) && !seen.inRecovery;
 
 const hasData = (cluster: Cluster): Promise<boolean> =>
   access(join(cluster.dataDir, "PG_VERSION")).then(

@@ -8,7 +8,7 @@ import { clusterOf, type Host } from "./host.js";
 import { type LocalInstance, primaryOf } from "./instances.js";
 import { unfinishedEntries } from "./journal.js";
 import { INSTANCE_STATUS } from "./journal-entry.js";
-import { hasFailed, isUp, observe } from "./observe.js";
+import { isObservedFailed, isObservedUp, observe } from "./observe.js";
 import { endOfInterrupted, perform } from "./perform.js";
 import { createRuns } from "./runs.js";
 import type { Snapshots } from "./snapshots.js";
@@ -83,7 +83,7 @@ export function createOperations(
   /** Whether a reboot rescues the primary on which the other operation waits. A reboot that runs already needs no rescue. */
   async function isRescueFrom(other: Busy, { type }: OperationRequest, instance: LocalInstance): Promise<boolean> {
     if (type !== "REBOOT_INSTANCE" || other.with === "REBOOT_INSTANCE") return false;
-    return hasFailed(await observe(clusterOf(host, instance, primaryOf(instance)), host.limits.answerTimeoutMs));
+    return isObservedFailed(await observe(clusterOf(host, instance, primaryOf(instance)), host.limits.answerTimeoutMs));
   }
 
   /** Ends the operations on a primary that has failed. */
@@ -100,7 +100,7 @@ export function createOperations(
     if (!instance) return "deleted";
     const seen = await observe(clusterOf(host, instance, primaryOf(instance)), host.limits.answerTimeoutMs);
     if (seen.is === "starting") return "starting";
-    return isUp(seen) ? "available" : "failed";
+    return isObservedUp(seen) ? "available" : "failed";
   }
 
   return {

@@ -5,10 +5,10 @@ import { STILL_RECOVERS } from "./causes.js";
 import { clusterOf, type Host, memberName } from "./host.js";
 import { type LocalInstance, primaryOf, standbysOf } from "./instances.js";
 import { type End, type JournalEntry, type TaskOutcome } from "./journal-entry.js";
-import { isUp, observe } from "./observe.js";
+import { isObservedUp, observe } from "./observe.js";
 import { failOver, leftBehind, restart } from "./reboot.js";
 import type { Snapshots } from "./snapshots.js";
-import { determineLoss } from "./take-over.js";
+import { determineTakeOverLoss } from "./take-over.js";
 import { type InstanceRequest, type LocalTask, secondsSince, type TaskRequestOf } from "./task.js";
 
 /** Performs one operation. @throws OperationFailure, or any error that failureOf understands */
@@ -66,7 +66,7 @@ export async function endOfInterrupted(
   const primary = memberName(instance, primaryOf(instance));
   const message = `Postern was stopped meanwhile; ${primary} is the primary, and was away for at most ${awaySeconds} s.`;
   const seen = await observe(clusterOf(host, instance, primaryOf(instance)), host.limits.answerTimeoutMs);
-  if (!isUp(seen) || seen.inRecovery) {
+  if (!isObservedUp(seen) || seen.inRecovery) {
     const why = seen.is === "starting" ? STILL_RECOVERS : "The log of its server says why.";
     const what = `Postern was stopped meanwhile, and ${primary} does not take writes since. ${why}`;
     return { failure: { code: "StartFailed", message: what } };
@@ -79,7 +79,7 @@ export async function endOfInterrupted(
     const loss =
       isHanded === null || from.keep === null
         ? { message: "", result: {} }
-        : await determineLoss(host, instance, { from, to, isHanded, keep: from.keep });
+        : await determineTakeOverLoss(host, instance, { from, to, isHanded, keep: from.keep });
     return {
       message: `${message} ${loss.message}`.trimEnd() + (left ? leftBehind(left) : ""),
       result: { awaySeconds, failedOver: true, primary, ...loss.result, ...left },

@@ -13,7 +13,7 @@ import { listSlots } from "../../postgres/replication-slots.js";
 import { OperationFailure } from "../errors.js";
 import { clusterOf, type Host, memberName, processName, slotOf } from "./host.js";
 import { type LocalInstance, type LocalMember, primaryOf, standbysOf } from "./instances.js";
-import { isUp, type Observation, observe, observeReplication, takesWrites } from "./observe.js";
+import { isObservedUp, type Observation, observe, observeReplication, takesWrites } from "./observe.js";
 import { observeReplay } from "./replay.js";
 import { isPromoted } from "./split-brain.js";
 
@@ -61,7 +61,7 @@ export async function requireFit(
     if (takesWrites(before)) throw unfit(`The standby ${name} does not follow its primary.`);
     return requireSettings(host, standby, name, observed);
   }
-  if (!isUp(observed))
+  if (!isObservedUp(observed))
     throw unfit(`The standby ${name} cannot take over. ${observed.reason} A reboot without failover starts it again.`);
   // Only a login tells how far the standby has replayed. After a failure of the primary, the control files tell it.
   if (before.is === "answering" && observed.is === "refusing")

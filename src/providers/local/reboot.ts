@@ -10,11 +10,11 @@ import { carryEqualSettings } from "./equal-settings.js";
 import { clusterOf, fenceMember, memberName } from "./host.js";
 import { primaryOf } from "./instances.js";
 import type { JournalEntry, TaskOutcome } from "./journal-entry.js";
-import { hasFailed, isUp, observe } from "./observe.js";
+import { isObservedFailed, isObservedUp, observe } from "./observe.js";
 import { requireFit, requireReplay, requireRestartable, requireSlotLoss, requireStandby, unfit } from "./preflight.js";
 import { readReplayPosition } from "./replay.js";
 import { decideForPrimary, isPromoted } from "./split-brain.js";
-import { decideFailover, startFailed, takeOver } from "./take-over.js";
+import { decideTakeOver, startFailed, takeOver } from "./take-over.js";
 import { type LocalTask, secondsSince, type TaskRequestOf } from "./task.js";
 
 type Reboot = LocalTask<TaskRequestOf<"REBOOT_INSTANCE">>;
@@ -39,9 +39,9 @@ export async function restart(task: Reboot): Promise<TaskOutcome> {
   }
 
   const awaySince = host.clock.now().toISOString();
-  const rebootOf = isUp(before) ? before.run : null;
+  const rebootOf = isObservedUp(before) ? before.run : null;
   await task.record({ message: `Restarting ${memberName(instance, member)}.`, awaySince, rebootOf });
-  await fenceMember(host, instance.providerId, member.name, hasFailed(before) ? "little" : "normal");
+  await fenceMember(host, instance.providerId, member.name, isObservedFailed(before) ? "little" : "normal");
   try {
     await bringUp(host, instance.providerId);
   } catch (error) {
@@ -97,7 +97,7 @@ export async function failOver(task: Reboot): Promise<TaskOutcome> {
     await fenceMember(host, instance.providerId, from.name);
     await waitUntilReplayed(oldPrimary, standby, newName);
     await task.record({ message: `Promoting ${newName}.` });
-    await decideFailover(host, instance, to, null);
+    await decideTakeOver(host, instance, to, null);
     host.log.info({ instance: instance.identifier, primary: newName }, "The failover is decided");
     await promote(standby, host.user);
   } catch (error) {

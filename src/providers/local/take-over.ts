@@ -21,7 +21,7 @@ import { clusterOf, copyOptions, fenceMember, type Host, memberName } from "./ho
 import { type LocalInstance, type LocalMember, primaryOf } from "./instances.js";
 import type { TaskOutcome } from "./journal-entry.js";
 import { keepAsideNow, keptName, keptPath } from "./kept.js";
-import { hasFailed, type Observation } from "./observe.js";
+import { isObservedFailed, type Observation } from "./observe.js";
 import { type LocalTask, secondsSince, type TaskRequestOf } from "./task.js";
 
 /**
@@ -44,7 +44,7 @@ export async function takeOver(
   await task.record({ message: `Shutting ${oldName} down.`, awaySince, failoverTo: to.name });
   let isHanded = false;
   try {
-    await fenceMember(host, instance.providerId, from.name, hasFailed(before) ? "little" : "normal");
+    await fenceMember(host, instance.providerId, from.name, isObservedFailed(before) ? "little" : "normal");
     if (!isAdopted) {
       await fenceMember(host, instance.providerId, to.name);
       await task.record({ message: `Handing to ${newName} what ${oldName} had written.` });
@@ -53,7 +53,7 @@ export async function takeOver(
     // The standby may not come up, so it is started while the old primary can still come back.
     await standby.start();
     await task.record({ message: `Promoting ${newName}.`, isHanded });
-    await decideFailover(host, instance, to, keep);
+    await decideTakeOver(host, instance, to, keep);
     host.log.info({ instance: instance.identifier, primary: newName }, "The failover is decided");
     await promote(standby, host.user);
   } catch (error) {
@@ -61,7 +61,7 @@ export async function takeOver(
     // bringUp goes back to the old primary, or on to the new one, as instance.json says.
     if ((await host.instances.find(instance.providerId))?.primary !== to.name) throw error;
   }
-  const loss = await determineLoss(host, instance, { from, to, isHanded, keep });
+  const loss = await determineTakeOverLoss(host, instance, { from, to, isHanded, keep });
   const awaySeconds = secondsSince(awaySince, host.clock.now());
   const reason = before.is === "answering" ? "It took no writes." : before.reason;
   host.log.info({ instance: instance.identifier, primary: newName }, "The failover is done");
@@ -87,7 +87,7 @@ async function handOverAll(host: Host, from: string, to: string): Promise<boolea
 }
 
 /** Decides the failover: once instance.json names the new primary, every start promotes it. */
-export const decideFailover = (
+export const decideTakeOver = (
   host: Host,
   { providerId, primary }: LocalInstance,
   to: LocalMember,
@@ -103,7 +103,7 @@ export const decideFailover = (
  * Finds out what the new primary lacks, from where it left the timeline of the old one. Without loss, no data is kept.
  * @param isHanded whether all WAL was handed over @param keep the name under which the old data is kept
  */
-export async function determineLoss(
+export async function determineTakeOverLoss(
   host: Host,
   instance: LocalInstance,
   { from, to, isHanded, keep }: { from: LocalMember; to: LocalMember; isHanded: boolean; keep: string },

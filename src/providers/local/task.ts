@@ -2,7 +2,7 @@
 import { UnreachableError } from "../../postgres/connection.js";
 import { OperationFailure } from "../errors.js";
 import type { OperationRequest, ProviderFailure } from "../provider.js";
-import { causeOf } from "./causes.js";
+import { failureCauseOf } from "./causes.js";
 import type { Host } from "./host.js";
 import type { LocalInstance } from "./instances.js";
 import type { JournalEntry } from "./journal-entry.js";
@@ -39,7 +39,7 @@ export function taskFailureOf(error: unknown, signal?: AbortSignal): ProviderFai
   if (signal?.aborted && (error as Error).name === "AbortError") {
     return { code: "Interrupted", message: "Postern was stopped meanwhile, and nothing of it is left. Ask again." };
   }
-  const cause = causeOf(error);
+  const cause = failureCauseOf(error);
   if (cause) return cause;
   if (error instanceof UnreachableError) return { code: "InvalidDBInstanceState", message: error.message };
   return {

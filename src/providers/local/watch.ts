@@ -6,7 +6,7 @@ import type { FailoverDue, Finding } from "../provider.js";
 import { keepConfiguration } from "./configuration.js";
 import { clusterOf, type Host, memberName, processName } from "./host.js";
 import { type LocalInstance, primaryOf, standbysOf } from "./instances.js";
-import { hasFailed, isUp, observe, observeReplication } from "./observe.js";
+import { isObservedFailed, isObservedUp, observe, observeReplication } from "./observe.js";
 import type { Operations } from "./operations.js";
 import { requireFit, requireStandby, requireWal } from "./preflight.js";
 import { endSplitBrain, findPromoted, findUndecided, isPromoted } from "./split-brain.js";
@@ -62,7 +62,7 @@ export function createWatch(host: Host, operations: Operations, rebuild: (provid
     const { providerId } = instance;
     const primary = clusterOf(host, instance, primaryOf(instance));
     const seen = await observe(primary, timeoutMs);
-    if (isUp(seen)) {
+    if (isObservedUp(seen)) {
       forget(providerId);
       if (seen.is === "answering") {
         const name = processName(providerId, requireStandby(instance).name);
@@ -72,12 +72,12 @@ export function createWatch(host: Host, operations: Operations, rebuild: (provid
       return null;
     }
     const nowMs = host.clock.now().getTime();
-    const last = failing.get(providerId) ?? (hasFailed(seen) && { sinceMs: nowMs, lookedMs: nowMs, forMs: 0 });
+    const last = failing.get(providerId) ?? (isObservedFailed(seen) && { sinceMs: nowMs, lookedMs: nowMs, forMs: 0 });
     if (!last) return null;
     const forMs = last.forMs + Math.min(MAX_BETWEEN_MS, Math.max(0, nowMs - last.lookedMs));
     failing.set(providerId, { ...last, lookedMs: nowMs, forMs });
     // A start may be under way. If it fails, the time until the failover has gone on.
-    if (!hasFailed(seen) || operations.busyWith(providerId) === "upkeep") return null;
+    if (!isObservedFailed(seen) || operations.busyWith(providerId) === "upkeep") return null;
     if (forMs < instance.autoFailover!.afterSeconds * 1000) return null;
     const hindrance = await hindranceOf(instance, seen);
     if (hindrance !== null) {

@@ -6,7 +6,7 @@ import { describe, expect, it } from "vitest";
 import { createCache } from "../../../src/cache.js";
 import { trimDocument } from "../../../src/graphql/fast-path/known-documents.js";
 import { createIntrospection } from "../../../src/graphql/introspection.js";
-import { encodeBody } from "../../../src/http/compression.js";
+import { compressBody } from "../../../src/http/compression.js";
 import { type Client, testApp } from "../../support/app.js";
 import { cases } from "../../support/deep.js";
 
@@ -295,8 +295,8 @@ describe("new answers about the schema", () => {
     const introspection = createIntrospection(createCache(1_048_576));
     introspection.keep("a", "key", "x".repeat(100_000));
     const body = introspection.find("key")!;
-    const asked = await Promise.all(["br", "br", "gzip", "br"].map((accepted) => encodeBody(body, accepted)));
-    const again = await encodeBody(body, "br");
+    const asked = await Promise.all(["br", "br", "gzip", "br"].map((accepted) => compressBody(body, accepted)));
+    const again = await compressBody(body, "br");
     expect(asked.map(({ headers }) => headers?.["content-encoding"])).toEqual(["br", "br", "gzip", "br"]);
     expect(new Set([...asked, again].map(({ bytes }) => bytes)).size).toBe(2);
   });

@@ -5,7 +5,7 @@ import { gzip } from "node:zlib";
 import { expect, it, vi } from "vitest";
 import { hashPassword, verifyPassword } from "../../../src/auth/passwords.js";
 import { asCaller } from "../../../src/values/caller.js";
-import { GRACE_MS, RequestTime } from "../../../src/values/request-time.js";
+import { REQUEST_GRACE_MS, RequestTime } from "../../../src/values/request-time.js";
 import { PASSWORD, testApp } from "../../support/app.js";
 import { accepted, ask } from "../../support/fleet-app.js";
 import { polling, scriptedProvider } from "../../support/scripted-provider.js";
@@ -90,11 +90,11 @@ it("whoever waits for a hash is answered in time, and what waits no more is not 
 it("what is waited for longer than was asked for takes of the time", async () => {
   const time = new RequestTime(1000);
   await time.withoutCounting(100, () => delay(400));
-  expect(time.leftMs).toBeLessThan(1000 + GRACE_MS - 290);
+  expect(time.leftMs).toBeLessThan(1000 + REQUEST_GRACE_MS - 290);
   const other = new RequestTime(1000);
   await other.withoutCounting(10_000, () => delay(400));
-  expect(other.leftMs).toBeLessThanOrEqual(1000 + GRACE_MS);
-  expect(other.leftMs).toBeGreaterThan(1000 + GRACE_MS - 300);
+  expect(other.leftMs).toBeLessThanOrEqual(1000 + REQUEST_GRACE_MS);
+  expect(other.leftMs).toBeGreaterThan(1000 + REQUEST_GRACE_MS - 300);
 });
 
 it("hashing leaves threads to all else that needs one", async () => {

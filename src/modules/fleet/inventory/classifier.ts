@@ -4,13 +4,13 @@ import { ENVIRONMENTS, type Environment } from "../../../values/environments.js"
 import {
   type EnvironmentMethod,
   type EnvironmentRules,
-  piecesOf,
-  type Vocabulary,
-  vocabularyOf,
+  type EnvironmentVocabulary,
+  environmentPiecesOf,
+  environmentVocabularyOf,
 } from "./environment-rules.js";
 
 /** The environment that people have set for an instance, or for all instances of an account. */
-export interface Mapping {
+export interface ClassifierMapping {
   readonly environment: Environment;
   readonly reason: string;
   /** The `dispute` that an administrator settled with this mapping; null where there was none. */
@@ -18,13 +18,13 @@ export interface Mapping {
 }
 
 /** The facts of an instance that decide its environment. */
-export interface Subject {
+export interface ClassifierSubject {
   readonly identifier: string;
   readonly tags: readonly Tag[];
   readonly accountId: string | null;
-  readonly instanceMapping?: Mapping | null;
+  readonly instanceMapping?: ClassifierMapping | null;
   /** The mapping of `accountId`. */
-  readonly accountMapping?: Mapping | null;
+  readonly accountMapping?: ClassifierMapping | null;
 }
 
 export interface EnvironmentEvidence {
@@ -73,10 +73,10 @@ const CAMEL_HUMP = /(?<=[\p{Ll}\p{N}])(?=\p{Lu})|(?<=\p{Lu})(?=\p{Lu}\p{Ll})/u;
 const unnumbered = (word: string) => word.replace(/(?<=\p{L})\p{N}+$/u, "");
 
 /** @returns the environments whose words are in the text, the nearest to production first */
-function environmentsIn(text: string, { meanings, longest }: Vocabulary): Environment[] {
+function environmentsIn(text: string, { meanings, longest }: EnvironmentVocabulary): Environment[] {
   const findPhrase = (words: readonly string[]) =>
     [words.join(" "), words.map(unnumbered).join(" ")].find((phrase) => meanings.has(phrase));
-  const words = piecesOf(text).flatMap((piece) => {
+  const words = environmentPiecesOf(text).flatMap((piece) => {
     const whole = piece.toLowerCase();
     return findPhrase([whole]) ? [whole] : piece.split(CAMEL_HUMP).map((hump) => hump.toLowerCase());
   });
@@ -94,14 +94,14 @@ function environmentsIn(text: string, { meanings, longest }: Vocabulary): Enviro
 
 const NEAREST_COUNTS = " They disagree, and the nearest to production counts.";
 
-function readTags({ tags }: Subject, rules: EnvironmentRules): MethodResult {
+function readTags({ tags }: ClassifierSubject, rules: EnvironmentRules): MethodResult {
   const isEnvironmentKey = (key: string) =>
     rules.tagKeys.some((tagKey) =>
       tagKey.startsWith("*") ? key.endsWith(tagKey.slice(1)) && key.length >= tagKey.length : key === tagKey,
     );
   const read = tags
     .filter(({ key }) => isEnvironmentKey(key))
-    .map(({ key, value }) => ({ key, value, environments: environmentsIn(value, vocabularyOf(rules)) }));
+    .map(({ key, value }) => ({ key, value, environments: environmentsIn(value, environmentVocabularyOf(rules)) }));
   if (read.length === 0) return { findings: [], detail: "No tag that names environments." };
   const findings = read.flatMap(({ key, value, environments }) =>
     environments.map((environment) => ({ environment, fact: `TAG ${quoted(key)} ${quoted(value)} ${environment}` })),
@@ -115,8 +115,8 @@ function readTags({ tags }: Subject, rules: EnvironmentRules): MethodResult {
   return { findings, detail: `${sentences.join("; ")}.${disagree ? NEAREST_COUNTS : ""}` };
 }
 
-function readName({ identifier }: Subject, rules: EnvironmentRules): MethodResult {
-  const environments = environmentsIn(identifier, vocabularyOf(rules));
+function readName({ identifier }: ClassifierSubject, rules: EnvironmentRules): MethodResult {
+  const environments = environmentsIn(identifier, environmentVocabularyOf(rules));
   const findings = environments.map((environment) => ({
     environment,
     fact: `NAME_PATTERN ${quoted(identifier)} ${environment}`,
@@ -127,7 +127,7 @@ function readName({ identifier }: Subject, rules: EnvironmentRules): MethodResul
   return { findings, detail: `${name} says ${environments.join(" and ")}.${disagree}` };
 }
 
-function readAccountMapping({ accountId, accountMapping }: Subject): MethodResult {
+function readAccountMapping({ accountId, accountMapping }: ClassifierSubject): MethodResult {
   if (accountId === null) return { findings: [], detail: "The instance has no account." };
   if (!accountMapping) return { findings: [], detail: `The account ${quoted(accountId)} is not mapped.` };
   const { environment, reason } = accountMapping;
@@ -138,7 +138,7 @@ function readAccountMapping({ accountId, accountMapping }: Subject): MethodResul
 }
 
 /** @param unsettled the findings that disagree with the mapping and are not covered by its settlement */
-function readInstanceMapping({ instanceMapping }: Subject, unsettled: readonly Finding[]): MethodResult {
+function readInstanceMapping({ instanceMapping }: ClassifierSubject, unsettled: readonly Finding[]): MethodResult {
   if (!instanceMapping) return { findings: [], detail: "The instance is not mapped." };
   const { environment, reason, settles } = instanceMapping;
   const uncovered = unsettled.map(({ fact }) => fact).join("; ");
@@ -160,7 +160,7 @@ const describeDefault = ({ defaultEnvironment }: EnvironmentRules, isAlone: bool
  * Fails closed: the answer is PRODUCTION where one method says so and another differs, or where only the default says anything. Other
  * differences are decided by the precedence. A mapping that settles a conflict wins as long as no new fact contradicts it.
  */
-export function classify(subject: Subject, rules: EnvironmentRules): Classification {
+export function classify(subject: ClassifierSubject, rules: EnvironmentRules): Classification {
   const mapping = subject.instanceMapping ?? null;
   const tags = readTags(subject, rules);
   const account = readAccountMapping(subject);

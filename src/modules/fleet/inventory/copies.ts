@@ -2,7 +2,7 @@
 import { failedPrecondition } from "../../../errors.js";
 import type { Tag } from "../../../providers/provider.js";
 import { ENVIRONMENTS, type Environment } from "../../../values/environments.js";
-import { type Classification, classify, type Subject } from "./classifier.js";
+import { type Classification, type ClassifierSubject, classify } from "./classifier.js";
 import type { EnvironmentRules } from "./environment-rules.js";
 
 const MAX_TAGS = 50;
@@ -17,7 +17,7 @@ const rank = (environment: Environment) => ENVIRONMENTS.indexOf(environment);
  * @returns the tags of the snapshot and of the source, whose values win
  * @throws FAILED_PRECONDITION where they are too many, or where the copy would be less protected than its source or its snapshot's tags
  */
-export function tagsOfCopy<S extends Subject>(
+export function tagsOfCopy<S extends ClassifierSubject>(
   copy: S,
   snapshotTags: readonly Tag[],
   floors: readonly Environment[],

@@ -55,28 +55,28 @@ const NEGATIONS = { before: ["non", "not", "pre"], after: ["like"] };
 const NO_ENVIRONMENTS = ["devops", "dev ops", "devsecops", "dev sec ops"];
 
 /** @returns the runs of letters and digits, with full-width and similar letters made plain and invisible characters removed */
-export const piecesOf = (text: string): string[] =>
+export const environmentPiecesOf = (text: string): string[] =>
   text
     .normalize("NFKC")
     .replace(/\p{Default_Ignorable_Code_Point}/gu, "")
     .split(/[^\p{L}\p{M}\p{N}]+/u)
     .filter(Boolean);
 
-const phraseOf = (word: string) => piecesOf(word).join(" ").toLowerCase();
+const phraseOf = (word: string) => environmentPiecesOf(word).join(" ").toLowerCase();
 
 const negationsOf = (phrase: string) => [
   ...NEGATIONS.before.flatMap((negation) => [`${negation} ${phrase}`, `${negation}${phrase}`]),
   ...NEGATIONS.after.flatMap((negation) => [`${phrase} ${negation}`, `${phrase}${negation}`]),
 ];
 
-export interface Vocabulary {
+export interface EnvironmentVocabulary {
   /** The meaning of each phrase, written in lower case with single spaces; null for one that means no environment. */
   readonly meanings: ReadonlyMap<string, Environment | null>;
   /** The number of words of the longest phrase. */
   readonly longest: number;
 }
 
-function compile({ values }: EnvironmentRules): Vocabulary {
+function compile({ values }: EnvironmentRules): EnvironmentVocabulary {
   const production = values.PRODUCTION.map(phraseOf);
   const negations = production.flatMap(negationsOf);
   const phrases = (environment: Environment) =>
@@ -90,9 +90,9 @@ function compile({ values }: EnvironmentRules): Vocabulary {
 }
 
 // The same rules classify thousands of instances, so they are compiled once.
-const compiled = new WeakMap<EnvironmentRules, Vocabulary>();
+const compiled = new WeakMap<EnvironmentRules, EnvironmentVocabulary>();
 
-export function vocabularyOf(rules: EnvironmentRules): Vocabulary {
+export function environmentVocabularyOf(rules: EnvironmentRules): EnvironmentVocabulary {
   const vocabulary = compiled.get(rules) ?? compile(rules);
   compiled.set(rules, vocabulary);
   return vocabulary;

@@ -11,7 +11,13 @@ import { createProviderReports, type ProviderReportsDeps } from "./provider-repo
 
 export { DEFAULT_ENVIRONMENT_RULES, type EnvironmentRules, environmentRulesText } from "./environment-rules.js";
 export type { StoredInstance } from "./inventory.store.js";
-export { type AssessedInstance, assess, isOperable, isRescuable, STARTING_STATUSES } from "./operability.js";
+export {
+  assessOperability as assess,
+  isOperable,
+  isRescuable,
+  type OperabilityFacts as AssessedInstance,
+  STARTING_STATUSES,
+} from "./operability.js";
 export { Finding, Instance, type InventoryService, OperationType, Snapshot };
 
 export interface InventoryModule extends Module {

@@ -13,7 +13,7 @@ import {
   Tag,
 } from "./instance-objects.model.js";
 import { alertSeverity, findings, instances, snapshots } from "./inventory.table.js";
-import { type AssessedInstance, assess } from "./operability.js";
+import { assessOperability, type OperabilityFacts } from "./operability.js";
 
 export const AlertSeverity = enumTypeOf("AlertSeverity", alertSeverity.enumValues, "The urgency of a finding.");
 
@@ -77,7 +77,7 @@ export const Instance = declareType({
       derive: (needs, access) =>
         OPERATION_TYPES.map((type) => {
           const reason = access.permissions.has("operations:run")
-            ? (assess(needs as unknown as AssessedInstance, type)?.message ?? null)
+            ? (assessOperability(needs as unknown as OperabilityFacts, type)?.message ?? null)
             : "Your role may not run operations.";
           return { type, allowed: reason === null, reason };
         }),

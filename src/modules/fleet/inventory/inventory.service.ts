@@ -7,7 +7,12 @@ import { badUserInput, conflict, notFound } from "../../../errors.js";
 import type { Log } from "../../../log.js";
 import type { Provider, Tag } from "../../../providers/provider.js";
 import { isId } from "../../../values/id.js";
-import { createClassify, disputeOf, factsOf, reclassify } from "./classification.service.js";
+import {
+  classificationDisputeOf,
+  classificationFactsOf,
+  createClassification,
+  reclassify,
+} from "./classification.service.js";
 import { tagsOfCopy } from "./copies.js";
 import type { EnvironmentRules } from "./environment-rules.js";
 import { openFinding, resolveFinding } from "./findings.store.js";
@@ -34,7 +39,7 @@ export interface InventoryDeps {
 export type InventoryService = ReturnType<typeof createInventoryService>;
 
 export function createInventoryService({ db, audit, log, providers, rules }: InventoryDeps) {
-  const classifyFacts = createClassify(rules);
+  const classifyFacts = createClassification(rules);
   const refresh = createRefresh({ db, audit, log, classifyFacts });
 
   async function find(db: Db, idOrIdentifier: string, lock = false): Promise<StoredInstance | null> {
@@ -57,8 +62,11 @@ export function createInventoryService({ db, audit, log, providers, rules }: Inv
     /** @returns the tags of a copy under another identifier @throws FAILED_PRECONDITION where it would be less protected */
     async requireCopyTags(db: Db, source: StoredInstance, identifier: string, snapshotTags: readonly Tag[]) {
       const mappings = await listMappings(db);
-      const floors = [source.environment, classifyFacts(factsOf(source), source.id, mappings).environment];
-      const copy = { ...factsOf(source), identifier };
+      const floors = [
+        source.environment,
+        classifyFacts(classificationFactsOf(source), source.id, mappings).environment,
+      ];
+      const copy = { ...classificationFactsOf(source), identifier };
       return tagsOfCopy(copy, snapshotTags, floors, rules, (facts) => classifyFacts(facts, undefined, mappings));
     },
 
@@ -91,7 +99,7 @@ export function createInventoryService({ db, audit, log, providers, rules }: Inv
       return db.transaction(async (db) => {
         await lockClassification(db);
         const instance = instanceId ? await this.require(db, instanceId, true) : null;
-        if (settles && instance && settles !== disputeOf(instance)) {
+        if (settles && instance && settles !== classificationDisputeOf(instance)) {
           throw conflict("The dispute is another one now. Read the instance's environment again, and name that one.");
         }
         await insertMapping(db, {

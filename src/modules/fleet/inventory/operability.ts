@@ -6,7 +6,7 @@ import { ENVIRONMENTS } from "../../../values/environments.js";
 import { isOfSnapshot, type OperationType } from "../../../values/operations.js";
 
 /** The part of an instance that the decision needs. */
-export interface AssessedInstance {
+export interface OperabilityFacts {
   readonly provider: string;
   readonly environment: string;
   readonly status: string;
@@ -45,7 +45,7 @@ const STATUSES: Readonly<Record<Exclude<OperationType, "DELETE_SNAPSHOT" | "REST
 const RESTART_FAILED: ReadonlySet<string> = new Set(["local"]);
 
 /** @returns whether a reboot may bring the instance back, so that it must not wait */
-export const isRescuable = ({ provider, status }: Pick<AssessedInstance, "provider" | "status">): boolean =>
+export const isRescuable = ({ provider, status }: Pick<OperabilityFacts, "provider" | "status">): boolean =>
   RESTART_FAILED.has(provider) && (status === "failed" || status === "starting");
 
 /** An environment that only a newer replica knows is not among them, and so not operable. */
@@ -55,8 +55,8 @@ const OPERABLE = new Set<string>(ENVIRONMENTS.filter((environment) => environmen
 export const isOperable = (environment: string): boolean => OPERABLE.has(environment);
 
 /** @returns the reason why the operation may not run, or null where it may */
-export function assess(
-  instance: AssessedInstance,
+export function assessOperability(
+  instance: OperabilityFacts,
   type: OperationType,
   { forceFailover = false } = {},
 ): AppError | null {

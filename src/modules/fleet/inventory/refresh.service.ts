@@ -4,7 +4,12 @@ import type { AuditService } from "../../../audit/index.js";
 import type { Db } from "../../../db/client.js";
 import type { Log } from "../../../log.js";
 import type { InstanceDescription, Provider, SnapshotDescription } from "../../../providers/provider.js";
-import { type Classify, type Facts, factsOf, reclassify } from "./classification.service.js";
+import {
+  type ClassificationFacts,
+  type ClassificationOf,
+  classificationFactsOf,
+  reclassify,
+} from "./classification.service.js";
 import type { Classification } from "./classifier.js";
 import { updateFindings } from "./findings.store.js";
 import {
@@ -28,7 +33,7 @@ export interface RefreshDeps {
   readonly db: Db;
   readonly audit: AuditService;
   readonly log: Log;
-  readonly classifyFacts: Classify;
+  readonly classifyFacts: ClassificationOf;
 }
 
 export function createRefresh({ db, audit, log, classifyFacts }: RefreshDeps) {
@@ -36,7 +41,12 @@ export function createRefresh({ db, audit, log, classifyFacts }: RefreshDeps) {
   const knownIds = new Map<string, bigint>();
 
   /** Records an environment that new facts or rules have changed, and no user. */
-  function recordEnvironment(db: Db, before: StoredInstance, facts: Facts, classification: Classification) {
+  function recordEnvironment(
+    db: Db,
+    before: StoredInstance,
+    facts: ClassificationFacts,
+    classification: Classification,
+  ) {
     const { environment, decidedBy, dispute } = classification;
     return audit.recordFor(db, {
       actor: { type: "system", name: "inventory" },
@@ -99,7 +109,8 @@ export function createRefresh({ db, audit, log, classifyFacts }: RefreshDeps) {
         await markVanished(db, provider.name, present, lookedAt);
         // The environment of a vanished instance still protects its snapshots.
         const changed = await reclassify(db, classifyFacts, await listVanishedWithSnapshots(db, provider.name));
-        for (const { before, after } of changed) await recordEnvironment(db, before, factsOf(before), after);
+        for (const { before, after } of changed)
+          await recordEnvironment(db, before, classificationFactsOf(before), after);
         await updateFindings(db, reported);
         return ids;
       });

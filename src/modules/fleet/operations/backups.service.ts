@@ -4,7 +4,7 @@ import type { AuditService, SecurityService } from "../../../audit/index.js";
 import type { Db } from "../../../db/client.js";
 import type { Log } from "../../../log.js";
 import type { Provider } from "../../../providers/provider.js";
-import { isWithin, lastStart, parseBackupWindow } from "../../../values/windows.js";
+import { isWithinWindow, lastWindowStart, parseBackupWindow } from "../../../values/windows.js";
 import type { InventoryService, StoredInstance } from "../inventory/index.js";
 import { findBackupState, findNow, listExpiredSnapshots } from "./backups.store.js";
 import type { OperationsService } from "./operations.service.js";
@@ -35,8 +35,8 @@ export function createBackups({ db, log, audit, security, inventory, operations,
       return;
     }
     const window = parseBackupWindow(instance.backupWindow);
-    const since = lastStart(window, now);
-    const isOpen = isWithin(window, now);
+    const since = lastWindowStart(window, now);
+    const isOpen = isWithinWindow(window, now);
     // A window that had ended when it began to count does not miss a backup.
     if (!isOpen && since.getTime() < Date.parse(instance.backupWindowSince)) return;
     const { isTaken, isUnderWay, fault } = await findBackupState(db, instance.id, since);

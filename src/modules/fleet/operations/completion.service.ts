@@ -18,7 +18,7 @@ import {
   type StoredOperation,
   updateOperation,
 } from "./operations.store.js";
-import { isEnd } from "./state-machine.js";
+import { isEndState } from "./state-machine.js";
 
 type Ended = Extract<Poll, { state: "succeeded" | "failed" }>;
 
@@ -231,7 +231,7 @@ export function createCompletion({ db, log, audit, security, inventory, timings,
               log.warn({ err: error, operationId: id }, "a waiting request looks again");
               return undefined;
             });
-            if (operation === null || (operation && isEnd(operation.status) && !ending.has(id))) return;
+            if (operation === null || (operation && isEndState(operation.status) && !ending.has(id))) return;
             await woken;
           } finally {
             clearTimeout(timer);

@@ -22,7 +22,7 @@ import {
   isSnapshotIdentifierTaken,
   lockSnapshotIdentifiers,
 } from "./operations.store.js";
-import { prepareDeletion, prepareRestore, requireInstanceIdentifier } from "./restores.service.js";
+import { prepareRestore, prepareSnapshotDeletion, requireInstanceIdentifier } from "./restores.service.js";
 import { generateSnapshotIdentifier, requireSnapshotIdentifier, requireSnapshotTags } from "./snapshot-identifier.js";
 import { requireCancellable } from "./state-machine.js";
 
@@ -164,7 +164,7 @@ export function createOperationsService(deps: OperationsDeps) {
     },
 
     deleteSnapshot(call: Call, input: Requested<"deleteSnapshot">): Promise<string> {
-      const prepare: Prepare = (db, instance) => prepareDeletion(db, instance, input.snapshotId);
+      const prepare: Prepare = (db, instance) => prepareSnapshotDeletion(db, instance, input.snapshotId);
       return request(call, "DELETE_SNAPSHOT", input, prepare);
     },
 

@@ -2,7 +2,7 @@
 
 import { z } from "zod";
 import { OPERATION_TYPES, type OperationType } from "../../../values/operations.js";
-import { flag, jsonText, variables } from "../../../values/variables.js";
+import { flagVariable, jsonVariable, variables } from "../../../values/variables.js";
 
 /** How often a provider is asked about an operation, and how many times. */
 export interface Polling {
@@ -25,7 +25,7 @@ function defaultPolling(provider: string, type: OperationType): Polling {
   return watchedMs === undefined ? usual : { ...usual, attempts: Math.ceil(watchedMs / usual.intervalMs) };
 }
 
-const pollingText = jsonText.pipe(
+const pollingText = jsonVariable.pipe(
   z.record(
     z.string(),
     z.partialRecord(
@@ -40,7 +40,7 @@ const pollingText = jsonText.pipe(
 
 export const operationsVariables = variables(
   {
-    BACKUP_CATCH_UP: flag
+    BACKUP_CATCH_UP: flagVariable
       .prefault("true")
       .describe("Whether a backup that was missed in its window is taken after it, as soon as that is possible."),
     OPERATION_POLLING: pollingText

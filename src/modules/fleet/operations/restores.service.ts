@@ -34,7 +34,7 @@ const snapshotKey = ({ identifier, uid }: { identifier: string; uid: string }) =
 });
 
 /** @returns the parameters of the operation */
-export async function prepareDeletion(db: Db, instance: StoredInstance, snapshotId: string) {
+export async function prepareSnapshotDeletion(db: Db, instance: StoredInstance, snapshotId: string) {
   return snapshotKey(await requireSnapshot(db, instance, snapshotId));
 }
 

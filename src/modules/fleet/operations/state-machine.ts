@@ -20,7 +20,7 @@ const NEXT: Readonly<Record<OperationStatus, readonly OperationStatus[]>> = {
 /** The statuses of operations that have not begun, and can still be cancelled. */
 export const CANCELLABLE = OPERATION_STATUSES.filter((status) => NEXT[status].includes("CANCELLED"));
 
-export const isEnd = (status: OperationStatus): boolean => NEXT[status].length === 0;
+export const isEndState = (status: OperationStatus): boolean => NEXT[status].length === 0;
 
 /** @throws FAILED_PRECONDITION where the operation has begun or ended */
 export function requireCancellable(status: OperationStatus): void {

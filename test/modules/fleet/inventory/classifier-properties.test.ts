@@ -1,7 +1,7 @@
 /** What holds of every classification, over random facts, mappings and precedences with a fixed seed. */
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { classify, type Subject } from "../../../../src/modules/fleet/inventory/classifier.js";
+import { type ClassifierSubject, classify } from "../../../../src/modules/fleet/inventory/classifier.js";
 import {
   DEFAULT_ENVIRONMENT_RULES,
   ENVIRONMENT_METHODS,
@@ -16,7 +16,7 @@ const text = fc
   })
   .chain((words) => fc.constantFrom("-", " ", "_", "").map((separator) => words.join(separator)));
 const mapping = fc.option(fc.record({ environment, reason: fc.string() }));
-const subjects: fc.Arbitrary<Subject> = fc.record({
+const subjects: fc.Arbitrary<ClassifierSubject> = fc.record({
   identifier: text,
   tags: fc.uniqueArray(fc.record({ key: fc.constantFrom("env", "Stage", "x:environment", "Owner"), value: text }), {
     selector: ({ key }) => key,
@@ -33,10 +33,10 @@ const rules = fc
     defaultEnvironment: environment,
   })
   .map((rules) => ({ ...DEFAULT_ENVIRONMENT_RULES, ...rules }));
-const always = (property: (subject: Subject, rules: EnvironmentRules) => void) =>
+const always = (property: (subject: ClassifierSubject, rules: EnvironmentRules) => void) =>
   fc.assert(fc.property(subjects, rules, property), { seed: 20_261_121, numRuns: 2000 });
 
-const saying = (subject: Subject, rules: EnvironmentRules) =>
+const saying = (subject: ClassifierSubject, rules: EnvironmentRules) =>
   classify(subject, rules).evidence.filter(({ method, environment }) => method !== "DEFAULT" && environment !== null);
 
 it("shows five entries of evidence, in order of precedence", () => {

@@ -1,6 +1,10 @@
 /** Who decides the environment of an instance, what that shows, and that doubt means production. */
 import { describe, expect, it } from "vitest";
-import { classify, type Mapping, type Subject } from "../../../../src/modules/fleet/inventory/classifier.js";
+import {
+  type ClassifierMapping,
+  type ClassifierSubject,
+  classify,
+} from "../../../../src/modules/fleet/inventory/classifier.js";
 import {
   DEFAULT_ENVIRONMENT_RULES,
   type EnvironmentMethod,
@@ -14,11 +18,11 @@ const NAME_FIRST: EnvironmentMethod[] = ["NAME_PATTERN", "ACCOUNT_MAPPING", "INS
 const rulesWith = (rules: Partial<EnvironmentRules>): EnvironmentRules => ({ ...DEFAULT_ENVIRONMENT_RULES, ...rules });
 const production = (...PRODUCTION: string[]) => ({ values: { ...DEFAULT_ENVIRONMENT_RULES.values, PRODUCTION } });
 
-const mapped = (environment: string | undefined, settles?: string | null): Mapping | null =>
+const mapped = (environment: string | undefined, settles?: string | null): ClassifierMapping | null =>
   environment ? { environment: environment as Environment, reason: "known", settles } : null;
 
 /** @param text `name=x instance=TEST account=POC`, and whatever else is a tag */
-function facts(text: string, settles?: string | null): Subject {
+function facts(text: string, settles?: string | null): ClassifierSubject {
   const pairs = text.split(" ").map((pair): [string, string] => [pair.split("=")[0] ?? "", pair.split("=")[1] ?? ""]);
   const { name = "orders", instance, account } = Object.fromEntries(pairs) as Record<string, string | undefined>;
   return {
@@ -32,7 +36,7 @@ function facts(text: string, settles?: string | null): Subject {
   };
 }
 
-function decide(subject: Subject, rules: Partial<EnvironmentRules> = {}): string {
+function decide(subject: ClassifierSubject, rules: Partial<EnvironmentRules> = {}): string {
   const { environment, decidedBy, conflict, dispute } = classify(subject, rulesWith(rules));
   expect(dispute !== null).toBe(conflict);
   return `${environment} ${decidedBy}${conflict ? " conflict" : ""}`;

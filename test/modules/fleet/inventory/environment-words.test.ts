@@ -1,15 +1,15 @@
 /** Which words mean which environment, in tags and in names, and which tags are read at all. */
 import { describe, expect, it } from "vitest";
-import { classify, type Subject } from "../../../../src/modules/fleet/inventory/classifier.js";
+import { type ClassifierSubject, classify } from "../../../../src/modules/fleet/inventory/classifier.js";
 import {
   DEFAULT_ENVIRONMENT_RULES,
   type EnvironmentMethod,
 } from "../../../../src/modules/fleet/inventory/environment-rules.js";
 import { ENVIRONMENTS, type Environment } from "../../../../src/values/environments.js";
 
-const tagged = (key: string, value: string): Partial<Subject> => ({ tags: [{ key, value }] });
+const tagged = (key: string, value: string): Partial<ClassifierSubject> => ({ tags: [{ key, value }] });
 
-const found = (facts: Partial<Subject>, method: EnvironmentMethod) =>
+const found = (facts: Partial<ClassifierSubject>, method: EnvironmentMethod) =>
   classify({ identifier: "orders", tags: [], accountId: null, ...facts }, DEFAULT_ENVIRONMENT_RULES).evidence.find(
     (entry) => entry.method === method,
   )?.environment;
