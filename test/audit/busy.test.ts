@@ -2,7 +2,6 @@
 import { expect, it, vi } from "vitest";
 import { type Answer, testApp } from "../support/app.js";
 import { both, recorded, refuse, stateOf } from "../support/refusals.js";
-import { SOON } from "../support/soon.js";
 
 const app = testApp({ DATABASE_POOL_SIZE: "2" });
 
@@ -16,7 +15,7 @@ it("slow statements on every connection of the pool keep no record waiting", asy
     // Nobody gets all connections.
     for (const [index, client] of [analyst, admin].entries()) {
       for (let n = 0; n < 3; n++) slow.push(client.run("{ scans(first: 1) { nodes { id } } }"));
-      await vi.waitFor(async () => expect(await held()).toHaveLength(index + 1), SOON);
+      await vi.waitFor(async () => expect(await held()).toHaveLength(index + 1), 5000);
     }
     app.statements.length = 0;
     const answers = await refuse(viewer, "busy", 40);

@@ -75,7 +75,7 @@ it("what is open serves all, while no other connection can be opened", async () 
   await vi.waitFor(async () => {
     await Promise.all(["a", "b", "c"].map((name) => as(name, () => pidOf(client, 0.1))));
     expect(sockets.size).toBe(3);
-  }, SOON);
+  }, 5000);
 });
 
 it("a connection that is opened too late for whoever wanted it does not stay open", async () => {
@@ -88,9 +88,9 @@ it("a connection that is opened too late for whoever wanted it does not stay ope
     });
   }
   state.heldMs = 0;
-  await vi.waitFor(() => expect(sockets.size).toBeLessThanOrEqual(1), SOON);
+  await vi.waitFor(() => expect(sockets.size).toBeLessThanOrEqual(1), 5000);
   await client.close();
-  await vi.waitFor(() => expect(sockets.size).toBe(0), SOON);
+  await vi.waitFor(() => expect(sockets.size).toBe(0), 5000);
 });
 
 it("a pool that ends lets a transaction end that waited for its connection", async () => {
@@ -116,7 +116,7 @@ it("a look that was lost in silence is not waited for", async () => {
   await expect(client.isWritable(300)).rejects.toMatchObject({ code: "TIMEOUT" });
   proxy.state.isFrozen = false;
   // Its connection has lost bytes, so that it never answers.
-  await vi.waitFor(async () => expect(await client.isWritable(900)).toBe(true), SOON);
+  await vi.waitFor(async () => expect(await client.isWritable(900)).toBe(true), 5000);
 });
 
 it("a change is not put behind what ends later than it must be answered", async () => {

@@ -2,7 +2,6 @@
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { describeFaultForLog } from "../../src/log.js";
 import { EMAILS, signIn, testApp } from "../support/app.js";
-import { SOON } from "../support/soon.js";
 
 const app = testApp();
 /** What was sent for requests; the list of revocations is polled whenever it is time. */
@@ -110,7 +109,7 @@ it("a fault of the audit log takes the change along; the record of the failure w
   const record = () => app.sql`select success, result->>'code' as code from audit_logs where request_id = 'audit'`;
   await vi.waitFor(
     async () => expect(await record()).toEqual([{ success: false, code: "INTERNAL_SERVER_ERROR" }]),
-    SOON,
+    5000,
   );
 });
 
@@ -120,7 +119,7 @@ it("a fault of a refusal's security event does not let anybody in; the event wai
   expect([status, code]).toEqual([401, "UNAUTHENTICATED"]);
   await mend();
   const event = () => app.sql`select event_type from security_events where metadata->>'requestId' = 'event'`;
-  await vi.waitFor(async () => expect(await event()).toEqual([{ event_type: "authz_fail" }]), SOON);
+  await vi.waitFor(async () => expect(await event()).toEqual([{ event_type: "authz_fail" }]), 5000);
 });
 
 it("a fault of signing in", async () => {
