@@ -20,8 +20,6 @@ type Look = Omit<MemberHealth, "since"> & {
   readonly mayPass?: boolean | undefined;
 };
 
-export type Healths = ReturnType<typeof createHealths>;
-
 /** Creates the observer, which remembers since when each member has its status. */
 export function createHealths(host: Host) {
   const timeoutMs = host.limits.answerTimeoutMs;

@@ -119,8 +119,6 @@ async function makeSlot(sql: Sql, name: string): Promise<void> {
      where not exists (select from pg_replication_slots where slot_name = ${name})`;
 }
 
-export type Standbys = ReturnType<typeof createStandbys>;
-
 /** Rebuilds stale standbys in the background, one at a time for each instance. */
 export function createStandbys(host: Host) {
   let isStopped = false;

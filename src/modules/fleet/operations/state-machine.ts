@@ -18,7 +18,7 @@ const NEXT: Readonly<Record<OperationStatus, readonly OperationStatus[]>> = {
 };
 
 /** The statuses of operations that have not begun, and can still be cancelled. */
-export const CANCELLABLE = OPERATION_STATUSES.filter((status) => NEXT[status].includes("CANCELLED"));
+const CANCELLABLE = OPERATION_STATUSES.filter((status) => NEXT[status].includes("CANCELLED"));
 
 export const isEndState = (status: OperationStatus): boolean => NEXT[status].length === 0;
 
