@@ -3,8 +3,9 @@ import { z } from "zod";
 import { inventoryVariables } from "./modules/fleet/inventory/inventory.variables.js";
 import { operationsVariables } from "./modules/fleet/operations/operations.variables.js";
 import { localVariables } from "./providers/local/local.variables.js";
+import { readSecretFiles } from "./values/secret-files.js";
 import { sum } from "./values/sum.js";
-import { countVariable, flagVariable, listVariable } from "./values/variables.js";
+import { countVariable, flagVariable, isSecret, listVariable, secretVariable } from "./values/variables.js";
 
 /** @returns whether a text is an origin as browsers send it */
 const isOrigin = (text: string) => /^https?:[^*]+$/.test(text) && URL.canParse(text) && new URL(text).origin === text;
@@ -26,10 +27,9 @@ const OWN = {
   HOST: z.string().min(1).default("127.0.0.1").describe("Address to listen on."),
   PORT: countVariable(0, 65_535).prefault("4000").describe("Port to listen on; 0 takes a free one."),
   NODE_ENV: z.string().optional().describe("`production` makes the defaults below safe for it."),
-  DATABASE_URL: z
-    .url({ protocol: /^postgres(ql)?$/ })
-    .optional()
-    .describe("Postern's database, TLS by its parameters. Without it an embedded PostgreSQL is started."),
+  DATABASE_URL: secretVariable(z.url({ protocol: /^postgres(ql)?$/ })).describe(
+    "Postern's database, TLS by its parameters. Without it an embedded PostgreSQL is started.",
+  ),
   DATA_DIR: z
     .string()
     .min(1)
@@ -47,21 +47,13 @@ const OWN = {
     .email()
     .default("admin@postern.example")
     .describe("The first administrator, created when there is none."),
-  ADMIN_PASSWORD: z
-    .string()
-    .min(12)
-    .max(128)
-    .optional()
-    .describe("Its password, 12 to 128 characters; without it one is generated and printed once."),
+  ADMIN_PASSWORD: secretVariable(z.string().min(12).max(128)).describe(
+    "Its password, 12 to 128 characters; without it one is generated and printed once.",
+  ),
   DEMO: flagVariable
     .optional()
     .describe("Whether to seed demo data: `true` for an embedded database outside production, else `false`."),
-  DEMO_PASSWORD: z
-    .string()
-    .min(12)
-    .max(128)
-    .optional()
-    .describe("The demo users' password; without it one is generated and printed once."),
+  DEMO_PASSWORD: secretVariable(z.string().min(12).max(128)).describe("The demo users' password; without it one is generated and printed once."),
   INTROSPECTION: flagVariable
     .optional()
     .describe("Whether clients may read the schema: `false` in production, else `true`."),
@@ -97,11 +89,9 @@ const OWN = {
   TRUSTED_PROXIES: countVariable(0, 10)
     .prefault("0")
     .describe("How many proxies in front append to X-Forwarded-For; the client's address is taken from there."),
-  ACCESS_TOKEN_PRIVATE_KEY: z
-    .string()
-    .startsWith("-----BEGIN PRIVATE KEY-----", "is an Ed25519 key as PKCS #8 PEM")
-    .optional()
-    .describe("Signs access tokens: an Ed25519 key as PKCS #8 PEM. Without it a key is kept in the database."),
+  ACCESS_TOKEN_PRIVATE_KEY: secretVariable(
+    z.string().startsWith("-----BEGIN PRIVATE KEY-----", "is an Ed25519 key as PKCS #8 PEM"),
+  ).describe("Signs access tokens: an Ed25519 key as PKCS #8 PEM. Without it a key is kept in the database."),
   LOG_LEVEL: z
     .enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"])
     .default("info")
@@ -112,6 +102,9 @@ const VARIABLES_OF_MODULES = [inventoryVariables, operationsVariables, localVari
 
 /** Each variable with its check and description. The README's table has them too, and a test compares the names. */
 export const VARIABLES = sum<z.ZodType>("variable", [OWN, ...VARIABLES_OF_MODULES.map(({ checks }) => checks)]);
+
+/** The variables that may be given as files, too. */
+export const SECRET_VARIABLES = Object.keys(VARIABLES).filter((name) => isSecret(VARIABLES[name]!));
 
 /** The configuration of the modules. */
 type ConfigOfModules = ReturnType<typeof inventoryVariables.toConfig> &
@@ -152,10 +145,13 @@ export class ConfigError extends Error {}
  */
 export function readConfig(environment: Readonly<Record<string, string | undefined>>): Config {
   const present = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ""));
-  const result = z.object(VARIABLES).safeParse(present);
-  if (!result.success) {
-    throw new ConfigError(result.error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`).join("\n"));
-  }
+  const files = readSecretFiles(SECRET_VARIABLES, present);
+  const result = z.object(VARIABLES).safeParse({ ...present, ...files.values });
+  const given = (name: PropertyKey) => (Object.hasOwn(files.values, name) ? `${String(name)}_FILE` : name);
+  const faults = result.error?.issues.map(({ path: [name, ...rest], message }) => {
+    return `${[given(name!), ...rest].join(".")}: ${message}`;
+  });
+  if (faults || files.faults.length > 0) throw new ConfigError([...files.faults, ...(faults ?? [])].join("\n"));
   const parsed = <T>() => result.data as T;
   const env = parsed<z.output<z.ZodObject<typeof OWN>>>();
   const local = localVariables.toConfig(parsed());

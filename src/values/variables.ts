@@ -18,6 +18,12 @@ export const variables = <V extends VariableChecks, C>(
   toConfig,
 });
 
+/** A secret, which may also be given as a file: by the variable's name and `_FILE`. */
+export const secretVariable = <T extends z.ZodType>(check: T) => check.optional().meta({ secret: true });
+
+/** @returns whether a check is that of a secret */
+export const isSecret = (check: z.ZodType): boolean => check.meta()?.secret === true;
+
 export const flagVariable = z.enum(["true", "false"], "is true or false").transform((value) => value === "true");
 
 export const countVariable = (min: number, max: number) =>

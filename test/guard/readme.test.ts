@@ -1,7 +1,7 @@
 /** The README fits on a few screens, its table of variables is what src/config.ts reads, and every README's links lead somewhere. */
 import { existsSync, globSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { VARIABLES } from "../../src/config.js";
+import { SECRET_VARIABLES, VARIABLES } from "../../src/config.js";
 
 const NAME = /^`([A-Z][A-Z0-9_]*)`$/;
 
@@ -92,6 +92,12 @@ function brokenLinks(path: string, markdown: string): string[] {
 
 it("names every variable once, with its default", () => {
   expect(faults(read("README.md"), VARIABLES)).toEqual([]);
+});
+
+it("names the secrets, which may be given as files", () => {
+  const [, named = ""] = /Secrets \(([^)]*)\)\s+may be given as files/.exec(read("README.md"))!;
+  expect([...named.matchAll(/`(\w+)`/g)].map(([, name]) => name)).toEqual(SECRET_VARIABLES);
+  expect(SECRET_VARIABLES).toHaveLength(4);
 });
 
 it("has at most 200 lines", () => {
