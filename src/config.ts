@@ -48,12 +48,12 @@ const OWN = {
     .default("admin@postern.example")
     .describe("The first administrator, created when there is none."),
   ADMIN_PASSWORD: secretVariable(z.string().min(12).max(128)).describe(
-    "Its password, 12 to 128 characters; without it one is generated and printed once.",
+    "Its password, 12 to 128 characters; without it one is generated and printed once, but in production the start is refused.",
   ),
   DEMO: flagVariable
     .optional()
     .describe("Whether to seed demo data: `true` for an embedded database outside production, else `false`."),
-  DEMO_PASSWORD: secretVariable(z.string().min(12).max(128)).describe("The demo users' password; without it one is generated and printed once."),
+  DEMO_PASSWORD: secretVariable(z.string().min(12).max(128)).describe("The demo users' password; without it likewise."),
   INTROSPECTION: flagVariable
     .optional()
     .describe("Whether clients may read the schema: `false` in production, else `true`."),
@@ -123,6 +123,8 @@ export interface Config extends ConfigOfModules {
   readonly statementTimeoutMs: number;
   readonly admin: { readonly email: string; readonly password: string | undefined };
   readonly demo: { readonly seed: boolean; readonly password: string | undefined };
+  /** Whether a password that is missing is generated and printed. In production what is printed is kept in logs. */
+  readonly generatePasswords: boolean;
   readonly introspection: boolean;
   readonly landingPage: boolean;
   /** A folder of the only documents that may run. */
@@ -174,6 +176,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     statementTimeoutMs: env.STATEMENT_TIMEOUT_MS,
     admin: { email: env.ADMIN_EMAIL, password: env.ADMIN_PASSWORD },
     demo: { seed: env.DEMO ?? (env.DATABASE_URL === undefined && !isProduction), password: env.DEMO_PASSWORD },
+    generatePasswords: !isProduction,
     introspection: isOpen && (env.INTROSPECTION ?? !isProduction),
     landingPage: isOpen && (env.LANDING_PAGE ?? !isProduction),
     trustedDocuments: env.TRUSTED_DOCUMENTS,

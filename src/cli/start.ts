@@ -11,7 +11,7 @@ import { chooseFolder } from "../postgres/folder.js";
 import { databaseUser } from "../postgres/os-user.js";
 import { createLocalProvider } from "../providers/local.js";
 import type { Provider } from "../providers/provider.js";
-import { ensureAdministrator, type SeededAccount } from "../seed/administrator.js";
+import { ensureAdministrator, type SeededAccount, type Seeding } from "../seed/administrator.js";
 import { ensureDemo } from "../seed/demo.js";
 import { DEMO_INSTANCES, ensureInstances } from "../seed/demo-instances.js";
 import { startEmbedded } from "./embedded.js";
@@ -99,8 +99,12 @@ export async function prepareDatabase(
   const client = createClient({ connection, poolSize: 1, log });
   try {
     await migrateDatabase(client.db, { wait, signal });
-    await ensureAdministrator(client.db, config.admin, (account) => announce("administrator", account));
-    if (config.demo.seed) await ensureDemo(client.db, config.demo.password, (account) => announce("demo", account));
+    const seeding = (kind: "administrator" | "demo"): Seeding => ({
+      generatePasswords: config.generatePasswords,
+      announce: (account) => announce(kind, account),
+    });
+    await ensureAdministrator(client.db, config.admin, seeding("administrator"));
+    if (config.demo.seed) await ensureDemo(client.db, config.demo.password, seeding("demo"));
   } finally {
     await client.close();
   }

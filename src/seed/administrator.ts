@@ -3,10 +3,11 @@ import { randomBytes } from "node:crypto";
 import { eq, sql } from "drizzle-orm";
 import { hashPassword, requireGoodPassword } from "../auth/passwords.js";
 import type { Db } from "../db/client.js";
+import { badUserInput } from "../errors.js";
 import { users } from "../modules/identity/users/users.table.js";
 
 /** @returns a password of 24 characters and 120 bits that people can read aloud and type */
-export function generatePassword(): string {
+function generatePassword(): string {
   const alphabet = "abcdefghijkmnpqrstuvwxyz23456789";
   const characters = [...randomBytes(24)].map((byte) => alphabet[byte % alphabet.length]);
   return characters.join("").replace(/(.{6})(?!$)/g, "$1-");
@@ -18,6 +19,35 @@ export interface SeededAccount {
   readonly generated: boolean;
 }
 
+export interface Seeding {
+  /** Whether a password that is not configured is generated, so that `announce` can show it. */
+  readonly generatePasswords: boolean;
+  /** Is called before the commit, so that a crash cannot lose a generated password. */
+  readonly announce: (account: SeededAccount) => void;
+}
+
+/**
+ * @param variable the one that would configure the password
+ * @returns the password of a new account: the configured one, or a generated one
+ * @throws BAD_USER_INPUT where none is configured and none may be generated, or where it is a common one
+ */
+export function passwordOfAccount(
+  variable: "ADMIN_PASSWORD" | "DEMO_PASSWORD",
+  configured: string | undefined,
+  { generatePasswords }: Pick<Seeding, "generatePasswords">,
+): Omit<SeededAccount, "email"> {
+  if (configured !== undefined) {
+    requireGoodPassword(configured, variable);
+    return { password: configured, generated: false };
+  }
+  if (generatePasswords) return { password: generatePassword(), generated: true };
+  throw badUserInput(
+    variable,
+    `A new account needs a password, and one that Postern generates would stay in production's log: set ${variable}_FILE ` +
+      `to a file that holds 12 to 128 characters, or set ${variable} to them.`,
+  );
+}
+
 /** The advisory lock of seeding, which lets one replica seed at a time. */
 const LOCK = 7_239_402_332n;
 export async function lockSeeds(db: Db): Promise<void> {
@@ -25,25 +55,20 @@ export async function lockSeeds(db: Db): Promise<void> {
   await db.execute(sql`select pg_advisory_xact_lock(${LOCK})`);
 }
 
-/**
- * Creates an administrator unless one exists.
- * @param announce is called before the commit, so that a crash cannot lose a generated password
- */
+/** Creates an administrator unless one exists. */
 export function ensureAdministrator(
   db: Db,
   admin: { readonly email: string; readonly password: string | undefined },
-  announce: (account: SeededAccount) => void,
+  seeding: Seeding,
 ): Promise<void> {
   return db.transaction(async (db) => {
     await lockSeeds(db);
     const existing = await db.select({ id: users.id }).from(users).where(eq(users.role, "ADMIN")).limit(1);
     if (existing.length > 0) return;
-    const password = admin.password ?? generatePassword();
-    requireGoodPassword(password, "ADMIN_PASSWORD");
+    const chosen = passwordOfAccount("ADMIN_PASSWORD", admin.password, seeding);
     const email = admin.email.toLowerCase();
-    await db
-      .insert(users)
-      .values({ email, passwordHash: await hashPassword(password), role: "ADMIN", fullName: "Administrator" });
-    announce({ email, password, generated: admin.password === undefined });
+    const passwordHash = await hashPassword(chosen.password);
+    await db.insert(users).values({ email, passwordHash, role: "ADMIN", fullName: "Administrator" });
+    seeding.announce({ email, ...chosen });
   });
 }

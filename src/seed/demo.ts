@@ -1,14 +1,14 @@
 /** Seeds the demo: two organizations with users of every role and some weeks of data, which are the same at every first start. */
 
 import { securityEvents } from "../audit/audit.table.js";
-import { hashPassword, requireGoodPassword } from "../auth/passwords.js";
+import { hashPassword } from "../auth/passwords.js";
 import type { Db } from "../db/client.js";
 import { chatSessions } from "../modules/data/chat/chat.table.js";
 import { scans, vulnerabilities } from "../modules/data/scans/scans.table.js";
 import { analyticsMetrics, performanceLogs } from "../modules/data/telemetry/telemetry.table.js";
 import { organizations } from "../modules/identity/organizations/organizations.table.js";
 import { users } from "../modules/identity/users/users.table.js";
-import { generatePassword, lockSeeds, type SeededAccount } from "./administrator.js";
+import { lockSeeds, passwordOfAccount, type Seeding } from "./administrator.js";
 import { seeds } from "./seeds.table.js";
 
 const DEMO_DOMAIN = "demo.example";
@@ -65,22 +65,14 @@ const pick = <T>(list: readonly T[], n: number): T => list[(n * 11 + 3) % list.l
 
 const range = (count: number) => Array.from({ length: count }, (_, index) => index);
 
-/**
- * Seeds the demo once, and never again even if its rows were changed or deleted.
- * @param announce is called with the password before the commit
- */
-export function ensureDemo(
-  db: Db,
-  configuredPassword: string | undefined,
-  announce: (account: SeededAccount) => void,
-): Promise<void> {
+/** Seeds the demo once, and never again even if its rows were changed or deleted. */
+export function ensureDemo(db: Db, configuredPassword: string | undefined, seeding: Seeding): Promise<void> {
   return db.transaction(async (db) => {
     await lockSeeds(db);
     const claimed = await db.insert(seeds).values({ name: "demo" }).onConflictDoNothing().returning();
     if (claimed.length === 0) return;
-    const password = configuredPassword ?? generatePassword();
-    requireGoodPassword(password, "DEMO_PASSWORD");
-    const passwordHash = await hashPassword(password);
+    const chosen = passwordOfAccount("DEMO_PASSWORD", configuredPassword, seeding);
+    const passwordHash = await hashPassword(chosen.password);
     const tenants = await db
       .insert(organizations)
       .values(ORGANIZATIONS.map((organization) => ({ ...organization, createdAt: at(0) })))
@@ -103,7 +95,7 @@ export function ensureDemo(
       tenants[0]!.id,
       accounts.map(({ id }) => id),
     );
-    announce({ email: `admin@${DEMO_DOMAIN}`, password, generated: configuredPassword === undefined });
+    seeding.announce({ email: `admin@${DEMO_DOMAIN}`, ...chosen });
   });
 }
 

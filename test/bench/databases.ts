@@ -93,7 +93,7 @@ async function migrate(cluster: BenchCluster, name: string): Promise<void> {
   try {
     await configureRole(client, STATEMENT_TIMEOUT_MS, createLog("silent"));
     await migrateDatabase(client.db);
-    await ensureAdministrator(client.db, ADMINISTRATOR, () => undefined);
+    await ensureAdministrator(client.db, ADMINISTRATOR, { generatePasswords: false, announce: () => undefined });
   } finally {
     await client.close();
   }

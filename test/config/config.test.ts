@@ -127,6 +127,11 @@ it("reports all faults at once", () => {
   expect(faults.map((line) => line.split(":")[0]).sort()).toEqual(["ADMIN_PASSWORD", "DEMO", "LOG_LEVEL", "PORT"]);
 });
 
+it("generates no password in production, where what is printed is kept", () => {
+  expect(readConfig({ NODE_ENV: "production" }).generatePasswords).toBe(false);
+  expect(readConfig({}).generatePasswords).toBe(true);
+});
+
 it("polls as it is told, and as is usual otherwise", () => {
   const text = JSON.stringify({ local: { CREATE_SNAPSHOT: { intervalMs: 200, attempts: 3 } } });
   const { polling } = readConfig({ OPERATION_POLLING: text });

@@ -78,6 +78,18 @@ test.each([
     78,
     /^Postern cannot start: This password is one of the commonest\. .+\n$/,
   ],
+  [
+    "no password for the administrator in production, where a generated one would stay in the log,",
+    { NODE_ENV: "production" },
+    78,
+    /^Postern cannot start: A new account needs a password, .+: set ADMIN_PASSWORD_FILE to a file .+\.\n$/,
+  ],
+  [
+    "no password for the demo in production",
+    { NODE_ENV: "production", ADMIN_PASSWORD: PASSWORD, DEMO: "true" },
+    78,
+    /^Administrator created: .+\n {2}password: the one you configured\nPostern cannot start: A new account needs a password, .+: set DEMO_PASSWORD_FILE to .+\.\n$/,
+  ],
 ])("%s ends the start with the code of its kind, and says why", async (_, faults, code, message) => {
   const { environment } = await emptyDatabase();
   const postern = startPostern(sandbox.path, { ...environment, ...faults });

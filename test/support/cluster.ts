@@ -70,8 +70,9 @@ export default async function setup(project: TestProject) {
   await owner.close();
   const template = createClient({ connection: { ...connection, database: TEMPLATE }, poolSize: 1 });
   await migrateDatabase(template.db);
-  await ensureAdministrator(template.db, { email: "root@postern.example", password: PASSWORD }, () => undefined);
-  await ensureDemo(template.db, PASSWORD, () => undefined);
+  const seeding = { generatePasswords: false, announce: () => undefined };
+  await ensureAdministrator(template.db, { email: "root@postern.example", password: PASSWORD }, seeding);
+  await ensureDemo(template.db, PASSWORD, seeding);
   await template.close();
   // Its tables too, so that each app under test starts at once.
   const jobs = createJobs({ connection: { ...connection, database: TEMPLATE }, log: createLog("silent") });
