@@ -36,7 +36,7 @@ import { TIMINGS, type Timings } from "./timings.js";
 import type { Version } from "./version.js";
 
 /** What Postern gets from outside; tests give their own. */
-export interface Ports extends Pick<ClientOptions, "onStatement"> {
+interface Ports extends Pick<ClientOptions, "onStatement"> {
   readonly version: Version;
   readonly log: Log;
   readonly clock: { now(): Date };

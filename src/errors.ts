@@ -21,7 +21,7 @@ export const HTTP_STATUS = {
 export type ErrorCode = keyof typeof HTTP_STATUS;
 
 /** The other extensions of an error. Each constructor below fills the key that belongs to its code. */
-export type ErrorDetail = Readonly<Record<string, string | number>>;
+type ErrorDetail = Readonly<Record<string, string | number>>;
 
 /**
  * An error whose message is for the caller. graphql-js copies `extensions` into the answer; `cause` only goes to the log.

@@ -5,7 +5,7 @@ const MAX_WAITING = 1_048_576;
 /** How long the end of the process waits for a reader. */
 const FLUSH_TIMEOUT_MS = 500;
 
-export interface Output {
+interface Output {
   /** @param text ends with a line break */
   write(text: string): void;
   /** Resolves when everything is written, or nobody has read it in time. */

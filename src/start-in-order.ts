@@ -3,7 +3,7 @@
 /** @param hurry ends all waiting once it is aborted */
 type Stop = (hurry?: AbortSignal) => Promise<void>;
 
-export interface StartPart {
+interface StartPart {
   start?(): Promise<unknown>;
   stop?: Stop;
 }

@@ -9,7 +9,7 @@ import type { AuditEntry } from "./entry.js";
 import type { Recorder } from "./recorder.js";
 
 /** The outcome of a call. */
-export interface CallOutcome {
+interface CallOutcome {
   readonly resourceId?: string | null | undefined;
   readonly result?: unknown;
 }
@@ -23,7 +23,7 @@ function limitParameters(parameters: unknown): unknown {
 }
 
 /** A record of a user's or of Postern's own action. */
-export interface AuditRecord {
+interface AuditRecord {
   /** The result of `describeActor`, or `{ type: "system", name }`. */
   readonly actor: Readonly<Record<string, string>>;
   /** `<resource>.<verb>`. */
@@ -43,7 +43,7 @@ const deriveColumns = ({ actor, action }: Pick<AuditRecord, "actor" | "action">)
   resourceType: action.split(".")[0] as string,
 });
 
-export interface AuditDeps {
+interface AuditDeps {
   readonly clock: { now(): Date };
   /** Keeps the records that belong to no change. */
   readonly recorder: Pick<Recorder, "keep">;

@@ -14,7 +14,7 @@ const TAKEN = ".taken";
 /** The suffix of a file with unreadable lines, which stays for people to look at. */
 const DAMAGED = ".damaged";
 
-export interface RecordsFolderOptions {
+interface RecordsFolderOptions {
   /** The folder is made where it is missing, and only its owner may enter it. */
   readonly path: string;
   /** The prefix of the files' names. Files of another owner are left alone. */

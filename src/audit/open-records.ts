@@ -6,7 +6,7 @@ import { type AuditService, createAuditService } from "./audit.service.js";
 import { createRecorder, type RecorderState } from "./recorder.js";
 import { createSecurityService, type SecurityService } from "./security.service.js";
 
-export interface RecordsOptions extends Pick<ClientOptions, "connection" | "onStatement"> {
+interface RecordsOptions extends Pick<ClientOptions, "connection" | "onStatement"> {
   /** The pool of the requests, for records that belong to a change. */
   readonly db: Db;
   readonly log: Log;

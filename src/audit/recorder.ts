@@ -11,12 +11,12 @@ import { createRecordsFolder, type RecordsFolder } from "./folder.js";
 import { findInstallation, insertRecords, type RecordRows, type RecordTable } from "./records.js";
 
 /** A record as a service makes it: all its values but `recordId`, by column property. */
-export interface NewRecord {
+interface NewRecord {
   readonly table: RecordTable;
   readonly row: Readonly<Record<string, unknown>>;
 }
 
-export interface RecorderDeps {
+interface RecorderDeps {
   /** A client with one connection that nothing else uses. */
   readonly db: Db;
   readonly log: Log;

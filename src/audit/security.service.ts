@@ -19,7 +19,7 @@ export interface RecordedEvent {
 }
 
 /** An event that a caller reports, checked. */
-export interface ReportedEvent {
+interface ReportedEvent {
   readonly eventType: string;
   readonly eventStatus: EventStatus;
   readonly ipAddress?: string | null | undefined;
@@ -33,7 +33,7 @@ const MAX_USER_AGENT = 1000;
 
 export type SecurityService = ReturnType<typeof createSecurityService>;
 
-export interface SecurityDeps {
+interface SecurityDeps {
   readonly db: Db;
   readonly audit: AuditService;
   readonly clock: { now(): Date };

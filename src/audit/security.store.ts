@@ -2,7 +2,7 @@
 import type { Db } from "../db/client.js";
 import { securityEvents } from "./audit.table.js";
 
-export type NewSecurityEvent = typeof securityEvents.$inferInsert;
+type NewSecurityEvent = typeof securityEvents.$inferInsert;
 
 /** @returns the ids, in the order of the events */
 export async function insertSecurityEvents(db: Db, events: NewSecurityEvent[]): Promise<string[]> {

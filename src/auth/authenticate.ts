@@ -3,7 +3,7 @@ import type { Actor, AnonymousActor } from "./actor.js";
 import { TENANT_ROLES } from "./permissions.js";
 import type { Tokens, TokenVerification } from "./tokens.js";
 
-export interface AuthenticateOptions {
+interface AuthenticateOptions {
   readonly tokens: Pick<Tokens, "verify">;
   /** Whether a session has ended before its access token has. */
   readonly isRevoked: (sessionId: string) => boolean;

@@ -4,7 +4,7 @@ import { hash, verify } from "@node-rs/argon2";
 import { badUserInput, timeout, unavailable } from "../errors.js";
 import { currentCaller, mayHaveMore } from "../values/caller.js";
 
-export const MIN_PASSWORD_CHARACTERS = 12;
+const MIN_PASSWORD_CHARACTERS = 12;
 export const MAX_PASSWORD_CHARACTERS = 128;
 
 /** OWASP's parameters for argon2id, which is the library's default algorithm: 19 MiB, two passes, one lane. */

@@ -29,7 +29,7 @@ async function makeSigningKey(db: Db): Promise<string> {
 }
 
 /** The keys that all replicas share. */
-export interface SigningKeys {
+interface SigningKeys {
   /** An Ed25519 private key, PKCS #8, PEM. */
   readonly privateKey: string;
   /** @returns a key derived from the private key, a different one for each purpose */

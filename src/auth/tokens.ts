@@ -18,7 +18,7 @@ const CLAIMS_WEIGHT = 1000;
 export type TokenSubject = Readonly<Omit<UserActor, "kind" | "expiresAt">>;
 
 /** The claims of a good token; `expiresAt` is RFC 3339. */
-export type TokenClaims = TokenSubject & Pick<UserActor, "expiresAt">;
+type TokenClaims = TokenSubject & Pick<UserActor, "expiresAt">;
 
 export type TokenVerification = { readonly claims: TokenClaims } | { readonly reason: "expired" | "invalid" };
 
@@ -42,7 +42,7 @@ const Payload = z
     }),
   );
 
-export interface TokensOptions {
+interface TokensOptions {
   /** Ed25519, PKCS#8, PEM. */
   readonly privateKey: string;
   readonly clock: { now(): Date };

@@ -23,7 +23,7 @@ export type EmbeddedOptions = {
   readonly onLost?: (() => void) | undefined;
 };
 
-export type EmbeddedDatabase = {
+type EmbeddedDatabase = {
   /** Options of postgres.js. `host` is the folder of the Unix socket. The password is new at every start. */
   readonly options: {
     readonly host: string;

@@ -16,7 +16,7 @@ import { ensureDemo } from "../seed/demo.js";
 import { DEMO_INSTANCES, ensureInstances } from "../seed/demo-instances.js";
 import { startEmbedded } from "./embedded.js";
 
-export interface ReadyDatabase {
+interface ReadyDatabase {
   readonly connection: ClientOptions["connection"];
   /** The folder of the embedded database, if it is not the configured one. */
   readonly relocatedTo?: string | undefined;
@@ -43,7 +43,7 @@ export async function openDatabase(
   return { connection: options, relocatedTo: relocated ? dataDir : undefined, stop };
 }
 
-export interface ReadyProviders {
+interface ReadyProviders {
   readonly providers: readonly Provider[];
   /** Starts all instances, and creates the configured and demo instances that are missing. `onChange` is called after each. */
   bringUp(onChange: () => Promise<void>): Promise<void>;
@@ -75,7 +75,7 @@ export async function openProviders(config: Config, log: Log, onLost: () => void
   };
 }
 
-export interface Preparing {
+interface Preparing {
   readonly log: Log;
   readonly announce: (kind: "administrator" | "demo", account: SeededAccount) => void;
   /** Is called with a sentence for people that says what is waited for. */

@@ -48,7 +48,7 @@ export interface EmbeddedField {
 }
 
 /** A value that no row holds. The resolver of the field fetches it, and declares the field's type and arguments. */
-export interface FetchedValue {
+interface FetchedValue {
   /** Columns of the row, by the names under which the resolver gets their JSON. */
   readonly row: Readonly<Record<string, PgColumn>>;
   /** Keys of the embedded object that the field belongs to, which the resolver gets too. */
@@ -114,7 +114,7 @@ export type Scope =
   | { readonly kind: "everyone" };
 
 /** Actors without the permission `unless` see only the rows whose column equals the value, which is a constant of the code. */
-export interface Narrowing {
+interface Narrowing {
   readonly unless: Permission;
   readonly column: PgColumn;
   readonly equals: string;

@@ -72,7 +72,7 @@ export interface Mutation extends MutationRule {
 }
 
 /** A mutation whose `run` gets the checked input. */
-export interface CheckedMutation<S extends z.ZodObject> extends Omit<Mutation, "input" | "run"> {
+interface CheckedMutation<S extends z.ZodObject> extends Omit<Mutation, "input" | "run"> {
   readonly input: Omit<Mutation["input"], "schema"> & { readonly schema: S };
   /** @param input the input as its schema transforms it */
   run(call: Call, input: z.output<S>, request: MutationRequest): Promise<object>;

@@ -26,7 +26,7 @@ export type Middleware = (
 type RootType = "Query" | "Mutation";
 
 /** The layers by root type and field. */
-export type RootMiddleware = Readonly<Record<RootType, Readonly<Record<string, Middleware>>>>;
+type RootMiddleware = Readonly<Record<RootType, Readonly<Record<string, Middleware>>>>;
 
 /**
  * Makes the doors of all root fields. A call passes, from the outermost to the innermost: the recorder (see recording.ts), the time of the

@@ -50,7 +50,7 @@ function requestErrorOf({ message, extensions }: GraphQLFormattedError, error: u
 
 const NO_INTROSPECTION = /^GraphQL introspection is not allowed/;
 
-export interface FormatErrorDeps {
+interface FormatErrorDeps {
   readonly log: Log;
   readonly schema: GraphQLSchema;
   /** Whether clients may read the schema, and so be told what it holds. */

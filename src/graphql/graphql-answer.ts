@@ -27,7 +27,7 @@ const callerOf = (actor: Actor, address: string | null, timeoutMs: number): Call
   time: new RequestTime(timeoutMs),
 });
 
-export interface GraphqlAnswer {
+interface GraphqlAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string | KeptBody;

@@ -24,7 +24,7 @@ import { type Recorders, recordFailures, recordRefusals } from "./recording.js";
 import { buildBareSchema, guardSchema } from "./schema.js";
 import { createApolloServer } from "./server.js";
 
-export interface GraphqlDeps
+interface GraphqlDeps
   extends Pick<PlannerOptions, "query" | "isDataFault" | "cursorKey">,
     Omit<Recorders, "access">,
     Pick<ContextDeps, "clock" | "environmentOf">,

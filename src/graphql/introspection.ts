@@ -36,7 +36,7 @@ function rootFields(operation: OperationDefinitionNode, document: DocumentNode):
 }
 
 /** How much of an operation is about the schema. */
-export type AboutSchema = "all" | "part" | "none";
+type AboutSchema = "all" | "part" | "none";
 
 /** Makes the store of answers about the schema. */
 export function createIntrospection(cache: Cache) {

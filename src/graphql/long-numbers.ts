@@ -9,7 +9,7 @@ const TOKENS = /"[^"\\]*(?:\\.[^"\\]*)*"|-?\d[\d.eE+-]*/g;
 
 const isLong = (token: string) => /^-?\d{16,}$/.test(token) && !Number.isSafeInteger(Number(token));
 
-export interface LongNumber {
+interface LongNumber {
   /** The path of the number in the variables. */
   readonly path: readonly (string | number)[];
   readonly digits: string;

@@ -127,7 +127,7 @@ class Measurement {
   }
 }
 
-export interface MeasuredDocument {
+interface MeasuredDocument {
   /** Every fragment that the operation spreads must exist. @returns why the operation asks for too much, or null */
   fault(): AppError | null;
   /** @throws LIMIT_EXCEEDED for variables with which its filters hold too much text */

@@ -11,12 +11,12 @@ import type { GraphqlRequest } from "./graphql-request.js";
 import { measure } from "./measure.js";
 
 /** The trusted documents by their SHA-256. */
-export type TrustedDocuments = ReadonlyMap<string, string>;
+type TrustedDocuments = ReadonlyMap<string, string>;
 
 const sha256 = (text: string) => hash("sha256", text);
 
 /** Finds the text of a document that clients may name by its hash. */
-export type FindQueryText = (hash: string) => string | undefined;
+type FindQueryText = (hash: string) => string | undefined;
 
 /** @throws BAD_USER_INPUT where the hash is another document's, PERSISTED_QUERY_NOT_FOUND */
 function textOf({ query, hash }: GraphqlRequest, find: FindQueryText): string {

@@ -12,7 +12,7 @@ import { stringifyResult } from "./fast-path/direct-answer.js";
 import { httpStatus } from "./format-error.js";
 import { enforceLimits } from "./limits.js";
 
-export interface ServerOptions {
+interface ServerOptions {
   readonly schema: GraphQLSchema;
   readonly limits: RequestLimits;
   readonly introspection: boolean;

@@ -6,7 +6,7 @@ import { setTimeout as delay } from "node:timers/promises";
 /** Connections that are still open then are cut. */
 const DRAIN_TIMEOUT_MS = 10_000;
 
-export interface Draining {
+interface Draining {
   /** Whether each connection closes after its current request. */
   readonly isStopping: boolean;
   /**

@@ -15,7 +15,7 @@ import { createDraining } from "./draining.js";
 import { refuseMalformed } from "./malformed-http.js";
 import { createReadiness, type ReadinessDeps } from "./readiness.js";
 
-export interface HttpOptions {
+interface HttpOptions {
   readonly config: Pick<Config, "host" | "port" | "corsOrigins" | "trustedProxies" | "shutdownGraceMs">;
   /** What readiness looks at. */
   readonly client: ReadinessDeps;

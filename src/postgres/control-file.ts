@@ -7,7 +7,7 @@ import { NotAFileError, readStart } from "./owned-file.js";
 /** The control file is missing or useless: PostgreSQL cannot start with it. */
 export class ControlFileLostError extends Error {}
 
-export type ControlFile = {
+type ControlFile = {
   /** True after a clean shutdown; the checkpoint is then the last record of the WAL. */
   readonly isShutDown: boolean;
   /** True while the server takes writes, and still after it was killed. */

@@ -20,7 +20,7 @@ export class StorageFullError extends Error {}
 export class NotCopyableError extends Error {}
 
 /** The paths below one folder, relative to it; a folder stands before its contents. */
-export type FileTree = {
+type FileTree = {
   readonly folders: readonly string[];
   readonly files: readonly string[];
   readonly bytes: number;

@@ -8,7 +8,7 @@ import { type OsUser, runAs } from "./os-user.js";
 /** As root, Postern keeps here what the database's user could not reach elsewhere. */
 export const HOME = "/var/lib/postern";
 
-export type DataFolder = {
+type DataFolder = {
   /** The absolute path of the wanted data folder, or of its stand-in below /var/lib/postern. */
   readonly dataDir: string;
   /** The folder in it that was asked for, as an absolute path without symbolic links. The database's user owns it, with mode 0700. */

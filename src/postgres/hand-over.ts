@@ -22,7 +22,7 @@ const SEGMENT = /^[0-9A-F]{24}$/;
 const UNFINISHED = "handed-";
 const MAX_HISTORY_BYTES = 1_048_576;
 
-export type HandOver = {
+type HandOver = {
   /** The files in the primary's pg_wal. */
   readonly names: readonly string[];
   /** False where some WAL of the primary cannot be read any more. */

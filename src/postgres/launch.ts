@@ -14,7 +14,7 @@ export type Attempt = {
   readonly lastWords: () => Promise<string>;
 };
 
-export type LaunchOptions = {
+type LaunchOptions = {
   readonly bin: string;
   /** The working directory. */
   readonly folder: string;

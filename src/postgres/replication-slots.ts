@@ -4,7 +4,7 @@ import { endianness } from "node:os";
 import { join } from "node:path";
 import { readStart } from "./owned-file.js";
 
-export type ReplicationSlot = {
+type ReplicationSlot = {
   readonly name: string;
   /** A logical slot sends the changed rows of one database, a physical one the WAL of the whole server. */
   readonly isLogical: boolean;

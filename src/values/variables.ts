@@ -1,10 +1,10 @@
 /** Declares which environment variables a module or the configuration reads, each with its check and its description. */
 import { z } from "zod";
 
-export type VariableChecks = Readonly<Record<string, z.ZodType>>;
+type VariableChecks = Readonly<Record<string, z.ZodType>>;
 
 /** Checks of environment variables by name, and the configuration that follows from their values. */
-export interface VariableSet<V extends VariableChecks = VariableChecks, C = object> {
+interface VariableSet<V extends VariableChecks = VariableChecks, C = object> {
   readonly checks: V;
   readonly toConfig: (environment: { readonly [K in keyof V]: z.output<V[K]> }) => C;
 }

@@ -12,7 +12,7 @@ const DAYS = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
 const EPOCH_MINUTE = DAYS.indexOf("thu") * DAY;
 
 /** A stretch of time that repeats every day or every week. */
-export interface Window {
+interface Window {
   /** The window as AWS writes it, in lower case. */
   readonly text: string;
   readonly everyMinutes: typeof DAY | typeof WEEK;

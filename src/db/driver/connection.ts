@@ -8,7 +8,7 @@ import { isOutdated } from "./retries.js";
 import { closed, givenUp, noop, type StatementTurn, unopened } from "./turn.js";
 
 /** A client of the driver with one open connection. */
-export interface Opened {
+interface Opened {
   readonly sql: Sql;
   readonly backend: Backend;
   /** Whether a pooler stands between. It gives its server connection to another client after each statement. */
@@ -18,7 +18,7 @@ export interface Opened {
 /** @param onclose is called when an opened connection has closed, and not when opening fails */
 export type Open = (onclose: () => void) => Promise<Opened>;
 
-export interface ConnectionEvents {
+interface ConnectionEvents {
   /** The connection has nothing more to do. */
   idle(connection: Connection): void;
   /** The connection takes nothing more. The pool sends the unsent statements on another one. */

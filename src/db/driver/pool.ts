@@ -21,7 +21,7 @@ interface SharedConnection {
 }
 
 /** See StatementTurn. */
-export interface StatementKind {
+interface StatementKind {
   readonly isRead: boolean;
   readonly usual: UsualTime | undefined;
 }

@@ -60,7 +60,7 @@ const REPORTED = Object.fromEntries(
 /** A pooler may lend several connections from before the role had its settings. */
 const ATTEMPTS = 5;
 
-export interface Opener extends BackingOff {
+interface Opener extends BackingOff {
   /** @returns the start-up parameters for other drivers; none where a pooler refuses them */
   startUp(): Readonly<Record<string, string>>;
   /** @returns the pooler that the newest connection has detected */

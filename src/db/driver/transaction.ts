@@ -11,7 +11,7 @@ const late = () =>
 
 export type Work<T> = (inside: Session) => Promise<T>;
 
-export interface Session {
+interface Session {
   unsafe(...text: Text): Sent;
   savepoint<T>(work: Work<T>): Promise<T>;
 }

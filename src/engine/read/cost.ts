@@ -1,7 +1,7 @@
 /** Counts what a selection answers at most in one run. Plans keep these functions; made here, they hold nothing of the statement. */
 import type { CompilationRun } from "./compilation.js";
 
-export interface CostAmount {
+interface CostAmount {
   objects: number;
   /** The bytes that Postern itself writes between the values: names and punctuation. */
   bytes: number;

@@ -9,8 +9,8 @@ import { jsonTextOf } from "./json.js";
 import type { QueryValue } from "./query-value.js";
 import type { VisibilitySource } from "./visibility.js";
 
-export type Direction = "ASC" | "DESC";
-export type OrderNulls = "FIRST" | "LAST";
+type Direction = "ASC" | "DESC";
+type OrderNulls = "FIRST" | "LAST";
 
 /** A field to order by: of the type itself, or of the row that a relation leads to. */
 export interface OrderField {

@@ -5,7 +5,7 @@ import type { CompilationRun } from "./compilation.js";
 import { jsonAtMost } from "./json.js";
 import type { QueryValue } from "./query-value.js";
 
-export type PageSize = (run: CompilationRun) => number;
+type PageSize = (run: CompilationRun) => number;
 
 /**
  * @param max the most items that a query may ask for

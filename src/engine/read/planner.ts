@@ -15,7 +15,7 @@ import { shapeReader } from "./shape.js";
 import type { Returning } from "./writing.js";
 
 /** Runs one statement and answers its only row. */
-export type PlannerQuery = (
+type PlannerQuery = (
   text: string,
   parameters: unknown[],
   prepare: boolean,
@@ -74,7 +74,7 @@ export interface PlannedPayload {
 }
 
 /** The operation that a plan is for, with its variables and its actor's access. */
-export interface PlanRequest extends Pick<CompilationRun, "variables" | "access"> {
+interface PlanRequest extends Pick<CompilationRun, "variables" | "access"> {
   readonly operation: OperationDefinitionNode;
   readonly fragments: Fragments;
 }

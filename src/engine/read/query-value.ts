@@ -48,7 +48,7 @@ const isObject = (value: unknown): value is Record<string, unknown> =>
  * Holds the variables of the request for which a plan is compiled, and lets them go afterwards. Closures of a cached plan keep only this
  * object; they would otherwise keep the request's values, passwords among them.
  */
-export interface CompilingQuery {
+interface CompilingQuery {
   readonly variables: QueryVariables;
 }
 

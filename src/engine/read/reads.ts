@@ -25,7 +25,7 @@ export interface Read {
 }
 
 /** Runs the statement that answers the reads. It returns the JSON text of each read, or its fault. */
-export type PreparedReads = () => Promise<(string | Error)[]>;
+type PreparedReads = () => Promise<(string | Error)[]>;
 
 /** What is left for all reads of one request together. */
 export interface Allowance {

@@ -27,7 +27,7 @@ import { collectSelectionBelow, type Selection } from "./selection.js";
 import type { VisibilitySource } from "./visibility.js";
 
 /** An expression that builds JSON, and what it costs. */
-export interface Expression {
+interface Expression {
   readonly json: Json;
   /** The FROM clause, and what follows it, over which the expressions in `json` aggregate. It makes one row. */
   readonly page?: SQL;
@@ -45,7 +45,7 @@ const REFUSAL_BYTES = 300;
  * Builds one object over a row of the source. Fields that the actor may not read are left out, and their resolvers refuse them.
  * @param onRefusal called for each field that is left out or that a resolver finishes
  */
-export function selectObject(
+function selectObject(
   c: Compilation,
   source: VisibilitySource,
   selection: Selection,

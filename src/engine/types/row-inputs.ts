@@ -12,7 +12,7 @@ import { typeNameWithArticle } from "./object-type.js";
  * The checks of input fields by name. A field is optional where its check admits undefined. A name is a field of the type,
  * `<relation>Id`, or a field of the input alone, whose check must describe it (`.describe()`).
  */
-export type InputFields = Readonly<Record<string, z.ZodType>>;
+type InputFields = Readonly<Record<string, z.ZodType>>;
 
 /** The mutations that a type may have; only types with a unique key have an upsert. */
 export type RowVerb = "create" | "createMany" | "update" | "updateMany" | "delete" | "deleteMany" | "upsert";
@@ -63,7 +63,7 @@ export interface RowInputs {
   readonly upsert: Schema<Input>;
 }
 
-export interface RowInputOptions {
+interface RowInputOptions {
   readonly create: InputFields;
   readonly update: InputFields;
   /** The fields of an upsert, where they differ from those of a creation. */

@@ -17,7 +17,7 @@ import { idempotencyKeys } from "./idempotency.table.js";
 import { firstUnreachedReference, reachesAllReferences, unreachedReferences } from "./references.js";
 
 /** A table whose rows have a version, which counts their changes. */
-export type VersionedTable = PgTable & Record<"id" | "version" | "updatedAt", PgColumn>;
+type VersionedTable = PgTable & Record<"id" | "version" | "updatedAt", PgColumn>;
 export const statementTableOf = (type: TypeDeclaration) => type.table as VersionedTable;
 
 /** The most rows that one call changes by a filter. */

@@ -28,7 +28,7 @@ export { MAX_ROWS };
 export type RowValues = Readonly<Record<string, unknown>>;
 
 /** A kept statement, with how often it has run and its usual time. */
-export type RepeatedRowStatement = CompilationStatement & { runs: number; readonly usual: UsualTime };
+type RepeatedRowStatement = CompilationStatement & { runs: number; readonly usual: UsualTime };
 
 /** The type whose rows change, the access of the actor, and the audit record. */
 export interface RowChange {
@@ -195,7 +195,7 @@ export async function changeRow(
 }
 
 /** The rows to change, and how many the caller expects. */
-export interface MatchingRows {
+interface MatchingRows {
   /** A coerced filter of the type. */
   readonly filter: unknown;
   /** At most MAX_ROWS. */

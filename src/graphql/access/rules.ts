@@ -13,7 +13,8 @@ const { allow, deny, rule, shield } = createRequire(import.meta.url)(
 ) as typeof import("graphql-shield");
 
 export { deny, shield };
-export type ShieldRule = IRule | typeof allow;
+
+type ShieldRule = IRule | typeof allow;
 
 /** The part of a request's context that the rules read. */
 interface RuleContext {

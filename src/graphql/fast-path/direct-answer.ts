@@ -44,7 +44,7 @@ export interface DirectAnswerRun {
 export type FormatError = (formatted: GraphQLFormattedError, error: unknown) => GraphQLFormattedError;
 
 /** The arguments with which doors and resolvers of a root field are called. */
-export interface RootField {
+interface RootField {
   readonly args: Record<string, unknown>;
   readonly info: GraphQLResolveInfo;
 }

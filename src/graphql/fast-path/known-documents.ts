@@ -25,7 +25,7 @@ interface Deps {
   readonly log: Log;
 }
 
-export interface KnownDocument {
+interface KnownDocument {
   readonly text: string;
   /** The SHA-256 of the text. */
   readonly hash: string;

@@ -36,7 +36,7 @@ const fragmentsOf = ({ definitions }: DocumentNode): Fragments =>
       .map((node) => [node.name.value, node]),
   );
 
-export interface FastPathDeps {
+interface FastPathDeps {
   readonly schema: GraphQLSchema;
   readonly planner: Planner;
   readonly roots: RootFields;

@@ -5,7 +5,7 @@ import { StillStartingError } from "../../postgres/last-words.js";
 import { NotAFileError } from "../../postgres/owned-file.js";
 import type { FailureCode } from "../errors.js";
 
-export type FailureCause = { readonly code: FailureCode; readonly message: string };
+type FailureCause = { readonly code: FailureCode; readonly message: string };
 
 const SESSION_ENDED: FailureCause = {
   code: "Cancelled",

@@ -51,7 +51,7 @@ function contradictionOf(instance: ConfiguredInstance): [string, string] | null 
     return ["backupWindow", (error as Error).message];
   }
 }
-export type ConfiguredInstance = z.output<typeof localInstance>;
+type ConfiguredInstance = z.output<typeof localInstance>;
 
 const localInstances = z
   .array(localInstance)

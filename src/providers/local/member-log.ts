@@ -10,7 +10,7 @@ const LINES = 100;
 const FRESH_MS = 60_000;
 
 /** @returns the last lines, the oldest first */
-export async function memberLog(cluster: Cluster, lines: number): Promise<string[]> {
+async function memberLog(cluster: Cluster, lines: number): Promise<string[]> {
   const { password } = await cluster.superuser().catch(() => ({ password: "" }));
   return logTail(cluster, lines, [password, (await replicationPassword(cluster)) ?? ""]);
 }

@@ -26,7 +26,7 @@ const snapshotForm = z.object({
 });
 type SnapshotFile = z.infer<typeof snapshotForm>;
 
-export type SnapshotRequest = {
+type SnapshotRequest = {
   readonly operationId: string;
   readonly identifier: string;
   readonly tags: readonly Tag[];

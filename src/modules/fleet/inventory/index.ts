@@ -20,7 +20,7 @@ export {
 } from "./operability.js";
 export { Finding, Instance, type InventoryService, OperationType, Snapshot };
 
-export interface InventoryModule extends Module {
+interface InventoryModule extends Module {
   readonly service: InventoryService;
   /** Refreshes the inventory of every provider. One that does not answer is tried again on the schedule. */
   refresh(): Promise<void>;

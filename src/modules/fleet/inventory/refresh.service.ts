@@ -29,7 +29,7 @@ import {
   upsertSnapshot,
 } from "./inventory.store.js";
 
-export interface RefreshDeps {
+interface RefreshDeps {
   readonly db: Db;
   readonly audit: AuditService;
   readonly log: Log;

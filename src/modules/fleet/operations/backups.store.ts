@@ -5,7 +5,7 @@ import { snapshots } from "../inventory/inventory.table.js";
 import { operations } from "./operations.table.js";
 
 /** The backups of an instance since a moment. */
-export interface BackupState {
+interface BackupState {
   readonly isTaken: boolean;
   /** Whether one waits or runs, or has timed out and may still succeed. */
   readonly isUnderWay: boolean;

@@ -6,7 +6,7 @@ import type { Completion } from "./completion.service.js";
 import { hasAutomaticFailover, listRunning } from "./failover.store.js";
 import type { OperationsService } from "./operations.service.js";
 
-export interface FailoverDeps {
+interface FailoverDeps {
   readonly db: Db;
   readonly inventory: InventoryService;
   readonly completion: Pick<Completion, "fail" | "wakeWaiters">;

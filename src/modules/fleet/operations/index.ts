@@ -12,13 +12,13 @@ import { createWorker, type WorkerDeps } from "./worker.service.js";
 
 type Wired = "completion" | "operations" | "onReconciled" | "enqueue" | "wake";
 
-export interface OperationsModuleDeps extends Omit<CompletionDeps & OperationsDeps & BackupsDeps & WorkerDeps, Wired> {
+interface OperationsModuleDeps extends Omit<CompletionDeps & OperationsDeps & BackupsDeps & WorkerDeps, Wired> {
   readonly jobs: Jobs;
   readonly providers: readonly Provider[];
   readonly timings: CompletionDeps["timings"] & { readonly sweepMs: number; readonly watchMs: number };
 }
 
-export interface OperationsModule extends Module {
+interface OperationsModule extends Module {
   /** Wakes the worker for all instances with operations that wait. */
   sweep(): Promise<void>;
   /** Answers all requests that wait for an operation. */

@@ -9,7 +9,7 @@ import { createSessionsService, type SessionsDeps, type SessionsService } from "
 export { deleteEndedSessions } from "./sessions.store.js";
 export type { SessionsService };
 
-export interface SessionsModule extends Module, Pick<SessionsService, "endSessions" | "refuseTokens"> {
+interface SessionsModule extends Module, Pick<SessionsService, "endSessions" | "refuseTokens"> {
   /** Whether a session has ended whose access tokens may still live. */
   isRevoked(sessionId: string): boolean;
 }

@@ -33,7 +33,7 @@ export async function findCredentials(db: Db, email: string): Promise<{ userId: 
   return row ? { userId: String(row.id), passwordHash: row.passwordHash } : null;
 }
 
-export interface NewSession {
+interface NewSession {
   readonly sessionId: string;
   readonly userId: string;
   /** The hash that the password was compared with. */
@@ -76,7 +76,7 @@ export async function insertSession(db: Db, session: NewSession): Promise<Sessio
   return account ?? null;
 }
 
-export interface Rotation {
+interface Rotation {
   readonly usedHash: string;
   readonly nextHash: string;
   /** RFC 3339. */
@@ -87,7 +87,7 @@ export interface Rotation {
 }
 
 /** The session that was renewed and its user. */
-export type Renewal = SessionUser & {
+type Renewal = SessionUser & {
   readonly sessionId: string;
   /** Milliseconds since the epoch. */
   readonly renewedAtMs: number;
@@ -157,7 +157,7 @@ export async function findRenewal(db: Db, rotation: Rotation, seconds: number): 
   return renewal ?? null;
 }
 
-export interface FoundRefreshToken {
+interface FoundRefreshToken {
   readonly sessionId: string;
   readonly userId: string | null;
   readonly used: boolean;
