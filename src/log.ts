@@ -5,7 +5,7 @@ export type Log = Logger;
 
 /** The fields of inputs and answers whose values are never recorded. */
 export const SECRETS = ["password", "currentPassword", "newPassword", "otp", "accessToken", "refreshToken"] as const;
-export const REDACTED = "[redacted]";
+export const LOG_REDACTED = "[redacted]";
 
 /** Keys whose values are redacted in the log, at the top level and one level down. */
 const LOG_SECRETS = [...SECRETS, "authorization", "privateKey"];
@@ -90,7 +90,7 @@ export function createLog(level: string, destination: { write(line: string): voi
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
       serializers: { err: (error) => describeFaultForLog(error) },
-      redact: { paths: LOG_SECRETS.flatMap((key) => [key, `*.${key}`]), censor: REDACTED },
+      redact: { paths: LOG_SECRETS.flatMap((key) => [key, `*.${key}`]), censor: LOG_REDACTED },
     },
     destination,
   );

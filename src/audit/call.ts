@@ -1,9 +1,9 @@
 /** One call of a mutation: who makes it, from where, and what the audit log says about it. */
 import type { Actor } from "../auth/actor.js";
-import { REDACTED, SECRETS } from "../log.js";
+import { LOG_REDACTED, SECRETS } from "../log.js";
 
 /** The origin of a request. */
-export interface Origin {
+export interface CallOrigin {
   /** Null where Postern itself acts. */
   readonly ipAddress: string | null;
   readonly userAgent: string | null;
@@ -22,7 +22,7 @@ export function networkOf(address: string | null): string {
 
 export interface Call {
   readonly actor: Actor;
-  readonly origin: Origin;
+  readonly origin: CallOrigin;
   /** `<resource>.<verb>`, such as `scan.create`. */
   readonly action: string;
   /** The call's input without secrets. */
@@ -38,6 +38,6 @@ export function withoutSecrets(input: unknown): unknown {
   if (Array.isArray(input)) return input.map(withoutSecrets);
   if (typeof input !== "object" || input === null) return input;
   return Object.fromEntries(
-    Object.entries(input).map(([key, value]) => [key, IS_SECRET.has(key) ? REDACTED : withoutSecrets(value)]),
+    Object.entries(input).map(([key, value]) => [key, IS_SECRET.has(key) ? LOG_REDACTED : withoutSecrets(value)]),
   );
 }

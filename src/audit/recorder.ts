@@ -5,7 +5,7 @@ import { isRefusedValue } from "../db/postgres-errors.js";
 import { notRecorded } from "../errors.js";
 import type { Log } from "../log.js";
 import type { Timings } from "../timings.js";
-import { asCaller, POSTERN } from "../values/caller.js";
+import { asCaller, POSTERN_CALLER } from "../values/caller.js";
 import { BatchDeadline } from "./batch-deadline.js";
 import { createRecordsFolder, type RecordsFolder } from "./folder.js";
 import { findInstallation, insertRecords, type RecordRows, type RecordTable } from "./records.js";
@@ -198,7 +198,7 @@ export function createRecorder({ db, log, path, timings }: RecorderDeps) {
   }
 
   function startSweep(): void {
-    sweeping ??= asCaller(POSTERN, sweep).finally(() => {
+    sweeping ??= asCaller(POSTERN_CALLER, sweep).finally(() => {
       sweeping = undefined;
       // The database may have gone away during the sweep, so the state of now decides.
       scheduleSweep(isAway ? timings.recordsRetryMs : SWEEP_MS);
@@ -215,7 +215,7 @@ export function createRecorder({ db, log, path, timings }: RecorderDeps) {
         deadline.shorten(untilMs);
         waitingCalls.push({ lines, untilMs, resolve, reject });
         // Postern is the caller, because a batch holds records of several.
-        writing ??= asCaller(POSTERN, writeBatches);
+        writing ??= asCaller(POSTERN_CALLER, writeBatches);
       });
     },
 

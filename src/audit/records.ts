@@ -1,7 +1,7 @@
 /** The statements of records that belong to no change. */
 import { getTableColumns, type SQL, sql } from "drizzle-orm";
 import type { Db } from "../db/client.js";
-import { names, record, toText } from "../db/dialect.js";
+import { columnIdentifiers, recordsetColumns, toStatementText } from "../db/dialect.js";
 import { auditLogs, installations, securityEvents } from "./audit.table.js";
 
 const TABLES = { auditLogs, securityEvents };
@@ -14,11 +14,11 @@ export type RecordRows = Readonly<Record<RecordTable, readonly string[]>>;
 function insertOf(name: RecordTable, rows: SQL): SQL {
   const { id, ...others } = getTableColumns(TABLES[name]);
   const columns = Object.values(others);
-  return sql`insert into ${TABLES[name]} (${names(columns)})
-    select given.* from json_to_recordset(${rows}::text::json) as given(${record(columns)}) on conflict do nothing`;
+  return sql`insert into ${TABLES[name]} (${columnIdentifiers(columns)})
+    select given.* from json_to_recordset(${rows}::text::json) as given(${recordsetColumns(columns)}) on conflict do nothing`;
 }
 
-const { sql: text } = toText(
+const { sql: text } = toStatementText(
   sql`with audited as (${insertOf("auditLogs", sql`${""}`)}), noted as (${insertOf("securityEvents", sql`${""}`)}) select 1`,
 );
 

@@ -4,7 +4,7 @@ import type { Db } from "../db/client.js";
 import type { EventStatus } from "../values/event-statuses.js";
 import { makeWellFormed } from "../values/well-formed.js";
 import type { AuditService } from "./audit.service.js";
-import type { Call, Origin } from "./call.js";
+import type { Call, CallOrigin } from "./call.js";
 import type { Recorder } from "./recorder.js";
 import { insertSecurityEvents } from "./security.store.js";
 
@@ -14,7 +14,7 @@ export interface RecordedEvent {
   readonly eventType: string;
   readonly eventStatus: EventStatus;
   readonly userId?: string | null;
-  readonly origin: Origin;
+  readonly origin: CallOrigin;
   readonly metadata?: Readonly<Record<string, unknown>>;
 }
 

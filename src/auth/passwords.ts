@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { hash, verify } from "@node-rs/argon2";
 import { badUserInput, timeout, unavailable } from "../errors.js";
-import { currentCaller, mayHaveMore } from "../values/caller.js";
+import { currentCaller, mayCallerHaveMore } from "../values/caller.js";
 
 const MIN_PASSWORD_CHARACTERS = 12;
 export const MAX_PASSWORD_CHARACTERS = 128;
@@ -71,7 +71,7 @@ export function requireGoodPassword(password: string, field: string): void {
 }
 
 /** Passwords that may be hashed or wait at a time: about two seconds of work. More would only make everybody wait. */
-export const MAX_HASHING = 128;
+export const MAX_PASSWORDS_HASHED_AT_ONCE = 128;
 let hashing = 0;
 /**
  * Node has four threads for hashing, compression, files and host names, and hashing leaves two of them free. The threads belong to the
@@ -102,7 +102,7 @@ const queues = new Map<string, { hashing: number; last: Promise<unknown> }>();
 async function inTurn<T>(work: () => Promise<T>): Promise<T> {
   const { name, time } = currentCaller();
   const queue = queues.get(name) ?? { hashing: 0, last: Promise.resolve() };
-  if (!mayHaveMore(queue.hashing, MAX_HASHING - hashing)) throw unavailable("Signing in");
+  if (!mayCallerHaveMore(queue.hashing, MAX_PASSWORDS_HASHED_AT_ONCE - hashing)) throw unavailable("Signing in");
   queues.set(name, queue);
   hashing += 1;
   queue.hashing += 1;

@@ -4,7 +4,7 @@ import type { Sql } from "postgres";
 import type { Log } from "../log.js";
 import { findBinaries } from "../postgres/binaries.js";
 import { ClaimedError, claimCluster } from "../postgres/claim.js";
-import { Cluster, type Settings } from "../postgres/cluster.js";
+import { Cluster, type ClusterSettings } from "../postgres/cluster.js";
 import { chooseFolder } from "../postgres/folder.js";
 import { databaseUser } from "../postgres/os-user.js";
 import { StartFault } from "../start-fault.js";
@@ -14,7 +14,7 @@ export type EmbeddedOptions = {
   readonly dataDir: string;
   readonly log: Log;
   /** PostgreSQL parameters. They apply when the cluster starts, and not to one that is adopted. */
-  readonly settings?: Settings;
+  readonly settings?: ClusterSettings;
   /** Whether the role `postern` may create databases, as tests do; false unless given. */
   readonly createDatabases?: boolean;
   /** Ends the start, and stops what it has begun. */

@@ -3,7 +3,7 @@
 import type { Config } from "../config.js";
 import { type ClientOptions, createClient } from "../db/client.js";
 import { migrateDatabase } from "../db/migrate.js";
-import { requireUsable } from "../db/requirements.js";
+import { checkRequirements } from "../db/requirements.js";
 import { configureRole } from "../db/role.js";
 import type { Log } from "../log.js";
 import { findBinaries } from "../postgres/binaries.js";
@@ -25,7 +25,7 @@ interface ReadyDatabase {
 
 /** @throws StartFault where the given database is not usable */
 export async function requireDatabase({ databaseUrl }: Config): Promise<void> {
-  if (databaseUrl !== undefined) await requireUsable(databaseUrl);
+  if (databaseUrl !== undefined) await checkRequirements(databaseUrl);
 }
 
 /**

@@ -9,11 +9,11 @@ import { withTimeout } from "../values/with-timeout.js";
 import { CASING } from "./dialect.js";
 import { Opening } from "./driver/opening.js";
 import { createPool } from "./driver/pool.js";
-import { KNOWN_STATEMENTS, type Pooler } from "./driver/pooler.js";
+import { type Pooler, STATEMENTS_BEHIND_POOLER } from "./driver/pooler.js";
 import { forbidRetries } from "./driver/retries.js";
-import { CHECK, createOpener } from "./driver/settings.js";
+import { createSettingsOpener, SETTINGS_CHECK } from "./driver/settings.js";
 import type { UsualTime } from "./driver/usual-time.js";
-import { fromPostgres, fromRead, wasLost } from "./postgres-errors.js";
+import { fromPostgres, fromPostgresRead, isLostConnectionError } from "./postgres-errors.js";
 
 /** The pool or one of its transactions, which every store function takes first. Faults are thrown as AppErrors. */
 export type Db = Pick<
@@ -72,7 +72,7 @@ const PROBE_MS = 1000;
 /** It is false on a standby. A read-only role needs no look, since our settings override it. */
 const PROBE = "select (not pg_catalog.pg_is_in_recovery())::text";
 /** Statements that no request asked for. */
-const OWN_STATEMENTS = new Set([CHECK, KNOWN_STATEMENTS, PROBE]);
+const OWN_STATEMENTS = new Set([SETTINGS_CHECK, STATEMENTS_BEHIND_POOLER, PROBE]);
 
 const onlyRow = (rows: readonly (string | null)[][]) => rows[0] as readonly (string | null)[];
 
@@ -116,7 +116,9 @@ const transactionOver =
       });
     } catch (error) {
       const fault = fromPostgres(error);
-      throw committing && (fault.code === "UNAVAILABLE" || wasLost(error)) ? outcomeUnknown(error) : fault;
+      throw committing && (fault.code === "UNAVAILABLE" || isLostConnectionError(error))
+        ? outcomeUnknown(error)
+        : fault;
     }
   };
 
@@ -152,7 +154,7 @@ export function createClient({
     drizzle(sql);
     return sql;
   };
-  const { startUp, pooler, ...opening } = createOpener(connect, statementTimeoutMs, log, anySettings);
+  const { startUp, pooler, ...opening } = createSettingsOpener(connect, statementTimeoutMs, log, anySettings);
   const deadlineMs = statementTimeoutMs === undefined ? undefined : statementTimeoutMs + REQUEST_GRACE_MS;
   const pool = createPool(opening, poolSize, deadlineMs);
   // The probe has its own connection, because a busy pool does not mean that the database is down.
@@ -173,7 +175,7 @@ export function createClient({
         .run([text, parameters as never[], { prepare }], { isRead: false, usual: unlessPooled(usual) })
         .then(onlyRow, (error) => {
           // It commits by itself, so after a lost connection it may be done.
-          throw wasLost(error) ? outcomeUnknown(error) : fromPostgres(error);
+          throw isLostConnectionError(error) ? outcomeUnknown(error) : fromPostgres(error);
         }),
     transaction: transactionOver(drizzled.transaction.bind(drizzled)),
   });
@@ -183,7 +185,7 @@ export function createClient({
       return pool
         .run([text, parameters as never[], { prepare }], { isRead: true, usual: unlessPooled(usual) })
         .then(onlyRow, (error) => {
-          throw fromRead(error);
+          throw fromPostgresRead(error);
         });
     },
     async isWritable(timeoutMs) {

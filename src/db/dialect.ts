@@ -9,16 +9,16 @@ const dialect = new PgDialect({ casing: CASING });
 const casing = new CasingCache(CASING);
 
 /** @returns the text, with `$1` and so on, and its parameters */
-export const toText = (statement: SQL) => dialect.sqlToQuery(statement);
+export const toStatementText = (statement: SQL) => dialect.sqlToQuery(statement);
 
 export const columnName = (column: PgColumn) => casing.getColumnCasing(column);
 
-export const nameOf = (column: PgColumn) => sql.identifier(columnName(column));
+export const columnIdentifier = (column: PgColumn) => sql.identifier(columnName(column));
 
-export const names = (columns: readonly PgColumn[]) => sql.join(columns.map(nameOf), sql`, `);
+export const columnIdentifiers = (columns: readonly PgColumn[]) => sql.join(columns.map(columnIdentifier), sql`, `);
 
 /** @returns the property of a column's table that holds it; aliases of the table have the same */
-export function propertyOf(column: PgColumn): string {
+export function columnProperty(column: PgColumn): string {
   const entry = Object.entries(getTableColumns(column.table)).find(([, candidate]) => candidate === column);
   if (!entry) throw new Error(`${column.name} belongs to no table`);
   return entry[0];
@@ -28,8 +28,8 @@ export function propertyOf(column: PgColumn): string {
 const typeOf = (column: PgColumn) => sql.raw(column.columnType === "PgVarchar" ? "text" : column.getSQLType());
 
 /** @returns the columns and types for `json_to_recordset`, under their property names, as JSON holds them */
-export const record = (columns: readonly PgColumn[]) =>
+export const recordsetColumns = (columns: readonly PgColumn[]) =>
   sql.join(
-    columns.map((column) => sql`${sql.identifier(propertyOf(column))} ${typeOf(column)}`),
+    columns.map((column) => sql`${sql.identifier(columnProperty(column))} ${typeOf(column)}`),
     sql`, `,
   );

@@ -25,7 +25,7 @@ function asMigratorDatabase(db: Db): PostgresJsDatabase {
 const RETRY_MS = 100;
 const LOCKED = "Waiting for another Postern, which is migrating the database.";
 
-export interface Waiting {
+export interface MigrateWaiting {
   /** Is called once, with a sentence for people that says what is waited for. */
   readonly wait?: (reason: string) => void;
   /** Ends waiting. */
@@ -33,7 +33,7 @@ export interface Waiting {
 }
 
 /** Takes the lock for the transaction. It polls, because a statement that waits for a lock cannot be given up. */
-async function lock(db: Db, { wait, signal }: Waiting): Promise<void> {
+async function lock(db: Db, { wait, signal }: MigrateWaiting): Promise<void> {
   for (let tries = 0; ; tries++) {
     const [row] = await db.execute<{ isOurs: boolean }>(sql`select pg_try_advisory_xact_lock(${LOCK}) as "isOurs"`);
     if (row?.isOurs) return;
@@ -43,7 +43,7 @@ async function lock(db: Db, { wait, signal }: Waiting): Promise<void> {
 }
 
 /** Brings the database up to date. Its locks end with the transaction, so it also works through a pooler that shares connections. */
-export async function migrateDatabase(db: Db, waiting: Waiting = {}): Promise<void> {
+export async function migrateDatabase(db: Db, waiting: MigrateWaiting = {}): Promise<void> {
   await db.transaction(async (db) => {
     // A migration may take longer than any request.
     await db.execute(sql`set local statement_timeout = 0`);

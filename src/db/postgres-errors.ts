@@ -77,7 +77,7 @@ const isOutdated = ({ code, routine }: PostgresFault) =>
 const isLost = ({ code = "", severity = "" }: PostgresFault) => LOST.has(code) || LAST_WORDS.has(severity);
 
 /** @returns whether the connection went while a statement ran, so that nobody knows what became of it */
-export const wasLost = (error: unknown): boolean => isLost(faultOf(error));
+export const isLostConnectionError = (error: unknown): boolean => isLost(faultOf(error));
 
 /**
  * Only db/client.ts needs it: whoever runs statements through a client gets AppErrors.
@@ -105,7 +105,7 @@ export function fromPostgres(error: unknown): AppError {
 const isTooLong = ({ code, routine }: PostgresFault) => code === "22003" && routine === "float_overflow_error";
 
 /** `fromPostgres` for planned reads, whose parameters were checked before: what is wrong with a value is wrong with a stored one. */
-export function fromRead(error: unknown): AppError {
+export function fromPostgresRead(error: unknown): AppError {
   const fault = faultOf(error);
   if (isTooLong(fault)) return answerTooLong(error);
   return fault.code?.startsWith("22") ? internal(error) : fromPostgres(error);
@@ -129,4 +129,4 @@ export function keyAtFault(error: unknown): { readonly columns: string; readonly
 }
 
 /** @returns whether a delete failed because other rows refer to the row */
-export const hasDependents = (error: unknown): boolean => faultOf(error).code === "23503";
+export const isDependentsError = (error: unknown): boolean => faultOf(error).code === "23503";

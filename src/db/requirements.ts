@@ -219,7 +219,7 @@ const noAnswer = () => Object.assign(new Error("no answer in time"), { code: "CO
  * Checks the database over one connection, and changes nothing.
  * @throws StartFault that says what is wrong and what to set
  */
-export async function requireUsable(connection: ClientOptions["connection"]): Promise<void> {
+export async function checkRequirements(connection: ClientOptions["connection"]): Promise<void> {
   const first: FirstConnection = { connections: 0, firstByte: undefined };
   const sql = openOnce(connection, first);
   try {

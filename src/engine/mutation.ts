@@ -9,14 +9,14 @@ import type { TypeDeclaration } from "./declaration.js";
 import type { Returning } from "./read/writing.js";
 
 /** A row that a mutation has changed. */
-export interface ChangedRow {
+export interface MutatedRow {
   readonly id: string;
   /** The JSON of the fields that the client asked for, where the statement that changed the row could build it too. */
   readonly json?: string | undefined;
 }
 
 /** What a mutation returns instead of a row or a list of rows. The planner reads them for the answer. */
-export type MutationReturn = ChangedRow | readonly string[];
+export type MutationReturn = MutatedRow | readonly string[];
 
 /** @returns the id of the row, or the ids of the rows */
 export const mutationIdsOf = (returned: MutationReturn): string | readonly string[] =>
@@ -24,12 +24,12 @@ export const mutationIdsOf = (returned: MutationReturn): string | readonly strin
 
 /**
  * Marks the mutations whose payload may be answered with PostgreSQL's text. The fast path calls their resolvers itself, and gives
- * them a `RootOfChange` as the parent of the field.
+ * them a `MutationRoot` as the parent of the field.
  */
 export const MUTATION_RETURNS_ROWS = "returnsRows";
 
 /** The parent that the fast path gives to a root field. It is a class, so that nothing else can be taken for one. */
-export class RootOfChange {
+export class MutationRoot {
   constructor(readonly returning: Returning | undefined) {}
 }
 

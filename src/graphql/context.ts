@@ -1,12 +1,12 @@
 /** The context of a request: its actor, its reads, its calls, and what was refused to it. */
 import DataLoader from "dataloader";
 import type { GraphQLResolveInfo } from "graphql";
-import { type Call, networkOf, type Origin, withoutSecrets } from "../audit/call.js";
+import { type Call, type CallOrigin, networkOf, withoutSecrets } from "../audit/call.js";
 import { type Actor, type ActorAccess, accessOfActor } from "../auth/actor.js";
 import type { Unit } from "../engine/read/compile.js";
 import type { Planner } from "../engine/read/planner.js";
 import type { QueryVariables } from "../engine/read/query-value.js";
-import type { Allowance, Reads } from "../engine/read/reads.js";
+import type { Reads, ReadsAllowance } from "../engine/read/reads.js";
 import type { CallContext } from "../engine/types/current-call.js";
 import type { ReadContext } from "../engine/types/read-resolver.js";
 import type { ErrorCode } from "../errors.js";
@@ -41,14 +41,14 @@ export class RequestContext implements ReadContext, CallContext {
   variables: QueryVariables = {};
   private readonly calls = new Map<string | number, Call>();
   private cachedReads: Reads | undefined;
-  private cachedAllowance: Allowance | undefined;
+  private cachedAllowance: ReadsAllowance | undefined;
   /** The number of objects that the request's mutations may answer so far. */
   private objects = 0;
   private environments: DataLoader<string, string | null> | undefined;
 
   constructor(
     readonly actor: Actor,
-    readonly origin: Origin,
+    readonly origin: CallOrigin,
     private readonly deps: ContextDeps,
   ) {
     this.access = accessOfActor(actor);
@@ -59,7 +59,7 @@ export class RequestContext implements ReadContext, CallContext {
     return this.actor.kind === "user" ? this.access.holder : networkOf(this.origin.ipAddress);
   }
 
-  get allowance(): Allowance {
+  get allowance(): ReadsAllowance {
     this.cachedAllowance ??= this.deps.planner.allowance();
     return this.cachedAllowance;
   }

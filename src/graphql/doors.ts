@@ -12,11 +12,16 @@ import { preflightPayload } from "./preflight.js";
 
 type Arguments = Record<string, unknown>;
 
-export type Resolve = (parent: unknown, args: Arguments, context: RequestContext, info: GraphQLResolveInfo) => unknown;
+export type DoorResolve = (
+  parent: unknown,
+  args: Arguments,
+  context: RequestContext,
+  info: GraphQLResolveInfo,
+) => unknown;
 
 /** A layer around the resolver of a root field. */
 export type Middleware = (
-  resolve: Resolve,
+  resolve: DoorResolve,
   parent: unknown,
   args: Arguments,
   context: RequestContext,
@@ -89,15 +94,15 @@ export function doorsOf(schema: GraphQLSchema, { queries, mutations }: AccessMap
 }
 
 /** The innermost layer of a mutation, between its doors and its resolver. */
-export const preflight: Middleware = async (resolve, parent, args, context, info) => {
+export const preflightDoor: Middleware = async (resolve, parent, args, context, info) => {
   preflightPayload(info, args, context);
   return resolve(parent, args, context, info);
 };
 
 /** The layers of root fields one by one, for the fast path. */
-export interface RootFields {
+export interface RootFieldDoors {
   readonly recorder: Middleware;
   readonly doors: RootMiddleware;
   /** The resolvers of mutations without their doors, by name. */
-  readonly mutations: Readonly<Record<string, Resolve>>;
+  readonly mutations: Readonly<Record<string, DoorResolve>>;
 }

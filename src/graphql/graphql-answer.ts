@@ -3,20 +3,20 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { type ApolloServer, HeaderMap } from "@apollo/server";
 import { networkOf } from "../audit/call.js";
 import type { Actor } from "../auth/actor.js";
-import type { KeptBody } from "../http/compression.js";
+import type { CompressibleBody } from "../http/compression.js";
 import type { RequestLimits } from "../limits.js";
 import { asCaller, type Caller } from "../values/caller.js";
 import { RequestTime } from "../values/request-time.js";
 import type { RequestContext } from "./context.js";
-import { type DirectAnswer, stringifyResult } from "./fast-path/direct-answer.js";
-import { statusOf } from "./format-error.js";
+import { type DirectAnswer, stringifyAnswer } from "./fast-path/direct-answer.js";
+import { errorStatusOf } from "./format-error.js";
 import {
-  ANSWER_TYPES,
-  type AnswerType,
   apolloRequestOf,
   type GraphqlRequest,
+  REQUEST_ANSWER_TYPES,
+  type RequestAnswerType,
   readGraphqlRequest,
-  wantsPage,
+  requestWantsPage,
 } from "./graphql-request.js";
 import type { PersistedQueries } from "./persisted-queries.js";
 
@@ -30,7 +30,7 @@ const callerOf = (actor: Actor, address: string | null, timeoutMs: number): Call
 interface GraphqlAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body: string | KeptBody;
+  readonly body: string | CompressibleBody;
 }
 
 export interface GraphqlOptions {
@@ -43,7 +43,7 @@ export interface GraphqlOptions {
     request: GraphqlRequest,
     query: string,
     context: RequestContext,
-  ) => Promise<DirectAnswer | KeptBody | null>;
+  ) => Promise<DirectAnswer | CompressibleBody | null>;
   /** Records the refusals of a request. */
   readonly recordRefusals: (context: RequestContext) => Promise<void>;
   /** Stops the reads of a client that goes before it is answered. */
@@ -56,8 +56,8 @@ export interface GraphqlOptions {
 export const NO_CONTENT_POLICY = { "content-security-policy": "default-src 'none'; frame-ancestors 'none'" };
 
 /** The headers of answers without Apollo, by media type. */
-const directHeaders = new Map<AnswerType, Readonly<Record<string, string>>>(
-  ANSWER_TYPES.map((type) => [type, { ...NO_CONTENT_POLICY, "content-type": type }]),
+const directHeaders = new Map<RequestAnswerType, Readonly<Record<string, string>>>(
+  REQUEST_ANSWER_TYPES.map((type) => [type, { ...NO_CONTENT_POLICY, "content-type": type }]),
 );
 
 /** The headers that Apollo reads: media types, and those that a browser sends to another site only after it has asked that site. */
@@ -106,8 +106,8 @@ export function createAnswerGraphql(options: GraphqlOptions) {
     const headers = directHeaders.get(graphqlRequest.answerType) ?? NO_CONTENT_POLICY;
     if ("text" in direct) return { status: 200, headers, body: direct };
     const { data, errors } = direct;
-    const status = (errors && statusOf(data as Record<string, null>, errors)) ?? 200;
-    return { status, headers, body: stringifyResult(direct) };
+    const status = (errors && errorStatusOf(data as Record<string, null>, errors)) ?? 200;
+    return { status, headers, body: stringifyAnswer(direct) };
   }
 
   /** @throws AppError where the request is no GraphQL request, or may not run at all */
@@ -118,7 +118,7 @@ export function createAnswerGraphql(options: GraphqlOptions) {
     contextOf: () => Promise<RequestContext>,
   ): Promise<GraphqlAnswer> => {
     // A request for the page gets only the page. An operation in it must not run, because none of the checks below has seen it.
-    if (landingPage && wantsPage(request)) {
+    if (landingPage && requestWantsPage(request)) {
       return askApollo(PAGE_HEADERS, { method: "GET", search: "", body: undefined }, contextOf);
     }
     const graphqlRequest = await readGraphqlRequest(request, search, limits);

@@ -4,15 +4,15 @@ import { MIMEType } from "node:util";
 import Negotiator from "negotiator";
 import { badUserInput, limitExceeded, unusableRequest } from "../errors.js";
 import type { RequestLimits } from "../limits.js";
-import { parseJson } from "./long-numbers.js";
-import { requireFewValues } from "./variables.js";
+import { parseLongNumbers } from "./long-numbers.js";
+import { requireFewVariables } from "./variables.js";
 
 /** The media types of answers; the first is the usual one. */
-export const ANSWER_TYPES = [
+export const REQUEST_ANSWER_TYPES = [
   "application/json; charset=utf-8",
   "application/graphql-response+json; charset=utf-8",
 ] as const;
-export type AnswerType = (typeof ANSWER_TYPES)[number];
+export type RequestAnswerType = (typeof REQUEST_ANSWER_TYPES)[number];
 
 export interface GraphqlRequest {
   readonly method: "GET" | "POST";
@@ -22,7 +22,7 @@ export interface GraphqlRequest {
   readonly variables: Readonly<Record<string, unknown>>;
   /** The SHA-256 of a persisted query, as the client gives it. */
   readonly hash: string | undefined;
-  readonly answerType: AnswerType;
+  readonly answerType: RequestAnswerType;
   /** The parameters of a GET request, as they were sent. */
   readonly search: URLSearchParams | undefined;
 }
@@ -75,19 +75,19 @@ function requireJson(method: string, headers: IncomingHttpHeaders): void {
 }
 
 /** @returns the type that the client prefers @throws BAD_USER_INPUT where it accepts none of ours */
-export function answerTypeOf(accept: string | undefined): AnswerType {
-  if (USUAL_ACCEPTS.has(accept)) return ANSWER_TYPES[0];
-  const wanted = new Negotiator({ headers: { accept } }).mediaType(ANSWER_TYPES);
+export function requestAnswerTypeOf(accept: string | undefined): RequestAnswerType {
+  if (USUAL_ACCEPTS.has(accept)) return REQUEST_ANSWER_TYPES[0];
+  const wanted = new Negotiator({ headers: { accept } }).mediaType(REQUEST_ANSWER_TYPES);
   if (!wanted)
     throw unusableRequest(406, "accept", "Accept `application/json` or `application/graphql-response+json`.");
-  return wanted as AnswerType;
+  return wanted as RequestAnswerType;
 }
 
 /** @returns whether a browser asks for a page */
-export const wantsPage = ({ method, headers }: IncomingMessage): boolean =>
+export const requestWantsPage = ({ method, headers }: IncomingMessage): boolean =>
   method === "GET" &&
   headers.accept !== undefined &&
-  new Negotiator({ headers }).mediaType([...ANSWER_TYPES, "text/html"]) === "text/html";
+  new Negotiator({ headers }).mediaType([...REQUEST_ANSWER_TYPES, "text/html"]) === "text/html";
 
 /** Reads the whole body. @throws LIMIT_EXCEEDED as soon as it is known to be too large */
 function readBody(request: IncomingMessage, limit: number): Promise<Buffer> {
@@ -116,10 +116,10 @@ function parseBody(bytes: Buffer, limits: RequestLimits): Record<string, unknown
   } catch {
     throw badUserInput("body", "Send text in UTF-8: these bytes are none.");
   }
-  requireFewValues(text, limits);
+  requireFewVariables(text, limits);
   let body: unknown;
   try {
-    body = parseJson(text);
+    body = parseLongNumbers(text);
   } catch {
     // The error below explains it.
   }
@@ -194,7 +194,7 @@ export async function readGraphqlRequest(
 ): Promise<GraphqlRequest> {
   const method = request.method === "GET" ? "GET" : "POST";
   requireJson(method, request.headers);
-  const answerType = answerTypeOf(request.headers.accept);
+  const answerType = requestAnswerTypeOf(request.headers.accept);
   const { body, parameters } =
     method === "GET"
       ? parametersOf(search)

@@ -1,7 +1,7 @@
 /** Makes the GraphQL endpoint of the modules: schema, doors, planner, fast path and Apollo. */
 import type { IncomingMessage } from "node:http";
 import type { GraphQLSchema } from "graphql";
-import type { Origin } from "../audit/call.js";
+import type { CallOrigin } from "../audit/call.js";
 import type { createAuthenticate } from "../auth/authenticate.js";
 import type { Cache } from "../cache.js";
 import type { Config } from "../config.js";
@@ -15,7 +15,7 @@ import type { Module } from "../module.js";
 import { type AccessMap, sumAccess } from "./access/access.js";
 import { type ContextDeps, RequestContext } from "./context.js";
 import { createKnownDocuments } from "./fast-path/known-documents.js";
-import { createAnswerDirectly } from "./fast-path/planned-operations.js";
+import { createPlannedOperations } from "./fast-path/planned-operations.js";
 import { createFormatError } from "./format-error.js";
 import { createAnswerGraphql, type GraphqlOptions } from "./graphql-answer.js";
 import { createIntrospection } from "./introspection.js";
@@ -44,7 +44,7 @@ export interface Graphql {
   readonly access: AccessMap;
   readonly answer: ReturnType<typeof createAnswerGraphql>;
   readonly formatError: ReturnType<typeof createFormatError>;
-  contextOf(request: IncomingMessage, origin: Origin): Promise<RequestContext>;
+  contextOf(request: IncomingMessage, origin: CallOrigin): Promise<RequestContext>;
   start(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -71,7 +71,7 @@ export async function createGraphql(deps: GraphqlDeps): Promise<Graphql> {
     limits: LIMITS,
     cache,
     introspection: createIntrospection(cache),
-    answerDirectly: createAnswerDirectly({ schema, planner, roots, formatError, log }),
+    answerDirectly: createPlannedOperations({ schema, planner, roots, formatError, log }),
     formatError,
     log,
   });

@@ -2,7 +2,7 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { type DocumentNode, Kind, type OperationDefinitionNode, type SelectionSetNode } from "graphql";
 import { type Cache, cacheWeightOfText } from "../cache.js";
-import type { KeptBody } from "../http/compression.js";
+import type { CompressibleBody } from "../http/compression.js";
 
 /** Nothing else runs while an answer is made. Afterwards others have so many times as long before the next is made. */
 const REST_FACTOR = 2;
@@ -40,7 +40,7 @@ type AboutSchema = "all" | "part" | "none";
 
 /** Makes the store of answers about the schema. */
 export function createIntrospection(cache: Cache) {
-  const answers = cache.region<KeptBody>();
+  const answers = cache.region<CompressibleBody>();
   const aboutOf = new WeakMap<OperationDefinitionNode, AboutSchema>();
   /** The answers that are being made, by key. */
   const making = new Map<string, PromiseWithResolvers<void>>();
@@ -62,18 +62,18 @@ export function createIntrospection(cache: Cache) {
     },
 
     /** Finds a kept answer. @param key the document, its operation and its variables */
-    find: (key: string): KeptBody | undefined => answers.get(key),
+    find: (key: string): CompressibleBody | undefined => answers.get(key),
 
     /** Keeps an answer. @param holder the caller to whom the cache counts it */
     keep(holder: string, key: string, text: string): void {
       const ownWeight = cacheWeightOfText(text) + cacheWeightOfText(key);
-      const encoded: KeptBody["encoded"] = new Map();
+      const encoded: CompressibleBody["encoded"] = new Map();
       const grown = () => {
         let weight = ownWeight;
         for (const bytes of encoded.values()) if (Buffer.isBuffer(bytes)) weight += bytes.length;
         answers.set(holder, key, body, weight);
       };
-      const body: KeptBody = { text, encoded, grown };
+      const body: CompressibleBody = { text, encoded, grown };
       grown();
     },
 

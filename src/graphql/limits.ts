@@ -4,7 +4,7 @@ import { type DocumentNode, getOperationAST, parse } from "graphql";
 import { badUserInput, limitExceeded } from "../errors.js";
 import type { RequestLimits } from "../limits.js";
 import type { RequestContext } from "./context.js";
-import { rememberSearch } from "./long-numbers.js";
+import { rememberLongNumbers } from "./long-numbers.js";
 import { measure, measuredOf } from "./measure.js";
 import { takeVariables } from "./variables.js";
 
@@ -43,7 +43,7 @@ export function enforceLimits(limits: RequestLimits): ApolloServerPlugin<Request
           if (fault) throw fault;
           if (!operation) return;
           if (operation.operation === "subscription") throw badUserInput("query", "Send a query or a mutation.");
-          if (request.http?.method === "GET") rememberSearch(request.variables, request.http.search);
+          if (request.http?.method === "GET") rememberLongNumbers(request.variables, request.http.search);
           takeVariables(contextValue, schema, operation, request.variables ?? {}, limits);
         },
       };

@@ -23,14 +23,14 @@ function remember(variables: unknown, source: string): void {
 }
 
 /** Parses the body of a request, and remembers its text where it may hold long numbers. @throws SyntaxError */
-export function parseJson(text: string): unknown {
+export function parseLongNumbers(text: string): unknown {
   const body = JSON.parse(text);
   if (MAY_HOLD_LONG.test(text)) remember(body?.variables, text);
   return body;
 }
 
 /** Remembers the text of a GET request. @param variables as Apollo has parsed them @param search the part of the address from `?` on */
-export function rememberSearch(variables: unknown, search: string): void {
+export function rememberLongNumbers(variables: unknown, search: string): void {
   if (!/\d{16}/.test(search)) return;
   remember(variables, `{"variables":${new URLSearchParams(search).get("variables")}}`);
 }

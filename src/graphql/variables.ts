@@ -15,7 +15,7 @@ import {
   type VariableDefinitionNode,
 } from "graphql";
 import type { QueryVariables } from "../engine/read/query-value.js";
-import { INEXACT, JSONScalar, MalformedValue } from "../engine/types/scalars.js";
+import { INEXACT_SCALAR, JSONScalar, MalformedScalar } from "../engine/types/scalars.js";
 import { badUserInput, limitExceeded } from "../errors.js";
 import type { RequestLimits } from "../limits.js";
 import { longNumbersOf } from "./long-numbers.js";
@@ -46,7 +46,7 @@ const [QUOTE, BACKSLASH, COMMA] = [34, 92, 44];
  * of which there are fewer than values.
  * @param source the JSON text @throws LIMIT_EXCEEDED
  */
-export function requireFewValues(source: string, { variableValues }: RequestLimits): void {
+export function requireFewVariables(source: string, { variableValues }: RequestLimits): void {
   if (source.length <= variableValues) return;
   let commas = 0;
   for (let at = 0; at < source.length; at++) {
@@ -99,7 +99,7 @@ function keepDigits(
     );
     // Scalars are compared by name, because the schema may hold copies of types.
     const scalar = type && getNamedType(type).name;
-    if (scalar === JSONScalar.name) throw badUserInput((type === declared ? path : below).join("."), INEXACT);
+    if (scalar === JSONScalar.name) throw badUserInput((type === declared ? path : below).join("."), INEXACT_SCALAR);
     if (scalar !== GraphQLID.name) continue;
     const holder = path.slice(0, -1).reduce<unknown>((value, key) => (value as Holder)[key], given) as Holder;
     holder[path.at(-1) as string | number] = digits;
@@ -135,7 +135,7 @@ function coerceVariables(
       if (missing) throw badUserInput(field, "This field is required.");
       const typeName = typeAt(type, path) ?? type;
       if (unknown) throw badUserInput(field, `${getNamedType(typeName)} has no such field.`);
-      throw badUserInput(field, error instanceof MalformedValue ? message : `Give a value of the type ${typeName}.`);
+      throw badUserInput(field, error instanceof MalformedScalar ? message : `Give a value of the type ${typeName}.`);
     });
   }
   throw badUserInput(definitions[0]?.variable.name.value ?? "variables", "A variable does not fit its type.");

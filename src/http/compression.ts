@@ -23,7 +23,7 @@ const COMPRESS: Record<Encoding, (body: Buffer) => Promise<Buffer>> = {
 };
 
 /** A body that is sent again and again, and so compressed once. */
-export interface KeptBody {
+export interface CompressibleBody {
   readonly text: string;
   /** The compressed bytes, or a promise of them that other requests wait for. */
   readonly encoded: Map<Encoding, Buffer | Promise<Buffer>>;
@@ -52,7 +52,7 @@ function encodingFor(accepted: string | undefined, bytes: number): Encoding | un
 
 /** Returns no promise where nothing is compressed. @param accepted the header `accept-encoding` */
 export function compressBody(
-  body: string | KeptBody,
+  body: string | CompressibleBody,
   accepted: string | undefined,
 ): CompressedBody | Promise<CompressedBody> {
   const text = typeof body === "string" ? body : body.text;
@@ -63,12 +63,12 @@ export function compressBody(
   return compress(body, text, encoding);
 }
 
-async function compress(body: string | KeptBody, text: string, encoding: Encoding): Promise<CompressedBody> {
+async function compress(body: string | CompressibleBody, text: string, encoding: Encoding): Promise<CompressedBody> {
   const bytes = await (typeof body === "string" ? COMPRESS[encoding](Buffer.from(text)) : compressOnce(body, encoding));
   return { bytes, length: bytes.length, headers: { "content-encoding": encoding, vary: VARY } };
 }
 
-function compressOnce(body: KeptBody, encoding: Encoding): Buffer | Promise<Buffer> {
+function compressOnce(body: CompressibleBody, encoding: Encoding): Buffer | Promise<Buffer> {
   const { encoded } = body;
   const kept = encoded.get(encoding);
   if (kept) return kept;

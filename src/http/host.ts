@@ -3,14 +3,14 @@ import { randomUUID } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { type AddressInfo, isIP, type Socket } from "node:net";
 import cors from "cors";
-import type { Origin } from "../audit/call.js";
+import type { CallOrigin } from "../audit/call.js";
 import type { Config } from "../config.js";
 import { asAppError, unusableRequest } from "../errors.js";
-import { fieldError, requestIds } from "../graphql/format-error.js";
+import { errorRequestIds, fieldError } from "../graphql/format-error.js";
 import type { Graphql } from "../graphql/graphql.js";
 import { NO_CONTENT_POLICY } from "../graphql/graphql-answer.js";
-import { ANSWER_TYPES } from "../graphql/graphql-request.js";
-import { type CompressedBody, compressBody, type KeptBody } from "./compression.js";
+import { REQUEST_ANSWER_TYPES } from "../graphql/graphql-request.js";
+import { type CompressedBody, type CompressibleBody, compressBody } from "./compression.js";
 import { createDraining } from "./draining.js";
 import { refuseMalformed } from "./malformed-http.js";
 import { createReadiness, type ReadinessDeps } from "./readiness.js";
@@ -64,7 +64,7 @@ const SECURITY_HEADERS = {
   "strict-transport-security": "max-age=31536000; includeSubDomains",
 };
 
-const JSON_TYPE = { "content-type": ANSWER_TYPES[0] };
+const JSON_TYPE = { "content-type": REQUEST_ANSWER_TYPES[0] };
 
 const REQUEST_ID = /^[A-Za-z0-9._-]{1,36}$/;
 
@@ -96,7 +96,7 @@ export function createHttpServer({ config, client, graphql, version, records, on
   ): void {
     // A connection that stays alive would hold up the stop.
     if (draining.isStopping) response.shouldKeepAlive = false;
-    const requestId = requestIds.getStore() ?? "";
+    const requestId = errorRequestIds.getStore() ?? "";
     // All headers are set in one call, because Node would check and join headers that were set before again.
     response.writeHead(status, {
       ...SECURITY_HEADERS,
@@ -112,7 +112,7 @@ export function createHttpServer({ config, client, graphql, version, records, on
     response: ServerResponse,
     status: number,
     headers: Readonly<Record<string, string>>,
-    body: string | KeptBody,
+    body: string | CompressibleBody,
   ): void | Promise<void> {
     const finish = (encoded: CompressedBody) => {
       if (!encoded.headers) return write(response, status, headers, encoded);
@@ -126,7 +126,7 @@ export function createHttpServer({ config, client, graphql, version, records, on
     send(response, status, { ...NO_CONTENT_POLICY, ...JSON_TYPE }, JSON.stringify(body));
 
   /** Takes the address that the outermost trusted proxy saw. A client may have made up everything before it in X-Forwarded-For. */
-  function originOf(request: IncomingMessage, requestId: string): Origin {
+  function originOf(request: IncomingMessage, requestId: string): CallOrigin {
     const forwarded = trustedProxies > 0 ? request.headers["x-forwarded-for"] : undefined;
     const client = forwarded === undefined ? undefined : String(forwarded).split(",").at(-trustedProxies)?.trim();
     const ipAddress = (client && isIP(client) ? client : (request.socket.remoteAddress ?? "")).replace(/^::ffff:/, "");
@@ -185,7 +185,7 @@ export function createHttpServer({ config, client, graphql, version, records, on
     const sentId = request.headers["x-request-id"];
     const requestId = typeof sentId === "string" && REQUEST_ID.test(sentId) ? sentId : randomUUID();
     const serve = () => {
-      requestIds.run(requestId, () => {
+      errorRequestIds.run(requestId, () => {
         route(request, response, requestId).catch((error) => fail(request, response, error));
       });
     };

@@ -10,7 +10,7 @@ const SSL_REQUEST = Buffer.from([0, 0, 0, 8, 4, 210, 22, 47]);
 const RETRY_MS = 50;
 
 /** @returns the server's Unix socket or, where somebody removed that file, its port on loopback */
-export async function addressOf({ socketDir, port }: Pick<Postmaster, "socketDir" | "port">) {
+export async function answeringAddress({ socketDir, port }: Pick<Postmaster, "socketDir" | "port">) {
   const path = join(socketDir, `.s.PGSQL.${port}`);
   const isThere = await access(path).then(
     () => true,
@@ -23,13 +23,13 @@ export async function addressOf({ socketDir, port }: Pick<Postmaster, "socketDir
 export async function answersProtocol(server: Postmaster, timeoutMs: number): Promise<boolean> {
   const deadline = Date.now() + timeoutMs;
   for (;;) {
-    if (await answersOnce(await addressOf(server), Math.max(1, deadline - Date.now()))) return true;
+    if (await answersOnce(await answeringAddress(server), Math.max(1, deadline - Date.now()))) return true;
     if (Date.now() + RETRY_MS >= deadline) return false;
     await delay(RETRY_MS);
   }
 }
 
-async function answersOnce(address: Awaited<ReturnType<typeof addressOf>>, timeoutMs: number): Promise<boolean> {
+async function answersOnce(address: Awaited<ReturnType<typeof answeringAddress>>, timeoutMs: number): Promise<boolean> {
   const { promise, resolve } = Promise.withResolvers<boolean>();
   const socket = connect(address, () => void socket.write(SSL_REQUEST));
   const timer = setTimeout(() => resolve(false), timeoutMs);

@@ -4,7 +4,7 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Sql } from "postgres";
 import type { Cluster } from "./cluster.js";
-import { asSuperuser } from "./connection.js";
+import { connectAsSuperuser } from "./connection.js";
 import { type CopyOptions, copyTree, listFileTree, NotCopyableError } from "./copy-files.js";
 import { writeOwned } from "./owned-file.js";
 
@@ -16,11 +16,11 @@ const LEFT_OUT =
 /**
  * Copies the cluster `source` into the data directory `to`, which must not exist. The copy is consistent as of its end.
  * The caller syncs it, and removes what a failed copy leaves.
- * @returns bytes written @throws StorageFullError, NotCopyableError, UnreachableError, and the signal's reason
+ * @returns bytes written @throws CopyStorageFullError, NotCopyableError, ConnectionUnreachableError, and the signal's reason
  */
 export async function baseBackup(source: Cluster, to: string, options: CopyOptions): Promise<number> {
   // All runs in one session: PostgreSQL itself ends the backup and drops the slot when that session ends, for whatever reason.
-  return asSuperuser(
+  return connectAsSuperuser(
     source,
     async (sql) => {
       await requireNoTablespaces(sql);

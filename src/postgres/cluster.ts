@@ -5,18 +5,18 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { isStandbyData, readControlFile } from "./control-file.js";
-import { makePrivate } from "./folder.js";
+import { makePrivateFolder } from "./folder.js";
 import { faultOfLastWords, type LastWordsPaths, StillStartingError } from "./last-words.js";
-import { type Attempt, launch } from "./launch.js";
+import { type LaunchAttempt, launch } from "./launch.js";
 import { fenceOrphans } from "./orphans.js";
-import { type OsUser, runAs } from "./os-user.js";
-import { readStart, writeOwned } from "./owned-file.js";
-import { clearStaleLock, findPostmaster, type Postmaster } from "./postmaster.js";
+import { type OsUser, runAsOsUser } from "./os-user.js";
+import { readOwnedFileStart, writeOwned } from "./owned-file.js";
+import { clearStalePostmaster, findPostmaster, type Postmaster } from "./postmaster.js";
 import { previewSetting } from "./preview.js";
-import { isPostmaster, postmasterArgs, sendSignal } from "./processes.js";
+import { isPostmasterProcess, processArgs, signalProcess } from "./processes.js";
 
 /** PostgreSQL parameters by name, as in postgresql.conf; they override that file. */
-export type Settings = Readonly<Record<string, string | number>>;
+export type ClusterSettings = Readonly<Record<string, string | number>>;
 
 export type ClusterOptions = {
   /** The private folder of this cluster, as chooseFolder makes it; it holds `data/`, `run/` and `postgres.log`. */
@@ -25,7 +25,7 @@ export type ClusterOptions = {
   readonly bin: string;
   readonly user: OsUser;
   /** `fsync: "off"` also skips the sync of a new cluster. */
-  readonly settings?: Settings;
+  readonly settings?: ClusterSettings;
   /** The port on 127.0.0.1; without one the server listens on its Unix socket only. */
   readonly tcpPort?: number;
   /** How long a start may take, crash recovery included; the default is 60,000. */
@@ -45,7 +45,7 @@ export type RunningCluster = {
   readonly started: boolean;
 };
 
-const DEFAULT_SETTINGS: Settings = {
+const DEFAULT_SETTINGS: ClusterSettings = {
   shared_buffers: "64MB",
   // Mistakes of clients would fill the disk, and their statements hold values. Clients see their own errors.
   log_min_messages: "log",
@@ -90,8 +90,8 @@ export class Cluster {
       try {
         await writeOwned(passwordFile, randomBytes(24).toString("base64url"), user);
         // Only now may the database's user enter the folder.
-        await makePrivate(temporary, user);
-        await runAs(user, join(bin, "initdb"), [
+        await makePrivateFolder(temporary, user);
+        await runAsOsUser(user, join(bin, "initdb"), [
           `--pgdata=${unfinished}`,
           `--pwfile=${passwordFile}`,
           "--username=postgres",
@@ -121,7 +121,7 @@ export class Cluster {
 
   /** Reads a secret from the data directory. The database's user must own the file: a link there could lead to somebody else's secret. */
   async readSecret(name: string): Promise<string> {
-    return (await readStart(join(this.dataDir, name), MAX_SECRET_BYTES, this.options.user.uid)).toString();
+    return (await readOwnedFileStart(join(this.dataDir, name), MAX_SECRET_BYTES, this.options.user.uid)).toString();
   }
 
   /**
@@ -133,7 +133,7 @@ export class Cluster {
   async start(signal?: AbortSignal, timeoutMs = this.options.startTimeoutMs ?? 60_000): Promise<RunningCluster> {
     const { user, settings, onOrphans } = this.options;
     const deadline = Date.now() + timeoutMs;
-    let attempt: Attempt | undefined;
+    let attempt: LaunchAttempt | undefined;
     try {
       for (;;) {
         const running = await findPostmaster(this.dataDir);
@@ -169,7 +169,7 @@ export class Cluster {
 
   /**
    * @returns the value that a parameter would have after the next start
-   * @throws BrokenSettingsError where the configuration files would keep PostgreSQL from starting
+   * @throws PreviewError where the configuration files would keep PostgreSQL from starting
    */
   preview(name: string): Promise<string> {
     return previewSetting(this.options, this.#args(), name);
@@ -181,25 +181,25 @@ export class Cluster {
     if (running) await this.#shutDown(running.pid, running);
   }
 
-  async #launch(): Promise<Attempt> {
+  async #launch(): Promise<LaunchAttempt> {
     const { bin, folder, user, tcpPort = DEFAULT_PORT } = this.options;
     const socketDir = this.#socketDir();
-    await makePrivate(socketDir, user);
-    await clearStaleLock(join(this.dataDir, "postmaster.pid"), this.dataDir);
-    await clearStaleLock(join(socketDir, `.s.PGSQL.${tcpPort}.lock`), this.dataDir);
+    await makePrivateFolder(socketDir, user);
+    await clearStalePostmaster(join(this.dataDir, "postmaster.pid"), this.dataDir);
+    await clearStalePostmaster(join(socketDir, `.s.PGSQL.${tcpPort}.lock`), this.dataDir);
     return launch({ bin, folder, user, logFile: this.logFile, args: this.#args(await this.#raisedSettings()) });
   }
 
   /** @returns parameters that a standby needs higher than its options say, because somebody raised them on its primary by hand */
-  async #raisedSettings(): Promise<Settings> {
+  async #raisedSettings(): Promise<ClusterSettings> {
     const control = (await isStandbyData(this)) && (await readControlFile(this.dataDir).catch(() => null));
     const lacks = ([name, value]: [string, number]) => Number(this.options.settings?.[name]) < value;
     return control ? Object.fromEntries(Object.entries(control.needed).filter(lacks)) : {};
   }
 
-  #args(needed: Settings = {}): string[] {
+  #args(needed: ClusterSettings = {}): string[] {
     const { settings, tcpPort } = this.options;
-    const args = [...postmasterArgs(this.dataDir), "-k", this.#socketDir(), "-p", String(tcpPort ?? DEFAULT_PORT)];
+    const args = [...processArgs(this.dataDir), "-k", this.#socketDir(), "-p", String(tcpPort ?? DEFAULT_PORT)];
     const allSettings = { listen_addresses: tcpPort ? "127.0.0.1" : "", ...DEFAULT_SETTINGS, ...settings, ...needed };
     return [...args, ...Object.entries(allSettings).flatMap(([name, value]) => ["-c", `${name}=${value}`])];
   }
@@ -211,13 +211,13 @@ export class Cluster {
       ["SIGQUIT", IMMEDIATE_STOP_TIMEOUT_MS],
     ] as const) {
       const deadline = Date.now() + timeoutMs;
-      if (await isPostmaster(pid, this.dataDir)) sendSignal(pid, signal);
-      while (await isPostmaster(pid, this.dataDir)) {
+      if (await isPostmasterProcess(pid, this.dataDir)) signalProcess(pid, signal);
+      while (await isPostmasterProcess(pid, this.dataDir)) {
         if (Date.now() > deadline) break;
         await delay(POLL_MS);
       }
     }
-    if (await isPostmaster(pid, this.dataDir))
+    if (await isPostmasterProcess(pid, this.dataDir))
       throw new Error(`PostgreSQL in ${this.dataDir}, process ${pid}, does not stop.`);
     // A socket folder outside the cluster's folder is of no use now. If another process has started the cluster again, it is not empty.
     if (running && !running.socketDir.startsWith(this.options.folder)) await rmdir(running.socketDir).catch(() => {});

@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { constants } from "node:fs";
 import { open, readdir, realpath, rename, rm } from "node:fs/promises";
 import { basename, dirname, isAbsolute, join, relative } from "node:path";
-import { makePrivate } from "./folder.js";
+import { makePrivateFolder } from "./folder.js";
 import type { OsUser } from "./os-user.js";
 import { writeOwned } from "./owned-file.js";
 
@@ -77,7 +77,8 @@ export async function replaceConfigFiles(
     if (DATA_FILES.test(path) || relative(dataDir, join(dataDir, path)).startsWith(".."))
       throw new Error(`${path} is no file of this cluster.`);
     const folders = dirname(path).split("/");
-    for (const [index] of folders.entries()) await makePrivate(join(dataDir, ...folders.slice(0, index + 1)), owner);
+    for (const [index] of folders.entries())
+      await makePrivateFolder(join(dataDir, ...folders.slice(0, index + 1)), owner);
     const unfinished = join(dataDir, `${path}.postern-${randomBytes(6).toString("hex")}`);
     try {
       await writeOwned(unfinished, bytes, owner);

@@ -1,11 +1,11 @@
 /** Runs one piece of work on a superuser's connection to a running cluster, over its Unix socket. */
 import postgres, { type Sql } from "postgres";
-import { addressOf } from "./answers.js";
+import { answeringAddress } from "./answers.js";
 import type { Cluster } from "./cluster.js";
 import { findPostmaster } from "./postmaster.js";
 
 /** The cluster does not run, or does not answer in time. */
-export class UnreachableError extends Error {}
+export class ConnectionUnreachableError extends Error {}
 
 const UNLIMITED = ["statement_timeout", "lock_timeout", "idle_session_timeout", "idle_in_transaction_session_timeout"];
 /** Overrides what the role, the database or the files set: Postern alone decides how long its statements may take. */
@@ -32,19 +32,19 @@ export type ConnectionOptions = {
 
 /**
  * Runs `work` on one connection that is closed afterwards; all statements of `work` share its session.
- * @throws UnreachableError when the cluster does not run or a time-out passes, and the signal's reason
+ * @throws ConnectionUnreachableError when the cluster does not run or a time-out passes, and the signal's reason
  */
-export async function asSuperuser<T>(
+export async function connectAsSuperuser<T>(
   cluster: Cluster,
   work: (sql: Sql) => Promise<T>,
   { database = "postgres", connectTimeoutMs = 5_000, timeoutMs, signal }: ConnectionOptions,
 ): Promise<T> {
   signal?.throwIfAborted();
   const running = await findPostmaster(cluster.dataDir);
-  if (!running) throw new UnreachableError("PostgreSQL is not running.");
+  if (!running) throw new ConnectionUnreachableError("PostgreSQL is not running.");
   const sql = postgres({
     ...(await cluster.superuser()),
-    ...(await addressOf(running)),
+    ...(await answeringAddress(running)),
     database,
     max: 1,
     // The driver must never reconnect: a backup is bound to its session.
@@ -60,12 +60,15 @@ export async function asSuperuser<T>(
   signal?.addEventListener("abort", giveUp, { once: true });
   const timer =
     timeoutMs &&
-    setTimeout(() => reject(new UnreachableError(`PostgreSQL did not answer within ${timeoutMs} ms.`)), timeoutMs);
+    setTimeout(
+      () => reject(new ConnectionUnreachableError(`PostgreSQL did not answer within ${timeoutMs} ms.`)),
+      timeoutMs,
+    );
   try {
     return await Promise.race([work(sql), late]);
   } catch (error) {
     if ((error as { code?: unknown }).code !== "CONNECT_TIMEOUT") throw error;
-    throw new UnreachableError(`PostgreSQL did not answer within ${timeoutMs ?? connectTimeoutMs} ms.`);
+    throw new ConnectionUnreachableError(`PostgreSQL did not answer within ${timeoutMs ?? connectTimeoutMs} ms.`);
   } finally {
     clearTimeout(timer);
     signal?.removeEventListener("abort", giveUp);

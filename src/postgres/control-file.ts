@@ -2,7 +2,7 @@
 import { access } from "node:fs/promises";
 import { endianness } from "node:os";
 import { join } from "node:path";
-import { NotAFileError, readStart } from "./owned-file.js";
+import { NotAFileError, readOwnedFileStart } from "./owned-file.js";
 
 /** The control file is missing or useless: PostgreSQL cannot start with it. */
 export class ControlFileLostError extends Error {}
@@ -31,10 +31,12 @@ const IN_PRODUCTION = 6;
 
 /** @throws ControlFileLostError, also where the file is of another version, and the operating system's error where it cannot be read */
 export async function readControlFile(dataDir: string): Promise<ControlFile> {
-  const file = await readStart(join(dataDir, "global/pg_control"), BYTES).catch((error: NodeJS.ErrnoException) => {
-    const isGone = error instanceof NotAFileError || /^(ENOENT|ENOTDIR|ELOOP)$/.test(error.code ?? "");
-    throw isGone ? new ControlFileLostError(`There is no control file in ${dataDir}.`, { cause: error }) : error;
-  });
+  const file = await readOwnedFileStart(join(dataDir, "global/pg_control"), BYTES).catch(
+    (error: NodeJS.ErrnoException) => {
+      const isGone = error instanceof NotAFileError || /^(ENOENT|ENOTDIR|ELOOP)$/.test(error.code ?? "");
+      throw isGone ? new ControlFileLostError(`There is no control file in ${dataDir}.`, { cause: error }) : error;
+    },
+  );
   const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
   const little = endianness() === "LE";
   if (file.length < BYTES || view.getUint32(8, little) !== VERSION)

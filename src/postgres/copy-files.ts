@@ -2,7 +2,7 @@
 import { constants } from "node:fs";
 import { open, readdir, stat, statfs } from "node:fs/promises";
 import { join } from "node:path";
-import { makePrivate } from "./folder.js";
+import { makePrivateFolder } from "./folder.js";
 import type { OsUser } from "./os-user.js";
 
 export type CopyOptions = {
@@ -14,7 +14,7 @@ export type CopyOptions = {
 };
 
 /** The copy would leave too little room on the disk. A disk that is really full still fails with ENOSPC. */
-export class StorageFullError extends Error {}
+export class CopyStorageFullError extends Error {}
 
 /** A copy cannot hold what this cluster has. */
 export class NotCopyableError extends Error {}
@@ -62,11 +62,11 @@ export async function listFileTree(root: string, isIncluded: (path: string) => b
 
 /**
  * Copies a tree into the folder `to`, which it makes. It leaves out a file that vanishes meanwhile: the WAL accounts for it.
- * @returns bytes written @throws StorageFullError, and the signal's reason
+ * @returns bytes written @throws CopyStorageFullError, and the signal's reason
  */
 export async function copyTree(from: string, tree: FileTree, to: string, options: CopyOptions): Promise<number> {
   await requireSpace(join(to, ".."), tree.bytes + options.minFreeBytes);
-  for (const folder of ["", ...tree.folders]) await makePrivate(join(to, folder), options.owner);
+  for (const folder of ["", ...tree.folders]) await makePrivateFolder(join(to, folder), options.owner);
   const pending = [...tree.files].reverse();
   let doneBytes = 0;
   let checkedAtBytes = 0;
@@ -97,12 +97,12 @@ export async function copyTree(from: string, tree: FileTree, to: string, options
   return doneBytes;
 }
 
-/** @throws StorageFullError */
+/** @throws CopyStorageFullError */
 async function requireSpace(folder: string, bytes: number): Promise<void> {
   const { bavail, bsize } = await statfs(folder);
   if (bavail * bsize >= bytes) return;
   const [needed, free] = [bytes, bavail * bsize].map((size) => Math.ceil(size / 1024 / 1024));
-  throw new StorageFullError(`${needed} MiB of free disk space are needed, and ${free} MiB are left.`);
+  throw new CopyStorageFullError(`${needed} MiB of free disk space are needed, and ${free} MiB are left.`);
 }
 
 async function copyFile(

@@ -2,7 +2,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Cluster } from "./cluster.js";
 import type { OsUser } from "./os-user.js";
-import { listProcesses, sendSignal } from "./processes.js";
+import { listProcesses, signalProcess } from "./processes.js";
 
 const POLL_MS = 20;
 const TIMEOUT_MS = 10_000;
@@ -29,7 +29,7 @@ export async function fence(cluster: Cluster, user: OsUser, name: string, patien
     if (survivors.length === 0) return;
     if (Date.now() > deadline)
       throw new Error(`Processes of PostgreSQL in ${cluster.dataDir} cannot be killed: ${survivors}.`);
-    for (const pid of survivors) sendSignal(pid, "SIGKILL");
+    for (const pid of survivors) signalProcess(pid, "SIGKILL");
     await delay(POLL_MS);
   }
 }

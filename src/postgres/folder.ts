@@ -3,10 +3,10 @@ import { createHash } from "node:crypto";
 import { constants } from "node:fs";
 import { chmod, mkdir, open, readdir, realpath, rmdir } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
-import { type OsUser, runAs } from "./os-user.js";
+import { type OsUser, runAsOsUser } from "./os-user.js";
 
 /** As root, Postern keeps here what the database's user could not reach elsewhere. */
-export const HOME = "/var/lib/postern";
+export const HOME_FOLDER = "/var/lib/postern";
 
 type DataFolder = {
   /** The absolute path of the wanted data folder, or of its stand-in below /var/lib/postern. */
@@ -23,7 +23,7 @@ type DataFolder = {
  */
 export async function chooseFolder(wanted: string, name: string, user: OsUser): Promise<DataFolder> {
   const here = resolve(wanted);
-  const away = join(HOME, `${basename(here)}-${createHash("sha256").update(here).digest("hex").slice(0, 8)}`);
+  const away = join(HOME_FOLDER, `${basename(here)}-${createHash("sha256").update(here).digest("hex").slice(0, 8)}`);
   const path = join(here, name);
   const used = await isUsed(path);
   const mayMove = process.getuid?.() === 0;
@@ -40,7 +40,7 @@ export async function chooseFolder(wanted: string, name: string, user: OsUser): 
 }
 
 /** Creates the folder if it is missing, and makes it private to `user`. @throws Error when it is somebody else's or no folder */
-export async function makePrivate(path: string, user: OsUser): Promise<void> {
+export async function makePrivateFolder(path: string, user: OsUser): Promise<void> {
   await mkdir(path, { recursive: true, mode: 0o700 });
   // Owner and mode are set through the open handle, so that the user cannot put something else in its place meanwhile.
   const flags = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
@@ -63,7 +63,7 @@ async function isUsed(path: string): Promise<boolean> {
 
 async function relocate(away: string, name: string, user: OsUser): Promise<DataFolder> {
   // The umask may be strict, and the database's user passes through here.
-  if (await mkdir(HOME, { recursive: true })) await chmod(HOME, 0o755);
+  if (await mkdir(HOME_FOLDER, { recursive: true })) await chmod(HOME_FOLDER, 0o755);
   return { dataDir: away, path: await makeIn(away, name, user), relocated: true };
 }
 
@@ -72,10 +72,10 @@ async function makeIn(dataDir: string, name: string, user: OsUser): Promise<stri
   const path = join(dataDir, name);
   const first = await mkdir(dataDir, { recursive: true });
   try {
-    if (first) await makePrivate(dataDir, user);
-    await makePrivate(path, user);
+    if (first) await makePrivateFolder(dataDir, user);
+    await makePrivateFolder(path, user);
     const real = await realpath(path);
-    await runAs(user, "/bin/sh", ["-c", 'cd -- "$0" && : > ".probe-$$" && rm ".probe-$$"', real]);
+    await runAsOsUser(user, "/bin/sh", ["-c", 'cd -- "$0" && : > ".probe-$$" && rm ".probe-$$"', real]);
     return real;
   } catch (error) {
     await removeEmpty(path, first ?? path);

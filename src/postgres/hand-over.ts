@@ -13,10 +13,10 @@ import { join } from "node:path";
 import { syncFileSystem, syncFolder } from "../durability.js";
 import { parsePosition, readControlFile } from "./control-file.js";
 import { type CopyOptions, copyTree } from "./copy-files.js";
-import { readStart, unlessOutOfResources } from "./owned-file.js";
+import { readOwnedFileStart, unlessOutOfResources } from "./owned-file.js";
 
 /** The standby lacks WAL that the primary has removed already. */
-export class WalGapError extends Error {}
+export class HandOverGapError extends Error {}
 
 const SEGMENT = /^[0-9A-F]{24}$/;
 const UNFINISHED = "handed-";
@@ -32,7 +32,7 @@ type HandOver = {
 /**
  * Lists the files of the primary's pg_wal that the standby needs, up to the first that cannot be read.
  * @param from the primary's data directory @param to the standby's; both servers may be in any state
- * @throws WalGapError
+ * @throws HandOverGapError
  */
 export async function listHandOver(from: string, to: string): Promise<HandOver> {
   const { minRecoveryPoint, redo, segmentBytes } = await readControlFile(to);
@@ -55,7 +55,8 @@ export async function listHandOver(from: string, to: string): Promise<HandOver> 
   const { real: present } = await classifySegments(to, await readdir(join(to, "pg_wal")));
   const numbers = new Set([...toCopy, ...present].map(numberOf));
   for (let number = firstNumber; number <= Math.max(...toCopy.map(numberOf)); number++) {
-    if (!numbers.has(number)) throw new WalGapError("The standby lacks WAL that its primary does not have any more.");
+    if (!numbers.has(number))
+      throw new HandOverGapError("The standby lacks WAL that its primary does not have any more.");
   }
   const histories = names.filter((name) => name.endsWith(".history"));
   return { names: [...toCopy, ...histories], isComplete: all.length > 0 && endNumber === Number.POSITIVE_INFINITY };
@@ -64,7 +65,7 @@ export async function listHandOver(from: string, to: string): Promise<HandOver> 
 /**
  * Copies these files into the standby's pg_wal while both servers are down. Each file appears whole, and replaces the standby's,
  * which holds no more than the primary's. It may be killed at any point and done again.
- * @throws StorageFullError, Error when a file cannot be read
+ * @throws CopyStorageFullError, Error when a file cannot be read
  */
 export async function handOver(from: string, to: string, names: readonly string[], options: CopyOptions) {
   const wal = join(to, "pg_wal");
@@ -91,7 +92,8 @@ export async function endOfLastTimeline(dataDir: string): Promise<{ text: string
     .filter((name) => /^[0-9A-F]{8}\.history$/.test(name))
     .sort()
     .at(-1);
-  const last = newest && (await readStart(join(wal, newest), MAX_HISTORY_BYTES)).toString().trim().split("\n").at(-1);
+  const last =
+    newest && (await readOwnedFileStart(join(wal, newest), MAX_HISTORY_BYTES)).toString().trim().split("\n").at(-1);
   const text = last?.split("\t")[1];
   if (text === undefined) throw new Error(`There is no history of timelines in ${dataDir}.`);
   return { text, position: parsePosition(text) };
@@ -99,7 +101,7 @@ export async function endOfLastTimeline(dataDir: string): Promise<{ text: string
 
 /** @returns the position in the first page of a segment, null where it cannot be read. A file kept for later use has an old position. */
 async function readStartPosition(path: string): Promise<bigint | null> {
-  const start = await readStart(path, 16).catch(unlessOutOfResources(null));
+  const start = await readOwnedFileStart(path, 16).catch(unlessOutOfResources(null));
   if (start === null || start.length < 16) return null;
   return endianness() === "LE" ? start.readBigUInt64LE(8) : start.readBigUInt64BE(8);
 }

@@ -4,10 +4,10 @@ import { once } from "node:events";
 import { constants } from "node:fs";
 import { open, rename, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { BARE_ENV, type OsUser } from "./os-user.js";
+import { OS_USER_ENV, type OsUser } from "./os-user.js";
 import { NotAFileError, withFile } from "./owned-file.js";
 
-export type Attempt = {
+export type LaunchAttempt = {
   readonly pid: number;
   readonly hasEnded: () => boolean;
   /** @returns what was logged since this attempt began */
@@ -36,7 +36,7 @@ const readLogSince = (logFile: string, begin: number): Promise<string> =>
   });
 
 /** Resolves when the process has begun to run, long before it accepts connections. */
-export async function launch({ bin, folder, user, logFile, args }: LaunchOptions): Promise<Attempt> {
+export async function launch({ bin, folder, user, logFile, args }: LaunchOptions): Promise<LaunchAttempt> {
   const { size } = await stat(logFile).catch(() => ({ size: 0 }));
   if (size > LOG_ROTATES_AT_BYTES) await rename(logFile, `${logFile}.1`);
   // The database's user owns the folder, so links are not followed.
@@ -53,7 +53,7 @@ export async function launch({ bin, folder, user, logFile, args }: LaunchOptions
       uid: user.uid,
       gid: user.gid,
       cwd: folder,
-      env: BARE_ENV,
+      env: OS_USER_ENV,
       // In a session of its own the server does not get the signals that are sent to Postern's process group.
       detached: true,
       stdio: ["ignore", log.fd, log.fd],

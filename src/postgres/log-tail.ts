@@ -1,6 +1,6 @@
 /** Reads the last lines of a cluster's log for people, without secrets. */
 import type { FileHandle } from "node:fs/promises";
-import { REDACTED } from "../log.js";
+import { LOG_REDACTED } from "../log.js";
 import type { Cluster } from "./cluster.js";
 import { withFile } from "./owned-file.js";
 
@@ -12,10 +12,13 @@ const MAX_LINE = 2_000;
  * into a log, so each pattern runs in linear time.
  */
 const SECRETS: readonly [RegExp, string][] = [
-  [/(-----BEGIN [A-Z ]*PRIVATE KEY-----)[\s\S]*?(-----END|$)/g, `$1${REDACTED}$2`],
-  [/(\bpassword\s+(?:=\s*)?)(?:E?'(?:[^'\\]|''|\\.)*(?:'|$)|\$(\w*)\$[\s\S]*?(?:\$\2\$|$))/gi, `$1${REDACTED}`],
-  [/((?:password|passwd|passphrase|secret|token)["']?\s*[=:]\s*)(?:"[^"]*"?|'[^']*'?|[^\s"',;]+)/gi, `$1${REDACTED}`],
-  [/\bSCRAM-SHA-256\$\S+|\bmd5[0-9a-f]{32}\b/gi, REDACTED],
+  [/(-----BEGIN [A-Z ]*PRIVATE KEY-----)[\s\S]*?(-----END|$)/g, `$1${LOG_REDACTED}$2`],
+  [/(\bpassword\s+(?:=\s*)?)(?:E?'(?:[^'\\]|''|\\.)*(?:'|$)|\$(\w*)\$[\s\S]*?(?:\$\2\$|$))/gi, `$1${LOG_REDACTED}`],
+  [
+    /((?:password|passwd|passphrase|secret|token)["']?\s*[=:]\s*)(?:"[^"]*"?|'[^']*'?|[^\s"',;]+)/gi,
+    `$1${LOG_REDACTED}`,
+  ],
+  [/\bSCRAM-SHA-256\$\S+|\bmd5[0-9a-f]{32}\b/gi, LOG_REDACTED],
 ];
 
 /** Finds a password in a URL. Without an `@` behind it, it is none; it is matched all the same, so that it is read only once. */
@@ -23,8 +26,8 @@ const IN_URL = /(:\/\/[^\s:/@]*:)[^\s@]+(@?)/g;
 
 /** @param knownSecrets secrets that are removed wherever they stand */
 export function withoutSecretsOfLog(text: string, knownSecrets: readonly string[] = []): string {
-  const plain = knownSecrets.filter(Boolean).reduce((rest, secret) => rest.replaceAll(secret, REDACTED), text);
-  const urls = plain.replace(IN_URL, (complete, before, end) => (end ? `${before}${REDACTED}@` : complete));
+  const plain = knownSecrets.filter(Boolean).reduce((rest, secret) => rest.replaceAll(secret, LOG_REDACTED), text);
+  const urls = plain.replace(IN_URL, (complete, before, end) => (end ? `${before}${LOG_REDACTED}@` : complete));
   return SECRETS.reduce((rest, [pattern, instead]) => rest.replace(pattern, instead), urls);
 }
 
@@ -47,7 +50,7 @@ export async function logTail(
 }
 
 /** @returns the last error in the lines, without its time and process */
-export function lastComplaint(lines: readonly string[]): string | null {
+export function lastComplaintInLog(lines: readonly string[]): string | null {
   const line = lines.findLast((candidate) => /\b(?:FATAL|PANIC|ERROR): {2}/.test(candidate));
   return line === undefined ? null : line.slice(line.search(/\b(?:FATAL|PANIC|ERROR): {2}/)).replace(": \x20", ": ");
 }

@@ -11,7 +11,7 @@ export type OsUser = { readonly name: string; readonly uid: number; readonly gid
 const NAME = "postgres";
 
 /** The environment of the binaries: it holds no secrets of Postern, and fixes the language of messages, which are compared. */
-export const BARE_ENV = { LC_ALL: "C", TZ: "UTC", PATH: "/usr/sbin:/usr/bin:/sbin:/bin" };
+export const OS_USER_ENV = { LC_ALL: "C", TZ: "UTC", PATH: "/usr/sbin:/usr/bin:/sbin:/bin" };
 
 /**
  * @returns the user that runs PostgreSQL: the current one or, when that is root, `postgres`, which is created if it is missing
@@ -26,7 +26,7 @@ export async function databaseUser(): Promise<OsUser> {
   if (existing) return existing;
   // A failure may mean that another process was quicker, so the second look-up decides.
   const args = ["--system", "--user-group", "--no-create-home", "--shell", "/usr/sbin/nologin", NAME];
-  const cause = await execute("useradd", args, { env: BARE_ENV }).then(
+  const cause = await execute("useradd", args, { env: OS_USER_ENV }).then(
     () => undefined,
     (error) => error,
   );
@@ -40,9 +40,13 @@ export async function databaseUser(): Promise<OsUser> {
 }
 
 /** Runs a program as `user` and returns its standard output. @throws Error with the program's standard error in its message */
-export async function runAs(user: Pick<OsUser, "uid" | "gid">, file: string, args: readonly string[]): Promise<string> {
+export async function runAsOsUser(
+  user: Pick<OsUser, "uid" | "gid">,
+  file: string,
+  args: readonly string[],
+): Promise<string> {
   // The working directory must be one that this user can enter.
-  const { stdout } = await execute(file, args, { uid: user.uid, gid: user.gid, cwd: "/", env: BARE_ENV });
+  const { stdout } = await execute(file, args, { uid: user.uid, gid: user.gid, cwd: "/", env: OS_USER_ENV });
   return stdout;
 }
 
@@ -61,7 +65,7 @@ function currentUser(): OsUser {
 
 async function lookUp(): Promise<OsUser | undefined> {
   try {
-    const readId = async (flag: string) => Number((await execute("id", [flag, NAME], { env: BARE_ENV })).stdout);
+    const readId = async (flag: string) => Number((await execute("id", [flag, NAME], { env: OS_USER_ENV })).stdout);
     const [uid, gid] = await Promise.all([readId("-u"), readId("-g")]);
     return uid > 0 ? { name: NAME, uid, gid } : undefined;
   } catch {

@@ -32,7 +32,7 @@ export async function withFile<T>(path: string, work: (file: FileHandle) => Prom
 }
 
 /** Reads at most `maxBytes` from the beginning of a file. */
-export const readStart = (path: string, maxBytes: number, uid?: number): Promise<Buffer> =>
+export const readOwnedFileStart = (path: string, maxBytes: number, uid?: number): Promise<Buffer> =>
   withFile(
     path,
     async (file) => {

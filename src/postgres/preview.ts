@@ -1,13 +1,13 @@
 /** Asks PostgreSQL itself how it would read a cluster's configuration files at its next start. */
 import { join } from "node:path";
-import { type OsUser, runAs } from "./os-user.js";
+import { type OsUser, runAsOsUser } from "./os-user.js";
 
 /** The configuration files would keep PostgreSQL from starting. The message says where, and holds no values. */
-export class BrokenSettingsError extends Error {}
+export class PreviewError extends Error {}
 
 const MAX_FAULTS = 5;
 
-/** @param args the server's arguments, which override the files @throws BrokenSettingsError */
+/** @param args the server's arguments, which override the files @throws PreviewError */
 export async function previewSetting(
   { bin, user }: { readonly bin: string; readonly user: OsUser },
   args: readonly string[],
@@ -15,11 +15,11 @@ export async function previewSetting(
 ): Promise<string> {
   try {
     // `-C` comes first, so that the process is not taken for the server itself.
-    return (await runAs(user, join(bin, "postgres"), ["-C", name, ...args])).replace(/\n$/, "");
+    return (await runAsOsUser(user, join(bin, "postgres"), ["-C", name, ...args])).replace(/\n$/, "");
   } catch (cause) {
     // Without an exit code the process was killed or did not run, so it says nothing about the files.
     if (typeof (cause as { code?: unknown }).code !== "number") throw cause;
-    throw new BrokenSettingsError(faultsIn(String((cause as { stderr?: unknown }).stderr ?? "")), { cause });
+    throw new PreviewError(faultsIn(String((cause as { stderr?: unknown }).stderr ?? "")), { cause });
   }
 }
 

@@ -3,8 +3,8 @@ import { execFile } from "node:child_process";
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { type OsUser, runAs } from "./os-user.js";
-import { readStart, unlessOutOfResources } from "./owned-file.js";
+import { type OsUser, runAsOsUser } from "./os-user.js";
+import { readOwnedFileStart, unlessOutOfResources } from "./owned-file.js";
 
 export type Process = { readonly pid: number; readonly parent: number };
 
@@ -19,10 +19,10 @@ const PROGRAM = /^(postgres|postmaster)$/;
 const TITLE = "postgres: ";
 
 /** The first arguments of every postmaster that Postern starts in this data directory. */
-export const postmasterArgs = (dataDir: string): string[] => ["-D", dataDir];
+export const processArgs = (dataDir: string): string[] => ["-D", dataDir];
 
 const isStartedHere = (line: string, dataDir: string): boolean =>
-  !line.startsWith(TITLE) && line.includes(`postgres ${postmasterArgs(dataDir).join(" ")} `);
+  !line.startsWith(TITLE) && line.includes(`postgres ${processArgs(dataDir).join(" ")} `);
 
 /**
  * Inspects some processes. It prints three kinds of lines, here for the data directory /data and the shared memory segment 7:
@@ -43,7 +43,7 @@ exit 0`;
  * Whether this process is a PostgreSQL server of this data directory; one in single-user mode counts too. A child of a server does
  * not count, and neither does a zombie, which nobody may ever reap.
  */
-export async function isPostmaster(pid: number, dataDir: string): Promise<boolean> {
+export async function isPostmasterProcess(pid: number, dataDir: string): Promise<boolean> {
   if (!Number.isInteger(pid) || pid <= 0) return false;
   const found = await readProcess(pid);
   if (!found || found.line.startsWith(TITLE)) return false;
@@ -78,9 +78,11 @@ export async function listProcesses(dataDir: string, user: OsUser, name?: unknow
 const MAX_LOCK_BYTES = 16_384;
 
 /** @returns the text of postmaster.pid, empty where there is none */
-export const readPostmasterPid = async (dataDir: string): Promise<string> =>
+export const readPostmasterProcess = async (dataDir: string): Promise<string> =>
   (
-    await readStart(join(dataDir, "postmaster.pid"), MAX_LOCK_BYTES).catch(unlessOutOfResources(Buffer.alloc(0)))
+    await readOwnedFileStart(join(dataDir, "postmaster.pid"), MAX_LOCK_BYTES).catch(
+      unlessOutOfResources(Buffer.alloc(0)),
+    )
   ).toString();
 
 type Inspection = {
@@ -106,10 +108,17 @@ async function inspect(
       if (cwd === dataDir) working.add(Number(pid));
     return { working, attached };
   }
-  const lock = await readPostmasterPid(dataDir);
+  const lock = await readPostmasterProcess(dataDir);
   // Line 7 holds the key and the id of the shared memory.
   const [, segment = ""] = /^\s*\d+\s+(\d+)\s*$/.exec(lock.split("\n")[6] ?? "") ?? [];
-  const output = await runAs(user, "/bin/sh", ["-c", INSPECT_SCRIPT, "sh", dataDir, segment, ...pids.map(String)]);
+  const output = await runAsOsUser(user, "/bin/sh", [
+    "-c",
+    INSPECT_SCRIPT,
+    "sh",
+    dataDir,
+    segment,
+    ...pids.map(String),
+  ]);
   for (const line of output.split("\n")) {
     const [, pid, what] = /^(?:l\S+ .* )?(\d+)(\/cwd -> .*|\/maps|)$/.exec(line) ?? [];
     if (what === "/maps") attached.add(Number(pid));
@@ -149,7 +158,7 @@ async function listByProgram(pid?: number): Promise<PostgresProcess[]> {
  * Sends a signal to a process that may end at any time, also between a check and this call.
  * @returns whether the process was there
  */
-export function sendSignal(pid: number, signal: NodeJS.Signals): boolean {
+export function signalProcess(pid: number, signal: NodeJS.Signals): boolean {
   try {
     return process.kill(pid, signal);
   } catch {

@@ -6,7 +6,7 @@ import { isStandbyData, readControlFile } from "./control-file.js";
 import type { OsUser } from "./os-user.js";
 import { writeOwned } from "./owned-file.js";
 import { findPostmaster } from "./postmaster.js";
-import { sendSignal } from "./processes.js";
+import { signalProcess } from "./processes.js";
 
 const TIMEOUT_MS = 60_000;
 const POLL_MS = 20;
@@ -27,7 +27,7 @@ export async function promote(cluster: Cluster, owner: OsUser): Promise<void> {
     askedAt = Date.now();
     // The server removes the file when it promotes. A server that starts removes an old file, so it is asked again.
     await writeOwned(join(cluster.dataDir, "promote"), "", owner).catch(ignoreExisting);
-    sendSignal(running.pid, "SIGUSR1");
+    signalProcess(running.pid, "SIGUSR1");
   }
 }
 

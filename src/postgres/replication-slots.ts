@@ -2,7 +2,7 @@
 import { readdir } from "node:fs/promises";
 import { endianness } from "node:os";
 import { join } from "node:path";
-import { readStart } from "./owned-file.js";
+import { readOwnedFileStart } from "./owned-file.js";
 
 type ReplicationSlot = {
   readonly name: string;
@@ -21,7 +21,7 @@ export async function listSlots(dataDir: string): Promise<ReplicationSlot[]> {
   const names = await readdir(join(dataDir, "pg_replslot")).catch(() => []);
   const slots = await Promise.all(
     names.map(async (name) => {
-      const state = await readStart(join(dataDir, "pg_replslot", name, "state"), PERSISTENCY + 4).catch(
+      const state = await readOwnedFileStart(join(dataDir, "pg_replslot", name, "state"), PERSISTENCY + 4).catch(
         () => undefined,
       );
       // The slot is just being made or dropped.

@@ -2,21 +2,22 @@
 import { join } from "node:path";
 import { unavailable } from "../errors.js";
 import type { Log } from "../log.js";
-import type { Settings } from "../postgres/cluster.js";
-import { makePrivate } from "../postgres/folder.js";
-import { type OsUser, runAs } from "../postgres/os-user.js";
+import type { ClusterSettings } from "../postgres/cluster.js";
+import { makePrivateFolder } from "../postgres/folder.js";
+import { type OsUser, runAsOsUser } from "../postgres/os-user.js";
 import { OPERATION_TYPES } from "../values/operations.js";
-import { applyIfDue } from "./local/backup-window.js";
+import { applyBackupWindowIfDue } from "./local/backup-window.js";
 import { bringUp } from "./local/bring-up.js";
 import { finishConfiguration } from "./local/configure.js";
 import type { NewConnection, NewInstance } from "./local/create.js";
 import { createDescribe } from "./local/describe.js";
-import { clusterOf, fenceMember, type Host, type HostLimits } from "./local/host.js";
+import { type Host, type HostLimits } from "./local/host.js";
 import { type LocalInstance, openInstances, primaryOf, standbysOf } from "./local/instances.js";
 import { readLogTail } from "./local/member-log.js";
+import { clusterOf, fenceMember } from "./local/members.js";
 import { isObservedFailed, observe } from "./local/observe.js";
 import { createOperations } from "./local/operations.js";
-import { takeFolder } from "./local/owner.js";
+import { takeOwnership } from "./local/ownership.js";
 import { createPlans } from "./local/plans.js";
 import { createPorts } from "./local/ports.js";
 import { createRepair } from "./local/repair.js";
@@ -36,7 +37,7 @@ export type LocalOptions = {
   readonly clock: { now(): Date };
   readonly limits?: Partial<HostLimits>;
   /** PostgreSQL parameters on top of the provider's own. `fsync: "off"` also leaves copies unsynced. */
-  readonly settings?: Settings;
+  readonly settings?: ClusterSettings;
   /** Is called when another process has opened the folder, and this one must no longer touch it. */
   readonly onLost?: () => void;
 };
@@ -82,10 +83,10 @@ export async function createLocalProvider(options: LocalOptions): Promise<LocalP
   const [instancesFolder, snapshotsFolder, journalFolder] = ["instances", "snapshots", "journal"].map((name) =>
     join(folder, name),
   ) as [string, string, string];
-  for (const path of [instancesFolder, snapshotsFolder, journalFolder]) await makePrivate(path, user);
-  const version = (await runAs(user, join(bin, "postgres"), ["--version"])).match(/[\d.]+/)?.[0] ?? "15";
+  for (const path of [instancesFolder, snapshotsFolder, journalFolder]) await makePrivateFolder(path, user);
+  const version = (await runAsOsUser(user, join(bin, "postgres"), ["--version"])).match(/[\d.]+/)?.[0] ?? "15";
 
-  const requireOwned = await takeFolder(folder, options.onLost ?? (() => undefined));
+  const requireOwned = await takeOwnership(folder, options.onLost ?? (() => undefined));
   const instances = openInstances(instancesFolder, user, requireOwned);
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
   /** Until reportTo() is called, deeds go to the log only. */
@@ -219,7 +220,7 @@ export async function createLocalProvider(options: LocalOptions): Promise<LocalP
       }
     },
     async applyPending(now) {
-      for (const instance of await instances.list()) await applyIfDue(host, instance, now);
+      for (const instance of await instances.list()) await applyBackupWindowIfDue(host, instance, now);
     },
     async connectionOf(identifier) {
       const instance = await requireInstance(identifier);

@@ -13,12 +13,12 @@ export interface Caller {
 }
 
 /** The caller of jobs and of everything else that Postern does by itself. */
-export const POSTERN: Caller = { name: "postern", hasLeft: false };
+export const POSTERN_CALLER: Caller = { name: "postern", hasLeft: false };
 
 const callers = new AsyncLocalStorage<Caller>();
 
 /** Returns the caller of the work under way. As a parameter it would go through every store, and one of them would forget it. */
-export const currentCaller = (): Caller => callers.getStore() ?? POSTERN;
+export const currentCaller = (): Caller => callers.getStore() ?? POSTERN_CALLER;
 
 /** Does the work in the caller's name. */
 export const asCaller = <T>(caller: Caller, work: () => T): T => callers.run(caller, work);
@@ -28,4 +28,4 @@ export const asCaller = <T>(caller: Caller, work: () => T): T => callers.run(cal
  * @param held how many the caller has @param free how many nobody has
  * @returns whether the caller may have one more
  */
-export const mayHaveMore = (held: number, free: number): boolean => free > 0 && (held === 0 || held + 1 < free);
+export const mayCallerHaveMore = (held: number, free: number): boolean => free > 0 && (held === 0 || held + 1 < free);

@@ -1,7 +1,12 @@
 /** What may be a password, and that only the right one is accepted. */
 import { parseOptions } from "@node-rs/argon2";
 import { expect, test } from "vitest";
-import { hashPassword, MAX_HASHING, requireGoodPassword, verifyPassword } from "../../src/auth/passwords.js";
+import {
+  hashPassword,
+  MAX_PASSWORDS_HASHED_AT_ONCE,
+  requireGoodPassword,
+  verifyPassword,
+} from "../../src/auth/passwords.js";
 import type { AppError } from "../../src/errors.js";
 import { asCaller } from "../../src/values/caller.js";
 
@@ -94,7 +99,7 @@ const refusedOf = (outcomes: PromiseSettledResult<unknown>[]) =>
 
 test("only so many wait for their password to be looked at; the others are told to come back", async () => {
   const outcomes = await Promise.allSettled(
-    Array.from({ length: MAX_HASHING + 12 }, (_, n) => as(`caller ${n}`, look)),
+    Array.from({ length: MAX_PASSWORDS_HASHED_AT_ONCE + 12 }, (_, n) => as(`caller ${n}`, look)),
   );
   expect(refusedOf(outcomes)).toEqual(Array(12).fill("UNAVAILABLE"));
   expect(await look(), "and then it goes on").toBe(false);
@@ -103,9 +108,9 @@ test("only so many wait for their password to be looked at; the others are told 
 test("who asks for many passwords at once takes no place of others: one of them is hashed at once", async () => {
   const ended: string[] = [];
   const noted = (name: string) => as(name, look).then(() => ended.push(name));
-  const many = Promise.allSettled(Array.from({ length: MAX_HASHING }, () => noted("many")));
+  const many = Promise.allSettled(Array.from({ length: MAX_PASSWORDS_HASHED_AT_ONCE }, () => noted("many")));
   await Promise.all(["one", "two", "three"].map(noted));
   // One of the many at a time beside three others, and threads are few.
   expect(ended.filter((name) => name === "many").length).toBeLessThanOrEqual(4);
-  expect(refusedOf(await many)).toEqual(Array(MAX_HASHING / 2).fill("UNAVAILABLE"));
+  expect(refusedOf(await many)).toEqual(Array(MAX_PASSWORDS_HASHED_AT_ONCE / 2).fill("UNAVAILABLE"));
 });

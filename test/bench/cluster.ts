@@ -9,11 +9,11 @@ import { syncFileSystem } from "../../src/durability.js";
 import { createLog } from "../../src/log.js";
 import { findBinaries } from "../../src/postgres/binaries.js";
 import { type Claim, claimCluster } from "../../src/postgres/claim.js";
-import { Cluster, type Settings } from "../../src/postgres/cluster.js";
+import { Cluster, type ClusterSettings } from "../../src/postgres/cluster.js";
 import { chooseFolder } from "../../src/postgres/folder.js";
 import { databaseUser, type OsUser } from "../../src/postgres/os-user.js";
 
-const SETTINGS: Settings = {
+const SETTINGS: ClusterSettings = {
   shared_buffers: "512MB",
   max_wal_size: "4GB",
   random_page_cost: 1.1,
@@ -111,7 +111,7 @@ export class BenchCluster {
   }
 
   /** Everything is on disk in between, whatever the settings were. */
-  async restart(settings: Settings = {}): Promise<void> {
+  async restart(settings: ClusterSettings = {}): Promise<void> {
     await this.#stop();
     await syncFileSystem(this.folder);
     await this.#start(settings);
@@ -129,7 +129,7 @@ export class BenchCluster {
     await claim?.stop();
   }
 
-  async #start(more: Settings): Promise<void> {
+  async #start(more: ClusterSettings): Promise<void> {
     const { folder, bin, user } = this;
     const settings = { ...SETTINGS, ...more };
     for (;;) {

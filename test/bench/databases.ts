@@ -8,7 +8,7 @@ import { createClient } from "../../src/db/client.js";
 import { migrateDatabase } from "../../src/db/migrate.js";
 import { configureRole } from "../../src/db/role.js";
 import { createLog } from "../../src/log.js";
-import type { Settings } from "../../src/postgres/cluster.js";
+import type { ClusterSettings } from "../../src/postgres/cluster.js";
 import { ensureAdministrator } from "../../src/seed/administrator.js";
 import { type BenchCluster, ROLE } from "./cluster.js";
 import { dataSet, PICK, type TableRows } from "./data-set.js";
@@ -29,7 +29,7 @@ export const BENCH: BenchDatabase = { name: "bench", scale: 1 };
 export const LARGE: BenchDatabase = { name: "bench_large", scale: 10 };
 
 /** Tables that are filled in the transaction that empties them need no log at this level. */
-const LOADING: Settings = {
+const LOADING: ClusterSettings = {
   wal_level: "minimal",
   max_wal_senders: 0,
   fsync: "off",

@@ -1,7 +1,7 @@
 /** What changes where a pooler stands between; test/pgbouncer has the same with a real one. */
 import { beforeAll, expect, it, onTestFinished } from "vitest";
 import { type Client, createClient } from "../../src/db/client.js";
-import { KNOWN_STATEMENTS } from "../../src/db/driver/pooler.js";
+import { STATEMENTS_BEHIND_POOLER } from "../../src/db/driver/pooler.js";
 import { testApp } from "../support/app.js";
 import { openProxy } from "../support/proxy.js";
 
@@ -33,7 +33,7 @@ const prepared = async (client: Client) => {
   for (let n = 0; n < 2; n++) expect(await client.query("select $1::text", [`${n}`], true)).toEqual([`${n}`]);
   const [names] = await client.query(
     "select count(*)::text from pg_prepared_statements where statement <> $1",
-    [KNOWN_STATEMENTS],
+    [STATEMENTS_BEHIND_POOLER],
     false,
   );
   return Number(names);

@@ -7,7 +7,7 @@ import postgres from "postgres";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createClient } from "../../src/db/client.js";
 import { migrateDatabase } from "../../src/db/migrate.js";
-import { requireUsable } from "../../src/db/requirements.js";
+import { checkRequirements } from "../../src/db/requirements.js";
 import type { Cluster, RunningCluster } from "../../src/postgres/cluster.js";
 import { StartFault } from "../../src/start-fault.js";
 import { useGround } from "../support/ground.js";
@@ -30,7 +30,7 @@ const superuser = (...statements: string[]) =>
   });
 
 async function faultOf(connection: string): Promise<StartFault> {
-  const fault = await requireUsable(connection).then(
+  const fault = await checkRequirements(connection).then(
     () => undefined,
     (error) => error,
   );
@@ -58,11 +58,11 @@ beforeAll(async () => {
 afterAll(() => cluster.stop());
 
 it("a database that can carry Postern is left as it is, before and after its migration", async () => {
-  await requireUsable(url("owner", "good"));
+  await checkRequirements(url("owner", "good"));
   const client = createClient({ connection: url("owner", "migrated"), poolSize: 1 });
   await migrateDatabase(client.db);
   await client.close();
-  await requireUsable(url("owner", "migrated"));
+  await checkRequirements(url("owner", "migrated"));
   const sql = postgres(url("owner", "good"), { max: 1 });
   expect(await sql`select from pg_class where relnamespace = 'public'::regnamespace`).toHaveLength(0);
   await sql.end();
@@ -92,7 +92,7 @@ it("half a migration: tables without their record, or types alone", async () => 
     message: expect.stringMatching(/without the record/),
   });
   await sql`drop type role`;
-  await requireUsable(url("owner", "half"));
+  await checkRequirements(url("owner", "half"));
   await sql.end();
 });
 

@@ -91,14 +91,14 @@ prove([
     offenders: (files) =>
       [...files]
         .filter(
-          ([file, text]) => !/^db\/(client|postgres-errors)\.ts$/.test(file) && /\bfrom(Postgres|Read)\b/.test(text),
+          ([file, text]) => !/^db\/(client|postgres-errors)\.ts$/.test(file) && /\bfromPostgres(Read)?\b/.test(text),
         )
         .map(([file]) => file),
     bad: [
-      ["db/client.ts", "throw fromRead(error);"],
+      ["db/client.ts", "throw fromPostgresRead(error);"],
       ["modules/a/a.store.ts", ".catch((error) => Promise.reject(fromPostgres(error)))"],
-      ["graphql/a.ts", 'import { fromRead } from "../db/postgres-errors.js";'],
-      ["engine/write/rows.ts", "hasDependents(error)"],
+      ["graphql/a.ts", 'import { fromPostgresRead } from "../db/postgres-errors.js";'],
+      ["engine/write/rows.ts", "isDependentsError(error)"],
     ],
     caught: ["modules/a/a.store.ts", "graphql/a.ts"],
   },

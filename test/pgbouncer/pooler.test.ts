@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import postgres, { type Sql } from "postgres";
 import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished, vi } from "vitest";
 import { createClient } from "../../src/db/client.js";
-import { KNOWN_STATEMENTS } from "../../src/db/driver/pooler.js";
+import { STATEMENTS_BEHIND_POOLER } from "../../src/db/driver/pooler.js";
 import { UsualTime } from "../../src/db/driver/usual-time.js";
 import { testApp } from "../support/app.js";
 import { POOL_SIZE, startPgbouncer } from "../support/pgbouncer.js";
@@ -81,7 +81,7 @@ describe.skipIf(!pooler)("behind a pooler", () => {
     const run = (n: number) => analyst.run("query($id: ID!) { scan(id: $id) { id status } }", { id: `${n}` });
     for (let round = 0; round < 5; round++) await Promise.all(Array.from({ length: 10 }, (_, n) => run(n + 1)));
     const known = await onEachServer(database, (sql) =>
-      sql`select count(*)::int as n from pg_prepared_statements where statement <> ${KNOWN_STATEMENTS} and not from_sql`.then(
+      sql`select count(*)::int as n from pg_prepared_statements where statement <> ${STATEMENTS_BEHIND_POOLER} and not from_sql`.then(
         ([row]) => row?.n as number,
       ),
     );

@@ -26,7 +26,7 @@ import { fence } from "../../src/postgres/fence.js";
 import { chooseFolder } from "../../src/postgres/folder.js";
 import { StillStartingError } from "../../src/postgres/last-words.js";
 import { databaseUser } from "../../src/postgres/os-user.js";
-import { clearStaleLock, findPostmaster } from "../../src/postgres/postmaster.js";
+import { clearStalePostmaster, findPostmaster } from "../../src/postgres/postmaster.js";
 import { asSuperuser, eventually, isRoot, makeCluster, processesIn, UNSYNCED, useSandbox } from "../support/sandbox.js";
 
 const sandbox = useSandbox();
@@ -175,7 +175,7 @@ test.each<[string, string[], NodeJS.ProcessEnv]>([
     await named(lock, String(child.pid));
     const running = await cluster.start();
     expect(running).toMatchObject({ pid: child.pid, started: false });
-    await clearStaleLock(lock, cluster.dataDir);
+    await clearStalePostmaster(lock, cluster.dataDir);
     await stat(lock);
     // Where its lock is gone, the next start meets its memory, and spares it.
     await rename(lock, `${lock}.away`);
@@ -319,7 +319,7 @@ test.runIf(isRoot)(
     const lock = join(cluster.dataDir, "postmaster.pid");
     await pipe(lock);
     expect(await findPostmaster(cluster.dataDir)).toBeUndefined();
-    await clearStaleLock(lock, cluster.dataDir);
+    await clearStalePostmaster(lock, cluster.dataDir);
     await rm(lock);
     expect((await cluster.start()).started).toBe(true);
     await cluster.stop();

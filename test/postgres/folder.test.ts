@@ -4,8 +4,8 @@ import { basename, dirname, join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { type EmbeddedOptions, startEmbedded } from "../../src/cli/embedded.js";
 import { createLog } from "../../src/log.js";
-import { findBinaries, makeRunnable } from "../../src/postgres/binaries.js";
-import { chooseFolder, HOME, makePrivate } from "../../src/postgres/folder.js";
+import { findBinaries, makeBinariesRunnable } from "../../src/postgres/binaries.js";
+import { chooseFolder, HOME_FOLDER, makePrivateFolder } from "../../src/postgres/folder.js";
 import { databaseUser } from "../../src/postgres/os-user.js";
 import { isRoot, UNSYNCED, useSandbox } from "../support/sandbox.js";
 
@@ -39,7 +39,7 @@ test("a data folder that was there before keeps its owner, its mode and its file
 
 test("something else in the place of the folder is refused", async () => {
   await writeFile(join(sandbox.path, "file"), "");
-  await expect(makePrivate(join(sandbox.path, "file"), await databaseUser())).rejects.toThrow();
+  await expect(makePrivateFolder(join(sandbox.path, "file"), await databaseUser())).rejects.toThrow();
 });
 
 describe.skipIf(!isRoot)("as root (only root runs the database as another user)", () => {
@@ -58,7 +58,7 @@ describe.skipIf(!isRoot)("as root (only root runs the database as another user)"
     onTestFinished(() => rm(first.dataDir, { recursive: true }));
     await first.stop();
     expect(first.relocated).toBe(true);
-    expect(first.dataDir).toMatch(new RegExp(`^${HOME}/data-[0-9a-f]{8}$`));
+    expect(first.dataDir).toMatch(new RegExp(`^${HOME_FOLDER}/data-[0-9a-f]{8}$`));
     expect(await readdir(closed), "nothing is left in the wanted place").toEqual([]);
 
     await chmod(closed, 0o755);
@@ -94,15 +94,15 @@ describe.skipIf(!isRoot)("as root (only root runs the database as another user)"
     const native = join(closed, "package", basename(installed));
     const tree = { path: native, version: "1.2.3" };
     const home = join(sandbox.path, "home");
-    const made = await Promise.all([makeRunnable(tree, user, home), makeRunnable(tree, user, home)]);
+    const made = await Promise.all([makeBinariesRunnable(tree, user, home), makeBinariesRunnable(tree, user, home)]);
     const bin = join(home, "postgresql-1.2.3/bin");
     expect(made).toEqual([bin, bin]);
     expect(await readdir(home), "no half copy is left").toEqual(["postgresql-1.2.3"]);
 
     const { ino } = await stat(bin);
-    expect(await makeRunnable(tree, user, home)).toBe(bin);
+    expect(await makeBinariesRunnable(tree, user, home)).toBe(bin);
     expect((await stat(bin)).ino).toBe(ino);
     await chmod(closed, 0o755);
-    expect(await makeRunnable(tree, user, home), "in place when it can be").toBe(join(native, "bin"));
+    expect(await makeBinariesRunnable(tree, user, home), "in place when it can be").toBe(join(native, "bin"));
   });
 });

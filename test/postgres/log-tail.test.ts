@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, rm, rmdir, symlink, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { lastComplaint, logTail, withoutSecretsOfLog } from "../../src/postgres/log-tail.js";
+import { lastComplaintInLog, logTail, withoutSecretsOfLog } from "../../src/postgres/log-tail.js";
 
 let folder: string;
 beforeAll(async () => {
@@ -77,6 +77,6 @@ test("the last whole lines of a long log, each of a bounded length, and none of 
 
 test("the last complaint is told without its time and process", () => {
   const lines = ["2026 UTC [1] FATAL:  first", "2026 UTC [1] PANIC:  second", "2026 UTC [1] LOG:  third"];
-  expect(lastComplaint(lines)).toBe("PANIC: second");
-  expect(lastComplaint(["LOG:  nothing"])).toBeNull();
+  expect(lastComplaintInLog(lines)).toBe("PANIC: second");
+  expect(lastComplaintInLog(["LOG:  nothing"])).toBeNull();
 });

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import type { Host } from "../../src/providers/local/host.js";
-import { keepAside } from "../../src/providers/local/kept.js";
+import { keepDataAside } from "../../src/providers/local/kept-data.js";
 
 test("what was kept before goes when something is put in its place, and not where there is nothing", async () => {
   const folder = await mkdtemp(join(tmpdir(), "postern-test-"));
@@ -16,11 +16,11 @@ test("what was kept before goes when something is put in its place, and not wher
     string,
   ];
   await mkdir(join(folder, "data"));
-  await keepAside(host, "db-1", "a", first);
+  await keepDataAside(host, "db-1", "a", first);
   expect(await readdir(folder)).toEqual([first]);
-  await keepAside(host, "db-1", "a", second);
+  await keepDataAside(host, "db-1", "a", second);
   expect(await readdir(folder)).toEqual([first]);
   await mkdir(join(folder, "data"));
-  await keepAside(host, "db-1", "a", third);
+  await keepDataAside(host, "db-1", "a", third);
   expect(await readdir(folder)).toEqual([third]);
 });

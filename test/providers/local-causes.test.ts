@@ -5,7 +5,7 @@ import postgres from "postgres";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { findBinaries } from "../../src/postgres/binaries.js";
 import { Cluster } from "../../src/postgres/cluster.js";
-import { asSuperuser } from "../../src/postgres/connection.js";
+import { connectAsSuperuser } from "../../src/postgres/connection.js";
 import { databaseUser } from "../../src/postgres/os-user.js";
 import { failureCauseOf } from "../../src/providers/local/causes.js";
 import type { LocalProvider } from "../../src/providers/local.js";
@@ -38,7 +38,7 @@ const TIMEOUTS = ["statement_timeout", "lock_timeout", "idle_session_timeout", "
 test("time-outs of the role and of the instance end nothing that Postern does there", async () => {
   const cluster = await soloCluster();
   // Roles first: what the files say counts for sessions that run, this one too.
-  await asSuperuser(
+  await connectAsSuperuser(
     cluster,
     async (sql) => {
       for (const name of TIMEOUTS) await sql.unsafe(`alter role postgres set ${name} = '1ms'`);
@@ -48,7 +48,7 @@ test("time-outs of the role and of the instance end nothing that Postern does th
     LIMIT,
   );
   onTestFinished(() =>
-    asSuperuser(
+    connectAsSuperuser(
       cluster,
       async (sql) => {
         await sql`alter role postgres reset all`;
@@ -121,7 +121,7 @@ test("where somebody ends Postern's sessions, the operation says that", async ()
 
 test("a password, a rule or a file that keeps Postern out has its code and its remedy", async () => {
   const cluster = await soloCluster();
-  const look = () => asSuperuser(cluster, (sql) => sql`select 1`, LIMIT).then(() => null, failureCauseOf);
+  const look = () => connectAsSuperuser(cluster, (sql) => sql`select 1`, LIMIT).then(() => null, failureCauseOf);
   const { password } = await cluster.superuser();
   await query(provider, "solo", async (sql) => {
     await sql.unsafe("alter role postgres password 'another'");

@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import postgres, { type Sql } from "postgres";
-import type { Cluster, RunningCluster, Settings } from "../../src/postgres/cluster.js";
+import type { Cluster, ClusterSettings, RunningCluster } from "../../src/postgres/cluster.js";
 import type { Connection } from "./pgbouncer.js";
 import { type Running, startPostern } from "./postern.js";
 import { asSuperuser, makeCluster } from "./sandbox.js";
@@ -28,7 +28,7 @@ export interface OwnCluster {
 }
 
 export interface OwnClusterOptions {
-  readonly settings?: Settings;
+  readonly settings?: ClusterSettings;
   /** Where the cluster is; by default in the sandbox. */
   readonly place?: string;
 }

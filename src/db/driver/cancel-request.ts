@@ -13,13 +13,13 @@ import { type ConnectionOptions, connect as connectTls } from "node:tls";
  */
 
 /** What the server told a connection, so that it can be cancelled. */
-export interface Backend {
+export interface BackendToCancel {
   readonly pid: number;
   readonly secret: number;
 }
 
 /** The driver's options of a server, as it has parsed them. */
-export interface Server {
+export interface ServerToCancelOn {
   readonly host: readonly string[];
   readonly port: readonly number[];
   readonly path?: string | false | undefined;
@@ -40,7 +40,7 @@ function message(...words: number[]): Buffer {
 }
 
 /** Reads the TLS options as the driver does. */
-function secure(socket: Socket, host: string, { ssl, sslnegotiation }: Server): Socket {
+function secure(socket: Socket, host: string, { ssl, sslnegotiation }: ServerToCancelOn): Socket {
   const options: ConnectionOptions = { socket, ...(isIP(host) === 0 && { servername: host }) };
   if (sslnegotiation === "direct") options.ALPNProtocols = ["postgresql"];
   if (ssl === "require" || ssl === "allow" || ssl === "prefer") options.rejectUnauthorized = false;
@@ -48,7 +48,7 @@ function secure(socket: Socket, host: string, { ssl, sslnegotiation }: Server): 
   return connectTls(options);
 }
 
-function ask(target: NetConnectOpts, host: string, server: Server, request: Buffer): Promise<void> {
+function ask(target: NetConnectOpts, host: string, server: ServerToCancelOn, request: Buffer): Promise<void> {
   return new Promise((resolve, reject) => {
     const socket = connect(target);
     socket.setTimeout(TIMEOUT_MS, () => socket.destroy(new Error("The server did not take a cancel request in time.")));
@@ -83,7 +83,7 @@ function ask(target: NetConnectOpts, host: string, server: Server, request: Buff
  * Resolves when the server has sent its signal, which cannot stop what is sent to the backend afterwards.
  * @throws when no server takes the request in time
  */
-export async function requestCancel(server: Server, { pid, secret }: Backend): Promise<void> {
+export async function requestCancel(server: ServerToCancelOn, { pid, secret }: BackendToCancel): Promise<void> {
   const request = message(CANCEL_REQUEST, pid, secret);
   const { host: hosts, port, path } = server;
   // The driver does not tell which of several hosts it has reached. The wrong ones do not know the secret, and do nothing.

@@ -2,21 +2,22 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Sql } from "postgres";
 import { timeout } from "../../errors.js";
-import { type Backend, requestCancel, type Server } from "./cancel-request.js";
-import { isHoldingUpOthers, SLOW_MS } from "./pipelined.js";
-import { isOutdated } from "./retries.js";
-import { closed, givenUp, noop, type StatementTurn, unopened } from "./turn.js";
+import { type BackendToCancel, requestCancel, type ServerToCancelOn } from "./cancel-request.js";
+import { closedFault, givenUpFault, unopenedFault } from "./faults.js";
+import { isHoldingUpPipelined, PIPELINED_SLOW_MS } from "./pipelined.js";
+import { needsRetry } from "./retries.js";
+import { noop, type StatementTurn } from "./turn.js";
 
 /** A client of the driver with one open connection. */
 interface Opened {
   readonly sql: Sql;
-  readonly backend: Backend;
+  readonly backend: BackendToCancel;
   /** Whether a pooler stands between. It gives its server connection to another client after each statement. */
   readonly isPooled: boolean;
 }
 
 /** @param onclose is called when an opened connection has closed, and not when opening fails */
-export type Open = (onclose: () => void) => Promise<Opened>;
+export type OpenConnection = (onclose: () => void) => Promise<Opened>;
 
 interface ConnectionEvents {
   /** The connection has nothing more to do. */
@@ -54,7 +55,7 @@ export class Connection {
   private opening: Promise<void> | undefined;
 
   constructor(
-    private readonly open: Open,
+    private readonly open: OpenConnection,
     private readonly events: ConnectionEvents,
   ) {}
 
@@ -90,7 +91,7 @@ export class Connection {
       opened = await this.open(() => this.close());
     } catch (error) {
       // This fault tells the caller that nothing was sent, which the driver's own does not.
-      this.close(unopened(error));
+      this.close(unopenedFault(error));
       return;
     }
     if (this.hasClosed) {
@@ -127,7 +128,7 @@ export class Connection {
         this.remove(turn);
         // 57014 may arrive when the cancel request has long been handled, so the turn remembers it.
         const wasHit = turn.mayBeHit && error?.code === "57014";
-        const isForgotten = isOutdated(sent, error);
+        const isForgotten = needsRetry(sent, error);
         if (isForgotten) this.isOutdated = true;
         if ((wasHit || isForgotten) && !this.isHeld && turn.isWanted) this.events.resend(turn);
         else turn.reject(error);
@@ -171,13 +172,13 @@ export class Connection {
   /** Sees to it that nobody waits long behind another caller's slow read. */
   private watchFirst(): void {
     // setImmediate lets answers come first that arrived while this process was busy.
-    this.watch ??= setTimeout(() => setImmediate(() => this.checkFirst()), SLOW_MS);
+    this.watch ??= setTimeout(() => setImmediate(() => this.checkFirst()), PIPELINED_SLOW_MS);
   }
 
   private checkFirst(): void {
     this.watch = undefined;
     const [first] = this.turns;
-    if (!this.stopping && first && isHoldingUpOthers(this.turns)) {
+    if (!this.stopping && first && isHoldingUpPipelined(this.turns)) {
       first.usual?.markSlow();
       first.isAlone = true;
       this.stopping = this.stopFirst();
@@ -193,7 +194,7 @@ export class Connection {
     try {
       do {
         for (const other of this.turns) if (other.sent) other.mayBeHit = true;
-        await requestCancel(sql.options as unknown as Server, backend);
+        await requestCancel(sql.options as unknown as ServerToCancelOn, backend);
         await Promise.race([ended, delay(CANCEL_AGAIN_MS)]);
       } while (this.turns.includes(turn));
     } catch {
@@ -212,8 +213,8 @@ export class Connection {
   }
 
   private giveUp(turn: StatementTurn): void {
-    turn.reject(givenUp());
-    this.onLost?.(givenUp());
+    turn.reject(givenUpFault());
+    this.onLost?.(givenUpFault());
     this.close();
   }
 
@@ -232,9 +233,9 @@ export class Connection {
       const isUnsent = mayWait && !this.isHeld && turn.isWanted && !turn.wasSent;
       turn.sent = undefined;
       if (isUnsent) unsent.push(turn);
-      else turn.reject(fault ?? closed());
+      else turn.reject(fault ?? closedFault());
     }
-    this.onLost?.(fault ?? closed());
+    this.onLost?.(fault ?? closedFault());
     this.events.closed(this, unsent);
   }
 

@@ -1,6 +1,6 @@
 /** Opens a connection within a time limit. The driver alone would retry for ever against a server that closes or says nothing. */
 import { connect, type Socket } from "node:net";
-import { closed, connectTimeout } from "./turn.js";
+import { closedFault, connectTimeoutFault } from "./faults.js";
 
 /** A database that has not taken a connection by then counts as unreachable. */
 const OPEN_MS = 5000;
@@ -20,7 +20,7 @@ export class Opening {
   readonly socket = ({ host: hosts, port: ports, path }: Hosts): Socket => {
     const index = this.sockets++;
     if (index >= hosts.length) {
-      const error = closed();
+      const error = closedFault();
       this.failing.abort(error);
       throw error;
     }
@@ -42,7 +42,7 @@ export class Opening {
     });
     // setImmediate lets an answer come first that arrived while this process was busy.
     let isOver = false;
-    const giveUp = () => isOver || this.failing.abort(connectTimeout());
+    const giveUp = () => isOver || this.failing.abort(connectTimeoutFault());
     const late = setTimeout(() => setImmediate(giveUp), OPEN_MS);
     try {
       return await Promise.race([work, failed]);

@@ -15,12 +15,12 @@ import { StatementTurn, type Turn } from "./turn.js";
 export const MAX_PIPELINED = 8;
 /** Their usual times add up to this at most, because the last waits for all others. */
 const PIPELINED_MS = 20;
-/** A read is stopped when it has run for SLOW_MS and another caller has waited behind it for WAIT_BEHIND_MS. */
+/** A read is stopped when it has run for PIPELINED_SLOW_MS and another caller has waited behind it for WAIT_BEHIND_MS. */
 const WAIT_BEHIND_MS = 250;
-export const SLOW_MS = 50;
+export const PIPELINED_SLOW_MS = 50;
 
 /** @returns whether a statement may be sent behind those of a connection, whoever sent them */
-export function mayFollow(turns: readonly StatementTurn[], turn: Turn | undefined): boolean {
+export function mayBePipelined(turns: readonly StatementTurn[], turn: Turn | undefined): boolean {
   if (turns.length >= MAX_PIPELINED || !(turn instanceof StatementTurn) || !turn.isQuick) return false;
   // A read does not wait behind a change, which is never stopped. A change waits only for what ends before its own deadline.
   const { isRead, endsAtMs } = turn;
@@ -32,9 +32,9 @@ export function mayFollow(turns: readonly StatementTurn[], turn: Turn | undefine
  * A change never counts: it may have been done already and wait only for a standby.
  * @returns whether the first statement is a slow read behind which another caller has waited too long
  */
-export function isHoldingUpOthers([first, ...behind]: readonly StatementTurn[]): boolean {
+export function isHoldingUpPipelined([first, ...behind]: readonly StatementTurn[]): boolean {
   if (!first?.isRead || !first.isWanted || !first.wasSent) return false;
   const now = performance.now();
   const other = behind.find(({ caller }) => caller.name !== first.caller.name);
-  return now - first.firstAtMs > SLOW_MS && other !== undefined && now - other.cameAtMs > WAIT_BEHIND_MS;
+  return now - first.firstAtMs > PIPELINED_SLOW_MS && other !== undefined && now - other.cameAtMs > WAIT_BEHIND_MS;
 }

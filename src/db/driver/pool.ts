@@ -1,13 +1,13 @@
 /** Decides which connection a statement goes to. No caller has more of them than it leaves free, or waits behind another's slow statement. */
 import { setTimeout as delay } from "node:timers/promises";
 import { timeout, unavailable } from "../../errors.js";
-import { type Caller, mayHaveMore } from "../../values/caller.js";
+import { type Caller, mayCallerHaveMore } from "../../values/caller.js";
 import type { BackingOff } from "./backing-off.js";
 import { Connection } from "./connection.js";
-import { MAX_PIPELINED, mayFollow } from "./pipelined.js";
+import { MAX_PIPELINED, mayBePipelined } from "./pipelined.js";
 import { type Share, Shares } from "./shares.js";
-import { transactionOn, type Work } from "./transaction.js";
-import { type Sent, StatementTurn, type Text, Turn } from "./turn.js";
+import { type TransactionWork, transactionOn } from "./transaction.js";
+import { type SentTurn, StatementTurn, Turn, type TurnText } from "./turn.js";
 import type { UsualTime } from "./usual-time.js";
 
 /** Seconds that running statements get when the pool ends. */
@@ -28,9 +28,9 @@ interface StatementKind {
 
 export interface Pool {
   /** Runs one statement and answers its rows as lists of values. */
-  run(text: Text, kind: StatementKind): Promise<readonly (string | null)[][]>;
+  run(text: TurnText, kind: StatementKind): Promise<readonly (string | null)[][]>;
   /** The part of the driver that drizzle uses. */
-  readonly driver: { unsafe(...text: Text): Sent; begin<T>(work: Work<T>): Promise<T> };
+  readonly driver: { unsafe(...text: TurnText): SentTurn; begin<T>(work: TransactionWork<T>): Promise<T> };
   /** Stops the reads of a caller who waits for no answer any more. */
   stopReads(caller: Caller): void;
   end(): Promise<void>;
@@ -52,7 +52,7 @@ export function createPool({ open, isFailing }: BackingOff, size: number, timeou
   const hasOpen = (): boolean => connections.some(({ isOpen }) => isOpen);
   const connect = (): Connection => new Connection(open, { idle: release, closed: replace, resend, hasOpen });
   const connections = Array.from({ length: size }, connect);
-  const mayConnect = (share: Share) => mayHaveMore(share.connections, size - busy.size);
+  const mayConnect = (share: Share) => mayCallerHaveMore(share.connections, size - busy.size);
 
   function release(connection: Connection): void {
     const users = busy.get(connection);
@@ -125,7 +125,8 @@ export function createPool({ open, isFailing }: BackingOff, size: number, timeou
     return true;
   }
 
-  const hasRoom = ({ takesMore, turns }: Connection, turn: Turn | undefined) => takesMore && mayFollow(turns, turn);
+  const hasRoom = ({ takesMore, turns }: Connection, turn: Turn | undefined) =>
+    takesMore && mayBePipelined(turns, turn);
 
   /** Finds the least busy connection that only this caller uses; undefined where no connection is left for the next caller. */
   function findOwn(share: Share, { isRead, endsAtMs }: StatementTurn): Connection | undefined {
@@ -206,13 +207,13 @@ export function createPool({ open, isFailing }: BackingOff, size: number, timeou
     else if (turn instanceof StatementTurn) connections.find(({ turns }) => turns.includes(turn))?.stop(turn);
   }
 
-  function submitStatement(text: Text, { isRead, usual }: StatementKind, asValues: boolean): StatementTurn {
+  function submitStatement(text: TurnText, { isRead, usual }: StatementKind, asValues: boolean): StatementTurn {
     const turn = new StatementTurn(text, isRead, usual, asValues, timeoutMs, stop);
     submit(turn, isRead);
     return turn;
   }
 
-  async function begin<T>(work: Work<T>): Promise<T> {
+  async function begin<T>(work: TransactionWork<T>): Promise<T> {
     const turn: Turn = new Turn(timeoutMs, () => stop(turn));
     submit(turn, false);
     const connection = (await turn.answer) as Connection;

@@ -5,9 +5,9 @@ import type { Sql } from "postgres";
 export type Pooler = { readonly carriesPrepared: boolean } | undefined;
 
 /** PostgreSQL tells a new connection the id of its process. A pooler tells one of its own, so the two differ behind a pooler. */
-export const PID = "pg_catalog.pg_backend_pid()";
+export const PID_BEHIND_POOLER = "pg_catalog.pg_backend_pid()";
 
-export const KNOWN_STATEMENTS = "select name from pg_catalog.pg_prepared_statements";
+export const STATEMENTS_BEHIND_POOLER = "select name from pg_catalog.pg_prepared_statements";
 
 /**
  * A pooler that carries prepared statements renames them, since two of its clients may use one name. If the server knows this very
@@ -18,7 +18,7 @@ export const KNOWN_STATEMENTS = "select name from pg_catalog.pg_prepared_stateme
 async function carriesPrepared(sql: Sql): Promise<boolean> {
   // Without parameters, the driver prepares only where `simple` is false, an option that its types lack.
   const options = { prepare: true, simple: false } as { prepare: boolean };
-  const asked = sql.unsafe<{ name: string }[]>(KNOWN_STATEMENTS, [], options);
+  const asked = sql.unsafe<{ name: string }[]>(STATEMENTS_BEHIND_POOLER, [], options);
   try {
     const prepared = await asked;
     return prepared.every(({ name }) => name !== prepared.statement.name);

@@ -1,6 +1,6 @@
 /** Recognizes prepared statements that PostgreSQL no longer runs. They were not done, so the pool sends them on another connection. */
 import type { Sql } from "postgres";
-import type { Sent } from "./turn.js";
+import type { SentTurn } from "./turn.js";
 
 /**
  * The functions of PostgreSQL that report so: the name is unknown (26000), or a migration by another replica has changed its columns
@@ -34,5 +34,5 @@ export function forbidRetries(sql: Sql): void {
  * PostgreSQL undoes a statement that fails, so it is safe to send it again, and parsed anew it does not fail this way.
  * @returns whether a statement failed because its connection's prepared statements are outdated
  */
-export const isOutdated = (sent: Sent, error: { readonly routine?: string } | undefined): boolean =>
+export const needsRetry = (sent: SentTurn, error: { readonly routine?: string } | undefined): boolean =>
   (sent as unknown as DriverQuery).wasPrepared === true && ROUTINES.has(error?.routine ?? "");

@@ -2,9 +2,9 @@
 import type { Sql } from "postgres";
 import type { Log } from "../../log.js";
 import { type BackingOff, backOff } from "./backing-off.js";
-import type { Backend } from "./cancel-request.js";
+import type { BackendToCancel } from "./cancel-request.js";
 import { Opening } from "./opening.js";
-import { detectPooler, PID, type Pooler } from "./pooler.js";
+import { detectPooler, PID_BEHIND_POOLER, type Pooler } from "./pooler.js";
 import { noop } from "./turn.js";
 
 /**
@@ -40,7 +40,7 @@ export const SETTINGS: Readonly<Record<string, string>> = {
 const NAMES = Object.keys(SETTINGS);
 
 /** The check names schemas and uses no operator, so that no search path can change its meaning. */
-export const CHECK = `select ${PID}, ${NAMES.map((name) => `pg_catalog.current_setting('${name}')`).join(", ")}`;
+export const SETTINGS_CHECK = `select ${PID_BEHIND_POOLER}, ${NAMES.map((name) => `pg_catalog.current_setting('${name}')`).join(", ")}`;
 const END = "select pg_catalog.pg_terminate_backend(pg_catalog.pg_backend_pid())";
 
 /** @returns statements that give the settings to the role, for new connections to the database, which %I stands for */
@@ -74,7 +74,7 @@ interface Opener extends BackingOff {
  * @param connect makes a client of the driver with one connection, which takes its sockets from an opening
  * @param anySettings whether to accept connections with other settings, in order to give the role its own
  */
-export function createOpener(
+export function createSettingsOpener(
   connect: (startUp: Readonly<Record<string, string>>, onclose: () => void, socket: Opening["socket"]) => Sql,
   statementTimeoutMs: number | undefined,
   log: Log | undefined,
@@ -88,10 +88,10 @@ export function createOpener(
   let pooler: Pooler;
 
   async function check(sql: Sql) {
-    const asked = sql.unsafe(CHECK, [], { prepare: false });
+    const asked = sql.unsafe(SETTINGS_CHECK, [], { prepare: false });
     const [[pid, ...values] = []] = (await asked.values()) as unknown as string[][];
     const different = NAMES.filter((name, index) => values[index] !== SETTINGS[name]);
-    const { state: backend } = asked as unknown as { state: Backend };
+    const { state: backend } = asked as unknown as { state: BackendToCancel };
     const isUsable = anySettings || different.length === 0;
     const detected = isUsable ? await detectPooler(sql, backend.pid, Number(pid)) : undefined;
     return { backend, different, isUsable, detected };

@@ -1,7 +1,7 @@
 /** Counts what each caller uses of the pool, and gives each waiting caller its turn. */
 
 import { timeout, unavailable } from "../../errors.js";
-import { type Caller, mayHaveMore } from "../../values/caller.js";
+import { type Caller, mayCallerHaveMore } from "../../values/caller.js";
 import type { Turn } from "./turn.js";
 
 /** Statements and transactions that may run or wait at a time. */
@@ -35,7 +35,7 @@ export class Shares {
   /** @returns the reason why it may not even wait, or undefined */
   refusal({ caller }: Turn, isRead: boolean): Error | undefined {
     const turns = this.shares.get(caller.name)?.turns ?? 0;
-    if (!mayHaveMore(turns, MAX_TURNS - this.running)) return unavailable("The database");
+    if (!mayCallerHaveMore(turns, MAX_TURNS - this.running)) return unavailable("The database");
     return caller.time?.isOver || (isRead && caller.hasLeft) ? timeout() : undefined;
   }
 

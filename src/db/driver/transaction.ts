@@ -1,19 +1,20 @@
 /** Runs a transaction on a connection that it has for itself, with the interface that drizzle expects of the driver. */
 import { setTimeout as delay } from "node:timers/promises";
-import { asCaller, POSTERN } from "../../values/caller.js";
+import { asCaller, POSTERN_CALLER } from "../../values/caller.js";
 import type { Connection } from "./connection.js";
-import { closed, noop, type Sent, StatementTurn, type Text } from "./turn.js";
+import { closedFault } from "./faults.js";
+import { noop, type SentTurn, StatementTurn, type TurnText } from "./turn.js";
 
 /** A connection that has not rolled back by then is closed. */
 const ROLLBACK_MS = 250;
 const late = () =>
   delay(ROLLBACK_MS, undefined, { ref: false }).then(() => Promise.reject(new Error("There was no rollback in time.")));
 
-export type Work<T> = (inside: Session) => Promise<T>;
+export type TransactionWork<T> = (inside: Session) => Promise<T>;
 
 interface Session {
-  unsafe(...text: Text): Sent;
-  savepoint<T>(work: Work<T>): Promise<T>;
+  unsafe(...text: TurnText): SentTurn;
+  savepoint<T>(work: TransactionWork<T>): Promise<T>;
 }
 
 /** @param timeoutMs the limit of each statement */
@@ -21,10 +22,10 @@ function sessionOn(connection: Connection, timeoutMs: number | undefined): Sessi
   let savepoints = 0;
   let last: Promise<unknown> = Promise.resolve();
   /** Sends one at a time, so that a cancel request can hit no other. On a closed connection the driver would open a new one. */
-  function unsafe(...text: Text): Sent {
+  function unsafe(...text: TurnText): SentTurn {
     const turn = new StatementTurn(text, false, undefined, false, timeoutMs, (turn) => connection.stop(turn));
     const send = () => {
-      if (connection.hasClosed) turn.reject(closed());
+      if (connection.hasClosed) turn.reject(closedFault());
       else if (!turn.isSettled) connection.send(turn);
     };
     turn.answer.catch(noop);
@@ -55,7 +56,7 @@ function sessionOn(connection: Connection, timeoutMs: number | undefined): Sessi
 export async function transactionOn<T>(
   connection: Connection,
   timeoutMs: number | undefined,
-  work: Work<T>,
+  work: TransactionWork<T>,
 ): Promise<T> {
   const session = sessionOn(connection, timeoutMs);
   async function run(): Promise<T> {
@@ -71,13 +72,13 @@ export async function transactionOn<T>(
     new Promise<R>((resolve, reject) => {
       connection.onLost = reject;
       running.then(resolve, reject);
-      if (connection.hasClosed) reject(closed());
+      if (connection.hasClosed) reject(closedFault());
     });
   try {
     return await unlessLost(run());
   } catch (error) {
     // The rollback does not count against the caller's time: nobody else may enter this transaction.
-    const undone = asCaller(POSTERN, () => session.unsafe("rollback"));
+    const undone = asCaller(POSTERN_CALLER, () => session.unsafe("rollback"));
     await Promise.race([unlessLost(undone), late()]).catch(() => connection.close());
     throw error;
   } finally {

@@ -3,27 +3,10 @@ import type { PendingQuery, Sql } from "postgres";
 import { type Caller, currentCaller } from "../../values/caller.js";
 import type { UsualTime } from "./usual-time.js";
 
-/**
- * A lost connection has several faults, because the caller must know whether the statement may have run. For "update scans ...":
- *  - CONNECTION_ENDED: the connection never opened. Nothing ran: UNAVAILABLE, and a retry is safe.
- *  - The connection closed, and the statement was not yet on a socket (`wasSent` is false): it is sent on another connection.
- *  - CONNECTION_CLOSED: it was on a socket. A change may be done or not: the answer says `outcome: unknown`.
- *  - GIVEN_UP: neither the statement nor its cancel request was answered in time. The outcome is unknown here too.
- *  - A FATAL from PostgreSQL, such as 57P01 from an administrator, is followed by the end of the connection: as CONNECTION_CLOSED.
- */
-
-export type Text = Parameters<Sql["unsafe"]>;
-export type Sent = PendingQuery<never>;
+export type TurnText = Parameters<Sql["unsafe"]>;
+export type SentTurn = PendingQuery<never>;
 
 export const noop = () => undefined;
-const fault = (message: string, code: string) => Object.assign(new Error(message), { code });
-export const closed = () => fault("The connection has closed.", "CONNECTION_CLOSED");
-export const connectTimeout = () => fault("The database took no connection in time.", "CONNECT_TIMEOUT");
-/** The fault of a connection that was lost before it was open, so that nothing ran. */
-export const unopened = (cause: unknown) =>
-  Object.assign(fault("The connection closed while it was opened.", "CONNECTION_ENDED"), { cause });
-/** The fault of a statement that may have run or not. */
-export const givenUp = () => fault("Neither the statement nor its cancelling was answered in time.", "GIVEN_UP");
 
 /** Something that waits for a connection: a statement or a transaction. */
 export class Turn {
@@ -74,7 +57,7 @@ export class Turn {
 
 export class StatementTurn extends Turn {
   /** Set while a connection has it. */
-  sent: Sent | undefined;
+  sent: SentTurn | undefined;
   /** Whether it is to be stopped as soon as it runs. */
   isUnwanted = false;
   /** Whether it needs a connection for itself, because others have waited too long behind it. */
@@ -91,7 +74,7 @@ export class StatementTurn extends Turn {
    * @param usual learns from the run. Where it is undefined or slow, other callers' statements are not sent behind this one
    */
   constructor(
-    readonly text: Text,
+    readonly text: TurnText,
     readonly isRead: boolean,
     readonly usual: UsualTime | undefined,
     private asValues: boolean,
@@ -115,18 +98,18 @@ export class StatementTurn extends Turn {
     return (this.sent as { state?: unknown } | undefined)?.state != null;
   }
 
-  sendOn(sql: Sql): Sent {
-    this.sent = sql.unsafe(...this.text) as Sent;
-    return this.asValues ? (this.sent.values() as unknown as Sent) : this.sent;
+  sendOn(sql: Sql): SentTurn {
+    this.sent = sql.unsafe(...this.text) as SentTurn;
+    return this.asValues ? (this.sent.values() as unknown as SentTurn) : this.sent;
   }
 
   /** The part of the driver's query that drizzle uses. */
-  asDriver(): Sent {
+  asDriver(): SentTurn {
     const values = () => {
       this.asValues = true;
       this.sent?.values();
       return this.answer;
     };
-    return Object.assign(this.answer, { values }) as unknown as Sent;
+    return Object.assign(this.answer, { values }) as unknown as SentTurn;
   }
 }

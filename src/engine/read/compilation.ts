@@ -12,7 +12,7 @@ import {
 } from "graphql";
 import type { ActorAccess } from "../../auth/actor.js";
 import type { Permission } from "../../auth/permissions.js";
-import { toText } from "../../db/dialect.js";
+import { toStatementText } from "../../db/dialect.js";
 import { forbidden } from "../../errors.js";
 import { requireWellFormed } from "../../values/well-formed.js";
 import { mayRead, type TypeDeclaration } from "../declaration.js";
@@ -34,7 +34,7 @@ export interface CompilationStatement {
 
 /** Turns drizzle's objects into text, which takes a small part of their memory. */
 export function compilationStatementOf(statement: SQL): CompilationStatement {
-  const { sql: text, params } = toText(statement);
+  const { sql: text, params } = toStatementText(statement);
   return {
     text,
     bind: (run) => params.map((param) => (typeof param === "function" ? (param as CompilationGetter)(run) : param)),

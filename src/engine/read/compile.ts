@@ -1,8 +1,9 @@
 /** Compiles root fields, or rows whose ids resolvers hand in, to one SQL statement. */
+
 import { type SQL, sql } from "drizzle-orm";
 import { type FieldNode, GraphQLID, type GraphQLSchema } from "graphql";
 import type { ActorAccess } from "../../auth/actor.js";
-import { answerTooLong, badUserInput, limitExceeded } from "../../errors.js";
+import { answerTooLong, badUserInput } from "../../errors.js";
 import { isId, requireId } from "../../values/id.js";
 import type { TypeDeclaration } from "../declaration.js";
 import {
@@ -13,7 +14,7 @@ import {
   type CompilationStatement,
   compilationStatementOf,
 } from "./compilation.js";
-import { type Cost, costAmountOf, costOfWriting, costSum } from "./cost.js";
+import { type Cost, costAmountOf, costOfWriting, costSum, requireObjectsAtMost } from "./cost.js";
 import { isFieldTextLonger, maxFieldLengthOf } from "./field.js";
 import { type JsonTemplate, jsonBytesOf, jsonLengthsOf, jsonOverflowBeyond, jsonTemplateOf } from "./json.js";
 import { type QueryValue, type QueryVariables, queryArgumentOf } from "./query-value.js";
@@ -28,7 +29,7 @@ import type { Fragments } from "./selection.js";
  * - `returnedList`: the visible rows whose ids a mutation returned, in their order
  * - `own`: the actor's own row, which it may always read
  */
-export interface ReadTarget {
+export interface CompileTarget {
   readonly kind: "row" | "connection" | "returned" | "returnedList" | "own";
   readonly type: TypeDeclaration;
 }
@@ -37,7 +38,7 @@ export interface ReadTarget {
 export interface Unit {
   /** The path of the field in the response, such as `createScan.scan`. */
   readonly key: string;
-  readonly target: ReadTarget;
+  readonly target: CompileTarget;
   readonly nodes: readonly FieldNode[];
 }
 
@@ -109,13 +110,6 @@ function select(c: Compilation, { target, nodes }: Unit, index: number, onRefusa
     (source) => sql`${source.column(type.fields.id.column)} = ${key}`,
     everything,
   );
-}
-
-/** @throws LIMIT_EXCEEDED where a request could answer more than `max` objects */
-export function requireAtMost(max: number, objects: number): void {
-  if (objects <= max) return;
-  const message = `This could answer ${objects} objects; at most ${max} are allowed. Ask for smaller pages.`;
-  throw limitExceeded("cost", message);
 }
 
 /**
@@ -201,7 +195,7 @@ function runsOf(
     bind(run) {
       for (const check of checks) check(run);
       if (run.bytesLeft !== undefined && run.bytesLeft <= 0) throw answerTooLong();
-      requireAtMost(maxObjects, objects(run));
+      requireObjectsAtMost(maxObjects, objects(run));
       return statement.bind(run);
     },
   };

@@ -1,4 +1,5 @@
 /** Counts what a selection answers at most in one run. Plans keep these functions; made here, they hold nothing of the statement. */
+import { limitExceeded } from "../../errors.js";
 import type { CompilationRun } from "./compilation.js";
 
 interface CostAmount {
@@ -44,3 +45,10 @@ export const costListLength =
   (list: (run: CompilationRun) => unknown): Count =>
   (run) =>
     (list(run) as unknown[]).length;
+
+/** @throws LIMIT_EXCEEDED where a request could answer more than `max` objects */
+export function requireObjectsAtMost(max: number, objects: number): void {
+  if (objects <= max) return;
+  const message = `This could answer ${objects} objects; at most ${max} are allowed. Ask for smaller pages.`;
+  throw limitExceeded("cost", message);
+}

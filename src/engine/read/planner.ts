@@ -6,10 +6,11 @@ import { UsualTime } from "../../db/driver/usual-time.js";
 import { AppError } from "../../errors.js";
 import { NO_DOUBLE_AGGREGATE } from "./aggregate.js";
 import type { CompilationLimits, CompilationRun } from "./compilation.js";
-import { type CompiledPlan, compile, compileReturning, type ReadTarget, requireAtMost, type Unit } from "./compile.js";
-import { type Counted, createPreparation } from "./preparation.js";
+import { type CompiledPlan, type CompileTarget, compile, compileReturning, type Unit } from "./compile.js";
+import { requireObjectsAtMost } from "./cost.js";
+import { createPreparation, type PreparationCount } from "./preparation.js";
 import type { QueryVariables } from "./query-value.js";
-import { type Allowance, createReads, type Reads } from "./reads.js";
+import { createReads, type Reads, type ReadsAllowance } from "./reads.js";
 import { collectSelection, type Fragments, type Selection } from "./selection.js";
 import { shapeReader } from "./shape.js";
 import type { Returning } from "./writing.js";
@@ -25,7 +26,7 @@ type PlannerQuery = (
 export interface PlannerOptions {
   readonly schema: GraphQLSchema;
   /** What each planned root field answers, by its name. */
-  readonly targets: ReadonlyMap<string, ReadTarget>;
+  readonly targets: ReadonlyMap<string, CompileTarget>;
   readonly query: PlannerQuery;
   /** Whether an error of `query` is about the data of one field, so that other fields can still be answered. */
   readonly isDataFault: (error: unknown) => boolean;
@@ -38,8 +39,8 @@ export interface PlannerOptions {
 
 export interface Planner {
   /** @returns the allowance that all reads of a new request share */
-  allowance(): Allowance;
-  reads(access: ActorAccess, allowance: Allowance): Reads;
+  allowance(): ReadsAllowance;
+  reads(access: ActorAccess, allowance: ReadsAllowance): Reads;
   /** Plans what a mutation's payload asks for, before the mutation runs. @throws FORBIDDEN, BAD_USER_INPUT, LIMIT_EXCEEDED */
   payload(request: PlanRequest, units: readonly Unit[]): PlannedPayload;
   /** @returns a unit for each root field of an operation; undefined where one of them is not planned */
@@ -79,7 +80,7 @@ interface PlanRequest extends Pick<CompilationRun, "variables" | "access"> {
   readonly fragments: Fragments;
 }
 
-interface CachedPlan extends CompiledPlan, Counted {
+interface CachedPlan extends CompiledPlan, PreparationCount {
   readonly key: string;
   readonly usual: UsualTime;
   /** Null where the plan can have none, undefined until a change asks for it. */
@@ -198,7 +199,7 @@ export function createPlanner({
           const run = { variables, access, values };
           plan.bind(run);
           const objects = before + plan.objects(run);
-          requireAtMost(limits.maxObjects, objects);
+          requireObjectsAtMost(limits.maxObjects, objects);
           return objects;
         },
         returning: () => returningOf(plan, request, units) ?? undefined,

@@ -1,7 +1,7 @@
 /** Decides which statements are worth preparing: a connection of postgres.js never forgets a prepared statement. */
 
 /** A statement, and how often it has run. */
-export interface Counted {
+export interface PreparationCount {
   readonly text: string;
   runs: number;
 }
@@ -19,7 +19,7 @@ export function createPreparation() {
 
   return {
     /** Counts a run of the statement. @returns whether it is to run as a prepared statement */
-    isDue(statement: Counted): boolean {
+    isDue(statement: PreparationCount): boolean {
       if (Date.now() - sinceMs > PREPARED_FOR_MS) {
         prepared.clear();
         sinceMs = Date.now();

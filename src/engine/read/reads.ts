@@ -3,7 +3,7 @@ import DataLoader from "dataloader";
 import { type GraphQLResolveInfo, responsePathAsArray } from "graphql";
 import { doneBut } from "../../errors.js";
 import type { TypeDeclaration } from "../declaration.js";
-import type { ReadTarget, Unit } from "./compile.js";
+import type { CompileTarget, Unit } from "./compile.js";
 
 /** The reads of one request. */
 export interface Reads {
@@ -28,7 +28,7 @@ export interface Read {
 type PreparedReads = () => Promise<(string | Error)[]>;
 
 /** What is left for all reads of one request together. */
-export interface Allowance {
+export interface ReadsAllowance {
   /** The bytes of their answers. */
   bytes: number;
   /** The number of members' logs. */
@@ -40,8 +40,8 @@ export interface Allowance {
  * @param prepare plans reads as one statement, or throws their fault, before anything has run
  */
 export function createReads(
-  targets: ReadonlyMap<string, ReadTarget>,
-  allowance: Allowance,
+  targets: ReadonlyMap<string, CompileTarget>,
+  allowance: ReadsAllowance,
   prepare: (reads: readonly Read[], bytesLeft: number) => PreparedReads,
 ): Reads {
   /** Answers all reads with one statement. A read that cannot be planned fails alone. */
@@ -75,7 +75,7 @@ export function createReads(
   const loader = new DataLoader<Read, unknown>((reads) => readAll(reads) as Promise<ArrayLike<unknown>>, {
     cache: false,
   });
-  const load = (target: ReadTarget, value: unknown, info: GraphQLResolveInfo) =>
+  const load = (target: CompileTarget, value: unknown, info: GraphQLResolveInfo) =>
     loader.load({
       unit: { key: responsePathAsArray(info.path).join("."), target, nodes: info.fieldNodes },
       value,

@@ -2,7 +2,7 @@
 import { and, eq, type SQL, sql } from "drizzle-orm";
 import { alias, type PgColumn, type PgTable } from "drizzle-orm/pg-core";
 import type { ActorAccess } from "../../auth/actor.js";
-import { propertyOf } from "../../db/dialect.js";
+import { columnProperty } from "../../db/dialect.js";
 import type { TypeDeclaration } from "../declaration.js";
 
 /** A table in a statement, under its own name or an alias. */
@@ -26,7 +26,7 @@ export function aliasedVisibilitySource(
     type,
     name: identifier,
     from: sql`${rows} as ${identifier}`,
-    column: (column) => sql`${table[propertyOf(column)]}`,
+    column: (column) => sql`${table[columnProperty(column)]}`,
   };
 }
 

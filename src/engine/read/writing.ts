@@ -6,7 +6,7 @@ import type { TypeDeclaration } from "../declaration.js";
 import { Compilation, type CompilationLimits } from "./compilation.js";
 import { compileFilter } from "./filter.js";
 import type { JsonTemplate } from "./json.js";
-import type { Counted } from "./preparation.js";
+import type { PreparationCount } from "./preparation.js";
 import { queryValueWithin } from "./query-value.js";
 import type { VisibilitySource } from "./visibility.js";
 
@@ -22,7 +22,7 @@ export interface Returning {
   /** The id is unique within a planner. */
   readonly id: number;
   /** Counts a run of the statement. @returns whether it is to run as a prepared statement */
-  isDue(statement: Counted): boolean;
+  isDue(statement: PreparationCount): boolean;
 }
 
 /** Statements that change rows have no arguments of a query, whose types would be in the schema. */

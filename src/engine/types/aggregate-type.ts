@@ -82,7 +82,7 @@ export function groupType(declaration: TypeDeclaration): ClassType {
 }
 
 /** @returns the arguments of the groups of a list */
-export function groupArgs(declaration: TypeDeclaration): ClassType {
+export function aggregateGroupArgs(declaration: TypeDeclaration): ClassType {
   const { name } = declaration;
   const by = typeOnce(`${name}GroupBy`, (target) => {
     const fields = aggregateGroupFields(declaration);

@@ -19,9 +19,9 @@ import {
   type MutationPayloadField,
   type MutationRequest,
   type MutationReturn,
+  MutationRoot,
   type Mutation as MutationValue,
   mutationIdsOf,
-  RootOfChange,
 } from "../mutation.js";
 import { CurrentCall } from "./current-call.js";
 import { addFieldResolver } from "./field-resolver.js";
@@ -32,7 +32,7 @@ import type { ReadContext } from "./read-resolver.js";
 const CurrentRequest = () =>
   createParameterDecorator<Pick<MutationRequest, "answerAs">>(
     ({ root, context }): MutationRequest => ({
-      returning: root instanceof RootOfChange ? root.returning : undefined,
+      returning: root instanceof MutationRoot ? root.returning : undefined,
       answerAs: (actor) => context.answerAs(actor),
     }),
   );

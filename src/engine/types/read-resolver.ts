@@ -2,9 +2,9 @@
 import type { GraphQLResolveInfo } from "graphql";
 import { Arg, Args, type ClassType, Ctx, ID, Info, Query, Resolver } from "type-graphql";
 import { singularOf, type TypeDeclaration } from "../declaration.js";
-import type { ReadTarget } from "../read/compile.js";
-import type { Allowance, Reads } from "../read/reads.js";
-import { groupArgs, groupType } from "./aggregate-type.js";
+import type { CompileTarget } from "../read/compile.js";
+import type { Reads, ReadsAllowance } from "../read/reads.js";
+import { aggregateGroupArgs, groupType } from "./aggregate-type.js";
 import { connectionArgs, connectionType } from "./connection-type.js";
 import { addFieldResolver } from "./field-resolver.js";
 import { objectType } from "./object-type.js";
@@ -12,13 +12,13 @@ import { objectType } from "./object-type.js";
 /** The part of a request's context that the resolvers below need. */
 export interface ReadContext {
   readonly reads: Reads;
-  readonly allowance: Allowance;
+  readonly allowance: ReadsAllowance;
 }
 
 /** @returns what the planner answers for the root fields of the types, by name */
-export const readTargets = (types: readonly TypeDeclaration[]): Map<string, ReadTarget> =>
+export const readTargets = (types: readonly TypeDeclaration[]): Map<string, CompileTarget> =>
   new Map(
-    types.flatMap((type): [string, ReadTarget][] => [
+    types.flatMap((type): [string, CompileTarget][] => [
       [singularOf(type), { kind: "row", type }],
       [type.plural, { kind: "connection", type }],
     ]),
@@ -78,7 +78,7 @@ export function readResolver(type: TypeDeclaration): ClassType {
 
 /** @returns a resolver class with the fields of a connection that take arguments */
 export function connectionResolver(type: TypeDeclaration): ClassType {
-  const [connection, group, args] = [connectionType(type), groupType(type), groupArgs(type)];
+  const [connection, group, args] = [connectionType(type), groupType(type), aggregateGroupArgs(type)];
   @Resolver(() => connection)
   class ConnectionResolver {}
   // type-graphql reads [type] as a list of the type.

@@ -2,21 +2,21 @@
 import { ID } from "type-graphql";
 import type { Call } from "../../audit/call.js";
 import type { Rule } from "../../auth/rules.js";
-import type { ChangedRow, Mutation, MutationPayload } from "../mutation.js";
+import type { MutatedRow, Mutation, MutationPayload } from "../mutation.js";
 import type { Returning } from "../read/writing.js";
 import { typeNameWithArticle } from "./object-type.js";
 import { type RowInputs, type RowVerb, rowNamesOf } from "./row-inputs.js";
 
 /** The service behind the mutations. Where one row changes, `returning` asks for its JSON. */
 export interface RowService {
-  create(call: Call, input: unknown, returning?: Returning): Promise<ChangedRow>;
+  create(call: Call, input: unknown, returning?: Returning): Promise<MutatedRow>;
   /** Returns the ids in the order of the items, and the id of the parent that they share. */
   createMany(call: Call, input: unknown): Promise<{ ids: readonly string[]; parent?: string | undefined }>;
-  update(call: Call, input: unknown, returning?: Returning): Promise<ChangedRow>;
+  update(call: Call, input: unknown, returning?: Returning): Promise<MutatedRow>;
   updateMany(call: Call, input: unknown): Promise<readonly string[]>;
   delete(call: Call, input: unknown): Promise<string>;
   deleteMany(call: Call, input: unknown): Promise<readonly string[]>;
-  upsert(call: Call, input: unknown, returning?: Returning): Promise<ChangedRow & { readonly created: boolean }>;
+  upsert(call: Call, input: unknown, returning?: Returning): Promise<MutatedRow & { readonly created: boolean }>;
 }
 
 /** What the audit log calls a verb, after the resource and a dot. */

@@ -3,7 +3,7 @@ import { GraphQLError, GraphQLScalarType, Kind, type ValueNode } from "graphql";
 import { limitExceeded } from "../../errors.js";
 
 /** The error with which a scalar refuses a value. Its message is ours and holds no value of the request, so that clients may read it. */
-export class MalformedValue extends GraphQLError {
+export class MalformedScalar extends GraphQLError {
   /** @param node the value in the document */
   constructor(message: string, node?: ValueNode) {
     super(message, { nodes: node });
@@ -48,10 +48,10 @@ function faultOfMoment(text: string): string | undefined {
 }
 
 function parseMoment(value: unknown, node?: ValueNode): string {
-  if (typeof value !== "string") throw new MalformedValue(`Give a moment as a text, ${EXAMPLE}.`, node);
+  if (typeof value !== "string") throw new MalformedScalar(`Give a moment as a text, ${EXAMPLE}.`, node);
   const text = value.toUpperCase();
   const fault = faultOfMoment(text);
-  if (fault) throw new MalformedValue(fault, node);
+  if (fault) throw new MalformedScalar(fault, node);
   return text;
 }
 
@@ -70,14 +70,14 @@ export const DateTime = new GraphQLScalarType<string, unknown>({
 const MAX_JSON_DEPTH = 64;
 
 /** The message about a whole number that JavaScript would round. */
-export const INEXACT = "A whole number beyond 2^53 would not be kept exactly: write it as a text, in quotes.";
+export const INEXACT_SCALAR = "A whole number beyond 2^53 would not be kept exactly: write it as a text, in quotes.";
 
 type Variables = Readonly<Record<string, unknown>> | null | undefined;
 
 /** Marks rounded numbers in a variable of another type than JSON: their digits are lost by now. */
 function markInexact(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(markInexact);
-  return Number.isInteger(value) && !Number.isSafeInteger(value) ? Symbol(INEXACT) : value;
+  return Number.isInteger(value) && !Number.isSafeInteger(value) ? Symbol(INEXACT_SCALAR) : value;
 }
 
 /**
@@ -104,14 +104,14 @@ function jsonOf(node: ValueNode, variables: Variables, depth = 1): unknown {
       return markInexact(value);
     }
     case Kind.INT:
-      if (!Number.isSafeInteger(Number(node.value))) throw new MalformedValue(INEXACT, node);
+      if (!Number.isSafeInteger(Number(node.value))) throw new MalformedScalar(INEXACT_SCALAR, node);
       return Number(node.value);
     case Kind.FLOAT:
       return Number(node.value);
     case Kind.NULL:
       return null;
     case Kind.ENUM:
-      throw new MalformedValue("A bare word is no JSON: put it in quotes.", node);
+      throw new MalformedScalar("A bare word is no JSON: put it in quotes.", node);
     default:
       return node.value;
   }

@@ -3,8 +3,8 @@ import { createHmac } from "node:crypto";
 import type { Call } from "../../audit/call.js";
 import type { Db } from "../../db/client.js";
 import { conflict } from "../../errors.js";
+import type { IdempotencyKey } from "./idempotency.store.js";
 import { claimIdempotencyKey, findIdempotencyKey } from "./idempotency.store.js";
-import type { IdempotencyKey } from "./rows.js";
 
 /**
  * @param secret the key of the fingerprint, because the input may hold passwords

@@ -3,7 +3,6 @@ import { and, eq, lt, sql } from "drizzle-orm";
 import type { Db } from "../../db/client.js";
 import { purge } from "../../db/purge.js";
 import { idempotencyKeys } from "./idempotency.table.js";
-import type { IdempotencyKey } from "./rows.js";
 
 /** @returns the fingerprint of a user's key and the ids of the rows that were made with it, or null */
 export async function findIdempotencyKey(
@@ -32,3 +31,11 @@ export async function claimIdempotencyKey(db: Db, { userId, ...key }: Idempotenc
 /** Deletes idempotency keys after a day. */
 export const deleteOldIdempotencyKeys = (db: Db): Promise<void> =>
   purge(db, idempotencyKeys, lt(idempotencyKeys.createdAt, sql`now() - interval '1 day'`));
+
+/** An idempotency key as its user chose it, and the call for which it stands. */
+export interface IdempotencyKey {
+  readonly userId: string;
+  readonly key: string;
+  readonly action: string;
+  readonly fingerprint: string;
+}

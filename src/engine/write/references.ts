@@ -1,7 +1,7 @@
 /** Builds the conditions that the rows to which new values refer exist for the actor, for statements that change rows. */
 import { type SQL, sql } from "drizzle-orm";
 import type { PgColumn } from "drizzle-orm/pg-core";
-import { propertyOf } from "../../db/dialect.js";
+import { columnProperty } from "../../db/dialect.js";
 import type { TypeDeclaration } from "../declaration.js";
 import type { Compilation } from "../read/compilation.js";
 
@@ -66,11 +66,11 @@ export function unreachedReferences(
     const value = values.value(column);
     if (!visible) return [];
     const exists = sql`exists (select from ${target.from} where ${key} = ${value} and ${visible})`;
-    return [[propertyOf(column), sql`${value} is null or ${exists}`]];
+    return [[columnProperty(column), sql`${value} is null or ${exists}`]];
   });
   const owner = references.find((reference) => reference.owner);
   const all: [string | null, SQL][] = belongs
-    ? [[owner ? propertyOf(owner.column) : null, belongs], ...others]
+    ? [[owner ? columnProperty(owner.column) : null, belongs], ...others]
     : others;
   if (all.length === 0) return undefined;
   const parts = all.map(

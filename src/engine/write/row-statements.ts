@@ -3,7 +3,7 @@ import { and, getTableColumns, getTableName, type SQL, sql } from "drizzle-orm";
 import type { PgColumn, PgTable } from "drizzle-orm/pg-core";
 import { auditLogs } from "../../audit/audit.table.js";
 import type { ActorAccess } from "../../auth/actor.js";
-import { nameOf, names, propertyOf, record } from "../../db/dialect.js";
+import { columnIdentifier, columnIdentifiers, columnProperty, recordsetColumns } from "../../db/dialect.js";
 import type { TypeDeclaration } from "../declaration.js";
 import {
   type Compilation,
@@ -56,12 +56,12 @@ function auditCte(c: Compilation, many: boolean, condition: SQL): SQL {
     : sql`(select changed.id::text from changed), a.result`;
   const seconds = sql`a."durationSeconds" + extract(epoch from clock_timestamp() - statement_timestamp())`;
   return sql`audited as (
-    insert into ${auditLogs} (${names([...RECORDED, resourceId, result, durationSeconds, success])})
+    insert into ${auditLogs} (${columnIdentifiers([...RECORDED, resourceId, result, durationSeconds, success])})
     select ${sql.join(
-      RECORDED.map((column) => sql`a.${sql.identifier(propertyOf(column))}`),
+      RECORDED.map((column) => sql`a.${sql.identifier(columnProperty(column))}`),
       sql`, `,
     )}, ${outcome}, ${seconds}, true
-    from json_to_record(${jsonParameter(c, "audit")}) as a(${record([...RECORDED, resourceId, result, durationSeconds])})
+    from json_to_record(${jsonParameter(c, "audit")}) as a(${recordsetColumns([...RECORDED, resourceId, result, durationSeconds])})
     where ${condition})`;
 }
 
@@ -85,9 +85,9 @@ export function insertStatement(
 ): CompilationStatement {
   const c = compilationForWriting(access, limits);
   const table = statementTableOf(type);
-  const item = (column: PgColumn) => sql`items.${sql.identifier(propertyOf(column))}`;
+  const item = (column: PgColumn) => sql`items.${sql.identifier(columnProperty(column))}`;
   const itemColumns = sql.join(
-    [...columns.map((column) => sql.identifier(propertyOf(column))), sql`position`],
+    [...columns.map((column) => sql.identifier(columnProperty(column))), sql`position`],
     sql`, `,
   );
   const items = { from: () => sql`items`, position: sql`items.position`, value: item };
@@ -95,9 +95,9 @@ export function insertStatement(
   const allReached = reachesAllReferences(unreachedCte);
   const { userId, key, action, fingerprint, ids } = idempotencyKeys;
   const claimed = sql`claimed as (
-    insert into ${idempotencyKeys} (${names([userId, key, action, fingerprint, ids])})
+    insert into ${idempotencyKeys} (${columnIdentifiers([userId, key, action, fingerprint, ids])})
     select k."userId", k.key, k.action, k.fingerprint, (select json_agg(items.id::text order by items.position)::jsonb from items)
-    from json_to_record(${jsonParameter(c, "key")}) as k(${record([userId, key, action, fingerprint])}) where ${allReached ?? sql`true`}
+    from json_to_record(${jsonParameter(c, "key")}) as k(${recordsetColumns([userId, key, action, fingerprint])}) where ${allReached ?? sql`true`}
     on conflict do nothing returning 1)`;
   const values = columns.map((column) =>
     column.default === undefined ? item(column) : sql`coalesce(${item(column)}, ${column.default})`,
@@ -106,10 +106,10 @@ export function insertStatement(
   // Ids are drawn before the rows where the key must hold them, or where they must follow the order of the rows.
   const drawn = keyed || many;
   const id = sql`nextval(pg_get_serial_sequence(${sql.raw(`'"${getTableName(table)}"'`)}, 'id')) as id, `;
-  const columnNames = names(drawn ? [table.id, ...columns] : columns);
+  const columnNames = columnIdentifiers(drawn ? [table.id, ...columns] : columns);
   return compilationStatementOf(sql`with items as materialized (
       select ${drawn ? id : sql``}i.*
-      from rows from (json_to_recordset(${jsonParameter(c, "rows")}) as (${record(columns)})) with ordinality as i(${itemColumns})
+      from rows from (json_to_recordset(${jsonParameter(c, "rows")}) as (${recordsetColumns(columns)})) with ordinality as i(${itemColumns})
     ), ${unreachedCte ? sql`${unreachedCte}, ` : sql``}${keyed ? sql`${claimed}, ` : sql``}changed as (
       insert into ${table} (${columnNames})
       select ${sql.join(drawn ? [item(table.id), ...values] : values, sql`, `)} from items where ${condition} order by items.position
@@ -120,12 +120,12 @@ export function insertStatement(
 
 /** The new values of an update as the table `given`. */
 const changesTable = (c: Compilation, columns: readonly PgColumn[]) =>
-  sql`json_to_record(${jsonParameter(c, "changes")}) as given(${record(columns)})`;
+  sql`json_to_record(${jsonParameter(c, "changes")}) as given(${recordsetColumns(columns)})`;
 
 /** Builds `unreached` for the values of an update; undefined as there, and where no value refers to a row. */
 function unreachedChanges(c: Compilation, type: TypeDeclaration, columns: readonly PgColumn[] | null) {
   if (columns === null) return undefined;
-  const value = (column: PgColumn) => sql`given.${sql.identifier(propertyOf(column))}`;
+  const value = (column: PgColumn) => sql`given.${sql.identifier(columnProperty(column))}`;
   const changes = { from: () => changesTable(c, columns), position: sql`1`, value };
   return unreachedReferences(c, type, columns, changes, false);
 }
@@ -135,9 +135,11 @@ function changeClause(type: TypeDeclaration, columns: readonly PgColumn[] | null
   const table = statementTableOf(type);
   if (columns === null) return sql`delete from ${table}${from ? sql` using ${from}` : sql``}`;
   const { version, updatedAt } = table;
-  const sets = columns.map((column) => sql`${nameOf(column)} = given.${sql.identifier(propertyOf(column))}`);
+  const sets = columns.map(
+    (column) => sql`${columnIdentifier(column)} = given.${sql.identifier(columnProperty(column))}`,
+  );
   const values = changesTable(c, columns);
-  return sql`update ${table} set ${sql.join(sets, sql`, `)}, ${nameOf(version)} = ${version} + 1, ${nameOf(updatedAt)} = now()
+  return sql`update ${table} set ${sql.join(sets, sql`, `)}, ${columnIdentifier(version)} = ${version} + 1, ${columnIdentifier(updatedAt)} = now()
     from ${from ? sql`${from}, ` : sql``}${values}`;
 }
 

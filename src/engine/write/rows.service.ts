@@ -4,7 +4,7 @@ import type { Call } from "../../audit/call.js";
 import type { AuditService } from "../../audit/index.js";
 import { accessOfActor } from "../../auth/actor.js";
 import type { Db } from "../../db/client.js";
-import { wasLost } from "../../db/postgres-errors.js";
+import { isLostConnectionError } from "../../db/postgres-errors.js";
 import { AppError, badUserInput, conflict, internal, limitExceeded, notFound, outcomeUnknown } from "../../errors.js";
 import { checked } from "../../values/checked.js";
 import type { Returning } from "../read/writing.js";
@@ -12,12 +12,12 @@ import type { RowInputs } from "../types/row-inputs.js";
 import type { RowService } from "../types/row-mutations.js";
 import { countReachedRows, findByKey } from "./find-rows.js";
 import { findIdempotentIds, idempotencyKeyOf } from "./idempotency.service.js";
+import { type IdempotencyKey } from "./idempotency.store.js";
 import {
   type ChangedRows,
   changeMatchingRows,
   changeRow,
   findMatchingRows,
-  type IdempotencyKey,
   insertRows,
   MAX_ROWS,
   type RowChange,
@@ -39,7 +39,7 @@ export interface RowsDeps {
  * Locks and checks the rows with these ids, in the transaction of their change and before it. `changes` is null for a deletion.
  * @returns what is to run after the commit
  */
-export type Guard = (db: Db, ids: readonly string[], changes: RowValues | null) => Promise<() => void>;
+export type RowsGuard = (db: Db, ids: readonly string[], changes: RowValues | null) => Promise<() => void>;
 
 /** The rules that rows of one type have in addition. */
 export interface RowRules {
@@ -48,7 +48,7 @@ export interface RowRules {
   /** Refuses a change that the actor may not make to this row. @throws FORBIDDEN */
   mayUpdate?(call: Call, id: string, changes: RowValues): void;
   /** Returns the guard of these changes; undefined where they need none, so that one statement without a transaction is enough. */
-  guard?(changes: RowValues | null): Guard | undefined;
+  guard?(changes: RowValues | null): RowsGuard | undefined;
 }
 
 /** Leaves out absent values, so that defaults apply to new rows, and old values stay. */
@@ -101,7 +101,7 @@ export function createRowService(deps: RowsDeps, inputs: RowInputs, rules: RowRu
     const resource = resourceId ?? (ids.length === 1 ? ids[0] : undefined);
     await audit.record(db, call, { resourceId: resource, result: { replayed: true, ids } }).catch((error) => {
       // The statement commits by itself: where its answer is lost, it may have been done.
-      throw wasLost(error) ? outcomeUnknown(error) : error;
+      throw isLostConnectionError(error) ? outcomeUnknown(error) : error;
     });
     return ids;
   }

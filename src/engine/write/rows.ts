@@ -1,17 +1,19 @@
 /** Inserts, changes and deletes rows of a declared type that exist for the actor. One statement does each, with its audit record. */
+
 import type { PgColumn } from "drizzle-orm/pg-core";
 import type { AuditEntry } from "../../audit/entry.js";
 import type { ActorAccess } from "../../auth/actor.js";
 import type { CacheRegion } from "../../cache.js";
 import type { Db } from "../../db/client.js";
-import { columnName, propertyOf } from "../../db/dialect.js";
+import { columnName, columnProperty } from "../../db/dialect.js";
 import { UsualTime } from "../../db/driver/usual-time.js";
-import { hasDependents, keyAtFault } from "../../db/postgres-errors.js";
+import { isDependentsError, keyAtFault } from "../../db/postgres-errors.js";
 import { type AppError, atField, conflict, failedPrecondition, internal, notFound } from "../../errors.js";
 import type { TypeDeclaration } from "../declaration.js";
 import type { CompilationLimits, CompilationStatement } from "../read/compilation.js";
 import type { Returning } from "../read/writing.js";
 import { findVersion } from "./find-rows.js";
+import type { IdempotencyKey } from "./idempotency.store.js";
 import { referencesOf } from "./references.js";
 import {
   changeMatchingStatement,
@@ -47,14 +49,6 @@ export interface ChangedRows {
   readonly ids: readonly string[];
   /** The JSON of the only row, where the client asked for it and the statement could build it. */
   readonly json?: string | undefined;
-}
-
-/** An idempotency key as its user chose it, and the call for which it stands. */
-export interface IdempotencyKey {
-  readonly userId: string;
-  readonly key: string;
-  readonly action: string;
-  readonly fingerprint: string;
 }
 
 const wordsOf = ({ name }: TypeDeclaration) => name.replaceAll(/(?!^)[A-Z]/g, (letter) => ` ${letter}`).toLowerCase();
@@ -97,7 +91,8 @@ const listOf = (json: string | null | undefined): string[] => (json ? JSON.parse
 function requireReached(type: TypeDeclaration, unreached: string | null | undefined, pathOf: RowPathOf): void {
   if (!unreached) return;
   const [index, name] = JSON.parse(unreached) as [number, string | null];
-  const reference = name === null ? undefined : referencesOf(type).find(({ column }) => propertyOf(column) === name);
+  const reference =
+    name === null ? undefined : referencesOf(type).find(({ column }) => columnProperty(column) === name);
   throw notFound(reference?.to ?? wordsOf(type), undefined, name === null ? undefined : pathOf(index, name));
 }
 
@@ -106,12 +101,12 @@ function argumentAtFault(error: unknown, rows: readonly RowValues[], columns: re
   const fault = keyAtFault(error);
   const column = columns.find((column) => fault && new RegExp(`\\b${columnName(column)}\\b`).test(fault.columns));
   if (!fault || !column) return undefined;
-  const name = propertyOf(column);
+  const name = columnProperty(column);
   // An only row is at fault, even where the database has changed the letters of its value.
   const isAtFault = (row: RowValues) =>
     rows.length === 1 || String(row[name]).toLowerCase() === fault.value.toLowerCase();
   const [first, second] = rows.flatMap((row, index) => (isAtFault(row) ? [index] : []));
-  const index = (hasDependents(error) ? undefined : second) ?? first;
+  const index = (isDependentsError(error) ? undefined : second) ?? first;
   return index === undefined ? undefined : pathOf(index, name);
 }
 
@@ -139,7 +134,7 @@ export async function insertRows(
 ): Promise<ChangedRows | undefined> {
   const { type, access, limits } = change;
   const owner = referencesOf(type).find(({ owner }) => owner);
-  const ownerColumn = owner && access.organizationId !== null ? [{ [propertyOf(owner.column)]: null }] : [];
+  const ownerColumn = owner && access.organizationId !== null ? [{ [columnProperty(owner.column)]: null }] : [];
   const columns = statementColumnsOf(type, [...rows, ...ownerColumn]);
   const keyed = key !== undefined;
   const build = () => insertStatement(type, columns, access, limits, { many, keyed, answer: columnOf(change) });
@@ -162,7 +157,7 @@ const withField = (error: AppError, field: string | undefined) => (field === und
 /** @throws AppError that tells the caller why a change of existing rows failed */
 function rethrow(error: AppError, type: TypeDeclaration, changes: RowValues | null, pathOf: RowPathOf): never {
   const field = changes ? argumentAtFault(error, [changes], statementColumnsOf(type, [changes]), pathOf) : undefined;
-  if (changes || !hasDependents(error)) throw withField(error, field);
+  if (changes || !isDependentsError(error)) throw withField(error, field);
   throw failedPrecondition("in use", `Other data depends on this ${wordsOf(type)}. Delete that first.`, error);
 }
 

@@ -16,7 +16,7 @@ import type { RequestContext } from "../context.js";
 import type { Middleware } from "../doors.js";
 import { fieldError } from "../format-error.js";
 
-/** The JSON text of `data`. Only `stringifyResult` looks into it. */
+/** The JSON text of `data`. Only `stringifyAnswer` looks into it. */
 export class DirectAnswerText {
   constructor(readonly text: string) {}
 }
@@ -28,7 +28,7 @@ export interface DirectAnswer {
 }
 
 /** @returns the body of an answer; PostgreSQL's text stays as it is */
-export function stringifyResult({ data, errors, ...rest }: { data?: unknown; errors?: unknown }): string {
+export function stringifyAnswer({ data, errors, ...rest }: { data?: unknown; errors?: unknown }): string {
   // Errors come first, as in Apollo's answers.
   if (!(data instanceof DirectAnswerText)) return JSON.stringify({ errors, data, ...rest });
   return `{${errors ? `"errors":${JSON.stringify(errors)},` : ""}"data":${data.text}}`;
@@ -41,7 +41,7 @@ export interface DirectAnswerRun {
   readonly context: RequestContext;
 }
 
-export type FormatError = (formatted: GraphQLFormattedError, error: unknown) => GraphQLFormattedError;
+export type FormatAnswerError = (formatted: GraphQLFormattedError, error: unknown) => GraphQLFormattedError;
 
 /** The arguments with which doors and resolvers of a root field are called. */
 interface RootField {
@@ -50,7 +50,7 @@ interface RootField {
 }
 
 /** @returns undefined where a variable is null that may not be; the ordinary path reports that */
-export function rootField(
+export function answeredRootField(
   schema: GraphQLSchema,
   parentType: GraphQLObjectType,
   field: GraphQLField<unknown, unknown>,
@@ -84,25 +84,29 @@ const PASSED = Symbol("passed");
 const passed = () => PASSED;
 
 /** @returns whether a root field passes its doors; the ordinary path meets a refusal again and reports it */
-export async function mayPass(door: Middleware, { args, info }: RootField, context: RequestContext): Promise<boolean> {
+export async function mayAnswerPass(
+  door: Middleware,
+  { args, info }: RootField,
+  context: RequestContext,
+): Promise<boolean> {
   return (await door(passed, undefined, args, context, info).catch(() => undefined)) === PASSED;
 }
 
 /** The place of an error: the path of the field, and the nodes that ask for it. */
-export interface ErrorPath {
+export interface AnswerErrorPath {
   readonly path: readonly [string, ...string[]];
   readonly nodes: readonly FieldNode[];
 }
 
 /** A field that failed, and why. */
-export interface DirectAnswerFault extends ErrorPath {
+export interface DirectAnswerFault extends AnswerErrorPath {
   readonly error: unknown;
 }
 
 /** @returns the errors as the ordinary path answers them */
 export const directAnswerErrors = (
   faults: readonly DirectAnswerFault[],
-  formatError: FormatError,
+  formatError: FormatAnswerError,
 ): GraphQLFormattedError[] =>
   faults.map(({ path, nodes, error }) => {
     const located = fieldError(asAppError(error), path, nodes);
@@ -110,7 +114,7 @@ export const directAnswerErrors = (
   });
 
 /** Makes the answer of the ordinary path where every root field fails. */
-export const failedAnswer = (faults: readonly DirectAnswerFault[], formatError: FormatError): DirectAnswer => ({
+export const failedAnswer = (faults: readonly DirectAnswerFault[], formatError: FormatAnswerError): DirectAnswer => ({
   data: Object.fromEntries(faults.map(({ path }) => [path[0], null])),
   errors: directAnswerErrors(faults, formatError),
 });

@@ -4,24 +4,24 @@ import { type ApolloServerPlugin, type GraphQLRequestContext, type GraphQLRespon
 import { type DocumentNode, type GraphQLSchema, type OperationDefinitionNode, visit } from "graphql";
 import { type Cache, cacheWeightOfText } from "../../cache.js";
 import { AppError, rateLimited } from "../../errors.js";
-import type { KeptBody } from "../../http/compression.js";
+import type { CompressibleBody } from "../../http/compression.js";
 import type { RequestLimits } from "../../limits.js";
 import type { Log } from "../../log.js";
 import type { RequestContext } from "../context.js";
-import { answerTypeOf, type GraphqlRequest } from "../graphql-request.js";
+import { type GraphqlRequest, requestAnswerTypeOf } from "../graphql-request.js";
 import type { createIntrospection } from "../introspection.js";
 import { RECORDED_REFUSALS } from "../recording.js";
 import { takeVariables } from "../variables.js";
-import { type DirectAnswer, DirectAnswerText, type FormatError } from "./direct-answer.js";
-import type { AnswerDirectly } from "./planned-operations.js";
+import { type DirectAnswer, DirectAnswerText, type FormatAnswerError } from "./direct-answer.js";
+import type { AnswerPlannedOperation } from "./planned-operations.js";
 
 interface Deps {
   readonly schema: GraphQLSchema;
   readonly limits: RequestLimits;
   readonly cache: Cache;
   readonly introspection: ReturnType<typeof createIntrospection>;
-  readonly answerDirectly: AnswerDirectly;
-  readonly formatError: FormatError;
+  readonly answerDirectly: AnswerPlannedOperation;
+  readonly formatError: FormatAnswerError;
   readonly log: Log;
 }
 
@@ -97,7 +97,7 @@ export function createKnownDocuments(deps: Deps) {
 
   const singleResult = (result: object, accept: string | undefined) =>
     ({
-      http: { status: undefined, headers: new HeaderMap([["content-type", answerTypeOf(accept)]]) },
+      http: { status: undefined, headers: new HeaderMap([["content-type", requestAnswerTypeOf(accept)]]) },
       body: { kind: "single", singleResult: result },
     }) as GraphQLResponse;
 
@@ -173,7 +173,7 @@ export function createKnownDocuments(deps: Deps) {
       { method, operationName, variables }: GraphqlRequest,
       query: string,
       context: RequestContext,
-    ): Promise<DirectAnswer | KeptBody | null> {
+    ): Promise<DirectAnswer | CompressibleBody | null> {
       const known = byText.get(query);
       const operation = known?.operations.get(operationName);
       if (!known || !operation) return null;

@@ -7,22 +7,22 @@ import {
   getNamedType,
   isObjectType,
 } from "graphql";
-import { MUTATION_RETURNS_ROWS, type MutationReturn, mutationIdsOf, RootOfChange } from "../../engine/mutation.js";
+import { MUTATION_RETURNS_ROWS, type MutationReturn, MutationRoot, mutationIdsOf } from "../../engine/mutation.js";
 import type { Unit } from "../../engine/read/compile.js";
 import type { PlannedPayload, Planner } from "../../engine/read/planner.js";
 import { collectSelection, collectSelectionBelow, type Selection } from "../../engine/read/selection.js";
 import { AppError, doneBut, notFound } from "../../errors.js";
-import type { Resolve, RootFields } from "../doors.js";
+import type { DoorResolve, RootFieldDoors } from "../doors.js";
 import { preflightUnits, preflightValues } from "../preflight.js";
 import {
+  type AnswerErrorPath,
+  answeredRootField,
   type DirectAnswer,
   type DirectAnswerRun,
   DirectAnswerText,
-  type ErrorPath,
-  type FormatError,
+  type FormatAnswerError,
   failedAnswer,
-  mayPass,
-  rootField,
+  mayAnswerPass,
 } from "./direct-answer.js";
 
 /** The plan of a payload that holds no rows. */
@@ -36,8 +36,8 @@ const NOTHING: PlannedPayload = {
 interface Deps {
   readonly schema: GraphQLSchema;
   readonly planner: Planner;
-  readonly roots: RootFields;
-  readonly formatError: FormatError;
+  readonly roots: RootFieldDoors;
+  readonly formatError: FormatAnswerError;
 }
 
 /** @returns the only root field of a mutation that returns rows, and the selection of its payload; undefined for other mutations */
@@ -65,11 +65,11 @@ export function answerChange({ schema, planner, roots, formatError }: Deps) {
 
   /** @returns undefined where the ordinary path must answer */
   function plan(units: readonly Unit[], { operation, fragments, context }: DirectAnswerRun) {
-    if (units.length === 0) return { planned: NOTHING, root: new RootOfChange(undefined) };
+    if (units.length === 0) return { planned: NOTHING, root: new MutationRoot(undefined) };
     const { variables, access } = context;
     try {
       const planned = planner.payload({ operation, fragments, variables, access }, units);
-      return planned.isText ? { planned, root: new RootOfChange(planned.returning()) } : undefined;
+      return planned.isText ? { planned, root: new MutationRoot(planned.returning()) } : undefined;
     } catch (error) {
       // The ordinary path meets the same fault, and reports it before anything has changed.
       if (error instanceof AppError) return undefined;
@@ -83,26 +83,29 @@ export function answerChange({ schema, planner, roots, formatError }: Deps) {
     const payload = change && getNamedType(change.field.type);
     if (!isObjectType(payload)) return null;
     const { key, nodes, field, below } = change as NonNullable<typeof change>;
-    const root = rootField(schema, mutationType, field, key, nodes, running);
+    const root = answeredRootField(schema, mutationType, field, key, nodes, running);
     const [door, resolve] = [roots.doors.Mutation[field.name], roots.mutations[field.name]];
     if (!root || !door || !resolve) return null;
     // Its duration counts from here: the recorder comes after the door.
     context.call(root.info, root.args);
     // Who may not call this gets no plan, and none is kept for them.
-    if (!(await mayPass(door, root, context))) return null;
+    if (!(await mayAnswerPass(door, root, context))) return null;
     const units = preflightUnits(payload, key, below);
     const plans = plan(units, running);
     if (!plans) return null;
     const { planned } = plans;
-    const run: Resolve = (...resolverArgs) => {
+    const run: DoorResolve = (...resolverArgs) => {
       planned.requireAnswerable(preflightValues(units, root.args), 0);
       return resolve(...resolverArgs);
     };
-    let failing: ErrorPath = { path: [key], nodes };
+    let failing: AnswerErrorPath = { path: [key], nodes };
     try {
       const result = await roots.recorder(run, plans.root, root.args, context, root.info);
       const returned = result as Record<string, unknown>;
-      const placeOf = (unit: Unit): ErrorPath => ({ path: unit.key.split(".") as [string, string], nodes: unit.nodes });
+      const placeOf = (unit: Unit): AnswerErrorPath => ({
+        path: unit.key.split(".") as [string, string],
+        nodes: unit.nodes,
+      });
       if (units[0]) failing = placeOf(units[0]);
       const changed = units.map(({ nodes: [node] }) => returned[node?.name.value as string] as MutationReturn);
       const json = changed[0] && "json" in changed[0] ? changed[0].json : undefined;

@@ -13,17 +13,17 @@ import type { Planner } from "../../engine/read/planner.js";
 import type { Fragments } from "../../engine/read/selection.js";
 import type { Log } from "../../log.js";
 import type { RequestContext } from "../context.js";
-import type { RootFields } from "../doors.js";
+import type { RootFieldDoors } from "../doors.js";
 import {
+  answeredRootField,
   type DirectAnswer,
   type DirectAnswerFault,
   type DirectAnswerRun,
   DirectAnswerText,
   directAnswerErrors,
-  type FormatError,
+  type FormatAnswerError,
   failedAnswer,
-  mayPass,
-  rootField,
+  mayAnswerPass,
 } from "./direct-answer.js";
 import { answerChange } from "./planned-changes.js";
 
@@ -39,20 +39,26 @@ const fragmentsOf = ({ definitions }: DocumentNode): Fragments =>
 interface FastPathDeps {
   readonly schema: GraphQLSchema;
   readonly planner: Planner;
-  readonly roots: RootFields;
-  readonly formatError: FormatError;
+  readonly roots: RootFieldDoors;
+  readonly formatError: FormatAnswerError;
   readonly log: Log;
 }
 
 /** Answers an operation of a valid document, whose variables are in the context, or returns null for the ordinary path. It never throws. */
-export type AnswerDirectly = (
+export type AnswerPlannedOperation = (
   document: DocumentNode,
   operation: OperationDefinitionNode,
   context: RequestContext,
 ) => Promise<DirectAnswer | null>;
 
 /** Makes the function that answers operations on the fast path. */
-export function createAnswerDirectly({ schema, planner, roots, formatError, log }: FastPathDeps): AnswerDirectly {
+export function createPlannedOperations({
+  schema,
+  planner,
+  roots,
+  formatError,
+  log,
+}: FastPathDeps): AnswerPlannedOperation {
   const queryType = schema.getQueryType() as GraphQLObjectType;
   const fields: Record<string, GraphQLField<unknown, unknown>> = queryType.getFields();
   const fragmentsByOperation = new WeakMap<OperationDefinitionNode, Fragments>();
@@ -61,8 +67,8 @@ export function createAnswerDirectly({ schema, planner, roots, formatError, log 
     for (const { key, nodes } of units) {
       const field = fields[nodes[0]?.name.value ?? ""];
       const door = field && roots.doors.Query[field.name];
-      const root = door && rootField(schema, queryType, field, key, nodes, running);
-      if (!root || !(await mayPass(door, root, running.context))) return false;
+      const root = door && answeredRootField(schema, queryType, field, key, nodes, running);
+      if (!root || !(await mayAnswerPass(door, root, running.context))) return false;
     }
     return true;
   }

@@ -3,7 +3,7 @@ import { isWithinWindow, lastWindowStart, maintenanceWindowOf } from "../../valu
 import { OperationFailure } from "../errors.js";
 import type { Host } from "./host.js";
 import { backupWindowForm, type LocalInstance } from "./instances.js";
-import type { TaskOutcome } from "./journal-entry.js";
+import type { EntryOutcome } from "./journal-entry.js";
 import type { TaskRequestOf } from "./task.js";
 
 /** Performs MODIFY_BACKUP_WINDOW, which may run twice. */
@@ -11,7 +11,7 @@ export async function modifyBackupWindow(
   host: Host,
   instance: LocalInstance,
   request: TaskRequestOf<"MODIFY_BACKUP_WINDOW">,
-): Promise<TaskOutcome> {
+): Promise<EntryOutcome> {
   const form = backupWindowForm.safeParse(request.backupWindow);
   if (!form.success) throw new OperationFailure("InvalidParameterValue", "A backup window is hh:mm-hh:mm, in UTC.");
   const window = form.data;
@@ -33,7 +33,7 @@ export async function modifyBackupWindow(
 }
 
 /** Applies a pending backup window that is due, and reports it. @returns the changed instance, null where it is gone */
-export function applyIfDue(host: Host, instance: LocalInstance, now: Date): Promise<LocalInstance | null> {
+export function applyBackupWindowIfDue(host: Host, instance: LocalInstance, now: Date): Promise<LocalInstance | null> {
   if (!isDue(instance, now)) return Promise.resolve(instance);
   const { applying } = host;
   const { providerId } = instance;

@@ -2,10 +2,11 @@
 import { hasTablespaces } from "../../postgres/base-backup.js";
 import { isStandbyData } from "../../postgres/control-file.js";
 import { promote } from "../../postgres/promote.js";
-import { clusterOf, faultText, fenceMember, type Host, memberName, processName } from "./host.js";
+import { faultText, type Host } from "./host.js";
 import { type LocalInstance, type LocalMember, primaryOf, standbysOf } from "./instances.js";
+import { clusterOf, fenceMember, memberName, memberProcessName } from "./members.js";
 import { observe } from "./observe.js";
-import { endSplitBrain, findUndecided, splitBrainMessage } from "./split-brain.js";
+import { endSplitBrain, findUndecidedSplitBrain, splitBrainMessage } from "./split-brain.js";
 
 /**
  * Starts or adopts every member that may run. Resolves when the primary takes writes; standbys may still be catching up.
@@ -14,7 +15,7 @@ import { endSplitBrain, findUndecided, splitBrainMessage } from "./split-brain.j
 export async function bringUp(host: Host, providerId: string, signal?: AbortSignal): Promise<void> {
   const stored = await host.instances.find(providerId);
   if (!stored) return;
-  const promoted = await findUndecided(host, stored);
+  const promoted = await findUndecidedSplitBrain(host, stored);
   if (promoted) {
     await startStandby(host, stored, promoted, signal);
     throw new Error(splitBrainMessage(stored, promoted));
@@ -39,7 +40,7 @@ export async function bringUp(host: Host, providerId: string, signal?: AbortSign
 }
 
 /** Whether a member has died or must stop. A frozen server is left to people. */
-export async function needsRepair(host: Host, instance: LocalInstance): Promise<boolean> {
+export async function needsBringUp(host: Host, instance: LocalInstance): Promise<boolean> {
   const primary = clusterOf(host, instance, primaryOf(instance));
   if (standbysOf(instance).some(({ stale }) => !stale) && (await hasTablespaces(primary))) return true;
   const seen = await observe(primary, host.limits.answerTimeoutMs);
@@ -58,7 +59,7 @@ async function startStandby(
   member: LocalMember,
   signal?: AbortSignal,
 ): Promise<void> {
-  const key = processName(instance.providerId, member.name);
+  const key = memberProcessName(instance.providerId, member.name);
   try {
     await clusterOf(host, instance, member).start(signal);
     host.faults.delete(key);
@@ -90,7 +91,7 @@ async function stopStandbysWithTablespaces(host: Host, instance: LocalInstance):
 /** Marks members as stale: their data must never be started again. */
 export function setStale(host: Host, providerId: string, names: readonly string[]): Promise<LocalInstance | null> {
   // The faults of the old data say nothing about the data that replaces it.
-  for (const name of names) host.faults.delete(processName(providerId, name));
+  for (const name of names) host.faults.delete(memberProcessName(providerId, name));
   return host.instances.update(providerId, (now) => ({
     ...now,
     members: now.members.map((member) => (names.includes(member.name) ? { ...member, stale: true } : member)),

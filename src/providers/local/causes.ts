@@ -1,6 +1,6 @@
 /** Knows the common causes of a failure on this host: a code, the cause and what to do, without secrets or foreign paths. */
 import postgres from "postgres";
-import { NotCopyableError, StorageFullError } from "../../postgres/copy-files.js";
+import { CopyStorageFullError, NotCopyableError } from "../../postgres/copy-files.js";
 import { StillStartingError } from "../../postgres/last-words.js";
 import { NotAFileError } from "../../postgres/owned-file.js";
 import type { FailureCode } from "../errors.js";
@@ -78,16 +78,17 @@ const BY_ERRNO: Readonly<Record<string, FailureCause>> = {
 
 const FULL = new Set(["ENOSPC", "EDQUOT"]);
 
-export const STILL_RECOVERS = "Its server still recovers, and goes on by itself: wait until the instance is available.";
+export const CAUSE_STILL_RECOVERS =
+  "Its server still recovers, and goes on by itself: wait until the instance is available.";
 
 /** @returns the cause of an error, or null where it is not a common one */
 export function failureCauseOf(error: unknown): FailureCause | null {
   const { code = "", syscall } = error as NodeJS.ErrnoException;
-  if (error instanceof StorageFullError || FULL.has(code)) {
-    const said = error instanceof StorageFullError ? error.message : "The disk is full.";
+  if (error instanceof CopyStorageFullError || FULL.has(code)) {
+    const said = error instanceof CopyStorageFullError ? error.message : "The disk is full.";
     return { code: "StorageFull", message: `${said} Delete old snapshots, or give the disk more room, and ask again.` };
   }
-  if (error instanceof StillStartingError) return { code: "StartFailed", message: STILL_RECOVERS };
+  if (error instanceof StillStartingError) return { code: "StartFailed", message: CAUSE_STILL_RECOVERS };
   if (error instanceof NotCopyableError) return { code: "NotSupported", message: error.message };
   if (error instanceof postgres.PostgresError) {
     if (/^(XX001|XX002|58030|58P01)$/.test(code)) {

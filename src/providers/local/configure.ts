@@ -2,12 +2,13 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
 import type { Sql } from "postgres";
-import { asSuperuser } from "../../postgres/connection.js";
+import { connectAsSuperuser } from "../../postgres/connection.js";
 import type { NewInstance } from "./create.js";
-import { clusterOf, fenceMember, type Host } from "./host.js";
+import { type Host } from "./host.js";
 import { type ConfiguredLocalInstance, type LocalInstance, primaryOf, standbysOf } from "./instances.js";
-import { keepAside, listMembers, removeKeptMember } from "./kept.js";
-import { observe, takesWrites } from "./observe.js";
+import { keepDataAside, listMembersBesidesKeptData, removeKeptMember } from "./kept-data.js";
+import { clusterOf, fenceMember } from "./members.js";
+import { isObservedTakingWrites, observe } from "./observe.js";
 import type { TcpPorts } from "./ports.js";
 
 const POLL_MS = 50;
@@ -111,22 +112,24 @@ export async function keepStandbyData(host: Host, instance: LocalInstance): Prom
   for (const { name, keep } of standbysOf(instance)) {
     if (keep === null) continue;
     await fenceMember(host, instance.providerId, name);
-    await keepAside(host, instance.providerId, name, keep);
+    await keepDataAside(host, instance.providerId, name, keep);
   }
 }
 
 /** Removes members that are no longer configured once the primary takes writes: until then their data may be the last. */
 async function removeSurplus(host: Host, instance: LocalInstance): Promise<void> {
   const { providerId, members } = instance;
-  const surplus = (await listMembers(host, providerId)).filter(
+  const surplus = (await listMembersBesidesKeptData(host, providerId)).filter(
     (name) => !members.some((member) => member.name === name),
   );
   if (surplus.length === 0) return;
   const primary = clusterOf(host, instance, primaryOf(instance));
-  if (!takesWrites(await observe(primary, host.limits.answerTimeoutMs))) return;
+  if (!isObservedTakingWrites(await observe(primary, host.limits.answerTimeoutMs))) return;
   for (const name of surplus) {
     await fenceMember(host, providerId, name);
-    await asSuperuser(primary, (sql) => dropSlot(sql, `standby_${name}`), { timeoutMs: host.limits.catchUpTimeoutMs });
+    await connectAsSuperuser(primary, (sql) => dropSlot(sql, `standby_${name}`), {
+      timeoutMs: host.limits.catchUpTimeoutMs,
+    });
     await removeKeptMember(host, providerId, name);
   }
 }

@@ -6,11 +6,11 @@ import { z } from "zod";
 import { syncFileSystem } from "../../durability.js";
 import { badUserInput, conflict } from "../../errors.js";
 import type { Cluster } from "../../postgres/cluster.js";
-import { asSuperuser } from "../../postgres/connection.js";
+import { connectAsSuperuser } from "../../postgres/connection.js";
 import { writeOwned } from "../../postgres/owned-file.js";
 import { INSTANCE_IDENTIFIER } from "../../values/identifiers.js";
 import type { AutoFailover, Tag } from "../provider.js";
-import { type Host, makeMember } from "./host.js";
+import { type Host } from "./host.js";
 import {
   autoFailoverForm,
   backupWindowForm,
@@ -20,8 +20,10 @@ import {
   maxConnectionsForm,
   tagsForm,
 } from "./instances.js";
+import { makeMember } from "./members.js";
 import type { TcpPorts } from "./ports.js";
-import { COPY_START_MS, cloneStandby, createReplicationRole } from "./standbys.js";
+import { createReplicationRole } from "./replication-role.js";
+import { COPY_START_MS, cloneStandby } from "./standbys.js";
 
 /** A superuser's connection, for postgres.js. */
 export type NewConnection = {
@@ -66,7 +68,7 @@ const newInstanceForm = z.object({
   autoFailover: autoFailoverForm.nullable().default(null),
 });
 
-export const identifierTaken = ({ identifier }: Pick<NewInstance, "identifier">) =>
+export const createIdentifierTaken = ({ identifier }: Pick<NewInstance, "identifier">) =>
   conflict(`There is an instance ${identifier} already.`);
 
 /**
@@ -74,7 +76,7 @@ export const identifierTaken = ({ identifier }: Pick<NewInstance, "identifier">)
  * @param before an earlier plan of it, whose id and ports stay
  * @throws BAD_USER_INPUT
  */
-export async function planOf(
+export async function planToCreate(
   { instances }: Host,
   ports: TcpPorts,
   wanted: NewInstance,
@@ -118,9 +120,9 @@ export async function createInstance(
   const { instances } = host;
   const isTaken = ({ identifier }: LocalInstance) => identifier.toLowerCase() === wanted.identifier.toLowerCase();
   if (isUnderWay || (await instances.described()).some(isTaken)) {
-    throw identifierTaken(wanted);
+    throw createIdentifierTaken(wanted);
   }
-  const instance = await planOf(host, ports, wanted, plan);
+  const instance = await planToCreate(host, ports, wanted, plan);
   const [primary, ...standbys] = instance.members as [LocalMember, ...LocalMember[]];
   try {
     await instances.prepare(instance.providerId);
@@ -141,7 +143,7 @@ export async function createInstance(
       await createReplicationRole(host, cluster, signal);
       await cloneStandby({ ...host, isSynced: false }, instance, member, signal);
     }
-    await asSuperuser(cluster, (sql) => sql`checkpoint`, { signal });
+    await connectAsSuperuser(cluster, (sql) => sql`checkpoint`, { signal });
     signal.throwIfAborted();
     if (host.isSynced) await syncFileSystem(instances.folderOf(instance.providerId));
     await instances.insert(instance);
@@ -161,5 +163,5 @@ async function createApplicationRole(host: Host, primary: Cluster, signal: Abort
   const password = randomBytes(24).toString("base64url");
   await writeOwned(join(primary.dataDir, APPLICATION_PASSWORD_FILE), password, host.user);
   const create = (sql: Sql) => sql.unsafe(`create role ${APPLICATION_ROLE} login createdb password '${password}'`);
-  await asSuperuser(primary, create, { signal });
+  await connectAsSuperuser(primary, create, { signal });
 }

@@ -1,15 +1,16 @@
 /** Describes local instances for the inventory, from instance.json and from what is observed. */
 import { type Endpoint, type Finding, type InstanceDescription, UNOBSERVED } from "../provider.js";
-import { applyIfDue } from "./backup-window.js";
+import { applyBackupWindowIfDue } from "./backup-window.js";
 import { findingsOf } from "./findings.js";
 import { createHealths, type MemberHealth } from "./health.js";
-import { clusterOf, type Host, memberName } from "./host.js";
+import { type Host } from "./host.js";
 import { type LocalInstance, type LocalMember, primaryOf } from "./instances.js";
 import { keptFindings, refusalFinding } from "./member-findings.js";
+import { clusterOf, memberName } from "./members.js";
 import { isObservedFailed, isObservedUp, observe } from "./observe.js";
 import type { Operations } from "./operations.js";
 import type { Plans } from "./plans.js";
-import { promotedFindings } from "./split-brain.js";
+import { splitBrainFindings } from "./split-brain.js";
 import { taskFailureOf } from "./task.js";
 import type { Watch } from "./watch.js";
 
@@ -48,7 +49,7 @@ export function createDescribe(host: Host, operations: Operations, plans: Plans,
       host.log.error({ err: fault, providerId }, "The description of an instance cannot be read");
       return describeAs(stored, "failed", [], [unreadableFile(host.instances.folderOf(providerId))]);
     }
-    const instance = (await applyIfDue(host, stored, host.clock.now()).catch(() => stored)) ?? stored;
+    const instance = (await applyBackupWindowIfDue(host, stored, host.clock.now()).catch(() => stored)) ?? stored;
     lastReadable.set(providerId, instance);
     const { status, members, findings } = await observeInstance(instance).catch((error) => {
       host.log.error({ err: error, instance: instance.identifier }, "An instance cannot be looked at");
@@ -70,7 +71,7 @@ export function createDescribe(host: Host, operations: Operations, plans: Plans,
         primary.then(({ status }) => status),
       ),
       keptFindings(host, instance),
-      primary.then(({ status }) => (status === "available" ? [] : promotedFindings(host, instance))),
+      primary.then(({ status }) => (status === "available" ? [] : splitBrainFindings(host, instance))),
       findingsOf(host, instance),
     ]);
     return { status, members, findings: [...(finding ? [finding] : []), ...findings, ...others.flat()] };

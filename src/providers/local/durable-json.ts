@@ -6,7 +6,7 @@ import { syncFolder } from "../../durability.js";
 import { withFile } from "../../postgres/owned-file.js";
 
 /** Replaces the file as a whole or not at all. */
-export async function writeDurably(path: string, value: unknown): Promise<void> {
+export async function writeDurableJson(path: string, value: unknown): Promise<void> {
   const temporary = `${path}.${randomBytes(6).toString("hex")}.tmp`;
   try {
     // `wx` fails on an existing file, so a link that the database's user has put there is not followed.

@@ -2,11 +2,12 @@
 import { rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Cluster } from "../../postgres/cluster.js";
-import { asSuperuser } from "../../postgres/connection.js";
-import { readStart, writeOwned } from "../../postgres/owned-file.js";
+import { connectAsSuperuser } from "../../postgres/connection.js";
+import { readOwnedFileStart, writeOwned } from "../../postgres/owned-file.js";
 import { findPostmaster } from "../../postgres/postmaster.js";
-import { clusterOf, fenceMember, type Host, processName } from "./host.js";
+import { type Host } from "./host.js";
 import { type LocalInstance, primaryOf, standbysOf } from "./instances.js";
+import { clusterOf, fenceMember, memberProcessName } from "./members.js";
 
 export const EQUAL_SETTINGS = [
   "max_connections",
@@ -52,7 +53,7 @@ export async function carryEqualSettings(
     const cluster = clusterOf(host, instance, member);
     const isRunning = (await findPostmaster(cluster.dataDir)) !== undefined;
     // For a standby that is down, its log says whether this is the reason.
-    if (!isRunning && !LACKS_SETTINGS.test(host.faults.get(processName(instance.providerId, member.name)) ?? ""))
+    if (!isRunning && !LACKS_SETTINGS.test(host.faults.get(memberProcessName(instance.providerId, member.name)) ?? ""))
       continue;
     const current = isRunning
       ? (await settingsOf(cluster, host.limits.answerTimeoutMs).catch(() => null))?.now
@@ -70,7 +71,7 @@ export async function carryEqualSettings(
 /** @returns the settings of a running server now and after its next start; the higher one where a restart would lower it */
 async function settingsOf(cluster: Cluster, timeoutMs: number): Promise<{ now: EqualSettings; next: EqualSettings }> {
   // The command line overrides the files.
-  const rows = await asSuperuser(
+  const rows = await connectAsSuperuser(
     cluster,
     (sql) => sql`
       select name, setting::int as now, greatest(setting::int, case when source <> 'command line' then (
@@ -93,7 +94,7 @@ async function writeSettings(host: Host, { dataDir }: Cluster, settings: EqualSe
 }
 
 async function readLines({ dataDir }: Pick<Cluster, "dataDir">): Promise<string[]> {
-  const bytes = await readStart(join(dataDir, SETTINGS_FILE), MAX_SETTINGS_BYTES).catch((error) => {
+  const bytes = await readOwnedFileStart(join(dataDir, SETTINGS_FILE), MAX_SETTINGS_BYTES).catch((error) => {
     if (error.code === "ENOENT") return null;
     throw error;
   });

@@ -2,9 +2,10 @@
 import { hasTablespaces } from "../../postgres/base-backup.js";
 import { findPostmaster } from "../../postgres/postmaster.js";
 import type { Finding } from "../provider.js";
-import { configurationKey } from "./configuration.js";
-import { clusterOf, type Host, memberName } from "./host.js";
+import { type Host } from "./host.js";
 import { type LocalInstance, primaryOf } from "./instances.js";
+import { configurationKey } from "./kept-configuration.js";
+import { clusterOf, memberName } from "./members.js";
 
 /** @returns the findings about an instance, beyond those of its members */
 export async function findingsOf(host: Host, instance: LocalInstance): Promise<Finding[]> {

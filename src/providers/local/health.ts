@@ -1,11 +1,17 @@
 /** Observes the health of an instance's members: the status of each, since when it lasts, and what people should look at. */
 import { type Finding, type Member, UNOBSERVED } from "../provider.js";
 import { higherSettings } from "./equal-settings.js";
-import { clusterOf, type Host, memberName, processName } from "./host.js";
+import { type Host } from "./host.js";
 import { type LocalInstance, type LocalMember, primaryOf } from "./instances.js";
-import { complaintOf } from "./member-log.js";
+import { memberComplaint } from "./member-log.js";
+import { clusterOf, memberName, memberProcessName } from "./members.js";
 import { observe } from "./observe.js";
-import { askPrimaryReplication, askStandbyReplication, isAhead, type PrimaryReplication } from "./replication.js";
+import {
+  askPrimaryReplication,
+  askStandbyReplication,
+  isReplicationAhead,
+  type PrimaryReplication,
+} from "./replication.js";
 
 export type MemberHealth = Omit<Member, "name" | "role" | "endpoint">;
 
@@ -41,7 +47,7 @@ export function createHealths(host: Host) {
     primary: Promise<PrimaryReplication | null>,
   ): Promise<Look> {
     const name = memberName(instance, member);
-    const key = processName(instance.providerId, member.name);
+    const key = memberProcessName(instance.providerId, member.name);
     const cluster = clusterOf(host, instance, member);
     const unwell = (status: string, lastError: string | null): Look => ({
       ...UNOBSERVED,
@@ -66,7 +72,7 @@ export function createHealths(host: Host) {
       seen.is === "answering" ? await askStandbyReplication(cluster, timeoutMs).catch(() => null) : null;
     if (!standbyState) {
       const reason = seen.is === "answering" ? "It does not answer." : seen.reason;
-      const lastError = seen.is === "down" ? `${reason} ${fault ?? (await complaintOf(cluster))}` : reason;
+      const lastError = seen.is === "down" ? `${reason} ${fault ?? (await memberComplaint(cluster))}` : reason;
       const remedy =
         seen.is === "down"
           ? "Postern tries to start it every minute."
@@ -115,13 +121,13 @@ export function createHealths(host: Host) {
     if (
       primaryState &&
       standbyState.replayed > primaryState.written &&
-      (await isAhead(host, instance, standbyState).catch(() => false))
+      (await isReplicationAhead(host, instance, standbyState).catch(() => false))
     ) {
       const lastError = "It has what its primary never had: the data of one of them were replaced.";
       return stopped("failed", lastError, "Postern builds it anew within a minute.");
     }
     if (!standbyState.isStreaming) {
-      const lastError = `It receives nothing from its primary. ${await complaintOf(cluster)}`;
+      const lastError = `It receives nothing from its primary. ${await memberComplaint(cluster)}`;
       const remedy = "Postern repairs its role, its slot or its data by itself; other causes are left to people.";
       return {
         ...unwell("catching-up", lastError),
@@ -158,7 +164,7 @@ export function createHealths(host: Host) {
           isPrimary || !isWanted
             ? { ...UNOBSERVED, finding: undefined, mayPass: undefined, status: isWanted ? await status : "stopped" }
             : await look(instance, member, primary);
-        const since = sinceMs(processName(instance.providerId, member.name), rest.status);
+        const since = sinceMs(memberProcessName(instance.providerId, member.name), rest.status);
         if (finding && (!mayPass || nowMs() - since >= PASSING_MS)) findings.push(finding);
         return { ...rest, since: new Date(since).toISOString() };
       });

@@ -2,7 +2,7 @@
 import { appendFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Cluster } from "../../postgres/cluster.js";
-import { asSuperuser } from "../../postgres/connection.js";
+import { connectAsSuperuser } from "../../postgres/connection.js";
 
 /** The last lines of a file override earlier ones. Without workers, subscriptions rest until they are ended. */
 const SETTINGS = `
@@ -15,24 +15,24 @@ max_logical_replication_workers = '0'
 `;
 
 /** Before the first start: the copy must not archive over its source's WAL, and its commits must not wait for a standby. */
-export const beforeStart = (dataDir: string): Promise<void> =>
+export const makeIndependentBeforeStart = (dataDir: string): Promise<void> =>
   appendFile(join(dataDir, "postgresql.auto.conf"), SETTINGS);
 
 /** After the first start: the copy's subscriptions must not consume the slots that feed its source. */
-export async function afterStart(cluster: Cluster, signal: AbortSignal): Promise<void> {
-  const databases = await asSuperuser(
+export async function makeIndependentAfterStart(cluster: Cluster, signal: AbortSignal): Promise<void> {
+  const databases = await connectAsSuperuser(
     cluster,
     (sql) => sql`select distinct datname from pg_subscription join pg_database on pg_database.oid = subdbid`,
     { signal },
   );
   for (const { datname } of databases) {
-    await asSuperuser(cluster, endSubscriptions, { database: datname, signal });
+    await connectAsSuperuser(cluster, endSubscriptions, { database: datname, signal });
   }
   // From the next start on, the copy may have subscriptions of its own.
-  await asSuperuser(cluster, (sql) => sql`alter system reset max_logical_replication_workers`, { signal });
+  await connectAsSuperuser(cluster, (sql) => sql`alter system reset max_logical_replication_workers`, { signal });
 }
 
-async function endSubscriptions(sql: Parameters<Parameters<typeof asSuperuser>[1]>[0]): Promise<void> {
+async function endSubscriptions(sql: Parameters<Parameters<typeof connectAsSuperuser>[1]>[0]): Promise<void> {
   const names = await sql`
     select format('%I', subname) as name from pg_subscription
      where subdbid = (select oid from pg_database where datname = current_database())`;

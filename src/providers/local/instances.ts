@@ -5,12 +5,12 @@ import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
 import { syncFolder } from "../../durability.js";
-import { makePrivate } from "../../postgres/folder.js";
+import { makePrivateFolder } from "../../postgres/folder.js";
 import type { OsUser } from "../../postgres/os-user.js";
 import { BACKUP_WINDOW, MAINTENANCE_WINDOW } from "../../values/windows.js";
 import { OperationFailure } from "../errors.js";
-import { readDurable, writeDurably } from "./durable-json.js";
-import type { RequireOwned } from "./owner.js";
+import { readDurable, writeDurableJson } from "./durable-json.js";
+import type { RequireOwned } from "./ownership.js";
 
 export const backupWindowForm = z.string().regex(BACKUP_WINDOW);
 export const maintenanceWindowForm = z.string().regex(MAINTENANCE_WINDOW);
@@ -125,8 +125,8 @@ export function openInstances(folder: string, user: OsUser, requireOwned: Requir
   async function write(instance: LocalInstance): Promise<void> {
     await requireOwned();
     // The copy comes first: if a kill prevents the second write, it only reserves an identifier or a port too early.
-    await writeDurably(copyOf(instance.providerId), instance);
-    await writeDurably(fileOf(instance.providerId), instance);
+    await writeDurableJson(copyOf(instance.providerId), instance);
+    await writeDurableJson(fileOf(instance.providerId), instance);
   }
 
   /** @returns the ids of all folders, also of those that hold no instance yet */
@@ -179,8 +179,8 @@ export function openInstances(folder: string, user: OsUser, requireOwned: Requir
     /** Records that the instance is wanted. */
     async writePlan(plan: LocalInstance): Promise<void> {
       await requireOwned();
-      await makePrivate(folderOf(plan.providerId), user);
-      await writeDurably(markOf(plan.providerId), instanceForm.parse(plan));
+      await makePrivateFolder(folderOf(plan.providerId), user);
+      await writeDurableJson(markOf(plan.providerId), instanceForm.parse(plan));
     },
 
     /** Removes everything of an incomplete instance except its plan. */
@@ -191,9 +191,9 @@ export function openInstances(folder: string, user: OsUser, requireOwned: Requir
     /** Makes the folders of a new instance, and marks it as unfinished. */
     async prepare(providerId: string): Promise<void> {
       await requireOwned();
-      await makePrivate(folderOf(providerId), user);
-      if (!(await findPlan(providerId))) await writeDurably(markOf(providerId), {});
-      for (const path of ["journal", "members"]) await makePrivate(join(folderOf(providerId), path), user);
+      await makePrivateFolder(folderOf(providerId), user);
+      if (!(await findPlan(providerId))) await writeDurableJson(markOf(providerId), {});
+      for (const path of ["journal", "members"]) await makePrivateFolder(join(folderOf(providerId), path), user);
     },
 
     /** Writes the description: from here on, the instance exists. */
@@ -211,7 +211,7 @@ export function openInstances(folder: string, user: OsUser, requireOwned: Requir
         await syncFolder(folderOf(providerId));
       }
       const [stored, copy] = [await find(providerId), await findCopy(providerId)];
-      if (stored && !isDeepStrictEqual(stored, copy)) await writeDurably(copyOf(providerId), stored);
+      if (stored && !isDeepStrictEqual(stored, copy)) await writeDurableJson(copyOf(providerId), stored);
     },
 
     /** Changes one instance; changes of the same instance wait for each other. @returns the changed instance, null where it is gone */
@@ -231,7 +231,7 @@ export function openInstances(folder: string, user: OsUser, requireOwned: Requir
     /** Removes the instance. After a kill in between it counts as unfinished, and is not listed. */
     async remove(providerId: string): Promise<void> {
       await requireOwned();
-      await writeDurably(markOf(providerId), {});
+      await writeDurableJson(markOf(providerId), {});
       await rm(fileOf(providerId), { force: true });
       // The data goes before the mark: data without a mark would count as an instance that lost its description.
       await removeTree(join(folderOf(providerId), "members"));

@@ -94,7 +94,7 @@ export const journalEntryForm = z.object({
 export type JournalEntry = z.infer<typeof journalEntryForm>;
 
 /** The outcome of an operation that succeeded. */
-export type TaskOutcome = {
+export type EntryOutcome = {
   readonly message: string;
   readonly result: Readonly<Record<string, unknown>>;
   readonly snapshot?: SnapshotDescription;
@@ -102,10 +102,10 @@ export type TaskOutcome = {
   readonly resourceStatus?: string;
 };
 
-export type End = TaskOutcome | { readonly failure: ProviderFailure };
+export type EntryEnd = EntryOutcome | { readonly failure: ProviderFailure };
 
 /** The status of an instance while an operation runs on it. */
-export const INSTANCE_STATUS = {
+export const STATUS_DURING_ENTRY = {
   CREATE_SNAPSHOT: "backing-up",
   REBOOT_INSTANCE: "rebooting",
   MODIFY_BACKUP_WINDOW: "modifying",
@@ -113,7 +113,7 @@ export const INSTANCE_STATUS = {
 
 /** The status of an operation's resource while it runs. */
 const RESOURCE_STATUS: Readonly<Record<OperationType, string>> = {
-  ...INSTANCE_STATUS,
+  ...STATUS_DURING_ENTRY,
   CREATE_SNAPSHOT: "creating",
   DELETE_SNAPSHOT: "deleting",
   RESTORE_SNAPSHOT: "creating",
@@ -141,7 +141,7 @@ export function newJournalEntry(request: OperationRequest, startedAt: string): J
 }
 
 /** @param endedAt RFC 3339 @param resourceStatus the status of the resource after a failure */
-export function endEntry(entry: JournalEntry, end: End, endedAt: string, resourceStatus = "failed"): JournalEntry {
+export function endEntry(entry: JournalEntry, end: EntryEnd, endedAt: string, resourceStatus = "failed"): JournalEntry {
   if ("failure" in end) return { ...entry, state: "failed", endedAt, resourceStatus, failure: end.failure };
   const { message, result, resourceStatus: finalStatus = "available" } = end;
   const snapshot = end.snapshot ? { ...end.snapshot, tags: [...end.snapshot.tags] } : null;
@@ -149,7 +149,7 @@ export function endEntry(entry: JournalEntry, end: End, endedAt: string, resourc
 }
 
 /** @param percent from 0 to 100, or null where it is not known */
-export function pollOf(entry: JournalEntry, percent: number | null): Poll {
+export function pollOfEntry(entry: JournalEntry, percent: number | null): Poll {
   const { state, message, resourceStatus, result, snapshot, failure } = entry;
   const { operationId } = entry.request;
   switch (state) {

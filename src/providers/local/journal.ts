@@ -9,7 +9,7 @@
  */
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { readDurable, writeDurably } from "./durable-json.js";
+import { readDurable, writeDurableJson } from "./durable-json.js";
 import { type JournalEntry, journalEntryForm } from "./journal-entry.js";
 
 const KEPT_MS = 7 * 24 * 3_600_000;
@@ -18,7 +18,7 @@ const OPERATION_ID = /^[\w-]{1,100}$/;
 
 /** @throws Error when the id of the operation cannot name a file, or the folder cannot be written to */
 export function writeJournalEntry(folder: string, entry: JournalEntry): Promise<void> {
-  return writeDurably(fileOf(folder, entry.request.operationId), journalEntryForm.parse(entry));
+  return writeDurableJson(fileOf(folder, entry.request.operationId), journalEntryForm.parse(entry));
 }
 
 /** @returns undefined where there is no entry */

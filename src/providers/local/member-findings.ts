@@ -1,8 +1,9 @@
 /** Makes the findings about a primary that refuses Postern's login, and about data that was kept aside. */
 import type { Finding } from "../provider.js";
-import { type Host, memberName } from "./host.js";
+import { type Host } from "./host.js";
 import type { LocalInstance } from "./instances.js";
-import { type KeptFor, keptPath, listKept, listMemberFolders } from "./kept.js";
+import { type KeptFor, keptPath, listKept } from "./kept-data.js";
+import { listMemberFolders, memberName } from "./members.js";
 import type { Observation } from "./observe.js";
 
 const REMEDIES: Readonly<Record<string, readonly [kind: string, remedy: string]>> = {

@@ -2,8 +2,10 @@
 
 import { unavailable } from "../../errors.js";
 import type { Cluster } from "../../postgres/cluster.js";
-import { lastComplaint, logTail } from "../../postgres/log-tail.js";
-import { clusterOf, type Host, memberName, REPLICATION_PASSWORD_FILE } from "./host.js";
+import { lastComplaintInLog, logTail } from "../../postgres/log-tail.js";
+import { type Host } from "./host.js";
+import { clusterOf, memberName } from "./members.js";
+import { replicationPassword } from "./replication-role.js";
 
 const LINES = 100;
 /** PostgreSQL repeats the messages about a lasting problem at least this often. */
@@ -32,22 +34,15 @@ export async function readLogTail(
 }
 
 /** @returns the last error in a member's log, for people */
-export async function complaintOf(cluster: Cluster): Promise<string> {
-  return lastComplaint(await memberLog(cluster, LINES)) ?? "Its log says nothing of it.";
+export async function memberComplaint(cluster: Cluster): Promise<string> {
+  return lastComplaintInLog(await memberLog(cluster, LINES)) ?? "Its log says nothing of it.";
 }
 
 /** @returns the lines of the last minute, the oldest first */
-export async function recentLines(cluster: Cluster): Promise<string[]> {
+export async function recentLogLines(cluster: Cluster): Promise<string[]> {
   const since = new Date(Date.now() - FRESH_MS).toISOString().slice(0, 19).replace("T", " ");
   // Postern starts PostgreSQL with UTC. If somebody sets another time zone, no line counts as fresh.
   return (await memberLog(cluster, LINES)).filter(
     (line) => line.slice(0, 19) >= since && line.slice(23, 27) === " UTC",
   );
 }
-
-/** @returns the password of the replication role from the data directory; null where it cannot be read */
-export const replicationPassword = (cluster: Cluster): Promise<string | null> =>
-  cluster.readSecret(REPLICATION_PASSWORD_FILE).then(
-    (text) => text.trim().split(":")[4] ?? null,
-    () => null,
-  );

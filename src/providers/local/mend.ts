@@ -2,11 +2,13 @@
 import { findPostmaster } from "../../postgres/postmaster.js";
 import { setStale } from "./bring-up.js";
 import { carryEqualSettings } from "./equal-settings.js";
-import { clusterOf, type Host, processName } from "./host.js";
+import { type Host } from "./host.js";
 import { type LocalInstance, type LocalMember, primaryOf, standbysOf } from "./instances.js";
-import { recentLines } from "./member-log.js";
-import { askStandbyReplication, isAhead, type StandbyReplication } from "./replication.js";
-import { isBeyondRepair, restoreReplicationRole } from "./standbys.js";
+import { recentLogLines } from "./member-log.js";
+import { clusterOf, memberProcessName } from "./members.js";
+import { askStandbyReplication, isReplicationAhead, type StandbyReplication } from "./replication.js";
+import { restoreReplicationRole } from "./replication-role.js";
+import { isStandbyBeyondRepair } from "./standbys.js";
 
 /** PostgreSQL logs these messages where the primary refuses the replication role. */
 const LACKS_ROLE =
@@ -25,7 +27,7 @@ export async function needsMending(host: Host, instance: LocalInstance): Promise
     .map(async (member) => {
       const state = await stateOf(host, instance, member);
       if (!state) return isDown(host, instance, member);
-      return state.isPaused || !state.isStreaming || (await isAhead(host, instance, state));
+      return state.isPaused || !state.isStreaming || (await isReplicationAhead(host, instance, state));
     });
   return (await Promise.all(checks)).includes(true);
 }
@@ -50,7 +52,7 @@ export async function mendStandbys(
   const mended: Record<string, unknown> = { ...settings };
   for (const member of standbysOf(instance).filter(({ stale, name }) => !stale && !settings[name])) {
     const state = await stateOf(host, instance, member);
-    const complaints = state && !state.isStreaming ? await recentLines(clusterOf(host, instance, member)) : [];
+    const complaints = state && !state.isStreaming ? await recentLogLines(clusterOf(host, instance, member)) : [];
     if ((await canNeverFollow(host, instance, member, state)) || complaints.some((line) => LACKS_HISTORY.test(line))) {
       await setStale(host, instance.providerId, [member.name]);
       mended[member.name] = "is built anew: its data cannot follow";
@@ -75,8 +77,8 @@ async function canNeverFollow(
   state: StandbyReplication | null,
 ): Promise<boolean> {
   const primary = clusterOf(host, instance, primaryOf(instance));
-  if (await isBeyondRepair(primary, member, host.limits.answerTimeoutMs)) return true;
-  if (state) return isAhead(host, instance, state);
-  const fault = host.faults.get(processName(instance.providerId, member.name));
+  if (await isStandbyBeyondRepair(primary, member, host.limits.answerTimeoutMs)) return true;
+  if (state) return isReplicationAhead(host, instance, state);
+  const fault = host.faults.get(memberProcessName(instance.providerId, member.name));
   return fault !== undefined && !SAME_AFTER_CLONE.test(fault) && (await isDown(host, instance, member));
 }

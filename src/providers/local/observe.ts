@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { Sql } from "postgres";
 import { answersProtocol } from "../../postgres/answers.js";
 import type { Cluster } from "../../postgres/cluster.js";
-import { asSuperuser } from "../../postgres/connection.js";
+import { connectAsSuperuser } from "../../postgres/connection.js";
 import { ControlFileLostError, isStandbyData, readControlFile } from "../../postgres/control-file.js";
 import { findPostmaster } from "../../postgres/postmaster.js";
 
@@ -57,7 +57,7 @@ export async function observe(cluster: Cluster, timeoutMs: number): Promise<Obse
   const { run } = running;
   try {
     const look = (sql: Sql) => sql`select pg_is_in_recovery() as recovery`;
-    const [row] = await asSuperuser(cluster, look, { timeoutMs: Math.max(LOGIN_MS, deadline - Date.now()) });
+    const [row] = await connectAsSuperuser(cluster, look, { timeoutMs: Math.max(LOGIN_MS, deadline - Date.now()) });
     return { is: "answering", inRecovery: row?.recovery as boolean, run };
   } catch (error) {
     const { code = "TIMEOUT", message } = error as { code?: string; message: string };
@@ -80,7 +80,7 @@ export const isObservedUp = (seen: Observation): seen is Extract<Observation, { 
   seen.is === "answering" || seen.is === "refusing";
 
 /** Whether the server is up and no standby. */
-export const takesWrites = (seen: Observation): boolean => isObservedUp(seen) && !seen.inRecovery;
+export const isObservedTakingWrites = (seen: Observation): boolean => isObservedUp(seen) && !seen.inRecovery;
 
 const hasData = (cluster: Cluster): Promise<boolean> =>
   access(join(cluster.dataDir, "PG_VERSION")).then(
@@ -94,7 +94,7 @@ export async function observeReplication(
   standby: string,
   timeoutMs: number,
 ): Promise<{ isStreaming: boolean; lagBytes: number }> {
-  const [row] = await asSuperuser(
+  const [row] = await connectAsSuperuser(
     primary,
     (sql) => sql`
       select pg_wal_lsn_diff(pg_current_wal_lsn(), replay_lsn)::float8 as lag

@@ -4,15 +4,16 @@ import { unavailable } from "../../errors.js";
 import type { OperationType } from "../../values/operations.js";
 import { OperationFailure } from "../errors.js";
 import type { OperationRequest, Poll } from "../provider.js";
-import { clusterOf, type Host } from "./host.js";
+import { type Host } from "./host.js";
 import { type LocalInstance, primaryOf } from "./instances.js";
 import { unfinishedEntries } from "./journal.js";
-import { INSTANCE_STATUS } from "./journal-entry.js";
+import { STATUS_DURING_ENTRY } from "./journal-entry.js";
+import { clusterOf } from "./members.js";
 import { isObservedFailed, isObservedUp, observe } from "./observe.js";
-import { endOfInterrupted, perform } from "./perform.js";
+import { endOfInterruptedPerform, perform } from "./perform.js";
 import { createRuns } from "./runs.js";
 import type { Snapshots } from "./snapshots.js";
-import type { InstanceRequest } from "./task.js";
+import type { InstanceTaskRequest } from "./task.js";
 
 /** What an instance is busy with, and the status that it shows meanwhile. `upkeep` is work that no operation asked for. */
 type Busy = { readonly status: string; readonly with: OperationType | "upkeep" };
@@ -32,7 +33,7 @@ export function createOperations(
   const busy = new Map<string, Busy>();
   const runs = createRuns(host, ({ providerId }) => instances.journalOf(providerId));
 
-  async function begin(request: InstanceRequest): Promise<void> {
+  async function begin(request: InstanceTaskRequest): Promise<void> {
     const { providerId } = request;
     const instance = await instances.find(providerId);
     const plan = instance ?? (await instances.findPlan(providerId));
@@ -51,7 +52,7 @@ export function createOperations(
       const message = `The instance ${instance.identifier} is ${other?.status ?? "stopped"}. Try again when it is available.`;
       return runs.refuse(request, "InvalidDBInstanceState", message);
     }
-    const reservation: Busy = { status: INSTANCE_STATUS[request.type], with: request.type };
+    const reservation: Busy = { status: STATUS_DURING_ENTRY[request.type], with: request.type };
     busy.set(providerId, reservation);
     try {
       // The instance is read again because others could change it until it was busy.
@@ -87,7 +88,7 @@ export function createOperations(
   }
 
   /** Ends the operations on a primary that has failed. */
-  function giveUp(operationIds: readonly string[], request: InstanceRequest): Promise<void> {
+  function giveUp(operationIds: readonly string[], request: InstanceTaskRequest): Promise<void> {
     const isFailover = request.type === "REBOOT_INSTANCE" && request.forceFailover;
     const what = isFailover ? "and its standby takes over" : "and is rebooted";
     return runs.giveUp(operationIds, new OperationFailure("PrimaryLost", `The primary failed meanwhile, ${what}.`));
@@ -113,10 +114,10 @@ export function createOperations(
     setReady: (providerId: string) => void ready.add(providerId),
 
     /** Implements Provider.start. */
-    start: (request: InstanceRequest): Promise<void> => runs.once(request.operationId, () => begin(request)),
+    start: (request: InstanceTaskRequest): Promise<void> => runs.once(request.operationId, () => begin(request)),
 
     /** Implements Provider.poll. */
-    async poll(request: InstanceRequest): Promise<Poll> {
+    async poll(request: InstanceTaskRequest): Promise<Poll> {
       const known = await runs.poll(request);
       if (known) return known;
       if (await instances.find(request.providerId)) return { state: "unknown" };
@@ -154,7 +155,7 @@ export function createOperations(
       for (const entry of await unfinishedEntries(instances.journalOf(providerId))) {
         const instance = await instances.find(providerId);
         if (!instance || runs.isRunning(entry.request.operationId)) continue;
-        await runs.recover(entry, instance.identifier, endOfInterrupted(host, snapshots, instance, entry), () =>
+        await runs.recover(entry, instance.identifier, endOfInterruptedPerform(host, snapshots, instance, entry), () =>
           statusAfterFailure(entry.request, instance),
         );
       }

@@ -1,23 +1,26 @@
 /** Performs each type of operation, and finds out how one that was cut short by a kill has ended. */
 import { OperationFailure } from "../errors.js";
 import { modifyBackupWindow } from "./backup-window.js";
-import { STILL_RECOVERS } from "./causes.js";
-import { clusterOf, type Host, memberName } from "./host.js";
+import { CAUSE_STILL_RECOVERS } from "./causes.js";
+import { type Host } from "./host.js";
 import { type LocalInstance, primaryOf, standbysOf } from "./instances.js";
-import { type End, type JournalEntry, type TaskOutcome } from "./journal-entry.js";
+import { type EntryEnd, type EntryOutcome, type JournalEntry } from "./journal-entry.js";
+import { clusterOf, memberName } from "./members.js";
 import { isObservedUp, observe } from "./observe.js";
-import { failOver, leftBehind, restart } from "./reboot.js";
+import { leftBehindByReboot, rebootInPlace, rebootWithFailover } from "./reboot.js";
 import type { Snapshots } from "./snapshots.js";
 import { determineTakeOverLoss } from "./take-over.js";
-import { type InstanceRequest, type LocalTask, secondsSince, type TaskRequestOf } from "./task.js";
+import { type InstanceTaskRequest, type LocalTask, secondsSince, type TaskRequestOf } from "./task.js";
 
 /** Performs one operation. @throws OperationFailure, or any error that failureOf understands */
-export function perform(task: LocalTask, snapshots: Snapshots): Promise<TaskOutcome> {
+export function perform(task: LocalTask, snapshots: Snapshots): Promise<EntryOutcome> {
   switch (task.request.type) {
     case "CREATE_SNAPSHOT":
       return takeSnapshot(task as LocalTask<TaskRequestOf<"CREATE_SNAPSHOT">>, snapshots);
     case "REBOOT_INSTANCE":
-      return (task.request.forceFailover ? failOver : restart)(task as LocalTask<TaskRequestOf<"REBOOT_INSTANCE">>);
+      return (task.request.forceFailover ? rebootWithFailover : rebootInPlace)(
+        task as LocalTask<TaskRequestOf<"REBOOT_INSTANCE">>,
+      );
     case "MODIFY_BACKUP_WINDOW":
       return modifyBackupWindow(task.host, task.instance, task.request);
   }
@@ -26,7 +29,7 @@ export function perform(task: LocalTask, snapshots: Snapshots): Promise<TaskOutc
 async function takeSnapshot(
   task: LocalTask<TaskRequestOf<"CREATE_SNAPSHOT">>,
   snapshots: Snapshots,
-): Promise<TaskOutcome> {
+): Promise<EntryOutcome> {
   const { host, instance, request } = task;
   const seen = await observe(clusterOf(host, instance, primaryOf(instance)), host.limits.answerTimeoutMs);
   // The cause of the original error says more.
@@ -41,20 +44,20 @@ async function takeSnapshot(
   return snapshotTaken(snapshot.identifier, snapshot);
 }
 
-const snapshotTaken = (identifier: string, snapshot: TaskOutcome["snapshot"] & object): TaskOutcome => ({
+const snapshotTaken = (identifier: string, snapshot: EntryOutcome["snapshot"] & object): EntryOutcome => ({
   message: `The snapshot ${identifier} is complete.`,
   result: { snapshotId: identifier, arn: snapshot.arn, sizeBytes: snapshot.sizeBytes },
   snapshot,
 });
 
 /** Finds the real end of an operation of a killed process, on an instance that has been brought up since. */
-export async function endOfInterrupted(
+export async function endOfInterruptedPerform(
   host: Host,
   snapshots: Snapshots,
   instance: LocalInstance,
   entry: JournalEntry,
-): Promise<End> {
-  const request = entry.request as InstanceRequest;
+): Promise<EntryEnd> {
+  const request = entry.request as InstanceTaskRequest;
   const { awaySince, failoverTo, rebootOf } = entry;
   if (request.type === "MODIFY_BACKUP_WINDOW") return modifyBackupWindow(host, instance, request);
   if (request.type === "CREATE_SNAPSHOT") {
@@ -67,7 +70,7 @@ export async function endOfInterrupted(
   const message = `Postern was stopped meanwhile; ${primary} is the primary, and was away for at most ${awaySeconds} s.`;
   const seen = await observe(clusterOf(host, instance, primaryOf(instance)), host.limits.answerTimeoutMs);
   if (!isObservedUp(seen) || seen.inRecovery) {
-    const why = seen.is === "starting" ? STILL_RECOVERS : "The log of its server says why.";
+    const why = seen.is === "starting" ? CAUSE_STILL_RECOVERS : "The log of its server says why.";
     const what = `Postern was stopped meanwhile, and ${primary} does not take writes since. ${why}`;
     return { failure: { code: "StartFailed", message: what } };
   }
@@ -81,7 +84,7 @@ export async function endOfInterrupted(
         ? { message: "", result: {} }
         : await determineTakeOverLoss(host, instance, { from, to, isHanded, keep: from.keep });
     return {
-      message: `${message} ${loss.message}`.trimEnd() + (left ? leftBehind(left) : ""),
+      message: `${message} ${loss.message}`.trimEnd() + (left ? leftBehindByReboot(left) : ""),
       result: { awaySeconds, failedOver: true, primary, ...loss.result, ...left },
     };
   }
@@ -89,6 +92,6 @@ export async function endOfInterrupted(
   return { message, result: { awaySeconds, failedOver: false, primary } };
 }
 
-function interrupted(what: string): End {
+function interrupted(what: string): EntryEnd {
   return { failure: { code: "Interrupted", message: `Postern was stopped meanwhile. ${what} Ask again.` } };
 }

@@ -4,9 +4,10 @@ import { join } from "node:path";
 import type { Finding } from "../provider.js";
 import { bringUp } from "./bring-up.js";
 import { applyConfiguration, configuredOf, keepStandbyData } from "./configure.js";
-import { createInstance, identifierTaken, type NewInstance, planOf } from "./create.js";
-import { fenceMember, type Host } from "./host.js";
+import { createIdentifierTaken, createInstance, type NewInstance, planToCreate } from "./create.js";
+import { type Host } from "./host.js";
 import type { LocalInstance } from "./instances.js";
+import { fenceMember } from "./members.js";
 import type { TcpPorts } from "./ports.js";
 import { taskFailureOf } from "./task.js";
 
@@ -48,7 +49,7 @@ export function createPlans(host: Host, ports: TcpPorts, onMade: (providerId: st
   async function make(wanted: NewInstance, isUnderWay: boolean): Promise<void> {
     const plan = (await instances.plans()).find((candidate) => keyOf(candidate) === keyOf(wanted));
     // A planned identifier is not free for a restored copy.
-    if (plan && wanted.copy) throw identifierTaken(wanted);
+    if (plan && wanted.copy) throw createIdentifierTaken(wanted);
     if (!plan) return onMade(await createInstance(host, ports, wanted, { isUnderWay }, stopping.signal, removeAll));
     try {
       onMade(await createInstance(host, ports, wanted, { isUnderWay, plan }, stopping.signal, clear));
@@ -120,7 +121,7 @@ export function createPlans(host: Host, ports: TcpPorts, onMade: (providerId: st
       for (const instance of missing) {
         const before = planned.find((plan) => keyOf(plan) === keyOf(instance));
         await instances.writePlan({
-          ...(await planOf(host, ports, instance, before)),
+          ...(await planToCreate(host, ports, instance, before)),
           configured: configuredOf(instance),
         });
       }

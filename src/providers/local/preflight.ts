@@ -5,17 +5,18 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Sql } from "postgres";
 import { hasTablespaces } from "../../postgres/base-backup.js";
 import type { Cluster } from "../../postgres/cluster.js";
-import { asSuperuser } from "../../postgres/connection.js";
+import { connectAsSuperuser } from "../../postgres/connection.js";
 import { parsePosition } from "../../postgres/control-file.js";
-import { listHandOver, WalGapError } from "../../postgres/hand-over.js";
-import { BrokenSettingsError } from "../../postgres/preview.js";
+import { HandOverGapError, listHandOver } from "../../postgres/hand-over.js";
+import { PreviewError } from "../../postgres/preview.js";
 import { listSlots } from "../../postgres/replication-slots.js";
 import { OperationFailure } from "../errors.js";
-import { clusterOf, type Host, memberName, processName, slotOf } from "./host.js";
+import { type Host } from "./host.js";
 import { type LocalInstance, type LocalMember, primaryOf, standbysOf } from "./instances.js";
-import { isObservedUp, type Observation, observe, observeReplication, takesWrites } from "./observe.js";
+import { clusterOf, memberName, memberProcessName, memberSlot } from "./members.js";
+import { isObservedTakingWrites, isObservedUp, type Observation, observe, observeReplication } from "./observe.js";
 import { observeReplay } from "./replay.js";
-import { isPromoted } from "./split-brain.js";
+import { isSplitBrainMember } from "./split-brain.js";
 
 const MIB = 1024 * 1024;
 /** A standby that is further behind would keep clients out too long. */
@@ -46,7 +47,7 @@ export async function requireRestartable(host: Host, instance: LocalInstance, be
 }
 
 /** @param before the observed state of the primary @throws OperationFailure where `to` cannot take over without harm */
-export async function requireFit(
+export async function requireFitStandby(
   host: Host,
   instance: LocalInstance,
   before: Observation,
@@ -55,18 +56,20 @@ export async function requireFit(
   const name = memberName(instance, to);
   const [primary, standby] = [clusterOf(host, instance, primaryOf(instance)), clusterOf(host, instance, to)];
   await requireNoTablespaces(instance, [primary, standby]);
-  if (to.stale) throw unfit(`The standby ${name} is being rebuilt. Wait until it is done.`);
+  if (to.stale) throw unfitStandby(`The standby ${name} is being rebuilt. Wait until it is done.`);
   const observed = await observe(standby, host.limits.answerTimeoutMs);
-  if (await isPromoted(host, instance, to)) {
-    if (takesWrites(before)) throw unfit(`The standby ${name} does not follow its primary.`);
+  if (await isSplitBrainMember(host, instance, to)) {
+    if (isObservedTakingWrites(before)) throw unfitStandby(`The standby ${name} does not follow its primary.`);
     return requireSettings(host, standby, name, observed);
   }
   if (!isObservedUp(observed))
-    throw unfit(`The standby ${name} cannot take over. ${observed.reason} A reboot without failover starts it again.`);
+    throw unfitStandby(
+      `The standby ${name} cannot take over. ${observed.reason} A reboot without failover starts it again.`,
+    );
   // Only a login tells how far the standby has replayed. After a failure of the primary, the control files tell it.
   if (before.is === "answering" && observed.is === "refusing")
-    throw unfit(`Whether the standby ${name} can take over is not known. ${observed.reason}`);
-  if (!observed.inRecovery) throw unfit(`The standby ${name} does not follow its primary.`);
+    throw unfitStandby(`Whether the standby ${name} can take over is not known. ${observed.reason}`);
+  if (!observed.inRecovery) throw unfitStandby(`The standby ${name} does not follow its primary.`);
   await requireSettings(host, standby, name, observed);
   if (before.is === "answering") {
     await requireRestartable(host, instance, before);
@@ -81,8 +84,8 @@ export async function requireFit(
 export async function requireWal(host: Host, instance: LocalInstance, to: LocalMember): Promise<boolean> {
   const [from, standby] = [primaryOf(instance), to].map((member) => clusterOf(host, instance, member).dataDir);
   const { isComplete } = await listHandOver(from!, standby!).catch((error) => {
-    if (!(error instanceof WalGapError)) throw error;
-    throw unfit(
+    if (!(error instanceof HandOverGapError)) throw error;
+    throw unfitStandby(
       `The primary is down, and the standby ${memberName(instance, to)} misses much of what it had. Reboot without failover; ` +
         "where the primary never starts again, move its data folder away and ask again.",
     );
@@ -94,12 +97,12 @@ export async function requireWal(host: Host, instance: LocalInstance, to: LocalM
 export function requireStandby(instance: LocalInstance): LocalMember {
   const [to] = standbysOf(instance);
   if (to) return to;
-  throw unfit("The instance has no standby. Reboot it without failover.");
+  throw unfitStandby("The instance has no standby. Reboot it without failover.");
 }
 
 /** @returns the slots that a failover will lose @throws OperationFailure where there are some and their loss is not `accepted` */
 export async function requireSlotLoss(host: Host, instance: LocalInstance, accepted: boolean): Promise<string[]> {
-  const own = instance.members.map(slotOf);
+  const own = instance.members.map(memberSlot);
   const slots = (await listSlots(clusterOf(host, instance, primaryOf(instance)).dataDir)).filter(
     ({ name }) => !own.includes(name),
   );
@@ -128,7 +131,7 @@ async function requireSettings(host: Host, cluster: Cluster, name: string, seen:
     new OperationFailure("InvalidConfiguration", `${name} would not start again: ${what} Nothing was touched.`);
   const next = (parameter: string) =>
     cluster.preview(parameter).catch((error) => {
-      throw error instanceof BrokenSettingsError ? wrong(error.message) : error;
+      throw error instanceof PreviewError ? wrong(error.message) : error;
     });
   if ((await next("wal_level")) === "minimal")
     throw wrong("the setting wal_level is to become minimal, with which no standby and no copy is possible.");
@@ -137,7 +140,7 @@ async function requireSettings(host: Host, cluster: Cluster, name: string, seen:
   if (seen.is !== "answering") return;
 
   const prepared = Number(await next("max_prepared_transactions"));
-  const [row] = await asSuperuser(
+  const [row] = await connectAsSuperuser(
     cluster,
     (sql) => sql`
       select (select count(*)::int from pg_prepared_xacts) as prepared,
@@ -169,7 +172,7 @@ async function missingLibraries({ bin }: Host, list: string): Promise<string[]> 
 
 /** Checks the room for the rebuild: the old primary is cloned anew beside its old data, and without room there would be no standby. */
 async function requireRoomForRebuild(host: Host, primary: Cluster): Promise<void> {
-  const [row] = await asSuperuser(
+  const [row] = await connectAsSuperuser(
     primary,
     (sql: Sql) => sql`select sum(pg_database_size(oid))::float8 as bytes from pg_database`,
     { timeoutMs: host.limits.catchUpTimeoutMs },
@@ -186,7 +189,7 @@ export async function requireReplay(host: Host, instance: LocalInstance, to: Loc
   const { answerTimeoutMs, catchUpTimeoutMs } = host.limits;
   const name = memberName(instance, to);
   const [primary, standby] = [clusterOf(host, instance, primaryOf(instance)), clusterOf(host, instance, to)];
-  const [row] = await asSuperuser(primary, (sql) => sql`select pg_current_wal_flush_lsn()::text as position`, {
+  const [row] = await connectAsSuperuser(primary, (sql) => sql`select pg_current_wal_flush_lsn()::text as position`, {
     timeoutMs: answerTimeoutMs,
   });
   const wanted = parsePosition(row?.position);
@@ -194,8 +197,8 @@ export async function requireReplay(host: Host, instance: LocalInstance, to: Loc
   for (;;) {
     const replay = await observeReplay(standby, answerTimeoutMs);
     if (replay.isPaused)
-      throw unfit(`Replay is paused on ${name}. Connect to it and run: select pg_wal_replay_resume()`);
-    const seen = await observeReplication(primary, processName(instance.providerId, to.name), answerTimeoutMs);
+      throw unfitStandby(`Replay is paused on ${name}. Connect to it and run: select pg_wal_replay_resume()`);
+    const seen = await observeReplication(primary, memberProcessName(instance.providerId, to.name), answerTimeoutMs);
     if (seen.isStreaming && replay.position >= wanted && seen.lagBytes <= MAX_LAG_BYTES) return;
     if (Date.now() < deadline) {
       await delay(POLL_MS);
@@ -203,9 +206,9 @@ export async function requireReplay(host: Host, instance: LocalInstance, to: Loc
     }
     // This is checked only at the end, because after a restart of the primary its standby takes a moment to reconnect.
     if (!seen.isStreaming)
-      throw unfit(`The standby ${name} does not stream from its primary. See the log of its server.`);
+      throw unfitStandby(`The standby ${name} does not stream from its primary. See the log of its server.`);
     const behind = `The standby ${name} is ${seen.lagBytes} bytes and ${replay.lagSeconds} s behind`;
-    throw unfit(`${behind}${replay.hindrance === null ? "" : `: ${replay.hindrance}`}. Wait for it.`);
+    throw unfitStandby(`${behind}${replay.hindrance === null ? "" : `: ${replay.hindrance}`}. Wait for it.`);
   }
 }
 
@@ -218,4 +221,4 @@ const mib = (bytes: number) => Math.ceil(bytes / MIB);
 
 const storageFull = (message: string) => new OperationFailure("StorageFull", `${message} Give the disk more room.`);
 
-export const unfit = (message: string) => new OperationFailure("StandbyUnavailable", message);
+export const unfitStandby = (message: string) => new OperationFailure("StandbyUnavailable", message);

@@ -1,20 +1,27 @@
 /** Performs REBOOT_INSTANCE: it restarts the primary, or fails over to the standby. */
 import { setTimeout as delay } from "node:timers/promises";
 import type { Cluster } from "../../postgres/cluster.js";
-import { asSuperuser } from "../../postgres/connection.js";
+import { connectAsSuperuser } from "../../postgres/connection.js";
 import { readControlFile } from "../../postgres/control-file.js";
 import { promote } from "../../postgres/promote.js";
 import { bringUp } from "./bring-up.js";
-import { carryConfiguration } from "./configuration.js";
 import { carryEqualSettings } from "./equal-settings.js";
-import { clusterOf, fenceMember, memberName } from "./host.js";
 import { primaryOf } from "./instances.js";
-import type { JournalEntry, TaskOutcome } from "./journal-entry.js";
+import type { EntryOutcome, JournalEntry } from "./journal-entry.js";
+import { carryConfiguration } from "./kept-configuration.js";
+import { clusterOf, fenceMember, memberName } from "./members.js";
 import { isObservedFailed, isObservedUp, observe } from "./observe.js";
-import { requireFit, requireReplay, requireRestartable, requireSlotLoss, requireStandby, unfit } from "./preflight.js";
+import {
+  requireFitStandby,
+  requireReplay,
+  requireRestartable,
+  requireSlotLoss,
+  requireStandby,
+  unfitStandby,
+} from "./preflight.js";
 import { readReplayPosition } from "./replay.js";
-import { decideForPrimary, isPromoted } from "./split-brain.js";
-import { decideTakeOver, startFailed, takeOver } from "./take-over.js";
+import { endSplitBrainForPrimary, isSplitBrainMember } from "./split-brain.js";
+import { decideTakeOver, takeOver, takeOverStartFailed } from "./take-over.js";
 import { type LocalTask, secondsSince, type TaskRequestOf } from "./task.js";
 
 type Reboot = LocalTask<TaskRequestOf<"REBOOT_INSTANCE">>;
@@ -24,13 +31,13 @@ const CHECKPOINT_TIMEOUT_MS = 30_000;
 const POLL_MS = 20;
 
 /** Restarts the primary, also one that is down or frozen. */
-export async function restart(task: Reboot): Promise<TaskOutcome> {
+export async function rebootInPlace(task: Reboot): Promise<EntryOutcome> {
   const { host, instance } = task;
   const member = primaryOf(instance);
   const cluster = clusterOf(host, instance, member);
   const before = await observe(cluster, host.limits.answerTimeoutMs);
   await requireRestartable(host, instance, before);
-  await decideForPrimary(host, instance, before);
+  await endSplitBrainForPrimary(host, instance, before);
   if (before.is === "answering") {
     await carryEqualSettings(host, instance).catch((error) =>
       host.log.warn({ err: error, instance: instance.identifier }, "The settings of a standby are left for its repair"),
@@ -45,7 +52,7 @@ export async function restart(task: Reboot): Promise<TaskOutcome> {
   try {
     await bringUp(host, instance.providerId);
   } catch (error) {
-    throw startFailed(instance.identifier, error);
+    throw takeOverStartFailed(instance.identifier, error);
   }
   const awaySeconds = secondsSince(awaySince, host.clock.now());
   return {
@@ -65,16 +72,16 @@ export async function restart(task: Reboot): Promise<TaskOutcome> {
  *   decide      instance.json says b, and that a is stale     <- a kill before this line goes back to a, one after it on to b
  *   promote     b takes writes; a is cloned anew from b in the background
  */
-export async function failOver(task: Reboot): Promise<TaskOutcome> {
+export async function rebootWithFailover(task: Reboot): Promise<EntryOutcome> {
   const { host, instance } = task;
   const [from, to] = [primaryOf(instance), requireStandby(instance)];
   const [oldPrimary, standby] = [clusterOf(host, instance, from), clusterOf(host, instance, to)];
   const before = await observe(oldPrimary, host.limits.answerTimeoutMs);
-  await requireFit(host, instance, before, to);
+  await requireFitStandby(host, instance, before, to);
   // An automatic failover has nobody to accept the loss; its result names the slots.
   const { acceptSlotLoss = false, automatic = false } = task.request;
   const lostSlots = await requireSlotLoss(host, instance, acceptSlotLoss || automatic);
-  const isAdopted = await isPromoted(host, instance, to);
+  const isAdopted = await isSplitBrainMember(host, instance, to);
   // The configuration is carried over while clients are still in, because the standby may have to restart. A promoted one keeps its own.
   const { isRestarted, notCarried } = isAdopted
     ? { isRestarted: false, notCarried: [] }
@@ -84,7 +91,7 @@ export async function failOver(task: Reboot): Promise<TaskOutcome> {
   await task.record({ message: `Handing over to ${memberName(instance, to)}.`, left });
   if (isAdopted || before.is !== "answering") {
     const { message, result } = await takeOver(task, to, before, isAdopted);
-    return { message: `${message}${leftBehind(left)}`, result: { ...result, ...left } };
+    return { message: `${message}${leftBehindByReboot(left)}`, result: { ...result, ...left } };
   }
   if (isRestarted) await requireReplay(host, instance, to);
   await checkpoint(oldPrimary);
@@ -101,14 +108,16 @@ export async function failOver(task: Reboot): Promise<TaskOutcome> {
     host.log.info({ instance: instance.identifier, primary: newName }, "The failover is decided");
     await promote(standby, host.user);
   } catch (error) {
-    await bringUp(host, instance.providerId).catch((cause) => Promise.reject(startFailed(instance.identifier, cause)));
+    await bringUp(host, instance.providerId).catch((cause) =>
+      Promise.reject(takeOverStartFailed(instance.identifier, cause)),
+    );
     // bringUp goes back to the old primary, or on to the new one, as instance.json says.
     if ((await host.instances.find(instance.providerId))?.primary !== to.name) throw error;
   }
   const awaySeconds = secondsSince(awaySince, host.clock.now());
   host.log.info({ instance: instance.identifier, primary: newName }, "The failover is done");
   return {
-    message: `${newName} is the primary; the instance was away for ${awaySeconds} s. ${oldName} is being rebuilt.${leftBehind(left)}`,
+    message: `${newName} is the primary; the instance was away for ${awaySeconds} s. ${oldName} is being rebuilt.${leftBehindByReboot(left)}`,
     result: { awaySeconds, failedOver: true, primary: newName, ...left },
   };
 }
@@ -117,21 +126,23 @@ export async function failOver(task: Reboot): Promise<TaskOutcome> {
 async function waitUntilReplayed(oldPrimary: Cluster, standby: Cluster, name: string): Promise<void> {
   const { isShutDown, checkpoint } = await readControlFile(oldPrimary.dataDir);
   if (!isShutDown)
-    throw unfit(`The primary did not shut down in order, so ${name} may miss what it had; it was started again.`);
+    throw unfitStandby(
+      `The primary did not shut down in order, so ${name} may miss what it had; it was started again.`,
+    );
   const deadline = Date.now() + REPLAY_TIMEOUT_MS;
   while ((await readReplayPosition(standby, REPLAY_TIMEOUT_MS)) <= checkpoint) {
     if (Date.now() > deadline)
-      throw unfit(`The standby ${name} did not receive everything; the primary was started again.`);
+      throw unfitStandby(`The standby ${name} did not receive everything; the primary was started again.`);
     await delay(POLL_MS);
   }
 }
 
 /** Writes a checkpoint while clients are still in, so that the shutdown has little left to write. */
 const checkpoint = (cluster: Cluster) =>
-  asSuperuser(cluster, (sql) => sql`checkpoint`, { timeoutMs: CHECKPOINT_TIMEOUT_MS });
+  connectAsSuperuser(cluster, (sql) => sql`checkpoint`, { timeoutMs: CHECKPOINT_TIMEOUT_MS });
 
 /** @returns what a failover leaves behind, as sentences to append to a message; empty where there is nothing */
-export function leftBehind({ lostSlots, notCarried }: NonNullable<JournalEntry["left"]>): string {
+export function leftBehindByReboot({ lostSlots, notCarried }: NonNullable<JournalEntry["left"]>): string {
   const slots = lostSlots.length > 0 ? ` Replication slots were lost: ${lostSlots.join(", ")}.` : "";
   return notCarried.length > 0 ? `${slots} It does not have: ${notCarried.join("; ")}.` : slots;
 }

@@ -1,12 +1,13 @@
 /** Repairs instances: it starts servers that have died and mends standbys, and reports each repair for the audit log. */
 import { findPostmaster } from "../../postgres/postmaster.js";
-import { bringUp, needsRepair } from "./bring-up.js";
-import { keepConfiguration } from "./configuration.js";
-import { clusterOf, faultText, type Host, memberName } from "./host.js";
+import { bringUp, needsBringUp } from "./bring-up.js";
+import { faultText, type Host } from "./host.js";
 import type { LocalInstance } from "./instances.js";
+import { keepConfiguration } from "./kept-configuration.js";
+import { clusterOf, memberName } from "./members.js";
 import { mendStandbys, needsMending } from "./mend.js";
 import type { Operations } from "./operations.js";
-import { findUndecided } from "./split-brain.js";
+import { findUndecidedSplitBrain } from "./split-brain.js";
 
 /** Creates the repair of instances, which remembers what it could not repair. */
 export function createRepair(host: Host, operations: Operations) {
@@ -27,8 +28,8 @@ export function createRepair(host: Host, operations: Operations) {
       host.report({ providerId, by: "repair", action: "instance.repair", result, success });
     try {
       // People must first decide which member is the primary.
-      if (await findUndecided(host, instance)) return;
-      if (await needsRepair(host, instance)) {
+      if (await findUndecidedSplitBrain(host, instance)) return;
+      if (await needsBringUp(host, instance)) {
         const before = await downMembers(instance);
         if (!(await operations.whileBusy(providerId, "starting", () => bringUp(host, providerId, signal)))) return;
         const after = await downMembers(instance);

@@ -1,6 +1,6 @@
 /** Observes how far a standby has replayed, and what blocks its replay. */
 import type { Cluster } from "../../postgres/cluster.js";
-import { asSuperuser } from "../../postgres/connection.js";
+import { connectAsSuperuser } from "../../postgres/connection.js";
 import { parsePosition } from "../../postgres/control-file.js";
 
 export type Replay = {
@@ -16,7 +16,7 @@ export type Replay = {
 
 /** @throws Error when the standby does not answer */
 export async function observeReplay(standby: Cluster, timeoutMs: number): Promise<Replay> {
-  const [row] = await asSuperuser(
+  const [row] = await connectAsSuperuser(
     standby,
     (sql) => sql`
       select pg_last_wal_replay_lsn()::text as position,

@@ -1,9 +1,10 @@
 /** Asks a primary and a standby about the replication between them. */
 import type { Cluster } from "../../postgres/cluster.js";
-import { asSuperuser } from "../../postgres/connection.js";
+import { connectAsSuperuser } from "../../postgres/connection.js";
 import { EQUAL_SETTINGS, type EqualSettings } from "./equal-settings.js";
-import { clusterOf, type Host } from "./host.js";
+import { type Host } from "./host.js";
 import { type LocalInstance, primaryOf } from "./instances.js";
+import { clusterOf } from "./members.js";
 
 /** A primary's own view; positions in the WAL are bytes since its beginning. */
 export type PrimaryReplication = { readonly written: number; readonly settings: EqualSettings };
@@ -24,7 +25,7 @@ export type StandbyReplication = {
 
 /** @throws Error when it does not answer, or does not take writes */
 export async function askPrimaryReplication(primary: Cluster, timeoutMs: number): Promise<PrimaryReplication> {
-  const [row] = await asSuperuser(
+  const [row] = await connectAsSuperuser(
     primary,
     (sql) => sql`
       select pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')::float8 as written,
@@ -39,7 +40,11 @@ export async function askPrimaryReplication(primary: Cluster, timeoutMs: number)
  * Such a standby may stream nevertheless.
  * @param state the standby's state; it must be asked before the primary, which only grows
  */
-export async function isAhead(host: Host, instance: LocalInstance, state: StandbyReplication): Promise<boolean> {
+export async function isReplicationAhead(
+  host: Host,
+  instance: LocalInstance,
+  state: StandbyReplication,
+): Promise<boolean> {
   const primary = clusterOf(host, instance, primaryOf(instance));
   return (
     state.inRecovery && state.replayed > (await askPrimaryReplication(primary, host.limits.answerTimeoutMs)).written
@@ -48,7 +53,7 @@ export async function isAhead(host: Host, instance: LocalInstance, state: Standb
 
 /** @throws Error when it does not answer */
 export async function askStandbyReplication(standby: Cluster, timeoutMs: number): Promise<StandbyReplication> {
-  const [row] = await asSuperuser(
+  const [row] = await connectAsSuperuser(
     standby,
     (sql) => sql`
       select recovery as "inRecovery",

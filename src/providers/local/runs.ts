@@ -4,7 +4,14 @@ import type { OperationFailure } from "../errors.js";
 import type { OperationRequest, Poll } from "../provider.js";
 import type { Host } from "./host.js";
 import { pruneEntries, readJournalEntry, writeJournalEntry } from "./journal.js";
-import { type End, endEntry, type JournalEntry, newJournalEntry, pollOf, type TaskOutcome } from "./journal-entry.js";
+import {
+  type EntryEnd,
+  type EntryOutcome,
+  endEntry,
+  type JournalEntry,
+  newJournalEntry,
+  pollOfEntry,
+} from "./journal-entry.js";
 import { type TaskStep, taskFailureOf } from "./task.js";
 
 type Running = {
@@ -18,7 +25,7 @@ type Running = {
 type Work = {
   /** The instance, for the log. */
   readonly instance: string;
-  perform(step: TaskStep): Promise<TaskOutcome>;
+  perform(step: TaskStep): Promise<EntryOutcome>;
   /** @returns the status of the resource after a failure; without it that is `failed` */
   statusAfterFailure?(): Promise<string>;
   /** Is called at the end, before a poll shows it. */
@@ -45,7 +52,7 @@ export function createRuns({ log, clock }: Host, journalOf: (request: OperationR
   const find = async (request: OperationRequest): Promise<JournalEntry | undefined> =>
     unwritten.get(request.operationId) ?? (await readJournalEntry(journalOf(request), request.operationId));
 
-  async function writeEnd(entry: JournalEntry, end: End, resourceStatus?: string): Promise<void> {
+  async function writeEnd(entry: JournalEntry, end: EntryEnd, resourceStatus?: string): Promise<void> {
     const journal = journalOf(entry.request);
     const finalEntry = endEntry(entry, end, now(), resourceStatus);
     await writeJournalEntry(journal, finalEntry).catch((error) => {
@@ -67,7 +74,7 @@ export function createRuns({ log, clock }: Host, journalOf: (request: OperationR
       },
       progress: (percent) => (state.percent = percent),
     };
-    const end: End = await Promise.resolve(step)
+    const end: EntryEnd = await Promise.resolve(step)
       .then(perform)
       .catch((error) => {
         log.warn({ err: error, operationId, instance }, "An operation failed");
@@ -139,16 +146,16 @@ export function createRuns({ log, clock }: Host, journalOf: (request: OperationR
     async poll(request: OperationRequest): Promise<Poll | undefined> {
       await beginning.get(request.operationId)?.catch(() => {});
       const current = running.get(request.operationId);
-      if (current) return pollOf(current.entry, current.percent);
+      if (current) return pollOfEntry(current.entry, current.percent);
       const entry = await find(request);
-      return entry && pollOf(entry, null);
+      return entry && pollOfEntry(entry, null);
     },
 
     /** Journals the end of an operation of a killed process. */
     async recover(
       entry: JournalEntry,
       instance: string,
-      end: Promise<End>,
+      end: Promise<EntryEnd>,
       statusAfterFailure?: () => Promise<string>,
     ) {
       const { operationId } = entry.request;

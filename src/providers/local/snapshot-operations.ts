@@ -6,9 +6,9 @@ import { OperationFailure } from "../errors.js";
 import type { OperationRequest, Poll } from "../provider.js";
 import type { NewInstance } from "./create.js";
 import type { Host } from "./host.js";
-import { afterStart, beforeStart } from "./independent.js";
+import { makeIndependentAfterStart, makeIndependentBeforeStart } from "./independent.js";
 import { unfinishedEntries } from "./journal.js";
-import type { End, JournalEntry, TaskOutcome } from "./journal-entry.js";
+import type { EntryEnd, EntryOutcome, JournalEntry } from "./journal-entry.js";
 import { createRuns } from "./runs.js";
 import type { Snapshots } from "./snapshots.js";
 import type { TaskRequestOf, TaskStep } from "./task.js";
@@ -44,7 +44,7 @@ export function createSnapshotOperations(
     });
   }
 
-  async function remove(request: Deletion, step: TaskStep): Promise<TaskOutcome> {
+  async function remove(request: Deletion, step: TaskStep): Promise<EntryOutcome> {
     const { providerId, snapshotId } = request;
     if (await snapshots.find(providerId, request)) {
       // Once this is recorded, a successor of a killed process that finds no snapshot reports it as deleted.
@@ -55,7 +55,7 @@ export function createSnapshotOperations(
     throw new OperationFailure("DBSnapshotNotFound", `The instance has no snapshot ${snapshotId}.`);
   }
 
-  async function restore(request: Restore, step: TaskStep): Promise<TaskOutcome> {
+  async function restore(request: Restore, step: TaskStep): Promise<EntryOutcome> {
     const { snapshotId, identifier } = request;
     const providerId = host.instances.newId();
     await step.record({ message: `Restoring the snapshot ${snapshotId} as ${identifier}.`, restoredAs: providerId });
@@ -70,9 +70,9 @@ export function createSnapshotOperations(
         providerId,
         async make(dataDir) {
           await snapshots.copy(request.providerId, request, dataDir, step);
-          await beforeStart(dataDir);
+          await makeIndependentBeforeStart(dataDir);
         },
-        started: afterStart,
+        started: makeIndependentAfterStart,
       },
     }).catch((error) => Promise.reject(error instanceof AppError ? refusalOf(error) : error));
     return restored(request, providerId);
@@ -84,7 +84,7 @@ export function createSnapshotOperations(
   }
 
   /** Finds the real end of an operation of a killed process. */
-  async function endOfInterrupted({ request, restoredAs }: JournalEntry): Promise<End> {
+  async function endOfInterrupted({ request, restoredAs }: JournalEntry): Promise<EntryEnd> {
     if (request.type === "DELETE_SNAPSHOT") {
       await snapshots.remove(request.providerId, request);
       return deleted(request.snapshotId);
@@ -114,13 +114,13 @@ export function createSnapshotOperations(
   };
 }
 
-const deleted = (snapshotId: string): TaskOutcome => ({
+const deleted = (snapshotId: string): EntryOutcome => ({
   message: `The snapshot ${snapshotId} is deleted.`,
   result: { snapshotId },
   resourceStatus: "deleted",
 });
 
-const restored = ({ snapshotId, identifier }: Restore, providerId: string): TaskOutcome => ({
+const restored = ({ snapshotId, identifier }: Restore, providerId: string): EntryOutcome => ({
   message: `The snapshot ${snapshotId} is restored as ${identifier}.`,
   result: { snapshotId, identifier, providerId },
 });

@@ -8,9 +8,10 @@ import { copyTree, listFileTree } from "../../postgres/copy-files.js";
 import { SNAPSHOT_IDENTIFIER } from "../../values/identifiers.js";
 import { OperationFailure } from "../errors.js";
 import type { SnapshotDescription, SnapshotNamed, Tag } from "../provider.js";
-import { readDurable, writeDurably } from "./durable-json.js";
-import { clusterOf, copyOptions, type Host } from "./host.js";
+import { readDurable, writeDurableJson } from "./durable-json.js";
+import { copyOptions, type Host } from "./host.js";
 import { type LocalInstance, primaryOf, tagsForm } from "./instances.js";
+import { clusterOf } from "./members.js";
 import type { TaskStep } from "./task.js";
 
 const snapshotForm = z.object({
@@ -113,7 +114,7 @@ export function openSnapshots(folder: string, host: Host) {
       return true;
     },
 
-    /** Takes a snapshot. @throws OperationFailure, StorageFullError, NotCopyableError, UnreachableError, and the signal's reason */
+    /** Takes a snapshot. @throws OperationFailure, CopyStorageFullError, NotCopyableError, ConnectionUnreachableError, and the signal's reason */
     async take(
       instance: LocalInstance,
       request: SnapshotRequest,
@@ -147,7 +148,7 @@ export function openSnapshots(folder: string, host: Host) {
           tags: tags.data,
           automated,
         };
-        await writeDurably(join(partial, "snapshot.json"), snapshotForm.parse(file));
+        await writeDurableJson(join(partial, "snapshot.json"), snapshotForm.parse(file));
         if (host.isSynced) await syncFileSystem(partial);
         signal.throwIfAborted();
         await rename(partial, path);
@@ -170,7 +171,7 @@ export function openSnapshots(folder: string, host: Host) {
 
     /**
      * Copies the data of a snapshot into the data directory `to`, which must not exist. The caller removes what a failed copy leaves.
-     * @throws OperationFailure, StorageFullError, and the signal's reason
+     * @throws OperationFailure, CopyStorageFullError, and the signal's reason
      */
     async copy(
       providerId: string,

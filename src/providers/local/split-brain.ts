@@ -11,44 +11,45 @@ import { isStandbyData } from "../../postgres/control-file.js";
 import { findPostmaster } from "../../postgres/postmaster.js";
 import { OperationFailure } from "../errors.js";
 import type { Finding } from "../provider.js";
-import { clusterOf, fenceMember, type Host, memberName } from "./host.js";
+import { type Host } from "./host.js";
 import { type LocalInstance, type LocalMember, primaryOf, standbysOf } from "./instances.js";
-import { keepAsideNow, keptName, keptPath } from "./kept.js";
-import { type Observation, observe, takesWrites } from "./observe.js";
+import { keepDataAsideNow, keptName, keptPath } from "./kept-data.js";
+import { clusterOf, fenceMember, memberName } from "./members.js";
+import { isObservedTakingWrites, type Observation, observe } from "./observe.js";
 
 /** Whether a member would take writes when it runs, although instance.json does not name it the primary. */
-export async function isPromoted(host: Host, instance: LocalInstance, member: LocalMember): Promise<boolean> {
+export async function isSplitBrainMember(host: Host, instance: LocalInstance, member: LocalMember): Promise<boolean> {
   if (member.stale || member.name === instance.primary) return false;
   const cluster = clusterOf(host, instance, member);
   return (await hasData(cluster.dataDir)) && !(await isStandbyData(cluster));
 }
 
 /** @returns the member that was promoted by hand, null where there is none */
-export async function findPromoted(host: Host, instance: LocalInstance): Promise<LocalMember | null> {
-  for (const member of standbysOf(instance)) if (await isPromoted(host, instance, member)) return member;
+export async function findPromotedByHand(host: Host, instance: LocalInstance): Promise<LocalMember | null> {
+  for (const member of standbysOf(instance)) if (await isSplitBrainMember(host, instance, member)) return member;
   return null;
 }
 
 /** @returns a promoted member that may be the only one that takes writes; it is left as it is, and nothing is started beside it */
-export async function findUndecided(host: Host, instance: LocalInstance): Promise<LocalMember | null> {
-  const promoted = await findPromoted(host, instance);
+export async function findUndecidedSplitBrain(host: Host, instance: LocalInstance): Promise<LocalMember | null> {
+  const promoted = await findPromotedByHand(host, instance);
   const primary = clusterOf(host, instance, primaryOf(instance));
-  return promoted && !takesWrites(await observe(primary, host.limits.answerTimeoutMs)) ? promoted : null;
+  return promoted && !isObservedTakingWrites(await observe(primary, host.limits.answerTimeoutMs)) ? promoted : null;
 }
 
 /** Ends a split brain before a restart of the primary. @throws OperationFailure where the promoted member may be the only one that takes writes */
-export async function decideForPrimary(host: Host, instance: LocalInstance, before: Observation): Promise<void> {
-  const promoted = await findPromoted(host, instance);
+export async function endSplitBrainForPrimary(host: Host, instance: LocalInstance, before: Observation): Promise<void> {
+  const promoted = await findPromotedByHand(host, instance);
   if (!promoted) return;
-  if (!takesWrites(before) && (await findPostmaster(clusterOf(host, instance, promoted).dataDir))) {
+  if (!isObservedTakingWrites(before) && (await findPostmaster(clusterOf(host, instance, promoted).dataDir))) {
     throw new OperationFailure("InvalidDBInstanceState", splitBrainMessage(instance, promoted));
   }
   await endSplitBrain(host, instance);
 }
 
 /** @returns the finding about a promoted member, where the primary takes no writes */
-export async function promotedFindings(host: Host, instance: LocalInstance): Promise<Finding[]> {
-  const promoted = await findPromoted(host, instance);
+export async function splitBrainFindings(host: Host, instance: LocalInstance): Promise<Finding[]> {
+  const promoted = await findPromotedByHand(host, instance);
   if (!promoted) return [];
   const detail = splitBrainMessage(instance, promoted);
   return [{ kind: "standby_promoted", severity: "CRITICAL", subject: memberName(instance, promoted), detail }];
@@ -92,7 +93,7 @@ export async function endSplitBrain(host: Host, instance: LocalInstance): Promis
     if (keep === null) continue;
     const name = memberName(instance, member);
     const keptAt = keptPath(host, instance.providerId, member.name, keep);
-    await keepAsideNow(host, instance.providerId, member.name, keep);
+    await keepDataAsideNow(host, instance.providerId, member.name, keep);
     host.log.error({ instance: instance.identifier, member: name, keptAt }, "A standby took writes: it is fenced");
     await host.report({
       providerId: instance.providerId,

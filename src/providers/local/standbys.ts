@@ -1,4 +1,5 @@
 /** Clones standbys from their primary, and rebuilds them when their data can never follow it again. */
+
 import { randomBytes } from "node:crypto";
 import { mkdir, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
@@ -7,26 +8,15 @@ import type { Sql } from "postgres";
 import { syncFileSystem, syncFolder } from "../../durability.js";
 import { baseBackup, hasTablespaces, tablespacesNotCopyable } from "../../postgres/base-backup.js";
 import type { Cluster } from "../../postgres/cluster.js";
-import { asSuperuser, type ConnectionOptions } from "../../postgres/connection.js";
+import { connectAsSuperuser } from "../../postgres/connection.js";
 import { writeOwned } from "../../postgres/owned-file.js";
-import {
-  clusterOf,
-  copyOptions,
-  faultText,
-  fenceMember,
-  type Host,
-  makeMember,
-  memberName,
-  processName,
-  REPLICATION_PASSWORD_FILE,
-  REPLICATION_ROLE,
-  slotOf,
-} from "./host.js";
+import { copyOptions, faultText, type Host } from "./host.js";
 import { type LocalInstance, type LocalMember, primaryOf, standbysOf } from "./instances.js";
-import { keepAside } from "./kept.js";
-import { replicationPassword } from "./member-log.js";
+import { keepDataAside } from "./kept-data.js";
+import { clusterOf, fenceMember, makeMember, memberName, memberProcessName, memberSlot } from "./members.js";
 import { observeReplication } from "./observe.js";
 import { readReplayPosition } from "./replay.js";
+import { createReplicationRole, replicationPassword } from "./replication-role.js";
 
 /** How long the first start of a copy may take: a copy of a busy or large cluster replays much before it accepts connections. */
 export const COPY_START_MS = 3_600_000;
@@ -36,28 +26,6 @@ const POLL_MS = 50;
 const RETRY_MS = 1_000;
 const ATTEMPTS = 5;
 const NEXT_ROUND_MS = 300_000;
-
-/** Creates the role that standbys connect as. Its password is in the data directory, and so in every copy. */
-export async function createReplicationRole(host: Host, primary: Cluster, signal: AbortSignal): Promise<void> {
-  const password = randomBytes(24).toString("base64url");
-  const passwordFile = join(primary.dataDir, REPLICATION_PASSWORD_FILE);
-  await writeOwned(passwordFile, `*:*:*:${REPLICATION_ROLE}:${password}\n`, host.user);
-  await restoreReplicationRole(primary, { signal });
-}
-
-/** Creates or alters the replication role as the standbys expect it. @throws Error when its password cannot be read */
-export async function restoreReplicationRole(primary: Cluster, options: ConnectionOptions): Promise<void> {
-  const password = await replicationPassword(primary);
-  if (!password || !/^[\w-]+$/.test(password)) throw new Error("The password of the replication cannot be read.");
-  const restore = async (sql: Sql) => {
-    const [existing] = await sql`select from pg_roles where rolname = ${REPLICATION_ROLE}`;
-    const verb = existing ? "alter" : "create";
-    await sql.unsafe(
-      `${verb} role ${REPLICATION_ROLE} login replication password '${password}' valid until 'infinity'`,
-    );
-  };
-  await asSuperuser(primary, restore, options);
-}
 
 /**
  * Replaces a member's data by a copy of the primary's and starts it as a standby. Resolves when it streams.
@@ -78,8 +46,8 @@ export async function cloneStandby(
     if (name.startsWith(UNFINISHED)) await rm(join(folder, name), { recursive: true, force: true });
   }
   await fenceMember(host, instance.providerId, member.name);
-  if (member.keep !== null) await keepAside(host, instance.providerId, member.name, member.keep);
-  await asSuperuser(primary, (sql) => makeSlot(sql, slotOf(member)), { signal });
+  if (member.keep !== null) await keepDataAside(host, instance.providerId, member.name, member.keep);
+  await connectAsSuperuser(primary, (sql) => makeSlot(sql, memberSlot(member)), { signal });
 
   const options = copyOptions(host, signal);
   const unfinished = join(folder, `${UNFINISHED}${randomBytes(6).toString("hex")}`);
@@ -100,7 +68,7 @@ export async function cloneStandby(
   let deadline = Date.now() + STREAMING_TIMEOUT_MS;
   let lastPosition = 0n;
   while (
-    !(await observeReplication(primary, processName(instance.providerId, member.name), STREAMING_TIMEOUT_MS))
+    !(await observeReplication(primary, memberProcessName(instance.providerId, member.name), STREAMING_TIMEOUT_MS))
       .isStreaming
   ) {
     // Before the standby streams it replays the copied WAL, which may be much.
@@ -132,7 +100,7 @@ export function createStandbys(host: Host) {
       const stale = instance && standbysOf(instance).find((member) => member.stale);
       if (!stale || instance.wanted === "stopped") return;
       const name = memberName(instance, stale);
-      const key = processName(providerId, stale.name);
+      const key = memberProcessName(providerId, stale.name);
       const report = (result: Record<string, unknown>, success: boolean) =>
         host.report({ providerId, by: "repair", action: "instance.rebuildStandby", result, success });
       try {
@@ -190,8 +158,12 @@ export function createStandbys(host: Host) {
 }
 
 /** Whether the primary has removed WAL that this standby needs, so that it can never catch up again. */
-export async function isBeyondRepair(primary: Cluster, member: LocalMember, timeoutMs: number): Promise<boolean> {
-  const look = (sql: Sql) => sql`select wal_status from pg_replication_slots where slot_name = ${slotOf(member)}`;
-  const [slot] = await asSuperuser(primary, look, { timeoutMs });
+export async function isStandbyBeyondRepair(
+  primary: Cluster,
+  member: LocalMember,
+  timeoutMs: number,
+): Promise<boolean> {
+  const look = (sql: Sql) => sql`select wal_status from pg_replication_slots where slot_name = ${memberSlot(member)}`;
+  const [slot] = await connectAsSuperuser(primary, look, { timeoutMs });
   return !slot || slot.wal_status === "lost";
 }

@@ -16,11 +16,12 @@ import { StillStartingError } from "../../postgres/last-words.js";
 import { promote } from "../../postgres/promote.js";
 import { OperationFailure } from "../errors.js";
 import { bringUp } from "./bring-up.js";
-import { STILL_RECOVERS } from "./causes.js";
-import { clusterOf, copyOptions, fenceMember, type Host, memberName } from "./host.js";
+import { CAUSE_STILL_RECOVERS } from "./causes.js";
+import { copyOptions, type Host } from "./host.js";
 import { type LocalInstance, type LocalMember, primaryOf } from "./instances.js";
-import type { TaskOutcome } from "./journal-entry.js";
-import { keepAsideNow, keptName, keptPath } from "./kept.js";
+import type { EntryOutcome } from "./journal-entry.js";
+import { keepDataAsideNow, keptName, keptPath } from "./kept-data.js";
+import { clusterOf, fenceMember, memberName } from "./members.js";
 import { isObservedFailed, type Observation } from "./observe.js";
 import { type LocalTask, secondsSince, type TaskRequestOf } from "./task.js";
 
@@ -34,7 +35,7 @@ export async function takeOver(
   to: LocalMember,
   before: Observation,
   isAdopted: boolean,
-): Promise<TaskOutcome> {
+): Promise<EntryOutcome> {
   const { host, instance } = task;
   const from = primaryOf(instance);
   const [oldPrimary, standby] = [clusterOf(host, instance, from), clusterOf(host, instance, to)];
@@ -57,7 +58,9 @@ export async function takeOver(
     host.log.info({ instance: instance.identifier, primary: newName }, "The failover is decided");
     await promote(standby, host.user);
   } catch (error) {
-    await bringUp(host, instance.providerId).catch((cause) => Promise.reject(startFailed(instance.identifier, cause)));
+    await bringUp(host, instance.providerId).catch((cause) =>
+      Promise.reject(takeOverStartFailed(instance.identifier, cause)),
+    );
     // bringUp goes back to the old primary, or on to the new one, as instance.json says.
     if ((await host.instances.find(instance.providerId))?.primary !== to.name) throw error;
   }
@@ -126,14 +129,14 @@ export async function determineTakeOverLoss(
     () => false,
   );
   const keptAt = hasOldData ? keptPath(host, instance.providerId, from.name, keep) : null;
-  if (keptAt) await keepAsideNow(host, instance.providerId, from.name, keep);
+  if (keptAt) await keepDataAsideNow(host, instance.providerId, from.name, keep);
   const whereKept = keptAt ? `What is left of the old data is kept in ${keptAt}.` : "The old data are gone.";
   const message = `What the old primary had written from ${end.text} on is lost. ${whereKept}`;
   return { message, result: { missingFrom: end.text, keptAt } };
 }
 
 /** @returns the failure of an operation whose instance does not come up again */
-export function startFailed(identifier: string, cause: unknown): OperationFailure {
-  const why = cause instanceof StillStartingError ? STILL_RECOVERS : "The log of its server says why.";
+export function takeOverStartFailed(identifier: string, cause: unknown): OperationFailure {
+  const why = cause instanceof StillStartingError ? CAUSE_STILL_RECOVERS : "The log of its server says why.";
   return new OperationFailure("StartFailed", `${identifier} does not come up again. ${why}`, cause);
 }

@@ -1,5 +1,5 @@
 /** Defines what a running operation gets: its instance, its request, and where it records how far it has come. */
-import { UnreachableError } from "../../postgres/connection.js";
+import { ConnectionUnreachableError } from "../../postgres/connection.js";
 import { OperationFailure } from "../errors.js";
 import type { OperationRequest, ProviderFailure } from "../provider.js";
 import { failureCauseOf } from "./causes.js";
@@ -21,7 +21,7 @@ export type TaskStep = {
   progress(percent: number): void;
 };
 
-export type LocalTask<T extends InstanceRequest = InstanceRequest> = TaskStep & {
+export type LocalTask<T extends InstanceTaskRequest = InstanceTaskRequest> = TaskStep & {
   readonly host: Host;
   /** The instance as it was when the operation began. */
   readonly instance: LocalInstance;
@@ -31,7 +31,7 @@ export type LocalTask<T extends InstanceRequest = InstanceRequest> = TaskStep & 
 export type TaskRequestOf<T extends OperationRequest["type"]> = Extract<OperationRequest, { type: T }>;
 
 /** The operations that need an existing instance. */
-export type InstanceRequest = Exclude<OperationRequest, TaskRequestOf<"DELETE_SNAPSHOT" | "RESTORE_SNAPSHOT">>;
+export type InstanceTaskRequest = Exclude<OperationRequest, TaskRequestOf<"DELETE_SNAPSHOT" | "RESTORE_SNAPSHOT">>;
 
 /** Turns an error into the failure of an operation. An unexpected error shows no details, which are in the log. */
 export function taskFailureOf(error: unknown, signal?: AbortSignal): ProviderFailure {
@@ -41,7 +41,7 @@ export function taskFailureOf(error: unknown, signal?: AbortSignal): ProviderFai
   }
   const cause = failureCauseOf(error);
   if (cause) return cause;
-  if (error instanceof UnreachableError) return { code: "InvalidDBInstanceState", message: error.message };
+  if (error instanceof ConnectionUnreachableError) return { code: "InvalidDBInstanceState", message: error.message };
   return {
     code: "InternalFailure",
     message: "The operation failed unexpectedly. Postern's log and the instance's own say more.",

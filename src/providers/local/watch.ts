@@ -3,13 +3,14 @@
 import { findPostmaster } from "../../postgres/postmaster.js";
 import { OperationFailure } from "../errors.js";
 import type { FailoverDue, Finding } from "../provider.js";
-import { keepConfiguration } from "./configuration.js";
-import { clusterOf, type Host, memberName, processName } from "./host.js";
+import { type Host } from "./host.js";
 import { type LocalInstance, primaryOf, standbysOf } from "./instances.js";
+import { keepConfiguration } from "./kept-configuration.js";
+import { clusterOf, memberName, memberProcessName } from "./members.js";
 import { isObservedFailed, isObservedUp, observe, observeReplication } from "./observe.js";
 import type { Operations } from "./operations.js";
-import { requireFit, requireStandby, requireWal } from "./preflight.js";
-import { endSplitBrain, findPromoted, findUndecided, isPromoted } from "./split-brain.js";
+import { requireFitStandby, requireStandby, requireWal } from "./preflight.js";
+import { endSplitBrain, findPromotedByHand, findUndecidedSplitBrain, isSplitBrainMember } from "./split-brain.js";
 import { taskFailureOf } from "./task.js";
 
 /** The longest time that counts between two looks: while Postern itself hangs, it does not know the state of the primary. */
@@ -42,7 +43,7 @@ export function createWatch(host: Host, operations: Operations, rebuild: (provid
       forget(providerId);
       return null;
     }
-    if (doing !== "upkeep" && (await isSplit(instance)) && !(await findUndecided(host, instance))) {
+    if (doing !== "upkeep" && (await isSplit(instance)) && !(await findUndecidedSplitBrain(host, instance))) {
       const end = async (current: LocalInstance) => void (await endSplitBrain(host, current));
       await (doing === undefined ? operations.whileBusy(providerId, "modifying", end) : end(instance));
       rebuild(providerId);
@@ -54,7 +55,7 @@ export function createWatch(host: Host, operations: Operations, rebuild: (provid
   }
 
   async function isSplit(instance: LocalInstance): Promise<boolean> {
-    const promoted = await findPromoted(host, instance);
+    const promoted = await findPromotedByHand(host, instance);
     return promoted !== null && (await findPostmaster(clusterOf(host, instance, promoted).dataDir)) !== undefined;
   }
 
@@ -65,7 +66,7 @@ export function createWatch(host: Host, operations: Operations, rebuild: (provid
     if (isObservedUp(seen)) {
       forget(providerId);
       if (seen.is === "answering") {
-        const name = processName(providerId, requireStandby(instance).name);
+        const name = memberProcessName(providerId, requireStandby(instance).name);
         const { lagBytes } = await observeReplication(primary, name, timeoutMs);
         lags.set(providerId, lagBytes);
       }
@@ -91,12 +92,15 @@ export function createWatch(host: Host, operations: Operations, rebuild: (provid
   }
 
   /** @returns why the standby may not take over automatically, null where it may */
-  async function hindranceOf(instance: LocalInstance, seen: Parameters<typeof requireFit>[2]): Promise<string | null> {
+  async function hindranceOf(
+    instance: LocalInstance,
+    seen: Parameters<typeof requireFitStandby>[2],
+  ): Promise<string | null> {
     try {
       const to = requireStandby(instance);
-      await requireFit(host, instance, seen, to);
+      await requireFitStandby(host, instance, seen, to);
       // A promoted standby took over already, so what may be lost is no reason any more.
-      if (await isPromoted(host, instance, to)) return null;
+      if (await isSplitBrainMember(host, instance, to)) return null;
       if (await requireWal(host, instance, to)) return null;
       const lag = lags.get(instance.providerId);
       const { maxLagBytes } = instance.autoFailover!;

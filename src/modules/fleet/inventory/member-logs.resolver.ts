@@ -4,7 +4,7 @@ import { Arg, Ctx, FieldResolver, Info, Int, Resolver, Root } from "type-graphql
 import { embeddedType } from "../../../engine/types/object-type.js";
 import type { ReadContext } from "../../../engine/types/read-resolver.js";
 import { InstanceMember, LogTail } from "./instance-objects.model.js";
-import { LINES, type MemberLogs, type MemberOf } from "./member-logs.service.js";
+import { MEMBER_LOG_LINES, type MemberLogs, type MemberOf } from "./member-logs.service.js";
 
 @Resolver(() => embeddedType(InstanceMember))
 export class MemberLogsResolver {
@@ -15,7 +15,7 @@ export class MemberLogsResolver {
     @Root() member: Readonly<Record<string, MemberOf>>,
     @Ctx() { allowance }: ReadContext,
     @Info() { path }: GraphQLResolveInfo,
-    @Arg("lines", () => Int, { nullable: true, description: LINES }) lines?: number | null,
+    @Arg("lines", () => Int, { nullable: true, description: MEMBER_LOG_LINES }) lines?: number | null,
   ) {
     return this.logs.tail(member[path.key] as MemberOf, lines, allowance);
   }

@@ -6,7 +6,7 @@ import type { Provider } from "../../../providers/provider.js";
 const { defaultLogLines, maxLogLines } = LIMITS;
 
 /** The description of the argument `lines`. */
-export const LINES = `How many lines, 1 to ${maxLogLines}; ${defaultLogLines} unless given.`;
+export const MEMBER_LOG_LINES = `How many lines, 1 to ${maxLogLines}; ${defaultLogLines} unless given.`;
 
 /** The key of a member across providers. */
 export interface MemberOf {

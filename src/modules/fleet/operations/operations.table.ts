@@ -6,7 +6,7 @@ import { id, moment, reference } from "../../../db/columns.js";
 import { OPERATION_STATUSES, OPERATION_TYPES } from "../../../values/operations.js";
 import { instances, snapshots } from "../inventory/inventory.table.js";
 
-const operationType = pgEnum("operation_type", OPERATION_TYPES);
+export const operationType = pgEnum("operation_type", OPERATION_TYPES);
 
 export const operationStatus = pgEnum("operation_status", OPERATION_STATUSES);
 

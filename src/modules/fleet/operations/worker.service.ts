@@ -6,7 +6,7 @@ import type { Db } from "../../../db/client.js";
 import { AppError } from "../../../errors.js";
 import type { Log } from "../../../log.js";
 import type { OperationRequest, Poll, Provider } from "../../../providers/provider.js";
-import { asCaller, POSTERN } from "../../../values/caller.js";
+import { asCaller, POSTERN_CALLER } from "../../../values/caller.js";
 import { isOfSnapshot } from "../../../values/operations.js";
 import {
   assess,
@@ -198,7 +198,7 @@ export function createWorker({ db, log, inventory, completion, polling }: Worker
       return;
     }
     // Postern is the caller, because the lane outlives the request that woke it.
-    const running = asCaller(POSTERN, () => runLane(lane, instanceId, key))
+    const running = asCaller(POSTERN_CALLER, () => runLane(lane, instanceId, key))
       // A claimed operation is taken over when its lease ends.
       .catch((error) => log.warn({ err: error, instanceId: String(instanceId) }, "operations wait for a retry"))
       .finally(() => busyLanes.delete(key));

@@ -1,6 +1,6 @@
 /** Signs users in, keeps them signed in, and signs them out. */
 import { createHmac, hash, randomBytes, randomUUID } from "node:crypto";
-import type { Origin } from "../../../audit/call.js";
+import type { CallOrigin } from "../../../audit/call.js";
 import type { RecordedEvent, SecurityService } from "../../../audit/index.js";
 import { type Actor, accessOfActor, type UserActor } from "../../../auth/actor.js";
 import { verifyPassword } from "../../../auth/passwords.js";
@@ -66,12 +66,12 @@ const hashOf = (refreshToken: string) => hash("sha256", refreshToken, "hex");
 
 const sessionEndAfter = (nowMs: number) => new Date(nowMs + SESSION_MS).toISOString();
 
-const clientOf = ({ ipAddress, userAgent }: Origin): SessionClient => ({
+const clientOf = ({ ipAddress, userAgent }: CallOrigin): SessionClient => ({
   ipAddress,
   userAgent: userAgent?.slice(0, MAX_USER_AGENT) ?? null,
 });
 
-const signOutEvent = ({ userId, sessionId }: NamedSession, origin: Origin): RecordedEvent => ({
+const signOutEvent = ({ userId, sessionId }: NamedSession, origin: CallOrigin): RecordedEvent => ({
   ...SIGNED_OUT,
   userId,
   origin,
@@ -126,7 +126,7 @@ export function createSessionsService({ db, tokens, revocations, clock, security
 
   return {
     /** Opens a session. @throws UNAUTHENTICATED, the same for all wrong credentials */
-    async signIn({ email, password }: { email: string; password: string }, origin: Origin): Promise<Credentials> {
+    async signIn({ email, password }: { email: string; password: string }, origin: CallOrigin): Promise<Credentials> {
       const stored = await findCredentials(db, email);
       const refuse = async () => {
         const metadata = { reason: "wrong_credentials", ...(ADDRESS.test(email) && { email }) };
@@ -161,7 +161,7 @@ export function createSessionsService({ db, tokens, revocations, clock, security
      * Exchanges a refresh token for new credentials (see `claimRefreshToken` for an example).
      * @throws UNAUTHENTICATED where the token does not work; a token that comes back ends its session besides
      */
-    async refresh({ refreshToken }: { refreshToken: string }, origin: Origin): Promise<Credentials> {
+    async refresh({ refreshToken }: { refreshToken: string }, origin: CallOrigin): Promise<Credentials> {
       const usedHash = hashOf(refreshToken);
       const next = successorOf(refreshToken);
       const now = clock.now();
@@ -203,7 +203,7 @@ export function createSessionsService({ db, tokens, revocations, clock, security
     async signOut(
       actor: Actor,
       { refreshToken }: { refreshToken?: string | null | undefined },
-      origin: Origin,
+      origin: CallOrigin,
     ): Promise<void> {
       const sessionId = actor.kind === "user" ? actor.sessionId : null;
       const tokenHash = refreshToken ? hashOf(refreshToken) : null;

@@ -8,12 +8,13 @@ import {
   readConfigFiles,
   replaceConfigFiles,
 } from "../../postgres/config-files.js";
-import { asSuperuser } from "../../postgres/connection.js";
+import { connectAsSuperuser } from "../../postgres/connection.js";
 import { StillStartingError } from "../../postgres/last-words.js";
-import { BrokenSettingsError } from "../../postgres/preview.js";
-import { readDurable, writeDurably } from "./durable-json.js";
-import { clusterOf, fenceMember, type Host, memberName } from "./host.js";
+import { PreviewError } from "../../postgres/preview.js";
+import { readDurable, writeDurableJson } from "./durable-json.js";
+import { type Host } from "./host.js";
 import { type LocalInstance, type LocalMember, primaryOf } from "./instances.js";
+import { clusterOf, fenceMember, memberName } from "./members.js";
 
 const keptForm = z.object({
   /** RFC 3339. */
@@ -45,7 +46,7 @@ export async function keepConfiguration(host: Host, instance: LocalInstance): Pr
   // A configuration that changed meanwhile is not checked yet.
   if (fault !== null || !areSameConfigFiles(files, (await readConfigFiles(cluster.dataDir)).files)) return;
   const text = Object.fromEntries([...files].map(([path, bytes]) => [path, bytes.toString("latin1")]));
-  await writeDurably(fileOf(host, instance), { takenAt: host.clock.now().toISOString(), files: text });
+  await writeDurableJson(fileOf(host, instance), { takenAt: host.clock.now().toISOString(), files: text });
   host.log.info({ instance: instance.identifier }, "Copied the configuration, which has changed");
 }
 
@@ -113,12 +114,12 @@ async function findKept(host: Host, instance: LocalInstance) {
 const settingsFaultOf = (cluster: Cluster): Promise<string | null> =>
   cluster.preview("data_directory").then(
     () => null,
-    (error) => (error instanceof BrokenSettingsError ? error.message : "PostgreSQL cannot be asked."),
+    (error) => (error instanceof PreviewError ? error.message : "PostgreSQL cannot be asked."),
   );
 
 /** @returns what is wrong with the rules for clients, null where nothing is @throws Error when the server does not answer */
 async function rulesFaultOf(host: Host, cluster: Cluster): Promise<string | null> {
-  const [row] = await asSuperuser(
+  const [row] = await connectAsSuperuser(
     cluster,
     (sql) => sql`
       (select 'line ' || line_number || ' of pg_hba.conf: ' || error || '.' as error

@@ -2,7 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import { z } from "zod";
-import { readDurable, writeDurably } from "./durable-json.js";
+import { readDurable, writeDurableJson } from "./durable-json.js";
 
 const ownerForm = z.object({ id: z.string() });
 
@@ -16,10 +16,10 @@ export type RequireOwned = () => Promise<void>;
  * and wants to fence a member, it reads "bbb" first, calls onLost and throws: the servers are B's now.
  * @param onLost is called when another process owns the folder, before the error is thrown
  */
-export async function takeFolder(folder: string, onLost: () => void): Promise<RequireOwned> {
+export async function takeOwnership(folder: string, onLost: () => void): Promise<RequireOwned> {
   const file = join(folder, "owner.json");
   const id = randomUUID();
-  await writeDurably(file, { id });
+  await writeDurableJson(file, { id });
   return async () => {
     // A file that cannot be read does not prove another owner.
     const owner = await readDurable(file, ownerForm).catch(() => undefined);

@@ -1,8 +1,10 @@
 /** Keeps the data of former primaries that may hold lost writes, beside the member's own data, and only the newest. */
+
 import { readdir, rename, rm, rmdir } from "node:fs/promises";
 import { join } from "node:path";
 import { syncFolder } from "../../durability.js";
 import type { Host } from "./host.js";
+import { listMemberFolders } from "./members.js";
 
 const KEPT = /^kept-(failover|split-brain)-\d{8}T\d{6}Z$/;
 
@@ -17,7 +19,7 @@ export const keptPath = (host: Host, providerId: string, member: string, name: s
  * Puts a member's data aside, and removes what was kept of it before, to save disk space. Where there is no data, the older copy
  * stays. The member's server must be down.
  */
-export async function keepAside(host: Host, providerId: string, member: string, name: string): Promise<void> {
+export async function keepDataAside(host: Host, providerId: string, member: string, name: string): Promise<void> {
   const folder = host.instances.memberFolder(providerId, member);
   const kept = await listKept(host, providerId, member);
   // If it was done already, the data in its place is the new clone of a rebuild that was cut short.
@@ -35,8 +37,8 @@ export async function keepAside(host: Host, providerId: string, member: string, 
 }
 
 /** Puts data aside at once, so that people find it at the path that they are told. If it fails, the rebuild of the member tries again. */
-export const keepAsideNow = (host: Host, providerId: string, member: string, name: string): Promise<void> =>
-  keepAside(host, providerId, member, name).catch((error) =>
+export const keepDataAsideNow = (host: Host, providerId: string, member: string, name: string): Promise<void> =>
+  keepDataAside(host, providerId, member, name).catch((error) =>
     host.log.error({ err: error, providerId, member }, "Could not put data aside yet"),
   );
 
@@ -51,7 +53,7 @@ export async function removeKeptMember(host: Host, providerId: string, member: s
 }
 
 /** Lists the names of all members that have a folder with more than kept data. */
-export async function listMembers(host: Host, providerId: string): Promise<string[]> {
+export async function listMembersBesidesKeptData(host: Host, providerId: string): Promise<string[]> {
   const names = await listMemberFolders(host, providerId);
   const nonEmpty = names.map(async (name) => {
     const entries = await readdir(host.instances.memberFolder(providerId, name)).catch(() => []);
@@ -59,10 +61,6 @@ export async function listMembers(host: Host, providerId: string): Promise<strin
   });
   return (await Promise.all(nonEmpty)).flat();
 }
-
-/** Lists the names of all members that have a folder, also of former ones. */
-export const listMemberFolders = (host: Host, providerId: string): Promise<string[]> =>
-  readdir(join(host.instances.folderOf(providerId), "members")).catch(() => []);
 
 /** Lists the kept data of a member. */
 export async function listKept(host: Host, providerId: string, member: string) {
