@@ -8,7 +8,7 @@ import type { Timings } from "../timings.js";
 import { asCaller, POSTERN_CALLER } from "../values/caller.js";
 import { BatchDeadline } from "./batch-deadline.js";
 import { createRecordsFolder, type RecordsFolder } from "./folder.js";
-import { findInstallation, insertRecords, type RecordRows, type RecordTable } from "./records.js";
+import { findInstallationOfRecords, insertRecords, type RecordRows, type RecordTable } from "./records.js";
 
 /** A record as a service makes it: all its values but `recordId`, by column property. */
 interface NewRecord {
@@ -223,7 +223,7 @@ export function createRecorder({ db, log, path, timings }: RecorderDeps) {
 
     /** Begins to move records into the database, those of predecessors too. */
     async start(): Promise<void> {
-      folder = createRecordsFolder({ path, owner: await findInstallation(db), maxBytes: FOLDER_BYTES });
+      folder = createRecordsFolder({ path, owner: await findInstallationOfRecords(db), maxBytes: FOLDER_BYTES });
       await folder.open().catch((error) => {
         log.warn({ err: error }, "DATA_DIR cannot be written to: while the database is away, what is refused is lost");
       });

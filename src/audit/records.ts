@@ -28,7 +28,7 @@ export async function insertRecords(db: Db, rows: RecordRows): Promise<void> {
 }
 
 /** @returns the identity of this database */
-export async function findInstallation(db: Db): Promise<string> {
+export async function findInstallationOfRecords(db: Db): Promise<string> {
   const rows = await db.select({ id: installations.id }).from(installations);
   return rows[0]!.id;
 }

@@ -94,7 +94,7 @@ export function doorsOf(schema: GraphQLSchema, { queries, mutations }: AccessMap
 }
 
 /** The innermost layer of a mutation, between its doors and its resolver. */
-export const preflightDoor: Middleware = async (resolve, parent, args, context, info) => {
+export const innermostDoor: Middleware = async (resolve, parent, args, context, info) => {
   preflightPayload(info, args, context);
   return resolve(parent, args, context, info);
 };

@@ -16,7 +16,7 @@ import { forbidden, limitExceeded } from "../errors.js";
 import type { AccessMap } from "./access/access.js";
 import { containerOf } from "./container.js";
 import type { RequestContext } from "./context.js";
-import { type DoorResolve, doorsOf, type Middleware, preflightDoor, type RootFieldDoors } from "./doors.js";
+import { type DoorResolve, doorsOf, innermostDoor, type Middleware, type RootFieldDoors } from "./doors.js";
 
 // graphql-middleware recognises graphql-shield's generator by its class, so both must come from the same CommonJS build.
 const { applyMiddleware } = createRequire(import.meta.url)("graphql-middleware") as typeof import("graphql-middleware");
@@ -114,7 +114,7 @@ export function guardSchema(
   const fields = Object.entries(bare.getMutationType()?.getFields() ?? {});
   const mutations = Object.fromEntries(fields.map(([name, { resolve }]) => [name, resolve as DoorResolve]));
   const recorders = { Query: recorder, Mutation: recorder };
-  const schema = applyMiddleware(bare, recorders as never, doors as never, { Mutation: preflightDoor } as never);
+  const schema = applyMiddleware(bare, recorders as never, doors as never, { Mutation: innermostDoor } as never);
   answerUnknownLabels(schema);
   resolveAll(schema, "PageInfo", byResponseKey);
   for (const type of Object.values(schema.getTypeMap()).flatMap((type) => declarationOfType(type) ?? [])) {

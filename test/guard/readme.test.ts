@@ -84,7 +84,8 @@ function brokenLinks(path: string, markdown: string): string[] {
   return links.filter((link) => {
     if (/^\w+:/.test(link)) return false;
     const [file, anchor] = link.split("#") as [string, string | undefined];
-    const target = new URL(file || path, new URL(path, ROOT));
+    const source = new URL(path, ROOT);
+    const target = file ? new URL(file, source) : source;
     if (!existsSync(target)) return true;
     return anchor !== undefined && !anchorsOf(readFileSync(target, "utf8")).includes(anchor);
   });
@@ -109,6 +110,7 @@ it("every README's links lead somewhere", () => {
   const paths = files.filter((path) => !path.includes("node_modules"));
   expect(paths.length).toBeGreaterThan(3);
   expect(paths.flatMap((path) => brokenLinks(path, read(path)).map((link) => `${path}: ${link}`))).toEqual([]);
+  expect(brokenLinks("src/README.md", "[a](#words) [b](#none)")).toEqual(["#none"]);
   expect(brokenLinks("README.md", "[a](nothing.md) [b](README.md#none) [c](#none) [d](src/README.md#words)")).toEqual([
     "nothing.md",
     "README.md#none",

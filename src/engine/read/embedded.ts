@@ -59,7 +59,7 @@ const columnsOf = (source: VisibilitySource, columns: Readonly<Record<string, Pg
   ]);
 
 /** Builds the JSON of a field of a row. @param onRefusal as above, and called for a value that a resolver derives */
-export function selectField(
+export function selectFieldOrEmbedded(
   c: Compilation,
   source: VisibilitySource,
   field: FieldDeclaration,

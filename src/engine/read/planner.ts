@@ -42,7 +42,7 @@ export interface Planner {
   allowance(): ReadsAllowance;
   reads(access: ActorAccess, allowance: ReadsAllowance): Reads;
   /** Plans what a mutation's payload asks for, before the mutation runs. @throws FORBIDDEN, BAD_USER_INPUT, LIMIT_EXCEEDED */
-  payload(request: PlanRequest, units: readonly Unit[]): PlannedPayload;
+  payload(request: PlanRequest, units: readonly Unit[]): PlannerPayload;
   /** @returns a unit for each root field of an operation; undefined where one of them is not planned */
   rootUnits(operation: OperationDefinitionNode, fragments: Fragments, variables: QueryVariables): Unit[] | undefined;
   /**
@@ -59,7 +59,7 @@ export interface Planner {
 }
 
 /** The rows of a mutation's payload. */
-export interface PlannedPayload {
+export interface PlannerPayload {
   /** Whether PostgreSQL's text can be the answer: nothing in it is refused, and no sum of doubles is in it. */
   readonly isText: boolean;
   /**

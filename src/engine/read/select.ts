@@ -5,7 +5,7 @@ import { inverseOf, mayRead, type TypeDeclaration } from "../declaration.js";
 import { selectAggregate, selectAggregateGroups } from "./aggregate.js";
 import type { Compilation, CompilationGetter } from "./compilation.js";
 import { type Cost, costListLength, costOfObject, costOfWriting, costSum, costTimes } from "./cost.js";
-import { selectField } from "./embedded.js";
+import { selectFieldOrEmbedded } from "./embedded.js";
 import { compileFilter } from "./filter.js";
 import {
   type Json,
@@ -64,7 +64,7 @@ function selectObject(
     const relation = type.relations[name];
     if (name === "__typename") entries.push([key, jsonTypename(type.name)]);
     else if (field) {
-      const value = mayRead(c.access.permissions, field.read) && selectField(c, source, field, nodes, refuse);
+      const value = mayRead(c.access.permissions, field.read) && selectFieldOrEmbedded(c, source, field, nodes, refuse);
       if (value) entries.push([key, value]);
       else refuse();
     } else if (relation) {

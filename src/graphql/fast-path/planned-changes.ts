@@ -9,7 +9,7 @@ import {
 } from "graphql";
 import { MUTATION_RETURNS_ROWS, type MutationReturn, MutationRoot, mutationIdsOf } from "../../engine/mutation.js";
 import type { Unit } from "../../engine/read/compile.js";
-import type { PlannedPayload, Planner } from "../../engine/read/planner.js";
+import type { Planner, PlannerPayload } from "../../engine/read/planner.js";
 import { collectSelection, collectSelectionBelow, type Selection } from "../../engine/read/selection.js";
 import { AppError, doneBut, notFound } from "../../errors.js";
 import type { DoorResolve, RootFieldDoors } from "../doors.js";
@@ -26,7 +26,7 @@ import {
 } from "./direct-answer.js";
 
 /** The plan of a payload that holds no rows. */
-const NOTHING: PlannedPayload = {
+const NOTHING: PlannerPayload = {
   isText: true,
   requireAnswerable: (_values, before) => before,
   returning: () => undefined,

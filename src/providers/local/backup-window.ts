@@ -1,8 +1,9 @@
 /** Changes backup windows: at once, or when the maintenance window comes. */
 import { isWithinWindow, lastWindowStart, maintenanceWindowOf } from "../../values/windows.js";
 import { OperationFailure } from "../errors.js";
+import { backupWindowForm } from "./forms.js";
 import type { Host } from "./host.js";
-import { backupWindowForm, type LocalInstance } from "./instances.js";
+import { type LocalInstance } from "./instances.js";
 import type { EntryOutcome } from "./journal-entry.js";
 import type { TaskRequestOf } from "./task.js";
 

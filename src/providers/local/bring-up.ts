@@ -1,10 +1,11 @@
 /** Brings an instance up as instance.json describes it, after any crash or kill, and with one primary at most. */
+
 import { hasTablespaces } from "../../postgres/base-backup.js";
 import { isStandbyData } from "../../postgres/control-file.js";
 import { promote } from "../../postgres/promote.js";
 import { faultText, type Host } from "./host.js";
 import { type LocalInstance, type LocalMember, primaryOf, standbysOf } from "./instances.js";
-import { clusterOf, fenceMember, memberName, memberProcessName } from "./members.js";
+import { clusterOf, fenceMember, memberName, memberProcessName, setMembersStale } from "./members.js";
 import { observe } from "./observe.js";
 import { endSplitBrain, findUndecidedSplitBrain, splitBrainMessage } from "./split-brain.js";
 
@@ -75,7 +76,7 @@ async function startStandby(
 async function stopStandbysWithTablespaces(host: Host, instance: LocalInstance): Promise<LocalInstance> {
   const names = standbysOf(instance).flatMap(({ name, stale }) => (stale ? [] : [name]));
   if (names.length === 0 || !(await hasTablespaces(clusterOf(host, instance, primaryOf(instance))))) return instance;
-  const after = await setStale(host, instance.providerId, names);
+  const after = await setMembersStale(host, instance.providerId, names);
   for (const name of names) await fenceMember(host, instance.providerId, name);
   const result = { reason: "The instance has a tablespace, whose files both servers would write." };
   await host.report({
@@ -86,14 +87,4 @@ async function stopStandbysWithTablespaces(host: Host, instance: LocalInstance):
     success: true,
   });
   return after ?? instance;
-}
-
-/** Marks members as stale: their data must never be started again. */
-export function setStale(host: Host, providerId: string, names: readonly string[]): Promise<LocalInstance | null> {
-  // The faults of the old data say nothing about the data that replaces it.
-  for (const name of names) host.faults.delete(memberProcessName(providerId, name));
-  return host.instances.update(providerId, (now) => ({
-    ...now,
-    members: now.members.map((member) => (names.includes(member.name) ? { ...member, stale: true } : member)),
-  }));
 }

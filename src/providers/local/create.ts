@@ -10,20 +10,13 @@ import { connectAsSuperuser } from "../../postgres/connection.js";
 import { writeOwned } from "../../postgres/owned-file.js";
 import { INSTANCE_IDENTIFIER } from "../../values/identifiers.js";
 import type { AutoFailover, Tag } from "../provider.js";
+import { autoFailoverForm, backupWindowForm, maintenanceWindowForm, maxConnectionsForm, tagsForm } from "./forms.js";
 import { type Host } from "./host.js";
-import {
-  autoFailoverForm,
-  backupWindowForm,
-  type LocalInstance,
-  type LocalMember,
-  maintenanceWindowForm,
-  maxConnectionsForm,
-  tagsForm,
-} from "./instances.js";
+import { type LocalInstance, type LocalMember } from "./instances.js";
 import { makeMember } from "./members.js";
 import type { TcpPorts } from "./ports.js";
 import { createReplicationRole } from "./replication-role.js";
-import { COPY_START_MS, cloneStandby } from "./standbys.js";
+import { cloneStandby, STANDBY_START_MS } from "./standbys.js";
 
 /** A superuser's connection, for postgres.js. */
 export type NewConnection = {
@@ -130,7 +123,7 @@ export async function createInstance(
     // The whole instance is synced once, at the end.
     await (wanted.copy?.make(cluster.dataDir) ?? cluster.init({ sync: false }));
     signal.throwIfAborted();
-    await cluster.start(signal, COPY_START_MS);
+    await cluster.start(signal, STANDBY_START_MS);
     // A copy already has the role of its source.
     await (wanted.copy ? wanted.copy.started(cluster, signal) : createApplicationRole(host, cluster, signal));
     await wanted.fill?.({

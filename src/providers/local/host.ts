@@ -53,6 +53,6 @@ export function faultText(error: unknown): string {
 }
 
 /** @returns the options of every copy of a cluster on this host */
-export function copyOptions(host: Host, signal: AbortSignal) {
+export function hostCopyOptions(host: Host, signal: AbortSignal) {
   return { owner: host.user, signal, minFreeBytes: host.limits.minFreeBytes };
 }

@@ -1,4 +1,5 @@
 /** Stores the description of each local instance in an instance.json in a folder of its own. All else is observed. */
+
 import { randomBytes } from "node:crypto";
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
@@ -7,21 +8,10 @@ import { z } from "zod";
 import { syncFolder } from "../../durability.js";
 import { makePrivateFolder } from "../../postgres/folder.js";
 import type { OsUser } from "../../postgres/os-user.js";
-import { BACKUP_WINDOW, MAINTENANCE_WINDOW } from "../../values/windows.js";
 import { OperationFailure } from "../errors.js";
 import { readDurable, writeDurableJson } from "./durable-json.js";
+import { autoFailoverForm, backupWindowForm, maintenanceWindowForm, maxConnectionsForm, tagsForm } from "./forms.js";
 import type { RequireOwned } from "./ownership.js";
-
-export const backupWindowForm = z.string().regex(BACKUP_WINDOW);
-export const maintenanceWindowForm = z.string().regex(MAINTENANCE_WINDOW);
-export const tagsForm = z.array(z.object({ key: z.string().min(1).max(128), value: z.string().max(256) })).max(50);
-
-export const maxConnectionsForm = z.number().int().min(20).max(1000);
-
-export const autoFailoverForm = z.object({
-  afterSeconds: z.number().int().min(5).max(3600),
-  maxLagBytes: z.number().int().min(0),
-});
 
 const memberForm = z.object({
   /** The name stays when the member's role changes. */

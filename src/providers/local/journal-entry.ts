@@ -3,7 +3,7 @@
 import { z } from "zod";
 import type { OperationType } from "../../values/operations.js";
 import type { OperationRequest, Poll, ProviderFailure, SnapshotDescription } from "../provider.js";
-import { tagsForm } from "./instances.js";
+import { tagsForm } from "./forms.js";
 
 const requestForm = z.discriminatedUnion("type", [
   z.object({

@@ -27,12 +27,12 @@ export function readJournalEntry(folder: string, operationId: string): Promise<J
 }
 
 /** Lists the entries that have not ended, and leaves out those that cannot be read. */
-export async function unfinishedEntries(folder: string): Promise<JournalEntry[]> {
+export async function listUnfinishedInJournal(folder: string): Promise<JournalEntry[]> {
   return (await readAll(folder)).filter(({ state }) => state === "running");
 }
 
 /** Removes the entries that ended more than seven days ago. */
-export async function pruneEntries(folder: string, now: Date): Promise<void> {
+export async function pruneJournal(folder: string, now: Date): Promise<void> {
   for (const { request, endedAt } of await readAll(folder)) {
     if (endedAt === null || now.getTime() - Date.parse(endedAt) <= KEPT_MS) continue;
     await rm(fileOf(folder, request.operationId), { force: true });

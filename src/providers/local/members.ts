@@ -97,3 +97,17 @@ export async function fenceMember(
 /** Lists the names of all members that have a folder, also of former ones. */
 export const listMemberFolders = (host: Host, providerId: string): Promise<string[]> =>
   readdir(join(host.instances.folderOf(providerId), "members")).catch(() => []);
+
+/** Marks members as stale: their data must never be started again. */
+export function setMembersStale(
+  host: Host,
+  providerId: string,
+  names: readonly string[],
+): Promise<LocalInstance | null> {
+  // The faults of the old data say nothing about the data that replaces it.
+  for (const name of names) host.faults.delete(memberProcessName(providerId, name));
+  return host.instances.update(providerId, (now) => ({
+    ...now,
+    members: now.members.map((member) => (names.includes(member.name) ? { ...member, stale: true } : member)),
+  }));
+}

@@ -1,11 +1,10 @@
 /** Mends standbys without people: settings that are too low, a missing replication role, data that can never follow. */
 import { findPostmaster } from "../../postgres/postmaster.js";
-import { setStale } from "./bring-up.js";
 import { carryEqualSettings } from "./equal-settings.js";
 import { type Host } from "./host.js";
 import { type LocalInstance, type LocalMember, primaryOf, standbysOf } from "./instances.js";
 import { recentLogLines } from "./member-log.js";
-import { clusterOf, memberProcessName } from "./members.js";
+import { clusterOf, memberProcessName, setMembersStale } from "./members.js";
 import { askStandbyReplication, isReplicationAhead, type StandbyReplication } from "./replication.js";
 import { restoreReplicationRole } from "./replication-role.js";
 import { isStandbyBeyondRepair } from "./standbys.js";
@@ -54,7 +53,7 @@ export async function mendStandbys(
     const state = await stateOf(host, instance, member);
     const complaints = state && !state.isStreaming ? await recentLogLines(clusterOf(host, instance, member)) : [];
     if ((await canNeverFollow(host, instance, member, state)) || complaints.some((line) => LACKS_HISTORY.test(line))) {
-      await setStale(host, instance.providerId, [member.name]);
+      await setMembersStale(host, instance.providerId, [member.name]);
       mended[member.name] = "is built anew: its data cannot follow";
     } else if (complaints.some((line) => LACKS_ROLE.test(line))) {
       await restoreReplicationRole(primary, { timeoutMs: host.limits.catchUpTimeoutMs });

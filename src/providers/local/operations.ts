@@ -6,7 +6,7 @@ import { OperationFailure } from "../errors.js";
 import type { OperationRequest, Poll } from "../provider.js";
 import { type Host } from "./host.js";
 import { type LocalInstance, primaryOf } from "./instances.js";
-import { unfinishedEntries } from "./journal.js";
+import { listUnfinishedInJournal } from "./journal.js";
 import { STATUS_DURING_ENTRY } from "./journal-entry.js";
 import { clusterOf } from "./members.js";
 import { isObservedFailed, isObservedUp, observe } from "./observe.js";
@@ -152,7 +152,7 @@ export function createOperations(
 
     /** Ends the operations that a killed process left unfinished, once the instance has been brought up again. */
     async recover(providerId: string): Promise<void> {
-      for (const entry of await unfinishedEntries(instances.journalOf(providerId))) {
+      for (const entry of await listUnfinishedInJournal(instances.journalOf(providerId))) {
         const instance = await instances.find(providerId);
         if (!instance || runs.isRunning(entry.request.operationId)) continue;
         await runs.recover(entry, instance.identifier, endOfInterruptedPerform(host, snapshots, instance, entry), () =>

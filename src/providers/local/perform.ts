@@ -10,7 +10,7 @@ import { isObservedUp, observe } from "./observe.js";
 import { leftBehindByReboot, rebootInPlace, rebootWithFailover } from "./reboot.js";
 import type { Snapshots } from "./snapshots.js";
 import { determineTakeOverLoss } from "./take-over.js";
-import { type InstanceTaskRequest, type LocalTask, secondsSince, type TaskRequestOf } from "./task.js";
+import { type InstanceTaskRequest, type LocalTask, type TaskRequestOf, taskSecondsSince } from "./task.js";
 
 /** Performs one operation. @throws OperationFailure, or any error that failureOf understands */
 export function perform(task: LocalTask, snapshots: Snapshots): Promise<EntryOutcome> {
@@ -65,7 +65,7 @@ export async function endOfInterruptedPerform(
     return snapshot ? snapshotTaken(snapshot.identifier, snapshot) : interrupted("No part of the snapshot is left.");
   }
   if (awaySince === null) return interrupted("The instance was not rebooted.");
-  const awaySeconds = secondsSince(awaySince, host.clock.now());
+  const awaySeconds = taskSecondsSince(awaySince, host.clock.now());
   const primary = memberName(instance, primaryOf(instance));
   const message = `Postern was stopped meanwhile; ${primary} is the primary, and was away for at most ${awaySeconds} s.`;
   const seen = await observe(clusterOf(host, instance, primaryOf(instance)), host.limits.answerTimeoutMs);

@@ -22,7 +22,7 @@ import {
 import { readReplayPosition } from "./replay.js";
 import { endSplitBrainForPrimary, isSplitBrainMember } from "./split-brain.js";
 import { decideTakeOver, takeOver, takeOverStartFailed } from "./take-over.js";
-import { type LocalTask, secondsSince, type TaskRequestOf } from "./task.js";
+import { type LocalTask, type TaskRequestOf, taskSecondsSince } from "./task.js";
 
 type Reboot = LocalTask<TaskRequestOf<"REBOOT_INSTANCE">>;
 
@@ -54,7 +54,7 @@ export async function rebootInPlace(task: Reboot): Promise<EntryOutcome> {
   } catch (error) {
     throw takeOverStartFailed(instance.identifier, error);
   }
-  const awaySeconds = secondsSince(awaySince, host.clock.now());
+  const awaySeconds = taskSecondsSince(awaySince, host.clock.now());
   return {
     message: `The instance was restarted; it was away for ${awaySeconds} s.${before.is === "answering" ? "" : ` ${before.reason}`}`,
     result: { awaySeconds, failedOver: false, primary: memberName(instance, member) },
@@ -114,7 +114,7 @@ export async function rebootWithFailover(task: Reboot): Promise<EntryOutcome> {
     // bringUp goes back to the old primary, or on to the new one, as instance.json says.
     if ((await host.instances.find(instance.providerId))?.primary !== to.name) throw error;
   }
-  const awaySeconds = secondsSince(awaySince, host.clock.now());
+  const awaySeconds = taskSecondsSince(awaySince, host.clock.now());
   host.log.info({ instance: instance.identifier, primary: newName }, "The failover is done");
   return {
     message: `${newName} is the primary; the instance was away for ${awaySeconds} s. ${oldName} is being rebuilt.${leftBehindByReboot(left)}`,

@@ -3,7 +3,7 @@ import { unavailable } from "../../errors.js";
 import type { OperationFailure } from "../errors.js";
 import type { OperationRequest, Poll } from "../provider.js";
 import type { Host } from "./host.js";
-import { pruneEntries, readJournalEntry, writeJournalEntry } from "./journal.js";
+import { pruneJournal, readJournalEntry, writeJournalEntry } from "./journal.js";
 import {
   type EntryEnd,
   type EntryOutcome,
@@ -59,7 +59,7 @@ export function createRuns({ log, clock }: Host, journalOf: (request: OperationR
       log.error({ err: error }, "Could not write the end of an operation to its journal");
       unwritten.set(entry.request.operationId, finalEntry);
     });
-    await pruneEntries(journal, clock.now()).catch((error) => log.warn({ err: error }, "Could not prune a journal"));
+    await pruneJournal(journal, clock.now()).catch((error) => log.warn({ err: error }, "Could not prune a journal"));
   }
 
   async function run(state: Running, { instance, perform, statusAfterFailure, onEnd }: Work): Promise<void> {

@@ -7,7 +7,7 @@ import type { OperationRequest, Poll } from "../provider.js";
 import type { NewInstance } from "./create.js";
 import type { Host } from "./host.js";
 import { makeIndependentAfterStart, makeIndependentBeforeStart } from "./independent.js";
-import { unfinishedEntries } from "./journal.js";
+import { listUnfinishedInJournal } from "./journal.js";
 import type { EntryEnd, EntryOutcome, JournalEntry } from "./journal-entry.js";
 import { createRuns } from "./runs.js";
 import type { Snapshots } from "./snapshots.js";
@@ -105,7 +105,7 @@ export function createSnapshotOperations(
 
     /** Ends the operations that a killed process left unfinished; called before any other begins. */
     async recover(): Promise<void> {
-      for (const entry of await unfinishedEntries(journal)) {
+      for (const entry of await listUnfinishedInJournal(journal)) {
         await runs.recover(entry, entry.request.providerId, endOfInterrupted(entry));
       }
     },

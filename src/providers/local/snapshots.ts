@@ -9,8 +9,9 @@ import { SNAPSHOT_IDENTIFIER } from "../../values/identifiers.js";
 import { OperationFailure } from "../errors.js";
 import type { SnapshotDescription, SnapshotNamed, Tag } from "../provider.js";
 import { readDurable, writeDurableJson } from "./durable-json.js";
-import { copyOptions, type Host } from "./host.js";
-import { type LocalInstance, primaryOf, tagsForm } from "./instances.js";
+import { tagsForm } from "./forms.js";
+import { type Host, hostCopyOptions } from "./host.js";
+import { type LocalInstance, primaryOf } from "./instances.js";
 import { clusterOf } from "./members.js";
 import type { TaskStep } from "./task.js";
 
@@ -136,7 +137,7 @@ export function openSnapshots(folder: string, host: Host) {
         await mkdir(partial, { mode: 0o700 });
         const createdAt = host.clock.now().toISOString();
         const sizeBytes = await baseBackup(clusterOf(host, instance, primaryOf(instance)), join(partial, "data"), {
-          ...copyOptions(host, signal),
+          ...hostCopyOptions(host, signal),
           onProgress: (done, total) => onProgress(Math.min(99, Math.floor((100 * done) / Math.max(1, total)))),
         });
         const file = {
@@ -188,7 +189,7 @@ export function openSnapshots(folder: string, host: Host) {
         if (!file) throw new OperationFailure("DBSnapshotNotFound", `The instance has no snapshot ${identifier}.`);
         const data = join(path, "data");
         const bytes = await copyTree(data, await listFileTree(data, () => true), to, {
-          ...copyOptions(host, signal),
+          ...hostCopyOptions(host, signal),
           onProgress: (done, total) => progress(Math.min(99, Math.floor((100 * done) / Math.max(1, total)))),
         });
         // A copy leaves out files that vanish without an error, so its size is checked.

@@ -10,7 +10,7 @@ import { baseBackup, hasTablespaces, tablespacesNotCopyable } from "../../postgr
 import type { Cluster } from "../../postgres/cluster.js";
 import { connectAsSuperuser } from "../../postgres/connection.js";
 import { writeOwned } from "../../postgres/owned-file.js";
-import { copyOptions, faultText, type Host } from "./host.js";
+import { faultText, type Host, hostCopyOptions } from "./host.js";
 import { type LocalInstance, type LocalMember, primaryOf, standbysOf } from "./instances.js";
 import { keepDataAside } from "./kept-data.js";
 import { clusterOf, fenceMember, makeMember, memberName, memberProcessName, memberSlot } from "./members.js";
@@ -19,7 +19,7 @@ import { readReplayPosition } from "./replay.js";
 import { createReplicationRole, replicationPassword } from "./replication-role.js";
 
 /** How long the first start of a copy may take: a copy of a busy or large cluster replays much before it accepts connections. */
-export const COPY_START_MS = 3_600_000;
+export const STANDBY_START_MS = 3_600_000;
 const UNFINISHED = "clone-";
 const STREAMING_TIMEOUT_MS = 30_000;
 const POLL_MS = 50;
@@ -49,7 +49,7 @@ export async function cloneStandby(
   if (member.keep !== null) await keepDataAside(host, instance.providerId, member.name, member.keep);
   await connectAsSuperuser(primary, (sql) => makeSlot(sql, memberSlot(member)), { signal });
 
-  const options = copyOptions(host, signal);
+  const options = hostCopyOptions(host, signal);
   const unfinished = join(folder, `${UNFINISHED}${randomBytes(6).toString("hex")}`);
   await mkdir(unfinished, { mode: 0o700 });
   try {
@@ -64,7 +64,7 @@ export async function cloneStandby(
   } finally {
     await rm(unfinished, { recursive: true, force: true });
   }
-  await standby.start(signal, COPY_START_MS);
+  await standby.start(signal, STANDBY_START_MS);
   let deadline = Date.now() + STREAMING_TIMEOUT_MS;
   let lastPosition = 0n;
   while (

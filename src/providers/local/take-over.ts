@@ -17,13 +17,13 @@ import { promote } from "../../postgres/promote.js";
 import { OperationFailure } from "../errors.js";
 import { bringUp } from "./bring-up.js";
 import { CAUSE_STILL_RECOVERS } from "./causes.js";
-import { copyOptions, type Host } from "./host.js";
+import { type Host, hostCopyOptions } from "./host.js";
 import { type LocalInstance, type LocalMember, primaryOf } from "./instances.js";
 import type { EntryOutcome } from "./journal-entry.js";
 import { keepDataAsideNow, keptName, keptPath } from "./kept-data.js";
 import { clusterOf, fenceMember, memberName } from "./members.js";
 import { isObservedFailed, type Observation } from "./observe.js";
-import { type LocalTask, secondsSince, type TaskRequestOf } from "./task.js";
+import { type LocalTask, type TaskRequestOf, taskSecondsSince } from "./task.js";
 
 /**
  * Takes over after the preflight. Until instance.json names the standby the primary, the old one can come back; from then on
@@ -65,7 +65,7 @@ export async function takeOver(
     if ((await host.instances.find(instance.providerId))?.primary !== to.name) throw error;
   }
   const loss = await determineTakeOverLoss(host, instance, { from, to, isHanded, keep });
-  const awaySeconds = secondsSince(awaySince, host.clock.now());
+  const awaySeconds = taskSecondsSince(awaySince, host.clock.now());
   const reason = before.is === "answering" ? "It took no writes." : before.reason;
   host.log.info({ instance: instance.identifier, primary: newName }, "The failover is done");
   return {
@@ -78,7 +78,7 @@ export async function takeOver(
 async function handOverAll(host: Host, from: string, to: string): Promise<boolean> {
   const { names, isComplete } = await listHandOver(from, to);
   // WAL that is not copied now is lost for ever, so the copy may use the reserve of the disk.
-  const options = { ...copyOptions(host, new AbortController().signal), minFreeBytes: 0 };
+  const options = { ...hostCopyOptions(host, new AbortController().signal), minFreeBytes: 0 };
   return handOver(from, to, names, options).then(
     () => isComplete,
     (error: NodeJS.ErrnoException) => {

@@ -49,5 +49,5 @@ export function taskFailureOf(error: unknown, signal?: AbortSignal): ProviderFai
 }
 
 /** @returns the seconds since a moment in RFC 3339, with milliseconds */
-export const secondsSince = (moment: string, now: Date): number =>
+export const taskSecondsSince = (moment: string, now: Date): number =>
   Math.max(0, now.getTime() - Date.parse(moment)) / 1000;

@@ -41,7 +41,7 @@ export async function findBackupState(db: Db, instanceId: bigint, since: Date): 
 }
 
 /** @returns the time by the database's clock, because that of this host may be wrong */
-export async function findNow(db: Db): Promise<Date> {
+export async function findNowForBackups(db: Db): Promise<Date> {
   const rows = await db.execute(sql`select extract(epoch from clock_timestamp())::float8 * 1000 as ms`);
   return new Date((rows as unknown as { ms: number }[])[0]!.ms);
 }

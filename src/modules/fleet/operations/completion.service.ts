@@ -13,7 +13,7 @@ import { guidanceFor } from "./guidance.js";
 import { requestOf } from "./operation-request.js";
 import {
   findOperation,
-  listUnreconciled,
+  listUnreconciledOperations,
   reconcileOperation,
   type StoredOperation,
   updateOperation,
@@ -177,7 +177,7 @@ export function createCompletion({ db, log, audit, security, inventory, timings,
 
     /** Asks the provider about timed-out operations, and writes their true end. */
     async reconcile(provider: Provider): Promise<void> {
-      for (const operation of await listUnreconciled(db, provider.name)) {
+      for (const operation of await listUnreconciledOperations(db, provider.name)) {
         await reconcileOne(provider, operation).catch((error) => {
           log.warn({ err: error, operationId: String(operation.id) }, "an operation is not settled yet");
         });

@@ -1,14 +1,17 @@
 /** The statements of automatic failovers: what runs on an instance, and whether a failover or reboot is under way. */
 import { and, eq, type SQL, sql } from "drizzle-orm";
 import type { Db } from "../../../db/client.js";
-import { isAutomaticFailover, isOfServers, operations } from "./operations.table.js";
+import { isAutomaticFailoverOperation, isOperationOfServers, operations } from "./operations.table.js";
 
 /** @returns the operations that run on the servers of an instance, locked */
-export const listRunning = async (db: Db, instanceId: bigint): Promise<(typeof operations.$inferSelect)[]> =>
+export const listRunningBeforeFailover = async (
+  db: Db,
+  instanceId: bigint,
+): Promise<(typeof operations.$inferSelect)[]> =>
   db
     .select()
     .from(operations)
-    .where(and(eq(operations.instanceId, instanceId), eq(operations.status, "RUNNING"), isOfServers))
+    .where(and(eq(operations.instanceId, instanceId), eq(operations.status, "RUNNING"), isOperationOfServers))
     .for("update");
 
 const hasAny = async (db: Db, instanceId: bigint, ...conditions: SQL[]): Promise<boolean> => {
@@ -20,7 +23,7 @@ const hasAny = async (db: Db, instanceId: bigint, ...conditions: SQL[]): Promise
 /** @returns whether an automatic failover of an instance is under way, or ended within the last minute */
 export const hasAutomaticFailover = (db: Db, instanceId: bigint): Promise<boolean> => {
   const isRecent = sql`(${operations.status} in ('QUEUED', 'RUNNING') or ${operations.endedAt} > now() - interval '1 minute')`;
-  return hasAny(db, instanceId, isAutomaticFailover, isRecent);
+  return hasAny(db, instanceId, isAutomaticFailoverOperation, isRecent);
 };
 
 /** @returns whether a reboot of an instance waits */

@@ -14,15 +14,15 @@ import { requireBackupWindow } from "../../../values/windows.js";
 import { type AssessedInstance, assess, type InventoryService, type StoredInstance } from "../inventory/index.js";
 import { findBackupState } from "./backups.store.js";
 import type { Completion } from "./completion.service.js";
-import type { Requested } from "./operations.inputs.js";
+import type { RequestedOperation } from "./operations.inputs.js";
 import {
-  countQueued,
+  countQueuedOperations,
   findOperation,
   insertOperation,
   isSnapshotIdentifierTaken,
   lockSnapshotIdentifiers,
 } from "./operations.store.js";
-import { prepareRestore, prepareSnapshotDeletion, requireInstanceIdentifier } from "./restores.service.js";
+import { prepareRestore, prepareSnapshotDeletion, requireRestoreIdentifier } from "./restores.service.js";
 import { generateSnapshotIdentifier, requireSnapshotIdentifier, requireSnapshotTags } from "./snapshot-identifier.js";
 import { requireCancellable } from "./state-machine.js";
 
@@ -66,7 +66,7 @@ export function createOperationsService(deps: OperationsDeps) {
     if (!provider?.operations.includes(type)) {
       throw failedPrecondition("unsupported", `This instance's provider, ${instance.provider}, cannot do this here.`);
     }
-    if ((await countQueued(db, instance.id)) >= MAX_QUEUED) {
+    if ((await countQueuedOperations(db, instance.id)) >= MAX_QUEUED) {
       throw failedPrecondition(
         "queue full",
         `${MAX_QUEUED} operations wait for this instance already. Try again when some have ended.`,
@@ -150,7 +150,7 @@ export function createOperationsService(deps: OperationsDeps) {
   return {
     queueOwn,
 
-    createSnapshot(call: Call, input: Requested<"createSnapshot">): Promise<string> {
+    createSnapshot(call: Call, input: RequestedOperation<"createSnapshot">): Promise<string> {
       const identifier =
         input.snapshotId === null || input.snapshotId === undefined
           ? null
@@ -163,24 +163,24 @@ export function createOperationsService(deps: OperationsDeps) {
       }));
     },
 
-    deleteSnapshot(call: Call, input: Requested<"deleteSnapshot">): Promise<string> {
+    deleteSnapshot(call: Call, input: RequestedOperation<"deleteSnapshot">): Promise<string> {
       const prepare: Prepare = (db, instance) => prepareSnapshotDeletion(db, instance, input.snapshotId);
       return request(call, "DELETE_SNAPSHOT", input, prepare);
     },
 
-    restoreSnapshot(call: Call, input: Requested<"restoreSnapshot">): Promise<string> {
-      requireInstanceIdentifier(input.identifier);
+    restoreSnapshot(call: Call, input: RequestedOperation<"restoreSnapshot">): Promise<string> {
+      requireRestoreIdentifier(input.identifier);
       const prepare: Prepare = (db, source) => prepareRestore(db, inventory, source, input);
       return request(call, "RESTORE_SNAPSHOT", input, prepare);
     },
 
-    rebootInstance(call: Call, input: Requested<"rebootInstance">): Promise<string> {
+    rebootInstance(call: Call, input: RequestedOperation<"rebootInstance">): Promise<string> {
       const forceFailover = input.forceFailover ?? false;
       const parameters = { forceFailover, ...(input.acceptSlotLoss && { acceptSlotLoss: true }) };
       return request(call, "REBOOT_INSTANCE", input, async () => parameters, forceFailover);
     },
 
-    modifyBackupWindow(call: Call, input: Requested<"modifyBackupWindow">): Promise<string> {
+    modifyBackupWindow(call: Call, input: RequestedOperation<"modifyBackupWindow">): Promise<string> {
       // It checks the form before anything is read, and the overlap once the instance is known.
       requireBackupWindow(input.backupWindow, null);
       return request(call, "MODIFY_BACKUP_WINDOW", input, async (_db, { maintenanceWindow }) => {

@@ -4,7 +4,7 @@ import type { Db } from "../../../db/client.js";
 import type { AppError } from "../../../errors.js";
 import type { OperationStatus } from "../../../values/operations.js";
 import { snapshots } from "../inventory/inventory.table.js";
-import { isAutomaticFailover, isOfServers, operations } from "./operations.table.js";
+import { isAutomaticFailoverOperation, isOperationOfServers, operations } from "./operations.table.js";
 
 export type StoredOperation = typeof operations.$inferSelect;
 
@@ -29,7 +29,7 @@ export async function isSnapshotIdentifierTaken(db: Db, identifier: string): Pro
 }
 
 /** @returns how many operations wait for an instance */
-export async function countQueued(db: Db, instanceId: bigint): Promise<number> {
+export async function countQueuedOperations(db: Db, instanceId: bigint): Promise<number> {
   const rows = await db
     .select({ count: sql<number>`count(*)::int` })
     .from(operations)
@@ -81,34 +81,36 @@ const claimedColumns = {
 const leaseOf = (milliseconds: number): SQL => sql`now() + ${milliseconds} * interval '1 millisecond'`;
 
 /** Operations on the servers of an instance wait only for each other, and so do those on its snapshots (see worker.service.ts). */
-export type Lane = "servers" | "snapshots";
+export type OperationLane = "servers" | "snapshots";
 
-const inLane = (lane: Lane): SQL => (lane === "servers" ? isOfServers : sql`not ${isOfServers}`);
+const inLane = (lane: OperationLane): SQL =>
+  lane === "servers" ? isOperationOfServers : sql`not ${isOperationOfServers}`;
 
 /** The operations that overtake others: `automatic` failovers, or all `reboots`. With `only reboots`, nothing else begins. */
-export type Overtaking = "automatic" | "reboots" | "only reboots";
+export type OvertakingOperation = "automatic" | "reboots" | "only reboots";
 
 /**
  * Begins the oldest queued operation of a lane, unless one runs there, or has timed out and may still run. Overtaking ones come first,
  * and do not wait for timed-out ones. If two workers try at once, the row lock and the unique index let one through.
  * @returns the operation, or null where there is nothing to begin
  */
-export async function claimNext(
+export async function claimNextOperation(
   db: Db,
   instanceId: bigint,
-  lane: Lane,
-  overtaking: Overtaking,
+  lane: OperationLane,
+  overtaking: OvertakingOperation,
   worker: string,
   leaseMs: number,
 ): Promise<ClaimedOperation | null> {
-  const isOvertaking = overtaking === "automatic" ? isAutomaticFailover : sql`(${operations.type} = 'REBOOT_INSTANCE')`;
+  const isOvertaking =
+    overtaking === "automatic" ? isAutomaticFailoverOperation : sql`(${operations.type} = 'REBOOT_INSTANCE')`;
   const next = sql`(select id from operations where instance_id = ${instanceId} and status = 'QUEUED' and ${inLane(lane)}
     and not exists (select from operations where instance_id = ${instanceId} and status = 'RUNNING' and ${inLane(lane)})
     and (${isOvertaking} or ${overtaking !== "only reboots"} and not exists (
       select from operations where instance_id = ${instanceId} and status = 'TIMED_OUT' and settled_at is null
         and ended_at > now() - interval '1 hour' and ${inLane(lane)}
     ))
-    order by ${isAutomaticFailover} desc, ${isOvertaking} desc, id limit 1 for update skip locked)`;
+    order by ${isAutomaticFailoverOperation} desc, ${isOvertaking} desc, id limit 1 for update skip locked)`;
   const rows = await db
     .update(operations)
     .set({ status: "RUNNING", worker, leaseUntil: leaseOf(leaseMs), startedAt: sql`now()` })
@@ -123,10 +125,10 @@ export async function claimNext(
 }
 
 /** Takes over a running operation whose worker's lease has ended. @returns the operation, or null where there is none */
-export async function claimAbandoned(
+export async function claimAbandonedOperation(
   db: Db,
   instanceId: bigint,
-  lane: Lane,
+  lane: OperationLane,
   worker: string,
   leaseMs: number,
 ): Promise<ClaimedOperation | null> {
@@ -152,14 +154,14 @@ export async function claimAbandoned(
 }
 
 /** Extends the lease of a worker on its operation; 0 gives it up. */
-export async function updateLease(db: Db, id: bigint, worker: string, leaseMs: number): Promise<void> {
+export async function updateOperationLease(db: Db, id: bigint, worker: string, leaseMs: number): Promise<void> {
   await updateOperation(db, id, "RUNNING", { leaseUntil: leaseOf(leaseMs) }, worker);
 }
 
 const NOW = sql`to_char(clock_timestamp() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`;
 
 /** Adds what a poll has shown, with its time. @returns false where the operation has passed to another worker */
-export async function updateProgress(
+export async function updateOperationProgress(
   db: Db,
   { id, worker }: { id: bigint; worker: string },
   entry: { resourceStatus: string; message: string; percent: number | null },
@@ -181,7 +183,7 @@ export async function listWaitingInstances(db: Db): Promise<bigint[]> {
 }
 
 /** @returns operations that have timed out and whose end is not known yet */
-export const listUnreconciled = async (db: Db, provider: string): Promise<StoredOperation[]> =>
+export const listUnreconciledOperations = async (db: Db, provider: string): Promise<StoredOperation[]> =>
   db
     .select()
     .from(operations)

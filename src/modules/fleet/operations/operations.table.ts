@@ -59,7 +59,7 @@ export const operations = pgTable(
 );
 
 /** The condition of an automatic failover, which Postern requests by itself and which waits for nothing. */
-export const isAutomaticFailover = sql`(${operations.parameters} -> 'automatic') is not distinct from 'true'`;
+export const isAutomaticFailoverOperation = sql`(${operations.parameters} -> 'automatic') is not distinct from 'true'`;
 
 /** The condition of an operation on the instance's servers, and not on its snapshots. */
-export const isOfServers = sql`(${operations.type} in ('CREATE_SNAPSHOT', 'REBOOT_INSTANCE', 'MODIFY_BACKUP_WINDOW'))`;
+export const isOperationOfServers = sql`(${operations.type} in ('CREATE_SNAPSHOT', 'REBOOT_INSTANCE', 'MODIFY_BACKUP_WINDOW'))`;

@@ -5,13 +5,13 @@ import { OPERATION_TYPES, type OperationType } from "../../../values/operations.
 import { flagVariable, jsonVariable, variables } from "../../../values/variables.js";
 
 /** How often a provider is asked about an operation, and how many times. */
-export interface Polling {
+export interface OperationPolling {
   readonly intervalMs: number;
   readonly attempts: number;
 }
 
 /** Both are asked for 5 minutes: AWS every 30 seconds, and the local provider every second. */
-const DEFAULT_POLLING: Readonly<Record<string, Polling>> = {
+const DEFAULT_POLLING: Readonly<Record<string, OperationPolling>> = {
   "aws-rds": { intervalMs: 30_000, attempts: 10 },
   local: { intervalMs: 1000, attempts: 300 },
 };
@@ -19,7 +19,7 @@ const DEFAULT_POLLING: Readonly<Record<string, Polling>> = {
 /** How long operations that take longer are watched. */
 const WATCHED_MS: Partial<Record<OperationType, number>> = { RESTORE_SNAPSHOT: 24 * 3_600_000 };
 
-function defaultPolling(provider: string, type: OperationType): Polling {
+function defaultPolling(provider: string, type: OperationType): OperationPolling {
   const usual = DEFAULT_POLLING[provider] ?? { intervalMs: 30_000, attempts: 10 };
   const watchedMs = WATCHED_MS[type];
   return watchedMs === undefined ? usual : { ...usual, attempts: Math.ceil(watchedMs / usual.intervalMs) };
@@ -49,7 +49,7 @@ export const operationsVariables = variables(
   },
   ({ BACKUP_CATCH_UP, OPERATION_POLLING }) => ({
     backupCatchUp: BACKUP_CATCH_UP,
-    polling: (provider: string, type: OperationType): Polling =>
+    polling: (provider: string, type: OperationType): OperationPolling =>
       OPERATION_POLLING[provider]?.[type] ?? defaultPolling(provider, type),
   }),
 );

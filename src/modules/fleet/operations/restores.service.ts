@@ -5,13 +5,13 @@ import type { Tag } from "../../../providers/provider.js";
 import { INSTANCE_IDENTIFIER } from "../../../values/identifiers.js";
 import type { InventoryService, StoredInstance } from "../inventory/index.js";
 import { lockSnapshotIdentifiers } from "./operations.store.js";
-import { findSnapshot, isInstanceIdentifierTaken } from "./restores.store.js";
+import { findSnapshotToRestore, isRestoreIdentifierTaken } from "./restores.store.js";
 
 /** The statuses of a snapshot that does not exist yet, or is about to be deleted. */
 const PASSING = new Set(["creating", "deleting"]);
 
 /** @returns the identifier unchanged @throws BAD_USER_INPUT, field `identifier` */
-export function requireInstanceIdentifier(identifier: string): string {
+export function requireRestoreIdentifier(identifier: string): string {
   if (INSTANCE_IDENTIFIER.test(identifier)) return identifier;
   throw badUserInput(
     "identifier",
@@ -21,7 +21,7 @@ export function requireInstanceIdentifier(identifier: string): string {
 
 /** @returns the snapshot of this instance @throws NOT_FOUND, FAILED_PRECONDITION */
 async function requireSnapshot(db: Db, instance: StoredInstance, identifier: string) {
-  const snapshot = await findSnapshot(db, instance.id, identifier);
+  const snapshot = await findSnapshotToRestore(db, instance.id, identifier);
   if (!snapshot) throw notFound("snapshot", undefined, "snapshotId");
   if (!PASSING.has(snapshot.status)) return snapshot;
   throw failedPrecondition(snapshot.status, `This snapshot is ${snapshot.status}. Try again when it is available.`);
@@ -51,7 +51,7 @@ export async function prepareRestore(
   }
   // Of two requests for one identifier, only one may get it.
   await lockSnapshotIdentifiers(db);
-  if (await isInstanceIdentifierTaken(db, identifier)) {
+  if (await isRestoreIdentifierTaken(db, identifier)) {
     throw conflict(`An instance ${identifier} exists already, or is being restored. Choose another identifier.`);
   }
   const tags = await inventory.requireCopyTags(db, source, identifier, snapshot.tags as Tag[]);

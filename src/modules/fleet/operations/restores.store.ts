@@ -5,7 +5,7 @@ import { instances, snapshots } from "../inventory/inventory.table.js";
 import { operations } from "./operations.table.js";
 
 /** @returns the snapshot of an instance that has this identifier now, whatever its case, or null */
-export async function findSnapshot(
+export async function findSnapshotToRestore(
   db: Db,
   instanceId: bigint,
   identifier: string,
@@ -26,7 +26,7 @@ export async function findSnapshot(
 }
 
 /** @returns whether a present instance has this identifier, whatever its case, or an accepted restore may still make one */
-export async function isInstanceIdentifierTaken(db: Db, identifier: string): Promise<boolean> {
+export async function isRestoreIdentifierTaken(db: Db, identifier: string): Promise<boolean> {
   const rows = await db.execute(
     sql`select exists (
             select from ${instances} where lower(${instances.identifier}) = lower(${identifier}) and ${instances.vanishedAt} is null

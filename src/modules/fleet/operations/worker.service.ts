@@ -20,16 +20,16 @@ import { hasQueuedReboot } from "./failover.store.js";
 import { requestOf } from "./operation-request.js";
 import {
   type ClaimedOperation,
-  claimAbandoned,
-  claimNext,
-  type Lane,
+  claimAbandonedOperation,
+  claimNextOperation,
   listWaitingInstances,
-  type Overtaking,
+  type OperationLane,
+  type OvertakingOperation,
   type StoredOperation,
-  updateLease,
-  updateProgress,
+  updateOperationLease,
+  updateOperationProgress,
 } from "./operations.store.js";
-import type { Polling } from "./operations.variables.js";
+import type { OperationPolling } from "./operations.variables.js";
 
 type Restore = Extract<OperationRequest, { type: "RESTORE_SNAPSHOT" }>;
 
@@ -41,7 +41,7 @@ export interface WorkerDeps {
   readonly log: Log;
   readonly inventory: InventoryService;
   readonly completion: Completion;
-  readonly polling: (provider: string, type: OperationRequest["type"]) => Polling;
+  readonly polling: (provider: string, type: OperationRequest["type"]) => OperationPolling;
 }
 
 /**
@@ -136,19 +136,19 @@ export function createWorker({ db, log, inventory, completion, polling }: Worker
           ? poll
           : { resourceStatus: "unknown", message: "The provider does not answer; it is asked again.", percent: null };
       const progress = { resourceStatus, message, percent };
-      if (!(await updateProgress(db, { id: operation.id, worker }, progress))) return;
+      if (!(await updateOperationProgress(db, { id: operation.id, worker }, progress))) return;
       if (isLate) return completion.timeOut(operation, worker, resourceStatus);
       // An operation that runs for hours is polled ever less often.
       const ranMs = performance.now() - startedMs;
       await delay(Math.max(intervalMs, ranMs / 300), undefined, { signal: stopping.signal }).catch(() => undefined);
     }
-    await updateLease(db, operation.id, worker, 0);
+    await updateOperationLease(db, operation.id, worker, 0);
   }
 
   /** Extends the lease while an operation runs, however long the provider takes to answer. */
   async function withLease(operation: StoredOperation, work: Promise<void>): Promise<void> {
     const renew = () =>
-      updateLease(db, operation.id, worker, LEASE_MS).catch((error) =>
+      updateOperationLease(db, operation.id, worker, LEASE_MS).catch((error) =>
         log.warn({ err: error, operationId: String(operation.id) }, "the lease of an operation is not renewed"),
       );
     const timer = setInterval(renew, LEASE_MS / 3);
@@ -160,12 +160,12 @@ export function createWorker({ db, log, inventory, completion, polling }: Worker
    * start may never end.
    */
   async function claimOperation(
-    lane: Lane,
+    lane: OperationLane,
     provider: Provider,
     instance: StoredInstance,
   ): Promise<ClaimedOperation | null> {
     const { id, providerId } = instance;
-    const claim = (overtaking: Overtaking) => claimNext(db, id, lane, overtaking, worker, LEASE_MS);
+    const claim = (overtaking: OvertakingOperation) => claimNextOperation(db, id, lane, overtaking, worker, LEASE_MS);
     if (lane === "snapshots") return claim("automatic");
     const isStarting = ({ status }: StoredInstance) => STARTING_STATUSES.includes(status);
     const current = isStarting(instance) ? await inventory.refreshInstance(provider, providerId) : instance;
@@ -174,7 +174,7 @@ export function createWorker({ db, log, inventory, completion, polling }: Worker
   }
 
   /** Runs the operations of a lane until none is left that can begin. */
-  async function runLane(lane: Lane, instanceId: bigint, key: string): Promise<void> {
+  async function runLane(lane: OperationLane, instanceId: bigint, key: string): Promise<void> {
     do {
       wokenLanes.delete(key);
       for (;;) {
@@ -183,7 +183,7 @@ export function createWorker({ db, log, inventory, completion, polling }: Worker
         const provider = inventory.providerOf(instance);
         if (!provider) return;
         const operation =
-          (await claimAbandoned(db, instanceId, lane, worker, LEASE_MS)) ??
+          (await claimAbandonedOperation(db, instanceId, lane, worker, LEASE_MS)) ??
           (await claimOperation(lane, provider, instance));
         if (!operation) break;
         await withLease(operation, run(operation, provider, instance.providerId));
@@ -191,7 +191,7 @@ export function createWorker({ db, log, inventory, completion, polling }: Worker
     } while (wokenLanes.has(key));
   }
 
-  function wakeLane(lane: Lane, instanceId: bigint): void {
+  function wakeLane(lane: OperationLane, instanceId: bigint): void {
     const key = `${lane} of ${instanceId}`;
     if (busyLanes.has(key)) {
       wokenLanes.add(key);

@@ -12,9 +12,9 @@ import {
   claimRefreshToken,
   endNamedSessions,
   endSessionsOf,
-  findCredentials,
   findRefreshToken,
   findRenewal,
+  findSessionCredentials,
   insertSession,
   type NamedSession,
   type SessionClient,
@@ -127,7 +127,7 @@ export function createSessionsService({ db, tokens, revocations, clock, security
   return {
     /** Opens a session. @throws UNAUTHENTICATED, the same for all wrong credentials */
     async signIn({ email, password }: { email: string; password: string }, origin: CallOrigin): Promise<Credentials> {
-      const stored = await findCredentials(db, email);
+      const stored = await findSessionCredentials(db, email);
       const refuse = async () => {
         const metadata = { reason: "wrong_credentials", ...(ADDRESS.test(email) && { email }) };
         await security.recordNow({ ...LOGIN_FAILED, userId: stored?.userId, origin, metadata });

@@ -25,7 +25,10 @@ async function rows<T extends object>(db: Db, statement: SQL): Promise<T[]> {
 }
 
 /** @returns the account with this address, whatever its case, or null */
-export async function findCredentials(db: Db, email: string): Promise<{ userId: string; passwordHash: string } | null> {
+export async function findSessionCredentials(
+  db: Db,
+  email: string,
+): Promise<{ userId: string; passwordHash: string } | null> {
   const [row] = await db
     .select({ id: users.id, passwordHash: users.passwordHash })
     .from(users)

@@ -6,7 +6,7 @@ import type { Db } from "../../../db/client.js";
 import type { RowRules } from "../../../engine/write/index.js";
 import type { RowValues } from "../../../engine/write/rows.js";
 import { badUserInput, failedPrecondition, forbidden } from "../../../errors.js";
-import { listWithAdministrators, type UserRow } from "./users.store.js";
+import { listUsersWithAdministrators, type UserRow } from "./users.store.js";
 
 /** The fields that everybody may change in their own profile. */
 const PROFILE: ReadonlySet<string> = new Set(["fullName"]);
@@ -64,7 +64,7 @@ export function userRules(sessions: SessionEnder): RowRules {
     guard(changes) {
       if (changes !== null && ![...IN_TOKENS, "passwordHash"].some((name) => name in changes)) return undefined;
       return async (db, ids) => {
-        const users = await listWithAdministrators(db, ids);
+        const users = await listUsersWithAdministrators(db, ids);
         const changed = users.filter(({ id }) => ids.includes(id));
         const { role, organizationId } = changes ?? {};
         if (changes === null || role !== undefined) {

@@ -16,7 +16,7 @@ export interface UserRow {
  * Locks the users with these ids, and all administrators, in the order of their keys. So two changes that together would remove the
  * last administrators wait for each other.
  */
-export async function listWithAdministrators(db: Db, ids: readonly string[]): Promise<UserRow[]> {
+export async function listUsersWithAdministrators(db: Db, ids: readonly string[]): Promise<UserRow[]> {
   const rows = await db
     .select({ id: users.id, email: users.email, role: users.role, organizationId: users.organizationId })
     .from(users)
