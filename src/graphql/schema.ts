@@ -24,14 +24,25 @@ const { applyMiddleware } = createRequire(import.meta.url)("graphql-middleware")
 /** A resolver of a field whose parent is an answer of the planner. */
 type FieldOf = GraphQLFieldResolver<Record<string, unknown>, RequestContext>;
 
+/** The descriptions of the root types, for which type-graphql has no place. */
+const ROOT_DESCRIPTIONS = {
+  Query: "All that can be read. What your role may not read is null, with an error at its path; the rest is answered.",
+  Mutation:
+    "All that can be changed. Fields of one request run one after the other; each is done whole or not at all, and recorded.",
+};
+
 /** Builds the schema without its doors. @param resolvers an instance of each resolver class */
 export function buildBareSchema(resolvers: readonly object[]): GraphQLSchema {
-  return buildSchemaSync({
+  const schema = buildSchemaSync({
     // The classes come from the instances, so that no class lacks one and fails when a request first needs it.
     resolvers: resolvers.map((instance) => instance.constructor) as unknown as NonEmptyArray<ClassType>,
     container: containerOf(resolvers),
     validate: false,
   });
+  for (const [name, description] of Object.entries(ROOT_DESCRIPTIONS)) {
+    Object.assign(schema.getType(name) ?? {}, { description });
+  }
+  return schema;
 }
 
 /** Resolves a field of a declared type: the plan has left the value under the response key, unless the actor may not read it. */

@@ -395,14 +395,15 @@ const RULES: {
   caught: string[];
 }[] = [
   {
-    name: "every type, field, argument and enum is described",
+    name: "every type, field, argument, input field and enum value is described",
     explanation: "The schema is the reference that clients read.",
     offenders: (schema) =>
       own(schema).flatMap((type) => {
-        const root = isObjectType(type) && ["Query", "Mutation"].includes(type.name);
         const fields = isObjectType(type) || isInputObjectType(type) ? Object.values(type.getFields()) : [];
+        const values = isEnumType(type) ? type.getValues() : [];
         return [
-          ...(type.description || root ? [] : [type.name]),
+          ...(type.description ? [] : [type.name]),
+          ...values.flatMap(({ name, description }) => (description ? [] : [`${type.name}.${name}`])),
           ...fields.flatMap((field) => [
             ...(field.description ? [] : [`${type.name}.${field.name}`]),
             ...(("args" in field ? field.args : []) as readonly GraphQLArgument[])
@@ -411,8 +412,8 @@ const RULES: {
           ]),
         ];
       }),
-    bad: '"T." type T { "f" f("a" a: Int b: Int): Int g: E } enum E { A } type Query { "t" t: T }',
-    caught: ["T.f(b)", "T.g", "E"],
+    bad: '"T." type T { "f" f("a" a: Int b: Int): Int g: E } enum E { "A" A B } input I { "x" x: Int y: Int } type Query { "t" t("i" i: I): T }',
+    caught: ["T.f(b)", "T.g", "E", "E.B", "I", "I.y", "Query"],
   },
   {
     name: "root fields are nullable",

@@ -12,7 +12,10 @@ import { groupFieldEnumName, TIME_BUCKET_ENUM } from "../read/enum-names.js";
 import { addTypeField, enumTypeOf, graphqlType, typeNameWithArticle, typeOnce } from "./object-type.js";
 
 const TimeBucket = enumTypeOf(TIME_BUCKET_ENUM, AGGREGATE_TIME_BUCKETS, "A span of time in UTC.", {
-  WEEK: "A week begins on Monday.",
+  HOUR: "An hour.",
+  DAY: "A day, which begins at midnight.",
+  WEEK: "A week, which begins on Monday.",
+  MONTH: "A month of the calendar.",
 });
 
 /** @returns the object type of the figures over a list */

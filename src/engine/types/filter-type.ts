@@ -12,9 +12,13 @@ export const OrderDirection = enumTypeOf(
   ORDER_DIRECTION_ENUM,
   ["ASC", "DESC"],
   "Whether the smallest or the largest value comes first. Absent values count as the smallest.",
+  { ASC: "The smallest value comes first.", DESC: "The largest value comes first." },
 );
 
-const NullsOrder = enumTypeOf(NULLS_ORDER_ENUM, ["FIRST", "LAST"], "Whether absent values come first or last.");
+const NullsOrder = enumTypeOf(NULLS_ORDER_ENUM, ["FIRST", "LAST"], "Whether absent values come first or last.", {
+  FIRST: "Absent values come first.",
+  LAST: "Absent values come last.",
+});
 
 const EQUALITY_IN_ANY_CASE = "`eq`, `ne`, `in` and `notIn` ignore its case.";
 

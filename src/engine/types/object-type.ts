@@ -47,11 +47,11 @@ export function enumTypeOf<const T extends readonly string[]>(
   name: string,
   values: T,
   description: string,
-  descriptions: Partial<Record<T[number], string>> = {},
+  descriptions: Readonly<Record<T[number], string>>,
 ): { readonly [K in T[number]]: K } {
   const enumeration = Object.fromEntries(values.map((value) => [value, value])) as { readonly [K in T[number]]: K };
   const valuesConfig = Object.fromEntries(
-    Object.entries<string | undefined>(descriptions).map(([value, text]) => [value, { description: text ?? "" }]),
+    Object.entries<string>(descriptions).map(([value, description]) => [value, { description }]),
   );
   registerEnumType(enumeration, { name, description, valuesConfig: valuesConfig as never });
   enumNames.set(enumeration, name);

@@ -4,9 +4,21 @@ import { enumTypeOf } from "../../../engine/types/object-type.js";
 import { Organization } from "../../identity/organizations/index.js";
 import { scanStatus, scans, severity, vulnerabilities } from "./scans.table.js";
 
-export const ScanStatus = enumTypeOf("ScanStatus", scanStatus.enumValues, "The progress of a scan.");
+export const ScanStatus = enumTypeOf("ScanStatus", scanStatus.enumValues, "The progress of a scan.", {
+  PENDING: "It has not begun.",
+  RUNNING: "It examines its target.",
+  COMPLETED: "It has examined all of its target.",
+  FAILED: "It ended before it had examined all of its target.",
+  CANCELLED: "Somebody has called it off.",
+});
 
-export const Severity = enumTypeOf("Severity", severity.enumValues, "How serious a vulnerability is.");
+export const Severity = enumTypeOf("Severity", severity.enumValues, "How serious a vulnerability is.", {
+  CRITICAL: "Somebody can take over or damage the target at any moment: act at once.",
+  HIGH: "Somebody can do great harm with some effort: act next.",
+  MEDIUM: "It does harm together with something else, or to few.",
+  LOW: "It does little harm.",
+  INFO: "It does no harm by itself, and is good to know.",
+});
 
 export const Scan = declareType({
   name: "Scan",

@@ -9,6 +9,11 @@ export const SecurityEventStatus = enumTypeOf(
   "SecurityEventStatus",
   EVENT_STATUSES,
   "The outcome of a security event.",
+  {
+    SUCCESS: "What was tried was done.",
+    FAILURE: "What was tried was refused, or failed.",
+    WARNING: "It looks like an attack or a mistake.",
+  },
 );
 
 export const SecurityEvent = declareType({

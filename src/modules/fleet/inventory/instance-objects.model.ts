@@ -11,21 +11,43 @@ export const Environment = enumTypeOf(
   "Environment",
   environment.enumValues,
   "The purpose of an instance. Operations are refused on PRODUCTION.",
+  {
+    PRODUCTION: "It serves customers. Operations are refused on it.",
+    STAGING: "It shows what goes to production next.",
+    TEST: "Programs and people test on it.",
+    DEVELOPMENT: "Developers build on it.",
+    POC: "It proves a concept, or shows it.",
+    SANDBOX: "Anybody may try anything on it.",
+  },
 );
 
 export const EnvironmentMethod = enumTypeOf(
   "EnvironmentMethod",
   ENVIRONMENT_METHODS,
   "A method that can find the environment of an instance.",
+  {
+    TAG: "The instance's tags say it.",
+    INSTANCE_MAPPING: "An administrator has set it for the instance.",
+    ACCOUNT_MAPPING: "An administrator has set it for the provider's account.",
+    NAME_PATTERN: "Words of the instance's name say it.",
+    DEFAULT: "The default, where nothing else says anything. The instance counts as PRODUCTION then.",
+  },
 );
 
 export const MemberRole = enumTypeOf(
   "MemberRole",
   MEMBER_ROLES,
   "The role of a server: the primary takes writes, and standbys follow it.",
+  { PRIMARY: "It takes writes.", STANDBY: "It follows the primary, and can take its place." },
 );
 
-export const OperationType = enumTypeOf("OperationType", OPERATION_TYPES, "The type of an operation on an instance.");
+export const OperationType = enumTypeOf("OperationType", OPERATION_TYPES, "The type of an operation on an instance.", {
+  CREATE_SNAPSHOT: "Takes a snapshot of the instance.",
+  REBOOT_INSTANCE: "Restarts the instance, or fails it over to its standby.",
+  MODIFY_BACKUP_WINDOW: "Changes when automated snapshots are taken.",
+  DELETE_SNAPSHOT: "Deletes a snapshot of the instance.",
+  RESTORE_SNAPSHOT: "Makes a new instance of a snapshot.",
+});
 
 export const InstanceEndpoint: EmbeddedType = {
   name: "InstanceEndpoint",

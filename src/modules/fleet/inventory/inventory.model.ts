@@ -15,7 +15,11 @@ import {
 import { alertSeverity, findings, instances, snapshots } from "./inventory.table.js";
 import { assessOperability, type OperabilityFacts } from "./operability.js";
 
-export const AlertSeverity = enumTypeOf("AlertSeverity", alertSeverity.enumValues, "The urgency of a finding.");
+export const AlertSeverity = enumTypeOf("AlertSeverity", alertSeverity.enumValues, "The urgency of a finding.", {
+  CRITICAL: "Something does not work: act at once.",
+  WARNING: "Something will not work if nobody acts.",
+  INFO: "It is good to know.",
+});
 
 export const Instance = declareType({
   name: "Instance",

@@ -11,8 +11,16 @@ export const OperationStatus = enumTypeOf(
   operationStatus.enumValues,
   "The status of an operation.",
   {
+    PENDING_APPROVAL: "It waits for an approval. No operation needs one yet.",
+    SCHEDULED: "It waits for its time. No operation has one yet.",
     QUEUED: "The operation was accepted, and waits for its turn on the instance.",
+    RUNNING: "The provider works on it.",
+    SUCCEEDED: "It has done what was asked.",
+    FAILED: "It has not done what was asked; `error` says why.",
     TIMED_OUT: "Postern has stopped watching. The work may still end in the background, and is recorded then.",
+    CANCELLED: "Somebody cancelled it before it began.",
+    REJECTED: "Its approval was denied. No operation needs one yet.",
+    EXPIRED: "Nobody approved it in time. No operation needs that yet.",
   },
 );
 
