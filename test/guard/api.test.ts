@@ -416,6 +416,24 @@ const RULES: {
     caught: ["T.f(b)", "T.g", "E", "E.B", "I", "I.y", "Query"],
   },
   {
+    name: "what takes the identifier of an instance for its id says so",
+    explanation: "People know instances by their names.",
+    offenders: (schema) =>
+      own(schema).flatMap((type) => {
+        const fields = isObjectType(type) || isInputObjectType(type) ? Object.values(type.getFields()) : [];
+        return fields.flatMap((field) => {
+          const ofInput = type.name.endsWith("Input") && field.name === "instanceId" ? [field] : [];
+          const ofRow = type.name === "Query" && field.name === "instance" && "args" in field ? field.args : [];
+          const given: readonly { name: string; description?: string | null }[] = [...ofInput, ...ofRow];
+          return given
+            .filter(({ description }) => !description?.includes("identifier"))
+            .map(({ name }) => `${type.name}.${field.name}${name === field.name ? "" : `(${name})`}`);
+        });
+      }),
+    bad: 'type Query { instance(id: ID): Int scan(id: ID): Int } input AInput { "Its identifier." instanceId: ID } input BInput { "Its id." instanceId: ID }',
+    caught: ["Query.instance(id)", "BInput.instanceId"],
+  },
+  {
     name: "root fields are nullable",
     explanation: "One that is refused must not take the others along.",
     offenders: (schema) =>

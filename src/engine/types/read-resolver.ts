@@ -24,8 +24,19 @@ export const readTargets = (types: readonly TypeDeclaration[]): Map<string, Comp
     ]),
   );
 
+/** @returns what the root field of one row says of itself and of its argument */
+function describedRow({ name, identifier }: TypeDeclaration): { field: string; id: string } {
+  const none = "null where there is none.";
+  if (!identifier) return { field: `The ${name} with this id; ${none}`, id: "Decimal text of the key." };
+  return {
+    field: `The ${name} with this id or ${identifier.column.name}; ${none}`,
+    id: `Decimal text of the key, or the ${identifier.column.name}, in any case, where only one ${name} that is still there has it.`,
+  };
+}
+
 /** @returns a resolver class with the root fields of a type and its relations to many */
 export function readResolver(type: TypeDeclaration): ClassType {
+  const described = describedRow(type);
   const [object, connection, connectionArguments] = [objectType(type), connectionType(type), connectionArgs(type)];
 
   @Resolver(() => object)
@@ -33,10 +44,10 @@ export function readResolver(type: TypeDeclaration): ClassType {
     @Query(() => object, {
       name: singularOf(type),
       nullable: true,
-      description: `The ${type.name} with this id; null where there is none.`,
+      description: described.field,
     })
     one(
-      @Arg("id", () => ID, { description: "Decimal text of the key." }) _id: string,
+      @Arg("id", () => ID, { description: described.id }) _id: string,
       @Ctx() context: ReadContext,
       @Info() info: GraphQLResolveInfo,
     ) {
