@@ -79,7 +79,9 @@ export function readResolver(type: TypeDeclaration): ClassType {
       () => undefined,
       {
         args: () => relatedArgs,
-        description: relation.description,
+        description: relation.nullable
+          ? `${relation.description} Null, with an error, where your role may not read them.`
+          : relation.description,
         nullable: relation.nullable,
       },
     );
