@@ -95,8 +95,8 @@ holdAndBite([
       const allowed = readers(relation.to());
       return readers(type).some((role) => !allowed.includes(role));
     }),
-    bad: [base({ read: ["performance-logs:read"], relations: { organization: toOrganization } })],
-    caught: ["Example.organization"],
+    bad: [base({ ...ofChats, read: ["performance-logs:read"], relations: { user: toUser } })],
+    caught: ["Chats.user"],
   },
   {
     name: "a scope through relations ends at an organization",

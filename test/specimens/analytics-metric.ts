@@ -9,7 +9,7 @@ export const analyticsMetric: Specimen = {
   type: AnalyticsMetric,
   newestBy: "recorded_at",
   owner: { column: "organization_id" },
-  references: { organization: { to: organization, column: "organization_id" } },
+  references: { organization: { to: organization, column: "organization_id", inverse: "analyticsMetrics" } },
   readers: ["VIEWER", "ANALYST", "ADMIN"],
   inDemo: true,
   insert: (app) => inserted(app, "analytics_metrics (organization_id, metric_type, value) values (1, 'm', 1)"),

@@ -9,7 +9,7 @@ export const performanceLog: Specimen = {
   type: PerformanceLog,
   newestBy: "timestamp",
   owner: { column: "organization_id" },
-  references: {},
+  references: { organization: { to: organization, column: "organization_id", inverse: "performanceLogs" } },
   readers: ["VIEWER", "ANALYST", "DBA", "ADMIN"],
   inDemo: true,
   insert: (app) =>
@@ -25,8 +25,14 @@ export const performanceLog: Specimen = {
     resource: "performance-log",
     create: () => ({ serviceName: "api", endpoint: "/graphql", responseTimeMs: 12.5, timestamp: AT }),
     changes: { responseTimeMs: 0 },
-    selection: "serviceName endpoint responseTimeMs timestamp",
-    created: () => ({ serviceName: "api", endpoint: "/graphql", responseTimeMs: 12.5, timestamp: AT }),
+    selection: "serviceName endpoint responseTimeMs timestamp organization { id }",
+    created: () => ({
+      serviceName: "api",
+      endpoint: "/graphql",
+      responseTimeMs: 12.5,
+      timestamp: AT,
+      organization: { id: "1" },
+    }),
     within: { field: "organizationId", to: organization, own: "1" },
     // The first is the platform's.
     known: "2",
@@ -39,7 +45,7 @@ export const performanceLog: Specimen = {
   paging: {
     orders: [
       ["RESPONSE_TIME_MS DESC"],
-      ["SERVICE_NAME DESC", "RESPONSE_TIME_MS"],
+      ["ORGANIZATION_NAME DESC FIRST", "SERVICE_NAME DESC", "RESPONSE_TIME_MS"],
       ["VERSION DESC", "SERVICE_NAME", "ENDPOINT DESC", "RESPONSE_TIME_MS", "TIMESTAMP"],
     ],
     rows: `

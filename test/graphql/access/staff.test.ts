@@ -69,6 +69,50 @@ describe.each(WAYS)("across organizations %s", (beside) => {
     expect(await count("performance_logs", "organization_id is null")).toBe(20);
   });
 
+  it("a DBA reads, filters, orders and groups performance logs by their organization", async () => {
+    const dba = await app.as("dba");
+    const { data, errors } = await dba.run(`{
+      performanceLogs(first: 100, orderBy: [{ field: ORGANIZATION_NAME }]) {
+        nodes { organization { name domain subscriptionTier performanceLogs { totalCount } } }
+        groups(by: { field: ORGANIZATION_ID }) { key { organizationId } aggregate { count } }
+      }
+      ours: performanceLogs(filter: { organization: { domain: { eq: "demo.example" } } }) { totalCount }
+      ${beside}
+    }`);
+    expect(errors).toBeUndefined();
+    const ofTenants = await count("performance_logs", "organization_id is not null");
+    const { nodes, groups } = data.performanceLogs;
+    expect(nodes.map(({ organization }: { organization: { name: string } | null }) => organization?.name)).toEqual([
+      ...Array(60 - ofTenants).fill(undefined),
+      ...Array(ofTenants).fill("Harbour Bank"),
+    ]);
+    expect(nodes.at(-1).organization.performanceLogs).toEqual({ totalCount: ofTenants });
+    expect(groups).toEqual([
+      { key: { organizationId: null }, aggregate: { count: 60 - ofTenants } },
+      { key: { organizationId: "1" }, aggregate: { count: ofTenants } },
+    ]);
+    expect(data.ours.totalCount).toBe(ofTenants);
+  });
+
+  it.each([
+    ["dba", "performanceLogs", "analyticsMetrics", "metrics:read"],
+    ["security", "users", "analyticsMetrics", "metrics:read"],
+    ["security", "users", "performanceLogs", "performance-logs:read"],
+  ] as const)(
+    "%s is refused %s { organization { %s } }, and gets the organization",
+    async (who, list, name, permission) => {
+      const filter = "filter: { not: { organizationId: { isNull: true } } }";
+      const { status, data, errors } = await (await app.as(who)).run(
+        `{ ${list}(first: 1, ${filter}) { nodes { organization { name ${name} { totalCount } } } } ${beside} }`,
+      );
+      expect(status).toBe(200);
+      expect(data[list].nodes).toEqual([{ organization: { name: expect.any(String), [name]: null } }]);
+      expect(errors?.map(({ path, extensions }) => [path?.join("."), extensions.permission])).toEqual([
+        [`${list}.nodes.0.organization.${name}`, permission],
+      ]);
+    },
+  );
+
   it("SECURITY sees every user with its organization, every security event with its user", async () => {
     const security = await app.as("security");
     const { data, errors } = await security.run(`{

@@ -19,7 +19,12 @@ export const AnalyticsMetric = declareType({
     version: version(analyticsMetrics.version),
   },
   relations: {
-    organization: one(() => Organization, analyticsMetrics.organizationId, "The organization that the value is about."),
+    organization: one(
+      () => Organization,
+      analyticsMetrics.organizationId,
+      "The organization that the value is about.",
+      { name: "analyticsMetrics", description: "The metrics of the organization.", nullable: true },
+    ),
   },
 });
 
@@ -39,5 +44,12 @@ export const PerformanceLog = declareType({
     timestamp: field(performanceLogs.timestamp, "When the service was called."),
     version: version(performanceLogs.version),
   },
-  relations: {},
+  relations: {
+    organization: one(
+      () => Organization,
+      performanceLogs.organizationId,
+      "The organization that owns the service; null for the platform's own.",
+      { name: "performanceLogs", description: "The performance logs of the organization's services.", nullable: true },
+    ),
+  },
 });

@@ -8,8 +8,8 @@ export const Organization = declareType({
   uniqueKey: "domain",
   description: "A tenant. Users and data belong to it, and no other tenant sees them.",
   table: organizations,
-  // Who reads users may also read the organization of each.
-  read: ["organizations:read", "users:read"],
+  // Who reads users or performance logs may also read the organization of each.
+  read: ["organizations:read", "users:read", "performance-logs:read"],
   queriedBy: ["organizations:read"],
   scope: { kind: "organization", column: organizations.id },
   newestBy: "createdAt",
