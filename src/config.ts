@@ -5,7 +5,7 @@ import { operationsVariables } from "./modules/fleet/operations/operations.varia
 import { localVariables } from "./providers/local/local.variables.js";
 import { readSecretFiles } from "./values/secret-files.js";
 import { sum } from "./values/sum.js";
-import { countVariable, flagVariable, isSecret, listVariable, secretVariable } from "./values/variables.js";
+import { countVariable, flagVariable, isSecretVariable, listVariable, secretVariable } from "./values/variables.js";
 
 /** @returns whether a text is an origin as browsers send it */
 const isOrigin = (text: string) => /^https?:[^*]+$/.test(text) && URL.canParse(text) && new URL(text).origin === text;
@@ -104,7 +104,7 @@ const VARIABLES_OF_MODULES = [inventoryVariables, operationsVariables, localVari
 export const VARIABLES = sum<z.ZodType>("variable", [OWN, ...VARIABLES_OF_MODULES.map(({ checks }) => checks)]);
 
 /** The variables that may be given as files, too. */
-export const SECRET_VARIABLES = Object.keys(VARIABLES).filter((name) => isSecret(VARIABLES[name]!));
+export const SECRET_VARIABLES = Object.keys(VARIABLES).filter((name) => isSecretVariable(VARIABLES[name]!));
 
 /** The configuration of the modules. */
 type ConfigOfModules = ReturnType<typeof inventoryVariables.toConfig> &

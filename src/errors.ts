@@ -48,14 +48,14 @@ export const badUserInput = (field: string, message: string, cause?: unknown) =>
   new AppError("BAD_USER_INPUT", message, { field }, cause);
 
 /** The request is not GraphQL over HTTP. `field` names the part at fault. */
-export const unusableRequest = (
+export const unusableRequestError = (
   httpStatus: 405 | 406 | 415,
   field: "method" | "accept" | "content-type",
   message: string,
 ) => new AppError("BAD_USER_INPUT", message, { field }, undefined, httpStatus);
 
 /** The connection sent something else than an HTTP request. */
-export const noRequest = () => badUserInput("request", "This is no HTTP request.");
+export const noRequestError = () => badUserInput("request", "This is no HTTP request.");
 
 /** The credentials are missing, expired or revoked. */
 export const unauthenticated = (message = "Sign in first: send an access token as `Authorization: Bearer <token>`.") =>
@@ -122,7 +122,7 @@ const DONE_BUT: Partial<Record<ErrorCode, string>> = {
 };
 
 /** A record could be kept nowhere. @param outcome the outcome of the call that it is about */
-export const notRecorded = (outcome = "none", cause?: unknown) => {
+export const notRecordedError = (outcome = "none", cause?: unknown) => {
   const advice =
     outcome === "none"
       ? "Nothing was done: try again in a moment."
@@ -142,7 +142,7 @@ export const timeout = (cause?: unknown) =>
   new AppError("TIMEOUT", "This took longer than allowed and was stopped. Ask for less at once.", {}, cause);
 
 /** The client took too long to send its request. */
-export const requestTooLate = () => new AppError("TIMEOUT", "The request did not arrive in time. Send it again.");
+export const requestTooLateError = () => new AppError("TIMEOUT", "The request did not arrive in time. Send it again.");
 
 /** A fault of ours. The caller learns only the request id, and the cause goes to the log. */
 export const internal = (cause: unknown) => new AppError("INTERNAL_SERVER_ERROR", "Internal error", {}, cause);
@@ -151,7 +151,7 @@ export const internal = (cause: unknown) => new AppError("INTERNAL_SERVER_ERROR"
 export const asAppError = (error: unknown): AppError => (error instanceof AppError ? error : internal(error));
 
 /** @returns the same error with an argument as its field */
-export function atField({ code, message, extensions, cause, httpStatus }: AppError, field: string): AppError {
+export function errorAtField({ code, message, extensions, cause, httpStatus }: AppError, field: string): AppError {
   const { code: _, ...detail } = extensions as Record<string, string>;
   return new AppError(code, message, { ...detail, field }, cause, httpStatus);
 }

@@ -54,16 +54,18 @@ function onLost(): void {
 async function start(): Promise<void> {
   const config = processConfig();
   // Loading these takes most of a second, and the signal handlers must be there before.
-  const [{ createApp }, { createLog }, { openDatabase, openProviders, prepareDatabase, requireDatabase }] = await step(
-    () => unlessStopped(Promise.all([import("./app.js"), import("./log.js"), import("./cli/start.js")])),
-  );
+  const [
+    { createApp },
+    { createLog },
+    { openDatabaseForStart, openProvidersForStart, prepareDatabaseForStart, requireDatabaseForStart },
+  ] = await step(() => unlessStopped(Promise.all([import("./app.js"), import("./log.js"), import("./cli/start.js")])));
   const opened = createLog(config.logLevel, errorOutput);
   log = opened;
   const version = await step(() => findVersion(config.commit));
   opened.info({ ...version, node: process.version }, "Postern starts");
-  await step(() => unlessStopped(requireDatabase(config)));
+  await step(() => unlessStopped(requireDatabaseForStart(config)));
   const database = await step(
-    (signal) => openDatabase(config, opened, signal, onLost),
+    (signal) => openDatabaseForStart(config, opened, signal, onLost),
     (opened) => opened.stop(),
   );
   if (database.relocatedTo) {
@@ -71,7 +73,7 @@ async function start(): Promise<void> {
   }
   await step((signal) =>
     unlessStopped(
-      prepareDatabase(config, database.connection, {
+      prepareDatabaseForStart(config, database.connection, {
         announce: (kind, account) => say(newAccountBanner(kind, account)),
         wait: (reason) => say(reason),
         signal,
@@ -80,7 +82,7 @@ async function start(): Promise<void> {
     ),
   );
   const fleet = await step(
-    () => openProviders(config, opened, onLost),
+    () => openProvidersForStart(config, opened, onLost),
     (opened) => opened.stop(),
   );
   const ports = {

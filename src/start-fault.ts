@@ -22,12 +22,12 @@ export const EXIT_CODES = {
   configuration: 78,
 } as const;
 
-export type FaultKind = keyof typeof EXIT_CODES;
+export type StartFaultKind = keyof typeof EXIT_CODES;
 
 /** The message says what is wrong and what to set. The cause is never printed. */
 export class StartFault extends Error {
   constructor(
-    readonly kind: FaultKind,
+    readonly kind: StartFaultKind,
     message: string,
     cause?: unknown,
   ) {

@@ -10,16 +10,6 @@ export interface CallOrigin {
   readonly requestId: string;
 }
 
-/** @returns the address, or the /64 network of an IPv6 address, because each user has all 2^64 addresses of one network */
-export function networkOf(address: string | null): string {
-  if (!address?.includes(":")) return address ?? "";
-  const [head = "", tail] = address.split("::");
-  const first = head.split(":").filter(Boolean);
-  const last = tail?.split(":").filter(Boolean) ?? [];
-  const zeros = Array<string>(Math.max(0, 8 - first.length - last.length)).fill("0");
-  return `${[...first, ...zeros, ...last].slice(0, 4).join(":")}::/64`;
-}
-
 export interface Call {
   readonly actor: Actor;
   readonly origin: CallOrigin;
@@ -34,10 +24,10 @@ export interface Call {
 const IS_SECRET: ReadonlySet<string> = new Set(SECRETS);
 
 /** @returns the input with the values of secrets replaced, at any depth */
-export function withoutSecrets(input: unknown): unknown {
-  if (Array.isArray(input)) return input.map(withoutSecrets);
+export function callWithoutSecrets(input: unknown): unknown {
+  if (Array.isArray(input)) return input.map(callWithoutSecrets);
   if (typeof input !== "object" || input === null) return input;
   return Object.fromEntries(
-    Object.entries(input).map(([key, value]) => [key, IS_SECRET.has(key) ? LOG_REDACTED : withoutSecrets(value)]),
+    Object.entries(input).map(([key, value]) => [key, IS_SECRET.has(key) ? LOG_REDACTED : callWithoutSecrets(value)]),
   );
 }

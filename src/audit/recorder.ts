@@ -2,7 +2,7 @@
 import { randomUUID } from "node:crypto";
 import type { Db } from "../db/client.js";
 import { isRefusedValue } from "../db/postgres-errors.js";
-import { notRecorded } from "../errors.js";
+import { notRecordedError } from "../errors.js";
 import type { Log } from "../log.js";
 import type { Timings } from "../timings.js";
 import { asCaller, POSTERN_CALLER } from "../values/caller.js";
@@ -155,7 +155,7 @@ export function createRecorder({ db, log, path, timings }: RecorderDeps) {
       const lines = batch.flatMap(({ lines }) => lines);
       const unkept = new Set(await write(lines, Math.min(...batch.map(({ untilMs }) => untilMs))));
       for (const { lines, resolve, reject } of batch) {
-        if (lines.some((line) => unkept.has(line))) reject(notRecorded());
+        if (lines.some((line) => unkept.has(line))) reject(notRecordedError());
         else resolve();
       }
     }

@@ -2,7 +2,7 @@
 import { type Config, ConfigError } from "../config.js";
 import { AppError } from "../errors.js";
 import type { SeededAccount } from "../seed/administrator.js";
-import { EXIT_CODES, type FaultKind, StartFault } from "../start-fault.js";
+import { EXIT_CODES, StartFault, type StartFaultKind } from "../start-fault.js";
 
 /** @returns a text that says how to sign in with a new account */
 export function newAccountBanner(
@@ -36,7 +36,7 @@ Ctrl-C stops it.
 }
 
 /** The kind and the advice of each of the operating system's codes for a bad address. */
-const ADDRESS_FAULTS: Readonly<Record<string, readonly [FaultKind, string]>> = {
+const ADDRESS_FAULTS: Readonly<Record<string, readonly [StartFaultKind, string]>> = {
   EADDRINUSE: [
     "resource",
     "The port is taken. Stop what listens there, or set PORT to another one (0 takes a free one).",
@@ -53,7 +53,7 @@ function* causesOf(error: unknown): Generator<NodeJS.ErrnoException> {
   for (let cause = error; cause instanceof Error; cause = cause.cause) yield cause;
 }
 
-function kindOf(error: unknown): readonly [FaultKind, string?] {
+function kindOf(error: unknown): readonly [StartFaultKind, string?] {
   for (const cause of causesOf(error)) {
     if (cause instanceof StartFault) return [cause.kind];
     if (cause instanceof ConfigError) return ["configuration"];

@@ -13,7 +13,7 @@ import { createLocalProvider } from "../providers/local.js";
 import type { Provider } from "../providers/provider.js";
 import { ensureAdministrator, type SeededAccount, type Seeding } from "../seed/administrator.js";
 import { ensureDemo } from "../seed/demo.js";
-import { DEMO_INSTANCES, ensureInstances } from "../seed/demo-instances.js";
+import { DEMO_INSTANCES, ensureDemoInstances } from "../seed/demo-instances.js";
 import { startEmbedded } from "./embedded.js";
 
 interface ReadyDatabase {
@@ -24,7 +24,7 @@ interface ReadyDatabase {
 }
 
 /** @throws StartFault where the given database is not usable */
-export async function requireDatabase({ databaseUrl }: Config): Promise<void> {
+export async function requireDatabaseForStart({ databaseUrl }: Config): Promise<void> {
   if (databaseUrl !== undefined) await checkRequirements(databaseUrl);
 }
 
@@ -32,7 +32,7 @@ export async function requireDatabase({ databaseUrl }: Config): Promise<void> {
  * Starts the embedded database, or takes the given one.
  * @param onLost is called when another Postern has claimed the data folder @throws StartFault
  */
-export async function openDatabase(
+export async function openDatabaseForStart(
   config: Config,
   log: Log,
   signal: AbortSignal,
@@ -55,7 +55,7 @@ interface ReadyProviders {
  * whose claim of the data folder keeps a second Postern away from the same instances.
  * @param onLost is called when another Postern has claimed the instances all the same
  */
-export async function openProviders(config: Config, log: Log, onLost: () => void): Promise<ReadyProviders> {
+export async function openProvidersForStart(config: Config, log: Log, onLost: () => void): Promise<ReadyProviders> {
   if (config.databaseUrl !== undefined)
     return { providers: [], bringUp: async () => undefined, stop: async () => undefined };
   const user = await databaseUser();
@@ -69,7 +69,7 @@ export async function openProviders(config: Config, log: Log, onLost: () => void
     providers: [local],
     bringUp: async (onChange) => {
       await local.startAll(onChange);
-      await ensureInstances(local, configured, log, onChange);
+      await ensureDemoInstances(local, configured, log, onChange);
     },
     stop: () => local.stopAll(),
   };
@@ -85,7 +85,7 @@ interface Preparing {
 }
 
 /** Configures the role, migrates and seeds, on connections that are closed again. */
-export async function prepareDatabase(
+export async function prepareDatabaseForStart(
   config: Config,
   connection: ClientOptions["connection"],
   { log, announce, wait, signal }: Preparing,

@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { connect, type Socket } from "node:net";
 import { fileURLToPath } from "node:url";
 import postgres, { type Options, type Sql } from "postgres";
-import { type FaultKind, StartFault } from "../start-fault.js";
+import { StartFault, type StartFaultKind } from "../start-fault.js";
 import { withTimeout } from "../values/with-timeout.js";
 import type { ClientOptions } from "./client.js";
 
@@ -55,7 +55,7 @@ function openOnce(connection: ClientOptions["connection"], first: FirstConnectio
   return typeof connection === "string" ? postgres(connection, options) : postgres({ ...connection, ...options });
 }
 
-const SQLSTATES: Readonly<Record<string, readonly [FaultKind, string]>> = {
+const SQLSTATES: Readonly<Record<string, readonly [StartFaultKind, string]>> = {
   "28P01": ["rights", "The database refuses the password. Set the right one in DATABASE_URL."],
   "28000": [
     "rights",
@@ -76,7 +76,7 @@ const SQLSTATES: Readonly<Record<string, readonly [FaultKind, string]>> = {
   ],
 };
 
-const NODE_CODES: Readonly<Record<string, readonly [FaultKind, string]>> = {
+const NODE_CODES: Readonly<Record<string, readonly [StartFaultKind, string]>> = {
   ECONNREFUSED: [
     "unreachable",
     "Nobody listens at the database's address. Start the database, or set the host and port of DATABASE_URL.",

@@ -148,7 +148,7 @@ export interface TypeDeclaration {
 }
 
 /** @returns the types that have root fields, and the types to which only their relations lead */
-export const withRelated = (types: readonly TypeDeclaration[]): TypeDeclaration[] => [
+export const declarationsWithRelated = (types: readonly TypeDeclaration[]): TypeDeclaration[] => [
   ...new Set(types.flatMap((type) => [type, ...Object.values(type.relations).map((relation) => relation.to())])),
 ];
 
@@ -163,15 +163,17 @@ export function inverseOf(relation: ManyRelation): OneRelation {
 }
 
 /** @returns whether the actor holds any of the permissions; true where none is required */
-export const mayRead = (permissions: ReadonlySet<Permission>, anyOf: readonly Permission[] | undefined): boolean =>
-  anyOf === undefined || anyOf.some((permission) => permissions.has(permission));
+export const mayReadDeclared = (
+  permissions: ReadonlySet<Permission>,
+  anyOf: readonly Permission[] | undefined,
+): boolean => anyOf === undefined || anyOf.some((permission) => permissions.has(permission));
 
 /** @returns the permission that the actor lacks to read a field or relation of the type; undefined where it lacks none */
-export function missingPermission(
+export function missingDeclaredPermission(
   permissions: ReadonlySet<Permission>,
   type: TypeDeclaration,
   name: string,
 ): Permission | undefined {
   const required = type.relations[name]?.to().read ?? type.fields[name]?.read;
-  return mayRead(permissions, required) ? undefined : required?.[0];
+  return mayReadDeclared(permissions, required) ? undefined : required?.[0];
 }

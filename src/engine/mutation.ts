@@ -24,12 +24,12 @@ export const mutationIdsOf = (returned: MutationReturn): string | readonly strin
 
 /**
  * Marks the mutations whose payload may be answered with PostgreSQL's text. The fast path calls their resolvers itself, and gives
- * them a `MutationRoot` as the parent of the field.
+ * them a `MutationParent` as the parent of the field.
  */
 export const MUTATION_RETURNS_ROWS = "returnsRows";
 
 /** The parent that the fast path gives to a root field. It is a class, so that nothing else can be taken for one. */
-export class MutationRoot {
+export class MutationParent {
   constructor(readonly returning: Returning | undefined) {}
 }
 

@@ -1,7 +1,7 @@
 /** The context of a request: its actor, its reads, its calls, and what was refused to it. */
 import DataLoader from "dataloader";
 import type { GraphQLResolveInfo } from "graphql";
-import { type Call, type CallOrigin, networkOf, withoutSecrets } from "../audit/call.js";
+import { type Call, type CallOrigin, callWithoutSecrets } from "../audit/call.js";
 import { type Actor, type ActorAccess, accessOfActor } from "../auth/actor.js";
 import type { Unit } from "../engine/read/compile.js";
 import type { Planner } from "../engine/read/planner.js";
@@ -10,6 +10,7 @@ import type { Reads, ReadsAllowance } from "../engine/read/reads.js";
 import type { CallContext } from "../engine/types/current-call.js";
 import type { ReadContext } from "../engine/types/read-resolver.js";
 import type { ErrorCode } from "../errors.js";
+import { networkOf } from "../values/caller.js";
 import type { AccessMap } from "./access/access.js";
 
 /** A refusal, of which a security event is recorded. */
@@ -77,7 +78,7 @@ export class RequestContext implements ReadContext, CallContext {
         actor: this.actor,
         origin: this.origin,
         action: this.deps.actionOf(info.fieldName) ?? info.fieldName,
-        parameters: withoutSecrets(args.input),
+        parameters: callWithoutSecrets(args.input),
         startedAtMs: this.deps.clock.now().getTime(),
       };
       this.calls.set(key, call);

@@ -19,7 +19,7 @@ interface FilterUse {
   readonly type: GraphQLInputType;
   readonly times: number;
 }
-export type Filters = Map<ArgumentNode, FilterUse>;
+export type FilterTexts = Map<ArgumentNode, FilterUse>;
 
 const FILTER = "filter";
 
@@ -29,7 +29,7 @@ const filterOf = (type: GraphQLInputType): GraphQLInputType | undefined => {
 };
 
 /** @returns whether an argument is a filter, or an input that may hold one */
-export const mayHoldFilter = ({ name }: ArgumentNode, type: GraphQLInputType): boolean =>
+export const mayHoldFilterTexts = ({ name }: ArgumentNode, type: GraphQLInputType): boolean =>
   name.value === FILTER || filterOf(type) !== undefined;
 
 const hasVariable = (node: ValueNode): boolean =>
@@ -91,7 +91,7 @@ const partValue = ({ node, type }: Part, variables: QueryVariables): unknown =>
   node.kind === Kind.VARIABLE ? variables[node.name.value] : valueFromAST(node, type, variables);
 
 /** @returns a function that refuses variables with which the filters of an operation hold more than `max` bytes of text */
-export function filterCheck(filters: Filters, max: number) {
+export function filterTextsCheck(filters: FilterTexts, max: number) {
   const uses = [...filters].map(([argument, { type, times }]) => ({ bytes: bytesOf(argument, type), times }));
   return (variables: QueryVariables): void => {
     const bytes = uses.reduce((sum, filter) => sum + filter.times * filter.bytes(variables), 0);

@@ -8,7 +8,7 @@ import type { Log } from "../log.js";
 import { adviceOn } from "./advice.js";
 
 /** The id of the request under way. Errors are formatted where no context is at hand. */
-export const errorRequestIds = new AsyncLocalStorage<string>();
+export const formattedErrorRequestIds = new AsyncLocalStorage<string>();
 
 /** The codes of faults of the document, whose messages clients may read as Apollo words them. */
 const DOCUMENT_ERRORS: ReadonlySet<unknown> = new Set([
@@ -63,7 +63,7 @@ interface FormatErrorDeps {
 export const createFormatError =
   ({ log, schema, introspection, cloudopsUrl }: FormatErrorDeps) =>
   (formatted: GraphQLFormattedError, error: unknown): GraphQLFormattedError => {
-    const requestId = errorRequestIds.getStore();
+    const requestId = formattedErrorRequestIds.getStore();
     const { locations, path } = formatted;
     const place = { ...(locations && { locations }), ...(path && { path }) };
     const code = formatted.extensions?.code;
@@ -95,7 +95,11 @@ export const createFormatError =
   };
 
 /** @returns the error of a field as graphql-js would report it */
-export const fieldError = (error: unknown, path: readonly (string | number)[], nodes: readonly FieldNode[] = []) =>
+export const formatFieldError = (
+  error: unknown,
+  path: readonly (string | number)[],
+  nodes: readonly FieldNode[] = [],
+) =>
   new GraphQLError(error instanceof Error ? error.message : "", {
     nodes,
     path,
@@ -103,7 +107,7 @@ export const fieldError = (error: unknown, path: readonly (string | number)[], n
   });
 
 /** @returns the HTTP status of an answer that failed as a whole and for one reason; undefined for others */
-export function errorStatusOf(
+export function formattedErrorStatus(
   data: Readonly<Record<string, unknown>> | null | undefined,
   errors: readonly GraphQLFormattedError[],
 ): number | undefined {
@@ -115,13 +119,13 @@ export function errorStatusOf(
 }
 
 /** Sets the HTTP status where the whole request failed for one reason, and `retry-after` where a limit of the rate was the reason. */
-export const errorHttpStatus: ApolloServerPlugin = {
+export const formattedErrorHttpStatus: ApolloServerPlugin = {
   async requestDidStart() {
     return {
       async willSendResponse({ response }) {
         if (response.body.kind !== "single" || !response.body.singleResult.errors) return;
         const { data, errors } = response.body.singleResult;
-        const status = errorStatusOf(data, errors);
+        const status = formattedErrorStatus(data, errors);
         // A status that Apollo has chosen, such as 405, stays.
         const chosen = response.http.status;
         if (status !== undefined && (!chosen || chosen === 500)) response.http.status = status;

@@ -1,15 +1,14 @@
 /** Answers a GraphQL request over HTTP, by the fast path or by Apollo. Refusals are recorded before the answer is sent. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { type ApolloServer, HeaderMap } from "@apollo/server";
-import { networkOf } from "../audit/call.js";
 import type { Actor } from "../auth/actor.js";
 import type { CompressibleBody } from "../http/compression.js";
 import type { RequestLimits } from "../limits.js";
-import { asCaller, type Caller } from "../values/caller.js";
+import { asCaller, type Caller, networkOf } from "../values/caller.js";
 import { RequestTime } from "../values/request-time.js";
 import type { RequestContext } from "./context.js";
-import { type DirectAnswer, stringifyAnswer } from "./fast-path/direct-answer.js";
-import { errorStatusOf } from "./format-error.js";
+import { type DirectAnswer, stringifyDirectAnswer } from "./fast-path/direct-answer.js";
+import { formattedErrorStatus } from "./format-error.js";
 import {
   apolloRequestOf,
   type GraphqlRequest,
@@ -33,7 +32,7 @@ interface GraphqlAnswer {
   readonly body: string | CompressibleBody;
 }
 
-export interface GraphqlOptions {
+export interface GraphqlAnswerOptions {
   readonly apollo: ApolloServer<RequestContext>;
   /** Whether a browser gets Apollo's landing page. */
   readonly landingPage: boolean;
@@ -75,7 +74,7 @@ function apolloHeadersOf(request: IncomingMessage): HeaderMap {
 const PAGE_HEADERS = new HeaderMap([["accept", "text/html"]]);
 
 /** Makes the function that answers GraphQL requests. */
-export function createAnswerGraphql(options: GraphqlOptions) {
+export function createAnswerGraphql(options: GraphqlAnswerOptions) {
   const { apollo, landingPage, persistedQueries, answerKnown, recordRefusals, stopReads, limits, statementTimeoutMs } =
     options;
 
@@ -106,8 +105,8 @@ export function createAnswerGraphql(options: GraphqlOptions) {
     const headers = directHeaders.get(graphqlRequest.answerType) ?? NO_CONTENT_POLICY;
     if ("text" in direct) return { status: 200, headers, body: direct };
     const { data, errors } = direct;
-    const status = (errors && errorStatusOf(data as Record<string, null>, errors)) ?? 200;
-    return { status, headers, body: stringifyAnswer(direct) };
+    const status = (errors && formattedErrorStatus(data as Record<string, null>, errors)) ?? 200;
+    return { status, headers, body: stringifyDirectAnswer(direct) };
   }
 
   /** @throws AppError where the request is no GraphQL request, or may not run at all */

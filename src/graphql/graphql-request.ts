@@ -2,7 +2,7 @@
 import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import { MIMEType } from "node:util";
 import Negotiator from "negotiator";
-import { badUserInput, limitExceeded, unusableRequest } from "../errors.js";
+import { badUserInput, limitExceeded, unusableRequestError } from "../errors.js";
 import type { RequestLimits } from "../limits.js";
 import { parseLongNumbers } from "./long-numbers.js";
 import { requireFewVariables } from "./variables.js";
@@ -68,10 +68,10 @@ function requireJson(method: string, headers: IncomingHttpHeaders): void {
   }
   if (contentType === undefined && method === "GET") return;
   if (!type || !/^application\/([\w.+-]+\+)?json$/.test(type.essence)) {
-    throw unusableRequest(415, "content-type", "Send JSON, with `content-type: application/json`.");
+    throw unusableRequestError(415, "content-type", "Send JSON, with `content-type: application/json`.");
   }
   const charset = type.params.get("charset");
-  if (charset !== null && !isUtf8(charset)) throw unusableRequest(415, "content-type", "Send JSON in UTF-8.");
+  if (charset !== null && !isUtf8(charset)) throw unusableRequestError(415, "content-type", "Send JSON in UTF-8.");
 }
 
 /** @returns the type that the client prefers @throws BAD_USER_INPUT where it accepts none of ours */
@@ -79,7 +79,7 @@ export function requestAnswerTypeOf(accept: string | undefined): RequestAnswerTy
   if (USUAL_ACCEPTS.has(accept)) return REQUEST_ANSWER_TYPES[0];
   const wanted = new Negotiator({ headers: { accept } }).mediaType(REQUEST_ANSWER_TYPES);
   if (!wanted)
-    throw unusableRequest(406, "accept", "Accept `application/json` or `application/graphql-response+json`.");
+    throw unusableRequestError(406, "accept", "Accept `application/json` or `application/graphql-response+json`.");
   return wanted as RequestAnswerType;
 }
 

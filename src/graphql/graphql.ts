@@ -5,10 +5,10 @@ import type { CallOrigin } from "../audit/call.js";
 import type { createAuthenticate } from "../auth/authenticate.js";
 import type { Cache } from "../cache.js";
 import type { Config } from "../config.js";
-import { withRelated } from "../engine/declaration.js";
+import { declarationsWithRelated } from "../engine/declaration.js";
 import { createPlanner, type PlannerOptions } from "../engine/read/planner.js";
 import { mutationResolvers } from "../engine/types/mutation-resolver.js";
-import { connectionResolver, readResolver, readTargets } from "../engine/types/read-resolver.js";
+import { connectionResolver, readResolver, readResolverTargets } from "../engine/types/read-resolver.js";
 import { LIMITS } from "../limits.js";
 import type { Log } from "../log.js";
 import type { Module } from "../module.js";
@@ -17,18 +17,18 @@ import { type ContextDeps, RequestContext } from "./context.js";
 import { createKnownDocuments } from "./fast-path/known-documents.js";
 import { createPlannedOperations } from "./fast-path/planned-operations.js";
 import { createFormatError } from "./format-error.js";
-import { createAnswerGraphql, type GraphqlOptions } from "./graphql-answer.js";
+import { createAnswerGraphql, type GraphqlAnswerOptions } from "./graphql-answer.js";
 import { createIntrospection } from "./introspection.js";
 import { loadTrustedDocuments, persistedQueries, trustedQueries } from "./persisted-queries.js";
 import { type Recorders, recordFailures, recordRefusals } from "./recording.js";
-import { buildBareSchema, guardSchema } from "./schema.js";
+import { buildBareSchema, schemaBehindDoors } from "./schema.js";
 import { createApolloServer } from "./server.js";
 
 interface GraphqlDeps
   extends Pick<PlannerOptions, "query" | "isDataFault" | "cursorKey">,
     Omit<Recorders, "access">,
     Pick<ContextDeps, "clock" | "environmentOf">,
-    Pick<GraphqlOptions, "stopReads"> {
+    Pick<GraphqlAnswerOptions, "stopReads"> {
   readonly config: Pick<
     Config,
     "cloudopsUrl" | "introspection" | "landingPage" | "trustedDocuments" | "statementTimeoutMs"
@@ -57,13 +57,13 @@ export async function createGraphql(deps: GraphqlDeps): Promise<Graphql> {
   const access = sumAccess(modules);
   const bare = buildBareSchema([
     ...types.map((type) => new (readResolver(type))()),
-    ...withRelated(types).map((type) => new (connectionResolver(type))()),
+    ...declarationsWithRelated(types).map((type) => new (connectionResolver(type))()),
     ...mutationResolvers(access.mutations),
     ...modules.flatMap(({ resolvers = [] }) => resolvers),
   ]);
   const recorders = { ...deps, access };
-  const { schema, roots } = guardSchema(bare, access, recordFailures(recorders));
-  const planner = createPlanner({ ...deps, schema, targets: readTargets(types), limits: LIMITS });
+  const { schema, roots } = schemaBehindDoors(bare, access, recordFailures(recorders));
+  const planner = createPlanner({ ...deps, schema, targets: readResolverTargets(types), limits: LIMITS });
   const formatError = createFormatError({ ...deps.config, log, schema });
   const contextDeps = { planner, clock, actionOf: access.actionOf, environmentOf: deps.environmentOf };
   const known = createKnownDocuments({

@@ -6,7 +6,7 @@ import type { RequestLimits } from "../limits.js";
 import type { RequestContext } from "./context.js";
 import { rememberLongNumbers } from "./long-numbers.js";
 import { measure, measuredOf } from "./measure.js";
-import { takeVariables } from "./variables.js";
+import { takeOperationVariables } from "./variables.js";
 
 /** The document that goes on in place of a refused one. */
 const NOTHING = "{ __typename }";
@@ -44,7 +44,7 @@ export function enforceLimits(limits: RequestLimits): ApolloServerPlugin<Request
           if (!operation) return;
           if (operation.operation === "subscription") throw badUserInput("query", "Send a query or a mutation.");
           if (request.http?.method === "GET") rememberLongNumbers(request.variables, request.http.search);
-          takeVariables(contextValue, schema, operation, request.variables ?? {}, limits);
+          takeOperationVariables(contextValue, schema, operation, request.variables ?? {}, limits);
         },
       };
     },

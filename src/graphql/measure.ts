@@ -20,7 +20,7 @@ import depthLimit from "graphql-depth-limit";
 import type { QueryVariables } from "../engine/read/query-value.js";
 import { type AppError, limitExceeded } from "../errors.js";
 import type { RequestLimits } from "../limits.js";
-import { type Filters, filterCheck, mayHoldFilter } from "./filter-texts.js";
+import { type FilterTexts, filterTextsCheck, mayHoldFilterTexts } from "./filter-texts.js";
 
 /** A response path. Validation compares all fields that share a path with each other. */
 interface ResponsePath {
@@ -42,7 +42,7 @@ interface Counts {
   /** The number of root fields `__schema`. */
   schemas: number;
   types: number;
-  readonly filters: Filters;
+  readonly filters: FilterTexts;
 }
 
 /** Counts each selection wherever its fragment is spread, up to a limit for the whole document. */
@@ -113,7 +113,7 @@ class Measurement {
     const field = isObjectType(parent) ? parent.getFields()[name] : undefined;
     for (const argument of node.arguments ?? []) {
       const type = field?.args.find((arg) => arg.name === argument.name.value)?.type;
-      if (type && mayHoldFilter(argument, type)) {
+      if (type && mayHoldFilterTexts(argument, type)) {
         counts.filters.set(argument, { type, times: (counts.filters.get(argument)?.times ?? 0) + 1 });
       }
     }
@@ -213,7 +213,7 @@ export function measure(
         if (depthFault === undefined) depthFault = countFault ? null : depthFaultOf(schema, node, fragments, limits);
         return countFault ?? depthFault;
       },
-      requireFilters: filterCheck(counts.filters, limits.filterBytes),
+      requireFilters: filterTextsCheck(counts.filters, limits.filterBytes),
     });
   }
   measurement.countUnusedFragments();

@@ -9,7 +9,7 @@ import {
 } from "graphql";
 import type { Unit } from "../engine/read/compile.js";
 import { collectSelectionBelow, type Selection } from "../engine/read/selection.js";
-import { declarationOfType } from "../engine/types/object-type.js";
+import { declarationOfObjectType } from "../engine/types/object-type.js";
 import type { RequestContext } from "./context.js";
 
 /** A placeholder for ids: preflight reads nothing. */
@@ -29,7 +29,7 @@ export function preflightUnits(payload: GraphQLObjectType, rootKey: string | num
   const fields = payload.getFields();
   return [...selection].flatMap(([key, nodes]): Unit[] => {
     const field = fields[nodes[0].name.value];
-    const type = field && declarationOfType(getNamedType(field.type));
+    const type = field && declarationOfObjectType(getNamedType(field.type));
     if (!type) return [];
     const kind = isListType(getNullableType(field.type)) ? "returnedList" : "returned";
     return [{ key: `${rootKey}.${key}`, target: { kind, type }, nodes }];

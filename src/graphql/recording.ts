@@ -1,7 +1,7 @@
 /** Records calls that fail: an audit record for each mutation of a signed-in actor, and a security event for each refusal. */
 
 import type { AuditService, SecurityService } from "../audit/index.js";
-import { asAppError, type ErrorCode, notRecorded } from "../errors.js";
+import { asAppError, type ErrorCode, notRecordedError } from "../errors.js";
 import { isId } from "../values/id.js";
 import type { AccessMap } from "./access/access.js";
 import type { RequestContext } from "./context.js";
@@ -61,7 +61,7 @@ export const recordFailures =
           parameters: { mutation: info.fieldName, ...(call.parameters as object) },
         };
         await audit.recordFailure(failedCall, error, [id, operationId].find(isId)).catch(() => {
-          throw notRecorded(outcome, error);
+          throw notRecordedError(outcome, error);
         });
       }
       throw error;
@@ -81,6 +81,6 @@ export const recordRefusals =
       metadata: { code, field, ...(permission && { permission }), ...(instanceId && { instanceId }) },
     }));
     await security.recordNow(...events).catch(() => {
-      throw notRecorded(changed.size > 0 ? "unknown" : "none");
+      throw notRecordedError(changed.size > 0 ? "unknown" : "none");
     });
   };

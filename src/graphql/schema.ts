@@ -10,8 +10,13 @@ import {
 } from "graphql";
 import { buildSchemaSync, type ClassType, type NonEmptyArray } from "type-graphql";
 import type { Permission } from "../auth/permissions.js";
-import { type EmbeddedType, mayRead, missingPermission, type TypeDeclaration } from "../engine/declaration.js";
-import { declarationOfType } from "../engine/types/object-type.js";
+import {
+  type EmbeddedType,
+  mayReadDeclared,
+  missingDeclaredPermission,
+  type TypeDeclaration,
+} from "../engine/declaration.js";
+import { declarationOfObjectType } from "../engine/types/object-type.js";
 import { forbidden, limitExceeded } from "../errors.js";
 import type { AccessMap } from "./access/access.js";
 import { containerOf } from "./container.js";
@@ -49,7 +54,7 @@ export function buildBareSchema(resolvers: readonly object[]): GraphQLSchema {
 const plannedField =
   (type: TypeDeclaration): FieldOf =>
   (source, _args, context, info) => {
-    const permission = missingPermission(context.access.permissions, type, info.fieldName);
+    const permission = missingDeclaredPermission(context.access.permissions, type, info.fieldName);
     if (permission) {
       context.refuse({ code: "FORBIDDEN", field: `${type.name}.${info.fieldName}`, permission });
       throw forbidden(permission);
@@ -65,7 +70,7 @@ const embeddedField =
   (source, args, context, info) => {
     const field = type.fields[info.fieldName];
     const required = field?.read;
-    if (!mayRead(context.access.permissions, required)) {
+    if (!mayReadDeclared(context.access.permissions, required)) {
       const permission = required?.[0] as Permission;
       context.refuse({ code: "FORBIDDEN", field: `${type.name}.${info.fieldName}`, permission });
       throw forbidden(permission);
@@ -116,7 +121,7 @@ function answerUnknownLabels(schema: GraphQLSchema): void {
  * @param access the rules of the root fields
  * @param recorder the outermost layer of every root field
  */
-export function guardSchema(
+export function schemaBehindDoors(
   bare: GraphQLSchema,
   access: AccessMap,
   recorder: Middleware,
@@ -128,7 +133,7 @@ export function guardSchema(
   const schema = applyMiddleware(bare, recorders as never, doors as never, { Mutation: innermostDoor } as never);
   answerUnknownLabels(schema);
   resolveAll(schema, "PageInfo", byResponseKey);
-  for (const type of Object.values(schema.getTypeMap()).flatMap((type) => declarationOfType(type) ?? [])) {
+  for (const type of Object.values(schema.getTypeMap()).flatMap((type) => declarationOfObjectType(type) ?? [])) {
     resolveAll(schema, type.name, plannedField(type));
     resolveEmbedded(schema, Object.values(type.fields));
     for (const suffix of CONNECTION_SUFFIXES) resolveAll(schema, `${type.name}${suffix}`, byResponseKey);

@@ -8,8 +8,8 @@ import { ApolloServerPluginLandingPageLocalDefault } from "@apollo/server/plugin
 import type { GraphQLFormattedError, GraphQLSchema } from "graphql";
 import type { RequestLimits } from "../limits.js";
 import type { RequestContext } from "./context.js";
-import { stringifyAnswer } from "./fast-path/direct-answer.js";
-import { errorHttpStatus } from "./format-error.js";
+import { stringifyDirectAnswer } from "./fast-path/direct-answer.js";
+import { formattedErrorHttpStatus } from "./format-error.js";
 import { enforceLimits } from "./limits.js";
 
 interface ServerOptions {
@@ -40,11 +40,11 @@ export const createApolloServer = (options: ServerOptions): ApolloServer<Request
     persistedQueries: false,
     stopOnTerminationSignals: false,
     formatError: options.formatError,
-    stringifyResult: stringifyAnswer as never,
+    stringifyResult: stringifyDirectAnswer as never,
     plugins: [
       enforceLimits(options.limits),
       ...options.plugins,
-      errorHttpStatus,
+      formattedErrorHttpStatus,
       ApolloServerPluginCacheControlDisabled(),
       options.landingPage
         ? ApolloServerPluginLandingPageLocalDefault({ embed: true, footer: false })

@@ -15,7 +15,7 @@ import {
   type VariableDefinitionNode,
 } from "graphql";
 import type { QueryVariables } from "../engine/read/query-value.js";
-import { INEXACT_SCALAR, JSONScalar, MalformedScalar } from "../engine/types/scalars.js";
+import { INEXACT_SCALAR, JSONScalar, ScalarError } from "../engine/types/scalars.js";
 import { badUserInput, limitExceeded } from "../errors.js";
 import type { RequestLimits } from "../limits.js";
 import { longNumbersOf } from "./long-numbers.js";
@@ -135,7 +135,7 @@ function coerceVariables(
       if (missing) throw badUserInput(field, "This field is required.");
       const typeName = typeAt(type, path) ?? type;
       if (unknown) throw badUserInput(field, `${getNamedType(typeName)} has no such field.`);
-      throw badUserInput(field, error instanceof MalformedScalar ? message : `Give a value of the type ${typeName}.`);
+      throw badUserInput(field, error instanceof ScalarError ? message : `Give a value of the type ${typeName}.`);
     });
   }
   throw badUserInput(definitions[0]?.variable.name.value ?? "variables", "A variable does not fit its type.");
@@ -145,7 +145,7 @@ function coerceVariables(
  * Coerces a request's variables and hands them to its context.
  * @throws BAD_USER_INPUT with the place of the first fault; LIMIT_EXCEEDED for too many values, or for filters with too much text
  */
-export function takeVariables(
+export function takeOperationVariables(
   context: { variables: QueryVariables },
   schema: GraphQLSchema,
   operation: OperationDefinitionNode,

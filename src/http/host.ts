@@ -5,8 +5,8 @@ import { type AddressInfo, isIP, type Socket } from "node:net";
 import cors from "cors";
 import type { CallOrigin } from "../audit/call.js";
 import type { Config } from "../config.js";
-import { asAppError, unusableRequest } from "../errors.js";
-import { errorRequestIds, fieldError } from "../graphql/format-error.js";
+import { asAppError, unusableRequestError } from "../errors.js";
+import { formatFieldError, formattedErrorRequestIds } from "../graphql/format-error.js";
 import type { Graphql } from "../graphql/graphql.js";
 import { NO_CONTENT_POLICY } from "../graphql/graphql-answer.js";
 import { REQUEST_ANSWER_TYPES } from "../graphql/graphql-request.js";
@@ -96,7 +96,7 @@ export function createHttpServer({ config, client, graphql, version, records, on
   ): void {
     // A connection that stays alive would hold up the stop.
     if (draining.isStopping) response.shouldKeepAlive = false;
-    const requestId = errorRequestIds.getStore() ?? "";
+    const requestId = formattedErrorRequestIds.getStore() ?? "";
     // All headers are set in one call, because Node would check and join headers that were set before again.
     response.writeHead(status, {
       ...SECURITY_HEADERS,
@@ -165,7 +165,7 @@ export function createHttpServer({ config, client, graphql, version, records, on
     const { methods = ["GET", "HEAD"], serve } = (Object.hasOwn(ROUTES, path) && ROUTES[path]) || NOWHERE;
     if (!methods.includes(request.method ?? "")) {
       response.setHeader("allow", methods.join(", "));
-      throw unusableRequest(405, "method", `Use one of these methods: ${methods.join(", ")}.`);
+      throw unusableRequestError(405, "method", `Use one of these methods: ${methods.join(", ")}.`);
     }
     return serve({ request, response, search, requestId });
   }
@@ -175,7 +175,7 @@ export function createHttpServer({ config, client, graphql, version, records, on
     // The client has gone, so there is nobody to answer and no fault of ours.
     if (request.destroyed && !request.complete) return;
     const error = asAppError(thrown);
-    const formatted = graphql.formatError({ message: error.message }, fieldError(error, []));
+    const formatted = graphql.formatError({ message: error.message }, formatFieldError(error, []));
     if (response.headersSent) response.destroy();
     else Promise.resolve(sendJson(response, error.httpStatus, { errors: [formatted] })).catch(() => response.destroy());
     discardRest(request);
@@ -185,7 +185,7 @@ export function createHttpServer({ config, client, graphql, version, records, on
     const sentId = request.headers["x-request-id"];
     const requestId = typeof sentId === "string" && REQUEST_ID.test(sentId) ? sentId : randomUUID();
     const serve = () => {
-      errorRequestIds.run(requestId, () => {
+      formattedErrorRequestIds.run(requestId, () => {
         route(request, response, requestId).catch((error) => fail(request, response, error));
       });
     };

@@ -2,14 +2,14 @@
 import { randomUUID } from "node:crypto";
 import type { ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import { type AppError, limitExceeded, noRequest, requestTooLate } from "../errors.js";
+import { type AppError, limitExceeded, noRequestError, requestTooLateError } from "../errors.js";
 
 /** The status and the error of each of Node's codes. */
 const FAULTS: Readonly<Record<string, readonly [string, AppError]>> = {
   HPE_HEADER_OVERFLOW: ["431 Request Header Fields Too Large", limitExceeded("headers", "Send shorter headers.")],
-  ERR_HTTP_REQUEST_TIMEOUT: ["408 Request Timeout", requestTooLate()],
+  ERR_HTTP_REQUEST_TIMEOUT: ["408 Request Timeout", requestTooLateError()],
 };
-const MALFORMED = ["400 Bad Request", noRequest()] as const;
+const MALFORMED = ["400 Bad Request", noRequestError()] as const;
 
 /** Answers and closes the connection. Where it is lost, or an answer has begun, it is only closed. */
 export function refuseMalformed(error: NodeJS.ErrnoException, socket: Socket, headers: Record<string, string>): void {

@@ -31,7 +31,7 @@ export async function baseBackup(source: Cluster, to: string, options: CopyOptio
       const tree = await listFileTree(source.dataDir, (path) => !COPIED_EMPTY.test(path) && !LEFT_OUT.test(path));
       const bytes = await copyTree(source.dataDir, tree, to, options);
       const [end] = await sql`select lsn::text, labelfile, spcmapfile from pg_backup_stop(false)`;
-      if (end?.spcmapfile) throw tablespacesNotCopyable();
+      if (end?.spcmapfile) throw baseBackupOfTablespaces();
       const wal = await copyWal(sql, source.dataDir, to, end as { lsn: string; labelfile: string }, options);
       const [slotState] = await sql`select wal_status from pg_replication_slots where slot_name = ${slot}`;
       if (slotState?.wal_status === "lost") throw walRemoved();
@@ -68,7 +68,7 @@ async function copyWal(
 
 async function requireNoTablespaces(sql: Sql): Promise<void> {
   const [row] = await sql`select count(*)::int as count from pg_tablespace where oid >= 16384`;
-  if (row?.count > 0) throw tablespacesNotCopyable();
+  if (row?.count > 0) throw baseBackupOfTablespaces();
 }
 
 /** Looks for tablespaces in the files of a cluster, which need not run. */
@@ -78,7 +78,7 @@ export async function hasTablespaces({ dataDir }: Cluster): Promise<boolean> {
 }
 
 /** Tablespaces are refused because a copy on the same machine would use the very same folders as its source. */
-export const tablespacesNotCopyable = () =>
+export const baseBackupOfTablespaces = () =>
   new NotCopyableError("The instance has tablespaces outside its data directory, which a copy cannot hold.");
 
 const walRemoved = () =>

@@ -13,7 +13,7 @@ import { type OsUser, runAsOsUser } from "./os-user.js";
 import { readOwnedFileStart, writeOwned } from "./owned-file.js";
 import { clearStalePostmaster, findPostmaster, type Postmaster } from "./postmaster.js";
 import { previewSetting } from "./preview.js";
-import { isPostmasterProcess, processArgs, signalProcess } from "./processes.js";
+import { isPostmasterProcess, postgresProcessArgs, signalProcess } from "./processes.js";
 
 /** PostgreSQL parameters by name, as in postgresql.conf; they override that file. */
 export type ClusterSettings = Readonly<Record<string, string | number>>;
@@ -199,7 +199,7 @@ export class Cluster {
 
   #args(needed: ClusterSettings = {}): string[] {
     const { settings, tcpPort } = this.options;
-    const args = [...processArgs(this.dataDir), "-k", this.#socketDir(), "-p", String(tcpPort ?? DEFAULT_PORT)];
+    const args = [...postgresProcessArgs(this.dataDir), "-k", this.#socketDir(), "-p", String(tcpPort ?? DEFAULT_PORT)];
     const allSettings = { listen_addresses: tcpPort ? "127.0.0.1" : "", ...DEFAULT_SETTINGS, ...settings, ...needed };
     return [...args, ...Object.entries(allSettings).flatMap(([name, value]) => ["-c", `${name}=${value}`])];
   }

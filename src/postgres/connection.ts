@@ -12,7 +12,7 @@ const UNLIMITED = ["statement_timeout", "lock_timeout", "idle_session_timeout", 
 const SESSION = { application_name: "postern", options: UNLIMITED.map((name) => `-c ${name}=0`).join(" ") };
 
 /** A hanging server never answers, so every caller says when to give up. */
-export type ConnectionOptions = {
+export type SuperuserConnectionOptions = {
   /** The default is `postgres`. */
   readonly database?: string;
   /** How long connecting may take; the default is 5,000. */
@@ -37,7 +37,7 @@ export type ConnectionOptions = {
 export async function connectAsSuperuser<T>(
   cluster: Cluster,
   work: (sql: Sql) => Promise<T>,
-  { database = "postgres", connectTimeoutMs = 5_000, timeoutMs, signal }: ConnectionOptions,
+  { database = "postgres", connectTimeoutMs = 5_000, timeoutMs, signal }: SuperuserConnectionOptions,
 ): Promise<T> {
   signal?.throwIfAborted();
   const running = await findPostmaster(cluster.dataDir);

@@ -19,10 +19,10 @@ const PROGRAM = /^(postgres|postmaster)$/;
 const TITLE = "postgres: ";
 
 /** The first arguments of every postmaster that Postern starts in this data directory. */
-export const processArgs = (dataDir: string): string[] => ["-D", dataDir];
+export const postgresProcessArgs = (dataDir: string): string[] => ["-D", dataDir];
 
 const isStartedHere = (line: string, dataDir: string): boolean =>
-  !line.startsWith(TITLE) && line.includes(`postgres ${processArgs(dataDir).join(" ")} `);
+  !line.startsWith(TITLE) && line.includes(`postgres ${postgresProcessArgs(dataDir).join(" ")} `);
 
 /**
  * Inspects some processes. It prints three kinds of lines, here for the data directory /data and the shared memory segment 7:

@@ -36,13 +36,13 @@ export type FailureCode =
   | "InternalFailure";
 
 /** Ends an operation as failed. The message tells a DBA what is wrong and what to do, and holds no secrets. */
-export class OperationFailure extends Error implements ProviderFailure {
+export class OperationFailureError extends Error implements ProviderFailure {
   constructor(
     readonly code: FailureCode,
     message: string,
     cause?: unknown,
   ) {
     super(message, { cause });
-    this.name = "OperationFailure";
+    this.name = "OperationFailureError";
   }
 }

@@ -9,11 +9,11 @@ import { OPERATION_TYPES } from "../values/operations.js";
 import { applyBackupWindowIfDue } from "./local/backup-window.js";
 import { bringUp } from "./local/bring-up.js";
 import { finishConfiguration } from "./local/configure.js";
-import type { NewConnection, NewInstance } from "./local/create.js";
+import type { NewInstance, NewInstanceConnection } from "./local/create.js";
 import { createDescribe } from "./local/describe.js";
-import { type Host, type HostLimits } from "./local/host.js";
+import { type Host, type LocalHostLimits } from "./local/host.js";
 import { type LocalInstance, openInstances, primaryOf, standbysOf } from "./local/instances.js";
-import { readLogTail } from "./local/member-log.js";
+import { readMemberLog } from "./local/member-log.js";
 import { clusterOf, fenceMember } from "./local/members.js";
 import { isObservedFailed, observe } from "./local/observe.js";
 import { createOperations } from "./local/operations.js";
@@ -27,7 +27,7 @@ import { createStandbys } from "./local/standbys.js";
 import { createWatch } from "./local/watch.js";
 import type { Provider, Report } from "./provider.js";
 
-export type LocalOptions = {
+export type LocalProviderOptions = {
   /** Holds all files of the provider; private to `user`, as chooseFolder makes it. One process at a time may use it. */
   readonly folder: string;
   /** The folder of `initdb` and `postgres`. */
@@ -35,7 +35,7 @@ export type LocalOptions = {
   readonly user: OsUser;
   readonly log: Log;
   readonly clock: { now(): Date };
-  readonly limits?: Partial<HostLimits>;
+  readonly limits?: Partial<LocalHostLimits>;
   /** PostgreSQL parameters on top of the provider's own. `fsync: "off"` also leaves copies unsynced. */
   readonly settings?: ClusterSettings;
   /** Is called when another process has opened the folder, and this one must no longer touch it. */
@@ -59,7 +59,7 @@ export interface LocalProvider extends Provider {
   /** Applies pending backup windows whose maintenance window has come. */
   applyPending(now: Date): Promise<void>;
   /** @returns a superuser's connection to the primary, for postgres.js @throws UNAVAILABLE where there is no such instance */
-  connectionOf(identifier: string): Promise<NewConnection>;
+  connectionOf(identifier: string): Promise<NewInstanceConnection>;
   /** Stops an instance, which stays stopped until startInstance, even if Postern restarts. @throws UNAVAILABLE while it is busy */
   stopInstance(identifier: string): Promise<void>;
   startInstance(identifier: string): Promise<void>;
@@ -68,7 +68,7 @@ export interface LocalProvider extends Provider {
 }
 
 const MIB = 1024 * 1024;
-const DEFAULT_LIMITS: HostLimits = {
+const DEFAULT_LIMITS: LocalHostLimits = {
   manualSnapshots: 100,
   minFreeBytes: 256 * MIB,
   answerTimeoutMs: 2_500,
@@ -78,7 +78,7 @@ const DEFAULT_LIMITS: HostLimits = {
 };
 
 /** Opens the folder and removes what a killed process left incomplete. It starts no server. */
-export async function createLocalProvider(options: LocalOptions): Promise<LocalProvider> {
+export async function createLocalProvider(options: LocalProviderOptions): Promise<LocalProvider> {
   const { folder, bin, user, log, clock, settings = {} } = options;
   const [instancesFolder, snapshotsFolder, journalFolder] = ["instances", "snapshots", "journal"].map((name) =>
     join(folder, name),
@@ -185,7 +185,7 @@ export async function createLocalProvider(options: LocalOptions): Promise<LocalP
     list: async () =>
       (await Promise.all((await instances.ids()).map(describe))).filter((description) => description !== null),
     describe,
-    logTail: (providerId, member, lines) => readLogTail(host, providerId, member, lines),
+    logTail: (providerId, member, lines) => readMemberLog(host, providerId, member, lines),
     listSnapshots: snapshots.list,
     async deleteSnapshot(providerId, snapshot) {
       await snapshots.remove(providerId, snapshot).catch((error) => Promise.reject(unavailable("The snapshot", error)));

@@ -13,7 +13,7 @@ export interface Tag {
   readonly value: string;
 }
 
-export interface Member {
+export interface ProviderMember {
   readonly name: string;
   readonly role: MemberRole;
   readonly endpoint: Endpoint | null;
@@ -32,14 +32,14 @@ export interface Member {
 }
 
 /** The state of a member that nobody has observed. */
-export const UNOBSERVED = {
+export const UNOBSERVED_MEMBER = {
   status: "unknown",
   lagBytes: null,
   lagSeconds: null,
   replaying: null,
   lastError: null,
   since: null,
-} as const satisfies Partial<Member>;
+} as const satisfies Partial<ProviderMember>;
 
 /** A problem of an instance that people should look at. It is listed as long as it lasts. */
 export interface Finding {
@@ -75,7 +75,7 @@ export interface InstanceDescription {
   /** The provider's own word in lower case, such as `available` or `rebooting`; the list is open. */
   readonly status: string;
   readonly endpoint: Endpoint | null;
-  readonly members: readonly Member[];
+  readonly members: readonly ProviderMember[];
   readonly tags: readonly Tag[];
   /** `hh:mm-hh:mm`, UTC. */
   readonly backupWindow: string | null;
@@ -127,7 +127,7 @@ export interface SnapshotDescription {
 }
 
 /** Names a snapshot. With `snapshotUid`, a later snapshot with the same identifier is not meant. */
-export interface SnapshotNamed {
+export interface ProviderSnapshotName {
   readonly snapshotId: string;
   readonly snapshotUid?: string | undefined;
 }
@@ -149,9 +149,9 @@ export type OperationRequest = { readonly operationId: string; readonly provider
       readonly automatic?: boolean | undefined;
     }
   | { readonly type: "MODIFY_BACKUP_WINDOW"; readonly backupWindow: string; readonly applyImmediately: boolean }
-  | ({ readonly type: "DELETE_SNAPSHOT" } & SnapshotNamed)
+  | ({ readonly type: "DELETE_SNAPSHOT" } & ProviderSnapshotName)
   /** Makes another instance, whole or not at all. The provider chooses what is null. */
-  | (SnapshotNamed & {
+  | (ProviderSnapshotName & {
       readonly type: "RESTORE_SNAPSHOT";
       /** The identifier of the new instance. */
       readonly identifier: string;
@@ -231,7 +231,7 @@ export interface Provider {
   /** Lists the snapshots of an instance, which may be gone itself. @throws UNAVAILABLE */
   listSnapshots(providerId: string): Promise<SnapshotDescription[]>;
   /** Removes a snapshot, and does nothing where it is gone already. @throws UNAVAILABLE, also while it is being restored */
-  deleteSnapshot(providerId: string, snapshot: SnapshotNamed): Promise<void>;
+  deleteSnapshot(providerId: string, snapshot: ProviderSnapshotName): Promise<void>;
   /**
    * Begins an operation and returns at once; a second call with the same operationId changes nothing.
    * @throws UNAVAILABLE, after which the caller may try again; every other refusal is a `failed` operation in the next poll

@@ -63,7 +63,7 @@ export const DEMO_INSTANCES: readonly NewInstance[] = FLEET.map((instance) => ({
  * @param onChange is called after each creation
  * @throws Error where an instance cannot be created; the others are created all the same
  */
-export async function ensureInstances(
+export async function ensureDemoInstances(
   provider: Creator,
   instances: readonly NewInstance[],
   log: Log,

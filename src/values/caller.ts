@@ -29,3 +29,13 @@ export const asCaller = <T>(caller: Caller, work: () => T): T => callers.run(cal
  * @returns whether the caller may have one more
  */
 export const mayCallerHaveMore = (held: number, free: number): boolean => free > 0 && (held === 0 || held + 1 < free);
+
+/** @returns the address, or the /64 network of an IPv6 address, because each user has all 2^64 addresses of one network */
+export function networkOf(address: string | null): string {
+  if (!address?.includes(":")) return address ?? "";
+  const [head = "", tail] = address.split("::");
+  const first = head.split(":").filter(Boolean);
+  const last = tail?.split(":").filter(Boolean) ?? [];
+  const zeros = Array<string>(Math.max(0, 8 - first.length - last.length)).fill("0");
+  return `${[...first, ...zeros, ...last].slice(0, 4).join(":")}::/64`;
+}

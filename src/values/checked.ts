@@ -18,19 +18,19 @@ export function checked<T extends z.ZodType>(schema: T, input: unknown): z.outpu
 const characters = (count: number) => `${count} character${count === 1 ? "" : "s"}`;
 
 /** A text of `min` to `max` characters. An empty string is refused unless `min` is 0. */
-export const text = (max: number, min = 1) =>
+export const checkedText = (max: number, min = 1) =>
   z
     .string({ error: "Give a text." })
     .min(min, `Give at least ${characters(min)}.`)
     .max(max, `Give at most ${characters(max)}.`);
 
-export const idText = showAs(
+export const checkedId = showAs(
   { scalar: "ID" },
   z.string().refine(isId, "An id is the decimal text of a key, such as 42."),
 );
 
 /** A row's version, as the caller saw it. */
-export const versionNumber = z
+export const checkedVersion = z
   .number({ error: "Give the version that you saw." })
   .int()
   .min(1, "A version is 1 or more.");
@@ -42,22 +42,22 @@ export const nullable = <T extends z.ZodType>(schema: T) => schema.nullish();
 export const absent = <T extends z.ZodType>(schema: T) => schema.nullish().transform((value) => value ?? undefined);
 
 /** A moment. The GraphQL scalar has already checked its form. */
-export const momentText = showAs({ scalar: "DateTime" }, z.string({ error: "Give a moment." }));
+export const checkedMoment = showAs({ scalar: "DateTime" }, z.string({ error: "Give a moment." }));
 
-export const finite = z.number({ error: "Give a finite number." });
+export const checkedNumber = z.number({ error: "Give a finite number." });
 
 const MAX_JSON_CHARACTERS = 32_768;
-export const json = showAs(
+export const checkedJson = showAs(
   { scalar: "JSON" },
   z.unknown().refine((value) => JSON.stringify(value ?? null).length <= MAX_JSON_CHARACTERS, {
     message: `Give at most ${MAX_JSON_CHARACTERS} characters of JSON.`,
   }),
 );
 
-export const email = text(254)
+export const checkedEmail = checkedText(254)
   .pipe(z.email("Give an e-mail address, such as ada@example.org."))
   .transform((value) => value.toLowerCase());
 
-export const httpUrl = text(2048).pipe(
+export const checkedUrl = checkedText(2048).pipe(
   z.url({ protocol: /^https?$/, error: "Give an http or https address, such as https://app.example.org/." }),
 );

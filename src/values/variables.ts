@@ -22,7 +22,7 @@ export const variables = <V extends VariableChecks, C>(
 export const secretVariable = <T extends z.ZodType>(check: T) => check.optional().meta({ secret: true });
 
 /** @returns whether a check is that of a secret */
-export const isSecret = (check: z.ZodType): boolean => check.meta()?.secret === true;
+export const isSecretVariable = (check: z.ZodType): boolean => check.meta()?.secret === true;
 
 export const flagVariable = z.enum(["true", "false"], "is true or false").transform((value) => value === "true");
 

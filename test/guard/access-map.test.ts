@@ -3,7 +3,7 @@ import { buildSchema, type GraphQLInputObjectType, type GraphQLSchema, getNamedT
 import { describe, expect, it } from "vitest";
 import { accessOfActor } from "../../src/auth/actor.js";
 import type { RequestContext } from "../../src/graphql/context.js";
-import { guardSchema } from "../../src/graphql/schema.js";
+import { schemaBehindDoors } from "../../src/graphql/schema.js";
 import { testApp } from "../support/app.js";
 
 const app = testApp();
@@ -80,7 +80,7 @@ describe("what the map does not name is refused even to an administrator, and ne
         };
       }
     }
-    const { schema } = guardSchema(bare, app.access, async (resolve, parent, args, given, info) => {
+    const { schema } = schemaBehindDoors(bare, app.access, async (resolve, parent, args, given, info) => {
       const result = await resolve(parent, args, given, info);
       if (result instanceof Error) throw result;
       return result;
@@ -128,7 +128,7 @@ describe("the environment door", () => {
         return 1;
       };
     }
-    const { schema } = guardSchema(bare, app.access, async (resolve, parent, args, given, info) => {
+    const { schema } = schemaBehindDoors(bare, app.access, async (resolve, parent, args, given, info) => {
       const result = await resolve(parent, args, given, info);
       if (result instanceof Error) throw result;
       return result;

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createLog } from "../../src/log.js";
 import type { LocalProvider } from "../../src/providers/local.js";
-import { DEMO_INSTANCES, ensureInstances } from "../../src/seed/demo-instances.js";
+import { DEMO_INSTANCES, ensureDemoInstances } from "../../src/seed/demo-instances.js";
 import { query, untilStreaming, useGround } from "../support/ground.js";
 
 const ground = useGround();
@@ -11,7 +11,7 @@ let provider: LocalProvider;
 
 beforeAll(async () => {
   provider = await ground.open();
-  await ensureInstances(provider, DEMO_INSTANCES, log);
+  await ensureDemoInstances(provider, DEMO_INSTANCES, log);
 });
 afterAll(() => provider.stopAll());
 
@@ -45,12 +45,12 @@ test("three instances, one of each environment, and one with a standby", async (
 
 test("once it is there nothing changes, and what is missing is made again with its data", async () => {
   const before = await provider.list();
-  await ensureInstances(provider, DEMO_INSTANCES, log);
+  await ensureDemoInstances(provider, DEMO_INSTANCES, log);
   expect(await provider.list()).toEqual(before);
 
   await provider.destroy("dev-postgres-01");
   expect(await provider.list()).toHaveLength(2);
-  await ensureInstances(provider, DEMO_INSTANCES, log);
+  await ensureDemoInstances(provider, DEMO_INSTANCES, log);
   expect(await provider.list()).toHaveLength(3);
   const counts = await query(
     provider,

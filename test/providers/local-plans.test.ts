@@ -2,14 +2,14 @@
 import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, expect, test, vi } from "vitest";
-import type { LocalOptions, LocalProvider } from "../../src/providers/local.js";
+import type { LocalProvider, LocalProviderOptions } from "../../src/providers/local.js";
 import { NEW, newOperationId, operate, query, rebootOf, runProgram, untilEnded, useGround } from "../support/ground.js";
 import { eventually, processesIn } from "../support/sandbox.js";
 
 vi.setConfig({ testTimeout: 60_000 });
 const ground = useGround();
 const opened: LocalProvider[] = [];
-const open = async (options: Partial<LocalOptions> = {}) => {
+const open = async (options: Partial<LocalProviderOptions> = {}) => {
   const provider = await ground.open(options);
   opened.push(provider);
   return provider;

@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { afterAll, beforeAll, expect } from "vitest";
 import { findPostmaster } from "../../src/postgres/postmaster.js";
-import type { LocalOptions, LocalProvider } from "../../src/providers/local.js";
+import type { LocalProvider, LocalProviderOptions } from "../../src/providers/local.js";
 import type { OperationRequest } from "../../src/providers/provider.js";
 import {
   idOf,
@@ -27,7 +27,7 @@ export function usePair(facts: Partial<Parameters<LocalProvider["create"]>[0]> =
     id: "",
     /** How many rows `notes` shall have. */
     rows: 0,
-    open: (options: Partial<LocalOptions> = {}) =>
+    open: (options: Partial<LocalProviderOptions> = {}) =>
       ground.open({ limits: { answerTimeoutMs: 1_000, minFreeBytes: 0 }, ...options }),
     memberFolder: (name: string, ...path: string[]) =>
       join(ground.path, "fleet/instances", pair.id, "members", name, ...path),

@@ -7,7 +7,7 @@ import {
   type Poll,
   type Provider,
   type SnapshotDescription,
-  UNOBSERVED,
+  UNOBSERVED_MEMBER,
 } from "../../src/providers/provider.js";
 import { OPERATION_TYPES } from "../../src/values/operations.js";
 import type { TestApp } from "./app.js";
@@ -27,9 +27,9 @@ export const describeInstance = (changes: Partial<InstanceDescription> = {}): In
   status: "available",
   endpoint: { host: HOST, port: 5432 },
   members: [
-    { name: "a", role: "PRIMARY", endpoint: { host: HOST, port: 5432 }, ...UNOBSERVED },
-    { name: "b", role: "STANDBY", endpoint: { host: HOST, port: 5433 }, ...UNOBSERVED },
-    { name: "c", role: "STANDBY", endpoint: null, ...UNOBSERVED },
+    { name: "a", role: "PRIMARY", endpoint: { host: HOST, port: 5432 }, ...UNOBSERVED_MEMBER },
+    { name: "b", role: "STANDBY", endpoint: { host: HOST, port: 5433 }, ...UNOBSERVED_MEMBER },
+    { name: "c", role: "STANDBY", endpoint: null, ...UNOBSERVED_MEMBER },
   ],
   tags: [
     { key: "Environment", value: "test" },

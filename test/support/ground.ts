@@ -10,7 +10,7 @@ import postgres, { type Sql } from "postgres";
 import { afterAll, beforeAll, inject } from "vitest";
 import { chooseFolder } from "../../src/postgres/folder.js";
 import { databaseUser } from "../../src/postgres/os-user.js";
-import { createLocalProvider, type LocalOptions, type LocalProvider } from "../../src/providers/local.js";
+import { createLocalProvider, type LocalProvider, type LocalProviderOptions } from "../../src/providers/local.js";
 import type { OperationRequest, Poll, Provider } from "../../src/providers/provider.js";
 import { eventually, processesIn, UNSYNCED } from "./sandbox.js";
 
@@ -36,7 +36,7 @@ export function useGround() {
     path: "",
     /** What all providers logged. */
     lines,
-    open: (options: Partial<LocalOptions> = {}) => openProvider(ground.path, lines, options),
+    open: (options: Partial<LocalProviderOptions> = {}) => openProvider(ground.path, lines, options),
   };
   beforeAll(async () => {
     ground.path = await realpath(await mkdtemp(join(tmpdir(), "postern-test-")));
@@ -52,7 +52,11 @@ export function useGround() {
   return ground;
 }
 
-async function openProvider(path: string, lines: string[], options: Partial<LocalOptions>): Promise<LocalProvider> {
+async function openProvider(
+  path: string,
+  lines: string[],
+  options: Partial<LocalProviderOptions>,
+): Promise<LocalProvider> {
   const user = await databaseUser();
   const { path: folder } = await chooseFolder(path, "fleet", user);
   const log = pino({ level: "info" }, { write: (line) => void lines.push(line) });

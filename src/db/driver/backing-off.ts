@@ -1,6 +1,6 @@
 /** Opens connections ever less often while they fail, so that a database that comes back is not overrun. */
 import { type Log, logOnceAMinute } from "../../log.js";
-import type { OpenConnection } from "./connection.js";
+import type { ConnectionOpener } from "./connection.js";
 
 const FIRST_MS = 50;
 const MOST_MS = 1000;
@@ -13,13 +13,13 @@ interface Failing {
 }
 
 export interface BackingOff {
-  readonly open: OpenConnection;
+  readonly open: ConnectionOpener;
   /** Whether `open` now fails at once. */
   isFailing(): boolean;
 }
 
 /** @returns `open`, but it fails at once after a failure; when the delay is over, it tries a single connection first */
-export function backOff(open: OpenConnection, log: Log | undefined): BackingOff {
+export function backOff(open: ConnectionOpener, log: Log | undefined): BackingOff {
   let failing: Failing | undefined;
   let trying: Promise<unknown> | undefined;
   const tell = logOnceAMinute((fault) => log?.warn(fault, "the database takes no connections: they are tried again"));
@@ -34,7 +34,7 @@ export function backOff(open: OpenConnection, log: Log | undefined): BackingOff 
     failing = { fault, delayMs, untilMs };
   }
 
-  async function attempt(onclose: () => void): ReturnType<OpenConnection> {
+  async function attempt(onclose: () => void): ReturnType<ConnectionOpener> {
     const beganMs = performance.now();
     try {
       const opened = await open(onclose);

@@ -6,7 +6,7 @@ import { type BackendToCancel, requestCancel, type ServerToCancelOn } from "./ca
 import { closedFault, givenUpFault, unopenedFault } from "./faults.js";
 import { isHoldingUpPipelined, PIPELINED_SLOW_MS } from "./pipelined.js";
 import { needsRetry } from "./retries.js";
-import { noop, type StatementTurn } from "./turn.js";
+import { ignoreTurn, type StatementTurn } from "./turn.js";
 
 /** A client of the driver with one open connection. */
 interface Opened {
@@ -17,7 +17,7 @@ interface Opened {
 }
 
 /** @param onclose is called when an opened connection has closed, and not when opening fails */
-export type OpenConnection = (onclose: () => void) => Promise<Opened>;
+export type ConnectionOpener = (onclose: () => void) => Promise<Opened>;
 
 interface ConnectionEvents {
   /** The connection has nothing more to do. */
@@ -55,7 +55,7 @@ export class Connection {
   private opening: Promise<void> | undefined;
 
   constructor(
-    private readonly open: OpenConnection,
+    private readonly open: ConnectionOpener,
     private readonly events: ConnectionEvents,
   ) {}
 
@@ -95,7 +95,7 @@ export class Connection {
       return;
     }
     if (this.hasClosed) {
-      opened.sql.end({ timeout: 0 }).catch(noop);
+      opened.sql.end({ timeout: 0 }).catch(ignoreTurn);
       return;
     }
     this.opened = opened;
@@ -190,7 +190,7 @@ export class Connection {
   private async stopFirst(): Promise<void> {
     const { sql, backend } = this.opened as Opened;
     const turn = this.turns[0] as StatementTurn;
-    const ended = (turn.sent as PromiseLike<unknown>).then(noop, noop);
+    const ended = (turn.sent as PromiseLike<unknown>).then(ignoreTurn, ignoreTurn);
     try {
       do {
         for (const other of this.turns) if (other.sent) other.mayBeHit = true;
@@ -242,6 +242,6 @@ export class Connection {
   /** @param seconds the time that running statements get */
   async end(seconds: number): Promise<void> {
     await this.opening;
-    await this.opened?.sql.end({ timeout: seconds }).catch(noop);
+    await this.opened?.sql.end({ timeout: seconds }).catch(ignoreTurn);
   }
 }

@@ -5,7 +5,7 @@ import { type BackingOff, backOff } from "./backing-off.js";
 import type { BackendToCancel } from "./cancel-request.js";
 import { Opening } from "./opening.js";
 import { detectPooler, PID_BEHIND_POOLER, type Pooler } from "./pooler.js";
-import { noop } from "./turn.js";
+import { ignoreTurn } from "./turn.js";
 
 /**
  * Values are written as `current_setting` answers them: lists with a comma and a blank. A role may not set `lc_*`, and need not: no
@@ -108,7 +108,7 @@ export function createSettingsOpener(
   async function open(onclose: () => void) {
     let level = accepted;
     for (let attempt = 1; ; ) {
-      let notify = noop as () => void;
+      let notify = ignoreTurn as () => void;
       const opening = new Opening();
       const sql = connect(startUps[level] as Readonly<Record<string, string>>, () => notify(), opening.socket);
       try {
@@ -122,7 +122,7 @@ export function createSettingsOpener(
         }
         log?.warn({ settings: different, attempt }, "a connection with other settings than Postern needs is not used");
         // This also ends the server connection that a pooler would lend again.
-        await opening.withTimeLimit(sql.unsafe(END)).catch(noop);
+        await opening.withTimeLimit(sql.unsafe(END)).catch(ignoreTurn);
         if (attempt === ATTEMPTS) {
           const message = `A connection to the database has other settings than Postern needs: ${different}. Take them out of the URL and the pooler.`;
           throw Object.assign(new Error(message), { code: "08000" });
@@ -130,12 +130,12 @@ export function createSettingsOpener(
         attempt += 1;
       } catch (error) {
         if (level === startUps.length - 1 || !REFUSALS.has((error as { code?: string }).code ?? "")) {
-          sql.end({ timeout: 0 }).catch(noop);
+          sql.end({ timeout: 0 }).catch(ignoreTurn);
           throw error;
         }
         level += 1;
       }
-      sql.end({ timeout: 0 }).catch(noop);
+      sql.end({ timeout: 0 }).catch(ignoreTurn);
     }
   }
   return { ...backOff(open, log), startUp: () => (accepted === 0 ? all : NONE), pooler: () => pooler };

@@ -3,7 +3,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { asCaller, POSTERN_CALLER } from "../../values/caller.js";
 import type { Connection } from "./connection.js";
 import { closedFault } from "./faults.js";
-import { noop, type SentTurn, StatementTurn, type TurnText } from "./turn.js";
+import { ignoreTurn, type SentTurn, StatementTurn, type TurnText } from "./turn.js";
 
 /** A connection that has not rolled back by then is closed. */
 const ROLLBACK_MS = 250;
@@ -28,12 +28,12 @@ function sessionOn(connection: Connection, timeoutMs: number | undefined): Sessi
       if (connection.hasClosed) turn.reject(closedFault());
       else if (!turn.isSettled) connection.send(turn);
     };
-    turn.answer.catch(noop);
+    turn.answer.catch(ignoreTurn);
     last = last
       .then(() => connection.stopping)
       .then(send)
       .then(() => turn.answer)
-      .catch(noop);
+      .catch(ignoreTurn);
     return turn.asDriver();
   }
   const session: Session = {

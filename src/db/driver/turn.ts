@@ -6,7 +6,7 @@ import type { UsualTime } from "./usual-time.js";
 export type TurnText = Parameters<Sql["unsafe"]>;
 export type SentTurn = PendingQuery<never>;
 
-export const noop = () => undefined;
+export const ignoreTurn = () => undefined;
 
 /** Something that waits for a connection: a statement or a transaction. */
 export class Turn {

@@ -4,7 +4,7 @@ import type { FieldNode } from "graphql";
 import { badUserInput, limitExceeded } from "../../errors.js";
 import type { FieldDeclaration, FieldKind, TypeDeclaration } from "../declaration.js";
 import type { Compilation } from "./compilation.js";
-import { type Cost, costOfObject, costOfWriting, costSum, costTimes } from "./cost.js";
+import { type Cost, costOfBytes, costOfObject, costSum, costTimes } from "./cost.js";
 import { fieldInUtc, writtenField, writtenFieldBucket } from "./field.js";
 import { filterFields } from "./filter.js";
 import {
@@ -191,6 +191,6 @@ export function selectAggregateGroups(
   const fits = jsonAtMost(c.limits.answerBytes, [sql`r.c`]);
   return {
     json: jsonList([sql`(select string_agg(r.c, ',') from (${texts}) r having ${fits})`]),
-    cost: costTimes(size, costSum([costOfObject, costOfWriting(bytes + jsonBytesOf(json))])),
+    cost: costTimes(size, costSum([costOfObject, costOfBytes(bytes + jsonBytesOf(json))])),
   };
 }

@@ -15,7 +15,7 @@ import type { Permission } from "../../auth/permissions.js";
 import { toStatementText } from "../../db/dialect.js";
 import { forbidden } from "../../errors.js";
 import { requireWellFormed } from "../../values/well-formed.js";
-import { mayRead, type TypeDeclaration } from "../declaration.js";
+import { mayReadDeclared, type TypeDeclaration } from "../declaration.js";
 import type { QueryVariables } from "./query-value.js";
 import type { Fragments } from "./selection.js";
 import { aliasedVisibilitySource, type VisibilitySource, visibilityCondition } from "./visibility.js";
@@ -137,7 +137,7 @@ export class Compilation {
 
   /** @returns whether the actor may read the type */
   mayRead(type: TypeDeclaration): boolean {
-    return mayRead(this.access.permissions, type.read);
+    return mayReadDeclared(this.access.permissions, type.read);
   }
 
   /**
@@ -146,7 +146,7 @@ export class Compilation {
    * @throws FORBIDDEN
    */
   requireReadable(anyOf: readonly Permission[] | undefined): void {
-    if (!mayRead(this.access.permissions, anyOf)) throw forbidden(anyOf?.[0] as Permission);
+    if (!mayReadDeclared(this.access.permissions, anyOf)) throw forbidden(anyOf?.[0] as Permission);
   }
 
   /** Returns the condition on the rows that exist for the actor; undefined where all do. */

@@ -14,7 +14,7 @@ import {
   type CompilationStatement,
   compilationStatementOf,
 } from "./compilation.js";
-import { type Cost, costAmountOf, costOfWriting, costSum, requireObjectsAtMost } from "./cost.js";
+import { type Cost, costAmountOf, costOfBytes, costSum, requireObjectsAtMost } from "./cost.js";
 import { isFieldTextLonger, maxFieldLengthOf } from "./field.js";
 import { type JsonTemplate, jsonBytesOf, jsonLengthsOf, jsonOverflowBeyond, jsonTemplateOf } from "./json.js";
 import { type QueryValue, type QueryVariables, queryArgumentOf } from "./query-value.js";
@@ -136,7 +136,7 @@ export function compile(
     const { json, page, cost } = select(c, unit, index, () => {
       refused = true;
     });
-    costs.push(costSum([cost, costOfWriting(jsonBytesOf(json))]));
+    costs.push(costSum([cost, costOfBytes(jsonBytesOf(json))]));
     const { columns: values, length, fill } = jsonTemplateOf(json);
     textLength += length;
     const answer = { fill, offset: columns.length };

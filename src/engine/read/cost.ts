@@ -24,7 +24,7 @@ export const costOfObject: Cost = (_run, count, amount) => {
   amount.objects += count;
 };
 
-export const costOfWriting =
+export const costOfBytes =
   (bytes: number): Cost =>
   (_run, count, amount) => {
     amount.bytes += count * bytes;

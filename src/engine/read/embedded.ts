@@ -2,7 +2,7 @@
 import { type SQL, sql } from "drizzle-orm";
 import type { PgColumn } from "drizzle-orm/pg-core";
 import type { FieldNode } from "graphql";
-import { type EmbeddedType, type FieldDeclaration, mayRead } from "../declaration.js";
+import { type EmbeddedType, type FieldDeclaration, mayReadDeclared } from "../declaration.js";
 import type { Compilation } from "./compilation.js";
 import { writtenField } from "./field.js";
 import { type Json, jsonAround, jsonList, jsonObject, jsonOrNull, jsonTypename } from "./json.js";
@@ -30,7 +30,7 @@ function selectEmbedded(
     const name = fieldNodes[0].name.value;
     const field = type.fields[name];
     if (!field) entries.push([responseKey, jsonTypename(type.name)]);
-    else if (!mayRead(c.access.permissions, field.read)) onRefusal();
+    else if (!mayReadDeclared(c.access.permissions, field.read)) onRefusal();
     else if (field.fetched) {
       onRefusal();
       const own = field.fetched.own.map((name): [string, Json] => [

@@ -1,10 +1,10 @@
 /** Builds the JSON of a selection in SQL: objects, relations to one, and connections, to any depth. */
 import { and, type SQL, sql } from "drizzle-orm";
 import type { FieldNode } from "graphql";
-import { inverseOf, mayRead, type TypeDeclaration } from "../declaration.js";
+import { inverseOf, mayReadDeclared, type TypeDeclaration } from "../declaration.js";
 import { selectAggregate, selectAggregateGroups } from "./aggregate.js";
 import type { Compilation, CompilationGetter } from "./compilation.js";
-import { type Cost, costListLength, costOfObject, costOfWriting, costSum, costTimes } from "./cost.js";
+import { type Cost, costListLength, costOfBytes, costOfObject, costSum, costTimes } from "./cost.js";
 import { selectFieldOrEmbedded } from "./embedded.js";
 import { compileFilter } from "./filter.js";
 import {
@@ -55,7 +55,7 @@ function selectObject(
   const entries: [string, Json][] = [];
   const costs: Cost[] = [costOfObject];
   const refuse = () => {
-    costs.push(costOfWriting(REFUSAL_BYTES));
+    costs.push(costOfBytes(REFUSAL_BYTES));
     onRefusal();
   };
   for (const [key, nodes] of selection) {
@@ -64,7 +64,8 @@ function selectObject(
     const relation = type.relations[name];
     if (name === "__typename") entries.push([key, jsonTypename(type.name)]);
     else if (field) {
-      const value = mayRead(c.access.permissions, field.read) && selectFieldOrEmbedded(c, source, field, nodes, refuse);
+      const value =
+        mayReadDeclared(c.access.permissions, field.read) && selectFieldOrEmbedded(c, source, field, nodes, refuse);
       if (value) entries.push([key, value]);
       else refuse();
     } else if (relation) {
@@ -130,7 +131,7 @@ export function selectRows(
   const fits = jsonAtMost(c.limits.answerBytes, [sql`r.c`]);
   return {
     json: jsonList([sql`(select string_agg(r.c, ',' order by r.position) from (${rows}) r having ${fits})`]),
-    cost: costTimes(costListLength(ids), costSum([built.cost, costOfWriting(jsonBytesOf(built.json))])),
+    cost: costTimes(costListLength(ids), costSum([built.cost, costOfBytes(jsonBytesOf(built.json))])),
   };
 }
 
@@ -179,7 +180,7 @@ export function selectConnection(
   const costs: Cost[] = [];
   const listCosts: Cost[] = [];
   const listOf = (json: Json) => {
-    costs.push(costOfWriting(jsonBytesOf(json)));
+    costs.push(costOfBytes(jsonBytesOf(json)));
     return jsonList([sql`string_agg(${page.text(jsonTextOf(json))}, ','${inOrder})${onPage}`]);
   };
   const nodeObject = (of: readonly FieldNode[]) => {

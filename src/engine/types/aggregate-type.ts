@@ -9,7 +9,7 @@ import {
   aggregateNumberFields,
 } from "../read/aggregate.js";
 import { groupFieldEnumName, TIME_BUCKET_ENUM } from "../read/enum-names.js";
-import { addTypeField, enumTypeOf, graphqlType, typeNameWithArticle, typeOnce } from "./object-type.js";
+import { addTypeField, enumTypeOf, graphqlType, objectTypeWithArticle, typeOnce } from "./object-type.js";
 
 const TimeBucket = enumTypeOf(TIME_BUCKET_ENUM, AGGREGATE_TIME_BUCKETS, "A span of time in UTC.", {
   HOUR: "An hour.",
@@ -44,7 +44,7 @@ export function aggregateType(declaration: TypeDeclaration): ClassType {
 function numbersType(declaration: TypeDeclaration): ClassType {
   const { name } = declaration;
   return typeOnce(`${name}Numbers`, (target) => {
-    const description = `A figure of each number of ${typeNameWithArticle(name)}. It is null where no row has a value.`;
+    const description = `A figure of each number of ${objectTypeWithArticle(name)}. It is null where no row has a value.`;
     ObjectType(`${name}Numbers`, { description })(target);
     for (const [field, { description }] of aggregateNumberFields(declaration))
       addTypeField(target, field, () => Float, description);
@@ -54,7 +54,7 @@ function numbersType(declaration: TypeDeclaration): ClassType {
 function extremesType(declaration: TypeDeclaration): ClassType {
   const { name } = declaration;
   return typeOnce(`${name}Extremes`, (target) => {
-    const description = `A value of each field of ${typeNameWithArticle(name)}. It is null where no row has a value.`;
+    const description = `A value of each field of ${objectTypeWithArticle(name)}. It is null where no row has a value.`;
     ObjectType(`${name}Extremes`, { description })(target);
     for (const [fieldName, field] of aggregateExtremeFields(declaration)) {
       const { type } = graphqlType(field);

@@ -6,7 +6,7 @@ import { filterFields } from "../read/filter.js";
 import { isIndexed } from "../read/indexed.js";
 import { OPERATORS_OF } from "../read/operators.js";
 import { type OrderField, orderFields } from "../read/order.js";
-import { addTypeField, enumTypeOf, graphqlType, typeNameWithArticle, typeOnce } from "./object-type.js";
+import { addTypeField, enumTypeOf, graphqlType, objectTypeWithArticle, typeOnce } from "./object-type.js";
 
 export const OrderDirection = enumTypeOf(
   ORDER_DIRECTION_ENUM,
@@ -32,7 +32,7 @@ const describedOrder = ({ path, field, relation }: OrderField) =>
 function operatorsType(field: FieldDeclaration): ClassType {
   const { type, name } = graphqlType(field);
   return typeOnce(`${name}Filter`, (target) => {
-    InputType(`${name}Filter`, { description: `Conditions on ${typeNameWithArticle(name)}; all of them must hold.` })(
+    InputType(`${name}Filter`, { description: `Conditions on ${objectTypeWithArticle(name)}; all of them must hold.` })(
       target,
     );
     for (const [operator, { operand, description }] of Object.entries(OPERATORS_OF[field.kind])) {

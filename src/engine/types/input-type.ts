@@ -2,7 +2,7 @@
 import { type ClassType, Float, ID, InputType, Int } from "type-graphql";
 import { z } from "zod";
 import { shownOf } from "../../values/inputs.js";
-import { addTypeField, enumTypeNameOf, typeOnce } from "./object-type.js";
+import { addTypeField, objectTypeEnumNameOf, typeOnce } from "./object-type.js";
 import { DateTime, JSONScalar } from "./scalars.js";
 
 const SCALARS = { ID, DateTime, JSON: JSONScalar } as const;
@@ -14,9 +14,9 @@ function wrapped(schema: z.core.$ZodType): z.core.$ZodType | undefined {
 }
 
 /** @returns the description of a schema, or of the schema inside it */
-export function inputDescriptionOf(schema: z.core.$ZodType): string | undefined {
+export function inputTypeDescriptionOf(schema: z.core.$ZodType): string | undefined {
   const inner = wrapped(schema);
-  return z.globalRegistry.get(schema)?.description ?? (inner && inputDescriptionOf(inner));
+  return z.globalRegistry.get(schema)?.description ?? (inner && inputTypeDescriptionOf(inner));
 }
 
 /** @returns the type of type-graphql for the values of a schema */
@@ -29,7 +29,7 @@ function typeOf(schema: z.core.$ZodType): object {
   if (schema instanceof z.ZodString) return String;
   if (schema instanceof z.ZodBoolean) return Boolean;
   if (schema instanceof z.ZodNumber) return schema.format === "safeint" ? Int : Float;
-  if (schema instanceof z.ZodEnum && enumTypeNameOf(schema.def.entries)) return schema.def.entries;
+  if (schema instanceof z.ZodEnum && objectTypeEnumNameOf(schema.def.entries)) return schema.def.entries;
   if (schema instanceof z.ZodArray) return [typeOf(schema.element)];
   if (schema instanceof z.ZodObject) return inputType(schema);
   throw new Error(`no GraphQL type for zod's ${schema._zod.def.type}`);
@@ -60,7 +60,13 @@ export function inputType(schema: z.ZodObject): ClassType {
     InputType(name, { description })(target);
     for (const [field, check] of Object.entries(schema.shape)) {
       const type = typeOf(check);
-      addTypeField(target, field, () => type, inputDescriptionOf(check) ?? "", z.safeParse(check, undefined).success);
+      addTypeField(
+        target,
+        field,
+        () => type,
+        inputTypeDescriptionOf(check) ?? "",
+        z.safeParse(check, undefined).success,
+      );
     }
   });
 }

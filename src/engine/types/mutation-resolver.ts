@@ -15,11 +15,11 @@ import { shownOf } from "../../values/inputs.js";
 import { singularOf } from "../declaration.js";
 import {
   MUTATION_RETURNS_ROWS,
+  MutationParent,
   type MutationPayload,
   type MutationPayloadField,
   type MutationRequest,
   type MutationReturn,
-  MutationRoot,
   type Mutation as MutationValue,
   mutationIdsOf,
 } from "../mutation.js";
@@ -32,7 +32,7 @@ import type { ReadContext } from "./read-resolver.js";
 const CurrentRequest = () =>
   createParameterDecorator<Pick<MutationRequest, "answerAs">>(
     ({ root, context }): MutationRequest => ({
-      returning: root instanceof MutationRoot ? root.returning : undefined,
+      returning: root instanceof MutationParent ? root.returning : undefined,
       answerAs: (actor) => context.answerAs(actor),
     }),
   );

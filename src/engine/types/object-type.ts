@@ -34,7 +34,7 @@ export function typeOnce(name: string, build: (target: ClassType) => void): Clas
 }
 
 /** @returns the name of a type with its article */
-export const typeNameWithArticle = (name: string) => `${/^[AEIO]/.test(name) ? "an" : "a"} ${name}`;
+export const objectTypeWithArticle = (name: string) => `${/^[AEIO]/.test(name) ? "an" : "a"} ${name}`;
 
 /** The GraphQL names of the registered enums, which belong to the process, as declarations do. */
 const enumNames = new Map<object, string>();
@@ -59,7 +59,7 @@ export function enumTypeOf<const T extends readonly string[]>(
 }
 
 /** @returns the name of a registered enum, or undefined */
-export const enumTypeNameOf = (enumeration: object): string | undefined => enumNames.get(enumeration);
+export const objectTypeEnumNameOf = (enumeration: object): string | undefined => enumNames.get(enumeration);
 
 /** @returns the type-graphql type of a field's values, and its GraphQL name */
 export function graphqlType(field: FieldDeclaration | EmbeddedField): { type: object; name: string } {
@@ -118,7 +118,7 @@ export function embeddedType({ name, description, fields }: EmbeddedType): Class
 }
 
 /** @returns the declaration that a type of the schema was made of, or undefined */
-export const declarationOfType = ({ extensions }: GraphQLNamedType): TypeDeclaration | undefined =>
+export const declarationOfObjectType = ({ extensions }: GraphQLNamedType): TypeDeclaration | undefined =>
   extensions.declaration as TypeDeclaration | undefined;
 
 /** @returns the object type of a declaration */

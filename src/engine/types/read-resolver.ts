@@ -16,7 +16,7 @@ export interface ReadContext {
 }
 
 /** @returns what the planner answers for the root fields of the types, by name */
-export const readTargets = (types: readonly TypeDeclaration[]): Map<string, CompileTarget> =>
+export const readResolverTargets = (types: readonly TypeDeclaration[]): Map<string, CompileTarget> =>
   new Map(
     types.flatMap((type): [string, CompileTarget][] => [
       [singularOf(type), { kind: "row", type }],

@@ -1,12 +1,12 @@
 /** Makes the inputs with which clients change rows of a declared type: a zod schema for each verb. */
 import { z } from "zod";
-import { absent, idText, text, versionNumber } from "../../values/checked.js";
+import { absent, checkedId, checkedText, checkedVersion } from "../../values/checked.js";
 import { inputObject, showAs } from "../../values/inputs.js";
 import { singularOf, type TypeDeclaration } from "../declaration.js";
 import { filterFields } from "../read/filter.js";
 import { filterType } from "./filter-type.js";
-import { inputDescriptionOf } from "./input-type.js";
-import { typeNameWithArticle } from "./object-type.js";
+import { inputTypeDescriptionOf } from "./input-type.js";
+import { objectTypeWithArticle } from "./object-type.js";
 
 /**
  * The checks of input fields by name. A field is optional where its check admits undefined. A name is a field of the type,
@@ -15,10 +15,10 @@ import { typeNameWithArticle } from "./object-type.js";
 type InputFields = Readonly<Record<string, z.ZodType>>;
 
 /** The mutations that a type may have; only types with a unique key have an upsert. */
-export type RowVerb = "create" | "createMany" | "update" | "updateMany" | "delete" | "deleteMany" | "upsert";
+export type RowInputVerb = "create" | "createMany" | "update" | "updateMany" | "delete" | "deleteMany" | "upsert";
 
 /** The names of mutations and of the fields of their payloads. */
-export const rowNamesOf = (type: TypeDeclaration) => ({
+export const rowInputNamesOf = (type: TypeDeclaration) => ({
   /** Mutations of one row end with `name`, mutations of many rows with `names`. */
   name: type.name,
   names: type.plural.charAt(0).toUpperCase() + type.plural.slice(1),
@@ -34,7 +34,7 @@ const MAX_ITEMS = 1000;
 const MAX_KEY = 100;
 
 /** The input field in which a caller names a call. */
-export const idempotencyKeyInput = absent(text(MAX_KEY)).describe(
+export const idempotencyKeyInput = absent(checkedText(MAX_KEY)).describe(
   "Name this call, and send it again with the same name if its answer is lost: within a day it is done only once.",
 );
 const STALE = "If the row has changed since, it is a CONFLICT.";
@@ -80,7 +80,7 @@ function withDescriptions(type: TypeDeclaration, fields: InputFields): InputFiel
       const description = (type.fields[name] ?? references.get(name))?.description;
       return [
         name,
-        description !== undefined && inputDescriptionOf(check) === undefined ? check.describe(description) : check,
+        description !== undefined && inputTypeDescriptionOf(check) === undefined ? check.describe(description) : check,
       ];
     }),
   );
@@ -98,16 +98,16 @@ const expectedCount = z
 /** Makes the schemas of all verbs for a type. */
 export function rowInputs(type: TypeDeclaration, options: RowInputOptions): RowInputs {
   const { parent, maxItems = MAX_ITEMS } = options;
-  const { name, names, words } = rowNamesOf(type);
+  const { name, names, words } = rowInputNamesOf(type);
   const create = withDescriptions(type, options.create);
   const update = withDescriptions(type, options.update);
   const upsert = options.upsert ? withDescriptions(type, options.upsert) : create;
-  const id = idText.describe("Decimal text of the key.");
+  const id = checkedId.describe("Decimal text of the key.");
   const filter = showAs(
     { type: () => filterType(type) },
     z.unknown().refine((value) => value !== undefined),
   ).describe("Selects rows among those that you see; `{}` selects all of them.");
-  const parentId = parent && { [`${parent}Id`]: idText.describe(type.relations[parent]?.description ?? "") };
+  const parentId = parent && { [`${parent}Id`]: checkedId.describe(type.relations[parent]?.description ?? "") };
   const item = inputObject(
     `${name}ItemInput`,
     `One ${name} of those that are created together.`,
@@ -122,17 +122,17 @@ export function rowInputs(type: TypeDeclaration, options: RowInputOptions): RowI
     `The same changes to each ${name}; what is left out stays.`,
     update,
   ).describe("The new values: at least one.");
-  const schemas: Record<RowVerb, z.ZodObject> = {
+  const schemas: Record<RowInputVerb, z.ZodObject> = {
     create: inputObject(`Create${name}Input`, `A new ${name}.`, { ...create, idempotencyKey: idempotencyKeyInput }),
     createMany: inputObject(`Create${names}Input`, `New ${words}: all of them are created, or none.`, {
       ...parentId,
       items,
       idempotencyKey: idempotencyKeyInput,
     }),
-    update: inputObject(`Update${name}Input`, `Changes to ${typeNameWithArticle(name)}; what is left out stays.`, {
+    update: inputObject(`Update${name}Input`, `Changes to ${objectTypeWithArticle(name)}; what is left out stays.`, {
       ...update,
       id,
-      version: versionNumber.describe(`The version that you saw. ${STALE}`),
+      version: checkedVersion.describe(`The version that you saw. ${STALE}`),
     }),
     updateMany: inputObject(`Update${names}Input`, `Changes to all ${words} that match a filter.`, {
       filter,
@@ -141,7 +141,7 @@ export function rowInputs(type: TypeDeclaration, options: RowInputOptions): RowI
     }),
     delete: inputObject(`Delete${name}Input`, `Which ${name} to delete.`, {
       id,
-      version: versionNumber.nullish().describe(`The version that you saw, to delete no other. ${STALE}`),
+      version: checkedVersion.nullish().describe(`The version that you saw, to delete no other. ${STALE}`),
     }),
     deleteMany: inputObject(`Delete${names}Input`, `Which ${words} to delete: all that match a filter.`, {
       filter,

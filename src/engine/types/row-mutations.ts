@@ -4,11 +4,11 @@ import type { Call } from "../../audit/call.js";
 import type { Rule } from "../../auth/rules.js";
 import type { MutatedRow, Mutation, MutationPayload } from "../mutation.js";
 import type { Returning } from "../read/writing.js";
-import { typeNameWithArticle } from "./object-type.js";
-import { type RowInputs, type RowVerb, rowNamesOf } from "./row-inputs.js";
+import { objectTypeWithArticle } from "./object-type.js";
+import { type RowInputs, type RowInputVerb, rowInputNamesOf } from "./row-inputs.js";
 
 /** The service behind the mutations. Where one row changes, `returning` asks for its JSON. */
-export interface RowService {
+export interface RowMutationService {
   create(call: Call, input: unknown, returning?: Returning): Promise<MutatedRow>;
   /** Returns the ids in the order of the items, and the id of the parent that they share. */
   createMany(call: Call, input: unknown): Promise<{ ids: readonly string[]; parent?: string | undefined }>;
@@ -20,7 +20,7 @@ export interface RowService {
 }
 
 /** What the audit log calls a verb, after the resource and a dot. */
-const ACTION: Readonly<Record<RowVerb, string>> = {
+const ACTION: Readonly<Record<RowInputVerb, string>> = {
   create: "create",
   createMany: "create-many",
   update: "update",
@@ -31,7 +31,7 @@ const ACTION: Readonly<Record<RowVerb, string>> = {
 };
 
 /** The description of the argument `input`. */
-const WHAT: Readonly<Record<RowVerb, string>> = {
+const WHAT: Readonly<Record<RowInputVerb, string>> = {
   create: "What to create.",
   createMany: "What to create.",
   update: "What to change.",
@@ -41,8 +41,8 @@ const WHAT: Readonly<Record<RowVerb, string>> = {
   upsert: "What to change or to create.",
 };
 
-function payloadsOf({ type, parent }: RowInputs): Readonly<Record<RowVerb, MutationPayload>> {
-  const { name, names, row, rows, words, deletedId, deletedIds } = rowNamesOf(type);
+function payloadsOf({ type, parent }: RowInputs): Readonly<Record<RowInputVerb, MutationPayload>> {
+  const { name, names, row, rows, words, deletedId, deletedIds } = rowInputNamesOf(type);
   const rowField = { [row]: { row: type, description: `The ${name} as it is now.` } };
   const parentType = parent === undefined ? undefined : type.relations[parent]?.to();
   const parentField = parent &&
@@ -78,8 +78,11 @@ function payloadsOf({ type, parent }: RowInputs): Readonly<Record<RowVerb, Mutat
   };
 }
 
-function runsOf({ type, parent }: RowInputs, service: RowService): Readonly<Record<RowVerb, Mutation["run"]>> {
-  const { row, rows, deletedId, deletedIds } = rowNamesOf(type);
+function runsOf(
+  { type, parent }: RowInputs,
+  service: RowMutationService,
+): Readonly<Record<RowInputVerb, Mutation["run"]>> {
+  const { row, rows, deletedId, deletedIds } = rowInputNamesOf(type);
   return {
     create: async (call, input, { returning }) => ({ [row]: await service.create(call, input, returning) }),
     async createMany(call, input) {
@@ -104,22 +107,22 @@ function runsOf({ type, parent }: RowInputs, service: RowService): Readonly<Reco
  */
 export function rowMutations(
   inputs: RowInputs,
-  service: RowService,
-  names: Readonly<Record<string, RowVerb>>,
+  service: RowMutationService,
+  names: Readonly<Record<string, RowInputVerb>>,
   rule: Rule,
-  rules: Partial<Record<RowVerb, Rule>> = {},
+  rules: Partial<Record<RowInputVerb, Rule>> = {},
 ): Record<string, Mutation> {
   const { type, parent } = inputs;
-  const { name: one, names: many, words } = rowNamesOf(type);
+  const { name: one, names: many, words } = rowInputNamesOf(type);
   const payloads = payloadsOf(inputs);
   const runs = runsOf(inputs, service);
   const resource = one.replaceAll(/(?<!^)[A-Z]/g, (letter) => `-${letter}`).toLowerCase();
-  const DESCRIPTION: Record<RowVerb, string> = {
-    create: `Creates ${typeNameWithArticle(one)}.`,
+  const DESCRIPTION: Record<RowInputVerb, string> = {
+    create: `Creates ${objectTypeWithArticle(one)}.`,
     createMany: `Creates ${words}${parent ? ` of one ${parent}` : ""}: all of them, or none.`,
-    update: `Changes ${typeNameWithArticle(one)}.`,
+    update: `Changes ${objectTypeWithArticle(one)}.`,
     updateMany: `Changes all ${words} that match a filter.`,
-    delete: `Deletes ${typeNameWithArticle(one)}.`,
+    delete: `Deletes ${objectTypeWithArticle(one)}.`,
     deleteMany: `Deletes all ${words} that match a filter.`,
     upsert: `Changes the ${one} with this ${type.uniqueKey}, or creates it.`,
   };

@@ -3,7 +3,7 @@ import { GraphQLError, GraphQLScalarType, Kind, type ValueNode } from "graphql";
 import { limitExceeded } from "../../errors.js";
 
 /** The error with which a scalar refuses a value. Its message is ours and holds no value of the request, so that clients may read it. */
-export class MalformedScalar extends GraphQLError {
+export class ScalarError extends GraphQLError {
   /** @param node the value in the document */
   constructor(message: string, node?: ValueNode) {
     super(message, { nodes: node });
@@ -48,10 +48,10 @@ function faultOfMoment(text: string): string | undefined {
 }
 
 function parseMoment(value: unknown, node?: ValueNode): string {
-  if (typeof value !== "string") throw new MalformedScalar(`Give a moment as a text, ${EXAMPLE}.`, node);
+  if (typeof value !== "string") throw new ScalarError(`Give a moment as a text, ${EXAMPLE}.`, node);
   const text = value.toUpperCase();
   const fault = faultOfMoment(text);
-  if (fault) throw new MalformedScalar(fault, node);
+  if (fault) throw new ScalarError(fault, node);
   return text;
 }
 
@@ -104,14 +104,14 @@ function jsonOf(node: ValueNode, variables: Variables, depth = 1): unknown {
       return markInexact(value);
     }
     case Kind.INT:
-      if (!Number.isSafeInteger(Number(node.value))) throw new MalformedScalar(INEXACT_SCALAR, node);
+      if (!Number.isSafeInteger(Number(node.value))) throw new ScalarError(INEXACT_SCALAR, node);
       return Number(node.value);
     case Kind.FLOAT:
       return Number(node.value);
     case Kind.NULL:
       return null;
     case Kind.ENUM:
-      throw new MalformedScalar("A bare word is no JSON: put it in quotes.", node);
+      throw new ScalarError("A bare word is no JSON: put it in quotes.", node);
     default:
       return node.value;
   }

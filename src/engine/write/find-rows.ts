@@ -5,12 +5,12 @@ import type { ActorAccess } from "../../auth/actor.js";
 import type { Db } from "../../db/client.js";
 import type { TypeDeclaration } from "../declaration.js";
 import { aliasedVisibilitySource, visibilityCondition } from "../read/visibility.js";
-import { statementSource, statementTableOf } from "./row-statements.js";
+import { rowStatementSource, statementTableOf } from "./row-statements.js";
 
 function visibleTo(type: TypeDeclaration, access: ActorAccess): SQL | undefined {
   let aliases = 0;
   return visibilityCondition(
-    statementSource(type),
+    rowStatementSource(type),
     access,
     () => sql`${access.organizationId}`,
     (target) => aliasedVisibilitySource(target, `v${aliases++}`),

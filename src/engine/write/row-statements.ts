@@ -21,14 +21,14 @@ type VersionedTable = PgTable & Record<"id" | "version" | "updatedAt", PgColumn>
 export const statementTableOf = (type: TypeDeclaration) => type.table as VersionedTable;
 
 /** The most rows that one call changes by a filter. */
-export const MAX_ROWS = 1000;
+export const MAX_STATEMENT_ROWS = 1000;
 
 /** A parameter with the variable of this name. */
 const parameter = (c: Compilation, name: string) => c.param((run) => run.variables[name] ?? null, name);
 const jsonParameter = (c: Compilation, name: string) => sql`${parameter(c, name)}::text::json`;
 
 /** The statement's own table, without an alias. */
-export const statementSource = (type: TypeDeclaration): VisibilitySource => ({
+export const rowStatementSource = (type: TypeDeclaration): VisibilitySource => ({
   type,
   name: sql``,
   from: sql`${type.table}`,
@@ -158,7 +158,7 @@ export function changeStatement(
   const table = statementTableOf(type);
   const isCurrent = sql`coalesce(${table.version} = ${parameter(c, "version")}::int, true)`;
   const unreachedCte = unreachedChanges(c, type, columns);
-  const isRow = and(sql`${table.id} = ${parameter(c, "id")}::bigint`, isCurrent, c.visible(statementSource(type)));
+  const isRow = and(sql`${table.id} = ${parameter(c, "id")}::bigint`, isCurrent, c.visible(rowStatementSource(type)));
   const where = and(isRow, reachesAllReferences(unreachedCte));
   return compilationStatementOf(sql`with ${unreachedCte ? sql`${unreachedCte}, ` : sql``}changed as (
       ${changeClause(type, columns, c)} where ${where} returning ${answer ? sql`${table}.*` : table.id}
@@ -175,7 +175,7 @@ function matchedCtes(c: Compilation, type: TypeDeclaration, filter: unknown, loc
   const key = source.column(type.fields.id.column);
   return sql`matched as (
       select ${key} as id from ${source.from} where ${and(c.visible(source), matchingForWriting(c, source, filter)) ?? sql`true`}
-      order by ${key} limit ${sql.raw(`${MAX_ROWS + 1}`)} ${locked ? sql`for update of ${source.name}` : sql``}
+      order by ${key} limit ${sql.raw(`${MAX_STATEMENT_ROWS + 1}`)} ${locked ? sql`for update of ${source.name}` : sql``}
     ), counted as (select count(*)::int as n from matched)`;
 }
 

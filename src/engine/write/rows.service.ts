@@ -9,17 +9,17 @@ import { AppError, badUserInput, conflict, internal, limitExceeded, notFound, ou
 import { checked } from "../../values/checked.js";
 import type { Returning } from "../read/writing.js";
 import type { RowInputs } from "../types/row-inputs.js";
-import type { RowService } from "../types/row-mutations.js";
+import type { RowMutationService } from "../types/row-mutations.js";
 import { countReachedRows, findByKey } from "./find-rows.js";
 import { findIdempotentIds, idempotencyKeyOf } from "./idempotency.service.js";
 import { type IdempotencyKey } from "./idempotency.store.js";
+import { MAX_STATEMENT_ROWS } from "./row-statements.js";
 import {
   type ChangedRows,
   changeMatchingRows,
   changeRow,
   findMatchingRows,
   insertRows,
-  MAX_ROWS,
   type RowChange,
   type RowPathOf,
   type RowValues,
@@ -73,7 +73,7 @@ function requireAtMost(max: number, field: string, count: unknown): void {
 const UPSERT_ATTEMPTS = 3;
 
 /** Makes the service of one type's rows. */
-export function createRowService(deps: RowsDeps, inputs: RowInputs, rules: RowRules = {}): RowService {
+export function createRowService(deps: RowsDeps, inputs: RowInputs, rules: RowRules = {}): RowMutationService {
   const { db, audit, limits, fingerprintKey, statements } = deps;
   const { type } = inputs;
   const prepare = rules.prepare ?? (async (rows: readonly RowValues[]) => [...rows]);
@@ -199,7 +199,7 @@ export function createRowService(deps: RowsDeps, inputs: RowInputs, rules: RowRu
     },
 
     async updateMany(call, input) {
-      requireAtMost(MAX_ROWS, "expectedCount", (input as { expectedCount: unknown }).expectedCount);
+      requireAtMost(MAX_STATEMENT_ROWS, "expectedCount", (input as { expectedCount: unknown }).expectedCount);
       const { changes, ...matching } = checked(inputs.updateMany, input);
       const stored = await prepareChanges(requireChange(changes, "changes"), pathInChanges);
       return (await changeMany(call, matching, stored)).ids;
@@ -212,7 +212,7 @@ export function createRowService(deps: RowsDeps, inputs: RowInputs, rules: RowRu
     },
 
     async deleteMany(call, input) {
-      requireAtMost(MAX_ROWS, "expectedCount", (input as { expectedCount: unknown }).expectedCount);
+      requireAtMost(MAX_STATEMENT_ROWS, "expectedCount", (input as { expectedCount: unknown }).expectedCount);
       const { ids } = await changeMany(call, checked(inputs.deleteMany, input), null);
       return ids;
     },

@@ -8,7 +8,7 @@ import type { Db } from "../../db/client.js";
 import { columnName, columnProperty } from "../../db/dialect.js";
 import { UsualTime } from "../../db/driver/usual-time.js";
 import { isDependentsError, keyAtFault } from "../../db/postgres-errors.js";
-import { type AppError, atField, conflict, failedPrecondition, internal, notFound } from "../../errors.js";
+import { type AppError, conflict, errorAtField, failedPrecondition, internal, notFound } from "../../errors.js";
 import type { TypeDeclaration } from "../declaration.js";
 import type { CompilationLimits, CompilationStatement } from "../read/compilation.js";
 import type { Returning } from "../read/writing.js";
@@ -20,11 +20,9 @@ import {
   changeStatement,
   findMatchingStatement,
   insertStatement,
-  MAX_ROWS,
+  MAX_STATEMENT_ROWS,
   statementColumnsOf,
 } from "./row-statements.js";
-
-export { MAX_ROWS };
 
 /** Values by column property; ids are decimal text. */
 export type RowValues = Readonly<Record<string, unknown>>;
@@ -152,7 +150,8 @@ export async function insertRows(
   return { ids: listOf(ids), json: jsonOf(change, column) };
 }
 
-const withField = (error: AppError, field: string | undefined) => (field === undefined ? error : atField(error, field));
+const withField = (error: AppError, field: string | undefined) =>
+  field === undefined ? error : errorAtField(error, field);
 
 /** @throws AppError that tells the caller why a change of existing rows failed */
 function rethrow(error: AppError, type: TypeDeclaration, changes: RowValues | null, pathOf: RowPathOf): never {
@@ -193,7 +192,7 @@ export async function changeRow(
 interface MatchingRows {
   /** A coerced filter of the type. */
   readonly filter: unknown;
-  /** At most MAX_ROWS. */
+  /** At most MAX_STATEMENT_ROWS. */
   readonly expectedCount: number;
 }
 
@@ -201,7 +200,9 @@ function requireCount({ expectedCount }: MatchingRows, answer: string | number |
   const count = Number(answer);
   if (count === expectedCount) return;
   const rows =
-    count > MAX_ROWS ? `More than ${MAX_ROWS} rows match` : `${count} row${count === 1 ? " matches" : "s match"}`;
+    count > MAX_STATEMENT_ROWS
+      ? `More than ${MAX_STATEMENT_ROWS} rows match`
+      : `${count} row${count === 1 ? " matches" : "s match"}`;
   const message = `${rows}, where ${expectedCount} were expected. Nothing has changed: look at the filter.`;
   throw conflict(message, undefined, "expectedCount");
 }

@@ -14,7 +14,7 @@ import type { Fragments } from "../../engine/read/selection.js";
 import { asAppError } from "../../errors.js";
 import type { RequestContext } from "../context.js";
 import type { Middleware } from "../doors.js";
-import { fieldError } from "../format-error.js";
+import { formatFieldError } from "../format-error.js";
 
 /** The JSON text of `data`. Only `stringifyAnswer` looks into it. */
 export class DirectAnswerText {
@@ -28,7 +28,7 @@ export interface DirectAnswer {
 }
 
 /** @returns the body of an answer; PostgreSQL's text stays as it is */
-export function stringifyAnswer({ data, errors, ...rest }: { data?: unknown; errors?: unknown }): string {
+export function stringifyDirectAnswer({ data, errors, ...rest }: { data?: unknown; errors?: unknown }): string {
   // Errors come first, as in Apollo's answers.
   if (!(data instanceof DirectAnswerText)) return JSON.stringify({ errors, data, ...rest });
   return `{${errors ? `"errors":${JSON.stringify(errors)},` : ""}"data":${data.text}}`;
@@ -41,7 +41,7 @@ export interface DirectAnswerRun {
   readonly context: RequestContext;
 }
 
-export type FormatAnswerError = (formatted: GraphQLFormattedError, error: unknown) => GraphQLFormattedError;
+export type FormatDirectAnswerError = (formatted: GraphQLFormattedError, error: unknown) => GraphQLFormattedError;
 
 /** The arguments with which doors and resolvers of a root field are called. */
 interface RootField {
@@ -93,28 +93,31 @@ export async function mayAnswerPass(
 }
 
 /** The place of an error: the path of the field, and the nodes that ask for it. */
-export interface AnswerErrorPath {
+export interface DirectAnswerPath {
   readonly path: readonly [string, ...string[]];
   readonly nodes: readonly FieldNode[];
 }
 
 /** A field that failed, and why. */
-export interface DirectAnswerFault extends AnswerErrorPath {
+export interface DirectAnswerFault extends DirectAnswerPath {
   readonly error: unknown;
 }
 
 /** @returns the errors as the ordinary path answers them */
 export const directAnswerErrors = (
   faults: readonly DirectAnswerFault[],
-  formatError: FormatAnswerError,
+  formatError: FormatDirectAnswerError,
 ): GraphQLFormattedError[] =>
   faults.map(({ path, nodes, error }) => {
-    const located = fieldError(asAppError(error), path, nodes);
+    const located = formatFieldError(asAppError(error), path, nodes);
     return formatError(located.toJSON(), located);
   });
 
 /** Makes the answer of the ordinary path where every root field fails. */
-export const failedAnswer = (faults: readonly DirectAnswerFault[], formatError: FormatAnswerError): DirectAnswer => ({
+export const failedAnswer = (
+  faults: readonly DirectAnswerFault[],
+  formatError: FormatDirectAnswerError,
+): DirectAnswer => ({
   data: Object.fromEntries(faults.map(({ path }) => [path[0], null])),
   errors: directAnswerErrors(faults, formatError),
 });

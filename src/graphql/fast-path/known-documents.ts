@@ -11,8 +11,8 @@ import type { RequestContext } from "../context.js";
 import { type GraphqlRequest, requestAnswerTypeOf } from "../graphql-request.js";
 import type { createIntrospection } from "../introspection.js";
 import { RECORDED_REFUSALS } from "../recording.js";
-import { takeVariables } from "../variables.js";
-import { type DirectAnswer, DirectAnswerText, type FormatAnswerError } from "./direct-answer.js";
+import { takeOperationVariables } from "../variables.js";
+import { type DirectAnswer, DirectAnswerText, type FormatDirectAnswerError } from "./direct-answer.js";
 import type { AnswerPlannedOperation } from "./planned-operations.js";
 
 interface Deps {
@@ -21,7 +21,7 @@ interface Deps {
   readonly cache: Cache;
   readonly introspection: ReturnType<typeof createIntrospection>;
   readonly answerDirectly: AnswerPlannedOperation;
-  readonly formatError: FormatAnswerError;
+  readonly formatError: FormatDirectAnswerError;
   readonly log: Log;
 }
 
@@ -178,7 +178,7 @@ export function createKnownDocuments(deps: Deps) {
       const operation = known?.operations.get(operationName);
       if (!known || !operation) return null;
       try {
-        takeVariables(context, schema, operation, variables, limits);
+        takeOperationVariables(context, schema, operation, variables, limits);
       } catch (error) {
         // Apollo meets the same fault and reports it.
         if (error instanceof AppError) return null;

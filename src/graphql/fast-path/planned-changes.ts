@@ -7,7 +7,7 @@ import {
   getNamedType,
   isObjectType,
 } from "graphql";
-import { MUTATION_RETURNS_ROWS, type MutationReturn, MutationRoot, mutationIdsOf } from "../../engine/mutation.js";
+import { MUTATION_RETURNS_ROWS, MutationParent, type MutationReturn, mutationIdsOf } from "../../engine/mutation.js";
 import type { Unit } from "../../engine/read/compile.js";
 import type { Planner, PlannerPayload } from "../../engine/read/planner.js";
 import { collectSelection, collectSelectionBelow, type Selection } from "../../engine/read/selection.js";
@@ -15,12 +15,12 @@ import { AppError, doneBut, notFound } from "../../errors.js";
 import type { DoorResolve, RootFieldDoors } from "../doors.js";
 import { preflightUnits, preflightValues } from "../preflight.js";
 import {
-  type AnswerErrorPath,
   answeredRootField,
   type DirectAnswer,
+  type DirectAnswerPath,
   type DirectAnswerRun,
   DirectAnswerText,
-  type FormatAnswerError,
+  type FormatDirectAnswerError,
   failedAnswer,
   mayAnswerPass,
 } from "./direct-answer.js";
@@ -37,7 +37,7 @@ interface Deps {
   readonly schema: GraphQLSchema;
   readonly planner: Planner;
   readonly roots: RootFieldDoors;
-  readonly formatError: FormatAnswerError;
+  readonly formatError: FormatDirectAnswerError;
 }
 
 /** @returns the only root field of a mutation that returns rows, and the selection of its payload; undefined for other mutations */
@@ -65,11 +65,11 @@ export function answerChange({ schema, planner, roots, formatError }: Deps) {
 
   /** @returns undefined where the ordinary path must answer */
   function plan(units: readonly Unit[], { operation, fragments, context }: DirectAnswerRun) {
-    if (units.length === 0) return { planned: NOTHING, root: new MutationRoot(undefined) };
+    if (units.length === 0) return { planned: NOTHING, root: new MutationParent(undefined) };
     const { variables, access } = context;
     try {
       const planned = planner.payload({ operation, fragments, variables, access }, units);
-      return planned.isText ? { planned, root: new MutationRoot(planned.returning()) } : undefined;
+      return planned.isText ? { planned, root: new MutationParent(planned.returning()) } : undefined;
     } catch (error) {
       // The ordinary path meets the same fault, and reports it before anything has changed.
       if (error instanceof AppError) return undefined;
@@ -98,11 +98,11 @@ export function answerChange({ schema, planner, roots, formatError }: Deps) {
       planned.requireAnswerable(preflightValues(units, root.args), 0);
       return resolve(...resolverArgs);
     };
-    let failing: AnswerErrorPath = { path: [key], nodes };
+    let failing: DirectAnswerPath = { path: [key], nodes };
     try {
       const result = await roots.recorder(run, plans.root, root.args, context, root.info);
       const returned = result as Record<string, unknown>;
-      const placeOf = (unit: Unit): AnswerErrorPath => ({
+      const placeOf = (unit: Unit): DirectAnswerPath => ({
         path: unit.key.split(".") as [string, string],
         nodes: unit.nodes,
       });

@@ -21,7 +21,7 @@ import {
   type DirectAnswerRun,
   DirectAnswerText,
   directAnswerErrors,
-  type FormatAnswerError,
+  type FormatDirectAnswerError,
   failedAnswer,
   mayAnswerPass,
 } from "./direct-answer.js";
@@ -40,7 +40,7 @@ interface FastPathDeps {
   readonly schema: GraphQLSchema;
   readonly planner: Planner;
   readonly roots: RootFieldDoors;
-  readonly formatError: FormatAnswerError;
+  readonly formatError: FormatDirectAnswerError;
   readonly log: Log;
 }
 

@@ -1,6 +1,6 @@
 /** Changes backup windows: at once, or when the maintenance window comes. */
 import { isWithinWindow, lastWindowStart, maintenanceWindowOf } from "../../values/windows.js";
-import { OperationFailure } from "../errors.js";
+import { OperationFailureError } from "../errors.js";
 import { backupWindowForm } from "./forms.js";
 import type { Host } from "./host.js";
 import { type LocalInstance } from "./instances.js";
@@ -14,7 +14,8 @@ export async function modifyBackupWindow(
   request: TaskRequestOf<"MODIFY_BACKUP_WINDOW">,
 ): Promise<EntryOutcome> {
   const form = backupWindowForm.safeParse(request.backupWindow);
-  if (!form.success) throw new OperationFailure("InvalidParameterValue", "A backup window is hh:mm-hh:mm, in UTC.");
+  if (!form.success)
+    throw new OperationFailureError("InvalidParameterValue", "A backup window is hh:mm-hh:mm, in UTC.");
   const window = form.data;
   const pending = { window, since: host.clock.now().toISOString() };
   const after = await host.instances.update(instance.providerId, (now) => {
@@ -23,7 +24,7 @@ export async function modifyBackupWindow(
     }
     return { ...now, pendingBackupWindow: pending };
   });
-  if (!after) throw new OperationFailure("DBInstanceNotFound", "The instance is gone.");
+  if (!after) throw new OperationFailureError("DBInstanceNotFound", "The instance is gone.");
   const isPending = after.pendingBackupWindow !== null;
   return {
     message: isPending

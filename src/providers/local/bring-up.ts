@@ -3,9 +3,9 @@
 import { hasTablespaces } from "../../postgres/base-backup.js";
 import { isStandbyData } from "../../postgres/control-file.js";
 import { promote } from "../../postgres/promote.js";
-import { faultText, type Host } from "./host.js";
+import { type Host, hostFaultText } from "./host.js";
 import { type LocalInstance, type LocalMember, primaryOf, standbysOf } from "./instances.js";
-import { clusterOf, fenceMember, memberName, memberProcessName, setMembersStale } from "./members.js";
+import { clusterOf, fenceMember, memberName, memberProcessName, setLocalMembersStale } from "./members.js";
 import { observe } from "./observe.js";
 import { endSplitBrain, findUndecidedSplitBrain, splitBrainMessage } from "./split-brain.js";
 
@@ -66,7 +66,7 @@ async function startStandby(
     host.faults.delete(key);
   } catch (error) {
     if (signal?.aborted) return;
-    host.faults.set(key, faultText(error));
+    host.faults.set(key, hostFaultText(error));
     const name = memberName(instance, member);
     host.log.error({ err: error, instance: instance.identifier }, `The standby ${name} does not start`);
   }
@@ -76,7 +76,7 @@ async function startStandby(
 async function stopStandbysWithTablespaces(host: Host, instance: LocalInstance): Promise<LocalInstance> {
   const names = standbysOf(instance).flatMap(({ name, stale }) => (stale ? [] : [name]));
   if (names.length === 0 || !(await hasTablespaces(clusterOf(host, instance, primaryOf(instance))))) return instance;
-  const after = await setMembersStale(host, instance.providerId, names);
+  const after = await setLocalMembersStale(host, instance.providerId, names);
   for (const name of names) await fenceMember(host, instance.providerId, name);
   const result = { reason: "The instance has a tablespace, whose files both servers would write." };
   await host.report({

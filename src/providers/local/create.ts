@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { Sql } from "postgres";
 import { z } from "zod";
 import { syncFileSystem } from "../../durability.js";
-import { badUserInput, conflict } from "../../errors.js";
+import { badUserInput } from "../../errors.js";
 import type { Cluster } from "../../postgres/cluster.js";
 import { connectAsSuperuser } from "../../postgres/connection.js";
 import { writeOwned } from "../../postgres/owned-file.js";
@@ -12,14 +12,14 @@ import { INSTANCE_IDENTIFIER } from "../../values/identifiers.js";
 import type { AutoFailover, Tag } from "../provider.js";
 import { autoFailoverForm, backupWindowForm, maintenanceWindowForm, maxConnectionsForm, tagsForm } from "./forms.js";
 import { type Host } from "./host.js";
-import { type LocalInstance, type LocalMember } from "./instances.js";
+import { instanceIdentifierTaken, type LocalInstance, type LocalMember } from "./instances.js";
 import { makeMember } from "./members.js";
 import type { TcpPorts } from "./ports.js";
 import { createReplicationRole } from "./replication-role.js";
 import { cloneStandby, STANDBY_START_MS } from "./standbys.js";
 
 /** A superuser's connection, for postgres.js. */
-export type NewConnection = {
+export type NewInstanceConnection = {
   readonly host: string;
   readonly port: number;
   readonly database: string;
@@ -42,7 +42,7 @@ export type NewInstance = {
   /** When Postern fails the instance over by itself; without it, never. */
   readonly autoFailover?: AutoFailover | null | undefined;
   /** Fills the new instance before anybody sees it. If it throws, create throws the same and removes everything. */
-  readonly fill?: (connection: NewConnection) => Promise<void>;
+  readonly fill?: (connection: NewInstanceConnection) => Promise<void>;
   /** For a restored instance: its id, how its data directory is made, and what happens after its first start. */
   readonly copy?: {
     readonly providerId: string;
@@ -60,9 +60,6 @@ const newInstanceForm = z.object({
   maxConnections: maxConnectionsForm.default(50),
   autoFailover: autoFailoverForm.nullable().default(null),
 });
-
-export const createIdentifierTaken = ({ identifier }: Pick<NewInstance, "identifier">) =>
-  conflict(`There is an instance ${identifier} already.`);
 
 /**
  * Plans an instance and its ports.
@@ -113,7 +110,7 @@ export async function createInstance(
   const { instances } = host;
   const isTaken = ({ identifier }: LocalInstance) => identifier.toLowerCase() === wanted.identifier.toLowerCase();
   if (isUnderWay || (await instances.described()).some(isTaken)) {
-    throw createIdentifierTaken(wanted);
+    throw instanceIdentifierTaken(wanted);
   }
   const instance = await planToCreate(host, ports, wanted, plan);
   const [primary, ...standbys] = instance.members as [LocalMember, ...LocalMember[]];

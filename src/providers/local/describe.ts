@@ -1,5 +1,5 @@
 /** Describes local instances for the inventory, from instance.json and from what is observed. */
-import { type Endpoint, type Finding, type InstanceDescription, UNOBSERVED } from "../provider.js";
+import { type Endpoint, type Finding, type InstanceDescription, UNOBSERVED_MEMBER } from "../provider.js";
 import { applyBackupWindowIfDue } from "./backup-window.js";
 import { findingsOf } from "./findings.js";
 import { createHealths, type MemberHealth } from "./health.js";
@@ -136,7 +136,7 @@ export function createDescribe(host: Host, operations: Operations, plans: Plans,
         name: memberName(instance, member),
         role: member.name === primary ? "PRIMARY" : "STANDBY",
         endpoint: member.stale ? null : endpointOf(member),
-        ...(healthOf[index] ?? UNOBSERVED),
+        ...(healthOf[index] ?? UNOBSERVED_MEMBER),
       })),
       tags: instance.tags,
       backupWindow: instance.backupWindow,

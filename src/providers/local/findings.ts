@@ -4,7 +4,7 @@ import { findPostmaster } from "../../postgres/postmaster.js";
 import type { Finding } from "../provider.js";
 import { type Host } from "./host.js";
 import { type LocalInstance, primaryOf } from "./instances.js";
-import { configurationKey } from "./kept-configuration.js";
+import { keptConfigurationKey } from "./kept-configuration.js";
 import { clusterOf, memberName } from "./members.js";
 
 /** @returns the findings about an instance, beyond those of its members */
@@ -38,7 +38,7 @@ async function ofPair(host: Host, instance: LocalInstance): Promise<Finding[]> {
         "there is no failover. Move what is in it to pg_default, and drop the tablespace; the standby is then built anew by itself.",
     });
   }
-  const fault = host.faults.get(configurationKey(instance));
+  const fault = host.faults.get(keptConfigurationKey(instance));
   if (fault !== undefined) {
     findings.push({
       kind: "configuration_broken",

@@ -1,5 +1,5 @@
 /** Observes the health of an instance's members: the status of each, since when it lasts, and what people should look at. */
-import { type Finding, type Member, UNOBSERVED } from "../provider.js";
+import { type Finding, type ProviderMember, UNOBSERVED_MEMBER } from "../provider.js";
 import { higherSettings } from "./equal-settings.js";
 import { type Host } from "./host.js";
 import { type LocalInstance, type LocalMember, primaryOf } from "./instances.js";
@@ -13,7 +13,7 @@ import {
   type PrimaryReplication,
 } from "./replication.js";
 
-export type MemberHealth = Omit<Member, "name" | "role" | "endpoint">;
+export type MemberHealth = Omit<ProviderMember, "name" | "role" | "endpoint">;
 
 /** A restart or a reconnect takes less than this, and is no finding. */
 const PASSING_MS = 10_000;
@@ -50,7 +50,7 @@ export function createHealths(host: Host) {
     const key = memberProcessName(instance.providerId, member.name);
     const cluster = clusterOf(host, instance, member);
     const unwell = (status: string, lastError: string | null): Look => ({
-      ...UNOBSERVED,
+      ...UNOBSERVED_MEMBER,
       status,
       replaying: false,
       lastError,
@@ -162,7 +162,12 @@ export function createHealths(host: Host) {
         const isWanted = instance.wanted === "running";
         const { finding, mayPass, ...rest } =
           isPrimary || !isWanted
-            ? { ...UNOBSERVED, finding: undefined, mayPass: undefined, status: isWanted ? await status : "stopped" }
+            ? {
+                ...UNOBSERVED_MEMBER,
+                finding: undefined,
+                mayPass: undefined,
+                status: isWanted ? await status : "stopped",
+              }
             : await look(instance, member, primary);
         const since = sinceMs(memberProcessName(instance.providerId, member.name), rest.status);
         if (finding && (!mayPass || nowMs() - since >= PASSING_MS)) findings.push(finding);

@@ -7,7 +7,7 @@ import type { OsUser } from "../../postgres/os-user.js";
 import type { Report } from "../provider.js";
 import type { Instances, LocalInstance } from "./instances.js";
 
-export type HostLimits = {
+export type LocalHostLimits = {
   /** How many manual snapshots there may be in all; the default is 100. */
   readonly manualSnapshots: number;
   /** No copy leaves less than this free on the disk; the default is 256 MiB. */
@@ -30,7 +30,7 @@ export type Host = {
   readonly settings: ClusterSettings;
   /** Whether clusters and copies must survive a power failure. */
   readonly isSynced: boolean;
-  readonly limits: HostLimits;
+  readonly limits: LocalHostLimits;
   readonly log: Log;
   readonly clock: { now(): Date };
   /** Records what the provider does to an instance by itself. */
@@ -47,7 +47,7 @@ export type Host = {
 const MAX_FAULT = 1_000;
 
 /** @returns the reason of an error for people, in PostgreSQL's own words, without secrets */
-export function faultText(error: unknown): string {
+export function hostFaultText(error: unknown): string {
   const text = withoutSecretsOfLog((error as Error).message);
   return (lastComplaintInLog(text.split("\n")) ?? text).slice(0, MAX_FAULT).toWellFormed();
 }

@@ -6,9 +6,10 @@ import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
 import { syncFolder } from "../../durability.js";
+import { conflict } from "../../errors.js";
 import { makePrivateFolder } from "../../postgres/folder.js";
 import type { OsUser } from "../../postgres/os-user.js";
-import { OperationFailure } from "../errors.js";
+import { OperationFailureError } from "../errors.js";
 import { readDurable, writeDurableJson } from "./durable-json.js";
 import { autoFailoverForm, backupWindowForm, maintenanceWindowForm, maxConnectionsForm, tagsForm } from "./forms.js";
 import type { RequireOwned } from "./ownership.js";
@@ -148,14 +149,14 @@ export function openInstances(folder: string, user: OsUser, requireOwned: Requir
 
     /**
      * Lists all instances, for their identifiers and ports; of one that cannot be read, its copy.
-     * @throws OperationFailure where not even the copy can be read: a new instance might take the identifier or port of that one
+     * @throws OperationFailureError where not even the copy can be read: a new instance might take the identifier or port of that one
      */
     async described(): Promise<LocalInstance[]> {
       const copyOrThrow = async (id: string) => {
         const copy = await findCopy(id);
         if (copy) return copy;
         const message = `No instance can be created while it is not known which one lies in ${folderOf(id)}: make ${DESCRIPTION} there readable again.`;
-        throw new OperationFailure("InvalidDBInstanceState", message);
+        throw new OperationFailureError("InvalidDBInstanceState", message);
       };
       const instances = await Promise.all((await ids()).map((id) => find(id).catch(() => copyOrThrow(id))));
       return instances.filter((instance) => instance !== null);
@@ -237,3 +238,6 @@ export function primaryOf({ members, primary }: LocalInstance): LocalMember {
 
 export const standbysOf = ({ members, primary }: LocalInstance): LocalMember[] =>
   members.filter(({ name }) => name !== primary);
+
+export const instanceIdentifierTaken = ({ identifier }: { readonly identifier: string }) =>
+  conflict(`There is an instance ${identifier} already.`);

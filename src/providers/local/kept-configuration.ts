@@ -27,7 +27,7 @@ const fileOf = (host: Host, { providerId }: LocalInstance) =>
   join(host.instances.folderOf(providerId), "configuration.json");
 
 /** @returns the key under which Host.faults holds the fault of a broken configuration */
-export const configurationKey = ({ providerId }: LocalInstance) => `${providerId}-configuration`;
+export const keptConfigurationKey = ({ providerId }: LocalInstance) => `${providerId}-configuration`;
 
 /**
  * Copies the primary's configuration if it has changed and PostgreSQL would start with it, for a later failover.
@@ -37,7 +37,7 @@ export async function keepConfiguration(host: Host, instance: LocalInstance): Pr
   const cluster = clusterOf(host, instance, primaryOf(instance));
   const { files } = await readConfigFiles(cluster.dataDir);
   const kept = await findKept(host, instance);
-  const key = configurationKey(instance);
+  const key = keptConfigurationKey(instance);
   if (files.size === 0) return;
   if (kept && areSameConfigFiles(files, kept.files)) return void host.faults.delete(key);
   const fault = (await settingsFaultOf(cluster)) ?? (await rulesFaultOf(host, cluster));

@@ -8,9 +8,9 @@ import { listMemberFolders } from "./members.js";
 
 const KEPT = /^kept-(failover|split-brain)-\d{8}T\d{6}Z$/;
 
-export type KeptFor = "failover" | "split-brain";
+export type KeptDataFor = "failover" | "split-brain";
 
-export const keptName = (why: KeptFor, now: Date) => `kept-${why}-${now.toISOString().replace(/[-:]|\.\d+/g, "")}`;
+export const keptName = (why: KeptDataFor, now: Date) => `kept-${why}-${now.toISOString().replace(/[-:]|\.\d+/g, "")}`;
 
 export const keptPath = (host: Host, providerId: string, member: string, name: string) =>
   join(host.instances.memberFolder(providerId, member), name);
@@ -66,7 +66,7 @@ export async function listMembersBesidesKeptData(host: Host, providerId: string)
 export async function listKept(host: Host, providerId: string, member: string) {
   const names = await readdir(host.instances.memberFolder(providerId, member)).catch(() => []);
   return names.flatMap((name) => {
-    const why = KEPT.exec(name)?.[1] as KeptFor | undefined;
+    const why = KEPT.exec(name)?.[1] as KeptDataFor | undefined;
     return why ? [{ name, why, path: keptPath(host, providerId, member, name) }] : [];
   });
 }

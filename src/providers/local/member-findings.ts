@@ -2,7 +2,7 @@
 import type { Finding } from "../provider.js";
 import { type Host } from "./host.js";
 import type { LocalInstance } from "./instances.js";
-import { type KeptFor, keptPath, listKept } from "./kept-data.js";
+import { type KeptDataFor, keptPath, listKept } from "./kept-data.js";
 import { listMemberFolders, memberName } from "./members.js";
 import type { Observation } from "./observe.js";
 
@@ -30,7 +30,7 @@ export function refusalFinding(instance: LocalInstance, seen: Observation): Find
   return { kind, severity: "WARNING", subject, detail };
 }
 
-const REASONS: Readonly<Record<KeptFor, readonly [kind: string, why: string]>> = {
+const REASONS: Readonly<Record<KeptDataFor, readonly [kind: string, why: string]>> = {
   failover: ["failover_with_loss", "was the primary when it failed, and some of its writes could not be handed over"],
   "split-brain": ["split_brain", "was promoted by hand while another was the primary, and may have taken writes"],
 };

@@ -18,7 +18,7 @@ async function memberLog(cluster: Cluster, lines: number): Promise<string[]> {
 }
 
 /** Implements Provider.logTail. @param name the member's name as people know it */
-export async function readLogTail(
+export async function readMemberLog(
   host: Host,
   providerId: string,
   name: string,
@@ -39,7 +39,7 @@ export async function memberComplaint(cluster: Cluster): Promise<string> {
 }
 
 /** @returns the lines of the last minute, the oldest first */
-export async function recentLogLines(cluster: Cluster): Promise<string[]> {
+export async function recentMemberLogLines(cluster: Cluster): Promise<string[]> {
   const since = new Date(Date.now() - FRESH_MS).toISOString().slice(0, 19).replace("T", " ");
   // Postern starts PostgreSQL with UTC. If somebody sets another time zone, no line counts as fresh.
   return (await memberLog(cluster, LINES)).filter(

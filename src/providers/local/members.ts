@@ -99,7 +99,7 @@ export const listMemberFolders = (host: Host, providerId: string): Promise<strin
   readdir(join(host.instances.folderOf(providerId), "members")).catch(() => []);
 
 /** Marks members as stale: their data must never be started again. */
-export function setMembersStale(
+export function setLocalMembersStale(
   host: Host,
   providerId: string,
   names: readonly string[],

@@ -3,8 +3,8 @@ import { findPostmaster } from "../../postgres/postmaster.js";
 import { carryEqualSettings } from "./equal-settings.js";
 import { type Host } from "./host.js";
 import { type LocalInstance, type LocalMember, primaryOf, standbysOf } from "./instances.js";
-import { recentLogLines } from "./member-log.js";
-import { clusterOf, memberProcessName, setMembersStale } from "./members.js";
+import { recentMemberLogLines } from "./member-log.js";
+import { clusterOf, memberProcessName, setLocalMembersStale } from "./members.js";
 import { askStandbyReplication, isReplicationAhead, type StandbyReplication } from "./replication.js";
 import { restoreReplicationRole } from "./replication-role.js";
 import { isStandbyBeyondRepair } from "./standbys.js";
@@ -51,9 +51,9 @@ export async function mendStandbys(
   const mended: Record<string, unknown> = { ...settings };
   for (const member of standbysOf(instance).filter(({ stale, name }) => !stale && !settings[name])) {
     const state = await stateOf(host, instance, member);
-    const complaints = state && !state.isStreaming ? await recentLogLines(clusterOf(host, instance, member)) : [];
+    const complaints = state && !state.isStreaming ? await recentMemberLogLines(clusterOf(host, instance, member)) : [];
     if ((await canNeverFollow(host, instance, member, state)) || complaints.some((line) => LACKS_HISTORY.test(line))) {
-      await setMembersStale(host, instance.providerId, [member.name]);
+      await setLocalMembersStale(host, instance.providerId, [member.name]);
       mended[member.name] = "is built anew: its data cannot follow";
     } else if (complaints.some((line) => LACKS_ROLE.test(line))) {
       await restoreReplicationRole(primary, { timeoutMs: host.limits.catchUpTimeoutMs });

@@ -2,7 +2,7 @@
 
 import { unavailable } from "../../errors.js";
 import type { OperationType } from "../../values/operations.js";
-import { OperationFailure } from "../errors.js";
+import { OperationFailureError } from "../errors.js";
 import type { OperationRequest, Poll } from "../provider.js";
 import { type Host } from "./host.js";
 import { type LocalInstance, primaryOf } from "./instances.js";
@@ -91,7 +91,10 @@ export function createOperations(
   function giveUp(operationIds: readonly string[], request: InstanceTaskRequest): Promise<void> {
     const isFailover = request.type === "REBOOT_INSTANCE" && request.forceFailover;
     const what = isFailover ? "and its standby takes over" : "and is rebooted";
-    return runs.giveUp(operationIds, new OperationFailure("PrimaryLost", `The primary failed meanwhile, ${what}.`));
+    return runs.giveUp(
+      operationIds,
+      new OperationFailureError("PrimaryLost", `The primary failed meanwhile, ${what}.`),
+    );
   }
 
   /** @returns the status of the snapshot that was not taken, or of the instance that was not changed */

@@ -1,5 +1,5 @@
 /** Performs each type of operation, and finds out how one that was cut short by a kill has ended. */
-import { OperationFailure } from "../errors.js";
+import { OperationFailureError } from "../errors.js";
 import { modifyBackupWindow } from "./backup-window.js";
 import { CAUSE_STILL_RECOVERS } from "./causes.js";
 import { type Host } from "./host.js";
@@ -12,7 +12,7 @@ import type { Snapshots } from "./snapshots.js";
 import { determineTakeOverLoss } from "./take-over.js";
 import { type InstanceTaskRequest, type LocalTask, type TaskRequestOf, taskSecondsSince } from "./task.js";
 
-/** Performs one operation. @throws OperationFailure, or any error that failureOf understands */
+/** Performs one operation. @throws OperationFailureError, or any error that failureOf understands */
 export function perform(task: LocalTask, snapshots: Snapshots): Promise<EntryOutcome> {
   switch (task.request.type) {
     case "CREATE_SNAPSHOT":
@@ -36,7 +36,7 @@ async function takeSnapshot(
   if (seen.is === "refusing") throw seen.fault;
   if (seen.is !== "answering") {
     const message = `${instance.identifier} cannot be copied. ${seen.reason} A reboot starts it again.`;
-    throw new OperationFailure("InvalidDBInstanceState", message);
+    throw new OperationFailureError("InvalidDBInstanceState", message);
   }
   await task.record({ message: "Copying the data." });
   const wanted = { ...request, identifier: request.snapshotId };

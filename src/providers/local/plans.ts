@@ -4,9 +4,10 @@ import { join } from "node:path";
 import type { Finding } from "../provider.js";
 import { bringUp } from "./bring-up.js";
 import { applyConfiguration, configuredOf, keepStandbyData } from "./configure.js";
-import { createIdentifierTaken, createInstance, type NewInstance, planToCreate } from "./create.js";
+import { createInstance, type NewInstance, planToCreate } from "./create.js";
 import { type Host } from "./host.js";
 import type { LocalInstance } from "./instances.js";
+import { instanceIdentifierTaken } from "./instances.js";
 import { fenceMember } from "./members.js";
 import type { TcpPorts } from "./ports.js";
 import { taskFailureOf } from "./task.js";
@@ -49,7 +50,7 @@ export function createPlans(host: Host, ports: TcpPorts, onMade: (providerId: st
   async function make(wanted: NewInstance, isUnderWay: boolean): Promise<void> {
     const plan = (await instances.plans()).find((candidate) => keyOf(candidate) === keyOf(wanted));
     // A planned identifier is not free for a restored copy.
-    if (plan && wanted.copy) throw createIdentifierTaken(wanted);
+    if (plan && wanted.copy) throw instanceIdentifierTaken(wanted);
     if (!plan) return onMade(await createInstance(host, ports, wanted, { isUnderWay }, stopping.signal, removeAll));
     try {
       onMade(await createInstance(host, ports, wanted, { isUnderWay, plan }, stopping.signal, clear));

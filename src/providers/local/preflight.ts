@@ -10,12 +10,13 @@ import { parsePosition } from "../../postgres/control-file.js";
 import { HandOverGapError, listHandOver } from "../../postgres/hand-over.js";
 import { PreviewError } from "../../postgres/preview.js";
 import { listSlots } from "../../postgres/replication-slots.js";
-import { OperationFailure } from "../errors.js";
+import { OperationFailureError } from "../errors.js";
 import { type Host } from "./host.js";
 import { type LocalInstance, type LocalMember, primaryOf, standbysOf } from "./instances.js";
 import { clusterOf, memberName, memberProcessName, memberSlot } from "./members.js";
-import { isObservedTakingWrites, isObservedUp, type Observation, observe, observeReplication } from "./observe.js";
+import { isObservedTakingWrites, isObservedUp, type Observation, observe } from "./observe.js";
 import { observeReplay } from "./replay.js";
+import { observeReplication } from "./replication.js";
 import { isSplitBrainMember } from "./split-brain.js";
 
 const MIB = 1024 * 1024;
@@ -23,14 +24,14 @@ const MIB = 1024 * 1024;
 const MAX_LAG_BYTES = 16 * MIB;
 const POLL_MS = 50;
 
-/** @param before the observed state of the primary @throws OperationFailure where a restart would not bring the primary back */
-export async function requireRestartable(host: Host, instance: LocalInstance, before: Observation): Promise<void> {
+/** @param before the observed state of the primary @throws OperationFailureError where a restart would not bring the primary back */
+export async function preflightRestart(host: Host, instance: LocalInstance, before: Observation): Promise<void> {
   const member = primaryOf(instance);
   const cluster = clusterOf(host, instance, member);
   if (before.is === "lost") {
     const remedy =
       instance.members.length > 1 ? "Reboot with forceFailover: its standby takes over." : "Restore a snapshot.";
-    throw new OperationFailure(
+    throw new OperationFailureError(
       "StartFailed",
       `${memberName(instance, member)} cannot be started. ${before.reason} ${remedy}`,
     );
@@ -46,8 +47,8 @@ export async function requireRestartable(host: Host, instance: LocalInstance, be
   }
 }
 
-/** @param before the observed state of the primary @throws OperationFailure where `to` cannot take over without harm */
-export async function requireFitStandby(
+/** @param before the observed state of the primary @throws OperationFailureError where `to` cannot take over without harm */
+export async function preflightTakeOver(
   host: Host,
   instance: LocalInstance,
   before: Observation,
@@ -56,36 +57,36 @@ export async function requireFitStandby(
   const name = memberName(instance, to);
   const [primary, standby] = [clusterOf(host, instance, primaryOf(instance)), clusterOf(host, instance, to)];
   await requireNoTablespaces(instance, [primary, standby]);
-  if (to.stale) throw unfitStandby(`The standby ${name} is being rebuilt. Wait until it is done.`);
+  if (to.stale) throw preflightUnfit(`The standby ${name} is being rebuilt. Wait until it is done.`);
   const observed = await observe(standby, host.limits.answerTimeoutMs);
   if (await isSplitBrainMember(host, instance, to)) {
-    if (isObservedTakingWrites(before)) throw unfitStandby(`The standby ${name} does not follow its primary.`);
+    if (isObservedTakingWrites(before)) throw preflightUnfit(`The standby ${name} does not follow its primary.`);
     return requireSettings(host, standby, name, observed);
   }
   if (!isObservedUp(observed))
-    throw unfitStandby(
+    throw preflightUnfit(
       `The standby ${name} cannot take over. ${observed.reason} A reboot without failover starts it again.`,
     );
   // Only a login tells how far the standby has replayed. After a failure of the primary, the control files tell it.
   if (before.is === "answering" && observed.is === "refusing")
-    throw unfitStandby(`Whether the standby ${name} can take over is not known. ${observed.reason}`);
-  if (!observed.inRecovery) throw unfitStandby(`The standby ${name} does not follow its primary.`);
+    throw preflightUnfit(`Whether the standby ${name} can take over is not known. ${observed.reason}`);
+  if (!observed.inRecovery) throw preflightUnfit(`The standby ${name} does not follow its primary.`);
   await requireSettings(host, standby, name, observed);
   if (before.is === "answering") {
-    await requireRestartable(host, instance, before);
+    await preflightRestart(host, instance, before);
     await requireRoomForRebuild(host, primary);
-    await requireReplay(host, instance, to);
+    await preflightReplay(host, instance, to);
     return;
   }
-  await requireWal(host, instance, to);
+  await preflightWal(host, instance, to);
 }
 
-/** @returns whether a primary that does not answer still has all WAL that its standby lacks; false where some cannot be read @throws OperationFailure */
-export async function requireWal(host: Host, instance: LocalInstance, to: LocalMember): Promise<boolean> {
+/** @returns whether a primary that does not answer still has all WAL that its standby lacks; false where some cannot be read @throws OperationFailureError */
+export async function preflightWal(host: Host, instance: LocalInstance, to: LocalMember): Promise<boolean> {
   const [from, standby] = [primaryOf(instance), to].map((member) => clusterOf(host, instance, member).dataDir);
   const { isComplete } = await listHandOver(from!, standby!).catch((error) => {
     if (!(error instanceof HandOverGapError)) throw error;
-    throw unfitStandby(
+    throw preflightUnfit(
       `The primary is down, and the standby ${memberName(instance, to)} misses much of what it had. Reboot without failover; ` +
         "where the primary never starts again, move its data folder away and ask again.",
     );
@@ -93,22 +94,22 @@ export async function requireWal(host: Host, instance: LocalInstance, to: LocalM
   return isComplete;
 }
 
-/** @returns the standby @throws OperationFailure where the instance has none */
-export function requireStandby(instance: LocalInstance): LocalMember {
+/** @returns the standby @throws OperationFailureError where the instance has none */
+export function preflightStandby(instance: LocalInstance): LocalMember {
   const [to] = standbysOf(instance);
   if (to) return to;
-  throw unfitStandby("The instance has no standby. Reboot it without failover.");
+  throw preflightUnfit("The instance has no standby. Reboot it without failover.");
 }
 
-/** @returns the slots that a failover will lose @throws OperationFailure where there are some and their loss is not `accepted` */
-export async function requireSlotLoss(host: Host, instance: LocalInstance, accepted: boolean): Promise<string[]> {
+/** @returns the slots that a failover will lose @throws OperationFailureError where there are some and their loss is not `accepted` */
+export async function preflightSlotLoss(host: Host, instance: LocalInstance, accepted: boolean): Promise<string[]> {
   const own = instance.members.map(memberSlot);
   const slots = (await listSlots(clusterOf(host, instance, primaryOf(instance)).dataDir)).filter(
     ({ name }) => !own.includes(name),
   );
   if (slots.length > 0 && !accepted) {
     const names = slots.map(({ name, isLogical }) => `${name} (${isLogical ? "logical" : "physical"})`).join(", ");
-    throw new OperationFailure(
+    throw new OperationFailureError(
       "ReplicationSlotLoss",
       `A failover loses replication slots, which the standby does not have: ${names}. Ask for it with acceptSlotLoss: true.`,
     );
@@ -118,7 +119,7 @@ export async function requireSlotLoss(host: Host, instance: LocalInstance, accep
 
 async function requireNoTablespaces(instance: LocalInstance, clusters: readonly Cluster[]): Promise<void> {
   if (!(await Promise.all(clusters.map(hasTablespaces))).some(Boolean)) return;
-  throw new OperationFailure(
+  throw new OperationFailureError(
     "NotSupported",
     `${instance.identifier} has a tablespace outside its data folder, and on this one machine both of its servers write ` +
       "there: neither may take over from the other. Move what is in it to pg_default, and drop the tablespace.",
@@ -128,7 +129,7 @@ async function requireNoTablespaces(instance: LocalInstance, clusters: readonly 
 async function requireSettings(host: Host, cluster: Cluster, name: string, seen: Observation): Promise<void> {
   const timeoutMs = host.limits.answerTimeoutMs;
   const wrong = (what: string) =>
-    new OperationFailure("InvalidConfiguration", `${name} would not start again: ${what} Nothing was touched.`);
+    new OperationFailureError("InvalidConfiguration", `${name} would not start again: ${what} Nothing was touched.`);
   const next = (parameter: string) =>
     cluster.preview(parameter).catch((error) => {
       throw error instanceof PreviewError ? wrong(error.message) : error;
@@ -184,8 +185,8 @@ async function requireRoomForRebuild(host: Host, primary: Cluster): Promise<void
   );
 }
 
-/** Waits until the standby has replayed what the primary has now, and is not far behind what follows. @throws OperationFailure */
-export async function requireReplay(host: Host, instance: LocalInstance, to: LocalMember): Promise<void> {
+/** Waits until the standby has replayed what the primary has now, and is not far behind what follows. @throws OperationFailureError */
+export async function preflightReplay(host: Host, instance: LocalInstance, to: LocalMember): Promise<void> {
   const { answerTimeoutMs, catchUpTimeoutMs } = host.limits;
   const name = memberName(instance, to);
   const [primary, standby] = [clusterOf(host, instance, primaryOf(instance)), clusterOf(host, instance, to)];
@@ -197,7 +198,7 @@ export async function requireReplay(host: Host, instance: LocalInstance, to: Loc
   for (;;) {
     const replay = await observeReplay(standby, answerTimeoutMs);
     if (replay.isPaused)
-      throw unfitStandby(`Replay is paused on ${name}. Connect to it and run: select pg_wal_replay_resume()`);
+      throw preflightUnfit(`Replay is paused on ${name}. Connect to it and run: select pg_wal_replay_resume()`);
     const seen = await observeReplication(primary, memberProcessName(instance.providerId, to.name), answerTimeoutMs);
     if (seen.isStreaming && replay.position >= wanted && seen.lagBytes <= MAX_LAG_BYTES) return;
     if (Date.now() < deadline) {
@@ -206,9 +207,9 @@ export async function requireReplay(host: Host, instance: LocalInstance, to: Loc
     }
     // This is checked only at the end, because after a restart of the primary its standby takes a moment to reconnect.
     if (!seen.isStreaming)
-      throw unfitStandby(`The standby ${name} does not stream from its primary. See the log of its server.`);
+      throw preflightUnfit(`The standby ${name} does not stream from its primary. See the log of its server.`);
     const behind = `The standby ${name} is ${seen.lagBytes} bytes and ${replay.lagSeconds} s behind`;
-    throw unfitStandby(`${behind}${replay.hindrance === null ? "" : `: ${replay.hindrance}`}. Wait for it.`);
+    throw preflightUnfit(`${behind}${replay.hindrance === null ? "" : `: ${replay.hindrance}`}. Wait for it.`);
   }
 }
 
@@ -219,6 +220,7 @@ async function freeBytes(folder: string): Promise<number> {
 
 const mib = (bytes: number) => Math.ceil(bytes / MIB);
 
-const storageFull = (message: string) => new OperationFailure("StorageFull", `${message} Give the disk more room.`);
+const storageFull = (message: string) =>
+  new OperationFailureError("StorageFull", `${message} Give the disk more room.`);
 
-export const unfitStandby = (message: string) => new OperationFailure("StandbyUnavailable", message);
+export const preflightUnfit = (message: string) => new OperationFailureError("StandbyUnavailable", message);

@@ -12,12 +12,12 @@ import { carryConfiguration } from "./kept-configuration.js";
 import { clusterOf, fenceMember, memberName } from "./members.js";
 import { isObservedFailed, isObservedUp, observe } from "./observe.js";
 import {
-  requireFitStandby,
-  requireReplay,
-  requireRestartable,
-  requireSlotLoss,
-  requireStandby,
-  unfitStandby,
+  preflightReplay,
+  preflightRestart,
+  preflightSlotLoss,
+  preflightStandby,
+  preflightTakeOver,
+  preflightUnfit,
 } from "./preflight.js";
 import { readReplayPosition } from "./replay.js";
 import { endSplitBrainForPrimary, isSplitBrainMember } from "./split-brain.js";
@@ -36,7 +36,7 @@ export async function rebootInPlace(task: Reboot): Promise<EntryOutcome> {
   const member = primaryOf(instance);
   const cluster = clusterOf(host, instance, member);
   const before = await observe(cluster, host.limits.answerTimeoutMs);
-  await requireRestartable(host, instance, before);
+  await preflightRestart(host, instance, before);
   await endSplitBrainForPrimary(host, instance, before);
   if (before.is === "answering") {
     await carryEqualSettings(host, instance).catch((error) =>
@@ -74,13 +74,13 @@ export async function rebootInPlace(task: Reboot): Promise<EntryOutcome> {
  */
 export async function rebootWithFailover(task: Reboot): Promise<EntryOutcome> {
   const { host, instance } = task;
-  const [from, to] = [primaryOf(instance), requireStandby(instance)];
+  const [from, to] = [primaryOf(instance), preflightStandby(instance)];
   const [oldPrimary, standby] = [clusterOf(host, instance, from), clusterOf(host, instance, to)];
   const before = await observe(oldPrimary, host.limits.answerTimeoutMs);
-  await requireFitStandby(host, instance, before, to);
+  await preflightTakeOver(host, instance, before, to);
   // An automatic failover has nobody to accept the loss; its result names the slots.
   const { acceptSlotLoss = false, automatic = false } = task.request;
-  const lostSlots = await requireSlotLoss(host, instance, acceptSlotLoss || automatic);
+  const lostSlots = await preflightSlotLoss(host, instance, acceptSlotLoss || automatic);
   const isAdopted = await isSplitBrainMember(host, instance, to);
   // The configuration is carried over while clients are still in, because the standby may have to restart. A promoted one keeps its own.
   const { isRestarted, notCarried } = isAdopted
@@ -93,7 +93,7 @@ export async function rebootWithFailover(task: Reboot): Promise<EntryOutcome> {
     const { message, result } = await takeOver(task, to, before, isAdopted);
     return { message: `${message}${leftBehindByReboot(left)}`, result: { ...result, ...left } };
   }
-  if (isRestarted) await requireReplay(host, instance, to);
+  if (isRestarted) await preflightReplay(host, instance, to);
   await checkpoint(oldPrimary);
 
   const awaySince = host.clock.now().toISOString();
@@ -122,17 +122,17 @@ export async function rebootWithFailover(task: Reboot): Promise<EntryOutcome> {
   };
 }
 
-/** Waits until the standby has replayed all WAL of a primary that shut down cleanly. @throws OperationFailure */
+/** Waits until the standby has replayed all WAL of a primary that shut down cleanly. @throws OperationFailureError */
 async function waitUntilReplayed(oldPrimary: Cluster, standby: Cluster, name: string): Promise<void> {
   const { isShutDown, checkpoint } = await readControlFile(oldPrimary.dataDir);
   if (!isShutDown)
-    throw unfitStandby(
+    throw preflightUnfit(
       `The primary did not shut down in order, so ${name} may miss what it had; it was started again.`,
     );
   const deadline = Date.now() + REPLAY_TIMEOUT_MS;
   while ((await readReplayPosition(standby, REPLAY_TIMEOUT_MS)) <= checkpoint) {
     if (Date.now() > deadline)
-      throw unfitStandby(`The standby ${name} did not receive everything; the primary was started again.`);
+      throw preflightUnfit(`The standby ${name} did not receive everything; the primary was started again.`);
     await delay(POLL_MS);
   }
 }

@@ -1,7 +1,7 @@
 /** Repairs instances: it starts servers that have died and mends standbys, and reports each repair for the audit log. */
 import { findPostmaster } from "../../postgres/postmaster.js";
 import { bringUp, needsBringUp } from "./bring-up.js";
-import { faultText, type Host } from "./host.js";
+import { type Host, hostFaultText } from "./host.js";
 import type { LocalInstance } from "./instances.js";
 import { keepConfiguration } from "./kept-configuration.js";
 import { clusterOf, memberName } from "./members.js";
@@ -47,7 +47,7 @@ export function createRepair(host: Host, operations: Operations) {
     } catch (error) {
       if (signal.aborted) return;
       host.log.error({ err: error, instance: instance.identifier }, "Could not repair an instance");
-      const reason = faultText(error);
+      const reason = hostFaultText(error);
       if (failing.get(providerId) === reason) return;
       failing.set(providerId, reason);
       await tell({ reason }, false);

@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import type { Sql } from "postgres";
 import type { Cluster } from "../../postgres/cluster.js";
-import { type ConnectionOptions, connectAsSuperuser } from "../../postgres/connection.js";
+import { connectAsSuperuser, type SuperuserConnectionOptions } from "../../postgres/connection.js";
 import { writeOwned } from "../../postgres/owned-file.js";
 import type { Host } from "./host.js";
 
@@ -28,7 +28,7 @@ export async function createReplicationRole(host: Host, primary: Cluster, signal
 }
 
 /** Creates or alters the replication role as the standbys expect it. @throws Error when its password cannot be read */
-export async function restoreReplicationRole(primary: Cluster, options: ConnectionOptions): Promise<void> {
+export async function restoreReplicationRole(primary: Cluster, options: SuperuserConnectionOptions): Promise<void> {
   const password = await replicationPassword(primary);
   if (!password || !/^[\w-]+$/.test(password)) throw new Error("The password of the replication cannot be read.");
   const restore = async (sql: Sql) => {

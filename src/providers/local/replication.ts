@@ -71,3 +71,19 @@ export async function askStandbyReplication(standby: Cluster, timeoutMs: number)
   );
   return row as unknown as StandbyReplication;
 }
+
+/** Asks a primary about one of its standbys. @throws Error when the primary does not answer */
+export async function observeReplication(
+  primary: Cluster,
+  standby: string,
+  timeoutMs: number,
+): Promise<{ isStreaming: boolean; lagBytes: number }> {
+  const [row] = await connectAsSuperuser(
+    primary,
+    (sql) => sql`
+      select pg_wal_lsn_diff(pg_current_wal_lsn(), replay_lsn)::float8 as lag
+        from pg_stat_replication where application_name = ${standby} and state = 'streaming'`,
+    { timeoutMs },
+  );
+  return { isStreaming: row?.lag != null, lagBytes: row?.lag ?? Number.POSITIVE_INFINITY };
+}

@@ -1,6 +1,6 @@
 /** Runs operations in this process: each begins once, is journaled at every step, can be polled, and is ended by a stop. */
 import { unavailable } from "../../errors.js";
-import type { OperationFailure } from "../errors.js";
+import type { OperationFailureError } from "../errors.js";
 import type { OperationRequest, Poll } from "../provider.js";
 import type { Host } from "./host.js";
 import { pruneJournal, readJournalEntry, writeJournalEntry } from "./journal.js";
@@ -118,7 +118,7 @@ export function createRuns({ log, clock }: Host, journalOf: (request: OperationR
       [...running].flatMap(([id, { entry }]) => (entry.request.providerId === providerId ? [id] : [])),
 
     /** Ends operations as failed for this reason, and resolves when they have ended. */
-    async giveUp(operationIds: readonly string[], reason: OperationFailure): Promise<void> {
+    async giveUp(operationIds: readonly string[], reason: OperationFailureError): Promise<void> {
       const ended = operationIds.flatMap((id) => running.get(id) ?? []);
       for (const { ending } of ended) ending.abort(reason);
       await Promise.all(ended.map(({ done }) => done));

@@ -2,7 +2,7 @@
 
 import { AppError, unavailable } from "../../errors.js";
 import { isOfSnapshot } from "../../values/operations.js";
-import { OperationFailure } from "../errors.js";
+import { OperationFailureError } from "../errors.js";
 import type { OperationRequest, Poll } from "../provider.js";
 import type { NewInstance } from "./create.js";
 import type { Host } from "./host.js";
@@ -52,7 +52,7 @@ export function createSnapshotOperations(
       await snapshots.remove(providerId, request);
       return deleted(snapshotId);
     }
-    throw new OperationFailure("DBSnapshotNotFound", `The instance has no snapshot ${snapshotId}.`);
+    throw new OperationFailureError("DBSnapshotNotFound", `The instance has no snapshot ${snapshotId}.`);
   }
 
   async function restore(request: Restore, step: TaskStep): Promise<EntryOutcome> {
@@ -126,7 +126,7 @@ const restored = ({ snapshotId, identifier }: Restore, providerId: string): Entr
 });
 
 /** Turns a refusal of the creation into a failure of the operation. */
-function refusalOf({ code, message, extensions }: AppError): OperationFailure {
-  if (code === "CONFLICT") return new OperationFailure("DBInstanceAlreadyExists", message);
-  return new OperationFailure("InvalidParameterValue", `${String(extensions.field ?? "A parameter")}: ${message}`);
+function refusalOf({ code, message, extensions }: AppError): OperationFailureError {
+  if (code === "CONFLICT") return new OperationFailureError("DBInstanceAlreadyExists", message);
+  return new OperationFailureError("InvalidParameterValue", `${String(extensions.field ?? "A parameter")}: ${message}`);
 }

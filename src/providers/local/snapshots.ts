@@ -6,8 +6,8 @@ import { syncFileSystem, syncFolder } from "../../durability.js";
 import { baseBackup } from "../../postgres/base-backup.js";
 import { copyTree, listFileTree } from "../../postgres/copy-files.js";
 import { SNAPSHOT_IDENTIFIER } from "../../values/identifiers.js";
-import { OperationFailure } from "../errors.js";
-import type { SnapshotDescription, SnapshotNamed, Tag } from "../provider.js";
+import { OperationFailureError } from "../errors.js";
+import type { ProviderSnapshotName, SnapshotDescription, Tag } from "../provider.js";
 import { readDurable, writeDurableJson } from "./durable-json.js";
 import { tagsForm } from "./forms.js";
 import { type Host, hostCopyOptions } from "./host.js";
@@ -64,7 +64,7 @@ export function openSnapshots(folder: string, host: Host) {
 
   async function find(
     providerId: string,
-    { snapshotId, snapshotUid }: SnapshotNamed,
+    { snapshotId, snapshotUid }: ProviderSnapshotName,
   ): Promise<SnapshotFile | undefined> {
     const file = (await readAll()).find((file) => folderOf(file.identifier) === folderOf(snapshotId));
     const isMeant = file?.providerId === providerId && (snapshotUid ?? file.operationId) === file.operationId;
@@ -79,7 +79,7 @@ export function openSnapshots(folder: string, host: Host) {
     const manual = existing.filter((file) => !file.automated).length;
     const others = [...underWay.values()].filter(Boolean).length - 1;
     if (manual + others < host.limits.manualSnapshots) return;
-    throw new OperationFailure(
+    throw new OperationFailureError(
       "SnapshotQuotaExceeded",
       `There are ${manual} manual snapshots, and ${host.limits.manualSnapshots} are allowed. Delete some that are not needed any more.`,
     );
@@ -100,13 +100,13 @@ export function openSnapshots(folder: string, host: Host) {
 
     find,
 
-    /** Removes a snapshot of this instance. @returns false where it does not exist @throws OperationFailure while it is being restored */
-    async remove(providerId: string, snapshot: SnapshotNamed): Promise<boolean> {
+    /** Removes a snapshot of this instance. @returns false where it does not exist @throws OperationFailureError while it is being restored */
+    async remove(providerId: string, snapshot: ProviderSnapshotName): Promise<boolean> {
       const file = await find(providerId, snapshot);
       if (!file) return false;
       const { identifier } = file;
       if (inUse.has(folderOf(identifier))) {
-        throw new OperationFailure("InvalidDBSnapshotState", `The snapshot ${identifier} is being restored.`);
+        throw new OperationFailureError("InvalidDBSnapshotState", `The snapshot ${identifier} is being restored.`);
       }
       const removedPath = join(folder, `${REMOVED}${file.operationId}`);
       await rename(folderOf(identifier), removedPath);
@@ -115,7 +115,7 @@ export function openSnapshots(folder: string, host: Host) {
       return true;
     },
 
-    /** Takes a snapshot. @throws OperationFailure, CopyStorageFullError, NotCopyableError, ConnectionUnreachableError, and the signal's reason */
+    /** Takes a snapshot. @throws OperationFailureError, CopyStorageFullError, NotCopyableError, ConnectionUnreachableError, and the signal's reason */
     async take(
       instance: LocalInstance,
       request: SnapshotRequest,
@@ -124,9 +124,10 @@ export function openSnapshots(folder: string, host: Host) {
     ): Promise<SnapshotDescription> {
       const { identifier, operationId, automated } = request;
       const path = folderOf(identifier);
-      if (!SNAPSHOT_IDENTIFIER.test(identifier)) throw new OperationFailure("InvalidParameterValue", IDENTIFIER_FORM);
+      if (!SNAPSHOT_IDENTIFIER.test(identifier))
+        throw new OperationFailureError("InvalidParameterValue", IDENTIFIER_FORM);
       const tags = tagsForm.safeParse(request.tags);
-      if (!tags.success) throw new OperationFailure("InvalidParameterValue", TAGS_FORM);
+      if (!tags.success) throw new OperationFailureError("InvalidParameterValue", TAGS_FORM);
       if (underWay.has(path)) throw alreadyExists(identifier);
       underWay.set(path, !automated);
       // The folder is not named after the identifier, which may already be as long as a file's name can be.
@@ -172,11 +173,11 @@ export function openSnapshots(folder: string, host: Host) {
 
     /**
      * Copies the data of a snapshot into the data directory `to`, which must not exist. The caller removes what a failed copy leaves.
-     * @throws OperationFailure, CopyStorageFullError, and the signal's reason
+     * @throws OperationFailureError, CopyStorageFullError, and the signal's reason
      */
     async copy(
       providerId: string,
-      snapshot: SnapshotNamed,
+      snapshot: ProviderSnapshotName,
       to: string,
       { signal, progress }: Pick<TaskStep, "signal" | "progress">,
     ): Promise<void> {
@@ -186,7 +187,7 @@ export function openSnapshots(folder: string, host: Host) {
       inUse.set(path, (inUse.get(path) ?? 0) + 1);
       try {
         const file = await find(providerId, snapshot);
-        if (!file) throw new OperationFailure("DBSnapshotNotFound", `The instance has no snapshot ${identifier}.`);
+        if (!file) throw new OperationFailureError("DBSnapshotNotFound", `The instance has no snapshot ${identifier}.`);
         const data = join(path, "data");
         const bytes = await copyTree(data, await listFileTree(data, () => true), to, {
           ...hostCopyOptions(host, signal),
@@ -194,7 +195,7 @@ export function openSnapshots(folder: string, host: Host) {
         });
         // A copy leaves out files that vanish without an error, so its size is checked.
         if (bytes >= file.sizeBytes && (await find(providerId, snapshot))?.operationId === file.operationId) return;
-        throw new OperationFailure("InvalidDBSnapshotState", `Parts of the snapshot ${identifier} are missing.`);
+        throw new OperationFailureError("InvalidDBSnapshotState", `Parts of the snapshot ${identifier} are missing.`);
       } finally {
         const others = (inUse.get(path) ?? 1) - 1;
         if (others > 0) inUse.set(path, others);
@@ -211,7 +212,7 @@ const IDENTIFIER_FORM =
 const TAGS_FORM = "There may be 50 tags, with keys of 1 to 128 and values of up to 256 characters.";
 
 const alreadyExists = (identifier: string) =>
-  new OperationFailure(
+  new OperationFailureError(
     "DBSnapshotAlreadyExists",
     `There is a snapshot ${identifier} already (upper and lower case count as equal). Choose another identifier.`,
   );

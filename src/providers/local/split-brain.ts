@@ -9,7 +9,7 @@ import { access } from "node:fs/promises";
 import { join } from "node:path";
 import { isStandbyData } from "../../postgres/control-file.js";
 import { findPostmaster } from "../../postgres/postmaster.js";
-import { OperationFailure } from "../errors.js";
+import { OperationFailureError } from "../errors.js";
 import type { Finding } from "../provider.js";
 import { type Host } from "./host.js";
 import { type LocalInstance, type LocalMember, primaryOf, standbysOf } from "./instances.js";
@@ -37,12 +37,12 @@ export async function findUndecidedSplitBrain(host: Host, instance: LocalInstanc
   return promoted && !isObservedTakingWrites(await observe(primary, host.limits.answerTimeoutMs)) ? promoted : null;
 }
 
-/** Ends a split brain before a restart of the primary. @throws OperationFailure where the promoted member may be the only one that takes writes */
+/** Ends a split brain before a restart of the primary. @throws OperationFailureError where the promoted member may be the only one that takes writes */
 export async function endSplitBrainForPrimary(host: Host, instance: LocalInstance, before: Observation): Promise<void> {
   const promoted = await findPromotedByHand(host, instance);
   if (!promoted) return;
   if (!isObservedTakingWrites(before) && (await findPostmaster(clusterOf(host, instance, promoted).dataDir))) {
-    throw new OperationFailure("InvalidDBInstanceState", splitBrainMessage(instance, promoted));
+    throw new OperationFailureError("InvalidDBInstanceState", splitBrainMessage(instance, promoted));
   }
   await endSplitBrain(host, instance);
 }

@@ -6,16 +6,16 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Sql } from "postgres";
 import { syncFileSystem, syncFolder } from "../../durability.js";
-import { baseBackup, hasTablespaces, tablespacesNotCopyable } from "../../postgres/base-backup.js";
+import { baseBackup, baseBackupOfTablespaces, hasTablespaces } from "../../postgres/base-backup.js";
 import type { Cluster } from "../../postgres/cluster.js";
 import { connectAsSuperuser } from "../../postgres/connection.js";
 import { writeOwned } from "../../postgres/owned-file.js";
-import { faultText, type Host, hostCopyOptions } from "./host.js";
+import { type Host, hostCopyOptions, hostFaultText } from "./host.js";
 import { type LocalInstance, type LocalMember, primaryOf, standbysOf } from "./instances.js";
 import { keepDataAside } from "./kept-data.js";
 import { clusterOf, fenceMember, makeMember, memberName, memberProcessName, memberSlot } from "./members.js";
-import { observeReplication } from "./observe.js";
 import { readReplayPosition } from "./replay.js";
+import { observeReplication } from "./replication.js";
 import { createReplicationRole, replicationPassword } from "./replication-role.js";
 
 /** How long the first start of a copy may take: a copy of a busy or large cluster replays much before it accepts connections. */
@@ -38,7 +38,7 @@ export async function cloneStandby(
   signal: AbortSignal,
 ): Promise<void> {
   const primary = clusterOf(host, instance, primaryOf(instance));
-  if (await hasTablespaces(primary)) throw tablespacesNotCopyable();
+  if (await hasTablespaces(primary)) throw baseBackupOfTablespaces();
   if ((await replicationPassword(primary)) === null) await createReplicationRole(host, primary, signal);
   const standby = await makeMember(host, instance, member);
   const folder = host.instances.memberFolder(instance.providerId, member.name);
@@ -120,8 +120,8 @@ export function createStandbys(host: Host) {
         if (signal.aborted) return;
         host.log.error({ err: error, instance: instance.identifier }, `Could not build the standby ${name}`);
         // A failure is reported once until an attempt succeeds.
-        if (!host.faults.has(key)) await report({ member: name, reason: faultText(error) }, false);
-        host.faults.set(key, faultText(error));
+        if (!host.faults.has(key)) await report({ member: name, reason: hostFaultText(error) }, false);
+        host.faults.set(key, hostFaultText(error));
         failedAtMs.set(providerId, host.clock.now().getTime());
         await delay(RETRY_MS * attempt, undefined, { signal }).catch(() => {});
       }

@@ -14,7 +14,7 @@ import { readControlFile } from "../../postgres/control-file.js";
 import { endOfLastTimeline, handOver, listHandOver } from "../../postgres/hand-over.js";
 import { StillStartingError } from "../../postgres/last-words.js";
 import { promote } from "../../postgres/promote.js";
-import { OperationFailure } from "../errors.js";
+import { OperationFailureError } from "../errors.js";
 import { bringUp } from "./bring-up.js";
 import { CAUSE_STILL_RECOVERS } from "./causes.js";
 import { type Host, hostCopyOptions } from "./host.js";
@@ -136,7 +136,7 @@ export async function determineTakeOverLoss(
 }
 
 /** @returns the failure of an operation whose instance does not come up again */
-export function takeOverStartFailed(identifier: string, cause: unknown): OperationFailure {
+export function takeOverStartFailed(identifier: string, cause: unknown): OperationFailureError {
   const why = cause instanceof StillStartingError ? CAUSE_STILL_RECOVERS : "The log of its server says why.";
-  return new OperationFailure("StartFailed", `${identifier} does not come up again. ${why}`, cause);
+  return new OperationFailureError("StartFailed", `${identifier} does not come up again. ${why}`, cause);
 }

@@ -1,6 +1,6 @@
 /** Defines what a running operation gets: its instance, its request, and where it records how far it has come. */
 import { ConnectionUnreachableError } from "../../postgres/connection.js";
-import { OperationFailure } from "../errors.js";
+import { OperationFailureError } from "../errors.js";
 import type { OperationRequest, ProviderFailure } from "../provider.js";
 import { failureCauseOf } from "./causes.js";
 import type { Host } from "./host.js";
@@ -35,7 +35,7 @@ export type InstanceTaskRequest = Exclude<OperationRequest, TaskRequestOf<"DELET
 
 /** Turns an error into the failure of an operation. An unexpected error shows no details, which are in the log. */
 export function taskFailureOf(error: unknown, signal?: AbortSignal): ProviderFailure {
-  if (error instanceof OperationFailure) return { code: error.code, message: error.message };
+  if (error instanceof OperationFailureError) return { code: error.code, message: error.message };
   if (signal?.aborted && (error as Error).name === "AbortError") {
     return { code: "Interrupted", message: "Postern was stopped meanwhile, and nothing of it is left. Ask again." };
   }

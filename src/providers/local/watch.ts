@@ -1,15 +1,16 @@
 /** Watches pairs every few seconds: it ends split brains, and finds primaries that have failed for too long. */
 
 import { findPostmaster } from "../../postgres/postmaster.js";
-import { OperationFailure } from "../errors.js";
+import { OperationFailureError } from "../errors.js";
 import type { FailoverDue, Finding } from "../provider.js";
 import { type Host } from "./host.js";
 import { type LocalInstance, primaryOf, standbysOf } from "./instances.js";
 import { keepConfiguration } from "./kept-configuration.js";
 import { clusterOf, memberName, memberProcessName } from "./members.js";
-import { isObservedFailed, isObservedUp, observe, observeReplication } from "./observe.js";
+import { isObservedFailed, isObservedUp, observe } from "./observe.js";
 import type { Operations } from "./operations.js";
-import { requireFitStandby, requireStandby, requireWal } from "./preflight.js";
+import { preflightStandby, preflightTakeOver, preflightWal } from "./preflight.js";
+import { observeReplication } from "./replication.js";
 import { endSplitBrain, findPromotedByHand, findUndecidedSplitBrain, isSplitBrainMember } from "./split-brain.js";
 import { taskFailureOf } from "./task.js";
 
@@ -66,7 +67,7 @@ export function createWatch(host: Host, operations: Operations, rebuild: (provid
     if (isObservedUp(seen)) {
       forget(providerId);
       if (seen.is === "answering") {
-        const name = memberProcessName(providerId, requireStandby(instance).name);
+        const name = memberProcessName(providerId, preflightStandby(instance).name);
         const { lagBytes } = await observeReplication(primary, name, timeoutMs);
         lags.set(providerId, lagBytes);
       }
@@ -94,14 +95,14 @@ export function createWatch(host: Host, operations: Operations, rebuild: (provid
   /** @returns why the standby may not take over automatically, null where it may */
   async function hindranceOf(
     instance: LocalInstance,
-    seen: Parameters<typeof requireFitStandby>[2],
+    seen: Parameters<typeof preflightTakeOver>[2],
   ): Promise<string | null> {
     try {
-      const to = requireStandby(instance);
-      await requireFitStandby(host, instance, seen, to);
+      const to = preflightStandby(instance);
+      await preflightTakeOver(host, instance, seen, to);
       // A promoted standby took over already, so what may be lost is no reason any more.
       if (await isSplitBrainMember(host, instance, to)) return null;
-      if (await requireWal(host, instance, to)) return null;
+      if (await preflightWal(host, instance, to)) return null;
       const lag = lags.get(instance.providerId);
       const { maxLagBytes } = instance.autoFailover!;
       if (lag !== undefined && lag <= maxLagBytes) return null;
@@ -109,7 +110,7 @@ export function createWatch(host: Host, operations: Operations, rebuild: (provid
       return `What the primary had written cannot be read, and ${memberName(instance, to)} was ${behind} bytes behind; ${maxLagBytes} are allowed.`;
     } catch (error) {
       // An unexpected error is a hindrance too, and people are told of it.
-      if (!(error instanceof OperationFailure))
+      if (!(error instanceof OperationFailureError))
         host.log.error({ err: error, instance: instance.identifier }, "Whether a standby may take over is not known");
       return taskFailureOf(error).message;
     }

@@ -6,7 +6,7 @@ import { type FieldNode, parse } from "graphql";
 import { expect, it, vi } from "vitest";
 import { accessOfActor } from "../../../src/auth/actor.js";
 import { type CompiledPlan, compile } from "../../../src/engine/read/compile.js";
-import { readTargets } from "../../../src/engine/types/read-resolver.js";
+import { readResolverTargets } from "../../../src/engine/types/read-resolver.js";
 import { LIMITS } from "../../../src/limits.js";
 import { testApp } from "../../support/app.js";
 import { isDeep } from "../../support/deep.js";
@@ -29,7 +29,7 @@ function planned(): { plan: CompiledPlan; given: WeakRef<object>[] } {
   if (operation?.kind !== "OperationDefinition") throw new Error("no operation");
   const units = operation.selectionSet.selections.map((node) => {
     const { value } = (node as FieldNode).name;
-    return { key: value, target: readTargets(rootTypes).get(value)!, nodes: [node as FieldNode] };
+    return { key: value, target: readResolverTargets(rootTypes).get(value)!, nodes: [node as FieldNode] };
   });
   const variables = {
     filter: { or: [{ targetUrl: { eq: "secret" } }, { organization: { name: { in: ["secret"] } } }] },

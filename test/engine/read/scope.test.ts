@@ -3,7 +3,7 @@ import { type FieldNode, parse } from "graphql";
 import { expect, it } from "vitest";
 import type { ActorAccess } from "../../../src/auth/actor.js";
 import { compile } from "../../../src/engine/read/compile.js";
-import { readTargets } from "../../../src/engine/types/read-resolver.js";
+import { readResolverTargets } from "../../../src/engine/types/read-resolver.js";
 import { LIMITS } from "../../../src/limits.js";
 import { specimens } from "../../specimens/index.js";
 import { isOwned } from "../../specimens/ownership.js";
@@ -21,7 +21,7 @@ function sqlOf(query: string, access: ActorAccess): string {
   if (operation?.kind !== "OperationDefinition") throw new Error("no operation");
   const units = operation.selectionSet.selections.map((node) => {
     const name = (node as FieldNode).name.value;
-    return { key: name, target: readTargets(rootTypes).get(name)!, nodes: [node as FieldNode] };
+    return { key: name, target: readResolverTargets(rootTypes).get(name)!, nodes: [node as FieldNode] };
   });
   return compile(app.schema, units, {}, {}, access, LIMITS, "key").text;
 }

@@ -5,29 +5,33 @@ import type { Mutation } from "../../../engine/mutation.js";
 import { rowInputs } from "../../../engine/types/row-inputs.js";
 import { rowMutations } from "../../../engine/types/row-mutations.js";
 import { createRowService, type RowsDeps } from "../../../engine/write/index.js";
-import { absent, httpUrl, idText, momentText, nullable, text } from "../../../values/checked.js";
+import { absent, checkedId, checkedMoment, checkedText, checkedUrl, nullable } from "../../../values/checked.js";
 import { Scan, ScanStatus, Severity, Vulnerability } from "./scans.model.js";
 
 const scanInputs = rowInputs(Scan, {
   create: {
-    organizationId: idText,
-    targetUrl: httpUrl,
-    scanType: text(50),
+    organizationId: checkedId,
+    targetUrl: checkedUrl,
+    scanType: checkedText(50),
     status: absent(z.enum(ScanStatus)),
-    startedAt: absent(momentText),
+    startedAt: absent(checkedMoment),
   },
-  update: { targetUrl: httpUrl.optional(), scanType: text(50).optional(), status: z.enum(ScanStatus).optional() },
+  update: {
+    targetUrl: checkedUrl.optional(),
+    scanType: checkedText(50).optional(),
+    status: z.enum(ScanStatus).optional(),
+  },
 });
 
 const vulnerability = {
   severity: z.enum(Severity),
-  vulnType: text(100),
-  title: text(500),
-  description: nullable(text(20_000, 0)),
+  vulnType: checkedText(100),
+  title: checkedText(500),
+  description: nullable(checkedText(20_000, 0)),
 };
 
 const vulnerabilityInputs = rowInputs(Vulnerability, {
-  create: { scanId: idText, ...vulnerability },
+  create: { scanId: checkedId, ...vulnerability },
   update: {
     severity: vulnerability.severity.optional(),
     vulnType: vulnerability.vulnType.optional(),

@@ -5,31 +5,40 @@ import type { Mutation } from "../../../engine/mutation.js";
 import { rowInputs } from "../../../engine/types/row-inputs.js";
 import { rowMutations } from "../../../engine/types/row-mutations.js";
 import { createRowService, type RowsDeps } from "../../../engine/write/index.js";
-import { absent, finite, idText, momentText, nullable, text } from "../../../values/checked.js";
+import { absent, checkedId, checkedMoment, checkedNumber, checkedText, nullable } from "../../../values/checked.js";
 import { AnalyticsMetric, PerformanceLog } from "./telemetry.model.js";
 
 const analyticsMetricInputs = rowInputs(AnalyticsMetric, {
-  create: { organizationId: idText, metricType: text(100), value: finite, recordedAt: absent(momentText) },
-  update: { metricType: text(100).optional(), value: finite.optional(), recordedAt: momentText.optional() },
+  create: {
+    organizationId: checkedId,
+    metricType: checkedText(100),
+    value: checkedNumber,
+    recordedAt: absent(checkedMoment),
+  },
+  update: {
+    metricType: checkedText(100).optional(),
+    value: checkedNumber.optional(),
+    recordedAt: checkedMoment.optional(),
+  },
 });
 
-const responseTimeMs = finite.min(0, "A response time is 0 or more.");
+const responseTimeMs = checkedNumber.min(0, "A response time is 0 or more.");
 
 const performanceLogInputs = rowInputs(PerformanceLog, {
   create: {
-    organizationId: nullable(idText).describe(
+    organizationId: nullable(checkedId).describe(
       "The organization that owns the service. Staff may leave it out for the platform's own.",
     ),
-    serviceName: text(100),
-    endpoint: text(2048),
+    serviceName: checkedText(100),
+    endpoint: checkedText(2048),
     responseTimeMs,
-    timestamp: absent(momentText),
+    timestamp: absent(checkedMoment),
   },
   update: {
-    serviceName: text(100).optional(),
-    endpoint: text(2048).optional(),
+    serviceName: checkedText(100).optional(),
+    endpoint: checkedText(2048).optional(),
     responseTimeMs: responseTimeMs.optional(),
-    timestamp: momentText.optional(),
+    timestamp: checkedMoment.optional(),
   },
 });
 

@@ -1,6 +1,6 @@
 /** The input that reports a security event. */
 import { z } from "zod";
-import { idText, json, nullable, text } from "../../../values/checked.js";
+import { checkedId, checkedJson, checkedText, nullable } from "../../../values/checked.js";
 import { inputObject } from "../../../values/inputs.js";
 import { SecurityEventStatus } from "./security-events.model.js";
 
@@ -19,9 +19,11 @@ export const RecordSecurityEventInput = inputObject(
     ipAddress: nullable(z.string().pipe(z.union([z.ipv4(), z.ipv6()], "Give an IPv4 or IPv6 address."))).describe(
       "The address it came from, IPv4 or IPv6.",
     ),
-    userId: nullable(idText).describe("The id of the user it concerns."),
-    userAgent: nullable(text(1000, 0)).describe("The user agent of the program that called, at most 1,000 characters."),
-    location: nullable(json).describe("The location of the address, at most 32,768 characters of JSON."),
-    metadata: nullable(json).describe("Other details, at most 32,768 characters of JSON."),
+    userId: nullable(checkedId).describe("The id of the user it concerns."),
+    userAgent: nullable(checkedText(1000, 0)).describe(
+      "The user agent of the program that called, at most 1,000 characters.",
+    ),
+    location: nullable(checkedJson).describe("The location of the address, at most 32,768 characters of JSON."),
+    metadata: nullable(checkedJson).describe("Other details, at most 32,768 characters of JSON."),
   },
 );

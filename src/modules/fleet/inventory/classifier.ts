@@ -1,8 +1,7 @@
 /** Decides the environment of an instance by several methods, and says what each of them found. In doubt it is PRODUCTION. */
 import type { Tag } from "../../../providers/provider.js";
-import { ENVIRONMENTS, type Environment } from "../../../values/environments.js";
+import { ENVIRONMENTS, type Environment, type EnvironmentMethod } from "../../../values/environments.js";
 import {
-  type EnvironmentMethod,
   type EnvironmentRules,
   type EnvironmentVocabulary,
   environmentPiecesOf,

@@ -1,10 +1,11 @@
 /** The rules that decide environments: their defaults, how the configuration overrides them, and what each word means. */
 import { z } from "zod";
-import { ENVIRONMENTS, type Environment } from "../../../values/environments.js";
-
-/** The methods that find an environment, in the default precedence. */
-export const ENVIRONMENT_METHODS = ["TAG", "INSTANCE_MAPPING", "ACCOUNT_MAPPING", "NAME_PATTERN", "DEFAULT"] as const;
-export type EnvironmentMethod = (typeof ENVIRONMENT_METHODS)[number];
+import {
+  ENVIRONMENT_METHODS,
+  ENVIRONMENTS,
+  type Environment,
+  type EnvironmentMethod,
+} from "../../../values/environments.js";
 
 export interface EnvironmentRules {
   /** Keys of tags that may hold an environment, case-sensitive; `*:environment` is every key that ends in `:environment`. */

@@ -14,7 +14,7 @@ export type { StoredInstance } from "./inventory.store.js";
 export {
   assessOperability as assess,
   isOperable,
-  isRescuable,
+  isOperableForRescue as isRescuable,
   type OperabilityFacts as AssessedInstance,
   STARTING_STATUSES,
 } from "./operability.js";

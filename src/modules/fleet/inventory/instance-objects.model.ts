@@ -2,9 +2,9 @@
 
 import { type EmbeddedField, type EmbeddedType } from "../../../engine/declaration.js";
 import { enumTypeOf } from "../../../engine/types/object-type.js";
+import { ENVIRONMENT_METHODS } from "../../../values/environments.js";
 import { MEMBER_ROLES } from "../../../values/instances.js";
 import { OPERATION_TYPES } from "../../../values/operations.js";
-import { ENVIRONMENT_METHODS } from "./environment-rules.js";
 import { environment, instances } from "./inventory.table.js";
 
 export const Environment = enumTypeOf(

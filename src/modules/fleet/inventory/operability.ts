@@ -1,7 +1,7 @@
 /** Decides whether an operation may run on an instance now: the same for availableOperations, for requests and for the worker. */
 
 import { type AppError, failedPrecondition, productionProtected } from "../../../errors.js";
-import type { Member } from "../../../providers/provider.js";
+import type { ProviderMember } from "../../../providers/provider.js";
 import { ENVIRONMENTS } from "../../../values/environments.js";
 import { isOfSnapshot, type OperationType } from "../../../values/operations.js";
 
@@ -11,7 +11,7 @@ export interface OperabilityFacts {
   readonly environment: string;
   readonly status: string;
   readonly multiAz: boolean;
-  readonly members: readonly Member[];
+  readonly members: readonly ProviderMember[];
   readonly vanishedAt: string | null;
 }
 
@@ -45,7 +45,7 @@ const STATUSES: Readonly<Record<Exclude<OperationType, "DELETE_SNAPSHOT" | "REST
 const RESTART_FAILED: ReadonlySet<string> = new Set(["local"]);
 
 /** @returns whether a reboot may bring the instance back, so that it must not wait */
-export const isRescuable = ({ provider, status }: Pick<OperabilityFacts, "provider" | "status">): boolean =>
+export const isOperableForRescue = ({ provider, status }: Pick<OperabilityFacts, "provider" | "status">): boolean =>
   RESTART_FAILED.has(provider) && (status === "failed" || status === "starting");
 
 /** An environment that only a newer replica knows is not among them, and so not operable. */

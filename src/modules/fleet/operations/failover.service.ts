@@ -3,7 +3,7 @@ import type { Db } from "../../../db/client.js";
 import type { FailoverDue } from "../../../providers/provider.js";
 import type { InventoryService } from "../inventory/index.js";
 import type { Completion } from "./completion.service.js";
-import { hasAutomaticFailover, listRunningBeforeFailover } from "./failover.store.js";
+import { hasAutomaticFailoverUnderWay, listRunningBeforeFailover } from "./failover.store.js";
 import type { OperationsService } from "./operations.service.js";
 
 interface FailoverDeps {
@@ -25,7 +25,7 @@ export function createFailovers({ db, inventory, completion, operations, wake }:
       const lost = await db.transaction(async (db) => {
         const instance = await inventory.require(db, String(instanceId), true);
         // This comes after the lock, so that only one replica begins it.
-        if (await hasAutomaticFailover(db, instanceId)) return [];
+        if (await hasAutomaticFailoverUnderWay(db, instanceId)) return [];
         const running = await listRunningBeforeFailover(db, instanceId);
         for (const { id } of running) await completion.fail(db, id, LOST);
         const parameters = { forceFailover: true, automatic: true, cause, since };

@@ -21,7 +21,7 @@ const hasAny = async (db: Db, instanceId: bigint, ...conditions: SQL[]): Promise
 };
 
 /** @returns whether an automatic failover of an instance is under way, or ended within the last minute */
-export const hasAutomaticFailover = (db: Db, instanceId: bigint): Promise<boolean> => {
+export const hasAutomaticFailoverUnderWay = (db: Db, instanceId: bigint): Promise<boolean> => {
   const isRecent = sql`(${operations.status} in ('QUEUED', 'RUNNING') or ${operations.endedAt} > now() - interval '1 minute')`;
   return hasAny(db, instanceId, isAutomaticFailoverOperation, isRecent);
 };

@@ -1,14 +1,14 @@
 /** The inputs that request and cancel operations. */
 import { z } from "zod";
 import { idempotencyKeyInput } from "../../../engine/types/row-inputs.js";
-import { text } from "../../../values/checked.js";
+import { checkedText } from "../../../values/checked.js";
 import { inputObject, showAs } from "../../../values/inputs.js";
 
 const WAIT = "Wait 0 to 300 seconds.";
 
 /** The fields that all requests share. */
 const request = {
-  instanceId: showAs({ scalar: "ID" }, text(255)).describe(
+  instanceId: showAs({ scalar: "ID" }, checkedText(255)).describe(
     "The instance: its id, or its identifier where that is unique in the fleet.",
   ),
   waitSeconds: z
@@ -23,7 +23,7 @@ const request = {
   idempotencyKey: idempotencyKeyInput,
 };
 
-const snapshotId = text(255).describe(
+const snapshotId = checkedText(255).describe(
   "The identifier of a snapshot of the instance, whatever its case. Give a vanished instance by its id.",
 );
 

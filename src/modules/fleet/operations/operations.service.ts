@@ -20,7 +20,7 @@ import {
   findOperation,
   insertOperation,
   isSnapshotIdentifierTaken,
-  lockSnapshotIdentifiers,
+  lockOperationSnapshotIdentifiers,
 } from "./operations.store.js";
 import { prepareRestore, prepareSnapshotDeletion, requireRestoreIdentifier } from "./restores.service.js";
 import { generateSnapshotIdentifier, requireSnapshotIdentifier, requireSnapshotTags } from "./snapshot-identifier.js";
@@ -138,7 +138,7 @@ export function createOperationsService(deps: OperationsDeps) {
 
   /** @throws CONFLICT where the identifier is taken, whatever its case */
   const claimIdentifier = async (db: Db, identifier: string) => {
-    await lockSnapshotIdentifiers(db);
+    await lockOperationSnapshotIdentifiers(db);
     if (await isSnapshotIdentifierTaken(db, identifier)) {
       throw conflict(`A snapshot with the identifier ${identifier} exists already, or is being taken. Choose another.`);
     }

@@ -10,7 +10,7 @@ export type StoredOperation = typeof operations.$inferSelect;
 
 /** Lets one transaction accept snapshots and restores at a time, so that two cannot get the same identifier. */
 const SNAPSHOT_IDENTIFIERS = 7_239_402_333n;
-export const lockSnapshotIdentifiers = async (db: Db) =>
+export const lockOperationSnapshotIdentifiers = async (db: Db) =>
   db.execute(sql`select pg_advisory_xact_lock(${SNAPSHOT_IDENTIFIERS})`);
 
 /** @returns whether a snapshot has this identifier, whatever its case, or an accepted operation may still make one */

@@ -4,7 +4,7 @@ import { badUserInput, conflict, failedPrecondition, notFound } from "../../../e
 import type { Tag } from "../../../providers/provider.js";
 import { INSTANCE_IDENTIFIER } from "../../../values/identifiers.js";
 import type { InventoryService, StoredInstance } from "../inventory/index.js";
-import { lockSnapshotIdentifiers } from "./operations.store.js";
+import { lockOperationSnapshotIdentifiers } from "./operations.store.js";
 import { findSnapshotToRestore, isRestoreIdentifierTaken } from "./restores.store.js";
 
 /** The statuses of a snapshot that does not exist yet, or is about to be deleted. */
@@ -50,7 +50,7 @@ export async function prepareRestore(
     throw failedPrecondition(snapshot.status, `This snapshot is ${snapshot.status}. Choose one that is available.`);
   }
   // Of two requests for one identifier, only one may get it.
-  await lockSnapshotIdentifiers(db);
+  await lockOperationSnapshotIdentifiers(db);
   if (await isRestoreIdentifierTaken(db, identifier)) {
     throw conflict(`An instance ${identifier} exists already, or is being restored. Choose another identifier.`);
   }

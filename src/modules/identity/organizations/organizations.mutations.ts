@@ -5,7 +5,7 @@ import type { Mutation } from "../../../engine/mutation.js";
 import { rowInputs } from "../../../engine/types/row-inputs.js";
 import { rowMutations } from "../../../engine/types/row-mutations.js";
 import { createRowService, type RowsDeps } from "../../../engine/write/index.js";
-import { absent, text } from "../../../values/checked.js";
+import { absent, checkedText } from "../../../values/checked.js";
 import { Organization } from "./organizations.model.js";
 
 /** @returns the reason why a text is not a domain name by the rules of the DNS, or undefined */
@@ -25,7 +25,7 @@ function faultOfDomain(text: string): string | undefined {
   return undefined;
 }
 
-const domain = text(253)
+const domain = checkedText(253)
   .superRefine((value, context) => {
     const message = faultOfDomain(value);
     if (message) context.addIssue({ code: "custom", message });
@@ -33,8 +33,12 @@ const domain = text(253)
   .transform((value) => value.toLowerCase());
 
 const organizationInputs = rowInputs(Organization, {
-  create: { name: text(200), domain, subscriptionTier: absent(text(50)) },
-  update: { name: text(200).optional(), domain: domain.optional(), subscriptionTier: text(50).optional() },
+  create: { name: checkedText(200), domain, subscriptionTier: absent(checkedText(50)) },
+  update: {
+    name: checkedText(200).optional(),
+    domain: domain.optional(),
+    subscriptionTier: checkedText(50).optional(),
+  },
 });
 
 export const organizationMutations = (deps: RowsDeps): Record<string, Mutation> =>

@@ -41,7 +41,7 @@ const REFUSED_REFRESH = "This refresh token is not good, or not good any more: s
 const NOTHING_TO_END = "There is no session to end: send its access token, or give its refresh token.";
 
 /** A session as its user sees it. */
-export interface SessionView {
+export interface SessionsServiceView {
   readonly userId: string;
   readonly role: UserActor["role"];
   readonly organizationId: string | null;
@@ -56,7 +56,7 @@ export interface Credentials {
   readonly refreshToken: string;
   /** When the access token expires, RFC 3339. */
   readonly expiresAt: string;
-  readonly viewer: SessionView;
+  readonly viewer: SessionsServiceView;
   readonly actor: UserActor;
 }
 
@@ -96,7 +96,7 @@ export function createSessionsService({ db, tokens, revocations, clock, security
     createHmac("sha256", refreshKey).update(refreshToken).digest("base64url");
 
   /** The session ends 30 days after the last refresh, which is when the actor's access token was issued. */
-  function viewOf(actor: UserActor): SessionView {
+  function viewOf(actor: UserActor): SessionsServiceView {
     const issuedAtMs = Date.parse(actor.expiresAt) - tokens.lifetimeSeconds * 1000;
     return {
       userId: actor.userId,
@@ -221,7 +221,7 @@ export function createSessionsService({ db, tokens, revocations, clock, security
     },
 
     /** @returns the actor's session, or null for an actor without one */
-    viewer: (actor: Actor): SessionView | null => (actor.kind === "user" ? viewOf(actor) : null),
+    viewer: (actor: Actor): SessionsServiceView | null => (actor.kind === "user" ? viewOf(actor) : null),
 
     /**
      * Ends every session of users who are deleted, or whose role, organization, address or password changes. `db` is the transaction of

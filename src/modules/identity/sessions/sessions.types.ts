@@ -2,17 +2,17 @@
 import { Field, ObjectType } from "type-graphql";
 import { DateTime } from "../../../engine/types/scalars.js";
 import { Role } from "../users/index.js";
-import type { Credentials, SessionView } from "./sessions.service.js";
+import type { Credentials, SessionsServiceView } from "./sessions.service.js";
 
 @ObjectType({ description: "Who makes this call, and what they may do." })
-export class Viewer implements SessionView {
+export class Viewer implements SessionsServiceView {
   userId!: string;
   organizationId!: string | null;
 
   @Field(() => String, { nullable: true, description: "The service that calls; null where a user calls." })
   serviceName?: string | null;
   @Field(() => Role as never, { description: "The role, which decides the permissions." })
-  role!: SessionView["role"];
+  role!: SessionsServiceView["role"];
   @Field(() => [String], { description: "The permissions of the role, such as `scans:write`, in alphabetical order." })
   permissions!: string[];
   @Field(() => DateTime, {

@@ -5,7 +5,7 @@ import type { Mutation } from "../../../engine/mutation.js";
 import { rowInputs } from "../../../engine/types/row-inputs.js";
 import { rowMutations } from "../../../engine/types/row-mutations.js";
 import { createRowService, type RowsDeps } from "../../../engine/write/index.js";
-import { absent, email, idText, nullable, text } from "../../../values/checked.js";
+import { absent, checkedEmail, checkedId, checkedText, nullable } from "../../../values/checked.js";
 import { Role, User } from "./users.model.js";
 import { type SessionEnder, userRules } from "./users.service.js";
 
@@ -13,11 +13,11 @@ import { type SessionEnder, userRules } from "./users.service.js";
 const password = z.string({ error: "Give a text." });
 
 const create = {
-  email,
+  email: checkedEmail,
   password: password.describe("12 to 128 characters, and not a common password."),
-  fullName: nullable(text(200)),
+  fullName: nullable(checkedText(200)),
   role: z.enum(Role),
-  organizationId: nullable(idText).describe(
+  organizationId: nullable(checkedId).describe(
     "The organization of the user. It is required for VIEWER and ANALYST; staff may have none.",
   ),
 };
@@ -34,11 +34,11 @@ const userInputs = rowInputs(User, {
     ),
   },
   update: {
-    email: email.optional(),
+    email: checkedEmail.optional(),
     password: absent(password).describe("A new password. It ends the user's sessions."),
-    fullName: nullable(text(200)),
+    fullName: nullable(checkedText(200)),
     role: z.enum(Role).optional().describe("A new role. It ends the user's sessions."),
-    organizationId: nullable(idText).describe("Another organization. It ends the user's sessions."),
+    organizationId: nullable(checkedId).describe("Another organization. It ends the user's sessions."),
   },
   maxItems: MAX_USERS,
 });

@@ -4,10 +4,9 @@ import { expect, it } from "vitest";
 import { type ClassifierSubject, classify } from "../../../../src/modules/fleet/inventory/classifier.js";
 import {
   DEFAULT_ENVIRONMENT_RULES,
-  ENVIRONMENT_METHODS,
   type EnvironmentRules,
 } from "../../../../src/modules/fleet/inventory/environment-rules.js";
-import { ENVIRONMENTS } from "../../../../src/values/environments.js";
+import { ENVIRONMENT_METHODS, ENVIRONMENTS } from "../../../../src/values/environments.js";
 
 const environment = fc.constantFrom(...ENVIRONMENTS);
 const text = fc

@@ -7,10 +7,10 @@ import {
 } from "../../../../src/modules/fleet/inventory/classifier.js";
 import {
   DEFAULT_ENVIRONMENT_RULES,
-  type EnvironmentMethod,
   type EnvironmentRules,
 } from "../../../../src/modules/fleet/inventory/environment-rules.js";
 import type { Environment } from "../../../../src/values/environments.js";
+import { type EnvironmentMethod } from "../../../../src/values/environments.js";
 
 const ACCOUNT = "123456789012";
 const NAME_FIRST: EnvironmentMethod[] = ["NAME_PATTERN", "ACCOUNT_MAPPING", "INSTANCE_MAPPING", "TAG", "DEFAULT"];

@@ -1,11 +1,8 @@
 /** Which words mean which environment, in tags and in names, and which tags are read at all. */
 import { describe, expect, it } from "vitest";
 import { type ClassifierSubject, classify } from "../../../../src/modules/fleet/inventory/classifier.js";
-import {
-  DEFAULT_ENVIRONMENT_RULES,
-  type EnvironmentMethod,
-} from "../../../../src/modules/fleet/inventory/environment-rules.js";
-import { ENVIRONMENTS, type Environment } from "../../../../src/values/environments.js";
+import { DEFAULT_ENVIRONMENT_RULES } from "../../../../src/modules/fleet/inventory/environment-rules.js";
+import { ENVIRONMENTS, type Environment, type EnvironmentMethod } from "../../../../src/values/environments.js";
 
 const tagged = (key: string, value: string): Partial<ClassifierSubject> => ({ tags: [{ key, value }] });
 

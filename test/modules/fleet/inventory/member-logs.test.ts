@@ -1,14 +1,14 @@
 /** The log of a member is read by DBA and ADMIN, without secrets, so many lines and so many logs at a time. */
 import { afterAll, describe, expect, it } from "vitest";
 import type { LocalProvider } from "../../../../src/providers/local.js";
-import { type Member, UNOBSERVED } from "../../../../src/providers/provider.js";
+import { type ProviderMember, UNOBSERVED_MEMBER } from "../../../../src/providers/provider.js";
 import { testApp } from "../../../support/app.js";
 import { hasten, leftBy } from "../../../support/fleet-app.js";
 import { insertInstance } from "../../../support/fleet-port.js";
 import { NEW, query, useGround } from "../../../support/ground.js";
 import { scriptedProvider, unavailable } from "../../../support/scripted-provider.js";
 
-const member = (name: string): Member => ({ name, role: "PRIMARY", endpoint: null, ...UNOBSERVED });
+const member = (name: string): ProviderMember => ({ name, role: "PRIMARY", endpoint: null, ...UNOBSERVED_MEMBER });
 const lines = (many: number) => Array.from({ length: many }, (_, n) => `line ${n}`);
 
 /** The members whose logs were read. */
