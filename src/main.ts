@@ -57,15 +57,20 @@ async function start(): Promise<void> {
   const [
     { createApp },
     { createLog },
-    { openDatabaseForStart, openProvidersForStart, prepareDatabaseForStart, requireDatabaseForStart },
-  ] = await step(() => unlessStopped(Promise.all([import("./app.js"), import("./log.js"), import("./cli/start.js")])));
+    { prepareDatabaseForStart, requireDatabaseForStart },
+    { openDatabaseServer, openInstanceServers },
+  ] = await step(() =>
+    unlessStopped(
+      Promise.all([import("./app.js"), import("./log.js"), import("./cli/start.js"), import("./cli/servers.js")]),
+    ),
+  );
   const opened = createLog(config.logLevel, errorOutput);
   log = opened;
   const version = await step(() => findVersion(config.commit));
   opened.info({ ...version, node: process.version }, "Postern starts");
   await step(() => unlessStopped(requireDatabaseForStart(config)));
   const database = await step(
-    (signal) => openDatabaseForStart(config, opened, signal, onLost),
+    (signal) => openDatabaseServer(config, opened, signal, onLost),
     (opened) => opened.stop(),
   );
   if (database.relocatedTo) {
@@ -82,7 +87,7 @@ async function start(): Promise<void> {
     ),
   );
   const fleet = await step(
-    () => openProvidersForStart(config, opened, onLost),
+    () => openInstanceServers(config, opened, onLost),
     (opened) => opened.stop(),
   );
   const ports = {
@@ -139,6 +144,10 @@ const started = start().catch((error: unknown) => {
   say(text);
   return void end();
 });
+
+// `npm run dev` holds the other end of a channel: where it was killed, this process ends too.
+process.on("disconnect", onSignal);
+if (process.connected === false) onSignal();
 
 /** Waits for the current step, stops everything in reverse order, and ends the process. */
 async function end(): Promise<void> {

@@ -39,6 +39,8 @@ type EmbeddedDatabase = {
   readonly relocated: boolean;
   /** Shuts the database down, even if clients are connected. Resolves when its last process has ended. */
   stop(): Promise<void>;
+  /** Leaves the database running, for the next process to adopt. */
+  release(): Promise<void>;
 };
 
 const NAME = "postern";
@@ -71,6 +73,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedD
       dataDir,
       relocated,
       stop: claim.stop,
+      release: claim.release,
     };
   } catch (error) {
     await claim.stop();

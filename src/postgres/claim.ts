@@ -23,6 +23,8 @@ export type Claim = {
   readonly sql: Sql;
   /** Stops the cluster and gives up the claim. Resolves when the postmaster is gone. */
   stop(): Promise<void>;
+  /** Gives up the claim and leaves the cluster running, for the next process to adopt. */
+  release(): Promise<void>;
 };
 
 /** The key of the advisory lock, in the database `postgres`: the bytes of "Postern". */
@@ -74,16 +76,18 @@ export async function claimCluster(
   };
 
   current = await acquire(cluster, log, onBroken, signal ?? stopping.signal);
+  const end = async (work: () => Promise<void>) => {
+    stopping.abort();
+    await recovery;
+    if (isLost) return;
+    await work();
+    await current.sql.end({ timeout: 0 });
+  };
   return {
     ...current,
-    async stop() {
-      stopping.abort();
-      await recovery;
-      if (isLost) return;
-      // The claim ends after the postmaster, so that nobody else adopts a cluster that is about to stop.
-      await cluster.stop();
-      await current.sql.end({ timeout: 0 });
-    },
+    // The claim ends after the postmaster, so that nobody else adopts a cluster that is about to stop.
+    stop: () => end(() => cluster.stop()),
+    release: () => end(async () => undefined),
   };
 }
 

@@ -22,8 +22,7 @@ type DataFolder = {
  * Existing data stays where it is and an Error says so, because otherwise a parent's changed mode would make data look lost.
  */
 export async function chooseFolder(wanted: string, name: string, user: OsUser): Promise<DataFolder> {
-  const here = resolve(wanted);
-  const away = join(HOME_FOLDER, `${basename(here)}-${createHash("sha256").update(here).digest("hex").slice(0, 8)}`);
+  const { here, away } = placesOf(wanted);
   const path = join(here, name);
   const used = await isUsed(path);
   const mayMove = process.getuid?.() === 0;
@@ -38,6 +37,26 @@ export async function chooseFolder(wanted: string, name: string, user: OsUser): 
     { cause: created },
   );
 }
+
+/** @returns what chooseFolder chose at an earlier start; null where there was none @throws Error where this user may not look */
+export async function findFolder(wanted: string, name: string): Promise<Omit<DataFolder, "relocated"> | null> {
+  const { here, away } = placesOf(wanted);
+  for (const dataDir of process.getuid?.() === 0 ? [here, away] : [here]) {
+    const path = join(dataDir, name);
+    const names = await readdir(path).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === "ENOENT" || error.code === "ENOTDIR") return [];
+      throw error;
+    });
+    if (names.length > 0) return { dataDir, path };
+  }
+  return null;
+}
+
+const placesOf = (wanted: string) => {
+  const here = resolve(wanted);
+  const hash = createHash("sha256").update(here).digest("hex").slice(0, 8);
+  return { here, away: join(HOME_FOLDER, `${basename(here)}-${hash}`) };
+};
 
 /** Creates the folder if it is missing, and makes it private to `user`. @throws Error when it is somebody else's or no folder */
 export async function makePrivateFolder(path: string, user: OsUser): Promise<void> {

@@ -11,7 +11,7 @@ import { bringUp } from "./local/bring-up.js";
 import { finishConfiguration } from "./local/configure.js";
 import type { NewInstance, NewInstanceConnection } from "./local/create.js";
 import { createDescribe } from "./local/describe.js";
-import { type Host, type LocalHostLimits } from "./local/host.js";
+import { DEFAULT_LOCAL_HOST_LIMITS, type Host, type LocalHostLimits } from "./local/host.js";
 import { type LocalInstance, openInstances, primaryOf, standbysOf } from "./local/instances.js";
 import { readMemberLog } from "./local/member-log.js";
 import { clusterOf, fenceMember } from "./local/members.js";
@@ -52,7 +52,9 @@ export interface LocalProvider extends Provider {
   create(wanted: NewInstance): Promise<void>;
   /** Starts or adopts every instance and ends what a killed process left unfinished; calls `onStarted` after each, even a failed one. */
   startAll(onStarted?: () => Promise<void>): Promise<void>;
-  /** Ends running operations and shuts every instance down. No operation can begin afterwards. */
+  /** Ends running operations and leaves the instances running. No operation can begin afterwards. */
+  release(): Promise<void>;
+  /** Does what release() does, and shuts every instance down. */
   stopAll(): Promise<void>;
   /** Starts servers that have died, and rebuilds standbys that cannot follow, except on busy instances. */
   repair(): Promise<void>;
@@ -67,16 +69,6 @@ export interface LocalProvider extends Provider {
   destroy(identifier: string): Promise<void>;
 }
 
-const MIB = 1024 * 1024;
-const DEFAULT_LIMITS: LocalHostLimits = {
-  manualSnapshots: 100,
-  minFreeBytes: 256 * MIB,
-  answerTimeoutMs: 2_500,
-  shutdownTimeoutMs: 3_000,
-  catchUpTimeoutMs: 10_000,
-  restartFreeBytes: 32 * MIB,
-};
-
 /** Opens the folder and removes what a killed process left incomplete. It starts no server. */
 export async function createLocalProvider(options: LocalProviderOptions): Promise<LocalProvider> {
   const { folder, bin, user, log, clock, settings = {} } = options;
@@ -88,7 +80,7 @@ export async function createLocalProvider(options: LocalProviderOptions): Promis
 
   const requireOwned = await takeOwnership(folder, options.onLost ?? (() => undefined));
   const instances = openInstances(instancesFolder, user, requireOwned);
-  const limits = { ...DEFAULT_LIMITS, ...options.limits };
+  const limits = { ...DEFAULT_LOCAL_HOST_LIMITS, ...options.limits };
   /** Until reportTo() is called, deeds go to the log only. */
   let report: Report = async (deed) => log.info({ deed }, "Did something to an instance that nobody records");
   const host: Host = {
@@ -200,13 +192,16 @@ export async function createLocalProvider(options: LocalProviderOptions): Promis
       starting = Promise.allSettled(starts);
       await Promise.all(starts);
     },
-    async stopAll() {
+    async release() {
       stopping.abort();
       // A server that is still starting would come up after the others have been shut down.
       await starting;
       await Promise.all([plans.stop(), snapshotOperations.stop()]);
       await operations.stop();
       await standbys.stop();
+    },
+    async stopAll() {
+      await provider.release();
       const shutdowns = await Promise.allSettled((await instances.list()).map(shutDown));
       for (const shutdown of shutdowns)
         if (shutdown.status === "rejected") log.error({ err: shutdown.reason }, "An instance does not stop");

@@ -36,10 +36,14 @@ export const oneInstance = (standby: boolean, facts: Record<string, unknown> = {
 export type Running = ReturnType<typeof startPostern>;
 
 /** @param mark a folder, which stands on the command line, so that whoever looks for leftovers finds this process by it */
-export function startPostern(mark: string, environment: Record<string, string>) {
+export const startPostern = (mark: string, environment: Record<string, string>) =>
+  startNode(ROOT, ["dist/main.js", mark], { DATA_DIR: mark, ...environment });
+
+/** Starts a program that is, or starts, a Postern. */
+export function startNode(cwd: string, args: readonly string[], environment: Record<string, string>) {
   const since = Date.now();
-  const child = spawn(process.execPath, ["dist/main.js", mark], {
-    cwd: ROOT,
+  const child = spawn(process.execPath, args, {
+    cwd,
     detached: true,
     stdio: ["ignore", "pipe", "pipe"],
     // What one has compiled, the next need not.
@@ -48,7 +52,6 @@ export function startPostern(mark: string, environment: Record<string, string>) 
       NODE_COMPILE_CACHE: join(tmpdir(), "compiled"),
       HOST: "127.0.0.1",
       PORT: "0",
-      DATA_DIR: mark,
       LOG_LEVEL: "error",
       ...environment,
     },

@@ -8,18 +8,28 @@ import type { Report } from "../provider.js";
 import type { Instances, LocalInstance } from "./instances.js";
 
 export type LocalHostLimits = {
-  /** How many manual snapshots there may be in all; the default is 100. */
+  /** How many manual snapshots there may be in all. */
   readonly manualSnapshots: number;
-  /** No copy leaves less than this free on the disk; the default is 256 MiB. */
+  /** No copy leaves less than this free on the disk. */
   readonly minFreeBytes: number;
-  /** A server that takes longer than this counts as not answering; the default is 2,500. */
+  /** A server that takes longer than this counts as not answering. */
   readonly answerTimeoutMs: number;
-  /** How long a member that does not answer may take to shut down before it is killed; the default is 3,000. */
+  /** How long a member that does not answer may take to shut down before it is killed. */
   readonly shutdownTimeoutMs: number;
-  /** How long a standby may take to replay what its primary had when a failover was requested; the default is 10,000. */
+  /** How long a standby may take to replay what its primary had when a failover was requested. */
   readonly catchUpTimeoutMs: number;
-  /** No running server is restarted with less than this free on its disk, as it might not come back; the default is 32 MiB. */
+  /** No running server is restarted with less than this free on its disk, as it might not come back. */
   readonly restartFreeBytes: number;
+};
+
+const MIB = 1024 * 1024;
+export const DEFAULT_LOCAL_HOST_LIMITS: LocalHostLimits = {
+  manualSnapshots: 100,
+  minFreeBytes: 256 * MIB,
+  answerTimeoutMs: 2_500,
+  shutdownTimeoutMs: 3_000,
+  catchUpTimeoutMs: 10_000,
+  restartFreeBytes: 32 * MIB,
 };
 
 export type Host = {

@@ -1,0 +1,102 @@
+/** Opens, leaves and stops the servers that Postern runs on this host: the embedded database and the local instances. */
+import { join } from "node:path";
+import type { Config } from "../config.js";
+import type { ClientOptions } from "../db/client.js";
+import type { Log } from "../log.js";
+import { findBinaries } from "../postgres/binaries.js";
+import { chooseFolder, findFolder } from "../postgres/folder.js";
+import { databaseUser } from "../postgres/os-user.js";
+import { findPostmaster } from "../postgres/postmaster.js";
+import { createLocalProvider, type LocalProvider } from "../providers/local.js";
+import type { Provider } from "../providers/provider.js";
+import { DEMO_INSTANCES, ensureDemoInstances } from "../seed/demo-instances.js";
+import { StartFault } from "../start-fault.js";
+import { startEmbedded } from "./embedded.js";
+
+interface ReadyDatabase {
+  readonly connection: ClientOptions["connection"];
+  /** The folder of the embedded database, if it is not the configured one. */
+  readonly relocatedTo?: string | undefined;
+  /** Stops the embedded database, or leaves it to `npm run dev`. */
+  stop(): Promise<void>;
+}
+
+/** The argument with which `npm run dev` starts Postern. */
+export const LEAVE_SERVERS = "--leave-servers";
+
+/**
+ * Stops servers, or leaves them to `npm run dev`, which starts a Postern after the other and stops the servers after the last.
+ * Where it was killed, its channel to this process is closed, and they are stopped here.
+ */
+const end = (stop: () => Promise<void>, release: () => Promise<void>): Promise<void> =>
+  process.argv.includes(LEAVE_SERVERS) && process.connected ? release() : stop();
+
+/**
+ * Starts the embedded database, or takes the given one.
+ * @param onLost is called when another Postern has claimed the data folder @throws StartFault
+ */
+export async function openDatabaseServer(
+  config: Config,
+  log: Log,
+  signal: AbortSignal,
+  onLost: () => void,
+): Promise<ReadyDatabase> {
+  if (config.databaseUrl !== undefined) return { connection: config.databaseUrl, stop: async () => undefined };
+  const database = await startEmbedded({ dataDir: config.dataDir, log, signal, onLost });
+  const { options, dataDir, relocated, stop, release } = database;
+  return { connection: options, relocatedTo: relocated ? dataDir : undefined, stop: () => end(stop, release) };
+}
+
+interface ReadyProviders {
+  readonly providers: readonly Provider[];
+  /** Starts all instances, and creates the configured and demo instances that are missing. `onChange` is called after each. */
+  bringUp(onChange: () => Promise<void>): Promise<void>;
+  /** Stops the instances, or leaves them to `npm run dev`. */
+  stop(): Promise<void>;
+}
+
+async function openLocal(config: Config, log: Log, onLost: () => void): Promise<LocalProvider> {
+  const user = await databaseUser();
+  const bin = await findBinaries(user);
+  const { path: folder } = await chooseFolder(config.dataDir, "fleet", user);
+  return createLocalProvider({ folder, bin, user, log, clock: { now: () => new Date() }, onLost });
+}
+
+/**
+ * Opens the provider of local instances, and plans those that are missing; nothing is started yet. It needs an embedded database,
+ * whose claim of the data folder keeps a second Postern away from the same instances.
+ * @param onLost is called when another Postern has claimed the instances all the same
+ */
+export async function openInstanceServers(config: Config, log: Log, onLost: () => void): Promise<ReadyProviders> {
+  if (config.databaseUrl !== undefined)
+    return { providers: [], bringUp: async () => undefined, stop: async () => undefined };
+  const local = await openLocal(config, log, onLost);
+  const configured = [...config.localInstances, ...(config.demo.seed ? DEMO_INSTANCES : [])];
+  // The inventory lists planned instances, so that all are there as soon as Postern is ready.
+  await local.plan(configured);
+  return {
+    providers: [local],
+    bringUp: async (onChange) => {
+      await local.startAll(onChange);
+      await ensureDemoInstances(local, configured, log, onChange);
+    },
+    stop: () => end(local.stopAll, local.release),
+  };
+}
+
+/** Stops what a Postern has left running in the data folder, if anything, unless another Postern uses it. @throws StartFault */
+export async function stopServers(config: Config, log: Log): Promise<void> {
+  const found = config.databaseUrl === undefined ? await findFolder(config.dataDir, "database") : null;
+  if (!found || !(await findPostmaster(join(found.path, "data")))) return;
+  const database = await startEmbedded({ dataDir: config.dataDir, log }).catch((error: unknown) => {
+    if (error instanceof StartFault && error.kind === "claimed") return null;
+    throw error;
+  });
+  if (!database) return;
+  try {
+    const local = await openLocal(config, log, () => undefined);
+    await local.stopAll();
+  } finally {
+    await database.stop();
+  }
+}
