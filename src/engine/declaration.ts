@@ -88,6 +88,11 @@ export interface Inverse {
   readonly description: string;
   /** Whether it is null for actors who may read the type but not the rows that it leads to, so that they still get the other fields. */
   readonly nullable?: boolean;
+  /**
+   * The relation to one of the other type that leads on to the type whose other side it is: the chat messages of an organization are those
+   * of its users. Where it is absent, that is the other type itself.
+   */
+  readonly through?: string;
 }
 
 /** The rows whose relation `by` refers to this row. It follows from the `inverse` of that relation. */
@@ -95,6 +100,8 @@ export interface ManyRelation {
   readonly kind: "many";
   readonly to: () => TypeDeclaration;
   readonly by: string;
+  /** As in `Inverse`. */
+  readonly through?: string | undefined;
   readonly description: string;
   /** As in `Inverse`. */
   readonly nullable: boolean;
@@ -155,11 +162,17 @@ export const declarationsWithRelated = (types: readonly TypeDeclaration[]): Type
 /** @returns the name of a field that holds one row of the type, such as `chatSession` */
 export const singularOf = ({ name }: TypeDeclaration): string => name.charAt(0).toLowerCase() + name.slice(1);
 
-/** @returns the relation to one whose inverse a relation to many is */
-export function inverseOf(relation: ManyRelation): OneRelation {
-  const inverse = relation.to().relations[relation.by];
-  if (inverse?.kind !== "one") throw new Error(`${relation.to().name}.${relation.by} is no relation to one`);
-  return inverse;
+/** @returns the relation to one of the type with this name */
+export function relationToOne({ name: typeName, relations }: TypeDeclaration, name: string): OneRelation {
+  const relation = relations[name];
+  if (relation?.kind !== "one") throw new Error(`${typeName}.${name} is no relation to one`);
+  return relation;
+}
+
+/** @returns the relations to one that lead back from the rows of a relation to many, one after the other */
+export function inversesOf({ to, by, through }: ManyRelation): readonly OneRelation[] {
+  const inverse = relationToOne(to(), by);
+  return through === undefined ? [inverse] : [inverse, relationToOne(inverse.to(), through)];
 }
 
 /** @returns whether the actor holds any of the permissions; true where none is required */

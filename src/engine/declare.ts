@@ -1,15 +1,16 @@
 /** The functions with which models write declarations: fields over columns, relations, and the check of the whole. */
 import type { PgColumn } from "drizzle-orm/pg-core";
 import type { Permission } from "../auth/permissions.js";
-import type {
-  DerivedValue,
-  EmbeddedType,
-  FieldDeclaration,
-  FieldKind,
-  Inverse,
-  ManyRelation,
-  OneRelation,
-  TypeDeclaration,
+import {
+  type DerivedValue,
+  type EmbeddedType,
+  type FieldDeclaration,
+  type FieldKind,
+  type Inverse,
+  type ManyRelation,
+  type OneRelation,
+  relationToOne,
+  type TypeDeclaration,
 } from "./declaration.js";
 
 const KIND_OF_TYPE: Readonly<Record<string, FieldKind>> = {
@@ -90,12 +91,13 @@ export function declareType(draft: TypeDeclaration): TypeDeclaration {
 }
 
 function addInverse(
-  parent: TypeDeclaration,
+  target: TypeDeclaration,
   child: TypeDeclaration,
   by: string,
-  { name, description, nullable = false }: Inverse,
+  { name, description, nullable = false, through }: Inverse,
 ): void {
+  const parent = through === undefined ? target : relationToOne(target, through).to();
   if (parent.fields[name] ?? parent.relations[name]) throw new Error(`${parent.name}.${name} is declared twice`);
   const relations: Record<string, OneRelation | ManyRelation> = parent.relations;
-  relations[name] = { kind: "many", to: () => child, by, description, nullable };
+  relations[name] = { kind: "many", to: () => child, by, through, description, nullable };
 }

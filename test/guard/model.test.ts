@@ -3,7 +3,7 @@ import { Column, getTableName, is, SQL } from "drizzle-orm";
 import { getTableConfig, type PgColumn } from "drizzle-orm/pg-core";
 import { expect, it } from "vitest";
 import { PERMISSIONS } from "../../src/auth/permissions.js";
-import { inverseOf, singularOf } from "../../src/engine/declaration.js";
+import { inversesOf, singularOf } from "../../src/engine/declaration.js";
 import { field, one } from "../../src/engine/declare.js";
 import { orderFields, orderName } from "../../src/engine/read/order.js";
 import { chatSessions } from "../../src/modules/data/chat/chat.table.js";
@@ -95,7 +95,7 @@ holdAndBite([
     explanation: "The rows are found by that relation's column.",
     offenders: eachPart((type, name) => {
       const relation = type.relations[name];
-      return relation?.kind === "many" && inverseOf(relation).to() !== type;
+      return relation?.kind === "many" && inversesOf(relation).at(-1)?.to() !== type;
     }),
     bad: [
       base({

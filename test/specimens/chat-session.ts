@@ -12,7 +12,7 @@ export const chatSession: Specimen = {
   type: ChatSession,
   newestBy: "timestamp",
   owner: { column: "user_id", of: user },
-  references: { user: { to: user, column: "user_id" } },
+  references: { user: { to: user, column: "user_id", inverse: "chatSessions", through: "organization" } },
   readers: ["VIEWER", "ANALYST", "ADMIN"],
   inDemo: true,
   insert: (app) => inserted(app, "chat_sessions (user_id, session_id, message) values (2, 's', 'm')"),

@@ -44,15 +44,22 @@ export interface Related {
   readonly kind: "one" | "many";
   /** The column that refers, of whichever side has it. */
   readonly key: string;
+  /** What lies between the rows beyond and the row itself: they refer to it, and it refers to the row by this column. */
+  readonly between?: { readonly of: Specimen; readonly key: string };
 }
 
 /** @returns the relations between specimens, there and back */
 export const relationsOf = (specimens: readonly Specimen[]): Related[] =>
   specimens.flatMap((from) =>
-    Object.entries(from.references).flatMap(([name, { to, column, inverse }]): Related[] => [
-      { from, name, to, kind: "one", key: column },
-      ...(inverse ? [{ from: to, name: inverse, to: from, kind: "many" as const, key: column }] : []),
-    ]),
+    Object.entries(from.references).flatMap(([name, { to, column, inverse, through }]): Related[] => {
+      const there: Related = { from, name, to, kind: "one", key: column };
+      if (!inverse) return [there];
+      const onward = through === undefined ? undefined : to.references[through];
+      const back = { name: inverse, to: from, kind: "many", key: column } as const;
+      return onward
+        ? [there, { ...back, from: onward.to, between: { of: to, key: onward.column } }]
+        : [there, { ...back, from: to }];
+    }),
   );
 
 /** The path of a relation, as the schema writes it. */

@@ -24,6 +24,8 @@ export interface Reference {
   readonly column: string;
   /** What the other side calls the rows that refer to it, where it names them. */
   readonly inverse?: string;
+  /** The reference of the other side whose other side that is, where it is not the other side itself. */
+  readonly through?: string;
 }
 
 /** Of a field that clients write, what its type does not say: the most characters, and values of the right type but the wrong form. */

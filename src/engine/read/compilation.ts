@@ -1,5 +1,5 @@
 /** The state of compiling one plan: aliases, parameters, the actor's access, and what the plan will cost. */
-import { Param, type SQL, sql } from "drizzle-orm";
+import { and, Param, type SQL, sql } from "drizzle-orm";
 import {
   GraphQLBoolean,
   type GraphQLInputObjectType,
@@ -15,7 +15,7 @@ import type { Permission } from "../../auth/permissions.js";
 import { toStatementText } from "../../db/dialect.js";
 import { forbidden } from "../../errors.js";
 import { requireWellFormed } from "../../values/well-formed.js";
-import { mayReadDeclared, type TypeDeclaration } from "../declaration.js";
+import { inversesOf, type ManyRelation, mayReadDeclared, type TypeDeclaration } from "../declaration.js";
 import type { QueryVariables } from "./query-value.js";
 import type { Fragments } from "./selection.js";
 import { aliasedVisibilitySource, type VisibilitySource, visibilityCondition } from "./visibility.js";
@@ -147,6 +147,18 @@ export class Compilation {
    */
   requireReadable(anyOf: readonly Permission[] | undefined): void {
     if (!mayReadDeclared(this.access.permissions, anyOf)) throw forbidden(anyOf?.[0] as Permission);
+  }
+
+  /** Returns the condition on the rows of a relation to many: they lead back to the parent's row, over rows that exist for the actor. */
+  leadsBack(relation: ManyRelation, rows: VisibilitySource, parent: VisibilitySource): SQL {
+    const key = parent.column(parent.type.fields.id.column);
+    const [inverse, onward] = inversesOf(relation);
+    const reference = rows.column(inverse!.column);
+    if (!onward) return sql`${reference} = ${key}`;
+    const between = this.source(inverse!.to());
+    const joined = sql`${between.column(between.type.fields.id.column)} = ${reference}`;
+    const led = sql`${between.column(onward.column)} = ${key}`;
+    return sql`exists (select 1 from ${between.from} where ${and(joined, led, this.visible(between))})`;
   }
 
   /** Returns the condition on the rows that exist for the actor; undefined where all do. */

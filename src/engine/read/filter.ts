@@ -1,13 +1,7 @@
 /** Compiles a filter to an SQL condition. Logic has two values: a condition on an absent value is false, and its negation is true. */
 import { and, or, type SQL, sql } from "drizzle-orm";
 import { badUserInput, limitExceeded } from "../../errors.js";
-import {
-  type FieldDeclaration,
-  inverseOf,
-  type ManyRelation,
-  type OneRelation,
-  type TypeDeclaration,
-} from "../declaration.js";
+import type { FieldDeclaration, ManyRelation, OneRelation, TypeDeclaration } from "../declaration.js";
 import type { Compilation, CompilationLimits } from "./compilation.js";
 import { boundFieldValue, fieldParameterType, isFieldTextLonger, maxFieldLengthOf } from "./field.js";
 import { OPERATORS_OF, type Operator } from "./operators.js";
@@ -140,7 +134,7 @@ export function compileFilter(
     return quantifiers.entries().map(([name, filter]) => {
       const where = `${at}.${name}`;
       const to = c.source(relation.to());
-      const joined = sql`${to.column(inverseOf(relation).column)} = ${on.column(on.type.fields.id.column)}`;
+      const joined = c.leadsBack(relation, to, on);
       const condition = compileAll(to, requirePresent(filter, where), where, depth + 1);
       const conditions: Record<Quantifier, () => SQL> = {
         some: () => existsRelated(to, joined, condition),

@@ -1,7 +1,7 @@
 /** Builds the JSON of a selection in SQL: objects, relations to one, and connections, to any depth. */
 import { and, type SQL, sql } from "drizzle-orm";
 import type { FieldNode } from "graphql";
-import { inverseOf, mayReadDeclared, type TypeDeclaration } from "../declaration.js";
+import { mayReadDeclared, type TypeDeclaration } from "../declaration.js";
 import { selectAggregate, selectAggregateGroups } from "./aggregate.js";
 import type { Compilation, CompilationGetter } from "./compilation.js";
 import { type Cost, costListLength, costOfBytes, costOfObject, costSum, costTimes } from "./cost.js";
@@ -84,13 +84,7 @@ function selectObject(
               onRefusal,
               (to) => sql`${to.column(target.fields.id.column)} = ${source.column(relation.column)}`,
             )
-          : selectConnection(
-              c,
-              target,
-              nodes,
-              onRefusal,
-              (to) => sql`${to.column(inverseOf(relation).column)} = ${source.column(type.fields.id.column)}`,
-            );
+          : selectConnection(c, target, nodes, onRefusal, (to) => c.leadsBack(relation, to, source));
       entries.push([key, inPlace(expression)]);
       costs.push(expression.cost);
     }

@@ -3,7 +3,7 @@ import { and, eq, type SQL, sql } from "drizzle-orm";
 import { alias, type PgColumn, type PgTable } from "drizzle-orm/pg-core";
 import type { ActorAccess } from "../../auth/actor.js";
 import { columnProperty } from "../../db/dialect.js";
-import type { TypeDeclaration } from "../declaration.js";
+import { relationToOne, type TypeDeclaration } from "../declaration.js";
 
 /** A table in a statement, under its own name or an alias. */
 export interface VisibilitySource {
@@ -41,7 +41,7 @@ export function visibilityCondition(
   organization: () => SQL,
   related: (type: TypeDeclaration) => VisibilitySource,
 ): SQL | undefined {
-  const { name, scope, narrowing, relations } = source.type;
+  const { scope, narrowing } = source.type;
   const narrowed =
     narrowing && !access.permissions.has(narrowing.unless)
       ? eq(source.column(narrowing.column), narrowing.equals)
@@ -51,8 +51,7 @@ export function visibilityCondition(
   if (scope.kind === "organization") {
     return and(narrowed, sql`${source.column(scope.column)} = ${organization()}::bigint`);
   }
-  const relation = relations[scope.relation];
-  if (relation?.kind !== "one") throw new Error(`${name}: the scope leads nowhere`);
+  const relation = relationToOne(source.type, scope.relation);
   const target = related(relation.to());
   const joined = sql`${target.column(target.type.fields.id.column)} = ${source.column(relation.column)}`;
   const beyond = visibilityCondition(target, access, organization, related);

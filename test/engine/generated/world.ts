@@ -50,12 +50,18 @@ export class World {
   }
 
   /** The rows that refer to a row. */
-  many(relation: ManyRelation, row: Row): readonly Row[] {
-    const back = inverse(relation);
-    const index =
-      this.#byReference.get(back) ?? Map.groupBy(this.rows(relation.to()), (each) => each[back.column.name]);
+  many({ to, by, through }: ManyRelation, row: Row): readonly Row[] {
+    const back = oneOf(to(), by);
+    if (through === undefined) return this.#referring(to(), back, row);
+    const between = back.to();
+    const leading = this.#referring(between, oneOf(between, through), row);
+    return leading.flatMap((each) => this.#referring(to(), back, each));
+  }
+
+  #referring(type: TypeDeclaration, back: OneRelation, { id }: Row): readonly Row[] {
+    const index = this.#byReference.get(back) ?? Map.groupBy(this.rows(type), (each) => each[back.column.name]);
     this.#byReference.set(back, index);
-    return index.get(row.id) ?? [];
+    return index.get(id) ?? [];
   }
 
   /** The same where only some rows exist. */
@@ -65,9 +71,9 @@ export class World {
   }
 }
 
-function inverse({ to, by }: ManyRelation): OneRelation {
-  const back = to().relations[by];
-  if (back?.kind !== "one") throw new Error(`${to().name}.${by} is no relation to one`);
+function oneOf({ name, relations }: TypeDeclaration, by: string): OneRelation {
+  const back = relations[by];
+  if (back?.kind !== "one") throw new Error(`${name}.${by} is no relation to one`);
   return back;
 }
 

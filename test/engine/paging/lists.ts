@@ -7,7 +7,7 @@ import { camel, oneOf, type Specimen, tableOf } from "../../specimens/specimen.j
 export interface List {
   /** Where the list stands: a root field, or a relation of the row that a root field answers. */
   readonly field: string;
-  readonly parent?: { readonly field: string; readonly id: string; readonly column: string };
+  readonly parent?: { readonly field: string; readonly id: string; readonly condition: string };
   readonly specimen: Specimen;
   readonly table: string;
   /** Which rows a viewer of organization 1 sees; absent where the role may not read the type. */
@@ -26,10 +26,11 @@ export const LISTS: readonly List[] = [
   ...specimens.map((specimen) => listOf(specimen, specimen.type.plural)),
   ...relationsOf(specimens)
     .filter(({ kind }) => kind === "many")
-    .map(({ from, name, to, key }) => {
+    .map(({ from, name, to, key, between }) => {
       const { parent: id } = from.paging;
       if (id === undefined) throw new Error(`Name a ${from.type.name} whose ${name} are walked, in its specimen`);
-      return listOf(to, name, { field: oneOf(from), id, column: key });
+      const led = between && `(select id from ${tableOf(between.of)} where ${between.key} = ${id})`;
+      return listOf(to, name, { field: oneOf(from), id, condition: led ? `${key} in ${led}` : `${key} = ${id}` });
     }),
 ];
 

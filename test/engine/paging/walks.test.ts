@@ -15,7 +15,7 @@ beforeAll(async () => {
 
 async function idsOf(who: Somebody, list: List, order: readonly string[]): Promise<string[]> {
   const { table, parent, own } = list;
-  const where = `${parent ? `${parent.column} = ${parent.id}` : "true"} and ${who === "viewer" ? own : "true"}`;
+  const where = `${parent?.condition ?? "true"} and ${who === "viewer" ? own : "true"}`;
   const rows = await app.sql.unsafe(
     `select id::text from ${table} t where ${where} order by ${orderInSql(list, order)}`,
   );

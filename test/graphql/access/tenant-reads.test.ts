@@ -240,10 +240,11 @@ const expectedList = (list: Row[], specimen: Specimen, organization: Id, depth: 
 /** The same, computed from the tables. */
 function expectedRow(row: Row, specimen: Specimen, organization: Id, depth: number): object {
   const relations = depth > 0 ? relationsFrom(specimen) : [];
-  const entries = relations.map(({ name, to, kind, key }) => {
+  const entries = relations.map(({ name, to, kind, key, between }) => {
     const mine = own(to, organization);
     if (kind === "many") {
-      const list = mine.filter((candidate) => candidate[key] === row.id);
+      const leading = between ? own(between.of, organization).filter((each) => each[between.key] === row.id) : [row];
+      const list = mine.filter((candidate) => leading.some(({ id }) => candidate[key] === id));
       return [name, expectedList(list, to, organization, depth - 1, WIDTH)];
     }
     const target = mine.find(({ id }) => id === row[key]);

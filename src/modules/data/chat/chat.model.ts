@@ -20,6 +20,11 @@ export const ChatSession = declareType({
     version: version(chatSessions.version),
   },
   relations: {
-    user: one(() => User, chatSessions.userId, "The user who wrote it."),
+    user: one(() => User, chatSessions.userId, "The user who wrote it.", {
+      name: "chatSessions",
+      through: "organization",
+      description: "The chat messages of the organization's users.",
+      nullable: true,
+    }),
   },
 });
