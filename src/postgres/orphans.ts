@@ -1,6 +1,6 @@
 /** Kills orphans: backends that outlived their postmaster. They hold its shared memory, which keeps the next server from starting. */
 import type { OsUser } from "./os-user.js";
-import { isPostmasterProcess, listProcesses, signalProcess } from "./processes.js";
+import { isServerProcess, listProcesses, signalProcess } from "./processes.js";
 
 /**
  * Kills the backends of a dead postmaster of this data directory. It leaves every server that is alive, and its backends, alone.
@@ -15,7 +15,7 @@ export async function fenceOrphans(
 ): Promise<void> {
   let killed = 0;
   for (const { pid, parent } of await listProcesses(dataDir, user, name)) {
-    if ((await isPostmasterProcess(pid, dataDir)) || (await isPostmasterProcess(parent, dataDir))) continue;
+    if ((await isServerProcess(pid, dataDir)) || (await isServerProcess(parent, dataDir))) continue;
     if (signalProcess(pid, "SIGKILL")) killed++;
   }
   if (killed > 0) await onKilled?.(killed);

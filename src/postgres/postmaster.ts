@@ -1,6 +1,6 @@
 /** Finds the postmaster of a data directory by its postmaster.pid, and removes stale lock files. */
 import { closeSync, constants, fstatSync, openSync, readFileSync, statSync, unlinkSync } from "node:fs";
-import { isPostmasterProcess, readPostmasterProcess } from "./processes.js";
+import { isServerProcess, readServerProcessFile } from "./processes.js";
 
 /** A running PostgreSQL server, as its postmaster.pid describes it. */
 export type Postmaster = {
@@ -16,10 +16,10 @@ export type Postmaster = {
 
 /** @returns the server that runs in this data directory. A file that a dead server left, or a reused pid, counts as none. */
 export async function findPostmaster(dataDir: string): Promise<Postmaster | undefined> {
-  const file = await readPostmasterProcess(dataDir);
+  const file = await readServerProcessFile(dataDir);
   const [pidLine, , startedAt, port, socketDir, , , status] = file.split("\n");
   const pid = Number(pidLine);
-  if (!(await isPostmasterProcess(pid, dataDir))) return undefined;
+  if (!(await isServerProcess(pid, dataDir))) return undefined;
   const isReady = status?.trim() === "ready" || status?.trim() === "standby";
   return { pid, run: `${pid} of ${startedAt}`, isReady: isReady, port: Number(port), socketDir: socketDir ?? "" };
 }
@@ -36,7 +36,7 @@ export async function clearStalePostmaster(file: string, dataDir: string): Promi
   if (Number.isNaN(pid)) {
     // A server creates its lock file empty and fills it at once, so only an old empty file is stale.
     if (Date.now() - statSync(file).mtimeMs < EMPTY_LOCK_IS_STALE_AFTER_MS) return;
-  } else if (!isAlive(pid) || (await isPostmasterProcess(pid, dataDir))) {
+  } else if (!isAlive(pid) || (await isServerProcess(pid, dataDir))) {
     return;
   }
   // Another process may have removed it meanwhile, and its server may have written a new one.

@@ -43,7 +43,7 @@ exit 0`;
  * Whether this process is a PostgreSQL server of this data directory; one in single-user mode counts too. A child of a server does
  * not count, and neither does a zombie, which nobody may ever reap.
  */
-export async function isPostmasterProcess(pid: number, dataDir: string): Promise<boolean> {
+export async function isServerProcess(pid: number, dataDir: string): Promise<boolean> {
   if (!Number.isInteger(pid) || pid <= 0) return false;
   const found = await readProcess(pid);
   if (!found || found.line.startsWith(TITLE)) return false;
@@ -78,7 +78,7 @@ export async function listProcesses(dataDir: string, user: OsUser, name?: unknow
 const MAX_LOCK_BYTES = 16_384;
 
 /** @returns the text of postmaster.pid, empty where there is none */
-export const readPostmasterProcess = async (dataDir: string): Promise<string> =>
+export const readServerProcessFile = async (dataDir: string): Promise<string> =>
   (
     await readOwnedFileStart(join(dataDir, "postmaster.pid"), MAX_LOCK_BYTES).catch(
       unlessOutOfResources(Buffer.alloc(0)),
@@ -108,7 +108,7 @@ async function inspect(
       if (cwd === dataDir) working.add(Number(pid));
     return { working, attached };
   }
-  const lock = await readPostmasterProcess(dataDir);
+  const lock = await readServerProcessFile(dataDir);
   // Line 7 holds the key and the id of the shared memory.
   const [, segment = ""] = /^\s*\d+\s+(\d+)\s*$/.exec(lock.split("\n")[6] ?? "") ?? [];
   const output = await runAsOsUser(user, "/bin/sh", [

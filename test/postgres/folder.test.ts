@@ -5,7 +5,7 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { type EmbeddedOptions, startEmbedded } from "../../src/cli/embedded.js";
 import { createLog } from "../../src/log.js";
 import { findBinaries, makeBinariesRunnable } from "../../src/postgres/binaries.js";
-import { chooseFolder, HOME_FOLDER, makePrivateFolder } from "../../src/postgres/folder.js";
+import { chooseFolder, makePrivateFolder, ROOT_DATA_FOLDER } from "../../src/postgres/folder.js";
 import { databaseUser } from "../../src/postgres/os-user.js";
 import { isRoot, UNSYNCED, useSandbox } from "../support/sandbox.js";
 
@@ -58,7 +58,7 @@ describe.skipIf(!isRoot)("as root (only root runs the database as another user)"
     onTestFinished(() => rm(first.dataDir, { recursive: true }));
     await first.stop();
     expect(first.relocated).toBe(true);
-    expect(first.dataDir).toMatch(new RegExp(`^${HOME_FOLDER}/data-[0-9a-f]{8}$`));
+    expect(first.dataDir).toMatch(new RegExp(`^${ROOT_DATA_FOLDER}/data-[0-9a-f]{8}$`));
     expect(await readdir(closed), "nothing is left in the wanted place").toEqual([]);
 
     await chmod(closed, 0o755);

@@ -12,7 +12,7 @@ import { createClient } from "../../src/db/client.js";
 import { migrateDatabase } from "../../src/db/migrate.js";
 import { createJobs } from "../../src/jobs/jobs.js";
 import { createLog } from "../../src/log.js";
-import { HOME_FOLDER } from "../../src/postgres/folder.js";
+import { ROOT_DATA_FOLDER } from "../../src/postgres/folder.js";
 import { ensureAdministrator } from "../../src/seed/administrator.js";
 import { ensureDemo } from "../../src/seed/demo.js";
 import { placeBinaries } from "./binaries.js";
@@ -44,10 +44,14 @@ async function beginRun(): Promise<() => Promise<void>> {
   const folder = await mkdtemp(join(tmpdir(), "p-"));
   await chmod(folder, 0o755);
   process.env.TMPDIR = folder;
-  const leftovers = spawn(process.execPath, [new URL("leftovers.mjs", import.meta.url).pathname, folder, HOME_FOLDER], {
-    detached: true,
-    stdio: ["pipe", "ignore", "inherit"],
-  });
+  const leftovers = spawn(
+    process.execPath,
+    [new URL("leftovers.mjs", import.meta.url).pathname, folder, ROOT_DATA_FOLDER],
+    {
+      detached: true,
+      stdio: ["pipe", "ignore", "inherit"],
+    },
+  );
   return async () => {
     leftovers.stdin.end();
     await once(leftovers, "exit");

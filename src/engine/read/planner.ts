@@ -13,7 +13,7 @@ import type { QueryVariables } from "./query-value.js";
 import { createReads, type Reads, type ReadsAllowance } from "./reads.js";
 import { collectSelection, type Fragments, type Selection } from "./selection.js";
 import { shapeReader } from "./shape.js";
-import type { Returning } from "./writing.js";
+import type { WritingReturn } from "./writing.js";
 
 /** Runs one statement and answers its only row. */
 type PlannerQuery = (
@@ -69,7 +69,7 @@ export interface PlannerPayload {
    */
   requireAnswerable(values: readonly unknown[], before: number): number;
   /** @returns what the statement that changes the only row needs to build its JSON; undefined where it cannot */
-  returning(): Returning | undefined;
+  returning(): WritingReturn | undefined;
   /** @param values the ids of the units @returns the JSON text of each unit, or its fault */
   read(values: readonly unknown[]): Promise<(string | Error)[]>;
 }
@@ -84,7 +84,7 @@ interface CachedPlan extends CompiledPlan, PreparationCount {
   readonly key: string;
   readonly usual: UsualTime;
   /** Null where the plan can have none, undefined until a change asks for it. */
-  returning?: Returning | null;
+  returning?: WritingReturn | null;
 }
 
 /** The memory of an expression as objects, as a multiple of its text. */

@@ -11,7 +11,7 @@ import { queryValueWithin } from "./query-value.js";
 import type { VisibilitySource } from "./visibility.js";
 
 /** What a client asks of a changed row, where the statement that changes the row can answer it too. */
-export interface Returning {
+export interface WritingReturn {
   /** The type of the row. */
   readonly type: TypeDeclaration;
   /**

@@ -3,20 +3,20 @@ import { ID } from "type-graphql";
 import type { Call } from "../../audit/call.js";
 import type { Rule } from "../../auth/rules.js";
 import type { MutatedRow, Mutation, MutationPayload } from "../mutation.js";
-import type { Returning } from "../read/writing.js";
+import type { WritingReturn } from "../read/writing.js";
 import { objectTypeWithArticle } from "./object-type.js";
 import { type RowInputs, type RowInputVerb, rowInputNamesOf } from "./row-inputs.js";
 
 /** The service behind the mutations. Where one row changes, `returning` asks for its JSON. */
 export interface RowMutationService {
-  create(call: Call, input: unknown, returning?: Returning): Promise<MutatedRow>;
+  create(call: Call, input: unknown, returning?: WritingReturn): Promise<MutatedRow>;
   /** Returns the ids in the order of the items, and the id of the parent that they share. */
   createMany(call: Call, input: unknown): Promise<{ ids: readonly string[]; parent?: string | undefined }>;
-  update(call: Call, input: unknown, returning?: Returning): Promise<MutatedRow>;
+  update(call: Call, input: unknown, returning?: WritingReturn): Promise<MutatedRow>;
   updateMany(call: Call, input: unknown): Promise<readonly string[]>;
   delete(call: Call, input: unknown): Promise<string>;
   deleteMany(call: Call, input: unknown): Promise<readonly string[]>;
-  upsert(call: Call, input: unknown, returning?: Returning): Promise<MutatedRow & { readonly created: boolean }>;
+  upsert(call: Call, input: unknown, returning?: WritingReturn): Promise<MutatedRow & { readonly created: boolean }>;
 }
 
 /** What the audit log calls a verb, after the resource and a dot. */

@@ -7,7 +7,7 @@ import type { Db } from "../../db/client.js";
 import { isLostConnectionError } from "../../db/postgres-errors.js";
 import { AppError, badUserInput, conflict, internal, limitExceeded, notFound, outcomeUnknown } from "../../errors.js";
 import { checked } from "../../values/checked.js";
-import type { Returning } from "../read/writing.js";
+import type { WritingReturn } from "../read/writing.js";
 import type { RowInputs } from "../types/row-inputs.js";
 import type { RowMutationService } from "../types/row-mutations.js";
 import { countReachedRows, findByKey } from "./find-rows.js";
@@ -81,7 +81,7 @@ export function createRowService(deps: RowsDeps, inputs: RowInputs, rules: RowRu
   const changeOf = (
     call: Call,
     outcome?: { resourceId?: string | undefined; result?: unknown },
-    returning?: Returning,
+    returning?: WritingReturn,
   ): RowChange => ({
     type,
     access: accessOfActor(call.actor),
@@ -112,7 +112,7 @@ export function createRowService(deps: RowsDeps, inputs: RowInputs, rules: RowRu
     rows: readonly RowValues[],
     pathOf: RowPathOf,
     { many, key, parent }: { many: boolean; key: IdempotencyKey | undefined; parent?: string | undefined },
-    returning?: Returning,
+    returning?: WritingReturn,
   ): Promise<ChangedRows> {
     const values = await prepare(rows.map(present), pathOf, true);
     for (;;) {
@@ -150,7 +150,7 @@ export function createRowService(deps: RowsDeps, inputs: RowInputs, rules: RowRu
     id: string,
     version: number | null | undefined,
     changes: RowValues | null,
-    { result, returning }: { result?: object; returning?: Returning | undefined } = {},
+    { result, returning }: { result?: object; returning?: WritingReturn | undefined } = {},
   ) =>
     runGuarded(
       changes,

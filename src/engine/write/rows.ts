@@ -11,7 +11,7 @@ import { isDependentsError, keyAtFault } from "../../db/postgres-errors.js";
 import { type AppError, conflict, errorAtField, failedPrecondition, internal, notFound } from "../../errors.js";
 import type { TypeDeclaration } from "../declaration.js";
 import type { CompilationLimits, CompilationStatement } from "../read/compilation.js";
-import type { Returning } from "../read/writing.js";
+import type { WritingReturn } from "../read/writing.js";
 import { findVersion } from "./find-rows.js";
 import type { IdempotencyKey } from "./idempotency.store.js";
 import { referencesOf } from "./references.js";
@@ -39,7 +39,7 @@ export interface RowChange {
   readonly statements: CacheRegion<RepeatedRowStatement>;
   readonly audit: AuditEntry;
   /** Builds the JSON of the only row that changes, where the client asks for it. */
-  readonly returning?: Returning | undefined;
+  readonly returning?: WritingReturn | undefined;
 }
 
 /** The result of a change. */

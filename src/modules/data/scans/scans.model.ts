@@ -12,7 +12,7 @@ export const ScanStatus = enumTypeOf("ScanStatus", scanStatus.enumValues, "The p
   CANCELLED: "Somebody has called it off.",
 });
 
-export const Severity = enumTypeOf("Severity", severity.enumValues, "How serious a vulnerability is.", {
+export const ScanSeverity = enumTypeOf("Severity", severity.enumValues, "How serious a vulnerability is.", {
   CRITICAL: "Somebody can take over or damage the target at any moment: act at once.",
   HIGH: "Somebody can do great harm with some effort: act next.",
   MEDIUM: "It does harm together with something else, or to few.",
@@ -60,7 +60,7 @@ export const Vulnerability = declareType({
   newestBy: "createdAt",
   fields: {
     id: field(vulnerabilities.id, "Decimal text of the key."),
-    severity: field(vulnerabilities.severity, "How serious it is.", { enumeration: Severity }),
+    severity: field(vulnerabilities.severity, "How serious it is.", { enumeration: ScanSeverity }),
     vulnType: field(vulnerabilities.vulnType, "The kind of weakness, such as `XSS`."),
     title: field(vulnerabilities.title, "A name in one line."),
     description: field(vulnerabilities.description, "What was seen, and what to do about it."),

@@ -6,7 +6,7 @@ import { rowInputs } from "../../../engine/types/row-inputs.js";
 import { rowMutations } from "../../../engine/types/row-mutations.js";
 import { createRowService, type RowsDeps } from "../../../engine/write/index.js";
 import { absent, checkedId, checkedMoment, checkedText, checkedUrl, nullable } from "../../../values/checked.js";
-import { Scan, ScanStatus, Severity, Vulnerability } from "./scans.model.js";
+import { Scan, ScanSeverity, ScanStatus, Vulnerability } from "./scans.model.js";
 
 const scanInputs = rowInputs(Scan, {
   create: {
@@ -24,7 +24,7 @@ const scanInputs = rowInputs(Scan, {
 });
 
 const vulnerability = {
-  severity: z.enum(Severity),
+  severity: z.enum(ScanSeverity),
   vulnType: checkedText(100),
   title: checkedText(500),
   description: nullable(checkedText(20_000, 0)),

@@ -1,4 +1,4 @@
-/** The GraphQL types of objects that are stored in one column of an instance or snapshot, and their enums. */
+/** The objects within an instance or snapshot as clients read them: endpoint, members, log tail, tags, classification, availability of operations; and their enums. */
 
 import { type EmbeddedField, type EmbeddedType } from "../../../engine/declaration.js";
 import { enumTypeOf } from "../../../engine/types/object-type.js";

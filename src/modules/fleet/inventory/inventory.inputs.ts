@@ -4,13 +4,13 @@ import { checkedText, nullable } from "../../../values/checked.js";
 import { inputObject, showAs } from "../../../values/inputs.js";
 import { Environment } from "./instance-objects.model.js";
 
-export const MAX_IDENTIFIER = 255;
+export const MAX_INPUT_IDENTIFIER = 255;
 
 export const SetEnvironmentMappingInput = inputObject(
   "SetEnvironmentMappingInput",
   "The environment of an instance or of an account. Give either instanceId or accountId.",
   {
-    instanceId: nullable(showAs({ scalar: "ID" }, checkedText(MAX_IDENTIFIER))).describe(
+    instanceId: nullable(showAs({ scalar: "ID" }, checkedText(MAX_INPUT_IDENTIFIER))).describe(
       "The instance: its id, or its identifier where that is unique.",
     ),
     accountId: nullable(checkedText(64)).describe(

@@ -1,4 +1,4 @@
-/** The types Instance, Snapshot and Finding, as clients read them. */
+/** The types Instance, with its last backup, Snapshot and Finding, as clients read them. */
 
 import { declareType, derived, embedded, field, one } from "../../../engine/declare.js";
 import { enumTypeOf } from "../../../engine/types/object-type.js";

@@ -16,13 +16,13 @@ import {
 import { tagsOfCopy } from "./copies.js";
 import type { EnvironmentRules } from "./environment-rules.js";
 import { openFinding, resolveFinding } from "./findings.store.js";
-import { type EnvironmentMapping, MAX_IDENTIFIER } from "./inventory.inputs.js";
+import { type EnvironmentMapping, MAX_INPUT_IDENTIFIER } from "./inventory.inputs.js";
 import {
   findInstanceById,
   findInstanceByIdentifier,
   insertMapping,
-  listInstances,
   listMappings,
+  listStoredInstances,
   lockClassification,
   type StoredInstance,
 } from "./inventory.store.js";
@@ -43,7 +43,7 @@ export function createInventoryService({ db, audit, log, providers, rules }: Inv
   const refresh = createRefresh({ db, audit, log, classifyFacts });
 
   async function find(db: Db, idOrIdentifier: string, lock = false): Promise<StoredInstance | null> {
-    if (idOrIdentifier.length > MAX_IDENTIFIER) return null;
+    if (idOrIdentifier.length > MAX_INPUT_IDENTIFIER) return null;
     return isId(idOrIdentifier)
       ? findInstanceById(db, BigInt(idOrIdentifier), lock)
       : findInstanceByIdentifier(db, idOrIdentifier, lock);
@@ -53,7 +53,7 @@ export function createInventoryService({ db, audit, log, providers, rules }: Inv
     ...refresh,
 
     /** @returns the instances of a provider, vanished ones too */
-    list: (provider: Provider): Promise<StoredInstance[]> => listInstances(db, provider.name),
+    list: (provider: Provider): Promise<StoredInstance[]> => listStoredInstances(db, provider.name),
 
     /** @returns the environment of an instance by id or identifier, or null where there is no such instance */
     environmentOf: async (idOrIdentifier: string): Promise<string | null> =>
@@ -112,7 +112,7 @@ export function createInventoryService({ db, audit, log, providers, rules }: Inv
         });
         const affected = instance
           ? [instance]
-          : await Promise.all([...providers.keys()].map((name) => listInstances(db, name)));
+          : await Promise.all([...providers.keys()].map((name) => listStoredInstances(db, name)));
         await reclassify(
           db,
           classifyFacts,

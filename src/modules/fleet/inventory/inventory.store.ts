@@ -30,7 +30,7 @@ async function findOne(db: Db, condition: SQL, lock: boolean): Promise<StoredIns
 }
 
 /** @returns the instances of a provider, vanished ones too */
-export const listInstances = async (db: Db, provider: string): Promise<StoredInstance[]> =>
+export const listStoredInstances = async (db: Db, provider: string): Promise<StoredInstance[]> =>
   db.select().from(instances).where(eq(instances.provider, provider));
 
 /** @returns the instances that a provider lists no more, but of which it may still have snapshots */
@@ -56,7 +56,7 @@ export async function findRefreshStart(db: Db): Promise<string> {
 }
 
 /** Writes a provider's description of an instance. @returns its id, or null where a later refresh has written */
-export async function upsertInstance(
+export async function upsertStoredInstance(
   db: Db,
   provider: string,
   { providerId, storageGiB, findings: _, ...description }: InstanceDescription,
@@ -195,7 +195,7 @@ export async function markSnapshotsDeleted(db: Db, ids: readonly bigint[], looke
 }
 
 /** Sets the newest backup of an instance that can be restored. */
-export async function updateLastBackup(db: Db, instanceId: bigint): Promise<void> {
+export async function updateStoredLastBackup(db: Db, instanceId: bigint): Promise<void> {
   const newest = db
     .select({ id: snapshots.id })
     .from(snapshots)

@@ -16,17 +16,17 @@ import {
   findInstanceById,
   findInstanceId,
   findRefreshStart,
-  listInstances,
   listMappings,
   listPresentSnapshots,
+  listStoredInstances,
   listVanishedWithSnapshots,
   lockClassification,
   markSnapshotsDeleted,
   markVanished,
   type StoredInstance,
-  updateLastBackup,
-  upsertInstance,
+  updateStoredLastBackup,
   upsertSnapshot,
+  upsertStoredInstance,
 } from "./inventory.store.js";
 
 interface RefreshDeps {
@@ -63,7 +63,9 @@ export function createRefresh({ db, audit, log, classifyFacts }: RefreshDeps) {
   /** Classifies and writes the instances that a provider describes. @returns their ids, and the findings of those that were written */
   async function store(db: Db, provider: Provider, descriptions: readonly InstanceDescription[], lookedAt: string) {
     await lockClassification(db);
-    const stored = new Map((await listInstances(db, provider.name)).map((instance) => [instance.providerId, instance]));
+    const stored = new Map(
+      (await listStoredInstances(db, provider.name)).map((instance) => [instance.providerId, instance]),
+    );
     const mappings = await listMappings(db);
     const ids: bigint[] = [];
     const reported: { id: bigint; findings: InstanceDescription["findings"] }[] = [];
@@ -71,7 +73,7 @@ export function createRefresh({ db, audit, log, classifyFacts }: RefreshDeps) {
       const { providerId, findings } = description;
       const before = stored.get(providerId);
       const classification = classifyFacts(description, before?.id, mappings);
-      const writtenId = await upsertInstance(db, provider.name, description, classification, lookedAt);
+      const writtenId = await upsertStoredInstance(db, provider.name, description, classification, lookedAt);
       const id = writtenId ?? (before as StoredInstance).id;
       knownIds.set(`${provider.name} ${providerId}`, id);
       ids.push(id);
@@ -94,7 +96,7 @@ export function createRefresh({ db, audit, log, classifyFacts }: RefreshDeps) {
       for (const snapshot of described) await upsertSnapshot(db, id, snapshot, lookedAt);
       const deleted = stored.filter((snapshot) => !isPresent(snapshot)).map(({ id }) => id);
       await markSnapshotsDeleted(db, deleted, lookedAt);
-      await updateLastBackup(db, id);
+      await updateStoredLastBackup(db, id);
     });
   }
 
@@ -148,7 +150,7 @@ export function createRefresh({ db, audit, log, classifyFacts }: RefreshDeps) {
     /** Writes a provider's description of a snapshot, in the transaction of the caller. @returns its id */
     async storeSnapshot(db: Db, instanceId: bigint, snapshot: SnapshotDescription): Promise<bigint> {
       const id = await upsertSnapshot(db, instanceId, snapshot, await findRefreshStart(db));
-      await updateLastBackup(db, instanceId);
+      await updateStoredLastBackup(db, instanceId);
       return id;
     },
   };

@@ -87,4 +87,4 @@ const REQUESTS = {
 };
 
 /** The checked input of a mutation that requests an operation. */
-export type RequestedOperation<M extends keyof typeof REQUESTS> = z.output<(typeof REQUESTS)[M]>;
+export type RequestInput<M extends keyof typeof REQUESTS> = z.output<(typeof REQUESTS)[M]>;

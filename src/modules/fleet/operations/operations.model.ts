@@ -1,4 +1,4 @@
-/** The type Operation, as clients read it. */
+/** The type Operation, with its status, progress and error, as clients read it. */
 
 import { type EmbeddedType } from "../../../engine/declaration.js";
 import { declareType, embedded, field, one } from "../../../engine/declare.js";

@@ -14,7 +14,7 @@ import { requireBackupWindow } from "../../../values/windows.js";
 import { type AssessedInstance, assess, type InventoryService, type StoredInstance } from "../inventory/index.js";
 import { findBackupState } from "./backups.store.js";
 import type { Completion } from "./completion.service.js";
-import type { RequestedOperation } from "./operations.inputs.js";
+import type { RequestInput } from "./operations.inputs.js";
 import {
   countQueuedOperations,
   findOperation,
@@ -150,7 +150,7 @@ export function createOperationsService(deps: OperationsDeps) {
   return {
     queueOwn,
 
-    createSnapshot(call: Call, input: RequestedOperation<"createSnapshot">): Promise<string> {
+    createSnapshot(call: Call, input: RequestInput<"createSnapshot">): Promise<string> {
       const identifier =
         input.snapshotId === null || input.snapshotId === undefined
           ? null
@@ -163,24 +163,24 @@ export function createOperationsService(deps: OperationsDeps) {
       }));
     },
 
-    deleteSnapshot(call: Call, input: RequestedOperation<"deleteSnapshot">): Promise<string> {
+    deleteSnapshot(call: Call, input: RequestInput<"deleteSnapshot">): Promise<string> {
       const prepare: Prepare = (db, instance) => prepareSnapshotDeletion(db, instance, input.snapshotId);
       return request(call, "DELETE_SNAPSHOT", input, prepare);
     },
 
-    restoreSnapshot(call: Call, input: RequestedOperation<"restoreSnapshot">): Promise<string> {
+    restoreSnapshot(call: Call, input: RequestInput<"restoreSnapshot">): Promise<string> {
       requireRestoreIdentifier(input.identifier);
       const prepare: Prepare = (db, source) => prepareRestore(db, inventory, source, input);
       return request(call, "RESTORE_SNAPSHOT", input, prepare);
     },
 
-    rebootInstance(call: Call, input: RequestedOperation<"rebootInstance">): Promise<string> {
+    rebootInstance(call: Call, input: RequestInput<"rebootInstance">): Promise<string> {
       const forceFailover = input.forceFailover ?? false;
       const parameters = { forceFailover, ...(input.acceptSlotLoss && { acceptSlotLoss: true }) };
       return request(call, "REBOOT_INSTANCE", input, async () => parameters, forceFailover);
     },
 
-    modifyBackupWindow(call: Call, input: RequestedOperation<"modifyBackupWindow">): Promise<string> {
+    modifyBackupWindow(call: Call, input: RequestInput<"modifyBackupWindow">): Promise<string> {
       // It checks the form before anything is read, and the overlap once the instance is known.
       requireBackupWindow(input.backupWindow, null);
       return request(call, "MODIFY_BACKUP_WINDOW", input, async (_db, { maintenanceWindow }) => {

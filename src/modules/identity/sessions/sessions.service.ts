@@ -51,7 +51,7 @@ export interface SessionsServiceView {
 }
 
 /** The tokens of a session. They are handed out, and never stored. */
-export interface Credentials {
+export interface SessionsCredentials {
   readonly accessToken: string;
   readonly refreshToken: string;
   /** When the access token expires, RFC 3339. */
@@ -112,7 +112,7 @@ export function createSessionsService({ db, tokens, revocations, clock, security
     sessionId: string,
     refreshToken: string,
     renewedAtMs: number,
-  ): Promise<Credentials> {
+  ): Promise<SessionsCredentials> {
     const { userId, email, role, organizationId } = account;
     const subject = { userId, email, role, organizationId, sessionId };
     const { token, expiresAt } = await tokens.issue(subject, renewedAtMs);
@@ -126,7 +126,10 @@ export function createSessionsService({ db, tokens, revocations, clock, security
 
   return {
     /** Opens a session. @throws UNAUTHENTICATED, the same for all wrong credentials */
-    async signIn({ email, password }: { email: string; password: string }, origin: CallOrigin): Promise<Credentials> {
+    async signIn(
+      { email, password }: { email: string; password: string },
+      origin: CallOrigin,
+    ): Promise<SessionsCredentials> {
       const stored = await findSessionCredentials(db, email);
       const refuse = async () => {
         const metadata = { reason: "wrong_credentials", ...(ADDRESS.test(email) && { email }) };
@@ -161,7 +164,7 @@ export function createSessionsService({ db, tokens, revocations, clock, security
      * Exchanges a refresh token for new credentials (see `claimRefreshToken` for an example).
      * @throws UNAUTHENTICATED where the token does not work; a token that comes back ends its session besides
      */
-    async refresh({ refreshToken }: { refreshToken: string }, origin: CallOrigin): Promise<Credentials> {
+    async refresh({ refreshToken }: { refreshToken: string }, origin: CallOrigin): Promise<SessionsCredentials> {
       const usedHash = hashOf(refreshToken);
       const next = successorOf(refreshToken);
       const now = clock.now();
@@ -172,7 +175,7 @@ export function createSessionsService({ db, tokens, revocations, clock, security
         expiresAt: sessionEndAfter(now.getTime()),
         usedBy: clientOf(origin),
       };
-      const outcome = await db.transaction(async (db): Promise<Credentials | { ended: string[] }> => {
+      const outcome = await db.transaction(async (db): Promise<SessionsCredentials | { ended: string[] }> => {
         const claimed = await claimRefreshToken(db, rotation);
         const renewal = claimed ?? (await findRenewal(db, rotation, REPEATABLE_SECONDS));
         if (renewal) {

@@ -2,7 +2,7 @@
 import { Field, ObjectType } from "type-graphql";
 import { DateTime } from "../../../engine/types/scalars.js";
 import { Role } from "../users/index.js";
-import type { Credentials, SessionsServiceView } from "./sessions.service.js";
+import type { SessionsCredentials, SessionsServiceView } from "./sessions.service.js";
 
 @ObjectType({ description: "Who makes this call, and what they may do." })
 export class Viewer implements SessionsServiceView {
@@ -23,7 +23,7 @@ export class Viewer implements SessionsServiceView {
 }
 
 @ObjectType({ description: "The credentials of a session. Keep them secret." })
-export class SignInPayload implements Omit<Credentials, "actor"> {
+export class SignInPayload implements Omit<SessionsCredentials, "actor"> {
   @Field(() => String, { description: "Send it as `Authorization: Bearer <access token>`." })
   accessToken!: string;
   @Field(() => String, { description: "Exchange it with `refreshSession` before the session ends. It works once." })
