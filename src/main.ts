@@ -73,9 +73,6 @@ async function start(): Promise<void> {
     (signal) => openDatabaseServer(config, opened, signal, onLost),
     (opened) => opened.stop(),
   );
-  if (database.relocatedTo) {
-    say(`The database's user cannot reach ${config.dataDir}, so the data is in ${database.relocatedTo}`);
-  }
   await step((signal) =>
     unlessStopped(
       prepareDatabaseForStart(config, database.connection, {
@@ -103,7 +100,7 @@ async function start(): Promise<void> {
   );
   const url = await step(() => unlessStopped(app.start()));
   if (stopping.signal.aborted) return;
-  say(readyBanner(url, config));
+  say(readyBanner(url, config, database.dataDir));
   // This is not awaited, because starting and creating instances takes seconds and must not hold up a stop.
   fleet
     .bringUp(() => app.refreshInventory())

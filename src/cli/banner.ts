@@ -1,4 +1,5 @@
 /** The texts on standard output when Postern starts, or cannot start. */
+import { resolve } from "node:path";
 import { type Config, ConfigError } from "../config.js";
 import { AppError } from "../errors.js";
 import type { SeededAccount } from "../seed/administrator.js";
@@ -17,11 +18,16 @@ export function newAccountBanner(
   return `${who}\n  ${secret}`;
 }
 
-/** @returns a text that says where Postern listens and what to try first */
-export function readyBanner(url: string, { landingPage, demo, admin }: Config): string {
+/**
+ * @param dataDir where the embedded database keeps its data
+ * @returns a text that says where Postern listens, where its data is, and what to try first
+ */
+export function readyBanner(url: string, { landingPage, demo, admin, ...config }: Config, dataDir?: string): string {
   const email = demo.seed ? "admin@demo.example" : admin.email;
+  const wanted = resolve(config.dataDir);
+  const reason = dataDir === wanted ? "The" : `The database's user cannot reach ${wanted}, so the`;
   return `
-Postern listens on ${url}/graphql${landingPage ? "   (open it in a browser for Apollo Sandbox)" : ""}
+Postern listens on ${url}/graphql${landingPage ? "   (open it in a browser for Apollo Sandbox)" : ""}${dataDir === undefined ? "" : `\n${reason} data is in ${dataDir}`}
 
 Sign in, with an account printed above or by an earlier start:
 

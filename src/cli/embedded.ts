@@ -33,10 +33,8 @@ type EmbeddedDatabase = {
     readonly username: string;
     readonly password: string;
   };
-  /** The folder that is used, absolute. */
+  /** The folder that is used, absolute: another one than was wanted, where the database's user could not reach that. */
   readonly dataDir: string;
-  /** Whether `dataDir` is another folder than the requested one, which the database's user could not reach. */
-  readonly relocated: boolean;
   /** Shuts the database down, even if clients are connected. Resolves when its last process has ended. */
   stop(): Promise<void>;
   /** Leaves the database running, for the next process to adopt. */
@@ -53,7 +51,7 @@ const NAME = "postern";
 export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedDatabase> {
   const user = await databaseUser();
   const bin = await findBinaries(user);
-  const { path: folder, dataDir, relocated } = await chooseFolder(options.dataDir, "database", user);
+  const { path: folder, dataDir } = await chooseFolder(options.dataDir, "database", user);
   const cluster = new Cluster({ folder, bin, user, settings: options.settings });
   await cluster.init();
 
@@ -71,7 +69,6 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedD
     return {
       options: { host, port, path: `${host}/.s.PGSQL.${port}`, database: NAME, username: NAME, password },
       dataDir,
-      relocated,
       stop: claim.stop,
       release: claim.release,
     };

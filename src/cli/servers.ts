@@ -15,8 +15,8 @@ import { startEmbedded } from "./embedded.js";
 
 interface ReadyDatabase {
   readonly connection: ClientOptions["connection"];
-  /** The folder of the embedded database, if it is not the configured one. */
-  readonly relocatedTo?: string | undefined;
+  /** Where the embedded database keeps its data, absolute; absent for a given database. */
+  readonly dataDir?: string;
   /** Stops the embedded database, or leaves it to `npm run dev`. */
   stop(): Promise<void>;
 }
@@ -43,8 +43,8 @@ export async function openDatabaseServer(
 ): Promise<ReadyDatabase> {
   if (config.databaseUrl !== undefined) return { connection: config.databaseUrl, stop: async () => undefined };
   const database = await startEmbedded({ dataDir: config.dataDir, log, signal, onLost });
-  const { options, dataDir, relocated, stop, release } = database;
-  return { connection: options, relocatedTo: relocated ? dataDir : undefined, stop: () => end(stop, release) };
+  const { options, dataDir, stop, release } = database;
+  return { connection: options, dataDir, stop: () => end(stop, release) };
 }
 
 interface ReadyProviders {

@@ -13,7 +13,6 @@ type DataFolder = {
   readonly dataDir: string;
   /** The folder in it that was asked for, as an absolute path without symbolic links. The database's user owns it, with mode 0700. */
   readonly path: string;
-  readonly relocated: boolean;
 };
 
 /**
@@ -29,7 +28,7 @@ export async function chooseFolder(wanted: string, name: string, user: OsUser): 
 
   if (mayMove && !used && (await isUsed(join(away, name)))) return relocate(away, name, user);
   const created = await makeIn(here, name, user).catch((error) => error as Error);
-  if (!(created instanceof Error)) return { dataDir: here, path: created, relocated: false };
+  if (!(created instanceof Error)) return { dataDir: here, path: created };
   if (mayMove && !used) return relocate(away, name, user);
   throw new Error(
     `The user ${user.name}, who runs the database, cannot use the folder ${path}: ${created.message} ` +
@@ -39,7 +38,7 @@ export async function chooseFolder(wanted: string, name: string, user: OsUser): 
 }
 
 /** @returns what chooseFolder chose at an earlier start; null where there was none @throws Error where this user may not look */
-export async function findFolder(wanted: string, name: string): Promise<Omit<DataFolder, "relocated"> | null> {
+export async function findFolder(wanted: string, name: string): Promise<DataFolder | null> {
   const { here, away } = placesOf(wanted);
   for (const dataDir of process.getuid?.() === 0 ? [here, away] : [here]) {
     const path = join(dataDir, name);
@@ -83,7 +82,7 @@ async function isUsed(path: string): Promise<boolean> {
 async function relocate(away: string, name: string, user: OsUser): Promise<DataFolder> {
   // The umask may be strict, and the database's user passes through here.
   if (await mkdir(ROOT_DATA_FOLDER, { recursive: true })) await chmod(ROOT_DATA_FOLDER, 0o755);
-  return { dataDir: away, path: await makeIn(away, name, user), relocated: true };
+  return { dataDir: away, path: await makeIn(away, name, user) };
 }
 
 /** Makes `dataDir/name`; after a failure nothing that it created remains. An existing data folder keeps its owner and mode. */

@@ -1,11 +1,11 @@
 /** The life of a Postern with a database of its own: first start, stops at any moment, kills, and neighbours. */
-import { mkdir, readdir, readFile, rm } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { availableParallelism, loadavg } from "node:os";
 import { join } from "node:path";
-import { beforeAll, expect, onTestFinished, test, vi } from "vitest";
+import { beforeAll, expect, test, vi } from "vitest";
 import { isDeep } from "../support/deep.js";
 import { ask, ensureBuilt, oneInstance, PATIENCE_MS, signIn, startPostern } from "../support/postern.js";
-import { eventually, isRoot, processesIn, useSandbox } from "../support/sandbox.js";
+import { eventually, processesIn, useSandbox } from "../support/sandbox.js";
 
 const sandbox = useSandbox();
 vi.setConfig({ testTimeout: 90_000, hookTimeout: 60_000 });
@@ -133,19 +133,5 @@ test.runIf(isDeep)(
     expect((await fetch(`${url}/health/ready`)).status).toBe(200);
     for (const each of [one, other]) each.killGroup("SIGTERM");
     expect(await Promise.all([one.ended(), other.ended()])).toEqual([0, 0]);
-  },
-);
-
-test.runIf(isRoot)(
-  "where the database's user cannot reach the folder, the data goes elsewhere, and that is said",
-  async () => {
-    await mkdir(folder("closed"), { mode: 0o700 });
-    const moved = start("closed/data");
-    const path = await moved.printed(/the data is in (\/var\/lib\/postern\/data-\w+)\n/);
-    onTestFinished(() => rm(path, { recursive: true, force: true }));
-    await moved.ready();
-    moved.kill("SIGTERM");
-    expect(await moved.ended()).toBe(0);
-    expect(await processesIn(path)).toEqual([]);
   },
 );
