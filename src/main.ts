@@ -57,7 +57,7 @@ async function start(): Promise<void> {
   const [
     { createApp },
     { createLog },
-    { prepareDatabaseForStart, requireDatabaseForStart },
+    { prepareDatabaseForStart, startSeeds },
     { openDatabaseServer, openInstanceServers },
   ] = await step(() =>
     unlessStopped(
@@ -68,19 +68,15 @@ async function start(): Promise<void> {
   log = opened;
   const version = await step(() => findVersion(config.commit));
   opened.info({ ...version, node: process.version }, "Postern starts");
-  await step(() => unlessStopped(requireDatabaseForStart(config)));
   const database = await step(
     (signal) => openDatabaseServer(config, opened, signal, onLost),
     (opened) => opened.stop(),
   );
   await step((signal) =>
     unlessStopped(
-      prepareDatabaseForStart(config, database.connection, {
-        announce: (kind, account) => say(newAccountBanner(kind, account)),
-        wait: (reason) => say(reason),
-        signal,
-        log: opened,
-      }),
+      prepareDatabaseForStart(config, database.connection, { wait: say, signal, log: opened }, (db) =>
+        startSeeds(config, db, (kind, account) => say(newAccountBanner(kind, account))),
+      ),
     ),
   );
   const fleet = await step(

@@ -7,13 +7,14 @@ import { EXIT_CODES, StartFault, type StartFaultKind } from "../start-fault.js";
 
 /** @returns a text that says how to sign in with a new account */
 export function newAccountBanner(
-  kind: "administrator" | "demo",
+  kind: "administrator" | "demo" | "restored",
   { email, password, generated }: SeededAccount,
 ): string {
-  const who =
-    kind === "administrator"
-      ? `Administrator created: ${email}`
-      : "Demo users created: viewer, analyst, dba, security and admin, each @demo.example";
+  const who = {
+    administrator: `Administrator created: ${email}`,
+    demo: "Demo users created: viewer, analyst, dba, security and admin, each @demo.example",
+    restored: `This is an administrator now, and signed out everywhere: ${email}`,
+  }[kind];
   const secret = generated ? `password: ${password}   (shown only now: keep it)` : "password: the one you configured";
   return `${who}\n  ${secret}`;
 }
@@ -75,13 +76,19 @@ function kindOf(error: unknown): readonly [StartFaultKind, string?] {
   return ["software"];
 }
 
-/** @returns a text that says why Postern cannot start and what to do, and the exit code */
-export function failureBanner(error: unknown): { readonly text: string; readonly exitCode: number } {
+/**
+ * @param failed what failed
+ * @returns a text that says why and what to do, and the exit code
+ */
+export function failureBanner(
+  error: unknown,
+  failed = "Postern cannot start",
+): { readonly text: string; readonly exitCode: number } {
   const [kind, advice] = kindOf(error);
   const exitCode = EXIT_CODES[kind];
   if (error instanceof ConfigError) return { text: `The configuration is not usable:\n${error.message}`, exitCode };
   // The message of a StartFault is enough. Drizzle's messages are left out, because they hold statements with values.
-  if (error instanceof StartFault) return { text: `Postern cannot start: ${error.message}`, exitCode };
+  if (error instanceof StartFault) return { text: `${failed}: ${error.message}`, exitCode };
   const reasons = [...causesOf(error)].filter((cause) => !("params" in cause)).map(({ message }) => message);
-  return { text: `Postern cannot start: ${reasons.join("\n  ")}${advice ? `\n  ${advice}` : ""}`, exitCode };
+  return { text: `${failed}: ${reasons.join("\n  ")}${advice ? `\n  ${advice}` : ""}`, exitCode };
 }

@@ -1,9 +1,12 @@
-/** Creates the first administrator where there is none. */
+/** Creates the first administrator where there is none, and gives one back where all are lost. */
 import { randomBytes } from "node:crypto";
-import { eq, sql } from "drizzle-orm";
+import { and, eq, isNull, sql } from "drizzle-orm";
+import { insertAuditLog } from "../audit/audit.store.js";
 import { hashPassword, requireGoodPassword } from "../auth/passwords.js";
 import type { Db } from "../db/client.js";
 import { badUserInput } from "../errors.js";
+import { LOG_REDACTED } from "../log.js";
+import { sessions } from "../modules/identity/sessions/sessions.table.js";
 import { users } from "../modules/identity/users/users.table.js";
 
 /** @returns a password of 24 characters and 120 bits that people can read aloud and type */
@@ -69,6 +72,51 @@ export function ensureAdministrator(
     const email = admin.email.toLowerCase();
     const passwordHash = await hashPassword(chosen.password);
     await db.insert(users).values({ email, passwordHash, role: "ADMIN", fullName: "Administrator" });
+    seeding.announce({ email, ...chosen });
+  });
+}
+
+/**
+ * Makes the user with this address an administrator with this password, and ends the user's sessions; creates the user where there is
+ * none. The audit log tells of it.
+ */
+export function restoreAdministrator(
+  db: Db,
+  admin: { readonly email: string; readonly password: string | undefined },
+  seeding: Seeding,
+): Promise<void> {
+  return db.transaction(async (db) => {
+    await lockSeeds(db);
+    const chosen = passwordOfAccount("ADMIN_PASSWORD", admin.password, seeding);
+    const email = admin.email.toLowerCase();
+    const changes = { passwordHash: await hashPassword(chosen.password), role: "ADMIN" as const };
+    const [user] = await db
+      .update(users)
+      .set({ ...changes, version: sql`${users.version} + 1`, updatedAt: sql`now()` })
+      .where(eq(sql`lower(${users.email})`, email))
+      .returning({ id: users.id });
+    const [created] = user
+      ? []
+      : await db
+          .insert(users)
+          .values({ email, ...changes })
+          .returning({ id: users.id });
+    const { id } = (user ?? created)!;
+    // Replicas that run poll for these moments, which are the database's at the write.
+    const ended = await db
+      .update(sessions)
+      .set({ revokedAt: sql`clock_timestamp()` })
+      .where(and(eq(sessions.userId, id), isNull(sessions.revokedAt)))
+      .returning({ id: sessions.id });
+    await insertAuditLog(db, {
+      actor: { type: "system", name: "create-admin" },
+      action: user ? "user.update" : "user.create",
+      resourceType: "user",
+      resourceId: String(id),
+      parameters: { email, role: "ADMIN", password: LOG_REDACTED },
+      result: { endedSessions: ended.length },
+      success: true,
+    });
     seeding.announce({ email, ...chosen });
   });
 }
