@@ -136,6 +136,8 @@ export interface TypeDeclaration {
   readonly table: PgTable;
   /** Any of these permissions allows reading the type. */
   readonly read: readonly [Permission, ...Permission[]];
+  /** Whether its rows are those of another type, read in another way. It has neither root fields nor node ids. */
+  readonly isFace?: true;
   /** Any of these permissions allows calling its root fields; `read` where this is absent. */
   readonly queriedBy?: readonly [Permission, ...Permission[]];
   readonly scope: Scope;
@@ -161,6 +163,10 @@ export const declarationsWithRelated = (types: readonly TypeDeclaration[]): Type
 
 /** @returns the name of a field that holds one row of the type, such as `chatSession` */
 export const singularOf = ({ name }: TypeDeclaration): string => name.charAt(0).toLowerCase() + name.slice(1);
+
+/** @returns the permissions of which any allows calling the root fields of a declared type */
+export const declaredQueryPermissions = ({ queriedBy, read }: TypeDeclaration): TypeDeclaration["read"] =>
+  queriedBy ?? read;
 
 /** @returns the relation to one of the type with this name */
 export function relationToOne({ name: typeName, relations }: TypeDeclaration, name: string): OneRelation {

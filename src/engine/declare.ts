@@ -12,6 +12,7 @@ import {
   relationToOne,
   type TypeDeclaration,
 } from "./declaration.js";
+import { NODE_ID_FIELD } from "./read/node-id.js";
 
 const KIND_OF_TYPE: Readonly<Record<string, FieldKind>> = {
   PgBigInt64: "id",
@@ -77,6 +78,8 @@ export const one = (
 export function declareType(draft: TypeDeclaration): TypeDeclaration {
   const declaration: TypeDeclaration = { ...draft, relations: { ...draft.relations } };
   const { name, newestBy, uniqueKey, countedBy, fields, relations, scope } = declaration;
+  if (fields[NODE_ID_FIELD] ?? relations[NODE_ID_FIELD])
+    throw new Error(`${name}: ${NODE_ID_FIELD} is every type's own`);
   if (!fields[newestBy]) throw new Error(`${name}: newestBy names no field`);
   if (uniqueKey && !fields[uniqueKey]?.inAnyCase)
     throw new Error(`${name}: uniqueKey names no field that is the same in any case`);

@@ -8,6 +8,7 @@ import type { Config } from "../config.js";
 import { declarationsWithRelated } from "../engine/declaration.js";
 import { createPlanner, type PlannerOptions } from "../engine/read/planner.js";
 import { mutationResolvers } from "../engine/types/mutation-resolver.js";
+import { NodeResolver, nodeTargets } from "../engine/types/node-resolver.js";
 import { connectionResolver, readResolver, readResolverTargets } from "../engine/types/read-resolver.js";
 import { LIMITS } from "../limits.js";
 import type { Log } from "../log.js";
@@ -56,6 +57,7 @@ export async function createGraphql(deps: GraphqlDeps): Promise<Graphql> {
   const types = modules.flatMap(({ types = [] }) => types);
   const access = sumAccess(modules);
   const bare = buildBareSchema([
+    new NodeResolver(),
     ...types.map((type) => new (readResolver(type))()),
     ...declarationsWithRelated(types).map((type) => new (connectionResolver(type))()),
     ...mutationResolvers(access.mutations),
@@ -63,7 +65,8 @@ export async function createGraphql(deps: GraphqlDeps): Promise<Graphql> {
   ]);
   const recorders = { ...deps, access };
   const { schema, roots } = schemaBehindDoors(bare, access, recordFailures(recorders));
-  const planner = createPlanner({ ...deps, schema, targets: readResolverTargets(types), limits: LIMITS });
+  const targets = new Map([...readResolverTargets(types), ...nodeTargets(types, LIMITS.maxPageSize)]);
+  const planner = createPlanner({ ...deps, schema, targets, limits: LIMITS });
   const formatError = createFormatError({ ...deps.config, log, schema });
   const contextDeps = { planner, clock, actionOf: access.actionOf, environmentOf: deps.environmentOf };
   const known = createKnownDocuments({

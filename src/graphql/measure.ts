@@ -83,8 +83,10 @@ class Measurement {
           const message = `Its fragments expand to more than ${this.limits.selections} selections. Ask for less.`;
           throw limitExceeded("selections", message);
         }
-        if (node.kind === Kind.INLINE_FRAGMENT) steps.push({ ...step, set: node.selectionSet });
-        else if (node.kind === Kind.FIELD) this.#field(node, step, counts, steps);
+        if (node.kind === Kind.INLINE_FRAGMENT) {
+          const on = node.typeCondition ? this.schema.getType(node.typeCondition.name.value) : step.type;
+          steps.push({ ...step, set: node.selectionSet, type: on });
+        } else if (node.kind === Kind.FIELD) this.#field(node, step, counts, steps);
         else {
           const fragment = this.#byName.get(node.name.value);
           if (!fragment) {

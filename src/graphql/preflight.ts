@@ -7,8 +7,8 @@ import {
   isListType,
   isObjectType,
 } from "graphql";
-import type { Unit } from "../engine/read/compile.js";
 import { collectSelectionBelow, type Selection } from "../engine/read/selection.js";
+import type { Unit } from "../engine/read/unit.js";
 import { declarationOfObjectType } from "../engine/types/object-type.js";
 import type { RequestContext } from "./context.js";
 

@@ -1,7 +1,7 @@
 /** Records calls that fail: an audit record for each mutation of a signed-in actor, and a security event for each refusal. */
 
 import type { AuditService, SecurityService } from "../audit/index.js";
-import { asAppError, type ErrorCode, notRecordedError } from "../errors.js";
+import { AppError, asAppError, type ErrorCode, notRecordedError } from "../errors.js";
 import { isId } from "../values/id.js";
 import type { AccessMap } from "./access/access.js";
 import type { RequestContext } from "./context.js";
@@ -23,6 +23,8 @@ export interface Recorders {
   readonly access: Pick<AccessMap, "actionOf" | "failureOf">;
 }
 
+const permissionOf = ({ extensions }: AppError) => extensions.permission as string | undefined;
+
 /** The outermost layer of every root field: it sees every error that an inner door throws or returns. */
 export const recordFailures =
   ({ audit, access: { actionOf, failureOf } }: Recorders): Middleware =>
@@ -30,25 +32,28 @@ export const recordFailures =
     // The call is created before the doors, so that its duration counts from here.
     const isMutation = info.parentType.name === "Mutation";
     const action = isMutation ? actionOf(info.fieldName) : undefined;
+    const field = `${info.parentType.name}.${info.fieldName}`;
     try {
       if (action) context.call(info, args);
       const result = await resolve(parent, args, context, info);
       // graphql-shield returns a refusal instead of throwing it.
       if (result instanceof Error) throw result;
       if (isMutation) context.changed.add(info.path.key);
+      // A list of nodes holds the refusals of those that the actor may not ask for.
+      for (const item of Array.isArray(result) ? result : []) {
+        if (item instanceof AppError) context.refuse({ code: item.code, field, permission: permissionOf(item) });
+      }
       return result;
     } catch (thrown) {
       const error = asAppError(thrown);
       const outcome = error.extensions.outcome as string | undefined;
       if (outcome !== undefined && outcome !== "none") context.changed.add(info.path.key);
       if (RECORDED_REFUSALS.has(error.code) && action !== null) {
-        const permission = error.extensions.permission as string | undefined;
         const { instanceId } = (args.input ?? {}) as { instanceId?: unknown };
-        const field = `${info.parentType.name}.${info.fieldName}`;
         context.refuse({
           code: error.code,
           field,
-          permission,
+          permission: permissionOf(error),
           ...(typeof instanceId === "string" && { instanceId: instanceId.slice(0, MAX_INSTANCE_ID) }),
         });
       }

@@ -58,7 +58,8 @@ export function accessTable({ queries, mutations }: AccessMap): string {
 
 \`npm run schema\` writes this file from the rules that modules state; a test compares it. Which rows somebody reaches is not decided
 here: VIEWER and ANALYST see those of their organization. Fields and types may ask for more than their root field does, and a service
-may refuse what the rule lets pass, as \`updateUser\` does for other people's profiles.
+may refuse what the rule lets pass, as \`updateUser\` does for other people's profiles. \`node\` and \`nodes\` ask for what the root field of
+the row's type does.
 
 ## Queries
 

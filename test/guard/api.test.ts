@@ -7,6 +7,7 @@ import {
   getNamedType,
   isEnumType,
   isInputObjectType,
+  isInterfaceType,
   isIntrospectionType,
   isNonNullType,
   isObjectType,
@@ -23,8 +24,12 @@ const PROMISED = /* GraphQL */ `
   scalar DateTime
   scalar JSON
 
+  interface Node { nodeId: ID! }
+
   type Query {
     viewer: Viewer
+    node(nodeId: ID!): Node
+    nodes(nodeIds: [ID!]!): [Node]
     organization(id: ID!): Organization
     organizations(first: Int, after: String, last: Int, before: String, filter: OrganizationFilter, orderBy: [OrganizationOrder!]): OrganizationConnection
     user(id: ID!): User
@@ -231,6 +236,7 @@ const LISTED: Record<string, string> = {
 const LISTS = Object.entries(LISTED)
   .map(
     ([name, filters]) => `
+      extend type ${name} implements Node { nodeId: ID! }
       type ${name}Connection { edges: [${name}Edge!]! nodes: [${name}!]! pageInfo: PageInfo! totalCount: Int! }
       type ${name}Edge { cursor: String! node: ${name}! }
       input ${name}Filter { id: IDFilter ${filters} and: [${name}Filter!] or: [${name}Filter!] not: ${name}Filter }
@@ -334,7 +340,7 @@ const OPERATORS = `
 /** What a type promises, one line for each field, argument and value. */
 function promisesOf(type: GraphQLNamedType): string[] {
   if (isEnumType(type)) return type.getValues().map(({ name }) => `${type.name}.${name}`);
-  if (!isObjectType(type) && !isInputObjectType(type)) return [`scalar ${type.name}`];
+  if (!isObjectType(type) && !isInterfaceType(type) && !isInputObjectType(type)) return [`scalar ${type.name}`];
   return Object.values(type.getFields()).flatMap((field) => [
     `${type.name}.${field.name}: ${field.type}`,
     ...("args" in field
@@ -399,7 +405,8 @@ const RULES: {
     explanation: "The schema is the reference that clients read.",
     offenders: (schema) =>
       own(schema).flatMap((type) => {
-        const fields = isObjectType(type) || isInputObjectType(type) ? Object.values(type.getFields()) : [];
+        const fields =
+          isObjectType(type) || isInterfaceType(type) || isInputObjectType(type) ? Object.values(type.getFields()) : [];
         const values = isEnumType(type) ? type.getValues() : [];
         return [
           ...(type.description ? [] : [type.name]),
@@ -477,6 +484,21 @@ const RULES: {
       ),
     bad: "type XConnection { a: Int } type Query { a(first: Int): XConnection b: Int }",
     caught: ["Query.a"],
+  },
+  {
+    name: "the types that a root field finds by id are those of the interface Node",
+    explanation: "Relay fetches any of them again by its nodeId, and a cache knows it by that alone.",
+    offenders: (schema) => {
+      const found = Object.values(schema.getQueryType()?.getFields() ?? {})
+        .filter(({ args }) => args.some(({ name }) => name === "id"))
+        .map(({ type }) => getNamedType(type).name);
+      const node = schema.getType("Node");
+      const nodes = isInterfaceType(node) ? schema.getPossibleTypes(node).map(({ name }) => name) : [];
+      return [...found.filter((name) => !nodes.includes(name)), ...nodes.filter((name) => !found.includes(name))];
+    },
+    bad: `interface Node { nodeId: ID! } type A { id: ID! } type B implements Node { nodeId: ID! } type C implements Node { nodeId: ID! }
+      type Query { a(id: ID!): A c(id: ID!): C bs: [B] }`,
+    caught: ["A", "B"],
   },
 ];
 

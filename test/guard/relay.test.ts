@@ -8,6 +8,7 @@ import graphqlPlugin from "@graphql-eslint/eslint-plugin";
 import { ESLint } from "eslint";
 import { buildSchema, getNamedType, isObjectType } from "graphql";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { nodeIdOf } from "../specimens/specimen.js";
 import { testApp } from "../support/app.js";
 
 const app = testApp();
@@ -37,11 +38,10 @@ describe("ESLint's Relay rules", () => {
           rules: {
             "@graphql-eslint/relay-arguments": "error",
             "@graphql-eslint/relay-connection-types": "error",
-            // Ids are keys of one table, so that no Node interface could find by them; and there are lists that are no
-            // connections: `nodes` beside `edges`, and values that a row holds whole.
+            // There are lists that are no connections: `nodes` beside `edges`, and values that a row holds whole.
             "@graphql-eslint/relay-edge-types": [
               "error",
-              { withEdgeSuffix: true, shouldImplementNode: false, listTypeCanWrapOnlyEdgeType: false },
+              { withEdgeSuffix: true, shouldImplementNode: true, listTypeCanWrapOnlyEdgeType: false },
             ],
             "@graphql-eslint/relay-page-info": "error",
           },
@@ -62,6 +62,7 @@ describe("ESLint's Relay rules", () => {
     ["relay-edge-types", /(type ScanEdge {[^}]*)cursor: String!/, "$1cursor: [String!]!"],
     ["relay-edge-types", /(type ScanEdge {[^}]*)node: /, "$1item: "],
     ["relay-edge-types", /\bScanEdge\b/g, "ScanItem"],
+    ["relay-edge-types", /type Scan implements Node/, "type Scan"],
     ["relay-page-info", /hasNextPage: Boolean!/, "hasNextPage: Boolean"],
     ["relay-page-info", /endCursor: /, "lastCursor: "],
   ])("catch a bad example: %s, %s", async (rule, good, bad) => {
@@ -81,7 +82,7 @@ describe("relay-compiler", () => {
         .map((field) => ({ type: type.name, field: field.name })),
     );
 
-  /** A fragment with a page of the list, and a query that begins it; those on Query get one that goes on, too. */
+  /** A fragment with a page of the list, and a query that begins it; the compiler makes another that goes on, from Query or from `node`. */
   const documentsOf = ({ type, field }: (typeof lists)[number]) =>
     ["first after", "last before"].flatMap((direction) => {
       const [size, cursor] = direction.split(" ");
@@ -89,7 +90,7 @@ describe("relay-compiler", () => {
       const one = `${type.charAt(0).toLowerCase()}${type.slice(1)}`;
       return [
         `fragment Lists_${name} on ${type} @argumentDefinitions(count: { type: "Int", defaultValue: 2 }, cursor: { type: "String" })
-        ${type === "Query" ? `@refetchable(queryName: "Lists_${name}_RefetchQuery")` : ""} {
+        @refetchable(queryName: "Lists_${name}_RefetchQuery") {
           ${field}(${size}: $count, ${cursor}: $cursor, orderBy: [{ field: ID }]) @connection(key: "Lists_${name}_${field}") {
             edges { node { id } } pageInfo { hasNextPage hasPreviousPage } totalCount } }`,
         type === "Query"
@@ -107,7 +108,7 @@ describe("relay-compiler", () => {
     `mutation Lists_create_Mutation($input: CreateScanInput!, $connections: [ID!]!) {
        createScan(input: $input) { scan @appendNode(connections: $connections, edgeTypeName: "ScanEdge") { ...Lists_scan } } }`,
     `mutation Lists_delete_Mutation($input: DeleteScanInput!, $connections: [ID!]!) {
-       deleteScan(input: $input) { deletedScanId @deleteRecord @deleteEdge(connections: $connections) } }`,
+       deleteScan(input: $input) { deletedNodeId @deleteRecord @deleteEdge(connections: $connections) } }`,
   ];
 
   /** @returns the documents that clients would send @throws with the compiler's words */
@@ -122,6 +123,7 @@ describe("relay-compiler", () => {
       language: "javascript",
       artifactDirectory: "./out",
       persistConfig: { file: "./queries.json" },
+      schemaConfig: { nodeInterfaceIdField: "nodeId", nodeInterfaceIdVariableName: "nodeId" },
     };
     await writeFile(join(at, "relay.config.json"), JSON.stringify(config));
     await writeFile(join(at, "queries.json"), "{}");
@@ -132,11 +134,12 @@ describe("relay-compiler", () => {
   it("accepts a document for every list in both directions, and Postern answers what it makes of them", async () => {
     expect(lists.length).toBeGreaterThanOrEqual(16);
     const queries = (await compile(SDL)).filter((text) => text.startsWith("query"));
-    const roots = lists.filter(({ type }) => type === "Query");
-    expect(queries).toHaveLength(2 * (lists.length + roots.length) + 1);
+    expect(queries).toHaveLength(2 * (lists.length + lists.length) + 1);
     const admin = await app.as("admin");
     for (const query of queries) {
-      const { errors, data } = await admin.run(query, { id: "1", count: 1 });
+      const name = /^query Lists_([A-Za-z]+)/.exec(query)?.[1] ?? "";
+      const nodeId = nodeIdOf({ type: { name } }, 1);
+      const { errors, data } = await admin.run(query, { id: "1", nodeId, count: 1 });
       expect(errors, query).toBeUndefined();
       expect(Object.keys(data)).toHaveLength(1);
     }
@@ -150,7 +153,8 @@ describe("relay-compiler", () => {
     [/hasNextPage: /, "hasMore: "],
     [/endCursor: /, "lastCursor: "],
     [/( {2}scans\([^)]*)after: String/, "$1from: String"],
-    [/deletedScanId: ID!/, "deletedScanId: String!"],
+    [/(type DeleteScanPayload {[^}]*)deletedNodeId: ID!/, "$1deletedNodeId: String!"],
+    [/ {2}node\(/, "  row("],
   ])("catches a bad example: %s, %s", async (good, bad) => {
     const broken = SDL.replace(good, bad);
     expect(broken).not.toBe(SDL);

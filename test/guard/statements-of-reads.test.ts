@@ -1,8 +1,8 @@
 /** How many statements a read sends: one, whatever is read. */
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { specimens } from "../specimens/index.js";
-import { oneOf } from "../specimens/specimen.js";
+import { SPECIMENS, specimens } from "../specimens/index.js";
+import { nodeIdOf, oneOf } from "../specimens/specimen.js";
 import { insertBusyInstance, insertInstance, insertOperation } from "../support/fleet-port.js";
 import { countingApp } from "./sent.js";
 
@@ -26,7 +26,8 @@ describe("a read is one statement", () => {
 
   it("for every root field, as a list with everything and as a row", async () => {
     const admin = await app.as("admin");
-    const fields = Object.values(app.schema.getQueryType()!.getFields()).filter(({ name }) => name !== "viewer");
+    const others = ["viewer", "node", "nodes"];
+    const fields = Object.values(app.schema.getQueryType()!.getFields()).filter(({ name }) => !others.includes(name));
     expect(fields.map(({ name }) => name).sort(), "each has a specimen").toEqual(
       specimens.flatMap((specimen) => [oneOf(specimen), specimen.type.plural]).sort(),
     );
@@ -38,8 +39,31 @@ describe("a read is one statement", () => {
     }
   });
 
+  it("for rows of every type by their node ids, in both ways", async () => {
+    const nodeIds = specimens.map((specimen) => nodeIdOf(specimen, 1));
+    const rest = specimens.map(({ type }) => `... on ${type.name} { own: id }`).join(" ");
+    for (const beside of ["", "viewer { role }"]) {
+      const many = `query($ids: [ID!]!) { nodes(nodeIds: $ids) { nodeId ${rest} } ${beside} }`;
+      expect(await statementsOf(await app.as("admin"), many, { ids: nodeIds })).toEqual(["select"]);
+      for (const id of nodeIds) {
+        const one = `query($id: ID!) { node(nodeId: $id) { nodeId ${rest} } ${beside} }`;
+        expect(await statementsOf(await app.as("admin"), one, { id }), id).toEqual(["select"]);
+      }
+    }
+  });
+
+  it("none for a type that the role may not ask for", async () => {
+    const nodeId = nodeIdOf(SPECIMENS.Operation, 1);
+    const viewer = await app.as("viewer");
+    app.statements.length = 0;
+    await viewer.run(`{ node(nodeId: "${nodeId}") { nodeId } }`);
+    expect(withoutPolls().filter((text) => !text.includes("security_events"))).toEqual([]);
+  });
+
   it("however many root fields and levels there are", async () => {
     const query = `{
+      nodes(nodeIds: ["${nodeIdOf(SPECIMENS.Scan, 1)}", "${nodeIdOf(SPECIMENS.User, 1)}"]) { nodeId ... on Scan { organization { nodeId } } }
+      node(nodeId: "${nodeIdOf(SPECIMENS.Scan, 2)}") { ... on Scan { vulnerabilities { nodes { nodeId } } } }
       organizations { nodes { users { nodes { organization { scans { nodes { vulnerabilities(first: 2) { totalCount } } } } } } } }
       chatSessions { nodes { user { organization { name } } } } a: scan(id: 1) { id } b: scan(id: 2) { id }
       analyticsMetrics { nodes { organization { name } } } securityEvents { nodes { user { organization { name } } } }

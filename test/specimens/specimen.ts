@@ -117,6 +117,10 @@ export const tableOf = ({ type }: Specimen): string => getTableName(type.table);
 /** The root field of one row. */
 export const oneOf = ({ type }: Specimen): string => singularOf(type);
 
+/** The node id of a row, as test/engine/read/nodes.test.ts shows that Postern writes it. */
+export const nodeIdOf = ({ type }: { readonly type: Pick<TypeDeclaration, "name"> }, id: string | number): string =>
+  Buffer.from(`${type.name}:${id}`).toString("base64url");
+
 /** A column as the source names it. */
 export const camel = (column: string): string =>
   column.replaceAll(/_(.)/g, (_, letter: string) => letter.toUpperCase());

@@ -17,7 +17,4 @@ export const declaredTypes: readonly TypeDeclaration[] = models.flatMap((model) 
   Object.values(model).filter(isDeclaration),
 );
 
-/** Another face of a type's rows, which has no root fields. */
-export const FACES: readonly string[] = ["LastBackup"];
-
-export const rootTypes = declaredTypes.filter(({ name }) => !FACES.includes(name));
+export const rootTypes = declaredTypes.filter(({ isFace }) => !isFace);

@@ -18,29 +18,10 @@ import { type Cost, costAmountOf, costOfBytes, costSum, requireObjectsAtMost } f
 import { isFieldTextLonger, maxFieldLengthOf } from "./field.js";
 import { type JsonTemplate, jsonBytesOf, jsonLengthsOf, jsonOverflowBeyond, jsonTemplateOf } from "./json.js";
 import { type QueryValue, type QueryVariables, queryArgumentOf } from "./query-value.js";
-import { selectConnection, selectRow, selectRows } from "./select.js";
+import { selectRowOfNode, selectRows, selectRowsOfNodes } from "./rows-by-id.js";
+import { selectConnection, selectRow } from "./select.js";
 import type { Fragments } from "./selection.js";
-
-/**
- * What a field answers:
- * - `row`: the visible row whose id is the argument `id`
- * - `connection`: the visible rows
- * - `returned`: the visible row whose id a mutation returned
- * - `returnedList`: the visible rows whose ids a mutation returned, in their order
- * - `own`: the actor's own row, which it may always read
- */
-export interface CompileTarget {
-  readonly kind: "row" | "connection" | "returned" | "returnedList" | "own";
-  readonly type: TypeDeclaration;
-}
-
-/** One field to read, with all that its selection asks for. */
-export interface Unit {
-  /** The path of the field in the response, such as `createScan.scan`. */
-  readonly key: string;
-  readonly target: CompileTarget;
-  readonly nodes: readonly FieldNode[];
-}
+import type { Unit } from "./unit.js";
 
 /** A compiled statement that answers units. */
 export interface CompiledPlan extends CompilationStatement {
@@ -58,9 +39,9 @@ export interface CompiledPlan extends CompilationStatement {
 
 // Plans keep their getters. Made by functions of their own, getters hold no variable of the compilation.
 const valueAt =
-  (index: number): CompilationGetter =>
-  (run) =>
-    run.values[index];
+  <T>(index: number) =>
+  (run: CompilationRun) =>
+    run.values[index] as T;
 const argumentIn =
   (argument: QueryValue | undefined): CompilationGetter =>
   (run) =>
@@ -94,6 +75,11 @@ function keyOf(
 }
 
 function select(c: Compilation, { target, nodes }: Unit, index: number, onRefusal: () => void) {
+  if ("types" in target) {
+    return target.kind === "node"
+      ? selectRowOfNode(c, target.types, nodes, onRefusal, valueAt(index))
+      : selectRowsOfNodes(c, target.types, nodes, onRefusal, valueAt(index));
+  }
   const { kind, type } = target;
   if (kind === "connection") return selectConnection(c, type, nodes, onRefusal);
   if (kind === "returnedList") {
@@ -211,7 +197,8 @@ const MAX_NAMES_BYTES = 1_048_576;
  */
 export function compileReturning(
   schema: GraphQLSchema,
-  { target: { type }, nodes }: Unit,
+  type: TypeDeclaration,
+  nodes: readonly FieldNode[],
   fragments: Fragments,
   variables: QueryVariables,
   access: ActorAccess,

@@ -1,18 +1,19 @@
 /** Plans and runs reads. It keeps compiled plans, and answers whole queries as text, or single values to resolvers (see reads.ts). */
-import type { FieldNode, GraphQLSchema, OperationDefinitionNode } from "graphql";
+import type { GraphQLSchema, OperationDefinitionNode } from "graphql";
 import type { ActorAccess } from "../../auth/actor.js";
 import type { Cache } from "../../cache.js";
 import { UsualTime } from "../../db/driver/usual-time.js";
 import { AppError } from "../../errors.js";
 import { NO_DOUBLE_AGGREGATE } from "./aggregate.js";
 import type { CompilationLimits, CompilationRun } from "./compilation.js";
-import { type CompiledPlan, type CompileTarget, compile, compileReturning, type Unit } from "./compile.js";
+import { type CompiledPlan, compile, compileReturning } from "./compile.js";
 import { requireObjectsAtMost } from "./cost.js";
 import { createPreparation, type PreparationCount } from "./preparation.js";
 import type { QueryVariables } from "./query-value.js";
 import { createReads, type Reads, type ReadsAllowance } from "./reads.js";
-import { collectSelection, type Fragments, type Selection } from "./selection.js";
+import { collectSelection, type Fragments } from "./selection.js";
 import { shapeReader } from "./shape.js";
+import type { Unit, UnitTargetOf } from "./unit.js";
 import type { WritingReturn } from "./writing.js";
 
 /** Runs one statement and answers its only row. */
@@ -26,7 +27,7 @@ type PlannerQuery = (
 export interface PlannerOptions {
   readonly schema: GraphQLSchema;
   /** What each planned root field answers, by its name. */
-  readonly targets: ReadonlyMap<string, CompileTarget>;
+  readonly targets: ReadonlyMap<string, UnitTargetOf>;
   readonly query: PlannerQuery;
   /** Whether an error of `query` is about the data of one field, so that other fields can still be answered. */
   readonly isDataFault: (error: unknown) => boolean;
@@ -87,6 +88,10 @@ interface CachedPlan extends CompiledPlan, PreparationCount {
   returning?: WritingReturn | null;
 }
 
+/** The key of a unit within its operation. What a root field reads may depend on the request. */
+const keyOfUnit = ({ key, target }: Unit) =>
+  `${target.kind} ${key}${"types" in target ? target.types.map(({ name }) => ` ${name}`).join("") : ""}`;
+
 /** The memory of an expression as objects, as a multiple of its text. */
 const EXPRESSION_WEIGHT = 40;
 
@@ -115,7 +120,7 @@ export function createPlanner({
       known = { id: nextId++, shape: shapeReader(schema, operation) };
       operations.set(operation, known);
     }
-    const keys = units.map(({ key, target }) => `${target.kind} ${key}`).join();
+    const keys = units.map(keyOfUnit).join();
     const key = `${known.id} ${access.shape} ${known.shape(variables)} ${keys}`;
     let plan = plans.get(key);
     if (!plan) {
@@ -131,9 +136,10 @@ export function createPlanner({
   function returningOf(plan: CachedPlan, request: PlanRequest, [unit, ...more]: readonly Unit[]) {
     if (plan.returning !== undefined) return plan.returning;
     const { fragments, variables, access } = request;
-    const isOnlyRow = unit?.target.kind === "returned" && more.length === 0 && !plan.refused;
-    const template = isOnlyRow && compileReturning(schema, unit, fragments, variables, access, limits, cursorKey);
-    plan.returning = template ? { type: unit.target.type, template, id: nextId++, isDue: preparation.isDue } : null;
+    const type = unit?.target.kind === "returned" && more.length === 0 && !plan.refused ? unit.target.type : undefined;
+    const template =
+      type && compileReturning(schema, type, unit!.nodes, fragments, variables, access, limits, cursorKey);
+    plan.returning = template ? { type, template, id: nextId++, isDue: preparation.isDue } : null;
     const { key, weight, text } = plan;
     if (template) plans.set(access.holder, key, plan, weight + EXPRESSION_WEIGHT * text.length + key.length);
     return plan.returning;
@@ -177,10 +183,10 @@ export function createPlanner({
     allowance: () => ({ bytes: limits.answerBytes, logs: limits.logs }),
 
     reads: (access, allowance) =>
-      createReads(targets, allowance, (reads, bytesLeft) => {
+      createReads(targets, access, allowance, (reads, bytesLeft) => {
         const { operation, fragments, variableValues: variables } = reads[0]!.info;
         const units = reads.map(({ unit }) => unit);
-        const values = reads.map(({ value }) => value);
+        const values = units.map(({ value }) => value);
         const run = prepare({ operation, fragments, access, variables }, units, {
           variables,
           access,
@@ -209,18 +215,16 @@ export function createPlanner({
 
     rootUnits(operation, fragments, variables) {
       const units: Unit[] = [];
-      let selection: Selection;
       try {
-        selection = collectSelection([operation.selectionSet], fragments, variables);
+        for (const [key, nodes] of collectSelection([operation.selectionSet], fragments, variables)) {
+          const target = targets.get(nodes[0].name.value);
+          if (!target) return undefined;
+          units.push({ key, nodes, ...target(nodes[0], variables) });
+        }
       } catch (error) {
         // The ordinary path meets the same fault and reports it.
         if (error instanceof AppError) return undefined;
         throw error;
-      }
-      for (const [key, nodes] of selection) {
-        const target = targets.get(nodes[0].name.value);
-        if (!target) return undefined;
-        units.push({ key, target, nodes: nodes as readonly FieldNode[] });
       }
       return units.length > 0 ? units : undefined;
     },
@@ -232,7 +236,7 @@ export function createPlanner({
         const request = { operation, fragments, variables, access };
         plan = planFor(request, units);
         if (plan.refused) return undefined;
-        run = prepare(request, units, { variables, access, values: [] }, plan);
+        run = prepare(request, units, { variables, access, values: units.map(({ value }) => value) }, plan);
       } catch (error) {
         // The ordinary path meets the same fault and reports it at its field.
         if (error instanceof AppError) return undefined;

@@ -3,14 +3,13 @@ import { and, type SQL, sql } from "drizzle-orm";
 import type { FieldNode } from "graphql";
 import { mayReadDeclared, type TypeDeclaration } from "../declaration.js";
 import { selectAggregate, selectAggregateGroups } from "./aggregate.js";
-import type { Compilation, CompilationGetter } from "./compilation.js";
-import { type Cost, costListLength, costOfBytes, costOfObject, costSum, costTimes } from "./cost.js";
+import type { Compilation } from "./compilation.js";
+import { type Cost, costOfBytes, costOfObject, costSum, costTimes } from "./cost.js";
 import { selectFieldOrEmbedded } from "./embedded.js";
 import { compileFilter } from "./filter.js";
 import {
   type Json,
   jsonAround,
-  jsonAtMost,
   jsonBytesOf,
   jsonList,
   jsonObject,
@@ -20,14 +19,15 @@ import {
   jsonTypename,
   quotedJson,
 } from "./json.js";
+import { NODE_ID_FIELD, writtenNodeId } from "./node-id.js";
 import { Order } from "./order.js";
 import { PageRows, pageSizeOf } from "./page.js";
 import { queryArgumentOf } from "./query-value.js";
-import { collectSelectionBelow, type Selection } from "./selection.js";
+import { collectSelectionBelow } from "./selection.js";
 import type { VisibilitySource } from "./visibility.js";
 
 /** An expression that builds JSON, and what it costs. */
-interface Expression {
+export interface Expression {
   readonly json: Json;
   /** The FROM clause, and what follows it, over which the expressions in `json` aggregate. It makes one row. */
   readonly page?: SQL;
@@ -45,10 +45,10 @@ const REFUSAL_BYTES = 300;
  * Builds one object over a row of the source. Fields that the actor may not read are left out, and their resolvers refuse them.
  * @param onRefusal called for each field that is left out or that a resolver finishes
  */
-function selectObject(
+export function selectObject(
   c: Compilation,
   source: VisibilitySource,
-  selection: Selection,
+  nodes: readonly FieldNode[],
   onRefusal: () => void,
 ): Expression {
   const { type } = source;
@@ -58,14 +58,15 @@ function selectObject(
     costs.push(costOfBytes(REFUSAL_BYTES));
     onRefusal();
   };
-  for (const [key, nodes] of selection) {
-    const name = nodes[0].name.value;
+  for (const [key, below] of collectSelectionBelow(nodes, c.fragments, c.variables, type.name)) {
+    const name = below[0].name.value;
     const field = type.fields[name];
     const relation = type.relations[name];
     if (name === "__typename") entries.push([key, jsonTypename(type.name)]);
+    else if (name === NODE_ID_FIELD) entries.push([key, writtenNodeId(source)]);
     else if (field) {
       const value =
-        mayReadDeclared(c.access.permissions, field.read) && selectFieldOrEmbedded(c, source, field, nodes, refuse);
+        mayReadDeclared(c.access.permissions, field.read) && selectFieldOrEmbedded(c, source, field, below, refuse);
       if (value) entries.push([key, value]);
       else refuse();
     } else if (relation) {
@@ -80,11 +81,11 @@ function selectObject(
           ? selectRow(
               c,
               target,
-              nodes,
+              below,
               onRefusal,
               (to) => sql`${to.column(target.fields.id.column)} = ${source.column(relation.column)}`,
             )
-          : selectConnection(c, target, nodes, onRefusal, (to) => c.leadsBack(relation, to, source));
+          : selectConnection(c, target, below, onRefusal, (to) => c.leadsBack(relation, to, source));
       entries.push([key, inPlace(expression)]);
       costs.push(expression.cost);
     }
@@ -103,30 +104,8 @@ export function selectRow(
   source: VisibilitySource = c.source(type),
 ): Expression {
   const where = and(condition(source), visible(source));
-  const built = selectObject(c, source, collectSelectionBelow(nodes, c.fragments, c.variables), onRefusal);
+  const built = selectObject(c, source, nodes, onRefusal);
   return { json: jsonRowOrNull(built.json, sql` from ${source.from} where ${where}`), cost: built.cost };
-}
-
-/** Selects the visible rows with these ids, in their order. @param ids gets the list of ids */
-export function selectRows(
-  c: Compilation,
-  type: TypeDeclaration,
-  nodes: readonly FieldNode[],
-  onRefusal: () => void,
-  ids: CompilationGetter,
-): Expression {
-  c.readsMany = true;
-  const source = c.source(type);
-  const built = selectObject(c, source, collectSelectionBelow(nodes, c.fragments, c.variables), onRefusal);
-  const given = sql`jsonb_array_elements_text(${c.param((run) => JSON.stringify(ids(run)), "id")}::text::jsonb) with ordinality as given (id, position)`;
-  const joined = sql`${source.column(type.fields.id.column)} = given.id::bigint`;
-  const from = sql`${given} join ${source.from} on ${and(joined, c.visible(source))}`;
-  const rows = sql`select ${jsonTextOf(built.json)} as c, given.position from ${from} offset 0`;
-  const fits = jsonAtMost(c.limits.answerBytes, [sql`r.c`]);
-  return {
-    json: jsonList([sql`(select string_agg(r.c, ',' order by r.position) from (${rows}) r having ${fits})`]),
-    cost: costTimes(costListLength(ids), costSum([built.cost, costOfBytes(jsonBytesOf(built.json))])),
-  };
 }
 
 /**
@@ -178,7 +157,7 @@ export function selectConnection(
     return jsonList([sql`string_agg(${page.text(jsonTextOf(json))}, ','${inOrder})${onPage}`]);
   };
   const nodeObject = (of: readonly FieldNode[]) => {
-    const built = selectObject(c, source, collectSelectionBelow(of, c.fragments, c.variables), onRefusal);
+    const built = selectObject(c, source, of, onRefusal);
     costs.push(built.cost);
     return built.json;
   };

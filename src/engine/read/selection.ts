@@ -1,6 +1,7 @@
 /** Collects the fields that a selection asks for by response key. It merges fields, applies directives, and visits every fragment once. */
-import type { DirectiveNode, FieldNode, FragmentDefinitionNode, SelectionSetNode } from "graphql";
+import type { DirectiveNode, FieldNode, FragmentDefinitionNode, NamedTypeNode, SelectionSetNode } from "graphql";
 import { badUserInput } from "../../errors.js";
+import { NODE_INTERFACE } from "./node-id.js";
 import { type QueryVariables, queryVariableOf } from "./query-value.js";
 
 export type Fragments = Readonly<Record<string, FragmentDefinitionNode>>;
@@ -23,7 +24,12 @@ function applies(directives: readonly DirectiveNode[] | undefined, variables: Qu
 }
 
 /**
- * Type conditions need no check: the model has only object types, so a fragment that validation admits always applies.
+ * Only a selection over a row holds fragments that do not apply to it, within one on the interface Node; validation refuses others:
+ *
+ *     { node(nodeId: "...") { nodeId ... on Scan { status } ... on User { email } } }    asks of a scan for nodeId and status
+ *     { scan(id: 7) { id ... on Node { nodeId ... on User { email } } } }                asks of a scan for id and nodeId
+ *
+ * @param rowType the type of the row, where the selection is over one
  * @returns the fields that the selection sets ask for together, in the order of graphql-js
  * @throws BAD_USER_INPUT for a directive whose variable is null
  */
@@ -31,7 +37,10 @@ export function collectSelection(
   selectionSets: readonly (SelectionSetNode | undefined)[],
   fragments: Fragments,
   variables: QueryVariables,
+  rowType?: string,
 ): Selection {
+  const matches = (condition: NamedTypeNode | undefined) =>
+    rowType === undefined || condition === undefined || [rowType, NODE_INTERFACE].includes(condition.name.value);
   const selection: Selection = new Map();
   const visited = new Set<string>();
   const visit = (set: SelectionSetNode | undefined): void => {
@@ -43,10 +52,11 @@ export function collectSelection(
         if (same) same.push(node);
         else selection.set(key, [node]);
       } else if (node.kind === "InlineFragment") {
-        visit(node.selectionSet);
+        if (matches(node.typeCondition)) visit(node.selectionSet);
       } else if (!visited.has(node.name.value)) {
         visited.add(node.name.value);
-        visit(fragments[node.name.value]?.selectionSet);
+        const fragment = fragments[node.name.value];
+        if (matches(fragment?.typeCondition)) visit(fragment?.selectionSet);
       }
     }
   };
@@ -59,9 +69,11 @@ export const collectSelectionBelow = (
   nodes: readonly FieldNode[],
   fragments: Fragments,
   variables: QueryVariables,
+  rowType?: string,
 ): Selection =>
   collectSelection(
     nodes.map((node) => node.selectionSet),
     fragments,
     variables,
+    rowType,
   );

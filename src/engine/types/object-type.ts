@@ -1,7 +1,19 @@
 /** Makes type-graphql classes of declarations: enums and object types. */
 import type { GraphQLNamedType } from "graphql";
-import { type ClassType, Extensions, Field, Float, ID, Int, ObjectType, registerEnumType } from "type-graphql";
+import {
+  type ClassType,
+  Extensions,
+  Field,
+  Float,
+  ID,
+  Int,
+  InterfaceType,
+  ObjectType,
+  registerEnumType,
+} from "type-graphql";
 import { type EmbeddedField, type EmbeddedType, type FieldDeclaration, type TypeDeclaration } from "../declaration.js";
+import { NODE_INTERFACE } from "../read/node-id.js";
+import { READ_TYPE } from "../read/reads.js";
 import { DateTime, JSONScalar } from "./scalars.js";
 
 /** Classes belong to the process, as declarations and the storage of type-graphql do. */
@@ -117,6 +129,19 @@ export function embeddedType({ name, description, fields }: EmbeddedType): Class
   });
 }
 
+/** type-graphql adds the fields of the interface to each type that implements it. */
+@InterfaceType(NODE_INTERFACE, {
+  description: "An object with an id of its own, unique among the objects of all types.",
+  resolveType: (row: { [READ_TYPE]: string }) => row[READ_TYPE],
+})
+export abstract class NodeObject {
+  @Field(() => ID, {
+    description:
+      "Names the object among those of all types: give it to `node` as it is. `id` is unique only within the type.",
+  })
+  nodeId!: string;
+}
+
 /** @returns the declaration that a type of the schema was made of, or undefined */
 export const declarationOfObjectType = ({ extensions }: GraphQLNamedType): TypeDeclaration | undefined =>
   extensions.declaration as TypeDeclaration | undefined;
@@ -126,7 +151,8 @@ export function objectType(declaration: TypeDeclaration): ClassType {
   return typeOnce(declaration.name, (target) => {
     // A relation that is declared later would be missing in the class.
     Object.freeze(declaration.relations);
-    ObjectType(declaration.name, { description: declaration.description })(target);
+    const { description, isFace = false } = declaration;
+    ObjectType(declaration.name, { description, ...(!isFace && { implements: NodeObject }) })(target);
     Extensions({ declaration })(target);
     for (const [name, field] of Object.entries(declaration.fields)) {
       const { type } = graphqlType(field);

@@ -2,8 +2,8 @@
 import type { GraphQLResolveInfo } from "graphql";
 import { Arg, Args, type ClassType, Ctx, ID, Info, Query, Resolver } from "type-graphql";
 import { singularOf, type TypeDeclaration } from "../declaration.js";
-import type { CompileTarget } from "../read/compile.js";
 import type { Reads, ReadsAllowance } from "../read/reads.js";
+import type { UnitTarget, UnitTargetOf } from "../read/unit.js";
 import { aggregateGroupArgs, groupType } from "./aggregate-type.js";
 import { connectionArgs, connectionType } from "./connection-type.js";
 import { addFieldResolver } from "./field-resolver.js";
@@ -15,12 +15,17 @@ export interface ReadContext {
   readonly allowance: ReadsAllowance;
 }
 
+const always = (target: UnitTarget): UnitTargetOf => {
+  const found = { target };
+  return () => found;
+};
+
 /** @returns what the planner answers for the root fields of the types, by name */
-export const readResolverTargets = (types: readonly TypeDeclaration[]): Map<string, CompileTarget> =>
+export const readResolverTargets = (types: readonly TypeDeclaration[]): Map<string, UnitTargetOf> =>
   new Map(
-    types.flatMap((type): [string, CompileTarget][] => [
-      [singularOf(type), { kind: "row", type }],
-      [type.plural, { kind: "connection", type }],
+    types.flatMap((type): [string, UnitTargetOf][] => [
+      [singularOf(type), always({ kind: "row", type })],
+      [type.plural, always({ kind: "connection", type })],
     ]),
   );
 

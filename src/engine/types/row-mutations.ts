@@ -3,6 +3,7 @@ import { ID } from "type-graphql";
 import type { Call } from "../../audit/call.js";
 import type { Rule } from "../../auth/rules.js";
 import type { MutatedRow, Mutation, MutationPayload } from "../mutation.js";
+import { nodeIdOf } from "../read/node-id.js";
 import type { WritingReturn } from "../read/writing.js";
 import { objectTypeWithArticle } from "./object-type.js";
 import { type RowInputs, type RowInputVerb, rowInputNamesOf } from "./row-inputs.js";
@@ -63,12 +64,18 @@ function payloadsOf({ type, parent }: RowInputs): Readonly<Record<RowInputVerb, 
     delete: {
       name: `Delete${name}Payload`,
       description: `The ${name} is gone.`,
-      fields: { [deletedId]: { value: ID, description: "The id it had." } },
+      fields: {
+        [deletedId]: { value: ID, description: "The id it had." },
+        deletedNodeId: { value: ID, description: "The node id it had." },
+      },
     },
     deleteMany: {
       name: `Delete${names}Payload`,
       description: `The ${words} are gone.`,
-      fields: { [deletedIds]: { value: [ID], description: "The ids they had." } },
+      fields: {
+        [deletedIds]: { value: [ID], description: "The ids they had." },
+        deletedNodeIds: { value: [ID], description: "The node ids they had, in the same order." },
+      },
     },
     upsert: {
       name: `Upsert${name}Payload`,
@@ -91,8 +98,14 @@ function runsOf(
     },
     update: async (call, input, { returning }) => ({ [row]: await service.update(call, input, returning) }),
     updateMany: async (call, input) => ({ [rows]: await service.updateMany(call, input) }),
-    delete: async (call, input) => ({ [deletedId]: await service.delete(call, input) }),
-    deleteMany: async (call, input) => ({ [deletedIds]: await service.deleteMany(call, input) }),
+    async delete(call, input) {
+      const id = await service.delete(call, input);
+      return { [deletedId]: id, deletedNodeId: nodeIdOf(type, id) };
+    },
+    async deleteMany(call, input) {
+      const ids = await service.deleteMany(call, input);
+      return { [deletedIds]: ids, deletedNodeIds: ids.map((id) => nodeIdOf(type, id)) };
+    },
     async upsert(call, input, { returning }) {
       const changed = await service.upsert(call, input, returning);
       return { [row]: changed, created: changed.created };

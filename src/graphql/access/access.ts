@@ -1,7 +1,7 @@
 /** The permission map: the rules of all modules. A root field that no module names is refused. */
 import type { Rule } from "../../auth/rules.js";
-import { can } from "../../auth/rules.js";
-import { singularOf, type TypeDeclaration } from "../../engine/declaration.js";
+import { can, signedIn } from "../../auth/rules.js";
+import { declaredQueryPermissions, singularOf, type TypeDeclaration } from "../../engine/declaration.js";
 import type { Mutation } from "../../engine/mutation.js";
 import type { Module } from "../../module.js";
 import { sum } from "../../values/sum.js";
@@ -17,14 +17,17 @@ export interface AccessMap {
 
 /** @returns the rules of both root fields of a type */
 function rootRules(type: TypeDeclaration): Record<string, Rule> {
-  const rule = can(...(type.queriedBy ?? type.read));
+  const rule = can(...declaredQueryPermissions(type));
   return { [singularOf(type)]: rule, [type.plural]: rule };
 }
+
+/** Rows by their node ids. Beyond this rule each row is under that of its type. */
+const NODE_RULES = { node: signedIn, nodes: signedIn };
 
 /** Merges the rules of all modules. @throws Error where two modules name the same root field */
 export function sumAccess(modules: readonly Module[]): AccessMap {
   const types = modules.flatMap(({ types = [] }) => types);
-  const queries = sum("query", [...types.map(rootRules), ...modules.map(({ queries = {} }) => queries)]);
+  const queries = sum("query", [NODE_RULES, ...types.map(rootRules), ...modules.map(({ queries = {} }) => queries)]);
   const mutations = sum(
     "mutation",
     modules.map(({ mutations = {} }) => mutations),

@@ -8,9 +8,9 @@ import {
   isObjectType,
 } from "graphql";
 import { MUTATION_RETURNS_ROWS, MutationParent, type MutationReturn, mutationIdsOf } from "../../engine/mutation.js";
-import type { Unit } from "../../engine/read/compile.js";
 import type { Planner, PlannerPayload } from "../../engine/read/planner.js";
 import { collectSelection, collectSelectionBelow, type Selection } from "../../engine/read/selection.js";
+import type { Unit } from "../../engine/read/unit.js";
 import { AppError, doneBut, notFound } from "../../errors.js";
 import type { DoorResolve, RootFieldDoors } from "../doors.js";
 import { preflightUnits, preflightValues } from "../preflight.js";

@@ -8,9 +8,9 @@ import {
   Kind,
   type OperationDefinitionNode,
 } from "graphql";
-import type { Unit } from "../../engine/read/compile.js";
 import type { Planner } from "../../engine/read/planner.js";
 import type { Fragments } from "../../engine/read/selection.js";
+import type { Unit } from "../../engine/read/unit.js";
 import type { Log } from "../../log.js";
 import type { RequestContext } from "../context.js";
 import type { RootFieldDoors } from "../doors.js";

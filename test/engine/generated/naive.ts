@@ -1,6 +1,7 @@
 /** The naive evaluation of an abstract query: over all rows in memory, one step after the other, knowing nothing of SQL. */
 
 import { singularOf, type TypeDeclaration } from "../../../src/engine/declaration.js";
+import { nodeIdOf } from "../../specimens/specimen.js";
 import { rootTypes } from "../../support/model.js";
 import { About, type Answer, figures, groups, object, type Stage, written } from "./naive-figures.js";
 import { holds } from "./naive-filter.js";
@@ -24,6 +25,7 @@ function row(scene: Scene, type: TypeDeclaration, found: Row | undefined, items:
   if (!found) return null;
   return object(items, scene, (name, fields) => {
     if (name === "__typename") return type.name;
+    if (name === "nodeId") return nodeIdOf({ type }, String(found.id));
     const field = type.fields[name];
     if (field) return written(found[field.column.name]);
     const relation = type.relations[name]!;

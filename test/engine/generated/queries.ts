@@ -37,14 +37,23 @@ function field(name: string, more: { args?: Arbitrary<InputObject>; below?: Arbi
     });
 }
 
+/** Fragments that stand on any type, and those on a row. */
+const FRAGMENTS = ["inline", "typed", "named", "twice"] as const;
+const ROW_FRAGMENTS = [...FRAGMENTS, "node"] as const;
+
 /** Some selections, in fragments or not. */
-function items(fields: Arbitrary<Field>, maxLength: number, nesting = 2): Arbitrary<Item[]> {
+function items(
+  fields: Arbitrary<Field>,
+  maxLength: number,
+  fragments: typeof FRAGMENTS | typeof ROW_FRAGMENTS = FRAGMENTS,
+  nesting = 2,
+): Arbitrary<Item[]> {
   const group = (): Arbitrary<Item> =>
     fc.record({
       kind: fc.constant("group"),
-      as: fc.constantFrom("inline", "typed", "named", "twice"),
+      as: fc.constantFrom(...fragments),
       conditions,
-      items: items(fields, 3, nesting - 1),
+      items: items(fields, 3, fragments, nesting - 1),
     });
   const item: Arbitrary<Item> =
     nesting > 0 ? fc.oneof({ weight: 7, arbitrary: fields }, { weight: 1, arbitrary: group() }) : fields;
@@ -83,7 +92,8 @@ class Queries {
         const args = this.inputs.list(target, SIZES_BELOW, FILTER_DEPTH - 2);
         return weighted(4, field(name, { args, below: this.connection(target, depth - 1) }));
       });
-    const selections = items(fc.oneof(...leaves, ...relations, weighted(1, field("__typename"))), 3);
+    const names = ["__typename", "nodeId"].map((name) => weighted(1, field(name)));
+    const selections = items(fc.oneof(...leaves, ...relations, ...names), 3, ROW_FRAGMENTS);
     this.#objects.set(key, selections);
     return selections;
   }

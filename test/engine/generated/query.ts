@@ -52,10 +52,10 @@ export interface Field {
   readonly below: readonly Item[];
 }
 
-/** Selections in a fragment: inline without or with its type, named, or named and spread twice. */
+/** Selections in a fragment: inline without or with its type, named, named and spread twice, or within one on Node beside another type's. */
 export interface Group {
   readonly kind: "group";
-  readonly as: "inline" | "typed" | "named" | "twice";
+  readonly as: "inline" | "typed" | "named" | "twice" | "node";
   readonly conditions: readonly Condition[];
   readonly items: readonly Item[];
 }

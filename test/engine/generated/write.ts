@@ -154,6 +154,10 @@ class Writer {
       const inner = this.selection(item.items, parent);
       if (item.as === "inline") return `...${conditions} ${inner}`;
       if (item.as === "typed") return `... on ${parent.name}${conditions} ${inner}`;
+      if (item.as === "node") {
+        const other = parent.name === "User" ? "Scan" : "User";
+        return `... on Node${conditions} { ... on ${parent.name} ${inner} ... on ${other} { other: __typename } }`;
+      }
       const body = `on ${parent.name} ${inner}`;
       const name = this.#fragments.get(body) ?? `F${this.#fragments.size}`;
       this.#fragments.set(body, name);

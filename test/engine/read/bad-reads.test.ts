@@ -1,6 +1,8 @@
 /** Bad arguments of reads, as literals and in variables: a 400 code with the place, no value given away, nothing changed. */
 import { type GraphQLInputObjectType, type GraphQLInputType, getNamedType, isListType, isNonNullType } from "graphql";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { SPECIMENS } from "../../specimens/index.js";
+import { nodeIdOf } from "../../specimens/specimen.js";
 import { testApp } from "../../support/app.js";
 import { type Bad, expectRefused, number, type Place, SECRET, send, word } from "./bad-reads.js";
 
@@ -252,6 +254,19 @@ it("ids of every root field", async () => {
   });
   expect(cases.length).toBeGreaterThan(100);
   for (const each of chunks(cases)) await Promise.all(each.map(([place, bad]) => expectRefused(app, place, bad)));
+});
+
+it("node ids", async () => {
+  const places: Place[] = [
+    { name: "nodeId", type: "ID!", document: (text) => `{ node(nodeId: ${text}) { nodeId } }` },
+    { name: "nodeIds", type: "[ID!]!", document: (text) => `{ nodes(nodeIds: ${text}) { nodeId } }` },
+  ];
+  for (const bad of BAD.ID!) {
+    await expectRefused(app, places[0]!, bad);
+    const item = below(["[]"], bad);
+    await expectRefused(app, places[1]!, { ...item, at: bad.kind === "type" ? "0" : "nodeIds.0" });
+  }
+  await expectRefused(app, places[1]!, limit("101", Array(101).fill(nodeIdOf(SPECIMENS.Scan, 1)), "pageSize"));
 });
 
 describe("order", () => {

@@ -6,8 +6,11 @@ import { type FieldNode, parse } from "graphql";
 import { expect, it, vi } from "vitest";
 import { accessOfActor } from "../../../src/auth/actor.js";
 import { type CompiledPlan, compile } from "../../../src/engine/read/compile.js";
+import { nodeTargets } from "../../../src/engine/types/node-resolver.js";
 import { readResolverTargets } from "../../../src/engine/types/read-resolver.js";
 import { LIMITS } from "../../../src/limits.js";
+import { SPECIMENS } from "../../specimens/index.js";
+import { nodeIdOf } from "../../specimens/specimen.js";
 import { testApp } from "../../support/app.js";
 import { isDeep } from "../../support/deep.js";
 import { rootTypes } from "../../support/model.js";
@@ -16,21 +19,20 @@ const app = testApp();
 setFlagsFromString("--expose-gc");
 const collect: () => void = runInNewContext("gc");
 
-const QUERY = `query($filter: ScanFilter, $json: JSON, $text: [String!], $order: [ScanOrder!], $after: String, $names: [OrganizationOrder!]) {
+const QUERY = `query($filter: ScanFilter, $json: JSON, $text: [String!], $order: [ScanOrder!], $after: String, $names: [OrganizationOrder!], $node: ID!, $nodes: [ID!]!) {
   scans(filter: { and: [$filter, { targetUrl: { in: $text } }] }, orderBy: $order) { nodes { vulnerabilities(filter: { scan: $filter }) { totalCount } } pageInfo { endCursor } }
   organizations(after: $after, orderBy: $names) { edges { cursor } pageInfo { hasPreviousPage } }
   securityEvents(filter: { metadata: { contains: { a: $json } } }) { groups(by: [{ field: EVENT_TYPE }]) { aggregate { count } } }
   vulnerability(id: 1) { title scan { organization { name } } } operation(id: 1) { instance { identifier } progress { at } }
+  node(nodeId: $node) { nodeId ... on Scan { status } } nodes(nodeIds: $nodes) { nodeId ... on User { email } }
 }`;
+
+const TARGETS = new Map([...readResolverTargets(rootTypes), ...nodeTargets(rootTypes, 100)]);
 
 /** Compiles with variables that nothing else holds. */
 function planned(): { plan: CompiledPlan; given: WeakRef<object>[] } {
   const [operation] = parse(QUERY).definitions;
   if (operation?.kind !== "OperationDefinition") throw new Error("no operation");
-  const units = operation.selectionSet.selections.map((node) => {
-    const { value } = (node as FieldNode).name;
-    return { key: value, target: readResolverTargets(rootTypes).get(value)!, nodes: [node as FieldNode] };
-  });
   const variables = {
     filter: { or: [{ targetUrl: { eq: "secret" } }, { organization: { name: { in: ["secret"] } } }] },
     json: { secret: [1] },
@@ -38,11 +40,26 @@ function planned(): { plan: CompiledPlan; given: WeakRef<object>[] } {
     after: "secret",
     names: [{ field: "NAME" }],
     order: [{ field: "STARTED_AT", direction: "ASC" }],
+    node: nodeIdOf(SPECIMENS.Scan, 1),
+    nodes: [nodeIdOf(SPECIMENS.Scan, 1), nodeIdOf(SPECIMENS.User, 1)],
   };
+  const units = operation.selectionSet.selections.map((node) => {
+    const field = node as FieldNode;
+    const { value } = field.name;
+    return { key: value, nodes: [field], ...TARGETS.get(value)!(field, variables) };
+  });
   const actor = { userId: "1", email: "", organizationId: null, sessionId: "", expiresAt: "" };
   const access = accessOfActor({ kind: "user", role: "ADMIN", ...actor });
   const plan = compile(app.schema, units, {}, variables, access, LIMITS, "key");
-  const given = [variables, variables.filter, variables.filter.or, variables.json, variables.text, variables.order];
+  const given = [
+    variables,
+    variables.filter,
+    variables.filter.or,
+    variables.json,
+    variables.text,
+    variables.order,
+    variables.nodes,
+  ];
   return { plan, given: given.map((value) => new WeakRef(value)) };
 }
 

@@ -3,11 +3,12 @@ import { type FieldNode, parse } from "graphql";
 import { expect, it } from "vitest";
 import type { ActorAccess } from "../../../src/auth/actor.js";
 import { compile } from "../../../src/engine/read/compile.js";
+import { nodeTargets } from "../../../src/engine/types/node-resolver.js";
 import { readResolverTargets } from "../../../src/engine/types/read-resolver.js";
 import { LIMITS } from "../../../src/limits.js";
-import { specimens } from "../../specimens/index.js";
+import { SPECIMENS, specimens } from "../../specimens/index.js";
 import { isOwned } from "../../specimens/ownership.js";
-import { type Specimen, tableOf } from "../../specimens/specimen.js";
+import { nodeIdOf, type Specimen, tableOf } from "../../specimens/specimen.js";
 import { testApp } from "../../support/app.js";
 import { declaredTypes, rootTypes } from "../../support/model.js";
 
@@ -16,20 +17,22 @@ const everything = new Set(declaredTypes.flatMap(({ read }) => read));
 const tenant: ActorAccess = { permissions: everything, organizationId: "1", shape: "tenant", holder: "1" };
 const staff: ActorAccess = { permissions: everything, organizationId: null, shape: "staff", holder: "1" };
 
+const TARGETS = new Map([...readResolverTargets(rootTypes), ...nodeTargets(rootTypes, 100)]);
+
 function sqlOf(query: string, access: ActorAccess): string {
   const [operation] = parse(query).definitions;
   if (operation?.kind !== "OperationDefinition") throw new Error("no operation");
   const units = operation.selectionSet.selections.map((node) => {
-    const name = (node as FieldNode).name.value;
-    return { key: name, target: readResolverTargets(rootTypes).get(name)!, nodes: [node as FieldNode] };
+    const field = node as FieldNode;
+    const { value } = field.name;
+    return { key: value, nodes: [field], ...TARGETS.get(value)!(field, {}) };
   });
   return compile(app.schema, units, {}, {}, access, LIMITS, "key").text;
 }
 
+const OWNED = specimens.filter(isOwned);
 /** By table: the condition that a source of it must carry. */
-const SCOPES = new Map(
-  specimens.filter(isOwned).map((specimen) => [tableOf(specimen), (alias: string) => scopeOf(specimen, alias)]),
-);
+const SCOPES = new Map(OWNED.map((specimen) => [tableOf(specimen), (alias: string) => scopeOf(specimen, alias)]));
 
 function scopeOf({ owner }: Specimen, alias: string): RegExp {
   if (typeof owner === "string") throw new Error("No organization owns it.");
@@ -55,6 +58,10 @@ const QUERIES = [
   "{ chatSessions(orderBy: [{ field: USER_EMAIL }], first: 1) { nodes { user { organization { scans { totalCount } } } } } }",
   "{ analyticsMetrics(orderBy: [{ field: ORGANIZATION_NAME }]) { aggregate { sum { value } } groups(by: [{ field: METRIC_TYPE }]) { aggregate { count } } } }",
   "{ performanceLogs { totalCount aggregate { count } nodes { id } } }",
+  ...OWNED.filter((specimen) => specimen !== SPECIMENS.Organization).map(
+    (specimen) => `{ node(nodeId: "${nodeIdOf(specimen, 1)}") { nodeId } }`,
+  ),
+  `{ nodes(nodeIds: [${OWNED.map((specimen) => `"${nodeIdOf(specimen, 1)}"`)}]) { nodeId ... on Scan { organization { name } } } }`,
   "{ users { groups(by: [{ field: ROLE }]) { key { role } } nodes { organization { users { aggregate { count } } } } } }",
 ];
 

@@ -1,9 +1,9 @@
 /** Who may call what: every root field as every role and as nobody, with what each refusal leaves behind. */
 import { beforeAll, describe, expect, it } from "vitest";
 import { type Change, changesOf, inputOf, payloadOf } from "../../specimens/changes.js";
-import { insertMissing, specimens, written } from "../../specimens/index.js";
+import { insertMissing, SPECIMENS, specimens, written } from "../../specimens/index.js";
 import { isOwned, ownedBy } from "../../specimens/ownership.js";
-import { oneOf, type Specimen, tableOf } from "../../specimens/specimen.js";
+import { nodeIdOf, oneOf, type Specimen, tableOf } from "../../specimens/specimen.js";
 import { EMAILS, type Somebody, signIn, testApp } from "../../support/app.js";
 import { silentProvider } from "../../support/fleet-port.js";
 import { CALLERS, type Caller, expectRefusal, lookingInto, ROLES } from "./callers.js";
@@ -16,10 +16,23 @@ interface Query {
   readonly callers: readonly Caller[];
   /** Where it answers one row. */
   readonly rowOf?: Specimen;
+  /** How it asks for that row, where not by `id`. */
+  readonly selection?: (id: string) => string;
 }
 
 const QUERIES: Record<string, Query> = {
   viewer: { callers: ROLES },
+  // nodes.test.ts looks at the rules of types.
+  node: {
+    callers: ROLES,
+    rowOf: SPECIMENS.Instance,
+    selection: (id) => `node(nodeId: "${nodeIdOf(SPECIMENS.Instance, id)}") { nodeId }`,
+  },
+  nodes: {
+    callers: ROLES,
+    rowOf: SPECIMENS.Instance,
+    selection: (id) => `nodes(nodeIds: ["${nodeIdOf(SPECIMENS.Instance, id)}"]) { nodeId }`,
+  },
   ...Object.fromEntries(
     specimens.flatMap((specimen): [string, Query][] => [
       [oneOf(specimen), { callers: specimen.readers, rowOf: specimen }],
@@ -53,7 +66,7 @@ it("the matrix holds every root field of the schema, and none besides", () => {
 });
 
 describe.each(Object.keys(QUERIES))("Query.%s", (name) => {
-  const { callers, rowOf } = QUERIES[name]!;
+  const { callers, rowOf, selection } = QUERIES[name]!;
   const selectionOf = async () => {
     if (name === "viewer") return "viewer { role }";
     if (!rowOf) return `${name} { totalCount nodes { id } }`;
@@ -61,7 +74,7 @@ describe.each(Object.keys(QUERIES))("Query.%s", (name) => {
     const seen = rowOf.seenByAll ?? (isOwned(rowOf) ? ownedBy(rowOf, "1") : "true");
     const [row] = await app.sql.unsafe(`select t.id from ${table} t where ${seen} order by t.id limit 1`);
     if (!row) throw new Error(`${table} has no row: give the demo some, in src/seed/demo.ts`);
-    return `${name}(id: ${row.id}) { id }`;
+    return selection?.(row.id) ?? `${name}(id: ${row.id}) { id }`;
   };
 
   it.each(callers)("answers %s and records nothing", async (caller) => {

@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { SPECIMENS, specimens } from "../../specimens/index.js";
 import { pathOf, relationsOf } from "../../specimens/ownership.js";
-import { oneOf, type Specimen } from "../../specimens/specimen.js";
+import { nodeIdOf, oneOf, type Specimen } from "../../specimens/specimen.js";
 import { type Client, EMAILS, type Somebody, testApp } from "../../support/app.js";
 import { chunks } from "../../support/chunks.js";
 import { type Id, idsOf, OWNED, objectsOf, type Row, relationsIn, tenantsOf } from "./tenants.js";
@@ -40,7 +40,7 @@ async function ask(
 
 it("knows every type and relation of the schema", () => {
   const query = app.schema.getQueryType()!.getFields();
-  const roots = Object.keys(query).filter((name) => name !== "viewer");
+  const roots = Object.keys(query).filter((name) => !["viewer", "node", "nodes"].includes(name));
   expect(roots.sort(), "each has a specimen").toEqual(
     specimens.flatMap((specimen) => [oneOf(specimen), specimen.type.plural]).sort(),
   );
@@ -99,6 +99,32 @@ describe.each(LOOKS)("$who, the $way way", ({ who, way, organization }) => {
         const data = await ask(client, way, fields.join(" "), {}, "query", `fragment Key on ${name} { id }`);
         const expected = ids.map((id) => [`_${id}`, visibleTo(specimen, organization).has(id) ? { id } : null]);
         expect(data).toEqual(Object.fromEntries(expected));
+      }
+    }
+  });
+
+  it("finds each own row by node id, and no other", async () => {
+    const client = await app.as(who);
+    const seen = OWNED.flatMap((specimen) =>
+      idsOf(all(specimen)).map((id) => ({
+        nodeId: nodeIdOf(specimen, id),
+        isOwn: visibleTo(specimen, organization).has(id),
+      })),
+    );
+    const head = "query($ids: [ID!]!)";
+    for (const some of chunks(seen, 100)) {
+      const ids = some.map(({ nodeId }) => nodeId);
+      const data = await ask(client, way, "nodes(nodeIds: $ids) { nodeId }", { ids }, head);
+      expect(data.nodes).toEqual(some.map(({ nodeId, isOwn }) => (isOwn ? { nodeId } : null)));
+    }
+    // One of each side of every type.
+    for (const isOwn of [true, false]) {
+      for (const { type } of OWNED) {
+        const one = seen.find(
+          (row) => row.isOwn === isOwn && row.nodeId.startsWith(nodeIdOf({ type }, "").slice(0, -1)),
+        );
+        const { node } = await ask(client, way, `node(nodeId: "${one!.nodeId}") { nodeId }`);
+        expect(node).toEqual(isOwn ? { nodeId: one!.nodeId } : null);
       }
     }
   });

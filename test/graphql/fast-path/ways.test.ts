@@ -42,6 +42,10 @@ beforeAll(async () => {
 
 const LONG = "a".repeat(70);
 
+const NODE_IDS = ["Scan:1", "User:1", "Scan:999999", "Nothing:1", "Organization:1", "Scan:1"].map((text) =>
+  Buffer.from(text).toString("base64url"),
+);
+
 /** Document and variables; each is a query whose every root field is planned. */
 const TRICKY: Record<string, [document: string, variables?: Record<string, unknown>]> = {
   "one row": ["{ scan(id: 1) { id targetUrl } }"],
@@ -179,6 +183,23 @@ const TRICKY: Record<string, [document: string, variables?: Record<string, unkno
     { t: "\\ slash / tab \t" },
   ],
   "JSON scalars": ["{ auditLogs { nodes { actor parameters result success resourceId } } }"],
+  "a node, with aliases of 70 characters": [
+    `query($id: ID!) { ${LONG}: node(nodeId: $id) { __typename ${LONG}n: nodeId ... on Scan { ${LONG}s: status organization { n: name } } ... on User { ${LONG}e: email } } }`,
+    { id: NODE_IDS[0] },
+  ],
+  "a node beside the row itself, and none": [
+    `{ scan(id: 1) { id nodeId } a: node(nodeId: "${NODE_IDS[0]}") { ... on Scan { id } nodeId } b: node(nodeId: "${NODE_IDS[2]}") { nodeId } c: node(nodeId: "${NODE_IDS[3]}") { nodeId __typename } }`,
+  ],
+  "nodes of several types": [
+    "query($ids: [ID!]!) { nodes(nodeIds: $ids) { ...N } } fragment N on Node { __typename nodeId ... on Scan { x: scanType vulnerabilities(first: 1) { totalCount nodes { ... on Node { nodeId ... on Vulnerability { title } ... on Scan { id } } } } } ... on User { x: email id } ... on Organization { x: name id } }",
+    { ids: NODE_IDS },
+  ],
+  "nodes in the document, one and none": [
+    `{ a: nodes(nodeIds: "${NODE_IDS[1]}") { nodeId } b: nodes(nodeIds: []) { nodeId } c: nodes(nodeIds: ["${NODE_IDS[3]}"]) { nodeId } }`,
+  ],
+  "fragments of other types on a row": [
+    "{ scan(id: 1) { ... on Node { ... on User { email } ...S nodeId } id } } fragment S on Node { ... on Scan { status } ... on User { role } }",
+  ],
   "defaults of variables": [
     "query($first: Int = 2, $o: [ScanOrder!] = [{ field: ID }]) { scans(first: $first, orderBy: $o) { nodes { id } } }",
   ],
@@ -467,6 +488,15 @@ describe("both ways refuse the same", () => {
     "null in a filter": ["{ scans(filter: { status: { eq: null } }) { totalCount } }"],
     "too much altogether": [
       "{ organizations(first: 100) { nodes { scans(first: 100) { nodes { vulnerabilities(first: 100) { nodes { id } } } } } } }",
+    ],
+    "an id in place of a node id": ['{ node(nodeId: "1") { nodeId } }'],
+    "a malformed node id among others": [
+      "query($ids: [ID!]!) { nodes(nodeIds: $ids) { nodeId } }",
+      { ids: [...NODE_IDS, "x"] },
+    ],
+    "too many node ids": [
+      "query($ids: [ID!]!) { nodes(nodeIds: $ids) { nodeId } }",
+      { ids: Array(101).fill(NODE_IDS[0]) },
     ],
     "NUL in a variable": [
       "query($t: String) { scans(filter: { targetUrl: { eq: $t } }) { totalCount } }",

@@ -106,6 +106,7 @@ export const LastBackup = declareType({
   plural: "lastBackups",
   description: "The newest backup of an instance that can be restored.",
   table: snapshots,
+  isFace: true,
   read: ["instances:read"],
   scope: { kind: "everyone" },
   newestBy: "at",
