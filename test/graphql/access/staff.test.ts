@@ -60,6 +60,44 @@ describe.each(WAYS)("audit records %s", (beside) => {
   });
 });
 
+describe.each(WAYS)("the user of an audit record %s", (beside) => {
+  const USER = `auditLogs(filter: { action: { eq: "user.look" } }, orderBy: { field: ID }) { nodes { user { email organization { name } } } }`;
+
+  beforeAll(async () => {
+    if (beside) return;
+    // The second user's account is gone, and the third actor was no user.
+    const look = (userId: string | null) => app.sql`
+      insert into audit_logs (user_id, actor, action, resource_type) values (${userId}, '{"type": "user"}', 'user.look', 'operation')`;
+    const [viewer] = await app.sql`select id from users where email = ${EMAILS.viewer}`;
+    for (const userId of [viewer?.id, "987654321", null]) await look(userId);
+  });
+
+  it("is the account as it is now, or null", async () => {
+    const { data, errors } = await (await app.as("security")).run(`{
+      ${USER}
+      of: auditLogs(filter: { user: { email: { eq: "${EMAILS.viewer}" } } }) { totalCount nodes { action } } ${beside}
+    }`);
+    expect(errors).toBeUndefined();
+    const user = { email: EMAILS.viewer, organization: { name: "Harbour Bank" } };
+    expect(data.auditLogs.nodes).toEqual([{ user }, { user: null }, { user: null }]);
+    expect(data.of).toEqual({ totalCount: 1, nodes: [{ action: "user.look" }] });
+  });
+
+  it("is refused to a DBA, who gets the records", async () => {
+    const dba = await app.as("dba");
+    const { status, data, errors } = await dba.run(`{ ${USER} ${beside} }`);
+    expect(status).toBe(200);
+    expect(data.auditLogs.nodes).toEqual([{ user: null }, { user: null }, { user: null }]);
+    expect(errors?.map(({ path, extensions }) => [path?.join("."), extensions.permission])).toEqual(
+      [0, 1, 2].map((index) => [`auditLogs.nodes.${index}.user`, "users:read"]),
+    );
+    for (const argument of ["filter: { user: { role: { eq: ADMIN } } }", "orderBy: { field: USER_EMAIL }"]) {
+      const { data, code } = await dba.run(`{ auditLogs(${argument}) { totalCount nodes { id } } ${beside} }`);
+      expect([data?.auditLogs ?? null, code]).toEqual([null, "FORBIDDEN"]);
+    }
+  });
+});
+
 describe.each(WAYS)("across organizations %s", (beside) => {
   it("a DBA sees every performance log, and nothing of data", async () => {
     const dba = await app.as("dba");

@@ -1,6 +1,7 @@
 /** The type AuditLog, as staff read it. */
 import { auditLogs } from "../../../audit/audit.table.js";
-import { declareType, field } from "../../../engine/declare.js";
+import { declareType, field, one } from "../../../engine/declare.js";
+import { User } from "../../identity/users/index.js";
 
 export const AuditLog = declareType({
   name: "AuditLog",
@@ -24,5 +25,11 @@ export const AuditLog = declareType({
     timestamp: field(auditLogs.timestamp, "When the action was recorded."),
     requestId: field(auditLogs.requestId, "The id of the request that called.", { kind: "opaqueId" }),
   },
-  relations: {},
+  relations: {
+    user: one(
+      () => User,
+      auditLogs.userId,
+      "The user who called, as the account is now; null where no user did or the account was deleted.",
+    ),
+  },
 });
