@@ -146,6 +146,12 @@ const PROMISED = /* GraphQL */ `
     progress: [OperationProgress!]! snapshot: Snapshot result: JSON error: OperationError
     requestedBy: JSON! requestedAt: DateTime! startedAt: DateTime endedAt: DateTime durationSeconds: Float
   }
+  enum ActorKind { USER SYSTEM ANONYMOUS }
+  type Actor { kind: ActorKind! id: ID email: String role: Role name: String }
+  extend type AuditLog { actorInfo: Actor! user: User }
+  extend type Operation { requestedByInfo: Actor! }
+  extend type PerformanceLog { organization: Organization }
+  extend type Organization { analyticsMetrics: AnalyticsMetricConnection performanceLogs: PerformanceLogConnection chatSessions: ChatSessionConnection }
   type OperationProgress { at: DateTime! resourceStatus: String! message: String! percent: Int }
   type OperationError { code: String! message: String! guidance: String! }
   type Snapshot { id: ID! identifier: String! arn: String! status: String! sizeBytes: Float createdAt: DateTime! tags: [Tag!]! }

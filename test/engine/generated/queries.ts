@@ -83,7 +83,9 @@ class Queries {
     const key = `${type.name} ${depth}`;
     const known = this.#objects.get(key);
     if (known) return known;
-    const leaves = Object.keys(type.fields).map((name) => weighted(2, field(name)));
+    // Values that Postern derives have an object type, and no fast way.
+    const held = Object.entries(type.fields).filter(([, { derived }]) => !derived);
+    const leaves = held.map(([name]) => weighted(2, field(name)));
     const relations = Object.entries(type.relations)
       .filter(([, relation]) => depth > 0 && this.readable.has(relation.to()))
       .map(([name, relation]) => {

@@ -1,7 +1,7 @@
 /** The type AuditLog, as staff read it. */
 import { auditLogs } from "../../../audit/audit.table.js";
 import { declareType, field, one } from "../../../engine/declare.js";
-import { User } from "../../identity/users/index.js";
+import { actorField, User } from "../../identity/users/index.js";
 
 export const AuditLog = declareType({
   name: "AuditLog",
@@ -15,6 +15,7 @@ export const AuditLog = declareType({
   fields: {
     id: field(auditLogs.id, "Decimal text of the key."),
     actor: field(auditLogs.actor, "Who called: type, id, email and role as they were then."),
+    actorInfo: actorField(auditLogs.actor, "Who called, as `actor` says it."),
     action: field(auditLogs.action, "The action that was called, such as `scan.create`."),
     resourceType: field(auditLogs.resourceType, "The kind of resource, such as `scan`."),
     resourceId: field(auditLogs.resourceId, "The id of the resource, where it is known.", { kind: "opaqueId" }),

@@ -3,6 +3,7 @@
 import { type EmbeddedType } from "../../../engine/declaration.js";
 import { declareType, embedded, field, one } from "../../../engine/declare.js";
 import { enumTypeOf } from "../../../engine/types/object-type.js";
+import { actorField } from "../../identity/users/index.js";
 import { Instance, OperationType, Snapshot } from "../inventory/index.js";
 import { operationStatus, operations } from "./operations.table.js";
 
@@ -71,6 +72,7 @@ export const Operation = declareType({
     result: field(operations.result, "The result of the operation."),
     error: embedded(operations.error, "Why it failed; null unless it did.", OperationError),
     requestedBy: field(operations.requestedBy, "Who requested it: type, id, email and role as they were then."),
+    requestedByInfo: actorField(operations.requestedBy, "Who requested it, as `requestedBy` says it."),
     requestedAt: field(operations.requestedAt, "When the operation was accepted."),
     startedAt: field(operations.startedAt, "When the operation began."),
     endedAt: field(operations.endedAt, "When the operation ended."),

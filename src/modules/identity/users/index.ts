@@ -1,11 +1,12 @@
 /** The module of users. Administrators create and change them; everybody changes their own profile. */
 import type { RowsDeps } from "../../../engine/write/index.js";
 import type { Module } from "../../../module.js";
+import { actorField } from "./actor.model.js";
 import { Role, User } from "./users.model.js";
 import { userMutations } from "./users.mutations.js";
 import type { SessionEnder } from "./users.service.js";
 
-export { Role, User };
+export { actorField, Role, User };
 
 export const usersModule = (deps: RowsDeps & { sessions: SessionEnder }): Module => ({
   types: [User],
