@@ -59,8 +59,8 @@ export interface App {
 
 export async function createApp(config: Config, ports: Ports): Promise<App> {
   const { log, clock, connection, onStatement, version, timings = TIMINGS } = ports;
-  const { statementTimeoutMs, polling, backupCatchUp: catchUp } = config;
-  const base = { connection, onStatement, log, clock, statementTimeoutMs, timings };
+  const { statementTimeoutMs, slowStatementMs, polling, backupCatchUp: catchUp } = config;
+  const base = { connection, onStatement, log, clock, statementTimeoutMs, slow: { log, ms: slowStatementMs }, timings };
   const client = createClient({ ...base, poolSize: config.poolSize });
   const { db } = client;
   const cache = createCache(config.cacheMib * 1_048_576);
@@ -106,7 +106,7 @@ export async function createApp(config: Config, ports: Ports): Promise<App> {
     await client.close();
     throw error;
   });
-  const http = createHttpServer({ config, client, graphql, version, records, onStop: operations.release });
+  const http = createHttpServer({ config, client, graphql, version, records, log, onStop: operations.release });
 
   const schedule = { start: () => jobs.schedule(modules.flatMap(({ tasks = [] }) => tasks)) };
   const parts = startInOrder([records, jobs, ...modules, schedule, graphql, http], client.close);

@@ -43,6 +43,9 @@ const OWN = {
     .describe(
       "A statement or root field that takes longer is stopped with TIMEOUT. A request that has taken three times as long begins no more root fields.",
     ),
+  SLOW_STATEMENT_MS: countVariable(0, 600_000)
+    .prefault("500")
+    .describe("A statement that takes longer is logged by its hash, with the request that sent it."),
   ADMIN_EMAIL: z
     .email()
     .default("admin@postern.example")
@@ -121,6 +124,7 @@ export interface Config extends ConfigOfModules {
   readonly dataDir: string;
   readonly poolSize: number;
   readonly statementTimeoutMs: number;
+  readonly slowStatementMs: number;
   readonly admin: { readonly email: string; readonly password: string | undefined };
   readonly demo: { readonly seed: boolean; readonly password: string | undefined };
   /** Whether a password that is missing is generated and printed. In production what is printed is kept in logs. */
@@ -174,6 +178,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     dataDir: env.DATA_DIR,
     poolSize: env.DATABASE_POOL_SIZE,
     statementTimeoutMs: env.STATEMENT_TIMEOUT_MS,
+    slowStatementMs: env.SLOW_STATEMENT_MS,
     admin: { email: env.ADMIN_EMAIL, password: env.ADMIN_PASSWORD },
     demo: { seed: env.DEMO ?? (env.DATABASE_URL === undefined && !isProduction), password: env.DEMO_PASSWORD },
     generatePasswords: !isProduction,

@@ -69,6 +69,25 @@ export function describeFaultForLog(error: unknown, depth = 0): unknown {
   };
 }
 
+/** Where lines of the log go. */
+export interface LogDestination {
+  write(line: string): void;
+  /** Writes a line a little later, together with others, which costs less. Without it every line is written at once. */
+  writeSoon?(line: string): void;
+}
+
+/**
+ * Makes lines of which there is one for each request. pino would look for secrets in them, which takes a fifth of the time of a small query.
+ * @returns a function that writes fields, among them `msg`, none of which may hold a secret; undefined where the level is not logged
+ */
+export function plainLogLines(log: Log, level: "info" | "debug"): ((fields: object) => void) | undefined {
+  if (!log.isLevelEnabled(level)) return undefined;
+  const destination = (log as unknown as Record<symbol, LogDestination>)[pino.symbols.streamSym] as LogDestination;
+  const write = destination.writeSoon?.bind(destination) ?? destination.write.bind(destination);
+  return (fields) =>
+    write(`{"level":"${level}","time":"${new Date().toISOString()}",${JSON.stringify(fields).slice(1)}\n`);
+}
+
 const MINUTE_MS = 60_000;
 
 /** @param write gets one fault a minute, and how many have come since the last one @returns a function that takes every fault */
@@ -89,7 +108,7 @@ export function logOnceAMinute(write: (fields: { readonly err: unknown; readonly
  * @param destination where lines go
  * @returns a logger; `child(fields)` adds fields to every line
  */
-export function createLog(level: string, destination: { write(line: string): void } = process.stderr): Log {
+export function createLog(level: string, destination: LogDestination = process.stderr): Log {
   return pino(
     {
       level,

@@ -6,7 +6,7 @@ import { type AuditService, createAuditService } from "./audit.service.js";
 import { createRecorder, type RecorderState } from "./recorder.js";
 import { createSecurityService, type SecurityService } from "./security.service.js";
 
-interface RecordsOptions extends Pick<ClientOptions, "connection" | "onStatement"> {
+interface RecordsOptions extends Pick<ClientOptions, "connection" | "onStatement" | "slow"> {
   /** The pool of the requests, for records that belong to a change. */
   readonly db: Db;
   readonly log: Log;
@@ -27,12 +27,13 @@ export interface Records {
 }
 
 export function openRecords(options: RecordsOptions): Records {
-  const { db, connection, onStatement, log, clock, statementTimeoutMs, path, timings } = options;
+  const { db, connection, onStatement, slow, log, clock, statementTimeoutMs, path, timings } = options;
   const client = createClient({
     connection,
     poolSize: 1,
     statementTimeoutMs: Math.min(statementTimeoutMs, timings.recordsTimeoutMs),
     onStatement,
+    slow,
   });
   const recorder = createRecorder({ db: client.db, log, path, timings });
   const audit = createAuditService({ clock, recorder });

@@ -12,6 +12,8 @@ import { createPool } from "./driver/pool.js";
 import { type Pooler, STATEMENTS_BEHIND_POOLER } from "./driver/pooler.js";
 import { forbidRetries } from "./driver/retries.js";
 import { createSettingsOpener, SETTINGS_CHECK } from "./driver/settings.js";
+import { logSlowStatements, type SlowStatements } from "./driver/slow-statements.js";
+import { ignoreTurn } from "./driver/turn.js";
 import type { UsualTime } from "./driver/usual-time.js";
 import { fromPostgres, fromPostgresRead, isLostConnectionError } from "./postgres-errors.js";
 
@@ -45,6 +47,7 @@ export interface ClientOptions {
   /** Is called for every statement, so that tests can count them. */
   readonly onStatement?: ((text: string) => void) | undefined;
   readonly log?: Log;
+  readonly slow?: SlowStatements;
   /** Whether to accept connections with any settings, in order to give the role its own. */
   readonly anySettings?: boolean;
 }
@@ -128,6 +131,7 @@ export function createClient({
   statementTimeoutMs,
   onStatement,
   log,
+  slow,
   anySettings = false,
 }: ClientOptions): Client {
   const options: Options<Record<string, never>> = {
@@ -156,9 +160,10 @@ export function createClient({
   };
   const { startUp, pooler, ...opening } = createSettingsOpener(connect, statementTimeoutMs, log, anySettings);
   const deadlineMs = statementTimeoutMs === undefined ? undefined : statementTimeoutMs + REQUEST_GRACE_MS;
-  const pool = createPool(opening, poolSize, deadlineMs);
+  const ended = slow ? logSlowStatements(slow) : ignoreTurn;
+  const pool = createPool(opening, poolSize, deadlineMs, ended);
   // The probe has its own connection, because a busy pool does not mean that the database is down.
-  const probe = createPool(opening, 1, Math.min(PROBE_MS, deadlineMs ?? PROBE_MS));
+  const probe = createPool(opening, 1, Math.min(PROBE_MS, deadlineMs ?? PROBE_MS), ignoreTurn);
   /** Through a pooler statements never share a connection, so their usual time does not matter. */
   const unlessPooled = (usual: UsualTime | undefined) => (pooler() ? undefined : usual);
   let probing: Promise<boolean> | undefined;

@@ -1,14 +1,11 @@
 /** Formats errors for clients. AppErrors and GraphQL's errors about documents pass; everything else is logged and masked. */
-import { AsyncLocalStorage } from "node:async_hooks";
 import type { ApolloServerPlugin } from "@apollo/server";
 import { ApolloServerErrorCode } from "@apollo/server/errors";
 import { type FieldNode, GraphQLError, type GraphQLFormattedError, type GraphQLSchema } from "graphql";
 import { AppError, badUserInput, type ErrorCode, HTTP_STATUS, internal, limitExceeded } from "../errors.js";
 import type { Log } from "../log.js";
+import { currentRequest } from "../values/request-facts.js";
 import { adviceOn } from "./advice.js";
-
-/** The id of the request under way. Errors are formatted where no context is at hand. */
-export const formattedErrorRequestIds = new AsyncLocalStorage<string>();
 
 /** The codes of faults of the document, whose messages clients may read as Apollo words them. */
 const DOCUMENT_ERRORS: ReadonlySet<unknown> = new Set([
@@ -59,11 +56,12 @@ interface FormatErrorDeps {
   readonly cloudopsUrl: string | undefined;
 }
 
-/** Makes the function that turns any error into what a client may see, and logs what it masks. */
+/** Makes the function that turns any error into what a client may see, notes its code, and logs what it masks. */
 export const createFormatError =
   ({ log, schema, introspection, cloudopsUrl }: FormatErrorDeps) =>
   (formatted: GraphQLFormattedError, error: unknown): GraphQLFormattedError => {
-    const requestId = formattedErrorRequestIds.getStore();
+    const request = currentRequest();
+    const requestId = request?.id;
     const { locations, path } = formatted;
     const place = { ...(locations && { locations }), ...(path && { path }) };
     const code = formatted.extensions?.code;
@@ -77,9 +75,11 @@ export const createFormatError =
       const message = NO_INTROSPECTION.test(formatted.message)
         ? "Clients may not read the schema here: whoever runs Postern can set INTROSPECTION to true."
         : advised(withoutValues(formatted.message));
+      request?.addCode(code as string);
       return { message, ...place, extensions: { code, requestId } };
     }
     appError ??= internal(error);
+    request?.addCode(appError.code);
     const message =
       appError.code === "BAD_USER_INPUT"
         ? advised(appError.message)

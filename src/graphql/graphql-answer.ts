@@ -5,8 +5,10 @@ import type { Actor } from "../auth/actor.js";
 import type { CompressibleBody } from "../http/compression.js";
 import type { RequestLimits } from "../limits.js";
 import { asCaller, type Caller, networkOf } from "../values/caller.js";
+import { type RequestFacts, requestDocumentHash, requestOperationName } from "../values/request-facts.js";
 import { RequestTime } from "../values/request-time.js";
 import type { RequestContext } from "./context.js";
+import { documentHash } from "./document-hash.js";
 import { type DirectAnswer, stringifyDirectAnswer } from "./fast-path/direct-answer.js";
 import { formattedErrorStatus } from "./format-error.js";
 import {
@@ -20,10 +22,11 @@ import {
 import type { PersistedQueries } from "./persisted-queries.js";
 
 /** @param timeoutMs the time-out of a root field */
-const callerOf = (actor: Actor, address: string | null, timeoutMs: number): Caller => ({
+const callerOf = (actor: Actor, address: string | null, timeoutMs: number, request: RequestFacts): Caller => ({
   name: actor.kind === "user" ? `user ${actor.userId}` : `address ${networkOf(address)}`,
   hasLeft: false,
   time: new RequestTime(timeoutMs),
+  request,
 });
 
 interface GraphqlAnswer {
@@ -90,12 +93,18 @@ export function createAnswerGraphql(options: GraphqlAnswerOptions) {
     return { status, headers: Object.fromEntries(response.headers), body: body.string };
   }
 
+  /** @returns the hash by which the log names a request's document; null where it is too long to be read, or none */
+  function hashForLog(query: string | undefined, sentHash: string | undefined): string | null {
+    if (query === undefined) return requestDocumentHash(sentHash);
+    return query.length > limits.documentBytes ? null : documentHash(query);
+  }
+
   async function answer(
     request: IncomingMessage,
     graphqlRequest: GraphqlRequest,
+    query: string,
     context: RequestContext,
   ): Promise<GraphqlAnswer> {
-    const query = persistedQueries.textOf(graphqlRequest, context);
     const direct = await answerKnown(graphqlRequest, query, context);
     if (!direct) {
       const apolloRequest = apolloRequestOf(graphqlRequest, query);
@@ -111,6 +120,7 @@ export function createAnswerGraphql(options: GraphqlAnswerOptions) {
 
   /** @throws AppError where the request is no GraphQL request, or may not run at all */
   return async (
+    facts: RequestFacts,
     request: IncomingMessage,
     response: ServerResponse,
     search: string,
@@ -122,11 +132,19 @@ export function createAnswerGraphql(options: GraphqlAnswerOptions) {
     }
     const graphqlRequest = await readGraphqlRequest(request, search, limits);
     const context = await contextOf();
-    const caller = callerOf(context.actor, context.origin.ipAddress, statementTimeoutMs);
+    const { actor, origin } = context;
+    facts.actor = { kind: actor.kind, id: actor.kind === "user" ? actor.userId : null };
+    facts.operation = requestOperationName(graphqlRequest.operationName);
+    const caller = callerOf(actor, origin.ipAddress, statementTimeoutMs, facts);
     response.once("close", () => response.writableFinished || stopReads(caller));
+    let { query } = graphqlRequest;
     try {
-      return await asCaller(caller, () => answer(request, graphqlRequest, context));
+      const text = persistedQueries.textOf(graphqlRequest, context);
+      query = text;
+      return await asCaller(caller, () => answer(request, graphqlRequest, text, context));
     } finally {
+      // The fast path knows the hash already.
+      facts.document ??= hashForLog(query, graphqlRequest.hash);
       await recordRefusals(context);
     }
   };

@@ -1,19 +1,22 @@
 /** The HTTP host: it routes requests and adds request ids, CORS, security headers, compression and time-outs. */
 import { randomUUID } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { type AddressInfo, isIP, type Socket } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import cors from "cors";
-import type { CallOrigin } from "../audit/call.js";
 import type { Config } from "../config.js";
-import { asAppError, unusableRequestError } from "../errors.js";
-import { formatFieldError, formattedErrorRequestIds } from "../graphql/format-error.js";
+import { asAppError, badUserInput, unusableRequestError } from "../errors.js";
+import { formatFieldError } from "../graphql/format-error.js";
 import type { Graphql } from "../graphql/graphql.js";
 import { NO_CONTENT_POLICY } from "../graphql/graphql-answer.js";
 import { REQUEST_ANSWER_TYPES } from "../graphql/graphql-request.js";
+import type { Log } from "../log.js";
+import { asRequest, RequestFacts } from "../values/request-facts.js";
 import { type CompressedBody, type CompressibleBody, compressBody } from "./compression.js";
 import { createDraining } from "./draining.js";
 import { refuseMalformed } from "./malformed-http.js";
+import { originOf } from "./origin.js";
 import { createReadiness, type ReadinessDeps } from "./readiness.js";
+import { createRequestLog, type LoggedResponse } from "./request-log.js";
 
 interface HttpOptions {
   readonly config: Pick<Config, "host" | "port" | "corsOrigins" | "trustedProxies" | "shutdownGraceMs">;
@@ -24,6 +27,7 @@ interface HttpOptions {
   readonly version: object;
   /** The numbers of records that wait for the database and that are lost. */
   readonly records: { state(): object };
+  readonly log: Log;
   /** Is called when a stop begins. */
   readonly onStop: () => void;
 }
@@ -31,10 +35,10 @@ interface HttpOptions {
 /** A request for a route. */
 interface RoutedRequest {
   readonly request: IncomingMessage;
-  readonly response: ServerResponse;
+  readonly response: LoggedResponse;
   /** The query string with its question mark. */
   readonly search: string;
-  readonly requestId: string;
+  readonly facts: RequestFacts;
 }
 
 interface Route {
@@ -52,7 +56,10 @@ const CROSS_ORIGIN_HEADERS = [
   ...["x-apollo-operation-name", "traceparent", "tracestate", "baggage", "sentry-trace"],
 ] as const;
 
-const REQUEST_TIMEOUT_MS = 30_000;
+/** Node would refuse a request without a host in a form of its own, and in silence. */
+const SERVER_OPTIONS = { requestTimeout: 30_000, headersTimeout: 10_000, requireHostHeader: false };
+/** Node's code for a connection that ends in the middle of a request. */
+const UNFINISHED = "HPE_INVALID_EOF_STATE";
 /** A client may send this much of a refused body before its connection is cut. Cutting it at once would lose the answer. */
 const MAX_DISCARDED_BYTES = 16 * 1_048_576;
 
@@ -77,9 +84,10 @@ function discardRest(request: IncomingMessage): void {
   });
 }
 
-export function createHttpServer({ config, client, graphql, version, records, onStop }: HttpOptions) {
+export function createHttpServer({ config, client, graphql, version, records, log, onStop }: HttpOptions) {
   const { corsOrigins, trustedProxies } = config;
   const readiness = createReadiness(client);
+  const requestLog = createRequestLog(log);
   const allowOrigins = cors({
     origin: [...corsOrigins],
     methods: ["GET", "POST"],
@@ -89,19 +97,21 @@ export function createHttpServer({ config, client, graphql, version, records, on
   });
 
   function write(
-    response: ServerResponse,
+    response: LoggedResponse,
     status: number,
     headers: Readonly<Record<string, string>>,
     { bytes, length }: CompressedBody,
   ): void {
     // A connection that stays alive would hold up the stop.
     if (draining.isStopping) response.shouldKeepAlive = false;
-    const requestId = formattedErrorRequestIds.getStore() ?? "";
+    const { facts } = response;
+    facts.status = status;
+    facts.bytes = facts.method === "HEAD" ? 0 : length;
     // All headers are set in one call, because Node would check and join headers that were set before again.
     response.writeHead(status, {
       ...SECURITY_HEADERS,
       ...headers,
-      "x-request-id": requestId,
+      "x-request-id": facts.id,
       "content-length": length,
     });
     response.end(bytes);
@@ -109,7 +119,7 @@ export function createHttpServer({ config, client, graphql, version, records, on
 
   /** Returns no promise where nothing is compressed, which saves time. */
   function send(
-    response: ServerResponse,
+    response: LoggedResponse,
     status: number,
     headers: Readonly<Record<string, string>>,
     body: string | CompressibleBody,
@@ -122,23 +132,15 @@ export function createHttpServer({ config, client, graphql, version, records, on
     const encoded = compressBody(body, response.req.headers["accept-encoding"]);
     return "then" in encoded ? encoded.then(finish) : finish(encoded);
   }
-  const sendJson = (response: ServerResponse, status: number, body: object) =>
+  const sendJson = (response: LoggedResponse, status: number, body: object) =>
     send(response, status, { ...NO_CONTENT_POLICY, ...JSON_TYPE }, JSON.stringify(body));
-
-  /** Takes the address that the outermost trusted proxy saw. A client may have made up everything before it in X-Forwarded-For. */
-  function originOf(request: IncomingMessage, requestId: string): CallOrigin {
-    const forwarded = trustedProxies > 0 ? request.headers["x-forwarded-for"] : undefined;
-    const client = forwarded === undefined ? undefined : String(forwarded).split(",").at(-trustedProxies)?.trim();
-    const ipAddress = (client && isIP(client) ? client : (request.socket.remoteAddress ?? "")).replace(/^::ffff:/, "");
-    return { ipAddress, userAgent: request.headers["user-agent"] ?? null, requestId };
-  }
 
   const ROUTES: Readonly<Record<string, Route>> = {
     "/graphql": {
       methods: ["GET", "POST"],
-      async serve({ request, response, search, requestId }) {
-        const { status, headers, body } = await graphql.answer(request, response, search, () =>
-          graphql.contextOf(request, originOf(request, requestId)),
+      async serve({ request, response, search, facts }) {
+        const { status, headers, body } = await graphql.answer(facts, request, response, search, () =>
+          graphql.contextOf(request, originOf(request, facts.id, trustedProxies)),
         );
         return send(response, status, headers, body);
       },
@@ -158,47 +160,61 @@ export function createHttpServer({ config, client, graphql, version, records, on
     serve: ({ response }) => sendJson(response, 404, { status: "not found", paths: PATHS }),
   };
 
-  async function route(request: IncomingMessage, response: ServerResponse, requestId: string): Promise<void> {
+  async function route(request: IncomingMessage, response: LoggedResponse, facts: RequestFacts): Promise<void> {
     const url = request.url ?? "/";
     const end = url.indexOf("?");
     const [path, search] = end < 0 ? [url, ""] : [url.slice(0, end), url.slice(end)];
-    const { methods = ["GET", "HEAD"], serve } = (Object.hasOwn(ROUTES, path) && ROUTES[path]) || NOWHERE;
+    const found = Object.hasOwn(ROUTES, path) ? ROUTES[path] : undefined;
+    if (found) facts.route = path;
+    const { methods = ["GET", "HEAD"], serve } = found ?? NOWHERE;
+    if (request.headers.host === undefined && request.httpVersion === "1.1") {
+      throw badUserInput("host", "Send the header `host`.");
+    }
     if (!methods.includes(request.method ?? "")) {
       response.setHeader("allow", methods.join(", "));
       throw unusableRequestError(405, "method", `Use one of these methods: ${methods.join(", ")}.`);
     }
-    return serve({ request, response, search, requestId });
+    return serve({ request, response, search, facts });
   }
 
   /** Answers a fault outside Apollo in the form of GraphQL errors. */
-  function fail(request: IncomingMessage, response: ServerResponse, thrown: unknown): void {
+  async function fail(request: IncomingMessage, response: LoggedResponse, thrown: unknown): Promise<void> {
     // The client has gone, so there is nobody to answer and no fault of ours.
     if (request.destroyed && !request.complete) return;
     const error = asAppError(thrown);
+    // Errors of an answer that is not sent do not count.
+    response.facts.code = null;
     const formatted = graphql.formatError({ message: error.message }, formatFieldError(error, []));
-    if (response.headersSent) response.destroy();
-    else Promise.resolve(sendJson(response, error.httpStatus, { errors: [formatted] })).catch(() => response.destroy());
     discardRest(request);
+    if (response.headersSent) response.destroy();
+    else await sendJson(response, error.httpStatus, { errors: [formatted] });
   }
 
-  const answer = (request: IncomingMessage, response: ServerResponse) => {
+  const answer = (request: IncomingMessage, created: ServerResponse) => {
     const sentId = request.headers["x-request-id"];
     const requestId = typeof sentId === "string" && REQUEST_ID.test(sentId) ? sentId : randomUUID();
+    const facts = new RequestFacts(requestId, request.method ?? null);
+    const response: LoggedResponse = Object.assign(created, { facts });
+    const done = requestLog.follow(request, response);
     const serve = () => {
-      formattedErrorRequestIds.run(requestId, () => {
-        route(request, response, requestId).catch((error) => fail(request, response, error));
+      asRequest(facts, () => {
+        const failed = (error: unknown) => fail(request, response, error).catch(() => response.destroy());
+        route(request, response, facts).then(done, (error) => failed(error).then(done));
       });
     };
     // Only browsers send an origin, and other clients need no CORS headers.
     if (request.headers.origin === undefined) serve();
     else allowOrigins(request as never, response as never, serve);
+    // A question of a browser about other origins is answered by now.
+    if (response.writableEnded) done();
   };
-  const server: Server = createServer({ requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: 10_000 }, answer);
+  const server: Server = createServer(SERVER_OPTIONS, answer);
   // An unknown `Expect` header is ignored. Node would refuse it without a body.
   server.on("checkExpectation", answer);
-  server.on("clientError", (error, socket) =>
-    refuseMalformed(error, socket as Socket, { ...SECURITY_HEADERS, ...NO_CONTENT_POLICY, ...JSON_TYPE }),
-  );
+  server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
+    const facts = refuseMalformed(error, socket as Socket, { ...SECURITY_HEADERS, ...NO_CONTENT_POLICY, ...JSON_TYPE });
+    if (facts) requestLog.write(facts, error.code === UNFINISHED);
+  });
   server.keepAliveTimeout = 65_000;
   const draining = createDraining(server);
 

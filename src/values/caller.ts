@@ -1,5 +1,6 @@
 /** For whom Postern works, so that callers share fairly what is scarce: connections of the pool, and the hashing of passwords. */
 import { AsyncLocalStorage } from "node:async_hooks";
+import type { RequestFacts } from "./request-facts.js";
 import type { RequestTime } from "./request-time.js";
 
 /** Who waits for one request. */
@@ -10,6 +11,8 @@ export interface Caller {
   hasLeft: boolean;
   /** What is left of the request's time; absent for jobs, which nobody waits for. */
   readonly time?: RequestTime;
+  /** What is noted about the request; absent for jobs. */
+  readonly request?: RequestFacts | undefined;
 }
 
 /** The caller of jobs and of everything else that Postern does by itself. */

@@ -6,7 +6,7 @@ import { type BackendToCancel, requestCancel, type ServerToCancelOn } from "./ca
 import { closedFault, givenUpFault, unopenedFault } from "./faults.js";
 import { isHoldingUpPipelined, PIPELINED_SLOW_MS } from "./pipelined.js";
 import { needsRetry } from "./retries.js";
-import { ignoreTurn, type StatementTurn } from "./turn.js";
+import { ignoreTurn, type StatementTurn, type WatchTurn } from "./turn.js";
 
 /** A client of the driver with one open connection. */
 interface Opened {
@@ -28,6 +28,7 @@ interface ConnectionEvents {
   hasOpen(): boolean;
   /** PostgreSQL said that the statement was not done. The pool sends it again. */
   resend(turn: StatementTurn): void;
+  ended: WatchTurn;
 }
 
 /** Closing a connection is the only way to free its prepared statements. */
@@ -112,19 +113,20 @@ export class Connection {
   private transmit(turn: StatementTurn, sql: Sql): void {
     turn.mayBeHit = false;
     const sent = turn.sendOn(sql);
-    turn.firstAtMs = performance.now();
     sent.then(
       (answer) => {
         // This connection has closed, and the turn may run on another one.
         if (turn.sent !== sent) return;
-        turn.usual?.recordRun(performance.now() - turn.firstAtMs);
+        turn.usual?.recordRun(turn.ranMs);
+        this.events.ended(turn, (answer as readonly unknown[]).length);
         this.remove(turn);
         turn.resolve(answer);
         this.next();
       },
       (error) => {
         if (turn.sent !== sent) return;
-        turn.usual?.recordFailure(performance.now() - turn.firstAtMs);
+        turn.usual?.recordFailure(turn.ranMs);
+        this.events.ended(turn, undefined, error?.code);
         this.remove(turn);
         // 57014 may arrive when the cancel request has long been handled, so the turn remembers it.
         const wasHit = turn.mayBeHit && error?.code === "57014";
@@ -228,6 +230,7 @@ export class Connection {
     this.opening = undefined;
     this.end(0);
     const mayWait = !fault || this.events.hasOpen();
+    if (this.turns[0]?.sent) this.events.ended(this.turns[0], undefined, "CONNECTION_CLOSED");
     const unsent: StatementTurn[] = [];
     for (const turn of this.turns.splice(0)) {
       const isUnsent = mayWait && !this.isHeld && turn.isWanted && !turn.wasSent;

@@ -7,8 +7,7 @@ import { Connection } from "./connection.js";
 import { MAX_PIPELINED, mayBePipelined } from "./pipelined.js";
 import { type Share, Shares } from "./shares.js";
 import { type TransactionWork, transactionOn } from "./transaction.js";
-import { type SentTurn, StatementTurn, Turn, type TurnText } from "./turn.js";
-import type { UsualTime } from "./usual-time.js";
+import { type SentTurn, StatementTurn, Turn, type TurnKind, type TurnText, type WatchTurn } from "./turn.js";
 
 /** Seconds that running statements get when the pool ends. */
 const DRAIN_SECONDS = 5;
@@ -20,15 +19,9 @@ interface SharedConnection {
   readonly only: Share | undefined;
 }
 
-/** See StatementTurn. */
-interface StatementKind {
-  readonly isRead: boolean;
-  readonly usual: UsualTime | undefined;
-}
-
 export interface Pool {
   /** Runs one statement and answers its rows as lists of values. */
-  run(text: TurnText, kind: StatementKind): Promise<readonly (string | null)[][]>;
+  run(text: TurnText, kind: TurnKind): Promise<readonly (string | null)[][]>;
   /** The part of the driver that drizzle uses. */
   readonly driver: { unsafe(...text: TurnText): SentTurn; begin<T>(work: TransactionWork<T>): Promise<T> };
   /** Stops the reads of a caller who waits for no answer any more. */
@@ -40,8 +33,14 @@ export interface Pool {
  * Quick statements share a connection, because one write to the socket then carries all of one turn of the event loop, and the write
  * is what costs most. Other statements have a connection for themselves, or wait behind their caller's own.
  * @param timeoutMs the limit of each statement, waiting for a connection included; undefined is no limit
+ * @param ended is told of each statement
  */
-export function createPool({ open, isFailing }: BackingOff, size: number, timeoutMs: number | undefined): Pool {
+export function createPool(
+  { open, isFailing }: BackingOff,
+  size: number,
+  timeoutMs: number | undefined,
+  ended: WatchTurn,
+): Pool {
   let isEnding = false;
   const shares = new Shares();
   /** The connections that have something to do, each with the callers that use it. */
@@ -50,7 +49,7 @@ export function createPool({ open, isFailing }: BackingOff, size: number, timeou
   let endsWithLoop = false;
 
   const hasOpen = (): boolean => connections.some(({ isOpen }) => isOpen);
-  const connect = (): Connection => new Connection(open, { idle: release, closed: replace, resend, hasOpen });
+  const connect = (): Connection => new Connection(open, { idle: release, closed: replace, resend, hasOpen, ended });
   const connections = Array.from({ length: size }, connect);
   const mayConnect = (share: Share) => mayCallerHaveMore(share.connections, size - busy.size);
 
@@ -207,7 +206,7 @@ export function createPool({ open, isFailing }: BackingOff, size: number, timeou
     else if (turn instanceof StatementTurn) connections.find(({ turns }) => turns.includes(turn))?.stop(turn);
   }
 
-  function submitStatement(text: TurnText, { isRead, usual }: StatementKind, asValues: boolean): StatementTurn {
+  function submitStatement(text: TurnText, { isRead, usual }: TurnKind, asValues: boolean): StatementTurn {
     const turn = new StatementTurn(text, isRead, usual, asValues, timeoutMs, stop);
     submit(turn, isRead);
     return turn;

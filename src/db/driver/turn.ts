@@ -8,6 +8,9 @@ export type SentTurn = PendingQuery<never>;
 
 export const ignoreTurn = () => undefined;
 
+/** Is told of each statement that has ended, with its rows, or with the SQLSTATE or the driver's code of its fault. */
+export type WatchTurn = (turn: StatementTurn, rows: number | undefined, code?: string) => void;
+
 /** Something that waits for a connection: a statement or a transaction. */
 export class Turn {
   readonly caller: Caller = currentCaller();
@@ -55,6 +58,12 @@ export class Turn {
   }
 }
 
+/** See StatementTurn. */
+export interface TurnKind {
+  readonly isRead: boolean;
+  readonly usual: UsualTime | undefined;
+}
+
 export class StatementTurn extends Turn {
   /** Set while a connection has it. */
   sent: SentTurn | undefined;
@@ -98,7 +107,14 @@ export class StatementTurn extends Turn {
     return (this.sent as { state?: unknown } | undefined)?.state != null;
   }
 
+  /** How long it has run, waiting excluded. */
+  get ranMs(): number {
+    return performance.now() - this.firstAtMs;
+  }
+
   sendOn(sql: Sql): SentTurn {
+    if (this.caller.request) this.caller.request.statements += 1;
+    this.firstAtMs = performance.now();
     this.sent = sql.unsafe(...this.text) as SentTurn;
     return this.asValues ? (this.sent.values() as unknown as SentTurn) : this.sent;
   }

@@ -7,7 +7,9 @@ import { AppError, rateLimited } from "../../errors.js";
 import type { CompressibleBody } from "../../http/compression.js";
 import type { RequestLimits } from "../../limits.js";
 import type { Log } from "../../log.js";
+import { currentRequest } from "../../values/request-facts.js";
 import type { RequestContext } from "../context.js";
+import { documentHash } from "../document-hash.js";
 import { type GraphqlRequest, requestAnswerTypeOf } from "../graphql-request.js";
 import type { createIntrospection } from "../introspection.js";
 import { RECORDED_REFUSALS } from "../recording.js";
@@ -29,6 +31,8 @@ interface KnownDocument {
   readonly text: string;
   /** The SHA-256 of the text. */
   readonly hash: string;
+  /** The hash by which the log names it. */
+  readonly hashForLog: string;
   readonly document: DocumentNode;
   /** The operations that have passed, by the `operationName` of their requests: the limits check only the operation that runs. */
   readonly operations: Map<string | null, OperationDefinitionNode>;
@@ -68,6 +72,14 @@ function hasPassed({ data, errors }: Result): boolean {
   return Object.keys(data).some((key) => !refused.has(key));
 }
 
+/** Notes the name of an operation that limits and validation have looked at. */
+function noteOperation({ name }: OperationDefinitionNode, document?: string): void {
+  const facts = currentRequest();
+  if (!facts) return;
+  if (name) facts.operation = name.value;
+  if (document) facts.document = document;
+}
+
 /** The key of a kept answer about the schema. */
 const answerKey = (hash: string, operationName: string | null | undefined, variables: object) =>
   `${hash} ${operationName ?? ""} ${JSON.stringify(variables)}`;
@@ -89,7 +101,8 @@ export function createKnownDocuments(deps: Deps) {
   const byText = cache.region<KnownDocument>(({ hash }) => byHash.delete(hash));
 
   function keep(holder: string, text: string, hash: string, document: DocumentNode): KnownDocument {
-    const known: KnownDocument = { text, hash, document, operations: new Map() };
+    const hashForLog = documentHash(text, hash);
+    const known: KnownDocument = { text, hash, hashForLog, document, operations: new Map() };
     byText.set(holder, text, known, trimDocument(document, text));
     if (byText.get(text)) byHash.set(hash, known);
     return known;
@@ -121,6 +134,10 @@ export function createKnownDocuments(deps: Deps) {
       /** The answer about the schema that this request makes, and the load of this process when it began. */
       let making: { readonly key: string | undefined; readonly load: EventLoopUtilization } | undefined;
       return {
+        async didResolveOperation({ operation }) {
+          if (operation) noteOperation(operation);
+        },
+
         // This must not throw: Apollo would answer 500 without a code, and a change may already have been made.
         async responseForOperation({ document, operation, contextValue, request, queryHash = "" }) {
           if (!operation) return null;
@@ -177,6 +194,7 @@ export function createKnownDocuments(deps: Deps) {
       const known = byText.get(query);
       const operation = known?.operations.get(operationName);
       if (!known || !operation) return null;
+      noteOperation(operation, known.hashForLog);
       try {
         takeOperationVariables(context, schema, operation, variables, limits);
       } catch (error) {
