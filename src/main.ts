@@ -1,5 +1,6 @@
 /** The process: it reads the configuration, starts everything in order, and stops it in reverse order. */
 import { failureBanner, newAccountBanner, readyBanner } from "./cli/banner.js";
+import { startSettings } from "./cli/start-settings.js";
 import { processConfig } from "./config.js";
 import type { Log } from "./log.js";
 import { openOutput } from "./output.js";
@@ -67,7 +68,7 @@ async function start(): Promise<void> {
   const opened = createLog(config.logLevel, errorOutput);
   log = opened;
   const version = await step(() => findVersion(config.commit));
-  opened.info({ ...version, node: process.version }, "Postern starts");
+  opened.info({ ...version, node: process.version, ...startSettings(config) }, "Postern starts");
   const database = await step(
     (signal) => openDatabaseServer(config, opened, signal, onLost),
     (opened) => opened.stop(),
@@ -97,6 +98,7 @@ async function start(): Promise<void> {
   const url = await step(() => unlessStopped(app.start()));
   if (stopping.signal.aborted) return;
   say(readyBanner(url, config, database.dataDir));
+  opened.info({ url }, "Postern listens");
   // This is not awaited, because starting and creating instances takes seconds and must not hold up a stop.
   fleet
     .bringUp(() => app.refreshInventory())

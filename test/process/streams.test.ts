@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { closeSync, openSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
+import { findVersion } from "../../src/version.js";
 import { isDeep } from "../support/deep.js";
 import { emptyDatabase } from "../support/empty-database.js";
 import { ask, ensureBuilt, PATIENCE_MS, signIn, startPostern } from "../support/postern.js";
@@ -108,11 +109,38 @@ test("lines that were dropped are counted once somebody reads again", async () =
   ).toBe(true);
 });
 
-test("SIGHUP stops it in order", async () => {
-  const { child, ended, isReady } = await start(["pipe", "pipe"]);
+test("SIGHUP stops it in order, and what was logged before is written", async () => {
+  const { child, url, ended, isReady } = await start(["pipe", "pipe"]);
+  let text = "";
+  child.stdout?.resume();
+  child.stderr?.on("data", (chunk) => (text += chunk));
+  const closed = once(child.stderr!, "close");
   await eventually(isReady, PATIENCE_MS);
+  await ask(url, "query Last { __typename }");
   child.kill("SIGHUP");
   expect(await ended).toBe(0);
+  await closed;
+  const lines = text
+    .split("\n")
+    .filter(Boolean)
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+  expect(lines[0]).toEqual({
+    level: "info",
+    time: expect.any(String),
+    ...(await findVersion(undefined)),
+    node: process.version,
+    ...{ host: "127.0.0.1", port: Number(new URL(url).port), database: "given", poolSize: 10, localInstances: 0 },
+    ...{ introspection: true, landingPage: true, trustedDocuments: false, demo: true, backupCatchUp: true },
+    corsOrigins: [String.raw`/^http:\/\/localhost(:\d{1,5})?$/`],
+    ...{ trustedProxies: 0, cloudops: false, ownSigningKey: false, logLevel: "trace", cacheMib: 128 },
+    ...{ statementTimeoutMs: 10_000, slowStatementMs: 500, shutdownGraceMs: 0 },
+    msg: "Postern starts",
+  });
+  expect(lines.filter(({ msg }) => msg === "Postern listens")).toEqual([expect.objectContaining({ url })]);
+  expect(lines.filter(({ operation }) => operation === "Last")).toEqual([
+    expect.objectContaining({ msg: "request", status: 200, code: null }),
+  ]);
+  expect(text).not.toContain(PASSWORD);
 });
 
 test("a start that waits for another's migration says so, and heeds a signal at once", async () => {
