@@ -11,7 +11,7 @@ import { type LaunchAttempt, launch } from "./launch.js";
 import { fenceOrphans } from "./orphans.js";
 import { type OsUser, runAsOsUser } from "./os-user.js";
 import { readOwnedFileStart, writeOwned } from "./owned-file.js";
-import { clearStalePostmaster, findPostmaster, type Postmaster } from "./postmaster.js";
+import { clearStalePostmaster, findPostmaster } from "./postmaster.js";
 import { previewSetting } from "./preview.js";
 import { isServerProcess, postgresProcessArgs, signalProcess } from "./processes.js";
 
@@ -162,7 +162,8 @@ export class Cluster {
         await delay(POLL_MS, undefined, { signal });
       }
     } catch (error) {
-      if (attempt && !attempt.hasEnded() && !(error instanceof StillStartingError)) await this.#shutDown(attempt.pid);
+      if (attempt && !attempt.hasEnded() && !(error instanceof StillStartingError))
+        await this.#shutDown(attempt.pid, this.#socketDir());
       throw error;
     }
   }
@@ -178,7 +179,7 @@ export class Cluster {
   /** Shuts the server down fast, and immediately when that takes too long. Resolves when the postmaster is gone. */
   async stop(): Promise<void> {
     const running = await findPostmaster(this.dataDir);
-    if (running) await this.#shutDown(running.pid, running);
+    if (running) await this.#shutDown(running.pid, running.socketDir);
   }
 
   async #launch(): Promise<LaunchAttempt> {
@@ -204,7 +205,7 @@ export class Cluster {
     return [...args, ...Object.entries(allSettings).flatMap(([name, value]) => ["-c", `${name}=${value}`])];
   }
 
-  async #shutDown(pid: number, running?: Postmaster): Promise<void> {
+  async #shutDown(pid: number, socketDir: string): Promise<void> {
     const { stopTimeoutMs = 30_000 } = this.options;
     for (const [signal, timeoutMs] of [
       ["SIGINT", stopTimeoutMs],
@@ -220,7 +221,7 @@ export class Cluster {
     if (await isServerProcess(pid, this.dataDir))
       throw new Error(`PostgreSQL in ${this.dataDir}, process ${pid}, does not stop.`);
     // A socket folder outside the cluster's folder is of no use now. If another process has started the cluster again, it is not empty.
-    if (running && !running.socketDir.startsWith(this.options.folder)) await rmdir(running.socketDir).catch(() => {});
+    if (!socketDir.startsWith(this.options.folder)) await rmdir(socketDir).catch(() => {});
   }
 
   /** @returns `run` in the cluster's folder or, where that path does not suit a socket, a folder in the temporary folder */

@@ -363,4 +363,6 @@ test.each(["long/".repeat(30), "odd, 'name'"])("a path that no socket takes is n
   expect((await cluster.start()).host).toBe(running.host);
   await cluster.stop();
   await expect(stat(running.host)).rejects.toThrow("ENOENT");
+  await expect(cluster.start(AbortSignal.abort())).rejects.toThrow("aborted");
+  await expect(stat(running.host)).rejects.toThrow("ENOENT");
 });
