@@ -11,7 +11,8 @@ COPY package.json package-lock.json ./
 RUN npm ci --ignore-scripts
 COPY tsconfig.json ./
 COPY src ./src
-RUN node node_modules/typescript/bin/tsc -p tsconfig.json
+COPY schema/examples ./schema/examples
+RUN node node_modules/typescript/bin/tsc -p tsconfig.json && node dist/explorer/bundle.js
 
 FROM node:24-slim AS files
 WORKDIR /app

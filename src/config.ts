@@ -13,6 +13,8 @@ const isOrigin = (text: string) => /^https?:[^*]+$/.test(text) && URL.canParse(t
 /** The pages of developers on their own machine, on any port. */
 const LOCALHOST = /^http:\/\/localhost(:\d{1,5})?$/;
 
+const LANDING_PAGES = { true: "explorer", sandbox: "sandbox", false: "none" } as const;
+
 /** The variables that belong to no module. */
 const OWN = {
   CLOUDOPS_URL: z
@@ -60,9 +62,12 @@ const OWN = {
   INTROSPECTION: flagVariable
     .optional()
     .describe("Whether clients may read the schema: `false` in production, else `true`."),
-  LANDING_PAGE: flagVariable
+  LANDING_PAGE: z
+    .enum(["true", "false", "sandbox"], "is true, false or sandbox")
     .optional()
-    .describe("Whether a browser at /graphql gets Apollo Sandbox: `false` in production, else `true`."),
+    .describe(
+      "What a browser at /graphql gets: `true` is the explorer, `sandbox` Apollo Sandbox, from the internet; `false` in production, else `true`.",
+    ),
   TRUSTED_DOCUMENTS: z
     .string()
     .min(1)
@@ -130,7 +135,8 @@ export interface Config extends ConfigOfModules {
   /** Whether a password that is missing is generated and printed. In production what is printed is kept in logs. */
   readonly generatePasswords: boolean;
   readonly introspection: boolean;
-  readonly landingPage: boolean;
+  /** The page that a browser at /graphql gets. */
+  readonly landingPage: "explorer" | "sandbox" | "none";
   /** A folder of the only documents that may run. */
   readonly trustedDocuments: string | undefined;
   readonly cacheMib: number;
@@ -183,7 +189,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     demo: { seed: env.DEMO ?? (env.DATABASE_URL === undefined && !isProduction), password: env.DEMO_PASSWORD },
     generatePasswords: !isProduction,
     introspection: isOpen && (env.INTROSPECTION ?? !isProduction),
-    landingPage: isOpen && (env.LANDING_PAGE ?? !isProduction),
+    landingPage: isOpen ? LANDING_PAGES[env.LANDING_PAGE ?? (isProduction ? "false" : "true")] : "none",
     trustedDocuments: env.TRUSTED_DOCUMENTS,
     cacheMib: env.CACHE_MIB,
     corsOrigins: isProduction ? env.CORS_ORIGINS : [...env.CORS_ORIGINS, LOCALHOST],

@@ -19,6 +19,12 @@ export function newAccountBanner(
   return `${who}\n  ${secret}`;
 }
 
+const PAGE_HINTS = {
+  explorer: "   (open it in a browser to explore)",
+  sandbox: "   (open it in a browser for Apollo Sandbox)",
+  none: "",
+} as const;
+
 /**
  * @param dataDir where the embedded database keeps its data
  * @returns a text that says where Postern listens, where its data is, and what to try first
@@ -28,7 +34,7 @@ export function readyBanner(url: string, { landingPage, demo, admin, ...config }
   const wanted = resolve(config.dataDir);
   const reason = dataDir === wanted ? "The" : `The database's user cannot reach ${wanted}, so the`;
   return `
-Postern listens on ${url}/graphql${landingPage ? "   (open it in a browser for Apollo Sandbox)" : ""}${dataDir === undefined ? "" : `\n${reason} data is in ${dataDir}`}
+Postern listens on ${url}/graphql${PAGE_HINTS[landingPage]}${dataDir === undefined ? "" : `\n${reason} data is in ${dataDir}`}
 
 Sign in, with an account printed above or by an earlier start:
 

@@ -17,7 +17,6 @@ import {
   REQUEST_ANSWER_TYPES,
   type RequestAnswerType,
   readGraphqlRequest,
-  requestWantsPage,
 } from "./graphql-request.js";
 import type { PersistedQueries } from "./persisted-queries.js";
 
@@ -29,7 +28,7 @@ const callerOf = (actor: Actor, address: string | null, timeoutMs: number, reque
   request,
 });
 
-interface GraphqlAnswer {
+export interface GraphqlAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string | CompressibleBody;
@@ -37,8 +36,6 @@ interface GraphqlAnswer {
 
 export interface GraphqlAnswerOptions {
   readonly apollo: ApolloServer<RequestContext>;
-  /** Whether a browser gets Apollo's landing page. */
-  readonly landingPage: boolean;
   readonly persistedQueries: PersistedQueries;
   /** Answers a request whose document is known without Apollo, or returns null. */
   readonly answerKnown: (
@@ -74,24 +71,34 @@ function apolloHeadersOf(request: IncomingMessage): HeaderMap {
   return headers;
 }
 
-const PAGE_HEADERS = new HeaderMap([["accept", "text/html"]]);
+async function askApollo(
+  apollo: ApolloServer<RequestContext>,
+  headers: HeaderMap,
+  request: { method: string; search: string; body: unknown },
+  context: () => Promise<RequestContext>,
+): Promise<GraphqlAnswer> {
+  const httpGraphQLRequest = { headers, ...request };
+  const response = await apollo.executeHTTPGraphQLRequest({ httpGraphQLRequest, context });
+  if (response.body.kind !== "complete") throw new Error("incremental delivery is not enabled");
+  const { status = 200, body } = response;
+  return { status, headers: Object.fromEntries(response.headers), body: body.string };
+}
+
+/** Makes the function that answers with the page of Apollo Sandbox. */
+export const createAnswerSandbox = (apollo: ApolloServer<RequestContext>) => (): Promise<GraphqlAnswer> =>
+  askApollo(
+    apollo,
+    new HeaderMap([["accept", "text/html"]]),
+    { method: "GET", search: "", body: undefined },
+    // Nothing runs for a page, so nobody asks.
+    async () => {
+      throw new Error("a page needs no context");
+    },
+  );
 
 /** Makes the function that answers GraphQL requests. */
 export function createAnswerGraphql(options: GraphqlAnswerOptions) {
-  const { apollo, landingPage, persistedQueries, answerKnown, recordRefusals, stopReads, limits, statementTimeoutMs } =
-    options;
-
-  async function askApollo(
-    headers: HeaderMap,
-    request: { method: string; search: string; body: unknown },
-    context: () => Promise<RequestContext>,
-  ): Promise<GraphqlAnswer> {
-    const httpGraphQLRequest = { headers, ...request };
-    const response = await apollo.executeHTTPGraphQLRequest({ httpGraphQLRequest, context });
-    if (response.body.kind !== "complete") throw new Error("incremental delivery is not enabled");
-    const { status = 200, body } = response;
-    return { status, headers: Object.fromEntries(response.headers), body: body.string };
-  }
+  const { apollo, persistedQueries, answerKnown, recordRefusals, stopReads, limits, statementTimeoutMs } = options;
 
   /** @returns the hash by which the log names a request's document; null where it is too long to be read, or none */
   function hashForLog(query: string | undefined, sentHash: string | undefined): string | null {
@@ -108,7 +115,7 @@ export function createAnswerGraphql(options: GraphqlAnswerOptions) {
     const direct = await answerKnown(graphqlRequest, query, context);
     if (!direct) {
       const apolloRequest = apolloRequestOf(graphqlRequest, query);
-      const answer = await askApollo(apolloHeadersOf(request), apolloRequest, async () => context);
+      const answer = await askApollo(apollo, apolloHeadersOf(request), apolloRequest, async () => context);
       return { ...answer, headers: { ...NO_CONTENT_POLICY, ...answer.headers } };
     }
     const headers = directHeaders.get(graphqlRequest.answerType) ?? NO_CONTENT_POLICY;
@@ -126,10 +133,6 @@ export function createAnswerGraphql(options: GraphqlAnswerOptions) {
     search: string,
     contextOf: () => Promise<RequestContext>,
   ): Promise<GraphqlAnswer> => {
-    // A request for the page gets only the page. An operation in it must not run, because none of the checks below has seen it.
-    if (landingPage && requestWantsPage(request)) {
-      return askApollo(PAGE_HEADERS, { method: "GET", search: "", body: undefined }, contextOf);
-    }
     const graphqlRequest = await readGraphqlRequest(request, search, limits);
     const context = await contextOf();
     const { actor, origin } = context;

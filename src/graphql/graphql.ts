@@ -18,7 +18,7 @@ import { type ContextDeps, RequestContext } from "./context.js";
 import { createKnownDocuments } from "./fast-path/known-documents.js";
 import { createPlannedOperations } from "./fast-path/planned-operations.js";
 import { createFormatError } from "./format-error.js";
-import { createAnswerGraphql, type GraphqlAnswerOptions } from "./graphql-answer.js";
+import { createAnswerGraphql, createAnswerSandbox, type GraphqlAnswerOptions } from "./graphql-answer.js";
 import { createIntrospection } from "./introspection.js";
 import { loadTrustedDocuments, persistedQueries, trustedQueries } from "./persisted-queries.js";
 import { type Recorders, recordFailures, recordRefusals } from "./recording.js";
@@ -44,6 +44,7 @@ export interface Graphql {
   readonly schema: GraphQLSchema;
   readonly access: AccessMap;
   readonly answer: ReturnType<typeof createAnswerGraphql>;
+  readonly answerSandbox: ReturnType<typeof createAnswerSandbox>;
   readonly formatError: ReturnType<typeof createFormatError>;
   contextOf(request: IncomingMessage, origin: CallOrigin): Promise<RequestContext>;
   start(): Promise<void>;
@@ -89,7 +90,7 @@ export async function createGraphql(deps: GraphqlDeps): Promise<Graphql> {
     schema,
     limits: LIMITS,
     introspection,
-    landingPage,
+    sandbox: landingPage === "sandbox",
     documentStore: known.documentStore,
     formatError,
     plugins: [known.plugin],
@@ -99,7 +100,6 @@ export async function createGraphql(deps: GraphqlDeps): Promise<Graphql> {
     access,
     answer: createAnswerGraphql({
       apollo,
-      landingPage,
       persistedQueries: queries,
       answerKnown: known.answer,
       recordRefusals: recordRefusals(recorders),
@@ -107,6 +107,7 @@ export async function createGraphql(deps: GraphqlDeps): Promise<Graphql> {
       limits: LIMITS,
       statementTimeoutMs,
     }),
+    answerSandbox: createAnswerSandbox(apollo),
     formatError,
     async contextOf(request, origin) {
       const actor = await deps.authenticate(request.headers.authorization);

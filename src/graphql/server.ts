@@ -16,7 +16,8 @@ interface ServerOptions {
   readonly schema: GraphQLSchema;
   readonly limits: RequestLimits;
   readonly introspection: boolean;
-  readonly landingPage: boolean;
+  /** Whether there is a page of Apollo Sandbox. */
+  readonly sandbox: boolean;
   readonly documentStore: ApolloServerOptions<RequestContext>["documentStore"];
   readonly formatError: (formatted: GraphQLFormattedError, error: unknown) => GraphQLFormattedError;
   readonly plugins: readonly ApolloServerPlugin<RequestContext>[];
@@ -46,7 +47,7 @@ export const createApolloServer = (options: ServerOptions): ApolloServer<Request
       ...options.plugins,
       formattedErrorHttpStatus,
       ApolloServerPluginCacheControlDisabled(),
-      options.landingPage
+      options.sandbox
         ? ApolloServerPluginLandingPageLocalDefault({ embed: true, footer: false })
         : ApolloServerPluginLandingPageDisabled(),
     ],

@@ -7,22 +7,23 @@ import type { Config } from "../config.js";
 import { asAppError, badUserInput, unusableRequestError } from "../errors.js";
 import { formatFieldError } from "../graphql/format-error.js";
 import type { Graphql } from "../graphql/graphql.js";
-import { NO_CONTENT_POLICY } from "../graphql/graphql-answer.js";
-import { REQUEST_ANSWER_TYPES } from "../graphql/graphql-request.js";
+import { type GraphqlAnswer, NO_CONTENT_POLICY } from "../graphql/graphql-answer.js";
+import { REQUEST_ANSWER_TYPES, requestWantsPage } from "../graphql/graphql-request.js";
 import type { Log } from "../log.js";
 import { asRequest, RequestFacts } from "../values/request-facts.js";
-import { type CompressedBody, type CompressibleBody, compressBody } from "./compression.js";
+import { type CompressedBody, compressBody } from "./compression.js";
 import { createDraining } from "./draining.js";
+import { createLandingPage } from "./landing-page.js";
 import { refuseMalformed } from "./malformed-http.js";
 import { originOf } from "./origin.js";
 import { createReadiness, type ReadinessDeps } from "./readiness.js";
 import { createRequestLog, type LoggedResponse } from "./request-log.js";
 
 interface HttpOptions {
-  readonly config: Pick<Config, "host" | "port" | "corsOrigins" | "trustedProxies" | "shutdownGraceMs">;
+  readonly config: Pick<Config, "host" | "port" | "corsOrigins" | "trustedProxies" | "shutdownGraceMs" | "landingPage">;
   /** What readiness looks at. */
   readonly client: ReadinessDeps;
-  readonly graphql: Pick<Graphql, "answer" | "contextOf" | "formatError">;
+  readonly graphql: Pick<Graphql, "answer" | "answerSandbox" | "contextOf" | "formatError">;
   /** The version of Postern. */
   readonly version: object;
   /** The numbers of records that wait for the database and that are lost. */
@@ -88,6 +89,7 @@ export function createHttpServer({ config, client, graphql, version, records, lo
   const { corsOrigins, trustedProxies } = config;
   const readiness = createReadiness(client);
   const requestLog = createRequestLog(log);
+  const landing = createLandingPage(config.landingPage, graphql);
   const allowOrigins = cors({
     origin: [...corsOrigins],
     methods: ["GET", "POST"],
@@ -118,12 +120,7 @@ export function createHttpServer({ config, client, graphql, version, records, lo
   }
 
   /** Returns no promise where nothing is compressed, which saves time. */
-  function send(
-    response: LoggedResponse,
-    status: number,
-    headers: Readonly<Record<string, string>>,
-    body: string | CompressibleBody,
-  ): void | Promise<void> {
+  function send(response: LoggedResponse, { status, headers, body }: GraphqlAnswer): void | Promise<void> {
     const finish = (encoded: CompressedBody) => {
       if (!encoded.headers) return write(response, status, headers, encoded);
       const vary = [response.getHeader("vary"), encoded.headers.vary].filter(Boolean).join(", ");
@@ -133,16 +130,16 @@ export function createHttpServer({ config, client, graphql, version, records, lo
     return "then" in encoded ? encoded.then(finish) : finish(encoded);
   }
   const sendJson = (response: LoggedResponse, status: number, body: object) =>
-    send(response, status, { ...NO_CONTENT_POLICY, ...JSON_TYPE }, JSON.stringify(body));
+    send(response, { status, headers: { ...NO_CONTENT_POLICY, ...JSON_TYPE }, body: JSON.stringify(body) });
 
-  const ROUTES: Readonly<Record<string, Route>> = {
+  const ROUTES: Record<string, Route> = {
     "/graphql": {
       methods: ["GET", "POST"],
       async serve({ request, response, search, facts }) {
-        const { status, headers, body } = await graphql.answer(facts, request, response, search, () =>
-          graphql.contextOf(request, originOf(request, facts.id, trustedProxies)),
-        );
-        return send(response, status, headers, body);
+        // A request for the page gets only the page. An operation in it must not run, because nothing has checked it.
+        if (landing && requestWantsPage(request)) return send(response, await landing.page());
+        const contextOf = () => graphql.contextOf(request, originOf(request, facts.id, trustedProxies));
+        return send(response, await graphql.answer(facts, request, response, search, contextOf));
       },
     },
     "/health/live": { serve: ({ response }) => sendJson(response, 200, { status: "live" }) },
@@ -153,8 +150,14 @@ export function createHttpServer({ config, client, graphql, version, records, lo
       },
     },
     "/version": { serve: ({ response }) => sendJson(response, 200, version) },
-    "/": { isHidden: true, serve: ({ response }) => send(response, 307, { location: "/graphql" }, "") },
+    "/": {
+      isHidden: true,
+      serve: ({ response }) => send(response, { status: 307, headers: { location: "/graphql" }, body: "" }),
+    },
   };
+  for (const [path, file] of landing?.files ?? []) {
+    ROUTES[path] = { isHidden: true, serve: async ({ response }) => send(response, await file()) };
+  }
   const PATHS = Object.keys(ROUTES).filter((path) => !ROUTES[path]?.isHidden);
   const NOWHERE: Route = {
     serve: ({ response }) => sendJson(response, 404, { status: "not found", paths: PATHS }),

@@ -13,7 +13,7 @@ const DEFAULTS = {
   admin: { email: "admin@postern.example", password: undefined },
   demo: { seed: true, password: undefined },
   introspection: true,
-  landingPage: true,
+  landingPage: "explorer",
   corsOrigins: [/^http:\/\/localhost(:\d{1,5})?$/],
   trustedProxies: 0,
   accessTokenPrivateKey: undefined,
@@ -75,7 +75,7 @@ it("takes what is given", () => {
     admin: { email: "root@example.org", password: "four-random-words" },
     demo: { seed: true, password: "other-random-words" },
     introspection: false,
-    landingPage: false,
+    landingPage: "none",
     corsOrigins: ["https://a.example", "https://b.example:8443", expect.any(RegExp)],
     trustedProxies: 2,
     accessTokenPrivateKey: GIVEN.ACCESS_TOKEN_PRIVATE_KEY,
@@ -92,9 +92,9 @@ it("seeds no demo into a database that it was given, unless asked to", () => {
 
 it("hides the schema and the explorer in production, unless told otherwise", () => {
   const production = readConfig({ NODE_ENV: "production" });
-  expect([production.introspection, production.landingPage]).toEqual([false, false]);
-  const open = readConfig({ NODE_ENV: "production", INTROSPECTION: "true", LANDING_PAGE: "true" });
-  expect([open.introspection, open.landingPage]).toEqual([true, true]);
+  expect([production.introspection, production.landingPage]).toEqual([false, "none"]);
+  const open = readConfig({ NODE_ENV: "production", INTROSPECTION: "true", LANDING_PAGE: "sandbox" });
+  expect([open.introspection, open.landingPage]).toEqual([true, "sandbox"]);
   expect(readConfig({ NODE_ENV: "test" }).introspection).toBe(true);
   expect(production.corsOrigins).toEqual([]);
 });
@@ -109,7 +109,7 @@ it.each([
   ["DEMO", ["yes", "1", "TRUE"]],
   ["DEMO_PASSWORD", ["short"]],
   ["INTROSPECTION", ["on"]],
-  ["LANDING_PAGE", ["0"]],
+  ["LANDING_PAGE", ["0", "explorer"]],
   [
     "CORS_ORIGINS",
     ["*", "https://*.example", "https://a.example/", "https://a.example/x", "a.example", "null", "ftp://a.example"],

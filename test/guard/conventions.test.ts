@@ -35,7 +35,8 @@ prove([
       [...files]
         .filter(
           ([file, text]) =>
-            file !== "config.ts" && /process\s*(\.|\?\.)\s*env\b|process\[|\benv\b[^;]*from "node:process"/.test(text),
+            file !== "config.ts" &&
+            /(?<!")process\s*(\.|\?\.)\s*env\b|process\[|\benv\b[^;]*from "node:process"/.test(text),
         )
         .map(([file]) => file),
     bad: [
@@ -44,6 +45,8 @@ prove([
       ["b.ts", 'import { env } from "node:process";'],
       ["c.ts", 'process["env"]'],
       ["d.ts", "environment.process"],
+      // A bundler is told what stands for it in a browser.
+      ["e.ts", '({ define: { "process.env.X": "1" } })'],
     ],
     caught: ["a.ts", "b.ts", "c.ts"],
   },

@@ -19,7 +19,7 @@ function ownership(path: string): string {
 }
 
 function fileList(): string {
-  const paths = globSync("src/**/*.ts", { cwd: ROOT });
+  const paths = globSync("src/**/*.{ts,tsx}", { cwd: ROOT });
   const folders = Map.groupBy(paths, (path) => dirname(path));
   const line = (path: string, folder: string) =>
     `- [${path.slice(folder.length + 1)}](${path.slice(4)}): ${ownership(path)}`;
@@ -42,6 +42,6 @@ it("src/README.md lists every file with its first sentence", async () => {
 });
 
 it("every file says first what it owns", () => {
-  const silent = globSync("src/**/*.ts", { cwd: ROOT }).filter((path) => ownership(path) === "");
+  const silent = globSync("src/**/*.{ts,tsx}", { cwd: ROOT }).filter((path) => ownership(path) === "");
   expect(silent).toEqual([]);
 });

@@ -218,6 +218,26 @@ const { f } = require("postgres");`,
     ],
   },
   {
+    name: "the explorer's page runs in a browser, and meets Postern over HTTP only",
+    files: /^explorer\/page\//,
+    may: [/^explorer\/page\//],
+    never: /^node:/,
+    bad: [
+      "explorer/page/a.tsx",
+      `import { b } from "./b.jsx";
+import type { Config } from "../../config.js";
+import { readFileSync } from "node:fs";`,
+    ],
+    caught: ["types of config.ts", "node:fs"],
+  },
+  {
+    name: "what bundles the explorer's page knows nothing of ours",
+    files: /^explorer\/bundle\.ts$/,
+    may: [],
+    bad: ["explorer/bundle.ts", 'import { b } from "./page/b.js";'],
+    caught: ["explorer/page/b.ts"],
+  },
+  {
     name: "modules know the faces of their own domain and of earlier ones",
     files: new RegExp(`^modules/(${DOMAINS.join("|")})/[\\w-]+/`),
     may: [OWN, EARLIER_FACE, BASE, AUTH, AUDIT, ENGINE, DB, TABLES, PORT, /^jobs\//],

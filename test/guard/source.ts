@@ -10,7 +10,7 @@ export type Files = ReadonlyMap<string, string>;
 
 export const SOURCE: Files = new Map(
   readdirSync(SRC, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && entry.name.endsWith(".ts"))
+    .filter((entry) => entry.isFile() && /\.tsx?$/.test(entry.name))
     .map((entry) => posix.join(entry.parentPath, entry.name).slice(SRC.pathname.length))
     .sort()
     .map((file) => [file, readFileSync(new URL(file, SRC), "utf8")]),
@@ -31,7 +31,7 @@ export function importsOf(file: string, text: string): Import[] {
   return [...text.matchAll(STATEMENT)].map(({ groups = {} }) => {
     const from = groups.from ?? groups.dynamic ?? groups.required ?? groups.created ?? "";
     const ours = from.startsWith(".");
-    const target = ours ? posix.join(posix.dirname(file), from).replace(/\.js$/, ".ts") : from;
+    const target = ours ? posix.join(posix.dirname(file), from).replace(/\.js(x?)$/, ".ts$1") : from;
     return { target, ours, typeOnly: groups.type !== undefined };
   });
 }
