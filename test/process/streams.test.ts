@@ -130,7 +130,7 @@ test("SIGHUP stops it in order, and what was logged before is written", async ()
     ...(await findVersion(undefined)),
     node: process.version,
     ...{ host: "127.0.0.1", port: Number(new URL(url).port), database: "given", poolSize: 10, localInstances: 0 },
-    ...{ introspection: true, landingPage: true, trustedDocuments: false, demo: true, backupCatchUp: true },
+    ...{ introspection: true, landingPage: "explorer", trustedDocuments: false, demo: true, backupCatchUp: true },
     corsOrigins: [String.raw`/^http:\/\/localhost(:\d{1,5})?$/`],
     ...{ trustedProxies: 0, cloudops: false, ownSigningKey: false, logLevel: "trace", cacheMib: 128 },
     ...{ statementTimeoutMs: 10_000, slowStatementMs: 500, shutdownGraceMs: 0 },
