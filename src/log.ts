@@ -69,6 +69,18 @@ export function describeFaultForLog(error: unknown, depth = 0): unknown {
   };
 }
 
+let lastMs = 0;
+let lastTime = "";
+/** Makes the text of a millisecond once, because that takes a quarter of the time of a line. */
+function isoTime(): string {
+  const ms = Date.now();
+  if (ms !== lastMs) {
+    lastMs = ms;
+    lastTime = new Date(ms).toISOString();
+  }
+  return lastTime;
+}
+
 /** Where lines of the log go. */
 export interface LogDestination {
   write(line: string): void;
@@ -84,8 +96,7 @@ export function plainLogLines(log: Log, level: "info" | "debug"): ((fields: obje
   if (!log.isLevelEnabled(level)) return undefined;
   const destination = (log as unknown as Record<symbol, LogDestination>)[pino.symbols.streamSym] as LogDestination;
   const write = destination.writeSoon?.bind(destination) ?? destination.write.bind(destination);
-  return (fields) =>
-    write(`{"level":"${level}","time":"${new Date().toISOString()}",${JSON.stringify(fields).slice(1)}\n`);
+  return (fields) => write(`{"level":"${level}","time":"${isoTime()}",${JSON.stringify(fields).slice(1)}\n`);
 }
 
 const MINUTE_MS = 60_000;

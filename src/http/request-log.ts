@@ -26,7 +26,14 @@ export function createRequestLog(log: Log) {
     const { id, method, route, operation, document, actor, code, status, beganAtMs, statements, bytes } = facts;
     const writeLine = route?.startsWith(HEALTH) ? writeDebug : writeInfo;
     writeLine?.({
-      ...{ requestId: id, method, route, operation, document, actor, code, status },
+      requestId: id,
+      method,
+      route,
+      operation,
+      document,
+      actor,
+      code,
+      status,
       durationMs: Math.round((performance.now() - beganAtMs) * IN_HUNDREDTHS) / IN_HUNDREDTHS,
       statements,
       bytes,
