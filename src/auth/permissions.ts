@@ -25,8 +25,8 @@ const WRITE_DATA = [
 const READ_INVENTORY = ["instances:read"] as const;
 const OPERATE = ["instance-endpoints:read", "instance-logs:read", "operations:run"] as const;
 
-/** Reading what is done to the fleet, and what people should look at. */
-const WATCH_FLEET = ["operations:read", "findings:read"] as const;
+/** Reading what is done to the fleet, who said what it is for, and what people should look at. */
+const WATCH_FLEET = ["operations:read", "environment-mappings:read", "findings:read"] as const;
 
 const ADMINISTER = ["environment-mappings:write", "organizations:write", "users:write"] as const;
 

@@ -54,6 +54,8 @@ const PROMISED = /* GraphQL */ `
     operations(first: Int, after: String, last: Int, before: String, filter: OperationFilter, orderBy: [OperationOrder!]): OperationConnection
     finding(id: ID!): Finding
     findings(first: Int, after: String, last: Int, before: String, filter: FindingFilter, orderBy: [FindingOrder!]): FindingConnection
+    environmentMapping(id: ID!): EnvironmentMapping
+    environmentMappings(first: Int, after: String, last: Int, before: String, filter: EnvironmentMappingFilter, orderBy: [EnvironmentMappingOrder!]): EnvironmentMappingConnection
     securityEvent(id: ID!): SecurityEvent
     securityEvents(first: Int, after: String, last: Int, before: String, filter: SecurityEventFilter, orderBy: [SecurityEventOrder!]): SecurityEventConnection
   }
@@ -146,6 +148,9 @@ const PROMISED = /* GraphQL */ `
     progress: [OperationProgress!]! snapshot: Snapshot result: JSON error: OperationError
     requestedBy: JSON! requestedAt: DateTime! startedAt: DateTime endedAt: DateTime durationSeconds: Float
   }
+  type EnvironmentMapping {
+    id: ID! accountId: String environment: Environment reason: String! settles: String createdBy: Actor! createdAt: DateTime! instance: Instance
+  }
   enum ActorKind { USER SYSTEM ANONYMOUS }
   type Actor { kind: ActorKind! id: ID email: String role: Role name: String }
   extend type AuditLog { actorInfo: Actor! user: User }
@@ -236,6 +241,8 @@ const LISTED: Record<string, string> = {
   Snapshot: "identifier: StringFilter status: StringFilter createdAt: DateTimeFilter instanceId: IDFilter",
   Finding:
     "kind: StringFilter severity: AlertSeverityFilter subject: StringFilter openedAt: DateTimeFilter resolvedAt: DateTimeFilter instanceId: IDFilter",
+  EnvironmentMapping:
+    "accountId: StringFilter environment: EnvironmentFilter reason: StringFilter settles: StringFilter createdAt: DateTimeFilter instanceId: IDFilter",
   SecurityEvent: "eventType: StringFilter eventStatus: SecurityEventStatusFilter userId: IDFilter",
 };
 
@@ -337,6 +344,7 @@ const OPERATORS = `
   input RoleFilter { ${equality("Role")} }
   input ScanStatusFilter { ${equality("ScanStatus")} }
   input AlertSeverityFilter { ${equality("AlertSeverity")} }
+  input EnvironmentFilter { ${equality("Environment")} }
   input SeverityFilter { ${equality("Severity")} }
   input OperationTypeFilter { ${equality("OperationType")} }
   input OperationStatusFilter { ${equality("OperationStatus")} }

@@ -4,6 +4,7 @@ import { analyticsMetric } from "./analytics-metric.js";
 import { auditLog } from "./audit-log.js";
 import { isWritten } from "./changes.js";
 import { chatSession } from "./chat-session.js";
+import { environmentMapping } from "./environment-mapping.js";
 import { finding } from "./finding.js";
 import { instance } from "./instance.js";
 import { operation } from "./operation.js";
@@ -27,6 +28,7 @@ export const SPECIMENS = {
   Instance: instance,
   Snapshot: snapshot,
   Operation: operation,
+  EnvironmentMapping: environmentMapping,
   Finding: finding,
   AuditLog: auditLog,
   SecurityEvent: securityEvent,

@@ -1,6 +1,7 @@
 /** The module of the inventory: instances, snapshots, findings and environments. */
 import type { Module } from "../../../module.js";
 import type { Provider } from "../../../providers/provider.js";
+import { EnvironmentMapping } from "./environment-mapping.model.js";
 import { OperationType } from "./instance-objects.model.js";
 import { Finding, Instance, Snapshot } from "./inventory.model.js";
 import { inventoryMutations } from "./inventory.mutations.js";
@@ -46,7 +47,7 @@ export function inventoryModule(
   };
 
   return {
-    types: [Instance, Snapshot, Finding],
+    types: [Instance, Snapshot, EnvironmentMapping, Finding],
     mutations: inventoryMutations(inventory),
     resolvers: [new MemberLogsResolver(createMemberLogs(byName))],
     tasks: providers.flatMap((provider) => [

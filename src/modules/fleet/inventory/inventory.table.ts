@@ -84,6 +84,7 @@ export const environmentMappings = pgTable(
   (t) => [
     index("environment_mappings_instance_idx").on(t.instanceId, t.id.desc()),
     index("environment_mappings_account_idx").on(t.accountId, t.id.desc()),
+    index("environment_mappings_created_at_idx").on(t.createdAt.desc(), t.id.desc()),
     check("environment_mappings_subject", sql`(${t.instanceId} is null) <> (${t.accountId} is null)`),
   ],
 );

@@ -190,6 +190,45 @@ it("an account of production protects what a tag calls development", async () =>
   expect((await reboot("shop-dev-01")).code).toBe("PRODUCTION_PROTECTED");
 });
 
+it("who said what an instance or an account is for, and why, is listed, the newest first", async () => {
+  const reasons = ["Set for the list.", "Set for its account.", "Taken back for the list."];
+  const inputs = [
+    { instanceId: "going-dev-01", environment: "TEST" },
+    { accountId: "444444444444", environment: "POC" },
+    { instanceId: "going-dev-01", environment: null },
+  ];
+  for (const [index, input] of inputs.entries()) {
+    expect((await map(admin, { ...input, reason: reasons[index] })).errors).toBeUndefined();
+  }
+  const [user] = await app.sql`select id::text from users where email = ${EMAILS.admin}`;
+  const createdBy = { kind: "USER", id: user?.id, email: EMAILS.admin, role: "ADMIN", name: null };
+  const rest = { settles: null, createdBy, createdAt: expect.stringMatching(/Z$/) };
+  const instance = { identifier: "going-dev-01" };
+  const listed = [
+    { reason: reasons[2], environment: null, accountId: null, instance, ...rest },
+    { reason: reasons[1], environment: "POC", accountId: "444444444444", instance: null, ...rest },
+    { reason: reasons[0], environment: "TEST", accountId: null, instance, ...rest },
+  ];
+  for (const who of ["dba", "security", "admin"] as const) {
+    const { data, errors } = await (await app.as(who)).run(
+      `query($reasons: [String!]!) {
+        environmentMappings(filter: { reason: { in: $reasons } }) {
+          nodes { reason environment accountId instance { identifier } settles createdBy { kind id email role name } createdAt }
+          groups(by: { field: ENVIRONMENT }) { key { environment } aggregate { count } }
+        }
+        ofInstance: environmentMappings(filter: { instance: { identifier: { eq: "GOING-dev-01" } } }) { totalCount }
+      }`,
+      { reasons },
+    );
+    expect(errors).toBeUndefined();
+    expect(data.environmentMappings.nodes).toEqual(listed);
+    expect(data.environmentMappings.groups).toEqual(
+      [null, "TEST", "POC"].map((environment) => ({ key: { environment }, aggregate: { count: 1 } })),
+    );
+    expect(data.ofInstance.totalCount).toBe(2);
+  }
+});
+
 it.each(["viewer", "analyst", "dba", "security"] as const)("%s maps nothing", async (who) => {
   const client = await app.as(who);
   const { answer, records, events } = await leftBy(app, () =>

@@ -1,0 +1,1 @@
+CREATE INDEX "environment_mappings_created_at_idx" ON "environment_mappings" USING btree ("created_at" DESC NULLS LAST,"id" DESC NULLS LAST);
