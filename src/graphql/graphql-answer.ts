@@ -14,6 +14,7 @@ import { formattedErrorStatus } from "./format-error.js";
 import {
   apolloRequestOf,
   type GraphqlRequest,
+  PREFLIGHT_HEADERS_OF_GET,
   REQUEST_ANSWER_TYPES,
   type RequestAnswerType,
   readGraphqlRequest,
@@ -60,7 +61,7 @@ const directHeaders = new Map<RequestAnswerType, Readonly<Record<string, string>
 );
 
 /** The headers that Apollo reads: media types, and those that a browser sends to another site only after it has asked that site. */
-const APOLLO_HEADERS = ["content-type", "accept", "apollo-require-preflight", "x-apollo-operation-name"] as const;
+const APOLLO_HEADERS = ["content-type", "accept", ...PREFLIGHT_HEADERS_OF_GET] as const;
 
 function apolloHeadersOf(request: IncomingMessage): HeaderMap {
   const headers = new HeaderMap();

@@ -36,7 +36,9 @@ const USUAL_ACCEPTS: ReadonlySet<string | undefined> = new Set([undefined, "*/*"
 
 /** The types that a page of another site can have a browser send without asking us. With one of the headers below it must ask. */
 const FORM_TYPES = new Set(["application/x-www-form-urlencoded", "multipart/form-data", "text/plain"]);
-const PREFLIGHT_HEADERS = ["apollo-require-preflight", "x-apollo-operation-name"];
+const PREFLIGHT_HEADERS = ["apollo-require-preflight", "x-apollo-operation-name"] as const;
+/** Those of a query by GET: clients that prefer GET send it with a token alone. Postern takes no credentials that a browser adds by itself. */
+export const PREFLIGHT_HEADERS_OF_GET = [...PREFLIGHT_HEADERS, "authorization"] as const;
 
 function mediaTypeOf(header: string | undefined): MIMEType | undefined {
   if (header === undefined) return undefined;
@@ -61,10 +63,15 @@ function requireJson(method: string, headers: IncomingHttpHeaders): void {
   if (USUAL_TYPES.has(contentType)) return;
   const type = mediaTypeOf(contentType);
   const couldBeForm = contentType === undefined || (type !== undefined && FORM_TYPES.has(type.essence));
-  if (couldBeForm && !PREFLIGHT_HEADERS.some((name) => headers[name])) {
-    const header = "Send a header `apollo-require-preflight`, so that no page of another site can send this (CSRF).";
-    if (method === "GET") throw badUserInput("apollo-require-preflight", header);
-    throw badUserInput("content-type", `Send \`content-type: application/json\`. ${header}`);
+  const askedFor = method === "GET" ? PREFLIGHT_HEADERS_OF_GET : PREFLIGHT_HEADERS;
+  if (couldBeForm && !askedFor.some((name) => headers[name])) {
+    const reason = "so that no page of another site can send this (CSRF).";
+    const first = PREFLIGHT_HEADERS[0];
+    if (method === "GET") throw badUserInput(first, `Send a header \`${first}\` or \`authorization\`, ${reason}`);
+    throw badUserInput(
+      "content-type",
+      `Send \`content-type: application/json\`. Send a header \`${first}\`, ${reason}`,
+    );
   }
   if (contentType === undefined && method === "GET") return;
   if (!type || !/^application\/([\w.+-]+\+)?json$/.test(type.essence)) {

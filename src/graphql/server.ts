@@ -10,6 +10,7 @@ import type { RequestLimits } from "../limits.js";
 import type { RequestContext } from "./context.js";
 import { stringifyDirectAnswer } from "./fast-path/direct-answer.js";
 import { formattedErrorHttpStatus } from "./format-error.js";
+import { PREFLIGHT_HEADERS_OF_GET } from "./graphql-request.js";
 import { enforceLimits } from "./limits.js";
 
 interface ServerOptions {
@@ -39,6 +40,7 @@ export const createApolloServer = (options: ServerOptions): ApolloServer<Request
     documentStore: options.documentStore,
     // Persisted queries are found before Apollo sees the request (see persisted-queries.ts).
     persistedQueries: false,
+    csrfPrevention: { requestHeaders: [...PREFLIGHT_HEADERS_OF_GET] },
     stopOnTerminationSignals: false,
     formatError: options.formatError,
     stringifyResult: stringifyDirectAnswer as never,
