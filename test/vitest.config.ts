@@ -11,9 +11,12 @@ const ALL = "test/**/*.test.ts";
 const include =
   process.env.POSTERN_TEST_POOLER === undefined ? [ALL] : globSync(ALL, { cwd: root }).filter(isThroughApp);
 
+const form = process.env.POSTERN_TESTS;
 /** Kills of a whole Postern, which the kills of a provider and the records' own tests stand for in the short form. */
-const exclude =
-  process.env.POSTERN_TESTS === "deep" ? [] : ["test/process/fleet.test.ts", "test/process/records.test.ts"];
+const LONG = ["test/process/fleet.test.ts", "test/process/records.test.ts"];
+/** They have packages of their own, which `npm run test:clients` installs. */
+const CLIENTS = ["test/clients/**"];
+const exclude = ["**/node_modules/**", ...(form === "deep" ? [] : LONG), ...(form === "clients" ? [] : CLIENTS)];
 
 const MEMORY = "/dev/shm";
 const ENOUGH_BYTES = 8 * 1024 ** 3;
