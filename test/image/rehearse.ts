@@ -36,7 +36,8 @@ export async function sentToBuilder(context: string): Promise<string[]> {
   const [first, ...rest] = (await readFile(join(context, ".dockerignore"), "utf8"))
     .split("\n")
     .filter((line) => line !== "" && !line.startsWith("#"));
-  if (first !== "*" || !rest.every((line) => /^![\w.-]+$/.test(line))) throw new Error("Begin with *, then name each.");
+  if (first !== "*" || !rest.every((line) => /^![\w./-]+$/.test(line)))
+    throw new Error("Begin with *, then name each.");
   return rest.map((line) => line.slice(1));
 }
 
@@ -119,7 +120,7 @@ class Build {
     const target = this.here(words.pop()!);
     const sent = await sentToBuilder(this.rehearsal.context);
     for (const source of words) {
-      if (options.from === undefined && !sent.includes(source.split("/")[0]!))
+      if (options.from === undefined && !sent.some((name) => source === name || source.startsWith(`${name}/`)))
         throw new Error(`.dockerignore keeps ${source} from the builder.`);
       await copyInto(
         join(options.from === undefined ? this.rehearsal.context : this.rootOf(options.from), source),
