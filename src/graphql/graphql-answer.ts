@@ -5,7 +5,7 @@ import type { Actor } from "../auth/actor.js";
 import type { CompressibleBody } from "../http/compression.js";
 import type { RequestLimits } from "../limits.js";
 import { asCaller, type Caller, networkOf } from "../values/caller.js";
-import { type RequestFacts, requestDocumentHash, requestOperationName } from "../values/request-facts.js";
+import { type RequestFacts, requestOperationName } from "../values/request-facts.js";
 import { RequestTime } from "../values/request-time.js";
 import type { RequestContext } from "./context.js";
 import { documentHash } from "./document-hash.js";
@@ -101,11 +101,12 @@ export const createAnswerSandbox = (apollo: ApolloServer<RequestContext>) => ():
 export function createAnswerGraphql(options: GraphqlAnswerOptions) {
   const { apollo, persistedQueries, answerKnown, recordRefusals, stopReads, limits, statementTimeoutMs } = options;
 
-  /** @returns the hash by which the log names a request's document; null where it is too long to be read, or none */
-  function hashForLog(query: string | undefined, sentHash: string | undefined): string | null {
-    if (query === undefined) return requestDocumentHash(sentHash);
-    return query.length > limits.documentBytes ? null : documentHash(query);
-  }
+  /**
+   * A hash that a client has sent is not logged: it may be that of a text with a password, which whoever reads the log could find by trying.
+   * @returns the hash by which the log names a request's document; null where it is not known, or too long to be read
+   */
+  const hashForLog = (query: string | undefined): string | null =>
+    query === undefined || query.length > limits.documentBytes ? null : documentHash(query);
 
   async function answer(
     request: IncomingMessage,
@@ -148,7 +149,7 @@ export function createAnswerGraphql(options: GraphqlAnswerOptions) {
       return await asCaller(caller, () => answer(request, graphqlRequest, text, context));
     } finally {
       // The fast path knows the hash already.
-      facts.document ??= hashForLog(query, graphqlRequest.hash);
+      facts.document ??= hashForLog(query);
       await recordRefusals(context);
     }
   };

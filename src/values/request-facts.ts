@@ -3,16 +3,10 @@ import { AsyncLocalStorage } from "node:async_hooks";
 
 /** A name of GraphQL that documents may use. A client may send any text as an operation's name. */
 const NAME = /^[_A-Za-z]\w{0,99}$/;
-/** A SHA-256. A client may send any text as a document's hash. */
-const SHA256 = /^[0-9a-f]{64}$/;
 
 /** @returns the name of an operation, as far as a client has sent a name */
 export const requestOperationName = (sent: string | null | undefined): string | null =>
   sent !== null && sent !== undefined && NAME.test(sent) ? sent : null;
-
-/** @returns the hash of a document, as far as a client has sent a hash */
-export const requestDocumentHash = (sent: string | undefined): string | null =>
-  sent !== undefined && SHA256.test(sent) ? sent : null;
 
 export class RequestFacts {
   readonly beganAtMs = performance.now();
@@ -20,7 +14,7 @@ export class RequestFacts {
   route: string | null = null;
   /** The name of its operation; null where it has none, or none is known. */
   operation: string | null = null;
-  /** The hash by which the log names its document; null where none was read. */
+  /** The hash by which the log names its document; null where none was read, or a client named it by a hash that nobody knows. */
   document: string | null = null;
   /** Who asks; null where it was refused before that was known. */
   actor: { readonly kind: string; readonly id: string | null } | null = null;
