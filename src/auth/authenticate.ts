@@ -25,6 +25,8 @@ const REASONS = {
   malformed: anonymous("The Authorization header is malformed: send `Authorization: Bearer <access token>`."),
 } as const;
 
+const NAME = "authorization";
+/** A header that was sent twice has a comma, which no token has. */
 const BEARER = /^bearer +([\w.~+/-]+=*) *$/i;
 
 function bearerToken({ tokens, isRevoked }: AuthenticateOptions): Strategy {
@@ -41,6 +43,17 @@ function bearerToken({ tokens, isRevoked }: AuthenticateOptions): Strategy {
     const verified = tokens.verify(token);
     return "then" in verified ? verified.then(actorOf) : actorOf(verified);
   };
+}
+
+/** @returns what all headers of this name say together. Of two, Node would show the first and forget the other. */
+export function authorizationHeaderOf(rawHeaders: readonly string[]): string | undefined {
+  let together: string | undefined;
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at]!;
+    if (name.length !== NAME.length || name.toLowerCase() !== NAME) continue;
+    together = together === undefined ? rawHeaders[at + 1] : `${together}, ${rawHeaders[at + 1]}`;
+  }
+  return together;
 }
 
 /**

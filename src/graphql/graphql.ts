@@ -2,7 +2,7 @@
 import type { IncomingMessage } from "node:http";
 import type { GraphQLSchema } from "graphql";
 import type { CallOrigin } from "../audit/call.js";
-import type { createAuthenticate } from "../auth/authenticate.js";
+import { authorizationHeaderOf, type createAuthenticate } from "../auth/authenticate.js";
 import type { Cache } from "../cache.js";
 import type { Config } from "../config.js";
 import { declarationsWithRelated } from "../engine/declaration.js";
@@ -110,7 +110,7 @@ export async function createGraphql(deps: GraphqlDeps): Promise<Graphql> {
     answerSandbox: createAnswerSandbox(apollo),
     formatError,
     async contextOf(request, origin) {
-      const actor = await deps.authenticate(request.headers.authorization);
+      const actor = await deps.authenticate(authorizationHeaderOf(request.rawHeaders));
       return new RequestContext(actor, origin, contextDeps);
     },
     start: () => apollo.start(),

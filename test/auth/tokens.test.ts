@@ -121,12 +121,48 @@ test("what our key signed for something else is invalid", async () => {
     { ...PAYLOAD, role: "GOD" },
     { ...PAYLOAD, sid: "1" },
     { ...PAYLOAD, sub: undefined },
+    { ...PAYLOAD, sub: "ada" },
+    { ...PAYLOAD, sub: "042" },
+    { ...PAYLOAD, sub: "9223372036854775808" },
+    { ...PAYLOAD, org: "7 or 1" },
+    { ...PAYLOAD, nbf: PAYLOAD.iat! + 1 },
+    { ...PAYLOAD, iat: PAYLOAD.iat! + 61, exp: PAYLOAD.exp! + 61 },
+    { ...PAYLOAD, exp: PAYLOAD.exp! + 1 },
+    { ...PAYLOAD, exp: PAYLOAD.exp! - 0.5 },
+    { ...PAYLOAD, iat: undefined },
     endless,
     unplaced,
   ]) {
     expect(await tokens.verify(await sign(payload, key)), JSON.stringify(payload)).toEqual({ reason: "invalid" });
   }
   expect(await tokens.verify(await sign(PAYLOAD, key, "EdDSA", "refresh+jwt"))).toEqual({ reason: "invalid" });
+});
+
+test("the clock of the replica that issued a token may be a minute ahead", async () => {
+  const { tokens, privateKey } = makeTokens();
+  const ahead = { ...PAYLOAD, iat: PAYLOAD.iat! + 60, exp: PAYLOAD.exp! + 60 };
+  expect(await tokens.verify(await sign(ahead, createPrivateKey(privateKey)))).toHaveProperty("claims");
+});
+
+test("a token has one spelling", async () => {
+  const { tokens } = makeTokens();
+  const { token } = await tokens.issue(SUBJECT);
+  const [header, payload, signature] = token.split(".") as [string, string, string];
+  // Two base64url characters, the second with four free bits, hold one byte.
+  const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+  const last = ALPHABET.indexOf(signature.at(-1)!);
+  const others = Array.from({ length: 15 }, (_, bits) => signature.slice(0, -1) + ALPHABET[last + bits + 1]);
+  const bytes = Buffer.from(signature, "base64url");
+  for (const other of others) expect(Buffer.from(other, "base64url")).toEqual(bytes);
+  for (const spelled of [
+    ...others.map((other) => `${header}.${payload}.${other}`),
+    `${token}=`,
+    `${token}==`,
+    `${header}=.${payload}.${signature}`,
+    `${header}.${payload}.${bytes.toString("base64")}`,
+  ]) {
+    expect(await tokens.verify(spelled), spelled).toEqual({ reason: "invalid" });
+  }
 });
 
 test("a token over 4 KiB is refused without a look at it", async () => {
