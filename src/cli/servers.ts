@@ -7,6 +7,8 @@ import { findBinaries } from "../postgres/binaries.js";
 import { chooseFolder, findFolder } from "../postgres/folder.js";
 import { databaseUser } from "../postgres/os-user.js";
 import { findPostmaster } from "../postgres/postmaster.js";
+import { lookAtInstances } from "../providers/local/instances.js";
+import { isAnyMemberRunning } from "../providers/local/members.js";
 import { createLocalProvider, type LocalProvider } from "../providers/local.js";
 import type { Provider } from "../providers/provider.js";
 import { DEMO_INSTANCES, ensureDemoInstances } from "../seed/demo-instances.js";
@@ -84,10 +86,17 @@ export async function openInstanceServers(config: Config, log: Log, onLost: () =
   };
 }
 
+async function isAnyServerRunning(dataDir: string): Promise<boolean> {
+  const database = await findFolder(dataDir, "database");
+  if (database && (await findPostmaster(join(database.path, "data")))) return true;
+  const fleet = await findFolder(dataDir, "fleet");
+  return fleet !== null && isAnyMemberRunning(lookAtInstances(fleet.path, await databaseUser()));
+}
+
 /** Stops what a Postern has left running in the data folder, if anything, unless another Postern uses it. @throws StartFault */
 export async function stopServers(config: Config, log: Log): Promise<void> {
-  const found = config.databaseUrl === undefined ? await findFolder(config.dataDir, "database") : null;
-  if (!found || !(await findPostmaster(join(found.path, "data")))) return;
+  if (config.databaseUrl !== undefined || !(await isAnyServerRunning(config.dataDir))) return;
+  // Its claim keeps another Postern away from the instances, so it is started where it alone does not run.
   const database = await startEmbedded({ dataDir: config.dataDir, log }).catch((error: unknown) => {
     if (error instanceof StartFault && error.kind === "claimed") return null;
     throw error;

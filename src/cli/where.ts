@@ -3,7 +3,7 @@ import { join, resolve } from "node:path";
 import { type Config, processConfig } from "../config.js";
 import { findFolder } from "../postgres/folder.js";
 import { databaseUser } from "../postgres/os-user.js";
-import { openInstances, primaryOf } from "../providers/local/instances.js";
+import { lookAtInstances, primaryOf } from "../providers/local/instances.js";
 
 async function requireFolder({ dataDir }: Config, name: string): Promise<{ dataDir: string; path: string }> {
   const place = resolve(dataDir);
@@ -18,10 +18,7 @@ async function requireFolder({ dataDir }: Config, name: string): Promise<{ dataD
 
 async function whereInstance(config: Config, identifier: string): Promise<string> {
   const { path } = await requireFolder(config, "fleet");
-  const readOnly = async () => {
-    throw new Error("Nothing is written here.");
-  };
-  const instances = openInstances(join(path, "instances"), await databaseUser(), readOnly);
+  const instances = lookAtInstances(path, await databaseUser());
   const all = await instances.list();
   const wanted = all.find((instance) => instance.identifier.toLowerCase() === identifier.toLowerCase());
   if (wanted) return join(instances.memberFolder(wanted.providerId, primaryOf(wanted).name), "data");

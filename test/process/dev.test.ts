@@ -3,8 +3,11 @@ import { appendFile, cp, readdir, readFile, symlink, truncate } from "node:fs/pr
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { beforeAll, expect, test, vi } from "vitest";
+import { stopServers } from "../../src/cli/servers.js";
+import { readConfig } from "../../src/config.js";
+import { createLog } from "../../src/log.js";
 import { isDeep } from "../support/deep.js";
-import { oneInstance, PATIENCE_MS, startNode } from "../support/postern.js";
+import { ensureBuilt, oneInstance, PATIENCE_MS, startNode, startPostern } from "../support/postern.js";
 import { eventually, processesIn, useSandbox } from "../support/sandbox.js";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
@@ -71,6 +74,30 @@ test("a save replaces Postern, the servers stand, and Ctrl-C ends them all in or
       "database system is shut down",
     ]);
   }
+});
+
+test("the instances are stopped, too, where their database has died after Postern", async () => {
+  ensureBuilt();
+  const DATA_DIR = path("died");
+  const postern = startPostern(DATA_DIR, { DEMO: "false", LOCAL_INSTANCES: oneInstance(false) });
+  await postern.ready();
+  const file = async (folder: string) => readFile(join(DATA_DIR, folder, "data/postmaster.pid"), "utf8");
+  const instances = join(DATA_DIR, "fleet/instances");
+  await eventually(async () => {
+    const [id] = await readdir(instances);
+    return (await file(`fleet/instances/${id}/members/a`).catch(() => "")).includes("ready");
+  }, PATIENCE_MS);
+  postern.kill("SIGKILL");
+  process.kill(Number.parseInt(await file("database"), 10), "SIGKILL");
+  await eventually(async () => (await processesIn(join(DATA_DIR, "database"))).length === 0);
+  expect(await processesIn(instances)).toHaveLength(1);
+  await stopServers(readConfig({ DATA_DIR }), createLog("error"));
+  expect(await processesIn(sandbox.path)).toEqual([]);
+  // Where nothing runs, nothing is started.
+  const log = () => readFile(join(DATA_DIR, "database/postgres.log"), "utf8");
+  const before = await log();
+  await stopServers(readConfig({ DATA_DIR }), createLog("error"));
+  expect(await log()).toBe(before);
 });
 
 test.runIf(isDeep)(

@@ -231,6 +231,10 @@ export function openInstances(folder: string, user: OsUser, requireOwned: Requir
   };
 }
 
+/** Opens the instances in a fleet's folder to look at them only. */
+export const lookAtInstances = (fleet: string, user: OsUser) =>
+  openInstances(join(fleet, "instances"), user, () => Promise.reject(new Error("Nothing is written here.")));
+
 /** @returns the member that `primary` names */
 export function primaryOf({ members, primary }: LocalInstance): LocalMember {
   return members.find(({ name }) => name === primary)!;

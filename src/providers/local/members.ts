@@ -4,8 +4,9 @@ import { join } from "node:path";
 import { Cluster, type ClusterSettings } from "../../postgres/cluster.js";
 import { fence } from "../../postgres/fence.js";
 import { makePrivateFolder } from "../../postgres/folder.js";
+import { findPostmaster } from "../../postgres/postmaster.js";
 import type { Host } from "./host.js";
-import type { LocalInstance, LocalMember } from "./instances.js";
+import type { Instances, LocalInstance, LocalMember } from "./instances.js";
 import { REPLICATION_PASSWORD_FILE, REPLICATION_ROLE } from "./replication-role.js";
 
 /** @returns the name that a member has in the list of processes, and towards its primary */
@@ -95,8 +96,17 @@ export async function fenceMember(
 }
 
 /** Lists the names of all members that have a folder, also of former ones. */
-export const listMemberFolders = (host: Host, providerId: string): Promise<string[]> =>
+export const listMemberFolders = (host: Pick<Host, "instances">, providerId: string): Promise<string[]> =>
   readdir(join(host.instances.folderOf(providerId), "members")).catch(() => []);
+
+/** Whether a member of any instance runs, also of one that was never completed. */
+export async function isAnyMemberRunning(instances: Instances): Promise<boolean> {
+  for (const id of await instances.ids()) {
+    for (const name of await listMemberFolders({ instances }, id))
+      if (await findPostmaster(join(instances.memberFolder(id, name), "data"))) return true;
+  }
+  return false;
+}
 
 /** Marks members as stale: their data must never be started again. */
 export function setLocalMembersStale(
