@@ -34,7 +34,7 @@ export interface ContextDeps {
 export class RequestContext implements ReadContext, CallContext {
   /** The access of the actor; while the payload of a sign-in is read, the access of the user who has just signed in. */
   access: ActorAccess;
-  /** The refusals by field and instance, so that a list that refuses a field for each item leaves one. */
+  /** The refusals by field, permission and instance, so that a list that refuses a field for each item leaves one. */
   readonly refusals = new Map<string, Refusal>();
   /** The response keys of mutations that changed something, or may have. */
   readonly changed = new Set<string | number>();
@@ -106,6 +106,7 @@ export class RequestContext implements ReadContext, CallContext {
   }
 
   refuse(refusal: Refusal): void {
-    this.refusals.set(`${refusal.field} ${refusal.instanceId ?? ""}`, refusal);
+    const { field, permission = "", instanceId = "" } = refusal;
+    this.refusals.set(`${field} ${permission} ${instanceId}`, refusal);
   }
 }

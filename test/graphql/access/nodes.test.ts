@@ -87,6 +87,18 @@ describe.each(specimens.map((specimen) => [specimen.type.name, specimen] as cons
   );
 });
 
+it("each permission that is missing leaves its record, whatever is asked beside it", async () => {
+  const viewer = await clientOf("VIEWER");
+  const before = await mark();
+  const asked = [SPECIMENS.Operation, SPECIMENS.AuditLog, SPECIMENS.Operation].map((specimen) =>
+    nodeIdOf(specimen, rows.get(specimen)![0]!),
+  );
+  const fields = asked.map((nodeId, index) => `n${index}: node(nodeId: "${nodeId}") { nodeId }`).join(" ");
+  expect((await viewer.run(`{ ${fields} }`)).code).toBe("FORBIDDEN");
+  const { events } = await recordsSince(before);
+  expect(events.map(({ metadata }) => metadata.permission).sort()).toEqual(["audit-logs:read", "operations:read"]);
+});
+
 it("what is refused among nodes takes nothing along, and is recorded once for each field", async () => {
   const viewer = await clientOf("VIEWER");
   const [scan, ...ofStaff] = [SPECIMENS.Scan, SPECIMENS.Operation, SPECIMENS.Operation].map((specimen) =>
