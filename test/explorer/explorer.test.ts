@@ -219,6 +219,16 @@ describe.runIf(isInstalled)("in Chromium", PATIENCE, () => {
     expect(await kept(page, "sessionStorage")).not.toContain("Token");
   });
 
+  it("says where Postern could not end a session", async () => {
+    const { page } = await visitAs(EMAILS.viewer);
+    await page.route("**/graphql", (route) =>
+      route.fulfill({ status: 503, json: { errors: [{ message: "Away.", extensions: { code: "UNAVAILABLE" } }] } }),
+    );
+    await page.getByRole("button", { name: "Sign out" }).click();
+    await page.getByText("Postern could not be told").waitFor();
+    await page.unroute("**/graphql");
+  });
+
   it("keeps no secret that was typed into an example, and sends a refused sign-in once", async () => {
     const { page, asked } = await visitAs(EMAILS.security);
     await open(page, "SignIn");

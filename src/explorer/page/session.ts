@@ -112,9 +112,14 @@ export async function endSession(): Promise<void> {
   if (!session) return;
   replace(session, null);
   const query = "mutation ($input: SignOutInput) { signOut(input: $input) { signedOut } }";
-  await send({ query, variables: { input: { refreshToken: session.refreshToken } } }, bearer(session)).catch(() =>
-    become(null, "Postern could not be told: there the session goes on until it expires."),
-  );
+  const isTold = await send({ query, variables: { input: { refreshToken: session.refreshToken } } }, bearer(session))
+    .then(read)
+    // Postern knows no such session any more where it is refused.
+    .then(({ errors = [] }) => errors.every(({ extensions }) => extensions?.code === "UNAUTHENTICATED"))
+    .catch(() => false);
+  // Who has signed in again meanwhile stays so.
+  if (!isTold && state.session === null)
+    become(null, "Postern could not be told: there the session goes on until it expires.");
 }
 
 let refreshing: Promise<void> | undefined;

@@ -1,7 +1,8 @@
-/** What the browser keeps beyond its session: tabs, history and settings, without the secrets that were typed into them. */
+/** What the browser keeps beyond its session: tabs, history and settings, without what was typed under the name of a secret. */
 
-/** A field of a GraphQL or JSON text whose value is a secret, and the value as far as it is typed. */
-const SECRET = /("?\b(?:\w*password|\w*token|\w*secret|otp)"?\s*:\s*)("""[\s\S]*?"""|"(?:[^"\\\n]|\\.)*"?)/gi;
+/** A field or a variable's default, in a GraphQL or JSON text, whose value is a secret, and the value as far as it is typed. */
+const SECRET =
+  /("?\b(?:\w*password|\w*token|\w*secret|otp)"?\s*:\s*(?:String!?\s*=\s*)?)("""[\s\S]*?(?:"""|$)|"(?:[^"\\\n]|\\.)*"?)/gi;
 
 const withoutSecrets = (text: string): string => text.replace(SECRET, '$1""');
 

@@ -12,7 +12,8 @@ const ActorKind = enumTypeOf("ActorKind", ["USER", "SYSTEM", "ANONYMOUS"], "The 
 
 const Actor: EmbeddedType = {
   name: "Actor",
-  description: "Who acted, as it was then: accounts that have changed or gone since are described as they were.",
+  description:
+    "Who acted, as it was then: accounts that have changed or gone since are described as they were. It is part of its record: a cache must not identify it by its `id` (in Apollo Client `keyFields: false`).",
   list: false,
   fields: {
     kind: { kind: "enum", nullable: false, enumeration: ActorKind, description: "The kind of actor." },
