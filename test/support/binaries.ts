@@ -8,7 +8,8 @@ import { databaseUser } from "../../src/postgres/os-user.js";
 export async function placeBinaries(folder: string): Promise<string> {
   const user = await databaseUser();
   const real = await findBinaries(user);
-  const tree = join(folder, "postgresql");
+  // Not `postgresql`: what lies in the folder for data out of reach under the name of an entry here is removed with the run.
+  const tree = join(folder, "placed-binaries");
   const [bin, clusters] = [join(tree, "bin"), join(tree, "clusters")];
   for (const each of [bin, clusters]) await mkdir(each, { recursive: true, mode: 0o755 });
   await chown(clusters, user.uid, user.gid);
