@@ -34,6 +34,9 @@ function tell(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
+/** What is to be done before this script ends, also by a signal. */
+const cleanUps = new Set<() => Promise<void>>();
+
 interface Visitor {
   readonly name: string;
   /** Undefined for the user who runs this script. */
@@ -82,7 +85,8 @@ async function visit({ name, ids, above }: Visitor): Promise<void> {
   const clone = join(folder, "a clone");
   const port = await freePort();
   const running = new Set<ChildProcess>();
-  let elsewhere: string | undefined;
+  /** All that this visit makes. */
+  const folders = new Set([folder]);
 
   function shell(commands: string, environment: Record<string, string> = {}) {
     const child = spawn("bash", ["-c", commands.replaceAll("127.0.0.1:4000", `127.0.0.1:${port}`)], {
@@ -132,11 +136,21 @@ async function visit({ name, ids, above }: Visitor): Promise<void> {
         process.kill(-started.child.pid!, "SIGINT");
         const code = await Promise.race([started.ended, delay(STOP_MS, "late" as const, { ref: false })]);
         require(code === 0, `Ctrl-C ended it with ${code}: ${started.faults().slice(-1500)}`);
-        const left = [...(await processesIn(folder)), ...(elsewhere ? await processesIn(elsewhere) : [])];
+        const left = (await Promise.all([...folders].map(processesIn))).flat();
         require(left.length === 0, `Ctrl-C left the processes ${left.join(", ")}`);
       },
     };
   }
+
+  const cleanUp = async () => {
+    for (const child of running) if (child.pid) process.kill(-child.pid, "SIGINT");
+    const left = async () => (await Promise.all([...folders].map(processesIn))).flat();
+    await eventually(async () => (await left()).length === 0, STOP_MS).catch(async () => {
+      for (const pid of await left()) process.kill(pid, "SIGKILL");
+    });
+    for (const path of folders) rmSync(path, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
+  };
+  cleanUps.add(cleanUp);
 
   async function step<T>(what: string, work: () => Promise<T>): Promise<T> {
     try {
@@ -170,7 +184,7 @@ async function visit({ name, ids, above }: Visitor): Promise<void> {
     const password = /Demo users created: .*\n {2}password: (\S+)/.exec(output)?.[1];
     await step("the start says where the data is, and where does", async () => {
       const said = /data is in (.*)\n/.exec(output)?.[1];
-      if (said?.startsWith(`${ROOT_DATA_FOLDER}/`)) elsewhere = said;
+      if (said?.startsWith(`${ROOT_DATA_FOLDER}/`)) folders.add(said);
       require(said === (await where()).trimEnd(), `the banner said ${said}`);
       require(existsSync(join(said, "database")), `there is no ${said}/database`);
     });
@@ -243,20 +257,17 @@ async function visit({ name, ids, above }: Visitor): Promise<void> {
         require(made.data?.createSnapshot.operation.status === "SUCCEEDED", JSON.stringify(made));
         // The database's user must be able to enter the folder above the target.
         const place = mkdtempSync("/tmp/postern readme ");
+        folders.add(place);
         const user = ids ?? { uid: Number(execFileSync("id", ["-u", "postgres"])), gid: 0 };
         lchownSync(place, user.uid, user.gid);
-        try {
-          const commands = restore
-            .map((text) => block(restore, text))
-            .join("")
-            .replace("TARGET=/var/lib/restored", `TARGET='${place}/restored'`)
-            .replace("PORT=6543", `PORT=${await freePort()}`)
-            .replace(/^AS=.*$/m, (line) => (process.getuid?.() === 0 && !ids ? line : "AS="));
-          const printed = await paste(`set -e\n${commands}`);
-          require(/\n app\n/.test(printed), printed);
-        } finally {
-          rmSync(place, { recursive: true, force: true });
-        }
+        const commands = restore
+          .map((text) => block(restore, text))
+          .join("")
+          .replace("TARGET=/var/lib/restored", `TARGET='${place}/restored'`)
+          .replace("PORT=6543", `PORT=${await freePort()}`)
+          .replace(/^AS=.*$/m, (line) => (process.getuid?.() === 0 && !ids ? line : "AS="));
+        const printed = await paste(`set -e\n${commands}`);
+        require(/\n app\n/.test(printed), printed);
       });
     else leaveOut("src/providers/local/README.md: restore by hand", "there is no PostgreSQL 15 with psql here");
     await step("Ctrl-C leaves nothing running", first.end);
@@ -279,15 +290,16 @@ async function visit({ name, ids, above }: Visitor): Promise<void> {
       require(alone.length === 0, `nothing here pastes: ${alone.join("\n")}`);
     });
   } finally {
-    for (const child of running) if (child.pid) process.kill(-child.pid, "SIGINT");
-    const left = async () => [...(await processesIn(folder)), ...(elsewhere ? await processesIn(elsewhere) : [])];
-    await eventually(async () => (await left()).length === 0, STOP_MS).catch(async () => {
-      for (const pid of await left()) process.kill(pid, "SIGKILL");
-    });
-    for (const path of [folder, elsewhere]) {
-      if (path) rmSync(path, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
-    }
+    await cleanUp();
+    cleanUps.delete(cleanUp);
   }
+}
+
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+  process.once(signal, async () => {
+    for (const cleanUp of cleanUps) await cleanUp();
+    process.exit(130);
+  });
 }
 
 let hasFailed = false;
