@@ -15,20 +15,22 @@ async function createAdmin(signal: AbortSignal): Promise<void> {
   const onLost = () => process.exit(EXIT_CODES.claimed);
   const database = await openDatabaseServer(config, log, signal, onLost);
   try {
-    await prepareDatabaseForStart(config, database.connection, { log, signal, wait: say }, (db) =>
-      restoreAdministrator(db, config.admin, {
+    await prepareDatabaseForStart(config, database.connection, { log, signal, wait: say }, (db) => {
+      signal.throwIfAborted();
+      return restoreAdministrator(db, config.admin, {
         generatePasswords: config.generatePasswords,
         announce: (account) => say(newAccountBanner("restored", account)),
-      }),
-    );
+      });
+    });
   } finally {
     await database.stop();
   }
 }
 
 const stopping = new AbortController();
+// A second signal must not kill it while its database still runs: npm passes on a signal that the terminal sends to all.
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
-  process.once(signal, () => stopping.abort(new Error("stopped")));
+  process.on(signal, () => stopping.abort(new Error("stopped")));
 
 await createAdmin(stopping.signal).catch((error: unknown) => {
   const { text, exitCode } = failureBanner(error, "No administrator was created");

@@ -2,15 +2,17 @@
 import { readdir, readFile } from "node:fs/promises";
 import { availableParallelism, loadavg } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { beforeAll, expect, test, vi } from "vitest";
 import { isDeep } from "../support/deep.js";
-import { ask, ensureBuilt, oneInstance, PATIENCE_MS, signIn, startPostern } from "../support/postern.js";
+import { ask, ensureBuilt, oneInstance, PATIENCE_MS, signIn, startNode, startPostern } from "../support/postern.js";
 import { eventually, processesIn, useSandbox } from "../support/sandbox.js";
 
 const sandbox = useSandbox();
 vi.setConfig({ testTimeout: 90_000, hookTimeout: 60_000 });
 beforeAll(ensureBuilt);
 
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 /** How many times slower things may be because others use the machine, too. */
 const crowding = () => Math.max(1, loadavg()[0]! / availableParallelism());
 const PASSWORD = "four random words of ours";
@@ -135,3 +137,23 @@ test.runIf(isDeep)(
     expect(await Promise.all([one.ended(), other.ended()])).toEqual([0, 0]);
   },
 );
+
+test("signals again and again end create-admin in order, with the database that it has started", async () => {
+  const command = startNode(ROOT, ["--import", "tsx", "src/cli/create-admin.ts", sandbox.path], {
+    DATA_DIR: folder("admin"),
+    ADMIN_EMAIL: "ada@example.org",
+  });
+  const runsDatabase = () => postmasterPid("admin").catch(() => 0);
+  await eventually(runsDatabase, PATIENCE_MS);
+  await eventually(async () => {
+    // A signal at the very end of the process would kill it.
+    if (!(await runsDatabase())) return true;
+    command.kill("SIGINT");
+    return command.hasEnded();
+  }, PATIENCE_MS);
+  expect([await command.ended(), command.output()]).toEqual([
+    70,
+    expect.stringMatching(/^No administrator was created: .*stopped\n$/s),
+  ]);
+  expect(await processesIn(sandbox.path)).toEqual([]);
+});
