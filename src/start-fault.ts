@@ -8,7 +8,7 @@ export const EXIT_CODES = {
   unreachable: 69,
   /** Postern itself is at fault. */
   software: 70,
-  /** A port or a folder cannot be used. */
+  /** A port or a folder cannot be used, or no more files can be watched. */
   resource: 73,
   /** The disk is full or fails. */
   disk: 74,

@@ -59,6 +59,14 @@ const ADDRESS_FAULTS: Readonly<Record<string, readonly [StartFaultKind, string]>
   ENOTFOUND: ["configuration", "HOST is not known. Set it to an address of this machine."],
 };
 
+/** The advice for each of the operating system's codes for a limit of watched files. ENOSPC is no full disk there. */
+const WATCH_FAULTS: Readonly<Record<string, string>> = {
+  ENOSPC:
+    "This user watches as many files as the system allows. End another program that watches files, or raise fs.inotify.max_user_watches.",
+  EMFILE:
+    "This user watches files in as many places as the system allows. End another program that watches files, or raise fs.inotify.max_user_instances.",
+};
+
 const DISK_FAULTS: ReadonlySet<unknown> = new Set(["ENOSPC", "EDQUOT", "EIO", "53100"]);
 
 /** @returns an error and all its causes */
@@ -70,6 +78,8 @@ function kindOf(error: unknown): readonly [StartFaultKind, string?] {
   for (const cause of causesOf(error)) {
     if (cause instanceof StartFault) return [cause.kind];
     if (cause instanceof ConfigError) return ["configuration"];
+    const watchAdvice = cause.syscall === "watch" && WATCH_FAULTS[cause.code ?? ""];
+    if (watchAdvice) return ["resource", watchAdvice];
     if (DISK_FAULTS.has(cause.code))
       return ["disk", "The disk is full or fails. Make room on it, then start Postern again."];
     if (cause.syscall === "listen" || cause.syscall === "getaddrinfo") {
