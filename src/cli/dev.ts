@@ -1,12 +1,12 @@
 /** `npm run dev`: starts Postern again when its sources change. The servers stand meanwhile, and are stopped at the end. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
 import { watch } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { type Config, processConfig } from "../config.js";
 import { createLog, type Log } from "../log.js";
 import { openOutput } from "../output.js";
+import { EXIT_CODES } from "../start-fault.js";
 import { failureBanner } from "./banner.js";
 import { LEAVE_SERVERS, stopServers } from "./servers.js";
 
@@ -65,19 +65,26 @@ async function compile(): Promise<boolean> {
 function start(): ChildProcess {
   const args = ["--enable-source-maps", `${ROOT}dist/main.js`, LEAVE_SERVERS];
   const child = spawn(process.execPath, args, { cwd: ROOT, stdio: ["inherit", "inherit", "inherit", "ipc"] });
-  child.on("exit", (code) => {
+  const onEnd = (code: number | null) => {
     postern = undefined;
     if (isEnding) process.exitCode = code ?? 0;
     else if (!child.killed) say("Postern has ended. The next save starts it again; Ctrl-C ends this too.");
+  };
+  child.on("exit", onEnd);
+  child.on("error", (error) => {
+    say(`Postern's process has failed: ${error.message}`);
+    // What could not be started never exits.
+    if (child.pid === undefined) onEnd(EXIT_CODES.software);
   });
   return child;
 }
 
 /** Asks Postern to end, and waits until it has, however long that takes. */
 async function stop(): Promise<void> {
-  if (!postern) return;
-  const ended = once(postern, "exit");
-  if (!postern.killed) postern.kill();
+  const child = postern;
+  if (!child) return;
+  const ended = new Promise((resolve) => child.once("exit", resolve));
+  if (!child.killed) child.kill();
   await ended;
 }
 
@@ -87,15 +94,18 @@ async function develop(config: Config, log: Log): Promise<void> {
       log.warn({ err: error }, "Cannot watch for changes"),
     );
   }
-  while (!isEnding) {
-    if (await compile()) {
-      await stop();
-      if (!isEnding) postern = start();
+  try {
+    while (!isEnding) {
+      if (await compile()) {
+        await stop();
+        if (!isEnding) postern = start();
+      }
+      await changed();
     }
-    await changed();
+  } finally {
+    await stop();
+    await stopServers(config, log);
   }
-  await stop();
-  await stopServers(config, log);
 }
 
 const errorOutput = openOutput(process.stderr, () => "");

@@ -1,5 +1,5 @@
 /** `npm run dev`: a save starts Postern again and nothing else, and whatever ends it leaves nothing running. */
-import { appendFile, cp, readdir, readFile, symlink, truncate } from "node:fs/promises";
+import { appendFile, copyFile, cp, readdir, readFile, rm, symlink, truncate } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { beforeAll, expect, test, vi } from "vitest";
@@ -39,11 +39,9 @@ const postmasters = async () => {
 const isReady = async (url: string) => (await fetch(`${url}/health/ready`)).status === 200;
 
 /** `npm run dev`, which says where it listens once for each start. */
-function startDev() {
-  const dev = startNode(sandbox.path, ["--import", "tsx", path("src/cli/dev.ts")], {
-    DEMO: "false",
-    LOCAL_INSTANCES: oneInstance(false),
-  });
+function startDev(node?: string) {
+  const environment = { DEMO: "false", LOCAL_INSTANCES: oneInstance(false) };
+  const dev = startNode(sandbox.path, ["--import", "tsx", path("src/cli/dev.ts")], environment, node);
   const urls = () => [...dev.output().matchAll(/listens on (http:\S+)\/graphql/g)].map(([, url]) => url!);
   const nextUrl = (before: number) => eventually(() => urls()[before] ?? false, PATIENCE_MS);
   return { ...dev, urls, nextUrl, runs: (word: string) => dev.printed(new RegExp(`(it runs ${word})\\.`)) };
@@ -98,6 +96,20 @@ test("the instances are stopped, too, where their database has died after Poster
   const before = await log();
   await stopServers(readConfig({ DATA_DIR }), createLog("error"));
   expect(await log()).toBe(before);
+});
+
+test.runIf(isDeep)("a Postern that cannot be started is one that has ended", async () => {
+  await copyFile(process.execPath, path("node"));
+  const dev = startDev(path("node"));
+  await dev.nextUrl(0);
+  const servers = await eventually(postmasters, PATIENCE_MS);
+  await rm(path("node"));
+  await save(prints("never"));
+  await dev.printed(/(process has failed: spawn \S+ ENOENT\nPostern has ended\.)/);
+  expect(await postmasters()).toEqual(servers);
+  dev.kill("SIGTERM");
+  expect(await dev.ended()).toBe(0);
+  expect(await processesIn(sandbox.path)).toEqual([]);
 });
 
 test.runIf(isDeep)(

@@ -43,9 +43,14 @@ export const startPostern = (mark: string, environment: Record<string, string>) 
   startNode(ROOT, ["dist/main.js", mark], { DATA_DIR: mark, ...environment });
 
 /** Starts a program that is, or starts, a Postern. */
-export function startNode(cwd: string, args: readonly string[], environment: Record<string, string>) {
+export function startNode(
+  cwd: string,
+  args: readonly string[],
+  environment: Record<string, string>,
+  node = process.execPath,
+) {
   const since = Date.now();
-  const child = spawn(process.execPath, args, {
+  const child = spawn(node, args, {
     cwd,
     detached: true,
     stdio: ["ignore", "pipe", "pipe"],
