@@ -18,6 +18,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { ROOT_DATA_FOLDER } from "../../src/postgres/folder.js";
+import { signalProcess } from "../../src/postgres/processes.js";
 import { eventually, processesIn } from "../support/sandbox.js";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
@@ -143,10 +144,10 @@ async function visit({ name, ids, above }: Visitor): Promise<void> {
   }
 
   const cleanUp = async () => {
-    for (const child of running) if (child.pid) process.kill(-child.pid, "SIGINT");
+    for (const child of running) if (child.pid) signalProcess(-child.pid, "SIGINT");
     const left = async () => (await Promise.all([...folders].map(processesIn))).flat();
     await eventually(async () => (await left()).length === 0, STOP_MS).catch(async () => {
-      for (const pid of await left()) process.kill(pid, "SIGKILL");
+      for (const pid of await left()) signalProcess(pid, "SIGKILL");
     });
     for (const path of folders) rmSync(path, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
   };
@@ -302,8 +303,11 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   });
 }
 
-let hasFailed = false;
-for (const visitor of visitors().filter(({ name }) => options.as === undefined || options.as === name))
+const all = visitors();
+const chosen = all.filter(({ name }) => options.as === undefined || options.as === name);
+let hasFailed = chosen.length === 0;
+if (hasFailed) tell(`FAILED: nobody here visits as ${options.as}: only ${all.map(({ name }) => name).join(" and ")}`);
+for (const visitor of chosen)
   await visit(visitor).catch(() => {
     hasFailed = true;
   });
