@@ -256,7 +256,7 @@ it("gives the bytes that were sent of a compressed answer", async () => {
 it("names documents that differ in their strings alone by one hash, which no password is part of", async () => {
   const signIn = (email: string, password: string) =>
     `mutation Ours { signIn(input: { email: ${email}, password: ${password} }) { expiresAt } } # "`;
-  const particular = { operation: "Ours", document: sha256(`${signIn('""', '""')}"`) };
+  const particular = { operation: "Ours", document: sha256(signIn('""', '""').replace('# "', "")) };
   for (const texts of [
     ['"nobody@demo.example"', '"wrong password of ours"'],
     ['"nobody@demo.\\"example"', '"""wrong "" \\""" pass\nword"""'],
