@@ -12,6 +12,7 @@ import { REQUEST_ANSWER_TYPES, requestWantsPage } from "../graphql/graphql-reque
 import type { Log } from "../log.js";
 import { asRequest, RequestFacts } from "../values/request-facts.js";
 import { type CompressedBody, compressBody } from "./compression.js";
+import { answerConnectRequests } from "./connect-requests.js";
 import { createDraining } from "./draining.js";
 import { createLandingPage } from "./landing-page.js";
 import { refuseMalformed } from "./malformed-http.js";
@@ -73,7 +74,6 @@ const SECURITY_HEADERS = {
 };
 
 const JSON_TYPE = { "content-type": REQUEST_ANSWER_TYPES[0] };
-
 const REQUEST_ID = /^[A-Za-z0-9._-]{1,36}$/;
 
 function discardRest(request: IncomingMessage): void {
@@ -86,12 +86,11 @@ function discardRest(request: IncomingMessage): void {
 }
 
 export function createHttpServer({ config, client, graphql, version, records, log, onStop }: HttpOptions) {
-  const { corsOrigins, trustedProxies } = config;
   const readiness = createReadiness(client);
   const requestLog = createRequestLog(log);
   const landing = createLandingPage(config.landingPage, graphql);
   const allowOrigins = cors({
-    origin: [...corsOrigins],
+    origin: [...config.corsOrigins],
     methods: ["GET", "POST"],
     allowedHeaders: [...CROSS_ORIGIN_HEADERS],
     exposedHeaders: ["x-request-id", "retry-after"],
@@ -138,7 +137,7 @@ export function createHttpServer({ config, client, graphql, version, records, lo
       async serve({ request, response, search, facts }) {
         // A request for the page gets only the page. An operation in it must not run, because nothing has checked it.
         if (landing && requestWantsPage(request)) return send(response, await landing.page());
-        const contextOf = () => graphql.contextOf(request, originOf(request, facts.id, trustedProxies));
+        const contextOf = () => graphql.contextOf(request, originOf(request, facts.id, config.trustedProxies));
         return send(response, await graphql.answer(facts, request, response, search, contextOf));
       },
     },
@@ -214,6 +213,7 @@ export function createHttpServer({ config, client, graphql, version, records, lo
   const server: Server = createServer(SERVER_OPTIONS, answer);
   // An unknown `Expect` header is ignored. Node would refuse it without a body.
   server.on("checkExpectation", answer);
+  answerConnectRequests(server);
   server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
     const facts = refuseMalformed(error, socket as Socket, { ...SECURITY_HEADERS, ...NO_CONTENT_POLICY, ...JSON_TYPE });
     if (facts) requestLog.write(facts, error.code === UNFINISHED);

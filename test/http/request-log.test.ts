@@ -331,6 +331,24 @@ it("tells of a request without a host", async () => {
   expect(await lineOf(id)).toEqual(line(id, particular));
 });
 
+it("refuses CONNECT and tells of it, also behind another request", async () => {
+  const ids = [nextId(), nextId()] as const;
+  const requests = ["GET /version", "CONNECT elsewhere.example:443"] as const;
+  const text = requests.map((each, at) => `${each} HTTP/1.1\r\nhost: x\r\nx-request-id: ${ids[at]}\r\n\r\n`).join("");
+  const socket = await raw(text);
+  let answers = "";
+  socket.on("data", (chunk) => (answers += chunk));
+  await once(socket, "close");
+  expect(answers).toMatch(/^HTTP\/1\.1 200 .*HTTP\/1\.1 405 .*\r\nallow: GET, HEAD\r\n.*"field":"method"/s);
+  expect(await lineOf(ids[0])).toMatchObject({ route: "/version", status: 200 });
+  const refused = { method: "CONNECT", route: null, actor: null, status: 405, code: "BAD_USER_INPUT" };
+  expect(await lineOf(ids[1])).toEqual(line(ids[1], refused));
+  // One that leaves at once ends nothing else.
+  const left = nextId();
+  (await raw(text.replace(ids[0], nextId()).replace(ids[1], left))).resetAndDestroy();
+  expect((await fetchAs(nextId(), "/version")).status).toBe(200);
+});
+
 it("has one line of a request whose body turns out to be malformed", async () => {
   const id = nextId();
   const socket = await raw(rawPost(id, "5\r\nhello\r\nnonsense\r\n", "transfer-encoding: chunked"));
