@@ -1,4 +1,5 @@
 /** The commands of deploy/runbook.md, as they are written, on an embedded database and on a given one. */
+import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import postgres from "postgres";
 import { beforeAll, describe, expect, test, vi } from "vitest";
@@ -46,14 +47,27 @@ async function expectRefusal(environment: Record<string, string>): Promise<void>
   expect(older.output()).toMatch(/^Postern cannot start: A newer Postern has migrated this database\. .+\n$/);
 }
 
+test("git leaves alone what the runbook backs up to", async () => {
+  if (!(await isThere(`git -C '${ROOT}' rev-parse`))) return;
+  const blocks = (await codeBelow("runbook.md", "Back up and restore")).join("");
+  const [dump, copy] = [/--file=(\S+)/, /^BACKUP="([\w-]+)\$/m].map((pattern) => pattern.exec(blocks)?.[1]);
+  for (const path of [dump, `${copy}20261201T093000/database`])
+    expect(await runShell(`git check-ignore ${path}`, { cwd: ROOT })).toBe(`${path}\n`);
+});
+
 describe.runIf(isDeep)("the runbook", () => {
   test("of a data folder: back up, upgrade, roll back, a lost administrator, start over", async () => {
     const env = { DATA_DIR: join(sandbox.path, "data"), LOCAL_INSTANCES: oneInstance(false) };
     const shell = (text: string) => runShell(text, { cwd: sandbox.path, env });
     const [backUp, restore] = await codeBelow("runbook.md", "Back up and restore");
+    const copies = async () => (await readdir(sandbox.path)).filter((name) => name.startsWith("postern-backup")).sort();
+    await withPostern(env, create("first"));
+    await shell(backUp!);
     await withPostern(env, create("before"));
     await shell(backUp!);
     await withPostern(env, create("after"));
+    const [, newest, ...others] = await copies();
+    expect(others).toEqual([]);
 
     const database = await startEmbedded({ dataDir: env.DATA_DIR, log: createLog("silent") });
     const sql = postgres({ ...database.options, max: 1 });
@@ -61,15 +75,18 @@ describe.runIf(isDeep)("the runbook", () => {
     await sql.end();
     await database.stop();
     await expectRefusal(env);
-    await shell(restore!);
-    expect(await withPostern(env, names)).toEqual(["before"]);
+    // A name that is not replaced removes nothing.
+    await expect(shell(restore!)).rejects.toThrow();
+    await shell(restore!.replace("PASTE-THE-NAME-OF-THE-COPY", newest!));
+    const kept = ["before", "first"];
+    expect(await withPostern(env, names)).toEqual(kept);
 
     const [giveBack] = await codeBelow("runbook.md", "A lost administrator");
     const lost = () => runShell(giveBack!, { cwd: ROOT, env: { ...env, LOG_LEVEL: "error" } });
     const busy = await withPostern(env, () => lost().catch((error) => error));
     expect([busy.code, busy.stdout]).toEqual([75, expect.stringContaining("Another Postern uses the data folder")]);
     const [, password] = / {2}password: (\S+) /.exec(await lost())!;
-    expect(await withPostern({ ...env, ADMIN_PASSWORD: password! }, names)).toEqual(["before"]);
+    expect(await withPostern({ ...env, ADMIN_PASSWORD: password! }, names)).toEqual(kept);
 
     const [startOver] = await codeBelow("runbook.md", "Start over");
     await shell(startOver!);
@@ -83,8 +100,11 @@ describe.runIf(isDeep)("the runbook", () => {
     const [, , backUp, restore] = await codeBelow("runbook.md", "Back up and restore");
     const [, empty] = await codeBelow("runbook.md", "Start over");
     await withPostern(environment, async (url, token) => {
+      await shell(backUp!);
       await create("before")(url, token);
       await shell(backUp!);
+      const { mode } = await stat(join(sandbox.path, "postern.dump"));
+      expect(mode & 0o777, "a dump holds what nobody else may read").toBe(0o600);
       await create("after")(url, token);
     });
     await sql.unsafe(LATER_MIGRATION);
