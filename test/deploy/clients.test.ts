@@ -1,5 +1,5 @@
 /** The clients of deploy/clients.md, run as they are written, and the way back of a lost administrator, beside a running Postern. */
-import { writeFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, expect, test, vi } from "vitest";
 import { emptyDatabase } from "../support/empty-database.js";
@@ -37,10 +37,18 @@ test("the clients sign in, ask and refresh; pages of named origins may call; a l
   const [script] = await codeOf("JavaScript");
   const twice =
     'tokens.accessToken = "ended";\nconst both = await Promise.all([ask("{ viewer { role } }"), ask("{ viewer { role } }")]);';
-  const program = `${script}${twice}\nfor (const { data } of both) console.log(JSON.stringify(data));\n`;
+  const unreachable = `
+    tokens.accessToken = "ended";
+    const reach = fetch;
+    globalThis.fetch = (url, init) =>
+      init.body.includes("refreshSession") ? Promise.reject(new Error("unreachable")) : reach(url, init);
+    await ask("{ viewer { role } }").catch(({ message }) => console.log(message));
+    globalThis.fetch = reach;
+  `;
+  const program = `${script}${unreachable}${twice}\nfor (const { data } of both) console.log(JSON.stringify(data));\n`;
   await writeFile(join(sandbox.path, "client.mjs"), program);
   expect(await run([process.execPath, "client.mjs"], options)).toBe(
-    `{ viewer: { role: 'ADMIN' } }\n${ADMIN}\n${ADMIN}\n`,
+    `{ viewer: { role: 'ADMIN' } }\nunreachable\n${ADMIN}\n${ADMIN}\n`,
   );
   renewals += 1;
   await expectRenewals();
@@ -58,14 +66,18 @@ test("the clients sign in, ask and refresh; pages of named origins may call; a l
 
   if (await isThere("command -v curl")) {
     const [first, renew] = await codeOf("curl");
+    const noting = `curl() { printf '%s\\n' "$*" >> words; command curl "$@"; }\n`;
     const question = first!
       .split("\n")
       .filter((line) => line.startsWith("post -H"))
       .join("\n");
     expect(question).toContain("viewer");
-    expect(await runShell(`${first}${renew}${question}`, options)).toMatch(
+    expect(await runShell(`${noting}${first}${renew}${question}`, options)).toMatch(
       /^(\{"data":\{"viewer":\{"role":"ADMIN"\}\}\}\s*){2}$/,
     );
+    const words = await readFile(join(sandbox.path, "words"), "utf8");
+    expect(words.match(/^-sS /gm)).toHaveLength(4);
+    for (const secret of [PASSWORD, "refreshToken"]) expect(words, "ps shows them to everybody").not.toContain(secret);
     renewals += 1;
     await expectRenewals();
   }
@@ -83,7 +95,7 @@ test("the clients sign in, ask and refresh; pages of named origins may call; a l
   expect(await allowed("https://elsewhere.example")).toBeNull();
 
   const before = await signIn(url, EMAIL, PASSWORD);
-  const [restore] = await codeBelow("runbook.md", "A lost administrator");
+  const [restore, restoreInImage] = await codeBelow("runbook.md", "A lost administrator");
   const refused = await runShell(restore!, { cwd: ROOT, env: given }).catch((error) => error);
   expect([refused.code, refused.stdout]).toEqual([
     78,
@@ -122,8 +134,17 @@ test("the clients sign in, ask and refresh; pages of named origins may call; a l
       success: true,
     },
   ]);
-  const another = restore!.replace(EMAIL, "Grace@example.org");
-  await runShell(another, { cwd: ROOT, env: withFile });
+  // Without an engine: what the image would be given, of which its folder of secrets is another one here.
+  const [, folder = "", secrets = ""] = / -v \.\/(\w+):(\S+):ro /.exec(restoreInImage!)!;
+  const [, command = ""] = / postern (node \S+)\n$/.exec(restoreInImage!)!;
+  await mkdir(join(sandbox.path, folder));
+  await writeFile(join(sandbox.path, folder, "database-url"), `${given.DATABASE_URL}\n`);
+  await writeFile(join(sandbox.path, folder, "admin-password"), "another password of hers\n");
+  const settings = [...restoreInImage!.matchAll(/ -e (\w+)=(\S+)/g)].map(([, name, value]) => [
+    name,
+    value!.replace(secrets, join(sandbox.path, folder)).replace(EMAIL, "Grace@example.org"),
+  ]);
+  await runShell(command, { cwd: ROOT, env: { ...given, DATABASE_URL: "", ...Object.fromEntries(settings) } });
   await signIn(url, "grace@example.org", "another password of hers");
   expect(
     await sql`select role from users join audit_logs on resource_id = users.id::text
