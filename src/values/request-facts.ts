@@ -1,4 +1,4 @@
-/** What is noted about a request while it is answered, for its line in the log. None of it is a value that a client has sent. */
+/** What is noted about a request while it is answered, for its line in the log. What a client chooses of it has a bounded form. */
 import { AsyncLocalStorage } from "node:async_hooks";
 
 /** A name of GraphQL that documents may use. A client may send any text as an operation's name. */
