@@ -167,7 +167,7 @@ describe.runIf(isInstalled)("in Chromium", PATIENCE, () => {
     expect(faults).toEqual([]);
   });
 
-  it("shows the schema's docs", async () => {
+  it.runIf(isDeep)("shows the schema's docs", async () => {
     const { page, faults } = await visit();
     await page.getByRole("button", { name: "Show Documentation Explorer" }).click();
     await page.getByRole("link", { name: "Query", exact: true }).click();
@@ -196,7 +196,7 @@ describe.runIf(isInstalled)("in Chromium", PATIENCE, () => {
     expect(faults).toEqual([]);
   });
 
-  it("tells why a session has ended, and ends it", async () => {
+  it.runIf(isDeep)("tells why a session has ended, and ends it", async () => {
     const { page, asked } = await visitAs(EMAILS.dba);
     const { refreshToken, accessToken } = JSON.parse(JSON.parse(await kept(page, "sessionStorage"))["postern:session"]);
     await app.withToken(accessToken).run("mutation { signOut { signedOut } }");
@@ -219,7 +219,7 @@ describe.runIf(isInstalled)("in Chromium", PATIENCE, () => {
     expect(await kept(page, "sessionStorage")).not.toContain("Token");
   });
 
-  it("says where Postern could not end a session", async () => {
+  it.runIf(isDeep)("says where Postern could not end a session", async () => {
     const { page } = await visitAs(EMAILS.viewer);
     await page.route("**/graphql", (route) =>
       route.fulfill({ status: 503, json: { errors: [{ message: "Away.", extensions: { code: "UNAVAILABLE" } }] } }),

@@ -74,7 +74,7 @@ test("a save replaces Postern, the servers stand, and Ctrl-C ends them all in or
   }
 });
 
-test("the instances are stopped, too, where their database has died after Postern", async () => {
+test.runIf(isDeep)("the instances are stopped, too, where their database has died after Postern", async () => {
   ensureBuilt();
   const DATA_DIR = path("died");
   const postern = startPostern(DATA_DIR, { DEMO: "false", LOCAL_INSTANCES: oneInstance(false) });

@@ -138,22 +138,25 @@ test.runIf(isDeep)(
   },
 );
 
-test("signals again and again end create-admin in order, with the database that it has started", async () => {
-  const command = startNode(ROOT, ["--import", "tsx", "src/cli/create-admin.ts", sandbox.path], {
-    DATA_DIR: folder("admin"),
-    ADMIN_EMAIL: "ada@example.org",
-  });
-  const runsDatabase = () => postmasterPid("admin").catch(() => 0);
-  await eventually(runsDatabase, PATIENCE_MS);
-  await eventually(async () => {
-    // A signal at the very end of the process would kill it.
-    if (!(await runsDatabase())) return true;
-    command.kill("SIGINT");
-    return command.hasEnded();
-  }, PATIENCE_MS);
-  expect([await command.ended(), command.output()]).toEqual([
-    70,
-    expect.stringMatching(/^No administrator was created: .*stopped\n$/s),
-  ]);
-  expect(await processesIn(sandbox.path)).toEqual([]);
-});
+test.runIf(isDeep)(
+  "signals again and again end create-admin in order, with the database that it has started",
+  async () => {
+    const command = startNode(ROOT, ["--import", "tsx", "src/cli/create-admin.ts", sandbox.path], {
+      DATA_DIR: folder("admin"),
+      ADMIN_EMAIL: "ada@example.org",
+    });
+    const runsDatabase = () => postmasterPid("admin").catch(() => 0);
+    await eventually(runsDatabase, PATIENCE_MS);
+    await eventually(async () => {
+      // A signal at the very end of the process would kill it.
+      if (!(await runsDatabase())) return true;
+      command.kill("SIGINT");
+      return command.hasEnded();
+    }, PATIENCE_MS);
+    expect([await command.ended(), command.output()]).toEqual([
+      70,
+      expect.stringMatching(/^No administrator was created: .*stopped\n$/s),
+    ]);
+    expect(await processesIn(sandbox.path)).toEqual([]);
+  },
+);
