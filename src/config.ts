@@ -3,6 +3,7 @@ import { z } from "zod";
 import { inventoryVariables } from "./modules/fleet/inventory/inventory.variables.js";
 import { operationsVariables } from "./modules/fleet/operations/operations.variables.js";
 import { localVariables } from "./providers/local/local.variables.js";
+import { checkedEmail } from "./values/checked.js";
 import { readSecretFiles } from "./values/secret-files.js";
 import { sum } from "./values/sum.js";
 import { countVariable, flagVariable, isSecretVariable, listVariable, secretVariable } from "./values/variables.js";
@@ -48,8 +49,7 @@ const OWN = {
   SLOW_STATEMENT_MS: countVariable(0, 600_000)
     .prefault("500")
     .describe("A statement that takes longer is logged by its hash, with the request that sent it."),
-  ADMIN_EMAIL: z
-    .email()
+  ADMIN_EMAIL: checkedEmail
     .default("admin@postern.example")
     .describe("The first administrator, created when there is none."),
   ADMIN_PASSWORD: secretVariable(z.string().min(12).max(128)).describe(

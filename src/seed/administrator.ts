@@ -2,7 +2,8 @@
 import { randomBytes } from "node:crypto";
 import { and, eq, isNull, sql } from "drizzle-orm";
 import { insertAuditLog } from "../audit/audit.store.js";
-import { hashPassword, requireGoodPassword } from "../auth/passwords.js";
+import { requireGoodPassword } from "../auth/password-policy.js";
+import { hashPassword } from "../auth/passwords.js";
 import type { Db } from "../db/client.js";
 import { badUserInput } from "../errors.js";
 import { LOG_REDACTED } from "../log.js";
@@ -29,21 +30,28 @@ export interface Seeding {
   readonly announce: (account: SeededAccount) => void;
 }
 
+/** An account to seed, as far as it is configured. */
+interface AccountToSeed {
+  /** The canonical address. */
+  readonly email: string;
+  readonly password: string | undefined;
+}
+
 /**
  * @param variable the one that would configure the password
- * @returns the password of a new account: the configured one, or a generated one
- * @throws BAD_USER_INPUT where none is configured and none may be generated, or where it is a common one
+ * @returns the account with the configured password, or with a generated one
+ * @throws BAD_USER_INPUT where none is configured and none may be generated, or where it is not a good one
  */
-export function passwordOfAccount(
+export async function accountToSeed(
   variable: "ADMIN_PASSWORD" | "DEMO_PASSWORD",
-  configured: string | undefined,
+  { email, password }: AccountToSeed,
   { generatePasswords }: Pick<Seeding, "generatePasswords">,
-): Omit<SeededAccount, "email"> {
-  if (configured !== undefined) {
-    requireGoodPassword(configured, variable);
-    return { password: configured, generated: false };
+): Promise<SeededAccount> {
+  if (password !== undefined) {
+    await requireGoodPassword(password, variable, { email });
+    return { email, password, generated: false };
   }
-  if (generatePasswords) return { password: generatePassword(), generated: true };
+  if (generatePasswords) return { email, password: generatePassword(), generated: true };
   throw badUserInput(
     variable,
     `A new account needs a password, and one that Postern generates would stay in production's log: set ${variable}_FILE ` +
@@ -59,20 +67,16 @@ export async function lockSeeds(db: Db): Promise<void> {
 }
 
 /** Creates an administrator unless one exists. */
-export function ensureAdministrator(
-  db: Db,
-  admin: { readonly email: string; readonly password: string | undefined },
-  seeding: Seeding,
-): Promise<void> {
+export function ensureAdministrator(db: Db, admin: AccountToSeed, seeding: Seeding): Promise<void> {
   return db.transaction(async (db) => {
     await lockSeeds(db);
     const existing = await db.select({ id: users.id }).from(users).where(eq(users.role, "ADMIN")).limit(1);
     if (existing.length > 0) return;
-    const chosen = passwordOfAccount("ADMIN_PASSWORD", admin.password, seeding);
-    const email = admin.email.toLowerCase();
-    const passwordHash = await hashPassword(chosen.password);
+    const account = await accountToSeed("ADMIN_PASSWORD", admin, seeding);
+    const { email } = account;
+    const passwordHash = await hashPassword(account.password);
     await db.insert(users).values({ email, passwordHash, role: "ADMIN", fullName: "Administrator" });
-    seeding.announce({ email, ...chosen });
+    seeding.announce(account);
   });
 }
 
@@ -80,16 +84,12 @@ export function ensureAdministrator(
  * Makes the user with this address an administrator with this password, and ends the user's sessions; creates the user where there is
  * none. The audit log tells of it.
  */
-export function restoreAdministrator(
-  db: Db,
-  admin: { readonly email: string; readonly password: string | undefined },
-  seeding: Seeding,
-): Promise<void> {
+export function restoreAdministrator(db: Db, admin: AccountToSeed, seeding: Seeding): Promise<void> {
   return db.transaction(async (db) => {
     await lockSeeds(db);
-    const chosen = passwordOfAccount("ADMIN_PASSWORD", admin.password, seeding);
-    const email = admin.email.toLowerCase();
-    const changes = { passwordHash: await hashPassword(chosen.password), role: "ADMIN" as const };
+    const account = await accountToSeed("ADMIN_PASSWORD", admin, seeding);
+    const { email } = account;
+    const changes = { passwordHash: await hashPassword(account.password), role: "ADMIN" as const };
     const [user] = await db
       .update(users)
       .set({ ...changes, version: sql`${users.version} + 1`, updatedAt: sql`now()` })
@@ -117,6 +117,6 @@ export function restoreAdministrator(
       result: { endedSessions: ended.length },
       success: true,
     });
-    seeding.announce({ email, ...chosen });
+    seeding.announce(account);
   });
 }

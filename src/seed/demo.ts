@@ -8,7 +8,7 @@ import { scans, vulnerabilities } from "../modules/data/scans/scans.table.js";
 import { analyticsMetrics, performanceLogs } from "../modules/data/telemetry/telemetry.table.js";
 import { organizations } from "../modules/identity/organizations/organizations.table.js";
 import { users } from "../modules/identity/users/users.table.js";
-import { lockSeeds, passwordOfAccount, type Seeding } from "./administrator.js";
+import { accountToSeed, lockSeeds, type Seeding } from "./administrator.js";
 import { seeds } from "./seeds.table.js";
 
 const DEMO_DOMAIN = "demo.example";
@@ -71,8 +71,9 @@ export function ensureDemo(db: Db, configuredPassword: string | undefined, seedi
     await lockSeeds(db);
     const claimed = await db.insert(seeds).values({ name: "demo" }).onConflictDoNothing().returning();
     if (claimed.length === 0) return;
-    const chosen = passwordOfAccount("DEMO_PASSWORD", configuredPassword, seeding);
-    const passwordHash = await hashPassword(chosen.password);
+    const admin = { email: `admin@${DEMO_DOMAIN}`, password: configuredPassword };
+    const account = await accountToSeed("DEMO_PASSWORD", admin, seeding);
+    const passwordHash = await hashPassword(account.password);
     const tenants = await db
       .insert(organizations)
       .values(ORGANIZATIONS.map((organization) => ({ ...organization, createdAt: at(0) })))
@@ -95,7 +96,7 @@ export function ensureDemo(db: Db, configuredPassword: string | undefined, seedi
       tenants[0]!.id,
       accounts.map(({ id }) => id),
     );
-    seeding.announce({ email: `admin@${DEMO_DOMAIN}`, ...chosen });
+    seeding.announce(account);
   });
 }
 

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { badUserInput } from "../errors.js";
 import { isId } from "./id.js";
 import { showAs } from "./inputs.js";
+import { canonicalMailbox } from "./mailbox.js";
 
 /**
  * @returns the input as the schema transforms it, without fields that the schema does not name
@@ -54,9 +55,13 @@ export const checkedJson = showAs(
   }),
 );
 
-export const checkedEmail = checkedText(254)
-  .pipe(z.email("Give an e-mail address, such as ada@example.org."))
-  .transform((value) => value.toLowerCase());
+/** What may be an e-mail address, in its canonical form. */
+export const checkedMailbox = checkedText(254).transform(canonicalMailbox);
+
+/** The address of an account. The form of an address is checked last, because a canonical text may be longer than the one that was sent. */
+export const checkedEmail = checkedMailbox
+  .pipe(checkedText(254))
+  .pipe(z.email("Give an e-mail address, such as ada@example.org."));
 
 export const checkedUrl = checkedText(2048).pipe(
   z.url({ protocol: /^https?$/, error: "Give an http or https address, such as https://app.example.org/." }),

@@ -23,7 +23,7 @@ export const DB = /^db\//;
 export const TABLES = /\.table\.ts$/;
 export const MODULE = /^module\.ts$/;
 /** Plain data of who may come, and call what. */
-export const RULES = /^auth\/(rules|permissions|passwords)\.ts$/;
+export const RULES = /^auth\/(rules|permissions|password-policy)\.ts$/;
 /** What modules read of the environment. */
 export const VARIABLES = /\.variables\.ts$/;
 /** What Postern asks of whatever sees and operates instances. */

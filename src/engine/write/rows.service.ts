@@ -36,10 +36,10 @@ export interface RowsDeps {
 }
 
 /**
- * Locks and checks the rows with these ids, in the transaction of their change and before it. `changes` is null for a deletion.
+ * Locks and checks the rows with these ids, in the transaction of their change and before it.
  * @returns what is to run after the commit
  */
-export type RowsGuard = (db: Db, ids: readonly string[], changes: RowValues | null) => Promise<() => void>;
+export type RowsGuard = (db: Db, ids: readonly string[]) => Promise<() => void>;
 
 /** The rules that rows of one type have in addition. */
 export interface RowRules {
@@ -47,8 +47,11 @@ export interface RowRules {
   prepare?(rows: readonly RowValues[], pathOf: RowPathOf, creating: boolean): Promise<RowValues[]>;
   /** Refuses a change that the actor may not make to this row. @throws FORBIDDEN */
   mayUpdate?(call: Call, id: string, changes: RowValues): void;
-  /** Returns the guard of these changes; undefined where they need none, so that one statement without a transaction is enough. */
-  guard?(changes: RowValues | null): RowsGuard | undefined;
+  /**
+   * Returns the guard of these changes, which are null for a deletion; undefined where they need none, so that one statement without a
+   * transaction is enough. `given` is what the client sent, before `prepare`.
+   */
+  guard?(changes: RowValues | null, given: RowValues | null): RowsGuard | undefined;
 }
 
 /** Leaves out absent values, so that defaults apply to new rows, and old values stay. */
@@ -127,16 +130,19 @@ export function createRowService(deps: RowsDeps, inputs: RowInputs, rules: RowRu
 
   /** Makes a change by one statement, or, where it has a guard, in a transaction after the guard. */
   async function runGuarded(
-    changes: RowValues | null,
+    given: RowValues | null,
+    pathOf: RowPathOf,
     idsOf: (db: Db) => Promise<readonly string[]>,
-    change: (db: Db) => Promise<ChangedRows>,
+    changeTo: (db: Db, changes: RowValues | null) => Promise<ChangedRows>,
   ): Promise<ChangedRows> {
-    const guard = rules.guard?.(changes);
+    const changes = given && ((await prepare([given], pathOf, false))[0] ?? {});
+    const change = (db: Db) => changeTo(db, changes);
+    const guard = rules.guard?.(changes, given);
     if (!guard) return change(db);
     let afterCommit = () => {};
     const changed = await db.transaction(async (db) => {
       const ids = await idsOf(db);
-      afterCommit = await guard(db, ids, changes);
+      afterCommit = await guard(db, ids);
       const changed = await change(db);
       if (`${changed.ids}` === `${ids}`) return changed;
       throw conflict("Other rows match now than a moment ago. Nothing has changed: try again.");
@@ -149,27 +155,26 @@ export function createRowService(deps: RowsDeps, inputs: RowInputs, rules: RowRu
     call: Call,
     id: string,
     version: number | null | undefined,
-    changes: RowValues | null,
+    given: RowValues | null,
     { result, returning }: { result?: object; returning?: WritingReturn | undefined } = {},
   ) =>
     runGuarded(
-      changes,
+      given,
+      rowPathByName,
       async () => [id],
-      (db) => changeRow(db, changeOf(call, { result }, returning), { id, version }, changes),
+      (db, changes) => changeRow(db, changeOf(call, { result }, returning), { id, version }, changes),
     );
 
   /** The path of the changes in the input of `updateMany`. */
   const pathInChanges: RowPathOf = (_index, name) => `changes.${name}`;
-  function changeMany(call: Call, matching: { filter: unknown; expectedCount: number }, changes: RowValues | null) {
+  function changeMany(call: Call, matching: { filter: unknown; expectedCount: number }, given: RowValues | null) {
     return runGuarded(
-      changes,
+      given,
+      pathInChanges,
       (db) => findMatchingRows(db, changeOf(call), matching),
-      (db) => changeMatchingRows(db, changeOf(call), matching, changes, pathInChanges),
+      (db, changes) => changeMatchingRows(db, changeOf(call), matching, changes, pathInChanges),
     );
   }
-
-  const prepareChanges = async (changes: RowValues, pathOf: RowPathOf): Promise<RowValues> =>
-    (await prepare([changes], pathOf, false))[0] ?? {};
 
   return {
     async create(call, input, returning) {
@@ -194,15 +199,14 @@ export function createRowService(deps: RowsDeps, inputs: RowInputs, rules: RowRu
       const { id, version, ...rest } = checked(inputs.update, input);
       const changes = requireChange(rest, "input");
       rules.mayUpdate?.(call, id, changes);
-      const { json } = await changeOne(call, id, version, await prepareChanges(changes, rowPathByName), { returning });
+      const { json } = await changeOne(call, id, version, changes, { returning });
       return { id, json };
     },
 
     async updateMany(call, input) {
       requireAtMost(MAX_STATEMENT_ROWS, "expectedCount", (input as { expectedCount: unknown }).expectedCount);
       const { changes, ...matching } = checked(inputs.updateMany, input);
-      const stored = await prepareChanges(requireChange(changes, "changes"), pathInChanges);
-      return (await changeMany(call, matching, stored)).ids;
+      return (await changeMany(call, matching, requireChange(changes, "changes"))).ids;
     },
 
     async delete(call, input) {
@@ -224,17 +228,14 @@ export function createRowService(deps: RowsDeps, inputs: RowInputs, rules: RowRu
         const id = await findByKey(db, type, accessOfActor(call.actor), String(key));
         try {
           if (id !== null) {
-            const changes = await prepareChanges(rest, rowPathByName);
             const result = { created: false };
-            const { json } = await changeOne(call, id, undefined, changes, { result, returning });
+            const { json } = await changeOne(call, id, undefined, rest, { result, returning });
             return { id, json, created: false };
           }
-          const [row] = await prepare([values], rowPathByName, true);
+          const rows = await prepare([values], rowPathByName, true);
           const change = changeOf(call, { result: { created: true } }, returning);
-          const { ids, json } = (await insertRows(db, change, [row as RowValues], {
-            pathOf: rowPathByName,
-            many: false,
-          })) as ChangedRows;
+          const asOne = { pathOf: rowPathByName, many: false };
+          const { ids, json } = (await insertRows(db, change, rows, asOne)) as ChangedRows;
           return { id: ids[0] as string, json, created: true };
         } catch (error) {
           const hasLostRace =

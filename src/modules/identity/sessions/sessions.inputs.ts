@@ -1,11 +1,11 @@
 /** The inputs of signing in, staying signed in and signing out. */
 import { z } from "zod";
-import { MAX_PASSWORD_CHARACTERS } from "../../../auth/passwords.js";
-import { checkedText, nullable } from "../../../values/checked.js";
+import { MAX_PASSWORD_CHARACTERS } from "../../../auth/password-policy.js";
+import { checkedMailbox, checkedText, nullable } from "../../../values/checked.js";
 import { inputObject } from "../../../values/inputs.js";
 
 export const SignInInput = inputObject("SignInInput", "The credentials of a user.", {
-  email: checkedText(254).describe("The e-mail address of the account. Case does not matter."),
+  email: checkedMailbox.describe("The e-mail address of the account. Case does not matter."),
   password: checkedText(MAX_PASSWORD_CHARACTERS * 2).describe("The password."),
   otp: nullable(z.string()).describe("The one-time code of an account with a second factor. For others it is ignored."),
 });

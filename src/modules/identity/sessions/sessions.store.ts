@@ -24,7 +24,7 @@ async function rows<T extends object>(db: Db, statement: SQL): Promise<T[]> {
   return [...result] as unknown as T[];
 }
 
-/** @returns the account with this address, whatever its case, or null */
+/** @param email the canonical address @returns the account with this address, or null */
 export async function findSessionCredentials(
   db: Db,
   email: string,
@@ -32,7 +32,7 @@ export async function findSessionCredentials(
   const [row] = await db
     .select({ id: users.id, passwordHash: users.passwordHash })
     .from(users)
-    .where(sql`lower(${users.email}) = lower(${email})`);
+    .where(sql`lower(${users.email}) = ${email}`);
   return row ? { userId: String(row.id), passwordHash: row.passwordHash } : null;
 }
 

@@ -9,12 +9,14 @@ import { absent, checkedEmail, checkedId, checkedText, nullable } from "../../..
 import { Role, User } from "./users.model.js";
 import { type SessionEnder, userRules } from "./users.service.js";
 
-/** The schema only says that a password is text; auth/passwords.ts has the policy. */
+/** The schema only says that a password is text; auth/password-policy.ts says which. */
 const password = z.string({ error: "Give a text." });
 
 const create = {
   email: checkedEmail,
-  password: password.describe("12 to 128 characters, and not a common password."),
+  password: password.describe(
+    "12 to 128 characters; neither a common password nor made of the e-mail address or name.",
+  ),
   fullName: nullable(checkedText(200)),
   role: z.enum(Role),
   organizationId: nullable(checkedId).describe(

@@ -1,6 +1,7 @@
 /** The rules of users: passwords are hashed, tenants have an organization, an administrator remains, and changed users sign in again. */
 import { accessOfActor } from "../../../auth/actor.js";
-import { hashPassword, requireGoodPassword } from "../../../auth/passwords.js";
+import { requireGoodPassword, requireImpersonalPassword } from "../../../auth/password-policy.js";
+import { hashPassword } from "../../../auth/passwords.js";
 import { type Role, TENANT_ROLES } from "../../../auth/permissions.js";
 import type { Db } from "../../../db/client.js";
 import type { RowRules } from "../../../engine/write/index.js";
@@ -40,9 +41,9 @@ export function userRules(sessions: SessionEnder): RowRules {
   return {
     /** All passwords are checked before the first is hashed, and hashed one after the other, because hashing is heavy. */
     async prepare(rows, pathOf, creating) {
-      for (const [index, { password, role, organizationId }] of rows.entries()) {
+      for (const [index, { password, role, organizationId, ...account }] of rows.entries()) {
         if (creating) requireOrganizationFor(role as Role, organizationId, pathOf(index, "organizationId"));
-        if (typeof password === "string") requireGoodPassword(password, pathOf(index, "password"));
+        if (typeof password === "string") await requireGoodPassword(password, pathOf(index, "password"), account);
         else if (creating) throw badUserInput(pathOf(index, "password"), "A new user needs a password.");
       }
       const stored: RowValues[] = [];
@@ -61,18 +62,20 @@ export function userRules(sessions: SessionEnder): RowRules {
       }
     },
 
-    guard(changes) {
+    guard(changes, given) {
       if (changes !== null && ![...IN_TOKENS, "passwordHash"].some((name) => name in changes)) return undefined;
       return async (db, ids) => {
         const users = await listUsersWithAdministrators(db, ids);
         const changed = users.filter(({ id }) => ids.includes(id));
         const { role, organizationId } = changes ?? {};
+        const { password } = given ?? {};
         if (changes === null || role !== undefined) {
           requireAdministrator(users, new Set(ids), changes && (role as Role));
         }
         for (const user of changes ? changed : []) {
           const newOrganizationId = organizationId === undefined ? user.organizationId : organizationId;
           requireOrganizationFor((role ?? user.role) as Role, newOrganizationId, "organizationId");
+          if (typeof password === "string") requireImpersonalPassword(password, "password", { ...user, ...changes });
         }
         const hasNewClaims = (user: UserRow) =>
           IN_TOKENS.some((name) => changes?.[name] !== undefined && changes[name] !== user[name]);

@@ -8,6 +8,7 @@ import { users } from "./users.table.js";
 export interface UserRow {
   readonly id: string;
   readonly email: string;
+  readonly fullName: string | null;
   readonly role: Role;
   readonly organizationId: string | null;
 }
@@ -18,7 +19,13 @@ export interface UserRow {
  */
 export async function listUsersWithAdministrators(db: Db, ids: readonly string[]): Promise<UserRow[]> {
   const rows = await db
-    .select({ id: users.id, email: users.email, role: users.role, organizationId: users.organizationId })
+    .select({
+      id: users.id,
+      email: users.email,
+      fullName: users.fullName,
+      role: users.role,
+      organizationId: users.organizationId,
+    })
     .from(users)
     .where(or(inArray(users.id, ids.map(BigInt)), sql`${users.role} = 'ADMIN'`))
     .orderBy(users.id)

@@ -202,3 +202,72 @@ it("the last administrator can be neither demoted nor deleted, not even by two a
   expect(await administrators()).toEqual([last]);
   expect((await client.run(VIEWER)).data.viewer.role).toBe("ADMIN");
 });
+
+it("one mailbox is one account, whatever its case and Unicode form, and none is outside ASCII", async () => {
+  const user = await newUser();
+  const admin = await app.as("admin");
+  const wide = user.email.replaceAll(/[!-~]/g, (character) => String.fromCharCode(character.charCodeAt(0) + 0xfee0));
+  const forms = [
+    user.email.toUpperCase(),
+    ` ${user.email}\t`,
+    wide,
+    user.email.replace("k", "\u212a"),
+    user.email.replace("s", "\u017f"),
+  ];
+  const create = (email: string) => admin.run(CREATE, { input: { email, password: "four-random-words", role: "DBA" } });
+  for (const form of forms) {
+    const { code, errors } = await create(form);
+    expect([code, errors?.[0]?.extensions.field], form).toEqual(["CONFLICT", "email"]);
+    const { accessToken } = await signIn(app.anonymous, form, "four-random-words");
+    expect((await app.withToken(accessToken).run(VIEWER)).data.viewer.role).toBe("VIEWER");
+  }
+  const self = await row(user.email);
+  const dba = await row(EMAILS.dba);
+  const moved = await admin.run(UPDATE, { input: { id: dba.id, version: dba.version, email: wide } });
+  expect(moved.code).toBe("CONFLICT");
+  for (const letter of ["\u0130", "\u0131", "\u00df", "\u1e9e", "\u03c2", "\u0430"]) {
+    for (const email of [`${letter}@demo.example`, `a@${letter}.example`]) {
+      expect((await create(email)).code, letter).toBe("BAD_USER_INPUT");
+    }
+  }
+  // 240 ligatures are 720 letters.
+  const long = await create(`${"\ufb03".repeat(240)}@demo.example`);
+  expect([long.code, long.errors?.[0]?.extensions.field]).toEqual(["BAD_USER_INPUT", "email"]);
+  expect(await app.sql`select id::text from users where email ~ '[^ -~]' or email <> lower(email)`).toEqual([]);
+  expect(await row(user.email)).toEqual(self);
+});
+
+it("a password is not made of the address or name of its account, new or changed, of one or of many", async () => {
+  const user = await newUser();
+  const admin = await app.as("admin");
+  const fault = async (document: string, input: object) => {
+    const { code, errors } = await admin.run(document, { input });
+    return [code, errors?.[0]?.extensions.field];
+  };
+  const create = {
+    email: "grace.hopper@demo.example",
+    fullName: "Grace Murray",
+    role: "DBA",
+    password: "Hopper, Grace 1906",
+  };
+  expect(await fault(CREATE, create)).toEqual(["BAD_USER_INPUT", "password"]);
+  const before = await app.sql`select password_hash from users where id = ${user.id}`;
+  const taken = { id: user.id, version: 1, fullName: "Grace Murray", password: "gracemurray1906" };
+  expect(await fault(UPDATE, taken)).toEqual(["BAD_USER_INPUT", "password"]);
+  expect(await fault(UPDATE, { id: user.id, version: 1, password: `${user.email}!` })).toEqual([
+    "BAD_USER_INPUT",
+    "password",
+  ]);
+  const many = `mutation($input: UpdateUsersInput!) { updateUsers(input: $input) { users { id } } }`;
+  const filter = { id: { in: [user.id] } };
+  expect(await fault(many, { filter, expectedCount: 1, changes: { password: `${user.email}!` } })).toEqual([
+    "BAD_USER_INPUT",
+    "password",
+  ]);
+  const upsert = `mutation($input: UpsertUserInput!) { upsertUser(input: $input) { created } }`;
+  const own = { email: user.email, fullName: null, role: "VIEWER", organizationId: "1", password: `${user.email}!` };
+  expect(await fault(upsert, own)).toEqual(["BAD_USER_INPUT", "password"]);
+  expect(await app.sql`select password_hash from users where id = ${user.id}`).toEqual(before);
+  expect((await user.client.run(VIEWER)).data.viewer.role).toBe("VIEWER");
+  expect(await fault(UPDATE, { ...taken, password: "four-other-words" })).toEqual([undefined, undefined]);
+});
