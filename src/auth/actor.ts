@@ -12,6 +12,8 @@ export interface UserActor {
   readonly sessionId: string;
   /** When the access token ends, RFC 3339. */
   readonly expiresAt: string;
+  /** When the session ends if it is not refreshed before, RFC 3339. */
+  readonly sessionExpiresAt: string;
 }
 
 /** Somebody who has not signed in. `reason` says why the credentials that were sent do not count. */

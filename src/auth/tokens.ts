@@ -8,6 +8,9 @@ import type { UserActor } from "./actor.js";
 import { ROLES } from "./permissions.js";
 
 export const ACCESS_TOKEN_SECONDS = 15 * 60;
+/** How long a session lives without a refresh, and how long at most. */
+export const SESSION_IDLE_SECONDS = 7 * 24 * 60 * 60;
+export const SESSION_MAX_SECONDS = 30 * 24 * 60 * 60;
 
 const ALGORITHM = "EdDSA";
 const NAME = "postern";
@@ -20,7 +23,7 @@ const MAX_CLOCK_SKEW_SECONDS = 60;
 /** Whom a token stands for. */
 export type TokenSubject = Readonly<Omit<UserActor, "kind" | "expiresAt">>;
 
-/** The claims of a good token; `expiresAt` is RFC 3339. */
+/** The claims of a good token; moments are RFC 3339. */
 type TokenClaims = TokenSubject & Pick<UserActor, "expiresAt">;
 
 export type TokenVerification = { readonly claims: TokenClaims } | { readonly reason: "expired" | "invalid" };
@@ -35,7 +38,11 @@ const Payload = z.object({
   email: z.string(),
   iat: z.int(),
   exp: z.int(),
+  // Replicas of the release before, which run beside this one during an update, do not say when the session ends.
+  session_exp: z.int().optional(),
 });
+
+const momentOf = (seconds: number) => new Date(seconds * 1000).toISOString();
 
 /**
  * @returns whether the token is written as `issue` writes it
@@ -75,7 +82,7 @@ export function createTokens({ privateKey: pem, clock, cache, lifetimeSeconds = 
         typ: "JWT",
         currentDate,
       });
-      const { sub, sid, role, org, email, iat, exp } = Payload.parse(payload);
+      const { sub, sid, role, org, email, iat, exp, session_exp = iat + SESSION_IDLE_SECONDS } = Payload.parse(payload);
       const latest = currentDate.getTime() / 1000 + MAX_CLOCK_SKEW_SECONDS;
       if (iat > latest || exp - iat > lifetimeSeconds) return { reason: "invalid" };
       const claims: TokenClaims = Object.freeze({
@@ -84,7 +91,8 @@ export function createTokens({ privateKey: pem, clock, cache, lifetimeSeconds = 
         role,
         organizationId: org,
         email,
-        expiresAt: new Date(exp * 1000).toISOString(),
+        expiresAt: momentOf(exp),
+        sessionExpiresAt: momentOf(session_exp),
       });
       remembered.set(claims.userId, key, claims, CLAIMS_WEIGHT);
       return { claims };
@@ -94,17 +102,19 @@ export function createTokens({ privateKey: pem, clock, cache, lifetimeSeconds = 
   }
 
   return {
-    lifetimeSeconds,
-
-    /** Makes the same token for the same arguments. @returns the token, and when it expires (RFC 3339) */
+    /**
+     * Makes the same token for the same arguments. It does not outlive its session.
+     * @returns the token and its claims, whose moments are whole seconds
+     */
     async issue(
       subject: TokenSubject,
       issuedAtMs = clock.now().getTime(),
-    ): Promise<{ token: string; expiresAt: string }> {
+    ): Promise<{ token: string; claims: TokenClaims }> {
       const iat = Math.floor(issuedAtMs / 1000);
-      const exp = iat + lifetimeSeconds;
+      const session_exp = Math.floor(Date.parse(subject.sessionExpiresAt) / 1000);
+      const exp = Math.min(iat + lifetimeSeconds, session_exp);
       const { userId, sessionId, role, organizationId, email } = subject;
-      const token = await new SignJWT({ sid: sessionId, role, org: organizationId, email })
+      const token = await new SignJWT({ sid: sessionId, role, org: organizationId, email, session_exp })
         .setProtectedHeader({ alg: ALGORITHM, typ: "JWT", kid })
         .setIssuer(NAME)
         .setAudience(NAME)
@@ -112,7 +122,7 @@ export function createTokens({ privateKey: pem, clock, cache, lifetimeSeconds = 
         .setIssuedAt(iat)
         .setExpirationTime(exp)
         .sign(privateKey);
-      return { token, expiresAt: new Date(exp * 1000).toISOString() };
+      return { token, claims: { ...subject, expiresAt: momentOf(exp), sessionExpiresAt: momentOf(session_exp) } };
     },
 
     /** Answers at once where the token is remembered, and never throws. `expired` means that the token was good before. */

@@ -1,6 +1,7 @@
 /** What an Authorization header makes of a caller. */
 import { expect, test } from "vitest";
 import { createAuthenticate } from "../../src/auth/authenticate.js";
+import { ACCESS_TOKEN_SECONDS } from "../../src/auth/tokens.js";
 import { makeTokens, SUBJECT } from "./signed.js";
 
 function door() {
@@ -15,8 +16,8 @@ test("without a header nobody calls, and there is nothing to explain", async () 
 
 test.each(["Bearer ", "bearer ", "BEARER  "])("a good token is a user: %s", async (scheme) => {
   const { tokens, authenticate } = door();
-  const { token, expiresAt } = await tokens.issue(SUBJECT);
-  const user = { kind: "user", ...SUBJECT, expiresAt };
+  const { token, claims } = await tokens.issue(SUBJECT);
+  const user = { kind: "user", ...claims };
   expect(await authenticate(scheme + token)).toEqual(user);
   expect(await authenticate(scheme + token)).toEqual(user);
 });
@@ -24,7 +25,7 @@ test.each(["Bearer ", "bearer ", "BEARER  "])("a good token is a user: %s", asyn
 test("an expired token is nobody, and is told to refresh", async () => {
   const { tokens, clock, authenticate } = door();
   const { token } = await tokens.issue(SUBJECT);
-  clock.at += tokens.lifetimeSeconds * 1000;
+  clock.at += ACCESS_TOKEN_SECONDS * 1000;
   expect(await authenticate(`Bearer ${token}`)).toEqual({
     kind: "anonymous",
     reason: "Your access token has expired: call refreshSession or sign in again.",

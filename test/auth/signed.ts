@@ -13,6 +13,7 @@ export const SUBJECT: TokenSubject = {
   role: "ANALYST",
   organizationId: "7",
   email: "ada@example.org",
+  sessionExpiresAt: "2026-11-28T08:00:00.000Z",
 };
 
 export function makeTokens() {
@@ -32,6 +33,7 @@ export const PAYLOAD: JWTPayload = {
   email: "ada@example.org",
   iat: 1_795_248_000,
   exp: 1_795_248_900,
+  session_exp: 1_795_852_800,
 };
 
 export const sign = (payload: JWTPayload, key: Parameters<SignJWT["sign"]>[0], alg = "EdDSA", typ = "JWT") =>

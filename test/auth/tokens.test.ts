@@ -12,34 +12,53 @@ const verifications = () => verify.mock.calls.length;
 
 test("a token says who, until when, and with which key it was signed", async () => {
   const { tokens } = makeTokens();
-  const { token, expiresAt } = await tokens.issue(SUBJECT);
-  expect(expiresAt).toBe("2026-11-21T08:15:00.000Z");
+  const { token, claims } = await tokens.issue(SUBJECT);
+  expect(claims).toEqual({ ...SUBJECT, expiresAt: "2026-11-21T08:15:00.000Z" });
   expect(jose.decodeProtectedHeader(token)).toEqual({
     alg: "EdDSA",
     typ: "JWT",
     kid: expect.stringMatching(/^[\w-]{16}$/),
   });
   expect(jose.decodeJwt(token)).toEqual(PAYLOAD);
-  expect(await tokens.verify(token)).toEqual({ claims: { ...SUBJECT, expiresAt } });
+  expect(await tokens.verify(token)).toEqual({ claims });
 });
 
 test("staff may belong to no organization", async () => {
   const { tokens } = makeTokens();
   const staff = { ...SUBJECT, role: "ADMIN", organizationId: null } as const;
-  const { token, expiresAt } = await tokens.issue(staff);
-  expect(await tokens.verify(token)).toEqual({ claims: { ...staff, expiresAt } });
+  const { token, claims } = await tokens.issue(staff);
+  expect(claims).toMatchObject(staff);
+  expect(await tokens.verify(token)).toEqual({ claims });
+});
+
+test("a token does not outlive its session, whose end it says in whole seconds", async () => {
+  const { tokens, clock } = makeTokens();
+  const { token, claims } = await tokens.issue({ ...SUBJECT, sessionExpiresAt: "2026-11-21T08:10:00.999999Z" });
+  const end = "2026-11-21T08:10:00.000Z";
+  expect(claims).toMatchObject({ expiresAt: end, sessionExpiresAt: end });
+  expect(await tokens.verify(token)).toEqual({ claims });
+  clock.at = Date.parse(end);
+  expect(await tokens.verify(token)).toEqual({ reason: "expired" });
+});
+
+test("a token of the release before, which does not say when the session ends, counts too", async () => {
+  const { tokens, privateKey } = makeTokens();
+  const { session_exp: _, ...before } = PAYLOAD;
+  expect(await tokens.verify(await sign(before, createPrivateKey(privateKey)))).toEqual({
+    claims: { ...SUBJECT, expiresAt: "2026-11-21T08:15:00.000Z" },
+  });
 });
 
 test("a token is verified once, remembered until its last second, and expired from then on", async () => {
   const { tokens, clock } = makeTokens();
-  const { token, expiresAt } = await tokens.issue(SUBJECT);
+  const { token, claims } = await tokens.issue(SUBJECT);
   const before = verifications();
   for (let i = 0; i < 5; i++) await tokens.verify(token);
-  clock.at = Date.parse(expiresAt) - 1;
+  clock.at = Date.parse(claims.expiresAt) - 1;
   expect(await tokens.verify(token)).toHaveProperty("claims");
   expect(verifications() - before).toBe(1);
 
-  clock.at = Date.parse(expiresAt);
+  clock.at = Date.parse(claims.expiresAt);
   expect(await tokens.verify(token)).toEqual({ reason: "expired" });
   expect(verifications() - before).toBe(1);
   // It is forgotten now; the signature's own date says the same.
@@ -130,6 +149,7 @@ test("what our key signed for something else is invalid", async () => {
     { ...PAYLOAD, exp: PAYLOAD.exp! + 1 },
     { ...PAYLOAD, exp: PAYLOAD.exp! - 0.5 },
     { ...PAYLOAD, iat: undefined },
+    { ...PAYLOAD, session_exp: "never" },
     endless,
     unplaced,
   ]) {

@@ -59,6 +59,7 @@ describe("what the map does not name is refused even to an administrator, and ne
     organizationId: null,
     sessionId: "s",
     expiresAt: "2030-01-01T00:00:00Z",
+    sessionExpiresAt: "2030-01-01T00:00:00Z",
   });
   const context = {
     actor: { kind: "user", role: "ADMIN" },
@@ -141,6 +142,7 @@ describe("the environment door", () => {
       organizationId: null,
       sessionId: "s",
       expiresAt: "2030-01-01T00:00:00Z",
+      sessionExpiresAt: "2030-01-01T00:00:00Z",
     });
     const asked: string[] = [];
     const contextValue = {

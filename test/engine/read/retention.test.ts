@@ -48,7 +48,7 @@ function planned(): { plan: CompiledPlan; given: WeakRef<object>[] } {
     const { value } = field.name;
     return { key: value, nodes: [field], ...TARGETS.get(value)!(field, variables) };
   });
-  const actor = { userId: "1", email: "", organizationId: null, sessionId: "", expiresAt: "" };
+  const actor = { userId: "1", email: "", organizationId: null, sessionId: "", expiresAt: "", sessionExpiresAt: "" };
   const access = accessOfActor({ kind: "user", role: "ADMIN", ...actor });
   const plan = compile(app.schema, units, {}, variables, access, LIMITS, "key");
   const given = [

@@ -69,6 +69,7 @@ const changeOf = (role: "ANALYST" | "ADMIN"): RowChange => ({
     organizationId: role === "ANALYST" ? "1" : null,
     sessionId: "",
     expiresAt: "",
+    sessionExpiresAt: "",
   }),
   limits: LIMITS,
   statements: createCache(1_048_576).region(),

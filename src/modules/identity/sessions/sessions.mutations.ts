@@ -10,7 +10,7 @@ const byCredentials: MutationRule = { rule: anyone, action: null };
 export const sessionMutations = (sessions: SessionsService): Record<string, Mutation> => ({
   signIn: mutation({
     ...byCredentials,
-    description: "Opens a session of 30 days. Every refresh extends it.",
+    description: "Opens a session. It ends after 7 days without a refresh, and 30 days after this at the latest.",
     input: { schema: SignInInput, what: "The credentials to sign in with." },
     payload: SignInPayload,
     async run({ origin }, input, context) {

@@ -4,7 +4,7 @@ import type { CallOrigin } from "../../../audit/call.js";
 import type { RecordedEvent, SecurityService } from "../../../audit/index.js";
 import { type Actor, accessOfActor, type UserActor } from "../../../auth/actor.js";
 import { verifyPassword } from "../../../auth/passwords.js";
-import type { Tokens } from "../../../auth/tokens.js";
+import { SESSION_IDLE_SECONDS, SESSION_MAX_SECONDS, type Tokens } from "../../../auth/tokens.js";
 import type { Db } from "../../../db/client.js";
 import { unauthenticated } from "../../../errors.js";
 import type { Revocations } from "./revocations.service.js";
@@ -21,7 +21,6 @@ import {
   type SessionUser,
 } from "./sessions.store.js";
 
-const SESSION_MS = 30 * 24 * 60 * 60 * 1000;
 const MAX_USER_AGENT = 1000;
 /** How long a used refresh token gets the same answer again, for a second tab or a client that lost the answer. */
 const REPEATABLE_SECONDS = 10;
@@ -64,7 +63,7 @@ export interface SessionsCredentials {
 const newRefreshToken = () => randomBytes(32).toString("base64url");
 const hashOf = (refreshToken: string) => hash("sha256", refreshToken, "hex");
 
-const sessionEndAfter = (nowMs: number) => new Date(nowMs + SESSION_MS).toISOString();
+const momentAfter = (ms: number, seconds = 0) => new Date(ms + seconds * 1000).toISOString();
 
 const clientOf = ({ ipAddress, userAgent }: CallOrigin): SessionClient => ({
   ipAddress,
@@ -80,7 +79,7 @@ const signOutEvent = ({ userId, sessionId }: NamedSession, origin: CallOrigin): 
 
 export interface SessionsDeps {
   readonly db: Db;
-  readonly tokens: Pick<Tokens, "issue" | "lifetimeSeconds">;
+  readonly tokens: Pick<Tokens, "issue">;
   readonly revocations: Pick<Revocations, "add">;
   readonly clock: { now(): Date };
   readonly security: Pick<SecurityService, "record" | "recordNow">;
@@ -95,15 +94,14 @@ export function createSessionsService({ db, tokens, revocations, clock, security
   const successorOf = (refreshToken: string) =>
     createHmac("sha256", refreshKey).update(refreshToken).digest("base64url");
 
-  /** The session ends 30 days after the last refresh, which is when the actor's access token was issued. */
   function viewOf(actor: UserActor): SessionsServiceView {
-    const issuedAtMs = Date.parse(actor.expiresAt) - tokens.lifetimeSeconds * 1000;
+    const { userId, role, organizationId, sessionExpiresAt } = actor;
     return {
-      userId: actor.userId,
-      role: actor.role,
-      organizationId: actor.organizationId,
+      userId,
+      role,
+      organizationId,
       permissions: [...accessOfActor(actor).permissions].sort(),
-      sessionExpiresAt: sessionEndAfter(issuedAtMs),
+      sessionExpiresAt,
     };
   }
 
@@ -112,12 +110,13 @@ export function createSessionsService({ db, tokens, revocations, clock, security
     sessionId: string,
     refreshToken: string,
     renewedAtMs: number,
+    sessionExpiresAt: string,
   ): Promise<SessionsCredentials> {
     const { userId, email, role, organizationId } = account;
-    const subject = { userId, email, role, organizationId, sessionId };
-    const { token, expiresAt } = await tokens.issue(subject, renewedAtMs);
-    const actor: UserActor = { kind: "user", ...subject, expiresAt };
-    return { accessToken: token, refreshToken, expiresAt, viewer: viewOf(actor), actor };
+    const subject = { userId, email, role, organizationId, sessionId, sessionExpiresAt };
+    const { token, claims } = await tokens.issue(subject, renewedAtMs);
+    const actor: UserActor = { kind: "user", ...claims };
+    return { accessToken: token, refreshToken, expiresAt: claims.expiresAt, viewer: viewOf(actor), actor };
   }
 
   function refuseTokens(sessionIds: readonly string[]): void {
@@ -142,19 +141,21 @@ export function createSessionsService({ db, tokens, revocations, clock, security
       const sessionId = randomUUID();
       const refreshToken = newRefreshToken();
       const nowMs = clock.now().getTime();
+      const expiresAt = momentAfter(nowMs, SESSION_IDLE_SECONDS);
       const opened = await db.transaction(async (db) => {
         const account = await insertSession(db, {
           ...stored,
           sessionId,
           refreshTokenHash: hashOf(refreshToken),
-          expiresAt: sessionEndAfter(nowMs),
+          expiresAt,
+          endsAt: momentAfter(nowMs, SESSION_MAX_SECONDS),
           usedBy: clientOf(origin),
         });
         if (!account) return null;
         const { userId } = account;
         const metadata = { sessionId };
         await security.record(db, { ...LOGGED_IN, userId, origin, metadata });
-        return issueCredentials(account, sessionId, refreshToken, nowMs);
+        return issueCredentials(account, sessionId, refreshToken, nowMs, expiresAt);
       });
       if (!opened) throw await refuse();
       return opened;
@@ -167,22 +168,22 @@ export function createSessionsService({ db, tokens, revocations, clock, security
     async refresh({ refreshToken }: { refreshToken: string }, origin: CallOrigin): Promise<SessionsCredentials> {
       const usedHash = hashOf(refreshToken);
       const next = successorOf(refreshToken);
-      const now = clock.now();
+      const nowMs = clock.now().getTime();
       const rotation = {
         usedHash,
         nextHash: hashOf(next),
-        now: now.toISOString(),
-        expiresAt: sessionEndAfter(now.getTime()),
+        now: momentAfter(nowMs),
+        expiresAt: momentAfter(nowMs, SESSION_IDLE_SECONDS),
         usedBy: clientOf(origin),
       };
       const outcome = await db.transaction(async (db): Promise<SessionsCredentials | { ended: string[] }> => {
         const claimed = await claimRefreshToken(db, rotation);
         const renewal = claimed ?? (await findRenewal(db, rotation, REPEATABLE_SECONDS));
         if (renewal) {
-          const { userId, sessionId, renewedAtMs } = renewal;
+          const { userId, sessionId, renewedAtMs, expiresAtMs } = renewal;
           const metadata = { sessionId, ...(!claimed && { repeated: true }) };
           await security.record(db, { ...RENEWED, userId, origin, metadata });
-          return issueCredentials(renewal, sessionId, next, renewedAtMs);
+          return issueCredentials(renewal, sessionId, next, renewedAtMs, momentAfter(expiresAtMs));
         }
         const stored = await findRefreshToken(db, usedHash);
         const { userId = null, sessionId } = stored ?? {};

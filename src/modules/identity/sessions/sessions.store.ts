@@ -42,8 +42,9 @@ interface NewSession {
   /** The hash that the password was compared with. */
   readonly passwordHash: string;
   readonly refreshTokenHash: string;
-  /** When session and refresh token expire, RFC 3339. */
+  /** When session and refresh token expire, and when the session ends however often it is refreshed; RFC 3339. */
   readonly expiresAt: string;
+  readonly endsAt: string;
   readonly usedBy: SessionClient;
 }
 
@@ -68,8 +69,9 @@ export async function insertSession(db: Db, session: NewSession): Promise<Sessio
         where id = ${session.userId}::bigint and password_hash = ${session.passwordHash}
         for share
       ), opened as (
-        insert into sessions (id, user_id, expires_at, ip_address, user_agent)
-        select ${session.sessionId}::uuid, u.id, ${session.expiresAt}::timestamptz, ${ipAddress}, ${userAgent} from u
+        insert into sessions (id, user_id, expires_at, ends_at, ip_address, user_agent)
+        select ${session.sessionId}::uuid, u.id, ${session.expiresAt}::timestamptz, ${session.endsAt}::timestamptz, ${ipAddress}, ${userAgent}
+        from u
       ), issued as (
         insert into refresh_tokens (token_hash, session_id, expires_at)
         select ${session.refreshTokenHash}, ${session.sessionId}::uuid, ${session.expiresAt}::timestamptz from u
@@ -84,7 +86,7 @@ interface Rotation {
   readonly nextHash: string;
   /** RFC 3339. */
   readonly now: string;
-  /** When the session and the next refresh token expire, RFC 3339. */
+  /** When the session and the next refresh token expire, unless the session ends before; RFC 3339. */
   readonly expiresAt: string;
   readonly usedBy: SessionClient;
 }
@@ -94,10 +96,13 @@ type Renewal = SessionUser & {
   readonly sessionId: string;
   /** Milliseconds since the epoch. */
   readonly renewedAtMs: number;
+  /** When the session expires, in milliseconds since the epoch. */
+  readonly expiresAtMs: number;
 };
 
 const RENEWAL = sql`s.id as "sessionId", ${ACCOUNT}`;
 const USED_AT_MS = sql.raw(`(extract(epoch from used_at) * 1000)::float8 as "renewedAtMs"`);
+const expiresAtMs = (moment: SQL) => sql`(extract(epoch from ${moment}) * 1000)::float8 as "expiresAtMs"`;
 
 /**
  * Exchanges a good refresh token for the next one, and extends its session. Of concurrent callers, the UPDATE of `used_at` lets one
@@ -119,22 +124,24 @@ export async function claimRefreshToken(db: Db, rotation: Rotation): Promise<Ren
     db,
     sql`
       with good as (
-        select ${RENEWAL}
+        select ${RENEWAL}, least(${expiresAt}::timestamptz, s.ends_at) as expires_at
         from refresh_tokens t join sessions s on s.id = t.session_id join users u on u.id = s.user_id
-        where t.token_hash = ${usedHash} and t.used_at is null and t.expires_at > ${now}::timestamptz and s.revoked_at is null
+        where t.token_hash = ${usedHash} and t.used_at is null and t.expires_at > ${now}::timestamptz
+          and s.ends_at > ${now}::timestamptz and s.revoked_at is null
         for update of s
       ), claimed as (
         update refresh_tokens set used_at = ${now}::timestamptz from good
         where token_hash = ${usedHash} and used_at is null
         returning good.*, ${USED_AT_MS}
       ), extended as (
-        update sessions set expires_at = ${expiresAt}::timestamptz, ip_address = ${ipAddress}, user_agent = ${userAgent}
+        update sessions
+        set expires_at = claimed.expires_at, last_used_at = now(), ip_address = ${ipAddress}, user_agent = ${userAgent}
         from claimed where id = claimed."sessionId"
       ), issued as (
         insert into refresh_tokens (token_hash, session_id, expires_at)
-        select ${nextHash}, claimed."sessionId", ${expiresAt}::timestamptz from claimed
+        select ${nextHash}, claimed."sessionId", claimed.expires_at from claimed
       )
-      select * from claimed`,
+      select claimed.*, ${expiresAtMs(sql`expires_at`)} from claimed`,
   );
   return claim ?? null;
 }
@@ -150,7 +157,7 @@ export async function findRenewal(db: Db, rotation: Rotation, seconds: number): 
   const [renewal] = await rows<Renewal>(
     db,
     sql`
-      select ${RENEWAL}, ${USED_AT_MS}
+      select ${RENEWAL}, ${USED_AT_MS}, ${expiresAtMs(sql`least(s.expires_at, s.ends_at)`)}
       from refresh_tokens t join sessions s on s.id = t.session_id join users u on u.id = s.user_id
       where t.token_hash = ${usedHash} and s.revoked_at is null
         and abs(extract(epoch from t.used_at - ${now}::timestamptz)) <= ${seconds}

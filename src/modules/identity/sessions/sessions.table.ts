@@ -12,7 +12,12 @@ export const sessions = pgTable(
     // A session outlives its user, because replicas must still learn that it was revoked.
     userId: reference().references(() => users.id, { onDelete: "set null" }),
     createdAt: moment().notNull().defaultNow(),
+    // The last sign-in or refresh: requests in between write nothing.
+    lastUsedAt: moment().notNull().defaultNow(),
+    // When it ends unless it is refreshed before.
     expiresAt: moment().notNull(),
+    // When it ends however often it is refreshed. The release before does not write it, and so has the default.
+    endsAt: moment().notNull().default(sql`now() + interval '30 days'`),
     revokedAt: moment(),
     // The address and user agent of the client that renewed the session last.
     ipAddress: varchar({ length: 45 }),

@@ -17,7 +17,7 @@ export class Viewer implements SessionsServiceView {
   permissions!: string[];
   @Field(() => DateTime, {
     description:
-      "When the session ends if it is not refreshed before: 30 days after this access token was issued. Then the user must sign in again.",
+      "When the session ends if it is not refreshed before: 7 days after this access token was issued, or 30 days after signing in, whichever comes first. Then the user must sign in again.",
   })
   sessionExpiresAt!: string;
 }

@@ -43,7 +43,8 @@ it.each(["viewer@demo.example", "VIEWER@Demo.Example"])("signs %s in", async (em
   expect(viewer.permissions).not.toContain("scans:write");
   expect(Date.parse(expiresAt) - Date.now()).toBeGreaterThan(14 * 60_000);
   expect(Date.parse(expiresAt) - Date.now()).toBeLessThanOrEqual(15 * 60_000);
-  expect(Date.parse(viewer.sessionExpiresAt) - Date.now()).toBeGreaterThan(29.9 * 86_400_000);
+  expect(Date.parse(viewer.sessionExpiresAt) - Date.now()).toBeGreaterThan(6.9 * 86_400_000);
+  expect(Date.parse(viewer.sessionExpiresAt) - Date.now()).toBeLessThanOrEqual(7 * 86_400_000);
   expect((await app.withToken(accessToken).run(VIEWER)).data).toEqual({ viewer: { role: "VIEWER" } });
   expect(await counts()).toEqual({ ...before, sessions: before.sessions + 1, tokens: before.tokens + 1 });
   expect(await events(requestId)).toEqual([
@@ -163,27 +164,3 @@ it.each([null, {}, { refreshToken: null }, { refreshToken: "unknown" }])(
     expect(await events(requestId)).toMatchObject([{ metadata: { reason: "sign_out_without_session" } }]);
   },
 );
-
-it("the access token lives 15 minutes, the refresh token 30 days from its last use", async () => {
-  const { accessToken, refreshToken } = await signIn(app.anonymous, EMAILS.viewer);
-  const client = app.withToken(accessToken);
-  const minute = 60_000;
-  const day = 24 * 60 * minute;
-  app.clock.aheadMs += 14.9 * minute;
-  expect((await client.run(VIEWER)).status).toBe(200);
-  app.clock.aheadMs += minute;
-  const { code, errors } = await client.run(VIEWER);
-  expect([code, errors?.[0]?.message]).toEqual([
-    "UNAUTHENTICATED",
-    "Your access token has expired: call refreshSession or sign in again.",
-  ]);
-  app.clock.aheadMs += 29 * day;
-  const renewed = (await refresh(client, refreshToken)).data.refreshSession;
-  app.clock.aheadMs += 29 * day;
-  const again = (await refresh(client, renewed.refreshToken)).data.refreshSession;
-  app.clock.aheadMs += 30 * day + minute;
-  const requestId = nextId("late");
-  expect((await refresh(client, again.refreshToken, requestId)).code).toBe("UNAUTHENTICATED");
-  expect(await events(requestId)).toMatchObject([{ metadata: { reason: "refresh_token_expired" } }]);
-  app.clock.aheadMs = 0;
-});
