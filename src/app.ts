@@ -31,6 +31,7 @@ import { sessionsModule } from "./modules/identity/sessions/index.js";
 import { usersModule } from "./modules/identity/users/index.js";
 import type { Provider } from "./providers/provider.js";
 import { withTimeouts } from "./providers/timeouts.js";
+import { createRateLimits } from "./rate-limits/index.js";
 import { startInOrder } from "./start-in-order.js";
 import { TIMINGS, type Timings } from "./timings.js";
 import type { Version } from "./version.js";
@@ -66,10 +67,8 @@ export async function createApp(config: Config, ports: Ports): Promise<App> {
   const cache = createCache(config.cacheMib * 1_048_576);
   // This opens the probe's connection before the first health check, and finds the start-up parameters that `startUp` answers.
   await client.isWritable(statementTimeoutMs);
-
   const keys = await loadSigningKeys(db, config.accessTokenPrivateKey);
   const fingerprintKey = keys.derive("idempotency keys");
-
   const records = openRecords({ ...base, db, path: join(config.dataDir, "records") });
   const { audit, security } = records;
   const jobs = createJobs({ ...base, settings: client.startUp() });
@@ -77,8 +76,9 @@ export async function createApp(config: Config, ports: Ports): Promise<App> {
   const providers = ports.providers.map((provider) => withTimeouts(provider, timings.answerTimeoutMs));
 
   const shared = { db, log, clock, audit, security, jobs, providers, fingerprintKey, statementTimeoutMs, timings };
+  const rateLimits = createRateLimits({ ...shared, ...config, rateKey: keys.derive("rate limits") });
   const rows: RowsDeps = { ...shared, limits: LIMITS, statements: cache.region() };
-  const sessions = sessionsModule({ ...shared, tokens, refreshKey: keys.derive("refresh tokens") });
+  const sessions = sessionsModule({ ...shared, ...rateLimits, tokens, refreshKey: keys.derive("refresh tokens") });
   const inventory = inventoryModule({ ...shared, rules: config.environmentRules });
   const operations = operationsModule({ ...shared, inventory: inventory.service, polling, catchUp });
   const modules: readonly Module[] = [

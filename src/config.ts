@@ -3,6 +3,7 @@ import { z } from "zod";
 import { inventoryVariables } from "./modules/fleet/inventory/inventory.variables.js";
 import { operationsVariables } from "./modules/fleet/operations/operations.variables.js";
 import { localVariables } from "./providers/local/local.variables.js";
+import { rateLimitsVariables } from "./rate-limits/rate-limits.variables.js";
 import { checkedEmail } from "./values/checked.js";
 import { readSecretFiles } from "./values/secret-files.js";
 import { sum } from "./values/sum.js";
@@ -106,7 +107,7 @@ const OWN = {
     .describe("The lowest level that is logged, as JSON lines on standard error."),
 };
 
-const VARIABLES_OF_MODULES = [inventoryVariables, operationsVariables, localVariables] as const;
+const VARIABLES_OF_MODULES = [inventoryVariables, operationsVariables, localVariables, rateLimitsVariables] as const;
 
 /** Each variable with its check and description. The README's table has them too, and a test compares the names. */
 export const VARIABLES = sum<z.ZodType>("variable", [OWN, ...VARIABLES_OF_MODULES.map(({ checks }) => checks)]);
@@ -117,7 +118,8 @@ export const SECRET_VARIABLES = Object.keys(VARIABLES).filter((name) => isSecret
 /** The configuration of the modules. */
 type ConfigOfModules = ReturnType<typeof inventoryVariables.toConfig> &
   ReturnType<typeof operationsVariables.toConfig> &
-  ReturnType<typeof localVariables.toConfig>;
+  ReturnType<typeof localVariables.toConfig> &
+  ReturnType<typeof rateLimitsVariables.toConfig>;
 
 export interface Config extends ConfigOfModules {
   readonly cloudopsUrl: string | undefined;
@@ -176,6 +178,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     ...inventoryVariables.toConfig(parsed()),
     ...operationsVariables.toConfig(parsed()),
     ...local,
+    ...rateLimitsVariables.toConfig(parsed()),
     cloudopsUrl: env.CLOUDOPS_URL,
     commit: env.COMMIT,
     host: env.HOST,

@@ -91,11 +91,14 @@ export const limitExceeded = (limit: string, message: string, cause?: unknown) =
 export const answerTooLong = (cause?: unknown) =>
   limitExceeded("answer", "This answer would be longer than 16 MiB. Ask for fewer rows or fields at once.", cause);
 
-/** The caller asks too often. */
-export const rateLimited = (retryAfterSeconds: number) =>
-  new AppError("RATE_LIMITED", `Too many ask for this at once. Try again in ${retryAfterSeconds} s.`, {
-    retryAfterSeconds,
-  });
+/** The caller asks too often. @param state the limit that is used up */
+export const rateLimited = (retryAfterSeconds: number, state?: object) =>
+  new AppError(
+    "RATE_LIMITED",
+    `${state ? "You have asked for this too often" : "Too many ask for this at once"}. Try again in ${retryAfterSeconds} s.`,
+    { retryAfterSeconds },
+    state,
+  );
 
 /** The document of this hash is not kept. Clients know this message. */
 export const persistedQueryNotFound = () => new AppError("PERSISTED_QUERY_NOT_FOUND", "PersistedQueryNotFound");

@@ -6,3 +6,8 @@
  * @returns the address in NFKC and lower case, without white space around it
  */
 export const canonicalMailbox = (address: string): string => address.normalize("NFKC").trim().toLowerCase();
+
+const MAILBOX = /^[^\s@]+@[^\s@]+\.[^\s@]+$/;
+
+/** Only what looks like an address is recorded, because people type their password into the wrong field. */
+export const isMailbox = (text: string): boolean => MAILBOX.test(text);

@@ -135,6 +135,35 @@ it("generates no password in production, where what is printed is kept", () => {
   expect(readConfig({}).generatePasswords).toBe(true);
 });
 
+it("limits attempts as it is told, and as is usual otherwise", () => {
+  const window = { seconds: 900 };
+  expect(readConfig({}).rateLimits.authentication).toEqual({
+    account: { points: 5, ...window },
+    address: { points: 100, ...window },
+  });
+  const RATE_LIMITS = JSON.stringify({ authentication: { account: { points: 3 } } });
+  expect(readConfig({ RATE_LIMITS }).rateLimits.authentication).toEqual({
+    account: { points: 3, ...window },
+    address: { points: 100, ...window },
+  });
+});
+
+it.each([
+  ["{", "RATE_LIMITS: is no JSON"],
+  ['{"sign-in":{}}', 'RATE_LIMITS: Unrecognized key: "sign-in"'],
+  ['{"authentication":{"account":{"points":0}}}', "RATE_LIMITS.authentication.account.points: is at least 1"],
+  [
+    '{"authentication":{"address":{"points":"many"}}}',
+    "RATE_LIMITS.authentication.address.points: is a whole number from 1 to 1000000000",
+  ],
+  [
+    '{"authentication":{"address":{"seconds":604801}}}',
+    "RATE_LIMITS.authentication.address.seconds: is at most 604800",
+  ],
+])("RATE_LIMITS=%s says where it is wrong", (text, fault) => {
+  expect(faultsOf({ RATE_LIMITS: text })).toEqual([fault]);
+});
+
 it("polls as it is told, and as is usual otherwise", () => {
   const text = JSON.stringify({ local: { CREATE_SNAPSHOT: { intervalMs: 200, attempts: 3 } } });
   const { polling } = readConfig({ OPERATION_POLLING: text });

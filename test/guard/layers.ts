@@ -15,6 +15,7 @@ import {
   MODULE,
   OWN,
   PORT,
+  RATE_LIMITS,
   TABLES,
   VALUES,
   VARIABLES,
@@ -183,6 +184,18 @@ import type { Y } from "../engine/read/writing.js";`,
     caught: ["types of engine/read/writing.ts"],
   },
   {
+    name: "rate limits know who calls, and nothing of what is called",
+    files: /^rate-limits\//,
+    may: [OWN, BASE, AUTH, AUDIT, DB, TABLES],
+    never: /^(graphql($|-|\/)|type-graphql|@apollo\/|postgres$)/,
+    bad: [
+      "rate-limits/a.ts",
+      `import { x } from "../audit/call.js";
+import type { Y } from "../engine/mutation.js";`,
+    ],
+    caught: ["types of engine/mutation.ts"],
+  },
+  {
     name: "the engine knows no module, no table and nothing of HTTP",
     files: ENGINE,
     may: [OWN, BASE, AUDIT, AUTH, DB],
@@ -196,7 +209,7 @@ import type { Y } from "../engine/read/writing.js";`,
   {
     name: "HTTP and GraphQL know the faces of modules, and neither tables, stores nor providers",
     files: /^(http|graphql)\//,
-    may: [/^(http|graphql|observe)\//, BASE, AUTH, AUDIT, ENGINE, FACE],
+    may: [/^(http|graphql|observe)\//, BASE, AUTH, AUDIT, RATE_LIMITS, ENGINE, FACE],
     types: [/^config\.ts$/, MODULE],
     never: /^(drizzle-orm|postgres$)/,
     bad: [
@@ -240,7 +253,7 @@ import { readFileSync } from "node:fs";`,
   {
     name: "modules know the faces of their own domain and of earlier ones",
     files: new RegExp(`^modules/(${DOMAINS.join("|")})/[\\w-]+/`),
-    may: [OWN, EARLIER_FACE, BASE, AUTH, AUDIT, ENGINE, DB, TABLES, PORT, /^jobs\//],
+    may: [OWN, EARLIER_FACE, BASE, AUTH, AUDIT, RATE_LIMITS, ENGINE, DB, TABLES, PORT, /^jobs\//],
     types: [MODULE],
     never: /^(@apollo\/|postgres$|graphql-shield|graphql-middleware|pg-boss)/,
     bad: [

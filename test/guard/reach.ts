@@ -20,6 +20,8 @@ export const AUTH = /^auth\//;
 export const AUDIT = /^audit\//;
 export const ENGINE = /^engine\//;
 export const DB = /^db\//;
+/** Who may ask how often, for whoever counts what is asked. */
+export const RATE_LIMITS = /^rate-limits\/index\.ts$/;
 export const TABLES = /\.table\.ts$/;
 export const MODULE = /^module\.ts$/;
 /** Plain data of who may come, and call what. */

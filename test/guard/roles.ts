@@ -13,6 +13,7 @@ import {
   MODULE,
   OWN,
   PORT,
+  RATE_LIMITS,
   RULES,
   TABLES,
   VALUES,
@@ -38,7 +39,7 @@ import { sql } from "drizzle-orm";`,
   {
     name: "services, and what they drive in the background, are plain TypeScript over stores",
     files: /\.(service|tasks)\.ts$/,
-    may: [OWN, BASE, AUTH, AUDIT, DB, PORT, FACE, /^engine\/(declaration\.ts$|write\/)/],
+    may: [OWN, BASE, AUTH, AUDIT, RATE_LIMITS, DB, PORT, FACE, /^engine\/(declaration\.ts$|write\/)/],
     types: [ENGINE, /^jobs\//],
     never: GRAPHQL,
     bad: [
@@ -83,7 +84,7 @@ import { z } from "zod";`,
   {
     name: "variables of a module are read before anything else is loaded",
     files: VARIABLES,
-    may: [DECISION, PORT, ERRORS, VALUES],
+    may: [DECISION, PORT, ERRORS, VALUES, RULES],
     never: /^(?!zod$)/,
     bad: [
       "modules/fleet/a/a.variables.ts",

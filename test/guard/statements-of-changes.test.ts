@@ -51,7 +51,8 @@ const DOORS: Record<string, [input: (refreshToken: string) => object, selection:
   signIn: [
     () => ({ email: EMAILS.viewer, password: PASSWORD }),
     "accessToken viewer { role }",
-    ["select", "begin", "with", "insert into security_events", "commit"],
+    // Before and after: the attempt is counted, and its points are given back.
+    ["with", "select", "begin", "with", "insert into security_events", "commit", "with"],
   ],
   refreshSession: [
     (refreshToken) => ({ refreshToken }),

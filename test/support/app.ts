@@ -17,6 +17,7 @@ import { createLog } from "../../src/log.js";
 import type { Provider } from "../../src/providers/provider.js";
 import { TIMINGS, type Timings } from "../../src/timings.js";
 import { PASSWORD, TEMPLATE } from "./cluster.js";
+import { RAISED_LIMITS } from "./rate-limits.js";
 
 export { PASSWORD };
 
@@ -129,6 +130,7 @@ export function testApp(
       ...{ PORT: "0", DEMO: "false", DATABASE_URL: "postgres://unused", DATA_DIR: folder },
       // On a busy machine any statement may be slow, and tests look at all that is logged.
       SLOW_STATEMENT_MS: "600000",
+      RATE_LIMITS: RAISED_LIMITS,
     };
     const config: Config = readConfig({ ...given, ...environment });
     const log = createLog("trace", { write: (line) => void state.log.push(JSON.parse(line)) });

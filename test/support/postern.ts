@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { onTestFinished } from "vitest";
+import { RAISED_LIMITS } from "./rate-limits.js";
 import { eventually } from "./sandbox.js";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
@@ -61,6 +62,7 @@ export function startNode(
       HOST: "127.0.0.1",
       PORT: "0",
       LOG_LEVEL: "error",
+      RATE_LIMITS: RAISED_LIMITS,
       ...environment,
     },
   });

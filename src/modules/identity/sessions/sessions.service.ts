@@ -7,6 +7,8 @@ import { verifyPassword } from "../../../auth/passwords.js";
 import { SESSION_IDLE_SECONDS, SESSION_MAX_SECONDS, type Tokens } from "../../../auth/tokens.js";
 import type { Db } from "../../../db/client.js";
 import { unauthenticated } from "../../../errors.js";
+import type { Attempts } from "../../../rate-limits/index.js";
+import { isMailbox } from "../../../values/mailbox.js";
 import type { Revocations } from "./revocations.service.js";
 import {
   claimRefreshToken,
@@ -31,9 +33,6 @@ const LOGIN_FAILED = { eventType: "authn_login_fail", eventStatus: "FAILURE" } a
 const TOKEN_REUSED = { eventType: "authn_token_reuse", eventStatus: "WARNING" } as const;
 const RENEWED = { eventType: "session_renewed", eventStatus: "SUCCESS" } as const;
 const SIGNED_OUT = { eventType: "session_expired", eventStatus: "SUCCESS" } as const;
-
-/** Only what looks like an address is recorded, because people type their password into the wrong field. */
-const ADDRESS = /^[^\s@]+@[^\s@]+\.[^\s@]+$/;
 
 const WRONG_CREDENTIALS = "The e-mail address or the password is wrong. Check both and try again.";
 const REFUSED_REFRESH = "This refresh token is not good, or not good any more: sign in again.";
@@ -81,6 +80,7 @@ export interface SessionsDeps {
   readonly db: Db;
   readonly tokens: Pick<Tokens, "issue">;
   readonly revocations: Pick<Revocations, "add">;
+  readonly attempts: Attempts;
   readonly clock: { now(): Date };
   readonly security: Pick<SecurityService, "record" | "recordNow">;
   /** The key that derives a refresh token from the one before; all replicas share it. */
@@ -89,7 +89,8 @@ export interface SessionsDeps {
 
 export type SessionsService = ReturnType<typeof createSessionsService>;
 
-export function createSessionsService({ db, tokens, revocations, clock, security, refreshKey }: SessionsDeps) {
+export function createSessionsService(deps: SessionsDeps) {
+  const { db, tokens, revocations, attempts, clock, security, refreshKey } = deps;
   /** The next refresh token. It is the same for the same token, so that it need not be stored to be answered again. */
   const successorOf = (refreshToken: string) =>
     createHmac("sha256", refreshKey).update(refreshToken).digest("base64url");
@@ -123,47 +124,47 @@ export function createSessionsService({ db, tokens, revocations, clock, security
     for (const id of sessionIds) revocations.add(id);
   }
 
-  return {
-    /** Opens a session. @throws UNAUTHENTICATED, the same for all wrong credentials */
-    async signIn(
-      { email, password }: { email: string; password: string },
-      origin: CallOrigin,
-    ): Promise<SessionsCredentials> {
-      const stored = await findSessionCredentials(db, email);
-      const refuse = async () => {
-        const metadata = { reason: "wrong_credentials", ...(ADDRESS.test(email) && { email }) };
-        await security.recordNow({ ...LOGIN_FAILED, userId: stored?.userId, origin, metadata });
-        return unauthenticated(WRONG_CREDENTIALS);
-      };
-      const isRight = await verifyPassword(stored?.passwordHash, password);
-      if (!stored || !isRight) throw await refuse();
+  /** Opens a session. @throws UNAUTHENTICATED, the same for all wrong credentials */
+  async function open(
+    { email, password }: { email: string; password: string },
+    origin: CallOrigin,
+  ): Promise<SessionsCredentials> {
+    const stored = await findSessionCredentials(db, email);
+    const refuse = async () => {
+      const metadata = { reason: "wrong_credentials", ...(isMailbox(email) && { email }) };
+      await security.recordNow({ ...LOGIN_FAILED, userId: stored?.userId, origin, metadata });
+      return unauthenticated(WRONG_CREDENTIALS);
+    };
+    const isRight = await verifyPassword(stored?.passwordHash, password);
+    if (!stored || !isRight) throw await refuse();
 
-      const sessionId = randomUUID();
-      const refreshToken = newRefreshToken();
-      const nowMs = clock.now().getTime();
-      const expiresAt = momentAfter(nowMs, SESSION_IDLE_SECONDS);
-      const opened = await db.transaction(async (db) => {
-        const account = await insertSession(db, {
-          ...stored,
-          sessionId,
-          refreshTokenHash: hashOf(refreshToken),
-          expiresAt,
-          endsAt: momentAfter(nowMs, SESSION_MAX_SECONDS),
-          usedBy: clientOf(origin),
-        });
-        if (!account) return null;
-        const { userId } = account;
-        const metadata = { sessionId };
-        await security.record(db, { ...LOGGED_IN, userId, origin, metadata });
-        return issueCredentials(account, sessionId, refreshToken, nowMs, expiresAt);
+    const sessionId = randomUUID();
+    const refreshToken = newRefreshToken();
+    const nowMs = clock.now().getTime();
+    const expiresAt = momentAfter(nowMs, SESSION_IDLE_SECONDS);
+    const opened = await db.transaction(async (db) => {
+      const account = await insertSession(db, {
+        ...stored,
+        ...{ sessionId, refreshTokenHash: hashOf(refreshToken), expiresAt },
+        endsAt: momentAfter(nowMs, SESSION_MAX_SECONDS),
+        usedBy: clientOf(origin),
       });
-      if (!opened) throw await refuse();
-      return opened;
-    },
+      if (!account) return null;
+      await security.record(db, { ...LOGGED_IN, userId: account.userId, origin, metadata: { sessionId } });
+      return issueCredentials(account, sessionId, refreshToken, nowMs, expiresAt);
+    });
+    if (!opened) throw await refuse();
+    return opened;
+  }
+
+  return {
+    /** Opens a session. Attempts are counted before anything is looked up. @throws RATE_LIMITED, and what `open` throws */
+    signIn: (input: { email: string; password: string }, origin: CallOrigin): Promise<SessionsCredentials> =>
+      attempts.counted({ account: input.email }, origin, () => open(input, origin)),
 
     /**
      * Exchanges a refresh token for new credentials (see `claimRefreshToken` for an example).
-     * @throws UNAUTHENTICATED where the token does not work; a token that comes back ends its session besides
+     * @throws UNAUTHENTICATED where the token does not work; a token that comes back ends its session besides. RATE_LIMITED
      */
     async refresh({ refreshToken }: { refreshToken: string }, origin: CallOrigin): Promise<SessionsCredentials> {
       const usedHash = hashOf(refreshToken);
@@ -176,7 +177,7 @@ export function createSessionsService({ db, tokens, revocations, clock, security
         expiresAt: momentAfter(nowMs, SESSION_IDLE_SECONDS),
         usedBy: clientOf(origin),
       };
-      const outcome = await db.transaction(async (db): Promise<SessionsCredentials | { ended: string[] }> => {
+      const outcome = await db.transaction(async (db): Promise<SessionsCredentials | { ended: string[] | null }> => {
         const claimed = await claimRefreshToken(db, rotation);
         const renewal = claimed ?? (await findRenewal(db, rotation, REPEATABLE_SECONDS));
         if (renewal) {
@@ -193,13 +194,18 @@ export function createSessionsService({ db, tokens, revocations, clock, security
           await security.record(db, { ...TOKEN_REUSED, userId, origin, metadata });
           return { ended: [stored.sessionId] };
         }
-        const reason = !stored ? "refresh_token_unknown" : stored.revoked ? "session_revoked" : "refresh_token_expired";
+        if (!stored) return { ended: null };
+        const reason = stored.revoked ? "session_revoked" : "refresh_token_expired";
         const metadata = { reason, sessionId };
         await security.record(db, { ...LOGIN_FAILED, userId, origin, metadata });
         return { ended: [] };
       });
       if ("accessToken" in outcome) return outcome;
-      refuseTokens(outcome.ended);
+      if (outcome.ended) refuseTokens(outcome.ended);
+      else {
+        await attempts.take({}, origin);
+        await security.recordNow({ ...LOGIN_FAILED, origin, metadata: { reason: "refresh_token_unknown" } });
+      }
       throw unauthenticated(REFUSED_REFRESH);
     },
 

@@ -1,0 +1,54 @@
+/** Limits how often somebody may try to get in. Attempts are counted before anything is looked up or hashed; a success does not count. */
+import type { CallOrigin } from "../audit/call.js";
+import { AppError } from "../errors.js";
+import { networkOf } from "../values/caller.js";
+import { canonicalMailbox, isMailbox } from "../values/mailbox.js";
+import type { RateLimits } from "./rate-limits.variables.js";
+import type { RateSubject, RateTicket, SharedLimits } from "./shared-limits.service.js";
+
+/** What an attempt is made on. */
+export interface AttemptKeys {
+  /** The e-mail address of the account, as it was typed. Without it the attempt counts for the client's address only. */
+  readonly account?: string;
+}
+
+export type Attempts = ReturnType<typeof createAttempts>;
+
+const TIER = "authentication";
+
+export function createAttempts(shared: SharedLimits, limits: RateLimits["authentication"]) {
+  function subjectsOf({ account }: AttemptKeys, { ipAddress }: CallOrigin): RateSubject[] {
+    const network = networkOf(ipAddress);
+    const subjects: RateSubject[] = [{ tier: TIER, by: "address", parts: [network], limit: limits.address }];
+    if (account === undefined) return subjects;
+    const email = canonicalMailbox(account);
+    const facts: Record<string, string> = isMailbox(email) ? { email } : {};
+    return [{ tier: TIER, by: "account", parts: [email, network], limit: limits.account, facts }, ...subjects];
+  }
+
+  /** @throws RATE_LIMITED, UNAVAILABLE */
+  const take = (keys: AttemptKeys, origin: CallOrigin): Promise<RateTicket> =>
+    shared.take(subjectsOf(keys, origin), { origin });
+
+  return {
+    /** Takes a point for an attempt. Call `giveBack` of what it returns after a success. @throws RATE_LIMITED, UNAVAILABLE */
+    take,
+
+    /**
+     * Does work that counts as an attempt only where it refuses the credentials. What fails for another reason has told nothing about them.
+     * @throws RATE_LIMITED, UNAVAILABLE, and what the work throws
+     */
+    async counted<T>(keys: AttemptKeys, origin: CallOrigin, work: () => Promise<T>): Promise<T> {
+      const ticket = await take(keys, origin);
+      let isRefused = false;
+      try {
+        return await work();
+      } catch (error) {
+        isRefused = error instanceof AppError && error.code === "UNAUTHENTICATED";
+        throw error;
+      } finally {
+        if (!isRefused) await ticket.giveBack();
+      }
+    },
+  };
+}

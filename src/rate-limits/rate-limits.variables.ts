@@ -1,0 +1,40 @@
+/** The environment variables of rate limits: who may ask how often, tier by tier. */
+import { z } from "zod";
+import type { RateLimit } from "../values/rate-state.js";
+import { jsonVariable, variables } from "../values/variables.js";
+
+const MINUTE = 60;
+const HOUR = 60 * MINUTE;
+const MAX_POINTS = 1_000_000_000;
+const MAX_SECONDS = 7 * 24 * HOUR;
+
+const count = (max: number) =>
+  z.int(`is a whole number from 1 to ${max}`).min(1, `is at least 1`).max(max, `is at most ${max}`);
+
+/** One limit. What is left out stays as it is. */
+const limitOf = (points: number, seconds: number) =>
+  z
+    .strictObject({ points: count(MAX_POINTS).default(points), seconds: count(MAX_SECONDS).default(seconds) })
+    .prefault({});
+
+const rateLimitsText = jsonVariable.pipe(
+  z.strictObject({
+    authentication: z
+      .strictObject({ account: limitOf(5, 15 * MINUTE), address: limitOf(100, 15 * MINUTE) })
+      .prefault({}),
+  }),
+);
+
+export interface RateLimits {
+  /** Of attempts on one account from one address, and of all attempts from one address. */
+  readonly authentication: { readonly account: RateLimit; readonly address: RateLimit };
+}
+
+export const rateLimitsVariables = variables(
+  {
+    RATE_LIMITS: rateLimitsText
+      .prefault("{}")
+      .describe("How often somebody may try to sign in, as JSON: `authentication`."),
+  },
+  ({ RATE_LIMITS }): { rateLimits: RateLimits } => ({ rateLimits: RATE_LIMITS as RateLimits }),
+);

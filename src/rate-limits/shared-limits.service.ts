@@ -1,0 +1,104 @@
+/** Counts in PostgreSQL, so that counts outlive a restart, and all replicas count together. Without the database nobody passes. */
+import { createHmac } from "node:crypto";
+import type { CallOrigin } from "../audit/call.js";
+import type { SecurityService } from "../audit/index.js";
+import type { Db } from "../db/client.js";
+import { rateLimited } from "../errors.js";
+import type { Log } from "../log.js";
+import { type RateLimit, RateState } from "../values/rate-state.js";
+import { claimReport, giveBackPoints, type RateWindow, takePoints } from "./rate-limits.store.js";
+
+/** One limit, and whom it limits. */
+export interface RateSubject {
+  /** As clients read it in headers, such as `authentication`. */
+  readonly tier: string;
+  /** What the tier counts by, such as `account` or `address`. */
+  readonly by: string;
+  /** Whom it limits: an account, a network, a user. */
+  readonly parts: readonly string[];
+  readonly limit: RateLimit;
+  /** What the security event of a window says besides. */
+  readonly facts?: Readonly<Record<string, string>>;
+}
+
+/** Who asks. */
+export interface RateAsker {
+  readonly origin: CallOrigin;
+  readonly userId?: string | null;
+}
+
+/** The points that were taken. */
+export interface RateTicket {
+  /** Gives them back. It never throws: what it is for has succeeded. */
+  giveBack(): Promise<void>;
+}
+
+export interface SharedLimitsDeps {
+  readonly db: Db;
+  readonly clock: { now(): Date };
+  readonly security: Pick<SecurityService, "record">;
+  readonly log: Log;
+  /** The key of the hashes under which counters are kept; all replicas share it. */
+  readonly rateKey: string;
+}
+
+export type SharedLimits = ReturnType<typeof createSharedLimits>;
+
+/** Others may take the last point between two looks. This many times in a row nobody meets that. */
+const LOOKS = 3;
+
+export function createSharedLimits({ db, clock, security, log, rateKey }: SharedLimitsDeps) {
+  const keyOf = ({ tier, by, parts }: RateSubject) =>
+    createHmac("sha256", rateKey)
+      .update(JSON.stringify([tier, by, ...parts]))
+      .digest("hex");
+
+  /** Records the one event of a window, in the transaction that marks it. */
+  async function report(window: RateWindow, subject: RateSubject, { origin, userId }: RateAsker): Promise<void> {
+    const { tier, by, limit, facts } = subject;
+    await db.transaction(async (db) => {
+      if (!(await claimReport(db, window))) return;
+      const metadata = { tier, by, ...limit, ...facts };
+      await security.record(db, {
+        eventType: "excess_rate_limit_exceeded",
+        eventStatus: "WARNING",
+        userId: userId ?? null,
+        origin,
+        metadata,
+      });
+    });
+  }
+
+  return {
+    /**
+     * Takes a point of each limit, or of none.
+     * @throws RATE_LIMITED where one has no point left, UNAVAILABLE where nobody can count
+     */
+    async take(subjects: readonly RateSubject[], asker: RateAsker): Promise<RateTicket> {
+      const byKey = new Map(subjects.map((subject) => [keyOf(subject), subject]));
+      const claims = [...byKey].map(([key, { limit }]) => ({ key, limit }));
+      for (let look = 1; ; look++) {
+        const windows = await takePoints(db, claims, clock.now().toISOString());
+        const taken = windows.filter((window) => window.taken);
+        if (taken.length === claims.length) {
+          return {
+            giveBack: () =>
+              giveBackPoints(db, taken).catch((err) =>
+                log.warn({ err }, "points of a rate limit could not be given back"),
+              ),
+          };
+        }
+        if (taken.length > 0) await giveBackPoints(db, taken);
+        const full = windows.filter((window) => !window.taken);
+        if (full.length === 0 && look < LOOKS) continue;
+        for (const window of full) {
+          if (!window.reported) await report(window, byKey.get(window.key) as RateSubject, asker);
+        }
+        const last = full.sort((a, b) => b.secondsLeft - a.secondsLeft)[0];
+        const { tier, limit } = byKey.get(last?.key ?? "") ?? (subjects[0] as RateSubject);
+        const seconds = last?.secondsLeft ?? 1;
+        throw rateLimited(seconds, new RateState(tier, limit, 0, seconds));
+      }
+    },
+  };
+}
