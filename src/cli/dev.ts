@@ -62,27 +62,40 @@ async function compile(): Promise<boolean> {
   );
 }
 
+const isAlive = (child: ChildProcess | undefined) => child?.exitCode === null && child.signalCode === null;
+
+/** The next Postern. It loads packages while the sources are compiled and its predecessor stops (see dev-standby.ts). */
+let standby: ChildProcess | undefined;
+
+function prepare(): ChildProcess {
+  if (standby && isAlive(standby)) return standby;
+  const args = ["--enable-source-maps", "--import", `${ROOT}dist/cli/dev-standby.js`, `${ROOT}dist/main.js`];
+  standby = spawn(process.execPath, [...args, LEAVE_SERVERS], {
+    cwd: ROOT,
+    stdio: ["inherit", "inherit", "inherit", "ipc"],
+  });
+  standby.on("error", (error) => say(`Postern's process has failed: ${error.message}`));
+  return standby;
+}
+
 function start(): ChildProcess {
-  const args = ["--enable-source-maps", `${ROOT}dist/main.js`, LEAVE_SERVERS];
-  const child = spawn(process.execPath, args, { cwd: ROOT, stdio: ["inherit", "inherit", "inherit", "ipc"] });
+  const child = prepare();
+  standby = undefined;
   const onEnd = (code: number | null) => {
     postern = undefined;
     if (isEnding) process.exitCode = code ?? 0;
     else if (!child.killed) say("Postern has ended. The next save starts it again; Ctrl-C ends this too.");
   };
   child.on("exit", onEnd);
-  child.on("error", (error) => {
-    say(`Postern's process has failed: ${error.message}`);
-    // What could not be started never exits.
-    if (child.pid === undefined) onEnd(EXIT_CODES.software);
-  });
+  // What could not be started never exits.
+  child.on("error", () => child.pid === undefined && onEnd(EXIT_CODES.software));
+  if (child.pid !== undefined) child.send("start");
   return child;
 }
 
-/** Asks Postern to end, and waits until it has, however long that takes. */
-async function stop(): Promise<void> {
-  const child = postern;
-  if (!child) return;
+/** Asks a process to end, and waits until it has, however long that takes. */
+async function stop(child: ChildProcess | undefined): Promise<void> {
+  if (!child || !isAlive(child)) return;
   const ended = new Promise((resolve) => child.once("exit", resolve));
   if (!child.killed) child.kill();
   await ended;
@@ -96,14 +109,15 @@ async function develop(config: Config, log: Log): Promise<void> {
   }
   try {
     while (!isEnding) {
+      if (postern) prepare();
       if (await compile()) {
-        await stop();
+        await stop(postern);
         if (!isEnding) postern = start();
       }
       await changed();
     }
   } finally {
-    await stop();
+    await Promise.all([stop(postern), stop(standby)]);
     await stopServers(config, log);
   }
 }
