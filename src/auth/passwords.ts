@@ -65,15 +65,15 @@ async function inTurn<T>(work: () => Promise<T>): Promise<T> {
 export const hashPassword = (password: string): Promise<string> =>
   inTurn(() => hash(canonicalPassword(password), ARGON2ID));
 
-/** Compared where there is no account, so that the time does not tell whether there is one. Nobody knows its password. */
+/** Compared where there is no password, so that the time does not tell whether there is one. Nobody knows the password of this one. */
 const decoyHash = hashPassword(randomBytes(32).toString("hex"));
 
 /**
- * @param passwordHash undefined where there is no such account; this takes as long, and is never true
+ * @param passwordHash null where there is no such account, or it has no password; this takes as long, and is never true
  * @throws UNAVAILABLE when too many wait
  */
-export async function verifyPassword(passwordHash: string | undefined, password: string): Promise<boolean> {
+export async function verifyPassword(passwordHash: string | null, password: string): Promise<boolean> {
   const comparedHash = passwordHash ?? (await decoyHash);
   const matches = await inTurn(() => verify(comparedHash, canonicalPassword(password)));
-  return matches && passwordHash !== undefined;
+  return matches && passwordHash !== null;
 }

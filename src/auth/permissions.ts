@@ -28,6 +28,9 @@ const OPERATE = ["instance-endpoints:read", "instance-logs:read", "operations:ru
 /** Reading what is done to the fleet, who said what it is for, and what people should look at. */
 const WATCH_FLEET = ["operations:read", "environment-mappings:read", "findings:read"] as const;
 
+/** Keeping an account out, and letting it in again. */
+const LOCK_ACCOUNTS = ["users:lock"] as const;
+
 const ADMINISTER = ["environment-mappings:write", "organizations:write", "users:write"] as const;
 
 export const PERMISSIONS = [
@@ -38,6 +41,7 @@ export const PERMISSIONS = [
   ...READ_INVENTORY,
   ...OPERATE,
   ...WATCH_FLEET,
+  ...LOCK_ACCOUNTS,
   ...ADMINISTER,
   /** Reading all audit records. */
   "audit-logs:read",
@@ -63,6 +67,7 @@ export const ROLE_PERMISSIONS: Readonly<Record<Role, readonly Permission[]>> = {
   SECURITY: [
     ...READ_INVENTORY,
     ...WATCH_FLEET,
+    ...LOCK_ACCOUNTS,
     "profile:write",
     "users:read",
     "audit-logs:read",

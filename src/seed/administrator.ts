@@ -8,6 +8,7 @@ import type { Db } from "../db/client.js";
 import { badUserInput } from "../errors.js";
 import { LOG_REDACTED } from "../log.js";
 import { sessions } from "../modules/identity/sessions/sessions.table.js";
+import { lockouts } from "../modules/identity/users/lockouts.table.js";
 import { users } from "../modules/identity/users/users.table.js";
 
 /** @returns a password of 24 characters and 120 bits that people can read aloud and type */
@@ -81,15 +82,16 @@ export function ensureAdministrator(db: Db, admin: AccountToSeed, seeding: Seedi
 }
 
 /**
- * Makes the user with this address an administrator with this password, and ends the user's sessions; creates the user where there is
- * none. The audit log tells of it.
+ * Makes the user with this address an administrator with this password, and ends the user's sessions, and whatever kept the user out;
+ * creates the user where there is none. The audit log tells of it.
  */
 export function restoreAdministrator(db: Db, admin: AccountToSeed, seeding: Seeding): Promise<void> {
   return db.transaction(async (db) => {
     await lockSeeds(db);
     const account = await accountToSeed("ADMIN_PASSWORD", admin, seeding);
     const { email } = account;
-    const changes = { passwordHash: await hashPassword(account.password), role: "ADMIN" as const };
+    const passwordHash = await hashPassword(account.password);
+    const changes = { passwordHash, role: "ADMIN" as const, lockedAt: null, deactivatedAt: null };
     const [user] = await db
       .update(users)
       .set({ ...changes, version: sql`${users.version} + 1`, updatedAt: sql`now()` })
@@ -102,6 +104,7 @@ export function restoreAdministrator(db: Db, admin: AccountToSeed, seeding: Seed
           .values({ email, ...changes })
           .returning({ id: users.id });
     const { id } = (user ?? created)!;
+    await db.delete(lockouts).where(eq(lockouts.userId, id));
     // Replicas that run poll for these moments, which are the database's at the write.
     const ended = await db
       .update(sessions)

@@ -30,6 +30,13 @@ async function given(change: Change): Promise<object> {
   return inputOf(change, ids, rows);
 }
 
+/** Keeping a user out, and letting them in again, after the check that an administrator remains. */
+const stateOfUser = (...ends: string[]): [object, string, string[]] => [
+  { id: "7", reason: "It is one." },
+  "user { id lockedAt deactivatedAt }",
+  ["begin", "select", "update users", ...ends, "insert into audit_logs", "commit", "select"],
+];
+
 /** Of a mutation that no type brings along: its input, the selection of its payload, and its statements. */
 const OTHERS: Record<string, [input: object, selection: string, statements: string[]]> = {
   setEnvironmentMapping: [
@@ -45,6 +52,10 @@ const OTHERS: Record<string, [input: object, selection: string, statements: stri
     "securityEvent { id }",
     ["begin", "insert into security_events", "insert into audit_logs", "commit", "select"],
   ],
+  lockUser: stateOfUser("update sessions"),
+  unlockUser: stateOfUser("delete from lockouts"),
+  deactivateUser: stateOfUser("update sessions"),
+  reactivateUser: stateOfUser(),
 };
 
 const DOORS: Record<string, [input: (refreshToken: string) => object, selection: string, statements: string[]]> = {

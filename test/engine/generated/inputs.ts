@@ -48,6 +48,9 @@ const listOrOne = (list: Arbitrary<Value>, one: Arbitrary<Value>): Arbitrary<Val
 
 const WHOLE = { min: -(2 ** 31), max: 2 ** 31 - 1 };
 
+/** Whether all who read a type read this field of it. Fields that ask for more are looked at where they are declared. */
+export const isForEveryReader = (type: TypeDeclaration, name: string): boolean => type.fields[name]?.read === undefined;
+
 /** Generators of what the lists of each type take. */
 export class Inputs {
   readonly #filters = new Map<string, Arbitrary<InputObject>>();
@@ -186,12 +189,14 @@ export class Inputs {
   /** Filters by `<relation>Id` are for those who read the target. */
   #mayFilter(type: TypeDeclaration, name: string): boolean {
     const relation = type.relations[name.replace(/Id$/, "")];
-    return type.fields[name] !== undefined || relation === undefined || this.readable.has(relation.to());
+    if (type.fields[name]) return isForEveryReader(type, name);
+    return relation === undefined || this.readable.has(relation.to());
   }
 
   orderBy(type: TypeDeclaration): Arbitrary<Value> {
     const fields = [...orderFields(type)]
       .filter(([, { relation }]) => relation === undefined || this.readable.has(relation.to()))
+      .filter(([, { field }]) => field.read === undefined)
       .map(([word]) => word);
     const perhaps = (words: Arbitrary<Value>) =>
       fc.option(input(words, { optional: true }), { nil: undefined, freq: 2 });

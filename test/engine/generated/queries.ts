@@ -7,7 +7,7 @@ import {
   aggregateNumberFields,
 } from "../../../src/engine/read/aggregate.js";
 import { rootTypes } from "../../support/model.js";
-import { Inputs, input } from "./inputs.js";
+import { Inputs, input, isForEveryReader } from "./inputs.js";
 import { fits } from "./limits.js";
 import { type Condition, type Field, type InputObject, type Item, type Query, withKeys } from "./query.js";
 import type { World } from "./world.js";
@@ -84,7 +84,7 @@ class Queries {
     const known = this.#objects.get(key);
     if (known) return known;
     // Values that Postern derives have an object type, and no fast way.
-    const held = Object.entries(type.fields).filter(([, { derived }]) => !derived);
+    const held = Object.entries(type.fields).filter(([name, { derived }]) => !derived && isForEveryReader(type, name));
     const leaves = held.map(([name]) => weighted(2, field(name)));
     const relations = Object.entries(type.relations)
       .filter(([, relation]) => depth > 0 && this.readable.has(relation.to()))
@@ -106,7 +106,9 @@ class Queries {
     const edge = items(fc.oneof(field("cursor"), weighted(3, field("node", { below: node })), field("__typename")), 3);
     const info = items(fc.oneof(...PAGE_INFO.map((name) => field(name))), 4);
     const figures = this.#figures(type);
-    const keys = aggregateKeyFields(type).map(([name]) => field(name));
+    const keys = aggregateKeyFields(type)
+      .filter(([name]) => isForEveryReader(type, name))
+      .map(([name]) => field(name));
     const group = items(
       fc.oneof(
         weighted(4, field("key", { below: items(fc.oneof(...keys, field("__typename")), 3) })),
@@ -129,7 +131,8 @@ class Queries {
 
   /** Selections of an aggregate. */
   #figures(type: TypeDeclaration): Arbitrary<Item[]> {
-    const figure = (name: string, fields: readonly (readonly [string, unknown])[]) => {
+    const figure = (name: string, all: readonly (readonly [string, unknown])[]) => {
+      const fields = all.filter(([each]) => isForEveryReader(type, each));
       if (fields.length === 0) return [];
       const parts = fc.oneof(...fields.map(([each]) => weighted(3, field(each))), weighted(1, field("__typename")));
       return [weighted(2, field(name, { below: items(parts, 3) }))];

@@ -32,10 +32,13 @@ const FORMS: Record<string, Form> = {
   "recordSecurityEvent.location": { max: 32_767 },
   "recordSecurityEvent.metadata": { max: 32_767 },
   idempotencyKey: { max: 100, malformed: [""] },
+  reason: { max: 500, malformed: [""] },
 };
 
 type Who = Somebody | "anonymous";
 const CHANGES = new Map(written.flatMap(changesOf).map((change) => [change.name, change]));
+
+const ofUser = { id: "1", reason: "It is one." };
 
 /** A good input of each mutation; a case below spoils one of its fields, of two items one of the second. */
 const MUTATIONS: Record<string, [Who, Record<string, unknown>]> = {
@@ -43,6 +46,9 @@ const MUTATIONS: Record<string, [Who, Record<string, unknown>]> = {
   refreshSession: ["anonymous", { refreshToken: "x" }],
   signOut: ["anonymous", { refreshToken: "x" }],
   recordSecurityEvent: ["admin", { eventType: "t", eventStatus: "SUCCESS" }],
+  ...Object.fromEntries(
+    ["lockUser", "unlockUser", "deactivateUser", "reactivateUser"].map((name) => [name, ["security", ofUser]] as const),
+  ),
   ...Object.fromEntries(
     [...CHANGES.values()].map((change): [string, [Who, Record<string, unknown>]] => {
       const { roles, known = "1" } = change.specimen.writes;

@@ -1,4 +1,5 @@
 /** Mutations that no type brings along: who may call each, and a good input. */
+import { SPECIMENS } from "../../specimens/index.js";
 import { next } from "../../specimens/specimen.js";
 import { EMAILS, PASSWORD, signIn, type TestApp } from "../../support/app.js";
 import { insertBusyInstance, insertInstance, insertOperation, insertSnapshot } from "../../support/fleet-port.js";
@@ -22,6 +23,15 @@ export function otherMutations(app: TestApp): Record<string, Mutation> {
     await insertSnapshot(app, instanceId, snapshotId);
     return { instanceId, snapshotId };
   };
+  const ofUser = (isKeptOut: boolean): Mutation => ({
+    callers: ["SECURITY", "ADMIN"],
+    async input() {
+      const id = await SPECIMENS.User.insert(app);
+      if (isKeptOut) await app.sql`update users set locked_at = now(), deactivated_at = now() where id = ${id}`;
+      return { id, reason: "It is one." };
+    },
+    selection: "user { id lockedAt deactivatedAt }",
+  });
   const refreshToken = async () => ({ refreshToken: (await signIn(app.anonymous, EMAILS.viewer)).refreshToken });
 
   return {
@@ -79,6 +89,10 @@ export function otherMutations(app: TestApp): Record<string, Mutation> {
       // Its own record, and that of the operation that thereby ends: the end is that of whoever asked for the operation.
       actions: ["operation.ended", "operation.cancel"],
     },
+    lockUser: ofUser(false),
+    unlockUser: ofUser(true),
+    deactivateUser: ofUser(false),
+    reactivateUser: ofUser(true),
     recordSecurityEvent: {
       callers: ["SECURITY", "ADMIN"],
       input: async () => ({ eventType: "n", eventStatus: "WARNING" }),

@@ -135,7 +135,7 @@ export function createSessionsService(deps: SessionsDeps) {
       await security.recordNow({ ...LOGIN_FAILED, userId: stored?.userId, origin, metadata });
       return unauthenticated(WRONG_CREDENTIALS);
     };
-    const isRight = await verifyPassword(stored?.passwordHash, password);
+    const isRight = await verifyPassword(stored?.passwordHash ?? null, password);
     if (!stored || !isRight) throw await refuse();
 
     const sessionId = randomUUID();

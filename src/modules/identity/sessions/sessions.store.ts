@@ -28,7 +28,7 @@ async function rows<T extends object>(db: Db, statement: SQL): Promise<T[]> {
 export async function findSessionCredentials(
   db: Db,
   email: string,
-): Promise<{ userId: string; passwordHash: string } | null> {
+): Promise<{ userId: string; passwordHash: string | null } | null> {
   const [row] = await db
     .select({ id: users.id, passwordHash: users.passwordHash })
     .from(users)
@@ -40,7 +40,7 @@ interface NewSession {
   readonly sessionId: string;
   readonly userId: string;
   /** The hash that the password was compared with. */
-  readonly passwordHash: string;
+  readonly passwordHash: string | null;
   readonly refreshTokenHash: string;
   /** When session and refresh token expire, and when the session ends however often it is refreshed; RFC 3339. */
   readonly expiresAt: string;
@@ -57,7 +57,7 @@ export interface SessionClient {
 /**
  * Opens a session with its first refresh token. The account is locked until the transaction ends, so that a later change of it finds
  * this session and ends it, and an earlier one is seen here.
- * @returns the account as it is now, or null where it was deleted or its password has changed meanwhile
+ * @returns the account as it is now, or null where it was deleted, its password has changed meanwhile, or an officer keeps it out
  */
 export async function insertSession(db: Db, session: NewSession): Promise<SessionUser | null> {
   const { ipAddress, userAgent } = session.usedBy;
@@ -67,6 +67,7 @@ export async function insertSession(db: Db, session: NewSession): Promise<Sessio
       with u as (
         select id, email, role, organization_id from users
         where id = ${session.userId}::bigint and password_hash = ${session.passwordHash}
+          and locked_at is null and deactivated_at is null
         for share
       ), opened as (
         insert into sessions (id, user_id, expires_at, ends_at, ip_address, user_agent)

@@ -8,7 +8,7 @@ export const Role = enumTypeOf("Role", role.enumValues, "A role decides what a u
   VIEWER: "Reads the data of its own organization.",
   ANALYST: "Reads and writes the data of its own organization.",
   DBA: "Sees the inventory, performance logs and the audit of operations; operates instances outside PRODUCTION.",
-  SECURITY: "Sees security events, audit logs and users of every organization.",
+  SECURITY: "Sees security events, audit logs and users of every organization; locks and deactivates accounts.",
   ADMIN: "Sees and administers everything.",
 });
 
@@ -27,6 +27,12 @@ export const User = declareType({
     fullName: field(users.fullName, "The name to show."),
     role: field(users.role, "The role, which decides what the user may see and change.", { enumeration: Role }),
     createdAt: field(users.createdAt, "When the account was created."),
+    lockedAt: field(users.lockedAt, "When an officer locked the account; null where it is not locked.", {
+      read: ["users:lock"],
+    }),
+    deactivatedAt: field(users.deactivatedAt, "When the account was deactivated; null where it is active.", {
+      read: ["users:lock"],
+    }),
     version: version(users.version),
   },
   relations: {

@@ -21,12 +21,20 @@ function requireOrganizationFor(role: Role, organizationId: unknown, field: stri
   }
 }
 
-/** @throws FAILED_PRECONDITION where no administrator would remain */
-function requireAdministrator(users: readonly UserRow[], changed: ReadonlySet<string>, role: Role | null): void {
-  const administrators = users.filter((user) => user.role === "ADMIN");
+/**
+ * An administrator who is kept out administers nothing, and so does not count.
+ * @param users at least all administrators
+ * @param role the new role of those who change; null where they go or are kept out
+ * @throws FAILED_PRECONDITION where no administrator would remain
+ */
+export function requireAdministrator(users: readonly UserRow[], changed: ReadonlySet<string>, role: Role | null): void {
+  const administrators = users.filter((user) => user.role === "ADMIN" && !user.isLocked && !user.isDeactivated);
   const unchanged = administrators.filter(({ id }) => !changed.has(id));
   if (role === "ADMIN" || unchanged.length > 0 || !administrators.some(({ id }) => changed.has(id))) return;
-  throw failedPrecondition("last administrator", "No administrator would remain. Make another user ADMIN first.");
+  throw failedPrecondition(
+    "last administrator",
+    "No administrator would remain who can sign in. Make another user ADMIN first.",
+  );
 }
 
 /** The part of the sessions module that users need. */

@@ -12,11 +12,15 @@ export const users = pgTable(
   {
     id: id(),
     email: varchar({ length: 254 }).notNull(),
-    passwordHash: text().notNull(),
+    // Null where the account has no password, and so nobody signs in with one.
+    passwordHash: text(),
     fullName: text(),
     role: role().notNull(),
     organizationId: reference().references(() => organizations.id),
     createdAt: moment().notNull().defaultNow(),
+    // When an officer locked or deactivated the account. Either keeps its user out.
+    lockedAt: moment(),
+    deactivatedAt: moment(),
     ...revision(),
   },
   (t) => [
