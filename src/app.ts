@@ -98,7 +98,7 @@ export async function createApp(config: Config, ports: Ports): Promise<App> {
   const graphql = await createGraphql({
     ...shared,
     ...client,
-    ...{ config, modules, cache, isDataFault },
+    ...{ ...rateLimits, config, modules, cache, isDataFault },
     cursorKey: keys.derive("cursors"),
     authenticate: createAuthenticate({ tokens, isRevoked: sessions.isRevoked }),
     environmentOf: inventory.service.environmentOf,

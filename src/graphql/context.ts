@@ -12,6 +12,7 @@ import type { ReadContext } from "../engine/types/read-resolver.js";
 import type { ErrorCode } from "../errors.js";
 import { networkOf } from "../values/caller.js";
 import type { AccessMap } from "./access/access.js";
+import { RateNotes } from "./rate-notes.js";
 
 /** A refusal, of which a security event is recorded. */
 export interface Refusal {
@@ -38,6 +39,8 @@ export class RequestContext implements ReadContext, CallContext {
   readonly refusals = new Map<string, Refusal>();
   /** The response keys of mutations that changed something, or may have. */
   readonly changed = new Set<string | number>();
+  /** What limits of the rate say about the request. Apollo's copies of this context share it. */
+  readonly rates = new RateNotes();
   /** The coerced variables, once the operation is known. */
   variables: QueryVariables = {};
   private readonly calls = new Map<string | number, Call>();
@@ -103,6 +106,7 @@ export class RequestContext implements ReadContext, CallContext {
   answerAs(actor: Actor): void {
     this.access = accessOfActor(actor);
     this.cachedReads = undefined;
+    if (actor !== this.actor) this.rates.hasSignedIn = true;
   }
 
   refuse(refusal: Refusal): void {

@@ -118,7 +118,7 @@ export function formattedErrorStatus(
   return hasFailedWhole ? HTTP_STATUS[code as ErrorCode] : undefined;
 }
 
-/** Sets the HTTP status where the whole request failed for one reason, and `retry-after` where a limit of the rate was the reason. */
+/** Sets the HTTP status where the whole request failed for one reason. */
 export const formattedErrorHttpStatus: ApolloServerPlugin = {
   async requestDidStart() {
     return {
@@ -129,8 +129,6 @@ export const formattedErrorHttpStatus: ApolloServerPlugin = {
         // A status that Apollo has chosen, such as 405, stays.
         const chosen = response.http.status;
         if (status !== undefined && (!chosen || chosen === 500)) response.http.status = status;
-        const retryAfter = errors[0]?.extensions?.retryAfterSeconds;
-        if (status === HTTP_STATUS.RATE_LIMITED) response.http.headers.set("retry-after", String(retryAfter));
       },
     };
   },

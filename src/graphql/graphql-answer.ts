@@ -2,9 +2,12 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { type ApolloServer, HeaderMap } from "@apollo/server";
 import type { Actor } from "../auth/actor.js";
+import { type AppError, rateLimited } from "../errors.js";
 import type { CompressibleBody } from "../http/compression.js";
 import type { RequestLimits } from "../limits.js";
+import type { ApiLimit } from "../rate-limits/index.js";
 import { asCaller, type Caller, networkOf } from "../values/caller.js";
+import type { RateState } from "../values/rate-state.js";
 import { type RequestFacts, requestOperationName } from "../values/request-facts.js";
 import { RequestTime } from "../values/request-time.js";
 import type { RequestContext } from "./context.js";
@@ -37,6 +40,7 @@ export interface GraphqlAnswer {
 
 export interface GraphqlAnswerOptions {
   readonly apollo: ApolloServer<RequestContext>;
+  readonly apiLimit: ApiLimit;
   readonly persistedQueries: PersistedQueries;
   /** Answers a request whose document is known without Apollo, or returns null. */
   readonly answerKnown: (
@@ -97,9 +101,18 @@ export const createAnswerSandbox = (apollo: ApolloServer<RequestContext>) => ():
     },
   );
 
+/** @returns the error of a request that is not answered, whose headers the response has from now on */
+function refused(state: RateState, { rates }: RequestContext, response: ServerResponse): AppError {
+  const error = rateLimited(state.resetSeconds, state);
+  rates.note(error);
+  for (const [name, value] of Object.entries(rates.headers())) response.setHeader(name, value);
+  return error;
+}
+
 /** Makes the function that answers GraphQL requests. */
 export function createAnswerGraphql(options: GraphqlAnswerOptions) {
-  const { apollo, persistedQueries, answerKnown, recordRefusals, stopReads, limits, statementTimeoutMs } = options;
+  const { apollo, apiLimit, persistedQueries, answerKnown, recordRefusals, stopReads, limits, statementTimeoutMs } =
+    options;
 
   /**
    * A hash that a client has sent is not logged: it may be that of a text with a password, which whoever reads the log could find by trying.
@@ -135,10 +148,14 @@ export function createAnswerGraphql(options: GraphqlAnswerOptions) {
     search: string,
     contextOf: () => Promise<RequestContext>,
   ): Promise<GraphqlAnswer> => {
-    const graphqlRequest = await readGraphqlRequest(request, search, limits);
     const context = await contextOf();
     const { actor, origin } = context;
     facts.actor = { kind: actor.kind, id: actor.kind === "user" ? actor.userId : null };
+    // A request counts before anything of it is read, so that what is no GraphQL counts too.
+    const turn = apiLimit.take(actor, origin);
+    context.rates.add(turn.state);
+    if (turn.isRefused) throw refused(turn.state, context, response);
+    const graphqlRequest = await readGraphqlRequest(request, search, limits);
     facts.operation = requestOperationName(graphqlRequest.operationName);
     const caller = callerOf(actor, origin.ipAddress, statementTimeoutMs, facts);
     response.once("close", () => response.writableFinished || stopReads(caller));
@@ -146,7 +163,9 @@ export function createAnswerGraphql(options: GraphqlAnswerOptions) {
     try {
       const text = persistedQueries.textOf(graphqlRequest, context);
       query = text;
-      return await asCaller(caller, () => answer(request, graphqlRequest, text, context));
+      const { headers, ...rest } = await asCaller(caller, () => answer(request, graphqlRequest, text, context));
+      if (context.rates.hasSignedIn) turn.giveBack();
+      return { ...rest, headers: { ...headers, ...context.rates.headers() } };
     } finally {
       // The fast path knows the hash already.
       facts.document ??= hashForLog(query);

@@ -2,7 +2,7 @@
 import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import { MIMEType } from "node:util";
 import Negotiator from "negotiator";
-import { badUserInput, limitExceeded, unusableRequestError } from "../errors.js";
+import { badUserInput, limitExceeded, requestTooLateError, unusableRequestError } from "../errors.js";
 import type { RequestLimits } from "../limits.js";
 import { parseLongNumbers } from "./long-numbers.js";
 import { requireFewVariables } from "./variables.js";
@@ -100,6 +100,8 @@ export const requestWantsPage = ({ method, headers }: IncomingMessage): boolean 
 function readBody(request: IncomingMessage, limit: number): Promise<Buffer> {
   const tooLarge = () => limitExceeded("body", `Send at most ${limit} bytes.`);
   return new Promise((resolve, reject) => {
+    // It went while its credentials were looked at, and has said so to nobody.
+    if (request.destroyed) return reject(requestTooLateError());
     if (Number(request.headers["content-length"]) > limit) return reject(tooLarge());
     const chunks: Buffer[] = [];
     let size = 0;

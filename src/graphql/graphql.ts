@@ -29,7 +29,7 @@ interface GraphqlDeps
   extends Pick<PlannerOptions, "query" | "isDataFault" | "cursorKey">,
     Omit<Recorders, "access">,
     Pick<ContextDeps, "clock" | "environmentOf">,
-    Pick<GraphqlAnswerOptions, "stopReads"> {
+    Pick<GraphqlAnswerOptions, "stopReads" | "apiLimit"> {
   readonly config: Pick<
     Config,
     "cloudopsUrl" | "introspection" | "landingPage" | "trustedDocuments" | "statementTimeoutMs"
@@ -104,6 +104,7 @@ export async function createGraphql(deps: GraphqlDeps): Promise<Graphql> {
       answerKnown: known.answer,
       recordRefusals: recordRefusals(recorders),
       stopReads: deps.stopReads,
+      apiLimit: deps.apiLimit,
       limits: LIMITS,
       statementTimeoutMs,
     }),

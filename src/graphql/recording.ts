@@ -47,6 +47,7 @@ export const recordFailures =
     } catch (thrown) {
       const error = asAppError(thrown);
       const outcome = error.extensions.outcome as string | undefined;
+      if (error.code === "RATE_LIMITED") context.rates.note(error);
       if (outcome !== undefined && outcome !== "none") context.changed.add(info.path.key);
       if (RECORDED_REFUSALS.has(error.code) && action !== null) {
         const { instanceId } = (args.input ?? {}) as { instanceId?: unknown };

@@ -93,7 +93,7 @@ export function createHttpServer({ config, client, graphql, version, records, lo
     origin: [...config.corsOrigins],
     methods: ["GET", "POST"],
     allowedHeaders: [...CROSS_ORIGIN_HEADERS],
-    exposedHeaders: ["x-request-id", "retry-after"],
+    exposedHeaders: ["x-request-id", "retry-after", "ratelimit", "ratelimit-policy"],
     maxAge: 600,
   });
 

@@ -1,13 +1,24 @@
 /** The face of this folder: who may ask how often. */
+import type { SecurityService } from "../audit/index.js";
+import { createApiLimit } from "./api-limit.service.js";
 import { createAttempts } from "./attempts.service.js";
 import type { RateLimits } from "./rate-limits.variables.js";
 import { createSharedLimits, type SharedLimitsDeps } from "./shared-limits.service.js";
 
+export type { ApiLimit } from "./api-limit.service.js";
 export type { Attempts } from "./attempts.service.js";
 export { deleteEndedRateLimits } from "./rate-limits.store.js";
 
+interface RateLimitsDeps extends SharedLimitsDeps {
+  readonly rateLimits: RateLimits;
+  readonly security: SecurityService;
+}
+
 /** Makes the limits of all tiers. */
-export function createRateLimits({ rateLimits, ...deps }: SharedLimitsDeps & { readonly rateLimits: RateLimits }) {
+export function createRateLimits({ rateLimits, ...deps }: RateLimitsDeps) {
   const shared = createSharedLimits(deps);
-  return { attempts: createAttempts(shared, rateLimits.authentication) };
+  return {
+    attempts: createAttempts(shared, rateLimits.authentication),
+    apiLimit: createApiLimit(rateLimits.api, deps),
+  };
 }

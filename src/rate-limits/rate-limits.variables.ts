@@ -1,5 +1,6 @@
 /** The environment variables of rate limits: who may ask how often, tier by tier. */
 import { z } from "zod";
+import { ROLES, type Role } from "../auth/permissions.js";
 import type { RateLimit } from "../values/rate-state.js";
 import { jsonVariable, variables } from "../values/variables.js";
 
@@ -17,24 +18,37 @@ const limitOf = (points: number, seconds: number) =>
     .strictObject({ points: count(MAX_POINTS).default(points), seconds: count(MAX_SECONDS).default(seconds) })
     .prefault({});
 
+/** The limit of a role, which has no default. */
+const roleLimit = z.strictObject({ points: count(MAX_POINTS), seconds: count(MAX_SECONDS) });
+
+const ofActors = (signedIn: ReturnType<typeof limitOf>, anonymous: ReturnType<typeof limitOf>) =>
+  z.strictObject({ signedIn, anonymous, roles: z.partialRecord(z.enum(ROLES), roleLimit).default({}) }).prefault({});
+
 const rateLimitsText = jsonVariable.pipe(
   z.strictObject({
     authentication: z
       .strictObject({ account: limitOf(5, 15 * MINUTE), address: limitOf(100, 15 * MINUTE) })
       .prefault({}),
+    api: ofActors(limitOf(6000, MINUTE), limitOf(100, MINUTE)),
   }),
 );
+
+/** The limits of a tier by who calls: a user, with the role's own limit where it has one, or an address. */
+export interface ActorRateLimits {
+  readonly signedIn: RateLimit;
+  readonly anonymous: RateLimit;
+  readonly roles: Readonly<Partial<Record<Role, RateLimit>>>;
+}
 
 export interface RateLimits {
   /** Of attempts on one account from one address, and of all attempts from one address. */
   readonly authentication: { readonly account: RateLimit; readonly address: RateLimit };
+  readonly api: ActorRateLimits;
 }
 
 export const rateLimitsVariables = variables(
   {
-    RATE_LIMITS: rateLimitsText
-      .prefault("{}")
-      .describe("How often somebody may try to sign in, as JSON: `authentication`."),
+    RATE_LIMITS: rateLimitsText.prefault("{}").describe("Who may ask how often, as JSON: `authentication`, `api`."),
   },
   ({ RATE_LIMITS }): { rateLimits: RateLimits } => ({ rateLimits: RATE_LIMITS as RateLimits }),
 );

@@ -1,30 +1,17 @@
 /** Counts in PostgreSQL, so that counts outlive a restart, and all replicas count together. Without the database nobody passes. */
 import { createHmac } from "node:crypto";
-import type { CallOrigin } from "../audit/call.js";
 import type { SecurityService } from "../audit/index.js";
 import type { Db } from "../db/client.js";
 import { rateLimited } from "../errors.js";
 import type { Log } from "../log.js";
-import { type RateLimit, RateState } from "../values/rate-state.js";
+import { RateState } from "../values/rate-state.js";
+import { excessEvent, type RateAsker, type RateExcess } from "./excess-event.js";
 import { claimReport, giveBackPoints, type RateWindow, takePoints } from "./rate-limits.store.js";
 
 /** One limit, and whom it limits. */
-export interface RateSubject {
-  /** As clients read it in headers, such as `authentication`. */
-  readonly tier: string;
-  /** What the tier counts by, such as `account` or `address`. */
-  readonly by: string;
+export interface RateSubject extends RateExcess {
   /** Whom it limits: an account, a network, a user. */
   readonly parts: readonly string[];
-  readonly limit: RateLimit;
-  /** What the security event of a window says besides. */
-  readonly facts?: Readonly<Record<string, string>>;
-}
-
-/** Who asks. */
-export interface RateAsker {
-  readonly origin: CallOrigin;
-  readonly userId?: string | null;
 }
 
 /** The points that were taken. */
@@ -54,20 +41,10 @@ export function createSharedLimits({ db, clock, security, log, rateKey }: Shared
       .digest("hex");
 
   /** Records the one event of a window, in the transaction that marks it. */
-  async function report(window: RateWindow, subject: RateSubject, { origin, userId }: RateAsker): Promise<void> {
-    const { tier, by, limit, facts } = subject;
-    await db.transaction(async (db) => {
-      if (!(await claimReport(db, window))) return;
-      const metadata = { tier, by, ...limit, ...facts };
-      await security.record(db, {
-        eventType: "excess_rate_limit_exceeded",
-        eventStatus: "WARNING",
-        userId: userId ?? null,
-        origin,
-        metadata,
-      });
+  const report = (window: RateWindow, subject: RateSubject, asker: RateAsker): Promise<void> =>
+    db.transaction(async (db) => {
+      if (await claimReport(db, window)) await security.record(db, excessEvent(subject, asker));
     });
-  }
 
   return {
     /**

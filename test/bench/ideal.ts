@@ -3,6 +3,7 @@ import { writeFileSync } from "node:fs";
 import { createApp } from "../../src/app.js";
 import { readConfig } from "../../src/config.js";
 import { createLog } from "../../src/log.js";
+import { RAISED_LIMITS } from "../support/rate-limits.js";
 import { removeInserted } from "./answers.js";
 import type { BenchCluster } from "./cluster.js";
 import { ADMINISTRATOR, BENCH } from "./databases.js";
@@ -115,22 +116,25 @@ async function ask(url: string, body: string, token: string): Promise<string> {
 export async function captureStatements(cluster: BenchCluster, file: string): Promise<void> {
   let [statements, rows]: [Seen["statements"][number][], (string | null)[][]] = [[], []];
   const { hostname, port, username, password } = new URL(cluster.url(BENCH.name));
-  const app = await createApp(readConfig({ PORT: "0", DATABASE_URL: cluster.url(BENCH.name) }), {
-    log: createLog("error"),
-    clock: { now: () => new Date() },
-    providers: [],
-    version: { version: "0.0.0", commit: null },
-    connection: {
-      ...{ host: hostname, port: Number(port), username, password, database: BENCH.name },
-      debug: (_connection, text, parameters) => void statements.push({ text, parameters }),
-      transform: {
-        row: (row) => {
-          if (Array.isArray(row)) rows.push(row as never);
-          return row;
+  const app = await createApp(
+    readConfig({ PORT: "0", RATE_LIMITS: RAISED_LIMITS, DATABASE_URL: cluster.url(BENCH.name) }),
+    {
+      log: createLog("error"),
+      clock: { now: () => new Date() },
+      providers: [],
+      version: { version: "0.0.0", commit: null },
+      connection: {
+        ...{ host: hostname, port: Number(port), username, password, database: BENCH.name },
+        debug: (_connection, text, parameters) => void statements.push({ text, parameters }),
+        transform: {
+          row: (row) => {
+            if (Array.isArray(row)) rows.push(row as never);
+            return row;
+          },
         },
       },
     },
-  });
+  );
   try {
     const url = `${await app.start()}/graphql`;
     const token = await signIn(url, ADMINISTRATOR);

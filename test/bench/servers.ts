@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { openSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { RAISED_LIMITS } from "../support/rate-limits.js";
 import { ADMINISTRATOR, COLLEAGUES } from "./databases.js";
 import type { ServerName } from "./workloads.js";
 
@@ -87,6 +88,8 @@ export class Server {
         ADMIN_EMAIL: ADMINISTRATOR.email,
         ADMIN_PASSWORD: ADMINISTRATOR.password,
         CONNECTIONS: name.endsWith("Each") || name === "ideal" ? "each" : "pool",
+        // On, and out of the way.
+        RATE_LIMITS: RAISED_LIMITS,
         IDEAL_STATEMENTS: idealStatements(folder),
         ...environment,
       },

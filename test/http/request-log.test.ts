@@ -78,6 +78,8 @@ async function expectLine(
 const userId = async (who: keyof typeof EMAILS) =>
   (await app.sql`select id::text from users where email = ${EMAILS[who]}`)[0]?.id as string;
 
+const analyst = async () => ({ kind: "user", id: await userId("analyst") });
+
 const SCANS = "query Scans($first: Int) { scans(first: $first) { nodes { id targetUrl } } }";
 
 it("names the operation, the document and the actor, whichever path answers", async () => {
@@ -100,7 +102,7 @@ it("names the operation, the document and the actor, whichever path answers", as
 });
 
 it("counts the statements", async () => {
-  const actor = { kind: "user", id: await userId("analyst") };
+  const actor = await analyst();
   const create = "a: createScan(input: $input) { scan { id } }";
   const one = `mutation One($input: CreateScanInput!) { ${create} }`;
   const two = `mutation Two($input: CreateScanInput!) { ${create} ${create.replace("a", "b")} }`;
@@ -203,9 +205,9 @@ it.each<[string, unknown, Record<string, unknown>]>([
     { extensions: { persistedQuery: { version: 1, sha256Hash: "secret" } } },
     { code: "PERSISTED_QUERY_NOT_FOUND", status: 200 },
   ],
-  ["no GraphQL", { nothing: 1 }, { actor: null, code: "BAD_USER_INPUT" }],
-  ["no JSON", "{", { actor: null, code: "BAD_USER_INPUT" }],
-  ["a body that is too large", LONG.repeat(20), { actor: null, code: "LIMIT_EXCEEDED" }],
+  ["no GraphQL", { nothing: 1 }, { code: "BAD_USER_INPUT" }],
+  ["no JSON", "{", { code: "BAD_USER_INPUT" }],
+  ["a body that is too large", LONG.repeat(20), { code: "LIMIT_EXCEEDED" }],
 ])("tells of a request with %s", (_, request, particular) => expectLine(request, {}, { status: 400, ...particular }));
 
 it("tells of a fault of ours", async () => {
@@ -225,7 +227,7 @@ it.each<[string, RequestInit, Record<string, unknown>]>([
   [
     "/graphql",
     { headers: { "content-type": "text/csv" }, method: "POST", body: "a" },
-    { route: "/graphql", code: "BAD_USER_INPUT", status: 415 },
+    { route: "/graphql", actor: ANONYMOUS, code: "BAD_USER_INPUT", status: 415 },
   ],
   ["/nothing?token=a", {}, { route: null, status: 404 }],
   ["/", {}, { route: "/", status: 307 }],
@@ -355,23 +357,23 @@ it("has one line of a request whose body turns out to be malformed", async () =>
   const [answer] = (await once(socket, "data")) as [Buffer];
   expect(answer.toString()).toContain(`x-request-id: ${id}\r\n`);
   await once(socket, "close");
-  expect(await lineOf(id)).toEqual(line(id, { actor: null, status: 400, code: "BAD_USER_INPUT" }));
+  expect(await lineOf(id)).toEqual(line(id, { actor: await analyst(), status: 400, code: "BAD_USER_INPUT" }));
 });
 
 it("says that a client left in the middle of its body", async () => {
   const id = nextId();
   const socket = await raw(rawPost(id, '{"query":', "content-length: 500"));
   socket.resetAndDestroy();
-  expect(await lineOf(id)).toEqual(line(id, { actor: null, status: null, bytes: 0, aborted: true }));
+  expect(await lineOf(id)).toEqual(line(id, { actor: await analyst(), status: null, bytes: 0, aborted: true }));
   // Where it may still listen, it is answered.
   const other = nextId();
   (await raw(rawPost(other, '{"query":', "content-length: 500"))).end();
-  const refused = { actor: null, status: 400, code: "BAD_USER_INPUT", aborted: true };
+  const refused = { actor: await analyst(), status: 400, code: "BAD_USER_INPUT", aborted: true };
   expect(await lineOf(other)).toEqual(line(other, refused));
 });
 
 it("says that a client left before its answer, and what was done for it", async () => {
-  const actor = { kind: "user", id: await userId("analyst") };
+  const actor = await analyst();
   const read = "query Left { scans { nodes { id targetUrl status } } }";
   const change = "mutation Left($input: CreateScanInput!) { createScan(input: $input) { scan { id } } }";
   const input = { organizationId: "1", targetUrl: "https://left.example/", scanType: "T" };

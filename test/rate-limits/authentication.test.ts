@@ -5,7 +5,9 @@ import { createClient } from "../../src/db/client.js";
 import { type Client, EMAILS, PASSWORD, signIn, testApp } from "../support/app.js";
 import { clientOfAddress, limitEvents, nextAddress } from "./asking.js";
 
-const app = testApp({ RATE_LIMITS: "", TRUSTED_PROXIES: "1" });
+/** Those of attempts are as they are by default. */
+const RATE_LIMITS = JSON.stringify({ api: { anonymous: { points: 10_000 } } });
+const app = testApp({ RATE_LIMITS, TRUSTED_PROXIES: "1" });
 const WINDOW_SECONDS = 15 * 60;
 
 const SIGN_IN = "mutation($input: SignInInput!) { signIn(input: $input) { accessToken refreshToken } }";

@@ -161,6 +161,7 @@ export function createKnownDocuments(deps: Deps) {
             return null;
           }
           const error = rateLimited(retryAfterSeconds);
+          contextValue.rates.note(error);
           return singleResult({ errors: [formatError({ message: error.message }, error)], data: null }, accept);
         },
 

@@ -1,0 +1,44 @@
+/** What limits of the rate say about a request, and the headers that tell it: those of draft-ietf-httpapi-ratelimit-headers. */
+import type { AppError } from "../errors.js";
+import { type RateLimit, RateState } from "../values/rate-state.js";
+
+/** The texts of policies, which are few. */
+const policies = new WeakMap<RateLimit, string>();
+
+function policyOf({ name, limit }: RateState): string {
+  let text = policies.get(limit);
+  if (text === undefined) {
+    text = `"${name}";q=${limit.points};w=${limit.seconds}`;
+    policies.set(limit, text);
+  }
+  return text;
+}
+
+const leftOf = ({ name, left, resetSeconds }: RateState): string => `"${name}";r=${left};t=${resetSeconds}`;
+
+export class RateNotes {
+  /** Each limit that counts for the request, once. */
+  private readonly states: RateState[] = [];
+  private retryAfterSeconds: number | undefined;
+  /** Whether the request has signed somebody in, or kept somebody signed in. */
+  hasSignedIn = false;
+
+  add(state: RateState): void {
+    if (!this.states.some(({ name }) => name === state.name)) this.states.push(state);
+  }
+
+  /** Notes that a limit has refused something. @param error RATE_LIMITED */
+  note({ extensions, cause }: AppError): void {
+    this.retryAfterSeconds = Math.max(this.retryAfterSeconds ?? 0, Number(extensions.retryAfterSeconds));
+    if (cause instanceof RateState) this.add(cause);
+  }
+
+  headers(): Record<string, string> {
+    const headers: Record<string, string> = {
+      "ratelimit-policy": this.states.map(policyOf).join(", "),
+      ratelimit: this.states.map(leftOf).join(", "),
+    };
+    if (this.retryAfterSeconds !== undefined) headers["retry-after"] = String(this.retryAfterSeconds);
+    return headers;
+  }
+}
