@@ -17,6 +17,7 @@ import { createLog } from "../../src/log.js";
 import type { Provider } from "../../src/providers/provider.js";
 import { TIMINGS, type Timings } from "../../src/timings.js";
 import { PASSWORD, TEMPLATE } from "./cluster.js";
+import { rememberMetadata } from "./metadata.js";
 import { RAISED_LIMITS } from "./rate-limits.js";
 
 export { PASSWORD };
@@ -134,6 +135,7 @@ export function testApp(
     };
     const config: Config = readConfig({ ...given, ...environment });
     const log = createLog("trace", { write: (line) => void state.log.push(JSON.parse(line)) });
+    const forgetMetadata = rememberMetadata();
     const created = await createApp(config, {
       version: { version: "0.0.0", commit: null },
       log,
@@ -146,6 +148,7 @@ export function testApp(
         if (!text.includes('"revoked_at" > ')) state.statements.push(text);
       },
     });
+    forgetMetadata();
     const url = await created.start();
     stops.push(() => created.stop());
     return { app: created, url };

@@ -1,12 +1,20 @@
 /** Whether anything changed: one value for all rows of all tables. */
 import type { TestApp } from "./app.js";
 
-/** @returns a digest of all rows of all tables @param but tables that are left out */
-export async function digestOf({ sql }: TestApp, but: readonly string[]): Promise<string> {
+async function statementFor({ sql }: TestApp, but: readonly string[]): Promise<string> {
   const tables = await sql`
     select table_name as name from information_schema.tables where table_schema = 'public' order by 1`;
   const parts = tables
     .filter(({ name }) => !but.includes(name))
     .map(({ name }) => `(select coalesce(md5(string_agg(r::text, ',' order by r::text)), '-') from ${name} r)`);
-  return (await sql.unsafe(`select concat_ws(' ', ${parts.join(", ")}) as digest`))[0]?.digest;
+  return `select concat_ws(' ', ${parts.join(", ")}) as digest`;
+}
+
+/** @returns what digests all rows of all tables @param but tables that are left out */
+export function digestOf(app: TestApp, but: readonly string[]): () => Promise<string> {
+  let statement: Promise<string> | undefined;
+  return async () => {
+    statement ??= statementFor(app, but);
+    return (await app.sql.unsafe(await statement))[0]?.digest;
+  };
 }

@@ -9,7 +9,7 @@ const app = testApp();
 beforeAll(() => insertMissing(app));
 
 /** What these changes leave behind beside their records. */
-const state = () => digestOf(app, ["audit_logs", "idempotency_keys"]);
+const state = digestOf(app, ["audit_logs", "idempotency_keys"]);
 const audited = (requestId: string) =>
   app.sql`select success, result->>'code' as code from audit_logs where request_id = ${requestId}`;
 

@@ -32,7 +32,7 @@ export function lookingInto(app: TestApp) {
   };
 
   /** All rows but those that record what was refused. */
-  const digest = () => digestOf(app, ["audit_logs", "security_events"]);
+  const digest = digestOf(app, ["audit_logs", "security_events"]);
 
   /** What was recorded since; rows come in the order they were written. */
   async function recordsSince({ audit, event }: { audit: string; event: string }) {
