@@ -5,6 +5,7 @@ import type { Call } from "../audit/call.js";
 import type { Actor } from "../auth/actor.js";
 import type { MutationRule } from "../auth/rules.js";
 import { checked } from "../values/checked.js";
+import type { MutationTier } from "../values/rate-state.js";
 import type { TypeDeclaration } from "./declaration.js";
 import type { WritingReturn } from "./read/writing.js";
 
@@ -27,6 +28,9 @@ export const mutationIdsOf = (returned: MutationReturn): string | readonly strin
  * them a `MutationParent` as the parent of the field.
  */
 export const MUTATION_RETURNS_ROWS = "returnsRows";
+
+/** Marks the mutations that must be the only root field of their operation. */
+export const MUTATION_IS_ALONE = "isAlone";
 
 /** The parent that the fast path gives to a root field. It is a class, so that nothing else can be taken for one. */
 export class MutationParent {
@@ -57,6 +61,10 @@ export interface MutationPayload {
 
 export interface Mutation extends MutationRule {
   readonly description: string;
+  /** The limit of the rate of which each call takes a point, where it has one beside that of its request. */
+  readonly tier?: MutationTier;
+  /** Whether it must be the only root field of its operation, because each call of it is a guess. */
+  readonly isAlone?: boolean;
   readonly input: {
     /** Made by `inputObject`. */
     readonly schema: z.ZodObject;

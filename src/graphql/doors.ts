@@ -2,6 +2,7 @@
 import type { GraphQLResolveInfo, GraphQLSchema } from "graphql";
 import type { Rule } from "../auth/rules.js";
 import { forbidden } from "../errors.js";
+import type { MutationTurns } from "../rate-limits/index.js";
 import { currentCaller } from "../values/caller.js";
 import { requireWellFormed } from "../values/well-formed.js";
 import type { AccessMap } from "./access/access.js";
@@ -35,7 +36,7 @@ type RootMiddleware = Readonly<Record<RootType, Readonly<Record<string, Middlewa
 
 /**
  * Makes the doors of all root fields. A call passes, from the outermost to the innermost: the recorder (see recording.ts), the time of the
- * field, the permission, the form of the arguments, and for mutations the preflight of the payload. Some calls of
+ * field, the permission, the form of the arguments, and for mutations their limit of the rate and the preflight of the payload. Some calls of
  *
  *     mutation { createSnapshot(input: { instanceId: "7" }) { operation { id } } }
  *
@@ -43,6 +44,7 @@ type RootMiddleware = Readonly<Record<RootType, Readonly<Record<string, Middlewa
  *     the role is VIEWER           -> permission: FORBIDDEN, with a security event and an audit record of the failure
  *     instance 7 is in PRODUCTION  -> permission: PRODUCTION_PROTECTED, recorded likewise
  *     a text holds a NUL character -> arguments: BAD_USER_INPUT; only a permitted caller's arguments are looked at
+ *     many rows, too often -> the turn: RATE_LIMITED, and an audit record of the failure
  *     the payload asks for what the actor may not read -> preflight: FORBIDDEN, and nothing has changed
  *     otherwise                    -> the resolver calls the service, which checks the row and makes the change
  */
@@ -93,16 +95,30 @@ export function doorsOf(schema: GraphQLSchema, { queries, mutations }: AccessMap
   return { Query: doorsOfType("Query", (door) => door), Mutation: doorsOfType("Mutation", withFreshStart) };
 }
 
-/** The innermost layer of a mutation, between its doors and its resolver. */
-export const innermostDoor: Middleware = async (resolve, parent, args, context, info) => {
-  preflightPayload(info, args, context);
-  return resolve(parent, args, context, info);
-};
+/** Takes a point for a call of a mutation, where the mutation has a limit of its own. @throws RATE_LIMITED, UNAVAILABLE */
+export type TakeMutationTurn = (mutation: string, context: RequestContext) => Promise<void> | undefined;
+
+export const mutationTurnsOf =
+  ({ mutations }: AccessMap, turns: MutationTurns): TakeMutationTurn =>
+  (name, { actor, origin }) => {
+    const tier = mutations[name]?.tier;
+    return tier && turns.take(tier, actor, origin);
+  };
+
+/** The innermost layer of a mutation, between its doors and its resolver. Its turn is taken before anything is planned. */
+export const innermostDoor =
+  (takeTurn: TakeMutationTurn): Middleware =>
+  async (resolve, parent, args, context, info) => {
+    await takeTurn(info.fieldName, context);
+    preflightPayload(info, args, context);
+    return resolve(parent, args, context, info);
+  };
 
 /** The layers of root fields one by one, for the fast path. */
 export interface RootFieldDoors {
   readonly recorder: Middleware;
   readonly doors: RootMiddleware;
+  readonly takeTurn: TakeMutationTurn;
   /** The resolvers of mutations without their doors, by name. */
   readonly mutations: Readonly<Record<string, DoorResolve>>;
 }

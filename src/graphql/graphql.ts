@@ -13,8 +13,10 @@ import { connectionResolver, readResolver, readResolverTargets } from "../engine
 import { LIMITS } from "../limits.js";
 import type { Log } from "../log.js";
 import type { Module } from "../module.js";
+import type { MutationTurns } from "../rate-limits/index.js";
 import { type AccessMap, sumAccess } from "./access/access.js";
 import { type ContextDeps, RequestContext } from "./context.js";
+import { mutationTurnsOf } from "./doors.js";
 import { createKnownDocuments } from "./fast-path/known-documents.js";
 import { createPlannedOperations } from "./fast-path/planned-operations.js";
 import { createFormatError } from "./format-error.js";
@@ -36,6 +38,7 @@ interface GraphqlDeps
   >;
   readonly modules: readonly Module[];
   readonly cache: Cache;
+  readonly mutationTurns: MutationTurns;
   readonly log: Log;
   readonly authenticate: ReturnType<typeof createAuthenticate>;
 }
@@ -65,7 +68,12 @@ export async function createGraphql(deps: GraphqlDeps): Promise<Graphql> {
     ...modules.flatMap(({ resolvers = [] }) => resolvers),
   ]);
   const recorders = { ...deps, access };
-  const { schema, roots } = schemaBehindDoors(bare, access, recordFailures(recorders));
+  const { schema, roots } = schemaBehindDoors(
+    bare,
+    access,
+    recordFailures(recorders),
+    mutationTurnsOf(access, deps.mutationTurns),
+  );
   const targets = new Map([...readResolverTargets(types), ...nodeTargets(types, LIMITS.maxPageSize)]);
   const planner = createPlanner({ ...deps, schema, targets, limits: LIMITS });
   const formatError = createFormatError({ ...deps.config, log, schema });

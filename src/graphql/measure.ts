@@ -17,8 +17,9 @@ import {
   validate,
 } from "graphql";
 import depthLimit from "graphql-depth-limit";
+import { MUTATION_IS_ALONE } from "../engine/mutation.js";
 import type { QueryVariables } from "../engine/read/query-value.js";
-import { type AppError, limitExceeded } from "../errors.js";
+import { type AppError, badUserInput, limitExceeded } from "../errors.js";
 import type { RequestLimits } from "../limits.js";
 import { type FilterTexts, filterTextsCheck, mayHoldFilterTexts } from "./filter-texts.js";
 
@@ -42,6 +43,8 @@ interface Counts {
   /** The number of root fields `__schema`. */
   schemas: number;
   types: number;
+  /** A root field that must be the only one. */
+  alone: string | undefined;
   readonly filters: FilterTexts;
 }
 
@@ -74,7 +77,7 @@ class Measurement {
   }
 
   #count(set: SelectionSetNode, type?: GraphQLNamedType): Counts {
-    const counts: Counts = { rootFields: 0, aliases: 0, schemas: 0, types: 0, filters: new Map() };
+    const counts: Counts = { rootFields: 0, aliases: 0, schemas: 0, types: 0, alone: undefined, filters: new Map() };
     // Steps replace recursion, because a document may nest deeper than the stack.
     const steps: Step[] = [{ set, type, paths: new Map(), isRoot: true }];
     for (let step = steps.pop(); step; step = steps.pop()) {
@@ -113,6 +116,7 @@ class Measurement {
     counts.schemas += isRoot && name === "__schema" ? 1 : 0;
     counts.types += isRoot && name === "__type" ? 1 : 0;
     const field = isObjectType(parent) ? parent.getFields()[name] : undefined;
+    if (isRoot && field?.extensions[MUTATION_IS_ALONE]) counts.alone = name;
     for (const argument of node.arguments ?? []) {
       const type = field?.args.find((arg) => arg.name === argument.name.value)?.type;
       if (type && mayHoldFilterTexts(argument, type)) {
@@ -142,9 +146,15 @@ const measured = new WeakMap<OperationDefinitionNode, MeasuredDocument>();
 /** @returns what was counted of an operation; undefined before its document was measured */
 export const measuredOf = (operation: OperationDefinitionNode): MeasuredDocument | undefined => measured.get(operation);
 
-function countFaultOf({ rootFields, aliases, schemas, types }: Counts, limits: RequestLimits): AppError | null {
+function countFaultOf({ rootFields, aliases, schemas, types, alone }: Counts, limits: RequestLimits): AppError | null {
   if (rootFields > limits.rootFields) {
     return limitExceeded("rootFields", `Ask for at most ${limits.rootFields} root fields at once.`);
+  }
+  if (alone !== undefined && rootFields > 1) {
+    return badUserInput(
+      "query",
+      `Send \`${alone}\` alone: an operation that holds it has no other root field, and it once.`,
+    );
   }
   // The schema is large, and this process does nothing else while it answers.
   if (schemas > 1 || types > limits.schemaTypes) {

@@ -21,7 +21,14 @@ import { forbidden, limitExceeded } from "../errors.js";
 import type { AccessMap } from "./access/access.js";
 import { containerOf } from "./container.js";
 import type { RequestContext } from "./context.js";
-import { type DoorResolve, doorsOf, innermostDoor, type Middleware, type RootFieldDoors } from "./doors.js";
+import {
+  type DoorResolve,
+  doorsOf,
+  innermostDoor,
+  type Middleware,
+  type RootFieldDoors,
+  type TakeMutationTurn,
+} from "./doors.js";
 
 // graphql-middleware recognises graphql-shield's generator by its class, so both must come from the same CommonJS build.
 const { applyMiddleware } = createRequire(import.meta.url)("graphql-middleware") as typeof import("graphql-middleware");
@@ -120,17 +127,24 @@ function answerUnknownLabels(schema: GraphQLSchema): void {
  * Puts the layers before every root field, and the resolvers of planned values on the types.
  * @param access the rules of the root fields
  * @param recorder the outermost layer of every root field
+ * @param takeTurn takes a point for a call of a mutation
  */
 export function schemaBehindDoors(
   bare: GraphQLSchema,
   access: AccessMap,
   recorder: Middleware,
+  takeTurn: TakeMutationTurn,
 ): { schema: GraphQLSchema; roots: RootFieldDoors } {
   const doors = doorsOf(bare, access);
   const fields = Object.entries(bare.getMutationType()?.getFields() ?? {});
   const mutations = Object.fromEntries(fields.map(([name, { resolve }]) => [name, resolve as DoorResolve]));
   const recorders = { Query: recorder, Mutation: recorder };
-  const schema = applyMiddleware(bare, recorders as never, doors as never, { Mutation: innermostDoor } as never);
+  const schema = applyMiddleware(
+    bare,
+    recorders as never,
+    doors as never,
+    { Mutation: innermostDoor(takeTurn) } as never,
+  );
   answerUnknownLabels(schema);
   resolveAll(schema, "PageInfo", byResponseKey);
   for (const type of Object.values(schema.getTypeMap()).flatMap((type) => declarationOfObjectType(type) ?? [])) {
@@ -139,5 +153,5 @@ export function schemaBehindDoors(
     for (const suffix of CONNECTION_SUFFIXES) resolveAll(schema, `${type.name}${suffix}`, byResponseKey);
     resolveAll(schema, `${type.name}Numbers`, numberByResponseKey);
   }
-  return { schema, roots: { recorder, doors, mutations } };
+  return { schema, roots: { recorder, doors, takeTurn, mutations } };
 }

@@ -5,6 +5,7 @@ import type { Actor } from "../auth/actor.js";
 import type { Log } from "../log.js";
 import { networkOf } from "../values/caller.js";
 import { type RateLimit, RateState } from "../values/rate-state.js";
+import { limitOfActor } from "./actor-limit.js";
 import { excessEvent } from "./excess-event.js";
 import { type MemoryCounter, MemoryCounters } from "./memory-counters.js";
 import type { ActorRateLimits } from "./rate-limits.variables.js";
@@ -56,7 +57,7 @@ export function createApiLimit(limits: ActorRateLimits, { clock, security, log }
   return {
     /** Takes a point for a request. It touches no database, and a refused request costs next to nothing. */
     take(actor: Actor, origin: CallOrigin): ApiTurn {
-      const limit = actor.kind === "user" ? (roles[actor.role] ?? signedIn) : anonymous;
+      const limit = limitOfActor(limits, actor);
       const nowMs = clock.now().getTime();
       const key = actor.kind === "user" ? actor.userId : networkOf(origin.ipAddress);
       const counter = (counters.get(limit) as MemoryCounters).find(key, nowMs);

@@ -2,11 +2,13 @@
 import type { SecurityService } from "../audit/index.js";
 import { createApiLimit } from "./api-limit.service.js";
 import { createAttempts } from "./attempts.service.js";
+import { createMutationTurns } from "./mutation-turns.service.js";
 import type { RateLimits } from "./rate-limits.variables.js";
 import { createSharedLimits, type SharedLimitsDeps } from "./shared-limits.service.js";
 
 export type { ApiLimit } from "./api-limit.service.js";
 export type { Attempts } from "./attempts.service.js";
+export type { MutationTurns } from "./mutation-turns.service.js";
 export { deleteEndedRateLimits } from "./rate-limits.store.js";
 
 interface RateLimitsDeps extends SharedLimitsDeps {
@@ -19,6 +21,7 @@ export function createRateLimits({ rateLimits, ...deps }: RateLimitsDeps) {
   const shared = createSharedLimits(deps);
   return {
     attempts: createAttempts(shared, rateLimits.authentication),
+    mutationTurns: createMutationTurns(shared, rateLimits),
     apiLimit: createApiLimit(rateLimits.api, deps),
   };
 }

@@ -29,6 +29,8 @@ const rateLimitsText = jsonVariable.pipe(
     authentication: z
       .strictObject({ account: limitOf(5, 15 * MINUTE), address: limitOf(100, 15 * MINUTE) })
       .prefault({}),
+    registration: z.strictObject({ address: limitOf(3, HOUR) }).prefault({}),
+    bulk: ofActors(limitOf(600, HOUR), limitOf(10, HOUR)),
     api: ofActors(limitOf(6000, MINUTE), limitOf(100, MINUTE)),
   }),
 );
@@ -43,12 +45,16 @@ export interface ActorRateLimits {
 export interface RateLimits {
   /** Of attempts on one account from one address, and of all attempts from one address. */
   readonly authentication: { readonly account: RateLimit; readonly address: RateLimit };
+  readonly registration: { readonly address: RateLimit };
+  readonly bulk: ActorRateLimits;
   readonly api: ActorRateLimits;
 }
 
 export const rateLimitsVariables = variables(
   {
-    RATE_LIMITS: rateLimitsText.prefault("{}").describe("Who may ask how often, as JSON: `authentication`, `api`."),
+    RATE_LIMITS: rateLimitsText
+      .prefault("{}")
+      .describe("Who may ask how often, as JSON: `authentication`, `registration`, `bulk`, `api`."),
   },
   ({ RATE_LIMITS }): { rateLimits: RateLimits } => ({ rateLimits: RATE_LIMITS as RateLimits }),
 );

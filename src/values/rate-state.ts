@@ -6,6 +6,9 @@ export interface RateLimit {
   readonly seconds: number;
 }
 
+/** The tiers whose mutations are counted one by one, however many a request holds. */
+export type MutationTier = "bulk" | "registration";
+
 /** What a limit says to one caller. It is the cause of a refusal, from which the headers of the answer come. */
 export class RateState {
   /** @param name the limit as clients read it, such as `bulk` @param left the points that are left @param resetSeconds until the window ends */

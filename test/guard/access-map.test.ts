@@ -3,6 +3,7 @@ import { buildSchema, type GraphQLInputObjectType, type GraphQLSchema, getNamedT
 import { describe, expect, it } from "vitest";
 import { accessOfActor } from "../../src/auth/actor.js";
 import type { RequestContext } from "../../src/graphql/context.js";
+import type { Middleware } from "../../src/graphql/doors.js";
 import { schemaBehindDoors } from "../../src/graphql/schema.js";
 import { testApp } from "../support/app.js";
 
@@ -81,11 +82,12 @@ describe("what the map does not name is refused even to an administrator, and ne
         };
       }
     }
-    const { schema } = schemaBehindDoors(bare, app.access, async (resolve, parent, args, given, info) => {
+    const recorder: Middleware = async (resolve, parent, args, given, info) => {
       const result = await resolve(parent, args, given, info);
       if (result instanceof Error) throw result;
       return result;
-    });
+    };
+    const { schema } = schemaBehindDoors(bare, app.access, recorder, () => undefined);
     const known = operation === "query" ? "viewer" : "signIn";
     const { data, errors } = await graphql({
       schema,
@@ -129,11 +131,12 @@ describe("the environment door", () => {
         return 1;
       };
     }
-    const { schema } = schemaBehindDoors(bare, app.access, async (resolve, parent, args, given, info) => {
+    const recorder: Middleware = async (resolve, parent, args, given, info) => {
       const result = await resolve(parent, args, given, info);
       if (result instanceof Error) throw result;
       return result;
-    });
+    };
+    const { schema } = schemaBehindDoors(bare, app.access, recorder, () => undefined);
     const access = accessOfActor({
       kind: "user",
       userId: "1",

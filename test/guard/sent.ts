@@ -11,6 +11,10 @@ const POLL =
 /** Records that are written with no change. */
 export const KEEP = "keep records";
 
+/** Points of limits of the rate. */
+export const TAKE = "take points";
+export const GIVE_BACK = "give points back";
+
 /** A statement as its verb and, where it changes something or looks at the fleet on behalf of a service, its table. */
 function named(text: string): string {
   const both = /\bchanged as \(\s*(insert into|update|delete from) "(\w+)"/.exec(text);
@@ -19,6 +23,8 @@ function named(text: string): string {
     return [both.slice(1).join(" "), ...beside].join(" and ");
   }
   if (/^with audited as/.test(text)) return KEEP;
+  if (/^\s*with asked \(key/.test(text)) return TAKE;
+  if (/^\s*with held as/.test(text)) return GIVE_BACK;
   if (/^with matched as/.test(text)) return "look what matches";
   const change = /^\s*(insert into|update|delete from) "?(\w+)"?/i.exec(text);
   if (change) return change.slice(1).join(" ").toLowerCase();

@@ -4,7 +4,7 @@ import { type Change, changesOf, inputOf, payloadOf } from "../specimens/changes
 import { written } from "../specimens/index.js";
 import { tableOf, type Verb } from "../specimens/specimen.js";
 import { EMAILS, PASSWORD, signIn } from "../support/app.js";
-import { countingApp, documentOf, OF_OPERATIONS, withoutFleet } from "./sent.js";
+import { countingApp, documentOf, GIVE_BACK, OF_OPERATIONS, TAKE, withoutFleet } from "./sent.js";
 
 const { app, statementsOf } = countingApp();
 
@@ -19,7 +19,7 @@ const CHANGES = written.flatMap(changesOf).map((change) => {
   const { verb, specimen } = change;
   const { selection = payloadOf(change), sent = usually(verb, tableOf(specimen)) } =
     specimen.writes.statements?.[verb] ?? {};
-  return { ...change, selection, sent };
+  return { ...change, selection, sent: verb.endsWith("Many") ? [TAKE, ...sent] : sent };
 });
 
 /** A good input for rows that are there: of many rows for three. */
@@ -62,8 +62,7 @@ const DOORS: Record<string, [input: (refreshToken: string) => object, selection:
   signIn: [
     () => ({ email: EMAILS.viewer, password: PASSWORD }),
     "accessToken viewer { role }",
-    // Before and after: the attempt is counted, and its points are given back.
-    ["with", "select", "begin", "with", "insert into security_events", "commit", "with"],
+    [TAKE, "select", "begin", "with", "insert into security_events", "commit", GIVE_BACK],
   ],
   refreshSession: [
     (refreshToken) => ({ refreshToken }),
@@ -145,6 +144,7 @@ it("of somebody of one organization no look more, also where the row does not it
   const many = { scanId: "1", items: Array(50).fill({ severity: "LOW", vulnType: "X", title: "t" }) };
   const document = documentOf("createVulnerabilities", "scan { id } vulnerabilities { id }");
   expect(await statementsOf(analyst, document, { input: many })).toEqual([
+    TAKE,
     "insert into vulnerabilities and audit_logs",
     "select",
   ]);

@@ -14,6 +14,7 @@ import { notFound } from "../../errors.js";
 import { shownOf } from "../../values/inputs.js";
 import { singularOf } from "../declaration.js";
 import {
+  MUTATION_IS_ALONE,
   MUTATION_RETURNS_ROWS,
   MutationParent,
   type MutationPayload,
@@ -100,7 +101,9 @@ export function mutationResolvers(mutations: Readonly<Record<string, MutationVal
   @Resolver()
   class MutationResolver {}
   const prototype = MutationResolver.prototype as Record<string, unknown>;
-  for (const [name, { description, input, payload, isPlanned = false, run }] of Object.entries(mutations)) {
+  for (const [name, { description, input, payload, isPlanned = false, isAlone = false, run }] of Object.entries(
+    mutations,
+  )) {
     prototype[name] = (call: Call, argument: unknown, request: MutationRequest) => run(call, argument, request);
     const { what, isOptional = false } = input;
     const inputClass = inputType(input.schema);
@@ -110,6 +113,7 @@ export function mutationResolvers(mutations: Readonly<Record<string, MutationVal
     const type = isPayload(payload) ? payloadType(payload) : payload;
     Mutation(() => type, { name, nullable: true, description })(prototype, name, {});
     if (isPlanned) Extensions({ [MUTATION_RETURNS_ROWS]: true })(prototype, name);
+    if (isAlone) Extensions({ [MUTATION_IS_ALONE]: true })(prototype, name);
   }
   const payloads = new Set(Object.values(mutations).flatMap(({ payload }) => (isPayload(payload) ? [payload] : [])));
   return [new MutationResolver(), ...[...payloads].map(payloadResolver)];

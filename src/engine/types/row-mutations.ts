@@ -151,6 +151,7 @@ export function rowMutations(
         input: { schema: inputs[verb], what: WHAT[verb] },
         payload: payloads[verb],
         isPlanned: true,
+        ...(verb.endsWith("Many") && { tier: "bulk" }),
         run: runs[verb],
       },
     ];

@@ -94,7 +94,8 @@ export function answerChange({ schema, planner, roots, formatError }: Deps) {
     const plans = plan(units, running);
     if (!plans) return null;
     const { planned } = plans;
-    const run: DoorResolve = (...resolverArgs) => {
+    const run: DoorResolve = async (...resolverArgs) => {
+      await roots.takeTurn(field.name, context);
       planned.requireAnswerable(preflightValues(units, root.args), 0);
       return resolve(...resolverArgs);
     };

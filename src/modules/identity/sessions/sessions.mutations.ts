@@ -10,6 +10,7 @@ const byCredentials: MutationRule = { rule: anyone, action: null };
 export const sessionMutations = (sessions: SessionsService): Record<string, Mutation> => ({
   signIn: mutation({
     ...byCredentials,
+    isAlone: true,
     description: "Opens a session. It ends after 7 days without a refresh, and 30 days after this at the latest.",
     input: { schema: SignInInput, what: "The credentials to sign in with." },
     payload: SignInPayload,
