@@ -78,7 +78,7 @@ export async function createApp(config: Config, ports: Ports): Promise<App> {
   const shared = { db, log, clock, audit, security, jobs, providers, fingerprintKey, statementTimeoutMs, timings };
   const rateLimits = createRateLimits({ ...shared, ...config, rateKey: keys.derive("rate limits") });
   const rows: RowsDeps = { ...shared, limits: LIMITS, statements: cache.region() };
-  const sessions = sessionsModule({ ...shared, ...rateLimits, tokens, refreshKey: keys.derive("refresh tokens") });
+  const sessions = sessionsModule({ ...shared, ...rateLimits, tokens, deriveKey: keys.derive });
   const inventory = inventoryModule({ ...shared, rules: config.environmentRules });
   const operations = operationsModule({ ...shared, inventory: inventory.service, polling, catchUp });
   const modules: readonly Module[] = [

@@ -11,6 +11,7 @@ export const LOG_SECRET_NAMES = [
   "otp",
   "accessToken",
   "refreshToken",
+  "deviceToken",
 ] as const;
 export const LOG_REDACTED = "[redacted]";
 

@@ -1,6 +1,5 @@
-/** Limits how often somebody may try to get in. Attempts are counted before anything is looked up or hashed; a success does not count. */
+/** Limits how often somebody may try to get in. Attempts are counted before anything is hashed; a success does not count. */
 import type { CallOrigin } from "../audit/call.js";
-import { AppError } from "../errors.js";
 import { networkOf } from "../values/caller.js";
 import { canonicalMailbox, isMailbox } from "../values/mailbox.js";
 import type { RateLimits } from "./rate-limits.variables.js";
@@ -10,6 +9,8 @@ import type { RateSubject, RateTicket, SharedLimits } from "./shared-limits.serv
 export interface AttemptKeys {
   /** The e-mail address of the account, as it was typed. Without it the attempt counts for the client's address only. */
   readonly account?: string;
+  /** A device that the account is known on, instead of the account. It has as many attempts of its own, from whatever address. */
+  readonly device?: string;
 }
 
 export type Attempts = ReturnType<typeof createAttempts>;
@@ -17,9 +18,11 @@ export type Attempts = ReturnType<typeof createAttempts>;
 const TIER = "authentication";
 
 export function createAttempts(shared: SharedLimits, limits: RateLimits["authentication"]) {
-  function subjectsOf({ account }: AttemptKeys, { ipAddress }: CallOrigin): RateSubject[] {
+  function subjectsOf({ account, device }: AttemptKeys, { ipAddress }: CallOrigin): RateSubject[] {
     const network = networkOf(ipAddress);
     const subjects: RateSubject[] = [{ tier: TIER, by: "address", parts: [network], limit: limits.address }];
+    if (device !== undefined)
+      return [{ tier: TIER, by: "device", parts: [device], limit: limits.account }, ...subjects];
     if (account === undefined) return subjects;
     const email = canonicalMailbox(account);
     const facts: Record<string, string> = isMailbox(email) ? { email } : {};
@@ -35,17 +38,17 @@ export function createAttempts(shared: SharedLimits, limits: RateLimits["authent
     take,
 
     /**
-     * Does work that counts as an attempt only where it refuses the credentials. What fails for another reason has told nothing about them.
+     * Does work that counts as an attempt only where it answers null, because it refuses the credentials. What fails has told nothing about
+     * them.
      * @throws RATE_LIMITED, UNAVAILABLE, and what the work throws
      */
-    async counted<T>(keys: AttemptKeys, origin: CallOrigin, work: () => Promise<T>): Promise<T> {
+    async counted<T>(keys: AttemptKeys, origin: CallOrigin, work: () => Promise<T | null>): Promise<T | null> {
       const ticket = await take(keys, origin);
       let isRefused = false;
       try {
-        return await work();
-      } catch (error) {
-        isRefused = error instanceof AppError && error.code === "UNAUTHENTICATED";
-        throw error;
+        const done = await work();
+        isRefused = done === null;
+        return done;
       } finally {
         if (!isRefused) await ticket.giveBack();
       }

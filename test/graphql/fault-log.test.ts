@@ -12,10 +12,10 @@ it("names the store in the log", async () => {
   );
   await app.sql`alter table users rename column gone to password_hash`;
   expect(code).toBe("INTERNAL_SERVER_ERROR");
-  expect(JSON.stringify(errors)).not.toMatch(/password_hash|sessions\.store/);
+  expect(JSON.stringify(errors)).not.toMatch(/password_hash|attempts\.store/);
   const [line, ...others] = app.log.filter(({ msg }) => msg === "internal error");
   expect(others).toEqual([]);
-  expect(line?.err.stack).toContain("sessions.store");
+  expect(line?.err.stack).toContain("password-attempts.store");
   expect(line?.err.cause).toMatchObject({ type: "PostgresError", code: "42703" });
   expect(JSON.stringify(app.log)).not.toContain(PASSWORD);
 });

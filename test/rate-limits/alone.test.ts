@@ -37,7 +37,7 @@ it("the operation that runs counts, and not the others of its document", async (
   for (const name of ["A", "C", "A"]) {
     app.statements.length = 0;
     expect((await app.anonymous.run(two, {}, {}, name)).data).toEqual({ signIn: { viewer: { role: "VIEWER" } } });
-    expect(lookUps().filter((text) => /^select "id", "password_hash"/.test(text))).toHaveLength(1);
+    expect(lookUps().filter((text) => /^select .*"password_hash"/.test(text))).toHaveLength(1);
   }
   expect(await app.anonymous.run(two, {}, {}, "B")).toMatchObject({ status: 400, code: "BAD_USER_INPUT" });
 });

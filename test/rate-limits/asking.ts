@@ -4,7 +4,10 @@ import type { Client, TestApp } from "../support/app.js";
 let addresses = 0;
 
 /** @returns an address from which nobody has asked yet */
-export const nextAddress = (): string => `203.0.113.${++addresses}`;
+export function nextAddress(): string {
+  addresses += 1;
+  return `203.0.${113 + (addresses >> 8)}.${addresses & 255}`;
+}
 
 /** @returns a client that one trusted proxy has seen at this address */
 export function clientOfAddress(

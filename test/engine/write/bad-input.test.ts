@@ -14,7 +14,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { changesOf, inputOf } from "../../specimens/changes.js";
 import { insertMissing, written } from "../../specimens/index.js";
 import { type Form, SECRET } from "../../specimens/specimen.js";
-import { type Somebody, testApp } from "../../support/app.js";
+import { PASSWORD, type Somebody, testApp } from "../../support/app.js";
 import { digestOf } from "../../support/digest.js";
 
 const app = testApp();
@@ -26,6 +26,8 @@ const SDL = buildSchema(readFileSync(new URL("../../../schema/schema.graphql", i
 const FORMS: Record<string, Form> = {
   "signIn.email": { max: 254, malformed: [""] },
   "signIn.password": { max: 256, malformed: [""] },
+  "changePassword.currentPassword": { max: 256, malformed: [""] },
+  "changePassword.newPassword": { max: 128, malformed: ["", "short", "password1234"] },
   "recordSecurityEvent.eventType": { max: 50, malformed: ["", "a b", "1a"] },
   "recordSecurityEvent.ipAddress": { max: 45, malformed: ["", SECRET, "1.2.3.256"] },
   "recordSecurityEvent.userAgent": { max: 1000 },
@@ -45,6 +47,7 @@ const MUTATIONS: Record<string, [Who, Record<string, unknown>]> = {
   signIn: ["anonymous", { email: "a@b.example", password: "x" }],
   refreshSession: ["anonymous", { refreshToken: "x" }],
   signOut: ["anonymous", { refreshToken: "x" }],
+  changePassword: ["viewer", { currentPassword: PASSWORD, newPassword: "four-random-words" }],
   recordSecurityEvent: ["admin", { eventType: "t", eventStatus: "SUCCESS" }],
   ...Object.fromEntries(
     ["lockUser", "unlockUser", "deactivateUser", "reactivateUser"].map((name) => [name, ["security", ofUser]] as const),

@@ -32,7 +32,17 @@ export function otherMutations(app: TestApp): Record<string, Mutation> {
     },
     selection: "user { id lockedAt deactivatedAt }",
   });
-  const refreshToken = async () => ({ refreshToken: (await signIn(app.anonymous, EMAILS.viewer)).refreshToken });
+  /** Gives an account the password that all have at first. */
+  const resetPassword = (id: string) => app.sql`
+    update users set password_hash = (select password_hash from users where email = 'root@postern.example') where id = ${id}`;
+  const credentials = async () => {
+    await resetPassword(await idOf("VIEWER"));
+    return { email: EMAILS.viewer, password: PASSWORD };
+  };
+  const refreshToken = async () => {
+    const { email } = await credentials();
+    return { refreshToken: (await signIn(app.anonymous, email)).refreshToken };
+  };
 
   return {
     // Everybody changes their own profile, beside who may change all.
@@ -47,7 +57,7 @@ export function otherMutations(app: TestApp): Record<string, Mutation> {
     },
     signIn: {
       callers: CALLERS,
-      input: async () => ({ email: EMAILS.viewer, password: PASSWORD }),
+      input: credentials,
       selection: "expiresAt",
     },
     refreshSession: { callers: CALLERS, input: refreshToken, selection: "expiresAt" },
@@ -88,6 +98,14 @@ export function otherMutations(app: TestApp): Record<string, Mutation> {
       selection: "operation { id status }",
       // Its own record, and that of the operation that thereby ends: the end is that of whoever asked for the operation.
       actions: ["operation.ended", "operation.cancel"],
+    },
+    changePassword: {
+      callers: ROLES,
+      async input(caller) {
+        await resetPassword(await idOf(caller));
+        return { currentPassword: PASSWORD, newPassword: "four-random-words" };
+      },
+      selection: "deviceToken user { id }",
     },
     lockUser: ofUser(false),
     unlockUser: ofUser(true),

@@ -72,7 +72,7 @@ describe("a row of another organization answers exactly as one that does not exi
     const others = [
       ...["signIn", "refreshSession", "signOut", "recordSecurityEvent", "setEnvironmentMapping", "createSnapshot"],
       ...["deleteSnapshot", "restoreSnapshot", "rebootInstance", "modifyBackupWindow", "cancelOperation"],
-      ...["lockUser", "unlockUser", "deactivateUser", "reactivateUser"],
+      ...["lockUser", "unlockUser", "deactivateUser", "reactivateUser", "changePassword"],
       ...written
         .filter((specimen) => !OF_ANALYSTS.includes(specimen))
         .flatMap(changesOf)

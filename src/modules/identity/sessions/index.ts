@@ -1,6 +1,9 @@
-/** The module of sessions: signing in, staying signed in, signing out, and refusing the tokens of ended sessions. */
+/** The module of sessions and passwords: signing in, staying signed in, signing out, and refusing the tokens of ended sessions. */
 import { signedIn } from "../../../auth/rules.js";
 import type { Module } from "../../../module.js";
+import { createPasswordAttempts, type PasswordAttemptsDeps } from "./password-attempts.service.js";
+import { passwordMutations } from "./passwords.mutations.js";
+import { createPasswordsService, type PasswordsDeps } from "./passwords.service.js";
 import { createRevocations, type RevocationsOptions } from "./revocations.service.js";
 import { sessionMutations } from "./sessions.mutations.js";
 import { ViewerResolver } from "./sessions.resolver.js";
@@ -14,12 +17,24 @@ interface SessionsModule extends Module, Pick<SessionsService, "endSessions" | "
   isRevoked(sessionId: string): boolean;
 }
 
-export function sessionsModule(deps: Omit<SessionsDeps, "revocations"> & RevocationsOptions): SessionsModule {
+/** What the module makes for its own parts. */
+type Own = "revocations" | "attempt" | "refuseTokens" | "refreshKey" | "deviceKey";
+
+type SessionsModuleDeps = Omit<SessionsDeps & PasswordsDeps & PasswordAttemptsDeps, Own> &
+  RevocationsOptions & {
+    /** Makes a key that all replicas share, a different one for each purpose. */
+    readonly deriveKey: (purpose: string) => string;
+  };
+
+export function sessionsModule(deps: SessionsModuleDeps): SessionsModule {
+  const { deriveKey } = deps;
   const revocations = createRevocations(deps);
-  const service = createSessionsService({ ...deps, revocations });
+  const attempt = createPasswordAttempts({ ...deps, deviceKey: deriveKey("device tokens") });
+  const service = createSessionsService({ ...deps, revocations, attempt, refreshKey: deriveKey("refresh tokens") });
+  const passwords = createPasswordsService({ ...deps, attempt, refuseTokens: service.refuseTokens });
   return {
     queries: { viewer: signedIn },
-    mutations: sessionMutations(service),
+    mutations: { ...sessionMutations(service), ...passwordMutations(passwords) },
     resolvers: [new ViewerResolver(service)],
     start: revocations.start,
     stop: revocations.stop,

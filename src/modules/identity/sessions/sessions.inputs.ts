@@ -8,6 +8,9 @@ export const SignInInput = inputObject("SignInInput", "The credentials of a user
   email: checkedMailbox.describe("The e-mail address of the account. Case does not matter."),
   password: checkedText(MAX_PASSWORD_CHARACTERS * 2).describe("The password."),
   otp: nullable(z.string()).describe("The one-time code of an account with a second factor. For others it is ignored."),
+  deviceToken: nullable(z.string()).describe(
+    "The newest device token of this account on this device, if there is one. With it, strangers who guess the password from elsewhere keep nobody out here: the lock after failures does not count, and the device has 5 failures of its own in 15 minutes. It never replaces the password.",
+  ),
 });
 
 export const RefreshSessionInput = inputObject("RefreshSessionInput", "The refresh token that continues a session.", {
@@ -22,4 +25,15 @@ export const SignOutInput = inputObject("SignOutInput", "The session to end, bes
   refreshToken: nullable(z.string()).describe(
     "A refresh token of the session, for a client whose access token has expired.",
   ),
+});
+
+/** The schema only says that a new password is text; auth/password-policy.ts says which. */
+export const ChangePasswordInput = inputObject("ChangePasswordInput", "The passwords of the caller.", {
+  currentPassword: checkedText(MAX_PASSWORD_CHARACTERS * 2).describe(
+    "The password so far. A wrong one counts as a failed sign-in.",
+  ),
+  newPassword: z
+    .string()
+    .describe("12 to 128 characters; neither a common password nor made of the e-mail address or name."),
+  deviceToken: nullable(z.string()).describe("The device token of this device, as for `signIn`."),
 });

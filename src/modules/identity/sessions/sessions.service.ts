@@ -3,12 +3,13 @@ import { createHmac, hash, randomBytes, randomUUID } from "node:crypto";
 import type { CallOrigin } from "../../../audit/call.js";
 import type { RecordedEvent, SecurityService } from "../../../audit/index.js";
 import { type Actor, accessOfActor, type UserActor } from "../../../auth/actor.js";
-import { verifyPassword } from "../../../auth/passwords.js";
 import { SESSION_IDLE_SECONDS, SESSION_MAX_SECONDS, type Tokens } from "../../../auth/tokens.js";
 import type { Db } from "../../../db/client.js";
-import { unauthenticated } from "../../../errors.js";
+import { internal, unauthenticated } from "../../../errors.js";
 import type { Attempts } from "../../../rate-limits/index.js";
 import { isMailbox } from "../../../values/mailbox.js";
+import type { PasswordAttempts } from "./password-attempts.service.js";
+import { findPasswordAccountByEmail } from "./password-attempts.store.js";
 import type { Revocations } from "./revocations.service.js";
 import {
   claimRefreshToken,
@@ -16,7 +17,6 @@ import {
   endSessionsOf,
   findRefreshToken,
   findRenewal,
-  findSessionCredentials,
   insertSession,
   type NamedSession,
   type SessionClient,
@@ -54,6 +54,8 @@ export interface SessionsCredentials {
   readonly refreshToken: string;
   /** When the access token expires, RFC 3339. */
   readonly expiresAt: string;
+  /** Null where a session is refreshed. */
+  readonly deviceToken: string | null;
   readonly viewer: SessionsServiceView;
   readonly actor: UserActor;
 }
@@ -76,11 +78,19 @@ const signOutEvent = ({ userId, sessionId }: NamedSession, origin: CallOrigin): 
   metadata: { sessionId, reason: "sign_out" },
 });
 
+interface SignIn {
+  /** The canonical address. */
+  readonly email: string;
+  readonly password: string;
+  readonly deviceToken?: string | null | undefined;
+}
+
 export interface SessionsDeps {
   readonly db: Db;
   readonly tokens: Pick<Tokens, "issue">;
   readonly revocations: Pick<Revocations, "add">;
-  readonly attempts: Attempts;
+  readonly attempts: Pick<Attempts, "take">;
+  readonly attempt: PasswordAttempts;
   readonly clock: { now(): Date };
   readonly security: Pick<SecurityService, "record" | "recordNow">;
   /** The key that derives a refresh token from the one before; all replicas share it. */
@@ -90,7 +100,7 @@ export interface SessionsDeps {
 export type SessionsService = ReturnType<typeof createSessionsService>;
 
 export function createSessionsService(deps: SessionsDeps) {
-  const { db, tokens, revocations, attempts, clock, security, refreshKey } = deps;
+  const { db, tokens, revocations, attempts, attempt, clock, security, refreshKey } = deps;
   /** The next refresh token. It is the same for the same token, so that it need not be stored to be answered again. */
   const successorOf = (refreshToken: string) =>
     createHmac("sha256", refreshKey).update(refreshToken).digest("base64url");
@@ -117,50 +127,39 @@ export function createSessionsService(deps: SessionsDeps) {
     const subject = { userId, email, role, organizationId, sessionId, sessionExpiresAt };
     const { token, claims } = await tokens.issue(subject, renewedAtMs);
     const actor: UserActor = { kind: "user", ...claims };
-    return { accessToken: token, refreshToken, expiresAt: claims.expiresAt, viewer: viewOf(actor), actor };
+    const { expiresAt } = claims;
+    return { accessToken: token, refreshToken, expiresAt, deviceToken: null, viewer: viewOf(actor), actor };
   }
 
   function refuseTokens(sessionIds: readonly string[]): void {
     for (const id of sessionIds) revocations.add(id);
   }
 
-  /** Opens a session. @throws UNAUTHENTICATED, the same for all wrong credentials */
-  async function open(
-    { email, password }: { email: string; password: string },
-    origin: CallOrigin,
-  ): Promise<SessionsCredentials> {
-    const stored = await findSessionCredentials(db, email);
-    const refuse = async () => {
-      const metadata = { reason: "wrong_credentials", ...(isMailbox(email) && { email }) };
-      await security.recordNow({ ...LOGIN_FAILED, userId: stored?.userId, origin, metadata });
-      return unauthenticated(WRONG_CREDENTIALS);
-    };
-    const isRight = await verifyPassword(stored?.passwordHash ?? null, password);
-    if (!stored || !isRight) throw await refuse();
-
-    const sessionId = randomUUID();
-    const refreshToken = newRefreshToken();
-    const nowMs = clock.now().getTime();
-    const expiresAt = momentAfter(nowMs, SESSION_IDLE_SECONDS);
-    const opened = await db.transaction(async (db) => {
-      const account = await insertSession(db, {
-        ...stored,
-        ...{ sessionId, refreshTokenHash: hashOf(refreshToken), expiresAt },
-        endsAt: momentAfter(nowMs, SESSION_MAX_SECONDS),
-        usedBy: clientOf(origin),
-      });
-      if (!account) return null;
-      await security.record(db, { ...LOGGED_IN, userId: account.userId, origin, metadata: { sessionId } });
-      return issueCredentials(account, sessionId, refreshToken, nowMs, expiresAt);
-    });
-    if (!opened) throw await refuse();
-    return opened;
-  }
-
   return {
-    /** Opens a session. Attempts are counted before anything is looked up. @throws RATE_LIMITED, and what `open` throws */
-    signIn: (input: { email: string; password: string }, origin: CallOrigin): Promise<SessionsCredentials> =>
-      attempts.counted({ account: input.email }, origin, () => open(input, origin)),
+    /** Opens a session. @throws UNAUTHENTICATED, the same whatever keeps the account closed; RATE_LIMITED */
+    async signIn({ email, password, deviceToken }: SignIn, origin: CallOrigin): Promise<SessionsCredentials> {
+      const find = () => findPasswordAccountByEmail(db, email);
+      const metadata = { reason: "wrong_credentials", ...(isMailbox(email) && { email }) };
+      const attempted = { find, email, password, deviceToken, refusal: { ...LOGIN_FAILED, metadata } };
+      const opened = await attempt(attempted, origin, async () => async (db, { issueDeviceToken, ...passed }) => {
+        const sessionId = randomUUID();
+        const refreshToken = newRefreshToken();
+        const nowMs = clock.now().getTime();
+        const expiresAt = momentAfter(nowMs, SESSION_IDLE_SECONDS);
+        const user = await insertSession(db, {
+          ...passed,
+          ...{ sessionId, refreshTokenHash: hashOf(refreshToken), expiresAt },
+          endsAt: momentAfter(nowMs, SESSION_MAX_SECONDS),
+          usedBy: clientOf(origin),
+        });
+        if (!user) throw internal(new Error("an account has changed while it was locked"));
+        await security.record(db, { ...LOGGED_IN, userId: user.userId, origin, metadata: { sessionId } });
+        const credentials = await issueCredentials(user, sessionId, refreshToken, nowMs, expiresAt);
+        return { ...credentials, deviceToken: issueDeviceToken(passed.passwordHash) };
+      });
+      if (!opened) throw unauthenticated(WRONG_CREDENTIALS);
+      return opened;
+    },
 
     /**
      * Exchanges a refresh token for new credentials (see `claimRefreshToken` for an example).

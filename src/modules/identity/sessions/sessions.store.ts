@@ -1,9 +1,8 @@
-/** The statements of accounts, sessions and refresh tokens. */
-import { and, inArray, isNull, type SQL, sql } from "drizzle-orm";
+/** The statements of sessions and refresh tokens. */
+import { and, eq, inArray, isNull, ne, type SQL, sql } from "drizzle-orm";
 import type { Role } from "../../../auth/permissions.js";
 import type { Db } from "../../../db/client.js";
 import { purge } from "../../../db/purge.js";
-import { users } from "../users/users.table.js";
 import { sessions } from "./sessions.table.js";
 
 /** A user as access tokens describe one; ids are decimal text. */
@@ -24,23 +23,11 @@ async function rows<T extends object>(db: Db, statement: SQL): Promise<T[]> {
   return [...result] as unknown as T[];
 }
 
-/** @param email the canonical address @returns the account with this address, or null */
-export async function findSessionCredentials(
-  db: Db,
-  email: string,
-): Promise<{ userId: string; passwordHash: string | null } | null> {
-  const [row] = await db
-    .select({ id: users.id, passwordHash: users.passwordHash })
-    .from(users)
-    .where(sql`lower(${users.email}) = ${email}`);
-  return row ? { userId: String(row.id), passwordHash: row.passwordHash } : null;
-}
-
 interface NewSession {
   readonly sessionId: string;
   readonly userId: string;
   /** The hash that the password was compared with. */
-  readonly passwordHash: string | null;
+  readonly passwordHash: string;
   readonly refreshTokenHash: string;
   /** When session and refresh token expire, and when the session ends however often it is refreshed; RFC 3339. */
   readonly expiresAt: string;
@@ -223,6 +210,16 @@ export async function endSessionsOf(db: Db, userIds: readonly string[]): Promise
     .update(sessions)
     .set({ revokedAt: NOW })
     .where(and(inArray(sessions.userId, userIds.map(BigInt)), isNull(sessions.revokedAt)))
+    .returning({ id: sessions.id });
+  return ended.map(({ id }) => id);
+}
+
+/** Ends every session of a user but one. @returns the ids of the sessions */
+export async function endOtherSessionsOf(db: Db, userId: string, keptId: string): Promise<string[]> {
+  const ended = await db
+    .update(sessions)
+    .set({ revokedAt: NOW })
+    .where(and(eq(sessions.userId, BigInt(userId)), ne(sessions.id, keptId), isNull(sessions.revokedAt)))
     .returning({ id: sessions.id });
   return ended.map(({ id }) => id);
 }

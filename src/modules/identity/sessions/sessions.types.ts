@@ -30,6 +30,12 @@ export class SignInPayload implements Omit<SessionsCredentials, "actor"> {
   refreshToken!: string;
   @Field(() => DateTime, { description: "When the access token expires. Call `refreshSession` shortly before." })
   expiresAt!: string;
+  @Field(() => String, {
+    nullable: true,
+    description:
+      "Keep it on this device, and send it with the next `signIn`: it shows that the account has signed in here. It is good for 90 days, until the password changes. Null from `refreshSession`.",
+  })
+  deviceToken!: string | null;
   @Field(() => Viewer, { description: "The user who has signed in." })
   viewer!: Viewer;
 }

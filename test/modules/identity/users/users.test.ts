@@ -176,33 +176,6 @@ it("a tenant always belongs to an organization", async () => {
   expect([await row(EMAILS.otherViewer), await row(EMAILS.dba)]).toEqual([viewer, dba]);
 });
 
-it("the last administrator can be neither demoted nor deleted, not even by two at the same time", async () => {
-  const admin = await app.as("admin");
-  const root = await row("root@postern.example");
-  const self = await row(EMAILS.admin);
-  const demote = ({ id, version }: { id: string; version: number }) =>
-    admin.run(UPDATE, { input: { id, version, role: "DBA" } });
-  const answers = await Promise.all([demote(root), demote(self)]);
-  const administrators = () => app.sql`select id::text, version from users where role = 'ADMIN'`;
-  expect(await administrators()).toHaveLength(1);
-  expect(answers.filter(({ errors }) => errors === undefined)).toHaveLength(1);
-
-  const [last] = (await administrators()) as unknown as { id: string; version: number }[];
-  const { accessToken } = await signIn(app.anonymous, last?.id === root.id ? "root@postern.example" : EMAILS.admin);
-  const client = app.withToken(accessToken);
-  for (const [n, [document, changes]] of [
-    [UPDATE, { version: last!.version, role: "DBA" }] as const,
-    [DELETE, {}] as const,
-  ].entries()) {
-    const input = { id: last!.id, ...changes };
-    const { code, status, errors } = await client.run(document, { input }, { "x-request-id": `last.${n}` });
-    expect([code, status, errors?.[0]?.extensions.state]).toEqual(["FAILED_PRECONDITION", 409, "last administrator"]);
-    expect(await audited(`last.${n}`)).toMatchObject([{ success: false, code: "FAILED_PRECONDITION" }]);
-  }
-  expect(await administrators()).toEqual([last]);
-  expect((await client.run(VIEWER)).data.viewer.role).toBe("ADMIN");
-});
-
 it("one mailbox is one account, whatever its case and Unicode form, and none is outside ASCII", async () => {
   const user = await newUser();
   const admin = await app.as("admin");
@@ -270,4 +243,31 @@ it("a password is not made of the address or name of its account, new or changed
   expect(await app.sql`select password_hash from users where id = ${user.id}`).toEqual(before);
   expect((await user.client.run(VIEWER)).data.viewer.role).toBe("VIEWER");
   expect(await fault(UPDATE, { ...taken, password: "four-other-words" })).toEqual([undefined, undefined]);
+});
+
+it("the last administrator can be neither demoted nor deleted, not even by two at the same time", async () => {
+  const admin = await app.as("admin");
+  const root = await row("root@postern.example");
+  const self = await row(EMAILS.admin);
+  const demote = ({ id, version }: { id: string; version: number }) =>
+    admin.run(UPDATE, { input: { id, version, role: "DBA" } });
+  const answers = await Promise.all([demote(root), demote(self)]);
+  const administrators = () => app.sql`select id::text, version from users where role = 'ADMIN'`;
+  expect(await administrators()).toHaveLength(1);
+  expect(answers.filter(({ errors }) => errors === undefined)).toHaveLength(1);
+
+  const [last] = (await administrators()) as unknown as { id: string; version: number }[];
+  const { accessToken } = await signIn(app.anonymous, last?.id === root.id ? "root@postern.example" : EMAILS.admin);
+  const client = app.withToken(accessToken);
+  for (const [n, [document, changes]] of [
+    [UPDATE, { version: last!.version, role: "DBA" }] as const,
+    [DELETE, {}] as const,
+  ].entries()) {
+    const input = { id: last!.id, ...changes };
+    const { code, status, errors } = await client.run(document, { input }, { "x-request-id": `last.${n}` });
+    expect([code, status, errors?.[0]?.extensions.state]).toEqual(["FAILED_PRECONDITION", 409, "last administrator"]);
+    expect(await audited(`last.${n}`)).toMatchObject([{ success: false, code: "FAILED_PRECONDITION" }]);
+  }
+  expect(await administrators()).toEqual([last]);
+  expect((await client.run(VIEWER)).data.viewer.role).toBe("ADMIN");
 });

@@ -1,0 +1,95 @@
+/** Judges whether somebody knows the password of an account: who signs in, and who changes their password. */
+import type { CallOrigin } from "../../../audit/call.js";
+import type { RecordedEvent, SecurityService } from "../../../audit/index.js";
+import { createDeviceTokens } from "../../../auth/device-tokens.js";
+import { verifyPassword } from "../../../auth/passwords.js";
+import type { Db } from "../../../db/client.js";
+import type { Attempts } from "../../../rate-limits/index.js";
+import { judgeLockout, NO_LOCKOUT } from "./lockout.js";
+import { lockPasswordAccount, type PasswordAccount, updateLockout } from "./password-attempts.store.js";
+
+/** A name of OWASP's Logging Vocabulary. */
+const LOCKED = { eventType: "authn_login_lock", eventStatus: "WARNING" } as const;
+
+export interface PasswordAttemptsDeps {
+  readonly db: Db;
+  readonly clock: { now(): Date };
+  readonly attempts: Pick<Attempts, "counted">;
+  readonly security: Pick<SecurityService, "record">;
+  /** The key that signs device tokens; all replicas share it. */
+  readonly deviceKey: string;
+}
+
+interface PasswordAttempt {
+  /** Finds the account, or none. */
+  readonly find: () => Promise<PasswordAccount>;
+  /** The address that the attempt counts for. */
+  readonly email: string;
+  readonly password: string;
+  readonly deviceToken?: string | null | undefined;
+  /** The event of a refusal. */
+  readonly refusal: Omit<RecordedEvent, "userId" | "origin">;
+}
+
+/** The account whose password was right. */
+interface PassedAttempt {
+  readonly userId: string;
+  readonly passwordHash: string;
+  /** @param passwordHash the hash that the account has from now on @returns a token for the device, known or not */
+  issueDeviceToken(passwordHash: string): string;
+}
+
+export type PasswordAttempts = ReturnType<typeof createPasswordAttempts>;
+
+export function createPasswordAttempts({ db, clock, attempts, security, deviceKey }: PasswordAttemptsDeps) {
+  const devices = createDeviceTokens({ key: deviceKey, clock });
+
+  /** The device, where its token is good for this account. */
+  const deviceOf = (deviceToken: string, { userId, passwordHash }: PasswordAccount): string | null =>
+    userId === null || passwordHash === null ? null : devices.verify(deviceToken, { userId, passwordHash });
+
+  /**
+   * Whatever the cause of a refusal, it takes the same statements and the same hashing, so that nobody learns which accounts there are and
+   * how they are.
+   * @param prepare runs whether the password is right or not, and returns what is done in the transaction if it is
+   * @returns what that returns; null where the attempt is refused
+   * @throws RATE_LIMITED before anything is hashed, UNAVAILABLE
+   */
+  return async function attempt<T extends object>(
+    given: PasswordAttempt,
+    origin: CallOrigin,
+    prepare: () => Promise<(db: Db, passed: PassedAttempt) => Promise<T>>,
+  ): Promise<T | null> {
+    const { find, email, password, deviceToken, refusal } = given;
+    // Only who shows a device has the account looked up before the attempt is counted.
+    const found = deviceToken ? await find() : null;
+    const deviceId = deviceToken && found ? deviceOf(deviceToken, found) : null;
+    return attempts.counted(deviceId === null ? { account: email } : { device: deviceId }, origin, async () => {
+      const account = found ?? (await find());
+      const { userId, passwordHash } = account;
+      const isSame = await verifyPassword(passwordHash, password);
+      const finish = await prepare();
+      return db.transaction(async (db) => {
+        const locked = await lockPasswordAccount(db, account);
+        const isRight = isSame && locked?.isOpen === true;
+        const before = locked ?? NO_LOCKOUT;
+        const judged = judgeLockout(before, isRight, clock.now().getTime());
+        // A known device neither counts for the account nor waits for its lock: it has a count of its own.
+        const [passes, after] = deviceId === null ? [judged.passes, judged.lockout] : [isRight, before];
+        await updateLockout(db, userId, after);
+        if (passes && userId !== null && passwordHash !== null) {
+          const issueDeviceToken = (hash: string) =>
+            devices.issue({ userId, passwordHash: hash }, deviceId ?? undefined);
+          return finish(db, { userId, passwordHash, issueDeviceToken });
+        }
+        const events: RecordedEvent[] = [{ ...refusal, userId, origin }];
+        if (deviceId === null && judged.begins && after.lockedUntilMs !== null) {
+          const metadata = { lockedUntil: new Date(after.lockedUntilMs).toISOString(), locksInARow: after.locksInARow };
+          events.push({ ...LOCKED, userId, origin, metadata });
+        }
+        await security.record(db, ...events);
+        return null;
+      });
+    });
+  };
+}
