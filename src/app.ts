@@ -76,7 +76,7 @@ export async function createApp(config: Config, ports: Ports): Promise<App> {
   const providers = ports.providers.map((provider) => withTimeouts(provider, timings.answerTimeoutMs));
 
   const shared = { db, log, clock, audit, security, jobs, providers, fingerprintKey, statementTimeoutMs, timings };
-  const rateLimits = createRateLimits({ ...shared, ...config, rateKey: keys.derive("rate limits") });
+  const rateLimits = await createRateLimits({ ...shared, ...config, rateKey: keys.derive("rate limits") });
   const rows: RowsDeps = { ...shared, limits: LIMITS, statements: cache.region() };
   const sessions = sessionsModule({ ...shared, ...rateLimits, tokens, deriveKey: keys.derive });
   const inventory = inventoryModule({ ...shared, rules: config.environmentRules });
@@ -102,14 +102,14 @@ export async function createApp(config: Config, ports: Ports): Promise<App> {
     cursorKey: keys.derive("cursors"),
     authenticate: createAuthenticate({ tokens, isRevoked: sessions.isRevoked }),
     environmentOf: inventory.service.environmentOf,
-  }).catch(async (error) => {
-    await client.close();
-    throw error;
+  }).catch((error) => client.close().then(() => Promise.reject(error)));
+  const http = createHttpServer({
+    ...{ ...rateLimits, config, client, graphql, version, records, log },
+    onStop: operations.release,
   });
-  const http = createHttpServer({ config, client, graphql, version, records, log, onStop: operations.release });
 
   const schedule = { start: () => jobs.schedule(modules.flatMap(({ tasks = [] }) => tasks)) };
-  const parts = startInOrder([records, jobs, ...modules, schedule, graphql, http], client.close);
+  const parts = startInOrder([records, jobs, rateLimits.apiLimit, ...modules, schedule, graphql, http], client.close);
   return {
     schema: graphql.schema,
     access: graphql.access,

@@ -152,7 +152,8 @@ export function createAnswerGraphql(options: GraphqlAnswerOptions) {
     const { actor, origin } = context;
     facts.actor = { kind: actor.kind, id: actor.kind === "user" ? actor.userId : null };
     // A request counts before anything of it is read, so that what is no GraphQL counts too.
-    const turn = apiLimit.take(actor, origin);
+    const taken = apiLimit.take(actor, origin);
+    const turn = "then" in taken ? await taken : taken;
     context.rates.add(turn.state);
     if (turn.isRefused) throw refused(turn.state, context, response);
     const graphqlRequest = await readGraphqlRequest(request, search, limits);

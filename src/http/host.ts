@@ -25,10 +25,10 @@ interface HttpOptions {
   /** What readiness looks at. */
   readonly client: ReadinessDeps;
   readonly graphql: Pick<Graphql, "answer" | "answerSandbox" | "contextOf" | "formatError">;
-  /** The version of Postern. */
   readonly version: object;
-  /** The numbers of records that wait for the database and that are lost. */
+  /** The numbers of records that wait for the database and that are lost, and whether replicas count requests together. */
   readonly records: { state(): object };
+  readonly apiLimit: { state(): object };
   readonly log: Log;
   /** Is called when a stop begins. */
   readonly onStop: () => void;
@@ -85,7 +85,7 @@ function discardRest(request: IncomingMessage): void {
   });
 }
 
-export function createHttpServer({ config, client, graphql, version, records, log, onStop }: HttpOptions) {
+export function createHttpServer({ config, client, graphql, version, records, apiLimit, log, onStop }: HttpOptions) {
   const readiness = createReadiness(client);
   const requestLog = createRequestLog(log);
   const landing = createLandingPage(config.landingPage, graphql);
@@ -144,8 +144,8 @@ export function createHttpServer({ config, client, graphql, version, records, lo
     "/health/live": { serve: ({ response }) => sendJson(response, 200, { status: "live" }) },
     "/health/ready": {
       serve({ response }) {
-        const report = readiness.report();
-        return sendJson(response, report.status === "ready" ? 200 : 503, { ...report, records: records.state() });
+        const report = { ...readiness.report(), ...apiLimit.state(), records: records.state() };
+        return sendJson(response, report.status === "ready" ? 200 : 503, report);
       },
     },
     "/version": { serve: ({ response }) => sendJson(response, 200, version) },

@@ -4,6 +4,7 @@ import { createApiLimit } from "./api-limit.service.js";
 import { createAttempts } from "./attempts.service.js";
 import { createMutationTurns } from "./mutation-turns.service.js";
 import type { RateLimits } from "./rate-limits.variables.js";
+import { createRedisCounters } from "./redis-counters.js";
 import { createSharedLimits, type SharedLimitsDeps } from "./shared-limits.service.js";
 
 export type { ApiLimit } from "./api-limit.service.js";
@@ -13,15 +14,17 @@ export { deleteEndedRateLimits } from "./rate-limits.store.js";
 
 interface RateLimitsDeps extends SharedLimitsDeps {
   readonly rateLimits: RateLimits;
+  readonly redisUrl: string | undefined;
   readonly security: SecurityService;
 }
 
 /** Makes the limits of all tiers. */
-export function createRateLimits({ rateLimits, ...deps }: RateLimitsDeps) {
+export async function createRateLimits({ rateLimits, redisUrl: url, ...deps }: RateLimitsDeps) {
   const shared = createSharedLimits(deps);
+  const redis = url === undefined ? undefined : await createRedisCounters({ ...deps, url });
   return {
     attempts: createAttempts(shared, rateLimits.authentication),
     mutationTurns: createMutationTurns(shared, rateLimits),
-    apiLimit: createApiLimit(rateLimits.api, deps),
+    apiLimit: createApiLimit(rateLimits.api, { ...deps, redis }),
   };
 }

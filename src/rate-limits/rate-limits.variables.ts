@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { ROLES, type Role } from "../auth/permissions.js";
 import type { RateLimit } from "../values/rate-state.js";
-import { jsonVariable, variables } from "../values/variables.js";
+import { jsonVariable, secretVariable, variables } from "../values/variables.js";
 
 const MINUTE = 60;
 const HOUR = 60 * MINUTE;
@@ -55,6 +55,14 @@ export const rateLimitsVariables = variables(
     RATE_LIMITS: rateLimitsText
       .prefault("{}")
       .describe("Who may ask how often, as JSON: `authentication`, `registration`, `bulk`, `api`."),
+    REDIS_URL: secretVariable(
+      z.url({ protocol: /^rediss?$/, error: "is the address of a Redis or Valkey, such as redis://127.0.0.1:6379" }),
+    ).describe(
+      "A Redis or Valkey in which replicas count requests together. Without it each replica counts by itself.",
+    ),
   },
-  ({ RATE_LIMITS }): { rateLimits: RateLimits } => ({ rateLimits: RATE_LIMITS as RateLimits }),
+  ({ RATE_LIMITS, REDIS_URL }): { rateLimits: RateLimits; redisUrl: string | undefined } => ({
+    rateLimits: RATE_LIMITS as RateLimits,
+    redisUrl: REDIS_URL,
+  }),
 );

@@ -116,6 +116,7 @@ it.each([
   ],
   ["TRUSTED_PROXIES", ["-1", "11", "1.5", " "]],
   ["ACCESS_TOKEN_PRIVATE_KEY", ["abc", "-----BEGIN RSA PRIVATE KEY-----"]],
+  ["REDIS_URL", ["localhost:6379", "http://user:secret@a.example", "postgres://a"]],
   ["LOG_LEVEL", ["verbose"]],
 ])("%s: names the variable, and gives its value away in no case", (name, values) => {
   for (const value of values) {

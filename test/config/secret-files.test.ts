@@ -35,15 +35,17 @@ it("takes each secret from its file, without the newline at its end", () => {
     ADMIN_PASSWORD: " four random words\n",
     DEMO_PASSWORD: "other random words",
     ACCESS_TOKEN_PRIVATE_KEY: KEY,
+    REDIS_URL: "redis://:secret@redis.example:6379",
   };
   expect(Object.keys(values)).toEqual(SECRET_VARIABLES);
-  const newlines = ["\n", "\n", "\r\n", ""];
+  const newlines = ["\n", "\n", "\r\n", "", "\n"];
   const given = Object.entries(values).map(([name, value], n) => [`${name}_FILE`, file(`${value}${newlines[n]}`)]);
   expect(readConfig(Object.fromEntries(given))).toMatchObject({
     databaseUrl: values.DATABASE_URL,
     admin: { password: " four random words\n" },
     demo: { password: "other random words", seed: false },
     accessTokenPrivateKey: KEY,
+    redisUrl: values.REDIS_URL,
   });
 });
 
