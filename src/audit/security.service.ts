@@ -51,11 +51,19 @@ const rowOf = ({ eventType, eventStatus, userId, origin, metadata }: RecordedEve
   metadata: makeWellFormed({ ...metadata, requestId: origin.requestId }),
 });
 
+const withBigintKey = <Row extends { userId?: string | null | undefined }>({ userId, ...row }: Row) => ({
+  ...row,
+  userId: userId ? BigInt(userId) : null,
+});
+
 export function createSecurityService({ db, audit, clock, recorder }: SecurityDeps) {
   return {
     /** Records events in the transaction of the caller, with one statement. */
     async record(inside: Db, ...events: RecordedEvent[]): Promise<void> {
-      await insertSecurityEvents(inside, events.map(rowOf));
+      await insertSecurityEvents(
+        inside,
+        events.map((event) => withBigintKey(rowOf(event))),
+      );
     },
 
     /** Records events that belong to no change. @throws UNAVAILABLE where no record can be kept */
@@ -68,9 +76,9 @@ export function createSecurityService({ db, audit, clock, recorder }: SecurityDe
 
     /** Records an event that a caller reports. @returns its id */
     recordForCaller(call: Call, input: ReportedEvent): Promise<string> {
-      const event = { ...input, userId: input.userId ?? null, reportedBy: describeActor(call.actor) };
+      const event = { ...input, reportedBy: describeActor(call.actor) };
       return db.transaction(async (db) => {
-        const [id] = await insertSecurityEvents(db, [event]);
+        const [id] = await insertSecurityEvents(db, [withBigintKey(event)]);
         await audit.record(db, call, { resourceId: id });
         return id as string;
       });

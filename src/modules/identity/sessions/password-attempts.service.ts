@@ -5,17 +5,22 @@ import { createDeviceTokens } from "../../../auth/device-tokens.js";
 import { verifyPassword } from "../../../auth/passwords.js";
 import type { Db } from "../../../db/client.js";
 import type { Attempts } from "../../../rate-limits/index.js";
-import { judgeLockout, NO_LOCKOUT } from "./lockout.js";
+import { judgeLockout, type Lockout, NO_LOCKOUT } from "./lockout.js";
 import { lockPasswordAccount, type PasswordAccount, updateLockout } from "./password-attempts.store.js";
 
 /** A name of OWASP's Logging Vocabulary. */
 const LOCKED = { eventType: "authn_login_lock", eventStatus: "WARNING" } as const;
 
+const describeLock = ({ lockedUntilMs, locksInARow }: Lockout) => ({
+  lockedUntil: new Date(lockedUntilMs ?? 0).toISOString(),
+  locksInARow,
+});
+
 export interface PasswordAttemptsDeps {
   readonly db: Db;
   readonly clock: { now(): Date };
   readonly attempts: Pick<Attempts, "counted">;
-  readonly security: Pick<SecurityService, "record">;
+  readonly security: Pick<SecurityService, "recordNow">;
   /** The key that signs device tokens; all replicas share it. */
   readonly deviceKey: string;
 }
@@ -69,27 +74,29 @@ export function createPasswordAttempts({ db, clock, attempts, security, deviceKe
       const { userId, passwordHash } = account;
       const isSame = await verifyPassword(passwordHash, password);
       const finish = await prepare();
-      return db.transaction(async (db) => {
+      const outcome = await db.transaction(async (db) => {
         const locked = await lockPasswordAccount(db, account);
         const isRight = isSame && locked?.isOpen === true;
         const before = locked ?? NO_LOCKOUT;
-        const judged = judgeLockout(before, isRight, clock.now().getTime());
         // A known device neither counts for the account nor waits for its lock: it has a count of its own.
-        const [passes, after] = deviceId === null ? [judged.passes, judged.lockout] : [isRight, before];
-        await updateLockout(db, userId, after);
-        if (passes && userId !== null && passwordHash !== null) {
-          const issueDeviceToken = (hash: string) =>
-            devices.issue({ userId, passwordHash: hash }, deviceId ?? undefined);
-          return finish(db, { userId, passwordHash, issueDeviceToken });
-        }
-        const events: RecordedEvent[] = [{ ...refusal, userId, origin }];
-        if (deviceId === null && judged.begins && after.lockedUntilMs !== null) {
-          const metadata = { lockedUntil: new Date(after.lockedUntilMs).toISOString(), locksInARow: after.locksInARow };
-          events.push({ ...LOCKED, userId, origin, metadata });
-        }
-        await security.record(db, ...events);
-        return null;
+        const judged =
+          deviceId === null
+            ? judgeLockout(before, isRight, clock.now().getTime())
+            : { lockout: before, passes: isRight, begins: false };
+        await updateLockout(db, userId, judged.lockout);
+        if (!judged.passes || userId === null || passwordHash === null) return judged;
+        const issueDeviceToken = (hash: string) => devices.issue({ userId, passwordHash: hash }, deviceId ?? undefined);
+        return { done: await finish(db, { userId, passwordHash, issueDeviceToken }) };
       });
+      if ("done" in outcome) return outcome.done;
+      const { begins, lockout } = outcome;
+      const refused: RecordedEvent = { ...refusal, userId, origin };
+      // The failure counts, whether its records must wait for the database or not.
+      await security.recordNow(
+        refused,
+        ...(begins ? [{ ...refused, ...LOCKED, metadata: describeLock(lockout) }] : []),
+      );
+      return null;
     });
   };
 }
