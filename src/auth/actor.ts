@@ -29,6 +29,9 @@ export interface ActorAccess {
   readonly permissions: ReadonlySet<Permission>;
   /** The only organization whose rows the actor reaches; null reaches all rows. */
   readonly organizationId: string | null;
+  /** The user and the session that act; null where nobody has signed in. */
+  readonly userId: string | null;
+  readonly sessionId: string | null;
   /** The same for all actors whose reads compile to the same SQL. */
   readonly shape: string;
   /** The name under which the cache counts what it keeps for the actor. */
@@ -38,7 +41,14 @@ export interface ActorAccess {
 const PERMISSION_SETS = new Map(
   Object.entries(ROLE_PERMISSIONS).map(([role, permissions]) => [role, new Set(permissions)] as const),
 );
-const NOBODY: ActorAccess = { permissions: new Set(), organizationId: null, shape: "anonymous", holder: "anonymous" };
+const NOBODY: ActorAccess = {
+  permissions: new Set(),
+  organizationId: null,
+  userId: null,
+  sessionId: null,
+  shape: "anonymous",
+  holder: "anonymous",
+};
 
 /** @returns the access of an actor. An anonymous one has no permission, and so reaches no row. */
 export function accessOfActor(actor: Actor): ActorAccess {
@@ -48,6 +58,8 @@ export function accessOfActor(actor: Actor): ActorAccess {
   return {
     permissions: PERMISSION_SETS.get(actor.role) ?? NOBODY.permissions,
     organizationId: isTenant ? actor.organizationId : null,
+    userId: actor.userId,
+    sessionId: actor.sessionId,
     shape: actor.role,
     holder: actor.userId,
   };

@@ -2,6 +2,8 @@
 export const ROLES = ["VIEWER", "ANALYST", "DBA", "SECURITY", "ADMIN"] as const;
 export type Role = (typeof ROLES)[number];
 
+const OWN = ["profile:write", "own-sessions:read"] as const;
+
 /** Reading the rows of an organization. */
 const READ_DATA = [
   "organizations:read",
@@ -30,12 +32,14 @@ const WATCH_FLEET = ["operations:read", "environment-mappings:read", "findings:r
 
 /** Keeping an account out, and letting it in again. */
 const LOCK_ACCOUNTS = ["users:lock"] as const;
+/** Reading and ending the sessions of everybody. */
+const WATCH_SESSIONS = ["sessions:read", "sessions:revoke"] as const;
 
 const ADMINISTER = ["environment-mappings:write", "organizations:write", "users:write"] as const;
 
 export const PERMISSIONS = [
-  /** Changing one's own profile. Every role holds it. */
-  "profile:write",
+  /** Changing one's own profile, and reading one's own sessions. Every role holds them. */
+  ...OWN,
   ...READ_DATA,
   ...WRITE_DATA,
   ...READ_INVENTORY,
@@ -43,6 +47,7 @@ export const PERMISSIONS = [
   ...WATCH_FLEET,
   ...LOCK_ACCOUNTS,
   ...ADMINISTER,
+  ...WATCH_SESSIONS,
   /** Reading all audit records. */
   "audit-logs:read",
   /** Reading only the audit records of operations. */
@@ -54,21 +59,15 @@ export const PERMISSIONS = [
 export type Permission = (typeof PERMISSIONS)[number];
 
 export const ROLE_PERMISSIONS: Readonly<Record<Role, readonly Permission[]>> = {
-  VIEWER: ["profile:write", ...READ_DATA, ...READ_INVENTORY],
-  ANALYST: ["profile:write", ...READ_DATA, ...WRITE_DATA, ...READ_INVENTORY],
-  DBA: [
-    "profile:write",
-    "performance-logs:read",
-    "operation-audit-logs:read",
-    ...READ_INVENTORY,
-    ...OPERATE,
-    ...WATCH_FLEET,
-  ],
+  VIEWER: [...OWN, ...READ_DATA, ...READ_INVENTORY],
+  ANALYST: [...OWN, ...READ_DATA, ...WRITE_DATA, ...READ_INVENTORY],
+  DBA: [...OWN, "performance-logs:read", "operation-audit-logs:read", ...READ_INVENTORY, ...OPERATE, ...WATCH_FLEET],
   SECURITY: [
     ...READ_INVENTORY,
     ...WATCH_FLEET,
     ...LOCK_ACCOUNTS,
-    "profile:write",
+    ...WATCH_SESSIONS,
+    ...OWN,
     "users:read",
     "audit-logs:read",
     "security-events:read",

@@ -67,8 +67,8 @@ export interface EmbeddedType {
 export interface DerivedValue {
   /** The columns that it needs, by the names under which `derive` gets their JSON. */
   readonly needs: Readonly<Record<string, PgColumn>>;
-  /** The type of the value, whose fields are read by name. */
-  readonly type: EmbeddedType;
+  /** The type of the value: the fields of an object are read by name. */
+  readonly type: EmbeddedType | "boolean";
   derive(needs: Readonly<Record<string, never>>, access: ActorAccess): unknown;
 }
 
@@ -108,14 +108,16 @@ export interface ManyRelation {
 }
 
 /**
- * Which rows exist for an actor of one organization. Staff see every row.
+ * Which rows exist for an actor of one organization. Staff see every row, but for those of other users.
  * - `organization`: the rows whose column names that organization
+ * - `user`: the rows whose column names the user who acts, whatever the role; actors with the permission `unless` see every row
  * - `through`: the rows whose relation leads to a visible row
  * - `staff`: none, because only staff see them
  * - `everyone`: all
  */
 export type Scope =
   | { readonly kind: "organization"; readonly column: PgColumn }
+  | { readonly kind: "user"; readonly column: PgColumn; readonly unless: Permission }
   | { readonly kind: "through"; readonly relation: string }
   | { readonly kind: "staff" }
   | { readonly kind: "everyone" };

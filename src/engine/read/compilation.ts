@@ -18,7 +18,12 @@ import { requireWellFormed } from "../../values/well-formed.js";
 import { inversesOf, type ManyRelation, mayReadDeclared, type TypeDeclaration } from "../declaration.js";
 import type { QueryVariables } from "./query-value.js";
 import type { Fragments } from "./selection.js";
-import { aliasedVisibilitySource, type VisibilitySource, visibilityCondition } from "./visibility.js";
+import {
+  aliasedVisibilitySource,
+  type VisibilityParameter,
+  type VisibilitySource,
+  visibilityCondition,
+} from "./visibility.js";
 
 /** About the bytes that a parameter and its getter take in memory. */
 const PARAMETER_WEIGHT = 1000;
@@ -163,7 +168,7 @@ export class Compilation {
 
   /** Returns the condition on the rows that exist for the actor; undefined where all do. */
   visible(source: VisibilitySource): SQL | undefined {
-    const organization = () => this.param((run) => run.access.organizationId, "organization");
-    return visibilityCondition(source, this.access, organization, (type) => this.source(type));
+    const parameter = (name: VisibilityParameter) => this.param((run) => run.access[name], name);
+    return visibilityCondition(source, this.access, parameter, (type) => this.source(type));
   }
 }

@@ -30,15 +30,27 @@ export function aliasedVisibilitySource(
   };
 }
 
+/** Returns whether the scope of a type hides no row from the actor. Actors of the same shape get the same answer. */
+export function reachesEveryRow({ scope, relations }: TypeDeclaration, access: ActorAccess): boolean {
+  if (scope.kind === "everyone") return true;
+  if (scope.kind === "user") return access.permissions.has(scope.unless);
+  if (access.organizationId !== null) return false;
+  const relation = scope.kind === "through" ? relations[scope.relation] : undefined;
+  return relation === undefined || reachesEveryRow(relation.to(), access);
+}
+
+/** What a scope compares columns with, of the actor. */
+export type VisibilityParameter = "organizationId" | "userId";
+
 /**
- * @param organization the parameter that carries the actor's organization
+ * @param parameter the parameter that carries the actor's organization or id
  * @param related a fresh source for a table that the scope leads through
  * @returns the condition, or undefined where every row is visible
  */
 export function visibilityCondition(
   source: VisibilitySource,
   access: ActorAccess,
-  organization: () => SQL,
+  parameter: (name: VisibilityParameter) => SQL,
   related: (type: TypeDeclaration) => VisibilitySource,
 ): SQL | undefined {
   const { scope, narrowing } = source.type;
@@ -46,14 +58,15 @@ export function visibilityCondition(
     narrowing && !access.permissions.has(narrowing.unless)
       ? eq(source.column(narrowing.column), narrowing.equals)
       : undefined;
-  if (access.organizationId === null || scope.kind === "everyone") return narrowed;
-  if (scope.kind === "staff") return sql`false`;
-  if (scope.kind === "organization") {
-    return and(narrowed, sql`${source.column(scope.column)} = ${organization()}::bigint`);
+  if (reachesEveryRow(source.type, access)) return narrowed;
+  if (scope.kind === "organization" || scope.kind === "user") {
+    const own = parameter(scope.kind === "user" ? "userId" : "organizationId");
+    return and(narrowed, sql`${source.column(scope.column)} = ${own}::bigint`);
   }
+  if (scope.kind !== "through") return sql`false`;
   const relation = relationToOne(source.type, scope.relation);
   const target = related(relation.to());
   const joined = sql`${target.column(target.type.fields.id.column)} = ${source.column(relation.column)}`;
-  const beyond = visibilityCondition(target, access, organization, related);
+  const beyond = visibilityCondition(target, access, parameter, related);
   return and(narrowed, sql`exists (select 1 from ${target.from} where ${and(joined, beyond)})`);
 }

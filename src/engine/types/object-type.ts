@@ -11,7 +11,13 @@ import {
   ObjectType,
   registerEnumType,
 } from "type-graphql";
-import { type EmbeddedField, type EmbeddedType, type FieldDeclaration, type TypeDeclaration } from "../declaration.js";
+import {
+  type DerivedValue,
+  type EmbeddedField,
+  type EmbeddedType,
+  type FieldDeclaration,
+  type TypeDeclaration,
+} from "../declaration.js";
 import { NODE_INTERFACE } from "../read/node-id.js";
 import { READ_TYPE } from "../read/reads.js";
 import { DateTime, JSONScalar } from "./scalars.js";
@@ -79,8 +85,10 @@ export function graphqlType(field: FieldDeclaration | EmbeddedField): { type: ob
   switch (kind) {
     case "embedded":
       return shapeType(field.embedded as EmbeddedType);
-    case "derived":
-      return shapeType((field as FieldDeclaration).derived?.type as EmbeddedType);
+    case "derived": {
+      const { type } = (field as FieldDeclaration).derived as DerivedValue;
+      return type === "boolean" ? { type: Boolean, name: "Boolean" } : shapeType(type);
+    }
     case "id":
     case "opaqueId":
       return { type: ID, name: "ID" };

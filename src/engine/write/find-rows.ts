@@ -12,7 +12,7 @@ function visibleTo(type: TypeDeclaration, access: ActorAccess): SQL | undefined 
   return visibilityCondition(
     rowStatementSource(type),
     access,
-    () => sql`${access.organizationId}`,
+    (name) => sql`${access[name]}`,
     (target) => aliasedVisibilitySource(target, `v${aliases++}`),
   );
 }

@@ -5,9 +5,9 @@ import { columnProperty } from "../../db/dialect.js";
 import type { TypeDeclaration } from "../declaration.js";
 import type { Compilation } from "../read/compilation.js";
 
-/** @returns the reference by which a row belongs to an organization: its column, and the name of what it refers to */
+/** @returns the reference by which a row belongs to an organization or user: its column, and the name of what it refers to */
 function ownerReference({ scope, relations }: TypeDeclaration): { column: PgColumn; to: string } | undefined {
-  if (scope.kind === "organization") return { column: scope.column, to: "organization" };
+  if (scope.kind === "organization" || scope.kind === "user") return { column: scope.column, to: scope.kind };
   const relation = scope.kind === "through" ? relations[scope.relation] : undefined;
   return scope.kind === "through" && relation?.kind === "one"
     ? { column: relation.column, to: scope.relation }
@@ -19,14 +19,14 @@ interface Reference {
   readonly column: PgColumn;
   /** The name of what it refers to. */
   readonly to: string;
-  /** Whether the row belongs to an organization by this reference. */
+  /** Whether the row belongs to an organization or user by this reference. */
   readonly owner: boolean;
 }
 
 /** The references of each declaration. Declarations belong to the process, and never change. */
 const referencesByType = new WeakMap<TypeDeclaration, readonly Reference[]>();
 
-/** @returns the references of a type; the one by which its rows belong to an organization comes first */
+/** @returns the references of a type; the one by which its rows belong to an organization or user comes first */
 export function referencesOf(type: TypeDeclaration): readonly Reference[] {
   const references = referencesByType.get(type) ?? findReferences(type);
   referencesByType.set(type, references);

@@ -11,6 +11,7 @@ import { isDependentsError, keyAtFault } from "../../db/postgres-errors.js";
 import { type AppError, conflict, errorAtField, failedPrecondition, internal, notFound } from "../../errors.js";
 import type { TypeDeclaration } from "../declaration.js";
 import type { CompilationLimits, CompilationStatement } from "../read/compilation.js";
+import { reachesEveryRow } from "../read/visibility.js";
 import type { WritingReturn } from "../read/writing.js";
 import { findVersion } from "./find-rows.js";
 import type { IdempotencyKey } from "./idempotency.store.js";
@@ -132,7 +133,7 @@ export async function insertRows(
 ): Promise<ChangedRows | undefined> {
   const { type, access, limits } = change;
   const owner = referencesOf(type).find(({ owner }) => owner);
-  const ownerColumn = owner && access.organizationId !== null ? [{ [columnProperty(owner.column)]: null }] : [];
+  const ownerColumn = owner && !reachesEveryRow(type, access) ? [{ [columnProperty(owner.column)]: null }] : [];
   const columns = statementColumnsOf(type, [...rows, ...ownerColumn]);
   const keyed = key !== undefined;
   const build = () => insertStatement(type, columns, access, limits, { many, keyed, answer: columnOf(change) });

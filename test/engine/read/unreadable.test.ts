@@ -34,6 +34,8 @@ const OfGuarded: TypeDeclaration = {
 const reader: ActorAccess = {
   permissions: new Set(["scans:read", "vulnerabilities:read", "organizations:read"]),
   organizationId: null,
+  userId: null,
+  sessionId: null,
   shape: "reader",
   holder: "1",
 };

@@ -43,6 +43,15 @@ const Thing = declareType({
   },
 });
 
+/** The same rows, each its user's own. */
+const OwnThing = declareType({
+  ...Thing,
+  name: "OwnThing",
+  plural: "ownThings",
+  scope: { kind: "user", column: things.ownerId, unless: "sessions:read" },
+  relations: { user: one(() => User, things.ownerId, "Whose it is.") },
+});
+
 const UNKNOWN = "987654321";
 let client: Client;
 const users = {} as Record<Somebody, string>;
@@ -59,11 +68,12 @@ beforeAll(async () => {
 });
 afterAll(() => client.close());
 
-const changeOf = (role: "ANALYST" | "ADMIN"): RowChange => ({
-  type: Thing,
+type Acting = "ANALYST" | "DBA" | "ADMIN";
+const changeOf = (role: Acting, type = Thing): RowChange => ({
+  type,
   access: accessOfActor({
     kind: "user",
-    userId: "1",
+    userId: users[role.toLowerCase() as Somebody],
     email: "",
     role,
     organizationId: role === "ANALYST" ? "1" : null,
@@ -87,7 +97,7 @@ const changeOf = (role: "ANALYST" | "ADMIN"): RowChange => ({
 });
 
 const pathOf = (index: number, name: string) => `items.${index}.${name}`;
-const insert = async (rows: RowValues[], role: "ANALYST" | "ADMIN" = "ANALYST") =>
+const insert = async (rows: RowValues[], role: Acting = "ANALYST") =>
   (await insertRows(client.db, changeOf(role), rows, { pathOf, many: true }))!.ids;
 const newThing = async () => (await insert([{ organizationId: "1", ownerId: users.viewer, name: "own" }]))[0]!;
 
@@ -138,6 +148,43 @@ describe.each(BAD)("%s: NOT_FOUND, and nothing changes", (_what, values, to, nam
     const change = changeMatchingRows(client.db, changeOf("ANALYST"), matching, values(), (_, at) => `changes.${at}`);
     await expect(change).rejects.toMatchObject(refused(`changes.${name}`));
     expect(await state()).toEqual(before);
+  });
+});
+
+describe.each(["ANALYST", "DBA", "ADMIN"] as const)("what is each user's own, for %s", (role) => {
+  const seesAll = role === "ADMIN";
+  const own = () => ({ ownerId: users[role.toLowerCase() as Somebody], name: "own" });
+  const made = async (values: RowValues) =>
+    (await insertRows(client.db, changeOf(role, OwnThing), [values], { pathOf, many: false }))!.ids[0]!;
+  const [theirs, nobodys] = [() => ({ ownerId: users.security, name: "theirs" }), () => ({ name: "nobody's" })];
+
+  it("is made by its user", async () => {
+    const before = await state();
+    for (const values of [theirs(), nobodys()]) {
+      if (seesAll) expect(await made(values)).toMatch(/^\d+$/);
+      else await expect(made(values)).rejects.toMatchObject({ code: "NOT_FOUND" });
+    }
+    if (!seesAll) expect(await state()).toEqual(before);
+    expect(await made(own())).toMatch(/^\d+$/);
+  });
+
+  it("is changed, given away and deleted by nobody else, and given away not even by its user", async () => {
+    const [id, other] = [await made(own()), (await insert([theirs()], "ADMIN"))[0]!];
+    const before = await state();
+    const change = changeOf(role, OwnThing);
+    const matching = { filter: { id: { in: [id, other] } }, expectedCount: 2 };
+    const refused: [attempt: () => Promise<unknown>, code: string][] = [
+      [() => changeRow(client.db, change, { id: other }, { name: "taken" }), "NOT_FOUND"],
+      [() => changeRow(client.db, change, { id }, { ownerId: users.security }), "NOT_FOUND"],
+      [() => changeMatchingRows(client.db, change, matching, { name: "n" }, (_, at) => at), "CONFLICT"],
+      [() => changeMatchingRows(client.db, change, matching, null, (_, at) => at), "CONFLICT"],
+      [() => changeRow(client.db, change, { id: other }, null), "NOT_FOUND"],
+    ];
+    for (const [attempt, code] of seesAll ? [] : refused) await expect(attempt()).rejects.toMatchObject({ code });
+    expect(await state()).toEqual(before);
+    expect((await changeRow(client.db, change, { id, version: 1 }, { name: "changed" })).ids).toEqual([id]);
+    expect((await changeRow(client.db, change, { id }, null)).ids).toEqual([id]);
+    if (seesAll) expect((await changeRow(client.db, change, { id: other }, null)).ids).toEqual([other]);
   });
 });
 
