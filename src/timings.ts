@@ -6,6 +6,8 @@ export const TIMINGS = {
   jobsStopMs: 5000,
   /** The interval at which operations of dead workers are searched for. */
   sweepMs: 5000,
+  /** The delay between two polls for sessions that other replicas have ended. */
+  revocationsMs: 1000,
   /** The interval at which providers are asked for due failovers. */
   watchMs: 5000,
   /** The interval at which a waiting request polls an operation of another replica. */

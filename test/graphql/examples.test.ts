@@ -117,6 +117,24 @@ const RUNS: Record<string, Run> = {
       expect(again.code).toBe("UNAUTHENTICATED");
     },
   },
+  sessions: {
+    answers({ sessions }) {
+      expect(sessions.nodes.filter(({ current }: { current: boolean }) => current)).toHaveLength(1);
+    },
+  },
+  "revoke-session": {
+    // That of another device.
+    async input(client) {
+      const { data } = await client.run("{ viewer { user { email } } }");
+      await signIn(app.anonymous, data.viewer.user?.email ?? EMAILS.dba);
+      const { data: found } = await client.run("{ sessions(first: 1) { nodes { id } } }");
+      return { id: found.sessions.nodes[0].id };
+    },
+    async answers({ revokeSession: { session } }, client, { input }) {
+      expect(session).toEqual({ ...(input as object), endedAt: expect.any(String) });
+      expect((await client.run("{ viewer { role } }")).status).toBe(200);
+    },
+  },
   "who-am-i": {
     answers({ viewer }) {
       expect(viewer.user.email).toBe(EMAILS[viewer.role.toLowerCase() as Somebody]);

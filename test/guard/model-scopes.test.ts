@@ -1,11 +1,13 @@
 /** What declarations must say of scopes, so that rows are guarded wherever a query reaches them. */
 import { getTableColumns } from "drizzle-orm";
+import { type Permission, ROLE_PERMISSIONS, ROLES, TENANT_ROLES } from "../../src/auth/permissions.js";
 import type { TypeDeclaration } from "../../src/engine/declaration.js";
 import { one } from "../../src/engine/declare.js";
 import { chatSessions } from "../../src/modules/data/chat/chat.table.js";
 import { scans } from "../../src/modules/data/scans/scans.table.js";
 import { AuditLog } from "../../src/modules/evidence/audit-log/audit-log.model.js";
 import { Organization } from "../../src/modules/identity/organizations/organizations.model.js";
+import { Session } from "../../src/modules/identity/sessions/sessions.model.js";
 import { base, eachPart, eachType, holdAndBite, ofChats, readers, toOrganization, toUser } from "./declarations.js";
 
 /** Whether whoever sees a row of the source by its scope sees the row that a relation of it leads to. */
@@ -15,6 +17,8 @@ function scopeImplied(source: TypeDeclaration, name: string): boolean {
   const target = relation.to();
   if (target.narrowing) return false;
   if (target.scope.kind === "everyone") return true;
+  // Whoever sees all of its rows may not see this one.
+  if (target.scope.kind === "user") return false;
   // Only staff sees rows of the source, and staff reaches every row.
   if (source.scope.kind === "staff") return true;
   // A row of the source is visible because this very row is.
@@ -23,6 +27,8 @@ function scopeImplied(source: TypeDeclaration, name: string): boolean {
   const isOrganization = target.scope.kind === "organization" && target.scope.column === target.fields.id.column;
   return isOrganization && source.scope.kind === "organization" && source.scope.column === relation.column;
 }
+
+const holders = (permission: Permission) => ROLES.filter((role) => ROLE_PERMISSIONS[role].includes(permission));
 
 /** Scopes lead through relations; each step must come closer to a column that names an organization. */
 function scopeEnds(type: TypeDeclaration, seen: readonly TypeDeclaration[] = []): boolean {
@@ -33,7 +39,35 @@ function scopeEnds(type: TypeDeclaration, seen: readonly TypeDeclaration[] = [])
   return scopeEnds(relation.to(), [...seen, type]);
 }
 
+/** The scope of rows that are each user's own. */
+const ofUser = (unless: Permission) => ({ kind: "user", column: chatSessions.userId, unless }) as const;
+
 holdAndBite([
+  {
+    name: "whoever sees the rows of all users belongs to no organization",
+    explanation: "Somebody of one organization would see what is that of users of the others.",
+    offenders: eachType(
+      ({ scope }) => scope.kind === "user" && holders(scope.unless).some((role) => TENANT_ROLES.has(role)),
+    ),
+    bad: [
+      base({ ...ofChats, scope: ofUser("users:read") }),
+      base({ ...ofChats, name: "Good", scope: ofUser("sessions:read") }),
+    ],
+    caught: ["Chats"],
+  },
+  {
+    name: "what is each user's own names its user by the relation `user`",
+    explanation: "A reference that is not reached is reported under that name.",
+    offenders: eachType(({ scope, relations }) => {
+      const relation = relations.user;
+      return scope.kind === "user" && !(relation?.kind === "one" && relation.column === scope.column);
+    }),
+    bad: [
+      base({ ...ofChats, scope: ofUser("sessions:read") }),
+      base({ ...ofChats, name: "Good", scope: ofUser("sessions:read"), relations: { user: toUser } }),
+    ],
+    caught: ["Chats"],
+  },
   {
     name: "what exists for everyone refers only to what exists for everyone",
     explanation: "Such a row belongs to no organization; a reference to one that does would tell of it.",
@@ -83,8 +117,13 @@ holdAndBite([
       }),
       base({ name: "Good", relations: { organization: toOrganization } }),
       base({ ...ofChats, name: "AlsoGood", scope: { kind: "through", relation: "user" }, relations: { user: toUser } }),
+      base({
+        name: "OfUser",
+        scope: { kind: "staff" },
+        relations: { session: one(() => Session, scans.organizationId, "Whose it is.") },
+      }),
     ],
-    caught: ["Chats.user", "Narrowed.organization"],
+    caught: ["Chats.user", "Narrowed.organization", "OfUser.session"],
   },
   {
     name: "whoever reads the source of a non-null relation to one reads its target",

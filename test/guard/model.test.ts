@@ -82,7 +82,9 @@ holdAndBite([
           ...Object.entries(type.relations).flatMap(([name, relation]) =>
             relation.kind === "one" ? [[name, relation.column] as const] : [],
           ),
-          ...(type.scope.kind === "organization" ? [["scope", type.scope.column] as const] : []),
+          ...(type.scope.kind === "organization" || type.scope.kind === "user"
+            ? [["scope", type.scope.column] as const]
+            : []),
           ...(type.narrowing ? [["narrowing", type.narrowing.column] as const] : []),
         ];
         return columns.filter(([, column]) => column.table !== type.table).map(([name]) => `${type.name}.${name}`);

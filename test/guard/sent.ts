@@ -26,6 +26,7 @@ function named(text: string): string {
   if (/^\s*with asked \(key/.test(text)) return TAKE;
   if (/^\s*with held as/.test(text)) return GIVE_BACK;
   if (/^with matched as/.test(text)) return "look what matches";
+  if (/\bended as \(\s*update sessions/.test(text)) return "update sessions";
   const change = /^\s*(insert into|update|delete from) "?(\w+)"?/i.exec(text);
   if (change) return change.slice(1).join(" ").toLowerCase();
   const look =
@@ -81,7 +82,7 @@ export function countingApp() {
 }
 
 export const documentOf = (name: string, selection: string): string => {
-  const nullable = name === "signOut" ? "" : "!";
+  const nullable = ["signOut", "revokeSessions"].includes(name) ? "" : "!";
   const type = `${name.charAt(0).toUpperCase()}${name.slice(1)}Input${nullable}`;
   return `mutation($input: ${type}) { ${name}(input: $input) { ${selection} } }`;
 };

@@ -1,7 +1,7 @@
 /** How many statements a change sends: one with its record and its row; what may change with it, and other rows, one read more. */
 import { describe, expect, it } from "vitest";
 import { type Change, changesOf, inputOf, payloadOf } from "../specimens/changes.js";
-import { written } from "../specimens/index.js";
+import { SPECIMENS, written } from "../specimens/index.js";
 import { tableOf, type Verb } from "../specimens/specimen.js";
 import { EMAILS, PASSWORD, signIn } from "../support/app.js";
 import { countingApp, documentOf, GIVE_BACK, OF_OPERATIONS, TAKE, withoutFleet } from "./sent.js";
@@ -30,25 +30,40 @@ async function given(change: Change): Promise<object> {
   return inputOf(change, ids, rows);
 }
 
+/** Of a mutation that no type brings along: its input, the selection of its payload, and its statements. */
+type Counted = [input: () => object | Promise<object>, selection: string, statements: string[]];
+
 /** Keeping a user out, and letting them in again, after the check that an administrator remains. */
-const stateOfUser = (...ends: string[]): [object, string, string[]] => [
-  { id: "7", reason: "It is one." },
+const stateOfUser = (...ends: string[]): Counted => [
+  () => ({ id: "7", reason: "It is one." }),
   "user { id lockedAt deactivatedAt }",
   ["begin", "select", "update users", ...ends, "insert into audit_logs", "commit", "select"],
 ];
 
-/** Of a mutation that no type brings along: its input, the selection of its payload, and its statements. */
-const OTHERS: Record<string, [input: object, selection: string, statements: string[]]> = {
+const OTHERS: Record<string, Counted> = {
   setEnvironmentMapping: [
-    { instanceId: "orders-test", environment: "TEST", reason: "It is one." },
+    () => ({ instanceId: "orders-test", environment: "TEST", reason: "It is one." }),
     "instance { id environment { evidence { detail } } }",
     [
       ...["begin", "select", "select instances", "insert into environment_mappings", "select environment_mappings"],
       ...["update instances", "insert into audit_logs", "commit", "select"],
     ],
   ],
+  revokeSession: [
+    async () => ({ id: await SPECIMENS.Session.insert(app) }),
+    "session { id endedAt }",
+    ["begin", "update sessions", "insert into security_events", "insert into audit_logs", "commit", "select"],
+  ],
+  revokeSessions: [
+    async () => {
+      for (let n = 0; n < 3; n++) await SPECIMENS.Session.insert(app);
+      return { userId: "2" };
+    },
+    "revoked",
+    ["begin", "select", "update sessions", "insert into security_events", "insert into audit_logs", "commit"],
+  ],
   recordSecurityEvent: [
-    { eventType: "n", eventStatus: "WARNING" },
+    () => ({ eventType: "n", eventStatus: "WARNING" }),
     "securityEvent { id }",
     ["begin", "insert into security_events", "insert into audit_logs", "commit", "select"],
   ],
@@ -87,7 +102,7 @@ const DOORS: Record<string, [input: (refreshToken: string) => object, selection:
   signOut: [
     (refreshToken) => ({ refreshToken }),
     "signedOut",
-    ["begin", "with", "insert into security_events", "commit"],
+    ["begin", "update sessions", "insert into security_events", "commit"],
   ],
 };
 
@@ -106,7 +121,7 @@ describe("by staff", () => {
 
   it.each(Object.keys(OTHERS))("%s", async (name) => {
     const [input, selection, statements] = OTHERS[name]!;
-    const sent = await statementsOf(await app.as("admin"), documentOf(name, selection), { input });
+    const sent = await statementsOf(await app.as("admin"), documentOf(name, selection), { input: await input() });
     expect(name === "setEnvironmentMapping" ? sent : withoutFleet(sent)).toEqual(statements);
   });
 });

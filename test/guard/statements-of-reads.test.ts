@@ -18,7 +18,7 @@ describe("a read is one statement", () => {
       variables: JSON.parse(/^# variables: (.*)$/m.exec(example.text)?.[1] ?? "null"),
     }));
 
-  it("has examples", () => expect(reads).toHaveLength(10));
+  it("has examples", () => expect(reads).toHaveLength(11));
 
   it.each(reads)("$file", async ({ text, variables }) => {
     expect(await statementsOf(await app.as("admin"), text, variables)).toEqual(["select"]);

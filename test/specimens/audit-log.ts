@@ -10,7 +10,7 @@ export const auditLog: Specimen = {
   references: { user: { to: user, column: "user_id" } },
   readers: ["DBA", "SECURITY", "ADMIN"],
   // A DBA reads those of operations only.
-  seenByAll: "resource_type = 'operation'",
+  seenBy: () => "resource_type = 'operation'",
   inDemo: false,
   insert: (app) =>
     inserted(

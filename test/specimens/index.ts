@@ -12,6 +12,7 @@ import { organization } from "./organization.js";
 import { performanceLog } from "./performance-log.js";
 import { scan } from "./scan.js";
 import { securityEvent } from "./security-event.js";
+import { session } from "./session.js";
 import { snapshot } from "./snapshot.js";
 import type { Specimen } from "./specimen.js";
 import { user } from "./user.js";
@@ -20,6 +21,7 @@ import { vulnerability } from "./vulnerability.js";
 export const SPECIMENS = {
   Organization: organization,
   User: user,
+  Session: session,
   Scan: scan,
   Vulnerability: vulnerability,
   ChatSession: chatSession,

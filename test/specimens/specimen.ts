@@ -1,6 +1,7 @@
 /** What the tests know of a type, said once: every table of cases that names types derives from it. */
 import { getTableName } from "drizzle-orm";
 import type { Sql } from "postgres";
+import { columnName } from "../../src/db/dialect.js";
 import { singularOf, type TypeDeclaration } from "../../src/engine/declaration.js";
 import type { TestApp } from "../support/app.js";
 
@@ -13,10 +14,11 @@ export const SECRET = "hunter2Secret";
  * Whose a row is; written out, so that a wrong declaration shows.
  * - a column alone names the organization: without a value the row is the platform's
  * - a column with `of` refers to a row of another type, and whoever owns that one owns this one too
+ * - `user`: each user sees their own, and only some roles those of others
  * - `staff`: no organization sees it
  * - `everyone`: all see it
  */
-export type Owner = { readonly column: string; readonly of?: Specimen } | "staff" | "everyone";
+export type Owner = { readonly column: string; readonly of?: Specimen } | "user" | "staff" | "everyone";
 
 /** A relation to one, as a foreign key. */
 export interface Reference {
@@ -86,8 +88,8 @@ export interface Specimen {
   readonly references: Readonly<Record<string, Reference>>;
   /** Who reads it. */
   readonly readers: readonly Role[];
-  /** Which rows all of these see, in SQL; whatever the first organization owns, where nothing is said. */
-  readonly seenByAll?: string;
+  /** Which rows one of these sees at least, in SQL; what the organization owns, where nothing is said. @param user the id of the user */
+  seenBy?(user: string): string;
   /** Whether the demo has rows of it. */
   readonly inDemo: boolean;
   /** Makes a row: of the first organization, where organizations own them. @returns its id */
@@ -111,6 +113,9 @@ export interface Specimen {
     readonly steps: Readonly<Record<Step, string | null>>;
   } | null;
 }
+
+/** The column of its key. */
+export const keyOf = ({ type }: Specimen): string => columnName(type.fields.id.column);
 
 export const tableOf = ({ type }: Specimen): string => getTableName(type.table);
 

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/postgres-js";
 import type { GraphQLSchema } from "graphql";
-import postgres, { type Sql } from "postgres";
+import postgres, { type Options, type Sql } from "postgres";
 import { afterAll, beforeAll, inject } from "vitest";
 import { type App, createApp } from "../../src/app.js";
 import { type Config, readConfig } from "../../src/config.js";
@@ -77,8 +77,10 @@ export interface TestApp {
   /** Signs in once for each account. */
   as(who: Somebody): Promise<Client>;
   withToken(token: string | null): Client;
-  /** Another Postern on the same database. */
-  replica(): Promise<{ url: string; as(token: string | null): Client; stop(): Promise<void> }>;
+  /** Another Postern on the same database. @param way another way to the server */
+  replica(
+    way?: Options<Record<string, never>>,
+  ): Promise<{ url: string; as(token: string | null): Client; stop(): Promise<void> }>;
 }
 
 function clientOf(url: string, token: string | null): Client {
@@ -126,7 +128,7 @@ export function testApp(
   stops.push(() => rm(folder, { recursive: true }));
   const app = { ...state, folder } as { -readonly [K in keyof TestApp]: TestApp[K] };
 
-  const start = async (): Promise<{ app: App; url: string }> => {
+  const start = async (way: Options<Record<string, never>> = connection): Promise<{ app: App; url: string }> => {
     const given = {
       ...{ PORT: "0", DEMO: "false", DATABASE_URL: "postgres://unused", DATA_DIR: folder },
       // On a busy machine any statement may be slow, and tests look at all that is logged.
@@ -140,7 +142,7 @@ export function testApp(
       version: { version: "0.0.0", commit: null },
       log,
       clock: { now: () => new Date(Date.now() + state.clock.aheadMs) },
-      connection,
+      connection: way,
       providers: await openProviders(),
       timings: { ...BRISK, ...timings },
       onStatement: (text) => {
@@ -190,8 +192,8 @@ export function testApp(
     tokens.set(who, known);
     return known;
   };
-  app.replica = async () => {
-    const { app: created, url } = await start();
+  app.replica = async (way) => {
+    const { app: created, url } = await start(way && { ...way, database });
     return { url, as: (token) => clientOf(url, token), stop: () => created.stop() };
   };
   return app;

@@ -2,7 +2,8 @@
 import { getTableColumns } from "drizzle-orm";
 import { specimens } from "../../specimens/index.js";
 import { ownedBy, relationsOf } from "../../specimens/ownership.js";
-import { camel, oneOf, type Specimen, tableOf } from "../../specimens/specimen.js";
+import { camel, keyOf, oneOf, type Specimen, tableOf } from "../../specimens/specimen.js";
+import { EMAILS } from "../../support/app.js";
 
 export interface List {
   /** Where the list stands: a root field, or a relation of the row that a root field answers. */
@@ -14,12 +15,14 @@ export interface List {
   readonly own?: string;
 }
 
+const VIEWER = `(select id from users where email = '${EMAILS.viewer}')`;
+
 const listOf = (specimen: Specimen, field: string, parent?: List["parent"]): List => ({
   field,
   parent,
   specimen,
   table: tableOf(specimen),
-  own: specimen.readers.includes("VIEWER") ? ownedBy(specimen, "1") : undefined,
+  own: specimen.readers.includes("VIEWER") ? (specimen.seenBy?.(VIEWER) ?? ownedBy(specimen, "1")) : undefined,
 });
 
 export const LISTS: readonly List[] = [
@@ -55,8 +58,10 @@ export const termsOf = (order: readonly string[]): Term[] =>
   });
 
 /** @returns what an order looks at: a column of the row, or of the row that it refers to, whose name stands before it */
-function looksAt({ type, references }: Specimen, field: string): string {
+function looksAt(specimen: Specimen, field: string): string {
+  const { type, references } = specimen;
   const name = field.toLowerCase();
+  if (name === "id") return `t.${keyOf(specimen)}`;
   if (camel(name) in getTableColumns(type.table)) return `t.${name}`;
   const related = Object.entries(references).find(([relation]) => name.startsWith(`${relation}_`));
   if (!related) throw new Error(`${type.name} has no ${name}`);

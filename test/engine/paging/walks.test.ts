@@ -1,5 +1,6 @@
 /** Walking a list page by page gives the rows of one plain SQL query: every list, both ways, in any order, while rows come and go. */
 import { beforeAll, describe, expect, it } from "vitest";
+import { keyOf } from "../../specimens/specimen.js";
 import { type Somebody, testApp } from "../../support/app.js";
 import { chunks } from "../../support/chunks.js";
 import { cases } from "../../support/deep.js";
@@ -17,7 +18,7 @@ async function idsOf(who: Somebody, list: List, order: readonly string[]): Promi
   const { table, parent, own } = list;
   const where = `${parent?.condition ?? "true"} and ${who === "viewer" ? own : "true"}`;
   const rows = await app.sql.unsafe(
-    `select id::text from ${table} t where ${where} order by ${orderInSql(list, order)}`,
+    `select ${keyOf(list.specimen)}::text as id from ${table} t where ${where} order by ${orderInSql(list, order)}`,
   );
   return rows.map(({ id }) => id);
 }

@@ -1,7 +1,7 @@
 /** Node ids, and what is answered for them: types and fragments, order, what does not exist, and one statement for all. */
 import { beforeAll, describe, expect, it } from "vitest";
 import { insertMissing, specimens } from "../../specimens/index.js";
-import { nodeIdOf, oneOf, tableOf } from "../../specimens/specimen.js";
+import { keyOf, nodeIdOf, oneOf, tableOf } from "../../specimens/specimen.js";
 import { type Client, testApp } from "../../support/app.js";
 
 const app = testApp();
@@ -13,7 +13,7 @@ beforeAll(async () => {
   admin = await app.as("admin");
   await insertMissing(app, specimens);
   for (const specimen of specimens) {
-    const [row] = await app.sql.unsafe(`select max(id)::text as id from ${tableOf(specimen)}`);
+    const [row] = await app.sql.unsafe(`select max(${keyOf(specimen)})::text as id from ${tableOf(specimen)}`);
     nodeIds.push(nodeIdOf(specimen, row?.id));
   }
 });

@@ -14,8 +14,15 @@ import { declaredTypes, rootTypes } from "../../support/model.js";
 
 const app = testApp();
 const everything = new Set(declaredTypes.flatMap(({ read }) => read));
-const tenant: ActorAccess = { permissions: everything, organizationId: "1", shape: "tenant", holder: "1" };
-const staff: ActorAccess = { permissions: everything, organizationId: null, shape: "staff", holder: "1" };
+const user = { userId: "1", sessionId: "s", holder: "1" };
+const staff: ActorAccess = { ...user, permissions: everything, organizationId: null, shape: "staff" };
+/** Staff that may not see what is other users'. */
+const operator: ActorAccess = {
+  ...staff,
+  permissions: new Set([...everything].filter((permission) => permission !== "sessions:read")),
+  shape: "operator",
+};
+const tenant: ActorAccess = { ...operator, organizationId: "1", shape: "tenant" };
 
 const TARGETS = new Map([...readResolverTargets(rootTypes), ...nodeTargets(rootTypes, 100)]);
 
@@ -32,11 +39,13 @@ function sqlOf(query: string, access: ActorAccess): string {
 
 const OWNED = specimens.filter(isOwned);
 /** By table: the condition that a source of it must carry. */
-const SCOPES = new Map(OWNED.map((specimen) => [tableOf(specimen), (alias: string) => scopeOf(specimen, alias)]));
+const SCOPES = new Map(
+  [...OWNED, SPECIMENS.Session].map((specimen) => [tableOf(specimen), (alias: string) => scopeOf(specimen, alias)]),
+);
 
 function scopeOf({ owner }: Specimen, alias: string): RegExp {
-  if (typeof owner === "string") throw new Error("No organization owns it.");
-  const { column, of } = owner;
+  if (owner === "staff" || owner === "everyone") throw new Error("Nobody owns it.");
+  const { column, of } = owner === "user" ? { column: "user_id" } : owner;
   if (!of) return new RegExp(`"${alias}"\\."${column}" = \\$\\d+::bigint`);
   // Through the row they belong to, which carries its own.
   const source = `select 1 from "${tableOf(of)}" as "(t\\d+)"`;
@@ -65,8 +74,18 @@ const QUERIES = [
   "{ users { groups(by: [{ field: ROLE }]) { key { role } } nodes { organization { users { aggregate { count } } } } } }",
 ];
 
-it.each(QUERIES)("%s", (query) => expect(unscoped(sqlOf(query, tenant))).toEqual([]));
+/** Queries for what is each user's own. */
+const OF_USERS = [
+  "{ sessions { totalCount aggregate { count } groups(by: [{ field: IP_ADDRESS }]) { aggregate { count } } edges { cursor } pageInfo { hasPreviousPage } } }",
+  "{ session(id: 1) { id current } }",
+  `{ node(nodeId: "${nodeIdOf(SPECIMENS.Session, 1)}") { nodeId } }`,
+  `{ nodes(nodeIds: ["${nodeIdOf(SPECIMENS.Session, 1)}"]) { nodeId } }`,
+];
+
+it.each([...QUERIES, ...OF_USERS])("%s", (query) => expect(unscoped(sqlOf(query, tenant))).toEqual([]));
+
+it.each(OF_USERS)("also to staff: %s", (query) => expect(unscoped(sqlOf(query, operator))).toEqual([]));
 
 it("is seen to be missing where it is: staff has none", () => {
-  for (const query of QUERIES) expect(unscoped(sqlOf(query, staff)), query).not.toEqual([]);
+  for (const query of [...QUERIES, ...OF_USERS]) expect(unscoped(sqlOf(query, staff)), query).not.toEqual([]);
 });

@@ -48,6 +48,8 @@ const MUTATIONS: Record<string, [Who, Record<string, unknown>]> = {
   refreshSession: ["anonymous", { refreshToken: "x" }],
   signOut: ["anonymous", { refreshToken: "x" }],
   changePassword: ["viewer", { currentPassword: PASSWORD, newPassword: "four-random-words" }],
+  revokeSession: ["viewer", { id: "1" }],
+  revokeSessions: ["security", { userId: "1" }],
   recordSecurityEvent: ["admin", { eventType: "t", eventStatus: "SUCCESS" }],
   ...Object.fromEntries(
     ["lockUser", "unlockUser", "deactivateUser", "reactivateUser"].map((name) => [name, ["security", ofUser]] as const),

@@ -3,33 +3,37 @@ import { type GraphQLObjectType, getNamedType, isLeafType, isObjectType } from "
 import { beforeAll, describe, expect, it } from "vitest";
 import { insertMissing, SPECIMENS, specimens } from "../../specimens/index.js";
 import { isOwned, notOwnedBy, ownedBy } from "../../specimens/ownership.js";
-import { nodeIdOf, oneOf, type Specimen, tableOf } from "../../specimens/specimen.js";
+import { keyOf, nodeIdOf, oneOf, type Specimen, tableOf } from "../../specimens/specimen.js";
 import { type Answer, testApp } from "../../support/app.js";
 import { silentProvider } from "../../support/fleet-port.js";
 import { CALLERS, lookingInto } from "./callers.js";
 
 const app = testApp({}, async () => [silentProvider()]);
-const { clientOf, mark, recordsSince, expectEvent } = lookingInto(app);
+const { clientOf, idOf, mark, recordsSince, expectEvent } = lookingInto(app);
 
 const NOWHERE = "987654321";
-/** Of each type a row of the first organization, one of another or of the platform where there is one, and none. */
+/** Of each type a row of the first organization or user, one of another or of the platform where there is one, and none. */
 const rows = new Map<Specimen, string[]>();
 
 beforeAll(async () => {
+  for (const caller of CALLERS) await clientOf(caller);
   await insertMissing(app, specimens);
   for (const { elsewhere } of specimens) if (elsewhere) await app.sql.unsafe(elsewhere);
   for (const specimen of specimens) {
-    const conditions = isOwned(specimen) ? [ownedBy(specimen, "1"), notOwnedBy(specimen, "1")] : ["true"];
+    const ofOrganizations = isOwned(specimen) ? [ownedBy(specimen, "1"), notOwnedBy(specimen, "1")] : ["true"];
+    const conditions =
+      specimen.owner === "user"
+        ? await Promise.all((["VIEWER", "DBA"] as const).map(async (role) => specimen.seenBy!(await idOf(role))))
+        : ofOrganizations;
     const ids: string[] = [];
     for (const condition of conditions) {
       const [row] = await app.sql.unsafe(
-        `select id from ${tableOf(specimen)} t where ${condition} order by id limit 1`,
+        `select ${keyOf(specimen)} as id from ${tableOf(specimen)} t where ${condition} order by 1 limit 1`,
       );
       ids.push(String(row?.id));
     }
     rows.set(specimen, [...ids, NOWHERE]);
   }
-  for (const caller of CALLERS) await clientOf(caller);
 });
 
 /** Everything that a row holds itself. */

@@ -12,6 +12,8 @@ export interface Mutation {
   readonly selection: string;
   /** What the audit log calls its records, where it is more than one. */
   readonly actions?: readonly string[];
+  /** How many security events it leaves; none where nothing is said. */
+  readonly events?: number;
   /** Its record names many rows, in its result. */
   readonly many?: boolean;
 }
@@ -62,6 +64,28 @@ export function otherMutations(app: TestApp): Record<string, Mutation> {
     },
     refreshSession: { callers: CALLERS, input: refreshToken, selection: "expiresAt" },
     signOut: { callers: CALLERS, input: refreshToken, selection: "signedOut" },
+    revokeSession: {
+      callers: ROLES,
+      async input(caller) {
+        const [row] = await app.sql`
+          insert into sessions (id, user_id, expires_at) values (gen_random_uuid(), ${await idOf(caller)}, now() + interval '7 days') returning key`;
+        return { id: row?.key };
+      },
+      selection: "session { id }",
+      events: 1,
+    },
+    revokeSessions: {
+      callers: ROLES,
+      // One for whoever asks: that of the token is none of them.
+      async input(caller) {
+        const id = await idOf(caller);
+        await app.sql`delete from sessions where user_id = ${id}`;
+        await app.sql`insert into sessions (id, user_id, expires_at) values (gen_random_uuid(), ${id}, now() + interval '7 days')`;
+        return {};
+      },
+      selection: "revoked",
+      events: 1,
+    },
     setEnvironmentMapping: {
       callers: ["ADMIN"],
       input: async () => ({ instanceId: await insertInstance(app, "TEST"), environment: "STAGING", reason: "It is." }),
@@ -115,12 +139,13 @@ export function otherMutations(app: TestApp): Record<string, Mutation> {
       callers: ["SECURITY", "ADMIN"],
       input: async () => ({ eventType: "n", eventStatus: "WARNING" }),
       selection: "securityEvent { id }",
+      events: 1,
     },
   };
 }
 
 /** @returns the document of a mutation whose input is a variable */
 export function documentOf(name: string, selection: string): string {
-  const type = `${name.charAt(0).toUpperCase()}${name.slice(1)}Input${name === "signOut" ? "" : "!"}`;
+  const type = `${name.charAt(0).toUpperCase()}${name.slice(1)}Input${["signOut", "revokeSessions"].includes(name) ? "" : "!"}`;
   return `mutation($input: ${type}) { ${name}(input: $input) { ${selection} } }`;
 }

@@ -70,7 +70,16 @@ describe("a row of another organization answers exactly as one that does not exi
 
   it("covers every mutation that an analyst may call", () => {
     const others = [
-      ...["signIn", "refreshSession", "signOut", "recordSecurityEvent", "setEnvironmentMapping", "createSnapshot"],
+      ...[
+        "signIn",
+        "refreshSession",
+        "signOut",
+        "revokeSession",
+        "revokeSessions",
+        "recordSecurityEvent",
+        "setEnvironmentMapping",
+        "createSnapshot",
+      ],
       ...["deleteSnapshot", "restoreSnapshot", "rebootInstance", "modifyBackupWindow", "cancelOperation"],
       ...["lockUser", "unlockUser", "deactivateUser", "reactivateUser", "changePassword"],
       ...written

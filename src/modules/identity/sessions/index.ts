@@ -1,10 +1,13 @@
-/** The module of sessions and passwords: signing in, staying signed in, signing out, and refusing the tokens of ended sessions. */
+/** The module of sessions and passwords: signing in, staying signed in, signing out, listing and ending sessions, and refusing the tokens of ended ones. */
 import { signedIn } from "../../../auth/rules.js";
 import type { Module } from "../../../module.js";
 import { createPasswordAttempts, type PasswordAttemptsDeps } from "./password-attempts.service.js";
 import { passwordMutations } from "./passwords.mutations.js";
 import { createPasswordsService, type PasswordsDeps } from "./passwords.service.js";
 import { createRevocations, type RevocationsOptions } from "./revocations.service.js";
+import { revokingMutations } from "./revoking.mutations.js";
+import { createRevokingService, type RevokingDeps } from "./revoking.service.js";
+import { Session } from "./sessions.model.js";
 import { sessionMutations } from "./sessions.mutations.js";
 import { ViewerResolver } from "./sessions.resolver.js";
 import { createSessionsService, type SessionsDeps, type SessionsService } from "./sessions.service.js";
@@ -20,7 +23,7 @@ interface SessionsModule extends Module, Pick<SessionsService, "endSessions" | "
 /** What the module makes for its own parts. */
 type Own = "revocations" | "attempt" | "refuseTokens" | "refreshKey" | "deviceKey";
 
-type SessionsModuleDeps = Omit<SessionsDeps & PasswordsDeps & PasswordAttemptsDeps, Own> &
+type SessionsModuleDeps = Omit<SessionsDeps & PasswordsDeps & PasswordAttemptsDeps & RevokingDeps, Own> &
   RevocationsOptions & {
     /** Makes a key that all replicas share, a different one for each purpose. */
     readonly deriveKey: (purpose: string) => string;
@@ -32,9 +35,11 @@ export function sessionsModule(deps: SessionsModuleDeps): SessionsModule {
   const attempt = createPasswordAttempts({ ...deps, deviceKey: deriveKey("device tokens") });
   const service = createSessionsService({ ...deps, revocations, attempt, refreshKey: deriveKey("refresh tokens") });
   const passwords = createPasswordsService({ ...deps, attempt, refuseTokens: service.refuseTokens });
+  const revoking = createRevokingService({ ...deps, refuseTokens: service.refuseTokens });
   return {
+    types: [Session],
     queries: { viewer: signedIn },
-    mutations: { ...sessionMutations(service), ...passwordMutations(passwords) },
+    mutations: { ...sessionMutations(service), ...passwordMutations(passwords), ...revokingMutations(revoking) },
     resolvers: [new ViewerResolver(service)],
     start: revocations.start,
     stop: revocations.stop,

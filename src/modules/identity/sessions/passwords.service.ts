@@ -7,7 +7,7 @@ import type { Db } from "../../../db/client.js";
 import { badUserInput, unauthenticated } from "../../../errors.js";
 import type { PasswordAttempts } from "./password-attempts.service.js";
 import { findPasswordAccountById, updatePassword } from "./password-attempts.store.js";
-import { endOtherSessionsOf } from "./sessions.store.js";
+import { revokedSessionIds, revokeSessionsOf } from "./revoking.store.js";
 
 /** A name of OWASP's Logging Vocabulary. */
 const CHANGE_FAILED = { eventType: "authn_password_change_fail", eventStatus: "FAILURE" } as const;
@@ -52,7 +52,7 @@ export function createPasswordsService({ db, audit, attempt, refuseTokens }: Pas
         const passwordHash = await hashPassword(newPassword);
         return async (db, { userId, issueDeviceToken }) => {
           await updatePassword(db, userId, passwordHash);
-          const ended = await endOtherSessionsOf(db, userId, actor.sessionId);
+          const ended = revokedSessionIds(await revokeSessionsOf(db, [userId], actor.sessionId));
           await audit.record(db, call, { resourceId: userId, result: { endedSessions: ended.length } });
           return { userId, ended, deviceToken: issueDeviceToken(passwordHash) };
         };

@@ -4,6 +4,7 @@ import { ACCESS_TOKEN_SECONDS } from "../../../auth/tokens.js";
 import type { Db } from "../../../db/client.js";
 import { asAppError } from "../../../errors.js";
 import type { Log } from "../../../log.js";
+import type { Timings } from "../../../timings.js";
 import { sessions } from "./sessions.table.js";
 
 /** A revocation is stamped before its transaction commits. Each poll goes back this far, so that a late commit is not missed. */
@@ -15,7 +16,7 @@ export interface RevocationsOptions {
   readonly db: Db;
   readonly clock: { now(): Date };
   readonly log: Log;
-  readonly pollMs?: number;
+  readonly timings: Pick<Timings, "revocationsMs">;
   /** The limit of a statement, and so of the root field that stamps a revocation. */
   readonly statementTimeoutMs: number;
   /** How long an access token lives. */
@@ -31,15 +32,21 @@ async function listRevoked(db: Db, after: SQL): Promise<{ ids: string[]; now: st
   return row!;
 }
 
+/**
+ * A revocation counts on every replica within two seconds: a poll begins a second after the answer of the one before, and takes
+ * milliseconds. Whatever a poll misses, because it failed or a commit came late, the next one finds, for each looks back further than
+ * the last that was answered. LISTEN and NOTIFY would be no quicker where it matters: through PgBouncer they do not work, and a notice
+ * that is lost with its connection leaves the poll as the bound.
+ */
 export type Revocations = ReturnType<typeof createRevocations>;
 
 export function createRevocations({
   db,
   clock,
   log,
-  pollMs = 1000,
   lifetimeSeconds = ACCESS_TOKEN_SECONDS,
   statementTimeoutMs,
+  timings,
 }: RevocationsOptions) {
   const lateSeconds = LATE_COMMIT_SECONDS + Math.ceil(statementTimeoutMs / 1000);
   const keepSeconds = lifetimeSeconds + CLOCK_SKEW_SECONDS;
@@ -90,7 +97,7 @@ export function createRevocations({
     if (hasStopped) return;
     timer = setTimeout(() => {
       polling = poll().then(schedule);
-    }, pollMs).unref();
+    }, timings.revocationsMs).unref();
   }
 
   return {

@@ -8,17 +8,16 @@ import type { Db } from "../../../db/client.js";
 import { internal, unauthenticated } from "../../../errors.js";
 import type { Attempts } from "../../../rate-limits/index.js";
 import { isMailbox } from "../../../values/mailbox.js";
+import { endedEvent } from "./ended-event.js";
 import type { PasswordAttempts } from "./password-attempts.service.js";
 import { findPasswordAccountByEmail } from "./password-attempts.store.js";
 import type { Revocations } from "./revocations.service.js";
+import { revokedSessionIds, revokeNamedSessions, revokeSessionsOf } from "./revoking.store.js";
 import {
   claimRefreshToken,
-  endNamedSessions,
-  endSessionsOf,
   findRefreshToken,
   findRenewal,
   insertSession,
-  type NamedSession,
   type SessionClient,
   type SessionUser,
 } from "./sessions.store.js";
@@ -32,7 +31,6 @@ const LOGGED_IN = { eventType: "authn_login_success", eventStatus: "SUCCESS" } a
 const LOGIN_FAILED = { eventType: "authn_login_fail", eventStatus: "FAILURE" } as const;
 const TOKEN_REUSED = { eventType: "authn_token_reuse", eventStatus: "WARNING" } as const;
 const RENEWED = { eventType: "session_renewed", eventStatus: "SUCCESS" } as const;
-const SIGNED_OUT = { eventType: "session_expired", eventStatus: "SUCCESS" } as const;
 
 const WRONG_CREDENTIALS = "The e-mail address or the password is wrong. Check both and try again.";
 const REFUSED_REFRESH = "This refresh token is not good, or not good any more: sign in again.";
@@ -69,13 +67,6 @@ const momentAfter = (ms: number, seconds = 0) => new Date(ms + seconds * 1000).t
 const clientOf = ({ ipAddress, userAgent }: CallOrigin): SessionClient => ({
   ipAddress,
   userAgent: userAgent?.slice(0, MAX_USER_AGENT) ?? null,
-});
-
-const signOutEvent = ({ userId, sessionId }: NamedSession, origin: CallOrigin): RecordedEvent => ({
-  ...SIGNED_OUT,
-  userId,
-  origin,
-  metadata: { sessionId, reason: "sign_out" },
 });
 
 interface SignIn {
@@ -188,7 +179,7 @@ export function createSessionsService(deps: SessionsDeps) {
         const stored = await findRefreshToken(db, usedHash);
         const { userId = null, sessionId } = stored ?? {};
         if (stored?.used) {
-          await endNamedSessions(db, { sessionId });
+          await revokeNamedSessions(db, { sessionId });
           const metadata = { sessionId };
           await security.record(db, { ...TOKEN_REUSED, userId, origin, metadata });
           return { ended: [stored.sessionId] };
@@ -217,10 +208,12 @@ export function createSessionsService(deps: SessionsDeps) {
       const sessionId = actor.kind === "user" ? actor.sessionId : null;
       const tokenHash = refreshToken ? hashOf(refreshToken) : null;
       const ended = await db.transaction(async (db) => {
-        const named = await endNamedSessions(db, { sessionId, tokenHash });
+        const named = await revokeNamedSessions(db, { sessionId, tokenHash });
         const isKnown = sessionId !== null || named.length > 0;
         const events: RecordedEvent[] = isKnown
-          ? named.filter(({ endedNow }) => endedNow).map((session) => signOutEvent(session, origin))
+          ? named
+              .filter(({ endedNow }) => endedNow)
+              .map((session) => ({ ...endedEvent(session, { reason: "sign_out" }), origin }))
           : [{ ...LOGIN_FAILED, origin, metadata: { reason: "sign_out_without_session" } }];
         if (events.length > 0) await security.record(db, ...events);
         return isKnown && [...named.map(({ sessionId }) => sessionId), ...(sessionId === null ? [] : [sessionId])];
@@ -236,7 +229,8 @@ export function createSessionsService(deps: SessionsDeps) {
      * Ends every session of users who are deleted, or whose role, organization, address or password changes. `db` is the transaction of
      * that change, and has locked the users' rows. Call `refuseTokens` with the answer after the commit.
      */
-    endSessions: (db: Db, userIds: readonly string[]): Promise<string[]> => endSessionsOf(db, userIds),
+    endSessions: async (db: Db, userIds: readonly string[]): Promise<string[]> =>
+      revokedSessionIds(await revokeSessionsOf(db, userIds)),
 
     /** Refuses the access tokens of these sessions from now on. */
     refuseTokens,

@@ -1,5 +1,5 @@
 /** The statements of sessions and refresh tokens. */
-import { and, eq, inArray, isNull, ne, type SQL, sql } from "drizzle-orm";
+import { type SQL, sql } from "drizzle-orm";
 import type { Role } from "../../../auth/permissions.js";
 import type { Db } from "../../../db/client.js";
 import { purge } from "../../../db/purge.js";
@@ -14,9 +14,6 @@ export interface SessionUser {
 }
 
 const ACCOUNT = sql.raw(`u.id as "userId", u.email, u.role, u.organization_id as "organizationId"`);
-
-/** The database's clock at the moment of the write, because replicas compare these moments, and a transaction may be long. */
-const NOW = sql`clock_timestamp()`;
 
 async function rows<T extends object>(db: Db, statement: SQL): Promise<T[]> {
   const result = await db.execute(statement);
@@ -172,56 +169,6 @@ export async function findRefreshToken(db: Db, tokenHash: string): Promise<Found
       where t.token_hash = ${tokenHash}`,
   );
   return found ?? null;
-}
-
-export interface NamedSession {
-  readonly sessionId: string;
-  readonly userId: string | null;
-  /** Whether this statement ended it, and not an earlier one. */
-  readonly endedNow: boolean;
-}
-
-/**
- * Ends the session with this id and the one with this refresh token.
- * @returns those of them that exist, even if they had ended before
- */
-export function endNamedSessions(
-  db: Db,
-  { sessionId = null, tokenHash = null }: { sessionId?: string | null; tokenHash?: string | null },
-): Promise<NamedSession[]> {
-  return rows<NamedSession>(
-    db,
-    sql`
-      with named as (
-        select id, user_id, revoked_at from sessions
-        where id = ${sessionId}::uuid or id = (select session_id from refresh_tokens where token_hash = ${tokenHash})
-        order by id for update
-      ), ended as (
-        update sessions set revoked_at = ${NOW} from named where sessions.id = named.id and named.revoked_at is null
-      )
-      select id as "sessionId", user_id as "userId", revoked_at is null as "endedNow" from named`,
-  );
-}
-
-/** Ends every session of users. @returns the ids of the sessions */
-export async function endSessionsOf(db: Db, userIds: readonly string[]): Promise<string[]> {
-  if (userIds.length === 0) return [];
-  const ended = await db
-    .update(sessions)
-    .set({ revokedAt: NOW })
-    .where(and(inArray(sessions.userId, userIds.map(BigInt)), isNull(sessions.revokedAt)))
-    .returning({ id: sessions.id });
-  return ended.map(({ id }) => id);
-}
-
-/** Ends every session of a user but one. @returns the ids of the sessions */
-export async function endOtherSessionsOf(db: Db, userId: string, keptId: string): Promise<string[]> {
-  const ended = await db
-    .update(sessions)
-    .set({ revokedAt: NOW })
-    .where(and(eq(sessions.userId, BigInt(userId)), ne(sessions.id, keptId), isNull(sessions.revokedAt)))
-    .returning({ id: sessions.id });
-  return ended.map(({ id }) => id);
 }
 
 /** Rows stay a day longer than any of their tokens lives, because replicas learn of revocations from them. */

@@ -1,6 +1,6 @@
 /** The tables of sessions and refresh tokens. */
 import { sql } from "drizzle-orm";
-import { index, pgTable, text, uuid, varchar } from "drizzle-orm/pg-core";
+import { bigint, index, pgTable, text, uuid, varchar } from "drizzle-orm/pg-core";
 import { moment, reference } from "../../../db/columns.js";
 import { users } from "../users/users.table.js";
 
@@ -9,6 +9,8 @@ export const sessions = pgTable(
   "sessions",
   {
     id: uuid().primaryKey(),
+    // The key as clients know it. Tokens and events name the session by its id.
+    key: bigint({ mode: "bigint" }).notNull().unique("sessions_key_key").generatedByDefaultAsIdentity(),
     // A session outlives its user, because replicas must still learn that it was revoked.
     userId: reference().references(() => users.id, { onDelete: "set null" }),
     createdAt: moment().notNull().defaultNow(),
@@ -24,7 +26,8 @@ export const sessions = pgTable(
     userAgent: text(),
   },
   (t) => [
-    index("sessions_user_idx").on(t.userId),
+    index("sessions_user_idx").on(t.userId, t.createdAt.desc(), t.key.desc()),
+    index("sessions_created_at_idx").on(t.createdAt.desc(), t.key.desc()),
     index("sessions_revoked_at_idx").on(t.revokedAt).where(sql`${t.revokedAt} is not null`),
     index("sessions_expires_at_idx").on(t.expiresAt),
   ],
