@@ -5,7 +5,7 @@ import { users } from "../users/users.table.js";
 import type { Lockout } from "./lockout.js";
 
 /** What a password is compared with. Nobody has this account, and no password is right for it. */
-export const NO_ACCOUNT: PasswordAccount = { userId: null, email: null, fullName: null, passwordHash: null };
+const NO_ACCOUNT: PasswordAccount = { userId: null, email: null, fullName: null, passwordHash: null };
 
 /** An account, or none; ids are decimal text. */
 export interface PasswordAccount {
