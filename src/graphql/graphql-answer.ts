@@ -6,7 +6,7 @@ import { type AppError, rateLimited } from "../errors.js";
 import type { CompressibleBody } from "../http/compression.js";
 import type { RequestLimits } from "../limits.js";
 import type { ApiLimit } from "../rate-limits/index.js";
-import { asCaller, type Caller, networkOf } from "../values/caller.js";
+import { ANONYMOUS_SHARE, asCaller, type Caller, networkOf } from "../values/caller.js";
 import type { RateState } from "../values/rate-state.js";
 import { type RequestFacts, requestOperationName } from "../values/request-facts.js";
 import { RequestTime } from "../values/request-time.js";
@@ -27,6 +27,7 @@ import type { PersistedQueries } from "./persisted-queries.js";
 /** @param timeoutMs the time-out of a root field */
 const callerOf = (actor: Actor, address: string | null, timeoutMs: number, request: RequestFacts): Caller => ({
   name: actor.kind === "user" ? `user ${actor.userId}` : `address ${networkOf(address)}`,
+  ...(actor.kind === "anonymous" && { share: ANONYMOUS_SHARE }),
   hasLeft: false,
   time: new RequestTime(timeoutMs),
   request,

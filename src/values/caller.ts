@@ -7,6 +7,8 @@ import type { RequestTime } from "./request-time.js";
 export interface Caller {
   /** All requests of a user share it; where nobody has signed in, all of an address do (with IPv6, of a network). */
   readonly name: string;
+  /** Callers of one share have connections of the pool together, as if they were one; without it a caller is one alone. */
+  readonly share?: string;
   /** Whether the client has gone, so that nobody waits for the answer any more. */
   hasLeft: boolean;
   /** What is left of the request's time; absent for jobs, which nobody waits for. */
@@ -14,6 +16,12 @@ export interface Caller {
   /** What is noted about the request; absent for jobs. */
   readonly request?: RequestFacts | undefined;
 }
+
+/** The share of all who are not signed in, so that no number of addresses keeps waiting who is. */
+export const ANONYMOUS_SHARE = "anonymous";
+
+/** @returns the name under which the pool counts the connections of a caller */
+export const callerShare = ({ share, name }: Caller): string => share ?? name;
 
 /** The caller of jobs and of everything else that Postern does by itself. */
 export const POSTERN_CALLER: Caller = { name: "postern", hasLeft: false };

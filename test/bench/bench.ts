@@ -12,6 +12,7 @@
  *     npm run bench -- --servers before,postern        this commit beside the one before it
  *     npm run bench -- --profile W1                    where Postern spends its time
  *     npm run bench -- --hostile                       how long another tenant waits beside hostile loads
+ *     npm run bench -- --flood                         how long a reader waits beside a flood of guesses at passwords
  *     npm run bench -- --help
  *
  * Server, PostgreSQL and load share the processors: the server's processor time for 1,000 requests is the figure to trust.
@@ -26,6 +27,7 @@ import { measureCells } from "./cells.js";
 import { BenchCluster } from "./cluster.js";
 import { BENCH, ensureLoaded, LARGE } from "./databases.js";
 import { countStatements, measureDocuments, measureGrowth, measureMemory } from "./figures.js";
+import { measureFlood } from "./flood.js";
 import { measureHostile } from "./hostile.js";
 import { captureStatements } from "./ideal.js";
 import type { Cell } from "./measure.js";
@@ -52,7 +54,7 @@ async function bench(options: Options, stopLater: (stop: () => Promise<void>) =>
   ensurePeers();
   const folder = resolve(ROOT, options.dataDir);
   mkdirSync(folder, { recursive: true });
-  const isWhole = !options.profile && !options.hostile;
+  const isWhole = !options.profile && !options.hostile && !options.flood;
   const wants = (part: Options["parts"][number]) => isWhole && options.parts.includes(part);
   const databases = wants("growth") ? [BENCH, LARGE] : [BENCH];
   const cluster = await BenchCluster.open(folder, { binaries: options.binaries, stopLater });
@@ -65,8 +67,8 @@ async function bench(options: Options, stopLater: (stop: () => Promise<void>) =>
     for (const name of options.servers) await profileServer(run, name, options.profile);
     return 0;
   }
-  if (options.hostile) {
-    console.log(await measureHostile(run));
+  if (options.hostile || options.flood) {
+    console.log(await (options.flood ? measureFlood : measureHostile)(run));
     console.log(await circumstances(run, []));
     return 0;
   }

@@ -6,7 +6,7 @@ import type { BenchCluster } from "./cluster.js";
 import { ROLE } from "./cluster.js";
 import { dataSet } from "./data-set.js";
 import { ADMINISTRATOR, BENCH } from "./databases.js";
-import { forgetPeak, type LoadReport, peakMiB, SETTLING_MS, startLoad } from "./measure.js";
+import { type Asked, forgetPeak, type LoadReport, peakMiB, SETTLING_MS, startLoad } from "./measure.js";
 import { rounded, row } from "./report.js";
 import type { Run } from "./run.js";
 import { createUser, type Server, signIn } from "./servers.js";
@@ -32,7 +32,7 @@ const ACTORS = {
 type Actor = keyof typeof ACTORS;
 
 /** Creates the actors where they are not there from a run before. @returns an access token of each */
-async function signAllIn(server: Server): Promise<Record<Actor, string>> {
+export async function signAllIn(server: Server): Promise<Record<Actor, string>> {
   const administrator = await signIn(server.url, ADMINISTRATOR);
   const tokens: [string, string][] = [];
   for (const [name, of] of Object.entries(ACTORS)) {
@@ -66,28 +66,33 @@ const countsOf = ({ codes }: LoadReport) =>
     .map(([code, count]) => `${count} ${code}`)
     .join(", ");
 
-/** @returns a table, in Markdown */
-export async function measureHostile({ options, cluster, start, record }: Run): Promise<string> {
-  const server = await start("postern", { environment: { INTROSPECTION: "true" } });
-  const { url } = server;
-  const tokens = await signAllIn(server);
-  const headersOf = (actor: Actor | "anonymous") => ({
-    "content-type": "application/json",
-    ...(actor !== "anonymous" && { authorization: `Bearer ${tokens[actor]}` }),
-  });
+/** What goes on beside the one who waits; without a load, nothing. */
+export interface Beside {
+  readonly name: string;
+  readonly load?: Omit<Asked, "url">;
+}
+
+/**
+ * @param part the name under which the figures are recorded
+ * @param waiting the headers of the one who waits
+ * @returns a table, in Markdown
+ */
+export async function measureBeside(
+  { options, cluster, record }: Run,
+  { url, pid }: Server,
+  part: string,
+  waiting: Readonly<Record<string, string>>,
+  all: readonly Beside[],
+): Promise<string> {
   const lines = [
-    row("beside", "is answered", "other tenant, p50 ms", "p99 ms", "answered", "not answered", "server's peak MiB"),
+    row("beside", "is answered", "who waits, p50 ms", "p99 ms", "answered", "not answered", "server's peak MiB"),
     row("---", "---", ...Array<string>(5).fill("---:")),
   ];
-  for (const hostile of [undefined, ...HOSTILE]) {
-    const { connections = 0, actor = "anonymous" } = hostile ?? {};
-    const bodies = hostile && bodiesOf(hostile);
-    forgetPeak(server.pid);
+  for (const { name, load } of all) {
+    forgetPeak(pid);
     const loads = [
-      startLoad({ url, headers: [headersOf("other")], bodies: [OWN], connections: OTHER_CONNECTIONS }),
-      ...(bodies
-        ? [startLoad({ url, headers: [headersOf(actor)], bodies, connections, mostRequests: MOST_REQUESTS })]
-        : []),
+      startLoad({ url, headers: [waiting], bodies: [OWN], connections: OTHER_CONNECTIONS }),
+      ...(load ? [startLoad({ url, ...load })] : []),
     ];
     try {
       // They answer as soon as they are at work, which takes a process a while.
@@ -98,10 +103,9 @@ export async function measureHostile({ options, cluster, start, record }: Run): 
       const [other, own] = (await Promise.all(loads.map((load) => load.end()))) as [LoadReport, LoadReport?];
       const failed = other.requests - (other.codes.data ?? 0);
       const answers = own ? countsOf(own) || "nothing yet" : "";
-      const memory = peakMiB(server.pid);
+      const memory = peakMiB(pid);
       const { requests, p50, p99 } = other;
-      const name = hostile?.name ?? "nothing";
-      record("hostile", { name, answers, requests, failed, p50, p99, memory });
+      record(part, { name, answers, requests, failed, p50, p99, memory });
       lines.push(
         row(
           name,
@@ -117,8 +121,33 @@ export async function measureHostile({ options, cluster, start, record }: Run): 
     }
     await untilIdle(cluster);
   }
-  await server.stop();
-  await removeInserted(cluster);
-  await cluster.asSuperuser(BENCH.name, (sql) => sql`delete from security_events where id > ${EVENTS}`);
   return lines.join("\n");
+}
+
+/** Takes away what a measurement has left. */
+export async function removeTraces(cluster: BenchCluster): Promise<void> {
+  await removeInserted(cluster);
+  await cluster.asSuperuser(BENCH.name, async (sql) => {
+    await sql`delete from security_events where id > ${EVENTS}`;
+    await sql`delete from rate_limits`;
+  });
+}
+
+/** @returns a table, in Markdown */
+export async function measureHostile(run: Run): Promise<string> {
+  const server = await run.start("postern", { environment: { INTROSPECTION: "true" } });
+  const tokens = await signAllIn(server);
+  const headersOf = (actor: Actor | "anonymous") => ({
+    "content-type": "application/json",
+    ...(actor !== "anonymous" && { authorization: `Bearer ${tokens[actor]}` }),
+  });
+  const loads = HOSTILE.map((hostile): Beside => {
+    const { name, connections, actor } = hostile;
+    const load = { headers: [headersOf(actor)], bodies: bodiesOf(hostile), connections, mostRequests: MOST_REQUESTS };
+    return { name, load };
+  });
+  const text = await measureBeside(run, server, "hostile", headersOf("other"), [{ name: "nothing" }, ...loads]);
+  await server.stop();
+  await removeTraces(run.cluster);
+  return text;
 }

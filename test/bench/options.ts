@@ -24,6 +24,7 @@ export interface Options {
   /** A revision of git: what the server `before` is built of. */
   readonly before: string | undefined;
   readonly hostile: boolean;
+  readonly flood: boolean;
 }
 
 /** As Debian and Ubuntu package it, which is what is deployed; the embedded build takes longer to write JSON. */
@@ -55,6 +56,7 @@ const HELP = `npm run bench -- [options]
   --profile W1                instead: where Postern (or the one of --servers) spends its time in that workload, or
                               in 200 documents in rotation (documents)
   --hostile                   instead: how long another tenant waits, quiet and beside each hostile load
+  --flood                     instead: how long a reader waits, quiet and beside 200 connections that guess passwords
 `;
 
 function names<Name extends string>(option: string, text: string | undefined, known: readonly Name[]): Name[] {
@@ -100,13 +102,14 @@ export function readOptions(args: readonly string[]): Options | undefined {
       profile: text,
       before: text,
       hostile: flag,
+      flood: flag,
     },
   });
   if (values.help) {
     console.log(HELP);
     return undefined;
   }
-  const { quick, hostile } = values;
+  const { quick, hostile, flood } = values;
   const withoutLarge = quick || values["no-large"];
   const profile =
     values.profile === undefined ? undefined : names("profile", values.profile, [...WORKLOADS, "documents"])[0];
@@ -131,5 +134,6 @@ export function readOptions(args: readonly string[]): Options | undefined {
     profile,
     before: values.before,
     hostile,
+    flood,
   };
 }

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, inject, it, onTestFinished, vi } from "vitest";
 import { type Client, createClient } from "../../src/db/client.js";
 import { UsualTime } from "../../src/db/driver/usual-time.js";
-import { asCaller } from "../../src/values/caller.js";
+import { ANONYMOUS_SHARE, asCaller } from "../../src/values/caller.js";
 import { testApp } from "../support/app.js";
 
 const quick = () => new UsualTime(0);
@@ -64,6 +64,21 @@ it("the second who asks for much leaves something to the third", async () => {
     return { slow };
   });
   expect(await Promise.all(over.slow)).toHaveLength(27);
+});
+
+it("callers of one share have half of the connections together, however many they are", async () => {
+  const over = await locked(async () => {
+    const slow = Array.from({ length: 24 }, (_, n) =>
+      asCaller({ name: `address ${n}`, share: ANONYMOUS_SHARE, hasLeft: false }, () =>
+        client.query("select pg_advisory_xact_lock_shared($1)::text", [LOCK], false),
+      ),
+    );
+    await untilWaiting(SIZE / 2);
+    expect(await echo("user", "at once")).toBe("at once");
+    expect(await waiting()).toBe(SIZE / 2);
+    return { slow };
+  });
+  expect(await Promise.all(over.slow)).toHaveLength(24);
 });
 
 it("transactions count as statements do", async () => {

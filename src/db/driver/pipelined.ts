@@ -1,4 +1,5 @@
 /** Decides which statements of several callers share a connection, and when one of them has kept the others waiting too long. */
+import { callerShare } from "../../values/caller.js";
 import { StatementTurn, type Turn } from "./turn.js";
 
 /**
@@ -35,6 +36,6 @@ export function mayBePipelined(turns: readonly StatementTurn[], turn: Turn | und
 export function isHoldingUpPipelined([first, ...behind]: readonly StatementTurn[]): boolean {
   if (!first?.isRead || !first.isWanted || !first.wasSent) return false;
   const now = performance.now();
-  const other = behind.find(({ caller }) => caller.name !== first.caller.name);
+  const other = behind.find(({ caller }) => callerShare(caller) !== callerShare(first.caller));
   return now - first.firstAtMs > PIPELINED_SLOW_MS && other !== undefined && now - other.cameAtMs > WAIT_BEHIND_MS;
 }

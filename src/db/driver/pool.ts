@@ -1,7 +1,7 @@
 /** Decides which connection a statement goes to. No caller has more of them than it leaves free, or waits behind another's slow statement. */
 import { setTimeout as delay } from "node:timers/promises";
 import { timeout, unavailable } from "../../errors.js";
-import { type Caller, mayCallerHaveMore } from "../../values/caller.js";
+import { type Caller, callerShare, mayCallerHaveMore } from "../../values/caller.js";
 import type { BackingOff } from "./backing-off.js";
 import { Connection } from "./connection.js";
 import { MAX_PIPELINED, mayBePipelined } from "./pipelined.js";
@@ -118,7 +118,7 @@ export function createPool(
   /** A caller with something slow under way shares with nobody. */
   function mayShare(share: Share): boolean {
     if (share.connections === 0) return true;
-    const isSlow = ({ isQuick, caller }: StatementTurn) => !isQuick && caller.name === share.name;
+    const isSlow = ({ isQuick, caller }: StatementTurn) => !isQuick && callerShare(caller) === share.name;
     for (const [{ isHeld, turns }, users] of busy)
       if (users.includes(share) && (isHeld || turns.some(isSlow))) return false;
     return true;

@@ -1,7 +1,7 @@
 /** Counts what each caller uses of the pool, and gives each waiting caller its turn. */
 
 import { timeout, unavailable } from "../../errors.js";
-import { type Caller, mayCallerHaveMore } from "../../values/caller.js";
+import { type Caller, callerShare, mayCallerHaveMore } from "../../values/caller.js";
 import type { Turn } from "./turn.js";
 
 /** Statements and transactions that may run or wait at a time. */
@@ -23,7 +23,8 @@ export class Shares {
   private readonly rotation = new Set<Share>();
   private onDrained = () => {};
 
-  of({ name }: Caller): Share {
+  of(caller: Caller): Share {
+    const name = callerShare(caller);
     let share = this.shares.get(name);
     if (!share) {
       share = { name, turns: 0, connections: 0, waiting: [] };
@@ -34,7 +35,7 @@ export class Shares {
 
   /** @returns the reason why it may not even wait, or undefined */
   refusal({ caller }: Turn, isRead: boolean): Error | undefined {
-    const turns = this.shares.get(caller.name)?.turns ?? 0;
+    const turns = this.shares.get(callerShare(caller))?.turns ?? 0;
     if (!mayCallerHaveMore(turns, MAX_TURNS - this.running)) return unavailable("The database");
     return caller.time?.isOver || (isRead && caller.hasLeft) ? timeout() : undefined;
   }
@@ -94,7 +95,7 @@ export class Shares {
   }
 
   /** @returns the turns of a caller that wait */
-  waitingOf({ name }: Caller): readonly Turn[] {
-    return this.shares.get(name)?.waiting ?? [];
+  waitingOf(caller: Caller): readonly Turn[] {
+    return this.shares.get(callerShare(caller))?.waiting ?? [];
   }
 }
