@@ -14,6 +14,8 @@ export interface Mutation {
   readonly actions?: readonly string[];
   /** How many security events it leaves; none where nothing is said. */
   readonly events?: number;
+  /** The code that somebody of another organization gets for the call of an analyst; absent where it would be about their own. */
+  readonly elsewhere?: string;
   /** Its record names many rows, in its result. */
   readonly many?: boolean;
 }
@@ -56,6 +58,7 @@ export function otherMutations(app: TestApp): Record<string, Mutation> {
         return { id, version: row?.version, fullName: `N ${next()}` };
       },
       selection: "user { fullName }",
+      elsewhere: "FORBIDDEN",
     },
     signIn: {
       callers: CALLERS,
@@ -73,6 +76,7 @@ export function otherMutations(app: TestApp): Record<string, Mutation> {
       },
       selection: "session { id }",
       events: 1,
+      elsewhere: "NOT_FOUND",
     },
     revokeSessions: {
       callers: ROLES,

@@ -1,57 +1,16 @@
 /** Who may call what: every root field as every role and as nobody, with what each refusal leaves behind. */
 import { beforeAll, describe, expect, it } from "vitest";
-import { type Change, changesOf, inputOf, payloadOf } from "../../specimens/changes.js";
-import { insertMissing, SPECIMENS, specimens, written } from "../../specimens/index.js";
-import { isOwned, ownedBy } from "../../specimens/ownership.js";
-import { keyOf, nodeIdOf, oneOf, type Specimen, tableOf } from "../../specimens/specimen.js";
+import { insertMissing, specimens } from "../../specimens/index.js";
 import { EMAILS, type Somebody, signIn, testApp } from "../../support/app.js";
 import { silentProvider } from "../../support/fleet-port.js";
-import { CALLERS, type Caller, expectRefusal, lookingInto, ROLES } from "./callers.js";
-import { documentOf, type Mutation, otherMutations } from "./other-mutations.js";
+import { CALLERS, expectRefusal, lookingInto, ROLES } from "./callers.js";
+import { matrixOf } from "./matrix.js";
+import { documentOf } from "./other-mutations.js";
 
 const app = testApp({}, async () => [silentProvider()]);
 const { clientOf, idOf, digest, mark, recordsSince, expectEvent } = lookingInto(app);
 
-interface Query {
-  readonly callers: readonly Caller[];
-  /** Where it answers one row. */
-  readonly rowOf?: Specimen;
-  /** How it asks for that row, where not by `id`. */
-  readonly selection?: (id: string) => string;
-}
-
-const QUERIES: Record<string, Query> = {
-  viewer: { callers: ROLES },
-  // nodes.test.ts looks at the rules of types.
-  node: {
-    callers: ROLES,
-    rowOf: SPECIMENS.Instance,
-    selection: (id) => `node(nodeId: "${nodeIdOf(SPECIMENS.Instance, id)}") { nodeId }`,
-  },
-  nodes: {
-    callers: ROLES,
-    rowOf: SPECIMENS.Instance,
-    selection: (id) => `nodes(nodeIds: ["${nodeIdOf(SPECIMENS.Instance, id)}"]) { nodeId }`,
-  },
-  ...Object.fromEntries(
-    specimens.flatMap((specimen): [string, Query][] => [
-      [oneOf(specimen), { callers: specimen.readers, rowOf: specimen }],
-      [specimen.type.plural, { callers: specimen.readers }],
-    ]),
-  ),
-};
-
-const mutationOf = (change: Change): Mutation => ({
-  callers: change.specimen.writes.roles,
-  input: async () => inputOf(change, [await change.specimen.insert(app)]),
-  selection: payloadOf(change),
-  many: change.verb.endsWith("Many"),
-});
-
-const MUTATIONS: Record<string, Mutation> = {
-  ...Object.fromEntries(written.flatMap(changesOf).map((change) => [change.name, mutationOf(change)])),
-  ...otherMutations(app),
-};
+const { queries, mutations, selectionOf } = matrixOf(app);
 
 beforeAll(async () => {
   await insertMissing(app, specimens);
@@ -60,26 +19,17 @@ beforeAll(async () => {
 });
 
 it("the matrix holds every root field of the schema, and none besides", () => {
-  expect(Object.keys(QUERIES).sort()).toEqual(Object.keys(app.schema.getQueryType()!.getFields()).sort());
-  expect(Object.keys(MUTATIONS).sort()).toEqual(Object.keys(app.schema.getMutationType()!.getFields()).sort());
+  expect(Object.keys(queries).sort()).toEqual(Object.keys(app.schema.getQueryType()!.getFields()).sort());
+  expect(Object.keys(mutations).sort()).toEqual(Object.keys(app.schema.getMutationType()!.getFields()).sort());
   expect(app.schema.getSubscriptionType()).toBeUndefined();
 });
 
-describe.each(Object.keys(QUERIES))("Query.%s", (name) => {
-  const { callers, rowOf, selection } = QUERIES[name]!;
-  const selectionOf = async (caller: Caller) => {
-    if (name === "viewer") return "viewer { role }";
-    if (!rowOf) return `${name} { totalCount nodes { id } }`;
-    const table = tableOf(rowOf);
-    const seen = rowOf.seenBy?.(await idOf(caller)) ?? (isOwned(rowOf) ? ownedBy(rowOf, "1") : "true");
-    const [row] = await app.sql.unsafe(`select ${keyOf(rowOf)} as id from ${table} t where ${seen} order by 1 limit 1`);
-    if (!row) throw new Error(`${table} has no row: give the demo some, in src/seed/demo.ts`);
-    return selection?.(row.id) ?? `${name}(id: ${row.id}) { id }`;
-  };
+describe.each(Object.keys(queries))("Query.%s", (name) => {
+  const { callers } = queries[name]!;
 
   it.each(callers)("answers %s and records nothing", async (caller) => {
     const before = await mark();
-    const { status, data, errors } = await (await clientOf(caller)).run(`{ ${await selectionOf(caller)} }`);
+    const { status, data, errors } = await (await clientOf(caller)).run(`{ ${await selectionOf(name, caller)} }`);
     expect(errors).toBeUndefined();
     expect(status).toBe(200);
     expect(data[name]).not.toBeNull();
@@ -89,7 +39,7 @@ describe.each(Object.keys(QUERIES))("Query.%s", (name) => {
 
   it.each(CALLERS.filter((caller) => !callers.includes(caller)))("refuses %s", async (caller) => {
     const client = await clientOf(caller);
-    const selection = await selectionOf(caller);
+    const selection = await selectionOf(name, caller);
     const before = await mark();
     const code = expectRefusal(caller, await client.run(`{ ${selection} }`), name, true);
     const { records, events } = await recordsSince(before);
@@ -107,8 +57,8 @@ describe.each(Object.keys(QUERIES))("Query.%s", (name) => {
   });
 });
 
-describe.each(Object.keys(MUTATIONS))("Mutation.%s", (name) => {
-  const { callers, input, selection, actions, many, events: left = 0 } = MUTATIONS[name]!;
+describe.each(Object.keys(mutations))("Mutation.%s", (name) => {
+  const { callers, input, selection, actions, many, events: left = 0 } = mutations[name]!;
   const isDoor = callers === CALLERS;
 
   it.each(callers)(`is done for %s and recorded once`, async (caller) => {
