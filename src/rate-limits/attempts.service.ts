@@ -9,7 +9,7 @@ import type { RateSubject, RateTicket, SharedLimits } from "./shared-limits.serv
 export interface AttemptKeys {
   /** The e-mail address of the account, as it was typed. Without it the attempt counts for the client's address only. */
   readonly account?: string;
-  /** A device that the account is known on, instead of the account. It has as many attempts of its own, from whatever address. */
+  /** A device that the account is known on, instead of account and address. It has as many attempts of its own, from whatever address. */
   readonly device?: string;
 }
 
@@ -19,10 +19,10 @@ const TIER = "authentication";
 
 export function createAttempts(shared: SharedLimits, limits: RateLimits["authentication"]) {
   function subjectsOf({ account, device }: AttemptKeys, { ipAddress }: CallOrigin): RateSubject[] {
+    // Whatever strangers do at the same address, they do not keep a known device out.
+    if (device !== undefined) return [{ tier: TIER, by: "device", parts: [device], limit: limits.account }];
     const network = networkOf(ipAddress);
     const subjects: RateSubject[] = [{ tier: TIER, by: "address", parts: [network], limit: limits.address }];
-    if (device !== undefined)
-      return [{ tier: TIER, by: "device", parts: [device], limit: limits.account }, ...subjects];
     if (account === undefined) return subjects;
     const email = canonicalMailbox(account);
     const facts: Record<string, string> = isMailbox(email) ? { email } : {};

@@ -3,7 +3,10 @@ import { expect, it } from "vitest";
 import { clientOfAddress, limitEvents, nextAddress } from "../../../rate-limits/asking.js";
 import { EMAILS, PASSWORD, signIn, testApp } from "../../../support/app.js";
 
-const app = testApp({ RATE_LIMITS: "", TRUSTED_PROXIES: "1" });
+const app = testApp({
+  RATE_LIMITS: JSON.stringify({ authentication: { address: { points: 8 } } }),
+  TRUSTED_PROXIES: "1",
+});
 
 const SIGN_IN =
   "mutation($input: SignInInput!) { signIn(input: $input) { accessToken refreshToken deviceToken viewer { role } } }";
@@ -57,6 +60,15 @@ it("opens the account to its user during a lock, which goes on for everybody els
   expect((await attempt(email, { deviceToken: opened.deviceToken })).code, "renewed").toBe("in");
   const [lockout] = await app.sql`select failures, locks_in_a_row from lockouts where user_id = ${id}`;
   expect(lockout, "the device changes nothing about the lock").toEqual({ failures: 7, locks_in_a_row: 1 });
+});
+
+it("opens the account to its user at an address from which strangers have guessed too often", async () => {
+  const { email, deviceToken } = await newUser();
+  const ip = nextAddress();
+  for (let n = 0; n < 8; n++) expect((await attempt(`nobody.${n}@demo.example`, {}, ip)).code).toBe(FAILED);
+  expect((await attempt(email, {}, ip)).code).toBe("RATE_LIMITED");
+  expect((await attempt(email, { deviceToken }, ip)).code).toBe("in");
+  expect(await limitEvents(app, ip)).toMatchObject([{ tier: "authentication", by: "address", points: 8 }]);
 });
 
 it("has five failures of its own, wherever it is, which lock nobody out", async () => {
