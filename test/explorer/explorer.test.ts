@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { EMAILS, PASSWORD, testApp } from "../support/app.js";
+import { EMAILS, PASSWORD, signIn as signInOverHttp, testApp } from "../support/app.js";
 import { isDeep } from "../support/deep.js";
 import { ensureBuilt } from "../support/postern.js";
 
@@ -138,6 +138,17 @@ describe.runIf(isInstalled)("in Chromium", PATIENCE, () => {
     const other = await context.newPage();
     await other.goto(`${app.url}/graphql`);
     await other.getByRole("button", { name: "Sign in" }).waitFor();
+    expect(faults).toEqual([]);
+  });
+
+  it("signs in where its user has signed in before, whoever guesses elsewhere", async () => {
+    const { page, faults } = await visitAs(EMAILS.otherAnalyst);
+    await page.getByRole("button", { name: "Sign out" }).click();
+    const guess = `mutation { signIn(input: { email: "${EMAILS.otherAnalyst}", password: "not the password" }) { accessToken } }`;
+    for (let n = 0; n < 5; n++) expect((await app.anonymous.run(guess)).status).toBe(401);
+    await expect(signInOverHttp(app.anonymous, EMAILS.otherAnalyst)).rejects.toThrow("is wrong");
+    await signIn(page, EMAILS.otherAnalyst);
+    await page.getByRole("button", { name: "Sign out" }).waitFor();
     expect(faults).toEqual([]);
   });
 

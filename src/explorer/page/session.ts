@@ -1,6 +1,7 @@
 /** The session of who has signed in: kept as long as the browser's tab, and refreshed before its access token expires. */
 import type { Fetcher } from "@graphiql/toolkit";
 import type { ExecutionResult, GraphQLError } from "graphql";
+import { deviceTokenOf, keepDeviceToken } from "./devices.js";
 
 interface Session {
   readonly accessToken: string;
@@ -78,12 +79,14 @@ async function read(response: Response): Promise<ExecutionResult> {
 }
 
 const credentials = (field: "signIn" | "refreshSession", input: "SignInInput" | "RefreshSessionInput") =>
-  `mutation ($input: ${input}!) { ${field}(input: $input) { accessToken expiresAt refreshToken viewer { role user { email } } } }`;
+  `mutation ($input: ${input}!) { ${field}(input: $input) { accessToken expiresAt refreshToken deviceToken viewer { role user { email } } } }`;
 
 interface Credentials {
   readonly accessToken: string;
   readonly expiresAt: string;
   readonly refreshToken: string;
+  /** Null where a session is refreshed. */
+  readonly deviceToken: string | null;
   readonly viewer: { readonly role: string; readonly user: { readonly email: string } };
 }
 
@@ -92,7 +95,8 @@ async function open(query: string, input: object): Promise<Session | GraphQLErro
   const response = await send({ query, variables: { input } });
   const { data, errors } = await read(response);
   if (errors?.[0]) return errors[0];
-  const { accessToken, expiresAt, refreshToken, viewer } = Object.values(data ?? {})[0] as Credentials;
+  const { accessToken, expiresAt, refreshToken, deviceToken, viewer } = Object.values(data ?? {})[0] as Credentials;
+  if (deviceToken !== null) keepDeviceToken(viewer.user.email, deviceToken);
   const sentAtMs = Date.parse(response.headers.get("date") ?? "") || Date.now();
   const expiresAtMs = Date.now() + Date.parse(expiresAt) - sentAtMs;
   return { accessToken, refreshToken, expiresAtMs, email: viewer.user.email, role: viewer.role };
@@ -100,7 +104,8 @@ async function open(query: string, input: object): Promise<Session | GraphQLErro
 
 /** @returns Postern's message where it refuses, else null @throws Error where Postern cannot be reached */
 export async function openSession(email: string, password: string): Promise<string | null> {
-  const opened = await open(credentials("signIn", "SignInInput"), { email, password });
+  const input = { email, password, deviceToken: deviceTokenOf(email) };
+  const opened = await open(credentials("signIn", "SignInInput"), input);
   if ("message" in opened) return opened.message;
   become(opened);
   return null;
