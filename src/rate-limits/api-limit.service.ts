@@ -17,7 +17,7 @@ const TIER = "api";
 export interface ApiTurn {
   readonly state: RateState;
   readonly isRefused: boolean;
-  /** Gives its point back, where the request has signed somebody in. */
+  /** Gives the point back of a request that was not refused. */
   giveBack(): void;
 }
 
@@ -86,7 +86,10 @@ export function createApiLimit(limits: ActorRateLimits, { clock, security, log, 
     // A point that is given back lets the count come here twice.
     if (points === limit.points + 1 && (await redis.claimReport(subject, msLeft))) report(actor, origin, limit);
     const giveBack = () => redis.giveBack(subject, limit);
-    return { state: stateOf(limit, points, msLeft), isRefused: points > limit.points, giveBack };
+    const isRefused = points > limit.points;
+    // What is refused takes nothing, so that a point that somebody gives back is there for the next.
+    if (isRefused) giveBack();
+    return { state: stateOf(limit, points, msLeft), isRefused, giveBack };
   }
 
   return {

@@ -2,6 +2,8 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { type AddressInfo, createServer } from "node:net";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { createLog } from "../../src/log.js";
+import { createRedisCounters } from "../../src/rate-limits/redis-counters.js";
 import { EMAILS, signIn, testApp } from "../support/app.js";
 import { SOON } from "../support/soon.js";
 import { clientOfAddress, limitEvents, nextAddress } from "./asking.js";
@@ -76,6 +78,23 @@ describe.runIf(program)(`with ${program}`, () => {
     const client = clientOfAddress(app, nextAddress());
     for (let n = 0; n < 6; n++) await signIn(client, EMAILS.viewer);
     expect((await client.run("{ __typename }")).status).toBe(200);
+  });
+
+  it("a point that comes back late, or from many, makes no more than there are", async () => {
+    const counters = await createRedisCounters({
+      url: `redis://127.0.0.1:${port}`,
+      log: createLog("silent"),
+      rateKey: "of these counters",
+    });
+    await counters.start();
+    const limit = { points: 2, seconds: 60 };
+    const take = async () => (await counters.take("somebody", limit))?.points;
+    // Its window is over, and nobody has asked since.
+    counters.giveBack("somebody", limit);
+    expect([await take(), await take()]).toEqual([1, 2]);
+    counters.giveBack("somebody", limit);
+    expect(await take()).toBe(2);
+    await counters.stop();
   });
 
   it("while it is away each counts alone, and nobody is turned away for it", async () => {
