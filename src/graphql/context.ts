@@ -106,7 +106,7 @@ export class RequestContext implements ReadContext, CallContext {
   answerAs(actor: Actor): void {
     this.access = accessOfActor(actor);
     this.cachedReads = undefined;
-    if (actor !== this.actor) this.rates.hasSignedIn = true;
+    if (actor !== this.actor) this.rates.signedIn = actor;
   }
 
   refuse(refusal: Refusal): void {

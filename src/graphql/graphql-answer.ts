@@ -166,7 +166,12 @@ export function createAnswerGraphql(options: GraphqlAnswerOptions) {
       const text = persistedQueries.textOf(graphqlRequest, context);
       query = text;
       const { headers, ...rest } = await asCaller(caller, () => answer(request, graphqlRequest, text, context));
-      if (context.rates.hasSignedIn) turn.giveBack();
+      const { signedIn } = context.rates;
+      if (signedIn && actor.kind === "anonymous") {
+        // Who has signed in counts as themselves from here, so that any number of people can at one address.
+        turn.giveBack();
+        await apiLimit.take(signedIn, origin);
+      }
       return { ...rest, headers: { ...headers, ...context.rates.headers() } };
     } finally {
       // The fast path knows the hash already.

@@ -1,4 +1,5 @@
 /** What limits of the rate say about a request, and the headers that tell it: those of draft-ietf-httpapi-ratelimit-headers. */
+import type { Actor } from "../auth/actor.js";
 import type { AppError } from "../errors.js";
 import { type RateLimit, RateState } from "../values/rate-state.js";
 
@@ -20,8 +21,8 @@ export class RateNotes {
   /** Each limit that counts for the request, once. */
   private readonly states: RateState[] = [];
   private retryAfterSeconds: number | undefined;
-  /** Whether the request has signed somebody in, or kept somebody signed in. */
-  hasSignedIn = false;
+  /** Who has signed in, or stayed signed in, by the request. */
+  signedIn: Actor | undefined;
 
   add(state: RateState): void {
     if (!this.states.some(({ name }) => name === state.name)) this.states.push(state);

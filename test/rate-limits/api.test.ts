@@ -118,6 +118,20 @@ it("signing in and refreshing give the point back, so that an office behind one 
   expect(await statuses(client, 6)).toEqual([...Array(5).fill(200), 429]);
 });
 
+it("whoever signs in or refreshes takes the point of their user, also from a session of their own", async () => {
+  const ip = nextAddress();
+  const client = clientOfAddress(app, ip);
+  const REFRESH =
+    "mutation($input: RefreshSessionInput!) { refreshSession(input: $input) { accessToken refreshToken } }";
+  const { accessToken, refreshToken } = await signIn(client, EMAILS.security);
+  const input = { refreshToken };
+  // The same token, which answers the same for ten seconds.
+  for (let n = 0; n < 3; n++) expect((await client.run(REFRESH, { input })).status).toBe(200);
+  const own = clientOfAddress(app, ip, accessToken);
+  expect((await own.run(REFRESH, { input })).status).toBe(200);
+  expect(await statuses(own, 4)).toEqual([200, 200, 200, 429]);
+});
+
 it("a token that does not count leaves its request to the address", async () => {
   const ip = nextAddress();
   expect(await statuses(clientOfAddress(app, ip, "abc.def.ghi"), 6)).toEqual([...Array(5).fill(200), 429]);

@@ -6,7 +6,7 @@ let addresses = 0;
 /** @returns an address from which nobody has asked yet */
 export function nextAddress(): string {
   addresses += 1;
-  return `203.0.${113 + (addresses >> 8)}.${addresses & 255}`;
+  return `100.64.${addresses >> 8}.${addresses & 255}`;
 }
 
 /** @returns a client that one trusted proxy has seen at this address */
