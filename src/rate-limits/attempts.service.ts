@@ -29,6 +29,28 @@ export function createAttempts(shared: SharedLimits, limits: RateLimits["authent
     return [{ tier: TIER, by: "account", parts: [email, network], limit: limits.account, facts }, ...subjects];
   }
 
+  /** The last attempt of each account, address or device that is under way. */
+  const last = new Map<string, Promise<void>>();
+
+  /** Attempts on one account from one address go one after another: those under way together would be taken for failures. */
+  async function inTurn<T>({ account, device }: AttemptKeys, { ipAddress }: CallOrigin, work: () => Promise<T>) {
+    const key = JSON.stringify(
+      device === undefined ? [canonicalMailbox(account ?? ""), networkOf(ipAddress)] : [device],
+    );
+    const before = last.get(key);
+    const done = (before ?? Promise.resolve()).then(work);
+    const ended = done.then(
+      () => undefined,
+      () => undefined,
+    );
+    last.set(key, ended);
+    try {
+      return await done;
+    } finally {
+      if (last.get(key) === ended) last.delete(key);
+    }
+  }
+
   /** @throws RATE_LIMITED, UNAVAILABLE */
   const take = (keys: AttemptKeys, origin: CallOrigin): Promise<RateTicket> =>
     shared.take(subjectsOf(keys, origin), { origin });
@@ -42,16 +64,17 @@ export function createAttempts(shared: SharedLimits, limits: RateLimits["authent
      * them.
      * @throws RATE_LIMITED, UNAVAILABLE, and what the work throws
      */
-    async counted<T>(keys: AttemptKeys, origin: CallOrigin, work: () => Promise<T | null>): Promise<T | null> {
-      const ticket = await take(keys, origin);
-      let isRefused = false;
-      try {
-        const done = await work();
-        isRefused = done === null;
-        return done;
-      } finally {
-        if (!isRefused) await ticket.giveBack();
-      }
-    },
+    counted: <T>(keys: AttemptKeys, origin: CallOrigin, work: () => Promise<T | null>): Promise<T | null> =>
+      inTurn(keys, origin, async () => {
+        const ticket = await take(keys, origin);
+        let isRefused = false;
+        try {
+          const done = await work();
+          isRefused = done === null;
+          return done;
+        } finally {
+          if (!isRefused) await ticket.giveBack();
+        }
+      }),
   };
 }

@@ -4,6 +4,7 @@ import type { SecurityService } from "../audit/index.js";
 import type { Db } from "../db/client.js";
 import { rateLimited } from "../errors.js";
 import type { Log } from "../log.js";
+import { asCaller, POSTERN_CALLER } from "../values/caller.js";
 import { RateState } from "../values/rate-state.js";
 import { excessEvent, type RateAsker, type RateExcess } from "./excess-event.js";
 import { claimReport, giveBackPoints, type RateWindow, takePoints } from "./rate-limits.store.js";
@@ -46,6 +47,12 @@ export function createSharedLimits({ db, clock, security, log, rateKey }: Shared
       if (await claimReport(db, window)) await security.record(db, excessEvent(subject, asker));
     });
 
+  /** The points come back even where the request that took them has no time left, or its caller no turn. */
+  const giveBack = (taken: readonly RateWindow[]): Promise<void> =>
+    asCaller(POSTERN_CALLER, () => giveBackPoints(db, taken)).catch((err) =>
+      log.warn({ err }, "points of a rate limit could not be given back"),
+    );
+
   return {
     /**
      * Takes a point of each limit, or of none.
@@ -57,15 +64,8 @@ export function createSharedLimits({ db, clock, security, log, rateKey }: Shared
       for (let look = 1; ; look++) {
         const windows = await takePoints(db, claims, clock.now().toISOString());
         const taken = windows.filter((window) => window.taken);
-        if (taken.length === claims.length) {
-          return {
-            giveBack: () =>
-              giveBackPoints(db, taken).catch((err) =>
-                log.warn({ err }, "points of a rate limit could not be given back"),
-              ),
-          };
-        }
-        if (taken.length > 0) await giveBackPoints(db, taken);
+        if (taken.length === claims.length) return { giveBack: () => giveBack(taken) };
+        if (taken.length > 0) await giveBack(taken);
         const full = windows.filter((window) => !window.taken);
         if (full.length === 0 && look < LOOKS) continue;
         for (const window of full) {

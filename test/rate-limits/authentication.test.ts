@@ -126,6 +126,42 @@ it("refresh tokens that nobody knows count for the address, and known ones do no
   expect((await attempt(client, EMAILS.admin, PASSWORD)).code).toBe("RATE_LIMITED");
 });
 
+it("tokens with which nobody can be signed out count for the address", async () => {
+  const ip = nextAddress();
+  const client = clientOfAddress(app, ip);
+  const fields = Array.from(
+    { length: 20 },
+    (_, n) => `_${n}: signOut(input: { refreshToken: "made-up" }) { signedOut }`,
+  );
+  const all: (string | undefined)[] = [];
+  for (let n = 0; n < 6; n++) {
+    const { errors } = await client.run(`mutation { ${fields.join(" ")} }`);
+    all.push(...(errors ?? []).map(({ extensions }) => extensions.code));
+  }
+  expect(all).toEqual([...Array(100).fill(FAILED), ...Array(20).fill("RATE_LIMITED")]);
+  const events = await app.sql`
+    select count(*)::int from security_events where ip_address = ${ip} and event_type = 'authn_login_fail'`;
+  expect(events).toEqual([{ count: 100 }]);
+});
+
+it("sessions that have ended are not refreshed, and whoever tries counts for the address", async () => {
+  const ip = nextAddress();
+  const client = clientOfAddress(app, ip);
+  const { accessToken, refreshToken } = await signIn(client, EMAILS.analyst);
+  await app.withToken(accessToken).run("mutation { signOut { signedOut } }");
+  const refresh = () =>
+    client.run("mutation($input: RefreshSessionInput!) { refreshSession(input: $input) { refreshToken } }", {
+      input: { refreshToken },
+    });
+  expect(await codes(101, refresh)).toEqual([...Array(100).fill(FAILED), "RATE_LIMITED"]);
+});
+
+it("attempts at once with the right password all pass", async () => {
+  const client = clientOfAddress(app, nextAddress());
+  const answers = await Promise.all(Array.from({ length: 10 }, () => attempt(client, EMAILS.otherViewer, PASSWORD)));
+  expect(answers.map(({ status }) => status)).toEqual(Array(10).fill(200));
+});
+
 it("without the database nobody signs in", async () => {
   const [{ name }] = (await app.sql`select current_database() as name`) as [{ name: string }];
   const owner = createClient({ connection: { ...inject("connection"), database: "postern" }, poolSize: 1 });

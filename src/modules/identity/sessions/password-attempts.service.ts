@@ -69,34 +69,39 @@ export function createPasswordAttempts({ db, clock, attempts, security, deviceKe
     // Only who shows a device has the account looked up before the attempt is counted.
     const found = deviceToken ? await find() : null;
     const deviceId = deviceToken && found ? deviceOf(deviceToken, found) : null;
-    return attempts.counted(deviceId === null ? { account: email } : { device: deviceId }, origin, async () => {
-      const account = found ?? (await find());
-      const { userId, passwordHash } = account;
-      const isSame = await verifyPassword(passwordHash, password);
-      const finish = await prepare();
-      const outcome = await db.transaction(async (db) => {
-        const locked = await lockPasswordAccount(db, account);
-        const isRight = isSame && locked?.isOpen === true;
-        const before = locked ?? NO_LOCKOUT;
-        // A known device neither counts for the account nor waits for its lock: it has a count of its own.
-        const judged =
-          deviceId === null
-            ? judgeLockout(before, isRight, clock.now().getTime())
-            : { lockout: before, passes: isRight, begins: false };
-        await updateLockout(db, userId, judged.lockout);
-        if (!judged.passes || userId === null || passwordHash === null) return judged;
-        const issueDeviceToken = (hash: string) => devices.issue({ userId, passwordHash: hash }, deviceId ?? undefined);
-        return { done: await finish(db, { userId, passwordHash, issueDeviceToken }) };
-      });
-      if ("done" in outcome) return outcome.done;
-      const { begins, lockout } = outcome;
-      const refused: RecordedEvent = { ...refusal, userId, origin };
-      // The failure counts, whether its records must wait for the database or not.
-      await security.recordNow(
-        refused,
-        ...(begins ? [{ ...refused, ...LOCKED, metadata: describeLock(lockout) }] : []),
-      );
-      return null;
-    });
+    let refused: readonly RecordedEvent[] = [];
+    const done = await attempts.counted(
+      deviceId === null ? { account: email } : { device: deviceId },
+      origin,
+      async () => {
+        const account = found ?? (await find());
+        const { userId, passwordHash } = account;
+        const isSame = await verifyPassword(passwordHash, password);
+        const finish = await prepare();
+        const outcome = await db.transaction(async (db) => {
+          const locked = await lockPasswordAccount(db, account);
+          const isRight = isSame && locked?.isOpen === true;
+          const before = locked ?? NO_LOCKOUT;
+          // A known device neither counts for the account nor waits for its lock: it has a count of its own.
+          const judged =
+            deviceId === null
+              ? judgeLockout(before, isRight, clock.now().getTime())
+              : { lockout: before, passes: isRight, begins: false };
+          await updateLockout(db, userId, judged.lockout);
+          if (!judged.passes || userId === null || passwordHash === null) return judged;
+          const issueDeviceToken = (hash: string) =>
+            devices.issue({ userId, passwordHash: hash }, deviceId ?? undefined);
+          return { done: await finish(db, { userId, passwordHash, issueDeviceToken }) };
+        });
+        if ("done" in outcome) return outcome.done;
+        const { begins, lockout } = outcome;
+        const failed: RecordedEvent = { ...refusal, userId, origin };
+        refused = [failed, ...(begins ? [{ ...failed, ...LOCKED, metadata: describeLock(lockout) }] : [])];
+        return null;
+      },
+    );
+    // By now the failure counts, whether its records must wait for the database, or can be kept nowhere.
+    if (done === null) await security.recordNow(...refused);
+    return done;
   };
 }

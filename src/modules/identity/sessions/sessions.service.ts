@@ -122,6 +122,12 @@ export function createSessionsService(deps: SessionsDeps) {
     return { accessToken: token, refreshToken, expiresAt, deviceToken: null, viewer: viewOf(actor), actor };
   }
 
+  /** Records an attempt with a token that opens nothing, unless too many came from the address. @throws RATE_LIMITED */
+  async function recordAttempt(event: RecordedEvent): Promise<void> {
+    await attempts.take({}, event.origin);
+    await security.recordNow(event);
+  }
+
   function refuseTokens(sessionIds: readonly string[]): void {
     for (const id of sessionIds) revocations.add(id);
   }
@@ -167,35 +173,35 @@ export function createSessionsService(deps: SessionsDeps) {
         expiresAt: momentAfter(nowMs, SESSION_IDLE_SECONDS),
         usedBy: clientOf(origin),
       };
-      const outcome = await db.transaction(async (db): Promise<SessionsCredentials | { ended: string[] | null }> => {
-        const claimed = await claimRefreshToken(db, rotation);
-        const renewal = claimed ?? (await findRenewal(db, rotation, REPEATABLE_SECONDS));
-        if (renewal) {
-          const { userId, sessionId, renewedAtMs, expiresAtMs } = renewal;
-          const metadata = { sessionId, ...(!claimed && { repeated: true }) };
-          await security.record(db, { ...RENEWED, userId, origin, metadata });
-          return issueCredentials(renewal, sessionId, next, renewedAtMs, momentAfter(expiresAtMs));
-        }
-        const stored = await findRefreshToken(db, usedHash);
-        const { userId = null, sessionId } = stored ?? {};
-        if (stored?.used) {
-          await revokeNamedSessions(db, { sessionId });
-          const metadata = { sessionId };
-          await security.record(db, { ...TOKEN_REUSED, userId, origin, metadata });
-          return { ended: [stored.sessionId] };
-        }
-        if (!stored) return { ended: null };
-        const reason = stored.revoked ? "session_revoked" : "refresh_token_expired";
-        const metadata = { reason, sessionId };
-        await security.record(db, { ...LOGIN_FAILED, userId, origin, metadata });
-        return { ended: [] };
-      });
+      const outcome = await db.transaction(
+        async (db): Promise<SessionsCredentials | { ended: string[] } | { failed: RecordedEvent }> => {
+          const claimed = await claimRefreshToken(db, rotation);
+          const renewal = claimed ?? (await findRenewal(db, rotation, REPEATABLE_SECONDS));
+          if (renewal) {
+            const { userId, sessionId, renewedAtMs, expiresAtMs } = renewal;
+            const metadata = { sessionId, ...(!claimed && { repeated: true }) };
+            await security.record(db, { ...RENEWED, userId, origin, metadata });
+            return issueCredentials(renewal, sessionId, next, renewedAtMs, momentAfter(expiresAtMs));
+          }
+          const stored = await findRefreshToken(db, usedHash);
+          const { userId = null, sessionId } = stored ?? {};
+          if (stored?.used && !stored.revoked) {
+            await revokeNamedSessions(db, { sessionId });
+            await security.record(db, { ...TOKEN_REUSED, userId, origin, metadata: { sessionId } });
+            return { ended: [stored.sessionId] };
+          }
+          const reason = !stored
+            ? "refresh_token_unknown"
+            : stored.revoked
+              ? "session_revoked"
+              : "refresh_token_expired";
+          const event = stored?.used ? TOKEN_REUSED : LOGIN_FAILED;
+          return { failed: { ...event, userId, origin, metadata: { reason, sessionId } } };
+        },
+      );
       if ("accessToken" in outcome) return outcome;
-      if (outcome.ended) refuseTokens(outcome.ended);
-      else {
-        await attempts.take({}, origin);
-        await security.recordNow({ ...LOGIN_FAILED, origin, metadata: { reason: "refresh_token_unknown" } });
-      }
+      if ("ended" in outcome) refuseTokens(outcome.ended);
+      else await recordAttempt(outcome.failed);
       throw unauthenticated(REFUSED_REFRESH);
     },
 
@@ -207,19 +213,19 @@ export function createSessionsService(deps: SessionsDeps) {
     ): Promise<void> {
       const sessionId = actor.kind === "user" ? actor.sessionId : null;
       const tokenHash = refreshToken ? hashOf(refreshToken) : null;
-      const ended = await db.transaction(async (db) => {
+      const named = await db.transaction(async (db) => {
         const named = await revokeNamedSessions(db, { sessionId, tokenHash });
-        const isKnown = sessionId !== null || named.length > 0;
-        const events: RecordedEvent[] = isKnown
-          ? named
-              .filter(({ endedNow }) => endedNow)
-              .map((session) => ({ ...endedEvent(session, { reason: "sign_out" }), origin }))
-          : [{ ...LOGIN_FAILED, origin, metadata: { reason: "sign_out_without_session" } }];
+        const events = named
+          .filter(({ endedNow }) => endedNow)
+          .map((session) => ({ ...endedEvent(session, { reason: "sign_out" }), origin }));
         if (events.length > 0) await security.record(db, ...events);
-        return isKnown && [...named.map(({ sessionId }) => sessionId), ...(sessionId === null ? [] : [sessionId])];
+        return named.map(({ sessionId }) => sessionId);
       });
-      if (!ended) throw unauthenticated((actor.kind === "anonymous" && actor.reason) || NOTHING_TO_END);
-      refuseTokens(ended);
+      if (named.length === 0 && sessionId === null) {
+        await recordAttempt({ ...LOGIN_FAILED, origin, metadata: { reason: "sign_out_without_session" } });
+        throw unauthenticated((actor.kind === "anonymous" && actor.reason) || NOTHING_TO_END);
+      }
+      refuseTokens(sessionId === null ? named : [...named, sessionId]);
     },
 
     /** @returns the actor's session, or null for an actor without one */
