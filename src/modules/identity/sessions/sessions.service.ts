@@ -160,7 +160,7 @@ export function createSessionsService(deps: SessionsDeps) {
 
     /**
      * Exchanges a refresh token for new credentials (see `claimRefreshToken` for an example).
-     * @throws UNAUTHENTICATED where the token does not work; a token that comes back ends its session besides. RATE_LIMITED
+     * @throws UNAUTHENTICATED where the token does not work; one that comes back, or whose user is kept out, ends its session besides. RATE_LIMITED
      */
     async refresh({ refreshToken }: { refreshToken: string }, origin: CallOrigin): Promise<SessionsCredentials> {
       const usedHash = hashOf(refreshToken);
@@ -185,9 +185,12 @@ export function createSessionsService(deps: SessionsDeps) {
           }
           const stored = await findRefreshToken(db, usedHash);
           const { userId = null, sessionId } = stored ?? {};
-          if (stored?.used && !stored.revoked) {
+          if (stored && !stored.revoked && (stored.used || stored.keptOut)) {
             await revokeNamedSessions(db, { sessionId });
-            await security.record(db, { ...TOKEN_REUSED, userId, origin, metadata: { sessionId } });
+            const event = stored.used
+              ? { ...TOKEN_REUSED, metadata: { sessionId } }
+              : { ...LOGIN_FAILED, metadata: { reason: "account_kept_out", sessionId } };
+            await security.record(db, { ...event, userId, origin });
             return { ended: [stored.sessionId] };
           }
           const reason = !stored

@@ -86,6 +86,8 @@ type Renewal = SessionUser & {
 };
 
 const RENEWAL = sql`s.id as "sessionId", ${ACCOUNT}`;
+/** Sessions end with a lock or a deactivation, but a replica of the release before opens more. */
+const MAY_SIGN_IN = sql.raw("u.locked_at is null and u.deactivated_at is null");
 const USED_AT_MS = sql.raw(`(extract(epoch from used_at) * 1000)::float8 as "renewedAtMs"`);
 const expiresAtMs = (moment: SQL) => sql`(extract(epoch from ${moment}) * 1000)::float8 as "expiresAtMs"`;
 
@@ -112,7 +114,7 @@ export async function claimRefreshToken(db: Db, rotation: Rotation): Promise<Ren
         select ${RENEWAL}, least(${expiresAt}::timestamptz, s.ends_at) as expires_at
         from refresh_tokens t join sessions s on s.id = t.session_id join users u on u.id = s.user_id
         where t.token_hash = ${usedHash} and t.used_at is null and t.expires_at > ${now}::timestamptz
-          and s.ends_at > ${now}::timestamptz and s.revoked_at is null
+          and s.ends_at > ${now}::timestamptz and s.revoked_at is null and ${MAY_SIGN_IN}
         for update of s
       ), claimed as (
         update refresh_tokens set used_at = ${now}::timestamptz from good
@@ -144,7 +146,7 @@ export async function findRenewal(db: Db, rotation: Rotation, seconds: number): 
     sql`
       select ${RENEWAL}, ${USED_AT_MS}, ${expiresAtMs(sql`least(s.expires_at, s.ends_at)`)}
       from refresh_tokens t join sessions s on s.id = t.session_id join users u on u.id = s.user_id
-      where t.token_hash = ${usedHash} and s.revoked_at is null
+      where t.token_hash = ${usedHash} and s.revoked_at is null and ${MAY_SIGN_IN}
         and abs(extract(epoch from t.used_at - ${now}::timestamptz)) <= ${seconds}
         and s.ip_address is not distinct from ${ipAddress} and s.user_agent is not distinct from ${userAgent}
         and exists (select from refresh_tokens where token_hash = ${nextHash} and used_at is null)`,
@@ -157,6 +159,8 @@ interface FoundRefreshToken {
   readonly userId: string | null;
   readonly used: boolean;
   readonly revoked: boolean;
+  /** Whether an officer keeps the user out. */
+  readonly keptOut: boolean;
 }
 
 /** @returns a refresh token whether it is good or not, or null where it is unknown */
@@ -164,8 +168,9 @@ export async function findRefreshToken(db: Db, tokenHash: string): Promise<Found
   const [found] = await rows<FoundRefreshToken>(
     db,
     sql`
-      select s.id as "sessionId", s.user_id as "userId", t.used_at is not null as used, s.revoked_at is not null as revoked
-      from refresh_tokens t join sessions s on s.id = t.session_id
+      select s.id as "sessionId", s.user_id as "userId", t.used_at is not null as used, s.revoked_at is not null as revoked,
+        u.id is not null and not (${MAY_SIGN_IN}) as "keptOut"
+      from refresh_tokens t join sessions s on s.id = t.session_id left join users u on u.id = s.user_id
       where t.token_hash = ${tokenHash}`,
   );
   return found ?? null;

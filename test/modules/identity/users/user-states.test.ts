@@ -95,6 +95,34 @@ it.each([
   expect(await reasonOfRefusal(user.email)).toBe("signed in");
 });
 
+it.each(["locked_at", "deactivated_at"])("a session whose user has %s is not refreshed, and ends", async (column) => {
+  const refresh = `mutation($input: RefreshSessionInput!) { refreshSession(input: $input) { accessToken refreshToken } }`;
+  const renew = (refreshToken: string, requestId: string) =>
+    app.anonymous.run(refresh, { input: { refreshToken } }, { "x-request-id": requestId });
+  const fresh = await newUser();
+  const repeating = await newUser();
+  expect((await renew(repeating.refreshToken, "first")).code).toBeUndefined();
+  // A replica of the release before opens sessions for users who are kept out.
+  await app.sql`update users set ${app.sql(column)} = now() where id in (${fresh.id}, ${repeating.id})`;
+  const seen = async ({ id, refreshToken, client }: typeof fresh) => {
+    const requestId = `kept.${column}.${id}`;
+    const { code } = await renew(refreshToken, requestId);
+    const events = await app.sql`
+      select event_type, user_id::text, metadata->>'reason' as reason from security_events
+      where metadata->>'requestId' = ${requestId}`;
+    return { code, events: [...events], open: [...(await open(id))], viewer: (await client.run(VIEWER)).code };
+  };
+  const ended = { code: "UNAUTHENTICATED", open: [], viewer: "UNAUTHENTICATED" };
+  expect(await seen(fresh)).toEqual({
+    ...ended,
+    events: [{ event_type: "authn_login_fail", user_id: fresh.id, reason: "account_kept_out" }],
+  });
+  expect(await seen(repeating)).toEqual({
+    ...ended,
+    events: [{ event_type: "authn_token_reuse", user_id: repeating.id, reason: null }],
+  });
+});
+
 it("a lock and a deactivation are two things: each keeps the user out alone", async () => {
   const user = await newUser();
   await call("lock", { id: user.id });
