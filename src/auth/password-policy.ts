@@ -2,7 +2,12 @@
 import { badUserInput } from "../errors.js";
 
 const MIN_PASSWORD_CHARACTERS = 12;
-export const MAX_PASSWORD_CHARACTERS = 128;
+const MAX_PASSWORD_CHARACTERS = 128;
+/**
+ * A text of more UTF-16 units has too many characters in its canonical form, too, so it is not even brought into that. A character of
+ * that form decomposes into at most four, each of which may be typed as one of two units, such as a mathematical letter.
+ */
+export const MAX_PASSWORD_UNITS = MAX_PASSWORD_CHARACTERS * 4 * 2;
 
 /** A character may be typed in several forms, and all of them must give the same hash. */
 export const canonicalPassword = (password: string): string => password.normalize("NFKC");
@@ -97,7 +102,7 @@ export function requireImpersonalPassword(password: string, field: string, owner
  * @throws BAD_USER_INPUT unless the password has 12 to 128 characters and is neither a common one nor made of what is known of its account
  */
 export async function requireGoodPassword(password: string, field: string, owner: PasswordOwner = {}): Promise<void> {
-  const canonical = canonicalPassword(password);
+  const canonical = password.length > MAX_PASSWORD_UNITS ? password : canonicalPassword(password);
   const characters = [...canonical].length;
   if (characters < MIN_PASSWORD_CHARACTERS) {
     throw badUserInput(field, `Choose a password of at least ${MIN_PASSWORD_CHARACTERS} characters.`);

@@ -1,12 +1,12 @@
 /** The inputs of signing in, staying signed in and signing out. */
 import { z } from "zod";
-import { MAX_PASSWORD_CHARACTERS } from "../../../auth/password-policy.js";
+import { MAX_PASSWORD_UNITS } from "../../../auth/password-policy.js";
 import { checkedMailbox, checkedText, nullable } from "../../../values/checked.js";
 import { inputObject } from "../../../values/inputs.js";
 
 export const SignInInput = inputObject("SignInInput", "The credentials of a user.", {
   email: checkedMailbox.describe("The e-mail address of the account. Case does not matter."),
-  password: checkedText(MAX_PASSWORD_CHARACTERS * 2).describe("The password."),
+  password: checkedText(MAX_PASSWORD_UNITS).describe("The password."),
   otp: nullable(z.string()).describe("The one-time code of an account with a second factor. For others it is ignored."),
   deviceToken: nullable(z.string()).describe(
     "The newest device token of this account on this device, if there is one. With it, strangers who guess the password from elsewhere keep nobody out here: the lock after failures does not count, and the device has 5 failures of its own in 15 minutes. It never replaces the password.",
@@ -29,7 +29,7 @@ export const SignOutInput = inputObject("SignOutInput", "The session to end, bes
 
 /** The schema only says that a new password is text; auth/password-policy.ts says which. */
 export const ChangePasswordInput = inputObject("ChangePasswordInput", "The passwords of the caller.", {
-  currentPassword: checkedText(MAX_PASSWORD_CHARACTERS * 2).describe(
+  currentPassword: checkedText(MAX_PASSWORD_UNITS).describe(
     "The password so far. A wrong one counts as a failed sign-in.",
   ),
   newPassword: z

@@ -139,6 +139,39 @@ it.each([
   expect(await app.sql`select failures from lockouts where user_id = ${user.id}`).toEqual([{ failures: 0 }]);
 });
 
+it("the longest password is one in whatever form it is typed, new or current, and longer texts are refused", async () => {
+  // Each of these 128 characters is four in its decomposed form.
+  const longest = Array.from({ length: 128 }, (_, n) => "\u1f82\u1f83\u1f86\u1f87\u1f92"[(n * n + (n >> 3)) % 5]).join(
+    "",
+  );
+  const hangul = Array.from({ length: 100 }, (_, n) => String.fromCharCode(0xac01 + n * 29)).join("");
+  const forms = [longest, hangul].map((text) => [text.normalize("NFD"), text] as const);
+  expect(forms.map(([decomposed]) => decomposed.length)).toEqual([512, expect.any(Number)]);
+  const { email, accessToken } = await newUser();
+  let currentPassword = PASSWORD;
+  for (const [decomposed, composed] of forms) {
+    expect((await change(accessToken, { currentPassword, newPassword: decomposed })).errors).toBeUndefined();
+    expect((await open(email, decomposed)).code).toBe("in");
+    expect((await open(email, composed)).code).toBe("in");
+    currentPassword = decomposed;
+  }
+  const tooLong = `${"a\u0301".repeat(512)}b`;
+  const faults = [
+    await asking(null).run(SIGN_IN, { input: { email, password: tooLong } }),
+    await change(accessToken, { currentPassword: tooLong, newPassword: NEW }),
+    await change(accessToken, { currentPassword, newPassword: tooLong }),
+    // Its composed form would be short enough to be judged, but nobody could use it.
+    await change(accessToken, { currentPassword, newPassword: `${longest}x` }),
+  ].map(({ errors }) => [errors?.[0]?.extensions.field, errors?.[0]?.message]);
+  const most = "Choose a password of at most 128 characters.";
+  expect(faults).toEqual([
+    ["password", "Give at most 1024 characters."],
+    ["currentPassword", "Give at most 1024 characters."],
+    ["newPassword", most],
+    ["newPassword", most],
+  ]);
+});
+
 it("nobody who is not signed in changes a password", async () => {
   const { code, requestId } = await change(null, { currentPassword: PASSWORD, newPassword: NEW });
   expect(code).toBe("UNAUTHENTICATED");
