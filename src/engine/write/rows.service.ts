@@ -51,7 +51,7 @@ export interface RowRules {
    * Returns the guard of these changes, which are null for a deletion; undefined where they need none, so that one statement without a
    * transaction is enough. `given` is what the client sent, before `prepare`.
    */
-  guard?(changes: RowValues | null, given: RowValues | null): RowsGuard | undefined;
+  guard?(changes: RowValues | null, given: RowValues | null, pathOf: RowPathOf): RowsGuard | undefined;
 }
 
 /** Leaves out absent values, so that defaults apply to new rows, and old values stay. */
@@ -137,7 +137,7 @@ export function createRowService(deps: RowsDeps, inputs: RowInputs, rules: RowRu
   ): Promise<ChangedRows> {
     const changes = given && ((await prepare([given], pathOf, false))[0] ?? {});
     const change = (db: Db) => changeTo(db, changes);
-    const guard = rules.guard?.(changes, given);
+    const guard = rules.guard?.(changes, given, pathOf);
     if (!guard) return change(db);
     let afterCommit = () => {};
     const changed = await db.transaction(async (db) => {

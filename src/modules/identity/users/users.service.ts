@@ -70,7 +70,7 @@ export function userRules(sessions: SessionEnder): RowRules {
       }
     },
 
-    guard(changes, given) {
+    guard(changes, given, pathOf) {
       if (changes !== null && ![...IN_TOKENS, "passwordHash"].some((name) => name in changes)) return undefined;
       return async (db, ids) => {
         const users = await listUsersWithAdministrators(db, ids);
@@ -82,8 +82,10 @@ export function userRules(sessions: SessionEnder): RowRules {
         }
         for (const user of changes ? changed : []) {
           const newOrganizationId = organizationId === undefined ? user.organizationId : organizationId;
-          requireOrganizationFor((role ?? user.role) as Role, newOrganizationId, "organizationId");
-          if (typeof password === "string") requireImpersonalPassword(password, "password", { ...user, ...changes });
+          requireOrganizationFor((role ?? user.role) as Role, newOrganizationId, pathOf(0, "organizationId"));
+          if (typeof password === "string") {
+            requireImpersonalPassword(password, pathOf(0, "password"), { ...user, ...changes });
+          }
         }
         const hasNewClaims = (user: UserRow) =>
           IN_TOKENS.some((name) => changes?.[name] !== undefined && changes[name] !== user[name]);

@@ -170,6 +170,10 @@ it("a tenant always belongs to an organization", async () => {
     const { code, errors } = await admin.run(UPDATE, { input });
     expect([code, errors?.[0]?.extensions.field]).toEqual(["BAD_USER_INPUT", "organizationId"]);
   }
+  const many = `mutation($input: UpdateUsersInput!) { updateUsers(input: $input) { users { id } } }`;
+  const filter = { id: { in: [viewer.id] } };
+  const homeless = await admin.run(many, { input: { filter, expectedCount: 1, changes: { organizationId: null } } });
+  expect([homeless.code, homeless.errors?.[0]?.extensions.field]).toEqual(["BAD_USER_INPUT", "changes.organizationId"]);
   const input = { email: "homeless@demo.example", password: "four-random-words", role: "VIEWER" };
   const { code, errors } = await admin.run(CREATE, { input });
   expect([code, errors?.[0]?.extensions.field]).toEqual(["BAD_USER_INPUT", "organizationId"]);
@@ -235,7 +239,7 @@ it("a password is not made of the address or name of its account, new or changed
   const filter = { id: { in: [user.id] } };
   expect(await fault(many, { filter, expectedCount: 1, changes: { password: `${user.email}!` } })).toEqual([
     "BAD_USER_INPUT",
-    "password",
+    "changes.password",
   ]);
   const upsert = `mutation($input: UpsertUserInput!) { upsertUser(input: $input) { created } }`;
   const own = { email: user.email, fullName: null, role: "VIEWER", organizationId: "1", password: `${user.email}!` };
