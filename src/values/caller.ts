@@ -41,15 +41,15 @@ export const asCaller = <T>(caller: Caller, work: () => T): T => callers.run(cal
  */
 export const mayCallerHaveMore = (held: number, free: number): boolean => free > 0 && (held === 0 || held + 1 < free);
 
-/** A group of an IPv6 address, of which proxies write different spellings. */
-const groupOf = (text: string) => Number.parseInt(text, 16).toString(16);
-
-/** @returns the address, or the /64 network of an IPv6 address, because each user has all 2^64 addresses of one network */
+/**
+ * @param address in its canonical spelling
+ * @returns the address, or the /64 network of an IPv6 address, because each user has all 2^64 addresses of one network
+ */
 export function networkOf(address: string | null): string {
   if (!address?.includes(":")) return address ?? "";
   const [head = "", tail] = address.split("::");
   const first = head.split(":").filter(Boolean);
   const last = tail?.split(":").filter(Boolean) ?? [];
   const zeros = Array<string>(Math.max(0, 8 - first.length - last.length)).fill("0");
-  return `${[...first, ...zeros, ...last].slice(0, 4).map(groupOf).join(":")}::/64`;
+  return `${[...first, ...zeros, ...last].slice(0, 4).join(":")}::/64`;
 }

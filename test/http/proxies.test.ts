@@ -28,6 +28,37 @@ describe.each([
     expect(event?.ip_address ?? "").not.toMatch(/[<>]/);
   });
 
+  if (trusted === "1") {
+    it("an address is kept in one spelling, without the zone, and as IPv4 where it stands for that", async () => {
+      const spellings = {
+        "::FFFF:192.0.2.1": "192.0.2.1",
+        "0:0:0:0:0:ffff:192.0.2.1": "192.0.2.1",
+        "::ffff:c000:201": "192.0.2.1",
+        "::ffff:0:0": "0.0.0.0",
+        "64:FF9B::192.0.2.1": "192.0.2.1",
+        "64:ff9b:0:0:0:0:c000:0201": "192.0.2.1",
+        "64:ff9b::1": "0.0.0.1",
+        "64:ff9b::": "0.0.0.0",
+        "64:ff9b::1:c000:201": "64:ff9b::1:c000:201",
+        "64:ff9b:1::c000:201": "64:ff9b:1::c000:201",
+        "::ffff:1": "::ffff:1",
+        "2001:0DB8:0::0001": "2001:db8::1",
+        [`fe80::1%${"z".repeat(500)}`]: "fe80::1",
+        "::ffff:192.0.2.1%3:4:5": "192.0.2.1",
+        "192.0.2.1%eth0": "127.0.0.1",
+        "[2001:db8::1]": "127.0.0.1",
+      };
+      for (const [n, spelling] of Object.keys(spellings).entries()) {
+        const headers = { "x-request-id": `spelling.${n + 10}`, "x-forwarded-for": spelling };
+        await app.anonymous.run("{ viewer { role } }", {}, headers);
+      }
+      const kept = await app.sql`
+        select ip_address from security_events where metadata->>'requestId' like 'spelling.%'
+        order by metadata->>'requestId'`;
+      expect(kept.map(({ ip_address }) => ip_address)).toEqual(Object.values(spellings));
+    });
+  }
+
   if (trusted !== "0") return;
   it("shows schema, suggestions and explorer where nobody turned them off", async () => {
     expect((await app.anonymous.run("{ __schema { queryType { name } } }")).data).toEqual({

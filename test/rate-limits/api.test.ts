@@ -149,6 +149,17 @@ it("spellings and neighbours of an IPv6 address are one network", async () => {
   for (const ip of spellings) expect(await statuses(clientOfAddress(app, ip), 1)).toEqual([200]);
   expect(await statuses(clientOfAddress(app, "2001:db8::f"), 2)).toEqual([200, 429]);
   expect(await statuses(clientOfAddress(app, "2001:db8:0:1::1"), 1)).toEqual([200]);
+  // A zone is the client's choice.
+  expect(await statuses(clientOfAddress(app, "2001:db8::%a:b:c:d:e:f:1"), 1)).toEqual([429]);
+});
+
+it("an IPv4 address within an IPv6 one is that IPv4 address, and not one of a network of all", async () => {
+  const forms = ["198.51.100.9", "::FFFF:198.51.100.9", "0:0:0:0:0:ffff:c633:6409", "64:ff9b::198.51.100.9"];
+  for (const ip of forms) expect(await statuses(clientOfAddress(app, ip), 1)).toEqual([200]);
+  expect(await statuses(clientOfAddress(app, "::ffff:c633:6409"), 2)).toEqual([200, 429]);
+  for (const ip of ["0:0:0:0:0:ffff:c633:640a", "64:ff9b::198.51.100.11"]) {
+    expect(await statuses(clientOfAddress(app, ip), 5)).toEqual(Array(5).fill(200));
+  }
 });
 
 it("a page of another site may read when to come back", async () => {
