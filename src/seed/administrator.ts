@@ -1,6 +1,6 @@
 /** Creates the first administrator where there is none, and gives one back where all are lost. */
 import { randomBytes } from "node:crypto";
-import { and, eq, isNull, sql } from "drizzle-orm";
+import { and, eq, inArray, isNull, sql } from "drizzle-orm";
 import { insertAuditLog } from "../audit/audit.store.js";
 import { requireGoodPassword } from "../auth/password-policy.js";
 import { hashPassword } from "../auth/passwords.js";
@@ -105,11 +105,18 @@ export function restoreAdministrator(db: Db, admin: AccountToSeed, seeding: Seed
           .returning({ id: users.id });
     const { id } = (user ?? created)!;
     await db.delete(lockouts).where(eq(lockouts.userId, id));
+    // They are locked in the order of their ids, as by all who end sessions, so that nobody deadlocks with this.
+    const living = db
+      .select({ id: sessions.id })
+      .from(sessions)
+      .where(and(eq(sessions.userId, id), isNull(sessions.revokedAt)))
+      .orderBy(sessions.id)
+      .for("update");
     // Replicas that run poll for these moments, which are the database's at the write.
     const ended = await db
       .update(sessions)
       .set({ revokedAt: sql`clock_timestamp()` })
-      .where(and(eq(sessions.userId, id), isNull(sessions.revokedAt)))
+      .where(inArray(sessions.id, living))
       .returning({ id: sessions.id });
     await insertAuditLog(db, {
       actor: { type: "system", name: "create-admin" },

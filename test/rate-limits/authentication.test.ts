@@ -2,6 +2,7 @@
 import { sql } from "drizzle-orm";
 import { beforeEach, expect, inject, it } from "vitest";
 import { createClient } from "../../src/db/client.js";
+import { purgeExpired } from "../../src/modules/evidence/retention/retention.service.js";
 import { type Client, EMAILS, PASSWORD, signIn, testApp } from "../support/app.js";
 import { clientOfAddress, limitEvents, nextAddress } from "./asking.js";
 
@@ -160,6 +161,25 @@ it("attempts at once with the right password all pass", async () => {
   const client = clientOfAddress(app, nextAddress());
   const answers = await Promise.all(Array.from({ length: 10 }, () => attempt(client, EMAILS.otherViewer, PASSWORD)));
   expect(answers.map(({ status }) => status)).toEqual(Array(10).fill(200));
+});
+
+it("windows that have ended are deleted, and those that somebody has locked wait for the next time", async () => {
+  const [{ name }] = (await app.sql`select current_database() as name`) as [{ name: string }];
+  const client = createClient({ connection: { ...inject("connection"), database: name }, poolSize: 1 });
+  const ended = () => app.sql`select key from rate_limits where key like 'ended %'`;
+  await app.sql`insert into rate_limits (key, points, ends_at)
+    select 'ended ' || n, 1, now() - interval '2 hours' from generate_series(1, 3) as n`;
+  try {
+    await app.sql.begin(async (sql) => {
+      await sql`select from rate_limits where key = 'ended 2' for update`;
+      await purgeExpired(client.db);
+      expect(await ended()).toEqual([{ key: "ended 2" }]);
+    });
+    await purgeExpired(client.db);
+    expect(await ended()).toEqual([]);
+  } finally {
+    await client.close();
+  }
 });
 
 it("without the database nobody signs in", async () => {
