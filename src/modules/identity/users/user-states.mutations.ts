@@ -42,7 +42,7 @@ export const userStatesMutations = (states: UserStatesService): Record<string, M
   unlockUser: ofState(
     "unlock",
     "unlocked",
-    "Lets a locked user sign in again, also one who is locked out for a while after failed sign-ins.",
+    "Lets a locked user sign in again, also one who is locked out for a while after failed sign-ins. Whoever has used up the attempts on the account at their address (`RATE_LIMITED`) waits there all the same, or signs in from elsewhere or on a known device.",
     states.unlock,
   ),
   deactivateUser: ofState(
