@@ -25,8 +25,8 @@ const SDL = buildSchema(readFileSync(new URL("../../../schema/schema.graphql", i
 /** Of mutations that no type brings along, and of what all creations take. */
 const FORMS: Record<string, Form> = {
   "signIn.email": { max: 254, malformed: [""] },
-  "signIn.password": { max: 256, malformed: [""] },
-  "changePassword.currentPassword": { max: 256, malformed: [""] },
+  "signIn.password": { max: 1024, malformed: [""] },
+  "changePassword.currentPassword": { max: 1024, malformed: [""] },
   "changePassword.newPassword": { max: 128, malformed: ["", "short", "password1234"] },
   "recordSecurityEvent.eventType": { max: 50, malformed: ["", "a b", "1a"] },
   "recordSecurityEvent.ipAddress": { max: 45, malformed: ["", SECRET, "1.2.3.256"] },
