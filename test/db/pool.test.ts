@@ -49,6 +49,16 @@ it("one after the other go to the same connection", async () => {
   for (let n = 0; n < 20; n++) expect(await backend()).toBe(first);
 });
 
+it("a statement that fails amid its rows leaves those of the next on its connection as they are", async () => {
+  const single = createClient({ connection: { ...inject("connection"), database }, poolSize: 1 });
+  const fail = () => single.db.execute(sql`select 6 / (2 - n) from generate_series(1, 2) n`);
+  await expect(fail()).rejects.toThrow();
+  expect([...(await single.db.execute(sql`select n from generate_series(7, 8) n`))]).toEqual([{ n: 7 }, { n: 8 }]);
+  await expect(fail()).rejects.toThrow();
+  expect([...(await single.query("select 7::text", [], false))]).toEqual(["7"]);
+  await single.close();
+});
+
 it("a statement goes past connections on which others run", async () => {
   const running = await locked(async () => {
     const running = forEach(SIZE - 1, waitForLock);

@@ -6,6 +6,7 @@ import { type BackendToCancel, requestCancel, type ServerToCancelOn } from "./ca
 import { closedFault, givenUpFault, unopenedFault } from "./faults.js";
 import { isHoldingUpPipelined, PIPELINED_SLOW_MS } from "./pipelined.js";
 import { needsRetry } from "./retries.js";
+import { withoutHoles } from "./rows.js";
 import { ignoreTurn, type StatementTurn, type WatchTurn } from "./turn.js";
 
 /** A client of the driver with one open connection. */
@@ -118,7 +119,7 @@ export class Connection {
         // This connection has closed, and the turn may run on another one.
         if (turn.sent !== sent) return;
         turn.usual?.recordRun(turn.ranMs);
-        this.events.ended(turn, (answer as readonly unknown[]).length);
+        this.events.ended(turn, withoutHoles(answer as unknown[]).length);
         this.remove(turn);
         turn.resolve(answer);
         this.next();
@@ -210,8 +211,7 @@ export class Connection {
 
   private stopUnwanted(turn: StatementTurn): void {
     this.stopping ??= this.stopFirst();
-    const check = () => setImmediate(() => this.turns.includes(turn) && this.giveUp(turn));
-    setTimeout(check, GIVE_UP_MS).unref();
+    setTimeout(() => setImmediate(() => this.turns.includes(turn) && this.giveUp(turn)), GIVE_UP_MS).unref();
   }
 
   private giveUp(turn: StatementTurn): void {
