@@ -73,6 +73,8 @@ export function createRecorder({ db, log, path, timings }: RecorderDeps) {
   let sweeping: Promise<void> | undefined;
   let timer: NodeJS.Timeout | undefined;
   let isAway = false;
+  /** Whether a record has come into the folder since a sweep looked there last, perhaps while that sweep was under way. */
+  let isBehind = false;
   let hasStopped = false;
   let lost = 0;
 
@@ -130,6 +132,8 @@ export function createRecorder({ db, log, path, timings }: RecorderDeps) {
     try {
       if (!folder) throw new Error("the recorder has not started");
       await folder.append(lines);
+      isBehind = true;
+      if (!isAway && !sweeping) scheduleSweep(timings.recordsRetryMs);
       return [];
     } catch (error) {
       countLost(lines.length, error);
@@ -194,6 +198,7 @@ export function createRecorder({ db, log, path, timings }: RecorderDeps) {
       isAway = false;
       log.info("the database takes records again");
     }
+    isBehind = false;
     if (folder) await moveFiles(folder).catch((error) => log.warn({ err: error }, "records in the folder wait on"));
   }
 
@@ -201,7 +206,7 @@ export function createRecorder({ db, log, path, timings }: RecorderDeps) {
     sweeping ??= asCaller(POSTERN_CALLER, sweep).finally(() => {
       sweeping = undefined;
       // The database may have gone away during the sweep, so the state of now decides.
-      scheduleSweep(isAway ? timings.recordsRetryMs : SWEEP_MS);
+      scheduleSweep(isAway || isBehind ? timings.recordsRetryMs : SWEEP_MS);
     });
   }
 
