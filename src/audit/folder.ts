@@ -101,6 +101,8 @@ export function createRecordsFolder({ path, owner, maxBytes }: RecordsFolderOpti
 
     /** Appends lines, which hold no line breaks; one call at a time. @throws where they are not durable, and then none is kept */
     async append(lines: readonly string[]): Promise<void> {
+      // Whoever removed the folder took the file from under its handle, too.
+      if (file && !(await isStillThere(file))) await finish();
       if (!file) await openFolder();
       const bytes = Buffer.from(lines.map(seal).join(""));
       if ((await usedBytes()) + bytes.length > maxBytes) throw new Error(`the folder of records is full: ${path}`);
