@@ -13,6 +13,14 @@ export interface AttemptKeys {
   readonly device?: string;
 }
 
+/** An attempt that is under way. */
+interface CountedAttempt {
+  /** How many failures count against whoever tries, this attempt included; none on a known device. */
+  readonly failures: number;
+  /** Lets the attempt count, because its credentials are refused, whatever becomes of it from here. */
+  refuse(): void;
+}
+
 export type Attempts = ReturnType<typeof createAttempts>;
 
 const TIER = "authentication";
@@ -59,19 +67,16 @@ export function createAttempts(shared: SharedLimits, limits: RateLimits["authent
     /** Takes a point for an attempt. Call `giveBack` of what it returns after a success. @throws RATE_LIMITED, UNAVAILABLE */
     take,
 
-    /**
-     * Does work that counts as an attempt only where it answers null, because it refuses the credentials. What fails has told nothing about
-     * them.
-     * @throws RATE_LIMITED, UNAVAILABLE, and what the work throws
-     */
-    counted: <T>(keys: AttemptKeys, origin: CallOrigin, work: () => Promise<T | null>): Promise<T | null> =>
+    /** Does work that counts as an attempt only where it refuses the credentials. @throws RATE_LIMITED, UNAVAILABLE, and what the work throws */
+    counted: <T>(keys: AttemptKeys, origin: CallOrigin, work: (attempt: CountedAttempt) => Promise<T>): Promise<T> =>
       inTurn(keys, origin, async () => {
         const ticket = await take(keys, origin);
         let isRefused = false;
+        const refuse = () => {
+          isRefused = true;
+        };
         try {
-          const done = await work();
-          isRefused = done === null;
-          return done;
+          return await work({ failures: keys.device === undefined ? ticket.points : 0, refuse });
         } finally {
           if (!isRefused) await ticket.giveBack();
         }

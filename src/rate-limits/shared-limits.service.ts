@@ -17,6 +17,8 @@ export interface RateSubject extends RateExcess {
 
 /** The points that were taken. */
 export interface RateTicket {
+  /** How many points its fullest window has now, this one included. */
+  readonly points: number;
   /** Gives them back. It never throws: what it is for has succeeded. */
   giveBack(): Promise<void>;
 }
@@ -64,7 +66,10 @@ export function createSharedLimits({ db, clock, security, log, rateKey }: Shared
       for (let look = 1; ; look++) {
         const windows = await takePoints(db, claims, clock.now().toISOString());
         const taken = windows.filter((window) => window.taken);
-        if (taken.length === claims.length) return { giveBack: () => giveBack(taken) };
+        if (taken.length === claims.length) {
+          const points = Math.max(...taken.map(({ points }) => points));
+          return { points, giveBack: () => giveBack(taken) };
+        }
         if (taken.length > 0) await giveBack(taken);
         const full = windows.filter((window) => !window.taken);
         if (full.length === 0 && look < LOOKS) continue;
@@ -73,7 +78,8 @@ export function createSharedLimits({ db, clock, security, log, rateKey }: Shared
         }
         const last = full.sort((a, b) => b.secondsLeft - a.secondsLeft)[0];
         const { tier, limit } = byKey.get(last?.key ?? "") ?? (subjects[0] as RateSubject);
-        const seconds = last?.secondsLeft ?? 1;
+        // The clock of another replica may be a little ahead.
+        const seconds = Math.min(last?.secondsLeft ?? 1, limit.seconds);
         throw rateLimited(seconds, new RateState(tier, limit, 0, seconds));
       }
     },

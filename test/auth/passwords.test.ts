@@ -1,8 +1,9 @@
 /** Only the right password is accepted, and its hashing waits in order. */
 import { parseOptions } from "@node-rs/argon2";
 import { expect, test } from "vitest";
-import { hashPassword, MAX_PASSWORDS_HASHED_AT_ONCE, verifyPassword } from "../../src/auth/passwords.js";
-import { asCaller } from "../../src/values/caller.js";
+import { MAX_PASSWORDS_HASHED_AT_ONCE } from "../../src/auth/hashing-queue.js";
+import { hashPassword, verifyPassword } from "../../src/auth/passwords.js";
+import { ANONYMOUS_SHARE, asCaller } from "../../src/values/caller.js";
 
 test("a hash is argon2id with OWASP's parameters, and never the same twice", async () => {
   const [one, two] = await Promise.all([hashPassword("correct horse battery"), hashPassword("correct horse battery")]);
@@ -43,5 +44,40 @@ test("who asks for many passwords at once takes no place of others: one of them 
   await Promise.all(["one", "two", "three"].map(noted));
   // One of the many at a time beside three others, and threads are few.
   expect(ended.filter((name) => name === "many").length).toBeLessThanOrEqual(4);
-  expect(refusedOf(await many)).toEqual(Array(MAX_PASSWORDS_HASHED_AT_ONCE / 2).fill("UNAVAILABLE"));
+  // Three of them gave way.
+  expect(refusedOf(await many)).toEqual(Array(3).fill("UNAVAILABLE"));
+});
+
+test("a flood of strangers keeps nobody waiting who has failed less: the last of it give way", async () => {
+  const ended: string[] = [];
+  const stranger = (name: string, failures: number) =>
+    asCaller({ name, share: ANONYMOUS_SHARE, hasLeft: false }, () => verifyPassword(null, "a guess", failures)).then(
+      () => ended.push(name),
+    );
+  const flood = Promise.allSettled(
+    Array.from({ length: MAX_PASSWORDS_HASHED_AT_ONCE + 20 }, (_, n) => stranger(`flood ${n}`, 2)),
+  );
+  const others = [
+    stranger("failed more", 3),
+    stranger("new", 1),
+    stranger("known device", 0),
+    as("signed in", look).then(() => ended.push("signed in")),
+  ];
+  const outcomes = await Promise.allSettled(others);
+  expect(refusedOf(outcomes)).toEqual(["UNAVAILABLE"]);
+  expect(outcomes[0]?.status, "who has failed more").toBe("rejected");
+  // Two of the flood were hashed already when they came, and two ended as these began.
+  const ahead = ended.slice(0, 7);
+  expect(ahead.filter((name) => !name.startsWith("flood")).sort()).toEqual(["known device", "new", "signed in"]);
+  expect(ended.indexOf("new")).toBeGreaterThan(ended.indexOf("known device"));
+  expect(refusedOf(await flood)).toEqual(Array(20 + 3).fill("UNAVAILABLE"));
+});
+
+test("nothing is hashed for a client that has left", async () => {
+  const gone = { name: "gone", hasLeft: false };
+  const first = as("gone", look);
+  const second = asCaller(gone, look);
+  gone.hasLeft = true;
+  await expect(second).rejects.toMatchObject({ code: "TIMEOUT" });
+  expect(await first).toBe(false);
 });

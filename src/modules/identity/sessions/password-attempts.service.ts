@@ -20,7 +20,7 @@ export interface PasswordAttemptsDeps {
   readonly db: Db;
   readonly clock: { now(): Date };
   readonly attempts: Pick<Attempts, "counted">;
-  readonly security: Pick<SecurityService, "recordNow">;
+  readonly security: Pick<SecurityService, "record">;
   /** The key that signs device tokens; all replicas share it. */
   readonly deviceKey: string;
 }
@@ -69,16 +69,15 @@ export function createPasswordAttempts({ db, clock, attempts, security, deviceKe
     // Only who shows a device has the account looked up before the attempt is counted.
     const found = deviceToken ? await find() : null;
     const deviceId = deviceToken && found ? deviceOf(deviceToken, found) : null;
-    let refused: readonly RecordedEvent[] = [];
-    const done = await attempts.counted(
+    return attempts.counted(
       deviceId === null ? { account: email } : { device: deviceId },
       origin,
-      async () => {
+      async ({ failures, refuse }) => {
         const account = found ?? (await find());
         const { userId, passwordHash } = account;
-        const isSame = await verifyPassword(passwordHash, password);
+        const isSame = await verifyPassword(passwordHash, password, failures);
         const finish = await prepare();
-        const outcome = await db.transaction(async (db) => {
+        return db.transaction(async (db) => {
           const locked = await lockPasswordAccount(db, account);
           const isRight = isSame && locked?.isOpen === true;
           const before = locked ?? NO_LOCKOUT;
@@ -88,20 +87,23 @@ export function createPasswordAttempts({ db, clock, attempts, security, deviceKe
               ? judgeLockout(before, isRight, clock.now().getTime())
               : { lockout: before, passes: isRight, begins: false };
           await updateLockout(db, userId, judged.lockout);
-          if (!judged.passes || userId === null || passwordHash === null) return judged;
-          const issueDeviceToken = (hash: string) =>
-            devices.issue({ userId, passwordHash: hash }, deviceId ?? undefined);
-          return { done: await finish(db, { userId, passwordHash, issueDeviceToken }) };
+          if (judged.passes && userId !== null && passwordHash !== null) {
+            const issueDeviceToken = (hash: string) =>
+              devices.issue({ userId, passwordHash: hash }, deviceId ?? undefined);
+            return finish(db, { userId, passwordHash, issueDeviceToken });
+          }
+          refuse();
+          const failed: RecordedEvent = { ...refusal, userId: locked && userId, origin };
+          const { begins, lockout } = judged;
+          // A failure and its record are one change, so that a crash loses neither, and each cause of a refusal writes once.
+          await security.record(
+            db,
+            failed,
+            ...(begins ? [{ ...failed, ...LOCKED, metadata: describeLock(lockout) }] : []),
+          );
+          return null;
         });
-        if ("done" in outcome) return outcome.done;
-        const { begins, lockout } = outcome;
-        const failed: RecordedEvent = { ...refusal, userId, origin };
-        refused = [failed, ...(begins ? [{ ...failed, ...LOCKED, metadata: describeLock(lockout) }] : [])];
-        return null;
       },
     );
-    // By now the failure counts, whether its records must wait for the database, or can be kept nowhere.
-    if (done === null) await security.recordNow(...refused);
-    return done;
   };
 }
