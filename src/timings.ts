@@ -12,6 +12,8 @@ export const TIMINGS = {
   watchMs: 5000,
   /** The interval at which a waiting request polls an operation of another replica. */
   waitingMs: 1000,
+  /** How long a refusal of `api` waits that is not the first of its window. */
+  refusalPauseMs: 1000,
   /** A provider that has not answered by then counts as unavailable. */
   answerTimeoutMs: 10_000,
   /** The statement limit on the connection of records. */

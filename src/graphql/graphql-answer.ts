@@ -1,11 +1,13 @@
 /** Answers a GraphQL request over HTTP, by the fast path or by Apollo. Refusals are recorded before the answer is sent. */
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { setTimeout as delay } from "node:timers/promises";
 import { type ApolloServer, HeaderMap } from "@apollo/server";
 import type { Actor } from "../auth/actor.js";
 import { type AppError, rateLimited } from "../errors.js";
 import type { CompressibleBody } from "../http/compression.js";
 import type { RequestLimits } from "../limits.js";
 import type { ApiLimit } from "../rate-limits/index.js";
+import type { Timings } from "../timings.js";
 import { ANONYMOUS_SHARE, asCaller, type Caller, networkOf } from "../values/caller.js";
 import type { RateState } from "../values/rate-state.js";
 import { type RequestFacts, requestOperationName } from "../values/request-facts.js";
@@ -55,7 +57,11 @@ export interface GraphqlAnswerOptions {
   readonly stopReads: (caller: Caller) => void;
   readonly limits: RequestLimits;
   readonly statementTimeoutMs: number;
+  readonly timings: Pick<Timings, "refusalPauseMs">;
 }
+
+/** Refusals that may wait at a time. More are sent at once. */
+const MAX_PAUSES = 1000;
 
 /** The header for answers that are no page. */
 export const NO_CONTENT_POLICY = { "content-security-policy": "default-src 'none'; frame-ancestors 'none'" };
@@ -114,6 +120,16 @@ function refused(state: RateState, { rates }: RequestContext, response: ServerRe
 export function createAnswerGraphql(options: GraphqlAnswerOptions) {
   const { apollo, apiLimit, persistedQueries, answerKnown, recordRefusals, stopReads, limits, statementTimeoutMs } =
     options;
+  const { refusalPauseMs } = options.timings;
+  let pauses = 0;
+
+  /** Who asks on and on is refused slowly, because even refusals could keep the process busy. */
+  async function pause(): Promise<void> {
+    if (pauses >= MAX_PAUSES) return;
+    pauses += 1;
+    await delay(refusalPauseMs);
+    pauses -= 1;
+  }
 
   /**
    * A hash that a client has sent is not logged: it may be that of a text with a password, which whoever reads the log could find by trying.
@@ -155,8 +171,10 @@ export function createAnswerGraphql(options: GraphqlAnswerOptions) {
     // A request counts before anything of it is read, so that what is no GraphQL counts too.
     const taken = apiLimit.take(actor, origin);
     const turn = "then" in taken ? await taken : taken;
-    context.rates.add(turn.state);
-    if (turn.isRefused) throw refused(turn.state, context, response);
+    const { state, refusal } = turn;
+    if (refusal === "repeated") await pause();
+    if (state && refusal) throw refused(state, context, response);
+    if (state) context.rates.add(state);
     const graphqlRequest = await readGraphqlRequest(request, search, limits);
     facts.operation = requestOperationName(graphqlRequest.operationName);
     const caller = callerOf(actor, origin.ipAddress, statementTimeoutMs, facts);

@@ -31,7 +31,7 @@ interface GraphqlDeps
   extends Pick<PlannerOptions, "query" | "isDataFault" | "cursorKey">,
     Omit<Recorders, "access">,
     Pick<ContextDeps, "clock" | "environmentOf">,
-    Pick<GraphqlAnswerOptions, "stopReads" | "apiLimit"> {
+    Pick<GraphqlAnswerOptions, "stopReads" | "apiLimit" | "timings"> {
   readonly config: Pick<
     Config,
     "cloudopsUrl" | "introspection" | "landingPage" | "trustedDocuments" | "statementTimeoutMs"
@@ -113,6 +113,7 @@ export async function createGraphql(deps: GraphqlDeps): Promise<Graphql> {
       recordRefusals: recordRefusals(recorders),
       stopReads: deps.stopReads,
       apiLimit: deps.apiLimit,
+      timings: deps.timings,
       limits: LIMITS,
       statementTimeoutMs,
     }),

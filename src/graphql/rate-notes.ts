@@ -35,10 +35,11 @@ export class RateNotes {
   }
 
   headers(): Record<string, string> {
-    const headers: Record<string, string> = {
-      "ratelimit-policy": this.states.map(policyOf).join(", "),
-      ratelimit: this.states.map(leftOf).join(", "),
-    };
+    const headers: Record<string, string> = {};
+    if (this.states.length > 0) {
+      headers["ratelimit-policy"] = this.states.map(policyOf).join(", ");
+      headers.ratelimit = this.states.map(leftOf).join(", ");
+    }
     if (this.retryAfterSeconds !== undefined) headers["retry-after"] = String(this.retryAfterSeconds);
     return headers;
   }

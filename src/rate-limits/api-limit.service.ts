@@ -15,8 +15,10 @@ const TIER = "api";
 
 /** A request's turn. */
 export interface ApiTurn {
-  readonly state: RateState;
-  readonly isRefused: boolean;
+  /** Undefined where nothing is counted. */
+  readonly state: RateState | undefined;
+  /** Whether the request is refused, and whether others of its key were before it in the window. */
+  readonly refusal: "first" | "repeated" | undefined;
   /** Gives the point back of a request that was not refused. */
   giveBack(): void;
 }
@@ -24,7 +26,7 @@ export interface ApiTurn {
 class MemoryTurn implements ApiTurn {
   constructor(
     readonly state: RateState,
-    readonly isRefused: boolean,
+    readonly refusal: ApiTurn["refusal"],
     private readonly counter: MemoryCounter,
   ) {}
 
@@ -32,6 +34,9 @@ class MemoryTurn implements ApiTurn {
     this.counter.points -= 1;
   }
 }
+
+/** While Redis is away nobody is turned away for it. */
+const UNCOUNTED: ApiTurn = { state: undefined, refusal: undefined, giveBack: () => undefined };
 
 interface ApiLimitDeps {
   readonly clock: { now(): Date };
@@ -64,12 +69,13 @@ export function createApiLimit(limits: ActorRateLimits, { clock, security, log, 
     const nowMs = clock.now().getTime();
     const counter = (counters.get(limit) as MemoryCounters).find(key, nowMs);
     const isRefused = counter.points >= limit.points;
+    const refusal = isRefused ? (counter.isReported ? "repeated" : "first") : undefined;
     if (!isRefused) counter.points += 1;
-    else if (!counter.isReported) {
+    if (refusal === "first") {
       counter.isReported = true;
       report(actor, origin, limit);
     }
-    return new MemoryTurn(stateOf(limit, counter.points, counter.endsAtMs - nowMs), isRefused, counter);
+    return new MemoryTurn(stateOf(limit, counter.points, counter.endsAtMs - nowMs), refusal, counter);
   }
 
   async function takeThere(
@@ -81,15 +87,16 @@ export function createApiLimit(limits: ActorRateLimits, { clock, security, log, 
   ): Promise<ApiTurn> {
     const subject = `${TIER} ${actor.kind} ${key}`;
     const count = await redis.take(subject, limit);
-    if (!count) return takeHere(actor, origin, limit, key);
+    if (!count) return UNCOUNTED;
     const { points, msLeft } = count;
-    // A point that is given back lets the count come here twice.
-    if (points === limit.points + 1 && (await redis.claimReport(subject, msLeft))) report(actor, origin, limit);
+    const state = stateOf(limit, points, msLeft);
     const giveBack = () => redis.giveBack(subject, limit);
-    const isRefused = points > limit.points;
+    if (points <= limit.points) return { state, refusal: undefined, giveBack };
     // What is refused takes nothing, so that a point that somebody gives back is there for the next.
-    if (isRefused) giveBack();
-    return { state: stateOf(limit, points, msLeft), isRefused, giveBack };
+    giveBack();
+    if (!(await redis.claimReport(subject, msLeft))) return { state, refusal: "repeated", giveBack };
+    report(actor, origin, limit);
+    return { state, refusal: "first", giveBack };
   }
 
   return {
@@ -97,7 +104,8 @@ export function createApiLimit(limits: ActorRateLimits, { clock, security, log, 
     take(actor: Actor, origin: CallOrigin): ApiTurn | Promise<ApiTurn> {
       const limit = limitOfActor(limits, actor);
       const key = actor.kind === "user" ? actor.userId : networkOf(origin.ipAddress);
-      return redis?.isUp ? takeThere(redis, actor, origin, limit, key) : takeHere(actor, origin, limit, key);
+      if (!redis) return takeHere(actor, origin, limit, key);
+      return redis.isUp ? takeThere(redis, actor, origin, limit, key) : UNCOUNTED;
     },
 
     /** @returns what readiness reports of it */

@@ -58,7 +58,7 @@ export const rateLimitsVariables = variables(
     REDIS_URL: secretVariable(
       z.url({ protocol: /^rediss?$/, error: "is the address of a Redis or Valkey, such as redis://127.0.0.1:6379" }),
     ).describe(
-      "A Redis or Valkey in which replicas count requests together. Without it each replica counts by itself.",
+      "A Redis or Valkey in which replicas count requests together. Without it each replica counts for itself.",
     ),
   },
   ({ RATE_LIMITS, REDIS_URL }): { rateLimits: RateLimits; redisUrl: string | undefined } => ({

@@ -1,4 +1,4 @@
-/** Counters in Redis or Valkey, which replicas share. Where it does not answer, whoever asks counts by themselves. */
+/** Counters in Redis or Valkey, which replicas share. Where it does not answer, nothing is counted. */
 import { createHmac } from "node:crypto";
 import type { RateLimiterRedis, RateLimiterRes } from "rate-limiter-flexible";
 import { unavailable } from "../errors.js";
@@ -70,8 +70,8 @@ export async function createRedisCounters({ url, log, rateKey }: RedisCountersDe
     isAway = away;
     if (away) {
       const { code } = (fault ?? {}) as { code?: string };
-      log.warn({ code }, "Redis does not answer: each replica counts requests by itself");
-    } else log.info("Redis answers: replicas count requests together");
+      log.warn({ code }, "Redis does not answer: requests are not limited until it does");
+    } else log.info("Redis answers: requests are limited");
   }
   client.on("ready", () => note(false));
   client.on("error", (fault) => note(true, fault));

@@ -51,6 +51,16 @@ it("an address that is not signed in has its points, and is refused with all tha
   await expect.poll(() => limitEvents(app, ip)).toEqual([...known, ...known]);
 });
 
+it("who asks on and on is refused slowly, and keeps nobody else waiting", async () => {
+  const client = clientOfAddress(app, nextAddress());
+  expect(await statuses(client, 6)).toEqual([...Array(5).fill(200), 429]);
+  const ended: string[] = [];
+  const repeated = client.run(NAME).then(({ status }) => ended.push(`repeated ${status}`));
+  for (const n of [1, 2]) ended.push(`other ${n} ${(await clientOfAddress(app, nextAddress()).run(NAME)).status}`);
+  await repeated;
+  expect(ended).toEqual(["other 1 200", "other 2 200", "repeated 429"]);
+});
+
 it("a user has the same points wherever they come from, and as many as their role", async () => {
   expect(await statuses(as("viewer"), 4)).toEqual(Array(4).fill(200));
   expect(await statuses(as("viewer"), 5)).toEqual([...Array(4).fill(200), 429]);

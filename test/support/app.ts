@@ -23,7 +23,14 @@ import { RAISED_LIMITS } from "./rate-limits.js";
 export { PASSWORD };
 
 /** As often as pg-boss allows, and whatever a test waits for soon. */
-const BRISK: Timings = { ...TIMINGS, jobsSeconds: 0.5, watchMs: 500, waitingMs: 250, recordsRetryMs: 200 };
+const BRISK: Timings = {
+  ...TIMINGS,
+  jobsSeconds: 0.5,
+  watchMs: 500,
+  waitingMs: 250,
+  recordsRetryMs: 200,
+  refusalPauseMs: 200,
+};
 
 /** The demo's accounts. `otherViewer` and `otherAnalyst` belong to the second organization. */
 export const EMAILS = {
