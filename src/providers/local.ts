@@ -6,6 +6,7 @@ import type { ClusterSettings } from "../postgres/cluster.js";
 import { makePrivateFolder } from "../postgres/folder.js";
 import { type OsUser, runAsOsUser } from "../postgres/os-user.js";
 import { OPERATION_TYPES } from "../values/operations.js";
+import type { Report } from "./deed.js";
 import { applyBackupWindowIfDue } from "./local/backup-window.js";
 import { bringUp } from "./local/bring-up.js";
 import { finishConfiguration } from "./local/configure.js";
@@ -25,7 +26,7 @@ import { createSnapshotOperations, isSnapshotRequest } from "./local/snapshot-op
 import { openSnapshots } from "./local/snapshots.js";
 import { createStandbys } from "./local/standbys.js";
 import { createWatch } from "./local/watch.js";
-import type { Provider, Report } from "./provider.js";
+import type { Provider } from "./provider.js";
 
 export type LocalProviderOptions = {
   /** Holds all files of the provider; private to `user`, as chooseFolder makes it. One process at a time may use it. */
@@ -161,6 +162,8 @@ export async function createLocalProvider(options: LocalProviderOptions): Promis
   const provider: LocalProvider = {
     name: "local",
     operations: OPERATION_TYPES,
+    scopes: [{ accountId: "local", region: null, name: null }],
+    discovery: { everySeconds: 60, snapshotsEverySeconds: 60 },
     takesAutomatedSnapshots: false,
     reportTo(newReport) {
       report = newReport;
@@ -179,9 +182,11 @@ export async function createLocalProvider(options: LocalProviderOptions): Promis
     describe,
     logTail: (providerId, member, lines) => readMemberLog(host, providerId, member, lines),
     listSnapshots: snapshots.list,
+    listScopeSnapshots: snapshots.listAll,
     async deleteSnapshot(providerId, snapshot) {
       await snapshots.remove(providerId, snapshot).catch((error) => Promise.reject(unavailable("The snapshot", error)));
     },
+    look: async () => ({}),
     start: (request) => (isSnapshotRequest(request) ? snapshotOperations.start(request) : operations.start(request)),
     poll: (request) => (isSnapshotRequest(request) ? snapshotOperations.poll(request) : operations.poll(request)),
 

@@ -1,45 +1,13 @@
 /** Defines the interface through which Postern sees and operates instances. Every call is asynchronous and may be made twice. */
-import type { EventStatus } from "../values/event-statuses.js";
-import type { AlertSeverity, MemberRole } from "../values/instances.js";
+import type { AlertSeverity } from "../values/instances.js";
 import type { OperationType } from "../values/operations.js";
-
-export interface Endpoint {
-  readonly host: string;
-  readonly port: number;
-}
+import type { Report } from "./deed.js";
+import type { Endpoint, ProviderMember } from "./member.js";
 
 export interface Tag {
   readonly key: string;
   readonly value: string;
 }
-
-export interface ProviderMember {
-  readonly name: string;
-  readonly role: MemberRole;
-  readonly endpoint: Endpoint | null;
-  /** `available`, `rebuilding`, `starting`, `failed`, `stopped`, `unknown`; a standby that does not replay is `catching-up` or `paused`. */
-  readonly status: string;
-  /** How much WAL of its primary a standby has not replayed; null where that is not known. */
-  readonly lagBytes: number | null;
-  /** How old the data is that a standby shows; 0 where it has replayed all WAL. */
-  readonly lagSeconds: number | null;
-  /** Whether a standby replays what its primary sends; null for a primary. */
-  readonly replaying: boolean | null;
-  /** Why the member is not well; null where it is. */
-  readonly lastError: string | null;
-  /** Since when it has this status, as far as the provider saw it (RFC 3339). */
-  readonly since: string | null;
-}
-
-/** The state of a member that nobody has observed. */
-export const UNOBSERVED_MEMBER = {
-  status: "unknown",
-  lagBytes: null,
-  lagSeconds: null,
-  replaying: null,
-  lastError: null,
-  since: null,
-} as const satisfies Partial<ProviderMember>;
 
 /** A problem of an instance that people should look at. It is listed as long as it lasts. */
 export interface Finding {
@@ -58,11 +26,28 @@ export interface AutoFailover {
   readonly maxLagBytes: number;
 }
 
+/** The cluster that an instance is a member of. */
+export interface ProviderCluster {
+  readonly identifier: string;
+  readonly arn: string;
+  readonly tags: readonly Tag[];
+}
+
+/** An account in one region. Each scope is listed alone, because it may fail alone. A snapshot's identifier is unique in it. */
+export interface ProviderScope {
+  readonly accountId: string;
+  readonly region: string | null;
+  /** What people call the account; null where it has no name. */
+  readonly name: string | null;
+}
+
 /** An instance as its provider sees it now. */
 export interface InstanceDescription {
   /** The provider's own stable id; identifiers can be renamed. */
   readonly providerId: string;
   readonly identifier: string;
+  /** The Amazon Resource Name; null where the provider has none. */
+  readonly arn: string | null;
   readonly accountId: string | null;
   readonly region: string | null;
   /** `postgres`, `mysql`, ... */
@@ -75,7 +60,9 @@ export interface InstanceDescription {
   /** The provider's own word in lower case, such as `available` or `rebooting`; the list is open. */
   readonly status: string;
   readonly endpoint: Endpoint | null;
+  /** Its primary and standbys; where it is a member of a cluster, all members of the cluster. */
   readonly members: readonly ProviderMember[];
+  readonly cluster: ProviderCluster | null;
   readonly tags: readonly Tag[];
   /** `hh:mm-hh:mm`, UTC. */
   readonly backupWindow: string | null;
@@ -88,27 +75,6 @@ export interface InstanceDescription {
   readonly autoFailover: AutoFailover | null;
   readonly findings: readonly Finding[];
 }
-
-/** Something that a provider did to an instance by itself, for the audit log. */
-export interface Deed {
-  readonly providerId: string;
-  /** The part of Postern that did it, such as `repair` or `failover`; the audit record names it as the actor. */
-  readonly by: string;
-  /** `instance.<verb>`, such as `instance.rebuildStandby`. */
-  readonly action: string;
-  /** The outcome, or why it failed, without secrets. */
-  readonly result: Readonly<Record<string, unknown>>;
-  readonly success: boolean;
-  /** The security event to record too, if it matters for security. */
-  readonly event?: {
-    /** In the style of the OWASP Logging Vocabulary, such as `instance_split_brain`; at most 50 characters. */
-    readonly eventType: string;
-    readonly eventStatus: EventStatus;
-  };
-}
-
-/** Records a deed durably. It never throws: a deed that cannot be recorded is logged. */
-export type Report = (deed: Deed) => Promise<void>;
 
 export interface SnapshotDescription {
   /** Differs for every snapshot, while an identifier can be used again after a snapshot is deleted. */
@@ -124,6 +90,12 @@ export interface SnapshotDescription {
   readonly tags: readonly Tag[];
   /** Whether it was taken in the backup window; it is then removed when its retention is over. */
   readonly automated: boolean;
+}
+
+/** A snapshot and the instance that it is of. */
+export interface ScopeSnapshot {
+  readonly providerId: string;
+  readonly snapshot: SnapshotDescription;
 }
 
 /** Names a snapshot. With `snapshotUid`, a later snapshot with the same identifier is not meant. */
@@ -179,6 +151,16 @@ export interface ProviderFailure {
   readonly message: string;
 }
 
+/** What the provider saw of the instance before it was asked, as plain JSON: with it a poll tells later whether that was done. */
+export type Sight = Readonly<Record<string, unknown>>;
+
+/** That an operation is about to be asked for. It is committed before, so that whoever goes on after a crash does not ask twice. */
+export interface Intent {
+  /** RFC 3339, by the database's clock. */
+  readonly askedAt: string;
+  readonly saw: Sight;
+}
+
 /** How far an operation has come at the provider. */
 export type Poll =
   | {
@@ -204,6 +186,8 @@ export type Poll =
       readonly snapshot?: SnapshotDescription;
     }
   | { readonly state: "failed"; readonly resourceStatus: string; readonly failure: ProviderFailure }
+  /** The provider refuses it for now and has done nothing. It becomes `unknown` when it may be asked again. */
+  | { readonly state: "deferred"; readonly resourceStatus: string; readonly failure: ProviderFailure }
   /** The provider does not know this operation, so it may be started. */
   | { readonly state: "unknown" };
 
@@ -211,6 +195,9 @@ export interface Provider {
   readonly name: string;
   /** The types of operation that the provider supports. */
   readonly operations: readonly OperationType[];
+  readonly scopes: readonly ProviderScope[];
+  /** How often scopes are listed. */
+  readonly discovery: { readonly everySeconds: number; readonly snapshotsEverySeconds: number };
   /** Whether the provider itself takes automated snapshots in the backup window; otherwise Postern's scheduler does. */
   readonly takesAutomatedSnapshots: boolean;
   /** Sets who records what the provider does by itself; called before anything else. */
@@ -219,8 +206,8 @@ export interface Provider {
   upkeep(): Promise<void>;
   /** Looks for failures that cannot wait for upkeep; called every few seconds, one call at a time. @returns what must fail over now */
   watch(): Promise<readonly FailoverDue[]>;
-  /** Lists every instance of the provider. @throws UNAVAILABLE */
-  list(): Promise<InstanceDescription[]>;
+  /** Lists every instance of a scope. @param onCall is called at each call to the provider @throws UNAVAILABLE, and then nothing is known */
+  list(scope: ProviderScope, onCall?: () => void): Promise<InstanceDescription[]>;
   /** @returns the instance, or null where it is gone @throws UNAVAILABLE */
   describe(providerId: string): Promise<InstanceDescription | null>;
   /**
@@ -230,13 +217,20 @@ export interface Provider {
   logTail(providerId: string, member: string, lines: number): Promise<readonly string[] | null>;
   /** Lists the snapshots of an instance, which may be gone itself. @throws UNAVAILABLE */
   listSnapshots(providerId: string): Promise<SnapshotDescription[]>;
+  /** Lists the snapshots of all instances of a scope, also of those that are gone. @throws UNAVAILABLE */
+  listScopeSnapshots(scope: ProviderScope, onCall?: () => void): Promise<ScopeSnapshot[]>;
   /** Removes a snapshot, and does nothing where it is gone already. @throws UNAVAILABLE, also while it is being restored */
   deleteSnapshot(providerId: string, snapshot: ProviderSnapshotName): Promise<void>;
+  /** Looks at what an operation is about, before it is begun. @throws UNAVAILABLE */
+  look(request: OperationRequest): Promise<Sight>;
   /**
    * Begins an operation and returns at once; a second call with the same operationId changes nothing.
-   * @throws UNAVAILABLE, after which the caller may try again; every other refusal is a `failed` operation in the next poll
+   * @throws UNAVAILABLE, after which the next poll tells more; every other refusal is a `failed` or `deferred` operation in the next poll
    */
-  start(request: OperationRequest): Promise<void>;
-  /** Tells how far the operation has come, even if this process was restarted since it began. @throws UNAVAILABLE */
-  poll(request: OperationRequest): Promise<Poll>;
+  start(request: OperationRequest, intent: Intent): Promise<void>;
+  /**
+   * Tells how far the operation has come, even if this process was restarted since it began. What nobody can tell is `running`.
+   * @param intent null where it was never asked for @throws UNAVAILABLE
+   */
+  poll(request: OperationRequest, intent: Intent | null): Promise<Poll>;
 }

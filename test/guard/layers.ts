@@ -120,7 +120,7 @@ import { sql } from "drizzle-orm";`,
   {
     name: "the port of providers knows plain values, and nothing else of ours",
     files: PORT,
-    may: [VALUES],
+    may: [VALUES, PORT],
     never: /./,
     bad: ["providers/provider.ts", 'import type { Log } from "../log.js";'],
     caught: ["types of log.ts"],

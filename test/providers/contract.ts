@@ -1,7 +1,17 @@
 /** What every provider must do, whatever it talks to. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { OperationRequest, Provider } from "../../src/providers/provider.js";
-import { deletionOf, newOperationId, operate, rebootOf, restoreOf, snapshotOf, untilEnded } from "../support/ground.js";
+import {
+  deletionOf,
+  INTENT,
+  listAll,
+  newOperationId,
+  operate,
+  rebootOf,
+  restoreOf,
+  snapshotOf,
+  untilEnded,
+} from "../support/ground.js";
 import { eventually } from "../support/sandbox.js";
 
 export interface UnderTest {
@@ -21,13 +31,13 @@ export function describeProvider(name: string, create: () => Promise<UnderTest>)
     beforeAll(async () => {
       it = await create();
       provider = it.provider;
-      providerId = (await provider.list()).find(({ identifier }) => identifier === it.identifier)!.providerId;
+      providerId = (await listAll(provider)).find(({ identifier }) => identifier === it.identifier)!.providerId;
     });
     afterAll(() => it?.stop());
 
     test("lists what it describes, with everything that an inventory needs", async () => {
       const instance = await look();
-      expect(await provider.list()).toContainEqual(instance);
+      expect(await listAll(provider)).toContainEqual(instance);
       expect(instance).toMatchObject({
         providerId,
         identifier: it.identifier,
@@ -61,15 +71,15 @@ export function describeProvider(name: string, create: () => Promise<UnderTest>)
 
     test("an operation that was never started is unknown", async () => {
       const request = { ...snapshotOf(providerId, "never"), operationId: newOperationId() } as OperationRequest;
-      expect(await provider.poll(request)).toEqual({ state: "unknown" });
+      expect(await provider.poll(request, INTENT)).toEqual({ state: "unknown" });
     });
 
     test("a snapshot is taken once, however often it is asked for, and can be deleted twice", async () => {
       const request = { ...snapshotOf(providerId, "Contract-1"), operationId: newOperationId() } as OperationRequest;
-      await Promise.all([provider.start(request), provider.start(request)]);
+      await Promise.all([provider.start(request, INTENT), provider.start(request, INTENT)]);
       const end = await untilEnded(provider, request);
-      await provider.start(request);
-      expect(await provider.poll(request)).toEqual(end);
+      await provider.start(request, INTENT);
+      expect(await provider.poll(request, INTENT)).toEqual(end);
 
       const snapshots = await provider.listSnapshots(providerId);
       expect(snapshots).toEqual([
@@ -104,7 +114,7 @@ export function describeProvider(name: string, create: () => Promise<UnderTest>)
     test("a snapshot is deleted once by an operation; what is not there fails", async () => {
       await operate(provider, snapshotOf(providerId, "Contract-2"));
       const request = { ...deletionOf(providerId, "contract-2"), operationId: newOperationId() } as OperationRequest;
-      await Promise.all([provider.start(request), provider.start(request)]);
+      await Promise.all([provider.start(request, INTENT), provider.start(request, INTENT)]);
       const end = await untilEnded(provider, request);
       expect(end).toMatchObject({
         state: "succeeded",
@@ -112,8 +122,8 @@ export function describeProvider(name: string, create: () => Promise<UnderTest>)
         result: { snapshotId: "contract-2" },
       });
       expect(await provider.listSnapshots(providerId)).toEqual([]);
-      await provider.start(request);
-      expect(await provider.poll(request)).toEqual(end);
+      await provider.start(request, INTENT);
+      expect(await provider.poll(request, INTENT)).toEqual(end);
       const failure = { state: "failed", failure: { code: "DBSnapshotNotFound" } };
       expect(await operate(provider, deletionOf(providerId, "contract-2"))).toMatchObject(failure);
       expect(await operate(provider, deletionOf("db-0000000000000000", "contract-2"))).toMatchObject(failure);
@@ -125,7 +135,7 @@ export function describeProvider(name: string, create: () => Promise<UnderTest>)
         ...restoreOf(providerId, "CONTRACT-3", "copy-1"),
         operationId: newOperationId(),
       } as OperationRequest;
-      await Promise.all([provider.start(request), provider.start(request)]);
+      await Promise.all([provider.start(request, INTENT), provider.start(request, INTENT)]);
       const end = await untilEnded(provider, request);
       expect(end).toMatchObject({
         state: "succeeded",
@@ -142,9 +152,9 @@ export function describeProvider(name: string, create: () => Promise<UnderTest>)
         backupRetentionDays: 7,
         multiAz: false,
       });
-      await provider.start(request);
-      expect(await provider.poll(request)).toEqual(end);
-      const before = await provider.list();
+      await provider.start(request, INTENT);
+      expect(await provider.poll(request, INTENT)).toEqual(end);
+      const before = await listAll(provider);
       const fails = async (wanted: Parameters<typeof operate>[1], code: string) =>
         expect(await operate(provider, wanted)).toMatchObject({ state: "failed", failure: { code } });
       await fails(restoreOf(providerId, "Contract-3", "COPY-1"), "DBInstanceAlreadyExists");
@@ -152,7 +162,7 @@ export function describeProvider(name: string, create: () => Promise<UnderTest>)
       await fails(restoreOf(providerId, "Contract-4", "copy-2"), "DBSnapshotNotFound");
       await fails(restoreOf(made as string, "Contract-3", "copy-2"), "DBSnapshotNotFound");
       await fails(restoreOf(providerId, "Contract-3", "../copy"), "InvalidParameterValue");
-      expect((await provider.list()).map(({ identifier }) => identifier)).toEqual(
+      expect((await listAll(provider)).map(({ identifier }) => identifier)).toEqual(
         before.map(({ identifier }) => identifier),
       );
       await provider.deleteSnapshot(providerId, { snapshotId: "contract-3" });

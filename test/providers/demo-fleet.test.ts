@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { createLog } from "../../src/log.js";
 import type { LocalProvider } from "../../src/providers/local.js";
 import { DEMO_INSTANCES, ensureDemoInstances } from "../../src/seed/demo-instances.js";
-import { query, untilStreaming, useGround } from "../support/ground.js";
+import { listAll, query, untilStreaming, useGround } from "../support/ground.js";
 
 const ground = useGround();
 const log = createLog("silent");
@@ -16,7 +16,7 @@ beforeAll(async () => {
 afterAll(() => provider.stopAll());
 
 test("three instances, one of each environment, and one with a standby", async () => {
-  const fleet = (await provider.list()).map(
+  const fleet = (await listAll(provider)).map(
     ({ identifier, status, multiAz, tags, backupWindow, maintenanceWindow }) => {
       const environment = tags.find(({ key }) => key === "Environment")?.value;
       return { identifier, status, multiAz, environment, backupWindow, maintenanceWindow };
@@ -44,14 +44,14 @@ test("three instances, one of each environment, and one with a standby", async (
 });
 
 test("once it is there nothing changes, and what is missing is made again with its data", async () => {
-  const before = await provider.list();
+  const before = await listAll(provider);
   await ensureDemoInstances(provider, DEMO_INSTANCES, log);
-  expect(await provider.list()).toEqual(before);
+  expect(await listAll(provider)).toEqual(before);
 
   await provider.destroy("dev-postgres-01");
-  expect(await provider.list()).toHaveLength(2);
+  expect(await listAll(provider)).toHaveLength(2);
   await ensureDemoInstances(provider, DEMO_INSTANCES, log);
-  expect(await provider.list()).toHaveLength(3);
+  expect(await listAll(provider)).toHaveLength(3);
   const counts = await query(
     provider,
     "dev-postgres-01",

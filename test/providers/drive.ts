@@ -33,9 +33,10 @@ if (killAt === "fill" || killAt === "planned") {
   await provider.create({ ...JSON.parse(text), fill: async () => void die() });
 } else {
   const request = JSON.parse(text) as OperationRequest;
-  await provider.start(request);
+  const intent = { askedAt: new Date().toISOString(), saw: {} };
+  await provider.start(request, intent);
   for (;;) {
-    const poll = await provider.poll(request);
+    const poll = await provider.poll(request, intent);
     if (killAt.startsWith("%") && poll.state === "running" && (poll.percent ?? 0) >= Number(killAt.slice(1))) die();
     // For a point that comes after the end.
     if (poll.state !== "running") setTimeout(() => process.exit(1), 5_000);

@@ -10,7 +10,17 @@ import { databaseUser } from "../../src/postgres/os-user.js";
 import { failureCauseOf } from "../../src/providers/local/causes.js";
 import type { LocalProvider } from "../../src/providers/local.js";
 import type { OperationRequest } from "../../src/providers/provider.js";
-import { idOf, NEW, newOperationId, operate, query, snapshotOf, untilEnded, useGround } from "../support/ground.js";
+import {
+  INTENT,
+  idOf,
+  NEW,
+  newOperationId,
+  operate,
+  query,
+  snapshotOf,
+  untilEnded,
+  useGround,
+} from "../support/ground.js";
 
 const ground = useGround();
 let provider: LocalProvider;
@@ -106,7 +116,7 @@ test("where all replication slots are in use, a copy says so", async () => {
 test("where somebody ends Postern's sessions, the operation says that", async () => {
   const request = { ...snapshotOf(solo, "ended"), operationId: newOperationId() } as OperationRequest;
   await query(provider, "solo", async (sql) => {
-    await provider.start(request);
+    await provider.start(request, INTENT);
     let isOver = false;
     const end = untilEnded(provider, request).finally(() => {
       isOver = true;

@@ -2,9 +2,9 @@
 import { access, readdir, rename } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { afterAll, expect, test, vi } from "vitest";
+import type { Deed } from "../../src/providers/deed.js";
 import type { LocalProvider } from "../../src/providers/local.js";
-import type { Deed } from "../../src/providers/provider.js";
-import { NEW, operate, query, rebootOf, untilStreaming, useGround } from "../support/ground.js";
+import { listAll, NEW, operate, query, rebootOf, untilStreaming, useGround } from "../support/ground.js";
 import { eventually, processesIn } from "../support/sandbox.js";
 
 vi.setConfig({ testTimeout: 60_000 });
@@ -22,7 +22,7 @@ async function reopen(configured: Parameters<LocalProvider["create"]>[0]): Promi
   await provider.plan([configured]);
   return provider;
 }
-const only = async (from: LocalProvider) => (await from.list())[0]!;
+const only = async (from: LocalProvider) => (await listAll(from))[0]!;
 const configurations = () => told.filter(({ action }) => action === "instance.configure");
 
 test("tags, windows and retention count before the instance is started, and are told once", async () => {

@@ -2,13 +2,16 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import type { Deed } from "../../src/providers/deed.js";
 import type { LocalProvider } from "../../src/providers/local.js";
-import type { Deed, OperationRequest } from "../../src/providers/provider.js";
+import type { OperationRequest } from "../../src/providers/provider.js";
 import { some } from "../support/deep.js";
 import {
   deletionOf,
   type Ended,
+  INTENT,
   idOf,
+  listAll,
   NEW,
   newOperationId,
   operate,
@@ -52,7 +55,7 @@ async function interrupt(wanted: Wanted, killAt: string): Promise<{ request: Ope
   );
   expect((await writablePorts(provider, "pair")).length, "primaries before recovery").toBeLessThanOrEqual(1);
   provider = await ground.open();
-  expect((await provider.poll(request)).state, "not forgotten").not.toBe("unknown");
+  expect((await provider.poll(request, INTENT)).state, "not forgotten").not.toBe("unknown");
   await provider.startAll();
   const end = await untilEnded(provider, request);
   await untilStreaming(provider, "pair");
@@ -155,8 +158,8 @@ test.each(some(["Copying the data", "%50"], 2))(
       (sql) => sql`select slot_name from pg_replication_slots where slot_name like 'postern_backup%'`,
     );
     expect(left).toEqual([]);
-    await provider.start(request);
-    expect(await provider.poll(request), "started once more").toEqual(end);
+    await provider.start(request, INTENT);
+    expect(await provider.poll(request, INTENT), "started once more").toEqual(end);
     expect(await operate(provider, snapshotOf(pair, "killed"))).toMatchObject({ state: "succeeded" });
     await provider.deleteSnapshot(pair, { snapshotId: "killed" });
   },
@@ -189,14 +192,14 @@ test.each(
   const [snapshot] = await provider.listSnapshots(pair);
   const [known] = await query(provider, "pair", (sql) => sql`select count(*)::int from notes`);
   const { request, end } = await interrupt(restoreOf(pair, snapshot!.identifier, "copy"), killAt);
-  const done = expected ?? (await provider.list()).length > 1;
+  const done = expected ?? (await listAll(provider)).length > 1;
   if (done) {
     expect(end).toMatchObject({ state: "succeeded", result: { identifier: "copy" } });
     const [copied] = await query(provider, "copy", (sql) => sql`select count(*)::int from notes`);
     expect(copied?.count).toBeLessThanOrEqual(known?.count);
     await provider.destroy("copy");
-    await provider.start(request);
-    expect(await provider.poll(request), "started once more").toEqual(end);
+    await provider.start(request, INTENT);
+    expect(await provider.poll(request, INTENT), "started once more").toEqual(end);
   } else {
     expect(end).toMatchObject({ state: "failed", failure: { code: "Interrupted" } });
   }
@@ -240,5 +243,5 @@ test("an instance whose creation is killed was never there", async () => {
   expect(await processesIn(join(folder(), "instances", id!))).toEqual([]);
   expect(await readdir(join(folder(), "instances"))).toEqual([pair]);
   await provider.startAll();
-  expect(await provider.list()).toHaveLength(1);
+  expect(await listAll(provider)).toHaveLength(1);
 });

@@ -7,7 +7,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { findBinaries } from "../../src/postgres/binaries.js";
 import { parsePosition } from "../../src/postgres/control-file.js";
 import { databaseUser } from "../../src/postgres/os-user.js";
-import { clock, operate, query, rebootOf, untilEnded, untilStreaming } from "../support/ground.js";
+import { clock, listAll, operate, query, rebootOf, untilEnded, untilStreaming } from "../support/ground.js";
 import { eventually, processesIn } from "../support/sandbox.js";
 import { usePair } from "./pair.js";
 
@@ -348,7 +348,7 @@ test("a primary whose control file is gone blinds nobody: it has failed, is not 
   await insert(10);
   const [primary, standby] = await roles();
   await rename(memberFolder(primary, "data/global"), memberFolder(primary, "global"));
-  expect((await pair.provider.list()).map(({ status }) => status)).toEqual(["failed"]);
+  expect((await listAll(pair.provider)).map(({ status }) => status)).toEqual(["failed"]);
   expect(await reboot()).toMatchObject({
     state: "failed",
     resourceStatus: "failed",

@@ -2,8 +2,9 @@
 import { appendFile, mkdir, readdir, rename, rm, writeFile } from "node:fs/promises";
 import type { Sql } from "postgres";
 import { afterEach, expect, onTestFinished, test } from "vitest";
-import type { Deed, OperationRequest } from "../../src/providers/provider.js";
-import { clock, newOperationId, query, untilEnded, untilStreaming } from "../support/ground.js";
+import type { Deed } from "../../src/providers/deed.js";
+import type { OperationRequest } from "../../src/providers/provider.js";
+import { clock, INTENT, newOperationId, query, untilEnded, untilStreaming } from "../support/ground.js";
 import { eventually } from "../support/sandbox.js";
 import { usePair } from "./pair.js";
 
@@ -38,7 +39,7 @@ async function failOver() {
     forceFailover: true,
     automatic: true,
   };
-  await pair.provider.start(request);
+  await pair.provider.start(request, INTENT);
   return untilEnded(pair.provider, request);
 }
 

@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from "vitest";
 import { databaseUser } from "../../src/postgres/os-user.js";
 import { findPostmaster } from "../../src/postgres/postmaster.js";
+import type { Deed } from "../../src/providers/deed.js";
 import type { LocalProvider } from "../../src/providers/local.js";
-import type { Deed } from "../../src/providers/provider.js";
 import { clock, idOf, NEW, operate, query, rebootOf, untilStreaming, useGround } from "../support/ground.js";
 import { eventually } from "../support/sandbox.js";
 

@@ -5,8 +5,8 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { chooseFolder } from "../../src/postgres/folder.js";
 import { databaseUser } from "../../src/postgres/os-user.js";
 import { findPostmaster } from "../../src/postgres/postmaster.js";
+import type { Deed } from "../../src/providers/deed.js";
 import type { LocalProvider } from "../../src/providers/local.js";
-import type { Deed } from "../../src/providers/provider.js";
 import { idOf, NEW, query, untilStreaming, useGround, writablePorts } from "../support/ground.js";
 import { eventually, processesIn } from "../support/sandbox.js";
 

@@ -3,7 +3,18 @@ import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, expect, test, vi } from "vitest";
 import type { LocalProvider, LocalProviderOptions } from "../../src/providers/local.js";
-import { NEW, newOperationId, operate, query, rebootOf, runProgram, untilEnded, useGround } from "../support/ground.js";
+import {
+  INTENT,
+  listAll,
+  NEW,
+  newOperationId,
+  operate,
+  query,
+  rebootOf,
+  runProgram,
+  untilEnded,
+  useGround,
+} from "../support/ground.js";
 import { eventually, processesIn } from "../support/sandbox.js";
 
 vi.setConfig({ testTimeout: 60_000 });
@@ -19,7 +30,7 @@ afterAll(() => Promise.all(opened.map((provider) => provider.stopAll())));
 const wanted = { ...NEW, identifier: "wanted-dev" };
 const folders = () => readdir(join(ground.path, "fleet/instances"));
 const only = async (provider: LocalProvider) => {
-  const list = await provider.list();
+  const list = await listAll(provider);
   expect(list).toHaveLength(1);
   return list[0]!;
 };
@@ -43,8 +54,8 @@ test("a planned one is listed as it will be, cannot be reached, and keeps its id
   const request = { ...rebootOf(planned.providerId), operationId: newOperationId() } as Parameters<
     typeof provider.poll
   >[0];
-  expect(await provider.poll(request)).toEqual({ state: "unknown" });
-  await expect(provider.start(request)).rejects.toMatchObject({ code: "UNAVAILABLE" });
+  expect(await provider.poll(request, INTENT)).toEqual({ state: "unknown" });
+  await expect(provider.start(request, INTENT)).rejects.toMatchObject({ code: "UNAVAILABLE" });
 
   // Another configuration, before it is there.
   await provider.plan([{ ...wanted, standby: true, backupWindow: "04:00-04:30" }]);
@@ -54,7 +65,7 @@ test("a planned one is listed as it will be, cannot be reached, and keeps its id
     backupWindow: "04:00-04:30",
   });
   await provider.plan([]);
-  expect([await provider.list(), await folders()]).toEqual([[], []]);
+  expect([await listAll(provider), await folders()]).toEqual([[], []]);
 });
 
 test("killed while it is made: the next process lists it under the same id, and makes it", async () => {
@@ -134,7 +145,7 @@ test("one whose description cannot be read is nothing new: it keeps its identifi
     await damage();
     const provider = await open();
     expect(await provider.plan([wanted, other])).toEqual([other]);
-    const seen = (await provider.list()).find(({ providerId }) => providerId === id);
+    const seen = (await listAll(provider)).find(({ providerId }) => providerId === id);
     expect(seen).toMatchObject({
       identifier: "wanted-dev",
       status: "failed",

@@ -3,7 +3,7 @@ import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { LocalProvider } from "../../src/providers/local.js";
-import { deletionOf, idOf, NEW, operate, query, restoreOf, snapshotOf, useGround } from "../support/ground.js";
+import { deletionOf, idOf, listAll, NEW, operate, query, restoreOf, snapshotOf, useGround } from "../support/ground.js";
 import { processesIn, UNSYNCED } from "../support/sandbox.js";
 
 const ground = useGround();
@@ -99,7 +99,7 @@ test("a snapshot that is deleted while it is restored: the copy is whole or not 
       expect(deletion).toMatchObject({ resourceStatus: "available", failure: { code: "InvalidDBSnapshotState" } });
       await provider.deleteSnapshot(source, { snapshotId: "wanted-twice" });
     }
-    expect((await provider.list()).map(({ identifier }) => identifier)).toEqual(["source"]);
+    expect((await listAll(provider)).map(({ identifier }) => identifier)).toEqual(["source"]);
   }
 });
 

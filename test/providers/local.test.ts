@@ -6,11 +6,14 @@ import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { chooseFolder } from "../../src/postgres/folder.js";
 import { databaseUser } from "../../src/postgres/os-user.js";
 import { findPostmaster } from "../../src/postgres/postmaster.js";
+import type { Deed } from "../../src/providers/deed.js";
 import type { LocalProvider } from "../../src/providers/local.js";
-import type { Deed, OperationRequest } from "../../src/providers/provider.js";
+import type { OperationRequest } from "../../src/providers/provider.js";
 import {
   clock,
+  INTENT,
   idOf,
+  listAll,
   NEW,
   newOperationId,
   operate,
@@ -86,8 +89,8 @@ test("snapshot under load: the restored copy has all that was committed before, 
 
 test("while one operation runs, the instance says so and refuses a second; another instance does not", async () => {
   const first = { ...snapshotOf(solo, "one-at-a-time"), operationId: newOperationId() } as OperationRequest;
-  await provider.start(first);
-  expect(await provider.poll(first)).toMatchObject({ state: "running", resourceStatus: "creating" });
+  await provider.start(first, INTENT);
+  expect(await provider.poll(first, INTENT)).toMatchObject({ state: "running", resourceStatus: "creating" });
   // Only then has it taken the name.
   const copies = join(ground.path, "fleet/snapshots");
   await eventually(async () => (await readdir(copies)).some((name) => name.startsWith(".partial-")));
@@ -211,7 +214,7 @@ test("a frozen instance is soon told to have failed, and hides no other", async 
   process.kill(pid, "SIGSTOP");
   onTestFinished(() => void process.kill(pid, "SIGCONT"));
   const since = Date.now();
-  const statuses = (await provider.list()).map((instance) => [instance.identifier, instance.status]);
+  const statuses = (await listAll(provider)).map((instance) => [instance.identifier, instance.status]);
   expect(Date.now() - since).toBeLessThan(3_500);
   expect(statuses.sort()).toEqual([
     ["pair", "available"],
@@ -239,7 +242,7 @@ test("a description that cannot be read hides no other instance", async () => {
   const text = await readFile(file, "utf8");
   await writeFile(file, text.slice(0, 100));
   onTestFinished(() => writeFile(file, text));
-  const seen = (await provider.list()).map((instance) => [instance.identifier, instance.status]);
+  const seen = (await listAll(provider)).map((instance) => [instance.identifier, instance.status]);
   expect(seen.sort()).toEqual([
     ["pair", "available"],
     ["solo", "failed"],
@@ -292,7 +295,7 @@ test("what is stopped stays stopped, and port and rows outlast a restart of ever
     failure: { code: "InvalidDBInstanceState" },
   });
   await provider.stopAll();
-  await expect(provider.start({ ...rebootOf(pair), operationId: "late" } as OperationRequest)).rejects.toThrow(
+  await expect(provider.start({ ...rebootOf(pair), operationId: "late" } as OperationRequest, INTENT)).rejects.toThrow(
     "not answer",
   );
   provider = await ground.open({ limits: { manualSnapshots: 4, minFreeBytes: 0 } });

@@ -5,6 +5,7 @@ import { findPostmaster } from "../../src/postgres/postmaster.js";
 import type { LocalProvider, LocalProviderOptions } from "../../src/providers/local.js";
 import type { OperationRequest } from "../../src/providers/provider.js";
 import {
+  INTENT,
   idOf,
   NEW,
   newOperationId,
@@ -59,7 +60,7 @@ export function usePair(facts: Partial<Parameters<LocalProvider["create"]>[0]> =
       const request = { ...snapshotOf(pair.id, `of-a-hanging-one-${copies}`), operationId: newOperationId() };
       const { pid } = await pair.postmasterOf((await pair.roles())[0]);
       await query(pair.provider, "pair", async (sql) => {
-        await pair.provider.start(request as OperationRequest);
+        await pair.provider.start(request as OperationRequest, INTENT);
         const waits = () =>
           sql`select from pg_stat_activity where state = 'active' and query like '%pg_backup_start%' and pid <> pg_backend_pid()`;
         await eventually(async () => (await waits()).length === copies, 20_000);

@@ -2,6 +2,7 @@
 import { expect, it } from "vitest";
 import type { OperationRequest } from "../../src/providers/provider.js";
 import { withTimeouts } from "../../src/providers/timeouts.js";
+import { INTENT } from "../support/ground.js";
 import { scriptedProvider } from "../support/scripted-provider.js";
 
 const silence = () => new Promise<never>(() => undefined);
@@ -13,18 +14,23 @@ it("a provider that is silent is UNAVAILABLE, whatever it was asked", async () =
   );
   const provider = withTimeouts({ ...scriptedProvider(), ...silent }, 20);
   const asked = {
-    list: provider.list(),
+    list: provider.list(provider.scopes[0]!),
     describe: provider.describe("a"),
     logTail: provider.logTail("a", "a", 1),
     listSnapshots: provider.listSnapshots("a"),
+    listScopeSnapshots: provider.listScopeSnapshots(provider.scopes[0]!),
+    look: provider.look(request),
     deleteSnapshot: provider.deleteSnapshot("a", { snapshotId: "b" }),
-    start: provider.start(request),
-    poll: provider.poll(request),
+    start: provider.start(request, INTENT),
+    poll: provider.poll(request, INTENT),
   };
   const working = ["reportTo", "upkeep", "watch"];
   const methods = Object.entries(provider).filter(([, value]) => typeof value === "function");
   expect(methods.map(([name]) => name).sort()).toEqual([...Object.keys(asked), ...working].sort());
-  for (const answer of Object.values(asked)) await expect(answer).rejects.toMatchObject({ code: "UNAVAILABLE" });
+  const refusals = Object.values(asked).map((answer) =>
+    expect(answer as Promise<unknown>).rejects.toMatchObject({ code: "UNAVAILABLE" }),
+  );
+  await Promise.all(refusals);
 });
 
 it("an answer in time is the provider's", async () => {

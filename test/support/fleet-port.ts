@@ -1,13 +1,13 @@
 /** A provider that lives in memory, and rows of instances for tests that need no cluster. */
 
 import { AppError } from "../../src/errors.js";
+import { UNOBSERVED_MEMBER } from "../../src/providers/member.js";
 import {
   type InstanceDescription,
   type OperationRequest,
   type Poll,
   type Provider,
   type SnapshotDescription,
-  UNOBSERVED_MEMBER,
 } from "../../src/providers/provider.js";
 import { OPERATION_TYPES } from "../../src/values/operations.js";
 import type { TestApp } from "./app.js";
@@ -17,6 +17,7 @@ export const HOST = "db.internal.example";
 export const describeInstance = (changes: Partial<InstanceDescription> = {}): InstanceDescription => ({
   providerId: "p-1",
   identifier: "orders-test",
+  arn: null,
   accountId: "111122223333",
   region: "eu-central-1",
   engine: "postgres",
@@ -31,6 +32,7 @@ export const describeInstance = (changes: Partial<InstanceDescription> = {}): In
     { name: "b", role: "STANDBY", endpoint: { host: HOST, port: 5433 }, ...UNOBSERVED_MEMBER },
     { name: "c", role: "STANDBY", endpoint: null, ...UNOBSERVED_MEMBER },
   ],
+  cluster: null,
   tags: [
     { key: "Environment", value: "test" },
     { key: "quote \" \\ '", value: "é 漢 😀 \t </script>" },
@@ -50,6 +52,8 @@ export function silentProvider(name = "port"): Provider {
   return {
     name,
     operations: OPERATION_TYPES,
+    scopes: [{ accountId: name, region: null, name: null }],
+    discovery: { everySeconds: 60, snapshotsEverySeconds: 60 },
     takesAutomatedSnapshots: true,
     reportTo: () => undefined,
     upkeep: async () => undefined,
@@ -58,7 +62,9 @@ export function silentProvider(name = "port"): Provider {
     describe: silent,
     logTail: silent,
     listSnapshots: silent,
+    listScopeSnapshots: silent,
     deleteSnapshot: silent,
+    look: silent,
     start: silent,
     poll: silent,
   };
@@ -118,9 +124,12 @@ export function memoryProvider(descriptions: InstanceDescription[], name = "port
 
   const provider: Provider = {
     ...silentProvider(name),
-    list: () => (state.silent ? silentProvider().list() : Promise.resolve([...instances.values()])),
+    look: async () => ({}),
+    list: (scope) => (state.silent ? silentProvider().list(scope) : Promise.resolve([...instances.values()])),
     describe: async (providerId) => instances.get(providerId) ?? null,
     listSnapshots: async (providerId) => snapshots.get(providerId) ?? [],
+    listScopeSnapshots: async () =>
+      [...snapshots].flatMap(([providerId, ofOne]) => ofOne.map((snapshot) => ({ providerId, snapshot }))),
     async start(request) {
       if (!state.held.has(request.providerId)) ends.set(request.operationId, perform(request));
       else ends.set(request.operationId, { state: "running", resourceStatus: "busy", message: "Held.", percent: 50 });

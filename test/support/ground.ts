@@ -11,7 +11,7 @@ import { afterAll, beforeAll, inject } from "vitest";
 import { chooseFolder } from "../../src/postgres/folder.js";
 import { databaseUser } from "../../src/postgres/os-user.js";
 import { createLocalProvider, type LocalProvider, type LocalProviderOptions } from "../../src/providers/local.js";
-import type { OperationRequest, Poll, Provider } from "../../src/providers/provider.js";
+import type { Intent, OperationRequest, Poll, Provider } from "../../src/providers/provider.js";
 import { eventually, processesIn, UNSYNCED } from "./sandbox.js";
 
 export const clock = { offsetMs: 0, now: () => new Date(Date.now() + clock.offsetMs) };
@@ -98,19 +98,23 @@ export const restoreOf = (providerId: string, snapshotId: string, identifier: st
   return { providerId, type: "RESTORE_SNAPSHOT", snapshotId, identifier, ...facts };
 };
 
-export type Ended = Exclude<Poll, { state: "running" | "unknown" }>;
+/** An intent of a provider that saw nothing. */
+export const INTENT: Intent = { askedAt: "2026-08-01T00:00:00Z", saw: {} };
 
-export const untilEnded = (provider: Provider, request: OperationRequest): Promise<Ended> =>
+export type Ended = Extract<Poll, { state: "succeeded" | "failed" }>;
+
+export const untilEnded = (provider: Provider, request: OperationRequest, intent = INTENT): Promise<Ended> =>
   eventually(async () => {
-    const poll = await provider.poll(request);
-    return poll.state !== "running" && poll.state !== "unknown" && poll;
+    const poll = await provider.poll(request, intent);
+    return (poll.state === "succeeded" || poll.state === "failed") && poll;
   }, 40_000);
 
 /** Runs an operation to its end. */
 export async function operate(provider: Provider, wanted: Wanted): Promise<Ended> {
   const request = { ...wanted, operationId: newOperationId() } as OperationRequest;
-  await provider.start(request);
-  return untilEnded(provider, request);
+  const intent = { askedAt: new Date().toISOString(), saw: await provider.look(request) };
+  await provider.start(request, intent);
+  return untilEnded(provider, request, intent);
 }
 
 /** Runs `work` on a connection of the superuser, to the primary's database `postgres` unless something else is given. */
@@ -129,8 +133,12 @@ export async function query<T>(
   }
 }
 
+/** The instances of all scopes. */
+export const listAll = async (provider: Provider) =>
+  (await Promise.all(provider.scopes.map((scope) => provider.list(scope)))).flat();
+
 export async function idOf(provider: Provider, identifier: string): Promise<string> {
-  return (await provider.list()).find((instance) => instance.identifier === identifier)!.providerId;
+  return (await listAll(provider)).find((instance) => instance.identifier === identifier)!.providerId;
 }
 
 /** Resolves when the standby streams, and the provider says that it is whole. */

@@ -1,13 +1,15 @@
 /** A provider that does what a test tells it: answers late, never, not for a while, or without an end. */
 
 import { AppError } from "../../src/errors.js";
+import type { Report } from "../../src/providers/deed.js";
 import {
   type FailoverDue,
   type InstanceDescription,
+  type Intent,
   type OperationRequest,
   type Poll,
   type Provider,
-  type Report,
+  type Sight,
   type SnapshotDescription,
 } from "../../src/providers/provider.js";
 import { OPERATION_TYPES } from "../../src/values/operations.js";
@@ -17,6 +19,8 @@ export const unavailable = () => new AppError("UNAVAILABLE", "The provider does 
 /** What is known of an operation that was started. */
 export interface Run {
   readonly request: OperationRequest;
+  /** The intent that the last poll was given. */
+  intent: Intent | null;
   /** How often start was called. */
   starts: number;
   polls: number;
@@ -27,7 +31,9 @@ export interface Run {
 export interface Script {
   poll?: (run: Run, usual: () => Poll) => Poll | Promise<Poll>;
   /** Before a start is taken. */
-  start?: (request: OperationRequest) => void | Promise<void>;
+  start?: (request: OperationRequest, intent: Intent) => void | Promise<void>;
+  /** What is seen before a start. */
+  look?: () => Sight;
   describe?: () => void | Promise<void>;
   /** The whole log of a member; none unless given. */
   log?: (member: string) => readonly string[] | Promise<readonly string[]>;
@@ -130,6 +136,8 @@ export function scriptedProvider(name = "scripted"): ScriptedProvider {
   const provider: ScriptedProvider = {
     name,
     operations: OPERATION_TYPES,
+    scopes: [{ accountId: name, region: null, name: null }],
+    discovery: { everySeconds: 60, snapshotsEverySeconds: 60 },
     takesAutomatedSnapshots: false,
     instances,
     scripts,
@@ -141,6 +149,7 @@ export function scriptedProvider(name = "scripted"): ScriptedProvider {
       instances.set(identifier, {
         providerId: identifier,
         identifier,
+        arn: null,
         accountId: null,
         region: null,
         engine: "postgres",
@@ -151,6 +160,7 @@ export function scriptedProvider(name = "scripted"): ScriptedProvider {
         status: "available",
         endpoint: null,
         members: [],
+        cluster: null,
         tags: [{ key: "Environment", value: "Development" }],
         backupWindow: null,
         pendingBackupWindow: null,
@@ -200,21 +210,25 @@ export function scriptedProvider(name = "scripted"): ScriptedProvider {
     },
     listSnapshots: async (providerId) =>
       snapshots.filter((snapshot) => snapshot.providerId === providerId).map(withoutInstance),
+    listScopeSnapshots: async () =>
+      snapshots.map((snapshot) => ({ providerId: snapshot.providerId, snapshot: withoutInstance(snapshot) })),
     deleteSnapshot: async () => undefined,
-    async start(request) {
-      await scripts.get(request.providerId)?.start?.(request);
+    look: async ({ providerId }) => scripts.get(providerId)?.look?.() ?? {},
+    async start(request, intent) {
+      await scripts.get(request.providerId)?.start?.(request, intent);
       const known = runs.get(request.operationId);
       if (known) {
         known.starts += 1;
         return;
       }
-      runs.set(request.operationId, { request, starts: 1, polls: 0, sinceMs: Date.now() });
+      runs.set(request.operationId, { request, intent, starts: 1, polls: 0, sinceMs: Date.now() });
       begun.push(request.operationId);
     },
-    async poll(request) {
+    async poll(request, intent) {
       const run = runs.get(request.operationId);
       if (!run) return { state: "unknown" };
       run.polls += 1;
+      run.intent = intent;
       const poll = scripts.get(request.providerId)?.poll;
       return poll ? poll(run, () => usual(run)) : usual(run);
     },

@@ -1,5 +1,6 @@
 /** Describes local instances for the inventory, from instance.json and from what is observed. */
-import { type Endpoint, type Finding, type InstanceDescription, UNOBSERVED_MEMBER } from "../provider.js";
+import { type Endpoint, UNOBSERVED_MEMBER } from "../member.js";
+import { type Finding, type InstanceDescription } from "../provider.js";
 import { applyBackupWindowIfDue } from "./backup-window.js";
 import { findingsOf } from "./findings.js";
 import { createHealths, type MemberHealth } from "./health.js";
@@ -123,6 +124,7 @@ export function createDescribe(host: Host, operations: Operations, plans: Plans,
     return {
       providerId: instance.providerId,
       identifier: instance.identifier,
+      arn: null,
       accountId: "local",
       region: null,
       engine: "postgres",
@@ -138,6 +140,7 @@ export function createDescribe(host: Host, operations: Operations, plans: Plans,
         endpoint: member.stale ? null : endpointOf(member),
         ...(healthOf[index] ?? UNOBSERVED_MEMBER),
       })),
+      cluster: null,
       tags: instance.tags,
       backupWindow: instance.backupWindow,
       pendingBackupWindow: instance.pendingBackupWindow?.window ?? null,

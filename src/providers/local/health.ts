@@ -1,5 +1,6 @@
 /** Observes the health of an instance's members: the status of each, since when it lasts, and what people should look at. */
-import { type Finding, type ProviderMember, UNOBSERVED_MEMBER } from "../provider.js";
+import { type ProviderMember, UNOBSERVED_MEMBER } from "../member.js";
+import { type Finding } from "../provider.js";
 import { higherSettings } from "./equal-settings.js";
 import { type Host } from "./host.js";
 import { type LocalInstance, type LocalMember, primaryOf } from "./instances.js";

@@ -4,7 +4,7 @@ import type { Log } from "../../log.js";
 import { type ClusterSettings } from "../../postgres/cluster.js";
 import { lastComplaintInLog, withoutSecretsOfLog } from "../../postgres/log-tail.js";
 import type { OsUser } from "../../postgres/os-user.js";
-import type { Report } from "../provider.js";
+import type { Report } from "../deed.js";
 import type { Instances, LocalInstance } from "./instances.js";
 
 export type LocalHostLimits = {

@@ -7,7 +7,7 @@ import { baseBackup } from "../../postgres/base-backup.js";
 import { copyTree, listFileTree } from "../../postgres/copy-files.js";
 import { SNAPSHOT_IDENTIFIER } from "../../values/identifiers.js";
 import { OperationFailureError } from "../errors.js";
-import type { ProviderSnapshotName, SnapshotDescription, Tag } from "../provider.js";
+import type { ProviderSnapshotName, ScopeSnapshot, SnapshotDescription, Tag } from "../provider.js";
 import { readDurable, writeDurableJson } from "./durable-json.js";
 import { tagsForm } from "./forms.js";
 import { type Host, hostCopyOptions } from "./host.js";
@@ -85,12 +85,18 @@ export function openSnapshots(folder: string, host: Host) {
     );
   }
 
+  /** Lists all snapshots, the newest first. */
+  async function listAll(): Promise<ScopeSnapshot[]> {
+    const all = (await readAll()).map((file) => ({ providerId: file.providerId, snapshot: describe(file) }));
+    return all.sort(({ snapshot: first }, { snapshot: second }) => second.createdAt.localeCompare(first.createdAt));
+  }
+
   return {
+    listAll,
+
     /** Lists the snapshots of one instance, the newest first. */
-    async list(providerId: string): Promise<SnapshotDescription[]> {
-      const files = (await readAll()).filter((file) => file.providerId === providerId);
-      return files.map(describe).sort((first, second) => second.createdAt.localeCompare(first.createdAt));
-    },
+    list: async (providerId: string): Promise<SnapshotDescription[]> =>
+      (await listAll()).filter((one) => one.providerId === providerId).map(({ snapshot }) => snapshot),
 
     /** @returns the snapshot that an operation made, null where it made none */
     async findByOperation(operationId: string): Promise<SnapshotDescription | null> {

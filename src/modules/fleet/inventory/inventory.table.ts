@@ -31,6 +31,7 @@ export const instances = pgTable(
     /** The provider's stable id. The identifier may change. */
     providerId: text().notNull(),
     identifier: varchar({ length: 255 }).notNull(),
+    arn: text(),
     accountId: varchar({ length: 64 }),
     region: varchar({ length: 64 }),
     engine: varchar({ length: 64 }).notNull(),
@@ -41,6 +42,8 @@ export const instances = pgTable(
     status: varchar({ length: 64 }).notNull(),
     endpoint: jsonb(),
     members: jsonb().notNull(),
+    /** The cluster that it is a member of. */
+    cluster: jsonb(),
     tags: jsonb().notNull(),
     autoFailover: jsonb(),
     backupWindow: varchar({ length: 11 }),
@@ -62,6 +65,8 @@ export const instances = pgTable(
   (t) => [
     uniqueIndex("instances_provider_key").on(t.provider, t.providerId),
     index("instances_identifier_idx").on(sql`lower(${t.identifier})`),
+    index("instances_arn_idx").on(t.arn),
+    index("instances_cluster_idx").on(sql`(${t.cluster} ->> 'arn')`),
     index("instances_discovered_at_idx").on(t.discoveredAt.desc(), t.id.desc()),
   ],
 );

@@ -1,7 +1,7 @@
 /** Decides whether an operation may run on an instance now: the same for availableOperations, for requests and for the worker. */
 
 import { type AppError, failedPrecondition, productionProtected } from "../../../errors.js";
-import type { ProviderMember } from "../../../providers/provider.js";
+import type { ProviderMember } from "../../../providers/member.js";
 import { ENVIRONMENTS } from "../../../values/environments.js";
 import { isOfSnapshot, type OperationType } from "../../../values/operations.js";
 

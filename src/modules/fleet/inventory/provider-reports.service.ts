@@ -2,7 +2,8 @@
 import { randomUUID } from "node:crypto";
 import type { AuditService, SecurityService } from "../../../audit/index.js";
 import type { Log } from "../../../log.js";
-import type { Provider, Report } from "../../../providers/provider.js";
+import type { Report } from "../../../providers/deed.js";
+import type { Provider } from "../../../providers/provider.js";
 import type { InventoryService } from "./inventory.service.js";
 
 export interface ProviderReportsDeps {

@@ -104,7 +104,7 @@ export function createRefresh({ db, audit, log, classifyFacts }: RefreshDeps) {
     /** Refreshes all instances of a provider, and marks those that have vanished. @throws UNAVAILABLE, and then nothing changes */
     async refresh(provider: Provider): Promise<void> {
       const lookedAt = await findRefreshStart(db);
-      const descriptions = await provider.list();
+      const descriptions = (await Promise.all(provider.scopes.map((scope) => provider.list(scope)))).flat();
       const present = descriptions.map(({ providerId }) => providerId);
       const ids = await db.transaction(async (db) => {
         const { ids, reported } = await store(db, provider, descriptions, lookedAt);

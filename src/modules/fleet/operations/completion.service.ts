@@ -4,7 +4,7 @@ import { sql } from "drizzle-orm";
 import type { AuditService, SecurityService } from "../../../audit/index.js";
 import type { Db } from "../../../db/client.js";
 import type { Log } from "../../../log.js";
-import type { Poll, Provider } from "../../../providers/provider.js";
+import type { Intent, Poll, Provider } from "../../../providers/provider.js";
 import type { Timings } from "../../../timings.js";
 import type { OperationStatus } from "../../../values/operations.js";
 import type { InventoryService } from "../inventory/index.js";
@@ -144,7 +144,7 @@ export function createCompletion({ db, log, audit, security, inventory, timings,
 
   async function reconcileOne(provider: Provider, operation: StoredOperation): Promise<void> {
     const instance = await inventory.require(db, String(operation.instanceId));
-    const poll = await provider.poll(requestOf(operation, instance.providerId));
+    const poll = await provider.poll(requestOf(operation, instance.providerId), operation.intent as Intent | null);
     if (poll.state !== "succeeded" && poll.state !== "failed") return;
     await db.transaction(async (db) => {
       const { error, ...outcome } = await outcomeOf(db, operation, poll);

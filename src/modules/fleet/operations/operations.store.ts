@@ -2,6 +2,7 @@
 import { and, asc, eq, getTableColumns, inArray, lt, type SQL, sql } from "drizzle-orm";
 import type { Db } from "../../../db/client.js";
 import type { AppError } from "../../../errors.js";
+import type { Intent, Sight } from "../../../providers/provider.js";
 import type { OperationStatus } from "../../../values/operations.js";
 import { snapshots } from "../inventory/inventory.table.js";
 import { isAutomaticFailoverOperation, isOperationOfServers, operations } from "./operations.table.js";
@@ -169,6 +170,19 @@ export async function updateOperationProgress(
   const progress = sql`${operations.progress} || jsonb_build_array(jsonb_build_object('at', ${NOW}) || ${JSON.stringify(entry)}::jsonb)`;
   const changes = { progress, resourceStatus: entry.resourceStatus };
   return (await updateOperation(db, id, "RUNNING", changes, worker)) !== null;
+}
+
+/**
+ * Writes that the provider is about to be asked for an operation, with the time; null takes that back.
+ * @returns the intent, or undefined where the operation has passed to another worker
+ */
+export async function updateOperationIntent(
+  db: Db,
+  { id, worker }: { id: bigint; worker: string },
+  saw: Sight | null,
+): Promise<Intent | null | undefined> {
+  const intent = saw && sql`jsonb_build_object('askedAt', ${NOW}, 'saw', ${JSON.stringify(saw)}::jsonb)`;
+  return (await updateOperation(db, id, "RUNNING", { intent }, worker))?.intent as Intent | null | undefined;
 }
 
 /** @returns the instances with operations that are queued, or run without a living worker */

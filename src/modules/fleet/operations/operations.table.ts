@@ -24,6 +24,8 @@ export const operations = pgTable(
     success: boolean(),
     resourceStatus: varchar({ length: 64 }),
     progress: jsonb().notNull().default([]),
+    /** That its provider is about to be asked for it, and what was seen before; null where it was not asked, or has done nothing. */
+    intent: jsonb(),
     snapshotId: reference().references(() => snapshots.id),
     result: jsonb(),
     error: jsonb(),

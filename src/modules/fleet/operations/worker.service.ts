@@ -5,7 +5,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Db } from "../../../db/client.js";
 import { AppError } from "../../../errors.js";
 import type { Log } from "../../../log.js";
-import type { OperationRequest, Poll, Provider } from "../../../providers/provider.js";
+import type { Intent, OperationRequest, Poll, Provider, Sight } from "../../../providers/provider.js";
 import { asCaller, POSTERN_CALLER } from "../../../values/caller.js";
 import { isOfSnapshot } from "../../../values/operations.js";
 import {
@@ -17,6 +17,7 @@ import {
 } from "../inventory/index.js";
 import type { Completion } from "./completion.service.js";
 import { hasQueuedReboot } from "./failover.store.js";
+import { progressOf } from "./operation-progress.js";
 import { requestOf } from "./operation-request.js";
 import {
   type ClaimedOperation,
@@ -26,10 +27,20 @@ import {
   type OperationLane,
   type OvertakingOperation,
   type StoredOperation,
+  updateOperationIntent,
   updateOperationLease,
   updateOperationProgress,
 } from "./operations.store.js";
 import type { OperationPolling } from "./operations.variables.js";
+
+/** An operation that this worker runs. */
+interface Run {
+  readonly operation: ClaimedOperation;
+  /** What was written before the provider was asked; null where it was not asked. */
+  intent: Intent | null;
+  /** Whether nothing was tried yet. */
+  isUntouched: boolean;
+}
 
 type Restore = Extract<OperationRequest, { type: "RESTORE_SNAPSHOT" }>;
 
@@ -66,30 +77,44 @@ export function createWorker({ db, log, inventory, completion, polling }: Worker
 
   /**
    * Polls an operation, and starts it where the provider does not know it. The environment is checked once more, because it may have
-   * changed since the operation was accepted.
+   * changed since the operation was accepted. @param run what this worker knows of the operation, and learns here
    */
-  async function pollOrStart(
-    provider: Provider,
-    request: OperationRequest,
-    instanceId: bigint,
-    isLate: boolean,
-    isUntouched: boolean,
-  ): Promise<Poll> {
-    const poll = await provider.poll(request);
+  async function pollOrStart(provider: Provider, request: OperationRequest, run: Run, isLate: boolean): Promise<Poll> {
+    const { operation, isUntouched } = run;
+    const poll = await pollOnce(provider, request, run);
+    if (poll.state === "deferred" && isLate) return { ...poll, state: "failed" };
     if (poll.state !== "unknown") return poll;
     // An earlier start may still arrive. Then the operation times out, and its true end is found later.
     if (isLate) return isUntouched ? failure("NotBegun", "There was no time left to begin it.") : poll;
     const refreshed = await inventory.refreshInstance(provider, request.providerId);
     // Operations on a snapshot do not need its instance.
-    const current = refreshed ?? (isOfSnapshot(request.type) ? await inventory.require(db, String(instanceId)) : null);
+    const current =
+      refreshed ?? (isOfSnapshot(request.type) ? await inventory.require(db, String(operation.instanceId)) : null);
     if (!current) return failure("DBInstanceNotFound", "The provider has this instance no more.");
     const fault = assess({ ...current, members: current.members as never }, request.type);
     const isByPostern = "automated" in request ? request.automated : "automatic" in request && request.automatic;
     if (fault?.code === "PRODUCTION_PROTECTED" && !isByPostern) return failure(fault.code, fault.message);
     const copyFault = request.type === "RESTORE_SNAPSHOT" && (await faultOfCopy(current, request));
     if (copyFault) return failure("LessProtected", copyFault.message);
-    await provider.start(request);
-    return provider.poll(request);
+    const intent = await writeIntent(run, await provider.look(request));
+    // The operation has passed to another worker.
+    if (!intent) return poll;
+    await provider.start(request, intent);
+    return pollOnce(provider, request, run);
+  }
+
+  /** Polls. Where the provider has done nothing, this is written, so that whoever takes the operation over may ask again. */
+  async function pollOnce(provider: Provider, request: OperationRequest, run: Run): Promise<Poll> {
+    const poll = await provider.poll(request, run.intent);
+    if (poll.state === "deferred" && run.intent) await writeIntent(run, null);
+    return poll;
+  }
+
+  /** Writes an intent before the provider is asked. @returns it, or undefined where the operation has passed to another worker */
+  async function writeIntent(run: Run, saw: Sight | null): Promise<Intent | null | undefined> {
+    const intent = await updateOperationIntent(db, { id: run.operation.id, worker }, saw);
+    if (intent !== undefined) run.intent = intent;
+    return intent;
   }
 
   const faultOfCopy = (source: StoredInstance, { identifier, tags }: Pick<Restore, "identifier" | "tags">) =>
@@ -109,35 +134,33 @@ export function createWorker({ db, log, inventory, completion, polling }: Worker
   }
 
   /** Runs a claimed operation until its end, its deadline, or the end of this process. */
-  async function run(operation: ClaimedOperation, provider: Provider, providerId: string): Promise<void> {
+  async function runToEnd(operation: ClaimedOperation, provider: Provider, providerId: string): Promise<void> {
     const request = requestOf(operation, providerId);
     const { intervalMs, attempts } = polling(provider.name, operation.type);
     // The time before comes from the database's clock, the time since from a timer, because this host's clock may be wrong.
     const startedMs = performance.now() - operation.ranMs;
     const deadlineMs = startedMs + intervalMs * attempts;
-    let isUntouched = (operation.progress as unknown[]).length === 0;
+    const run: Run = {
+      operation,
+      intent: operation.intent as Intent | null,
+      isUntouched: (operation.progress as unknown[]).length === 0,
+    };
     while (!stopping.signal.aborted) {
       const isLate = performance.now() >= deadlineMs;
-      const poll = await pollOrStart(provider, request, operation.instanceId, isLate, isUntouched).catch(
-        (error): Poll => {
-          // The work may be under way all the same, so only the provider or the deadline ends an operation.
-          log.warn({ err: error, operationId: request.operationId }, "an operation is looked at again");
-          return { state: "unknown" };
-        },
-      );
-      isUntouched = false;
+      const poll = await pollOrStart(provider, request, run, isLate).catch((error): Poll => {
+        // The work may be under way all the same, so only the provider or the deadline ends an operation.
+        log.warn({ err: error, operationId: request.operationId }, "an operation is looked at again");
+        return { state: "unknown" };
+      });
+      run.isUntouched = false;
       if (poll.state === "succeeded" || poll.state === "failed") return completion.end(operation, worker, poll);
       if (await mustGiveWay(operation, provider, providerId)) {
         const lost = failure("PrimaryLost", "The primary failed meanwhile, and a reboot was asked for.");
         return completion.end(operation, worker, lost);
       }
-      const { resourceStatus, message, percent } =
-        poll.state === "running"
-          ? poll
-          : { resourceStatus: "unknown", message: "The provider does not answer; it is asked again.", percent: null };
-      const progress = { resourceStatus, message, percent };
+      const progress = progressOf(poll);
       if (!(await updateOperationProgress(db, { id: operation.id, worker }, progress))) return;
-      if (isLate) return completion.timeOut(operation, worker, resourceStatus);
+      if (isLate) return completion.timeOut(operation, worker, progress.resourceStatus);
       // An operation that runs for hours is polled ever less often.
       const ranMs = performance.now() - startedMs;
       await delay(Math.max(intervalMs, ranMs / 300), undefined, { signal: stopping.signal }).catch(() => undefined);
@@ -186,7 +209,7 @@ export function createWorker({ db, log, inventory, completion, polling }: Worker
           (await claimAbandonedOperation(db, instanceId, lane, worker, LEASE_MS)) ??
           (await claimOperation(lane, provider, instance));
         if (!operation) break;
-        await withLease(operation, run(operation, provider, instance.providerId));
+        await withLease(operation, runToEnd(operation, provider, instance.providerId));
       }
     } while (wokenLanes.has(key));
   }

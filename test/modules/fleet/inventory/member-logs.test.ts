@@ -1,7 +1,7 @@
 /** The log of a member is read by DBA and ADMIN, without secrets, so many lines and so many logs at a time. */
 import { afterAll, describe, expect, it } from "vitest";
 import type { LocalProvider } from "../../../../src/providers/local.js";
-import { type ProviderMember, UNOBSERVED_MEMBER } from "../../../../src/providers/provider.js";
+import { type ProviderMember, UNOBSERVED_MEMBER } from "../../../../src/providers/member.js";
 import { testApp } from "../../../support/app.js";
 import { hasten, leftBy } from "../../../support/fleet-app.js";
 import { insertInstance } from "../../../support/fleet-port.js";

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import type { LocalProvider } from "../../../../src/providers/local.js";
 import { type Client, testApp } from "../../../support/app.js";
 import { hasten, instanceOf, leftBy } from "../../../support/fleet-app.js";
-import { NEW, useGround } from "../../../support/ground.js";
+import { listAll, NEW, useGround } from "../../../support/ground.js";
 import { eventually } from "../../../support/sandbox.js";
 import { polling, scriptedProvider } from "../../../support/scripted-provider.js";
 
@@ -165,7 +165,7 @@ it("it is taken when that is possible again, production too; other facts change 
 it("goes with the backups, and the last backup with its snapshot", async () => {
   expect(await found("new-dev")).toMatchObject([open]);
   scripted.change("new-dev", { backupRetentionDays: 0 });
-  const { providerId } = (await provider.list())[0]!;
+  const { providerId } = (await listAll(provider))[0]!;
   const [snapshot] = await provider.listSnapshots(providerId);
   await provider.deleteSnapshot(providerId, { snapshotId: snapshot!.identifier });
   await round("inventory");
