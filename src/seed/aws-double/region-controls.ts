@@ -1,0 +1,236 @@
+/** What tests and the demo do to a region by hand: make, rename, retag, replace and remove, as somebody else would in AWS. */
+import { lastWindowStart, parseBackupWindow } from "../../values/windows.js";
+import { automatedBackupName, planBackups } from "./backups.js";
+import { engineOf } from "./engines.js";
+import { beginCreation, beginDeletion, removeInstance } from "./instances.js";
+import { otherZone, renameInstance } from "./modify-instance.js";
+import {
+  type AwsTag,
+  addRegionEvent,
+  clusterInRegion,
+  type DbCluster,
+  type DbInstance,
+  type DbSnapshot,
+  type EventSource,
+  enterStatus,
+  instanceInRegion,
+  type Region,
+  resourceIdInRegion,
+} from "./region.js";
+
+/** What is absent is what a small instance usually has. */
+export type NewRegionInstance = Pick<DbInstance, "identifier"> &
+  Partial<
+    Pick<
+      DbInstance,
+      | "engine"
+      | "engineVersion"
+      | "instanceClass"
+      | "allocatedStorage"
+      | "multiAz"
+      | "zone"
+      | "status"
+      | "backupWindow"
+      | "maintenanceWindow"
+      | "retentionDays"
+      | "parameterGroup"
+      | "deletionProtection"
+      | "cluster"
+      | "promotionTier"
+      | "replicaOf"
+    >
+  > & { readonly tags?: Readonly<Record<string, string>>; readonly createdAt?: Date };
+
+export type NewRegionCluster = Pick<DbCluster, "identifier"> &
+  Partial<
+    Pick<DbCluster, "engine" | "engineVersion" | "status" | "backupWindow" | "maintenanceWindow" | "retentionDays">
+  > & {
+    readonly tags?: Readonly<Record<string, string>>;
+    readonly createdAt?: Date;
+    /** The first is the writer. */
+    readonly members?: readonly NewRegionInstance[];
+  };
+
+export interface RegionControls {
+  /** Adds an instance that is there already, and available unless it says otherwise. */
+  addInstance(instance: NewRegionInstance): void;
+  /** Begins the creation of an instance. */
+  createInstance(instance: NewRegionInstance): void;
+  addCluster(cluster: NewRegionCluster): void;
+  /** Makes an instance a reader of a cluster, or with null an instance of its own. */
+  joinCluster(identifier: string, cluster: string | null): void;
+  renameInstance(identifier: string, to: string): void;
+  /** Takes an instance away at once. */
+  removeInstance(identifier: string): void;
+  /** Begins the deletion of an instance. */
+  deleteInstance(identifier: string): void;
+  /** Takes an instance away and makes another one with the same identifier and properties. */
+  replaceInstance(identifier: string): void;
+  /** Replaces the tags of an instance or, with a kind, of a cluster. */
+  retag(identifier: string, tags: Readonly<Record<string, string>>, kind?: "db-instance" | "db-cluster"): void;
+  /** Sets any status, which stays until something else changes it. */
+  setStatus(identifier: string, status: string, kind?: "db-instance" | "db-cluster"): void;
+  /** Changes anything of an instance, in silence. */
+  change(identifier: string, changes: Partial<DbInstance>): void;
+  addSnapshot(snapshot: Pick<DbSnapshot, "identifier" | "source"> & Partial<DbSnapshot>): void;
+  setSnapshotStatus(identifier: string, status: string): void;
+  addEvent(source: EventSource, identifier: string, message: string, category?: string): void;
+  addParameterGroup(name: string, family: string): void;
+  /** Lists a snapshot of the last backup window for everything that keeps backups. */
+  addPastBackups(): void;
+  /** @returns what there is now, as copies */
+  look(): {
+    readonly instances: readonly DbInstance[];
+    readonly clusters: readonly DbCluster[];
+    readonly snapshots: readonly DbSnapshot[];
+    readonly clusterSnapshots: readonly DbSnapshot[];
+    readonly events: Region["events"];
+  };
+}
+
+const tagList = (tags: Readonly<Record<string, string>> = {}): AwsTag[] =>
+  Object.entries(tags).map(([key, value]) => ({ key, value }));
+
+const COMMON = { backupWindow: "03:00-03:30", maintenanceWindow: "sun:05:00-sun:06:00", retentionDays: 7 } as const;
+
+function newInstance(region: Region, wanted: NewRegionInstance): DbInstance {
+  const { tags, createdAt, ...given } = wanted;
+  const engine = given.engine ?? "postgres";
+  const { version, port, family } = engineOf(engine);
+  const zone = given.zone ?? `${region.name}a`;
+  const instance: DbInstance = {
+    engine,
+    engineVersion: version,
+    instanceClass: "db.t4g.medium",
+    allocatedStorage: 100,
+    storageGrownAt: 0,
+    multiAz: false,
+    zone,
+    secondaryZone: given.multiAz ? otherZone(region, zone) : null,
+    status: "available",
+    statusNumber: 0,
+    port,
+    createdAt: (createdAt ?? new Date(region.timeline.now())).getTime(),
+    ...COMMON,
+    pending: {},
+    parameterGroup: `default.${family}`,
+    parameterStatus: "in-sync",
+    deletionProtection: false,
+    cluster: null,
+    promotionTier: 1,
+    replicaOf: null,
+    startsAt: null,
+    backupPlan: 0,
+    ...given,
+    identifier: given.identifier.toLowerCase(),
+    resourceId: resourceIdInRegion(region, "db", given.identifier.toLowerCase()),
+    tags: tagList(tags),
+  };
+  if (region.instances.has(instance.identifier)) throw new Error(`There is an instance ${instance.identifier}.`);
+  region.instances.set(instance.identifier, instance);
+  if (instance.cluster === null) planBackups(region, instance);
+  return instance;
+}
+
+function newCluster(region: Region, { tags, createdAt, members = [], ...given }: NewRegionCluster): void {
+  const engine = given.engine ?? "aurora-postgresql";
+  const { version, port } = engineOf(engine);
+  const identifier = given.identifier.toLowerCase();
+  const cluster: DbCluster = {
+    engine,
+    engineVersion: version,
+    status: "available",
+    statusNumber: 0,
+    port,
+    createdAt: (createdAt ?? new Date(region.timeline.now())).getTime(),
+    ...COMMON,
+    writer: members[0]?.identifier.toLowerCase() ?? null,
+    deletionProtection: false,
+    backupPlan: 0,
+    ...given,
+    identifier,
+    resourceId: resourceIdInRegion(region, "cluster", identifier),
+    tags: tagList(tags),
+  };
+  region.clusters.set(identifier, cluster);
+  planBackups(region, cluster);
+  for (const [index, member] of members.entries()) {
+    const zone = `${region.name}${"abc"[index % 3]}`;
+    newInstance(region, { engine, zone, createdAt, ...member, cluster: identifier });
+  }
+}
+
+function addSnapshot(region: Region, snapshot: Parameters<RegionControls["addSnapshot"]>[0]): void {
+  const cluster = region.clusters.get(snapshot.source);
+  const source = cluster ?? instanceInRegion(region, snapshot.source);
+  const at = snapshot.createdAt ?? region.timeline.now();
+  (cluster ? region.clusterSnapshots : region.snapshots).set(snapshot.identifier, {
+    sourceResourceId: source.resourceId,
+    sourceCreatedAt: source.createdAt,
+    type: "manual",
+    status: "available",
+    createdAt: at,
+    engine: source.engine,
+    engineVersion: source.engineVersion,
+    allocatedStorage: "cluster" in source ? source.allocatedStorage : 1,
+    zone: "cluster" in source ? source.zone : `${region.name}a`,
+    port: source.port,
+    tags: [],
+    making: { from: at, to: at },
+    ...snapshot,
+  });
+}
+
+export function createRegionControls(region: Region): RegionControls {
+  const instance = (identifier: string) => instanceInRegion(region, identifier);
+  const either = (identifier: string, kind: "db-instance" | "db-cluster" = "db-instance") =>
+    kind === "db-instance" ? instance(identifier) : clusterInRegion(region, identifier);
+  return {
+    addInstance: (wanted) => void newInstance(region, wanted),
+    createInstance: (wanted) => beginCreation(region, newInstance(region, wanted)),
+    addCluster: (wanted) => newCluster(region, wanted),
+    joinCluster(identifier, cluster) {
+      instance(identifier).cluster = cluster === null ? null : clusterInRegion(region, cluster).identifier;
+    },
+    renameInstance: (identifier, to) => renameInstance(region, instance(identifier), to.toLowerCase()),
+    removeInstance: (identifier) => removeInstance(region, instance(identifier)),
+    deleteInstance: (identifier) => beginDeletion(region, instance(identifier)),
+    replaceInstance(identifier) {
+      const { resourceId, pending, createdAt, tags, ...properties } = instance(identifier);
+      removeInstance(region, instance(identifier));
+      newInstance(region, { ...properties, tags: Object.fromEntries(tags.map(({ key, value }) => [key, value])) });
+    },
+    retag(identifier, tags, kind) {
+      either(identifier, kind).tags = tagList(tags);
+    },
+    setStatus: (identifier, status, kind) => enterStatus(region, either(identifier, kind), status),
+    change: (identifier, changes) => void Object.assign(instance(identifier), changes),
+    addSnapshot: (snapshot) => addSnapshot(region, snapshot),
+    setSnapshotStatus(identifier, status) {
+      const snapshot = region.snapshots.get(identifier) ?? region.clusterSnapshots.get(identifier);
+      if (!snapshot) throw new Error(`There is no snapshot ${identifier}.`);
+      snapshot.status = status;
+    },
+    addEvent: (source, identifier, message, category = "notification") =>
+      addRegionEvent(region, source, identifier, category, message),
+    addParameterGroup: (name, family) => void region.parameterGroups.set(name, family),
+    addPastBackups() {
+      const sources = [...region.instances.values()].filter(({ cluster }) => cluster === null);
+      for (const source of [...sources, ...region.clusters.values()])
+        if (source.retentionDays > 0) {
+          const window = parseBackupWindow(source.backupWindow);
+          const createdAt = lastWindowStart(window, new Date(region.timeline.now())).getTime();
+          const identifier = automatedBackupName(source, createdAt);
+          addSnapshot(region, { identifier, source: source.identifier, type: "automated", createdAt });
+        }
+    },
+    look: () =>
+      structuredClone({
+        instances: [...region.instances.values()],
+        clusters: [...region.clusters.values()],
+        snapshots: [...region.snapshots.values()],
+        clusterSnapshots: [...region.clusterSnapshots.values()],
+        events: region.events,
+      }),
+  };
+}
