@@ -67,7 +67,8 @@ interface ReadCall {
 async function readBody(request: IncomingMessage): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let size = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
+  // A request that is refused for its size still gets its answer.
+  for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
     size += chunk.length;
     if (size > MAX_BODY_BYTES) throw new AwsFault("RequestEntityTooLarge", "The request is too large.", 413);
     chunks.push(chunk);

@@ -61,7 +61,7 @@ export function checkInstanceStorage(region: Region, instance: DbInstance, gibib
     throw invalidCombination(
       "You can't currently modify the storage of this DB instance because the previous storage change is being optimized.",
     );
-  if (gibibytes < instance.allocatedStorage * 1.1)
+  if (gibibytes * 10 < instance.allocatedStorage * 11)
     throw invalidCombination(
       "Invalid storage size for engine name: the new value must be at least 10 percent greater than the current one.",
     );

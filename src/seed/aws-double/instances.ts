@@ -1,5 +1,5 @@
 /** Instances: made, listed, rebooted, stopped, started and deleted. */
-import { invalidCombination, invalidInstanceState } from "./aws-fault.js";
+import { AwsFault, invalidCombination, invalidInstanceState } from "./aws-fault.js";
 import { backUpInstance } from "./backups.js";
 import { describeInstance } from "./descriptions.js";
 import { DURATIONS } from "./durations.js";
@@ -84,6 +84,10 @@ const rebootDBInstance: RdsAction = (region, parameters) => {
   const failover = parameters.flag("ForceFailover") ?? false;
   if (failover && (!instance.multiAz || instance.cluster !== null))
     throw invalidCombination("ForceFailover cannot be specified since the instance is not configured for MultiAZ.");
+  if (instance.engine.startsWith("custom-"))
+    throw invalidInstanceState("RebootDBInstance does not apply to RDS Custom.");
+  if (instance.status.startsWith("inaccessible-encryption-credentials"))
+    throw new AwsFault("KMSKeyNotAccessibleFault", "The key of the instance's encryption cannot be used.");
   if (instance.status !== "available")
     throw invalidInstanceState("Instance cannot currently reboot due to an in-progress management operation.");
   if (failover) tell(region, instance, "failover", "Multi-AZ instance failover started");

@@ -1,5 +1,5 @@
 /** The actions that take, list and delete snapshots. */
-import { SNAPSHOT_IDENTIFIER } from "../../values/identifiers.js";
+import { MAX_SNAPSHOT_IDENTIFIER, SNAPSHOT_IDENTIFIER } from "../../values/identifiers.js";
 import { AwsFault, invalidClusterState, invalidInstanceState, invalidValue } from "./aws-fault.js";
 import type { CallParameters } from "./call-parameters.js";
 import { describeClusterSnapshot, describeSnapshot } from "./descriptions.js";
@@ -28,9 +28,10 @@ import {
 const QUOTA = 100;
 const MAX_CLUSTER_SNAPSHOT_IDENTIFIER = 63;
 
-/** @throws InvalidParameterValue, SnapshotQuotaExceeded, or that it exists */
-function newIdentifier(region: Region, kind: SnapshotKind, parameters: CallParameters, maxLength: number): string {
+/** @throws InvalidParameterValue, or that it exists */
+function newIdentifier(region: Region, kind: SnapshotKind, parameters: CallParameters): string {
   const { parameter, name } = kind;
+  const maxLength = kind === CLUSTER_SNAPSHOTS ? MAX_CLUSTER_SNAPSHOT_IDENTIFIER : MAX_SNAPSHOT_IDENTIFIER;
   const given = parameters.required(parameter);
   if (!SNAPSHOT_IDENTIFIER.test(given) || given.length > maxLength)
     throw invalidValue(
@@ -39,18 +40,21 @@ function newIdentifier(region: Region, kind: SnapshotKind, parameters: CallParam
         ` At most ${maxLength} characters are allowed.`,
     );
   const identifier = given.toLowerCase();
-  const snapshots = kind.snapshots(region);
-  if (snapshots.has(identifier)) {
+  if (kind.snapshots(region).has(identifier)) {
     const message = `Cannot create the snapshot because a snapshot with the identifier ${identifier} already exists.`;
     throw new AwsFault(kind === CLUSTER_SNAPSHOTS ? `${name}AlreadyExistsFault` : `${name}AlreadyExists`, message);
   }
+  return identifier;
+}
+
+function requireQuota(snapshots: ReadonlyMap<string, DbSnapshot>): void {
   if ([...snapshots.values()].filter(({ type }) => type === "manual").length >= QUOTA)
     throw new AwsFault("SnapshotQuotaExceeded", `Cannot create more than ${QUOTA} manual snapshots`);
-  return identifier;
 }
 
 /** Takes a manual snapshot of the instance as the parameters name it. */
 export function createSnapshotOf(region: Region, instance: DbInstance, parameters: CallParameters): DbSnapshot {
+  const identifier = newIdentifier(region, INSTANCE_SNAPSHOTS, parameters);
   const tags = readTags(parameters);
   if (instance.cluster !== null)
     throw invalidInstanceState(
@@ -60,7 +64,7 @@ export function createSnapshotOf(region: Region, instance: DbInstance, parameter
     throw invalidInstanceState(
       `Cannot create a snapshot because the database instance ${instance.identifier} is not currently in the available state.`,
     );
-  const identifier = newIdentifier(region, INSTANCE_SNAPSHOTS, parameters, 255);
+  requireQuota(region.snapshots);
   return takeSnapshot(region, instance, { identifier, type: "manual", tags, takesMs: DURATIONS.snapshot });
 }
 
@@ -73,12 +77,13 @@ const createDBSnapshot: RdsAction = (region, parameters) => {
 const createDBClusterSnapshot: RdsAction = (region, parameters) => {
   parameters.required("DBClusterSnapshotIdentifier");
   const cluster = clusterInRegion(region, parameters.required("DBClusterIdentifier"));
+  const identifier = newIdentifier(region, CLUSTER_SNAPSHOTS, parameters);
   const tags = readTags(parameters);
   if (cluster.status !== "available")
     throw invalidClusterState(
       `Cannot create a snapshot because the database cluster ${cluster.identifier} is not currently in the available state.`,
     );
-  const identifier = newIdentifier(region, CLUSTER_SNAPSHOTS, parameters, MAX_CLUSTER_SNAPSHOT_IDENTIFIER);
+  requireQuota(region.clusterSnapshots);
   const takesMs = DURATIONS.clusterSnapshot;
   const snapshot = takeClusterSnapshot(region, cluster, { identifier, type: "manual", tags, takesMs });
   return { DBClusterSnapshot: describeClusterSnapshot(region, snapshot) };

@@ -1,0 +1,115 @@
+/** Clusters: their members, their own calls, failover. */
+import { afterAll, beforeAll, beforeEach, expect, it, test } from "vitest";
+import { type AwsDouble, startAwsDouble } from "../../../src/seed/aws-double/aws-double.js";
+import { callerOf } from "./signed-call.js";
+
+const ACCOUNT = "111111111111";
+let double: AwsDouble;
+const START = Date.parse("2026-09-01T12:00:00Z");
+
+beforeAll(async () => {
+  double = await startAwsDouble({ accounts: [{ id: ACCOUNT }], clock: { now: () => new Date(START) } });
+});
+afterAll(() => double?.stop());
+
+let number = 0;
+/** The cluster of each test, with two members. */
+let name: string;
+beforeEach(() => {
+  name = `au${++number}`;
+  const members = [{ identifier: `${name}-1` }, { identifier: `${name}-2`, promotionTier: 0 }];
+  region().addCluster({ identifier: name, tags: { Stage: "prod" }, members });
+});
+
+const region = () => double.region(ACCOUNT, "eu-central-1");
+const call = (action: string, parameters: Record<string, string> = {}) =>
+  callerOf(double.url, double.credentials)(action, parameters);
+const onIt = (action: string, parameters: Record<string, string> = {}) =>
+  call(action, { DBClusterIdentifier: name, ...parameters });
+const cluster = () =>
+  region()
+    .look()
+    .clusters.find(({ identifier }) => identifier === name)!;
+
+it("members name their cluster, and the cluster its members, its writer and its tags", async () => {
+  const answer = await onIt("DescribeDBClusters");
+  expect(answer.all("DBInstanceIdentifier")).toEqual([`${name}-1`, `${name}-2`]);
+  expect(answer.all("IsClusterWriter")).toEqual(["true", "false"]);
+  expect([answer.get("Key"), answer.get("Value"), answer.get("Engine")]).toEqual([
+    "Stage",
+    "prod",
+    "aurora-postgresql",
+  ]);
+  const filter = { "Filters.Filter.1.Name": "db-cluster-id", "Filters.Filter.1.Values.Value.1": name };
+  const members = await call("DescribeDBInstances", filter);
+  expect(members.all("DBInstanceIdentifier")).toEqual([`${name}-1`, `${name}-2`]);
+  expect(members.all("DBClusterIdentifier")).toEqual([name, name]);
+  const none = await onIt("DescribeDBClusters", { DBClusterIdentifier: "none" });
+  expect([none.status, none.get("Code")]).toEqual([404, "DBClusterNotFoundFault"]);
+});
+
+it("snapshots and windows are the cluster's, and a member refuses them", async () => {
+  const member = { DBInstanceIdentifier: `${name}-1` };
+  const snapshot = await call("CreateDBSnapshot", { ...member, DBSnapshotIdentifier: "s" });
+  expect([snapshot.status, snapshot.get("Code")]).toEqual([400, "InvalidDBInstanceState"]);
+  const window = await call("ModifyDBInstance", { ...member, PreferredBackupWindow: "04:00-04:30" });
+  expect([window.get("Code"), window.get("Message")]).toEqual([
+    "InvalidParameterCombination",
+    "The requested DB Instance will be a member of a DB Cluster. Set backup window for the DB Cluster.",
+  ]);
+  expect((await call("StopDBInstance", member)).get("Code")).toBe("InvalidDBInstanceState");
+  expect((await call("RebootDBInstance", { ...member, ForceFailover: "true" })).get("Code")).toBe(
+    "InvalidParameterCombination",
+  );
+
+  const begun = await onIt("CreateDBClusterSnapshot", { DBClusterSnapshotIdentifier: `${name}-s` });
+  expect([begun.get("Status"), begun.get("PercentProgress"), cluster().status]).toEqual(["creating", "0", "available"]);
+  double.clock.advance(60_000);
+  const end = await onIt("DescribeDBClusterSnapshots");
+  expect([end.get("Status"), end.get("SnapshotType")]).toEqual(["available", "manual"]);
+  const long = await onIt("CreateDBClusterSnapshot", { DBClusterSnapshotIdentifier: "s".repeat(64) });
+  expect(long.get("Code")).toBe("InvalidParameterValue");
+  const again = await onIt("CreateDBClusterSnapshot", { DBClusterSnapshotIdentifier: `${name}-S` });
+  expect(again.get("Code")).toBe("DBClusterSnapshotAlreadyExistsFault");
+
+  expect((await onIt("ModifyDBCluster", { PreferredBackupWindow: "04:00-04:30" })).get("Status")).toBe("modifying");
+  const busy = await onIt("CreateDBClusterSnapshot", { DBClusterSnapshotIdentifier: "t" });
+  expect(busy.get("Code")).toBe("InvalidDBClusterStateFault");
+  double.clock.advance(15_000);
+  const members = await call("DescribeDBInstances", member);
+  expect(members.get("PreferredBackupWindow")).toBe("04:00-04:30");
+  const same = await onIt("ModifyDBCluster", { PreferredBackupWindow: "04:00-04:30" });
+  expect(same.get("Message")).toBe("No modifications were requested");
+  const overlap = await onIt("ModifyDBCluster", { PreferredBackupWindow: "05:00-05:30" });
+  expect(overlap.get("Message")).toBe("The backup window and maintenance window must not overlap.");
+});
+
+it("a failover makes the named reader the writer, and without a name the first in the order of promotion", async () => {
+  const begun = await onIt("FailoverDBCluster", { TargetDBInstanceIdentifier: `${name}-2` });
+  expect([begun.get("Status"), cluster().writer]).toEqual(["failing-over", `${name}-1`]);
+  expect((await onIt("FailoverDBCluster")).get("Code")).toBe("InvalidDBClusterStateFault");
+  double.clock.advance(30_000);
+  expect([cluster().status, cluster().writer]).toEqual(["available", `${name}-2`]);
+  const events = await call("DescribeEvents", { SourceType: "db-cluster", SourceIdentifier: name });
+  expect(events.all("Message")).toEqual([
+    `Started cross AZ failover to DB instance: ${name}-2`,
+    `Completed failover to DB instance: ${name}-2`,
+  ]);
+  await onIt("FailoverDBCluster");
+  double.clock.advance(30_000);
+  expect(cluster().writer).toBe(`${name}-1`);
+});
+
+test("a failover to nothing that can take over is refused", async () => {
+  const to = async (target: string) => {
+    const answer = await onIt("FailoverDBCluster", { TargetDBInstanceIdentifier: target });
+    return [answer.status, answer.get("Code")];
+  };
+  region().addInstance({ identifier: `${name}-alone` });
+  expect(await to(`${name}-1`)).toEqual([400, "InvalidDBClusterStateFault"]);
+  expect(await to(`${name}-alone`)).toEqual([400, "InvalidDBInstanceState"]);
+  expect(await to("none")).toEqual([404, "DBInstanceNotFound"]);
+  region().setStatus(`${name}-2`, "rebooting");
+  expect(await to(`${name}-2`)).toEqual([400, "InvalidDBInstanceState"]);
+  expect((await onIt("FailoverDBCluster")).get("Code")).toBe("InvalidDBClusterStateFault");
+});
