@@ -35,7 +35,12 @@ const LOCK_ACCOUNTS = ["users:lock"] as const;
 /** Reading and ending the sessions of everybody. */
 const WATCH_SESSIONS = ["sessions:read", "sessions:revoke"] as const;
 
-const ADMINISTER = ["environment-mappings:write", "organizations:write", "users:write"] as const;
+/** Mapping an instance to a stricter environment. */
+const TIGHTEN = ["environment-mappings:write"] as const;
+/** Loosening and settling environments, mapping accounts, setting the rules, and confirming what others propose. */
+const DECIDE_ENVIRONMENTS = ["environments:decide"] as const;
+
+const ADMINISTER = [...TIGHTEN, ...DECIDE_ENVIRONMENTS, "organizations:write", "users:write"] as const;
 
 export const PERMISSIONS = [
   /** Changing one's own profile, and reading one's own sessions. Every role holds them. */
@@ -61,7 +66,15 @@ export type Permission = (typeof PERMISSIONS)[number];
 export const ROLE_PERMISSIONS: Readonly<Record<Role, readonly Permission[]>> = {
   VIEWER: [...OWN, ...READ_DATA, ...READ_INVENTORY],
   ANALYST: [...OWN, ...READ_DATA, ...WRITE_DATA, ...READ_INVENTORY],
-  DBA: [...OWN, "performance-logs:read", "operation-audit-logs:read", ...READ_INVENTORY, ...OPERATE, ...WATCH_FLEET],
+  DBA: [
+    ...READ_INVENTORY,
+    ...OPERATE,
+    ...WATCH_FLEET,
+    ...TIGHTEN,
+    ...OWN,
+    "performance-logs:read",
+    "operation-audit-logs:read",
+  ],
   SECURITY: [
     ...READ_INVENTORY,
     ...WATCH_FLEET,

@@ -16,6 +16,7 @@ import {
   missingDeclaredPermission,
   type TypeDeclaration,
 } from "../engine/declaration.js";
+import { NamedFields } from "../engine/types/named-fields.js";
 import { declarationOfObjectType } from "../engine/types/object-type.js";
 import { forbidden, limitExceeded } from "../errors.js";
 import type { AccessMap } from "./access/access.js";
@@ -82,7 +83,8 @@ const embeddedField =
       context.refuse({ code: "FORBIDDEN", field: `${type.name}.${info.fieldName}`, permission });
       throw forbidden(permission);
     }
-    return field?.fetched ? fetch(source, args, context, info) : source[info.path.key];
+    if (field?.fetched) return fetch(source, args, context, info);
+    return source[source instanceof NamedFields ? info.fieldName : info.path.key];
   };
 
 function resolveEmbedded(schema: GraphQLSchema, fields: readonly { readonly embedded?: EmbeddedType }[]): void {

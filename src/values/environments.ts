@@ -2,6 +2,14 @@
 export const ENVIRONMENTS = ["PRODUCTION", "STAGING", "TEST", "DEVELOPMENT", "POC", "SANDBOX"] as const;
 export type Environment = (typeof ENVIRONMENTS)[number];
 
+/** @returns whether the first environment is nearer to production than the second */
+export const isStricterEnvironment = (first: Environment, second: Environment): boolean =>
+  ENVIRONMENTS.indexOf(first) < ENVIRONMENTS.indexOf(second);
+
+/** @returns the one of these environments that is nearest to production, or null where there is none */
+export const strictestEnvironment = (environments: readonly Environment[]): Environment | null =>
+  ENVIRONMENTS.find((environment) => environments.includes(environment)) ?? null;
+
 /** The methods that find an environment, in the default precedence. */
 export const ENVIRONMENT_METHODS = ["TAG", "INSTANCE_MAPPING", "ACCOUNT_MAPPING", "NAME_PATTERN", "DEFAULT"] as const;
 

@@ -5,6 +5,7 @@ import { parse, validate } from "graphql";
 import { describe, expect, it } from "vitest";
 import { OPERATION_TYPES } from "../../src/values/operations.js";
 import { type Client, EMAILS, PASSWORD, type Somebody, signIn, testApp } from "../support/app.js";
+import { secondAdmin } from "../support/fleet-app.js";
 import { describeInstance, memoryProvider } from "../support/fleet-port.js";
 
 const fleet = memoryProvider([
@@ -382,15 +383,77 @@ const RUNS: Record<string, Run> = {
     },
   },
   "set-environment-mapping": {
-    async answers({ setEnvironmentMapping: { instance } }, client) {
+    answers({ setEnvironmentMapping: { instance, proposal } }) {
       expect(instance).toEqual({
         identifier: "orders-prod-copy",
-        environment: { environment: "TEST", decidedBy: "INSTANCE_MAPPING", conflict: false, dispute: null },
+        environment: { environment: "PRODUCTION", decidedBy: "NAME_PATTERN", conflict: true, dispute: settles },
+      });
+      expect(proposal.changes).toEqual([{ identifier: "orders-prod-copy", from: "PRODUCTION", to: "TEST" }]);
+    },
+  },
+  "environment-proposals": {
+    async answers({ environmentProposals }) {
+      expect(environmentProposals.totalCount).toBe(await count("environment_proposals", "status = 'WAITING'"));
+    },
+  },
+  "confirm-environment-proposal": {
+    async input() {
+      const { text, variables } = readExample("set-environment-mapping.graphql");
+      const { data } = await (await secondAdmin(app)).run(text, variables);
+      return { id: data.setEnvironmentMapping.proposal.id };
+    },
+    async answers({ confirmEnvironmentProposal: { proposal } }, client) {
+      expect(proposal).toMatchObject({
+        status: "CONFIRMED",
+        instance: {
+          identifier: "orders-prod-copy",
+          environment: { environment: "TEST", decidedBy: "INSTANCE_MAPPING" },
+        },
+        createdBy: { email: "root@postern.example" },
+        decidedBy: { email: EMAILS.admin },
       });
       const { data } = await client.run(readExample("create-snapshot.graphql").text, {
         input: { instanceId: "orders-prod-copy", waitSeconds: 30 },
       });
       expect(data.createSnapshot.operation.status).toBe("SUCCEEDED");
+      // The examples after this one ask of a production instance.
+      const { errors } = await client.run(readExample("set-environment-mapping.graphql").text, {
+        input: { instanceId: "orders-prod-copy", environment: null, reason: "It was for a test." },
+      });
+      expect(errors).toBeUndefined();
+    },
+  },
+  "explain-environment": {
+    async answers({ explainEnvironment }) {
+      expect(explainEnvironment).toMatchObject({
+        environment: "PRODUCTION",
+        decidedBy: "NAME_PATTERN",
+        conflict: true,
+      });
+      expect(explainEnvironment.evidence.slice(0, 4)).toMatchObject([
+        { method: "TAG", environment: "STAGING" },
+        { method: "INSTANCE_MAPPING", environment: null },
+        { method: "ACCOUNT_MAPPING", environment: null },
+        { method: "NAME_PATTERN", environment: "PRODUCTION" },
+      ]);
+      expect(await count("instances", "identifier = 'billing-prod-2'")).toBe(0);
+    },
+  },
+  "environment-rules": {
+    answers({ environmentRules }) {
+      expect(environmentRules).toMatchObject({ version: 0, defaultEnvironment: "PRODUCTION", createdBy: null });
+      expect(environmentRules.values[0]).toEqual({
+        environment: "PRODUCTION",
+        words: ["prod", "production", "prd", "live"],
+      });
+    },
+  },
+  "set-environment-rules": {
+    async answers({ setEnvironmentRules }) {
+      expect(setEnvironmentRules).toMatchObject({ environmentRules: { version: 0 }, proposal: null });
+      // The names say TEST beside the tags, and one name is left with production.
+      expect(setEnvironmentRules).toMatchObject({ changed: 0, changes: [] });
+      expect(await count("environment_rules")).toBe(0);
     },
   },
   "security-events": {

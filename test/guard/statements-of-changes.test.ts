@@ -45,8 +45,27 @@ const OTHERS: Record<string, Counted> = {
     () => ({ instanceId: "orders-test", environment: "TEST", reason: "It is one." }),
     "instance { id environment { evidence { detail } } }",
     [
-      ...["begin", "select", "select instances", "insert into environment_mappings", "select environment_mappings"],
-      ...["update instances", "insert into audit_logs", "commit", "select"],
+      // The lock and the instance, the rules and the mappings, the instance among its siblings, and findings with the rest.
+      ...["begin", "select", "select instances", "select", "select environment_mappings", "select instances"],
+      ...["update environment_proposals", "insert into environment_mappings", "update instances", "with"],
+      ...["insert into audit_logs", "commit", "select"],
+    ],
+  ],
+  setEnvironmentRules: [
+    () => ({ rules: {}, reason: "It is one." }),
+    "changed proposal { id }",
+    [
+      ...["begin", "select", "select", "select environment_mappings", "update environment_proposals"],
+      ...["insert into environment_rules", "with", "select", "insert into audit_logs", "commit", "select"],
+    ],
+  ],
+  confirmEnvironmentProposal: [
+    async () => ({ id: await SPECIMENS.EnvironmentProposal.insert(app) }),
+    "proposal { id status }",
+    [
+      ...["begin", "select", "select", "select", "select", "select environment_mappings"],
+      ...["insert into environment_mappings", "with", "update environment_proposals"],
+      ...["insert into audit_logs", "commit", "select"],
     ],
   ],
   revokeSession: [

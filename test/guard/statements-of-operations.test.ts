@@ -36,7 +36,7 @@ const OPERATIONS: Record<
   restoreSnapshot: [
     async () => ({ instanceId: "orders-test", snapshotId: await snapshotHere(), identifier: "orders-test-copy" }),
     // The identifier: the lock on all of them, and whether it is taken. Then what is said of the environment.
-    queued("select snapshots", "select", "select instances", "select environment_mappings"),
+    queued("select snapshots", "select", "select instances", "select", "select environment_mappings"),
     () => ({ instanceId: "orders-test", snapshotId: "nowhere", identifier: "a--b" }),
     "BAD_USER_INPUT",
     [LOOK, KEEP],

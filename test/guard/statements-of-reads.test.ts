@@ -18,15 +18,17 @@ describe("a read is one statement", () => {
       variables: JSON.parse(/^# variables: (.*)$/m.exec(example.text)?.[1] ?? "null"),
     }));
 
-  it("has examples", () => expect(reads).toHaveLength(11));
+  it("has examples", () => expect(reads).toHaveLength(14));
 
-  it.each(reads)("$file", async ({ text, variables }) => {
-    expect(await statementsOf(await app.as("admin"), text, variables)).toEqual(["select"]);
+  it.each(reads)("$file", async ({ file, text, variables }) => {
+    // The rules, and what accounts are mapped to.
+    const sent = file === "explain-environment.graphql" ? ["select", "select environment_mappings"] : ["select"];
+    expect(await statementsOf(await app.as("admin"), text, variables)).toEqual(sent);
   });
 
   it("for every root field, as a list with everything and as a row", async () => {
     const admin = await app.as("admin");
-    const others = ["viewer", "node", "nodes"];
+    const others = ["viewer", "node", "nodes", "environmentRules", "explainEnvironment"];
     const fields = Object.values(app.schema.getQueryType()!.getFields()).filter(({ name }) => !others.includes(name));
     expect(fields.map(({ name }) => name).sort(), "each has a specimen").toEqual(
       specimens.flatMap((specimen) => [oneOf(specimen), specimen.type.plural]).sort(),

@@ -5,6 +5,7 @@ import { auditLog } from "./audit-log.js";
 import { isWritten } from "./changes.js";
 import { chatSession } from "./chat-session.js";
 import { environmentMapping } from "./environment-mapping.js";
+import { environmentProposal } from "./environment-proposal.js";
 import { finding } from "./finding.js";
 import { instance } from "./instance.js";
 import { operation } from "./operation.js";
@@ -31,6 +32,7 @@ export const SPECIMENS = {
   Snapshot: snapshot,
   Operation: operation,
   EnvironmentMapping: environmentMapping,
+  EnvironmentProposal: environmentProposal,
   Finding: finding,
   AuditLog: auditLog,
   SecurityEvent: securityEvent,

@@ -1,5 +1,5 @@
 /** What the tests of the fleet ask, and where they look behind the answers. */
-import type { Answer, Client, TestApp } from "./app.js";
+import { type Answer, type Client, signIn, type TestApp } from "./app.js";
 
 // biome-ignore lint/suspicious/noExplicitAny: answers are looked at, not computed with
 type Json = any;
@@ -41,6 +41,29 @@ export async function instanceOf(client: Client, id: string, fields: string): Pr
   const { data, errors } = await client.run(`query($id: ID!) { instance(id: $id) { ${fields} } }`, { id });
   if (errors) throw new Error(JSON.stringify(errors));
   return data.instance;
+}
+
+/** @returns a client of another administrator than the demo's */
+export const secondAdmin = async (app: TestApp): Promise<Client> =>
+  app.withToken((await signIn(app.anonymous, "root@postern.example")).accessToken);
+
+/** Decides about a proposal: confirms it unless told otherwise. */
+export const decide = (client: Client, id: string, rest: object = {}): Promise<Answer> =>
+  client.run(
+    `mutation($input: ConfirmEnvironmentProposalInput!) { confirmEnvironmentProposal(input: $input) {
+      proposal { id status comment decidedBy { kind email name } decidedAt } } }`,
+    { input: { id, ...rest } },
+  );
+
+/** Maps an instance or an account as two administrators: the second confirms what waits. */
+export async function mapByTwo(app: TestApp, input: object): Promise<void> {
+  const { data, errors } = await (await app.as("admin")).run(
+    "mutation($input: SetEnvironmentMappingInput!) { setEnvironmentMapping(input: $input) { proposal { id } } }",
+    { input: { reason: "As agreed in OPS-7.", ...input } },
+  );
+  const id = data?.setEnvironmentMapping?.proposal?.id;
+  const faults = errors ?? (id && (await decide(await secondAdmin(app), id)).errors);
+  if (faults) throw new Error(JSON.stringify(faults));
 }
 
 export const ENVIRONMENT = `id environment { environment decidedBy conflict dispute evidence { method environment detail } }

@@ -195,6 +195,16 @@ export async function insertFinding(
   return row?.id;
 }
 
+/** Writes a proposal of an administrator who is not one of the demo's: the instance is to be TEST. @returns its id */
+export async function insertProposal({ sql }: TestApp, instanceId: string): Promise<string> {
+  const [row] = await sql`
+    insert into environment_proposals (kind, instance_id, environment, reason, changes, change_count, covered, created_by, expires_at)
+    select 'MAPPING', ${instanceId}, 'TEST', 'It is "one".', '[]', 0, '{}',
+      jsonb_build_object('type', 'user', 'id', id::text, 'email', email, 'role', 'ADMIN'), now() + interval '1 day'
+    from users where email = 'root@postern.example' returning id::text`;
+  return row?.id;
+}
+
 /** Writes an operation. One that is RUNNING belongs to a worker elsewhere that lives, so that others on the instance wait. @returns its id */
 export async function insertOperation(
   { sql }: TestApp,

@@ -12,12 +12,17 @@ export interface Query {
   /** The type of its rows, where it has any, and whether it answers one. */
   readonly of?: Specimen;
   readonly isOne?: boolean;
-  /** How it asks for that row, where not by `id`. */
+  /** How it asks for that row, where not by `id`; or what it asks for, where it has no rows. */
   readonly selection?: (id: string) => string;
 }
 
 export const QUERIES: Record<string, Query> = {
-  viewer: { callers: ROLES },
+  viewer: { callers: ROLES, selection: () => "viewer { role }" },
+  environmentRules: { callers: ["DBA", "SECURITY", "ADMIN"], selection: () => "environmentRules { version }" },
+  explainEnvironment: {
+    callers: ROLES,
+    selection: () => 'explainEnvironment(input: { identifier: "orders-test" }) { environment }',
+  },
   // nodes.test.ts looks at the rules of types.
   node: {
     callers: ROLES,
@@ -65,7 +70,7 @@ export function matrixOf(app: TestApp) {
     /** A good call of a query: where it answers one row, for one that the caller sees, or the role would. */
     async selectionOf(name: string, caller: Caller): Promise<string> {
       const { of, isOne, selection } = QUERIES[name]!;
-      if (!of) return `${name} { role }`;
+      if (!of) return selection?.("") ?? name;
       if (!isOne) return `${name} { totalCount nodes { id } }`;
       const table = tableOf(of);
       const seen = of.seenBy?.(await idOf(caller)) ?? (isOwned(of) ? ownedBy(of, "1") : "true");

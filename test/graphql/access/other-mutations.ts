@@ -2,7 +2,13 @@
 import { SPECIMENS } from "../../specimens/index.js";
 import { next } from "../../specimens/specimen.js";
 import { EMAILS, PASSWORD, signIn, type TestApp } from "../../support/app.js";
-import { insertBusyInstance, insertInstance, insertOperation, insertSnapshot } from "../../support/fleet-port.js";
+import {
+  insertBusyInstance,
+  insertInstance,
+  insertOperation,
+  insertProposal,
+  insertSnapshot,
+} from "../../support/fleet-port.js";
 import { CALLERS, type Caller, lookingInto, OPERATORS, ROLES } from "./callers.js";
 
 export interface Mutation {
@@ -91,9 +97,19 @@ export function otherMutations(app: TestApp): Record<string, Mutation> {
       events: 1,
     },
     setEnvironmentMapping: {
-      callers: ["ADMIN"],
+      callers: OPERATORS,
       input: async () => ({ instanceId: await insertInstance(app, "TEST"), environment: "STAGING", reason: "It is." }),
       selection: "instance { id }",
+    },
+    setEnvironmentRules: {
+      callers: ["ADMIN"],
+      input: async () => ({ rules: { tagKeys: ["Environment"] }, reason: "It is one." }),
+      selection: "changed changes { identifier from to }",
+    },
+    confirmEnvironmentProposal: {
+      callers: ["ADMIN"],
+      input: async () => ({ id: await insertProposal(app, await insertInstance(app, "TEST")) }),
+      selection: "proposal { id status }",
     },
     createSnapshot: {
       callers: OPERATORS,

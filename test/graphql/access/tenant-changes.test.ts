@@ -78,6 +78,8 @@ describe("a row of another organization answers exactly as one that does not exi
         "revokeSessions",
         "recordSecurityEvent",
         "setEnvironmentMapping",
+        "setEnvironmentRules",
+        "confirmEnvironmentProposal",
         "createSnapshot",
       ],
       ...["deleteSnapshot", "restoreSnapshot", "rebootInstance", "modifyBackupWindow", "cancelOperation"],

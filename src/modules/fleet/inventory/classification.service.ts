@@ -1,43 +1,161 @@
-/** Classifies stored instances by their facts, the stored mappings and the rules. */
+/** Classifies stored instances by their facts, their clusters and the grounds; writes, records and reports what that changes. */
+import { isDeepStrictEqual } from "node:util";
+import type { AuditService } from "../../../audit/index.js";
 import type { Db } from "../../../db/client.js";
-import type { InstanceDescription } from "../../../providers/provider.js";
-import { type Classification, type ClassifierMapping, classify } from "./classifier.js";
+import { type ClassifiedInstance, listMappings, updateClassifications } from "./classification.store.js";
+import { classificationFindings } from "./classification-findings.js";
+import type { Classification } from "./classifier.js";
+import { classifyInCluster } from "./cluster-environment.js";
+import { classifyByGrounds, type EnvironmentFacts, type EnvironmentGrounds } from "./environment-grounds.js";
 import type { EnvironmentRules } from "./environment-rules.js";
-import { listMappings, type StoredInstance, type StoredMapping, updateClassification } from "./inventory.store.js";
+import { findNewestEnvironmentRules, type StoredEnvironmentRules } from "./environment-rules.store.js";
+import { updateFindings } from "./findings.store.js";
 
-export type ClassificationFacts = Pick<InstanceDescription, "identifier" | "tags" | "accountId">;
+/** An instance, and what it counts as from now on. */
+export interface ClassificationChange {
+  readonly before: ClassifiedInstance;
+  readonly after: Classification;
+}
 
-export const classificationFactsOf = ({ identifier, tags, accountId }: StoredInstance): ClassificationFacts => ({
+/** The classification of an instance, and what it is without its siblings. */
+interface Assessment {
+  readonly instance: ClassifiedInstance;
+  readonly own: Classification;
+  readonly counting: Classification;
+}
+
+export interface ClassificationDeps {
+  readonly audit: Pick<AuditService, "record" | "recordFor">;
+  /** The rules of the configuration, which count until somebody sets others. */
+  readonly rules: EnvironmentRules;
+}
+
+export const classificationFactsOf = ({
   identifier,
-  tags: tags as ClassificationFacts["tags"],
+  tags,
   accountId,
+  cluster,
+}: Pick<ClassifiedInstance, "identifier" | "tags" | "accountId" | "cluster">): EnvironmentFacts => ({
+  identifier,
+  accountId,
+  tags: tags as EnvironmentFacts["tags"],
+  cluster: cluster as EnvironmentFacts["cluster"],
 });
 
-export const classificationDisputeOf = ({ classification }: StoredInstance) =>
+export const classificationDisputeOf = ({ classification }: Pick<ClassifiedInstance, "classification">) =>
   (classification as Classification).dispute;
 
-const asMapping = (row: StoredMapping | undefined): ClassifierMapping | undefined =>
-  row?.environment ? { environment: row.environment, reason: row.reason, settles: row.settles } : undefined;
-
-export type ClassificationOf = ReturnType<typeof createClassification>;
-
-/** @returns a function that classifies an instance by its facts and the current mappings */
-export const createClassification =
-  (rules: EnvironmentRules) =>
-  (facts: ClassificationFacts, id: bigint | undefined, mappings: readonly StoredMapping[]): Classification => {
-    const byInstance = mappings.find((mapping) => id !== undefined && mapping.instanceId === id);
-    const byAccount = mappings.find(({ accountId }) => accountId !== null && accountId === facts.accountId);
-    return classify({ ...facts, instanceMapping: asMapping(byInstance), accountMapping: asMapping(byAccount) }, rules);
+/** @param instances with all their siblings */
+function assess(instances: readonly ClassifiedInstance[], grounds: EnvironmentGrounds): Assessment[] {
+  const alone = instances.map((instance) => ({
+    instance,
+    identifier: instance.identifier,
+    classification: classifyByGrounds(classificationFactsOf(instance), instance.id, grounds),
+  }));
+  const keyOf = ({ provider, cluster }: ClassifiedInstance) => {
+    const { arn } = (cluster ?? {}) as { arn?: string };
+    return arn === undefined ? null : `${provider} ${arn}`;
   };
+  const clusters = Map.groupBy(alone, ({ instance }) => keyOf(instance));
+  return alone.map((member) => {
+    const { instance, classification: own } = member;
+    const { cluster } = classificationFactsOf(instance);
+    if (!cluster) return { instance, own, counting: own };
+    // Members that are gone count only for those that are gone as well, whose snapshots hold the data of all.
+    const siblings = (clusters.get(keyOf(instance)) ?? []).filter(
+      (other) => other !== member && (instance.vanishedAt !== null || other.instance.vanishedAt === null),
+    );
+    return { instance, own, counting: classifyInCluster(own, cluster.identifier, siblings) };
+  });
+}
 
-/** Classifies stored instances by the current rules and mappings. @returns those whose environment has changed */
-export async function reclassify(db: Db, classifyFacts: ClassificationOf, instances: readonly StoredInstance[]) {
-  const mappings = await listMappings(db);
-  const changed: { readonly before: StoredInstance; readonly after: Classification }[] = [];
-  for (const before of instances) {
-    const after = classifyFacts(classificationFactsOf(before), before.id, mappings);
-    await updateClassification(db, before.id, after);
-    if (after.environment !== before.environment) changed.push({ before, after });
+export type ClassificationService = ReturnType<typeof createClassification>;
+
+/** Its verbs join the transaction of the caller, which holds the lock of the classification where it writes. */
+export function createClassification({ audit, rules: configured }: ClassificationDeps) {
+  /** The last version that was read, so that its words are compiled once. A version never changes. */
+  let known: Pick<StoredEnvironmentRules, "version" | "rules"> = { version: 0, rules: configured };
+
+  /** @returns the version in force, and who has set it: nobody where it is that of the configuration */
+  async function findRules(db: Db) {
+    const stored = await findNewestEnvironmentRules(db);
+    if (!stored) return { version: 0, rules: configured, stored };
+    if (known.version !== stored.version) known = stored;
+    return { version: stored.version, rules: known.rules as EnvironmentRules, stored };
   }
-  return changed;
+
+  const findGrounds = async (db: Db): Promise<EnvironmentGrounds> => ({
+    rules: (await findRules(db)).rules,
+    mappings: await listMappings(db),
+  });
+
+  /** Records environments that have changed. It is Postern that decides, whoever changed the grounds. */
+  async function record(db: Db, changes: readonly ClassificationChange[], requestId: string | null): Promise<void> {
+    for (const { before, after } of changes) {
+      const { environment, decidedBy, dispute } = after;
+      await audit.recordFor(db, {
+        actor: { type: "system", name: "inventory" },
+        action: "instance.changeEnvironment",
+        resourceId: String(before.id),
+        parameters: classificationFactsOf(before),
+        result: { from: before.environment, environment, decidedBy, dispute },
+        success: true,
+        durationSeconds: null,
+        requestId,
+      });
+    }
+  }
+
+  return {
+    configured,
+    findRules,
+    findGrounds,
+
+    /** @returns the instances that would count as something else @param instances with all their siblings */
+    changesOf: (instances: readonly ClassifiedInstance[], grounds: EnvironmentGrounds): ClassificationChange[] =>
+      assess(instances, grounds)
+        .filter(({ instance, counting }) => counting.environment !== instance.environment)
+        .map(({ instance, counting }) => ({ before: instance, after: counting })),
+
+    /**
+     * Writes what has changed, with a record of each environment and the findings of all. A run without a change writes no instance.
+     * @param instances with all their siblings
+     * @param newcomers the ids of those that were never classified before
+     * @param grounds those that are stored now, where the caller knows them
+     * @param requestId the request that changed the grounds, where one did
+     * @returns those whose environment has changed
+     */
+    async reclassify(
+      db: Db,
+      instances: readonly ClassifiedInstance[],
+      options: {
+        readonly newcomers?: ReadonlySet<bigint>;
+        readonly grounds?: EnvironmentGrounds;
+        readonly requestId?: string;
+      } = {},
+    ): Promise<readonly ClassificationChange[]> {
+      const { newcomers, requestId = null, grounds = await findGrounds(db) } = options;
+      const assessments = assess(instances, grounds);
+      const written = assessments
+        .map(({ instance, counting }) => ({ before: instance, after: counting }))
+        .filter(
+          ({ before, after }) =>
+            before.environment !== after.environment || !isDeepStrictEqual(before.classification, after),
+        );
+      await updateClassifications(db, written);
+      const changed = written.filter(
+        ({ before, after }) => before.environment !== after.environment && !newcomers?.has(before.id),
+      );
+      await record(db, changed, requestId);
+      const found = assessments.map(({ instance, own, counting }) => ({
+        id: instance.id,
+        findings:
+          instance.vanishedAt === null
+            ? classificationFindings(classificationFactsOf(instance), own, counting, grounds.rules)
+            : [],
+      }));
+      await updateFindings(db, "classifier", found);
+      return changed;
+    },
+  };
 }

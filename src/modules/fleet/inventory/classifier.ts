@@ -1,6 +1,12 @@
 /** Decides the environment of an instance by several methods, and says what each of them found. In doubt it is PRODUCTION. */
 import type { Tag } from "../../../providers/provider.js";
-import { ENVIRONMENTS, type Environment, type EnvironmentMethod } from "../../../values/environments.js";
+import {
+  ENVIRONMENTS,
+  type Environment,
+  type EnvironmentMethod,
+  isStricterEnvironment,
+  strictestEnvironment,
+} from "../../../values/environments.js";
 import {
   type EnvironmentRules,
   type EnvironmentVocabulary,
@@ -16,10 +22,18 @@ export interface ClassifierMapping {
   readonly settles?: string | null;
 }
 
+/** The cluster that an instance is a member of. */
+export interface ClassifierCluster {
+  readonly identifier: string;
+  readonly tags: readonly Tag[];
+}
+
 /** The facts of an instance that decide its environment. */
 export interface ClassifierSubject {
   readonly identifier: string;
   readonly tags: readonly Tag[];
+  /** Its tags speak for the member too, which never counts as less strict than they say. */
+  readonly cluster?: ClassifierCluster | null;
   readonly accountId: string | null;
   readonly instanceMapping?: ClassifierMapping | null;
   /** The mapping of `accountId`. */
@@ -66,7 +80,7 @@ const distinct = (environments: readonly Environment[]) =>
   ENVIRONMENTS.filter((environment) => environments.includes(environment));
 
 const nearestToProduction = (findings: readonly Finding[]) =>
-  distinct(findings.map(({ environment }) => environment))[0] ?? null;
+  strictestEnvironment(findings.map(({ environment }) => environment));
 
 const CAMEL_HUMP = /(?<=[\p{Ll}\p{N}])(?=\p{Lu})|(?<=\p{Lu})(?=\p{Lu}\p{Ll})/u;
 const unnumbered = (word: string) => word.replace(/(?<=\p{L})\p{N}+$/u, "");
@@ -93,25 +107,52 @@ function environmentsIn(text: string, { meanings, longest }: EnvironmentVocabula
 
 const NEAREST_COUNTS = " They disagree, and the nearest to production counts.";
 
-function readTags({ tags }: ClassifierSubject, rules: EnvironmentRules): MethodResult {
+/** A tag whose key may name environments, with those that its value names. */
+export interface ClassifierTag extends Tag {
+  /** The identifier of the cluster whose tag it is; null for the instance's own. */
+  readonly cluster: string | null;
+  readonly environments: readonly Environment[];
+}
+
+/** @returns the tags of the instance and of its cluster that may name environments */
+export function classifierTagsOf(
+  { tags, cluster }: Pick<ClassifierSubject, "tags" | "cluster">,
+  rules: EnvironmentRules,
+): ClassifierTag[] {
   const isEnvironmentKey = (key: string) =>
     rules.tagKeys.some((tagKey) =>
       tagKey.startsWith("*") ? key.endsWith(tagKey.slice(1)) && key.length >= tagKey.length : key === tagKey,
     );
-  const read = tags
-    .filter(({ key }) => isEnvironmentKey(key))
-    .map(({ key, value }) => ({ key, value, environments: environmentsIn(value, environmentVocabularyOf(rules)) }));
-  if (read.length === 0) return { findings: [], detail: "No tag that names environments." };
-  const findings = read.flatMap(({ key, value, environments }) =>
-    environments.map((environment) => ({ environment, fact: `TAG ${quoted(key)} ${quoted(value)} ${environment}` })),
+  const read = (tags: readonly Tag[], cluster: string | null) =>
+    tags
+      .filter(({ key }) => isEnvironmentKey(key))
+      .map((tag) => ({ ...tag, cluster, environments: environmentsIn(tag.value, environmentVocabularyOf(rules)) }));
+  return [...read(tags, null), ...(cluster ? read(cluster.tags, cluster.identifier) : [])];
+}
+
+const factOf = ({ key, value, cluster }: ClassifierTag) =>
+  `${cluster === null ? "TAG" : `CLUSTER_TAG ${quoted(cluster)}`} ${quoted(key)} ${quoted(value)}`;
+
+/** @returns also the environment that the tags of the cluster say, of which no precedence makes less */
+function readTags(
+  subject: ClassifierSubject,
+  rules: EnvironmentRules,
+): MethodResult & { ofCluster: Environment | null } {
+  const read = classifierTagsOf(subject, rules);
+  if (read.length === 0) return { findings: [], detail: "No tag that names environments.", ofCluster: null };
+  const findings = read.flatMap((tag) =>
+    tag.environments.map((environment) => ({ environment, fact: `${factOf(tag)} ${environment}` })),
   );
-  const sentences = read.map(({ key, value, environments }) =>
-    environments.length > 0
-      ? `${quoted(key)} = ${quoted(value)} says ${environments.join(" and ")}`
-      : `${quoted(key)} = ${quoted(value)} is no environment and is ignored`,
-  );
+  const sentences = read.map(({ key, value, cluster, environments }) => {
+    const whose = cluster === null ? "" : `of the cluster ${quoted(cluster)}, `;
+    const meaning = environments.length > 0 ? `says ${environments.join(" and ")}` : "is no environment and is ignored";
+    return `${whose}${quoted(key)} = ${quoted(value)} ${meaning}`;
+  });
   const disagree = distinct(findings.map(({ environment }) => environment)).length > 1;
-  return { findings, detail: `${sentences.join("; ")}.${disagree ? NEAREST_COUNTS : ""}` };
+  const ofCluster = strictestEnvironment(
+    read.flatMap(({ cluster, environments }) => (cluster === null ? [] : environments)),
+  );
+  return { findings, detail: `${sentences.join("; ")}.${disagree ? NEAREST_COUNTS : ""}`, ofCluster };
 }
 
 function readName({ identifier }: ClassifierSubject, rules: EnvironmentRules): MethodResult {
@@ -198,5 +239,9 @@ export function classify(subject: ClassifierSubject, rules: EnvironmentRules): C
   const deciding = positive.find(({ environment }) => environment === "PRODUCTION") ?? positive[0];
   if (!deciding?.environment) return decide("PRODUCTION", "DEFAULT");
   const facts = [...new Set(others.map(({ fact }) => fact))].sort().join("\n");
-  return decide(deciding.environment, deciding.method, environments.length > 1 ? facts : null);
+  const dispute = environments.length > 1 ? facts : null;
+  const { ofCluster } = tags;
+  return ofCluster && isStricterEnvironment(ofCluster, deciding.environment)
+    ? decide(ofCluster, "TAG", dispute)
+    : decide(deciding.environment, deciding.method, dispute);
 }

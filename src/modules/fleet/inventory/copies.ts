@@ -1,15 +1,13 @@
 /** Decides the tags of a copy of an instance, which must not be less protected than its source. */
 import { failedPrecondition } from "../../../errors.js";
 import type { Tag } from "../../../providers/provider.js";
-import { ENVIRONMENTS, type Environment } from "../../../values/environments.js";
+import { type Environment, isStricterEnvironment } from "../../../values/environments.js";
 import { type Classification, type ClassifierSubject, classify } from "./classifier.js";
 import type { EnvironmentRules } from "./environment-rules.js";
 
 const MAX_TAGS = 50;
 /** The prefixes of tags that providers set by themselves. */
 const RESERVED = /^(aws|rds):/i;
-
-const rank = (environment: Environment) => ENVIRONMENTS.indexOf(environment);
 
 /**
  * @param copy the facts of the source with the identifier of the copy
@@ -33,7 +31,9 @@ export function tagsOfCopy<S extends ClassifierSubject>(
   const { evidence } = classify({ identifier: "", tags: snapshotTags, accountId: null }, rules);
   const ofSnapshot = evidence.find(({ method }) => method === "TAG")?.environment;
   const ofCopy = classifyCopy({ ...copy, tags }).environment;
-  const floor = [...floors, ...(ofSnapshot ? [ofSnapshot] : [])].find((source) => rank(source) < rank(ofCopy));
+  const floor = [...floors, ...(ofSnapshot ? [ofSnapshot] : [])].find((source) =>
+    isStricterEnvironment(source, ofCopy),
+  );
   if (!floor) return tags;
   throw failedPrecondition(
     "less protected",

@@ -9,7 +9,7 @@ export const EnvironmentMapping = declareType({
   name: "EnvironmentMapping",
   plural: "environmentMappings",
   description:
-    "What an administrator said an instance or an account is for. The newest of each counts; older ones are its history.",
+    "What an administrator, or towards stricter a DBA, said an instance or an account is for. The newest of each counts; older ones are its history.",
   table: environmentMappings,
   read: ["environment-mappings:read"],
   scope: { kind: "staff" },
@@ -29,6 +29,10 @@ export const EnvironmentMapping = declareType({
       "The `dispute` of the instance's environment that it settled; null where it settled none.",
     ),
     createdBy: actorField(environmentMappings.createdBy, "Who set it or took it back."),
+    confirmedBy: actorField(
+      environmentMappings.confirmedBy,
+      "The second administrator, who confirmed it; null where nothing left PRODUCTION by it.",
+    ),
     createdAt: field(environmentMappings.createdAt, "When it was set or taken back."),
   },
   relations: {

@@ -99,50 +99,81 @@ export function environmentVocabularyOf(rules: EnvironmentRules): EnvironmentVoc
   return vocabulary;
 }
 
+const MAX_TAG_KEYS = 100;
+const MAX_WORDS = 100;
+const MAX_WORD = 64;
+
 const tagKey = z
   .string()
   .min(1, "Give a key of at least 1 character.")
   .max(128, "A tag's key has at most 128 characters.")
   .refine((key) => /^\*?[^*]+$/.test(key), "A `*` stands only at the start, as in `*:environment`.");
 
-const word = z.string().refine((text) => /\p{L}/u.test(phraseOf(text)), "Give a word with at least one letter.");
+export const environmentRulesTagKeys = z.array(tagKey).max(MAX_TAG_KEYS, `Give at most ${MAX_TAG_KEYS} keys.`);
+
+const word = z
+  .string()
+  .max(MAX_WORD, `A word has at most ${MAX_WORD} characters.`)
+  .refine((text) => /\p{L}/u.test(phraseOf(text)), "Give a word with at least one letter.");
+
+export const environmentRulesWords = z.array(word).max(MAX_WORDS, `Give at most ${MAX_WORDS} words.`);
 
 const environment = z.enum(ENVIRONMENTS, `Give one of ${ENVIRONMENTS.join(", ")}.`);
 
+const NO_PRODUCTION = "Give at least one word that means production.";
+
+interface EnvironmentRulesFault {
+  readonly environment: Environment;
+  /** The place of the word; undefined where words are missing. */
+  readonly index?: number;
+  readonly message: string;
+}
+
+/** @returns what is wrong with words that are good one by one */
+export function environmentRulesFaultsOf(words: EnvironmentRules["values"]): EnvironmentRulesFault[] {
+  const faults: EnvironmentRulesFault[] = [];
+  if (words.PRODUCTION.length === 0) faults.push({ environment: "PRODUCTION", message: NO_PRODUCTION });
+  const meanings = new Map<string, Environment>();
+  const negations = new Set(words.PRODUCTION.map(phraseOf).flatMap(negationsOf));
+  for (const environment of ENVIRONMENTS) {
+    for (const [index, word] of words[environment].entries()) {
+      const phrase = phraseOf(word);
+      const other = meanings.get(phrase) ?? environment;
+      meanings.set(phrase, other);
+      const fault = (message: string) => faults.push({ environment, index, message });
+      if (other !== environment) fault(`"${word}" means ${other} already: a word has one meaning.`);
+      if (environment === "PRODUCTION" && negations.has(phrase)) fault(`"${word}" never means production.`);
+    }
+  }
+  return faults;
+}
+
 const values = z
   .strictObject({
-    PRODUCTION: z.array(word).min(1, "Give at least one word that means production."),
-    STAGING: z.array(word),
-    TEST: z.array(word),
-    DEVELOPMENT: z.array(word),
-    POC: z.array(word),
-    SANDBOX: z.array(word),
+    PRODUCTION: environmentRulesWords.min(1, NO_PRODUCTION),
+    STAGING: environmentRulesWords,
+    TEST: environmentRulesWords,
+    DEVELOPMENT: environmentRulesWords,
+    POC: environmentRulesWords,
+    SANDBOX: environmentRulesWords,
   } satisfies Record<Environment, z.ZodType>)
   .partial()
   .transform((overrides) => ({ ...DEFAULT_ENVIRONMENT_RULES.values, ...overrides }))
   .superRefine((merged, context) => {
-    const meanings = new Map<string, Environment>();
-    const negations = new Set(merged.PRODUCTION.map(phraseOf).flatMap(negationsOf));
-    for (const environment of ENVIRONMENTS) {
-      for (const [index, word] of merged[environment].entries()) {
-        const phrase = phraseOf(word);
-        const other = meanings.get(phrase) ?? environment;
-        meanings.set(phrase, other);
-        const fault = (message: string) => context.addIssue({ code: "custom", path: [environment, index], message });
-        if (other !== environment) fault(`"${word}" means ${other} already: a word has one meaning.`);
-        if (environment === "PRODUCTION" && negations.has(phrase)) fault(`"${word}" never means production.`);
-      }
-    }
+    for (const { environment, index, message } of environmentRulesFaultsOf(merged))
+      context.addIssue({ code: "custom", path: index === undefined ? [environment] : [environment, index], message });
   });
 
 const ORDER =
   "Give TAG, INSTANCE_MAPPING, ACCOUNT_MAPPING and NAME_PATTERN, each once and in the order that counts, then DEFAULT.";
-const precedence = z
-  .array(z.enum(ENVIRONMENT_METHODS, ORDER))
-  .refine(
-    (order) => order.at(-1) === "DEFAULT" && order.toSorted().join() === ENVIRONMENT_METHODS.toSorted().join(),
-    ORDER,
-  );
+/** @returns the check of a precedence @param method the check of a method */
+export const environmentRulesPrecedence = <M extends z.ZodType<EnvironmentMethod>>(method: M) =>
+  z
+    .array(method)
+    .refine(
+      (order) => order.at(-1) === "DEFAULT" && order.toSorted().join() === ENVIRONMENT_METHODS.toSorted().join(),
+      ORDER,
+    );
 
 /**
  * The rules as the configuration writes them: JSON with whatever differs from the defaults. A list replaces its default as a whole. The
@@ -163,7 +194,12 @@ export const environmentRulesText = z
   })
   .pipe(
     z
-      .strictObject({ tagKeys: z.array(tagKey), values, precedence, defaultEnvironment: environment })
+      .strictObject({
+        tagKeys: environmentRulesTagKeys,
+        values,
+        precedence: environmentRulesPrecedence(z.enum(ENVIRONMENT_METHODS, ORDER)),
+        defaultEnvironment: environment,
+      })
       .partial()
       .transform((overrides): EnvironmentRules => ({ ...DEFAULT_ENVIRONMENT_RULES, ...overrides })),
   );

@@ -1,22 +1,34 @@
 /** The statements of findings. The open findings of an instance are those that its provider reports, and Postern's own. */
-import { and, eq, isNull, sql } from "drizzle-orm";
+import { and, eq, inArray, isNull, sql } from "drizzle-orm";
 import type { Db } from "../../../db/client.js";
 import type { Finding } from "../../../providers/provider.js";
+import type { ClassificationFindingKind } from "./classification-findings.js";
 import { findings, instances } from "./inventory.table.js";
 
-/** The kind that Postern finds by itself, and providers do not report. */
+/** The kind that Postern's schedule of backups finds. */
 const OWN = "backup_missed";
 
+/** The kinds that the classifier finds. */
+const CLASSIFIER_KINDS: readonly ClassificationFindingKind[] = [
+  "environment_conflict",
+  "environment_undecided",
+  "environment_tag_unknown",
+  "environment_of_cluster",
+];
+
 /**
- * Opens new findings of these instances, updates those that are reported again, and resolves the others, as well as those of vanished
- * instances. The caller holds the lock of the classification, so that two refreshes cannot interfere.
+ * Opens new findings of these instances, updates those that are reported again, and resolves the others of the same source, as well as
+ * all those of vanished instances. The caller holds the lock of the classification, so that two refreshes cannot interfere.
  */
 export async function updateFindings(
   db: Db,
+  source: "provider" | "classifier",
   reported: readonly { id: bigint; findings: readonly Finding[] }[],
 ): Promise<void> {
   const ids = reported.map(({ id }) => String(id));
   const seen = reported.flatMap(({ id, findings }) => findings.map((finding) => ({ ...finding, id: String(id) })));
+  const isOfClassifier = inArray(sql`f.kind`, CLASSIFIER_KINDS);
+  const isOfSource = source === "classifier" ? isOfClassifier : sql`(f.kind <> ${OWN} and not ${isOfClassifier})`;
   await db.execute(
     sql`with seen as (
             select distinct on (id, kind, coalesce(subject, '')) *
@@ -27,7 +39,7 @@ export async function updateFindings(
             where f.resolved_at is null
               and (f.instance_id = any (array(select jsonb_array_elements_text(${JSON.stringify(ids)}::jsonb)::bigint))
                 or exists (select from ${instances} i where i.id = f.instance_id and i.vanished_at is not null))
-              and (f.kind <> ${OWN} or exists (select from ${instances} i where i.id = f.instance_id and i.vanished_at is not null))
+              and (${isOfSource} or exists (select from ${instances} i where i.id = f.instance_id and i.vanished_at is not null))
               and not exists (
                 select from seen where seen.id = f.instance_id and seen.kind = f.kind and seen.subject is not distinct from f.subject)
           )

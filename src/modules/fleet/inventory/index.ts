@@ -1,16 +1,22 @@
 /** The module of the inventory: instances, snapshots, findings and environments. */
+import { can } from "../../../auth/rules.js";
 import type { Module } from "../../../module.js";
 import type { Provider } from "../../../providers/provider.js";
+import { type ClassificationDeps, createClassification } from "./classification.service.js";
 import { EnvironmentMapping } from "./environment-mapping.model.js";
+import { EnvironmentProposal } from "./environment-proposal.model.js";
+import { environmentMutations } from "./environments.mutations.js";
+import { EnvironmentsResolver } from "./environments.resolver.js";
+import { createEnvironments, type EnvironmentsDeps } from "./environments.service.js";
 import { OperationType } from "./instance-objects.model.js";
 import { Finding, Instance, Snapshot } from "./inventory.model.js";
-import { inventoryMutations } from "./inventory.mutations.js";
 import { createInventoryService, type InventoryDeps, type InventoryService } from "./inventory.service.js";
 import { MemberLogsResolver } from "./member-logs.resolver.js";
 import { createMemberLogs } from "./member-logs.service.js";
 import { createProviderReports, type ProviderReportsDeps } from "./provider-reports.service.js";
 
 export { DEFAULT_ENVIRONMENT_RULES, type EnvironmentRules, environmentRulesText } from "./environment-rules.js";
+export { TagInput } from "./inventory.inputs.js";
 export type { StoredInstance } from "./inventory.store.js";
 export {
   assessOperability as assess,
@@ -28,12 +34,17 @@ interface InventoryModule extends Module {
 }
 
 export function inventoryModule(
-  deps: Omit<InventoryDeps, "providers"> &
-    Omit<ProviderReportsDeps, "inventory"> & { readonly providers: readonly Provider[] },
+  deps: Omit<InventoryDeps, "providers" | "classification"> &
+    Omit<ProviderReportsDeps, "inventory"> &
+    Omit<EnvironmentsDeps, "requireInstance" | "classification"> &
+    ClassificationDeps & { readonly providers: readonly Provider[] },
 ): InventoryModule {
   const { log, providers } = deps;
   const byName = new Map(providers.map((provider) => [provider.name, provider]));
-  const inventory = createInventoryService({ ...deps, providers: byName });
+  const classification = createClassification(deps);
+  const inventory = createInventoryService({ ...deps, classification, providers: byName });
+  const requireInstance: EnvironmentsDeps["requireInstance"] = (db, id) => inventory.require(db, id, true);
+  const environments = createEnvironments({ ...deps, classification, requireInstance });
   const reports = createProviderReports({ ...deps, inventory });
   for (const provider of providers) provider.reportTo(reports.reportOf(provider));
 
@@ -47,13 +58,17 @@ export function inventoryModule(
   };
 
   return {
-    types: [Instance, Snapshot, EnvironmentMapping, Finding],
-    mutations: inventoryMutations(inventory),
-    resolvers: [new MemberLogsResolver(createMemberLogs(byName))],
-    tasks: providers.flatMap((provider) => [
-      { name: `inventory-${provider.name}`, cron: "* * * * *", run: () => inventory.refresh(provider) },
-      { name: `upkeep-${provider.name}`, cron: "* * * * *", run: () => provider.upkeep() },
-    ]),
+    types: [Instance, Snapshot, EnvironmentMapping, EnvironmentProposal, Finding],
+    queries: { environmentRules: can("environment-mappings:read"), explainEnvironment: can("instances:read") },
+    mutations: environmentMutations(environments),
+    resolvers: [new MemberLogsResolver(createMemberLogs(byName)), new EnvironmentsResolver(environments)],
+    tasks: [
+      ...providers.flatMap((provider) => [
+        { name: `inventory-${provider.name}`, cron: "* * * * *", run: () => inventory.refresh(provider) },
+        { name: `upkeep-${provider.name}`, cron: "* * * * *", run: () => provider.upkeep() },
+      ]),
+      { name: "environment-proposals", cron: "*/10 * * * *", run: environments.expire },
+    ],
     start: refresh,
     service: inventory,
     refresh,

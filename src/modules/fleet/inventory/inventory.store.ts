@@ -1,16 +1,9 @@
-/** The statements of the inventory: instances, environment mappings and snapshots. */
+/** The statements of the inventory: instances and snapshots. */
 import { and, desc, eq, inArray, isNotNull, isNull, ne, type SQL, sql } from "drizzle-orm";
 import type { Db } from "../../../db/client.js";
 import type { InstanceDescription, SnapshotDescription } from "../../../providers/provider.js";
 import type { Classification } from "./classifier.js";
-import { environmentMappings, instances, snapshots } from "./inventory.table.js";
-
-/**
- * Lets one transaction classify at a time, so that nobody reads facts and mappings between another's read and write. The lock ends with
- * the transaction.
- */
-const CLASSIFICATION = 7_239_402_334n;
-export const lockClassification = async (db: Db) => db.execute(sql`select pg_advisory_xact_lock(${CLASSIFICATION})`);
+import { instances, snapshots } from "./inventory.table.js";
 
 /** A row of `instances`. */
 export type StoredInstance = typeof instances.$inferSelect;
@@ -33,6 +26,9 @@ async function findOne(db: Db, condition: SQL, lock: boolean): Promise<StoredIns
 export const listStoredInstances = async (db: Db, provider: string): Promise<StoredInstance[]> =>
   db.select().from(instances).where(eq(instances.provider, provider));
 
+/** The status of snapshots that do not exist any more. */
+const DELETED = "deleted";
+
 /** @returns the instances that a provider lists no more, but of which it may still have snapshots */
 export const listVanishedWithSnapshots = async (db: Db, provider: string): Promise<StoredInstance[]> =>
   db
@@ -42,7 +38,7 @@ export const listVanishedWithSnapshots = async (db: Db, provider: string): Promi
       and(
         eq(instances.provider, provider),
         isNotNull(instances.vanishedAt),
-        sql`exists (select from ${snapshots} where ${snapshots.instanceId} = ${instances.id} and ${snapshots.status} <> 'deleted')`,
+        sql`exists (select from ${snapshots} where ${snapshots.instanceId} = ${instances.id} and ${snapshots.status} <> ${DELETED})`,
       ),
     );
 
@@ -55,25 +51,35 @@ export async function findRefreshStart(db: Db): Promise<string> {
   return rows[0]!.at;
 }
 
-/** Writes a provider's description of an instance. @returns its id, or null where a later refresh has written */
+/** What a new instance counts as until it is classified, in the same transaction. */
+const UNCLASSIFIED: Classification = {
+  environment: "PRODUCTION",
+  decidedBy: "DEFAULT",
+  conflict: false,
+  evidence: [],
+  dispute: null,
+};
+
+/** Writes a provider's description of an instance, without classifying it. @returns its id, or null where a later refresh has written */
 export async function upsertStoredInstance(
   db: Db,
   provider: string,
   { providerId, storageGiB, findings: _, ...description }: InstanceDescription,
-  classification: Classification,
   lookedAt: string,
 ): Promise<bigint | null> {
   const values = {
     ...description,
     storageGib: storageGiB,
-    environment: classification.environment,
-    classification,
     lastSeenAt: lookedAt,
     vanishedAt: null,
   };
   const rows = await db
     .insert(instances)
-    .values({ provider, providerId, ...values })
+    .values({
+      ...{ provider, providerId, ...values },
+      environment: UNCLASSIFIED.environment,
+      classification: UNCLASSIFIED,
+    })
     .onConflictDoUpdate({
       target: [instances.provider, instances.providerId],
       set: {
@@ -115,30 +121,6 @@ export async function markVanished(
       ),
     );
 }
-
-export async function updateClassification(db: Db, id: bigint, classification: Classification): Promise<void> {
-  await db
-    .update(instances)
-    .set({ environment: classification.environment, classification })
-    .where(eq(instances.id, id));
-}
-
-export type StoredMapping = typeof environmentMappings.$inferSelect;
-
-/** @returns the mappings that count: the newest of each instance and account */
-export const listMappings = async (db: Db): Promise<StoredMapping[]> =>
-  db
-    .selectDistinctOn([environmentMappings.instanceId, environmentMappings.accountId])
-    .from(environmentMappings)
-    .orderBy(environmentMappings.instanceId, environmentMappings.accountId, desc(environmentMappings.id));
-
-export async function insertMapping(db: Db, mapping: typeof environmentMappings.$inferInsert): Promise<bigint> {
-  const rows = await db.insert(environmentMappings).values(mapping).returning({ id: environmentMappings.id });
-  return rows[0]!.id;
-}
-
-/** The status of snapshots that do not exist any more. */
-const DELETED = "deleted";
 
 /**
  * Writes a provider's description of a snapshot, unless a later refresh has written. An older snapshot with the same ARN is marked as

@@ -84,6 +84,8 @@ export const environmentMappings = pgTable(
     /** The dispute that this mapping settles, in the classifier's words. */
     settles: text(),
     createdBy: jsonb().notNull(),
+    /** The second administrator; null where nothing left PRODUCTION by it. */
+    confirmedBy: jsonb(),
     createdAt: moment().notNull().defaultNow(),
   },
   (t) => [

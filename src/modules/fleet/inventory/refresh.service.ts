@@ -1,26 +1,18 @@
 /** Refreshes the inventory: it asks providers for instances, snapshots and findings, and writes them unless a later refresh has. */
 
-import type { AuditService } from "../../../audit/index.js";
 import type { Db } from "../../../db/client.js";
 import type { Log } from "../../../log.js";
 import type { InstanceDescription, Provider, SnapshotDescription } from "../../../providers/provider.js";
-import {
-  type ClassificationFacts,
-  type ClassificationOf,
-  classificationFactsOf,
-  reclassify,
-} from "./classification.service.js";
-import type { Classification } from "./classifier.js";
+import type { ClassificationService } from "./classification.service.js";
+import { listClassified, listClassifiedByIds, lockClassification } from "./classification.store.js";
 import { updateFindings } from "./findings.store.js";
 import {
   findInstanceById,
   findInstanceId,
   findRefreshStart,
-  listMappings,
   listPresentSnapshots,
   listStoredInstances,
   listVanishedWithSnapshots,
-  lockClassification,
   markSnapshotsDeleted,
   markVanished,
   type StoredInstance,
@@ -31,58 +23,35 @@ import {
 
 interface RefreshDeps {
   readonly db: Db;
-  readonly audit: AuditService;
   readonly log: Log;
-  readonly classifyFacts: ClassificationOf;
+  readonly classification: ClassificationService;
 }
 
-export function createRefresh({ db, audit, log, classifyFacts }: RefreshDeps) {
+export function createRefresh({ db, log, classification }: RefreshDeps) {
   /** The ids of instances by provider and provider id, so that a record about one need not wait for the database. */
   const knownIds = new Map<string, bigint>();
 
-  /** Records an environment that new facts or rules have changed, and no user. */
-  function recordEnvironment(
-    db: Db,
-    before: StoredInstance,
-    facts: ClassificationFacts,
-    classification: Classification,
-  ) {
-    const { environment, decidedBy, dispute } = classification;
-    return audit.recordFor(db, {
-      actor: { type: "system", name: "inventory" },
-      action: "instance.changeEnvironment",
-      resourceId: String(before.id),
-      parameters: { identifier: facts.identifier, accountId: facts.accountId, tags: facts.tags },
-      result: { from: before.environment, environment, decidedBy, dispute },
-      success: true,
-      durationSeconds: null,
-      requestId: null,
-    });
-  }
-
-  /** Classifies and writes the instances that a provider describes. @returns their ids, and the findings of those that were written */
+  /** Writes the instances that a provider describes. @returns their ids, those of new ones, and the findings of those that were written */
   async function store(db: Db, provider: Provider, descriptions: readonly InstanceDescription[], lookedAt: string) {
     await lockClassification(db);
     const stored = new Map(
       (await listStoredInstances(db, provider.name)).map((instance) => [instance.providerId, instance]),
     );
-    const mappings = await listMappings(db);
     const ids: bigint[] = [];
+    const newcomers = new Set<bigint>();
     const reported: { id: bigint; findings: InstanceDescription["findings"] }[] = [];
     for (const description of descriptions) {
       const { providerId, findings } = description;
       const before = stored.get(providerId);
-      const classification = classifyFacts(description, before?.id, mappings);
-      const writtenId = await upsertStoredInstance(db, provider.name, description, classification, lookedAt);
+      const writtenId = await upsertStoredInstance(db, provider.name, description, lookedAt);
       const id = writtenId ?? (before as StoredInstance).id;
       knownIds.set(`${provider.name} ${providerId}`, id);
       ids.push(id);
       if (writtenId === null) continue;
       reported.push({ id, findings });
-      if (before && before.environment !== classification.environment)
-        await recordEnvironment(db, before, description, classification);
+      if (!before) newcomers.add(id);
     }
-    return { ids, reported };
+    return { ids, newcomers, reported };
   }
 
   async function storeSnapshots(provider: Provider, id: bigint, providerId: string): Promise<void> {
@@ -107,13 +76,11 @@ export function createRefresh({ db, audit, log, classifyFacts }: RefreshDeps) {
       const descriptions = (await Promise.all(provider.scopes.map((scope) => provider.list(scope)))).flat();
       const present = descriptions.map(({ providerId }) => providerId);
       const ids = await db.transaction(async (db) => {
-        const { ids, reported } = await store(db, provider, descriptions, lookedAt);
+        const { ids, newcomers, reported } = await store(db, provider, descriptions, lookedAt);
         await markVanished(db, provider.name, present, lookedAt);
         // The environment of a vanished instance still protects its snapshots.
-        const changed = await reclassify(db, classifyFacts, await listVanishedWithSnapshots(db, provider.name));
-        for (const { before, after } of changed)
-          await recordEnvironment(db, before, classificationFactsOf(before), after);
-        await updateFindings(db, reported);
+        await classification.reclassify(db, await listClassified(db, provider.name), { newcomers });
+        await updateFindings(db, "provider", reported);
         return ids;
       });
       const listed = descriptions.map((description, index) => ({ ...description, id: ids[index] as bigint }));
@@ -135,8 +102,9 @@ export function createRefresh({ db, audit, log, classifyFacts }: RefreshDeps) {
         return null;
       }
       const id = await db.transaction(async (db) => {
-        const { ids, reported } = await store(db, provider, [description], lookedAt);
-        await updateFindings(db, reported);
+        const { ids, newcomers, reported } = await store(db, provider, [description], lookedAt);
+        await classification.reclassify(db, await listClassifiedByIds(db, ids), { newcomers });
+        await updateFindings(db, "provider", reported);
         return ids[0] as bigint;
       });
       await storeSnapshots(provider, id, providerId);

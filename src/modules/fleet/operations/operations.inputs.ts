@@ -3,6 +3,7 @@ import { z } from "zod";
 import { idempotencyKeyInput } from "../../../engine/types/row-inputs.js";
 import { checkedText } from "../../../values/checked.js";
 import { inputObject, showAs } from "../../../values/inputs.js";
+import { TagInput } from "../inventory/index.js";
 
 const WAIT = "Wait 0 to 300 seconds.";
 
@@ -27,15 +28,10 @@ const snapshotId = checkedText(255).describe(
   "The identifier of a snapshot of the instance, whatever its case. Give a vanished instance by its id.",
 );
 
-const Tag = inputObject("TagInput", "A label.", {
-  key: z.string().describe("1 to 128 characters, not beginning with `aws:` or `rds:`."),
-  value: z.string().describe("At most 256 characters."),
-});
-
 export const CreateSnapshotInput = inputObject("CreateSnapshotInput", "A snapshot to take.", {
   ...request,
   snapshotId: z.string().nullish().describe("The identifier, unique whatever its case; generated unless given."),
-  tags: z.array(Tag).nullish().describe("The labels of the snapshot, at most 50."),
+  tags: z.array(TagInput).nullish().describe("The labels of the snapshot, at most 50."),
 });
 
 export const DeleteSnapshotInput = inputObject("DeleteSnapshotInput", "A snapshot to delete.", {

@@ -4,12 +4,15 @@ import { type Answer, type Client, EMAILS, testApp } from "../../../support/app.
 import {
   accepted,
   ask,
+  decide,
   ENVIRONMENT,
   hasten,
   instanceOf,
   leftBy,
+  mapByTwo,
   operationOf,
   recordsOf,
+  secondAdmin,
 } from "../../../support/fleet-app.js";
 import { eventually } from "../../../support/sandbox.js";
 import { polling, scriptedProvider } from "../../../support/scripted-provider.js";
@@ -34,13 +37,14 @@ provider.add("newer-dev-01", { tags: development });
 const app = testApp(polling({ scripted: 600 }), async () => [provider]);
 let admin: Client;
 let dba: Client;
+let other: Client;
 beforeAll(async () => {
-  [admin, dba] = await Promise.all([app.as("admin"), app.as("dba")]);
+  [admin, dba, other] = await Promise.all([app.as("admin"), app.as("dba"), secondAdmin(app)]);
 });
 
 const map = (client: Client, input: object): Promise<Answer> =>
   client.run(
-    `mutation($input: SetEnvironmentMappingInput!) { setEnvironmentMapping(input: $input) { instance { ${ENVIRONMENT} } } }`,
+    `mutation($input: SetEnvironmentMappingInput!) { setEnvironmentMapping(input: $input) { instance { ${ENVIRONMENT} } proposal { id } } }`,
     { input: { reason: "As agreed in OPS-7.", ...input } },
   );
 const environmentOf = async (id: string) => (await instanceOf(dba, id, ENVIRONMENT)).environment;
@@ -48,7 +52,7 @@ const reboot = (instanceId: string) => ask(dba, "rebootInstance", { instanceId, 
 const evidence = (of: { evidence: { method: string; environment: string | null; detail: string }[] }, method: string) =>
   of.evidence.find((one) => one.method === method);
 
-it("where only the default speaks, the instance is production; a mapping by an administrator says otherwise, until taken back", async () => {
+it("where only the default speaks, the instance is production; a mapping by two administrators says otherwise, until taken back", async () => {
   expect(await environmentOf("ledger")).toMatchObject({
     environment: "PRODUCTION",
     decidedBy: "DEFAULT",
@@ -58,21 +62,35 @@ it("where only the default speaks, the instance is production; a mapping by an a
 
   const left = await leftBy(app, () => map(admin, { instanceId: "LEDGER", environment: "SANDBOX" }));
   expect(left.answer.errors).toBeUndefined();
-  const { instance } = left.answer.data.setEnvironmentMapping;
-  expect(instance.environment).toMatchObject({
-    environment: "SANDBOX",
-    decidedBy: "INSTANCE_MAPPING",
-    conflict: false,
-  });
-  expect(evidence(instance.environment, "INSTANCE_MAPPING")?.detail).toContain("As agreed in OPS-7.");
+  const { instance: waiting, proposal } = left.answer.data.setEnvironmentMapping;
+  expect(waiting.environment).toMatchObject({ environment: "PRODUCTION", decidedBy: "DEFAULT" });
   expect(left.records).toMatchObject([
     {
       action: "environment-mapping.set",
       success: true,
       actor: { email: EMAILS.admin },
       parameters: { environment: "SANDBOX", reason: "As agreed in OPS-7." },
-      result: { environment: "SANDBOX" },
+      result: { environment: "SANDBOX", proposalId: proposal.id },
     },
+  ]);
+  expect((await reboot("ledger")).code).toBe("PRODUCTION_PROTECTED");
+
+  const confirmed = await leftBy(app, () => decide(other, proposal.id));
+  expect(confirmed.answer.data.confirmEnvironmentProposal.proposal.status).toBe("CONFIRMED");
+  const instance = await instanceOf(dba, "ledger", ENVIRONMENT);
+  expect(instance.environment).toMatchObject({
+    environment: "SANDBOX",
+    decidedBy: "INSTANCE_MAPPING",
+    conflict: false,
+  });
+  expect(evidence(instance.environment, "INSTANCE_MAPPING")?.detail).toContain("As agreed in OPS-7.");
+  expect(confirmed.records).toMatchObject([
+    {
+      action: "instance.changeEnvironment",
+      actor: { type: "system", name: "inventory" },
+      result: { from: "PRODUCTION", environment: "SANDBOX", decidedBy: "INSTANCE_MAPPING" },
+    },
+    { action: "environment-proposal.decide", success: true, actor: { email: "root@postern.example" } },
   ]);
   expect(left.events).toEqual([]);
   expect((await reboot("ledger")).data.rebootInstance.operation.status).toBe("SUCCEEDED");
@@ -87,14 +105,19 @@ it("where only the default speaks, the instance is production; a mapping by an a
     decidedBy: "DEFAULT",
   });
   expect(back.records).toMatchObject([
-    { action: "environment-mapping.set", success: true, result: { environment: null } },
+    { action: "instance.changeEnvironment", result: { from: "SANDBOX", environment: "PRODUCTION" } },
+    { action: "environment-mapping.set", success: true, result: { environment: null, proposalId: null } },
   ]);
   expect((await reboot("ledger")).code).toBe("PRODUCTION_PROTECTED");
   const history =
-    await app.sql`select environment, reason, created_by from environment_mappings where instance_id = ${instance.id} order by id`;
+    await app.sql`select environment, reason, created_by, confirmed_by from environment_mappings where instance_id = ${instance.id} order by id`;
   expect(history).toMatchObject([
-    { environment: "SANDBOX", created_by: { email: EMAILS.admin } },
-    { environment: null, reason: "Was wrong." },
+    {
+      environment: "SANDBOX",
+      created_by: { email: EMAILS.admin },
+      confirmed_by: { email: "root@postern.example", role: "ADMIN" },
+    },
+    { environment: null, reason: "Was wrong.", confirmed_by: null },
   ]);
 });
 
@@ -117,7 +140,7 @@ it("where one says production and another does not, it is production, and the co
   expect(left.events).toHaveLength(1);
 });
 
-it("an administrator settles a conflict by its name; a mapping alone does not, and new facts open it again", async () => {
+it("two administrators settle a conflict by its name; a mapping alone does not, and new facts open it again", async () => {
   const before = await environmentOf("orders-prod-01");
   // Another disagreement, not an end of it.
   const alone = await map(admin, { instanceId: "orders-prod-01", environment: "DEVELOPMENT" });
@@ -129,8 +152,8 @@ it("an administrator settles a conflict by its name; a mapping alone does not, a
 
   const { dispute } = await environmentOf("orders-prod-01");
   expect(dispute).toBe(before.dispute);
-  const settled = await map(admin, { instanceId: "orders-prod-01", environment: "DEVELOPMENT", settles: dispute });
-  expect(settled.data.setEnvironmentMapping.instance.environment).toMatchObject({
+  await mapByTwo(app, { instanceId: "orders-prod-01", environment: "DEVELOPMENT", settles: dispute });
+  expect(await environmentOf("orders-prod-01")).toMatchObject({
     environment: "DEVELOPMENT",
     decidedBy: "INSTANCE_MAPPING",
     conflict: false,
@@ -153,8 +176,13 @@ it("an administrator settles a conflict by its name; a mapping alone does not, a
 
 it("mapping an account counts for its instances, and for new ones; the instance's own goes before", async () => {
   const left = await leftBy(app, () => map(admin, { accountId: "222222222222", environment: "TEST" }));
-  expect(left.answer.data).toEqual({ setEnvironmentMapping: { instance: null } });
+  const { instance, proposal } = left.answer.data.setEnvironmentMapping;
+  expect(instance).toBeNull();
   expect(left.records).toMatchObject([{ action: "environment-mapping.set", success: true }]);
+  const confirmed = await leftBy(app, () => decide(other, proposal.id));
+  expect(confirmed.records.map(({ action }) => action)).toEqual([
+    ...["instance.changeEnvironment", "instance.changeEnvironment", "environment-proposal.decide"],
+  ]);
   for (const name of ["payroll", "archive"]) {
     expect(await environmentOf(name)).toMatchObject({
       environment: "TEST",
@@ -229,7 +257,7 @@ it("who said what an instance or an account is for, and why, is listed, the newe
   }
 });
 
-it.each(["viewer", "analyst", "dba", "security"] as const)("%s maps nothing", async (who) => {
+it.each(["viewer", "analyst", "dba", "security"] as const)("%s maps nothing out of production", async (who) => {
   const client = await app.as(who);
   const { answer, records, events } = await leftBy(app, () =>
     map(client, { instanceId: "billing-prod-01", environment: "SANDBOX" }),

@@ -1,7 +1,16 @@
 /** Deleting and restoring snapshots, asked for over HTTP: what is refused, what comes of it, and what it leaves. */
 import { beforeAll, describe, expect, it } from "vitest";
 import { type Client, EMAILS, testApp } from "../../../support/app.js";
-import { accepted, ask, hasten, instanceOf, leftBy, operationOf, recordsOf } from "../../../support/fleet-app.js";
+import {
+  accepted,
+  ask,
+  hasten,
+  instanceOf,
+  leftBy,
+  mapByTwo,
+  operationOf,
+  recordsOf,
+} from "../../../support/fleet-app.js";
 import { eventually } from "../../../support/sandbox.js";
 import { polling, type ScriptedProvider, scriptedProvider } from "../../../support/scripted-provider.js";
 
@@ -27,11 +36,7 @@ beforeAll(async () => {
   admin = await app.as("admin");
 });
 
-const setEnvironment = (instanceId: string, environment: string | null) =>
-  admin.run(
-    "mutation($input: SetEnvironmentMappingInput!) { setEnvironmentMapping(input: $input) { instance { id } } }",
-    { input: { instanceId, environment, reason: "For the test." } },
-  );
+const setEnvironment = (instanceId: string, environment: string | null) => mapByTwo(app, { instanceId, environment });
 
 const snapshot = async (instanceId: string, snapshotId: string, tags: object[] = []) =>
   (await accepted(dba, "createSnapshot", { instanceId, snapshotId, tags, waitSeconds: 20 })).snapshot;

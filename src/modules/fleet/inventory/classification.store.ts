@@ -1,0 +1,98 @@
+/** The statements of the classification: its lock, its mappings, and the instances that it decides about. */
+import { and, desc, eq, inArray, isNull, or, type SQL, sql } from "drizzle-orm";
+import { alias } from "drizzle-orm/pg-core";
+import type { Db } from "../../../db/client.js";
+import type { Classification } from "./classifier.js";
+import { environmentMappings, instances, snapshots } from "./inventory.table.js";
+
+/**
+ * Lets one transaction classify at a time, so that nobody reads facts, mappings and rules between another's read and write. The lock ends
+ * with the transaction. Whoever takes it holds no lock of a row.
+ */
+const CLASSIFICATION = 7_239_402_334n;
+export const lockClassification = async (db: Db) => db.execute(sql`select pg_advisory_xact_lock(${CLASSIFICATION})`);
+
+const CLASSIFIED = {
+  id: instances.id,
+  provider: instances.provider,
+  identifier: instances.identifier,
+  accountId: instances.accountId,
+  tags: instances.tags,
+  cluster: instances.cluster,
+  environment: instances.environment,
+  classification: instances.classification,
+  vanishedAt: instances.vanishedAt,
+};
+
+/** The part of an instance that its classification needs. */
+export type ClassifiedInstance = Pick<typeof instances.$inferSelect, keyof typeof CLASSIFIED>;
+
+const sibling = alias(instances, "sibling");
+
+/** @returns the instances that a condition names, with the members of their clusters: for those that are gone, also those that are gone */
+const listWithSiblings = (
+  db: Db,
+  isMeant: (table: typeof instances) => SQL | undefined,
+): Promise<ClassifiedInstance[]> =>
+  db
+    .select(CLASSIFIED)
+    .from(instances)
+    .where(
+      or(
+        isMeant(instances),
+        sql`exists (select from ${instances} as sibling where ${sibling.provider} = ${instances.provider}
+          and ${sibling.cluster} ->> 'arn' = ${instances.cluster} ->> 'arn'
+          and (${instances.vanishedAt} is null or ${sibling.vanishedAt} is not null) and ${isMeant(sibling as never)})`,
+      ),
+    )
+    .orderBy(instances.id);
+
+/** @returns these instances, with their siblings */
+export const listClassifiedByIds = (db: Db, ids: readonly bigint[]): Promise<ClassifiedInstance[]> =>
+  listWithSiblings(db, (table) => inArray(table.id, [...ids]));
+
+/** @returns the instances of an account, with their siblings */
+export const listClassifiedByAccount = (db: Db, accountId: string): Promise<ClassifiedInstance[]> =>
+  listWithSiblings(db, (table) => eq(table.accountId, accountId));
+
+/**
+ * @returns the instances of a provider, or of all, whose classification protects anything: those that are listed, and those of which there
+ * are snapshots, with their siblings
+ */
+export const listClassified = (db: Db, provider: string | null): Promise<ClassifiedInstance[]> =>
+  listWithSiblings(db, (table) =>
+    and(
+      provider === null ? undefined : eq(table.provider, provider),
+      or(
+        isNull(table.vanishedAt),
+        sql`exists (select from ${snapshots} where ${snapshots.instanceId} = ${table.id} and ${snapshots.status} <> 'deleted')`,
+      ),
+    ),
+  );
+
+/** Writes classifications. */
+export async function updateClassifications(
+  db: Db,
+  changes: readonly { readonly before: { readonly id: bigint }; readonly after: Classification }[],
+): Promise<void> {
+  if (changes.length === 0) return;
+  const rows = changes.map(({ before, after }) => ({ id: String(before.id), classification: after }));
+  await db.execute(sql`
+    update ${instances} set environment = (given.classification ->> 'environment')::environment, classification = given.classification
+    from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as given (id bigint, classification jsonb)
+    where ${instances.id} = given.id`);
+}
+
+export type StoredMapping = typeof environmentMappings.$inferSelect;
+
+/** @returns the mappings that count: the newest of each instance and account */
+export const listMappings = async (db: Db): Promise<StoredMapping[]> =>
+  db
+    .selectDistinctOn([environmentMappings.instanceId, environmentMappings.accountId])
+    .from(environmentMappings)
+    .orderBy(environmentMappings.instanceId, environmentMappings.accountId, desc(environmentMappings.id));
+
+export async function insertMapping(db: Db, mapping: typeof environmentMappings.$inferInsert): Promise<bigint> {
+  const rows = await db.insert(environmentMappings).values(mapping).returning({ id: environmentMappings.id });
+  return rows[0]!.id;
+}

@@ -1,0 +1,97 @@
+/** The type EnvironmentProposal, as staff read it, with the changes of environments that it names. */
+import type { EmbeddedType } from "../../../engine/declaration.js";
+import { declareType, embedded, field, one } from "../../../engine/declare.js";
+import { enumTypeOf } from "../../../engine/types/object-type.js";
+import { actorField } from "../../identity/users/index.js";
+import {
+  environmentProposalKind,
+  environmentProposalStatus,
+  environmentProposals,
+} from "./environment-proposals.table.js";
+import { Environment } from "./instance-objects.model.js";
+import { Instance } from "./inventory.model.js";
+
+const EnvironmentProposalKind = enumTypeOf(
+  "EnvironmentProposalKind",
+  environmentProposalKind.enumValues,
+  "The kinds of proposals.",
+  {
+    MAPPING: "A mapping of an instance or an account, set or taken back.",
+    RULES: "Other rules.",
+  },
+);
+
+const EnvironmentProposalStatus = enumTypeOf(
+  "EnvironmentProposalStatus",
+  environmentProposalStatus.enumValues,
+  "What became of a proposal.",
+  {
+    WAITING: "It waits for an administrator other than its author. PRODUCTION counts meanwhile.",
+    CONFIRMED: "Another administrator confirmed it, and it counted from then on.",
+    REJECTED: "An administrator rejected it, or its author withdrew it.",
+    SUPERSEDED: "A later change of the same subject replaced it.",
+    EXPIRED: "Nobody decided within 7 days.",
+  },
+);
+
+export const EnvironmentChange: EmbeddedType = {
+  name: "EnvironmentChange",
+  description: "An instance that counts as something else after a change, or would.",
+  list: true,
+  fields: {
+    instanceId: { kind: "opaqueId", nullable: false, description: "The id of the instance." },
+    identifier: { kind: "string", nullable: false, description: "The name of the instance." },
+    from: { kind: "enum", nullable: false, enumeration: Environment, description: "What it counted as before." },
+    to: { kind: "enum", nullable: false, enumeration: Environment, description: "What it counts as afterwards." },
+  },
+};
+
+export const EnvironmentProposal = declareType({
+  name: "EnvironmentProposal",
+  plural: "environmentProposals",
+  description:
+    "A mapping or rules that would take instances out of PRODUCTION. They count once another administrator confirms them.",
+  table: environmentProposals,
+  read: ["environment-mappings:read"],
+  scope: { kind: "staff" },
+  newestBy: "createdAt",
+  fields: {
+    id: field(environmentProposals.id, "Decimal text of the key."),
+    kind: field(environmentProposals.kind, "What is proposed.", { enumeration: EnvironmentProposalKind }),
+    status: field(environmentProposals.status, "What became of it.", { enumeration: EnvironmentProposalStatus }),
+    accountId: field(
+      environmentProposals.accountId,
+      "The provider's account that would be mapped; null where it is about something else.",
+    ),
+    environment: field(
+      environmentProposals.environment,
+      "The environment that would be mapped; null where a mapping would be taken back, and for rules.",
+      { enumeration: Environment },
+    ),
+    settles: field(environmentProposals.settles, "The `dispute` that would be settled; null where none would."),
+    rules: field(environmentProposals.rules, "The rules as a whole; null for a mapping."),
+    reason: field(environmentProposals.reason, "Why it is proposed."),
+    changes: embedded(
+      environmentProposals.changes,
+      "What would change, by what was known when it was proposed: the first 100 instances.",
+      EnvironmentChange,
+    ),
+    changeCount: field(environmentProposals.changeCount, "How many instances would change."),
+    createdBy: actorField(environmentProposals.createdBy, "The author, who does not confirm it."),
+    createdAt: field(environmentProposals.createdAt, "When it was proposed."),
+    expiresAt: field(environmentProposals.expiresAt, "When it is void if nobody decides before."),
+    decidedBy: actorField(
+      environmentProposals.decidedBy,
+      "Who confirmed, rejected or replaced it; null while it waits.",
+    ),
+    decidedAt: field(environmentProposals.decidedAt, "When that was; null while it waits."),
+    comment: field(environmentProposals.comment, "What the administrator who decided said to it."),
+  },
+  relations: {
+    instance: one(
+      () => Instance,
+      environmentProposals.instanceId,
+      "The instance that would be mapped; null where it is about something else.",
+    ),
+  },
+});

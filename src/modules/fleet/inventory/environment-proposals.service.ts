@@ -1,0 +1,249 @@
+/** Changes the grounds of environments. What would take instances out of PRODUCTION waits as a proposal until a second administrator confirms it. */
+import type { Call } from "../../../audit/call.js";
+import type { AuditService } from "../../../audit/index.js";
+import { describeActor } from "../../../auth/actor.js";
+import type { Db } from "../../../db/client.js";
+import { conflict, failedPrecondition, forbidden, notFound } from "../../../errors.js";
+import {
+  type ClassificationChange,
+  type ClassificationService,
+  classificationDisputeOf,
+} from "./classification.service.js";
+import {
+  type ClassifiedInstance,
+  insertMapping,
+  listClassified,
+  listClassifiedByAccount,
+  listClassifiedByIds,
+  lockClassification,
+} from "./classification.store.js";
+import {
+  type EnvironmentGrounds,
+  type EnvironmentGroundsChange,
+  environmentGroundsAfter,
+} from "./environment-grounds.js";
+import type { EnvironmentProposalDecision } from "./environment-proposals.inputs.js";
+import {
+  expireProposals,
+  findProposal,
+  insertProposal,
+  listProposalAdministrators,
+  type StoredProposal,
+  supersedeProposals,
+  updateProposal,
+} from "./environment-proposals.store.js";
+import type { EnvironmentRules } from "./environment-rules.js";
+import { insertEnvironmentRules } from "./environment-rules.store.js";
+
+const DAYS = 7;
+const MAX_SHOWN = 100;
+const SYSTEM = { type: "system", name: "inventory" };
+
+export interface ProposalsDeps {
+  readonly db: Db;
+  readonly audit: Pick<AuditService, "record" | "recordFor">;
+  readonly clock: { now(): Date };
+  readonly classification: ClassificationService;
+}
+
+/** What a change of the grounds did or would do. */
+export interface ProposedOutcome {
+  readonly changes: readonly ClassificationChange[];
+  /** The proposal that waits; null where the change counts already. */
+  readonly proposalId: string | null;
+}
+
+interface Preview {
+  readonly grounds: EnvironmentGrounds;
+  /** Those that the change may reach, with their siblings. */
+  readonly instances: readonly ClassifiedInstance[];
+  readonly changes: readonly ClassificationChange[];
+}
+
+const takesOut = ({ before, after }: ClassificationChange) =>
+  before.environment === "PRODUCTION" && after.environment !== "PRODUCTION";
+
+/** @returns the first changes as clients see them */
+export const proposedChangesOf = (changes: readonly ClassificationChange[]) =>
+  changes.slice(0, MAX_SHOWN).map(({ before, after }) => ({
+    instanceId: String(before.id),
+    identifier: before.identifier,
+    from: before.environment,
+    to: after.environment,
+  }));
+
+/** The message to whoever decides about a proposal that waits no more. */
+const ENDED: Readonly<Record<Exclude<StoredProposal["status"], "WAITING">, string>> = {
+  CONFIRMED: "This proposal has been confirmed already.",
+  REJECTED: "This proposal has been rejected. Propose it anew.",
+  SUPERSEDED: "A later change of the same subject has replaced this proposal.",
+  EXPIRED: `This proposal has waited for more than ${DAYS} days. Propose it anew.`,
+};
+
+const changeOf = (proposal: StoredProposal): EnvironmentGroundsChange => {
+  const { kind, reason, instanceId, accountId, environment, settles, rules } = proposal;
+  return kind === "RULES"
+    ? { kind, reason, rules: rules as EnvironmentRules }
+    : { kind, reason, mapping: { instanceId, accountId, environment, settles, reason } };
+};
+
+export type ProposalsService = ReturnType<typeof createProposals>;
+
+export function createProposals({ db, audit, clock, classification }: ProposalsDeps) {
+  function listAffected(db: Db, change: EnvironmentGroundsChange) {
+    if (change.kind === "RULES") return listClassified(db, null);
+    const { instanceId, accountId } = change.mapping;
+    return instanceId === null
+      ? listClassifiedByAccount(db, accountId as string)
+      : listClassifiedByIds(db, [instanceId]);
+  }
+
+  /** @returns what the change would do */
+  async function preview(db: Db, change: EnvironmentGroundsChange): Promise<Preview> {
+    const grounds = environmentGroundsAfter(await classification.findGrounds(db), change);
+    const instances = await listAffected(db, change);
+    return { grounds, instances, changes: classification.changesOf(instances, grounds) };
+  }
+
+  async function apply(
+    db: Db,
+    change: EnvironmentGroundsChange,
+    { grounds, instances }: Preview,
+    by: { readonly createdBy: unknown; readonly confirmedBy: object | null },
+    { origin: { requestId } }: Call,
+  ): Promise<void> {
+    const { reason } = change;
+    if (change.kind === "RULES") await insertEnvironmentRules(db, { rules: change.rules, reason, ...by });
+    else await insertMapping(db, { ...change.mapping, reason, ...by });
+    await classification.reclassify(db, instances, { grounds, requestId });
+  }
+
+  /** @throws CONFLICT where the dispute that a mapping settles is another one now */
+  async function requireDispute(db: Db, change: EnvironmentGroundsChange): Promise<void> {
+    if (change.kind === "RULES" || change.mapping.settles === null) return;
+    const { instanceId, settles } = change.mapping;
+    const instances = await listClassifiedByIds(db, [instanceId as bigint]);
+    const instance = instances.find(({ id }) => id === instanceId);
+    if (!instance || settles !== classificationDisputeOf(instance)) {
+      throw conflict("The dispute is another one now. Read the instance's environment again, and name that one.");
+    }
+  }
+
+  /** @throws CONFLICT where the proposal would take other instances out of PRODUCTION than it named, or to another environment */
+  function requireCovered({ covered }: StoredProposal, { changes }: Preview): void {
+    const named = covered as Readonly<Record<string, string>>;
+    const others = changes
+      .filter(takesOut)
+      .filter(({ before, after }) => named[String(before.id)] !== after.environment);
+    if (others.length === 0) return;
+    const names = others.slice(0, 5).map(({ before, after }) => `${before.identifier} to ${after.environment}`);
+    const more = others.length > names.length ? ` and ${others.length - names.length} more` : "";
+    throw conflict(
+      `By now this would also take out of PRODUCTION what the proposal does not name: ${names.join(", ")}${more}. Propose it anew.`,
+    );
+  }
+
+  /** @throws FORBIDDEN to the author, FAILED_PRECONDITION where one of the two is no administrator any more */
+  async function requireSecond(db: Db, { createdBy }: StoredProposal, { actor }: Call): Promise<void> {
+    const author = (createdBy as { id?: string }).id;
+    const second = actor.kind === "user" ? actor.userId : undefined;
+    if (author === undefined || second === undefined || author === second) {
+      throw forbidden("environments:decide", "Another administrator than its author confirms a proposal.");
+    }
+    const administrators = await listProposalAdministrators(db, [author, second]);
+    if (!administrators.includes(second)) throw forbidden("environments:decide");
+    if (!administrators.includes(author)) {
+      throw failedPrecondition(
+        "author",
+        "Its author is no administrator any more. Reject this proposal, and propose it anew if it is right.",
+      );
+    }
+  }
+
+  return {
+    preview,
+
+    /**
+     * Changes the grounds, or proposes that where instances would leave PRODUCTION. Waiting proposals of the same subject are void then.
+     * The caller holds the lock of the classification.
+     * @throws CONFLICT
+     */
+    async change(db: Db, call: Call, change: EnvironmentGroundsChange): Promise<ProposedOutcome> {
+      await requireDispute(db, change);
+      const author = describeActor(call.actor);
+      const previewed = await preview(db, change);
+      const { changes } = previewed;
+      const { instanceId, accountId, environment, settles } =
+        change.kind === "MAPPING"
+          ? change.mapping
+          : { instanceId: null, accountId: null, environment: null, settles: null };
+      await supersedeProposals(db, { instanceId, accountId }, author);
+      const covered = changes.filter(takesOut);
+      if (covered.length === 0) {
+        await apply(db, change, previewed, { createdBy: author, confirmedBy: null }, call);
+        return { changes, proposalId: null };
+      }
+      const id = await insertProposal(db, {
+        kind: change.kind,
+        ...{ instanceId, accountId, environment, settles },
+        rules: change.kind === "RULES" ? change.rules : null,
+        reason: change.reason,
+        changes: proposedChangesOf(changes),
+        changeCount: changes.length,
+        covered: Object.fromEntries(covered.map(({ before, after }) => [String(before.id), after.environment])),
+        createdBy: author,
+        expiresAt: new Date(clock.now().getTime() + DAYS * 86_400_000).toISOString(),
+      });
+      return { changes, proposalId: String(id) };
+    },
+
+    /**
+     * Confirms or rejects a proposal. What it changes is judged anew, because facts may have changed.
+     * @returns its id
+     * @throws NOT_FOUND, FORBIDDEN, FAILED_PRECONDITION, CONFLICT
+     */
+    decide(call: Call, { id, decision, comment }: EnvironmentProposalDecision): Promise<string> {
+      return db.transaction(async (db) => {
+        await lockClassification(db);
+        const proposal = await findProposal(db, BigInt(id));
+        if (!proposal) throw notFound("environmentProposal");
+        const isOver = Date.parse(proposal.expiresAt) <= clock.now().getTime();
+        const status = proposal.status === "WAITING" && isOver ? "EXPIRED" : proposal.status;
+        if (status !== "WAITING") throw failedPrecondition(status.toLowerCase(), ENDED[status]);
+        const decidedBy = describeActor(call.actor);
+        let changed = 0;
+        if (decision === "CONFIRM") {
+          await requireSecond(db, proposal, call);
+          const change = changeOf(proposal);
+          await requireDispute(db, change);
+          const previewed = await preview(db, change);
+          requireCovered(proposal, previewed);
+          await apply(db, change, previewed, { createdBy: proposal.createdBy, confirmedBy: decidedBy }, call);
+          changed = previewed.changes.length;
+        }
+        const ended = decision === "CONFIRM" ? "CONFIRMED" : "REJECTED";
+        await updateProposal(db, proposal.id, ended, { decidedBy, comment: comment ?? null });
+        await audit.record(db, call, { resourceId: id, result: { status: ended, changed } });
+        return id;
+      });
+    },
+
+    /** Ends the proposals that have waited for too long. */
+    expire: (): Promise<void> =>
+      db.transaction(async (db) => {
+        await lockClassification(db);
+        for (const id of await expireProposals(db, clock.now(), SYSTEM)) {
+          await audit.recordFor(db, {
+            actor: SYSTEM,
+            action: "environment-proposal.expire",
+            resourceId: String(id),
+            parameters: null,
+            result: { status: "EXPIRED" },
+            success: true,
+            durationSeconds: null,
+            requestId: null,
+          });
+        }
+      }),
+  };
+}

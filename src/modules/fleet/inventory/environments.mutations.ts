@@ -1,0 +1,92 @@
+/** The mutations that set mappings and rules of environments, and decide about proposals. */
+import { Int } from "type-graphql";
+import { can } from "../../../auth/rules.js";
+import { type Mutation, mutation } from "../../../engine/mutation.js";
+import { NamedFields } from "../../../engine/types/named-fields.js";
+import { embeddedType } from "../../../engine/types/object-type.js";
+import { EnvironmentChange, EnvironmentProposal } from "./environment-proposal.model.js";
+import { ConfirmEnvironmentProposalInput } from "./environment-proposals.inputs.js";
+import { EnvironmentRules, environmentRulesType } from "./environment-rules.types.js";
+import { SetEnvironmentMappingInput, SetEnvironmentRulesInput } from "./environments.inputs.js";
+import type { EnvironmentsService } from "./environments.service.js";
+import { Instance } from "./inventory.model.js";
+
+const rowOf = (id: string | null) => (id === null ? null : { id });
+
+const proposal = {
+  row: EnvironmentProposal,
+  nullable: true,
+  description:
+    "The proposal that waits for another administrator, because instances would leave PRODUCTION; null where the change counts already.",
+} as const;
+
+export const environmentMutations = (environments: EnvironmentsService): Record<string, Mutation> => ({
+  setEnvironmentMapping: mutation({
+    rule: can("environment-mappings:write"),
+    action: "environment-mapping.set",
+    description:
+      "Sets the environment of an instance or an account, and can settle a conflict between the methods. A DBA maps an instance towards stricter only. What takes instances out of PRODUCTION waits for another administrator.",
+    input: { schema: SetEnvironmentMappingInput, what: "The instance or account, and its environment." },
+    payload: {
+      name: "SetEnvironmentMappingPayload",
+      description: "The mapping counts from now on, unless a proposal waits.",
+      fields: {
+        instance: {
+          row: Instance,
+          nullable: true,
+          description: "The instance as it is now; null where an account was mapped.",
+        },
+        proposal,
+      },
+    },
+    async run(call, input) {
+      const { instanceId, proposalId } = await environments.setMapping(call, input);
+      return { instance: rowOf(instanceId), proposal: rowOf(proposalId) };
+    },
+  }),
+
+  setEnvironmentRules: mutation({
+    rule: can("environments:decide"),
+    action: "environment-rules.set",
+    description:
+      "Sets the rules by which environments are decided, for all replicas at once, and classifies all instances by them. What takes instances out of PRODUCTION waits for another administrator.",
+    input: { schema: SetEnvironmentRulesInput, what: "The rules, and whether this is a trial." },
+    payload: {
+      name: "SetEnvironmentRulesPayload",
+      description: "The rules count from now on, unless this was a trial or a proposal waits.",
+      fields: {
+        environmentRules: { value: EnvironmentRules, description: "The rules in force now." },
+        changed: {
+          value: Int,
+          description: "How many instances count as something else by these rules, or would.",
+        },
+        changes: { value: [embeddedType(EnvironmentChange)], description: "The first 100 of them." },
+        proposal,
+      },
+    },
+    async run(call, input) {
+      const { changed, changes, proposalId } = await environments.setRules(call, input);
+      const { version, rules, stored } = await environments.findRules();
+      return {
+        environmentRules: environmentRulesType(version, rules, stored),
+        changed,
+        changes: NamedFields.of(changes),
+        proposal: rowOf(proposalId),
+      };
+    },
+  }),
+
+  confirmEnvironmentProposal: mutation({
+    rule: can("environments:decide"),
+    action: "environment-proposal.decide",
+    description:
+      "Confirms what another administrator proposes, as long as it takes only the instances out of PRODUCTION that it names; or rejects it, also one's own.",
+    input: { schema: ConfirmEnvironmentProposalInput, what: "The proposal, and the decision." },
+    payload: {
+      name: "ConfirmEnvironmentProposalPayload",
+      description: "The decision.",
+      fields: { proposal: { row: EnvironmentProposal, description: "The proposal as it is now." } },
+    },
+    run: async (call, input) => ({ proposal: { id: await environments.decide(call, input) } }),
+  }),
+});

@@ -1,0 +1,150 @@
+/** The service of environments: who may set mappings and rules, which rules are in force, and what they would say. */
+import type { Call } from "../../../audit/call.js";
+import { accessOfActor } from "../../../auth/actor.js";
+import type { Db } from "../../../db/client.js";
+import { badUserInput, forbidden } from "../../../errors.js";
+import { isStricterEnvironment } from "../../../values/environments.js";
+import { lockClassification } from "./classification.store.js";
+import type { Classification } from "./classifier.js";
+import { classifyByGrounds, type EnvironmentGroundsChange } from "./environment-grounds.js";
+import {
+  createProposals,
+  type ProposalsDeps,
+  type ProposedOutcome,
+  proposedChangesOf,
+} from "./environment-proposals.service.js";
+import { type EnvironmentRules, environmentRulesFaultsOf } from "./environment-rules.js";
+import type { EnvironmentMapping, EnvironmentQuestion, EnvironmentRulesChange } from "./environments.inputs.js";
+import type { StoredInstance } from "./inventory.store.js";
+
+export interface EnvironmentsDeps extends ProposalsDeps {
+  /** Locks and returns the instance by id or unique identifier. @throws NOT_FOUND */
+  readonly requireInstance: (db: Db, idOrIdentifier: string) => Promise<StoredInstance>;
+}
+
+export type EnvironmentsService = ReturnType<typeof createEnvironments>;
+
+const ONLY_STRICTER =
+  "Your role maps an instance only to an environment that is as strict as it counts and is mapped now, or stricter. An ADMIN loosens, settles, takes back, and maps accounts.";
+
+export function createEnvironments({ requireInstance, ...deps }: EnvironmentsDeps) {
+  const { db, audit, classification } = deps;
+  const proposals = createProposals(deps);
+  const { configured } = classification;
+
+  /** @throws FORBIDDEN where the mapping loosens or settles anything, now or once other facts change */
+  async function requireStricter(db: Db, change: EnvironmentGroundsChange, instance: StoredInstance | null) {
+    const refused = forbidden("environments:decide", ONLY_STRICTER);
+    if (change.kind !== "MAPPING" || !instance) throw refused;
+    const { environment, settles } = change.mapping;
+    if (!environment || settles !== null) throw refused;
+    const { mappings } = await classification.findGrounds(db);
+    const mapped = mappings.find(({ instanceId }) => instanceId === instance.id)?.environment ?? environment;
+    if (isStricterEnvironment(instance.environment, environment) || isStricterEnvironment(mapped, environment)) {
+      throw refused;
+    }
+    const { changes } = await proposals.preview(db, change);
+    if (changes.some(({ before, after }) => isStricterEnvironment(before.environment, after.environment)))
+      throw refused;
+  }
+
+  /** @returns the rules of the configuration with those that are given @throws BAD_USER_INPUT */
+  function rulesOf({ values, ...given }: EnvironmentRulesChange["rules"]): EnvironmentRules {
+    const words = { ...configured.values };
+    const seen = new Set<string>();
+    for (const [index, { environment, words: given }] of (values ?? []).entries()) {
+      if (seen.has(environment)) {
+        throw badUserInput(`rules.values.${index}.environment`, `The words of ${environment} are given twice.`);
+      }
+      seen.add(environment);
+      words[environment] = given;
+    }
+    const [fault] = environmentRulesFaultsOf(words);
+    if (fault) throw badUserInput("rules.values", fault.message);
+    return {
+      tagKeys: given.tagKeys ?? configured.tagKeys,
+      values: words,
+      precedence: given.precedence ?? configured.precedence,
+      defaultEnvironment: given.defaultEnvironment ?? configured.defaultEnvironment,
+    };
+  }
+
+  const describe = ({ changes, proposalId }: ProposedOutcome) => ({
+    changed: changes.length,
+    changes: proposedChangesOf(changes),
+    proposalId,
+  });
+
+  return {
+    /** @returns the rules in force, and who has set them */
+    async findRules() {
+      const { version, rules, stored } = await classification.findRules(db);
+      return { version, rules, stored };
+    },
+
+    /** @returns what an instance with these facts would be, which does not exist yet */
+    async explain({ identifier, tags, accountId }: EnvironmentQuestion): Promise<Classification> {
+      const facts = { identifier, tags: tags ?? [], accountId: accountId ?? null, cluster: null };
+      return classifyByGrounds(facts, undefined, await classification.findGrounds(db));
+    },
+
+    /**
+     * Sets the environment of an instance or an account, or takes it back where none is given; or proposes that.
+     * @throws BAD_USER_INPUT, NOT_FOUND, FORBIDDEN, CONFLICT
+     */
+    async setMapping(call: Call, input: EnvironmentMapping) {
+      const { instanceId, accountId, environment, reason, settles } = input;
+      if (Boolean(instanceId) === Boolean(accountId))
+        throw badUserInput("instanceId", "Give instanceId or accountId, one of them.");
+      if (settles && (accountId || !environment)) {
+        throw badUserInput("settles", "Only the environment of an instance settles a dispute.");
+      }
+      return db.transaction(async (db) => {
+        await lockClassification(db);
+        const instance = instanceId ? await requireInstance(db, instanceId) : null;
+        const change: EnvironmentGroundsChange = {
+          kind: "MAPPING",
+          reason,
+          mapping: {
+            instanceId: instance?.id ?? null,
+            accountId: accountId ?? null,
+            environment: environment ?? null,
+            settles: settles ?? null,
+            reason,
+          },
+        };
+        if (!accessOfActor(call.actor).permissions.has("environments:decide")) {
+          await requireStricter(db, change, instance);
+        }
+        const { proposalId } = await proposals.change(db, call, change);
+        const resourceId = instance ? String(instance.id) : (accountId as string);
+        await audit.record(db, call, {
+          resourceId,
+          result: { environment: environment ?? null, settles: settles ?? null, proposalId },
+        });
+        return { instanceId: instance ? String(instance.id) : null, proposalId };
+      });
+    },
+
+    /** Sets the rules, or proposes them; a dry run only tells what would change. @throws BAD_USER_INPUT */
+    async setRules(call: Call, { rules: given, reason, dryRun }: EnvironmentRulesChange) {
+      const change: EnvironmentGroundsChange = { kind: "RULES", reason, rules: rulesOf(given) };
+      return db.transaction(async (db) => {
+        await lockClassification(db);
+        const outcome = dryRun
+          ? { changes: (await proposals.preview(db, change)).changes, proposalId: null }
+          : await proposals.change(db, call, change);
+        const { version } = await classification.findRules(db);
+        const { changed, proposalId, ...rest } = describe(outcome);
+        await audit.record(db, call, {
+          resourceId: String(version),
+          result: { dryRun: dryRun ?? false, version, changed, proposalId },
+        });
+        return { changed, proposalId, ...rest };
+      });
+    },
+
+    decide: proposals.decide,
+    expire: proposals.expire,
+  };
+}
