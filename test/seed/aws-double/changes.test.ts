@@ -143,3 +143,10 @@ test.each([
   expect((await on("DescribeDBInstances")).get("DBInstanceStatus")).toBe(status);
   expect((await on("RebootDBInstance")).get("Code")).toBe(expected);
 });
+
+it("what was to follow does not, where the status was set meanwhile", async () => {
+  await on("RebootDBInstance");
+  region().setStatus(name, "failed");
+  double.clock.advance(HOUR);
+  expect(instance()).toMatchObject({ status: "failed" });
+});

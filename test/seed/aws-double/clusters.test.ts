@@ -17,7 +17,7 @@ let number = 0;
 let name: string;
 beforeEach(() => {
   name = `au${++number}`;
-  const members = [{ identifier: `${name}-1` }, { identifier: `${name}-2`, promotionTier: 0 }];
+  const members = [{ identifier: `${name}-1` }, { identifier: `${name}-2` }];
   region().addCluster({ identifier: name, tags: { Stage: "prod" }, members });
 });
 
@@ -95,9 +95,10 @@ it("a failover makes the named reader the writer, and without a name the first i
     `Started cross AZ failover to DB instance: ${name}-2`,
     `Completed failover to DB instance: ${name}-2`,
   ]);
+  region().addInstance({ identifier: `${name}-3`, cluster: name, promotionTier: 0 });
   await onIt("FailoverDBCluster");
   double.clock.advance(30_000);
-  expect(cluster().writer).toBe(`${name}-1`);
+  expect(cluster().writer).toBe(`${name}-3`);
 });
 
 test("a failover to nothing that can take over is refused", async () => {
