@@ -31,7 +31,7 @@ const RDS_ACTIONS: Readonly<Record<string, RdsAction>> = {
 const MAX_BODY_BYTES = 262_144;
 const MAX_PARAMETERS = 5000;
 /** More calls than that are forgotten, the oldest first. */
-const MAX_CALLS = 50_000;
+const MAX_CALLS = 20_000;
 const REGION_NAME = /^[a-z]{2}(-[a-z]{2,10}){1,2}-\d$/;
 const MAX_REGIONS = 40;
 const VERSIONS: Readonly<Record<ServiceName, string>> = { rds: "2014-10-31", sts: "2011-06-15" };
