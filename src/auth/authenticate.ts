@@ -7,6 +7,7 @@ interface AuthenticateOptions {
   readonly tokens: Pick<Tokens, "verify">;
   /** Whether a session has ended before its access token has. */
   readonly isRevoked: (sessionId: string) => boolean;
+  readonly clock: { now(): Date };
 }
 
 /** Reads one kind of credentials. It answers undefined where the header holds another kind. */
@@ -56,19 +57,28 @@ export function authorizationHeaderOf(rawHeaders: readonly string[]): string | u
   return together;
 }
 
-/**
- * Bad credentials make an anonymous actor, whose `reason` tells the client what to do; they never throw.
- * @returns a function that turns an Authorization header into an actor
- */
-export function createAuthenticate(options: AuthenticateOptions) {
+export type Authentication = ReturnType<typeof createAuthentication>;
+
+export function createAuthentication(options: AuthenticateOptions) {
+  const { isRevoked, clock } = options;
   const strategies: readonly Strategy[] = [bearerToken(options)];
 
-  return async (authorizationHeader: string | undefined): Promise<Actor> => {
-    if (authorizationHeader === undefined) return ANONYMOUS;
-    for (const strategy of strategies) {
-      const actor = await strategy(authorizationHeader);
-      if (actor) return actor;
-    }
-    return REASONS.malformed;
+  return {
+    /** Turns an Authorization header into an actor. Bad credentials make an anonymous one, whose `reason` tells the client what to do. */
+    async authenticate(authorizationHeader: string | undefined): Promise<Actor> {
+      if (authorizationHeader === undefined) return ANONYMOUS;
+      for (const strategy of strategies) {
+        const actor = await strategy(authorizationHeader);
+        if (actor) return actor;
+      }
+      return REASONS.malformed;
+    },
+
+    /** @returns why an actor is signed in no more, so that a request that takes long does not outlive its session; else undefined */
+    signedOut(actor: Actor): string | undefined {
+      if (actor.kind !== "user") return undefined;
+      if (isRevoked(actor.sessionId)) return REASONS.revoked.reason;
+      return Date.parse(actor.expiresAt) <= clock.now().getTime() ? REASONS.expired.reason : undefined;
+    },
   };
 }

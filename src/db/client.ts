@@ -40,7 +40,7 @@ export type Db = Pick<
 export interface ClientOptions {
   /** A connection URL, or postgres.js options where the database is embedded. */
   readonly connection: string | Options<Record<string, never>>;
-  /** Connections at most, beside the one of the readiness probe. */
+  /** Connections at most, beside the one of the readiness probe and other statements that wait for no request. */
   readonly poolSize: number;
   /** The server's limit of a statement. A little later Postern gives it up, waiting for a connection included. Undefined is no limit. */
   readonly statementTimeoutMs?: number;
@@ -60,6 +60,11 @@ export interface Client {
    * @throws TIMEOUT, UNAVAILABLE, LIMIT_EXCEEDED
    */
   query(text: string, parameters: unknown[], prepare: boolean, usual?: UsualTime): Promise<readonly (string | null)[]>;
+  /**
+   * Runs one statement of Postern's own that must not wait for requests, on the probe's connection. @returns its only row
+   * @throws UNAVAILABLE, TIMEOUT after a second
+   */
+  queryApart(text: string, parameters: readonly unknown[]): Promise<readonly (string | null)[]>;
   /** @returns whether the database takes changes @throws UNAVAILABLE or TIMEOUT when it does not answer in time */
   isWritable(timeoutMs: number): Promise<boolean>;
   /** @returns the start-up parameters of connections, for pg-boss, which has a driver of its own */
@@ -193,6 +198,8 @@ export function createClient({
           throw fromPostgresRead(error);
         });
     },
+    queryApart: (text, parameters) =>
+      probe.run([text, parameters as never[], {}], { isRead: true, usual: undefined }).then(onlyRow, throwTranslated),
     async isWritable(timeoutMs) {
       // Callers share one probe, so that probes cannot pile up.
       probing ??= probe

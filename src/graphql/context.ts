@@ -3,6 +3,7 @@ import DataLoader from "dataloader";
 import type { GraphQLResolveInfo } from "graphql";
 import { type Call, type CallOrigin, callWithoutSecrets } from "../audit/call.js";
 import { type Actor, type ActorAccess, accessOfActor } from "../auth/actor.js";
+import type { Authentication } from "../auth/authenticate.js";
 import type { Planner } from "../engine/read/planner.js";
 import type { QueryVariables } from "../engine/read/query-value.js";
 import type { Reads, ReadsAllowance } from "../engine/read/reads.js";
@@ -29,6 +30,7 @@ export interface ContextDeps {
   readonly clock: { now(): Date };
   readonly actionOf: AccessMap["actionOf"];
   readonly environmentOf: (instanceId: string) => Promise<string | null>;
+  readonly signedOut: Authentication["signedOut"];
 }
 
 // The fields are not #private, because Apollo copies the context field by field.
@@ -61,6 +63,11 @@ export class RequestContext implements ReadContext, CallContext {
   /** The name under which the cache keeps what the request brings: the user, or the network of an anonymous client. */
   get holder(): string {
     return this.actor.kind === "user" ? this.access.holder : networkOf(this.origin.ipAddress);
+  }
+
+  /** Why the actor is signed in no more; undefined where they still are, or never were. */
+  get signedOut(): string | undefined {
+    return this.deps.signedOut(this.actor);
   }
 
   get allowance(): ReadsAllowance {

@@ -1,7 +1,7 @@
 /** The doors: layers around the resolvers of root fields, which every call passes, whichever path answers it. */
 import type { GraphQLResolveInfo, GraphQLSchema } from "graphql";
 import type { Rule } from "../auth/rules.js";
-import { forbidden } from "../errors.js";
+import { forbidden, unauthenticated } from "../errors.js";
 import type { MutationTurns } from "../rate-limits/index.js";
 import { currentCaller } from "../values/caller.js";
 import { requireWellFormed } from "../values/well-formed.js";
@@ -41,6 +41,7 @@ type RootMiddleware = Readonly<Record<RootType, Readonly<Record<string, Middlewa
  *     mutation { createSnapshot(input: { instanceId: "7" }) { operation { id } } }
  *
  *     nobody is signed in          -> permission: UNAUTHENTICATED, and the recorder notes a security event
+ *     the session has ended since  -> time: UNAUTHENTICATED, recorded likewise
  *     the role is VIEWER           -> permission: FORBIDDEN, with a security event and an audit record of the failure
  *     instance 7 is in PRODUCTION  -> permission: PRODUCTION_PROTECTED, recorded likewise
  *     a text holds a NUL character -> arguments: BAD_USER_INPUT; only a permitted caller's arguments are looked at
@@ -77,11 +78,13 @@ export function doorsOf(schema: GraphQLSchema, { queries, mutations }: AccessMap
         context,
         info,
       );
-  /** Mutations run one after another: each gets its own time, and starts as the request's actor, even after a sign-in. */
+  /** Mutations run one after another: each gets its own time, and starts as the request's actor, even after a sign-in, if that still is one. */
   const withFreshStart =
     (door: Middleware): Middleware =>
     async (resolve, parent, args, context, info) => {
       currentCaller().time?.beginField();
+      const { signedOut } = context;
+      if (signedOut !== undefined) throw unauthenticated(signedOut);
       context.answerAs(context.actor);
       return door(resolve, parent, args, context, info);
     };

@@ -116,6 +116,10 @@ function refused(state: RateState, { rates }: RequestContext, response: ServerRe
   return error;
 }
 
+function noteActor(facts: RequestFacts, actor: Actor): void {
+  facts.actor = { kind: actor.kind, id: actor.kind === "user" ? actor.userId : null };
+}
+
 /** Makes the function that answers GraphQL requests. */
 export function createAnswerGraphql(options: GraphqlAnswerOptions) {
   const { apollo, apiLimit, persistedQueries, answerKnown, recordRefusals, stopReads, limits, statementTimeoutMs } =
@@ -165,17 +169,21 @@ export function createAnswerGraphql(options: GraphqlAnswerOptions) {
     search: string,
     contextOf: () => Promise<RequestContext>,
   ): Promise<GraphqlAnswer> => {
-    const context = await contextOf();
-    const { actor, origin } = context;
-    facts.actor = { kind: actor.kind, id: actor.kind === "user" ? actor.userId : null };
+    const first = await contextOf();
+    const { origin } = first;
     // A request counts before anything of it is read, so that what is no GraphQL counts too.
-    const taken = apiLimit.take(actor, origin);
+    const taken = apiLimit.take(first.actor, origin);
     const turn = "then" in taken ? await taken : taken;
     const { state, refusal } = turn;
     if (refusal === "repeated") await pause();
-    if (state && refusal) throw refused(state, context, response);
-    if (state) context.rates.add(state);
+    noteActor(facts, first.actor);
+    if (state && refusal) throw refused(state, first, response);
     const graphqlRequest = await readGraphqlRequest(request, search, limits);
+    // A body may come long after its headers.
+    const context = first.signedOut === undefined ? first : await contextOf();
+    const { actor } = context;
+    noteActor(facts, actor);
+    if (state) context.rates.add(state);
     facts.operation = requestOperationName(graphqlRequest.operationName);
     const caller = callerOf(actor, origin.ipAddress, statementTimeoutMs, facts);
     response.once("close", () => response.writableFinished || stopReads(caller));
@@ -186,9 +194,9 @@ export function createAnswerGraphql(options: GraphqlAnswerOptions) {
       const { headers, ...rest } = await asCaller(caller, () => answer(request, graphqlRequest, text, context));
       const { signedIn } = context.rates;
       if (signedIn && actor.kind === "anonymous") {
-        // Who has signed in counts as themselves from here, so that any number of people can at one address.
-        turn.giveBack();
-        await apiLimit.take(signedIn, origin);
+        // Who has signed in counts as themselves from here, so that any number of people can at one address, as long as they have points.
+        const own = await apiLimit.take(signedIn, origin);
+        if (!own.refusal) turn.giveBack();
       }
       return { ...rest, headers: { ...headers, ...context.rates.headers() } };
     } finally {

@@ -2,7 +2,7 @@
 import type { IncomingMessage } from "node:http";
 import type { GraphQLSchema } from "graphql";
 import type { CallOrigin } from "../audit/call.js";
-import { authorizationHeaderOf, type createAuthenticate } from "../auth/authenticate.js";
+import { type Authentication, authorizationHeaderOf } from "../auth/authenticate.js";
 import type { Cache } from "../cache.js";
 import type { Config } from "../config.js";
 import { declarationsWithRelated } from "../engine/declaration.js";
@@ -30,6 +30,7 @@ import { createApolloServer } from "./server.js";
 interface GraphqlDeps
   extends Pick<PlannerOptions, "query" | "isDataFault" | "cursorKey">,
     Omit<Recorders, "access">,
+    Authentication,
     Pick<ContextDeps, "clock" | "environmentOf">,
     Pick<GraphqlAnswerOptions, "stopReads" | "apiLimit" | "timings"> {
   readonly config: Pick<
@@ -40,7 +41,6 @@ interface GraphqlDeps
   readonly cache: Cache;
   readonly mutationTurns: MutationTurns;
   readonly log: Log;
-  readonly authenticate: ReturnType<typeof createAuthenticate>;
 }
 
 export interface Graphql {
@@ -77,7 +77,8 @@ export async function createGraphql(deps: GraphqlDeps): Promise<Graphql> {
   const targets = new Map([...readResolverTargets(types), ...nodeTargets(types, LIMITS.maxPageSize)]);
   const planner = createPlanner({ ...deps, schema, targets, limits: LIMITS });
   const formatError = createFormatError({ ...deps.config, log, schema });
-  const contextDeps = { planner, clock, actionOf: access.actionOf, environmentOf: deps.environmentOf };
+  const { environmentOf, signedOut } = deps;
+  const contextDeps = { planner, clock, actionOf: access.actionOf, environmentOf, signedOut };
   const known = createKnownDocuments({
     schema,
     limits: LIMITS,

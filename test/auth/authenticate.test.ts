@@ -1,13 +1,13 @@
 /** What an Authorization header makes of a caller. */
 import { expect, test } from "vitest";
-import { createAuthenticate } from "../../src/auth/authenticate.js";
+import { createAuthentication } from "../../src/auth/authenticate.js";
 import { ACCESS_TOKEN_SECONDS } from "../../src/auth/tokens.js";
 import { makeTokens, SUBJECT } from "./signed.js";
 
 function door() {
   const { tokens, clock } = makeTokens();
   const ended = new Set<string>();
-  return { tokens, clock, ended, authenticate: createAuthenticate({ tokens, isRevoked: (id) => ended.has(id) }) };
+  return { tokens, clock, ended, ...createAuthentication({ tokens, clock, isRevoked: (id) => ended.has(id) }) };
 }
 
 test("without a header nobody calls, and there is nothing to explain", async () => {

@@ -109,7 +109,7 @@ const DOORS: Record<string, [input: (refreshToken: string) => object, selection:
     () => ({ email: EMAILS.viewer, password: PASSWORD }),
     "accessToken viewer { role }",
     [
-      ...[TAKE, "select", "begin", "with", "update lockouts", "with", "insert into security_events"],
+      ...[TAKE, "select", "begin", "with", "update lockouts", "update sessions", "insert into security_events"],
       ...["commit", GIVE_BACK],
     ],
   ],

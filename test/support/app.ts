@@ -154,7 +154,7 @@ export function testApp(
       timings: { ...BRISK, ...timings },
       onStatement: (text) => {
         // The poll for other replicas' revocations runs beside the requests that are counted.
-        if (!text.includes('"revoked_at" > ')) state.statements.push(text);
+        if (!text.includes("revoked_at > ")) state.statements.push(text);
       },
     });
     forgetMetadata();

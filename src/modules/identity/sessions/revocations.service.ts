@@ -1,19 +1,16 @@
 /** Keeps ended sessions in memory while their access tokens may live. Those that other replicas end come by polling the database. */
-import { type SQL, sql } from "drizzle-orm";
 import { ACCESS_TOKEN_SECONDS } from "../../../auth/tokens.js";
-import type { Db } from "../../../db/client.js";
+import type { Client } from "../../../db/client.js";
 import { asAppError } from "../../../errors.js";
 import type { Log } from "../../../log.js";
 import type { Timings } from "../../../timings.js";
-import { sessions } from "./sessions.table.js";
 
 /** A revocation is stamped before its transaction commits. Each poll goes back this far, so that a late commit is not missed. */
 const LATE_COMMIT_SECONDS = 30;
 /** Replicas' clocks may differ by this much. */
 const CLOCK_SKEW_SECONDS = 60;
 
-export interface RevocationsOptions {
-  readonly db: Db;
+export interface RevocationsOptions extends Pick<Client, "queryApart"> {
   readonly clock: { now(): Date };
   readonly log: Log;
   readonly timings: Pick<Timings, "revocationsMs">;
@@ -23,25 +20,20 @@ export interface RevocationsOptions {
   readonly lifetimeSeconds?: number;
 }
 
-/** @returns the sessions that were revoked after a moment, and the time of now, both by the database's clock */
-async function listRevoked(db: Db, after: SQL): Promise<{ ids: string[]; now: string }> {
-  const [row] = await db
-    .select({ ids: sql<string[]>`coalesce(json_agg(${sessions.id}), '[]')`, now: sql<string>`now()::text` })
-    .from(sessions)
-    .where(sql`${sessions.revokedAt} > ${after}`);
-  return row!;
-}
+/** Lists the sessions that were revoked so many seconds before a moment, or since; the moment of now comes too. Both are by the database's clock. */
+const REVOKED = `select coalesce(json_agg(id), '[]')::text, now()::text from sessions
+  where revoked_at > coalesce($1::timestamptz, now()) - make_interval(secs => $2)`;
 
 /**
- * A revocation counts on every replica within two seconds: a poll begins a second after the answer of the one before, and takes
- * milliseconds. Whatever a poll misses, because it failed or a commit came late, the next one finds, for each looks back further than
+ * A revocation counts on every replica within two seconds: a poll begins a second after the answer of the one before, takes
+ * milliseconds, and waits for no request, however many fill the pool. Whatever a poll misses, because it failed or a commit came late, the next one finds, for each looks back further than
  * the last that was answered. LISTEN and NOTIFY would be no quicker where it matters: through PgBouncer they do not work, and a notice
  * that is lost with its connection leaves the poll as the bound.
  */
 export type Revocations = ReturnType<typeof createRevocations>;
 
 export function createRevocations({
-  db,
+  queryApart,
   clock,
   log,
   lifetimeSeconds = ACCESS_TOKEN_SECONDS,
@@ -53,7 +45,7 @@ export function createRevocations({
   /** By session id, in order: when its last access token has expired, in milliseconds since the epoch. */
   const ended = new Map<string, number>();
   /** When the last poll was, by the database's clock. */
-  let polledAt = "";
+  let polledAt: string | null = null;
   let isAway = false;
   let hasStopped = false;
   let timer: NodeJS.Timeout | undefined;
@@ -71,16 +63,16 @@ export function createRevocations({
     }
   }
 
-  async function load(after: SQL): Promise<void> {
-    const { ids, now } = await listRevoked(db, after);
-    for (const id of ids) add(id);
-    polledAt = now;
+  async function load(seconds: number): Promise<void> {
+    const [ids, now] = await queryApart(REVOKED, [polledAt, seconds]);
+    for (const id of JSON.parse(ids as string)) add(id);
+    polledAt = now as string;
   }
 
   async function poll(): Promise<void> {
     try {
       dropExpired();
-      await load(sql`${polledAt}::timestamptz - make_interval(secs => ${lateSeconds})`);
+      await load(lateSeconds);
       if (isAway) log.info("revocations: the database answers again");
       isAway = false;
     } catch (error) {
@@ -103,7 +95,7 @@ export function createRevocations({
   return {
     /** Loads all revocations that matter, then polls. @throws UNAVAILABLE, because without the list no token can be trusted */
     async start(): Promise<void> {
-      await load(sql`now() - make_interval(secs => ${keepSeconds + lateSeconds})`);
+      await load(keepSeconds + lateSeconds);
       schedule();
     },
 

@@ -36,6 +36,10 @@ export const Session = declareType({
     ),
   },
   relations: {
-    user: one(() => User, sessions.userId, "Whose session it is; null where the account was deleted."),
+    user: one(
+      () => User,
+      sessions.userId,
+      "Whose session it is; null where the account was deleted. Filter by `userId`, which an index serves.",
+    ),
   },
 });

@@ -1,8 +1,9 @@
 /** Signs users in, keeps them signed in, and signs them out. */
-import { createHmac, hash, randomBytes, randomUUID } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import type { CallOrigin } from "../../../audit/call.js";
 import type { RecordedEvent, SecurityService } from "../../../audit/index.js";
 import { type Actor, accessOfActor, type UserActor } from "../../../auth/actor.js";
+import { hashOfRefreshToken, newRefreshToken, successorOfRefreshToken } from "../../../auth/refresh-tokens.js";
 import { SESSION_IDLE_SECONDS, SESSION_MAX_SECONDS, type Tokens } from "../../../auth/tokens.js";
 import type { Db } from "../../../db/client.js";
 import { internal, unauthenticated } from "../../../errors.js";
@@ -58,10 +59,6 @@ export interface SessionsCredentials {
   readonly actor: UserActor;
 }
 
-/** 256 random bits. Of this token and its successors, only the hashes are stored. */
-const newRefreshToken = () => randomBytes(32).toString("base64url");
-const hashOf = (refreshToken: string) => hash("sha256", refreshToken, "hex");
-
 const momentAfter = (ms: number, seconds = 0) => new Date(ms + seconds * 1000).toISOString();
 
 const clientOf = ({ ipAddress, userAgent }: CallOrigin): SessionClient => ({
@@ -92,10 +89,6 @@ export type SessionsService = ReturnType<typeof createSessionsService>;
 
 export function createSessionsService(deps: SessionsDeps) {
   const { db, tokens, revocations, attempts, attempt, clock, security, refreshKey } = deps;
-  /** The next refresh token. It is the same for the same token, so that it need not be stored to be answered again. */
-  const successorOf = (refreshToken: string) =>
-    createHmac("sha256", refreshKey).update(refreshToken).digest("base64url");
-
   function viewOf(actor: UserActor): SessionsServiceView {
     const { userId, role, organizationId, sessionExpiresAt } = actor;
     return {
@@ -122,9 +115,12 @@ export function createSessionsService(deps: SessionsDeps) {
     return { accessToken: token, refreshToken, expiresAt, deviceToken: null, viewer: viewOf(actor), actor };
   }
 
-  /** Records an attempt with a token that opens nothing, unless too many came from the address. @throws RATE_LIMITED */
-  async function recordAttempt(event: RecordedEvent): Promise<void> {
-    await attempts.take({}, event.origin);
+  /**
+   * Records an attempt that opens nothing. Only a guess counts for the address: who goes on with an ended session keeps nobody else out.
+   * @throws RATE_LIMITED for a guess
+   */
+  async function recordAttempt(event: RecordedEvent, isGuess: boolean): Promise<void> {
+    if (isGuess) await attempts.take({}, event.origin);
     await security.recordNow(event);
   }
 
@@ -145,17 +141,21 @@ export function createSessionsService(deps: SessionsDeps) {
         const expiresAt = momentAfter(nowMs, SESSION_IDLE_SECONDS);
         const user = await insertSession(db, {
           ...passed,
-          ...{ sessionId, refreshTokenHash: hashOf(refreshToken), expiresAt },
+          ...{ sessionId, refreshTokenHash: hashOfRefreshToken(refreshToken), expiresAt },
           endsAt: momentAfter(nowMs, SESSION_MAX_SECONDS),
           usedBy: clientOf(origin),
         });
         if (!user) throw internal(new Error("an account has changed while it was locked"));
-        await security.record(db, { ...LOGGED_IN, userId: user.userId, origin, metadata: { sessionId } });
+        const { userId, endedIds } = user;
+        const how = { reason: "too_many_sessions" };
+        const ended = endedIds.map((sessionId) => ({ ...endedEvent({ sessionId, userId }, how), origin }));
+        await security.record(db, { ...LOGGED_IN, userId, origin, metadata: { sessionId } }, ...ended);
         const credentials = await issueCredentials(user, sessionId, refreshToken, nowMs, expiresAt);
-        return { ...credentials, deviceToken: issueDeviceToken(passed.passwordHash) };
+        return { credentials: { ...credentials, deviceToken: issueDeviceToken(passed.passwordHash) }, endedIds };
       });
       if (!opened) throw unauthenticated(WRONG_CREDENTIALS);
-      return opened;
+      refuseTokens(opened.endedIds);
+      return opened.credentials;
     },
 
     /**
@@ -163,18 +163,20 @@ export function createSessionsService(deps: SessionsDeps) {
      * @throws UNAUTHENTICATED where the token does not work; one that comes back, or whose user is kept out, ends its session besides. RATE_LIMITED
      */
     async refresh({ refreshToken }: { refreshToken: string }, origin: CallOrigin): Promise<SessionsCredentials> {
-      const usedHash = hashOf(refreshToken);
-      const next = successorOf(refreshToken);
+      const usedHash = hashOfRefreshToken(refreshToken);
+      const next = successorOfRefreshToken(refreshToken, refreshKey);
       const nowMs = clock.now().getTime();
       const rotation = {
         usedHash,
-        nextHash: hashOf(next),
+        nextHash: hashOfRefreshToken(next),
         now: momentAfter(nowMs),
         expiresAt: momentAfter(nowMs, SESSION_IDLE_SECONDS),
         usedBy: clientOf(origin),
       };
       const outcome = await db.transaction(
-        async (db): Promise<SessionsCredentials | { ended: string[] } | { failed: RecordedEvent }> => {
+        async (
+          db,
+        ): Promise<SessionsCredentials | { ended: string[] } | { failed: RecordedEvent; isGuess: boolean }> => {
           const claimed = await claimRefreshToken(db, rotation);
           const renewal = claimed ?? (await findRenewal(db, rotation, REPEATABLE_SECONDS));
           if (renewal) {
@@ -199,12 +201,12 @@ export function createSessionsService(deps: SessionsDeps) {
               ? "session_revoked"
               : "refresh_token_expired";
           const event = stored?.used ? TOKEN_REUSED : LOGIN_FAILED;
-          return { failed: { ...event, userId, origin, metadata: { reason, sessionId } } };
+          return { failed: { ...event, userId, origin, metadata: { reason, sessionId } }, isGuess: !stored };
         },
       );
       if ("accessToken" in outcome) return outcome;
       if ("ended" in outcome) refuseTokens(outcome.ended);
-      else await recordAttempt(outcome.failed);
+      else await recordAttempt(outcome.failed, outcome.isGuess);
       throw unauthenticated(REFUSED_REFRESH);
     },
 
@@ -215,7 +217,7 @@ export function createSessionsService(deps: SessionsDeps) {
       origin: CallOrigin,
     ): Promise<void> {
       const sessionId = actor.kind === "user" ? actor.sessionId : null;
-      const tokenHash = refreshToken ? hashOf(refreshToken) : null;
+      const tokenHash = refreshToken ? hashOfRefreshToken(refreshToken) : null;
       const named = await db.transaction(async (db) => {
         const named = await revokeNamedSessions(db, { sessionId, tokenHash });
         const events = named
@@ -225,7 +227,8 @@ export function createSessionsService(deps: SessionsDeps) {
         return named.map(({ sessionId }) => sessionId);
       });
       if (named.length === 0 && sessionId === null) {
-        await recordAttempt({ ...LOGIN_FAILED, origin, metadata: { reason: "sign_out_without_session" } });
+        const failed = { ...LOGIN_FAILED, origin, metadata: { reason: "sign_out_without_session" } };
+        await recordAttempt(failed, tokenHash !== null);
         throw unauthenticated((actor.kind === "anonymous" && actor.reason) || NOTHING_TO_END);
       }
       refuseTokens(sessionId === null ? named : [...named, sessionId]);

@@ -38,14 +38,22 @@ export interface SessionClient {
   readonly userAgent: string | null;
 }
 
+/** Sessions that a user has at a time, so that all of them can be ended at once. */
+const MAX_SESSIONS = 100;
+/** Users of the release before may have more. One sign-in ends at most so many. */
+const MAX_EXCESS = 1000;
+
+/** The account that has signed in, and the ids of sessions that ended for the new one. */
+type OpenedSession = SessionUser & { readonly endedIds: readonly string[] };
+
 /**
- * Opens a session with its first refresh token. The account is locked until the transaction ends, so that a later change of it finds
+ * Opens a session with its first refresh token. Where a user has too many, those end that were not used for longest. The account is locked until the transaction ends, so that a later change of it finds
  * this session and ends it, and an earlier one is seen here.
  * @returns the account as it is now, or null where it was deleted, its password has changed meanwhile, or an officer keeps it out
  */
-export async function insertSession(db: Db, session: NewSession): Promise<SessionUser | null> {
+export async function insertSession(db: Db, session: NewSession): Promise<OpenedSession | null> {
   const { ipAddress, userAgent } = session.usedBy;
-  const [account] = await rows<SessionUser>(
+  const [account] = await rows<OpenedSession>(
     db,
     sql`
       with u as (
@@ -60,8 +68,16 @@ export async function insertSession(db: Db, session: NewSession): Promise<Sessio
       ), issued as (
         insert into refresh_tokens (token_hash, session_id, expires_at)
         select ${session.refreshTokenHash}, ${session.sessionId}::uuid, ${session.expiresAt}::timestamptz from u
+      ), excess as (
+        select id from sessions where revoked_at is null and id in (
+          select id from sessions where user_id = (select id from u) and revoked_at is null
+          order by last_used_at desc, key desc offset ${MAX_SESSIONS - 1} limit ${MAX_EXCESS}
+        )
+        order by id for update
+      ), ended as (
+        update sessions set revoked_at = clock_timestamp() from excess where sessions.id = excess.id returning sessions.id
       )
-      select ${ACCOUNT} from u`,
+      select ${ACCOUNT}, (select coalesce(json_agg(id), '[]') from ended) as "endedIds" from u`,
   );
   return account ?? null;
 }

@@ -8,7 +8,8 @@ export const Role = enumTypeOf("Role", role.enumValues, "A role decides what a u
   VIEWER: "Reads the data of its own organization.",
   ANALYST: "Reads and writes the data of its own organization.",
   DBA: "Sees the inventory, performance logs and the audit of operations; operates instances outside PRODUCTION.",
-  SECURITY: "Sees security events, audit logs and users of every organization; locks and deactivates accounts.",
+  SECURITY:
+    "Sees security events, audit logs, users and sessions of every organization; locks and deactivates accounts, and ends sessions.",
   ADMIN: "Sees and administers everything.",
 });
 

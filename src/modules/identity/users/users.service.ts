@@ -28,7 +28,9 @@ function requireOrganizationFor(role: Role, organizationId: unknown, field: stri
  * @throws FAILED_PRECONDITION where no administrator would remain
  */
 export function requireAdministrator(users: readonly UserRow[], changed: ReadonlySet<string>, role: Role | null): void {
-  const administrators = users.filter((user) => user.role === "ADMIN" && !user.isLocked && !user.isDeactivated);
+  const administrators = users.filter(
+    ({ role, isLocked, isDeactivated, hasPassword }) => role === "ADMIN" && !isLocked && !isDeactivated && hasPassword,
+  );
   const unchanged = administrators.filter(({ id }) => !changed.has(id));
   if (role === "ADMIN" || unchanged.length > 0 || !administrators.some(({ id }) => changed.has(id))) return;
   throw failedPrecondition(

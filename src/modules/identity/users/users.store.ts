@@ -15,6 +15,7 @@ export interface UserRow {
   readonly version: number;
   readonly isLocked: boolean;
   readonly isDeactivated: boolean;
+  readonly hasPassword: boolean;
 }
 
 /**
@@ -32,6 +33,7 @@ export async function listUsersWithAdministrators(db: Db, ids: readonly string[]
       version: users.version,
       isLocked: sql<boolean>`${users.lockedAt} is not null`,
       isDeactivated: sql<boolean>`${users.deactivatedAt} is not null`,
+      hasPassword: sql<boolean>`${users.passwordHash} is not null`,
     })
     .from(users)
     .where(or(inArray(users.id, ids.map(BigInt)), sql`${users.role} = 'ADMIN'`))
@@ -61,6 +63,6 @@ export async function deleteLockout(db: Db, id: string): Promise<boolean> {
   const deleted = await db
     .delete(lockouts)
     .where(eq(lockouts.userId, BigInt(id)))
-    .returning({ id: lockouts.userId });
-  return deleted.length > 0;
+    .returning({ hadAny: sql<boolean>`${lockouts.failures} > 0 or ${lockouts.lockedUntil} is not null` });
+  return deleted[0]?.hadAny ?? false;
 }

@@ -100,3 +100,23 @@ it("a poll that fails misses nothing: the next one finds it, and the log tells o
   await vi.waitFor(async () => expect((await person.there.run(VIEWER)).code).toBe("UNAUTHENTICATED"), 10_000);
   expect(said(BACK)).toBe(before + 1);
 });
+
+it("a pool that is full holds up no poll", async () => {
+  const person = await somebody("full");
+  const readers = await Promise.all(Array.from({ length: 12 }, (_, n) => somebody(`reader-${n}`)));
+  const waiting = await app.sql.begin(async (sql) => {
+    await sql`lock table performance_logs in access exclusive mode`;
+    const reads = readers.flatMap(({ there }) => [1, 2].map(() => there.run("{ performanceLogs { totalCount } }")));
+    const locked = () =>
+      app.sql`select pid from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`;
+    await vi.waitFor(async () => expect((await locked()).length).toBeGreaterThanOrEqual(8), 10_000);
+    await (await app.as("admin")).run(
+      `mutation { lockUser(input: { id: ${person.id}, reason: "Now." }) { user { id } } }`,
+    );
+    // The reads wait for ten seconds.
+    await vi.waitFor(async () => expect((await person.there.run(VIEWER)).code).toBe("UNAUTHENTICATED"), 5000);
+    expect((await locked()).length).toBeGreaterThanOrEqual(8);
+    return reads;
+  });
+  for (const { status } of await Promise.all(waiting)) expect(status).toBe(200);
+});
