@@ -1,7 +1,7 @@
 /** Every request to /graphql takes a point: of its user, or of its address where nobody is signed in. */
 import { connect } from "node:net";
 import { beforeAll, expect, it } from "vitest";
-import { type Client, EMAILS, signIn, testApp } from "../support/app.js";
+import { type Client, EMAILS, PASSWORD, signIn, testApp } from "../support/app.js";
 import { clientOfAddress, limitEvents, nextAddress } from "./asking.js";
 
 const LIMITS = {
@@ -140,6 +140,12 @@ it("whoever signs in or refreshes takes the point of their user, also from a ses
   const own = clientOfAddress(app, ip, accessToken);
   expect((await own.run(REFRESH, { input })).status).toBe(200);
   expect(await statuses(own, 4)).toEqual([200, 200, 200, 429]);
+});
+
+it("who signs in again and again takes the points of the address where their own are used up", async () => {
+  const client = clientOfAddress(app, nextAddress());
+  const query = `mutation { signIn(input: { email: "${EMAILS.otherViewer}", password: "${PASSWORD}" }) { viewer { role } } }`;
+  expect(await statuses(client, 14, query)).toEqual([...Array(8 + 5).fill(200), 429]);
 });
 
 it("a token that does not count leaves its request to the address", async () => {
