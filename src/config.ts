@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { inventoryVariables } from "./modules/fleet/inventory/inventory.variables.js";
 import { operationsVariables } from "./modules/fleet/operations/operations.variables.js";
+import { awsRdsVariables } from "./providers/aws-rds/aws-rds.variables.js";
 import { localVariables } from "./providers/local/local.variables.js";
 import { rateLimitsVariables } from "./rate-limits/rate-limits.variables.js";
 import { checkedEmail } from "./values/checked.js";
@@ -107,7 +108,13 @@ const OWN = {
     .describe("The lowest level that is logged, as JSON lines on standard error."),
 };
 
-const VARIABLES_OF_MODULES = [inventoryVariables, operationsVariables, localVariables, rateLimitsVariables] as const;
+const VARIABLES_OF_MODULES = [
+  inventoryVariables,
+  operationsVariables,
+  localVariables,
+  awsRdsVariables,
+  rateLimitsVariables,
+] as const;
 
 /** Each variable with its check and description. The README's table has them too, and a test compares the names. */
 export const VARIABLES = sum<z.ZodType>("variable", [OWN, ...VARIABLES_OF_MODULES.map(({ checks }) => checks)]);
@@ -119,6 +126,7 @@ export const SECRET_VARIABLES = Object.keys(VARIABLES).filter((name) => isSecret
 type ConfigOfModules = ReturnType<typeof inventoryVariables.toConfig> &
   ReturnType<typeof operationsVariables.toConfig> &
   ReturnType<typeof localVariables.toConfig> &
+  ReturnType<typeof awsRdsVariables.toConfig> &
   ReturnType<typeof rateLimitsVariables.toConfig>;
 
 export interface Config extends ConfigOfModules {
@@ -178,6 +186,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     ...inventoryVariables.toConfig(parsed()),
     ...operationsVariables.toConfig(parsed()),
     ...local,
+    ...awsRdsVariables.toConfig(parsed()),
     ...rateLimitsVariables.toConfig(parsed()),
     cloudopsUrl: env.CLOUDOPS_URL,
     commit: env.COMMIT,

@@ -107,6 +107,10 @@ export const persistedQueryNotFound = () => new AppError("PERSISTED_QUERY_NOT_FO
 export const unavailable = (what: string, cause?: unknown) =>
   new AppError("UNAVAILABLE", `${what} does not answer. Try again in a moment.`, {}, cause);
 
+/** A provider does not answer as it should. @param providerCode one word for the cause, such as `AccessDenied` */
+export const providerUnavailable = (providerCode: string, message: string, cause?: unknown) =>
+  new AppError("UNAVAILABLE", message, { providerCode }, cause);
+
 /** The database was lost while it committed, so nobody knows whether the change was made. */
 export const outcomeUnknown = (cause: unknown) =>
   new AppError(

@@ -64,20 +64,28 @@ async function openLocal(config: Config, log: Log, onLost: () => void): Promise<
   return createLocalProvider({ folder, bin, user, log, clock: { now: () => new Date() }, onLost });
 }
 
+/** The SDK is loaded only where there are accounts: it is large. */
+async function openAws({ awsAccounts: accounts }: Config, log: Log): Promise<Provider[]> {
+  if (accounts.length === 0) return [];
+  const { createAwsRdsProvider } = await import("../providers/aws-rds.js");
+  return [createAwsRdsProvider({ accounts, log, clock: { now: () => new Date() } })];
+}
+
 /**
- * Opens the provider of local instances, and plans those that are missing; nothing is started yet. It needs an embedded database,
- * whose claim of the data folder keeps a second Postern away from the same instances.
+ * Opens the provider of RDS instances, and that of local instances, and plans those that are missing; nothing is started yet. Local
+ * ones need an embedded database, whose claim of the data folder keeps a second Postern away from the same instances.
  * @param onLost is called when another Postern has claimed the instances all the same
  */
 export async function openInstanceServers(config: Config, log: Log, onLost: () => void): Promise<ReadyProviders> {
+  const aws = await openAws(config, log);
   if (config.databaseUrl !== undefined)
-    return { providers: [], bringUp: async () => undefined, stop: async () => undefined };
+    return { providers: aws, bringUp: async () => undefined, stop: async () => undefined };
   const local = await openLocal(config, log, onLost);
   const configured = [...config.localInstances, ...(config.demo.seed ? DEMO_INSTANCES : [])];
   // The inventory lists planned instances, so that all are there as soon as Postern is ready.
   await local.plan(configured);
   return {
-    providers: [local],
+    providers: [local, ...aws],
     bringUp: async (onChange) => {
       await local.startAll(onChange);
       await ensureDemoInstances(local, configured, log, onChange);

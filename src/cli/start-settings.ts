@@ -8,6 +8,7 @@ export const startSettings = (config: Config) => ({
   database: config.databaseUrl === undefined ? "embedded" : "given",
   poolSize: config.poolSize,
   localInstances: config.localInstances.length,
+  awsAccounts: config.awsAccounts.length,
   introspection: config.introspection,
   landingPage: config.landingPage,
   trustedDocuments: config.trustedDocuments !== undefined,

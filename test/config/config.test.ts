@@ -182,6 +182,18 @@ it.each([
     "LOCAL_INSTANCES",
     ["{}", '[{"identifier":"A B"}]', '[{"identifier":"a","maintenanceWindow":"x","backupWindow":"y"}]'],
   ],
+  [
+    "AWS_ACCOUNTS",
+    [
+      "{}",
+      '[{"accountId":"1","regions":["eu-central-1"]}]',
+      '[{"accountId":"111122223333","regions":[]}]',
+      '[{"accountId":"111122223333","regions":["Frankfurt"]}]',
+      '[{"accountId":"111122223333","regions":["eu-central-1"],"roleArn":"arn:aws:iam::444455556666:role/postern"}]',
+      '[{"accountId":"111122223333","regions":["eu-central-1"],"externalId":"abc"}]',
+      '[{"accountId":"111122223333","regions":["eu-central-1"]},{"accountId":"444455556666","regions":["eu-central-1"]}]',
+    ],
+  ],
   ["ENVIRONMENT_RULES", ["{", '{"tagKeys":"x"}', '{"unknown":1}']],
 ])("%s: says what is wrong with it", (name, values) => {
   for (const value of values) {
@@ -189,6 +201,22 @@ it.each([
     expect(faults.length, value).toBeGreaterThan(0);
     for (const fault of faults) expect(fault).toMatch(new RegExp(`^${name}`));
   }
+});
+
+it("reads AWS accounts", () => {
+  const account = {
+    accountId: "111122223333",
+    name: "shop",
+    regions: ["eu-central-1", "us-gov-west-1"],
+    roleArn: "arn:aws:iam::111122223333:role/path/postern",
+    externalId: "a-b:c/d",
+  };
+  const own = { accountId: "444455556666", regions: ["us-east-1"] };
+  expect(readConfig({ AWS_ACCOUNTS: JSON.stringify([account, own]) }).awsAccounts).toEqual([
+    account,
+    { ...own, name: null },
+  ]);
+  expect(readConfig({}).awsAccounts).toEqual([]);
 });
 
 it("reads local instances, with what is usual where they say nothing", () => {

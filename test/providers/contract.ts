@@ -4,6 +4,7 @@ import type { OperationRequest, Provider } from "../../src/providers/provider.js
 import {
   deletionOf,
   INTENT,
+  intentOf,
   listAll,
   newOperationId,
   operate,
@@ -16,6 +17,8 @@ import { eventually } from "../support/sandbox.js";
 
 export interface UnderTest {
   readonly provider: Provider;
+  /** Whether it reads the logs of members. */
+  readonly readsLogs: boolean;
   /** An available instance without a standby. */
   readonly identifier: string;
   stop(): Promise<void>;
@@ -27,6 +30,7 @@ export function describeProvider(name: string, create: () => Promise<UnderTest>)
     let provider: Provider;
     let providerId: string;
     const look = async () => (await provider.describe(providerId))!;
+    const deletes = () => provider.operations.includes("DELETE_SNAPSHOT");
 
     beforeAll(async () => {
       it = await create();
@@ -60,8 +64,9 @@ export function describeProvider(name: string, create: () => Promise<UnderTest>)
       expect(await provider.listSnapshots("db-0000000000000000")).toEqual([]);
     });
 
-    test("the last lines of a member's log, as many as asked for; of what is gone none", async () => {
+    test("the last lines of a member's log, as many as asked for; of what is gone none", async ({ skip }) => {
       const { name } = (await look()).members[0]!;
+      if (!it.readsLogs) skip("This provider reads no logs.");
       const lines = await provider.logTail(providerId, name, 3);
       expect(lines).toHaveLength(3);
       expect((await provider.logTail(providerId, name, 2))!).toHaveLength(2);
@@ -71,26 +76,27 @@ export function describeProvider(name: string, create: () => Promise<UnderTest>)
 
     test("an operation that was never started is unknown", async () => {
       const request = { ...snapshotOf(providerId, "never"), operationId: newOperationId() } as OperationRequest;
-      expect(await provider.poll(request, INTENT)).toEqual({ state: "unknown" });
+      expect(await provider.poll(request, null)).toEqual({ state: "unknown" });
     });
 
     test("a snapshot is taken once, however often it is asked for, and can be deleted twice", async () => {
       const request = { ...snapshotOf(providerId, "Contract-1"), operationId: newOperationId() } as OperationRequest;
-      await Promise.all([provider.start(request, INTENT), provider.start(request, INTENT)]);
-      const end = await untilEnded(provider, request);
-      await provider.start(request, INTENT);
-      expect(await provider.poll(request, INTENT)).toEqual(end);
+      const intent = await intentOf(provider, request);
+      await Promise.all([provider.start(request, intent), provider.start(request, intent)]);
+      const end = await untilEnded(provider, request, intent);
+      await provider.start(request, intent);
+      expect(await provider.poll(request, intent)).toEqual(end);
 
       const snapshots = await provider.listSnapshots(providerId);
       expect(snapshots).toEqual([
         {
           uid: expect.stringMatching(/./),
-          identifier: "Contract-1",
+          identifier: expect.stringMatching(/^contract-1$/i),
           arn: expect.stringMatching(/./),
           status: "available",
-          sizeBytes: expect.any(Number),
+          sizeBytes: provider.name === "aws-rds" ? null : expect.any(Number),
           createdAt: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/),
-          tags: [{ key: "By", value: "test" }],
+          tags: expect.arrayContaining([{ key: "By", value: "test" }]),
           automated: false,
         },
       ]);
@@ -98,6 +104,7 @@ export function describeProvider(name: string, create: () => Promise<UnderTest>)
 
       const again = await operate(provider, snapshotOf(providerId, "CONTRACT-1"));
       expect(again).toMatchObject({ state: "failed", failure: { code: "DBSnapshotAlreadyExists" } });
+      if (!deletes()) return;
       // Another one of the identifier is not what was meant.
       const another = { snapshotUid: "another" };
       await provider.deleteSnapshot(providerId, { snapshotId: "contract-1", ...another });
@@ -111,7 +118,8 @@ export function describeProvider(name: string, create: () => Promise<UnderTest>)
       await provider.deleteSnapshot(providerId, { snapshotId: "contract-1" });
     });
 
-    test("a snapshot is deleted once by an operation; what is not there fails", async () => {
+    test("a snapshot is deleted once by an operation; what is not there fails", async ({ skip }) => {
+      if (!deletes()) skip("This provider deletes no snapshots.");
       await operate(provider, snapshotOf(providerId, "Contract-2"));
       const request = { ...deletionOf(providerId, "contract-2"), operationId: newOperationId() } as OperationRequest;
       await Promise.all([provider.start(request, INTENT), provider.start(request, INTENT)]);
@@ -129,7 +137,10 @@ export function describeProvider(name: string, create: () => Promise<UnderTest>)
       expect(await operate(provider, deletionOf("db-0000000000000000", "contract-2"))).toMatchObject(failure);
     });
 
-    test("a snapshot is restored once as an instance of its own; its source and its name are needed, other names not taken", async () => {
+    test("a snapshot is restored once as an instance of its own; its source and its name are needed, other names not taken", async ({
+      skip,
+    }) => {
+      if (!provider.operations.includes("RESTORE_SNAPSHOT")) skip("This provider restores no snapshots.");
       await operate(provider, snapshotOf(providerId, "Contract-3"));
       const request = {
         ...restoreOf(providerId, "CONTRACT-3", "copy-1"),
@@ -171,9 +182,10 @@ export function describeProvider(name: string, create: () => Promise<UnderTest>)
     test.each(["1st", "two--hyphens", "end-", "../up", "a".repeat(256), ""])(
       "%j names no snapshot",
       async (identifier) => {
+        const before = await provider.listSnapshots(providerId);
         const end = await operate(provider, snapshotOf(providerId, identifier));
         expect(end).toMatchObject({ state: "failed", failure: { code: "InvalidParameterValue" } });
-        expect(await provider.listSnapshots(providerId)).toEqual([]);
+        expect(await provider.listSnapshots(providerId)).toEqual(before);
       },
     );
 

@@ -8,5 +8,5 @@ const ground = useGround();
 describeProvider("local", async () => {
   const provider = await ground.open();
   await provider.create({ ...NEW, identifier: "solo" });
-  return { provider, identifier: "solo", stop: () => provider.stopAll() };
+  return { provider, identifier: "solo", readsLogs: true, stop: () => provider.stopAll() };
 });

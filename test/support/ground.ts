@@ -101,6 +101,12 @@ export const restoreOf = (providerId: string, snapshotId: string, identifier: st
 /** An intent of a provider that saw nothing. */
 export const INTENT: Intent = { askedAt: "2026-08-01T00:00:00Z", saw: {} };
 
+/** Looks, as a worker does before it writes an intent and starts. */
+export const intentOf = async (provider: Provider, request: OperationRequest): Promise<Intent> => ({
+  askedAt: new Date().toISOString(),
+  saw: await provider.look(request),
+});
+
 export type Ended = Extract<Poll, { state: "succeeded" | "failed" }>;
 
 export const untilEnded = (provider: Provider, request: OperationRequest, intent = INTENT): Promise<Ended> =>
@@ -112,7 +118,7 @@ export const untilEnded = (provider: Provider, request: OperationRequest, intent
 /** Runs an operation to its end. */
 export async function operate(provider: Provider, wanted: Wanted): Promise<Ended> {
   const request = { ...wanted, operationId: newOperationId() } as OperationRequest;
-  const intent = { askedAt: new Date().toISOString(), saw: await provider.look(request) };
+  const intent = await intentOf(provider, request);
   await provider.start(request, intent);
   return untilEnded(provider, request, intent);
 }

@@ -1,0 +1,108 @@
+/** Makes the provider `aws-rds`, which sees and operates the RDS instances of AWS accounts. */
+import { providerUnavailable } from "../errors.js";
+import type { Log } from "../log.js";
+import { isArnId, parseInstanceId } from "./aws-rds/instance-id.js";
+import { describeInScope, findRdsInstance, listRdsInstances, type RdsInstance } from "./aws-rds/instances.js";
+import { createRdsOperations, RDS_OPERATIONS } from "./aws-rds/operations.js";
+import { type AwsScope, type AwsScopesOptions, createAwsScopes } from "./aws-rds/scopes.js";
+import { createSnapshotOwners } from "./aws-rds/snapshot-owners.js";
+import { describeRdsSnapshot, listClusterSnapshots, listInstanceSnapshots } from "./aws-rds/snapshots.js";
+import type { Provider, ProviderScope } from "./provider.js";
+
+export interface AwsRdsOptions extends AwsScopesOptions {
+  readonly log: Log;
+  /** From 0 to 1, for the time until AWS is asked again. */
+  readonly random?: () => number;
+  readonly discovery?: Provider["discovery"];
+}
+
+/** @returns the provider. Nothing is asked yet, and it has nothing to stop */
+export function createAwsRdsProvider({
+  log,
+  random = Math.random,
+  discovery = { everySeconds: 300, snapshotsEverySeconds: 3600 },
+  ...options
+}: AwsRdsOptions): Provider {
+  const { clock } = options;
+  const scopes = createAwsScopes(options);
+  const owners = createSnapshotOwners();
+  const scopeFor = ({ accountId, region }: Pick<ProviderScope, "accountId" | "region">): AwsScope => {
+    const scope = scopes.find((each) => each.accountId === accountId && each.region === region);
+    if (scope) return scope;
+    throw providerUnavailable("NotConfigured", `AWS_ACCOUNTS has no account ${accountId} with the region ${region}.`);
+  };
+  /** @returns null where the id is none of this provider @throws UNAVAILABLE where its account is not configured any more */
+  const scopeOf = (providerId: string): AwsScope | null => {
+    const parts = parseInstanceId(providerId);
+    return parts && scopeFor(parts);
+  };
+  const operations = createRdsOperations({ scopeOf, clock, log, random });
+
+  async function find(providerId: string): Promise<RdsInstance | null> {
+    const [scope, parts] = [scopeOf(providerId), parseInstanceId(providerId)];
+    return scope && parts && findRdsInstance(scope, parts.id);
+  }
+
+  return {
+    name: "aws-rds",
+    operations: RDS_OPERATIONS,
+    scopes,
+    discovery,
+    takesAutomatedSnapshots: true,
+    // RDS fails over and repairs by itself, and tells nobody.
+    reportTo: () => undefined,
+    upkeep: async () => undefined,
+    watch: async () => [],
+
+    async list(scope, onCall) {
+      const own = scopeFor(scope);
+      const instances = await listRdsInstances(own, onCall);
+      owners.learn(own, instances);
+      return instances.map((instance) => describeInScope(own, instance));
+    },
+
+    async describe(providerId) {
+      const found = await find(providerId);
+      return found && describeInScope(scopeFor(parseInstanceId(providerId)!), found);
+    },
+
+    // The logs of RDS are not read.
+    logTail: async () => null,
+
+    async listSnapshots(providerId) {
+      const [scope, parts] = [scopeOf(providerId), parseInstanceId(providerId)];
+      if (!scope || !parts) return [];
+      const found = await findRdsInstance(scope, parts.id);
+      const cluster = found?.group?.cluster.DBClusterIdentifier;
+      const name = found?.instance.DBInstanceIdentifier ?? parts.id.split(":").at(-1)!;
+      const listing = cluster
+        ? listClusterSnapshots(scope, { DBClusterIdentifier: cluster })
+        : listInstanceSnapshots(
+            scope,
+            isArnId(parts.id) ? { DBInstanceIdentifier: name } : { DbiResourceId: parts.id },
+          );
+      return (await listing).map(describeRdsSnapshot).filter((snapshot) => snapshot !== null);
+    },
+
+    async listScopeSnapshots(scope, onCall) {
+      const own = scopeFor(scope);
+      if (!owners.knows(own)) owners.learn(own, await listRdsInstances(own, onCall));
+      const [ofInstances, ofClusters] = await Promise.all([
+        listInstanceSnapshots(own, {}, onCall),
+        listClusterSnapshots(own, {}, onCall),
+      ]);
+      return [...ofInstances, ...ofClusters].flatMap((each) => {
+        const [snapshot, providerId] = [describeRdsSnapshot(each), owners.ownerOf(own, each)];
+        return snapshot && providerId ? [{ providerId, snapshot }] : [];
+      });
+    },
+
+    async deleteSnapshot() {
+      throw providerUnavailable("NotSupported", "Postern does not delete snapshots of RDS.");
+    },
+
+    look: operations.look,
+    start: operations.start,
+    poll: operations.poll,
+  };
+}

@@ -1,0 +1,59 @@
+/** Changes the backup window of an instance, or of its cluster. Whether that was done is seen by comparison. */
+import { ModifyDBClusterCommand, ModifyDBInstanceCommand } from "@aws-sdk/client-rds";
+import type { Poll } from "../provider.js";
+import type { RdsInstance } from "./instances.js";
+import { isGone, type RdsOperation, type RequestOf, running } from "./operation.js";
+import { awsCodeOf } from "./refusals.js";
+
+/** So long a change that may have been asked for shows; then it may be asked for again, which changes nothing twice. */
+const SHOWN_MS = 120_000;
+
+interface WindowSight {
+  readonly identifier: string;
+  readonly cluster: string | null;
+}
+
+const windowOf = ({ instance, group }: RdsInstance) =>
+  (group?.cluster.PreferredBackupWindow ?? instance.PreferredBackupWindow ?? "").toLowerCase();
+
+const statusOf = ({ instance, group }: RdsInstance) => group?.cluster.Status ?? instance.DBInstanceStatus ?? "unknown";
+
+export const backupWindowChange: RdsOperation<RequestOf<"MODIFY_BACKUP_WINDOW">> = {
+  look: async (_scope, _request, { instance, group }) => {
+    const saw: WindowSight = {
+      identifier: instance.DBInstanceIdentifier ?? "",
+      cluster: group?.cluster.DBClusterIdentifier ?? null,
+    };
+    return { ...saw };
+  },
+
+  ask(scope, { backupWindow }, saw) {
+    const { identifier, cluster } = saw as unknown as WindowSight;
+    const wanted = { PreferredBackupWindow: backupWindow, ApplyImmediately: true };
+    const asked: Promise<unknown> =
+      cluster === null
+        ? scope.change((client) =>
+            client.send(new ModifyDBInstanceCommand({ DBInstanceIdentifier: identifier, ...wanted })),
+          )
+        : scope.change((client) =>
+            client.send(new ModifyDBClusterCommand({ DBClusterIdentifier: cluster, ...wanted })),
+          );
+    return asked.catch((error) => {
+      // It has the window already.
+      if (awsCodeOf(error) === "InvalidParameterCombination" && /no modifications/i.test(error.message)) return;
+      throw error;
+    });
+  },
+
+  async poll(_scope, { backupWindow }, found, { intent, asked, nowMs }): Promise<Poll> {
+    if (!found) return isGone();
+    const status = statusOf(found);
+    if (windowOf(found) === backupWindow) {
+      const result = { backupWindow, pendingBackupWindow: null };
+      return { state: "succeeded", resourceStatus: status, message: "The backup window is in force.", result };
+    }
+    const isShown = nowMs - Date.parse(intent.askedAt) > SHOWN_MS && status !== "modifying";
+    if (!asked.isAcknowledged && isShown) return { state: "unknown" };
+    return running(status, "AWS applies the backup window as soon as possible.");
+  },
+};

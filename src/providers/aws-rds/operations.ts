@@ -1,0 +1,136 @@
+/** Runs operations on RDS: asks AWS for each change once, and finds out from AWS whether it was done. */
+import type { Log } from "../../log.js";
+import { OperationFailureError } from "../errors.js";
+import type { Intent, OperationRequest, Poll, ProviderFailure, Sight } from "../provider.js";
+import { backupWindowChange } from "./backup-window-change.js";
+import { clusterFailover } from "./cluster-failover.js";
+import { parseInstanceId } from "./instance-id.js";
+import { findRdsInstance, type RdsInstance } from "./instances.js";
+import { type Asked, failed, type RdsOperation, running } from "./operation.js";
+import { reboot } from "./reboot.js";
+import { asUnavailable, refusalOf } from "./refusals.js";
+import type { AwsScope } from "./scopes.js";
+import { snapshotCreation } from "./snapshot-creation.js";
+
+export const RDS_OPERATIONS = ["CREATE_SNAPSHOT", "REBOOT_INSTANCE", "MODIFY_BACKUP_WINDOW"] as const;
+
+/** What this process knows of operations is kept of so many; of the others AWS tells as after a restart. */
+const MAX_KEPT = 10_000;
+const FIRST_RETRY_MS = 2_000;
+const LAST_RETRY_MS = 60_000;
+
+/** What became of a question. `undecided` are those whose answer was lost. */
+interface Attempt extends Asked {
+  state: "asking" | "acknowledged" | "undecided" | "refused" | "deferred" | "free";
+  failure?: ProviderFailure;
+  /** When a deferred one may be asked again. */
+  againAtMs: number;
+  tries: number;
+}
+
+interface OperationsDeps {
+  readonly scopeOf: (providerId: string) => AwsScope | null;
+  readonly clock: { now(): Date };
+  readonly log: Log;
+  /** From 0 to 1, so that many do not ask again at the same moment. */
+  readonly random: () => number;
+}
+
+/** A cluster's member is failed over by its cluster, and rebooted alone. */
+function operationOf(request: OperationRequest, isCluster: boolean): RdsOperation<never> | null {
+  if (request.type === "CREATE_SNAPSHOT") return snapshotCreation;
+  if (request.type === "MODIFY_BACKUP_WINDOW") return backupWindowChange;
+  if (request.type === "REBOOT_INSTANCE") return request.forceFailover && isCluster ? clusterFailover : reboot;
+  return null;
+}
+
+export function createRdsOperations({ scopeOf, clock, log, random }: OperationsDeps) {
+  const attempts = new Map<string, Attempt>();
+  const nowMs = () => clock.now().getTime();
+
+  async function find(request: OperationRequest): Promise<RdsInstance | null> {
+    const [scope, parts] = [scopeOf(request.providerId), parseInstanceId(request.providerId)];
+    return scope && parts && findRdsInstance(scope, parts.id);
+  }
+
+  /** The one question, and what came of it. */
+  async function ask(request: OperationRequest, { saw }: Intent, attempt: Attempt): Promise<void> {
+    const scope = scopeOf(request.providerId);
+    const { operationId, type } = request;
+    try {
+      const operation = operationOf(request, "cluster" in saw && saw.cluster !== null);
+      if (!operation) throw new OperationFailureError("NotSupported", "Postern does not do this on RDS.");
+      if (!scope || !("identifier" in saw || "cluster" in saw))
+        throw new OperationFailureError("DBInstanceNotFound", "AWS has this instance no more.");
+      await operation.ask(scope, request as never, saw);
+      Object.assign(attempt, { state: "acknowledged", isAcknowledged: true });
+    } catch (error) {
+      const refusal =
+        error instanceof OperationFailureError
+          ? { failure: { code: error.code, message: error.message }, isPassing: false }
+          : refusalOf(error, scope?.accountId ?? "");
+      if (!refusal) {
+        attempt.state = "undecided";
+        throw asUnavailable(error, scope?.accountId ?? "");
+      }
+      const { failure, isPassing } = refusal;
+      const waitMs = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** attempt.tries) * (0.5 + random() / 2);
+      const state = isPassing ? "deferred" : "refused";
+      Object.assign(attempt, { state, failure, againAtMs: nowMs() + waitMs, tries: attempt.tries + 1 });
+      log.warn({ operationId, type, code: failure.code, isPassing }, "AWS refuses an operation");
+    }
+  }
+
+  function keep(operationId: string, attempt: Attempt): void {
+    attempts.set(operationId, attempt);
+    if (attempts.size > MAX_KEPT) attempts.delete(attempts.keys().next().value as string);
+  }
+
+  /** @returns what this process knows of the operation without asking AWS, or null */
+  function known(attempt: Attempt | undefined): Poll | null {
+    if (attempt?.state === "asking") return running("unknown", "AWS has not answered yet.");
+    if (attempt?.state === "refused") return failed(attempt.failure!.code, attempt.failure!.message);
+    if (attempt?.state !== "deferred") return null;
+    if (nowMs() < attempt.againAtMs) return { state: "deferred", resourceStatus: "waiting", failure: attempt.failure! };
+    attempt.state = "free";
+    return { state: "unknown" };
+  }
+
+  return {
+    async look(request: OperationRequest): Promise<Sight> {
+      const scope = scopeOf(request.providerId);
+      const found = await find(request);
+      const operation = operationOf(request, found?.group !== undefined);
+      return scope && found && operation ? operation.look(scope, request as never, found) : {};
+    },
+
+    async start(request: OperationRequest, intent: Intent): Promise<void> {
+      const before = attempts.get(request.operationId);
+      if (before && before.state !== "free") return;
+      const attempt: Attempt = {
+        state: "asking",
+        isAcknowledged: false,
+        wasBusy: false,
+        againAtMs: 0,
+        tries: before?.tries ?? 0,
+      };
+      keep(request.operationId, attempt);
+      await ask(request, intent, attempt);
+    },
+
+    async poll(request: OperationRequest, intent: Intent | null): Promise<Poll> {
+      const attempt = attempts.get(request.operationId);
+      const told = known(attempt);
+      if (told) return told;
+      const scope = scopeOf(request.providerId);
+      if (!intent || !scope) return { state: "unknown" };
+      const operation = operationOf(request, "cluster" in intent.saw && intent.saw.cluster !== null);
+      if (!operation) return { state: "unknown" };
+      const asked = attempt ?? { isAcknowledged: false, wasBusy: false };
+      const found = await find(request);
+      const poll = await operation.poll(scope, request as never, found, { intent, asked, nowMs: nowMs() });
+      if (poll.state === "unknown" && attempt) attempt.state = "free";
+      return poll;
+    },
+  };
+}

@@ -1,0 +1,106 @@
+/** Takes snapshots of instances, and of clusters where the instance is a member. Their name and a tag tell whose they are. */
+import { CreateDBClusterSnapshotCommand, CreateDBSnapshotCommand } from "@aws-sdk/client-rds";
+import { MAX_SNAPSHOT_IDENTIFIER, SNAPSHOT_IDENTIFIER } from "../../values/identifiers.js";
+import { OperationFailureError } from "../errors.js";
+import type { Poll } from "../provider.js";
+import { listNewerEvents } from "./events.js";
+import { failed, type PollFacts, type RdsOperation, type RequestOf, running } from "./operation.js";
+import { awsCodeBehind } from "./refusals.js";
+import type { AwsScope } from "./scopes.js";
+import { describeRdsSnapshot, listClusterSnapshots, listInstanceSnapshots, type RdsSnapshot } from "./snapshots.js";
+
+/** The tag of a snapshot that names the operation that took it. */
+const OPERATION_TAG = "postern:operation";
+/** A snapshot that is much older than the question is of another operation with this number, of another Postern. */
+const OLDEST_MS = 60 * 60_000;
+const MAX_OF_CLUSTER = 63;
+const IDENTIFIER_FORM =
+  "A snapshot identifier has 1 to 255 letters, digits and hyphens, of a cluster's at most 63, begins with a letter, and has no hyphen at " +
+  "its end and no two in a row.";
+const FAILED = /^(failed|incompatible-.*)$/;
+const GONE = /^delet(ing|ed)$/;
+
+interface SnapshotSight {
+  readonly identifier: string;
+  readonly cluster: string | null;
+}
+
+const sightOf = ({ intent }: PollFacts) => intent.saw as unknown as SnapshotSight;
+
+async function findSnapshot(scope: AwsScope, name: string, isOfCluster: boolean): Promise<RdsSnapshot | null> {
+  const listing = isOfCluster
+    ? listClusterSnapshots(scope, { DBClusterSnapshotIdentifier: name })
+    : listInstanceSnapshots(scope, { DBSnapshotIdentifier: name });
+  const snapshots = await listing.catch((error) => {
+    if (/^DB(Cluster)?SnapshotNotFound/.test(awsCodeBehind(error) ?? "")) return [];
+    throw error;
+  });
+  return snapshots.find(({ identifier }) => identifier.toLowerCase() === name.toLowerCase()) ?? null;
+}
+
+const isOurs = ({ tags, createdAt }: RdsSnapshot, operationId: string, { intent }: PollFacts) =>
+  tags.some(({ key, value }) => key === OPERATION_TAG && value === operationId) &&
+  (createdAt === null || createdAt.getTime() > Date.parse(intent.askedAt) - OLDEST_MS);
+
+/** Where there is no such snapshot, it may be asked for again, as a name is given only once; unless it was there, and was deleted. */
+async function pollAbsent(scope: AwsScope, { snapshotId }: RequestOf<"CREATE_SNAPSHOT">, facts: PollFacts) {
+  const type = sightOf(facts).cluster === null ? "db-snapshot" : "db-cluster-snapshot";
+  const source = { type, identifier: snapshotId.toLowerCase() } as const;
+  const events = await listNewerEvents(scope, source, facts.intent, null, facts.nowMs);
+  if (events.length > 0) return failed("DBSnapshotNotFound", "The snapshot was deleted meanwhile.", "deleted");
+  return facts.asked.isAcknowledged ? running("creating", "AWS has begun it.") : ({ state: "unknown" } as const);
+}
+
+export const snapshotCreation: RdsOperation<RequestOf<"CREATE_SNAPSHOT">> = {
+  look: async (_scope, _request, { instance, group }) => {
+    const saw: SnapshotSight = {
+      identifier: instance.DBInstanceIdentifier ?? "",
+      cluster: group?.cluster.DBClusterIdentifier ?? null,
+    };
+    return { ...saw };
+  },
+
+  ask(scope, { snapshotId, tags, operationId }, saw) {
+    const { identifier, cluster } = saw as unknown as SnapshotSight;
+    const Tags = [
+      ...tags.map(({ key, value }) => ({ Key: key, Value: value })),
+      { Key: OPERATION_TAG, Value: operationId },
+    ];
+    // Otherwise AWS says of some names that something is missing.
+    if (
+      !SNAPSHOT_IDENTIFIER.test(snapshotId) ||
+      snapshotId.length > (cluster ? MAX_OF_CLUSTER : MAX_SNAPSHOT_IDENTIFIER)
+    )
+      throw new OperationFailureError("InvalidParameterValue", IDENTIFIER_FORM);
+    if (cluster === null) {
+      const wanted = { DBInstanceIdentifier: identifier, DBSnapshotIdentifier: snapshotId, Tags };
+      return scope.change((client) => client.send(new CreateDBSnapshotCommand(wanted)));
+    }
+    const wanted = { DBClusterIdentifier: cluster, DBClusterSnapshotIdentifier: snapshotId, Tags };
+    return scope.change((client) => client.send(new CreateDBClusterSnapshotCommand(wanted)));
+  },
+
+  async poll(scope, request, _found, facts): Promise<Poll> {
+    const { snapshotId, operationId } = request;
+    const snapshot = await findSnapshot(scope, snapshotId, sightOf(facts).cluster !== null);
+    if (!snapshot) return pollAbsent(scope, request, facts);
+    if (!isOurs(snapshot, operationId, facts))
+      return failed(
+        "DBSnapshotAlreadyExists",
+        `Another snapshot ${snapshotId} exists in this account and region, whatever its case.`,
+      );
+    const { status, percent } = snapshot;
+    if (FAILED.test(status)) return failed("InvalidDBSnapshotState", `The snapshot is ${status}.`, status);
+    if (GONE.test(status)) return failed("DBSnapshotNotFound", "The snapshot was deleted meanwhile.", status);
+    const described = status === "available" ? describeRdsSnapshot(snapshot) : null;
+    if (!described) return running(status, "AWS takes the snapshot.", percent);
+    const result = { ...described };
+    return {
+      state: "succeeded",
+      resourceStatus: status,
+      message: "The snapshot is there.",
+      result,
+      snapshot: described,
+    };
+  },
+};

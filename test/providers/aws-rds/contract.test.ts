@@ -1,0 +1,16 @@
+/** The provider `aws-rds` does what every provider does. */
+import type { Provider } from "../../../src/providers/provider.js";
+import { ACCOUNT, REGION, startAws } from "../../support/aws.js";
+import { describeProvider } from "../contract.js";
+
+describeProvider("aws-rds", async () => {
+  const { aws, open } = await startAws();
+  aws.region(ACCOUNT, REGION).addInstance({ identifier: "solo" });
+  const provider = open();
+  // Time passes from poll to poll.
+  const poll: Provider["poll"] = (request, intent) => {
+    aws.clock.advance(20_000);
+    return provider.poll(request, intent);
+  };
+  return { provider: { ...provider, poll }, identifier: "solo", readsLogs: false, stop: aws.stop };
+});

@@ -1,0 +1,238 @@
+/** Each operation on RDS, whatever goes wrong with the question, the answer or the worker: never two effects, and one wherever AWS can tell. */
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import type { Intent, OperationRequest, Poll, Provider } from "../../../src/providers/provider.js";
+import { ACCOUNT, instanceNamed, REGION, startAws, type UnderAws } from "../../support/aws.js";
+import { newOperationId, type Wanted } from "../../support/ground.js";
+
+let under: UnderAws;
+const ids = new Map<string, string>();
+beforeAll(async () => {
+  under = await startAws();
+  const here = under.aws.region(ACCOUNT, REGION);
+  here.addInstance({ identifier: "orders" });
+  here.addInstance({ identifier: "wide", multiAz: true });
+  here.addCluster({
+    identifier: "shop",
+    members: [{ identifier: "shop-1" }, { identifier: "shop-2" }, { identifier: "shop-3" }],
+  });
+  for (const name of ["orders", "wide", "shop-1", "shop-2"])
+    ids.set(name, (await instanceNamed(under.open(), name)).providerId);
+});
+beforeEach(() => {
+  // What the test before has begun ends.
+  under.aws.endFaults();
+  under.aws.clock.advance(3_600_000);
+  under.aws.forgetCalls();
+});
+afterAll(() => under?.aws.stop());
+
+let made = 0;
+/** @returns a window that no instance has yet */
+const windowNumber = (n: number) =>
+  [7, 8]
+    .map((hour) => `${String(hour + Math.floor(n / 60)).padStart(2, "0")}:${String(n % 60).padStart(2, "0")}`)
+    .join("-");
+
+interface Kind {
+  readonly name: string;
+  readonly action: string;
+  readonly instance: string;
+  readonly wanted: (providerId: string) => Wanted;
+  /** Whether AWS tells that it was never asked. */
+  readonly isSeenUndone: boolean;
+}
+const snapshot = (providerId: string): Wanted => {
+  made += 1;
+  return { type: "CREATE_SNAPSHOT", providerId, snapshotId: `effect-${made}`, tags: [], automated: false };
+};
+const windowChange = (providerId: string): Wanted => {
+  made += 1;
+  return { type: "MODIFY_BACKUP_WINDOW", providerId, backupWindow: windowNumber(made), applyImmediately: true };
+};
+const rebootWith =
+  (forceFailover: boolean) =>
+  (providerId: string): Wanted => ({ type: "REBOOT_INSTANCE", providerId, forceFailover });
+
+const KINDS: readonly Kind[] = [
+  { name: "a snapshot", action: "CreateDBSnapshot", instance: "orders", wanted: snapshot, isSeenUndone: true },
+  {
+    name: "a cluster's snapshot",
+    action: "CreateDBClusterSnapshot",
+    instance: "shop-1",
+    wanted: snapshot,
+    isSeenUndone: true,
+  },
+  { name: "a backup window", action: "ModifyDBInstance", instance: "orders", wanted: windowChange, isSeenUndone: true },
+  {
+    name: "a cluster's backup window",
+    action: "ModifyDBCluster",
+    instance: "shop-2",
+    wanted: windowChange,
+    isSeenUndone: true,
+  },
+  { name: "a reboot", action: "RebootDBInstance", instance: "orders", wanted: rebootWith(false), isSeenUndone: false },
+  {
+    name: "a reboot with failover",
+    action: "RebootDBInstance",
+    instance: "wide",
+    wanted: rebootWith(true),
+    isSeenUndone: false,
+  },
+  {
+    name: "a member's reboot",
+    action: "RebootDBInstance",
+    instance: "shop-2",
+    wanted: rebootWith(false),
+    isSeenUndone: false,
+  },
+  {
+    name: "a cluster's failover",
+    action: "FailoverDBCluster",
+    instance: "shop-1",
+    wanted: rebootWith(true),
+    isSeenUndone: false,
+  },
+];
+
+/** What a worker keeps in the row of an operation. */
+interface Row {
+  readonly request: OperationRequest;
+  intent: Intent | null;
+}
+
+const rowOf = ({ wanted, instance }: Kind): Row => ({
+  request: { ...wanted(ids.get(instance)!), operationId: newOperationId() } as OperationRequest,
+  intent: null,
+});
+
+async function write(row: Row, provider: Provider): Promise<Intent> {
+  row.intent = { askedAt: under.aws.clock.now().toISOString(), saw: await provider.look(row.request) };
+  return row.intent;
+}
+
+/** Does what a worker does, at most so many polls. @param next the provider of each poll, which a crash replaces */
+async function work(row: Row, next: () => Provider, polls = 20): Promise<Poll> {
+  let poll: Poll = { state: "unknown" };
+  for (let n = 0; n < polls; n += 1) {
+    const provider = next();
+    poll = await provider.poll(row.request, row.intent);
+    if (poll.state === "succeeded" || poll.state === "failed") return poll;
+    if (poll.state === "deferred") row.intent = null;
+    if (poll.state === "unknown") await provider.start(row.request, await write(row, provider)).catch(() => undefined);
+    under.aws.clock.advance(15_000);
+  }
+  return poll;
+}
+
+const same = (provider: Provider) => () => provider;
+const callsOf = ({ action }: Kind) => under.aws.calls.filter((call) => call.action === action).length;
+
+describe.each(KINDS)("$name", (kind) => {
+  const { action, isSeenUndone } = kind;
+  const expectOnce = (end: Poll) => {
+    expect(end).toMatchObject({ state: "succeeded", resourceStatus: "available" });
+    expect(under.aws.done(action)).toBe(1);
+  };
+  /** Where AWS cannot tell that nothing was done, it is watched, and done at most once. */
+  const expectAtMostOnce = (end: Poll) => {
+    if (isSeenUndone) return expectOnce(end);
+    expect(end).toMatchObject({ state: "running", message: expect.stringContaining("not asked twice") });
+    expect(under.aws.done(action)).toBe(0);
+  };
+
+  it("is done once, by one call", async () => {
+    expectOnce(await work(rowOf(kind), same(under.open())));
+    expect(callsOf(kind)).toBe(1);
+  });
+
+  it("a refusal ends it, with AWS's code and without ids of requests or other accounts", async () => {
+    const message =
+      "It may not be. arn:aws:iam::999988887777:role/other and arn:aws:rds:eu-central-1:111122223333:db:orders (Request ID: 5a3c0a1b-6d1b-4b5c-9d52-0a1b2c3d4e5f)";
+    under.aws.fault({ as: "refuse", code: "KMSKeyNotAccessibleFault", message, action });
+    const end = await work(rowOf(kind), same(under.open()));
+    expect(end).toMatchObject({
+      state: "failed",
+      failure: {
+        code: "KMSKeyNotAccessibleFault",
+        message: "It may not be. (a resource of another account) and arn:aws:rds:eu-central-1:111122223333:db:orders.",
+      },
+    });
+    expect([callsOf(kind), under.aws.done(action)]).toEqual([1, 0]);
+  });
+
+  it.each([
+    { as: "throttle" },
+    { as: "throttle", code: "SlowDown" },
+    { as: "refuse", code: "InvalidDBInstanceState" },
+    { as: "expired-token" },
+  ] as const)("%j is asked again, ever later, until it is done", async (rule) => {
+    under.aws.fault({ ...rule, action, times: 4 });
+    expectOnce(await work(rowOf(kind), same(under.open())));
+  });
+
+  it("what AWS refuses for now stays deferred, with nothing done, and no intent is left", async () => {
+    under.aws.fault({ as: "refuse", code: "InvalidDBInstanceState", action });
+    const row = rowOf(kind);
+    const provider = under.open();
+    await provider.start(row.request, await write(row, provider));
+    expect(await provider.poll(row.request, row.intent)).toMatchObject({
+      state: "deferred",
+      failure: { code: "InvalidDBInstanceState" },
+    });
+    await work(row, same(provider));
+    // The pauses grow to half a minute where chance makes them as short as they can be.
+    expect(callsOf(kind)).toBeGreaterThan(5);
+    expect(callsOf(kind)).toBeLessThan(15);
+    expect(under.aws.done(action)).toBe(0);
+  });
+
+  it("a lost answer is found out, and nothing is asked twice", async () => {
+    under.aws.fault({ as: "lose-answer", action, times: 1 });
+    expectOnce(await work(rowOf(kind), same(under.open())));
+    expect(callsOf(kind)).toBe(1);
+  });
+
+  it.each([{ as: "lose-call" }, { as: "server-error" }, { as: "html", status: 502 }] as const)(
+    "after %j it is asked again only where AWS shows that nothing was done",
+    async (rule) => {
+      under.aws.fault({ ...rule, action, times: 1 });
+      expectAtMostOnce(await work(rowOf(kind), same(under.open())));
+    },
+  );
+
+  it("an answer that is no answer of AWS leaves it to be found out", async () => {
+    under.aws.fault({ as: "cut-off", bytes: 100, action, times: 1 });
+    expectOnce(await work(rowOf(kind), same(under.open())));
+    expect(callsOf(kind)).toBe(1);
+  });
+
+  it("a worker that dies before the question leaves it to another", async () => {
+    const row = rowOf(kind);
+    await write(row, under.open());
+    expectAtMostOnce(await work(row, same(under.open())));
+  });
+
+  it("a worker that dies after the question leaves it to another", async () => {
+    const [row, dying] = [rowOf(kind), under.open()];
+    await dying.start(row.request, await write(row, dying));
+    expectOnce(await work(row, same(under.open())));
+    expect(callsOf(kind)).toBe(1);
+  });
+
+  it("workers that die after each poll", async () => {
+    expectOnce(await work(rowOf(kind), under.open));
+    expect(callsOf(kind)).toBe(1);
+  });
+
+  it("a question that arrives late, when another worker has gone on, has no second effect", async () => {
+    const [row, dying] = [rowOf(kind), under.open()];
+    const fault = under.aws.fault({ as: "delay", action, times: 1 });
+    const late = dying.start(row.request, await write(row, dying)).catch(() => undefined);
+    await expect.poll(() => fault.hits).toBe(1);
+    const other = under.open();
+    await work(row, same(other), 12);
+    fault.end();
+    await late;
+    expectOnce(await work(row, same(other)));
+  });
+});
