@@ -3,6 +3,7 @@ import type { EmbeddedType } from "../../../engine/declaration.js";
 import { declareType, embedded, field, one } from "../../../engine/declare.js";
 import { enumTypeOf } from "../../../engine/types/object-type.js";
 import { actorField } from "../../identity/users/index.js";
+import { deciderField } from "./decider.model.js";
 import {
   environmentProposalKind,
   environmentProposalStatus,
@@ -80,7 +81,7 @@ export const EnvironmentProposal = declareType({
     createdBy: actorField(environmentProposals.createdBy, "The author, who does not confirm it."),
     createdAt: field(environmentProposals.createdAt, "When it was proposed."),
     expiresAt: field(environmentProposals.expiresAt, "When it is void if nobody decides before."),
-    decidedBy: actorField(
+    decidedBy: deciderField(
       environmentProposals.decidedBy,
       "Who confirmed, rejected or replaced it; null while it waits.",
     ),

@@ -1,19 +1,17 @@
 /** The GraphQL types of the rules in force. */
 import { Field, Int, ObjectType } from "type-graphql";
-import type { EmbeddedType } from "../../../engine/declaration.js";
+import type { DerivedValue, EmbeddedType } from "../../../engine/declaration.js";
 import { embeddedType } from "../../../engine/types/object-type.js";
 import { DateTime } from "../../../engine/types/scalars.js";
-import { actorField } from "../../identity/users/index.js";
+import { deciderField } from "./decider.model.js";
 import type { EnvironmentRules as Rules } from "./environment-rules.js";
 import type { StoredEnvironmentRules } from "./environment-rules.store.js";
 import { environmentRules } from "./environment-rules.table.js";
 import { Environment, EnvironmentMethod } from "./instance-objects.model.js";
 
-/** How the tables' actors are shown. */
-const actor = actorField(environmentRules.createdBy, "").derived!;
-const Actor = embeddedType(actor.type as EmbeddedType);
-const actorOf = (stored: unknown): unknown =>
-  stored === null ? null : actor.derive({ stored: stored as never }, undefined as never);
+const decider = deciderField(environmentRules.confirmedBy, "").derived as DerivedValue;
+const Actor = embeddedType(decider.type as EmbeddedType);
+const deciderOf = (stored: unknown): unknown => decider.derive({ stored: stored as never }, undefined as never);
 
 @ObjectType({ description: "The words that mean an environment, in tags and in names." })
 class EnvironmentWords {
@@ -65,7 +63,7 @@ export const environmentRulesType = (
   version,
   values: Object.entries(values).map(([environment, words]) => ({ environment: environment as never, words })),
   reason: stored?.reason ?? null,
-  createdBy: actorOf(stored?.createdBy ?? null),
-  confirmedBy: actorOf(stored?.confirmedBy ?? null),
+  createdBy: deciderOf(stored?.createdBy ?? null),
+  confirmedBy: deciderOf(stored?.confirmedBy ?? null),
   createdAt: stored && new Date(stored.createdAt).toISOString(),
 });

@@ -230,7 +230,7 @@ it("who said what an instance or an account is for, and why, is listed, the newe
   }
   const [user] = await app.sql`select id::text from users where email = ${EMAILS.admin}`;
   const createdBy = { kind: "USER", id: user?.id, email: EMAILS.admin, role: "ADMIN", name: null };
-  const rest = { settles: null, createdBy, createdAt: expect.stringMatching(/Z$/) };
+  const rest = { settles: null, createdBy, confirmedBy: null, createdAt: expect.stringMatching(/Z$/) };
   const instance = { identifier: "going-dev-01" };
   const listed = [
     { reason: reasons[2], environment: null, accountId: null, instance, ...rest },
@@ -241,7 +241,7 @@ it("who said what an instance or an account is for, and why, is listed, the newe
     const { data, errors } = await (await app.as(who)).run(
       `query($reasons: [String!]!) {
         environmentMappings(filter: { reason: { in: $reasons } }) {
-          nodes { reason environment accountId instance { identifier } settles createdBy { kind id email role name } createdAt }
+          nodes { reason environment accountId instance { identifier } settles createdBy { kind id email role name } confirmedBy { kind } createdAt }
           groups(by: { field: ENVIRONMENT }) { key { environment } aggregate { count } }
         }
         ofInstance: environmentMappings(filter: { instance: { identifier: { eq: "GOING-dev-01" } } }) { totalCount }
