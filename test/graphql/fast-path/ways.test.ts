@@ -307,8 +307,7 @@ async function bothWays(client: Client, query: string, variables?: Record<string
     const statements = app.statements.filter((text) => !POLL.test(text));
     expect(statements).toHaveLength(1);
     // A derived value is computed by Postern, so such a document has only the ordinary path.
-    const direct =
-      document === query && !/availableOperations|(actor|requestedBy)Info|createdBy|current/.test(query);
+    const direct = document === query && !/availableOperations|(actor|requestedBy)Info|createdBy|current/.test(query);
     const alone = app.log.filter(({ msg }) => msg === "answered by the plan alone").length;
     expect(alone, "took the expected way").toBe(direct ? 1 : 0);
     if (document === other) {

@@ -1,0 +1,291 @@
+/** Rules that are set while Postern runs: what they change, who may, what waits, that every replica has them, and what they would say. */
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type Client, EMAILS, testApp } from "../../../support/app.js";
+import { decide, ENVIRONMENT, hasten, instanceOf, leftBy, secondAdmin } from "../../../support/fleet-app.js";
+import { scriptedProvider } from "../../../support/scripted-provider.js";
+
+const ROOT = "root@postern.example";
+const tag = (key: string, value: string) => ({ key, value });
+
+const provider = scriptedProvider();
+// What the configuration says of each: TEST, DEVELOPMENT, PRODUCTION (nothing), PRODUCTION (name).
+provider.add("orders", { tags: [tag("Environment", "test"), tag("Landscape", "live")] });
+provider.add("shop-dev-01", { tags: [] });
+provider.add("silent", { tags: [tag("Landscape", "labor")] });
+provider.add("pay-prod-01", { tags: [], accountId: "111111111111" });
+
+const app = testApp({ ENVIRONMENT_RULES: '{"defaultEnvironment":"SANDBOX"}' }, async () => [provider]);
+let admin: Client;
+let other: Client;
+let replica: Awaited<ReturnType<typeof app.replica>>;
+beforeAll(async () => {
+  [admin, other, replica] = await Promise.all([app.as("admin"), secondAdmin(app), app.replica()]);
+});
+afterAll(() => replica.stop());
+
+const RULES = `environmentRules { version tagKeys values { environment words } precedence defaultEnvironment reason
+  createdBy { email } confirmedBy { email } createdAt }`;
+const set = (client: Client, rules: object, rest: object = {}) =>
+  client.run(
+    `mutation($input: SetEnvironmentRulesInput!) { setEnvironmentRules(input: $input) {
+      ${RULES} changed changes { instanceId identifier from to } proposal { id kind rules changes { identifier to } } } }`,
+    { input: { rules, reason: "As agreed in OPS-8.", ...rest } },
+  );
+const rulesAt = async (client: Client) => {
+  const { data, errors } = await client.run(`{ ${RULES} }`);
+  expect(errors).toBeUndefined();
+  return data.environmentRules;
+};
+const environments = async () =>
+  Object.fromEntries(
+    (await app.sql`select identifier, environment from instances order by identifier`).map((row) => [
+      row.identifier,
+      row.environment,
+    ]),
+  );
+const BY_CONFIGURATION = {
+  ...{ orders: "TEST", "shop-dev-01": "DEVELOPMENT", silent: "PRODUCTION", "pay-prod-01": "PRODUCTION" },
+};
+const explain = (client: Client, input: object) =>
+  client.run(
+    `query($input: ExplainEnvironmentInput!) { explainEnvironment(input: $input) {
+      environment by: decidedBy conflict dispute evidence { m: method environment detail } } }`,
+    { input },
+  );
+
+it("before anybody sets rules, the configuration is version 0, and nobody's", async () => {
+  for (const who of ["dba", "security", "admin"] as const) {
+    expect(await rulesAt(await app.as(who))).toMatchObject({
+      ...{ version: 0, defaultEnvironment: "SANDBOX", reason: null, createdBy: null, confirmedBy: null },
+      createdAt: null,
+      precedence: ["TAG", "INSTANCE_MAPPING", "ACCOUNT_MAPPING", "NAME_PATTERN", "DEFAULT"],
+    });
+  }
+  expect(await environments()).toEqual(BY_CONFIGURATION);
+});
+
+describe("explainEnvironment", () => {
+  it("says what an instance would be, with all the evidence, and writes nothing", async () => {
+    for (const who of ["viewer", "analyst", "dba", "security", "admin"] as const) {
+      const client = await app.as(who);
+      const { answer, records, events } = await leftBy(app, () =>
+        explain(client, { identifier: "new-prod-1", tags: [tag("Environment", "uat")] }),
+      );
+      expect(answer.errors).toBeUndefined();
+      expect(answer.data.explainEnvironment).toMatchObject({
+        ...{ environment: "PRODUCTION", by: "NAME_PATTERN", conflict: true },
+        dispute: 'NAME_PATTERN "new-prod-1" PRODUCTION\nTAG "Environment" "uat" STAGING',
+        evidence: [
+          { m: "TAG", environment: "STAGING", detail: '"Environment" = "uat" says STAGING.' },
+          { m: "INSTANCE_MAPPING", environment: null },
+          { m: "ACCOUNT_MAPPING", environment: null },
+          { m: "NAME_PATTERN", environment: "PRODUCTION" },
+          { m: "DEFAULT", environment: "SANDBOX" },
+        ],
+      });
+      expect([records, events]).toEqual([[], []]);
+    }
+    expect(await app.sql`select from instances`).toHaveLength(4);
+  });
+
+  it("knows the mapping of the account, and none of an instance with the same name", async () => {
+    await admin.run(
+      `mutation { a: setEnvironmentMapping(input: { accountId: "999999999999", environment: POC, reason: "For shows." }) { instance { id } }
+        b: setEnvironmentMapping(input: { instanceId: "shop-dev-01", environment: STAGING, reason: "For a day." }) { instance { id } } }`,
+    );
+    const { data } = await explain(admin, { identifier: "anything", accountId: "999999999999" });
+    expect(data.explainEnvironment).toMatchObject({ environment: "POC", by: "ACCOUNT_MAPPING", conflict: false });
+    const same = await explain(admin, { identifier: "shop-dev-01" });
+    expect(same.data.explainEnvironment).toMatchObject({ environment: "DEVELOPMENT", by: "NAME_PATTERN" });
+    await admin.run(
+      'mutation { setEnvironmentMapping(input: { instanceId: "shop-dev-01", reason: "Over." }) { instance { id } } }',
+    );
+  });
+
+  const tags = (count: number) => Array.from({ length: count }, (_, n) => tag(`k${n}`, ""));
+  it.each<[string, object, string]>([
+    ["no name", { identifier: "" }, "identifier"],
+    ["a name that is too long", { identifier: "n".repeat(256) }, "identifier"],
+    ["too many tags", { identifier: "n", tags: tags(51) }, "tags"],
+    ["a tag without a key", { identifier: "n", tags: [tag("", "v")] }, "tags"],
+    ["a tag's value that is too long", { identifier: "n", tags: [tag("k", "v".repeat(257))] }, "tags"],
+    ["an account that is too long", { identifier: "n", accountId: "1".repeat(65) }, "accountId"],
+    ["what cannot be stored", { identifier: "a\0b" }, "identifier"],
+  ])("refuses %s", async (_what, input, field) => {
+    const { code, errors } = await explain(admin, input);
+    expect([code, errors?.[0]?.extensions.field]).toEqual(["BAD_USER_INPUT", expect.stringContaining(field)]);
+  });
+});
+
+describe("a dry run", () => {
+  it("tells which instances would change, from what to what, and writes only its record", async () => {
+    const { answer, records } = await leftBy(app, () => set(admin, { tagKeys: ["Landscape"] }, { dryRun: true }));
+    const { changed, changes, proposal, environmentRules } = answer.data.setEnvironmentRules;
+    expect([changed, proposal, environmentRules.version]).toEqual([1, null, 0]);
+    expect(changes).toEqual([
+      { instanceId: expect.stringMatching(/^\d+$/), identifier: "orders", from: "TEST", to: "PRODUCTION" },
+    ]);
+    expect(records).toMatchObject([
+      {
+        ...{ action: "environment-rules.set", success: true, actor: { email: EMAILS.admin } },
+        result: { dryRun: true, version: 0, changed: 1, proposalId: null },
+      },
+    ]);
+    expect(await environments()).toEqual(BY_CONFIGURATION);
+    expect(await app.sql`select from environment_rules`).toHaveLength(0);
+  });
+
+  it("tells at most 100 of them, and how many there are", async () => {
+    for (let n = 0; n < 120; n++) provider.add(`many-dev-${n}`, { tags: [tag("Environment", "dev")] });
+    await hasten(app, "inventory-scripted");
+    const words = { values: [{ environment: "DEVELOPMENT", words: ["entwicklung"] }] };
+    const { data } = await set(admin, words, { dryRun: true });
+    // And shop-dev-01.
+    expect([data.setEnvironmentRules.changed, data.setEnvironmentRules.changes.length]).toEqual([121, 100]);
+    for (let n = 0; n < 120; n++) provider.instances.delete(`many-dev-${n}`);
+    await hasten(app, "inventory-scripted");
+    await app.sql`delete from findings`;
+    await app.sql`delete from instances where identifier like 'many-dev-%'`;
+  });
+});
+
+it("stricter rules count at once, on every replica, with a record of each instance", async () => {
+  const { answer, records } = await leftBy(app, () => set(admin, { tagKeys: ["Environment", "Landscape"] }));
+  const { changed, changes, proposal, environmentRules } = answer.data.setEnvironmentRules;
+  expect([changed, changes.length, proposal]).toEqual([1, 1, null]);
+  expect(environmentRules).toMatchObject({
+    ...{ version: 1, tagKeys: ["Environment", "Landscape"], defaultEnvironment: "SANDBOX" },
+    ...{ reason: "As agreed in OPS-8.", createdBy: { email: EMAILS.admin }, confirmedBy: null },
+    createdAt: expect.stringMatching(/Z$/),
+  });
+  expect(records).toMatchObject([
+    {
+      ...{ action: "instance.changeEnvironment", actor: { type: "system", name: "inventory" } },
+      result: { from: "TEST", environment: "PRODUCTION", decidedBy: "TAG" },
+    },
+    { action: "environment-rules.set", result: { dryRun: false, version: 1, changed: 1 } },
+  ]);
+  expect(await environments()).toEqual({ ...BY_CONFIGURATION, orders: "PRODUCTION" });
+  const there = replica.as(admin.token);
+  expect((await rulesAt(there)).version).toBe(1);
+  const { data } = await explain(there, { identifier: "x", tags: [tag("Landscape", "live")] });
+  expect(data.explainEnvironment.environment).toBe("PRODUCTION");
+  // Either replica refreshes by them.
+  await hasten(app, "inventory-scripted");
+  await there.run(
+    'mutation { setEnvironmentMapping(input: { instanceId: "orders", environment: PRODUCTION, reason: "It is." }) { instance { id } } }',
+  );
+  expect(await environments()).toEqual({ ...BY_CONFIGURATION, orders: "PRODUCTION" });
+  await there.run(
+    'mutation { setEnvironmentMapping(input: { instanceId: "orders", reason: "Not needed." }) { instance { id } } }',
+  );
+});
+
+it("rules that would take instances out of PRODUCTION wait as a whole for another administrator", async () => {
+  const words = { environment: "SANDBOX", words: ["sandbox", "labor"] };
+  const rules = { tagKeys: ["Landscape"], values: [words] };
+  const { answer, records } = await leftBy(app, () => set(admin, rules));
+  const { changed, changes, proposal, environmentRules } = answer.data.setEnvironmentRules;
+  expect([changed, environmentRules.version]).toEqual([1, 1]);
+  expect(changes).toMatchObject([{ identifier: "silent", from: "PRODUCTION", to: "SANDBOX" }]);
+  expect(proposal).toMatchObject({
+    ...{ kind: "RULES", changes: [{ identifier: "silent", to: "SANDBOX" }] },
+    rules: {
+      tagKeys: ["Landscape"],
+      defaultEnvironment: "SANDBOX",
+      values: { SANDBOX: words.words, TEST: expect.any(Array) },
+    },
+  });
+  expect(records).toMatchObject([{ action: "environment-rules.set", result: { version: 1, proposalId: proposal.id } }]);
+  expect((await environments()).silent).toBe("PRODUCTION");
+  expect((await decide(admin, proposal.id)).code).toBe("FORBIDDEN");
+
+  const confirmed = await leftBy(app, () => decide(other, proposal.id));
+  expect(confirmed.answer.data.confirmEnvironmentProposal.proposal.status).toBe("CONFIRMED");
+  expect(confirmed.records.map(({ action }) => action)).toEqual([
+    ...["instance.changeEnvironment", "environment-proposal.decide"],
+  ]);
+  expect(await rulesAt(admin)).toMatchObject({
+    ...{ version: 2, tagKeys: ["Landscape"], createdBy: { email: EMAILS.admin }, confirmedBy: { email: ROOT } },
+  });
+  expect((await environments()).silent).toBe("SANDBOX");
+  expect((await instanceOf(admin, "silent", ENVIRONMENT)).environment).toMatchObject({ decidedBy: "TAG" });
+});
+
+it("later rules replace a proposal of rules, and one that names too few is refused", async () => {
+  const first = (await set(admin, { values: [{ environment: "PRODUCTION", words: ["live"] }] })).data
+    .setEnvironmentRules.proposal;
+  expect(first.changes).toEqual([
+    { identifier: "orders", to: "TEST" },
+    { identifier: "silent", to: "PRODUCTION" },
+  ]);
+  const second = (await set(admin, { tagKeys: ["Landscape"], values: [{ environment: "SANDBOX", words: ["labor"] }] }))
+    .data.setEnvironmentRules;
+  expect(second.proposal).toBeNull();
+  expect((await decide(other, first.id)).errors?.[0]?.extensions.state).toBe("superseded");
+
+  const words = [
+    { environment: "PRODUCTION", words: ["prod"] },
+    { environment: "SANDBOX", words: ["labor", "live"] },
+  ];
+  const third = (await set(admin, { tagKeys: ["Landscape"], values: words })).data.setEnvironmentRules.proposal;
+  expect(third).toMatchObject({ changes: [{ identifier: "orders", to: "SANDBOX" }] });
+  provider.add("newer", { tags: [tag("Landscape", "live")] });
+  await hasten(app, "inventory-scripted");
+  const answer = await decide(other, third.id);
+  expect([answer.code, answer.errors?.[0]?.message]).toEqual(["CONFLICT", expect.stringContaining("newer to SANDBOX")]);
+  expect((await environments()).orders).toBe("PRODUCTION");
+});
+
+it("none of them is the configuration again", async () => {
+  const { proposal } = (await set(admin, {})).data.setEnvironmentRules;
+  expect((await decide(other, proposal.id)).errors).toBeUndefined();
+  const { version, tagKeys } = await rulesAt(admin);
+  expect(version).toBe(4);
+  expect(tagKeys).toContain("elasticbeanstalk:environment-name");
+});
+
+it("of two who set rules at once both count, one after the other", async () => {
+  const answers = await Promise.all([
+    set(admin, { tagKeys: ["Environment", "A"] }),
+    set(replica.as(other.token), { tagKeys: ["Environment", "B"] }),
+  ]);
+  expect(answers.flatMap(({ errors }) => errors ?? [])).toEqual([]);
+  const rows = await app.sql`select version, rules->'tagKeys'->>1 as key from environment_rules where version > 4`;
+  expect(rows.map(({ version }) => version)).toEqual([5, 6]);
+  expect(rows.map(({ key }) => key).sort()).toEqual(["A", "B"]);
+});
+
+it.each(["viewer", "analyst", "dba", "security"] as const)("%s sets no rules, and tries none", async (who) => {
+  const client = await app.as(who);
+  for (const dryRun of [true, false]) expect((await set(client, {}, { dryRun })).code).toBe("FORBIDDEN");
+  if (who === "viewer") expect((await client.run("{ environmentRules { version } }")).code).toBe("FORBIDDEN");
+});
+
+const words = (environment: string, ...words: string[]) => ({ values: [{ environment, words }] });
+it.each<[string, object, string]>([
+  ["an empty key", { tagKeys: [""] }, "rules.tagKeys.0"],
+  ["a key with a star inside", { tagKeys: ["a*b"] }, "rules.tagKeys.0"],
+  ["too many keys", { tagKeys: Array(101).fill("k") }, "rules.tagKeys"],
+  ["no word for production", words("PRODUCTION"), "rules.values"],
+  ["a word without a letter", words("TEST", "42"), "rules.values.0.words.0"],
+  ["a word that is too long", words("TEST", "w".repeat(65)), "rules.values.0.words.0"],
+  ["too many words", words("TEST", ...Array(101).fill("word")), "rules.values.0.words"],
+  ["a word with two meanings", words("TEST", "prod"), "rules.values"],
+  ["a word that never means production", words("PRODUCTION", "prod", "nonprod"), "rules.values"],
+  [
+    "an environment given twice",
+    { values: [...words("POC", "a").values, ...words("POC", "b").values] },
+    "rules.values.1.environment",
+  ],
+  ["a precedence without a method", { precedence: ["TAG", "DEFAULT"] }, "rules.precedence"],
+  [
+    "a precedence that does not end in the default",
+    { precedence: ["DEFAULT", "TAG", "INSTANCE_MAPPING", "ACCOUNT_MAPPING", "NAME_PATTERN"] },
+    "rules.precedence",
+  ],
+])("refuses %s", async (_what, rules, field) => {
+  const { answer, records } = await leftBy(app, () => set(admin, rules));
+  expect([answer.code, answer.errors?.[0]?.extensions.field]).toEqual(["BAD_USER_INPUT", field]);
+  expect(records).toMatchObject([{ action: "environment-rules.set", success: false }]);
+});
