@@ -72,6 +72,8 @@ export function createDraining(server: Server): Draining {
       if (hurry?.aborted) cut();
       hurry?.addEventListener("abort", cut, { once: true });
       await closed;
+      // Now it closes nobody, and ends the timer that looks for slow requests: that would keep all that answers in memory.
+      server.close();
       clearTimeout(late);
       hurry?.removeEventListener("abort", cut);
     },

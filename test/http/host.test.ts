@@ -1,6 +1,10 @@
 /** The HTTP host: routes, request ids, security headers, methods, bodies, and what a browser may do. */
+import { createServer } from "node:http";
 import { connect } from "node:net";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { expect, it } from "vitest";
+import { createDraining } from "../../src/http/draining.js";
 import { testApp } from "../support/app.js";
 
 const app = testApp({
@@ -224,4 +228,21 @@ it("waits for a body that comes in pieces", async () => {
   });
   const init = { method: "POST", headers: json, body: stream, duplex: "half" };
   expect((await get("/graphql", init as RequestInit)).status).toBe(401);
+});
+
+it("a server that has stopped is kept by nothing, nor is what it answered with", async () => {
+  setFlagsFromString("--expose-gc");
+  const collect: () => void = runInNewContext("gc");
+  const stopped = async () => {
+    const server = createServer();
+    const draining = createDraining(server);
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    await draining.stop(0, undefined);
+    return new WeakRef(server);
+  };
+  const ref = await stopped();
+  // What was made in this turn is held until it ends.
+  await new Promise((resolve) => setImmediate(resolve));
+  collect();
+  expect(ref.deref()).toBeUndefined();
 });
