@@ -189,7 +189,11 @@ export function testApp(
   });
 
   afterAll(async () => {
-    for (const stop of stops.reverse()) await stop();
+    for (const stop of stops.splice(0).reverse()) await stop();
+    // The driver remembers where statements came from, and with that this app: let it be an empty one, for the collector's sake.
+    app.log.length = app.statements.length = 0;
+    tokens.clear();
+    for (const name of ["schema", "access"] as const) delete (app as Partial<typeof app>)[name];
   });
 
   app.withToken = (token) => clientOf(app.url, token);
