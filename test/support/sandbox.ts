@@ -3,8 +3,7 @@ import { chmod, mkdtemp, readdir, readFile, realpath, rm } from "node:fs/promise
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import postgres, { type Sql } from "postgres";
-import { afterAll, afterEach, beforeAll, expect, vi } from "vitest";
-import { findBinaries } from "../../src/postgres/binaries.js";
+import { afterAll, afterEach, beforeAll, expect, inject, vi } from "vitest";
 import { Cluster, type ClusterOptions, type RunningCluster } from "../../src/postgres/cluster.js";
 import { chooseFolder } from "../../src/postgres/folder.js";
 import { databaseUser } from "../../src/postgres/os-user.js";
@@ -41,7 +40,7 @@ export function useSandbox(): { readonly path: string } {
 export async function makeCluster(folder: string, options: Partial<ClusterOptions> = {}): Promise<Cluster> {
   const user = await databaseUser();
   const { path } = await chooseFolder(folder, "database", user);
-  const cluster = new Cluster({ folder: path, bin: await findBinaries(user), user, settings: UNSYNCED, ...options });
+  const cluster = new Cluster({ folder: path, bin: inject("binaries"), user, settings: UNSYNCED, ...options });
   await cluster.init();
   return cluster;
 }
