@@ -61,6 +61,9 @@ const OWN = {
     .optional()
     .describe("Whether to seed demo data: `true` for an embedded database outside production, else `false`."),
   DEMO_PASSWORD: secretVariable(z.string().min(12).max(128)).describe("The demo users' password; without it likewise."),
+  DEMO_AWS: flagVariable
+    .prefault("false")
+    .describe("Whether to show two simulated AWS accounts with a dozen instances. Beside an embedded database only."),
   INTROSPECTION: flagVariable
     .optional()
     .describe("Whether clients may read the schema: `false` in production, else `true`."),
@@ -141,7 +144,7 @@ export interface Config extends ConfigOfModules {
   readonly statementTimeoutMs: number;
   readonly slowStatementMs: number;
   readonly admin: { readonly email: string; readonly password: string | undefined };
-  readonly demo: { readonly seed: boolean; readonly password: string | undefined };
+  readonly demo: { readonly seed: boolean; readonly password: string | undefined; readonly aws: boolean };
   /** Whether a password that is missing is generated and printed. In production what is printed is kept in logs. */
   readonly generatePasswords: boolean;
   readonly introspection: boolean;
@@ -177,8 +180,16 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
   const parsed = <T>() => result.data as T;
   const env = parsed<z.output<z.ZodObject<typeof OWN>>>();
   const local = localVariables.toConfig(parsed());
-  if (env.DATABASE_URL !== undefined && local.localInstances.length > 0)
-    throw new ConfigError("LOCAL_INSTANCES: needs the embedded database: leave out DATABASE_URL, or this.");
+  const aws = awsRdsVariables.toConfig(parsed());
+  // The instances of this process would be others in each replica.
+  const embeddedOnly = { LOCAL_INSTANCES: local.localInstances.length > 0, DEMO_AWS: env.DEMO_AWS };
+  const misplaced = Object.entries(embeddedOnly).flatMap(([name, isSet]) => (isSet ? [name] : []));
+  if (env.DATABASE_URL !== undefined && misplaced.length > 0)
+    throw new ConfigError(
+      misplaced.map((name) => `${name}: needs the embedded database: leave out DATABASE_URL, or this.`).join("\n"),
+    );
+  if (env.DEMO_AWS && aws.awsAccounts.length > 0)
+    throw new ConfigError("DEMO_AWS: is for those who have no AWS account: leave out AWS_ACCOUNTS, or this.");
   const isProduction = env.NODE_ENV === "production";
   // With trusted documents the landing page is useless, and the schema is not public.
   const isOpen = env.TRUSTED_DOCUMENTS === undefined;
@@ -186,7 +197,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     ...inventoryVariables.toConfig(parsed()),
     ...operationsVariables.toConfig(parsed()),
     ...local,
-    ...awsRdsVariables.toConfig(parsed()),
+    ...aws,
     ...rateLimitsVariables.toConfig(parsed()),
     cloudopsUrl: env.CLOUDOPS_URL,
     commit: env.COMMIT,
@@ -198,7 +209,11 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     statementTimeoutMs: env.STATEMENT_TIMEOUT_MS,
     slowStatementMs: env.SLOW_STATEMENT_MS,
     admin: { email: env.ADMIN_EMAIL, password: env.ADMIN_PASSWORD },
-    demo: { seed: env.DEMO ?? (env.DATABASE_URL === undefined && !isProduction), password: env.DEMO_PASSWORD },
+    demo: {
+      seed: env.DEMO ?? (env.DATABASE_URL === undefined && !isProduction),
+      password: env.DEMO_PASSWORD,
+      aws: env.DEMO_AWS,
+    },
     generatePasswords: !isProduction,
     introspection: isOpen && (env.INTROSPECTION ?? !isProduction),
     landingPage: isOpen ? LANDING_PAGES[env.LANDING_PAGE ?? (isProduction ? "false" : "true")] : "none",

@@ -33,8 +33,13 @@ export function readyBanner(url: string, { landingPage, demo, admin, ...config }
   const email = demo.seed ? "admin@demo.example" : admin.email;
   const wanted = resolve(config.dataDir);
   const reason = dataDir === wanted ? "The" : `The database's user cannot reach ${wanted}, so the`;
+  const lines = [
+    `Postern listens on ${url}/graphql${PAGE_HINTS[landingPage]}`,
+    ...(dataDir === undefined ? [] : [`${reason} data is in ${dataDir}`]),
+    ...(demo.aws ? ["The AWS accounts are simulated (DEMO_AWS): their instances have the tag postern:simulated"] : []),
+  ];
   return `
-Postern listens on ${url}/graphql${PAGE_HINTS[landingPage]}${dataDir === undefined ? "" : `\n${reason} data is in ${dataDir}`}
+${lines.join("\n")}
 
 Sign in, with an account printed above or by an earlier start:
 

@@ -64,11 +64,16 @@ async function openLocal(config: Config, log: Log, onLost: () => void): Promise<
   return createLocalProvider({ folder, bin, user, log, clock: { now: () => new Date() }, onLost });
 }
 
-/** The SDK is loaded only where there are accounts: it is large. */
-async function openAws({ awsAccounts: accounts }: Config, log: Log): Promise<Provider[]> {
-  if (accounts.length === 0) return [];
+/** Opens the provider of RDS instances, where there are accounts or the demo wants some. The SDK is loaded only then: it is large. */
+async function openAws({ awsAccounts, demo }: Config, log: Log) {
+  const nothing = async () => undefined;
+  if (awsAccounts.length === 0 && !demo.aws) return { providers: [], stop: nothing };
   const { createAwsRdsProvider } = await import("../providers/aws-rds.js");
-  return [createAwsRdsProvider({ accounts, log, clock: { now: () => new Date() } })];
+  const clock = { now: () => new Date() };
+  if (!demo.aws) return { providers: [createAwsRdsProvider({ accounts: awsAccounts, log, clock })], stop: nothing };
+  const { startDemoAws } = await import("../seed/demo-aws.js");
+  const { accounts, standIn, stop } = await startDemoAws();
+  return { providers: [createAwsRdsProvider({ accounts, log, clock, standIn })], stop };
 }
 
 /**
@@ -77,20 +82,25 @@ async function openAws({ awsAccounts: accounts }: Config, log: Log): Promise<Pro
  * @param onLost is called when another Postern has claimed the instances all the same
  */
 export async function openInstanceServers(config: Config, log: Log, onLost: () => void): Promise<ReadyProviders> {
-  const aws = await openAws(config, log);
-  if (config.databaseUrl !== undefined)
-    return { providers: aws, bringUp: async () => undefined, stop: async () => undefined };
+  if (config.databaseUrl !== undefined) {
+    const { providers, stop } = await openAws(config, log);
+    return { providers, bringUp: async () => undefined, stop };
+  }
   const local = await openLocal(config, log, onLost);
   const configured = [...config.localInstances, ...(config.demo.seed ? DEMO_INSTANCES : [])];
   // The inventory lists planned instances, so that all are there as soon as Postern is ready.
   await local.plan(configured);
+  const aws = await openAws(config, log);
   return {
-    providers: [local, ...aws],
+    providers: [local, ...aws.providers],
     bringUp: async (onChange) => {
       await local.startAll(onChange);
       await ensureDemoInstances(local, configured, log, onChange);
     },
-    stop: () => end(local.stopAll, local.release),
+    stop: async () => {
+      await aws.stop();
+      await end(local.stopAll, local.release);
+    },
   };
 }
 

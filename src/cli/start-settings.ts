@@ -17,6 +17,7 @@ export const startSettings = (config: Config) => ({
   cloudops: config.cloudopsUrl !== undefined,
   ownSigningKey: config.accessTokenPrivateKey !== undefined,
   demo: config.demo.seed,
+  demoAws: config.demo.aws,
   backupCatchUp: config.backupCatchUp,
   statementTimeoutMs: config.statementTimeoutMs,
   slowStatementMs: config.slowStatementMs,

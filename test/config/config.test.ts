@@ -11,7 +11,7 @@ const DEFAULTS = {
   statementTimeoutMs: 10_000,
   slowStatementMs: 500,
   admin: { email: "admin@postern.example", password: undefined },
-  demo: { seed: true, password: undefined },
+  demo: { seed: true, password: undefined, aws: false },
   introspection: true,
   landingPage: "explorer",
   corsOrigins: [/^http:\/\/localhost(:\d{1,5})?$/],
@@ -73,7 +73,7 @@ it("takes what is given", () => {
     statementTimeoutMs: 100,
     slowStatementMs: 0,
     admin: { email: "root@example.org", password: "four-random-words" },
-    demo: { seed: true, password: "other-random-words" },
+    demo: { seed: true, password: "other-random-words", aws: false },
     introspection: false,
     landingPage: "none",
     corsOrigins: ["https://a.example", "https://b.example:8443", expect.any(RegExp)],
@@ -88,6 +88,17 @@ it("seeds no demo into a database that it was given, unless asked to", () => {
   expect(readConfig({ DATABASE_URL }).demo.seed).toBe(false);
   expect(readConfig({ DATABASE_URL, DEMO: "true" }).demo.seed).toBe(true);
   expect(readConfig({ DEMO: "false" }).demo.seed).toBe(false);
+});
+
+it("shows simulated AWS accounts beside an embedded database only, and beside no real account", () => {
+  expect(readConfig({ DEMO_AWS: "true" }).demo.aws).toBe(true);
+  expect(faultsOf({ DEMO_AWS: "true", DATABASE_URL: "postgres://localhost/x" })).toEqual([
+    expect.stringMatching(/^DEMO_AWS: needs the embedded database/),
+  ]);
+  const AWS_ACCOUNTS = JSON.stringify([{ accountId: "111122223333", regions: ["eu-central-1"] }]);
+  expect(faultsOf({ DEMO_AWS: "true", AWS_ACCOUNTS })).toEqual([
+    expect.stringMatching(/^DEMO_AWS: .* leave out AWS_ACCOUNTS/),
+  ]);
 });
 
 it("hides the schema and the explorer in production, unless told otherwise", () => {
@@ -108,6 +119,7 @@ it.each([
   ["ADMIN_PASSWORD", ["short", "x".repeat(129)]],
   ["DEMO", ["yes", "1", "TRUE"]],
   ["DEMO_PASSWORD", ["short"]],
+  ["DEMO_AWS", ["yes", "1"]],
   ["INTROSPECTION", ["on"]],
   ["LANDING_PAGE", ["0", "explorer"]],
   [

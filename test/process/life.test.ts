@@ -52,11 +52,13 @@ test("what the first start prints is enough to sign in and ask; Ctrl-C ends all;
   expect(await ended).toBe(0);
   expect(await processesIn(sandbox.path)).toEqual([]);
 
-  const second = start("first", DEMO);
+  const second = start("first", { ...DEMO, DEMO_AWS: "true" });
   const again = await second.ready();
   expect(again.tookMs).toBeLessThan(4_000 * crowding());
   expect(second.output()).not.toContain("created: ");
+  expect(second.output()).toContain("The AWS accounts are simulated (DEMO_AWS)");
   expect(await count("scans", again.url, token)).toBe(61);
+  await eventually(async () => (await count("instances", again.url, token)) === 15, PATIENCE_MS);
   second.kill("SIGTERM");
   expect(await second.ended()).toBe(0);
   expect(await processesIn(sandbox.path)).toEqual([]);
