@@ -114,3 +114,18 @@ test("a failover to nothing that can take over is refused", async () => {
   expect(await to(`${name}-2`)).toEqual([400, "InvalidDBInstanceState"]);
   expect((await onIt("FailoverDBCluster")).get("Code")).toBe("InvalidDBClusterStateFault");
 });
+
+it("a Multi-AZ cluster of another engine backs up while its snapshot is made", async () => {
+  name = `${name}-multi`;
+  const members = [1, 2, 3].map((n) => ({ identifier: `${name}-${n}`, instanceClass: "db.m5d.large" }));
+  region().addCluster({ identifier: name, engine: "mysql", members });
+  const answer = await onIt("DescribeDBClusters");
+  expect([answer.get("DBClusterInstanceClass"), answer.get("MultiAZ")]).toEqual(["db.m5d.large", "true"]);
+  expect(answer.all("AvailabilityZone")).toEqual(["eu-central-1a", "eu-central-1b", "eu-central-1c"]);
+  await onIt("CreateDBClusterSnapshot", { DBClusterSnapshotIdentifier: `${name}-s` });
+  expect(cluster().status).toBe("backing-up");
+  double.clock.advance(60_000);
+  expect(cluster().status).toBe("available");
+  const member = { DBInstanceIdentifier: `${name}-3` };
+  expect((await call("RebootDBInstance", member)).get("DBInstanceStatus")).toBe("rebooting");
+});
