@@ -6,7 +6,9 @@ export const inventoryVariables = variables(
   {
     ENVIRONMENT_RULES: environmentRulesText
       .prefault("{}")
-      .describe("How environments are decided, as JSON: `tagKeys`, `values`, `precedence`, `defaultEnvironment`."),
+      .describe(
+        "How environments are decided until `setEnvironmentRules` says otherwise, as JSON: `tagKeys`, `values`, `precedence`, `defaultEnvironment`.",
+      ),
   },
   ({ ENVIRONMENT_RULES }) => ({ environmentRules: ENVIRONMENT_RULES }),
 );

@@ -164,6 +164,10 @@ it("a production member that joins protects all, and frees them when it leaves",
   ]);
   expect(await findingsOf("joined")).toEqual([]);
 
+  // Its snapshots are protected on, and the others are freed all the same.
+  await app.sql`
+    insert into snapshots (instance_id, identifier, arn, uid, status, tags, automated, created_at)
+    select id, 'of-joined', 'arn:of-joined', 'x', 'available', '[]', false, now() from instances where identifier = 'joined'`;
   provider.instances.delete("joined");
   const left = await refreshed();
   expect(changed(left.records)).toEqual([

@@ -23,6 +23,7 @@ provider.add("paid-prod-01", { tags: development });
 for (const name of ["k1", "k2"]) provider.add(name, { ...silent, accountId: "444444444444" });
 for (const name of ["l1", "l2"]) provider.add(name, { ...silent, accountId: "555555555555" });
 provider.add("strict-dev-01", { tags: development });
+provider.add("named-prod-01", silent);
 provider.add("mapped-dev-01", { tags: development });
 
 const app = testApp(polling({ scripted: 600 }), async () => [provider]);
@@ -286,6 +287,8 @@ describe("a DBA", () => {
     const { dispute } = await environmentOf("mapped-dev-01");
     const instanceId = "mapped-dev-01";
     await refused({ instanceId, environment: "STAGING" });
+    // It would stay PRODUCTION, as long as its name says so.
+    await refused({ instanceId: "named-prod-01", environment: "TEST" });
     await refused({ instanceId, environment: "PRODUCTION", settles: dispute });
     await refused({ instanceId, environment: null });
     await refused({ accountId: "666666666666", environment: "PRODUCTION" });
@@ -302,6 +305,18 @@ describe("a DBA", () => {
     const { errors } = await map(dba, { instanceId: "i1", environment: "STAGING" });
     expect(errors).toBeUndefined();
   });
+});
+
+it("a DBA does not undo a settlement that made an instance stricter", async () => {
+  provider.change("j1", { tags: [{ key: "Environment", value: "Sandbox" }] });
+  await hasten(app, "inventory-scripted");
+  await map(admin, { instanceId: "j1", environment: "STAGING" });
+  const { dispute } = await environmentOf("j1");
+  await map(admin, { instanceId: "j1", environment: "STAGING", settles: dispute });
+  expect(await environmentOf("j1")).toMatchObject({ environment: "STAGING", conflict: false });
+  // Without the settlement the tag would decide again.
+  expect((await map(dba, { instanceId: "j1", environment: "STAGING" })).code).toBe("FORBIDDEN");
+  expect((await map(dba, { instanceId: "j1", environment: "PRODUCTION" })).errors).toBeUndefined();
 });
 
 it("lists them as all lists do, for staff", async () => {
