@@ -5,7 +5,7 @@ import { OperationFailureError } from "../errors.js";
 import type { Poll } from "../provider.js";
 import { listNewerEvents } from "./events.js";
 import { failed, type PollFacts, type RdsOperation, type RequestOf, running } from "./operation.js";
-import { awsCodeBehind } from "./refusals.js";
+import { awsCodeBehind, awsCodeOf } from "./refusals.js";
 import type { AwsScope } from "./scopes.js";
 import { describeRdsSnapshot, listClusterSnapshots, listInstanceSnapshots, type RdsSnapshot } from "./snapshots.js";
 
@@ -72,12 +72,17 @@ export const snapshotCreation: RdsOperation<RequestOf<"CREATE_SNAPSHOT">> = {
       snapshotId.length > (cluster ? MAX_OF_CLUSTER : MAX_SNAPSHOT_IDENTIFIER)
     )
       throw new OperationFailureError("InvalidParameterValue", IDENTIFIER_FORM);
-    if (cluster === null) {
-      const wanted = { DBInstanceIdentifier: identifier, DBSnapshotIdentifier: snapshotId, Tags };
-      return scope.change((client) => client.send(new CreateDBSnapshotCommand(wanted)));
-    }
-    const wanted = { DBClusterIdentifier: cluster, DBClusterSnapshotIdentifier: snapshotId, Tags };
-    return scope.change((client) => client.send(new CreateDBClusterSnapshotCommand(wanted)));
+    const ofInstance = { DBInstanceIdentifier: identifier, DBSnapshotIdentifier: snapshotId, Tags };
+    const ofCluster = { DBClusterIdentifier: cluster ?? "", DBClusterSnapshotIdentifier: snapshotId, Tags };
+    const asked: Promise<unknown> =
+      cluster === null
+        ? scope.change((client) => client.send(new CreateDBSnapshotCommand(ofInstance)))
+        : scope.change((client) => client.send(new CreateDBClusterSnapshotCommand(ofCluster)));
+    return asked.catch((error) => {
+      // It may be the one of an earlier question, of which nobody has heard: the poll looks whose it is.
+      if (/^DB(Cluster)?SnapshotAlreadyExists/.test(awsCodeOf(error) ?? "")) return;
+      throw error;
+    });
   },
 
   async poll(scope, request, _found, facts): Promise<Poll> {

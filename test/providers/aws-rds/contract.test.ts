@@ -5,7 +5,7 @@ import { describeProvider } from "../contract.js";
 
 describeProvider("aws-rds", async () => {
   const { aws, open } = await startAws();
-  aws.region(ACCOUNT, REGION).addInstance({ identifier: "solo" });
+  aws.region(ACCOUNT, REGION).addInstance({ identifier: "solo", retentionDays: 0 });
   const provider = open();
   // Time passes from poll to poll.
   const poll: Provider["poll"] = (request, intent) => {

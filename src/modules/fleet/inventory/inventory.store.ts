@@ -150,7 +150,8 @@ export async function upsertSnapshot(
     .values(values)
     .onConflictDoUpdate({
       target: [snapshots.arn, snapshots.uid],
-      set: values,
+      // A cluster's snapshot is of all members, and stays with the first that it was seen at.
+      set: { ...values, instanceId: snapshots.instanceId },
       setWhere: sql`${snapshots.lookedAt} <= ${lookedAt}::timestamptz`,
     });
   const rows = await db

@@ -18,28 +18,45 @@ export interface OperabilityFacts {
 /** In these statuses an instance will soon be available. Operations are accepted, and wait until it is. */
 export const STARTING_STATUSES: readonly string[] = ["creating", "starting"];
 
+type StatusesByOperation = Readonly<
+  Record<Exclude<OperationType, "DELETE_SNAPSHOT" | "RESTORE_SNAPSHOT">, ReadonlySet<string>>
+>;
+
 /** The statuses in which each operation may be requested. Providers may have other statuses, which allow nothing. */
-const STATUSES: Readonly<Record<Exclude<OperationType, "DELETE_SNAPSHOT" | "RESTORE_SNAPSHOT">, ReadonlySet<string>>> =
-  {
-    CREATE_SNAPSHOT: new Set([
-      ...STARTING_STATUSES,
-      "available",
-      "storage-optimization",
-      "backing-up",
-      "rebooting",
-      "modifying",
-    ]),
-    REBOOT_INSTANCE: new Set([...STARTING_STATUSES, "available", "backing-up", "rebooting", "modifying"]),
-    MODIFY_BACKUP_WINDOW: new Set([
-      ...STARTING_STATUSES,
-      "available",
-      "storage-optimization",
-      "backing-up",
-      "rebooting",
-      "modifying",
-      "failed",
-    ]),
-  };
+const STATUSES: StatusesByOperation = {
+  CREATE_SNAPSHOT: new Set([
+    ...STARTING_STATUSES,
+    "available",
+    "storage-optimization",
+    "backing-up",
+    "rebooting",
+    "modifying",
+  ]),
+  REBOOT_INSTANCE: new Set([...STARTING_STATUSES, "available", "backing-up", "rebooting", "modifying"]),
+  MODIFY_BACKUP_WINDOW: new Set([
+    ...STARTING_STATUSES,
+    "available",
+    "storage-optimization",
+    "backing-up",
+    "rebooting",
+    "modifying",
+    "failed",
+  ]),
+};
+
+/** What RDS takes. Its backup window changes in every status in which the instance runs. */
+const STATUSES_OF_RDS: StatusesByOperation = {
+  CREATE_SNAPSHOT: new Set(["available", "storage-optimization"]),
+  REBOOT_INSTANCE: new Set(["available"]),
+  MODIFY_BACKUP_WINDOW: new Set([
+    ...["available", "backing-up", "configuring-enhanced-monitoring", "configuring-iam-database-auth"],
+    ...["configuring-log-exports", "converting-to-vpc", "maintenance", "modifying", "moving-to-vpc", "rebooting"],
+    ...["renaming", "resetting-master-credentials", "storage-full", "storage-initialization", "storage-optimization"],
+    ...["upgrading"],
+  ]),
+};
+
+const statusesOf = (provider: string): StatusesByOperation => (provider === "aws-rds" ? STATUSES_OF_RDS : STATUSES);
 
 /** The providers that can reboot and fail over a failed instance. Others can reboot only a running one. */
 const RESTART_FAILED: ReadonlySet<string> = new Set(["local"]);
@@ -67,7 +84,7 @@ export function assessOperability(
     return failedPrecondition("vanished", "Its provider does not list this instance any more.");
   }
   const isRescue = type === "REBOOT_INSTANCE" && instance.status === "failed" && RESTART_FAILED.has(instance.provider);
-  if (!STATUSES[type].has(instance.status) && !isRescue) {
+  if (!statusesOf(instance.provider)[type].has(instance.status) && !isRescue) {
     return failedPrecondition(instance.status, `This instance is ${instance.status}. Try again when it is available.`);
   }
   if (forceFailover && !(instance.multiAz && instance.members.some(({ role }) => role === "STANDBY"))) {

@@ -1,5 +1,9 @@
 /** The guidance of each failure code: what a DBA can do about it. */
 
+const DENIED =
+  "AWS does not let Postern do this. Compare the role's trust and policy with what Postern needs, and request it again.";
+const BUSY = "AWS took too many calls of this account. Nothing was done: request it again later.";
+
 const GUIDANCE: Readonly<Record<string, string>> = {
   DBInstanceNotFound: "The provider has this instance no more. Look at the inventory, and at who deleted it.",
   InvalidDBInstanceState:
@@ -25,7 +29,26 @@ const GUIDANCE: Readonly<Record<string, string>> = {
   Interrupted:
     "Postern was stopped while this ran, and what was half done has been removed. See that the instance is available, and request it again.",
   AccessDenied:
-    "The message says what keeps Postern out of the instance. Set that right on its host, and request it again.",
+    "The message says what keeps Postern out. Set that right on the instance's host, or in the role's trust and policy at AWS, and request it again.",
+  AccessDeniedException: DENIED,
+  UnauthorizedOperation: DENIED,
+  InvalidClientTokenId: DENIED,
+  SignatureDoesNotMatch: DENIED,
+  ExpiredToken: "The credentials have ended. See where Postern has its AWS credentials from, and request it again.",
+  CredentialsMissing: "Give Postern AWS credentials, or the account a role, and request it again.",
+  Unreachable: "See the network, the region's name and HTTPS_PROXY, and request it again.",
+  Throttling: BUSY,
+  ThrottlingException: BUSY,
+  RequestLimitExceeded: BUSY,
+  SlowDown: BUSY,
+  InvalidParameterCombination:
+    "AWS does not take these together for this instance. See the message and the instance's properties, and request something else.",
+  InvalidDBClusterStateFault:
+    "The cluster was in a state that does not allow this. See its status, wait until it is available, and request it again.",
+  DBClusterNotFoundFault: "AWS has this cluster no more. Look at the inventory, and at who deleted it.",
+  KMSKeyNotAccessibleFault:
+    "AWS cannot use the key of the instance's storage. Have it enabled and allowed for RDS, and request it again.",
+  NotSupported: "This instance's provider cannot do this. Do it at the provider.",
   ResourcesExhausted:
     "See who uses connections and slots of the instance, end what is not needed or raise the limit, and request it again.",
   Cancelled: "Look for whoever or whatever ends sessions on the instance, and request it again.",

@@ -64,6 +64,10 @@ export const Operation = declareType({
   fields: {
     id: field(operations.id, "Decimal text of the key."),
     type: field(operations.type, "The type of the operation.", { enumeration: OperationType }),
+    clusterArn: field(
+      operations.clusterArn,
+      "The ARN of the cluster that it concerns as a whole, with all members; null where it concerns its instance alone.",
+    ),
     parameters: field(operations.parameters, "The parameters of the operation."),
     status: field(operations.status, "The status of the operation.", { enumeration: OperationStatus }),
     success: field(operations.success, "Whether it succeeded; null until it has ended."),

@@ -13,6 +13,7 @@ import type { OperationType } from "../../../values/operations.js";
 import { requireBackupWindow } from "../../../values/windows.js";
 import { type AssessedInstance, assess, type InventoryService, type StoredInstance } from "../inventory/index.js";
 import { findBackupState } from "./backups.store.js";
+import { clusterOfOperation } from "./cluster-operation.js";
 import type { Completion } from "./completion.service.js";
 import type { RequestInput } from "./operations.inputs.js";
 import {
@@ -23,8 +24,15 @@ import {
   lockOperationSnapshotIdentifiers,
 } from "./operations.store.js";
 import { prepareRestore, prepareSnapshotDeletion, requireRestoreIdentifier } from "./restores.service.js";
-import { generateSnapshotIdentifier, requireSnapshotIdentifier, requireSnapshotTags } from "./snapshot-identifier.js";
+import {
+  generateSnapshotIdentifier,
+  requireSnapshotIdentifier,
+  requireSnapshotTags,
+  snapshotIdentifierLimit,
+  snapshotTagLimit,
+} from "./snapshot-identifier.js";
 import { requireCancellable } from "./state-machine.js";
+import { windowParameters } from "./window-parameters.js";
 
 /** Operations that may wait for one instance. */
 const MAX_QUEUED = 20;
@@ -74,7 +82,14 @@ export function createOperationsService(deps: OperationsDeps) {
     }
     const parameters = await prepare(db, instance);
     const reserved = id === undefined ? {} : { id: BigInt(id) };
-    const queuedId = await insertOperation(db, { ...reserved, type, instanceId: instance.id, parameters, ...request });
+    const queuedId = await insertOperation(db, {
+      ...reserved,
+      type,
+      instanceId: instance.id,
+      clusterArn: clusterOfOperation(instance, type, forceFailover),
+      parameters,
+      ...request,
+    });
     await enqueue(db, instance);
     return { id: String(queuedId), parameters };
   }
@@ -137,15 +152,20 @@ export function createOperationsService(deps: OperationsDeps) {
   }
 
   /** @throws CONFLICT where the identifier is taken, whatever its case */
-  const claimIdentifier = async (db: Db, identifier: string) => {
+  const claimIdentifier = async (db: Db, identifier: string, instance: StoredInstance) => {
     await lockOperationSnapshotIdentifiers(db);
-    if (await isSnapshotIdentifierTaken(db, identifier)) {
+    if (await isSnapshotIdentifierTaken(db, identifier, instance)) {
       throw conflict(`A snapshot with the identifier ${identifier} exists already, or is being taken. Choose another.`);
     }
     return identifier;
   };
-  const generateIdentifier = ({ identifier }: StoredInstance) =>
-    generateSnapshotIdentifier(identifier, clock.now(), () => randomBytes(3).toString("hex"));
+  const generateIdentifier = (instance: StoredInstance) =>
+    generateSnapshotIdentifier(
+      instance.identifier,
+      clock.now(),
+      () => randomBytes(3).toString("hex"),
+      snapshotIdentifierLimit(instance),
+    );
 
   return {
     queueOwn,
@@ -156,11 +176,12 @@ export function createOperationsService(deps: OperationsDeps) {
           ? null
           : requireSnapshotIdentifier(input.snapshotId);
       const tags = requireSnapshotTags(input.tags ?? []);
-      return request(call, "CREATE_SNAPSHOT", input, async (db, instance) => ({
-        snapshotId: await claimIdentifier(db, identifier ?? generateIdentifier(instance)),
-        tags,
-        automated: false,
-      }));
+      return request(call, "CREATE_SNAPSHOT", input, async (db, instance) => {
+        requireSnapshotTags(tags, snapshotTagLimit(instance.provider));
+        const checked = identifier && requireSnapshotIdentifier(identifier, snapshotIdentifierLimit(instance));
+        const snapshotId = await claimIdentifier(db, checked ?? generateIdentifier(instance), instance);
+        return { snapshotId, tags, automated: false };
+      });
     },
 
     deleteSnapshot(call: Call, input: RequestInput<"deleteSnapshot">): Promise<string> {
@@ -183,14 +204,7 @@ export function createOperationsService(deps: OperationsDeps) {
     modifyBackupWindow(call: Call, input: RequestInput<"modifyBackupWindow">): Promise<string> {
       // It checks the form before anything is read, and the overlap once the instance is known.
       requireBackupWindow(input.backupWindow, null);
-      return request(call, "MODIFY_BACKUP_WINDOW", input, async (_db, { maintenanceWindow }) => {
-        const { window, warnings } = requireBackupWindow(input.backupWindow, maintenanceWindow);
-        return {
-          backupWindow: window.text,
-          applyImmediately: input.applyImmediately ?? false,
-          ...(warnings.length > 0 && { warnings }),
-        };
-      });
+      return request(call, "MODIFY_BACKUP_WINDOW", input, async (_db, instance) => windowParameters(input, instance));
     },
 
     /** Cancels an operation that has not begun. @throws NOT_FOUND, FAILED_PRECONDITION */
@@ -220,7 +234,7 @@ export function createOperationsService(deps: OperationsDeps) {
         const { isTaken, isUnderWay, isTooSoon } = await findBackupState(db, instanceId, since);
         if (isTaken || isUnderWay || isTooSoon) return;
         const parameters = {
-          snapshotId: await claimIdentifier(db, generateIdentifier(instance)),
+          snapshotId: await claimIdentifier(db, generateIdentifier(instance), instance),
           tags: [],
           automated: true,
         };

@@ -14,16 +14,34 @@ const SNAPSHOT_IDENTIFIERS = 7_239_402_333n;
 export const lockOperationSnapshotIdentifiers = async (db: Db) =>
   db.execute(sql`select pg_advisory_xact_lock(${SNAPSHOT_IDENTIFIERS})`);
 
-/** @returns whether a snapshot has this identifier, whatever its case, or an accepted operation may still make one */
-export async function isSnapshotIdentifierTaken(db: Db, identifier: string): Promise<boolean> {
+/**
+ * @returns whether a snapshot of the same provider, account and region has this identifier, whatever its case, or an accepted operation
+ * may still make one
+ */
+export async function isSnapshotIdentifierTaken(
+  db: Db,
+  identifier: string,
+  {
+    provider,
+    accountId,
+    region,
+  }: { readonly provider: string; readonly accountId: string | null; readonly region: string | null },
+): Promise<boolean> {
+  const isOfScope = (instanceId: unknown) =>
+    sql`exists (
+      select from instances i where i.id = ${instanceId} and i.provider = ${provider}
+        and i.account_id is not distinct from ${accountId} and i.region is not distinct from ${region}
+    )`;
   const rows = await db.execute(
     sql`select exists (
             select from ${snapshots} where lower(${snapshots.identifier}) = lower(${identifier}) and ${snapshots.status} <> 'deleted'
+              and ${isOfScope(snapshots.instanceId)}
           ) or exists (
             select from ${operations}
             where ${operations.type} = 'CREATE_SNAPSHOT' and lower(${operations.parameters} ->> 'snapshotId') = lower(${identifier})
               and (${operations.status} in ('PENDING_APPROVAL', 'SCHEDULED', 'QUEUED', 'RUNNING')
                 or (${operations.status} = 'TIMED_OUT' and ${operations.settledAt} is null))
+              and ${isOfScope(operations.instanceId)}
           ) as taken`,
   );
   return Boolean((rows as unknown as { taken: boolean }[])[0]?.taken);
@@ -92,7 +110,8 @@ export type OvertakingOperation = "automatic" | "reboots" | "only reboots";
 
 /**
  * Begins the oldest queued operation of a lane, unless one runs there, or has timed out and may still run. Overtaking ones come first,
- * and do not wait for timed-out ones. If two workers try at once, the row lock and the unique index let one through.
+ * and do not wait for timed-out ones. What concerns a cluster as a whole waits for whatever else does. If two workers try at once, the row lock
+ * and the unique indexes let one through.
  * @returns the operation, or null where there is nothing to begin
  */
 export async function claimNextOperation(
@@ -110,6 +129,11 @@ export async function claimNextOperation(
     and (${isOvertaking} or ${overtaking !== "only reboots"} and not exists (
       select from operations where instance_id = ${instanceId} and status = 'TIMED_OUT' and settled_at is null
         and ended_at > now() - interval '1 hour' and ${inLane(lane)}
+    ))
+    and (cluster_arn is null or not exists (
+      select from operations other where other.cluster_arn = operations.cluster_arn and (other.status = 'RUNNING'
+        or (other.status = 'QUEUED' and other.id < operations.id)
+        or (other.status = 'TIMED_OUT' and other.settled_at is null and other.ended_at > now() - interval '1 hour'))
     ))
     order by ${isAutomaticFailoverOperation} desc, ${isOvertaking} desc, id limit 1 for update skip locked)`;
   const rows = await db

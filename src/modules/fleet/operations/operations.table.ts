@@ -1,7 +1,17 @@
 /** The table of operations that were requested on instances. */
 
 import { sql } from "drizzle-orm";
-import { boolean, doublePrecision, index, jsonb, pgEnum, pgTable, uniqueIndex, varchar } from "drizzle-orm/pg-core";
+import {
+  boolean,
+  doublePrecision,
+  index,
+  jsonb,
+  pgEnum,
+  pgTable,
+  text,
+  uniqueIndex,
+  varchar,
+} from "drizzle-orm/pg-core";
 import { id, moment, reference } from "../../../db/columns.js";
 import { OPERATION_STATUSES, OPERATION_TYPES } from "../../../values/operations.js";
 import { instances, snapshots } from "../inventory/inventory.table.js";
@@ -19,6 +29,8 @@ export const operations = pgTable(
     instanceId: reference()
       .notNull()
       .references(() => instances.id),
+    /** The cluster that it concerns as a whole, whichever member it was requested on. Such operations have one queue. */
+    clusterArn: text(),
     parameters: jsonb().notNull(),
     status: operationStatus().notNull().default("QUEUED"),
     success: boolean(),
@@ -49,6 +61,8 @@ export const operations = pgTable(
     uniqueIndex("operations_one_running_key")
       .on(t.instanceId, sql`(${t.type} in ('CREATE_SNAPSHOT', 'REBOOT_INSTANCE', 'MODIFY_BACKUP_WINDOW'))`)
       .where(sql`${t.status} = 'RUNNING'`),
+    uniqueIndex("operations_one_of_cluster_key").on(t.clusterArn).where(sql`${t.status} = 'RUNNING'`),
+    index("operations_cluster_idx").on(t.clusterArn, t.requestedAt.desc(), t.id.desc()),
     index("operations_queued_idx").on(t.instanceId, t.id).where(sql`${t.status} = 'QUEUED'`),
     // An identifier is taken, whatever its case, as soon as an operation that may make it is accepted.
     index("operations_snapshot_identifier_idx")

@@ -3,16 +3,22 @@ import { badUserInput } from "../../../errors.js";
 import type { Tag } from "../../../providers/provider.js";
 import { MAX_SNAPSHOT_IDENTIFIER, SNAPSHOT_IDENTIFIER } from "../../../values/identifiers.js";
 
+/** What AWS allows for the snapshot of a cluster. */
+const MAX_OF_CLUSTER = 63;
+
+/** @returns how long the identifier of an instance's snapshot may be */
+export const snapshotIdentifierLimit = ({ cluster }: { readonly cluster: unknown }): number =>
+  cluster ? MAX_OF_CLUSTER : MAX_SNAPSHOT_IDENTIFIER;
+
 /**
  * @returns the identifier unchanged
  * @throws BAD_USER_INPUT, field `snapshotId`
  */
-export function requireSnapshotIdentifier(identifier: string): string {
+export function requireSnapshotIdentifier(identifier: string, max = MAX_SNAPSHOT_IDENTIFIER): string {
   const fault = (message: string) => badUserInput("snapshotId", message);
   if (/^rds:/i.test(identifier))
     throw fault("Names that start with rds: are those of automated snapshots: choose another.");
-  if (identifier.length < 1 || identifier.length > MAX_SNAPSHOT_IDENTIFIER)
-    throw fault(`Give 1 to ${MAX_SNAPSHOT_IDENTIFIER} characters.`);
+  if (identifier.length < 1 || identifier.length > max) throw fault(`Give 1 to ${max} characters.`);
   if (!SNAPSHOT_IDENTIFIER.test(identifier)) {
     throw fault("Give letters, digits and hyphens only: a letter first, no hyphen last, no two hyphens in a row.");
   }
@@ -24,12 +30,17 @@ export function requireSnapshotIdentifier(identifier: string): string {
  * second: `orders-db-20260801-031500-9f3a1c`.
  * @param random gives hexadecimal digits, of which the first six count
  */
-export function generateSnapshotIdentifier(instanceIdentifier: string, now: Date, random: () => string): string {
+export function generateSnapshotIdentifier(
+  instanceIdentifier: string,
+  now: Date,
+  random: () => string,
+  max = MAX_SNAPSHOT_IDENTIFIER,
+): string {
   const time = now.toISOString().slice(0, 19).replace(/[-:]/g, "").replace("T", "-");
   const suffix = `-${time}-${random().slice(0, 6)}`;
   const name = instanceIdentifier.toLowerCase().replace(/[^a-z0-9]+/g, "-");
   const withLetter = /^[a-z]/.test(name) ? name : `snapshot-${name.replace(/^-/, "")}`;
-  return withLetter.slice(0, MAX_SNAPSHOT_IDENTIFIER - suffix.length).replace(/-$/, "") + suffix;
+  return withLetter.slice(0, max - suffix.length).replace(/-$/, "") + suffix;
 }
 
 const MAX_TAGS = 50;
@@ -37,12 +48,15 @@ const MAX_KEY = 128;
 const MAX_VALUE = 256;
 const RESERVED = /^(aws|rds):/i;
 
+/** Snapshots of RDS get the tag of their operation too. */
+export const snapshotTagLimit = (provider: string): number => (provider === "aws-rds" ? MAX_TAGS - 1 : MAX_TAGS);
+
 /**
  * @returns the tags unchanged
  * @throws BAD_USER_INPUT with the path of the first fault, such as `tags.0.key`
  */
-export function requireSnapshotTags(tags: readonly Tag[]): readonly Tag[] {
-  if (tags.length > MAX_TAGS) throw badUserInput("tags", `Give at most ${MAX_TAGS} tags.`);
+export function requireSnapshotTags(tags: readonly Tag[], max = MAX_TAGS): readonly Tag[] {
+  if (tags.length > max) throw badUserInput("tags", `Give at most ${max} tags.`);
   const keys = new Set<string>();
   for (const [index, { key, value }] of tags.entries()) {
     for (const [part, text, max] of [

@@ -19,6 +19,7 @@ import type { Completion } from "./completion.service.js";
 import { hasQueuedReboot } from "./failover.store.js";
 import { progressOf } from "./operation-progress.js";
 import { requestOf } from "./operation-request.js";
+import type { OperationRun } from "./operation-run.js";
 import {
   type ClaimedOperation,
   claimAbandonedOperation,
@@ -32,15 +33,6 @@ import {
   updateOperationProgress,
 } from "./operations.store.js";
 import type { OperationPolling } from "./operations.variables.js";
-
-/** An operation that this worker runs. */
-interface Run {
-  readonly operation: ClaimedOperation;
-  /** What was written before the provider was asked; null where it was not asked. */
-  intent: Intent | null;
-  /** Whether nothing was tried yet. */
-  isUntouched: boolean;
-}
 
 type Restore = Extract<OperationRequest, { type: "RESTORE_SNAPSHOT" }>;
 
@@ -79,13 +71,21 @@ export function createWorker({ db, log, inventory, completion, polling }: Worker
    * Polls an operation, and starts it where the provider does not know it. The environment is checked once more, because it may have
    * changed since the operation was accepted. @param run what this worker knows of the operation, and learns here
    */
-  async function pollOrStart(provider: Provider, request: OperationRequest, run: Run, isLate: boolean): Promise<Poll> {
+  async function pollOrStart(
+    provider: Provider,
+    request: OperationRequest,
+    run: OperationRun,
+    isLate: boolean,
+  ): Promise<Poll> {
     const { operation, isUntouched } = run;
     const poll = await pollOnce(provider, request, run);
     if (poll.state === "deferred" && isLate) return { ...poll, state: "failed" };
     if (poll.state !== "unknown") return poll;
     // An earlier start may still arrive. Then the operation times out, and its true end is found later.
-    if (isLate) return isUntouched ? failure("NotBegun", "There was no time left to begin it.") : poll;
+    if (isLate) {
+      if (run.refusal && !run.intent) return { ...poll, ...run.refusal, state: "failed" };
+      return isUntouched ? failure("NotBegun", "There was no time left to begin it.") : poll;
+    }
     const refreshed = await inventory.refreshInstance(provider, request.providerId);
     // Operations on a snapshot do not need its instance.
     const current =
@@ -104,14 +104,15 @@ export function createWorker({ db, log, inventory, completion, polling }: Worker
   }
 
   /** Polls. Where the provider has done nothing, this is written, so that whoever takes the operation over may ask again. */
-  async function pollOnce(provider: Provider, request: OperationRequest, run: Run): Promise<Poll> {
+  async function pollOnce(provider: Provider, request: OperationRequest, run: OperationRun): Promise<Poll> {
     const poll = await provider.poll(request, run.intent);
+    if (poll.state === "deferred") run.refusal = poll;
     if (poll.state === "deferred" && run.intent) await writeIntent(run, null);
     return poll;
   }
 
   /** Writes an intent before the provider is asked. @returns it, or undefined where the operation has passed to another worker */
-  async function writeIntent(run: Run, saw: Sight | null): Promise<Intent | null | undefined> {
+  async function writeIntent(run: OperationRun, saw: Sight | null): Promise<Intent | null | undefined> {
     const intent = await updateOperationIntent(db, { id: run.operation.id, worker }, saw);
     if (intent !== undefined) run.intent = intent;
     return intent;
@@ -140,7 +141,7 @@ export function createWorker({ db, log, inventory, completion, polling }: Worker
     // The time before comes from the database's clock, the time since from a timer, because this host's clock may be wrong.
     const startedMs = performance.now() - operation.ranMs;
     const deadlineMs = startedMs + intervalMs * attempts;
-    const run: Run = {
+    const run: OperationRun = {
       operation,
       intent: operation.intent as Intent | null,
       isUntouched: (operation.progress as unknown[]).length === 0,

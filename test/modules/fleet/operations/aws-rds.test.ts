@@ -1,0 +1,213 @@
+/** Operations on RDS instances through the API, with the double of AWS behind: what is accepted, refused, queued, found out and recorded. */
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { type Client, testApp } from "../../../support/app.js";
+import { ACCOUNT, EXTERNAL_ID, OTHER_ACCOUNT, REGION, startAws, type UnderAws } from "../../../support/aws.js";
+import { accepted, ask, hasten, instanceOf, leftBy, operationOf, recordsOf } from "../../../support/fleet-app.js";
+import { eventually } from "../../../support/sandbox.js";
+import { polling } from "../../../support/scripted-provider.js";
+
+let under: UnderAws;
+let dba: Client;
+const here = () => under.aws.region(ACCOUNT, REGION);
+const far = () => under.aws.region(OTHER_ACCOUNT, REGION);
+const TEST = { Environment: "Test" };
+
+const app = testApp(
+  polling({ "aws-rds": 30 }),
+  async () => {
+    under = await startAws();
+    // Without backups by AWS, which would be under way at times.
+    for (const identifier of ["api-1", "busy-1", "late-1", "turned-1", "twin-1"])
+      here().addInstance({ identifier, tags: TEST, retentionDays: 0 });
+    here().addInstance({ identifier: "stuck-1", tags: TEST, status: "storage-full" });
+    here().addInstance({ identifier: "odd-1", tags: TEST, status: "something-new" });
+    here().addInstance({ identifier: "ledger", tags: { Environment: "Production" } });
+    here().addCluster({
+      identifier: "shop",
+      tags: TEST,
+      members: ["shop-1", "shop-2"].map((identifier) => ({ identifier, tags: TEST })),
+    });
+    far().addInstance({ identifier: "twin-2", tags: TEST, retentionDays: 0 });
+    return [under.open()];
+  },
+  { sweepMs: 300 },
+);
+beforeAll(async () => {
+  dba = await app.as("dba");
+});
+afterAll(() => under?.aws.stop());
+
+/** Lets AWS's time pass until an operation has ended. */
+const ended = (id: string) =>
+  eventually(async () => {
+    under.aws.clock.advance(10_000);
+    const operation = await operationOf(dba, id);
+    return operation.endedAt !== null && operation;
+  }, 20_000);
+const request = async (...asked: Parameters<typeof accepted> extends [unknown, ...infer R] ? R : never) =>
+  ended((await accepted(dba, ...asked)).id);
+const actionsOf = async (id: string) => (await recordsOf(app, id)).map(({ action }) => action);
+
+it("a snapshot is taken, with its progress, its tag and its record, and is listed without a size", async () => {
+  const operation = await request("createSnapshot", {
+    instanceId: "api-1",
+    snapshotId: "First",
+    tags: [{ key: "By", value: "me" }],
+  });
+  expect(operation).toMatchObject({
+    status: "SUCCEEDED",
+    snapshot: { identifier: "first", status: "available", sizeBytes: null },
+  });
+  expect(operation.snapshot.tags).toEqual([
+    { key: "By", value: "me" },
+    { key: "postern:operation", value: operation.id },
+  ]);
+  const percents = operation.progress.map(({ percent }: { percent: number | null }) => percent);
+  expect(percents.some((percent: number | null) => percent !== null && percent > 0 && percent < 100)).toBe(true);
+  expect(await actionsOf(operation.id)).toEqual(["operation.requested", "operation.ended"]);
+  const [row] = await app.sql`select intent from operations where id = ${operation.id}`;
+  expect(row?.intent).toMatchObject({ saw: { identifier: "api-1", cluster: null } });
+});
+
+it("names of snapshots are unique in an account and region, and free elsewhere", async () => {
+  await request("createSnapshot", { instanceId: "twin-1", snapshotId: "nightly" });
+  expect((await ask(dba, "createSnapshot", { instanceId: "api-1", snapshotId: "NIGHTLY" })).code).toBe("CONFLICT");
+  expect(await request("createSnapshot", { instanceId: "twin-2", snapshotId: "nightly" })).toMatchObject({
+    status: "SUCCEEDED",
+  });
+});
+
+it("a cluster's snapshot has a name of at most 63 characters, and RDS takes 49 tags beside the operation's", async () => {
+  const long = await ask(dba, "createSnapshot", { instanceId: "shop-1", snapshotId: "s".repeat(64) });
+  expect([long.code, long.errors?.[0]?.message]).toEqual(["BAD_USER_INPUT", "Give 1 to 63 characters."]);
+  const tags = Array.from({ length: 50 }, (_, n) => ({ key: `k${n}`, value: "v" }));
+  const many = await ask(dba, "createSnapshot", { instanceId: "api-1", tags });
+  expect([many.code, many.errors?.[0]?.message]).toEqual(["BAD_USER_INPUT", "Give at most 49 tags."]);
+  expect(await request("createSnapshot", { instanceId: "api-1", tags: tags.slice(1) })).toMatchObject({
+    status: "SUCCEEDED",
+  });
+  const { snapshot } = await request("createSnapshot", { instanceId: "shop-1" });
+  expect(snapshot).toMatchObject({ arn: expect.stringContaining(":cluster-snapshot:") });
+});
+
+it("a backup window without applyImmediately is accepted with a warning, and counts at once", async () => {
+  const asked = { instanceId: "api-1", backupWindow: "09:00-09:30" };
+  const operation = await request("modifyBackupWindow", asked);
+  expect(operation).toMatchObject({
+    status: "SUCCEEDED",
+    parameters: { warnings: [expect.stringContaining("as soon as possible")] },
+    result: { backupWindow: "09:00-09:30", pendingBackupWindow: null },
+  });
+  expect(await instanceOf(dba, "api-1", "backupWindow")).toEqual({ backupWindow: "09:00-09:30" });
+  const calls = under.aws.done("ModifyDBInstance");
+  expect(await request("modifyBackupWindow", { ...asked, applyImmediately: true })).toMatchObject({
+    status: "SUCCEEDED",
+    parameters: { backupWindow: "09:00-09:30", applyImmediately: true },
+  });
+  expect(under.aws.done("ModifyDBInstance")).toBe(calls);
+});
+
+it.each([
+  ["a snapshot while the storage is full", "createSnapshot", "stuck-1", {}],
+  ["a reboot while the storage is full", "rebootInstance", "stuck-1", {}],
+  ["anything in a status that nobody knows", "modifyBackupWindow", "odd-1", { backupWindow: "09:00-09:30" }],
+  ["a failover without Multi-AZ", "rebootInstance", "api-1", { forceFailover: true }],
+] as const)("%s is refused, and nothing is left", async (_what, verb, instanceId, more) => {
+  const { answer, operations } = await leftBy(app, () => ask(dba, verb, { instanceId, ...more }));
+  expect([answer.code, operations]).toEqual(["FAILED_PRECONDITION", 0]);
+});
+
+it("a backup window is changed while the storage is full", async () => {
+  expect(await request("modifyBackupWindow", { instanceId: "stuck-1", backupWindow: "10:00-10:30" })).toMatchObject({
+    status: "SUCCEEDED",
+  });
+});
+
+it("production is refused at the door, and AWS is asked for nothing", async () => {
+  under.aws.forgetCalls();
+  for (const [verb, more] of [
+    ["createSnapshot", {}],
+    ["rebootInstance", {}],
+    ["modifyBackupWindow", { backupWindow: "09:00-09:30" }],
+  ] as const)
+    expect((await ask(dba, verb, { instanceId: "ledger", ...more })).code).toBe("PRODUCTION_PROTECTED");
+  expect(under.aws.calls.filter(({ action }) => !action.startsWith("Describe"))).toEqual([]);
+});
+
+it("an instance whose tag changed meanwhile is protected by the worker, before AWS is asked", async () => {
+  // The inventory does not know it yet.
+  here().retag("turned-1", { Environment: "Production" });
+  under.aws.forgetCalls();
+  const operation = await request("rebootInstance", { instanceId: "turned-1" });
+  expect(operation).toMatchObject({ status: "FAILED", error: { code: "PRODUCTION_PROTECTED" } });
+  expect(under.aws.done("RebootDBInstance")).toBe(0);
+  const [row] = await app.sql`select intent from operations where id = ${operation.id}`;
+  expect(row?.intent).toBeNull();
+});
+
+it("what concerns a cluster as a whole runs one at a time, whichever member it was requested on", async () => {
+  const [one, two, three] = await Promise.all([
+    accepted(dba, "createSnapshot", { instanceId: "shop-1" }),
+    accepted(dba, "modifyBackupWindow", { instanceId: "shop-2", backupWindow: "09:00-09:30" }),
+    accepted(dba, "rebootInstance", { instanceId: "shop-1", forceFailover: true }),
+  ]);
+  const ids = [one, two, three].map(({ id }) => id);
+  for (const id of ids) expect((await ended(id)).status).toBe("SUCCEEDED");
+  const rows = await app.sql`
+    select cluster_arn, started_at >= lag(ended_at) over (order by started_at) as after from operations where id in ${app.sql(ids)}`;
+  expect(new Set(rows.map(({ cluster_arn }) => cluster_arn))).toEqual(
+    new Set([`arn:aws:rds:${REGION}:${ACCOUNT}:cluster:shop`]),
+  );
+  expect(rows.filter(({ after }) => after === false)).toEqual([]);
+  expect(await ended(three.id)).toMatchObject({ result: { failedOver: true, primary: "shop-2" } });
+  const plain = await request("rebootInstance", { instanceId: "shop-2" });
+  expect(plain).toMatchObject({ status: "SUCCEEDED", result: { failedOver: false } });
+  expect((await app.sql`select cluster_arn from operations where id = ${plain.id}`)[0]).toEqual({ cluster_arn: null });
+}, 60_000);
+
+it("what AWS refuses to the end fails with its code and guidance; what it refuses for good fails at once", async () => {
+  under.aws.fault({ as: "refuse", code: "InvalidDBInstanceState", message: "It is busy.", action: "RebootDBInstance" });
+  expect(await request("rebootInstance", { instanceId: "busy-1" })).toMatchObject({
+    status: "FAILED",
+    error: { code: "InvalidDBInstanceState", message: "It is busy.", guidance: expect.stringMatching(/available/) },
+  });
+  under.aws.endFaults();
+  under.aws.fault({ as: "deny", action: "RebootDBInstance" });
+  expect(await request("rebootInstance", { instanceId: "busy-1" })).toMatchObject({
+    status: "FAILED",
+    error: { code: "AccessDenied", guidance: expect.stringMatching(/policy/) },
+    progress: [],
+  });
+  under.aws.endFaults();
+});
+
+it("what ends after the time-out is settled as it ended", async () => {
+  const { id } = await accepted(dba, "createSnapshot", { instanceId: "late-1" });
+  // AWS's time stands still, and so does the snapshot.
+  const late = await eventually(async () => {
+    const operation = await operationOf(dba, id);
+    return operation.endedAt !== null && operation;
+  }, 20_000);
+  expect(late).toMatchObject({ status: "TIMED_OUT", error: { code: "TIMED_OUT" } });
+  under.aws.clock.advance(600_000);
+  await hasten(app, "settle-aws-rds");
+  expect(await operationOf(dba, id)).toMatchObject({
+    status: "TIMED_OUT",
+    settlement: { status: "SUCCEEDED" },
+    snapshot: { status: "available" },
+  });
+  expect(await actionsOf(id)).toEqual(["operation.requested", "operation.ended", "operation.settled"]);
+}, 40_000);
+
+it("no key of AWS and no external id is in the database or the log", async () => {
+  const tables = await app.sql`
+    select format('%I.%I', schemaname, relname) as name from pg_stat_user_tables where schemaname in ('public', 'pgboss')`;
+  let all = under.lines.join("");
+  for (const { name } of tables)
+    all += JSON.stringify(await app.sql.unsafe(`select * from ${name}`), (_key, value) =>
+      typeof value === "bigint" ? String(value) : value,
+    );
+  expect(all).toContain("postern:operation");
+  const { accessKeyId, secretAccessKey } = under.aws.credentials;
+  for (const secret of [accessKeyId, secretAccessKey, EXTERNAL_ID, "ASIA", "X-Amz-"]) expect(all).not.toContain(secret);
+});
