@@ -51,23 +51,21 @@ const listWithSiblings = (
 export const listClassifiedByIds = (db: Db, ids: readonly bigint[]): Promise<ClassifiedInstance[]> =>
   listWithSiblings(db, (table) => inArray(table.id, [...ids]));
 
-/** @returns the instances of an account, with their siblings */
-export const listClassifiedByAccount = (db: Db, accountId: string): Promise<ClassifiedInstance[]> =>
-  listWithSiblings(db, (table) => eq(table.accountId, accountId));
+/** Whether its classification protects anything: it is listed, or there are snapshots of it. */
+const isProtecting = (table: typeof instances) =>
+  or(
+    isNull(table.vanishedAt),
+    sql`exists (select from ${snapshots} where ${snapshots.instanceId} = ${table.id} and ${snapshots.status} <> 'deleted')`,
+  );
 
-/**
- * @returns the instances of a provider, or of all, whose classification protects anything: those that are listed, and those of which there
- * are snapshots, with their siblings
- */
+/** @returns the instances of an account whose classification protects anything, with their siblings */
+export const listClassifiedByAccount = (db: Db, accountId: string): Promise<ClassifiedInstance[]> =>
+  listWithSiblings(db, (table) => and(eq(table.accountId, accountId), isProtecting(table)));
+
+/** @returns the instances of a provider, or of all, whose classification protects anything, with their siblings */
 export const listClassified = (db: Db, provider: string | null): Promise<ClassifiedInstance[]> =>
   listWithSiblings(db, (table) =>
-    and(
-      provider === null ? undefined : eq(table.provider, provider),
-      or(
-        isNull(table.vanishedAt),
-        sql`exists (select from ${snapshots} where ${snapshots.instanceId} = ${table.id} and ${snapshots.status} <> 'deleted')`,
-      ),
-    ),
+    and(provider === null ? undefined : eq(table.provider, provider), isProtecting(table)),
   );
 
 /** Writes classifications. */

@@ -259,6 +259,11 @@ it("taking back what protects needs two as well, of an instance and of an accoun
   const account = await propose({ accountId: "555555555555", environment: "TEST" });
   expect(account).toMatchObject({ accountId: "555555555555", instance: null, changeCount: 2 });
   expect((await environmentOf("l1")).environment).toBe("PRODUCTION");
+
+  // What is gone without a trace needs no protection.
+  provider.instances.delete("l2");
+  await hasten(app, "inventory-scripted");
+  expect(await propose({ accountId: "555555555555", environment: "TEST" })).toMatchObject({ changeCount: 1 });
 });
 
 describe("a DBA", () => {
