@@ -63,7 +63,7 @@ export async function createApp(config: Config, ports: Ports): Promise<App> {
   const { statementTimeoutMs, slowStatementMs, polling, backupCatchUp: catchUp } = config;
   const base = { connection, onStatement, log, clock, statementTimeoutMs, slow: { log, ms: slowStatementMs }, timings };
   const client = createClient({ ...base, poolSize: config.poolSize });
-  const { db, queryApart } = client;
+  const { db, query, queryApart } = client;
   const cache = createCache(config.cacheMib * 1_048_576);
   // This opens the probe's connection before the first health check, and finds the start-up parameters that `startUp` answers.
   await client.isWritable(statementTimeoutMs);
@@ -78,7 +78,7 @@ export async function createApp(config: Config, ports: Ports): Promise<App> {
   const shared = { db, log, clock, audit, security, jobs, providers, fingerprintKey, statementTimeoutMs, timings };
   const rateLimits = await createRateLimits({ ...shared, ...config, rateKey: keys.derive("rate limits") });
   const rows: RowsDeps = { ...shared, limits: LIMITS, statements: cache.region() };
-  const sessions = sessionsModule({ ...shared, ...rateLimits, tokens, queryApart, deriveKey: keys.derive });
+  const sessions = sessionsModule({ ...shared, ...rateLimits, tokens, query, queryApart, deriveKey: keys.derive });
   const inventory = inventoryModule({ ...shared, rules: config.environmentRules });
   const operations = operationsModule({ ...shared, inventory: inventory.service, polling, catchUp });
   const modules: readonly Module[] = [

@@ -1,7 +1,7 @@
 /** How passwords are hashed and compared. */
 import { randomBytes } from "node:crypto";
 import { hash, verify } from "@node-rs/argon2";
-import { hashInTurn } from "./hashing-queue.js";
+import { type HashingParty, hashInTurn } from "./hashing-queue.js";
 import { canonicalPassword } from "./password-policy.js";
 
 /** OWASP's parameters for argon2id, which is the library's default algorithm: 19 MiB, two passes, one lane. */
@@ -16,15 +16,15 @@ const decoyHash = hashPassword(randomBytes(32).toString("hex"));
 
 /**
  * @param passwordHash null where there is no such account, or it has no password; this takes as long, and is never true
- * @param failures those that count against whoever tries, as the queue of hashing takes them
+ * @param party who tries, where that is not the caller alone
  * @throws UNAVAILABLE when too many wait
  */
 export async function verifyPassword(
   passwordHash: string | null,
   password: string,
-  failures?: number,
+  party?: HashingParty,
 ): Promise<boolean> {
   const comparedHash = passwordHash ?? (await decoyHash);
-  const matches = await hashInTurn(() => verify(comparedHash, canonicalPassword(password)), failures);
+  const matches = await hashInTurn(() => verify(comparedHash, canonicalPassword(password)), party);
   return matches && passwordHash !== null;
 }

@@ -59,7 +59,12 @@ export interface Client {
    * @param usual the time of its runs before, where the text has come again
    * @throws TIMEOUT, UNAVAILABLE, LIMIT_EXCEEDED
    */
-  query(text: string, parameters: unknown[], prepare: boolean, usual?: UsualTime): Promise<readonly (string | null)[]>;
+  query(
+    text: string,
+    parameters: readonly unknown[],
+    prepare: boolean,
+    usual?: UsualTime,
+  ): Promise<readonly (string | null)[]>;
   /**
    * Runs one statement of Postern's own that must not wait for requests, on the probe's connection. @returns its only row
    * @throws UNAVAILABLE, TIMEOUT after a second

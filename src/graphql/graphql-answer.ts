@@ -1,6 +1,5 @@
 /** Answers a GraphQL request over HTTP, by the fast path or by Apollo. Refusals are recorded before the answer is sent. */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { setTimeout as delay } from "node:timers/promises";
 import { type ApolloServer, HeaderMap } from "@apollo/server";
 import type { Actor } from "../auth/actor.js";
 import { type AppError, rateLimited } from "../errors.js";
@@ -25,6 +24,7 @@ import {
   readGraphqlRequest,
 } from "./graphql-request.js";
 import type { PersistedQueries } from "./persisted-queries.js";
+import { createRefusalPause } from "./refusal-pause.js";
 
 /** @param timeoutMs the time-out of a root field */
 const callerOf = (actor: Actor, address: string | null, timeoutMs: number, request: RequestFacts): Caller => ({
@@ -59,9 +59,6 @@ export interface GraphqlAnswerOptions {
   readonly statementTimeoutMs: number;
   readonly timings: Pick<Timings, "refusalPauseMs">;
 }
-
-/** Refusals that may wait at a time. More are sent at once. */
-const MAX_PAUSES = 1000;
 
 /** The header for answers that are no page. */
 export const NO_CONTENT_POLICY = { "content-security-policy": "default-src 'none'; frame-ancestors 'none'" };
@@ -116,23 +113,24 @@ function refused(state: RateState, { rates }: RequestContext, response: ServerRe
   return error;
 }
 
-function noteActor(facts: RequestFacts, actor: Actor): void {
-  facts.actor = { kind: actor.kind, id: actor.kind === "user" ? actor.userId : null };
-}
-
 /** Makes the function that answers GraphQL requests. */
 export function createAnswerGraphql(options: GraphqlAnswerOptions) {
   const { apollo, apiLimit, persistedQueries, answerKnown, recordRefusals, stopReads, limits, statementTimeoutMs } =
     options;
-  const { refusalPauseMs } = options.timings;
-  let pauses = 0;
+  const pauseRefusal = createRefusalPause(options.timings.refusalPauseMs);
 
-  /** Who asks on and on is refused slowly, because even refusals could keep the process busy. */
-  async function pause(): Promise<void> {
-    if (pauses >= MAX_PAUSES) return;
-    pauses += 1;
-    await delay(refusalPauseMs);
-    pauses -= 1;
+  /** Takes the turn of a request, before anything of it is read, so that what is no GraphQL counts too. @throws RATE_LIMITED */
+  async function admit(facts: RequestFacts, response: ServerResponse, contextOf: () => Promise<RequestContext>) {
+    const context = await contextOf();
+    const { actor, origin, rates } = context;
+    facts.actor = { kind: actor.kind, id: actor.kind === "user" ? actor.userId : null };
+    const taken = apiLimit.take(actor, origin);
+    const turn = "then" in taken ? await taken : taken;
+    const { state, refusal } = turn;
+    if (state) rates.add(state);
+    if (refusal === "repeated") await pauseRefusal(context.holder, response);
+    if (state && refusal) throw refused(state, context, response);
+    return { context, turn };
   }
 
   /**
@@ -169,21 +167,12 @@ export function createAnswerGraphql(options: GraphqlAnswerOptions) {
     search: string,
     contextOf: () => Promise<RequestContext>,
   ): Promise<GraphqlAnswer> => {
-    const first = await contextOf();
-    const { origin } = first;
-    // A request counts before anything of it is read, so that what is no GraphQL counts too.
-    const taken = apiLimit.take(first.actor, origin);
-    const turn = "then" in taken ? await taken : taken;
-    const { state, refusal } = turn;
-    if (refusal === "repeated") await pause();
-    noteActor(facts, first.actor);
-    if (state && refusal) throw refused(state, first, response);
+    let admitted = await admit(facts, response, contextOf);
     const graphqlRequest = await readGraphqlRequest(request, search, limits);
     // A body may come long after its headers.
-    const context = first.signedOut === undefined ? first : await contextOf();
-    const { actor } = context;
-    noteActor(facts, actor);
-    if (state) context.rates.add(state);
+    if (admitted.context.signedOut !== undefined) admitted = await admit(facts, response, contextOf);
+    const { context, turn } = admitted;
+    const { actor, origin } = context;
     facts.operation = requestOperationName(graphqlRequest.operationName);
     const caller = callerOf(actor, origin.ipAddress, statementTimeoutMs, facts);
     response.once("close", () => response.writableFinished || stopReads(caller));

@@ -15,7 +15,7 @@ export interface AttemptKeys {
 
 /** An attempt that is under way. */
 interface CountedAttempt {
-  /** How many failures count against whoever tries, this attempt included; none on a known device. */
+  /** How many failures count for the address or the device, this attempt included. */
   readonly failures: number;
   /** Lets the attempt count, because its credentials are refused, whatever becomes of it from here. */
   refuse(): void;
@@ -76,7 +76,7 @@ export function createAttempts(shared: SharedLimits, limits: RateLimits["authent
           isRefused = true;
         };
         try {
-          return await work({ failures: keys.device === undefined ? ticket.points : 0, refuse });
+          return await work({ failures: ticket.points, refuse });
         } finally {
           if (!isRefused) await ticket.giveBack();
         }

@@ -1,5 +1,6 @@
 /** Counters in Redis or Valkey, which replicas share. Where it does not answer, nothing is counted. */
 import { createHmac } from "node:crypto";
+import { setImmediate } from "node:timers/promises";
 import type { RateLimiterRedis, RateLimiterRes } from "rate-limiter-flexible";
 import { unavailable } from "../errors.js";
 import type { Log } from "../log.js";
@@ -25,6 +26,8 @@ export interface RedisCounters {
 
 /** A request waits no longer for its count. */
 const ANSWER_MS = 100;
+/** After so many commands in a row without an answer it is away. */
+const SILENT_COMMANDS = 3;
 /** How long a start waits for it, and how long nobody asks it after it did not answer. */
 const PATIENCE_MS = 1000;
 const MAX_RECONNECT_MS = 2000;
@@ -59,6 +62,7 @@ export async function createRedisCounters({ url, log, rateKey }: RedisCountersDe
   });
   let isAway = true;
   let askAgainAtMs = 0;
+  let silent = 0;
   const limiters = new Map<RateLimit, RateLimiterRedis>();
 
   const keyOf = (subject: string) => createHmac("sha256", rateKey).update(subject).digest("base64url");
@@ -76,13 +80,23 @@ export async function createRedisCounters({ url, log, rateKey }: RedisCountersDe
   client.on("ready", () => note(false));
   client.on("error", (fault) => note(true, fault));
 
+  /** A timer may fire before an answer is read that came while this process was busy. */
+  async function inTime<T>(answer: Promise<T>): Promise<T> {
+    return withTimeout(answer, ANSWER_MS, noAnswer).catch(async (fault) => {
+      await setImmediate();
+      return withTimeout(answer, 1, () => fault);
+    });
+  }
+
   async function ask<T>(work: () => Promise<T>): Promise<T | null> {
     try {
-      const answer = await withTimeout(work(), ANSWER_MS, noAnswer);
+      const answer = await inTime(work());
+      silent = 0;
       note(false);
       return answer;
     } catch (fault) {
-      note(true, fault);
+      silent += 1;
+      if (silent >= SILENT_COMMANDS || !client.isReady) note(true, fault);
       return null;
     }
   }

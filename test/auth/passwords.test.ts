@@ -51,9 +51,9 @@ test("who asks for many passwords at once takes no place of others: one of them 
 test("a flood of strangers keeps nobody waiting who has failed less: the last of it give way", async () => {
   const ended: string[] = [];
   const stranger = (name: string, failures: number) =>
-    asCaller({ name, share: ANONYMOUS_SHARE, hasLeft: false }, () => verifyPassword(null, "a guess", failures)).then(
-      () => ended.push(name),
-    );
+    asCaller({ name, share: ANONYMOUS_SHARE, hasLeft: false }, () =>
+      verifyPassword(null, "a guess", { name, failures }),
+    ).then(() => ended.push(name));
   const flood = Promise.allSettled(
     Array.from({ length: MAX_PASSWORDS_HASHED_AT_ONCE + 20 }, (_, n) => stranger(`flood ${n}`, 2)),
   );
@@ -66,11 +66,39 @@ test("a flood of strangers keeps nobody waiting who has failed less: the last of
   const outcomes = await Promise.allSettled(others);
   expect(refusedOf(outcomes)).toEqual(["UNAVAILABLE"]);
   expect(outcomes[0]?.status, "who has failed more").toBe("rejected");
-  // Two of the flood were hashed already when they came, and two ended as these began.
+  // Two of the flood were hashed already when they came, and one turn in four is that of whoever waits longest.
   const ahead = ended.slice(0, 7);
   expect(ahead.filter((name) => !name.startsWith("flood")).sort()).toEqual(["known device", "new", "signed in"]);
   expect(ended.indexOf("new")).toBeGreaterThan(ended.indexOf("known device"));
   expect(refusedOf(await flood)).toEqual(Array(20 + 3).fill("UNAVAILABLE"));
+});
+
+test("whoever has failed is served in the end, however many new ones come", async () => {
+  let isServed = false;
+  const stranger = (name: string, failures: number) =>
+    asCaller({ name, share: ANONYMOUS_SHARE, hasLeft: false }, () =>
+      verifyPassword(null, "a guess", { name, failures }),
+    );
+  let rounds = 0;
+  const loop = async (name: string) => {
+    for (; !isServed && rounds < 400; rounds++) await stranger(name, 1);
+  };
+  const loops = ["one", "two", "three", "four"].map(loop);
+  await stranger("mistyped once", 2);
+  isServed = true;
+  await Promise.all(loops);
+  expect(rounds).toBeLessThan(40);
+});
+
+test("strangers take no place of somebody who is signed in, however much they have under way", async () => {
+  const own = Array.from({ length: 30 }, () => as("signed in", look));
+  const strangers = Promise.allSettled(
+    Array.from({ length: MAX_PASSWORDS_HASHED_AT_ONCE }, (_, n) =>
+      asCaller({ name: `stranger ${n}`, share: ANONYMOUS_SHARE, hasLeft: false }, look),
+    ),
+  );
+  expect(await Promise.all(own)).toEqual(Array(30).fill(false));
+  expect(refusedOf(await strangers)).toEqual(Array(30).fill("UNAVAILABLE"));
 });
 
 test("nothing is hashed for a client that has left", async () => {

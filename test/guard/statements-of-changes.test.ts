@@ -98,7 +98,7 @@ const OWN: Record<string, [input: object, selection: string, statements: string[
     { currentPassword: PASSWORD, newPassword: "four-random-words" },
     "deviceToken user { id }",
     [
-      ...["select", TAKE, "begin", "with", "update lockouts", "update users", "update sessions"],
+      ...["select", TAKE, "begin", "with", "update lockouts", "select", "update users", "update sessions"],
       ...["insert into audit_logs", "commit", GIVE_BACK, "select"],
     ],
   ],

@@ -97,6 +97,24 @@ describe.runIf(program)(`with ${program}`, () => {
     await counters.stop();
   });
 
+  it("an answer that is late because this process was busy counts, and is no outage", async () => {
+    const client = clientOfAddress(app, nextAddress());
+    app.log.length = 0;
+    const counters = await createRedisCounters({
+      url: `redis://127.0.0.1:${port}`,
+      log: createLog("trace", { write: (line) => void app.log.push(JSON.parse(line)) }),
+      rateKey: "of a busy process",
+    });
+    await counters.start();
+    const taken = Promise.all(Array.from({ length: 5 }, () => counters.take("somebody", { points: 9, seconds: 60 })));
+    const untilMs = performance.now() + 250;
+    while (performance.now() < untilMs);
+    expect((await taken).map((count) => count?.points)).toEqual([1, 2, 3, 4, 5]);
+    expect([counters.isUp, said()]).toEqual([true, [["info", "Redis answers"]]]);
+    await counters.stop();
+    expect((await client.run("{ __typename }")).status).toBe(200);
+  });
+
   it("while it is away nothing is counted, and the log and readiness say so", async () => {
     const ip = nextAddress();
     const client = clientOfAddress(app, ip);

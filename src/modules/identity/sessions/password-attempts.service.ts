@@ -5,6 +5,7 @@ import { createDeviceTokens } from "../../../auth/device-tokens.js";
 import { verifyPassword } from "../../../auth/passwords.js";
 import type { Db } from "../../../db/client.js";
 import type { Attempts } from "../../../rate-limits/index.js";
+import { currentCaller } from "../../../values/caller.js";
 import { judgeLockout, type Lockout, NO_LOCKOUT } from "./lockout.js";
 import { lockPasswordAccount, type PasswordAccount, updateLockout } from "./password-attempts.store.js";
 
@@ -32,6 +33,8 @@ interface PasswordAttempt {
   readonly email: string;
   readonly password: string;
   readonly deviceToken?: string | null | undefined;
+  /** The signed-in user who tries, by name; a stranger where it is absent. */
+  readonly by?: string;
   /** The event of a refusal. */
   readonly refusal: Omit<RecordedEvent, "userId" | "origin">;
 }
@@ -65,7 +68,7 @@ export function createPasswordAttempts({ db, clock, attempts, security, deviceKe
     origin: CallOrigin,
     prepare: () => Promise<(db: Db, passed: PassedAttempt) => Promise<T>>,
   ): Promise<T | null> {
-    const { find, email, password, deviceToken, refusal } = given;
+    const { find, email, password, deviceToken, by, refusal } = given;
     // Only who shows a device has the account looked up before the attempt is counted.
     const found = deviceToken ? await find() : null;
     const deviceId = deviceToken && found ? deviceOf(deviceToken, found) : null;
@@ -75,7 +78,9 @@ export function createPasswordAttempts({ db, clock, attempts, security, deviceKe
       async ({ failures, refuse }) => {
         const account = found ?? (await find());
         const { userId, passwordHash } = account;
-        const isSame = await verifyPassword(passwordHash, password, failures);
+        const known = deviceId === null ? by : `device ${deviceId}`;
+        const party = known === undefined ? { name: currentCaller().name, failures } : { name: known, failures: 0 };
+        const isSame = await verifyPassword(passwordHash, password, party);
         const finish = await prepare();
         return db.transaction(async (db) => {
           const locked = await lockPasswordAccount(db, account);

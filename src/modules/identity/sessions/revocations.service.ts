@@ -10,7 +10,7 @@ const LATE_COMMIT_SECONDS = 30;
 /** Replicas' clocks may differ by this much. */
 const CLOCK_SKEW_SECONDS = 60;
 
-export interface RevocationsOptions extends Pick<Client, "queryApart"> {
+export interface RevocationsOptions extends Pick<Client, "query" | "queryApart"> {
   readonly clock: { now(): Date };
   readonly log: Log;
   readonly timings: Pick<Timings, "revocationsMs">;
@@ -33,6 +33,7 @@ const REVOKED = `select coalesce(json_agg(id), '[]')::text, now()::text from ses
 export type Revocations = ReturnType<typeof createRevocations>;
 
 export function createRevocations({
+  query,
   queryApart,
   clock,
   log,
@@ -63,8 +64,8 @@ export function createRevocations({
     }
   }
 
-  async function load(seconds: number): Promise<void> {
-    const [ids, now] = await queryApart(REVOKED, [polledAt, seconds]);
+  async function load(ask: Client["queryApart"], seconds: number): Promise<void> {
+    const [ids, now] = await ask(REVOKED, [polledAt, seconds]);
     for (const id of JSON.parse(ids as string)) add(id);
     polledAt = now as string;
   }
@@ -72,7 +73,7 @@ export function createRevocations({
   async function poll(): Promise<void> {
     try {
       dropExpired();
-      await load(lateSeconds);
+      await load(queryApart, lateSeconds);
       if (isAway) log.info("revocations: the database answers again");
       isAway = false;
     } catch (error) {
@@ -95,7 +96,8 @@ export function createRevocations({
   return {
     /** Loads all revocations that matter, then polls. @throws UNAVAILABLE, because without the list no token can be trusted */
     async start(): Promise<void> {
-      await load(keepSeconds + lateSeconds);
+      // There may be many, and no request waits yet.
+      await load((text, parameters) => query(text, parameters, false), keepSeconds + lateSeconds);
       schedule();
     },
 

@@ -188,3 +188,22 @@ it("of two changes at once with the same current password, one is made", async (
   expect(answers.map(({ code }) => code).sort()).toEqual(["BAD_USER_INPUT", undefined]);
   expect(await app.sql`select version from users where id = ${user.id}`).toEqual([{ version: 2 }]);
 });
+
+it("a session that has ended while the password was looked at changes none", async () => {
+  const user = await newUser();
+  const passwordOf = () => app.sql`select password_hash, version from users where id = ${user.id}`;
+  const before = await passwordOf();
+  const changing = await app.sql.begin(async (sql) => {
+    await sql`select from users where id = ${user.id} for update`;
+    const changing = change(user.accessToken, { currentPassword: PASSWORD, newPassword: NEW });
+    const waits = () =>
+      app.sql`select pid from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`;
+    await expect.poll(waits, { timeout: 10_000 }).toHaveLength(1);
+    await sql`update sessions set revoked_at = now() where user_id = ${user.id}`;
+    return { changing };
+  });
+  const { code, errors, requestId } = await changing.changing;
+  expect([code, errors?.[0]?.message]).toEqual(["UNAUTHENTICATED", "Your session has ended: sign in again."]);
+  expect(await passwordOf()).toEqual(before);
+  expect(await audited(requestId)).toMatchObject([{ action: "user.change-password", success: false }]);
+});
