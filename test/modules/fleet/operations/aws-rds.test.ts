@@ -98,7 +98,8 @@ it("a backup window without applyImmediately is accepted with a warning, and cou
     parameters: { warnings: [expect.stringContaining("as soon as possible")] },
     result: { backupWindow: "09:00-09:30", pendingBackupWindow: null },
   });
-  expect(await instanceOf(dba, "api-1", "backupWindow")).toEqual({ backupWindow: "09:00-09:30" });
+  // The instance is refreshed after the end.
+  await eventually(async () => (await instanceOf(dba, "api-1", "backupWindow")).backupWindow === "09:00-09:30");
   const calls = under.aws.done("ModifyDBInstance");
   expect(await request("modifyBackupWindow", { ...asked, applyImmediately: true })).toMatchObject({
     status: "SUCCEEDED",
