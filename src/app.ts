@@ -24,6 +24,7 @@ import { telemetryModule } from "./modules/data/telemetry/index.js";
 import { auditLogModule } from "./modules/evidence/audit-log/index.js";
 import { retentionModule } from "./modules/evidence/retention/index.js";
 import { securityEventsModule } from "./modules/evidence/security-events/index.js";
+import { discoveryModule } from "./modules/fleet/discovery/index.js";
 import { inventoryModule } from "./modules/fleet/inventory/index.js";
 import { operationsModule } from "./modules/fleet/operations/index.js";
 import { organizationsModule } from "./modules/identity/organizations/index.js";
@@ -74,12 +75,12 @@ export async function createApp(config: Config, ports: Ports): Promise<App> {
   const jobs = createJobs({ ...base, settings: client.startUp() });
   const tokens = createTokens({ ...keys, clock, cache });
   const providers = ports.providers.map((provider) => withTimeouts(provider, timings.answerTimeoutMs));
-
   const shared = { db, log, clock, audit, security, jobs, providers, fingerprintKey, statementTimeoutMs, timings };
   const rateLimits = await createRateLimits({ ...shared, ...config, rateKey: keys.derive("rate limits") });
   const rows: RowsDeps = { ...shared, limits: LIMITS, statements: cache.region() };
   const sessions = sessionsModule({ ...shared, ...rateLimits, tokens, query, queryApart, deriveKey: keys.derive });
   const inventory = inventoryModule({ ...shared, rules: config.environmentRules });
+  const discovery = discoveryModule({ ...shared, inventory: inventory.service, discovery: config.discovery });
   const operations = operationsModule({ ...shared, inventory: inventory.service, polling, catchUp });
   const modules: readonly Module[] = [
     organizationsModule(rows),
@@ -91,8 +92,7 @@ export async function createApp(config: Config, ports: Ports): Promise<App> {
     auditLogModule,
     securityEventsModule(shared),
     retentionModule(shared),
-    inventory,
-    operations,
+    ...[inventory, discovery, operations],
   ];
 
   const graphql = await createGraphql({
@@ -113,7 +113,7 @@ export async function createApp(config: Config, ports: Ports): Promise<App> {
   return {
     schema: graphql.schema,
     access: graphql.access,
-    refreshInventory: () => inventory.refresh().then(operations.sweep),
+    refreshInventory: () => discovery.refresh().then(operations.sweep),
     start: () => parts.start().then(http.url),
     stop: parts.stop,
   };

@@ -1,5 +1,6 @@
 /** Turns environment variables into the Config, and reports all faults at once. Nothing else reads process.env. */
 import { z } from "zod";
+import { discoveryVariables } from "./modules/fleet/discovery/discovery.variables.js";
 import { inventoryVariables } from "./modules/fleet/inventory/inventory.variables.js";
 import { operationsVariables } from "./modules/fleet/operations/operations.variables.js";
 import { awsRdsVariables } from "./providers/aws-rds/aws-rds.variables.js";
@@ -113,6 +114,7 @@ const OWN = {
 
 const VARIABLES_OF_MODULES = [
   inventoryVariables,
+  discoveryVariables,
   operationsVariables,
   localVariables,
   awsRdsVariables,
@@ -127,6 +129,7 @@ export const SECRET_VARIABLES = Object.keys(VARIABLES).filter((name) => isSecret
 
 /** The configuration of the modules. */
 type ConfigOfModules = ReturnType<typeof inventoryVariables.toConfig> &
+  ReturnType<typeof discoveryVariables.toConfig> &
   ReturnType<typeof operationsVariables.toConfig> &
   ReturnType<typeof localVariables.toConfig> &
   ReturnType<typeof awsRdsVariables.toConfig> &
@@ -195,6 +198,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
   const isOpen = env.TRUSTED_DOCUMENTS === undefined;
   return {
     ...inventoryVariables.toConfig(parsed()),
+    ...discoveryVariables.toConfig(parsed()),
     ...operationsVariables.toConfig(parsed()),
     ...local,
     ...aws,

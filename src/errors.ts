@@ -21,7 +21,7 @@ export const HTTP_STATUS = {
 export type ErrorCode = keyof typeof HTTP_STATUS;
 
 /** The other extensions of an error. Each constructor below fills the key that belongs to its code. */
-type ErrorDetail = Readonly<Record<string, string | number>>;
+type ErrorDetail = Readonly<Record<string, string | number | readonly object[]>>;
 
 /**
  * An error whose message is for the caller. graphql-js copies `extensions` into the answer; `cause` only goes to the log.
@@ -46,6 +46,18 @@ export class AppError extends Error {
 /** An argument is missing, malformed or out of range. `field` is its path below `input`, or the argument's name. */
 export const badUserInput = (field: string, message: string, cause?: unknown) =>
   new AppError("BAD_USER_INPUT", message, { field }, cause);
+
+/** How many rows the error of an ambiguous identifier names at most. */
+export const MAX_CANDIDATES = 10;
+
+/** Several rows have the identifier. @param candidates what distinguishes them; the first are named */
+export const ambiguousIdentifier = (field: string, candidates: readonly object[], cause?: unknown) =>
+  new AppError(
+    "BAD_USER_INPUT",
+    `${candidates.length > MAX_CANDIDATES ? "Many" : candidates.length} have this identifier. Give the id or the ARN of the one that you mean.`,
+    { field, candidates: candidates.slice(0, MAX_CANDIDATES) },
+    cause,
+  );
 
 /** The request is not GraphQL over HTTP. `field` names the part at fault. */
 export const unusableRequestError = (

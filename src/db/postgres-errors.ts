@@ -1,6 +1,7 @@
 /** Turns faults of PostgreSQL and the driver into AppErrors, with messages of ours, because theirs hold values or whole statements. */
 import {
   AppError,
+  ambiguousIdentifier,
   answerTooLong,
   badUserInput,
   conflict,
@@ -101,6 +102,9 @@ export function fromPostgres(error: unknown): AppError {
   return internal(error);
 }
 
+/** A planned read is given an identifier that several rows have, of which the detail names the facts that its caller may read. */
+const AMBIGUOUS = "22P99";
+
 /** A planned read multiplies the length of its answer by a number, so that it overflows where the answer is too long. Nothing else does. */
 const isTooLong = ({ code, routine }: PostgresFault) => code === "22003" && routine === "float_overflow_error";
 
@@ -108,6 +112,7 @@ const isTooLong = ({ code, routine }: PostgresFault) => code === "22003" && rout
 export function fromPostgresRead(error: unknown): AppError {
   const fault = faultOf(error);
   if (isTooLong(fault)) return answerTooLong(error);
+  if (fault.code === AMBIGUOUS) return ambiguousIdentifier("id", JSON.parse(fault.detail ?? "[]"), error);
   return fault.code?.startsWith("22") ? internal(error) : fromPostgres(error);
 }
 

@@ -1,4 +1,5 @@
 /** The shape of a declaration, which describes a readable type over its table. Its GraphQL types, joins and row scope derive from it. */
+import type { SQL } from "drizzle-orm";
 import type { PgColumn, PgTable } from "drizzle-orm/pg-core";
 import type { ActorAccess } from "../auth/actor.js";
 import type { Permission } from "../auth/permissions.js";
@@ -21,6 +22,8 @@ export interface FieldDeclaration {
   readonly column: PgColumn;
   readonly kind: FieldKind;
   readonly description: string;
+  /** How the value follows from columns of the row, within a statement, where it is not that of `column`. */
+  readonly value?: (of: (column: PgColumn) => SQL) => SQL;
   /** The registered enum, where `kind` is `enum`. */
   readonly enumeration?: object;
   /** The type of the column's JSON, where `kind` is `embedded`. */
@@ -129,6 +132,16 @@ interface Narrowing {
   readonly equals: string;
 }
 
+interface IdentifierDeclaration {
+  /** A name, in any case. */
+  readonly column: PgColumn;
+  /** A longer name, which is compared as it is written. */
+  readonly longColumn: PgColumn;
+  readonly goneSince: PgColumn;
+  /** What distinguishes the rows of a name that several rows have, by the keys of the candidates in the error. */
+  readonly candidates: Readonly<Record<string, PgColumn>>;
+}
+
 export interface TypeDeclaration {
   /** The GraphQL name. With a small first letter it names the root field of one row. */
   readonly name: string;
@@ -150,8 +163,8 @@ export interface TypeDeclaration {
   readonly uniqueKey?: string;
   /** The field of the default order: its newest value comes first, and `id` breaks ties. */
   readonly newestBy: string;
-  /** A column that clients may give instead of an id. In any case, only one row has the name among those that are not gone. */
-  readonly identifier?: { readonly column: PgColumn; readonly goneSince: PgColumn };
+  /** What clients may give instead of an id: values that only one row has among those that are not gone. */
+  readonly identifier?: IdentifierDeclaration;
   readonly fields: Readonly<Record<string, FieldDeclaration>> & { readonly id: FieldDeclaration };
   readonly relations: Readonly<Record<string, OneRelation | ManyRelation>>;
   /** Columns to filter by under the name of an embedded field, which cannot be compared as a whole. */

@@ -28,12 +28,12 @@ const KIND_OF_TYPE: Readonly<Record<string, FieldKind>> = {
 
 /**
  * Declares a field over a column. Its GraphQL type follows from the column's type, its nullability from NOT NULL.
- * @param options `enumeration`: the registered enum; `kind`: for a column whose type does not tell the kind
+ * @param options `value`: as in FieldDeclaration; `enumeration`: the registered enum; `kind`: for a column whose type does not tell the kind
  */
 export function field(
   column: PgColumn,
   description: string,
-  options: Partial<Pick<FieldDeclaration, "enumeration" | "read" | "kind" | "inAnyCase">> = {},
+  options: Partial<Pick<FieldDeclaration, "enumeration" | "read" | "kind" | "inAnyCase" | "value">> = {},
 ): FieldDeclaration {
   const kind = options.kind ?? (options.enumeration ? "enum" : KIND_OF_TYPE[column.columnType]);
   if (!kind) throw new Error(`no GraphQL type for ${column.columnType}`);

@@ -98,7 +98,9 @@ export class RequestContext implements ReadContext, CallContext {
 
   /** Returns the environment of the instance with this id or identifier, or null. It loads each instance once. */
   environmentOf(instanceId: string): Promise<string | null> {
-    this.environments ??= new DataLoader((ids) => Promise.all(ids.map((id) => this.deps.environmentOf(id))));
+    this.environments ??= new DataLoader((ids) =>
+      Promise.all(ids.map((id) => this.deps.environmentOf(id).catch((error) => error))),
+    );
     return this.environments.load(instanceId);
   }
 

@@ -3,13 +3,9 @@ import { unavailable } from "../errors.js";
 import { withTimeout } from "../values/with-timeout.js";
 import type { Provider } from "./provider.js";
 
-/** A scope has many pages, so its list may take that many times as long. */
-const LIST = 3;
-
 /** @returns the provider with every call limited: one that takes too long throws UNAVAILABLE, and its late result is ignored */
 export function withTimeouts(provider: Provider, timeoutMs: number): Provider {
-  const limited = <T>(answer: Promise<T>, times = 1) =>
-    withTimeout(answer, times * timeoutMs, () => unavailable("The provider"));
+  const limited = <T>(answer: Promise<T>) => withTimeout(answer, timeoutMs, () => unavailable("The provider"));
   return {
     name: provider.name,
     operations: provider.operations,
@@ -20,8 +16,9 @@ export function withTimeouts(provider: Provider, timeoutMs: number): Provider {
     // These have no limit: they run as long as there is something to do.
     upkeep: () => provider.upkeep(),
     watch: () => provider.watch(),
-    list: (scope, onCall) => limited(provider.list(scope, onCall), LIST),
-    listScopeSnapshots: (scope, onCall) => limited(provider.listScopeSnapshots(scope, onCall), LIST),
+    // A scope has many pages. Whoever asks for all of them says how long that may take.
+    list: (scope, onCall) => provider.list(scope, onCall),
+    listScopeSnapshots: (scope, onCall) => provider.listScopeSnapshots(scope, onCall),
     describe: (providerId) => limited(provider.describe(providerId)),
     logTail: (providerId, member, lines) => limited(provider.logTail(providerId, member, lines)),
     listSnapshots: (providerId) => limited(provider.listSnapshots(providerId)),

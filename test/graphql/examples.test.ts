@@ -118,6 +118,27 @@ const RUNS: Record<string, Run> = {
       expect(again.code).toBe("UNAUTHENTICATED");
     },
   },
+  "discover-instances": {
+    answers({ discoverInstances }) {
+      expect(discoverInstances.runs).toMatchObject([{ id: expect.any(String), provider: "port" }]);
+    },
+  },
+  "discovery-runs": {
+    answers({ discoveryRuns, scopes }) {
+      expect(discoveryRuns.nodes.at(-1)).toMatchObject({
+        provider: "port",
+        found: 3,
+        new: 3,
+        scopes: [{ error: null }],
+      });
+      expect(scopes.nodes).toEqual([]);
+    },
+  },
+  "instance-history": {
+    answers({ instances }) {
+      expect(instances.groups).toEqual(expect.any(Array));
+    },
+  },
   sessions: {
     answers({ sessions }) {
       expect(sessions.nodes.filter(({ current }: { current: boolean }) => current)).toHaveLength(1);

@@ -54,6 +54,8 @@ const PROMISED = /* GraphQL */ `
     operations(first: Int, after: String, last: Int, before: String, filter: OperationFilter, orderBy: [OperationOrder!]): OperationConnection
     finding(id: ID!): Finding
     findings(first: Int, after: String, last: Int, before: String, filter: FindingFilter, orderBy: [FindingOrder!]): FindingConnection
+    scopes(first: Int, after: String, last: Int, before: String, filter: ScopeFilter, orderBy: [ScopeOrder!]): ScopeConnection
+    discoveryRuns(first: Int, after: String, last: Int, before: String, filter: DiscoveryRunFilter, orderBy: [DiscoveryRunOrder!]): DiscoveryRunConnection
     environmentMapping(id: ID!): EnvironmentMapping
     environmentMappings(first: Int, after: String, last: Int, before: String, filter: EnvironmentMappingFilter, orderBy: [EnvironmentMappingOrder!]): EnvironmentMappingConnection
     securityEvent(id: ID!): SecurityEvent
@@ -99,6 +101,8 @@ const PROMISED = /* GraphQL */ `
   enum Role { VIEWER ANALYST DBA SECURITY ADMIN }
   enum Severity { CRITICAL HIGH MEDIUM LOW INFO }
   enum ScanStatus { PENDING RUNNING COMPLETED FAILED CANCELLED }
+  enum ScopeState { PENDING LISTED FAILING REMOVED }
+  enum InstanceChangeField { IDENTIFIER INSTANCE_CLASS ENGINE_VERSION TAGS BACKUP_WINDOW MAINTENANCE_WINDOW BACKUP_RETENTION_DAYS MEMBER_ROLES CLUSTER ENVIRONMENT GONE }
   enum AlertSeverity { CRITICAL WARNING INFO }
   enum SecurityEventStatus { SUCCESS FAILURE WARNING }
   enum Environment { PRODUCTION STAGING TEST DEVELOPMENT POC SANDBOX }
@@ -129,11 +133,17 @@ const PROMISED = /* GraphQL */ `
     endpoint: InstanceEndpoint members: [InstanceMember!]! tags: [Tag!]! environment: EnvironmentClassification!
     backupWindow: String maintenanceWindow: String backupRetentionDays: Int availableOperations: [OperationAvailability!]!
     snapshots(first: Int, after: String): SnapshotConnection! operations(first: Int, after: String): OperationConnection
+    changes(first: Int, after: String): InstanceChangeConnection! arn: String cluster: String gone: Boolean! operable: Boolean! scope: Scope
     findings(first: Int, after: String): FindingConnection autoFailover: AutoFailover
     discoveredAt: DateTime! lastSeenAt: DateTime!
   }
   type AutoFailover { afterSeconds: Int! maxLagBytes: Float! }
-  type Finding { id: ID! kind: String! severity: AlertSeverity! subject: String detail: String! openedAt: DateTime! resolvedAt: DateTime instance: Instance! }
+  type Scope { id: ID! provider: String! accountId: String! region: String state: ScopeState! lastSuccessAt: DateTime lastError: ScopeError instanceCount: Int! }
+  type ScopeError { code: String! message: String! }
+  type DiscoveryRun { id: ID! provider: String! startedAt: DateTime! endedAt: DateTime scopes: [DiscoveryRunScope!]! }
+  type DiscoveryRunScope { found: Int! new: Int! changed: Int! gone: Int! calls: Int! error: ScopeError }
+  type InstanceChange { id: ID! field: InstanceChangeField! before: JSON after: JSON at: DateTime! }
+  type Finding { id: ID! kind: String! severity: AlertSeverity! subject: String detail: String! openedAt: DateTime! resolvedAt: DateTime instance: Instance scope: Scope }
   type InstanceEndpoint { host: String! port: Int! }
   type Tag { key: String! value: String! }
   type EnvironmentClassification { environment: Environment! decidedBy: EnvironmentMethod! conflict: Boolean! evidence: [EnvironmentEvidence!]! }
@@ -241,6 +251,9 @@ const LISTED: Record<string, string> = {
   Snapshot: "identifier: StringFilter status: StringFilter createdAt: DateTimeFilter instanceId: IDFilter",
   Finding:
     "kind: StringFilter severity: AlertSeverityFilter subject: StringFilter openedAt: DateTimeFilter resolvedAt: DateTimeFilter instanceId: IDFilter",
+  Scope: "provider: StringFilter accountId: StringFilter region: StringFilter lastSuccessAt: DateTimeFilter",
+  DiscoveryRun: "provider: StringFilter startedAt: DateTimeFilter endedAt: DateTimeFilter failedScopes: IntFilter",
+  InstanceChange: "at: DateTimeFilter instanceId: IDFilter",
   EnvironmentMapping:
     "accountId: StringFilter environment: EnvironmentFilter reason: StringFilter settles: StringFilter createdAt: DateTimeFilter instanceId: IDFilter",
   SecurityEvent: "eventType: StringFilter eventStatus: SecurityEventStatusFilter userId: IDFilter",

@@ -1,9 +1,10 @@
 /** How many statements a change sends: one with its record and its row; what may change with it, and other rows, one read more. */
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { type Change, changesOf, inputOf, payloadOf } from "../specimens/changes.js";
 import { SPECIMENS, written } from "../specimens/index.js";
 import { tableOf, type Verb } from "../specimens/specimen.js";
 import { EMAILS, PASSWORD, signIn } from "../support/app.js";
+import { SOON } from "../support/soon.js";
 import { countingApp, documentOf, GIVE_BACK, OF_OPERATIONS, TAKE, withoutFleet } from "./sent.js";
 
 const { app, statementsOf } = countingApp();
@@ -126,9 +127,20 @@ const DOORS: Record<string, [input: (refreshToken: string) => object, selection:
 };
 
 it("counts every mutation", () => {
-  const special = [OTHERS, OWN, DOORS].flatMap((mutations) => Object.keys(mutations));
+  const special = [...[OTHERS, OWN, DOORS].flatMap((mutations) => Object.keys(mutations)), "discoverInstances"];
   const named = [...CHANGES.map(({ name }) => name), ...special, ...OF_OPERATIONS];
   expect(named.sort()).toEqual(Object.keys(app.schema.getMutationType()!.getFields()).sort());
+});
+
+it("discoverInstances; what it asks for goes on in the background", async () => {
+  const sent = withoutFleet(
+    await statementsOf(await app.as("admin"), documentOf("discoverInstances", "runs { id }"), { input: {} }),
+  );
+  const own = ["begin", "insert into discovery_runs", "insert into audit_logs", "commit"];
+  expect(sent.slice(0, own.length)).toEqual(own);
+  await vi.waitFor(async () => {
+    expect(await app.sql`select from discovery_runs where ended_at is null`).toHaveLength(0);
+  }, SOON);
 });
 
 describe("by staff", () => {

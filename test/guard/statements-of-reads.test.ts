@@ -18,7 +18,7 @@ describe("a read is one statement", () => {
       variables: JSON.parse(/^# variables: (.*)$/m.exec(example.text)?.[1] ?? "null"),
     }));
 
-  it("has examples", () => expect(reads).toHaveLength(14));
+  it("has examples", () => expect(reads).toHaveLength(16));
 
   it.each(reads)("$file", async ({ file, text, variables }) => {
     // The rules, and what accounts are mapped to.

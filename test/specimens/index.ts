@@ -4,14 +4,17 @@ import { analyticsMetric } from "./analytics-metric.js";
 import { auditLog } from "./audit-log.js";
 import { isWritten } from "./changes.js";
 import { chatSession } from "./chat-session.js";
+import { discoveryRun } from "./discovery-run.js";
 import { environmentMapping } from "./environment-mapping.js";
 import { environmentProposal } from "./environment-proposal.js";
 import { finding } from "./finding.js";
 import { instance } from "./instance.js";
+import { instanceChange } from "./instance-change.js";
 import { operation } from "./operation.js";
 import { organization } from "./organization.js";
 import { performanceLog } from "./performance-log.js";
 import { scan } from "./scan.js";
+import { scope } from "./scope.js";
 import { securityEvent } from "./security-event.js";
 import { session } from "./session.js";
 import { snapshot } from "./snapshot.js";
@@ -28,12 +31,15 @@ export const SPECIMENS = {
   ChatSession: chatSession,
   AnalyticsMetric: analyticsMetric,
   PerformanceLog: performanceLog,
+  Scope: scope,
   Instance: instance,
+  InstanceChange: instanceChange,
   Snapshot: snapshot,
   Operation: operation,
   EnvironmentMapping: environmentMapping,
   EnvironmentProposal: environmentProposal,
   Finding: finding,
+  DiscoveryRun: discoveryRun,
   AuditLog: auditLog,
   SecurityEvent: securityEvent,
 } as const satisfies Readonly<Record<string, Specimen>>;

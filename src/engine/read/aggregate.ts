@@ -22,7 +22,7 @@ import { orderName } from "./order.js";
 import { pageSizeOf } from "./page.js";
 import { queryArgumentOf } from "./query-value.js";
 import { collectSelectionBelow } from "./selection.js";
-import type { VisibilitySource } from "./visibility.js";
+import { type VisibilitySource, visibleFieldValue } from "./visibility.js";
 
 export const AGGREGATE_TIME_BUCKETS = ["HOUR", "DAY", "WEEK", "MONTH"] as const;
 type TimeBucket = (typeof AGGREGATE_TIME_BUCKETS)[number];
@@ -87,7 +87,7 @@ function selectFigures(c: Compilation, source: VisibilitySource, nodes: readonly
         return [key, jsonTypename(`${type.name}${figure === "sum" || figure === "avg" ? "Numbers" : "Extremes"}`)];
       c.requireReadable(field.read);
       if (figure === "sum" && field.kind === "float") c.sumsDoubles = true;
-      return [key, FIGURES[figure]!(field, source.column(field.column))];
+      return [key, FIGURES[figure]!(field, visibleFieldValue(source, field))];
     });
   return jsonObject(
     [...collectSelectionBelow(nodes, c.fragments, c.variables)].map(([key, figureNodes]): [string, Json] => {
@@ -132,7 +132,7 @@ function keysOf(c: Compilation, source: VisibilitySource, node: FieldNode): Key[
     if (bucket && field.kind !== "dateTime") {
       throw badUserInput(`by.${index}.bucket`, "Only moments have buckets of time.");
     }
-    const column = source.column(field.column);
+    const column = visibleFieldValue(source, field);
     keys.push(
       bucket
         ? {

@@ -3,7 +3,7 @@
 import { type SQL, sql } from "drizzle-orm";
 import { type FieldNode, GraphQLID, type GraphQLSchema } from "graphql";
 import type { ActorAccess } from "../../auth/actor.js";
-import { answerTooLong, badUserInput } from "../../errors.js";
+import { answerTooLong, badUserInput, MAX_CANDIDATES } from "../../errors.js";
 import { isId, requireId } from "../../values/id.js";
 import type { TypeDeclaration } from "../declaration.js";
 import {
@@ -53,14 +53,17 @@ const idIn =
 
 const bigint = (c: Compilation, getter: CompilationGetter) => sql`${c.param(getter, "id")}::bigint`;
 
-/** Returns the id that the argument gives, or the id of the only row whose identifier it gives. */
+/**
+ * Returns the id that the argument gives, or the id of the only row whose identifier it gives. The statement fails where several rows
+ * have it, and names them.
+ */
 function keyOf(
   c: Compilation,
   identifier: NonNullable<TypeDeclaration["identifier"]>,
   type: TypeDeclaration,
   argument: CompilationGetter,
 ): SQL {
-  const { column, goneSince } = identifier;
+  const { column, longColumn, goneSince, candidates } = identifier;
   const max = maxFieldLengthOf(column) ?? c.limits.valueCharacters;
   const text = (run: CompilationRun) => {
     const text = String(argument(run));
@@ -69,9 +72,13 @@ function keyOf(
     return text;
   };
   const id = bigint(c, (run) => (isId(text(run)) ? text(run) : null));
-  const named = sql`lower(${column}) = lower(${c.param((run) => (isId(text(run)) ? null : text(run)), "id")}::text)`;
+  const name = sql`${c.param((run) => (isId(text(run)) ? null : text(run)), "id")}::text`;
   const key = type.fields.id.column;
-  return sql`coalesce(${id}, (select case when count(*) = 1 then min(${key}) end from ${type.table} where ${named} and ${goneSince} is null))`;
+  const facts = Object.entries(candidates).map(([fact, column]) => sql`'${sql.raw(fact)}', ${column}`);
+  const rows = sql`select ${key} as key, json_build_object('id', ${key}::text, ${sql.join(facts, sql`, `)}) as candidate from ${type.table}
+    where (lower(${column}) = lower(${name}) or ${longColumn} = ${name}) and ${goneSince} is null
+    order by ${key} limit ${sql.raw(String(MAX_CANDIDATES + 1))}`;
+  return sql`coalesce(${id}, (select case when count(*) > 1 then raise_ambiguous(json_agg(named.candidate)) else min(named.key) end from (${rows}) named))`;
 }
 
 function select(c: Compilation, { target, nodes }: Unit, index: number, onRefusal: () => void) {

@@ -7,7 +7,7 @@ import type { Compilation } from "./compilation.js";
 import { writtenField } from "./field.js";
 import { type Json, jsonAround, jsonList, jsonObject, jsonOrNull, jsonTypename } from "./json.js";
 import { collectSelectionBelow } from "./selection.js";
-import type { VisibilitySource } from "./visibility.js";
+import { type VisibilitySource, visibleFieldValue } from "./visibility.js";
 
 const valueAt = (container: SQL, key: string): SQL => sql`(${container} -> ${sql.raw(`'${key}'`)})`;
 
@@ -66,7 +66,7 @@ export function selectFieldOrEmbedded(
   nodes: readonly FieldNode[],
   onRefusal: () => void,
 ): Json {
-  const column = source.column(field.column);
+  const column = visibleFieldValue(source, field);
   if (field.embedded) return selectEmbedded(c, source, field.embedded, column, nodes, onRefusal);
   if (!field.derived) return writtenField(field, column);
   // The resolver derives the value from these columns.

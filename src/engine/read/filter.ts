@@ -6,7 +6,7 @@ import type { Compilation, CompilationLimits } from "./compilation.js";
 import { boundFieldValue, fieldParameterType, isFieldTextLonger, maxFieldLengthOf } from "./field.js";
 import { OPERATORS_OF, type Operator } from "./operators.js";
 import type { QueryValue } from "./query-value.js";
-import type { VisibilitySource } from "./visibility.js";
+import { type VisibilitySource, visibleFieldValue } from "./visibility.js";
 
 /** The fields by which a type can be filtered: its own, and `<relation>Id` for each relation to one. */
 export function filterFields(type: TypeDeclaration): ReadonlyMap<string, FieldDeclaration> {
@@ -108,7 +108,7 @@ export function compileFilter(
       count(0);
       const operator = OPERATORS_OF[field.kind][name] as Operator;
       const where = `${at}.${name}`;
-      const column = caseOf(field, operator)(on.column(field.column));
+      const column = caseOf(field, operator)(visibleFieldValue(on, field));
       return operator.condition(column, operandOf(c, field, operator, requirePresent(operand, where), where));
     });
   };

@@ -1,9 +1,10 @@
 /** Finds out which columns an index serves. The schema warns clients about filters and orders by others. */
-import type { PgColumn } from "drizzle-orm/pg-core";
 import { getTableConfig } from "drizzle-orm/pg-core";
+import type { FieldDeclaration } from "../declaration.js";
 
-/** @returns whether an index begins with the column, so that a condition on it does not read the whole table */
-export function isIndexed(column: PgColumn): boolean {
+/** @returns whether an index begins with the column of the field, so that a condition on it does not read the whole table */
+export function isIndexed({ column, value }: FieldDeclaration): boolean {
+  if (value) return false;
   const { indexes } = getTableConfig(column.table);
   return (
     column.primary ||

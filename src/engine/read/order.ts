@@ -7,7 +7,7 @@ import type { Compilation, CompilationGetter, CompilationRun } from "./compilati
 import { fieldParameterType, writtenField } from "./field.js";
 import { jsonTextOf } from "./json.js";
 import type { QueryValue } from "./query-value.js";
-import type { VisibilitySource } from "./visibility.js";
+import { type VisibilitySource, visibleFieldValue } from "./visibility.js";
 
 type Direction = "ASC" | "DESC";
 type OrderNulls = "FIRST" | "LAST";
@@ -165,7 +165,7 @@ export class Order {
       c.requireReadable(field.read);
       const nullable = relation !== undefined || !field.column.notNull;
       const smallestFirst = direction === "ASC" ? "FIRST" : "LAST";
-      const value = (relation ? this.#join(relation) : source).column(field.column);
+      const value = visibleFieldValue(relation ? this.#join(relation) : source, field);
       terms.push({
         path,
         field,

@@ -3,7 +3,7 @@ import { and, eq, type SQL, sql } from "drizzle-orm";
 import { alias, type PgColumn, type PgTable } from "drizzle-orm/pg-core";
 import type { ActorAccess } from "../../auth/actor.js";
 import { columnProperty } from "../../db/dialect.js";
-import { relationToOne, type TypeDeclaration } from "../declaration.js";
+import { type FieldDeclaration, relationToOne, type TypeDeclaration } from "../declaration.js";
 
 /** A table in a statement, under its own name or an alias. */
 export interface VisibilitySource {
@@ -13,6 +13,10 @@ export interface VisibilitySource {
   readonly from: SQL;
   column(column: PgColumn): SQL;
 }
+
+/** @returns the value of a field of a row of the source */
+export const visibleFieldValue = ({ column }: VisibilitySource, field: FieldDeclaration): SQL =>
+  field.value?.(column) ?? column(field.column);
 
 /** @returns the rows of a type under an alias @param rows where they come from, with the columns of the table; the table itself by default */
 export function aliasedVisibilitySource(

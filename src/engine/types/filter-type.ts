@@ -23,8 +23,8 @@ const NullsOrder = enumTypeOf(NULLS_ORDER_ENUM, ["FIRST", "LAST"], "Whether abse
 const EQUALITY_IN_ANY_CASE = "`eq`, `ne`, `in` and `notIn` ignore its case.";
 
 /** The description of a field, with a warning where no index serves conditions on it and orders by it. */
-const described = ({ description, column }: FieldDeclaration) =>
-  isIndexed(column) ? description : `${description} No index serves it.`;
+const described = (field: FieldDeclaration) =>
+  isIndexed(field) ? field.description : `${field.description} No index serves it.`;
 
 const describedOrder = ({ path, field, relation }: OrderField) =>
   relation ? `\`${path}\`: ${field.description} No index serves it.` : described(field);

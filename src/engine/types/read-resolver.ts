@@ -34,8 +34,8 @@ function describedRow({ name, identifier }: TypeDeclaration): { field: string; i
   const none = "null where there is none.";
   if (!identifier) return { field: `The ${name} with this id; ${none}`, id: "Decimal text of the key." };
   return {
-    field: `The ${name} with this id or ${identifier.column.name}; ${none}`,
-    id: `Decimal text of the key, or the ${identifier.column.name}, in any case, where only one ${name} that is still there has it.`,
+    field: `The ${name} with this id, ${identifier.column.name} or ${identifier.longColumn.name}; ${none}`,
+    id: `Decimal text of the key, the ${identifier.longColumn.name}, or the ${identifier.column.name}, in any case, where only one ${name} that is still there has it. Otherwise BAD_USER_INPUT names \`candidates\`.`,
   };
 }
 

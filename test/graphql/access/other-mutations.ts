@@ -111,6 +111,15 @@ export function otherMutations(app: TestApp): Record<string, Mutation> {
       input: async () => ({ id: await insertProposal(app, await insertInstance(app, "TEST")) }),
       selection: "proposal { id status }",
     },
+    discoverInstances: {
+      callers: OPERATORS,
+      async input() {
+        // It would join the one that is under way.
+        await app.sql`update discovery_runs set ended_at = now() where ended_at is null`;
+        return {};
+      },
+      selection: "runs { id provider }",
+    },
     createSnapshot: {
       callers: OPERATORS,
       input: async () => ({ instanceId: await insertBusyInstance(app), snapshotId: `by-hand-${next()}` }),
@@ -166,6 +175,6 @@ export function otherMutations(app: TestApp): Record<string, Mutation> {
 
 /** @returns the document of a mutation whose input is a variable */
 export function documentOf(name: string, selection: string): string {
-  const type = `${name.charAt(0).toUpperCase()}${name.slice(1)}Input${["signOut", "revokeSessions"].includes(name) ? "" : "!"}`;
+  const type = `${name.charAt(0).toUpperCase()}${name.slice(1)}Input${["discoverInstances", "signOut", "revokeSessions"].includes(name) ? "" : "!"}`;
   return `mutation($input: ${type}) { ${name}(input: $input) { ${selection} } }`;
 }

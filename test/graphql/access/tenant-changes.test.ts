@@ -78,6 +78,7 @@ describe("a row of another organization answers exactly as one that does not exi
         "revokeSessions",
         "recordSecurityEvent",
         "setEnvironmentMapping",
+        "discoverInstances",
         "setEnvironmentRules",
         "confirmEnvironmentProposal",
         "createSnapshot",

@@ -367,10 +367,12 @@ describe("both ways answer the same", () => {
   it("covers the examples", () => {
     expect(reads.map(({ file }) => file)).toEqual([
       "audit-trail.graphql",
+      "discovery-runs.graphql",
       "environment-proposals.graphql",
       "filter-order-page.graphql",
       "first-read.graphql",
       "follow-operation.graphql",
+      "instance-history.graphql",
       "inventory.graphql",
       "nested-read.graphql",
       "related-rows.graphql",

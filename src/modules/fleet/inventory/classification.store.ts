@@ -1,5 +1,5 @@
 /** The statements of the classification: its lock, its mappings, and the instances that it decides about. */
-import { and, desc, eq, inArray, isNull, or, type SQL, sql } from "drizzle-orm";
+import { and, desc, eq, inArray, isNotNull, isNull, or, type SQL, sql } from "drizzle-orm";
 import { alias } from "drizzle-orm/pg-core";
 import type { Db } from "../../../db/client.js";
 import type { Classification } from "./classifier.js";
@@ -29,6 +29,12 @@ export type ClassifiedInstance = Pick<typeof instances.$inferSelect, keyof typeo
 
 const sibling = alias(instances, "sibling");
 
+/** Names the instances that have a cluster with one of others. Those are found once, and not anew for each instance. */
+const isSibling = (ofOthers: SQL | undefined): SQL =>
+  sql`(${instances.provider}, ${instances.cluster} ->> 'arn') in (
+    select ${sibling.provider}, ${sibling.cluster} ->> 'arn' from ${instances} as sibling
+    where ${and(sql`${sibling.cluster} ->> 'arn' is not null`, ofOthers)})`;
+
 /** @returns the instances that a condition names, with the members of their clusters: for those that are gone, also those that are gone */
 const listWithSiblings = (
   db: Db,
@@ -40,9 +46,8 @@ const listWithSiblings = (
     .where(
       or(
         isMeant(instances),
-        sql`exists (select from ${instances} as sibling where ${sibling.provider} = ${instances.provider}
-          and ${sibling.cluster} ->> 'arn' = ${instances.cluster} ->> 'arn'
-          and (${instances.vanishedAt} is null or ${sibling.vanishedAt} is not null) and ${isMeant(sibling as never)})`,
+        and(isNull(instances.vanishedAt), isSibling(isMeant(sibling as never))),
+        isSibling(and(isNotNull(sibling.vanishedAt), isMeant(sibling as never))),
       ),
     )
     .orderBy(instances.id);
@@ -62,11 +67,9 @@ const isProtecting = (table: typeof instances) =>
 export const listClassifiedByAccount = (db: Db, accountId: string): Promise<ClassifiedInstance[]> =>
   listWithSiblings(db, (table) => and(eq(table.accountId, accountId), isProtecting(table)));
 
-/** @returns the instances of a provider, or of all, whose classification protects anything, with their siblings */
-export const listClassified = (db: Db, provider: string | null): Promise<ClassifiedInstance[]> =>
-  listWithSiblings(db, (table) =>
-    and(provider === null ? undefined : eq(table.provider, provider), isProtecting(table)),
-  );
+/** @returns the instances of a scope, or of all, whose classification protects anything, with their siblings */
+export const listClassified = (db: Db, scopeId: bigint | null): Promise<ClassifiedInstance[]> =>
+  listWithSiblings(db, (table) => and(scopeId === null ? undefined : eq(table.scopeId, scopeId), isProtecting(table)));
 
 /** Writes classifications. */
 export async function updateClassifications(

@@ -12,14 +12,23 @@ import {
   OperationAvailability,
   Tag,
 } from "./instance-objects.model.js";
-import { alertSeverity, findings, instances, snapshots } from "./inventory.table.js";
+import { alertSeverity, findings, instanceLastSeenAt, instances, snapshots } from "./inventory.table.js";
 import { assessOperability, type OperabilityFacts } from "./operability.js";
+import { Scope } from "./scopes.model.js";
 
 export const AlertSeverity = enumTypeOf("AlertSeverity", alertSeverity.enumValues, "The urgency of a finding.", {
   CRITICAL: "Something does not work: act at once.",
   WARNING: "Something will not work if nobody acts.",
   INFO: "It is good to know.",
 });
+
+/** What distinguishes instances of one identifier. */
+export const INSTANCE_CANDIDATES = {
+  identifier: instances.identifier,
+  arn: instances.arn,
+  accountId: instances.accountId,
+  region: instances.region,
+};
 
 export const Instance = declareType({
   name: "Instance",
@@ -29,13 +38,22 @@ export const Instance = declareType({
   read: ["instances:read"],
   scope: { kind: "everyone" },
   newestBy: "discoveredAt",
-  identifier: { column: instances.identifier, goneSince: instances.vanishedAt },
+  identifier: {
+    column: instances.identifier,
+    longColumn: instances.arn,
+    goneSince: instances.vanishedAt,
+    candidates: INSTANCE_CANDIDATES,
+  },
   fields: {
     id: field(instances.id, "Decimal text of the key."),
     identifier: field(
       instances.identifier,
       "The name of the instance. `instance(id)` takes it too where it is unique.",
       { inAnyCase: true },
+    ),
+    arn: field(
+      instances.arn,
+      "The Amazon Resource Name, which `instance(id)` takes too; null where the provider has none.",
     ),
     provider: field(instances.provider, "The provider that runs it: `aws-rds` or `local`."),
     accountId: field(instances.accountId, "The provider's account."),
@@ -50,6 +68,10 @@ export const Instance = declareType({
       "instance-endpoints:read",
     ]),
     members: embedded(instances.members, "Its primary and standbys.", InstanceMember),
+    cluster: field(
+      instances.clusterIdentifier,
+      "The cluster that it is a member of; null where it is a member of none.",
+    ),
     tags: embedded(instances.tags, "Its labels at the provider.", Tag),
     environment: embedded(
       instances.classification,
@@ -87,11 +109,25 @@ export const Instance = declareType({
         }),
     }),
     discoveredAt: field(instances.discoveredAt, "When Postern first saw the instance."),
-    lastSeenAt: field(instances.lastSeenAt, "When its provider last listed it."),
+    lastSeenAt: field(instances.lastSeenAt, "When its provider last listed it.", {
+      value: instanceLastSeenAt,
+    }),
     vanishedAt: field(instances.vanishedAt, "When its provider stopped listing it; null while it is listed."),
+    gone: field(instances.gone, "Whether its provider lists it no more."),
+    operable: field(
+      instances.operable,
+      "Whether operations are allowed on it at all: it is there, and not PRODUCTION. `availableOperations` says which of them its status allows now.",
+    ),
   },
-  filters: { environment: field(instances.environment, "The environment that counts.", { enumeration: Environment }) },
+  filters: {
+    environment: field(instances.environment, "The environment that counts.", { enumeration: Environment }),
+    tags: field(
+      instances.tags,
+      'Its labels, as a list: `[{ key: "Owner" }]` is any value of the key, `[{ key: "Owner", value: "shop" }]` this one.',
+    ),
+  },
   relations: {
+    scope: one(() => Scope, instances.scopeId, "The account and region in which it was listed last."),
     lastBackup: one(
       () => LastBackup,
       instances.lastBackupId,
@@ -149,7 +185,8 @@ export const Snapshot = declareType({
 export const Finding = declareType({
   name: "Finding",
   plural: "findings",
-  description: "A problem of an instance that people should look at. It is open as long as the problem lasts.",
+  description:
+    "A problem of an instance or of a scope that people should look at. It is open as long as the problem lasts.",
   table: findings,
   read: ["findings:read"],
   scope: { kind: "staff" },
@@ -158,19 +195,25 @@ export const Finding = declareType({
     id: field(findings.id, "Decimal text of the key."),
     kind: field(findings.kind, "The kind of problem, as a stable word such as `standby_not_replaying`."),
     severity: field(findings.severity, "How urgent the problem is.", { enumeration: AlertSeverity }),
-    subject: field(
-      findings.subject,
-      "The part of the instance that it is about, such as a member's name; null for the whole instance.",
-    ),
+    subject: field(findings.subject, "The part that it is about, such as a member's name; null for all of it."),
     detail: field(findings.detail, "The cause, and what to do."),
     openedAt: field(findings.openedAt, "When Postern first saw the problem."),
     resolvedAt: field(findings.resolvedAt, "When the problem ended; null while it lasts."),
   },
   relations: {
-    instance: one(() => Instance, findings.instanceId, "The instance that it is about.", {
+    instance: one(
+      () => Instance,
+      findings.instanceId,
+      "The instance that it is about; null where it is about a scope.",
+      {
+        name: "findings",
+        description: "The open and resolved findings of the instance.",
+        nullable: true,
+      },
+    ),
+    scope: one(() => Scope, findings.scopeId, "The scope that it is about; null where it is about an instance.", {
       name: "findings",
-      description: "The open and resolved findings of the instance.",
-      nullable: true,
+      description: "The open and resolved findings of the scope itself.",
     }),
   },
 });

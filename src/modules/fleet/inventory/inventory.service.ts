@@ -1,6 +1,6 @@
 /** The service of the inventory: it finds and refreshes instances, and says which tags a copy gets. */
 import type { Db } from "../../../db/client.js";
-import { notFound } from "../../../errors.js";
+import { ambiguousIdentifier, notFound } from "../../../errors.js";
 import type { Log } from "../../../log.js";
 import type { Provider, Tag } from "../../../providers/provider.js";
 import { isId } from "../../../values/id.js";
@@ -9,13 +9,9 @@ import { tagsOfCopy } from "./copies.js";
 import { classifyByGrounds } from "./environment-grounds.js";
 import { openFinding, resolveFinding } from "./findings.store.js";
 import { MAX_INPUT_IDENTIFIER } from "./inventory.inputs.js";
-import {
-  findInstanceById,
-  findInstanceByIdentifier,
-  listStoredInstances,
-  type StoredInstance,
-} from "./inventory.store.js";
+import { findInstanceById, listNamedInstances, listStoredInstances, type StoredInstance } from "./inventory.store.js";
 import { createRefresh } from "./refresh.service.js";
+import { createWrittenInstances } from "./written-instances.service.js";
 
 export interface InventoryDeps {
   readonly db: Db;
@@ -24,16 +20,27 @@ export interface InventoryDeps {
   readonly classification: ClassificationService;
 }
 
+/** What distinguishes instances of one identifier, as the reads say it. */
+const candidateOf = ({ id, identifier, arn, accountId, region }: StoredInstance) => ({
+  id: String(id),
+  identifier,
+  arn,
+  accountId,
+  region,
+});
+
 export type InventoryService = ReturnType<typeof createInventoryService>;
 
 export function createInventoryService({ db, log, providers, classification }: InventoryDeps) {
-  const refresh = createRefresh({ db, log, classification });
+  const refresh = createRefresh({ db, log, instances: createWrittenInstances(classification) });
 
-  async function find(db: Db, idOrIdentifier: string, lock = false): Promise<StoredInstance | null> {
-    if (idOrIdentifier.length > MAX_INPUT_IDENTIFIER) return null;
-    return isId(idOrIdentifier)
-      ? findInstanceById(db, BigInt(idOrIdentifier), lock)
-      : findInstanceByIdentifier(db, idOrIdentifier, lock);
+  /** @returns the instance by id, ARN or identifier, or null where there is none @throws BAD_USER_INPUT where there are several */
+  async function find(db: Db, name: string, lock = false): Promise<StoredInstance | null> {
+    if (name.length > MAX_INPUT_IDENTIFIER) return null;
+    if (isId(name)) return findInstanceById(db, BigInt(name), lock);
+    const [instance, ...others] = await listNamedInstances(db, name, lock);
+    if (others.length > 0) throw ambiguousIdentifier("instanceId", [instance!, ...others].map(candidateOf));
+    return instance ?? null;
   }
 
   return {
@@ -42,9 +49,8 @@ export function createInventoryService({ db, log, providers, classification }: I
     /** @returns the instances of a provider, vanished ones too */
     list: (provider: Provider): Promise<StoredInstance[]> => listStoredInstances(db, provider.name),
 
-    /** @returns the environment of an instance by id or identifier, or null where there is no such instance */
-    environmentOf: async (idOrIdentifier: string): Promise<string | null> =>
-      (await find(db, idOrIdentifier))?.environment ?? null,
+    /** @returns the environment of an instance by id, ARN or identifier, or null where there is none @throws BAD_USER_INPUT as `require` */
+    environmentOf: async (name: string): Promise<string | null> => (await find(db, name))?.environment ?? null,
 
     /** @returns the tags of a copy under another identifier @throws FAILED_PRECONDITION where it would be less protected */
     async requireCopyTags(db: Db, source: StoredInstance, identifier: string, snapshotTags: readonly Tag[]) {
@@ -60,9 +66,9 @@ export function createInventoryService({ db, log, providers, classification }: I
     openFinding,
     resolveFinding,
 
-    /** @returns the instance by id or unique identifier @throws NOT_FOUND */
-    async require(db: Db, idOrIdentifier: string, lock = false): Promise<StoredInstance> {
-      const instance = await find(db, idOrIdentifier, lock);
+    /** @returns the instance by id, ARN or unique identifier @throws NOT_FOUND, and BAD_USER_INPUT where several have the identifier */
+    async require(db: Db, name: string, lock = false): Promise<StoredInstance> {
+      const instance = await find(db, name, lock);
       if (!instance) throw notFound("instance");
       return instance;
     },

@@ -1,5 +1,5 @@
 /** The tables of the inventory: instances as their providers last described them, snapshots, environment mappings and findings. */
-import { sql } from "drizzle-orm";
+import { type SQL, sql } from "drizzle-orm";
 import {
   type AnyPgColumn,
   boolean,
@@ -17,6 +17,7 @@ import {
 import { id, moment, reference } from "../../../db/columns.js";
 import { ENVIRONMENTS } from "../../../values/environments.js";
 import { ALERT_SEVERITIES } from "../../../values/instances.js";
+import { scopes } from "./scopes.table.js";
 
 export const environment = pgEnum("environment", ENVIRONMENTS);
 
@@ -28,6 +29,8 @@ export const instances = pgTable(
   {
     id: id(),
     provider: varchar({ length: 20 }).notNull(),
+    /** The scope in which it was listed last; null where it has not been listed yet. */
+    scopeId: reference().references(() => scopes.id),
     /** The provider's stable id. The identifier may change. */
     providerId: text().notNull(),
     identifier: varchar({ length: 255 }).notNull(),
@@ -44,6 +47,7 @@ export const instances = pgTable(
     members: jsonb().notNull(),
     /** The cluster that it is a member of. */
     cluster: jsonb(),
+    clusterIdentifier: text().generatedAlwaysAs(sql`cluster ->> 'identifier'`),
     tags: jsonb().notNull(),
     autoFailover: jsonb(),
     backupWindow: varchar({ length: 11 }),
@@ -58,9 +62,16 @@ export const instances = pgTable(
     environment: environment().notNull(),
     classification: jsonb().notNull(),
     discoveredAt: moment().notNull().defaultNow(),
+    /** When the look began that wrote it last. While it is present, a later listing of its scope counts, which may have found no change. */
     lastSeenAt: moment().notNull().defaultNow(),
     /** When the provider stopped listing it; null while it is listed. */
     vanishedAt: moment(),
+    gone: boolean().notNull().generatedAlwaysAs(sql`vanished_at is not null`),
+    operable: boolean()
+      .notNull()
+      .generatedAlwaysAs(
+        sql`vanished_at is null and environment in ('STAGING', 'TEST', 'DEVELOPMENT', 'POC', 'SANDBOX')`,
+      ),
   },
   (t) => [
     uniqueIndex("instances_provider_key").on(t.provider, t.providerId),
@@ -68,8 +79,30 @@ export const instances = pgTable(
     index("instances_arn_idx").on(t.arn),
     index("instances_cluster_idx").on(sql`(${t.cluster} ->> 'arn')`),
     index("instances_discovered_at_idx").on(t.discoveredAt.desc(), t.id.desc()),
+    index("instances_tags_idx").using("gin", t.tags.op("jsonb_path_ops")),
+    // Each serves a filter together with the order in which pages are taken.
+    ...(
+      ["scopeId", "accountId", "region", "engine", "engineVersion", "instanceClass", "status", "environment"] as const
+    ).map((name) =>
+      index(`instances_${name.replace(/[A-Z]/g, "_$&").toLowerCase()}_idx`).on(
+        t[name],
+        t.discoveredAt.desc(),
+        t.id.desc(),
+      ),
+    ),
+    index("instances_cluster_identifier_idx").on(t.clusterIdentifier, t.discoveredAt.desc(), t.id.desc()),
+    index("instances_gone_idx").on(t.gone, t.discoveredAt.desc(), t.id.desc()),
+    index("instances_operable_idx").on(t.operable, t.discoveredAt.desc(), t.id.desc()),
   ],
 );
+
+/**
+ * @param of names a column of the row @returns when its provider last listed it. While it is present, every complete listing of its scope
+ * has seen it, even one that has found no change to write
+ */
+export const instanceLastSeenAt = (of: (column: AnyPgColumn) => SQL): SQL =>
+  sql`case when ${of(instances.vanishedAt)} is null then greatest(${of(instances.lastSeenAt)}, (
+    select ${scopes.lastSuccessAt} from ${scopes} where ${scopes.id} = ${of(instances.scopeId)})) else ${of(instances.lastSeenAt)} end`;
 
 /** The environments that people have set for instances and accounts. The newest of each counts; older ones are its history. */
 export const environmentMappings = pgTable(
@@ -96,17 +129,16 @@ export const environmentMappings = pgTable(
   ],
 );
 
-/** Problems that people should look at. One that has ended is resolved, and stays as history. */
+/** Problems of an instance or of a scope that people should look at. One that has ended is resolved, and stays as history. */
 export const findings = pgTable(
   "findings",
   {
     id: id(),
-    instanceId: reference()
-      .notNull()
-      .references(() => instances.id),
+    instanceId: reference().references(() => instances.id),
+    scopeId: reference().references(() => scopes.id),
     kind: varchar({ length: 64 }).notNull(),
     severity: alertSeverity().notNull(),
-    /** The part of the instance that it is about; null for the whole instance. */
+    /** The part that it is about; null for all of it. */
     subject: varchar({ length: 255 }),
     detail: text().notNull(),
     openedAt: moment().notNull().defaultNow(),
@@ -116,8 +148,11 @@ export const findings = pgTable(
     uniqueIndex("findings_one_open_key")
       .on(t.instanceId, t.kind, sql`coalesce(${t.subject}, '')`)
       .where(sql`${t.resolvedAt} is null`),
+    uniqueIndex("findings_one_open_of_scope_key").on(t.scopeId, t.kind).where(sql`${t.resolvedAt} is null`),
     index("findings_opened_at_idx").on(t.openedAt.desc(), t.id.desc()),
     index("findings_instance_idx").on(t.instanceId, t.openedAt.desc(), t.id.desc()),
+    index("findings_scope_idx").on(t.scopeId, t.openedAt.desc(), t.id.desc()),
+    check("findings_owner", sql`(${t.instanceId} is null) <> (${t.scopeId} is null)`),
   ],
 );
 

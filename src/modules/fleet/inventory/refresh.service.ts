@@ -1,94 +1,170 @@
-/** Refreshes the inventory: it asks providers for instances, snapshots and findings, and writes them unless a later refresh has. */
+/** Refreshes the inventory: it looks at a scope or at one instance, and writes what that has shown. */
 
 import type { Db } from "../../../db/client.js";
+import { AppError, providerUnavailable } from "../../../errors.js";
 import type { Log } from "../../../log.js";
-import type { InstanceDescription, Provider, SnapshotDescription } from "../../../providers/provider.js";
-import type { ClassificationService } from "./classification.service.js";
-import { listClassified, listClassifiedByIds, lockClassification } from "./classification.store.js";
-import { updateFindings } from "./findings.store.js";
+import type { InstanceDescription, Provider, ProviderScope, SnapshotDescription } from "../../../providers/provider.js";
+import { withTimeout } from "../../../values/with-timeout.js";
+import { findInstanceById, findInstanceId, type StoredInstance } from "./inventory.store.js";
+import { findRefreshStart, listInstanceIds } from "./refresh.store.js";
+import { type RefreshedScope, type ScopeFault, updateScope, upsertScopes } from "./scopes.store.js";
 import {
-  findInstanceById,
-  findInstanceId,
-  findRefreshStart,
-  listPresentSnapshots,
-  listStoredInstances,
-  listVanishedWithSnapshots,
+  findSnapshotId,
   markSnapshotsDeleted,
-  markVanished,
-  type StoredInstance,
-  updateStoredLastBackup,
-  upsertSnapshot,
-  upsertStoredInstance,
-} from "./inventory.store.js";
+  type SnapshotOwners,
+  updateLastBackups,
+  upsertSnapshots,
+} from "./snapshots.store.js";
+import type { WrittenCounts, WrittenInstances } from "./written-instances.service.js";
 
 interface RefreshDeps {
   readonly db: Db;
   readonly log: Log;
-  readonly classification: ClassificationService;
+  readonly instances: WrittenInstances;
 }
 
-export function createRefresh({ db, log, classification }: RefreshDeps) {
+/** A snapshot, and the instance that it is of. */
+type SnapshotsOf = readonly { readonly providerId: string; readonly snapshot: SnapshotDescription }[];
+
+/** What a provider has answered about a scope. */
+export interface ScopeLook {
+  /** When it began, by the database's clock. */
+  readonly lookedAt: string;
+  /** Null where they could not be listed. */
+  readonly descriptions: readonly InstanceDescription[] | null;
+  /** Null where they were not due, or could not be listed. */
+  readonly snapshots: SnapshotsOf | null;
+  /** The calls to the provider. */
+  readonly calls: number;
+  readonly fault: ScopeFault | null;
+}
+
+/** Counts what a look at a scope has shown. */
+export interface ScopeOutcome extends WrittenCounts {
+  readonly calls: number;
+  readonly error: ScopeFault | null;
+}
+
+const timedOut = () => providerUnavailable("TimedOut", "It was not listed in time. It is tried again.");
+
+/** What keeps anything from being written, passes by itself: the scope is looked at again. */
+const PASSING: ReadonlySet<string> = new Set(["UNAVAILABLE", "TIMEOUT", "CONFLICT"]);
+
+export function createRefresh({ db, log, instances }: RefreshDeps) {
   /** The ids of instances by provider and provider id, so that a record about one need not wait for the database. */
   const knownIds = new Map<string, bigint>();
+  const remember = (provider: Provider, ids: ReadonlyMap<string, bigint>) => {
+    for (const [providerId, id] of ids) knownIds.set(`${provider.name} ${providerId}`, id);
+  };
 
-  /** Writes the instances that a provider describes. @returns their ids, those of new ones, and the findings of those that were written */
-  async function store(db: Db, provider: Provider, descriptions: readonly InstanceDescription[], lookedAt: string) {
-    await lockClassification(db);
-    const stored = new Map(
-      (await listStoredInstances(db, provider.name)).map((instance) => [instance.providerId, instance]),
-    );
-    const ids: bigint[] = [];
-    const newcomers = new Set<bigint>();
-    const reported: { id: bigint; findings: InstanceDescription["findings"] }[] = [];
-    for (const description of descriptions) {
-      const { providerId, findings } = description;
-      const before = stored.get(providerId);
-      const writtenId = await upsertStoredInstance(db, provider.name, description, lookedAt);
-      const id = writtenId ?? (before as StoredInstance).id;
-      knownIds.set(`${provider.name} ${providerId}`, id);
-      ids.push(id);
-      if (writtenId === null) continue;
-      reported.push({ id, findings });
-      if (!before) newcomers.add(id);
+  /** @returns a fault in the words of the provider, where it has any for people */
+  function faultOf(error: unknown, scope: ProviderScope): ScopeFault {
+    if (error instanceof AppError && error.code === "UNAVAILABLE") {
+      return { code: String(error.extensions.providerCode ?? "Unavailable"), message: error.message };
     }
-    return { ids, newcomers, reported };
+    log.error({ err: error, scope }, "a scope is not listed");
+    return { code: "InternalFailure", message: "Postern cannot deal with what the provider answers. See its log." };
   }
 
-  async function storeSnapshots(provider: Provider, id: bigint, providerId: string): Promise<void> {
-    const lookedAt = await findRefreshStart(db);
-    // Listed before the provider answers, so that a snapshot that is taken meanwhile does not count as deleted.
-    const stored = await listPresentSnapshots(db, id);
-    const described = await provider.listSnapshots(providerId);
-    const isPresent = (snapshot: { arn: string; uid: string }) =>
-      described.some(({ arn, uid }) => arn === snapshot.arn && uid === snapshot.uid);
-    await db.transaction(async (db) => {
-      for (const snapshot of described) await upsertSnapshot(db, id, snapshot, lookedAt);
-      const deleted = stored.filter((snapshot) => !isPresent(snapshot)).map(({ id }) => id);
-      await markSnapshotsDeleted(db, deleted, lookedAt);
-      await updateStoredLastBackup(db, id);
+  /** Writes all snapshots of these instances. Those of instances that Postern never saw belong to nothing here. */
+  async function storeSnapshots(
+    db: Db,
+    owners: SnapshotOwners,
+    listed: SnapshotsOf,
+    ids: ReadonlyMap<string, bigint>,
+    lookedAt: string,
+  ): Promise<void> {
+    const described = listed.flatMap(({ providerId, snapshot }) => {
+      const instanceId = ids.get(providerId);
+      return instanceId === undefined ? [] : [{ ...snapshot, instanceId }];
     });
+    await upsertSnapshots(db, described, lookedAt);
+    await markSnapshotsDeleted(db, owners, described, lookedAt);
+    await updateLastBackups(db, owners);
+  }
+
+  async function refreshSnapshotsOf(provider: Provider, providerId: string, id: bigint): Promise<void> {
+    const lookedAt = await findRefreshStart(db);
+    const listed = (await provider.listSnapshots(providerId)).map((snapshot) => ({ providerId, snapshot }));
+    await db.transaction((db) => storeSnapshots(db, { instanceId: id }, listed, new Map([[providerId, id]]), lookedAt));
   }
 
   return {
-    /** Refreshes all instances of a provider, and marks those that have vanished. @throws UNAVAILABLE, and then nothing changes */
-    async refresh(provider: Provider): Promise<void> {
+    /** @returns the scopes that a provider has now; those that it had before are marked */
+    scopesOf: (provider: Provider): Promise<RefreshedScope[]> => db.transaction((db) => upsertScopes(db, provider)),
+
+    /** Asks a provider for everything in a scope, which may fail. Nothing is written yet. */
+    async look(
+      provider: Provider,
+      { scope, snapshotsAgeSeconds }: RefreshedScope,
+      timeoutMs: number,
+    ): Promise<ScopeLook> {
+      const { everySeconds, snapshotsEverySeconds } = provider.discovery;
+      // The clocks of the schedule and of the database differ a little.
+      const areDue =
+        snapshotsEverySeconds <= everySeconds || (snapshotsAgeSeconds ?? Infinity) >= snapshotsEverySeconds - 10;
       const lookedAt = await findRefreshStart(db);
-      const descriptions = (await Promise.all(provider.scopes.map((scope) => provider.list(scope)))).flat();
-      const present = descriptions.map(({ providerId }) => providerId);
-      const ids = await db.transaction(async (db) => {
-        const { ids, newcomers, reported } = await store(db, provider, descriptions, lookedAt);
-        await markVanished(db, provider.name, present, lookedAt);
-        // The environment of a vanished instance still protects its snapshots.
-        await classification.reclassify(db, await listClassified(db, provider.name), { newcomers });
-        await updateFindings(db, "provider", reported);
-        return ids;
-      });
-      const listed = descriptions.map((description, index) => ({ ...description, id: ids[index] as bigint }));
-      const vanished = await listVanishedWithSnapshots(db, provider.name);
-      for (const { id, providerId, identifier } of [...listed, ...vanished]) {
-        await storeSnapshots(provider, id, providerId).catch((error) =>
-          log.warn({ err: error, identifier }, "snapshots not listed"),
+      const beganMs = performance.now();
+      let calls = 0;
+      const asked = <T>(ask: (scope: ProviderScope, onCall: () => void) => Promise<T>): Promise<T> =>
+        withTimeout(
+          ask(scope, () => (calls += 1)),
+          Math.max(1, timeoutMs - (performance.now() - beganMs)),
+          timedOut,
         );
+      let descriptions: ScopeLook["descriptions"] = null;
+      try {
+        descriptions = await asked((scope, onCall) => provider.list(scope, onCall));
+        const snapshots = areDue ? await asked((scope, onCall) => provider.listScopeSnapshots(scope, onCall)) : null;
+        return { lookedAt, descriptions, snapshots, calls, fault: null };
+      } catch (error) {
+        const fault = faultOf(error, scope);
+        const message = descriptions === null ? fault.message : `Its snapshots are not listed: ${fault.message}`;
+        return { lookedAt, descriptions, snapshots: null, calls, fault: { ...fault, message } };
+      }
+    },
+
+    /**
+     * Writes what a look has shown. Where it has failed, the instances of the scope stay as they were known, and the scope says why.
+     * @param record writes the outcome down in the same transaction, and throws where the look is not wanted any more
+     * @throws UNAVAILABLE, TIMEOUT, CONFLICT, and then nothing is written
+     */
+    async writeLook(
+      provider: Provider,
+      refreshed: RefreshedScope,
+      look: ScopeLook,
+      record: (db: Db, outcome: ScopeOutcome) => Promise<void>,
+    ): Promise<void> {
+      const { row, scope } = refreshed;
+      const { lookedAt, calls } = look;
+      const write = ({ descriptions, snapshots, fault }: ScopeLook) =>
+        db.transaction(async (db) => {
+          const counts = { found: 0, new: 0, changed: 0, gone: 0 };
+          if (descriptions) {
+            const { ids, ...written } = await instances.writeListing(db, provider, refreshed, descriptions, lookedAt);
+            Object.assign(counts, written);
+            remember(provider, ids);
+            if (snapshots) await storeSnapshots(db, { scopeId: row.id }, snapshots, ids, lookedAt);
+          }
+          const listed = descriptions ? counts.found : null;
+          await updateScope(db, row, lookedAt, { listed, areSnapshotsListed: snapshots !== null, fault });
+          await record(db, { ...counts, calls, error: fault });
+        });
+      try {
+        await write(look);
+      } catch (error) {
+        if (error instanceof AppError && PASSING.has(error.code)) throw error;
+        await write({ ...look, descriptions: null, snapshots: null, fault: faultOf(error, scope) });
+      }
+    },
+
+    /** Refreshes the snapshots of all instances of a provider. @throws UNAVAILABLE */
+    async refreshSnapshots(provider: Provider): Promise<void> {
+      for (const { scope, row } of await this.scopesOf(provider)) {
+        const lookedAt = await findRefreshStart(db);
+        const listed = await provider.listScopeSnapshots(scope);
+        const ids = await listInstanceIds(db, row.id);
+        await db.transaction((db) => storeSnapshots(db, { scopeId: row.id }, listed, ids, lookedAt));
       }
     },
 
@@ -98,16 +174,12 @@ export function createRefresh({ db, log, classification }: RefreshDeps) {
       const description = await provider.describe(providerId);
       if (!description) {
         const id = await findInstanceId(db, provider.name, providerId);
-        if (id !== null) await storeSnapshots(provider, id, providerId);
+        if (id !== null) await refreshSnapshotsOf(provider, providerId, id);
         return null;
       }
-      const id = await db.transaction(async (db) => {
-        const { ids, newcomers, reported } = await store(db, provider, [description], lookedAt);
-        await classification.reclassify(db, await listClassifiedByIds(db, ids), { newcomers });
-        await updateFindings(db, "provider", reported);
-        return ids[0] as bigint;
-      });
-      await storeSnapshots(provider, id, providerId);
+      const id = await db.transaction((db) => instances.writeOne(db, provider, description, lookedAt));
+      remember(provider, new Map([[providerId, id]]));
+      await refreshSnapshotsOf(provider, providerId, id);
       return findInstanceById(db, id);
     },
 
@@ -117,9 +189,9 @@ export function createRefresh({ db, log, classification }: RefreshDeps) {
 
     /** Writes a provider's description of a snapshot, in the transaction of the caller. @returns its id */
     async storeSnapshot(db: Db, instanceId: bigint, snapshot: SnapshotDescription): Promise<bigint> {
-      const id = await upsertSnapshot(db, instanceId, snapshot, await findRefreshStart(db));
-      await updateStoredLastBackup(db, instanceId);
-      return id;
+      await upsertSnapshots(db, [{ ...snapshot, instanceId }], await findRefreshStart(db));
+      await updateLastBackups(db, { instanceId });
+      return findSnapshotId(db, snapshot);
     },
   };
 }

@@ -136,7 +136,7 @@ export function createBackups({ db, log, audit, security, inventory, operations,
             log.warn({ err: error, instance: instance.identifier }, "scheduled backup failed; it is tried again"),
           );
       }
-      await inventory.refresh(provider);
+      await inventory.refreshSnapshots(provider);
     },
   };
 }

@@ -263,11 +263,10 @@ describe("where the source", () => {
 
 describe("a look at the provider whose answer comes late", () => {
   /** The next answer of `verb` is what it is when it is asked for, and comes when it is let go. */
-  function held(verb: "list" | "listSnapshots", of?: string) {
+  function held(verb: "list" | "listScopeSnapshots") {
     const [asked, gate] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
     const usual = provider[verb] as (...given: unknown[]) => Promise<unknown>;
     const late = async (...given: unknown[]) => {
-      if (of !== undefined && given[0] !== of) return usual(...given);
       Object.assign(provider, { [verb]: usual });
       const answer = await usual(...given);
       asked.resolve();
@@ -305,7 +304,7 @@ describe("a look at the provider whose answer comes late", () => {
   it("of snapshots does not bring back one that was deleted meanwhile", async () => {
     const { id } = await instanceOf(dba, "late", "id");
     await snapshot("late", "late-gone");
-    const list = held("listSnapshots", "late");
+    const list = held("listScopeSnapshots");
     const look = hasten(app, "inventory-scripted");
     await list.asked;
     provider.forget("late-gone");

@@ -1,0 +1,132 @@
+/** Writes what providers describe of instances, where it differs from what is known, and has them classified. */
+import { isDeepStrictEqual } from "node:util";
+import type { Db } from "../../../db/client.js";
+import type { InstanceDescription, Provider } from "../../../providers/provider.js";
+import type { ClassificationService } from "./classification.service.js";
+import { listClassified, listClassifiedByIds, lockClassification } from "./classification.store.js";
+import { updateFindings } from "./findings.store.js";
+import {
+  type KnownInstance,
+  listKnownInstances,
+  markVanished,
+  updateScopeOfInstances,
+  upsertInstances,
+  type WrittenInstance,
+} from "./refresh.store.js";
+import { findScopeId, type RefreshedScope } from "./scopes.store.js";
+
+/** How many instances of a listing there are of each kind. */
+export interface WrittenCounts {
+  readonly found: number;
+  readonly new: number;
+  readonly changed: number;
+  readonly gone: number;
+}
+
+/** As PostgreSQL gives it back: jsonb knows no undefined values. */
+const asStored = (value: unknown): unknown =>
+  typeof value === "object" && value !== null ? JSON.parse(JSON.stringify(value)) : value;
+
+const differs = (written: WrittenInstance, known: KnownInstance): boolean =>
+  Object.entries(written).some(
+    ([name, value]) => name !== "lastSeenAt" && !isDeepStrictEqual(asStored(value), known[name as keyof KnownInstance]),
+  );
+
+function written(
+  provider: string,
+  { storageGiB, findings: _, ...description }: InstanceDescription,
+  scopeId: bigint | null,
+  lookedAt: string,
+): WrittenInstance {
+  return {
+    provider,
+    ...description,
+    storageGib: storageGiB,
+    scopeId,
+    lastSeenAt: lookedAt,
+    vanishedAt: null,
+  };
+}
+
+export type WrittenInstances = ReturnType<typeof createWrittenInstances>;
+
+export function createWrittenInstances(classification: ClassificationService) {
+  /** Writes descriptions that no later look has overtaken. @returns what was known before, and the ids of all that are known now */
+  async function write(
+    db: Db,
+    provider: Provider,
+    scopeId: bigint | null,
+    descriptions: readonly InstanceDescription[],
+    lookedAt: string,
+    /** Whether a description without a change is written too, to say when it was looked at. */
+    always: boolean,
+  ) {
+    await lockClassification(db);
+    const listed = new Map(descriptions.map((description) => [description.providerId, description]));
+    const known = await listKnownInstances(db, provider.name, always ? null : scopeId, [...listed.keys()], lookedAt);
+    const knownBefore = new Map(known.map((instance) => [instance.providerId, instance]));
+    const fresh = [...listed.values()].filter(({ providerId }) => !knownBefore.get(providerId)?.isNewer);
+    const changes = fresh.flatMap((description) => {
+      const before = knownBefore.get(description.providerId);
+      const row = written(provider.name, description, scopeId ?? before?.scopeId ?? null, lookedAt);
+      return always || !before || differs(row, before) ? [row] : [];
+    });
+    const ids = await upsertInstances(db, changes);
+    const newcomers = new Set([...ids].filter(([providerId]) => !knownBefore.has(providerId)).map(([, id]) => id));
+    for (const { id, providerId } of known) ids.set(providerId, id);
+    const reported = fresh.map(({ providerId, findings }) => ({ id: ids.get(providerId) as bigint, findings }));
+    return { listed, known, ids, reported, newcomers, changed: changes.length - newcomers.size };
+  }
+
+  return {
+    /** Writes a whole listing of a scope, and marks what it does not hold as gone. @returns the counts, and the ids by provider id */
+    async writeListing(
+      db: Db,
+      provider: Provider,
+      { scope, row }: RefreshedScope,
+      descriptions: readonly InstanceDescription[],
+      lookedAt: string,
+    ): Promise<WrittenCounts & { readonly ids: ReadonlyMap<string, bigint> }> {
+      const { listed, known, ids, reported, newcomers, changed } = await write(
+        db,
+        provider,
+        row.id,
+        descriptions,
+        lookedAt,
+        false,
+      );
+      const isOfScope = ({ scopeId, accountId, region }: KnownInstance) =>
+        scopeId === row.id ||
+        // Before scopes were known, none was written.
+        (scopeId === null &&
+          (provider.scopes.length === 1 || (accountId === scope.accountId && region === scope.region)));
+      const missing = known.filter((instance) => !listed.has(instance.providerId) && isOfScope(instance));
+      const adopted = missing.filter(({ scopeId }) => scopeId === null);
+      await updateScopeOfInstances(
+        db,
+        adopted.map(({ id }) => id),
+        row.id,
+      );
+      const gone = missing.filter(({ vanishedAt, isNewer }) => vanishedAt === null && !isNewer);
+      await markVanished(
+        db,
+        gone.map(({ id }) => id),
+        row.lastSuccessAt,
+      );
+      // The environment of a vanished instance still protects its snapshots.
+      await classification.reclassify(db, await listClassified(db, row.id), { newcomers });
+      await updateFindings(db, "provider", reported);
+      return { ids, found: listed.size, new: newcomers.size, changed, gone: gone.length };
+    },
+
+    /** Writes one instance that was looked at alone. @returns its id */
+    async writeOne(db: Db, provider: Provider, description: InstanceDescription, lookedAt: string): Promise<bigint> {
+      const [only, ...others] = provider.scopes;
+      const scopeId = await findScopeId(db, provider.name, only && others.length === 0 ? only : description);
+      const { ids, reported, newcomers } = await write(db, provider, scopeId, [description], lookedAt, true);
+      await classification.reclassify(db, await listClassifiedByIds(db, [...ids.values()]), { newcomers });
+      await updateFindings(db, "provider", reported);
+      return ids.get(description.providerId) as bigint;
+    },
+  };
+}

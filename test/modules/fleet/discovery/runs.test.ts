@@ -1,0 +1,194 @@
+/** Runs of discovery: one at a time for a provider, whoever asks; a dead one is taken over, and what came late changes nothing. */
+import { randomUUID } from "node:crypto";
+import { beforeAll, expect, it, vi } from "vitest";
+import { type Client, testApp } from "../../../support/app.js";
+import { hasten } from "../../../support/fleet-app.js";
+import { polling, scriptedProvider } from "../../../support/scripted-provider.js";
+import { SOON } from "../../../support/soon.js";
+
+const provider = scriptedProvider();
+const SCOPES = ["a", "b"].map((accountId) => ({ accountId, region: null, name: null }));
+/** How often each scope was listed, and how many looks at it are under way. */
+const looks = new Map(SCOPES.map(({ accountId }) => [accountId, { begun: 0, now: 0, most: 0 }]));
+let gate: Promise<void> = Promise.resolve();
+let fault: Error | null = null;
+Object.assign(provider, {
+  scopes: SCOPES,
+  discovery: { everySeconds: 3600, snapshotsEverySeconds: 3600 },
+  async list({ accountId }: { accountId: string }, onCall?: () => void) {
+    const look = looks.get(accountId)!;
+    look.begun += 1;
+    look.now += 1;
+    look.most = Math.max(look.most, look.now);
+    onCall?.();
+    const answer = [...provider.instances.values()].filter((instance) => instance.accountId === accountId);
+    await gate.finally(() => (look.now -= 1));
+    if (fault && accountId === "b") throw fault;
+    return answer;
+  },
+});
+provider.add("one", { accountId: "a" });
+provider.add("two", { accountId: "b" });
+
+const app = testApp({ DISCOVERY_SCOPE_SECONDS: "20", ...polling({ scripted: 600 }) }, async () => [provider]);
+let dba: Client;
+beforeAll(async () => {
+  dba = await app.as("dba");
+});
+
+const request = async (client = dba) =>
+  (await client.run(`mutation { discoverInstances(input: { provider: "scripted" }) { runs { id endedAt } } }`)).data
+    .discoverInstances.runs[0] as { id: string; endedAt: string | null };
+const runOf = async (id: string) =>
+  (
+    await dba.run(
+      `query($id: ID!) { discoveryRun(id: $id) { id endedAt found new changed gone failedScopes scopes { accountId found error { code message } } } }`,
+      { id },
+    )
+  ).data.discoveryRun;
+const ended = (id: string) =>
+  vi.waitFor(async () => {
+    const run = await runOf(id);
+    expect(run.endedAt).not.toBeNull();
+    return run;
+  }, SOON);
+function hold() {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  gate = promise;
+  return () => {
+    gate = Promise.resolve();
+    resolve();
+  };
+}
+const begun = () => [...looks.values()].map((look) => look.begun);
+
+it("who asks while a run is under way joins it, in every replica; no scope is looked at twice at once", async () => {
+  const replica = await app.replica();
+  const before = begun();
+  const letGo = hold();
+  const first = await request();
+  await vi.waitFor(() => expect(begun()).toEqual(before.map((count) => count + 1)), SOON);
+  const others = await Promise.all([request(), request(), request(replica.as(dba.token))]);
+  expect(others).toEqual(others.map(() => ({ id: first.id, endedAt: null })));
+  letGo();
+  const run = await ended(first.id);
+  expect(run).toMatchObject({ found: 2, new: 0, changed: 0, gone: 0, failedScopes: 0 });
+  expect(begun()).toEqual(before.map((count) => count + 1));
+  expect([...looks.values()].map(({ most }) => most)).toEqual([1, 1]);
+  const records = await app.sql`
+    select result -> 'runs' -> 0 -> 'joined' as joined from audit_logs where action = 'discovery-run.request' and resource_id = ${first.id} order by id`;
+  expect(records.map(({ joined }) => joined)).toEqual([false, true, true, true]);
+  await replica.stop();
+});
+
+it("the run of a dead worker is taken over, and goes on with what is left", async () => {
+  const before = begun();
+  const done = { accountId: "a", region: null, found: 1, new: 0, changed: 0, gone: 0, calls: 1, error: null };
+  const [row] = await app.sql`
+    insert into discovery_runs (provider, requested_by, worker, lease_until, found, scopes)
+    values ('scripted', '{"type": "system", "name": "schedule"}', ${randomUUID()}, now() - interval '1 second', 1,
+      ${JSON.stringify([{ ...done, startedAt: new Date().toISOString(), endedAt: new Date().toISOString() }])}::text::jsonb)
+    returning id::text`;
+  const run = await ended(row?.id);
+  expect(run).toMatchObject({ found: 2, scopes: [{ accountId: "a" }, { accountId: "b" }] });
+  expect(begun()).toEqual([before[0], (before[1] ?? 0) + 1]);
+});
+
+it("what a worker found that was overtaken is not written, and the run not ended by it", async () => {
+  const letGo = hold();
+  const { id } = await request();
+  provider.add("three", { accountId: "a" });
+  await vi.waitFor(() => expect([...looks.values()].map(({ now }) => now)).toEqual([1, 1]), SOON);
+  const other = randomUUID();
+  await app.sql`update discovery_runs set worker = ${other}, lease_until = now() + interval '1 hour' where id = ${id}`;
+  const rows = async () => (await app.sql`select count(*)::int as count from instances`)[0]?.count;
+  const before = await rows();
+  letGo();
+  await vi.waitFor(() => expect([...looks.values()].map(({ now }) => now)).toEqual([0, 0]), SOON);
+  await vi.waitFor(
+    () => expect(app.log.some(({ msg }) => msg === "discovery is interrupted; it goes on in a moment")).toBe(true),
+    SOON,
+  );
+  expect([await rows(), (await runOf(id)).endedAt]).toEqual([before, null]);
+  await app.sql`update discovery_runs set lease_until = now() - interval '1 second' where id = ${id}`;
+  expect(await ended(id)).toMatchObject({ new: 1 });
+});
+
+it("a scope whose answer Postern cannot deal with fails alone, and says no more than that", async () => {
+  fault = new Error("password=hunter2Secret");
+  const run = await ended((await request()).id);
+  fault = null;
+  expect(run).toMatchObject({ failedScopes: 1, gone: 0 });
+  const [, failed] = run.scopes.toSorted((a: { accountId: string }, b: { accountId: string }) =>
+    a.accountId < b.accountId ? -1 : 1,
+  );
+  expect(failed.error.code).toBe("InternalFailure");
+  expect(JSON.stringify(run)).not.toContain("hunter2");
+  provider.change("two", { status: "x".repeat(65) });
+  const broken = await ended((await request()).id);
+  expect(broken).toMatchObject({ failedScopes: 1, gone: 0 });
+  provider.change("two", { status: "available" });
+  expect(await ended((await request()).id)).toMatchObject({ failedScopes: 0 });
+});
+
+it("a scope that is configured no more is marked, keeps its instances, and comes back", async () => {
+  Object.assign(provider, { scopes: SCOPES.slice(0, 1) });
+  const replica = await app.replica();
+  await replica.stop();
+  const stateOf = async () =>
+    (
+      await dba.run(
+        `{ scopes(orderBy: { field: ACCOUNT_ID }) { nodes { accountId state } } instances(filter: { gone: { eq: false } }) { totalCount } }`,
+      )
+    ).data;
+  expect(await stateOf()).toEqual({
+    scopes: {
+      nodes: [
+        { accountId: "a", state: "LISTED" },
+        { accountId: "b", state: "REMOVED" },
+      ],
+    },
+    instances: { totalCount: 3 },
+  });
+  Object.assign(provider, { scopes: SCOPES });
+  await ended((await request()).id);
+  expect((await stateOf()).scopes.nodes[1]).toEqual({ accountId: "b", state: "LISTED" });
+});
+
+it("what is operated is looked at in between", async () => {
+  const { data } = await dba.run(
+    `mutation { rebootInstance(input: { instanceId: "one", waitSeconds: 20 }) { operation { status } } }`,
+  );
+  expect(data.rebootInstance.operation.status).toBe("SUCCEEDED");
+  const before = begun();
+  provider.change("one", { status: "modifying" });
+  provider.change("two", { status: "modifying" });
+  await hasten(app, "operated-scripted");
+  const statuses =
+    await app.sql`select identifier, status from instances where identifier in ('one', 'two') order by 1`;
+  expect(statuses.map(({ status }) => status)).toEqual(["modifying", "available"]);
+  expect(begun()).toEqual(before);
+});
+
+it("an unknown provider is named", async () => {
+  const { errors } = await dba.run(`mutation { discoverInstances(input: { provider: "aws" }) { runs { id } } }`);
+  expect(errors).toMatchObject([
+    { message: "The providers are `scripted`.", extensions: { code: "BAD_USER_INPUT", field: "provider" } },
+  ]);
+});
+
+it("runs and changes go when they are old", async () => {
+  await app.sql`
+    insert into discovery_runs (provider, requested_by, started_at, ended_at) values
+      ('old', '{}', now() - interval '32 days', now() - interval '31 days'), ('old', '{}', now() - interval '30 days', now() - interval '29 days')`;
+  await app.sql`
+    insert into instance_changes (instance_id, field, at) select min(id), 'GONE', now() - make_interval(days => d) from instances, unnest(array[399, 401]) d group by d`;
+  await hasten(app, "retention-discovery");
+  await hasten(app, "retention-instance-changes");
+  expect(await app.sql`select count(*)::int as count from discovery_runs where provider = 'old'`).toEqual([
+    { count: 1 },
+  ]);
+  expect(
+    await app.sql`select count(*)::int as count from instance_changes where at < now() - interval '300 days'`,
+  ).toEqual([{ count: 1 }]);
+});
