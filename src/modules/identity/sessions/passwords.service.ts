@@ -7,7 +7,7 @@ import type { Db } from "../../../db/client.js";
 import { badUserInput, unauthenticated } from "../../../errors.js";
 import type { PasswordAttempts } from "./password-attempts.service.js";
 import { findPasswordAccountById, updatePassword } from "./password-attempts.store.js";
-import { isSessionOpen, revokedSessionIds, revokeSessionsOf } from "./revoking.store.js";
+import { isSessionRevoked, revokedSessionIds, revokeSessionsOf } from "./revoking.store.js";
 
 /** A name of OWASP's Logging Vocabulary. */
 const CHANGE_FAILED = { eventType: "authn_password_change_fail", eventStatus: "FAILURE" } as const;
@@ -53,7 +53,7 @@ export function createPasswordsService({ db, audit, attempt, refuseTokens }: Pas
         const passwordHash = await hashPassword(newPassword);
         return async (db, { userId, issueDeviceToken }) => {
           // The user is locked, so whoever ends their sessions has done so, or waits.
-          if (!(await isSessionOpen(db, actor.sessionId)))
+          if (await isSessionRevoked(db, actor.sessionId))
             throw unauthenticated("Your session has ended: sign in again.");
           await updatePassword(db, userId, passwordHash);
           const ended = revokedSessionIds(await revokeSessionsOf(db, [userId], actor.sessionId));

@@ -1,5 +1,5 @@
 /** The statements that end sessions before their time. */
-import { and, eq, inArray, isNull, type SQL, sql } from "drizzle-orm";
+import { and, eq, inArray, isNotNull, type SQL, sql } from "drizzle-orm";
 import type { Db } from "../../../db/client.js";
 import { users } from "../users/users.table.js";
 import { sessions } from "./sessions.table.js";
@@ -60,12 +60,12 @@ export async function lockUserOfSessions(db: Db, userId: string): Promise<boolea
   return found.length > 0;
 }
 
-/** @returns whether nobody has ended the session before its time */
-export async function isSessionOpen(db: Db, sessionId: string): Promise<boolean> {
+/** @returns whether the session was ended before its time */
+export async function isSessionRevoked(db: Db, sessionId: string): Promise<boolean> {
   const found = await db
     .select({ id: sessions.id })
     .from(sessions)
-    .where(and(eq(sessions.id, sessionId), isNull(sessions.revokedAt)));
+    .where(and(eq(sessions.id, sessionId), isNotNull(sessions.revokedAt)));
   return found.length > 0;
 }
 
