@@ -96,6 +96,15 @@ export interface Inverse {
    * of its users. Where it is absent, that is the other type itself.
    */
   readonly through?: string;
+  readonly shared?: SharedRows;
+}
+
+/** Rows that belong to each row with the same value, as well as to the one that they refer to. */
+export interface SharedRows {
+  /** The column of the rows. */
+  readonly column: PgColumn;
+  /** What it equals. @param of names a column of the row that they belong to, within a statement */
+  readonly equals: (of: (column: PgColumn) => SQL) => SQL;
 }
 
 /** The rows whose relation `by` refers to this row. It follows from the `inverse` of that relation. */
@@ -105,6 +114,8 @@ export interface ManyRelation {
   readonly by: string;
   /** As in `Inverse`. */
   readonly through?: string | undefined;
+  /** As in `Inverse`. */
+  readonly shared?: SharedRows | undefined;
   readonly description: string;
   /** As in `Inverse`. */
   readonly nullable: boolean;

@@ -97,10 +97,10 @@ function addInverse(
   target: TypeDeclaration,
   child: TypeDeclaration,
   by: string,
-  { name, description, nullable = false, through }: Inverse,
+  { name, description, nullable = false, through, shared }: Inverse,
 ): void {
   const parent = through === undefined ? target : relationToOne(target, through).to();
   if (parent.fields[name] ?? parent.relations[name]) throw new Error(`${parent.name}.${name} is declared twice`);
   const relations: Record<string, OneRelation | ManyRelation> = parent.relations;
-  relations[name] = { kind: "many", to: () => child, by, through, description, nullable };
+  relations[name] = { kind: "many", to: () => child, by, through, shared, description, nullable };
 }

@@ -1,5 +1,5 @@
 /** Whose the rows of a specimen are: in SQL, and of rows in memory. */
-import { camel, type Specimen, tableOf } from "./specimen.js";
+import { camel, type Reference, type Specimen, tableOf } from "./specimen.js";
 
 /** Whether rows belong to organizations at all. */
 export const isOwned = ({ owner }: Specimen): boolean => typeof owner === "object";
@@ -46,16 +46,17 @@ export interface Related {
   readonly key: string;
   /** What lies between the rows beyond and the row itself: they refer to it, and it refers to the row by this column. */
   readonly between?: { readonly of: Specimen; readonly key: string };
+  readonly shared?: Reference["shared"];
 }
 
 /** @returns the relations between specimens, there and back */
 export const relationsOf = (specimens: readonly Specimen[]): Related[] =>
   specimens.flatMap((from) =>
-    Object.entries(from.references).flatMap(([name, { to, column, inverse, through }]): Related[] => {
+    Object.entries(from.references).flatMap(([name, { to, column, inverse, through, shared }]): Related[] => {
       const there: Related = { from, name, to, kind: "one", key: column };
       if (!inverse) return [there];
       const onward = through === undefined ? undefined : to.references[through];
-      const back = { name: inverse, to: from, kind: "many", key: column } as const;
+      const back = { name: inverse, to: from, kind: "many", key: column, shared } as const;
       return onward
         ? [there, { ...back, from: onward.to, between: { of: to, key: onward.column } }]
         : [there, { ...back, from: to }];

@@ -28,6 +28,8 @@ export interface Reference {
   readonly inverse?: string;
   /** The reference of the other side whose other side that is, where it is not the other side itself. */
   readonly through?: string;
+  /** The rows that the row with this id shares with others, beside those that refer to it, as an SQL condition. */
+  readonly shared?: (id: string) => string;
 }
 
 /** Of a field that clients write, what its type does not say: the most characters, and values of the right type but the wrong form. */

@@ -154,8 +154,18 @@ export class Compilation {
     if (!mayReadDeclared(this.access.permissions, anyOf)) throw forbidden(anyOf?.[0] as Permission);
   }
 
-  /** Returns the condition on the rows of a relation to many: they lead back to the parent's row, over rows that exist for the actor. */
-  leadsBack(relation: ManyRelation, rows: VisibilitySource, parent: VisibilitySource): SQL {
+  /**
+   * Returns the conditions on the rows of a relation to many, of which each row meets one: they lead back to the parent's row, over rows
+   * that exist for the actor, or share a value with it.
+   */
+  leadsBack(relation: ManyRelation, rows: VisibilitySource, parent: VisibilitySource): readonly SQL[] {
+    const own = this.#refersTo(relation, rows, parent);
+    if (!relation.shared) return [own];
+    const { column, equals } = relation.shared;
+    return [own, sql`${rows.column(column)} = ${equals(parent.column)} and (${own}) is not true`];
+  }
+
+  #refersTo(relation: ManyRelation, rows: VisibilitySource, parent: VisibilitySource): SQL {
     const key = parent.column(parent.type.fields.id.column);
     const [inverse, onward] = inversesOf(relation);
     const reference = rows.column(inverse!.column);

@@ -134,7 +134,7 @@ export function compileFilter(
     return quantifiers.entries().map(([name, filter]) => {
       const where = `${at}.${name}`;
       const to = c.source(relation.to());
-      const joined = c.leadsBack(relation, to, on);
+      const joined = or(...c.leadsBack(relation, to, on)) as SQL;
       const condition = compileAll(to, requirePresent(filter, where), where, depth + 1);
       const conditions: Record<Quantifier, () => SQL> = {
         some: () => existsRelated(to, joined, condition),

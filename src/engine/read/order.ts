@@ -96,9 +96,10 @@ export class Order {
   /**
    * Returns the terms for ORDER BY. Absent values count as the smallest unless a term says otherwise, as in our descending indexes.
    * @param reversed true for a page that is counted from the end
+   * @param of `carried` for an order of rows that were selected by `columns`
    */
-  by(reversed: boolean): SQL {
-    const terms = this.#terms.map(({ value, direction, nulls }) => {
+  by(reversed: boolean, of: "value" | "carried" = "value"): SQL {
+    const terms = this.#terms.map(({ [of]: value, direction, nulls }) => {
       const way = (direction === "ASC") === reversed ? sql`desc` : sql`asc`;
       return (nulls === "FIRST") === reversed ? sql`${value} ${way} nulls last` : sql`${value} ${way} nulls first`;
     });

@@ -1,5 +1,5 @@
 /** Builds the JSON of a selection in SQL: objects, relations to one, and connections, to any depth. */
-import { and, type SQL, sql } from "drizzle-orm";
+import { and, or, type SQL, sql } from "drizzle-orm";
 import type { FieldNode } from "graphql";
 import { mayReadDeclared, type TypeDeclaration } from "../declaration.js";
 import { selectAggregate, selectAggregateGroups } from "./aggregate.js";
@@ -110,14 +110,14 @@ export function selectRow(
 
 /**
  * Selects a Relay connection over the rows of a type.
- * @param joined ties the rows to the parent's row, for a relation to many
+ * @param joined ties the rows to the parent's row, for a relation to many: by conditions of which each row meets one
  */
 export function selectConnection(
   c: Compilation,
   type: TypeDeclaration,
   nodes: readonly FieldNode[],
   onRefusal: () => void,
-  joined?: (source: VisibilitySource) => SQL,
+  joined?: (source: VisibilitySource) => readonly SQL[],
 ): Expression {
   c.readsMany = true;
   const node = nodes[0]!;
@@ -132,7 +132,9 @@ export function selectConnection(
 
   const source = c.source(type);
   const order = new Order(c, source, orderBy);
-  const inList = and(joined?.(source), c.visible(source), filter && compileFilter(c, source, filter));
+  const ways = joined?.(source) ?? [];
+  const isMeant = and(c.visible(source), filter && compileFilter(c, source, filter));
+  const inList = and(or(...ways), isMeant);
   const beyond = [after && order.beyond(after, "after"), before && order.beyond(before, "before")];
   const where = (...conditions: (SQL | undefined)[]) => {
     const condition = and(...conditions);
@@ -209,7 +211,15 @@ export function selectConnection(
     },
   };
   const json = jsonObject(fields.map(({ key, of, name }): [string, Json] => [key, values[name]!(of)]));
-  const rows = sql`select ${order.columns} from ${order.from}${where(inList, ...beyond)} order by ${order.by(reversed)} limit ${limit}::int${overfetch ? sql` + 1` : sql``}`;
+  const most = sql`limit ${limit}::int${overfetch ? sql` + 1` : sql``}`;
+  const rowsBy = (way: SQL | undefined) =>
+    sql`select ${order.columns} from ${order.from}${where(way, isMeant, ...beyond)} order by ${order.by(reversed)} ${most}`;
+  const [own, ...others] = (ways.length > 0 ? ways : [undefined]).map(rowsBy) as [SQL, ...SQL[]];
+  // An index serves each way and the order, and none serves both ways at once.
+  const rows =
+    others.length === 0
+      ? own
+      : sql`select * from ((${sql.join([own, ...others], sql`) union all (`)})) ${source.name} order by ${order.by(reversed, "carried")} ${most}`;
   const needsPage = fields.some(({ name }) => name === "nodes" || name === "edges" || name === "pageInfo");
   return {
     json,

@@ -29,11 +29,12 @@ export const LISTS: readonly List[] = [
   ...specimens.map((specimen) => listOf(specimen, specimen.type.plural)),
   ...relationsOf(specimens)
     .filter(({ kind }) => kind === "many")
-    .map(({ from, name, to, key, between }) => {
+    .map(({ from, name, to, key, between, shared }) => {
       const { parent: id } = from.paging;
       if (id === undefined) throw new Error(`Name a ${from.type.name} whose ${name} are walked, in its specimen`);
       const led = between && `(select id from ${tableOf(between.of)} where ${between.key} = ${id})`;
-      return listOf(to, name, { field: oneOf(from), id, condition: led ? `${key} in ${led}` : `${key} = ${id}` });
+      const own = led ? `${key} in ${led}` : `${key} = ${id}`;
+      return listOf(to, name, { field: oneOf(from), id, condition: shared ? `(${own} or ${shared(id)})` : own });
     }),
 ];
 

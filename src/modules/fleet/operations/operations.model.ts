@@ -5,7 +5,7 @@ import { declareType, embedded, field, one } from "../../../engine/declare.js";
 import { enumTypeOf } from "../../../engine/types/object-type.js";
 import { actorField } from "../../identity/users/index.js";
 import { Instance, OperationType, Snapshot } from "../inventory/index.js";
-import { operationStatus, operations } from "./operations.table.js";
+import { operationStatus, operations, operationsOfCluster } from "./operations.table.js";
 
 export const OperationStatus = enumTypeOf(
   "OperationStatus",
@@ -87,8 +87,10 @@ export const Operation = declareType({
   relations: {
     instance: one(() => Instance, operations.instanceId, "The instance that it changes.", {
       name: "operations",
-      description: "The operations that were requested on the instance.",
+      description:
+        "The operations that were requested on the instance, and those that concern its cluster as a whole, whichever member they were requested on.",
       nullable: true,
+      shared: operationsOfCluster,
     }),
     snapshot: one(() => Snapshot, operations.snapshotId, "The snapshot that it has made."),
   },

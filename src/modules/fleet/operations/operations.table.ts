@@ -1,7 +1,8 @@
 /** The table of operations that were requested on instances. */
 
-import { sql } from "drizzle-orm";
+import { type SQL, sql } from "drizzle-orm";
 import {
+  type AnyPgColumn,
   boolean,
   doublePrecision,
   index,
@@ -73,6 +74,12 @@ export const operations = pgTable(
       .where(sql`${t.parameters} ? 'identifier'`),
   ],
 );
+
+/** What an instance shares with the operations that concern its cluster as a whole. */
+export const operationsOfCluster = {
+  column: operations.clusterArn,
+  equals: (of: (column: AnyPgColumn) => SQL): SQL => sql`${of(instances.cluster)} ->> 'arn'`,
+};
 
 /** The condition of an automatic failover, which Postern requests by itself and which waits for nothing. */
 export const isAutomaticFailoverOperation = sql`(${operations.parameters} -> 'automatic') is not distinct from 'true'`;

@@ -164,7 +164,44 @@ it("what concerns a cluster as a whole runs one at a time, whichever member it w
   const plain = await request("rebootInstance", { instanceId: "shop-2" });
   expect(plain).toMatchObject({ status: "SUCCEEDED", result: { failedOver: false } });
   expect((await app.sql`select cluster_arn from operations where id = ${plain.id}`)[0]).toEqual({ cluster_arn: null });
+
+  // All members show them, in one order, by one statement.
+  const page = "first: 10, orderBy: { field: ID, direction: ASC }, filter: { id: { in: $ids } }";
+  const query = `query($ids: [ID!]!) { instances(filter: { identifier: { startsWith: "shop-" } }, orderBy: { field: IDENTIFIER, direction: ASC }) {
+    nodes { identifier operations(${page}) { totalCount nodes { id instance { identifier } } } } } }`;
+  app.statements.length = 0;
+  const { data, errors } = await dba.run(query, { ids: [...ids, plain.id] });
+  expect(errors).toBeUndefined();
+  const reading = app.statements.filter((text) => text.includes("json"));
+  expect(reading).toHaveLength(1);
+  const wide = [one, two, three].map(({ id, instance }) => ({ id, instance: { identifier: instance.identifier } }));
+  const shown = wide.toSorted((a, b) => Number(a.id) - Number(b.id));
+  expect(data.instances.nodes).toEqual([
+    { identifier: "shop-1", operations: { totalCount: 3, nodes: shown } },
+    {
+      identifier: "shop-2",
+      operations: { totalCount: 4, nodes: [...shown, { id: plain.id, instance: { identifier: "shop-2" } }] },
+    },
+  ]);
 }, 60_000);
+
+it("a page of an instance's operations and its cluster's is read by an index for each", async () => {
+  app.statements.length = 0;
+  await dba.run(`{ instance(id: "shop-1") { operations(first: 3) { nodes { id } } } }`);
+  const [reading] = app.statements.filter((text) => text.includes("operations"));
+  const plan = await app.sql.begin(async (sql) => {
+    await sql`set local enable_seqscan = off`;
+    await sql`set local plan_cache_mode = force_generic_plan`;
+    await sql.unsafe(`prepare shown as ${reading}`);
+    const count = Math.max(...Array.from(reading!.matchAll(/\$(\d+)/g), ([, n]) => Number(n)));
+    const rows = await sql.unsafe(`explain execute shown (${Array(count).fill("null").join()})`);
+    await sql`deallocate shown`;
+    return rows.map((row) => row["QUERY PLAN"]).join("\n");
+  });
+  for (const index of ["operations_instance_idx", "operations_cluster_idx"])
+    expect(plan).toMatch(new RegExp(`Index (Only )?Scan using ${index}`));
+  expect(plan).not.toMatch(/(Seq|Bitmap Heap) Scan on operations/);
+});
 
 it("what AWS refuses to the end fails with its code and guidance; what it refuses for good fails at once", async () => {
   under.aws.fault({ as: "refuse", code: "InvalidDBInstanceState", message: "It is busy.", action: "RebootDBInstance" });
