@@ -65,15 +65,15 @@ async function openLocal(config: Config, log: Log, onLost: () => void): Promise<
 }
 
 /** Opens the provider of RDS instances, where there are accounts or the demo wants some. The SDK is loaded only then: it is large. */
-async function openAws({ awsAccounts, demo }: Config, log: Log) {
+async function openAws({ awsAccounts, awsDiscovery: discovery, demo }: Config, log: Log) {
   const nothing = async () => undefined;
   if (awsAccounts.length === 0 && !demo.aws) return { providers: [], stop: nothing };
   const { createAwsRdsProvider } = await import("../providers/aws-rds.js");
-  const clock = { now: () => new Date() };
-  if (!demo.aws) return { providers: [createAwsRdsProvider({ accounts: awsAccounts, log, clock })], stop: nothing };
+  const shared = { log, clock: { now: () => new Date() }, discovery };
+  if (!demo.aws) return { providers: [createAwsRdsProvider({ ...shared, accounts: awsAccounts })], stop: nothing };
   const { startDemoAws } = await import("../seed/demo-aws.js");
   const { accounts, standIn, stop } = await startDemoAws();
-  return { providers: [createAwsRdsProvider({ accounts, log, clock, standIn })], stop };
+  return { providers: [createAwsRdsProvider({ ...shared, accounts, standIn })], stop };
 }
 
 /**

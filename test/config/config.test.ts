@@ -229,6 +229,11 @@ it("reads AWS accounts", () => {
     { ...own, name: null },
   ]);
   expect(readConfig({}).awsAccounts).toEqual([]);
+  expect(readConfig({}).awsDiscovery).toEqual({ everySeconds: 300, snapshotsEverySeconds: 3600 });
+  expect(readConfig({ AWS_DISCOVERY_MINUTES: "15", AWS_SNAPSHOTS_MINUTES: "120" }).awsDiscovery).toEqual({
+    everySeconds: 900,
+    snapshotsEverySeconds: 7200,
+  });
 });
 
 it("reads local instances, with what is usual where they say nothing", () => {

@@ -1,6 +1,6 @@
 /** Defines and checks the AWS accounts whose RDS instances Postern sees and operates. */
 import { z } from "zod";
-import { jsonVariable, variables } from "../../values/variables.js";
+import { countVariable, jsonVariable, variables } from "../../values/variables.js";
 
 const MAX_ACCOUNTS = 100;
 const MAX_REGIONS = 40;
@@ -62,6 +62,15 @@ export const awsRdsVariables = variables(
       .describe(
         "AWS accounts with RDS, as JSON: `accountId`, `name`, `regions`, `roleArn`, `externalId`; see [aws-rds](src/providers/aws-rds/README.md).",
       ),
+    AWS_DISCOVERY_MINUTES: countVariable(1, 60)
+      .prefault("5")
+      .describe("How often the instances in AWS are listed; those with operations are looked at each minute."),
+    AWS_SNAPSHOTS_MINUTES: countVariable(1, 1440)
+      .prefault("60")
+      .describe("How often the snapshots in AWS are listed; those of an instance also after its operations."),
   },
-  ({ AWS_ACCOUNTS }) => ({ awsAccounts: AWS_ACCOUNTS as readonly AwsAccountSettings[] }),
+  ({ AWS_ACCOUNTS, AWS_DISCOVERY_MINUTES, AWS_SNAPSHOTS_MINUTES }) => ({
+    awsAccounts: AWS_ACCOUNTS as readonly AwsAccountSettings[],
+    awsDiscovery: { everySeconds: AWS_DISCOVERY_MINUTES * 60, snapshotsEverySeconds: AWS_SNAPSHOTS_MINUTES * 60 },
+  }),
 );

@@ -155,6 +155,35 @@ it("a scope that is configured no more is marked, keeps its instances, and comes
   expect((await stateOf()).scopes.nodes[1]).toEqual({ accountId: "b", state: "LISTED" });
 });
 
+it("an instance that is gone and comes back is the same, and its history says both", async () => {
+  const [id, description] = [...provider.instances].find(([, { identifier }]) => identifier === "one")!;
+  const stateOf = async () =>
+    (
+      await dba.run(
+        `{ instances(filter: { identifier: { eq: "one" } }) { nodes { id gone changes { nodes { field before after } } } } }`,
+      )
+    ).data.instances.nodes;
+  const [before] = await stateOf();
+  provider.instances.delete(id);
+  expect(await ended((await request()).id)).toMatchObject({ new: 0, gone: 1 });
+  expect(await stateOf()).toMatchObject([{ id: before.id, gone: true }]);
+  provider.instances.set(id, description);
+  expect(await ended((await request()).id)).toMatchObject({ new: 0, gone: 0 });
+  expect(await stateOf()).toEqual([
+    {
+      id: before.id,
+      gone: false,
+      changes: {
+        nodes: [
+          { field: "GONE", before: true, after: false },
+          { field: "GONE", before: false, after: true },
+          ...before.changes.nodes,
+        ],
+      },
+    },
+  ]);
+});
+
 it("what is operated is looked at in between", async () => {
   const { data } = await dba.run(
     `mutation { rebootInstance(input: { instanceId: "one", waitSeconds: 20 }) { operation { status } } }`,
