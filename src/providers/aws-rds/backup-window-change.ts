@@ -29,7 +29,8 @@ export const backupWindowChange: RdsOperation<RequestOf<"MODIFY_BACKUP_WINDOW">>
 
   ask(scope, { backupWindow }, saw) {
     const { identifier, cluster } = saw as unknown as WindowSight;
-    const wanted = { PreferredBackupWindow: backupWindow, ApplyImmediately: true };
+    // AWS applies a backup window as soon as possible by itself. ApplyImmediately would put in force, with an outage, whatever else waits.
+    const wanted = { PreferredBackupWindow: backupWindow };
     const asked: Promise<unknown> =
       cluster === null
         ? scope.change((client) =>

@@ -145,13 +145,13 @@ const modifyDBInstance: RdsAction = (region, parameters) => {
   const needsAvailable = isLarge || small.parameterGroup !== undefined;
   if (UNCHANGEABLE.has(instance.status) || (needsAvailable && instance.status !== "available"))
     throw invalidInstanceState("Database instance is not in available state.");
-  if (isLarge && immediately) {
-    apply(region, instance, { ...instance.pending, ...large });
+  Object.assign(instance.pending, large);
+  if (immediately) {
+    // What has waited for the maintenance window is applied with it, whatever this call itself changes.
+    const changes = instance.pending;
     instance.pending = {};
-  } else if (isLarge) {
-    Object.assign(instance.pending, large);
-    awaitMaintenance(region, instance);
-  }
+    if (Object.keys(changes).length > 0) apply(region, instance, changes);
+  } else if (isLarge) awaitMaintenance(region, instance);
   applySmall(region, instance, small);
   return { DBInstance: describeInstance(region, instance) };
 };

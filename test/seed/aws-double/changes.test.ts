@@ -150,3 +150,14 @@ it("what was to follow does not, where the status was set meanwhile", async () =
   double.clock.advance(HOUR);
   expect(instance()).toMatchObject({ status: "failed" });
 });
+
+it("what waits is applied by any change that is wanted at once, and by no other", async () => {
+  await modify({ DBInstanceClass: "db.r6g.large" });
+  await modify({ PreferredBackupWindow: "04:00-04:30" });
+  double.clock.advance(10 * MINUTE);
+  expect(instance()).toMatchObject({ instanceClass: "db.t4g.medium", pending: { instanceClass: "db.r6g.large" } });
+  await modify({ ...now, PreferredBackupWindow: "04:15-04:45" });
+  expect(instance()).toMatchObject({ status: "modifying", pending: {} });
+  double.clock.advance(10 * MINUTE);
+  expect(instance()).toMatchObject({ instanceClass: "db.r6g.large", backupWindow: "04:15-04:45" });
+});
