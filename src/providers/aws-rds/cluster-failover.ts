@@ -2,7 +2,7 @@
 import { type DBInstance, FailoverDBClusterCommand } from "@aws-sdk/client-rds";
 import { OperationFailureError } from "../errors.js";
 import type { Poll } from "../provider.js";
-import { findNewestEvents, listNewerEvents, type NewestEvents } from "./events.js";
+import { listNewerEvents, type SeenEvents, seeEvents } from "./events.js";
 import { writerOfCluster } from "./instance-description.js";
 import type { RdsInstance } from "./instances.js";
 import { isGone, type RdsOperation, type RequestOf, running, undecided } from "./operation.js";
@@ -11,7 +11,7 @@ interface FailoverSight {
   readonly cluster: string;
   /** The reader that becomes the writer; null where none is available. */
   readonly target: string | null;
-  readonly newest: NewestEvents;
+  readonly events: SeenEvents;
 }
 
 /** @returns the instance itself where it is a reader, else the first available reader in the order of promotion */
@@ -34,8 +34,8 @@ function targetOf({ instance, group }: RdsInstance): string | null {
 export const clusterFailover: RdsOperation<RequestOf<"REBOOT_INSTANCE">> = {
   async look(scope, _request, found) {
     const cluster = found.group?.cluster.DBClusterIdentifier ?? "";
-    const newest = await findNewestEvents(scope, { type: "db-cluster", identifier: cluster });
-    const saw: FailoverSight = { cluster, target: targetOf(found), newest };
+    const events = await seeEvents(scope, { type: "db-cluster", identifier: cluster });
+    const saw: FailoverSight = { cluster, target: targetOf(found), events };
     return { ...saw };
   },
 
@@ -53,11 +53,11 @@ export const clusterFailover: RdsOperation<RequestOf<"REBOOT_INSTANCE">> = {
   async poll(scope, _request, found, facts): Promise<Poll> {
     if (!found?.group) return isGone();
     const { intent, asked, nowMs } = facts;
-    const { cluster, target, newest } = intent.saw as unknown as FailoverSight;
+    const { cluster, target, events: seen } = intent.saw as unknown as FailoverSight;
     const status = found.group.cluster.Status ?? "unknown";
     const isWriter = writerOfCluster(found.group.cluster) === target;
     if (isWriter && status === "available") {
-      const events = await listNewerEvents(scope, { type: "db-cluster", identifier: cluster }, intent, newest, nowMs);
+      const events = await listNewerEvents(scope, { type: "db-cluster", identifier: cluster }, intent, seen, nowMs);
       const began = events.find(({ text }) => /^started .*failover/i.test(text))?.atMs;
       const ended = events.findLast(({ text }) => /^completed .*failover/i.test(text))?.atMs;
       const awaySeconds = began !== undefined && ended !== undefined ? Math.max(0, (ended - began) / 1000) : 0;

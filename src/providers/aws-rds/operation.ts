@@ -29,7 +29,7 @@ export interface RdsOperation<R extends OperationRequest> {
   poll(scope: AwsScope, request: R, found: RdsInstance | null, facts: PollFacts): Promise<Poll>;
 }
 
-/** A change that nobody has seen after so long was not made. */
+/** A change that nobody has seen after so long is given up. */
 const LOST_MS = 60 * 60_000;
 
 export const isLost = ({ intent, nowMs }: PollFacts): boolean => nowMs - Date.parse(intent.askedAt) > LOST_MS;
@@ -52,5 +52,5 @@ export const running = (resourceStatus: string, message: string, percent: number
 /** The answer where a change may have been asked for, and AWS shows nothing of it: it is not repeated. */
 export const undecided = (resourceStatus: string, facts: PollFacts): Poll =>
   isLost(facts)
-    ? failed("NotBegun", "AWS shows nothing of it an hour later, so it was not done.", resourceStatus)
+    ? failed("NoSign", "An hour later AWS shows no sign that it was done.", resourceStatus)
     : running(resourceStatus, "Whether AWS was asked is not known. It is not asked twice: its events are watched.");

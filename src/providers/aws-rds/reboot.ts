@@ -1,14 +1,14 @@
 /** Reboots an instance, with or without a failover to its other zone. Its events tell whether that was done. */
 import { RebootDBInstanceCommand } from "@aws-sdk/client-rds";
 import type { Poll } from "../provider.js";
-import { findNewestEvents, listNewerEvents, type NewestEvents, type RdsEvent } from "./events.js";
+import { listNewerEvents, type RdsEvent, type SeenEvents, seeEvents } from "./events.js";
 import { isGone, type RdsOperation, type RequestOf, running, undecided } from "./operation.js";
 
 interface RebootSight {
   readonly identifier: string;
   readonly zone: string | null;
   readonly standbyZone: string | null;
-  readonly newest: NewestEvents;
+  readonly events: SeenEvents;
 }
 
 const BEGAN = /shutdown|failover started/i;
@@ -29,7 +29,7 @@ export const reboot: RdsOperation<RequestOf<"REBOOT_INSTANCE">> = {
       identifier,
       zone: instance.AvailabilityZone ?? null,
       standbyZone: instance.SecondaryAvailabilityZone ?? null,
-      newest: await findNewestEvents(scope, { type: "db-instance", identifier }),
+      events: await seeEvents(scope, { type: "db-instance", identifier }),
     };
     return { ...saw };
   },
@@ -54,9 +54,13 @@ export const reboot: RdsOperation<RequestOf<"REBOOT_INSTANCE">> = {
       return running(status, "AWS reboots the instance.");
     }
     const identifier = found.instance.DBInstanceIdentifier ?? saw.identifier;
-    const events = await listNewerEvents(scope, { type: "db-instance", identifier }, intent, saw.newest, nowMs);
-    const failedOver = events.some(({ text }) => FAILED_OVER.test(text));
+    const events = await listNewerEvents(scope, { type: "db-instance", identifier }, intent, saw.events, nowMs);
     const isRestarted = asked.wasBusy || events.some(({ text }) => RESTARTED.test(text));
+    const isSwapped = saw.standbyZone !== null && found.instance.AvailabilityZone === saw.standbyZone;
+    // AWS may lose an event. The zones alone tell nothing, as those of an earlier failover may show late.
+    const failedOver =
+      events.some(({ text }) => FAILED_OVER.test(text)) ||
+      (forceFailover && isSwapped && (isRestarted || asked.isAcknowledged));
     const isDone = forceFailover ? failedOver : isRestarted;
     if (isDone && status === "available") {
       const result = {

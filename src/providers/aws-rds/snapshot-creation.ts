@@ -3,7 +3,7 @@ import { CreateDBClusterSnapshotCommand, CreateDBSnapshotCommand } from "@aws-sd
 import { MAX_SNAPSHOT_IDENTIFIER, SNAPSHOT_IDENTIFIER } from "../../values/identifiers.js";
 import { OperationFailureError } from "../errors.js";
 import type { Poll } from "../provider.js";
-import { listNewerEvents } from "./events.js";
+import { listNewerEvents, type RdsEventSource, type SeenEvents, seeEvents } from "./events.js";
 import { failed, type PollFacts, type RdsOperation, type RequestOf, running } from "./operation.js";
 import { awsCodeBehind, awsCodeOf } from "./refusals.js";
 import type { AwsScope } from "./scopes.js";
@@ -19,10 +19,13 @@ const IDENTIFIER_FORM =
   "its end and no two in a row.";
 const FAILED = /^(failed|incompatible-.*)$/;
 const GONE = /^delet(ing|ed)$/;
+const DELETED = /delet/i;
 
 interface SnapshotSight {
   readonly identifier: string;
   readonly cluster: string | null;
+  /** Those of an earlier snapshot of the same name. */
+  readonly events: SeenEvents;
 }
 
 const sightOf = ({ intent }: PollFacts) => intent.saw as unknown as SnapshotSight;
@@ -42,20 +45,33 @@ const isOurs = ({ tags, createdAt }: RdsSnapshot, operationId: string, { intent 
   tags.some(({ key, value }) => key === OPERATION_TAG && value === operationId) &&
   (createdAt === null || createdAt.getTime() > Date.parse(intent.askedAt) - OLDEST_MS);
 
+const eventsOf = (snapshotId: string, isOfCluster: boolean): RdsEventSource => ({
+  type: isOfCluster ? "db-cluster-snapshot" : "db-snapshot",
+  identifier: snapshotId.toLowerCase(),
+});
+
+const isName = (snapshotId: string, isOfCluster: boolean) =>
+  SNAPSHOT_IDENTIFIER.test(snapshotId) && snapshotId.length <= (isOfCluster ? MAX_OF_CLUSTER : MAX_SNAPSHOT_IDENTIFIER);
+
 /** Where there is no such snapshot, it may be asked for again, as a name is given only once; unless it was there, and was deleted. */
 async function pollAbsent(scope: AwsScope, { snapshotId }: RequestOf<"CREATE_SNAPSHOT">, facts: PollFacts) {
-  const type = sightOf(facts).cluster === null ? "db-snapshot" : "db-cluster-snapshot";
-  const source = { type, identifier: snapshotId.toLowerCase() } as const;
-  const events = await listNewerEvents(scope, source, facts.intent, null, facts.nowMs);
-  if (events.length > 0) return failed("DBSnapshotNotFound", "The snapshot was deleted meanwhile.", "deleted");
+  const { cluster, events: seen } = sightOf(facts);
+  const events = await listNewerEvents(scope, eventsOf(snapshotId, cluster !== null), facts.intent, seen, facts.nowMs);
+  if (events.some(({ text }) => DELETED.test(text)))
+    return failed("DBSnapshotNotFound", "The snapshot was deleted meanwhile.", "deleted");
   return facts.asked.isAcknowledged ? running("creating", "AWS has begun it.") : ({ state: "unknown" } as const);
 }
 
 export const snapshotCreation: RdsOperation<RequestOf<"CREATE_SNAPSHOT">> = {
-  look: async (_scope, _request, { instance, group }) => {
+  look: async (scope, { snapshotId }, { instance, group }) => {
+    const cluster = group?.cluster.DBClusterIdentifier ?? null;
+    const isOfCluster = cluster !== null;
     const saw: SnapshotSight = {
       identifier: instance.DBInstanceIdentifier ?? "",
-      cluster: group?.cluster.DBClusterIdentifier ?? null,
+      cluster,
+      events: isName(snapshotId, isOfCluster)
+        ? await seeEvents(scope, eventsOf(snapshotId, isOfCluster))
+        : { lookedAtMs: null, newest: null },
     };
     return { ...saw };
   },
@@ -67,10 +83,7 @@ export const snapshotCreation: RdsOperation<RequestOf<"CREATE_SNAPSHOT">> = {
       { Key: OPERATION_TAG, Value: operationId },
     ];
     // Otherwise AWS says of some names that something is missing.
-    if (
-      !SNAPSHOT_IDENTIFIER.test(snapshotId) ||
-      snapshotId.length > (cluster ? MAX_OF_CLUSTER : MAX_SNAPSHOT_IDENTIFIER)
-    )
+    if (!isName(snapshotId, cluster !== null))
       throw new OperationFailureError("InvalidParameterValue", IDENTIFIER_FORM);
     const ofInstance = { DBInstanceIdentifier: identifier, DBSnapshotIdentifier: snapshotId, Tags };
     const ofCluster = { DBClusterIdentifier: cluster ?? "", DBClusterSnapshotIdentifier: snapshotId, Tags };

@@ -158,6 +158,9 @@ export async function startAwsDouble({
       "content-type": type,
       "content-length": Buffer.byteLength(text),
       "x-amzn-requestid": requestId,
+      // By the double's clock. With an age, the SDK does not take its own clock to be wrong.
+      date: new Date(timeline.now()).toUTCString(),
+      age: "0",
     });
     response.end(text);
   };

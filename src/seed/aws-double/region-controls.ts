@@ -74,7 +74,8 @@ export interface RegionControls {
   change(identifier: string, changes: Partial<DbInstance>): void;
   addSnapshot(snapshot: Pick<DbSnapshot, "identifier" | "source"> & Partial<DbSnapshot>): void;
   setSnapshotStatus(identifier: string, status: string): void;
-  addEvent(source: EventSource, identifier: string, message: string, category?: string): void;
+  /** @param at when it happened, where it is told late */
+  addEvent(source: EventSource, identifier: string, message: string, category?: string, at?: number): void;
   addParameterGroup(name: string, family: string): void;
   /** Lists a snapshot of the last backup window for everything that keeps backups. */
   addPastBackups(): void;
@@ -211,8 +212,8 @@ export function createRegionControls(region: Region): RegionControls {
       if (!snapshot) throw new Error(`There is no snapshot ${identifier}.`);
       snapshot.status = status;
     },
-    addEvent: (source, identifier, message, category = "notification") =>
-      addRegionEvent(region, source, identifier, category, message),
+    addEvent: (source, identifier, message, category = "notification", at = region.timeline.now()) =>
+      addRegionEvent(region, source, identifier, category, message, at),
     addParameterGroup: (name, family) => void region.parameterGroups.set(name, family),
     addPastBackups() {
       const sources = [...region.instances.values()].filter(({ cluster }) => cluster === null);

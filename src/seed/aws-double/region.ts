@@ -190,10 +190,10 @@ export function addRegionEvent(
   identifier: string,
   category: string,
   message: string,
+  at = region.timeline.now(),
 ): void {
-  const at = region.timeline.now();
   region.events.push({ number: (region.events.at(-1)?.number ?? 0) + 1, source, identifier, at, category, message });
-  const kept = region.events.findIndex((event) => event.at >= at - EVENTS_KEPT_MS);
+  const kept = region.events.findIndex((event) => event.at >= region.timeline.now() - EVENTS_KEPT_MS);
   if (kept > 0) region.events.splice(0, kept);
   if (region.events.length > MAX_EVENTS) region.events.shift();
 }

@@ -22,6 +22,7 @@ beforeEach(() => {
 });
 afterAll(() => under?.aws.stop());
 
+const nowMs = () => under.aws.clock.now().getTime();
 const instance = (identifier: string) =>
   here()
     .look()
@@ -69,5 +70,80 @@ describe("a backup window", () => {
     expect(await untilEnd(request, intent)).toMatchObject({ state: "succeeded" });
     const [call] = under.aws.calls.filter(({ action }) => action === "ModifyDBCluster");
     expect(call?.parameters).toEqual({ DBClusterIdentifier: "shop", PreferredBackupWindow: "08:00-08:30" });
+  });
+});
+
+describe("a reboot", () => {
+  const wanted = { type: "REBOOT_INSTANCE", forceFailover: false };
+
+  it("that was never asked for is not done by an older restart that AWS tells late", async () => {
+    const request = await requestOn("orders", wanted);
+    const intent = await seen(request);
+    here().addEvent("db-instance", "orders", "DB instance restarted", "availability", nowMs() - 20_000);
+    expect(await provider.poll(request, intent)).toMatchObject({ state: "running" });
+    here().addEvent("db-instance", "orders", "DB instance restarted", "availability", nowMs() + 1000);
+    under.aws.clock.advance(1000);
+    expect(await provider.poll(request, intent)).toMatchObject({ state: "succeeded" });
+  });
+
+  it("without any sign an hour later is not said to be undone", async () => {
+    const request = await requestOn("orders", wanted);
+    const intent = await seen(request);
+    under.aws.clock.advance(61 * MINUTE);
+    expect(await provider.poll(request, intent)).toMatchObject({
+      state: "failed",
+      failure: { code: "NoSign", message: "An hour later AWS shows no sign that it was done." },
+    });
+  });
+
+  it("with a failover whose event is lost is known by its restart and its zone, and not by the zone alone", async () => {
+    const request = await requestOn("wide", { ...wanted, forceFailover: true });
+    const { zone, secondaryZone } = instance("wide")!;
+    const intent = await seen(request);
+    here().change("wide", { zone: secondaryZone!, secondaryZone: zone });
+    expect(await provider.poll(request, intent)).toMatchObject({ state: "running" });
+    here().addEvent("db-instance", "wide", "DB instance restarted", "availability", nowMs() + 1000);
+    under.aws.clock.advance(1000);
+    expect(await provider.poll(request, intent)).toMatchObject({
+      state: "succeeded",
+      result: { failedOver: true, primary: secondaryZone },
+    });
+  });
+});
+
+describe.each([
+  ["orders", "db-snapshot", "CreateDBSnapshot"],
+  ["shop-1", "db-cluster-snapshot", "CreateDBClusterSnapshot"],
+] as const)("a snapshot of %s", (identifier, source, action) => {
+  const wanted = { type: "CREATE_SNAPSHOT", snapshotId: "Pre-Deploy", tags: [], automated: false };
+  const tell = (text: string, at?: number) => here().addEvent(source, "pre-deploy", text, "deletion", at);
+
+  it("is taken though an earlier one of its name was deleted, and the question was lost", async () => {
+    tell("Manual snapshot created");
+    tell("Deleted user snapshot");
+    under.aws.clock.advance(10 * MINUTE);
+    const request = await requestOn(identifier, wanted);
+    const intent = await seen(request);
+    // It is told late.
+    tell("Deleted user snapshot", nowMs() - 5 * MINUTE);
+    under.aws.fault({ as: "lose-call", action, times: 1 });
+    await provider.start(request, intent).catch(() => undefined);
+    expect(await provider.poll(request, intent)).toEqual({ state: "unknown" });
+    await provider.start(request, intent);
+    expect(await untilEnd(request, intent)).toMatchObject({ state: "succeeded" });
+    expect(under.aws.done(action)).toBe(1);
+  });
+
+  it("that is gone has failed where it was deleted after the question, and not for other events", async () => {
+    const request = await requestOn(identifier, { ...wanted, snapshotId: "later" });
+    const intent = await seen(request);
+    under.aws.clock.advance(MINUTE);
+    here().addEvent(source, "later", "Creating manual snapshot", "creation");
+    expect(await provider.poll(request, intent)).toEqual({ state: "unknown" });
+    here().addEvent(source, "later", "Deleted user snapshot", "deletion");
+    expect(await provider.poll(request, intent)).toMatchObject({
+      state: "failed",
+      failure: { code: "DBSnapshotNotFound" },
+    });
   });
 });

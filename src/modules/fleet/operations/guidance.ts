@@ -59,6 +59,8 @@ const GUIDANCE: Readonly<Record<string, string>> = {
   PRODUCTION_PROTECTED:
     "The instance counts as production now. See its environment and the evidence; if that is wrong, an administrator can map it.",
   NotBegun: "See that the provider can be reached, and request it again.",
+  NoSign:
+    "It may have been done all the same, if AWS has lost its events. Look at the instance, and at CloudTrail, before you request it again.",
   StartFailed:
     "Look at the log of the server, mend what it says, and see that the instance is available before anything else.",
   UNAVAILABLE: "The provider did not answer. See that the instance and its host are up, and request it again.",
