@@ -8,7 +8,7 @@ import type { Classification } from "./classifier.js";
 import { classifyInCluster } from "./cluster-environment.js";
 import { classifyByGrounds, type EnvironmentFacts, type EnvironmentGrounds } from "./environment-grounds.js";
 import type { EnvironmentRules } from "./environment-rules.js";
-import { findNewestEnvironmentRules, type StoredEnvironmentRules } from "./environment-rules.store.js";
+import { findNewestEnvironmentRules } from "./environment-rules.store.js";
 import { updateFindings } from "./findings.store.js";
 
 /** An instance, and what it counts as from now on. */
@@ -73,15 +73,16 @@ export type ClassificationService = ReturnType<typeof createClassification>;
 
 /** Its verbs join the transaction of the caller, which holds the lock of the classification where it writes. */
 export function createClassification({ audit, rules: configured }: ClassificationDeps) {
-  /** The last version that was read, so that its words are compiled once. A version never changes. */
-  let known: Pick<StoredEnvironmentRules, "version" | "rules"> = { version: 0, rules: configured };
+  /** The last rules that were read, so that their words are compiled once. */
+  let known = configured;
 
   /** @returns the version in force, and who has set it: nobody where it is that of the configuration */
   async function findRules(db: Db) {
     const stored = await findNewestEnvironmentRules(db);
     if (!stored) return { version: 0, rules: configured, stored };
-    if (known.version !== stored.version) known = stored;
-    return { version: stored.version, rules: known.rules as EnvironmentRules, stored };
+    // A version that is rolled back leaves its number to other rules, so only their content tells whether they are the same.
+    if (!isDeepStrictEqual(known, stored.rules)) known = stored.rules as EnvironmentRules;
+    return { version: stored.version, rules: known, stored };
   }
 
   const findGrounds = async (db: Db): Promise<EnvironmentGrounds> => ({

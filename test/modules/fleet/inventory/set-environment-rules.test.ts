@@ -43,6 +43,7 @@ const environments = async () =>
       row.environment,
     ]),
   );
+const words = (environment: string, ...words: string[]) => ({ values: [{ environment, words }] });
 const BY_CONFIGURATION = {
   ...{ orders: "TEST", "shop-dev-01": "DEVELOPMENT", silent: "PRODUCTION", "pay-prod-01": "PRODUCTION" },
 };
@@ -147,6 +148,24 @@ describe("a dry run", () => {
     await app.sql`delete from findings`;
     await app.sql`delete from instances where identifier like 'many-dev-%'`;
   });
+});
+
+it("rules that are rolled back leave nothing, and others get their number", async () => {
+  await app.sql`create function refuse() returns trigger language plpgsql as $$ begin
+    if new.action = 'environment-rules.set' and new.success then raise exception 'refused'; end if; return new; end $$`;
+  await app.sql`create trigger refuse before insert on audit_logs for each row execute function refuse()`;
+  const refused = await set(admin, words("POC", "poc", "showcase"));
+  await app.sql`drop trigger refuse on audit_logs`;
+  expect(refused.code).toBe("INTERNAL_SERVER_ERROR");
+  expect(await app.sql`select from environment_rules`).toHaveLength(0);
+
+  const later = await set(admin, words("POC", "poc", "fair"));
+  expect(later.data.setEnvironmentRules.environmentRules.version).toBe(1);
+  const { values } = await rulesAt(admin);
+  expect(values).toContainEqual({ environment: "POC", words: ["poc", "fair"] });
+  const { data } = await explain(admin, { identifier: "hall-fair-1" });
+  expect(data.explainEnvironment.environment).toBe("POC");
+  await app.sql`delete from environment_rules`;
 });
 
 it("stricter rules count at once, on every replica, with a record of each instance", async () => {
@@ -262,7 +281,6 @@ it.each(["viewer", "analyst", "dba", "security"] as const)("%s sets no rules, an
   if (who === "viewer") expect((await client.run("{ environmentRules { version } }")).code).toBe("FORBIDDEN");
 });
 
-const words = (environment: string, ...words: string[]) => ({ values: [{ environment, words }] });
 it.each<[string, object, string]>([
   ["an empty key", { tagKeys: [""] }, "rules.tagKeys.0"],
   ["a key with a star inside", { tagKeys: ["a*b"] }, "rules.tagKeys.0"],
