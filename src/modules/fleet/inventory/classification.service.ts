@@ -18,7 +18,7 @@ export interface ClassificationChange {
 }
 
 /** The classification of an instance, and what it is without its siblings. */
-interface Assessment {
+export interface Assessment {
   readonly instance: ClassifiedInstance;
   readonly own: Classification;
   readonly counting: Classification;
@@ -112,11 +112,7 @@ export function createClassification({ audit, rules: configured }: Classificatio
     findRules,
     findGrounds,
 
-    /** @returns the instances that would count as something else @param instances with all their siblings */
-    changesOf: (instances: readonly ClassifiedInstance[], grounds: EnvironmentGrounds): ClassificationChange[] =>
-      assess(instances, grounds)
-        .filter(({ instance, counting }) => counting.environment !== instance.environment)
-        .map(({ instance, counting }) => ({ before: instance, after: counting })),
+    assess,
 
     /**
      * Writes what has changed, with a record of each environment and the findings of all. A run without a change writes no instance.

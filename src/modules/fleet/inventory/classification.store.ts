@@ -63,13 +63,13 @@ const isProtecting = (table: typeof instances) =>
     sql`exists (select from ${snapshots} where ${snapshots.instanceId} = ${table.id} and ${snapshots.status} <> 'deleted')`,
   );
 
-/** @returns the instances of an account whose classification protects anything, with their siblings */
-export const listClassifiedByAccount = (db: Db, accountId: string): Promise<ClassifiedInstance[]> =>
-  listWithSiblings(db, (table) => and(eq(table.accountId, accountId), isProtecting(table)));
+/** @returns all instances of an account, or of all accounts, with their siblings; also what is gone without a trace, because it may come back */
+export const listClassifiedByAccount = (db: Db, accountId: string | null): Promise<ClassifiedInstance[]> =>
+  listWithSiblings(db, (table) => (accountId === null ? sql`true` : eq(table.accountId, accountId)));
 
-/** @returns the instances of a scope, or of all, whose classification protects anything, with their siblings */
-export const listClassified = (db: Db, scopeId: bigint | null): Promise<ClassifiedInstance[]> =>
-  listWithSiblings(db, (table) => and(scopeId === null ? undefined : eq(table.scopeId, scopeId), isProtecting(table)));
+/** @returns the instances of a scope whose classification protects anything, with their siblings */
+export const listClassified = (db: Db, scopeId: bigint): Promise<ClassifiedInstance[]> =>
+  listWithSiblings(db, (table) => and(eq(table.scopeId, scopeId), isProtecting(table)));
 
 /** Writes classifications. */
 export async function updateClassifications(

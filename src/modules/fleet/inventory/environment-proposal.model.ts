@@ -51,7 +51,7 @@ export const EnvironmentProposal = declareType({
   name: "EnvironmentProposal",
   plural: "environmentProposals",
   description:
-    "A mapping or rules that would take instances out of PRODUCTION. They count once another administrator confirms them.",
+    "A mapping or rules that would take instances out of PRODUCTION, or could once facts change. They count once another administrator confirms them.",
   table: environmentProposals,
   read: ["environment-mappings:read"],
   scope: { kind: "staff" },

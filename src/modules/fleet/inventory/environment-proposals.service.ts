@@ -9,19 +9,9 @@ import {
   type ClassificationService,
   classificationDisputeOf,
 } from "./classification.service.js";
-import {
-  type ClassifiedInstance,
-  insertMapping,
-  listClassified,
-  listClassifiedByAccount,
-  listClassifiedByIds,
-  lockClassification,
-} from "./classification.store.js";
-import {
-  type EnvironmentGrounds,
-  type EnvironmentGroundsChange,
-  environmentGroundsAfter,
-} from "./environment-grounds.js";
+import { insertMapping, listClassifiedByIds, lockClassification } from "./classification.store.js";
+import { type EnvironmentGroundsChange } from "./environment-grounds.js";
+import { type EnvironmentPreview, previewEnvironmentChange, proposedChangesOf } from "./environment-preview.service.js";
 import type { EnvironmentProposalDecision } from "./environment-proposals.inputs.js";
 import {
   expireProposals,
@@ -36,7 +26,6 @@ import type { EnvironmentRules } from "./environment-rules.js";
 import { insertEnvironmentRules } from "./environment-rules.store.js";
 
 const DAYS = 7;
-const MAX_SHOWN = 100;
 const SYSTEM = { type: "system", name: "inventory" };
 
 export interface ProposalsDeps {
@@ -52,25 +41,6 @@ export interface ProposedOutcome {
   /** The proposal that waits; null where the change counts already. */
   readonly proposalId: string | null;
 }
-
-interface Preview {
-  readonly grounds: EnvironmentGrounds;
-  /** Those that the change may reach, with their siblings. */
-  readonly instances: readonly ClassifiedInstance[];
-  readonly changes: readonly ClassificationChange[];
-}
-
-const takesOut = ({ before, after }: ClassificationChange) =>
-  before.environment === "PRODUCTION" && after.environment !== "PRODUCTION";
-
-/** @returns the first changes as clients see them */
-export const proposedChangesOf = (changes: readonly ClassificationChange[]) =>
-  changes.slice(0, MAX_SHOWN).map(({ before, after }) => ({
-    instanceId: String(before.id),
-    identifier: before.identifier,
-    from: before.environment,
-    to: after.environment,
-  }));
 
 /** The message to whoever decides about a proposal that waits no more. */
 const ENDED: Readonly<Record<Exclude<StoredProposal["status"], "WAITING">, string>> = {
@@ -90,25 +60,12 @@ const changeOf = (proposal: StoredProposal): EnvironmentGroundsChange => {
 export type ProposalsService = ReturnType<typeof createProposals>;
 
 export function createProposals({ db, audit, clock, classification }: ProposalsDeps) {
-  function listAffected(db: Db, change: EnvironmentGroundsChange) {
-    if (change.kind === "RULES") return listClassified(db, null);
-    const { instanceId, accountId } = change.mapping;
-    return instanceId === null
-      ? listClassifiedByAccount(db, accountId as string)
-      : listClassifiedByIds(db, [instanceId]);
-  }
-
-  /** @returns what the change would do */
-  async function preview(db: Db, change: EnvironmentGroundsChange): Promise<Preview> {
-    const grounds = environmentGroundsAfter(await classification.findGrounds(db), change);
-    const instances = await listAffected(db, change);
-    return { grounds, instances, changes: classification.changesOf(instances, grounds) };
-  }
+  const preview = (db: Db, change: EnvironmentGroundsChange) => previewEnvironmentChange(db, classification, change);
 
   async function apply(
     db: Db,
     change: EnvironmentGroundsChange,
-    { grounds, instances }: Preview,
+    { grounds, instances }: EnvironmentPreview,
     by: { readonly createdBy: unknown; readonly confirmedBy: object | null },
     { origin: { requestId } }: Call,
   ): Promise<void> {
@@ -130,11 +87,9 @@ export function createProposals({ db, audit, clock, classification }: ProposalsD
   }
 
   /** @throws CONFLICT where the proposal would take other instances out of PRODUCTION than it named, or to another environment */
-  function requireCovered({ covered }: StoredProposal, { changes }: Preview): void {
+  function requireCovered({ covered }: StoredProposal, { leaving }: EnvironmentPreview): void {
     const named = covered as Readonly<Record<string, string>>;
-    const others = changes
-      .filter(takesOut)
-      .filter(({ before, after }) => named[String(before.id)] !== after.environment);
+    const others = leaving.filter(({ before, after }) => named[String(before.id)] !== after.environment);
     if (others.length === 0) return;
     const names = others.slice(0, 5).map(({ before, after }) => `${before.identifier} to ${after.environment}`);
     const more = others.length > names.length ? ` and ${others.length - names.length} more` : "";
@@ -164,7 +119,7 @@ export function createProposals({ db, audit, clock, classification }: ProposalsD
     preview,
 
     /**
-     * Changes the grounds, or proposes that where instances would leave PRODUCTION. Waiting proposals of the same subject are void then.
+     * Changes the grounds, or proposes that where it loosens anything. Waiting proposals of the same subject are void then.
      * The caller holds the lock of the classification.
      * @throws CONFLICT
      */
@@ -172,14 +127,13 @@ export function createProposals({ db, audit, clock, classification }: ProposalsD
       await requireDispute(db, change);
       const author = describeActor(call.actor);
       const previewed = await preview(db, change);
-      const { changes } = previewed;
+      const { changes, leaving, isLoosening } = previewed;
       const { instanceId, accountId, environment, settles } =
         change.kind === "MAPPING"
           ? change.mapping
           : { instanceId: null, accountId: null, environment: null, settles: null };
       await supersedeProposals(db, { instanceId, accountId }, author);
-      const covered = changes.filter(takesOut);
-      if (covered.length === 0) {
+      if (!isLoosening) {
         await apply(db, change, previewed, { createdBy: author, confirmedBy: null }, call);
         return { changes, proposalId: null };
       }
@@ -190,7 +144,7 @@ export function createProposals({ db, audit, clock, classification }: ProposalsD
         reason: change.reason,
         changes: proposedChangesOf(changes),
         changeCount: changes.length,
-        covered: Object.fromEntries(covered.map(({ before, after }) => [String(before.id), after.environment])),
+        covered: Object.fromEntries(leaving.map(({ before, after }) => [String(before.id), after.environment])),
         createdBy: author,
         expiresAt: new Date(clock.now().getTime() + DAYS * 86_400_000).toISOString(),
       });

@@ -17,7 +17,7 @@ const proposal = {
   row: EnvironmentProposal,
   nullable: true,
   description:
-    "The proposal that waits for another administrator, because instances would leave PRODUCTION; null where the change counts already.",
+    "The proposal that waits for another administrator, because instances would leave PRODUCTION, or could once facts change; null where the change counts already.",
 } as const;
 
 export const environmentMutations = (environments: EnvironmentsService): Record<string, Mutation> => ({
@@ -25,7 +25,7 @@ export const environmentMutations = (environments: EnvironmentsService): Record<
     rule: can("environment-mappings:write"),
     action: "environment-mapping.set",
     description:
-      "Sets the environment of an instance or an account, and can settle a conflict between the methods. A DBA maps an instance towards stricter only. What takes instances out of PRODUCTION waits for another administrator.",
+      "Sets the environment of an instance or an account, and can settle a conflict between the methods. A DBA maps an instance to PRODUCTION, or to stricter than an administrator has mapped it. What takes an instance out of PRODUCTION, or could once facts change, waits for another administrator.",
     input: { schema: SetEnvironmentMappingInput, what: "The instance or account, and its environment." },
     payload: {
       name: "SetEnvironmentMappingPayload",

@@ -7,12 +7,8 @@ import { isStricterEnvironment } from "../../../values/environments.js";
 import { lockClassification } from "./classification.store.js";
 import type { Classification } from "./classifier.js";
 import { classifyByGrounds, type EnvironmentGroundsChange } from "./environment-grounds.js";
-import {
-  createProposals,
-  type ProposalsDeps,
-  type ProposedOutcome,
-  proposedChangesOf,
-} from "./environment-proposals.service.js";
+import { proposedChangesOf } from "./environment-preview.service.js";
+import { createProposals, type ProposalsDeps, type ProposedOutcome } from "./environment-proposals.service.js";
 import { type EnvironmentRules, environmentRulesFaultsOf } from "./environment-rules.js";
 import type { EnvironmentMapping, EnvironmentQuestion, EnvironmentRulesChange } from "./environments.inputs.js";
 import type { StoredInstance } from "./inventory.store.js";
@@ -25,7 +21,7 @@ export interface EnvironmentsDeps extends ProposalsDeps {
 export type EnvironmentsService = ReturnType<typeof createEnvironments>;
 
 const ONLY_STRICTER =
-  "Your role maps an instance only to an environment that is as strict as it counts and is mapped now, or stricter. An ADMIN loosens, settles, takes back, and maps accounts.";
+  "Your role maps an instance to PRODUCTION, or to what is as strict as it counts and as an administrator has mapped it, or stricter. An ADMIN loosens, settles, takes back, and maps accounts.";
 
 export function createEnvironments({ requireInstance, ...deps }: EnvironmentsDeps) {
   const { db, audit, classification } = deps;
@@ -38,14 +34,14 @@ export function createEnvironments({ requireInstance, ...deps }: EnvironmentsDep
     if (change.kind !== "MAPPING" || !instance) throw refused;
     const { environment, settles } = change.mapping;
     if (!environment || settles !== null) throw refused;
+    if (environment === "PRODUCTION") return;
+    // Below PRODUCTION a mapping would loosen once it is all that speaks. Only another one that is no stricter keeps it from that.
     const { mappings } = await classification.findGrounds(db);
-    const mapped = mappings.find(({ instanceId }) => instanceId === instance.id)?.environment ?? environment;
-    if (isStricterEnvironment(instance.environment, environment) || isStricterEnvironment(mapped, environment)) {
+    const mapped = mappings.find(({ instanceId }) => instanceId === instance.id);
+    if (!mapped?.environment || mapped.settles !== null) throw refused;
+    if ([mapped.environment, instance.environment].some((other) => isStricterEnvironment(other, environment))) {
       throw refused;
     }
-    const { changes } = await proposals.preview(db, change);
-    if (changes.some(({ before, after }) => isStricterEnvironment(before.environment, after.environment)))
-      throw refused;
   }
 
   /** @returns the rules of the configuration with those that are given @throws BAD_USER_INPUT */

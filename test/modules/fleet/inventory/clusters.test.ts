@@ -221,16 +221,21 @@ it("a settlement of one member does not outweigh its siblings, and takes all out
     );
     return data.setEnvironmentMapping;
   };
-  expect(await settle("one-prod")).toEqual({
-    instance: { environment: { environment: "PRODUCTION", conflict: false } },
-    proposal: null,
+  const confirm = async ({ id }: { id: string }) => decide(await secondAdmin(app), id);
+  // Only its sibling would keep it in PRODUCTION.
+  const first = await settle("one-prod");
+  expect(first).toMatchObject({
+    instance: { environment: { environment: "PRODUCTION", conflict: true } },
+    proposal: { changes: [{ identifier: "one-prod", to: "TEST" }] },
   });
+  expect((await leftBy(app, () => confirm(first.proposal))).records).toHaveLength(1);
+  expect(await environmentOf("one-prod")).toMatchObject({ environment: "PRODUCTION", conflict: false });
   const { proposal } = await settle("two-prod");
   expect(proposal.changes).toEqual([
     { identifier: "one-prod", to: "TEST" },
     { identifier: "two-prod", to: "TEST" },
   ]);
-  const { records } = await leftBy(app, async () => decide(await secondAdmin(app), proposal.id));
+  const { records } = await leftBy(app, () => confirm(proposal));
   expect(changed(records.slice(0, 2))).toEqual([
     "instance.changeEnvironment one-prod PRODUCTION TEST",
     "instance.changeEnvironment two-prod PRODUCTION TEST",

@@ -25,6 +25,8 @@ for (const name of ["l1", "l2"]) provider.add(name, { ...silent, accountId: "555
 provider.add("strict-dev-01", { tags: development });
 provider.add("named-prod-01", silent);
 provider.add("mapped-dev-01", { tags: development });
+provider.add("tagged-one", { tags: [{ key: "Environment", value: "live" }] });
+provider.add("tagged-test", { tags: [{ key: "Environment", value: "test" }] });
 
 const app = testApp(polling({ scripted: 600 }), async () => [provider]);
 let admin: Client;
@@ -260,10 +262,27 @@ it("taking back what protects needs two as well, of an instance and of an accoun
   expect(account).toMatchObject({ accountId: "555555555555", instance: null, changeCount: 2 });
   expect((await environmentOf("l1")).environment).toBe("PRODUCTION");
 
-  // What is gone without a trace needs no protection.
+  // What is gone without a trace may come back.
   provider.instances.delete("l2");
   await hasten(app, "inventory-scripted");
-  expect(await propose({ accountId: "555555555555", environment: "TEST" })).toMatchObject({ changeCount: 1 });
+  expect(await propose({ accountId: "555555555555", environment: "TEST" })).toMatchObject({ changeCount: 2 });
+});
+
+it("a mapping that other facts still hide waits too, because they may go", async () => {
+  const { id, changeCount } = await propose({ instanceId: "tagged-one", environment: "DEVELOPMENT" });
+  expect(changeCount).toBe(0);
+  provider.change("tagged-one", silent);
+  await hasten(app, "inventory-scripted");
+  expect((await environmentOf("tagged-one")).environment).toBe("PRODUCTION");
+  // It named nothing that would leave PRODUCTION.
+  expect((await decide(other, id)).code).toBe("CONFLICT");
+});
+
+it("taking back what others say as well waits, because they may stop", async () => {
+  await map(admin, { instanceId: "tagged-one", environment: "PRODUCTION" });
+  provider.change("tagged-one", { tags: [{ key: "Environment", value: "live" }] });
+  await hasten(app, "inventory-scripted");
+  expect(await propose({ instanceId: "tagged-one", environment: null })).toMatchObject({ changeCount: 0 });
 });
 
 describe("a DBA", () => {
@@ -294,6 +313,8 @@ describe("a DBA", () => {
     await refused({ instanceId, environment: "STAGING" });
     // It would stay PRODUCTION, as long as its name says so.
     await refused({ instanceId: "named-prod-01", environment: "TEST" });
+    // It would stay TEST, where the default says PRODUCTION, once its tag is gone.
+    for (const environment of ["TEST", "STAGING"]) await refused({ instanceId: "tagged-test", environment });
     await refused({ instanceId, environment: "PRODUCTION", settles: dispute });
     await refused({ instanceId, environment: null });
     await refused({ accountId: "666666666666", environment: "PRODUCTION" });

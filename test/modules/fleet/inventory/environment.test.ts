@@ -143,11 +143,8 @@ it("where one says production and another does not, it is production, and the co
 it("two administrators settle a conflict by its name; a mapping alone does not, and new facts open it again", async () => {
   const before = await environmentOf("orders-prod-01");
   // Another disagreement, not an end of it.
-  const alone = await map(admin, { instanceId: "orders-prod-01", environment: "DEVELOPMENT" });
-  expect(alone.data.setEnvironmentMapping.instance.environment).toMatchObject({
-    environment: "PRODUCTION",
-    conflict: true,
-  });
+  await mapByTwo(app, { instanceId: "orders-prod-01", environment: "DEVELOPMENT" });
+  expect(await environmentOf("orders-prod-01")).toMatchObject({ environment: "PRODUCTION", conflict: true });
   expect((await reboot("orders-prod-01")).code).toBe("PRODUCTION_PROTECTED");
 
   const { dispute } = await environmentOf("orders-prod-01");

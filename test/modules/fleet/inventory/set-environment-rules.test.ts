@@ -1,7 +1,7 @@
 /** Rules that are set while Postern runs: what they change, who may, what waits, that every replica has them, and what they would say. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Client, EMAILS, testApp } from "../../../support/app.js";
-import { decide, ENVIRONMENT, hasten, instanceOf, leftBy, secondAdmin } from "../../../support/fleet-app.js";
+import { decide, ENVIRONMENT, hasten, instanceOf, leftBy, mapByTwo, secondAdmin } from "../../../support/fleet-app.js";
 import { scriptedProvider } from "../../../support/scripted-provider.js";
 
 const ROOT = "root@postern.example";
@@ -195,9 +195,7 @@ it("stricter rules count at once, on every replica, with a record of each instan
     'mutation { setEnvironmentMapping(input: { instanceId: "orders", environment: PRODUCTION, reason: "It is." }) { instance { id } } }',
   );
   expect(await environments()).toEqual({ ...BY_CONFIGURATION, orders: "PRODUCTION" });
-  await there.run(
-    'mutation { setEnvironmentMapping(input: { instanceId: "orders", reason: "Not needed." }) { instance { id } } }',
-  );
+  await mapByTwo(app, { instanceId: "orders", environment: null });
 });
 
 it("rules that would take instances out of PRODUCTION wait as a whole for another administrator", async () => {
@@ -229,6 +227,29 @@ it("rules that would take instances out of PRODUCTION wait as a whole for anothe
   });
   expect((await environments()).silent).toBe("SANDBOX");
   expect((await instanceOf(admin, "silent", ENVIRONMENT)).environment).toMatchObject({ decidedBy: "TAG" });
+});
+
+it("rules wait as well for what is gone without a trace, because it may come back", async () => {
+  provider.add("away", { tags: [tag("Landscape", "atelier")] });
+  await hasten(app, "inventory-scripted");
+  const facts = provider.instances.get("away");
+  provider.instances.delete("away");
+  await hasten(app, "inventory-scripted");
+  const { answer } = await leftBy(app, () =>
+    set(admin, { tagKeys: ["Landscape"], ...words("SANDBOX", "sandbox", "labor", "atelier") }),
+  );
+  expect(answer.data.setEnvironmentRules).toMatchObject({
+    environmentRules: { version: 2 },
+    proposal: { changes: [{ identifier: "away", to: "SANDBOX" }] },
+  });
+  provider.add("away", facts);
+  await hasten(app, "inventory-scripted");
+  expect((await environments()).away).toBe("PRODUCTION");
+  await decide(admin, answer.data.setEnvironmentRules.proposal.id, { decision: "REJECT" });
+  provider.instances.delete("away");
+  await hasten(app, "inventory-scripted");
+  await app.sql`delete from findings where instance_id = (select id from instances where identifier = 'away')`;
+  await app.sql`delete from instances where identifier = 'away'`;
 });
 
 it("later rules replace a proposal of rules, and one that names too few is refused", async () => {

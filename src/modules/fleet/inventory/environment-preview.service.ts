@@ -1,0 +1,108 @@
+/** Tells what a change of the grounds would do, and whether it loosens anything, today or once facts change. */
+import type { Db } from "../../../db/client.js";
+import { isStricterEnvironment } from "../../../values/environments.js";
+import {
+  type Assessment,
+  type ClassificationChange,
+  type ClassificationService,
+  classificationFactsOf,
+} from "./classification.service.js";
+import { type ClassifiedInstance, listClassifiedByAccount, listClassifiedByIds } from "./classification.store.js";
+import {
+  classifyByGrounds,
+  type EnvironmentGrounds,
+  type EnvironmentGroundsChange,
+  environmentGroundsAfter,
+} from "./environment-grounds.js";
+
+const MAX_SHOWN = 100;
+
+export interface EnvironmentPreview {
+  readonly grounds: EnvironmentGrounds;
+  /** Those that the change may reach, with their siblings. */
+  readonly instances: readonly ClassifiedInstance[];
+  /** Those that leave PRODUCTION come first. */
+  readonly changes: readonly ClassificationChange[];
+  readonly leaving: readonly ClassificationChange[];
+  /** Whether another administrator confirms the change. */
+  readonly isLoosening: boolean;
+}
+
+/** @returns the first changes as clients see them */
+export const proposedChangesOf = (changes: readonly ClassificationChange[]) =>
+  changes.slice(0, MAX_SHOWN).map(({ before, after }) => ({
+    instanceId: String(before.id),
+    identifier: before.identifier,
+    from: before.environment,
+    to: after.environment,
+  }));
+
+/**
+ * @param before by the grounds that count now @param after of the same instances, by the others
+ * @returns those that leave PRODUCTION, also where only a sibling would still keep one there
+ */
+function looseningChanges(
+  before: readonly Assessment[],
+  after: readonly Assessment[],
+): readonly ClassificationChange[] {
+  const ownBefore = new Map(before.map(({ instance, own }) => [instance.id, own.environment]));
+  return after.flatMap(({ instance, own, counting }) => {
+    if (instance.environment === "PRODUCTION" && counting.environment !== "PRODUCTION") {
+      return [{ before: instance, after: counting }];
+    }
+    const isLatent = ownBefore.get(instance.id) === "PRODUCTION" && own.environment !== "PRODUCTION";
+    return isLatent ? [{ before: instance, after: own }] : [];
+  });
+}
+
+/**
+ * Whether a change could loosen anything, although nothing leaves PRODUCTION by what is known today: the facts that keep it there may go.
+ * @param grounds those that count now @param instances those that the change may reach
+ */
+function loosensLater(
+  change: EnvironmentGroundsChange,
+  grounds: EnvironmentGrounds,
+  instances: readonly ClassifiedInstance[],
+): boolean {
+  if (change.kind === "RULES") return false;
+  const { instanceId, accountId, environment, settles } = change.mapping;
+  if (environment === "PRODUCTION") return false;
+  const isSame = (mapping: { instanceId: bigint | null; accountId: string | null }) =>
+    mapping.instanceId === instanceId && mapping.accountId === accountId;
+  const mapped = grounds.mappings.find(isSame);
+  if (mapped?.environment === "PRODUCTION") return true;
+  if (environment === null) return false;
+  // A stricter mapping than the one that counts now weakens nothing, unless one of the two settles something.
+  if (mapped?.environment && mapped.settles === null && settles === null) {
+    if (!isStricterEnvironment(mapped.environment, environment)) return false;
+  }
+  const instance = instances.find(({ id }) => id === instanceId);
+  if (!instance) return false;
+  const unmapped = classifyByGrounds(classificationFactsOf(instance), undefined, grounds);
+  return instance.environment === "PRODUCTION" || unmapped.environment === "PRODUCTION";
+}
+
+function listAffected(db: Db, change: EnvironmentGroundsChange) {
+  if (change.kind === "RULES") return listClassifiedByAccount(db, null);
+  const { instanceId, accountId } = change.mapping;
+  return instanceId === null ? listClassifiedByAccount(db, accountId) : listClassifiedByIds(db, [instanceId]);
+}
+
+/** @returns what the change would do */
+export async function previewEnvironmentChange(
+  db: Db,
+  classification: ClassificationService,
+  change: EnvironmentGroundsChange,
+): Promise<EnvironmentPreview> {
+  const current = await classification.findGrounds(db);
+  const grounds = environmentGroundsAfter(current, change);
+  const instances = await listAffected(db, change);
+  const after = classification.assess(instances, grounds);
+  const leaving = looseningChanges(classification.assess(instances, current), after);
+  const left = new Set(leaving.map(({ before }) => before.id));
+  const others = after
+    .filter(({ instance, counting }) => !left.has(instance.id) && counting.environment !== instance.environment)
+    .map(({ instance, counting }) => ({ before: instance, after: counting }));
+  const isLoosening = leaving.length > 0 || loosensLater(change, current, instances);
+  return { grounds, instances, changes: [...leaving, ...others], leaving, isLoosening };
+}
