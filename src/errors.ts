@@ -123,6 +123,17 @@ export const unavailable = (what: string, cause?: unknown) =>
 export const providerUnavailable = (providerCode: string, message: string, cause?: unknown) =>
   new AppError("UNAVAILABLE", message, { providerCode }, cause);
 
+/** @returns why a provider does not answer, in its words for people; null where it has none */
+export function providerErrorOf(error: unknown): { readonly code: string; readonly message: string } | null {
+  if (!(error instanceof AppError) || error.code !== "UNAVAILABLE") return null;
+  const { providerCode: code } = error.extensions;
+  return typeof code === "string" ? { code, message: error.message } : null;
+}
+
+/** Whether a provider has answered that it will not, so that asking again is in vain. */
+export const isFinalProviderError = (error: unknown): boolean =>
+  ["AccessDenied", "Refused"].includes(providerErrorOf(error)?.code ?? "");
+
 /** The database was lost while it committed, so nobody knows whether the change was made. */
 export const outcomeUnknown = (cause: unknown) =>
   new AppError(

@@ -122,7 +122,7 @@ export function createRdsOperations({ scopeOf, clock, log, random }: OperationsD
       const attempt = attempts.get(request.operationId);
       const told = known(attempt);
       if (told) return told;
-      const scope = scopeOf(request.providerId);
+      const scope = intent && scopeOf(request.providerId);
       if (!intent || !scope) return { state: "unknown" };
       const operation = operationOf(request, "cluster" in intent.saw && intent.saw.cluster !== null);
       if (!operation) return { state: "unknown" };

@@ -15,6 +15,8 @@ export type UnavailabilityCode =
   | "NotAnAnswer"
   /** The credentials are those of another account. */
   | "WrongAccount"
+  /** AWS does not take what Postern asks. */
+  | "Refused"
   /** AWS has a fault of its own. */
   | "ServiceFailure";
 
@@ -81,7 +83,8 @@ function unavailabilityOf(error: AwsFault, code: string | null, text: string): [
     if (EXPIRED.has(code)) return ["CredentialsExpired", `${said} See where Postern has its AWS credentials from.`];
     if (THROTTLED.has(code)) return ["Throttled", `${said} It is asked again.`];
     if (DENIED.has(code)) return ["AccessDenied", `${said} See the role's trust and its policy.`];
-    return ["ServiceFailure", said];
+    const { httpStatusCode: status = 500 } = error.$metadata ?? {};
+    return [status >= 400 && status < 500 && !PASSING.has(code) ? "Refused" : "ServiceFailure", said];
   }
   if (error.name === "CredentialsProviderError" || error.name === "TokenProviderError")
     return [

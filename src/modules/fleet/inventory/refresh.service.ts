@@ -89,6 +89,13 @@ export function createRefresh({ db, log, instances }: RefreshDeps) {
     await db.transaction((db) => storeSnapshots(db, { instanceId: id }, listed, new Map([[providerId, id]]), lookedAt));
   }
 
+  /** As above. An instance is refreshed all the same where its snapshots cannot be listed, as the schedule does that again. */
+  const tryRefreshSnapshotsOf = (provider: Provider, providerId: string, id: bigint) =>
+    refreshSnapshotsOf(provider, providerId, id).catch((error) => {
+      if (!(error instanceof AppError && error.code === "UNAVAILABLE")) throw error;
+      log.warn({ err: error, providerId }, "the snapshots of an instance are not refreshed");
+    });
+
   return {
     /** @returns the scopes that a provider has now; those that it had before are marked */
     scopesOf: (provider: Provider): Promise<RefreshedScope[]> => db.transaction((db) => upsertScopes(db, provider)),
@@ -174,12 +181,12 @@ export function createRefresh({ db, log, instances }: RefreshDeps) {
       const description = await provider.describe(providerId);
       if (!description) {
         const id = await findInstanceId(db, provider.name, providerId);
-        if (id !== null) await refreshSnapshotsOf(provider, providerId, id);
+        if (id !== null) await tryRefreshSnapshotsOf(provider, providerId, id);
         return null;
       }
       const id = await db.transaction((db) => instances.writeOne(db, provider, description, lookedAt));
       remember(provider, new Map([[providerId, id]]));
-      await refreshSnapshotsOf(provider, providerId, id);
+      await tryRefreshSnapshotsOf(provider, providerId, id);
       return findInstanceById(db, id);
     },
 

@@ -10,7 +10,9 @@ import type { OperationStatus } from "../../../values/operations.js";
 import type { InventoryService } from "../inventory/index.js";
 import { failoverEvent } from "./failover-event.js";
 import { guidanceFor } from "./guidance.js";
+import { resourceStatusOf } from "./operation-progress.js";
 import { requestOf } from "./operation-request.js";
+import { failedRun } from "./operation-run.js";
 import {
   findOperation,
   listUnreconciledOperations,
@@ -137,14 +139,16 @@ export function createCompletion({ db, log, audit, security, inventory, timings,
   }
 
   async function outcomeOf(db: Db, { instanceId }: StoredOperation, poll: Ended): Promise<Record<string, unknown>> {
-    if (poll.state === "failed") return { resourceStatus: poll.resourceStatus, error: errorOf(poll.failure) };
+    const resourceStatus = resourceStatusOf(poll);
+    if (poll.state === "failed") return { resourceStatus, error: errorOf(poll.failure) };
     const snapshotId = poll.snapshot && (await inventory.storeSnapshot(db, instanceId, poll.snapshot));
-    return { resourceStatus: poll.resourceStatus, result: poll.result, ...(snapshotId && { snapshotId }) };
+    return { resourceStatus, result: poll.result, ...(snapshotId && { snapshotId }) };
   }
 
   async function reconcileOne(provider: Provider, operation: StoredOperation): Promise<void> {
     const instance = await inventory.require(db, String(operation.instanceId));
-    const poll = await provider.poll(requestOf(operation, instance.providerId), operation.intent as Intent | null);
+    const found = await provider.poll(requestOf(operation, instance.providerId), operation.intent as Intent | null);
+    const poll = found.state === "unknown" && !operation.intent ? failedRun("NotBegun", "Nobody asked for it.") : found;
     if (poll.state !== "succeeded" && poll.state !== "failed") return;
     await db.transaction(async (db) => {
       const { error, ...outcome } = await outcomeOf(db, operation, poll);

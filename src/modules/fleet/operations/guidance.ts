@@ -3,6 +3,7 @@
 const DENIED =
   "AWS does not let Postern do this. Compare the role's trust and policy with what Postern needs, and request it again.";
 const BUSY = "AWS took too many calls of this account. Nothing was done: request it again later.";
+const ENDED = "The credentials have ended. See where Postern has its AWS credentials from, and request it again.";
 
 const GUIDANCE: Readonly<Record<string, string>> = {
   DBInstanceNotFound: "The provider has this instance no more. Look at the inventory, and at who deleted it.",
@@ -34,9 +35,11 @@ const GUIDANCE: Readonly<Record<string, string>> = {
   UnauthorizedOperation: DENIED,
   InvalidClientTokenId: DENIED,
   SignatureDoesNotMatch: DENIED,
-  ExpiredToken: "The credentials have ended. See where Postern has its AWS credentials from, and request it again.",
+  ExpiredToken: ENDED,
+  CredentialsExpired: ENDED,
   CredentialsMissing: "Give Postern AWS credentials, or the account a role, and request it again.",
   Unreachable: "See the network, the region's name and HTTPS_PROXY, and request it again.",
+  Throttled: BUSY,
   Throttling: BUSY,
   ThrottlingException: BUSY,
   RequestLimitExceeded: BUSY,

@@ -1,5 +1,8 @@
-/** What a worker knows of an operation that it runs. */
-import type { Intent, Poll } from "../../../providers/provider.js";
+/** What a worker knows of an operation that it runs, and what becomes of one that the provider was certainly never asked for. */
+import { isFinalProviderError, providerErrorOf } from "../../../errors.js";
+import type { Intent, Poll, ProviderFailure } from "../../../providers/provider.js";
+
+type FailedPoll = Extract<Poll, { state: "failed" }>;
 
 export interface OperationRun {
   readonly operation: { readonly id: bigint; readonly instanceId: bigint };
@@ -7,6 +10,30 @@ export interface OperationRun {
   intent: Intent | null;
   /** Why the provider has refused it for now; it counts while there is no intent. */
   refusal?: Extract<Poll, { state: "deferred" }>;
+  /** Why the last try has found out nothing, where the provider says it in words for people. */
+  fault?: ProviderFailure | null;
   /** Whether nothing was tried yet. */
   isUntouched: boolean;
+  /** Whether the provider was heard while there was no intent, and knew nothing of it. A release before wrote no intents. */
+  isKnownUnasked: boolean;
+}
+
+export const failedRun = (code: string, message: string): FailedPoll => ({
+  state: "failed",
+  resourceStatus: "unknown",
+  failure: { code, message },
+});
+
+/** @returns the end of a run whose time is over, and that was never asked for: with the last reason */
+export function endOfUnaskedRun({ fault, refusal }: OperationRun): FailedPoll {
+  if (fault) return failedRun(fault.code, fault.message);
+  if (refusal) return { ...refusal, state: "failed" };
+  return failedRun("NotBegun", "There was no time left to begin it.");
+}
+
+/** Notes a fault. @returns the end of a run that was never asked for and will not be; else the work may be under way all the same */
+export function runAfterFault(run: OperationRun, error: unknown, isLate: boolean): Poll {
+  run.fault = providerErrorOf(error);
+  const isUnasked = run.isKnownUnasked && !run.intent;
+  return isUnasked && (isLate || isFinalProviderError(error)) ? endOfUnaskedRun(run) : { state: "unknown" };
 }

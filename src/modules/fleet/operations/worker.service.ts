@@ -19,7 +19,7 @@ import type { Completion } from "./completion.service.js";
 import { hasQueuedReboot } from "./failover.store.js";
 import { progressOf } from "./operation-progress.js";
 import { requestOf } from "./operation-request.js";
-import type { OperationRun } from "./operation-run.js";
+import { endOfUnaskedRun, failedRun, type OperationRun, runAfterFault } from "./operation-run.js";
 import {
   type ClaimedOperation,
   claimAbandonedOperation,
@@ -82,20 +82,18 @@ export function createWorker({ db, log, inventory, completion, polling }: Worker
     if (poll.state === "deferred" && isLate) return { ...poll, state: "failed" };
     if (poll.state !== "unknown") return poll;
     // An earlier start may still arrive. Then the operation times out, and its true end is found later.
-    if (isLate) {
-      if (run.refusal && !run.intent) return { ...poll, ...run.refusal, state: "failed" };
-      return isUntouched ? failure("NotBegun", "There was no time left to begin it.") : poll;
-    }
+    if (isLate) return run.intent && !isUntouched ? poll : endOfUnaskedRun(run);
+    run.fault = null;
     const refreshed = await inventory.refreshInstance(provider, request.providerId);
     // Operations on a snapshot do not need its instance.
     const current =
       refreshed ?? (isOfSnapshot(request.type) ? await inventory.require(db, String(operation.instanceId)) : null);
-    if (!current) return failure("DBInstanceNotFound", "The provider has this instance no more.");
+    if (!current) return failedRun("DBInstanceNotFound", "The provider has this instance no more.");
     const fault = assess({ ...current, members: current.members as never }, request.type);
     const isByPostern = "automated" in request ? request.automated : "automatic" in request && request.automatic;
-    if (fault?.code === "PRODUCTION_PROTECTED" && !isByPostern) return failure(fault.code, fault.message);
+    if (fault?.code === "PRODUCTION_PROTECTED" && !isByPostern) return failedRun(fault.code, fault.message);
     const copyFault = request.type === "RESTORE_SNAPSHOT" && (await faultOfCopy(current, request));
-    if (copyFault) return failure("LessProtected", copyFault.message);
+    if (copyFault) return failedRun("LessProtected", copyFault.message);
     const intent = await writeIntent(run, await provider.look(request));
     // The operation has passed to another worker.
     if (!intent) return poll;
@@ -108,6 +106,7 @@ export function createWorker({ db, log, inventory, completion, polling }: Worker
     const poll = await provider.poll(request, run.intent);
     if (poll.state === "deferred") run.refusal = poll;
     if (poll.state === "deferred" && run.intent) await writeIntent(run, null);
+    run.isKnownUnasked ||= !run.intent && (poll.state === "unknown" || poll.state === "deferred");
     return poll;
   }
 
@@ -123,9 +122,6 @@ export function createWorker({ db, log, inventory, completion, polling }: Worker
       () => null,
       (error) => (error instanceof AppError && error.code === "FAILED_PRECONDITION" ? error : Promise.reject(error)),
     );
-
-  const failure = (code: string, message: string) =>
-    ({ state: "failed", resourceStatus: "unknown", failure: { code, message } }) satisfies Poll;
 
   /** Whether an operation must give way to a queued reboot, because on a failed instance it would never end. */
   async function mustGiveWay({ type, instanceId }: StoredOperation, provider: Provider, providerId: string) {
@@ -145,21 +141,21 @@ export function createWorker({ db, log, inventory, completion, polling }: Worker
       operation,
       intent: operation.intent as Intent | null,
       isUntouched: (operation.progress as unknown[]).length === 0,
+      isKnownUnasked: false,
     };
     while (!stopping.signal.aborted) {
       const isLate = performance.now() >= deadlineMs;
       const poll = await pollOrStart(provider, request, run, isLate).catch((error): Poll => {
-        // The work may be under way all the same, so only the provider or the deadline ends an operation.
         log.warn({ err: error, operationId: request.operationId }, "an operation is looked at again");
-        return { state: "unknown" };
+        return runAfterFault(run, error, isLate);
       });
       run.isUntouched = false;
       if (poll.state === "succeeded" || poll.state === "failed") return completion.end(operation, worker, poll);
       if (await mustGiveWay(operation, provider, providerId)) {
-        const lost = failure("PrimaryLost", "The primary failed meanwhile, and a reboot was asked for.");
+        const lost = failedRun("PrimaryLost", "The primary failed meanwhile, and a reboot was asked for.");
         return completion.end(operation, worker, lost);
       }
-      const progress = progressOf(poll);
+      const progress = progressOf(poll, run.fault);
       if (!(await updateOperationProgress(db, { id: operation.id, worker }, progress))) return;
       if (isLate) return completion.timeOut(operation, worker, progress.resourceStatus);
       // An operation that runs for hours is polled ever less often.
