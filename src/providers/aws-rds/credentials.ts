@@ -3,6 +3,7 @@ import { AssumeRoleCommand, STSClient } from "@aws-sdk/client-sts";
 import { fromNodeProviderChain } from "@aws-sdk/credential-providers";
 import type { NodeHttpHandler } from "@smithy/node-http-handler";
 import type { AwsAccountSettings } from "./aws-rds.variables.js";
+import { awsCodeOf, isExpiredCode } from "./refusals.js";
 
 export type AwsCredentials = Awaited<ReturnType<ReturnType<typeof fromNodeProviderChain>>>;
 
@@ -14,6 +15,18 @@ export interface AwsCredentialsSource {
   generation(): number;
   /** Forgets what AWS says has ended, so that the next call gets other ones; not those that are newer than this generation. */
   forget(generation: number): void;
+}
+
+/** Asks once more with other credentials where AWS says that these have ended: it has done nothing then. */
+export async function withRenewedCredentials<T>(ask: () => Promise<T>, credentials: AwsCredentialsSource): Promise<T> {
+  const used = credentials.generation();
+  try {
+    return await ask();
+  } catch (error) {
+    if (!isExpiredCode(awsCodeOf(error))) throw error;
+    credentials.forget(used);
+    return ask();
+  }
 }
 
 const SESSION_SECONDS = 3600;
@@ -62,8 +75,8 @@ export const fixedCredentials = (credentials: AwsCredentials): AwsCredentialsSou
 
 /** @returns the credentials that any AWS program would find: variables, files, web identity, the container or the machine */
 export function defaultCredentials(requestHandler: NodeHttpHandler, nowMs: () => number): AwsCredentialsSource {
-  // Each time another chain, because a chain keeps what it has found.
-  return keeping(() => fromNodeProviderChain({ clientConfig: { requestHandler } })(), nowMs);
+  // Each time another chain, and files read anew, because both are kept.
+  return keeping(() => fromNodeProviderChain({ clientConfig: { requestHandler }, ignoreCache: true })(), nowMs);
 }
 
 /** @returns a session of the account's role, or the own credentials where it has none */
@@ -82,7 +95,8 @@ export function accountCredentials(
     ...(externalId !== undefined && { ExternalId: externalId }),
   };
   return keeping(async () => {
-    const { Credentials: session } = await sts.send(new AssumeRoleCommand(command));
+    const assume = () => sts.send(new AssumeRoleCommand(command));
+    const { Credentials: session } = await withRenewedCredentials(assume, own);
     if (!session?.AccessKeyId || !session.SecretAccessKey || !session.SessionToken)
       throw new SyntaxError(`AssumeRole for the account ${accountId} has no credentials in its answer.`);
     return {

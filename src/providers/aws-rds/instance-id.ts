@@ -9,6 +9,9 @@ export function parseInstanceId(providerId: string): { accountId: string; region
   return accountId && region && id ? { accountId, region, id } : null;
 }
 
+/** AWS's own form of a resource id, which no two instances have. */
+const OWN_RESOURCE_ID = /^db-[A-Z0-9]{26}$/;
+
 export const isArnId = (id: string): boolean => id.startsWith("arn:");
 
 /** @returns the resource ids that more than one instance has, as some services that look like RDS say them */
@@ -21,6 +24,9 @@ export function sharedResourceIds(instances: readonly DBInstance[]): ReadonlySet
   }
   return shared;
 }
+
+/** Whether an instance shows under two names, as one that is renamed between two pages does: what it is called is not known then. */
+export const isSeenTwice = (shared: ReadonlySet<string>): boolean => [...shared].some((id) => OWN_RESOURCE_ID.test(id));
 
 /** @returns the resource id, which a renamed instance keeps; the ARN where there is none of its own; null without either */
 export function instanceIdOf(

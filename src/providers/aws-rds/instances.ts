@@ -8,7 +8,7 @@ import {
 import { providerUnavailable } from "../../errors.js";
 import type { InstanceDescription } from "../provider.js";
 import { describeRdsInstance, type RdsCluster } from "./instance-description.js";
-import { instanceIdOf, isArnId, sharedResourceIds } from "./instance-id.js";
+import { instanceIdOf, isArnId, isSeenTwice, sharedResourceIds } from "./instance-id.js";
 import { awsCodeBehind, notAnAnswer } from "./refusals.js";
 import { type AwsScope, listPages } from "./scopes.js";
 
@@ -68,12 +68,16 @@ const groupOf = (cluster: DBCluster | undefined, instances: readonly DBInstance[
 
 /** Lists a scope to its end: the instances, and then the clusters. @throws UNAVAILABLE */
 export async function listRdsInstances(scope: AwsScope, onCall?: () => void): Promise<RdsInstance[]> {
-  const [instances, clusters] = await Promise.all([
+  const [listed, clusters] = await Promise.all([
     listInstances(scope, undefined, onCall),
     listClusters(scope, undefined, onCall),
   ]);
-  requireOwn(scope, instances);
+  requireOwn(scope, listed);
+  // One on the edge of a page may be listed twice.
+  const instances = [...new Map(listed.map((each) => [each.DBInstanceArn ?? each, each])).values()];
   const shared = sharedResourceIds(instances);
+  if (isSeenTwice(shared))
+    throw providerUnavailable("Renamed", "An instance was renamed while it was listed. It is listed again.");
   const members = Map.groupBy(instances, ({ DBClusterIdentifier: id }) => id);
   const groups = new Map(
     clusters.map((cluster) => {

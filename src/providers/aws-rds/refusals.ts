@@ -26,6 +26,10 @@ interface AwsFault {
   /** AWS's own code, or that of Node for a connection. */
   readonly Code?: string;
   readonly code?: string;
+  /** What Node was doing on the connection. */
+  readonly syscall?: string;
+  /** The faults of all addresses that were tried. */
+  readonly errors?: readonly AwsFault[];
   /** Whether it is one of the credentials. */
   readonly isUnsent?: boolean;
   readonly RequestId?: string;
@@ -49,6 +53,11 @@ const PASSING = new Set([
 ]);
 /** The connection was never made, so AWS has not heard of it. */
 const UNSENT = new Set(["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "EHOSTUNREACH", "ENETUNREACH", "EACCES"]);
+/** Whether the connection was not made. One that was made may end with the same codes, after AWS has heard. */
+function isUnconnected({ code, syscall, errors }: AwsFault): boolean {
+  if (errors && errors.length > 0) return errors.every(isUnconnected);
+  return code !== undefined && UNSENT.has(code) && (syscall === "connect" || syscall === "getaddrinfo");
+}
 const MAX_MESSAGE = 500;
 
 export const isExpiredCode = (code: string | null): boolean => code !== null && EXPIRED.has(code);
@@ -140,7 +149,7 @@ export function refusalOf(error: unknown, accountId: string): AwsRefusal | null 
   const code = awsCodeOf(fault);
   const text = textOf(fault, accountId);
   if (code === null) {
-    if (!fault.isUnsent && !(fault.code && UNSENT.has(fault.code))) return null;
+    if (!fault.isUnsent && !isUnconnected(fault)) return null;
     const [unavailable, message] = unavailabilityOf(fault, code, text);
     return { failure: { code: unavailable, message }, isPassing: true };
   }

@@ -6,12 +6,12 @@ import type { ProviderScope } from "../provider.js";
 import type { AwsAccountSettings } from "./aws-rds.variables.js";
 import {
   type AwsCredentials,
-  type AwsCredentialsSource,
   accountCredentials,
   defaultCredentials,
   fixedCredentials,
+  withRenewedCredentials,
 } from "./credentials.js";
-import { asUnavailable, awsCodeOf, isExpiredCode, notAnAnswer } from "./refusals.js";
+import { asUnavailable, notAnAnswer } from "./refusals.js";
 
 /** Long enough for AWS on a bad day. An operation whose answer is not there by then is looked for. */
 const ANSWER_MS = 20_000;
@@ -27,18 +27,6 @@ export interface AwsScope extends ProviderScope {
   read<T>(ask: Ask<T>): Promise<T>;
   /** Asks for a change, once. @throws what the SDK throws, because only that tells whether it may have been done */
   change<T>(ask: Ask<T>): Promise<T>;
-}
-
-/** Asks once more with other credentials where AWS says that these have ended: it has done nothing then. */
-async function withRenewal<T>(ask: () => Promise<T>, credentials: AwsCredentialsSource): Promise<T> {
-  const used = credentials.generation();
-  try {
-    return await ask();
-  } catch (error) {
-    if (!isExpiredCode(awsCodeOf(error))) throw error;
-    credentials.forget(used);
-    return ask();
-  }
 }
 
 export interface AwsScopesOptions {
@@ -74,8 +62,10 @@ export function createAwsScopes({ accounts, clock, standIn }: AwsScopesOptions):
         name,
         region,
         read: (ask) =>
-          withRenewal(() => ask(reader), credentials).catch((error) => Promise.reject(asUnavailable(error, accountId))),
-        change: (ask) => withRenewal(() => ask(changer), credentials),
+          withRenewedCredentials(() => ask(reader), credentials).catch((error) =>
+            Promise.reject(asUnavailable(error, accountId)),
+          ),
+        change: (ask) => withRenewedCredentials(() => ask(changer), credentials),
       };
     });
   });
