@@ -91,15 +91,21 @@ export function createClassification({ audit, rules: configured }: Classificatio
   });
 
   /** Records environments that have changed. It is Postern that decides, whoever changed the grounds. */
-  async function record(db: Db, changes: readonly ClassificationChange[], requestId: string | null): Promise<void> {
+  async function record(
+    db: Db,
+    changes: readonly ClassificationChange[],
+    newcomers: ReadonlySet<bigint> | undefined,
+    requestId: string | null,
+  ): Promise<void> {
     for (const { before, after } of changes) {
       const { environment, decidedBy, dispute } = after;
+      const from = newcomers?.has(before.id) ? null : before.environment;
       await audit.recordFor(db, {
         actor: { type: "system", name: "inventory" },
         action: "instance.changeEnvironment",
         resourceId: String(before.id),
         parameters: classificationFactsOf(before),
-        result: { from: before.environment, environment, decidedBy, dispute },
+        result: { from, environment, decidedBy, dispute },
         success: true,
         durationSeconds: null,
         requestId,
@@ -143,7 +149,11 @@ export function createClassification({ audit, rules: configured }: Classificatio
       const changed = written.filter(
         ({ before, after }) => before.environment !== after.environment && !newcomers?.has(before.id),
       );
-      await record(db, changed, requestId);
+      // Nobody has seen a newcomer yet that a mapping takes out of PRODUCTION.
+      const mapped = written.filter(
+        ({ before, after }) => newcomers?.has(before.id) && after.decidedBy === "ACCOUNT_MAPPING",
+      );
+      await record(db, [...changed, ...mapped], newcomers, requestId);
       const found = assessments.map(({ instance, own, counting }) => ({
         id: instance.id,
         findings:

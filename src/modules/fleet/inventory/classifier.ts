@@ -8,10 +8,12 @@ import {
   strictestEnvironment,
 } from "../../../values/environments.js";
 import {
+  CAMEL_HUMP,
   type EnvironmentRules,
   type EnvironmentVocabulary,
   environmentPiecesOf,
   environmentVocabularyOf,
+  unnumbered,
 } from "./environment-rules.js";
 
 /** The environment that people have set for an instance, or for all instances of an account. */
@@ -81,9 +83,6 @@ const distinct = (environments: readonly Environment[]) =>
 
 const nearestToProduction = (findings: readonly Finding[]) =>
   strictestEnvironment(findings.map(({ environment }) => environment));
-
-const CAMEL_HUMP = /(?<=[\p{Ll}\p{N}])(?=\p{Lu})|(?<=\p{Lu})(?=\p{Lu}\p{Ll})/u;
-const unnumbered = (word: string) => word.replace(/(?<=\p{L})\p{N}+$/u, "");
 
 /** @returns the environments whose words are in the text, the nearest to production first */
 function environmentsIn(text: string, { meanings, longest }: EnvironmentVocabulary): Environment[] {

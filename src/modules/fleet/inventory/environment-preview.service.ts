@@ -14,6 +14,7 @@ import {
   type EnvironmentGroundsChange,
   environmentGroundsAfter,
 } from "./environment-grounds.js";
+import { narrowsProduction } from "./environment-rules.js";
 
 const MAX_SHOWN = 100;
 
@@ -64,7 +65,7 @@ function loosensLater(
   grounds: EnvironmentGrounds,
   instances: readonly ClassifiedInstance[],
 ): boolean {
-  if (change.kind === "RULES") return false;
+  if (change.kind === "RULES") return narrowsProduction(grounds.rules, change.rules);
   const { instanceId, accountId, environment, settles } = change.mapping;
   if (environment === "PRODUCTION") return false;
   const isSame = (mapping: { instanceId: bigint | null; accountId: string | null }) =>
@@ -72,6 +73,8 @@ function loosensLater(
   const mapped = grounds.mappings.find(isSame);
   if (mapped?.environment === "PRODUCTION") return true;
   if (environment === null) return false;
+  // It counts for instances that nobody has seen yet.
+  if (accountId !== null) return true;
   // A stricter mapping than the one that counts now weakens nothing, unless one of the two settles something.
   if (mapped?.environment && mapped.settles === null && settles === null) {
     if (!isStricterEnvironment(mapped.environment, environment)) return false;

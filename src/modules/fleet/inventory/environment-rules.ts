@@ -63,6 +63,12 @@ export const environmentPiecesOf = (text: string): string[] =>
     .split(/[^\p{L}\p{M}\p{N}]+/u)
     .filter(Boolean);
 
+/** Where a word of a name in camel case begins. */
+export const CAMEL_HUMP = /(?<=[\p{Ll}\p{N}])(?=\p{Lu})|(?<=\p{Lu})(?=\p{Lu}\p{Ll})/u;
+
+/** @returns the word without the number at its end */
+export const unnumbered = (word: string): string => word.replace(/(?<=\p{L})\p{N}+$/u, "");
+
 const phraseOf = (word: string) => environmentPiecesOf(word).join(" ").toLowerCase();
 
 const negationsOf = (phrase: string) => [
@@ -129,12 +135,39 @@ interface EnvironmentRulesFault {
   readonly message: string;
 }
 
+const wordsOf = (text: string) =>
+  environmentPiecesOf(text).flatMap((piece) => piece.split(CAMEL_HUMP).map((hump) => hump.toLowerCase()));
+
+/** @returns whether a phrase that means another environment would hide a word for production, as `prod db` would in `orders-prod-db` */
+function hidesProduction(word: string, production: readonly (readonly string[])[]): boolean {
+  const words = wordsOf(word);
+  const isNegated = (at: number, end: number) =>
+    NEGATIONS.before.includes(words[at - 1] ?? "") || NEGATIONS.after.includes(words[end] ?? "");
+  return production.some((phrase) =>
+    words.some((_, at) => {
+      const part = words.slice(at, at + phrase.length);
+      const isThere = [part, part.map(unnumbered)].some((part) => part.join(" ") === phrase.join(" "));
+      return isThere && !isNegated(at, at + phrase.length);
+    }),
+  );
+}
+
+/** @returns whether other rules would read less as production: a word for it is missing, or the key of a tag */
+export function narrowsProduction(before: EnvironmentRules, after: EnvironmentRules): boolean {
+  const words = new Set(after.values.PRODUCTION.map(phraseOf));
+  return (
+    before.values.PRODUCTION.some((word) => !words.has(phraseOf(word))) ||
+    before.tagKeys.some((key) => !after.tagKeys.includes(key))
+  );
+}
+
 /** @returns what is wrong with words that are good one by one */
 export function environmentRulesFaultsOf(words: EnvironmentRules["values"]): EnvironmentRulesFault[] {
   const faults: EnvironmentRulesFault[] = [];
   if (words.PRODUCTION.length === 0) faults.push({ environment: "PRODUCTION", message: NO_PRODUCTION });
   const meanings = new Map<string, Environment>();
   const negations = new Set(words.PRODUCTION.map(phraseOf).flatMap(negationsOf));
+  const production = words.PRODUCTION.map(wordsOf);
   for (const environment of ENVIRONMENTS) {
     for (const [index, word] of words[environment].entries()) {
       const phrase = phraseOf(word);
@@ -143,6 +176,9 @@ export function environmentRulesFaultsOf(words: EnvironmentRules["values"]): Env
       const fault = (message: string) => faults.push({ environment, index, message });
       if (other !== environment) fault(`"${word}" means ${other} already: a word has one meaning.`);
       if (environment === "PRODUCTION" && negations.has(phrase)) fault(`"${word}" never means production.`);
+      if (environment !== "PRODUCTION" && other === environment && hidesProduction(word, production)) {
+        fault(`"${word}" holds a word for production, and would hide it.`);
+      }
     }
   }
   return faults;

@@ -278,6 +278,11 @@ it("a mapping that other facts still hide waits too, because they may go", async
   expect((await decide(other, id)).code).toBe("CONFLICT");
 });
 
+it("a mapping of an account that nobody has seen yet waits too", async () => {
+  expect(await propose({ accountId: "888888888888", environment: "TEST" })).toMatchObject({ changeCount: 0 });
+  expect(await propose({ accountId: "888888888888", environment: null })).toBeNull();
+});
+
 it("taking back what others say as well waits, because they may stop", async () => {
   await map(admin, { instanceId: "tagged-one", environment: "PRODUCTION" });
   provider.change("tagged-one", { tags: [{ key: "Environment", value: "live" }] });

@@ -188,8 +188,14 @@ it("mapping an account counts for its instances, and for new ones; the instance'
     });
   }
   provider.add("newcomer", { tags: [], accountId: "222222222222" });
-  await hasten(app, "inventory-scripted");
+  const { records } = await leftBy(app, () => hasten(app, "inventory-scripted"));
   expect((await environmentOf("newcomer")).environment).toBe("TEST");
+  expect(records).toMatchObject([
+    {
+      ...{ action: "instance.changeEnvironment", parameters: { identifier: "newcomer" } },
+      result: { from: null, environment: "TEST", decidedBy: "ACCOUNT_MAPPING" },
+    },
+  ]);
   expect((await reboot("payroll")).data.rebootInstance.operation.status).toBe("SUCCEEDED");
 
   // Neither is production: the precedence decides, and the difference is shown.
@@ -219,7 +225,7 @@ it("who said what an instance or an account is for, and why, is listed, the newe
   const reasons = ["Set for the list.", "Set for its account.", "Taken back for the list."];
   const inputs = [
     { instanceId: "going-dev-01", environment: "TEST" },
-    { accountId: "444444444444", environment: "POC" },
+    { accountId: "444444444444", environment: "PRODUCTION" },
     { instanceId: "going-dev-01", environment: null },
   ];
   for (const [index, input] of inputs.entries()) {
@@ -231,7 +237,7 @@ it("who said what an instance or an account is for, and why, is listed, the newe
   const instance = { identifier: "going-dev-01" };
   const listed = [
     { reason: reasons[2], environment: null, accountId: null, instance, ...rest },
-    { reason: reasons[1], environment: "POC", accountId: "444444444444", instance: null, ...rest },
+    { reason: reasons[1], environment: "PRODUCTION", accountId: "444444444444", instance: null, ...rest },
     { reason: reasons[0], environment: "TEST", accountId: null, instance, ...rest },
   ];
   for (const who of ["dba", "security", "admin"] as const) {
@@ -248,7 +254,7 @@ it("who said what an instance or an account is for, and why, is listed, the newe
     expect(errors).toBeUndefined();
     expect(data.environmentMappings.nodes).toEqual(listed);
     expect(data.environmentMappings.groups).toEqual(
-      [null, "TEST", "POC"].map((environment) => ({ key: { environment }, aggregate: { count: 1 } })),
+      [null, "PRODUCTION", "TEST"].map((environment) => ({ key: { environment }, aggregate: { count: 1 } })),
     );
     expect(data.ofInstance.totalCount).toBe(2);
   }

@@ -1,5 +1,6 @@
 /** Rules that are set while Postern runs: what they change, who may, what waits, that every replica has them, and what they would say. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { DEFAULT_ENVIRONMENT_RULES } from "../../../../src/modules/fleet/inventory/environment-rules.js";
 import { type Client, EMAILS, testApp } from "../../../support/app.js";
 import { decide, ENVIRONMENT, hasten, instanceOf, leftBy, mapByTwo, secondAdmin } from "../../../support/fleet-app.js";
 import { scriptedProvider } from "../../../support/scripted-provider.js";
@@ -90,10 +91,8 @@ describe("explainEnvironment", () => {
   });
 
   it("knows the mapping of the account, and none of an instance with the same name", async () => {
-    await admin.run(
-      `mutation { a: setEnvironmentMapping(input: { accountId: "999999999999", environment: POC, reason: "For shows." }) { instance { id } }
-        b: setEnvironmentMapping(input: { instanceId: "shop-dev-01", environment: STAGING, reason: "For a day." }) { instance { id } } }`,
-    );
+    await mapByTwo(app, { accountId: "999999999999", environment: "POC" });
+    await mapByTwo(app, { instanceId: "shop-dev-01", environment: "STAGING" });
     const { data } = await explain(admin, { identifier: "anything", accountId: "999999999999" });
     expect(data.explainEnvironment).toMatchObject({ environment: "POC", by: "ACCOUNT_MAPPING", conflict: false });
     const same = await explain(admin, { identifier: "shop-dev-01" });
@@ -169,11 +168,12 @@ it("rules that are rolled back leave nothing, and others get their number", asyn
 });
 
 it("stricter rules count at once, on every replica, with a record of each instance", async () => {
-  const { answer, records } = await leftBy(app, () => set(admin, { tagKeys: ["Environment", "Landscape"] }));
+  const tagKeys = [...DEFAULT_ENVIRONMENT_RULES.tagKeys, "Landscape"];
+  const { answer, records } = await leftBy(app, () => set(admin, { tagKeys }));
   const { changed, changes, proposal, environmentRules } = answer.data.setEnvironmentRules;
   expect([changed, changes.length, proposal]).toEqual([1, 1, null]);
   expect(environmentRules).toMatchObject({
-    ...{ version: 1, tagKeys: ["Environment", "Landscape"], defaultEnvironment: "SANDBOX" },
+    ...{ version: 1, tagKeys, defaultEnvironment: "SANDBOX" },
     ...{ reason: "As agreed in OPS-8.", createdBy: { email: EMAILS.admin }, confirmedBy: null },
     createdAt: expect.stringMatching(/Z$/),
   });
@@ -227,6 +227,21 @@ it("rules that would take instances out of PRODUCTION wait as a whole for anothe
   });
   expect((await environments()).silent).toBe("SANDBOX");
   expect((await instanceOf(admin, "silent", ENVIRONMENT)).environment).toMatchObject({ decidedBy: "TAG" });
+});
+
+it("rules that read less as production wait, although nothing leaves PRODUCTION by them today", async () => {
+  const { environmentRules } = (await admin.run(`{ ${RULES} }`)).data;
+  const { version, tagKeys } = environmentRules;
+  for (const rules of [
+    { tagKeys: ["Nothing"] },
+    // Nothing is called `prd`.
+    { tagKeys, ...words("PRODUCTION", "prod", "production", "live") },
+  ]) {
+    const { answer } = await leftBy(app, () => set(admin, rules));
+    const { proposal, environmentRules } = answer.data.setEnvironmentRules;
+    expect([proposal?.kind, environmentRules.version]).toEqual(["RULES", version]);
+    await decide(admin, proposal.id, { decision: "REJECT" });
+  }
 });
 
 it("rules wait as well for what is gone without a trace, because it may come back", async () => {
@@ -287,11 +302,12 @@ it("none of them is the configuration again", async () => {
 
 it("of two who set rules at once both count, one after the other", async () => {
   const answers = await Promise.all([
-    set(admin, { tagKeys: ["Environment", "A"] }),
-    set(replica.as(other.token), { tagKeys: ["Environment", "B"] }),
+    set(admin, words("POC", "poc", "A")),
+    set(replica.as(other.token), words("POC", "poc", "B")),
   ]);
   expect(answers.flatMap(({ errors }) => errors ?? [])).toEqual([]);
-  const rows = await app.sql`select version, rules->'tagKeys'->>1 as key from environment_rules where version > 4`;
+  const rows =
+    await app.sql`select version, rules->'values'->'POC'->>1 as key from environment_rules where version > 4`;
   expect(rows.map(({ version }) => version)).toEqual([5, 6]);
   expect(rows.map(({ key }) => key).sort()).toEqual(["A", "B"]);
 });
@@ -311,6 +327,9 @@ it.each<[string, object, string]>([
   ["a word that is too long", words("TEST", "w".repeat(65)), "rules.values.0.words.0"],
   ["too many words", words("TEST", ...Array(101).fill("word")), "rules.values.0.words"],
   ["a word with two meanings", words("TEST", "prod"), "rules.values"],
+  ["a phrase that would hide production", words("TEST", "prod db"), "rules.values"],
+  ["a number that would hide production", words("TEST", "prod1"), "rules.values"],
+  ["camel case that would hide production", words("TEST", "euProd"), "rules.values"],
   ["a word that never means production", words("PRODUCTION", "prod", "nonprod"), "rules.values"],
   [
     "an environment given twice",
