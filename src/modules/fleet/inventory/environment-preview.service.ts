@@ -1,5 +1,6 @@
 /** Tells what a change of the grounds would do, and whether it loosens anything, today or once facts change. */
 import type { Db } from "../../../db/client.js";
+import { limitExceeded } from "../../../errors.js";
 import { isStricterEnvironment } from "../../../values/environments.js";
 import {
   type Assessment,
@@ -17,6 +18,7 @@ import {
 import { narrowsProduction } from "./environment-rules.js";
 
 const MAX_SHOWN = 100;
+const MAX_LEAVING = 500;
 
 export interface EnvironmentPreview {
   readonly grounds: EnvironmentGrounds;
@@ -29,14 +31,23 @@ export interface EnvironmentPreview {
   readonly isLoosening: boolean;
 }
 
-/** @returns the first changes as clients see them */
-export const proposedChangesOf = (changes: readonly ClassificationChange[]) =>
-  changes.slice(0, MAX_SHOWN).map(({ before, after }) => ({
+/** @returns the changes as clients see them: all that leave PRODUCTION, and others up to a limit */
+export const proposedChangesOf = ({ changes, leaving }: Pick<EnvironmentPreview, "changes" | "leaving">) =>
+  changes.slice(0, Math.max(MAX_SHOWN, Math.min(leaving.length, MAX_LEAVING))).map(({ before, after }) => ({
     instanceId: String(before.id),
     identifier: before.identifier,
     from: before.environment,
     to: after.environment,
   }));
+
+/** @throws LIMIT_EXCEEDED where a proposal could not show all that leaves PRODUCTION */
+export function requireShowable({ leaving }: Pick<EnvironmentPreview, "leaving">): void {
+  if (leaving.length <= MAX_LEAVING) return;
+  throw limitExceeded(
+    "leaving",
+    `${leaving.length} instances would leave PRODUCTION. One proposal takes out at most ${MAX_LEAVING}: take smaller steps, such as mappings of accounts or instances.`,
+  );
+}
 
 /**
  * @param before by the grounds that count now @param after of the same instances, by the others

@@ -74,10 +74,14 @@ export const EnvironmentProposal = declareType({
     reason: field(environmentProposals.reason, "Why it is proposed."),
     changes: embedded(
       environmentProposals.changes,
-      "What would change, by what was known when it was proposed: the first 100 instances.",
+      "What would change, by what was known when it was proposed: all instances that would leave PRODUCTION come first, then others, up to 100 in all.",
       EnvironmentChange,
     ),
     changeCount: field(environmentProposals.changeCount, "How many instances would change."),
+    leavingCount: field(
+      environmentProposals.leavingCount,
+      "How many of them would leave PRODUCTION, or be kept there only by a sibling: the first of `changes`.",
+    ),
     createdBy: actorField(environmentProposals.createdBy, "The author, who does not confirm it."),
     createdAt: field(environmentProposals.createdAt, "When it was proposed."),
     expiresAt: field(environmentProposals.expiresAt, "When it is void if nobody decides before."),

@@ -11,7 +11,12 @@ import {
 } from "./classification.service.js";
 import { insertMapping, listClassifiedByIds, lockClassification } from "./classification.store.js";
 import { type EnvironmentGroundsChange } from "./environment-grounds.js";
-import { type EnvironmentPreview, previewEnvironmentChange, proposedChangesOf } from "./environment-preview.service.js";
+import {
+  type EnvironmentPreview,
+  previewEnvironmentChange,
+  proposedChangesOf,
+  requireShowable,
+} from "./environment-preview.service.js";
 import type { EnvironmentProposalDecision } from "./environment-proposals.inputs.js";
 import {
   expireProposals,
@@ -38,6 +43,7 @@ export interface ProposalsDeps {
 /** What a change of the grounds did or would do. */
 export interface ProposedOutcome {
   readonly changes: readonly ClassificationChange[];
+  readonly leaving: readonly ClassificationChange[];
   /** The proposal that waits; null where the change counts already. */
   readonly proposalId: string | null;
 }
@@ -121,7 +127,7 @@ export function createProposals({ db, audit, clock, classification }: ProposalsD
     /**
      * Changes the grounds, or proposes that where it loosens anything. Waiting proposals of the same subject are void then.
      * The caller holds the lock of the classification.
-     * @throws CONFLICT
+     * @throws CONFLICT, LIMIT_EXCEEDED
      */
     async change(db: Db, call: Call, change: EnvironmentGroundsChange): Promise<ProposedOutcome> {
       await requireDispute(db, change);
@@ -135,20 +141,21 @@ export function createProposals({ db, audit, clock, classification }: ProposalsD
       await supersedeProposals(db, { instanceId, accountId }, author);
       if (!isLoosening) {
         await apply(db, change, previewed, { createdBy: author, confirmedBy: null }, call);
-        return { changes, proposalId: null };
+        return { changes, leaving, proposalId: null };
       }
+      requireShowable(previewed);
       const id = await insertProposal(db, {
         kind: change.kind,
         ...{ instanceId, accountId, environment, settles },
         rules: change.kind === "RULES" ? change.rules : null,
         reason: change.reason,
-        changes: proposedChangesOf(changes),
+        changes: proposedChangesOf(previewed),
         changeCount: changes.length,
         covered: Object.fromEntries(leaving.map(({ before, after }) => [String(before.id), after.environment])),
         createdBy: author,
         expiresAt: new Date(clock.now().getTime() + DAYS * 86_400_000).toISOString(),
       });
-      return { changes, proposalId: String(id) };
+      return { changes, leaving, proposalId: String(id) };
     },
 
     /**

@@ -33,6 +33,9 @@ export const environmentProposals = pgTable(
     changeCount: integer().notNull(),
     /** The environment of each instance that it takes out of PRODUCTION, by id. It covers no other. */
     covered: jsonb().notNull(),
+    leavingCount: integer()
+      .notNull()
+      .generatedAlwaysAs(sql`jsonb_array_length(jsonb_path_query_array(covered, '$.keyvalue()'))`),
     createdBy: jsonb().notNull(),
     createdAt: moment().notNull().defaultNow(),
     expiresAt: moment().notNull(),

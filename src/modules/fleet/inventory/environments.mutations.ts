@@ -60,16 +60,25 @@ export const environmentMutations = (environments: EnvironmentsService): Record<
           value: Int,
           description: "How many instances count as something else by these rules, or would.",
         },
-        changes: { value: [embeddedType(EnvironmentChange)], description: "The first 100 of them." },
+        changes: {
+          value: [embeddedType(EnvironmentChange)],
+          description: "Those of them that leave PRODUCTION come first, up to 500; then others, up to 100 in all.",
+        },
+        leavingCount: {
+          value: Int,
+          description:
+            "How many of them leave PRODUCTION, or are kept there only by a sibling. A proposal of more than 500 is refused.",
+        },
         proposal,
       },
     },
     async run(call, input) {
-      const { changed, changes, proposalId } = await environments.setRules(call, input);
+      const { changed, leavingCount, changes, proposalId } = await environments.setRules(call, input);
       const { version, rules, stored } = await environments.findRules();
       return {
         environmentRules: environmentRulesType(version, rules, stored),
         changed,
+        leavingCount,
         changes: NamedFields.of(changes),
         proposal: rowOf(proposalId),
       };

@@ -65,9 +65,10 @@ export function createEnvironments({ requireInstance, ...deps }: EnvironmentsDep
     };
   }
 
-  const describe = ({ changes, proposalId }: ProposedOutcome) => ({
-    changed: changes.length,
-    changes: proposedChangesOf(changes),
+  const describe = ({ proposalId, ...outcome }: ProposedOutcome) => ({
+    changed: outcome.changes.length,
+    leavingCount: outcome.leaving.length,
+    changes: proposedChangesOf(outcome),
     proposalId,
   });
 
@@ -128,7 +129,7 @@ export function createEnvironments({ requireInstance, ...deps }: EnvironmentsDep
       return db.transaction(async (db) => {
         await lockClassification(db);
         const outcome = dryRun
-          ? { changes: (await proposals.preview(db, change)).changes, proposalId: null }
+          ? { ...(await proposals.preview(db, change)), proposalId: null }
           : await proposals.change(db, call, change);
         const { version } = await classification.findRules(db);
         const { changed, proposalId, ...rest } = describe(outcome);

@@ -244,6 +244,36 @@ it("rules that read less as production wait, although nothing leaves PRODUCTION 
   }
 });
 
+it("those that leave PRODUCTION are shown first, and all of them; too many are refused", async () => {
+  const count = (n: number, from: number) =>
+    app.sql`
+      insert into instances (provider, scope_id, provider_id, identifier, engine, engine_version, multi_az, status, members, tags, environment, classification)
+      select 'scripted', scope_id, 'crowd-' || n, 'crowd-' || n, engine, engine_version, false, status, '[]', jsonb_build_array(jsonb_build_object('key', 'Landscape', 'value',
+        case when n <= 110 then 'sandbox' else 'werk' end)), (case when n <= 110 then 'SANDBOX' else 'PRODUCTION' end)::environment, '{}'
+      from instances, generate_series(${from}::int, ${n}::int) n where identifier = 'silent'`;
+  await count(220, 1);
+  const rules = {
+    tagKeys: ["Landscape"],
+    values: [
+      { environment: "SANDBOX", words: ["labor", "werk"] },
+      { environment: "POC", words: ["poc", "sandbox"] },
+    ],
+  };
+  const document = `mutation($input: SetEnvironmentRulesInput!) { setEnvironmentRules(input: $input) { changed leavingCount changes { from }
+    proposal { changeCount leavingCount changes { from to } } } }`;
+  const { data } = await admin.run(document, { input: { rules, reason: "Many." } });
+  const { changed, leavingCount, changes, proposal } = data.setEnvironmentRules;
+  expect([changed, leavingCount, changes.length]).toEqual([220, 110, 110]);
+  expect([proposal.changeCount, proposal.leavingCount]).toEqual([220, 110]);
+  expect(proposal.changes).toEqual(Array(110).fill({ from: "PRODUCTION", to: "SANDBOX" }));
+  await count(611, 221);
+  const { answer, records } = await leftBy(app, () => admin.run(document, { input: { rules, reason: "Too many." } }));
+  expect([answer.code, answer.errors?.[0]?.extensions.limit]).toEqual(["LIMIT_EXCEEDED", "leaving"]);
+  expect(records).toMatchObject([{ action: "environment-rules.set", success: false }]);
+  await app.sql`update environment_proposals set status = 'REJECTED' where status = 'WAITING'`;
+  await app.sql`delete from instances where identifier like 'crowd-%'`;
+});
+
 it("rules wait as well for what is gone without a trace, because it may come back", async () => {
   provider.add("away", { tags: [tag("Landscape", "atelier")] });
   await hasten(app, "inventory-scripted");

@@ -1,0 +1,1 @@
+ALTER TABLE "environment_proposals" ADD COLUMN "leaving_count" integer GENERATED ALWAYS AS (jsonb_array_length(jsonb_path_query_array(covered, '$.keyvalue()'))) STORED NOT NULL;
