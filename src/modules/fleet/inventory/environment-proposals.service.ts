@@ -22,6 +22,7 @@ import {
   expireProposals,
   findProposal,
   insertProposal,
+  listAccountHands,
   listProposalAdministrators,
   type StoredProposal,
   supersedeProposals,
@@ -31,6 +32,9 @@ import type { EnvironmentRules } from "./environment-rules.js";
 import { insertEnvironmentRules } from "./environment-rules.store.js";
 
 const DAYS = 7;
+/** Whoever makes an account, or gives it a password, could sign in to it and confirm what they propose themselves. */
+const HANDS_DAYS = 30;
+const SAME_HANDS = `One person has created or changed both your account and the author's within the last ${HANDS_DAYS} days, or one of you the other's. An administrator for whom this is not so confirms this proposal.`;
 const SYSTEM = { type: "system", name: "inventory" };
 
 export interface ProposalsDeps {
@@ -104,7 +108,7 @@ export function createProposals({ db, audit, clock, classification }: ProposalsD
     );
   }
 
-  /** @throws FORBIDDEN to the author, FAILED_PRECONDITION where one of the two is no administrator any more */
+  /** @throws FORBIDDEN to the author and whoever might be the same person, FAILED_PRECONDITION where one of the two is no administrator any more */
   async function requireSecond(db: Db, { createdBy }: StoredProposal, { actor }: Call): Promise<void> {
     const author = (createdBy as { id?: string }).id;
     const second = actor.kind === "user" ? actor.userId : undefined;
@@ -119,6 +123,9 @@ export function createProposals({ db, audit, clock, classification }: ProposalsD
         "Its author is no administrator any more. Reject this proposal, and propose it anew if it is right.",
       );
     }
+    const since = new Date(clock.now().getTime() - HANDS_DAYS * 86_400_000);
+    const [ofAuthor, ofSecond] = [await listAccountHands(db, author, since), await listAccountHands(db, second, since)];
+    if ([...ofAuthor].some((id) => ofSecond.has(id))) throw forbidden("environments:decide", SAME_HANDS);
   }
 
   return {

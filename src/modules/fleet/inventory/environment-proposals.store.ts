@@ -1,5 +1,6 @@
 /** The statements of proposals, and of the administrators behind them. */
-import { and, eq, inArray, isNull, lte, type SQL, sql } from "drizzle-orm";
+import { and, eq, gt, inArray, isNull, lte, notInArray, or, type SQL, sql } from "drizzle-orm";
+import { auditLogs } from "../../../audit/audit.table.js";
 import type { Db } from "../../../db/client.js";
 import { users } from "../../identity/users/users.table.js";
 import { environmentProposals } from "./environment-proposals.table.js";
@@ -69,4 +70,28 @@ export async function listProposalAdministrators(db: Db, ids: readonly string[])
   return rows
     .filter(({ role, lockedAt, deactivatedAt }) => role === "ADMIN" && lockedAt === null && deactivatedAt === null)
     .map(({ id }) => String(id));
+}
+
+/** What keeps somebody out gives nobody access. */
+const WITHOUT_ACCESS = ["user.lock", "user.deactivate"];
+
+/** @returns whoever has created or changed the account of a user since then, and so might sign in to it, and the user */
+export async function listAccountHands(db: Db, id: string, since: Date): Promise<Set<string>> {
+  const rows = await db
+    .selectDistinct({ userId: auditLogs.userId })
+    .from(auditLogs)
+    .where(
+      and(
+        eq(auditLogs.resourceType, "user"),
+        or(
+          eq(auditLogs.resourceId, id),
+          // A change of many names them in its result.
+          and(isNull(auditLogs.resourceId), sql`${auditLogs.result} -> 'ids' ? ${id}`),
+        ),
+        eq(auditLogs.success, true),
+        gt(auditLogs.timestamp, since.toISOString()),
+        notInArray(auditLogs.action, WITHOUT_ACCESS),
+      ),
+    );
+  return new Set([id, ...rows.flatMap(({ userId }) => (userId === null ? [] : [String(userId)]))]);
 }

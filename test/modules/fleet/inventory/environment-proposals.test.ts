@@ -1,6 +1,6 @@
 /** What would take instances out of PRODUCTION waits for a second administrator: who may confirm it, what it covers, and how it ends. */
 import { beforeAll, describe, expect, it } from "vitest";
-import { type Client, EMAILS, testApp } from "../../../support/app.js";
+import { type Client, EMAILS, signIn, testApp } from "../../../support/app.js";
 import {
   ask,
   decide,
@@ -183,6 +183,65 @@ it("a second one who is no administrator any more is refused, whatever the token
   await app.sql`update users set role = 'ADMIN' where email = ${ROOT}`;
   expect(answer.code).toBe("FORBIDDEN");
   expect(await statusOf(id)).toBe("WAITING");
+});
+
+describe("whoever might be its author under another account", () => {
+  const PASSWORD = "correct-horse-battery-98";
+  const create = async (client: Client, email: string) => {
+    const { data, errors } = await client.run(
+      `mutation($input: CreateUserInput!) { createUser(input: $input) { user { id version } } }`,
+      { input: { email, fullName: "Another One", role: "ADMIN", password: PASSWORD } },
+    );
+    expect(errors).toBeUndefined();
+    return data.createUser.user as { id: string; version: number };
+  };
+  const clientOf = async (email: string) => app.withToken((await signIn(app.anonymous, email, PASSWORD)).accessToken);
+  const refused = async (client: Client, id: string) => {
+    const { answer, records, events } = await leftBy(app, () => decide(client, id));
+    expect([answer.status, answer.code]).toEqual([403, "FORBIDDEN"]);
+    expect(answer.errors?.[0]?.message).toContain("within the last 30 days");
+    expect(records).toMatchObject([{ action: "environment-proposal.decide", success: false }]);
+    expect(events).toMatchObject([{ event_type: "authz_fail" }]);
+    expect(await statusOf(id)).toBe("WAITING");
+  };
+  const forget = () =>
+    app.sql.begin(async (sql) => {
+      await sql`alter table audit_logs disable trigger user`;
+      await sql`update audit_logs set timestamp = timestamp - interval '31 days' where resource_type = 'user'`;
+      await sql`alter table audit_logs enable trigger user`;
+    });
+
+  it("an account that the author has created, or that has created the author", async () => {
+    await create(admin, "puppet@postern.example");
+    const puppet = await clientOf("puppet@postern.example");
+    const { id } = await propose({ instanceId: "d1", environment: "TEST" });
+    await refused(puppet, id);
+    const turned = await propose({ instanceId: "d1", environment: "TEST" }, puppet);
+    await refused(admin, turned.id);
+    await create(admin, "second-puppet@postern.example");
+    await refused(await clientOf("second-puppet@postern.example"), turned.id);
+    // Whoever has no hand in either of them may, and time makes others of them.
+    await forget();
+    expect((await decide(admin, turned.id)).errors).toBeUndefined();
+    await map(admin, { instanceId: "d1", environment: "PRODUCTION" });
+  });
+
+  it.each(["updateUser", "updateUsers"])("an account that the author has changed by %s", async (name) => {
+    const email = `own-${name.toLowerCase()}@postern.example`;
+    const { id: userId, version } = await create(other, email);
+    await forget();
+    const { id } = await propose({ instanceId: "d1", environment: "TEST" });
+    const { errors } =
+      name === "updateUser"
+        ? await admin.run("mutation($input: UpdateUserInput!) { updateUser(input: $input) { user { id } } }", {
+            input: { id: userId, version, password: PASSWORD },
+          })
+        : await admin.run("mutation($input: UpdateUsersInput!) { updateUsers(input: $input) { users { id } } }", {
+            input: { filter: { id: { eq: userId } }, changes: { role: "ADMIN" }, expectedCount: 1 },
+          });
+    expect(errors).toBeUndefined();
+    await refused(await clientOf(email), id);
+  });
 });
 
 it("a later change of the same subject replaces it; one of another subject does not", async () => {
