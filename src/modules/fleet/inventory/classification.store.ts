@@ -93,6 +93,17 @@ export const listMappings = async (db: Db): Promise<StoredMapping[]> =>
     .from(environmentMappings)
     .orderBy(environmentMappings.instanceId, environmentMappings.accountId, desc(environmentMappings.id));
 
+/** @returns the mapping of an account that counts */
+export async function findAccountMapping(db: Db, accountId: string): Promise<StoredMapping | null> {
+  const rows = await db
+    .select()
+    .from(environmentMappings)
+    .where(eq(environmentMappings.accountId, accountId))
+    .orderBy(desc(environmentMappings.id))
+    .limit(1);
+  return rows[0] ?? null;
+}
+
 export async function insertMapping(db: Db, mapping: typeof environmentMappings.$inferInsert): Promise<bigint> {
   const rows = await db.insert(environmentMappings).values(mapping).returning({ id: environmentMappings.id });
   return rows[0]!.id;

@@ -19,7 +19,8 @@ import {
 /** The environment that people have set for an instance, or for all instances of an account. */
 export interface ClassifierMapping {
   readonly environment: Environment;
-  readonly reason: string;
+  /** Null where whoever asks may not read it. */
+  readonly reason: string | null;
   /** The `dispute` that an administrator settled with this mapping; null where there was none. */
   readonly settles?: string | null;
 }
@@ -166,13 +167,15 @@ function readName({ identifier }: ClassifierSubject, rules: EnvironmentRules): M
   return { findings, detail: `${name} says ${environments.join(" and ")}.${disagree}` };
 }
 
+const because = (reason: string | null) => (reason === null ? "" : `: ${quoted(reason)}`);
+
 function readAccountMapping({ accountId, accountMapping }: ClassifierSubject): MethodResult {
   if (accountId === null) return { findings: [], detail: "The instance has no account." };
   if (!accountMapping) return { findings: [], detail: `The account ${quoted(accountId)} is not mapped.` };
   const { environment, reason } = accountMapping;
   return {
     findings: [{ environment, fact: `ACCOUNT_MAPPING ${quoted(accountId)} ${environment}` }],
-    detail: `The account ${quoted(accountId)} is mapped to ${environment}: ${quoted(reason)}.`,
+    detail: `The account ${quoted(accountId)} is mapped to ${environment}${because(reason)}.`,
   };
 }
 
@@ -186,7 +189,7 @@ function readInstanceMapping({ instanceMapping }: ClassifierSubject, unsettled: 
     : " It settles what the others say.";
   return {
     findings: [{ environment, fact: `INSTANCE_MAPPING ${environment}` }],
-    detail: `Mapped to ${environment}: ${quoted(reason)}.${settles ? settlement : ""}`,
+    detail: `Mapped to ${environment}${because(reason)}.${settles ? settlement : ""}`,
   };
 }
 

@@ -10,7 +10,8 @@ export interface EnvironmentGroundsMapping {
   readonly accountId: string | null;
   /** Null where the mapping was taken back. */
   readonly environment: Environment | null;
-  readonly reason: string;
+  /** Null where whoever asks may not read it. */
+  readonly reason: string | null;
   readonly settles: string | null;
 }
 
@@ -21,7 +22,7 @@ export interface EnvironmentGrounds {
 
 /** A mapping that is set or taken back, or other rules. */
 export type EnvironmentGroundsChange = { readonly reason: string } & (
-  | { readonly kind: "MAPPING"; readonly mapping: EnvironmentGroundsMapping }
+  | { readonly kind: "MAPPING"; readonly mapping: EnvironmentGroundsMapping & { readonly reason: string } }
   | { readonly kind: "RULES"; readonly rules: EnvironmentRules }
 );
 

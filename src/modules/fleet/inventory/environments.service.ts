@@ -1,10 +1,10 @@
 /** The service of environments: who may set mappings and rules, which rules are in force, and what they would say. */
 import type { Call } from "../../../audit/call.js";
-import { accessOfActor } from "../../../auth/actor.js";
+import { type Actor, accessOfActor } from "../../../auth/actor.js";
 import type { Db } from "../../../db/client.js";
 import { badUserInput, forbidden } from "../../../errors.js";
 import { isStricterEnvironment } from "../../../values/environments.js";
-import { lockClassification } from "./classification.store.js";
+import { findAccountMapping, lockClassification } from "./classification.store.js";
 import type { Classification } from "./classifier.js";
 import { classifyByGrounds, type EnvironmentGroundsChange } from "./environment-grounds.js";
 import { proposedChangesOf } from "./environment-preview.service.js";
@@ -79,10 +79,14 @@ export function createEnvironments({ requireInstance, ...deps }: EnvironmentsDep
       return { version, rules, stored };
     },
 
-    /** @returns what an instance with these facts would be, which does not exist yet */
-    async explain({ identifier, tags, accountId }: EnvironmentQuestion): Promise<Classification> {
+    /** @returns what an instance with these facts would be, which does not exist yet; why its account is mapped, only to whoever may list that */
+    async explain(actor: Actor, { identifier, tags, accountId }: EnvironmentQuestion): Promise<Classification> {
       const facts = { identifier, tags: tags ?? [], accountId: accountId ?? null, cluster: null };
-      return classifyByGrounds(facts, undefined, await classification.findGrounds(db));
+      const mapping = accountId ? await findAccountMapping(db, accountId) : null;
+      const mayRead = accessOfActor(actor).permissions.has("environment-mappings:read");
+      const { rules } = await classification.findRules(db);
+      const mappings = mapping ? [{ ...mapping, reason: mayRead ? mapping.reason : null }] : [];
+      return classifyByGrounds(facts, undefined, { rules, mappings });
     },
 
     /**
