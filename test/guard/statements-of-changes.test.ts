@@ -46,8 +46,9 @@ const OTHERS: Record<string, Counted> = {
     () => ({ instanceId: "orders-test", environment: "TEST", reason: "It is one." }),
     "instance { id environment { evidence { detail } } }",
     [
-      // The lock and the instance, the rules and the mappings, the instance among its siblings, and findings with the rest.
-      ...["begin", "select", "select instances", "select", "select environment_mappings", "select instances"],
+      // The lock and the instance, the mapping before, the rules and the mappings, the instance among its siblings, and findings with the rest.
+      ...["begin", "select", "select instances", "select", "select environment_mappings"],
+      ...["select", "select environment_mappings", "select instances"],
       ...["update environment_proposals", "insert into environment_mappings", "update instances", "with"],
       ...["insert into audit_logs", "commit", "select"],
     ],
@@ -64,9 +65,11 @@ const OTHERS: Record<string, Counted> = {
     async () => ({ id: await SPECIMENS.EnvironmentProposal.insert(app) }),
     "proposal { id status }",
     [
-      ...["begin", "select", "select", "select", "select", "select environment_mappings"],
+      // The lock, the proposal and the two administrators, and who has a hand in the account of each.
+      ...["begin", "select", "select", "select", "select", "select"],
+      ...["select", "select environment_mappings"],
       ...["insert into environment_mappings", "with", "update environment_proposals"],
-      ...["insert into audit_logs", "commit", "select"],
+      ...["select", "insert into audit_logs", "commit", "select"],
     ],
   ],
   revokeSession: [

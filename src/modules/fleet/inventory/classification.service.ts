@@ -45,6 +45,12 @@ export const classificationFactsOf = ({
 export const classificationDisputeOf = ({ classification }: Pick<ClassifiedInstance, "classification">) =>
   (classification as Classification).dispute;
 
+const MAX_RECORDED = 500;
+
+/** @returns the evidence as records keep it */
+const recorded = ({ evidence }: Classification) =>
+  (evidence ?? []).map(({ detail, ...entry }) => ({ ...entry, detail: detail.slice(0, MAX_RECORDED) }));
+
 /** @param instances with all their siblings */
 function assess(instances: readonly ClassifiedInstance[], grounds: EnvironmentGrounds): Assessment[] {
   const alone = instances.map((instance) => ({
@@ -105,7 +111,10 @@ export function createClassification({ audit, rules: configured }: Classificatio
         action: "instance.changeEnvironment",
         resourceId: String(before.id),
         parameters: classificationFactsOf(before),
-        result: { from, environment, decidedBy, dispute },
+        result: {
+          ...{ from, environment, decidedBy, dispute },
+          evidence: { before: recorded(before.classification as Classification), after: recorded(after) },
+        },
         success: true,
         durationSeconds: null,
         requestId,

@@ -48,6 +48,8 @@ export interface ProposalsDeps {
 export interface ProposedOutcome {
   readonly changes: readonly ClassificationChange[];
   readonly leaving: readonly ClassificationChange[];
+  /** Those that waited, and are void now. */
+  readonly superseded: readonly string[];
   /** The proposal that waits; null where the change counts already. */
   readonly proposalId: string | null;
 }
@@ -145,10 +147,10 @@ export function createProposals({ db, audit, clock, classification }: ProposalsD
         change.kind === "MAPPING"
           ? change.mapping
           : { instanceId: null, accountId: null, environment: null, settles: null };
-      await supersedeProposals(db, { instanceId, accountId }, author);
+      const superseded = (await supersedeProposals(db, { instanceId, accountId }, author)).map(String);
       if (!isLoosening) {
         await apply(db, change, previewed, { createdBy: author, confirmedBy: null }, call);
-        return { changes, leaving, proposalId: null };
+        return { changes, leaving, superseded, proposalId: null };
       }
       requireShowable(previewed);
       const id = await insertProposal(db, {
@@ -162,7 +164,7 @@ export function createProposals({ db, audit, clock, classification }: ProposalsD
         createdBy: author,
         expiresAt: new Date(clock.now().getTime() + DAYS * 86_400_000).toISOString(),
       });
-      return { changes, leaving, proposalId: String(id) };
+      return { changes, leaving, superseded, proposalId: String(id) };
     },
 
     /**
@@ -191,7 +193,13 @@ export function createProposals({ db, audit, clock, classification }: ProposalsD
         }
         const ended = decision === "CONFIRM" ? "CONFIRMED" : "REJECTED";
         await updateProposal(db, proposal.id, ended, { decidedBy, comment: comment ?? null });
-        await audit.record(db, call, { resourceId: id, result: { status: ended, changed } });
+        const { kind, instanceId, accountId, environment, settles, createdBy } = proposal;
+        const subject = { kind, instanceId: instanceId && String(instanceId), accountId, environment, settles };
+        const { version } = await classification.findRules(db);
+        await audit.record(db, call, {
+          resourceId: id,
+          result: { status: ended, changed, ...subject, author: createdBy, rulesVersion: version },
+        });
         return id;
       });
     },

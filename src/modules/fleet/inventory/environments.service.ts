@@ -65,7 +65,8 @@ export function createEnvironments({ requireInstance, ...deps }: EnvironmentsDep
     };
   }
 
-  const describe = ({ proposalId, ...outcome }: ProposedOutcome) => ({
+  const describe = ({ proposalId, superseded, ...outcome }: ProposedOutcome) => ({
+    superseded,
     changed: outcome.changes.length,
     leavingCount: outcome.leaving.length,
     changes: proposedChangesOf(outcome),
@@ -103,8 +104,8 @@ export function createEnvironments({ requireInstance, ...deps }: EnvironmentsDep
       return db.transaction(async (db) => {
         await lockClassification(db);
         const instance = instanceId ? await requireInstance(db, instanceId) : null;
-        const change: EnvironmentGroundsChange = {
-          kind: "MAPPING",
+        const change = {
+          kind: "MAPPING" as const,
           reason,
           mapping: {
             instanceId: instance?.id ?? null,
@@ -117,11 +118,19 @@ export function createEnvironments({ requireInstance, ...deps }: EnvironmentsDep
         if (!accessOfActor(call.actor).permissions.has("environments:decide")) {
           await requireStricter(db, change, instance);
         }
-        const { proposalId } = await proposals.change(db, call, change);
+        const { mappings } = await classification.findGrounds(db);
+        const before = mappings.find(
+          (mapping) =>
+            mapping.instanceId === change.mapping.instanceId && mapping.accountId === change.mapping.accountId,
+        );
+        const { proposalId, superseded } = await proposals.change(db, call, change);
         const resourceId = instance ? String(instance.id) : (accountId as string);
         await audit.record(db, call, {
           resourceId,
-          result: { environment: environment ?? null, settles: settles ?? null, proposalId },
+          result: {
+            ...{ environment: environment ?? null, settles: settles ?? null, proposalId, superseded },
+            before: before ? { environment: before.environment, settles: before.settles } : null,
+          },
         });
         return { instanceId: instance ? String(instance.id) : null, proposalId };
       });
@@ -133,13 +142,13 @@ export function createEnvironments({ requireInstance, ...deps }: EnvironmentsDep
       return db.transaction(async (db) => {
         await lockClassification(db);
         const outcome = dryRun
-          ? { ...(await proposals.preview(db, change)), proposalId: null }
+          ? { ...(await proposals.preview(db, change)), superseded: [], proposalId: null }
           : await proposals.change(db, call, change);
         const { version } = await classification.findRules(db);
-        const { changed, proposalId, ...rest } = describe(outcome);
+        const { changed, proposalId, superseded, ...rest } = describe(outcome);
         await audit.record(db, call, {
           resourceId: String(version),
-          result: { dryRun: dryRun ?? false, version, changed, proposalId },
+          result: { dryRun: dryRun ?? false, version, changed, proposalId, superseded },
         });
         return { changed, proposalId, ...rest };
       });

@@ -82,12 +82,21 @@ it("says what it would change, and changes nothing until another administrator c
   expect(confirmed.records).toMatchObject([
     {
       ...{ action: "instance.changeEnvironment", actor: { type: "system" } },
-      result: { from: "PRODUCTION", environment: "TEST" },
+      result: {
+        ...{ from: "PRODUCTION", environment: "TEST" },
+        evidence: {
+          before: expect.arrayContaining([expect.objectContaining({ method: "INSTANCE_MAPPING", environment: null })]),
+          after: expect.arrayContaining([expect.objectContaining({ method: "INSTANCE_MAPPING", environment: "TEST" })]),
+        },
+      },
     },
     {
       ...{ action: "environment-proposal.decide", success: true, actor: { email: ROOT } },
       parameters: { id: proposal.id, comment: "Checked." },
-      result: { status: "CONFIRMED", changed: 1 },
+      result: {
+        ...{ status: "CONFIRMED", changed: 1, kind: "MAPPING", instanceId: instance.id, environment: "TEST" },
+        ...{ author: { email: EMAILS.admin }, rulesVersion: 0 },
+      },
     },
   ]);
   expect(await environmentOf("a1")).toMatchObject({ environment: "TEST", decidedBy: "INSTANCE_MAPPING" });
@@ -252,7 +261,9 @@ it("a later change of the same subject replaces it; one of another subject does 
   expect(stateOf(await decide(other, first.id))).toBe("superseded");
 
   // Stricter, and so at once, by whoever may.
-  expect(await propose({ instanceId: "e1", environment: "PRODUCTION" }, dba)).toBeNull();
+  const stricter = await leftBy(app, () => propose({ instanceId: "e1", environment: "PRODUCTION" }, dba));
+  expect(stricter.answer).toBeNull();
+  expect(stricter.records).toMatchObject([{ result: { superseded: [second.id], before: null } }]);
   expect(await statusOf(second.id)).toBe("SUPERSEDED");
   const [row] = await app.sql`select decided_by from environment_proposals where id = ${second.id}`;
   expect(row).toMatchObject({ decided_by: { email: EMAILS.dba } });
