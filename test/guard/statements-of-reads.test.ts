@@ -20,7 +20,7 @@ describe("a read is one statement", () => {
 
   it("has examples", () => expect(reads).toHaveLength(16));
 
-  it.each(reads)("$file", async ({ file, text, variables }) => {
+  it.each(reads)("$file", async ({ text, variables }) => {
     // That of an explained environment reads the rules: no account is given.
     expect(await statementsOf(await app.as("admin"), text, variables)).toEqual(["select"]);
   });
