@@ -2,7 +2,13 @@
 import { providerUnavailable } from "../errors.js";
 import type { Log } from "../log.js";
 import { isArnId, parseInstanceId } from "./aws-rds/instance-id.js";
-import { describeInScope, findRdsInstance, listRdsInstances, type RdsInstance } from "./aws-rds/instances.js";
+import {
+  describeInScope,
+  findRdsInstance,
+  listRdsInstances,
+  type RdsInstance,
+  withSiblings,
+} from "./aws-rds/instances.js";
 import { createRdsOperations, RDS_OPERATIONS } from "./aws-rds/operations.js";
 import { type AwsScope, type AwsScopesOptions, createAwsScopes } from "./aws-rds/scopes.js";
 import { createSnapshotOwners } from "./aws-rds/snapshot-owners.js";
@@ -64,6 +70,12 @@ export function createAwsRdsProvider({
     async describe(providerId) {
       const found = await find(providerId);
       return found && describeInScope(scopeFor(parseInstanceId(providerId)!), found);
+    },
+
+    async describeWithSiblings(providerId) {
+      const found = await find(providerId);
+      const scope = scopeOf(providerId);
+      return found && scope ? withSiblings(found).map((instance) => describeInScope(scope, instance)) : [];
     },
 
     // The logs of RDS are not read.

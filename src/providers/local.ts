@@ -173,13 +173,11 @@ export async function createLocalProvider(options: LocalProviderOptions): Promis
       await provider.repair();
       plans.retry();
     },
-    async watch() {
-      await requireOwned();
-      return watch.look();
-    },
+    watch: () => requireOwned().then(() => watch.look()),
     list: async () =>
       (await Promise.all((await instances.ids()).map(describe))).filter((description) => description !== null),
     describe,
+    describeWithSiblings: async (providerId) => [await describe(providerId)].filter((found) => found !== null),
     logTail: (providerId, member, lines) => readMemberLog(host, providerId, member, lines),
     listSnapshots: snapshots.list,
     listScopeSnapshots: snapshots.listAll,

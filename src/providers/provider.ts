@@ -210,6 +210,8 @@ export interface Provider {
   list(scope: ProviderScope, onCall?: () => void): Promise<InstanceDescription[]>;
   /** @returns the instance, or null where it is gone @throws UNAVAILABLE */
   describe(providerId: string): Promise<InstanceDescription | null>;
+  /** @returns the instance, and after it the other members of its cluster; none where it is gone @throws UNAVAILABLE */
+  describeWithSiblings(providerId: string): Promise<InstanceDescription[]>;
   /**
    * Reads the last lines of a member's log, the oldest first, without secrets.
    * @returns null where the member or its log does not exist @throws UNAVAILABLE

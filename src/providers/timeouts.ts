@@ -20,6 +20,7 @@ export function withTimeouts(provider: Provider, timeoutMs: number): Provider {
     list: (scope, onCall) => provider.list(scope, onCall),
     listScopeSnapshots: (scope, onCall) => provider.listScopeSnapshots(scope, onCall),
     describe: (providerId) => limited(provider.describe(providerId)),
+    describeWithSiblings: (providerId) => limited(provider.describeWithSiblings(providerId)),
     logTail: (providerId, member, lines) => limited(provider.logTail(providerId, member, lines)),
     listSnapshots: (providerId) => limited(provider.listSnapshots(providerId)),
     deleteSnapshot: (providerId, snapshot) => limited(provider.deleteSnapshot(providerId, snapshot)),

@@ -15,6 +15,7 @@ it("a provider that is silent is UNAVAILABLE, whatever it was asked", async () =
   const provider = withTimeouts({ ...scriptedProvider(), ...silent }, 20);
   const asked = {
     describe: provider.describe("a"),
+    describeWithSiblings: provider.describeWithSiblings("a"),
     logTail: provider.logTail("a", "a", 1),
     listSnapshots: provider.listSnapshots("a"),
     look: provider.look(request),

@@ -60,6 +60,7 @@ export function silentProvider(name = "port"): Provider {
     watch: async () => [],
     list: silent,
     describe: silent,
+    describeWithSiblings: silent,
     logTail: silent,
     listSnapshots: silent,
     listScopeSnapshots: silent,
@@ -127,6 +128,7 @@ export function memoryProvider(descriptions: InstanceDescription[], name = "port
     look: async () => ({}),
     list: (scope) => (state.silent ? silentProvider().list(scope) : Promise.resolve([...instances.values()])),
     describe: async (providerId) => instances.get(providerId) ?? null,
+    describeWithSiblings: async (providerId) => [instances.get(providerId)].filter((each) => each !== undefined),
     listSnapshots: async (providerId) => snapshots.get(providerId) ?? [],
     listScopeSnapshots: async () =>
       [...snapshots].flatMap(([providerId, ofOne]) => ofOne.map((snapshot) => ({ providerId, snapshot }))),

@@ -204,6 +204,10 @@ export function scriptedProvider(name = "scripted"): ScriptedProvider {
       await scripts.get(providerId)?.describe?.();
       return instances.get(providerId) ?? null;
     },
+    async describeWithSiblings(providerId) {
+      const found = await provider.describe(providerId);
+      return found ? [found] : [];
+    },
     async logTail(providerId, member, lines) {
       const log = await scripts.get(providerId)?.log?.(member);
       return log?.slice(-lines) ?? null;

@@ -15,6 +15,8 @@ export interface AwsCredentialsSource {
   generation(): number;
   /** Forgets what AWS says has ended, so that the next call gets other ones; not those that are newer than this generation. */
   forget(generation: number): void;
+  /** @returns the values that nobody may read, of the credentials that were handed out last */
+  secrets(): readonly string[];
 }
 
 /** Asks once more with other credentials where AWS says that these have ended: it has done nothing then. */
@@ -32,18 +34,27 @@ export async function withRenewedCredentials<T>(ask: () => Promise<T>, credentia
 const SESSION_SECONDS = 3600;
 /** A session is renewed so long before its end; until then the old one serves where a renewal fails. */
 const RENEW_MS = 5 * 60_000;
+/** AWS may still speak of credentials that were renewed meanwhile. */
+const MAX_SECRETS = 30;
 
 /** Keeps what `get` answers until it nears its end. One call at a time asks for more. */
 function keeping(get: () => Promise<AwsCredentials>, nowMs: () => number): AwsCredentialsSource {
   let kept: AwsCredentials | null = null;
   let generation = 0;
   let asking: Promise<AwsCredentials> | null = null;
+  let secrets: readonly string[] = [];
   const leftMs = () => (kept?.expiration ? kept.expiration.getTime() - nowMs() : Number.POSITIVE_INFINITY);
   const renew = async () => {
     asking ??= get()
       .then((renewed) => {
         generation += 1;
         kept = renewed;
+        const own = [
+          renewed.accessKeyId,
+          renewed.secretAccessKey,
+          ...(renewed.sessionToken ? [renewed.sessionToken] : []),
+        ];
+        secrets = [...own, ...secrets].slice(0, MAX_SECRETS);
         return renewed;
       })
       // Whatever was to be signed with them was not sent.
@@ -60,6 +71,7 @@ function keeping(get: () => Promise<AwsCredentials>, nowMs: () => number): AwsCr
   return Object.assign(source, {
     memoized: true as const,
     generation: () => generation,
+    secrets: () => secrets,
     forget: (used: number) => {
       if (used === generation) kept = null;
     },

@@ -105,7 +105,20 @@ export async function findRdsInstance(scope: AwsScope, id: string): Promise<RdsI
     orAbsent(listClusters(scope, name)),
     listInstances(scope, { by: "db-cluster-id", value: name }),
   ]);
+  requireOwn(scope, members);
   return { id, instance, group: groupOf(clusters?.[0], members) };
+}
+
+/** @returns the instance, and after it the other members of its cluster that AWS names */
+export function withSiblings(found: RdsInstance): RdsInstance[] {
+  const members = [...(found.group?.members.values() ?? [])];
+  const shared = sharedResourceIds(members);
+  const siblings = members.flatMap((instance) => {
+    const id =
+      instance.DBInstanceIdentifier === found.instance.DBInstanceIdentifier ? null : instanceIdOf(instance, shared);
+    return id === null ? [] : [{ id, instance, group: found.group }];
+  });
+  return [found, ...siblings];
 }
 
 export const describeInScope = (scope: AwsScope, { id, instance, group }: RdsInstance): InstanceDescription =>

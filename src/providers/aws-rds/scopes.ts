@@ -29,6 +29,15 @@ export interface AwsScope extends ProviderScope {
   change<T>(ask: Ask<T>): Promise<T>;
 }
 
+/** Takes secrets out of the text of a fault, in which whoever answers may repeat what it was asked with. */
+function withoutSecrets(error: unknown, secrets: readonly string[]): unknown {
+  const fault = error as { message?: unknown };
+  if (typeof fault.message !== "string") return error;
+  const written = secrets.flatMap((secret) => [secret, encodeURIComponent(secret)]);
+  fault.message = written.reduce((text, secret) => text.replaceAll(secret, "(a secret)"), fault.message);
+  return error;
+}
+
 export interface AwsScopesOptions {
   readonly accounts: readonly AwsAccountSettings[];
   readonly clock: { now(): Date };
@@ -54,6 +63,15 @@ export function createAwsScopes({ accounts, clock, standIn }: AwsScopesOptions):
   return accounts.flatMap((account) => {
     const { accountId, name } = account;
     const credentials = accountCredentials(account, own, shared, nowMs);
+    const asked = <T>(ask: () => Promise<T>) =>
+      withRenewedCredentials(ask, credentials).catch((error) => {
+        const secrets = [
+          ...own.secrets(),
+          ...credentials.secrets(),
+          ...(account.externalId ? [account.externalId] : []),
+        ];
+        throw withoutSecrets(error, secrets);
+      });
     return account.regions.map((region): AwsScope => {
       const settings = { ...shared, region, credentials };
       const [reader, changer] = [new RDSClient(settings), new RDSClient({ ...settings, maxAttempts: 1 })];
@@ -61,11 +79,8 @@ export function createAwsScopes({ accounts, clock, standIn }: AwsScopesOptions):
         accountId,
         name,
         region,
-        read: (ask) =>
-          withRenewedCredentials(() => ask(reader), credentials).catch((error) =>
-            Promise.reject(asUnavailable(error, accountId)),
-          ),
-        change: (ask) => withRenewedCredentials(() => ask(changer), credentials),
+        read: (ask) => asked(() => ask(reader)).catch((error) => Promise.reject(asUnavailable(error, accountId))),
+        change: (ask) => asked(() => ask(changer)),
       };
     });
   });

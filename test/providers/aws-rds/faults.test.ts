@@ -24,6 +24,7 @@ it("a role is assumed once more with other credentials of one's own where these 
     memoized: true as const,
     generation: () => 7,
     forget: (generation: number) => void forgotten.push(generation),
+    secrets: () => [],
   });
   const account = { accountId: OTHER_ACCOUNT, name: null, regions: [REGION], ...roleOf(OTHER_ACCOUNT) };
   const client = { requestHandler: new NodeHttpHandler(), endpoint: under.aws.url };

@@ -175,17 +175,21 @@ export function createRefresh({ db, log, instances }: RefreshDeps) {
       }
     },
 
-    /** Refreshes one instance. @returns it as it is now, or null where its provider has it no more */
+    /**
+     * Refreshes one instance, and its siblings, because their environments count for it.
+     * @returns it as it is now, or null where its provider has it no more
+     */
     async refreshInstance(provider: Provider, providerId: string): Promise<StoredInstance | null> {
       const lookedAt = await findRefreshStart(db);
-      const description = await provider.describe(providerId);
-      if (!description) {
+      const descriptions = await provider.describeWithSiblings(providerId);
+      if (descriptions.length === 0) {
         const id = await findInstanceId(db, provider.name, providerId);
         if (id !== null) await tryRefreshSnapshotsOf(provider, providerId, id);
         return null;
       }
-      const id = await db.transaction((db) => instances.writeOne(db, provider, description, lookedAt));
-      remember(provider, new Map([[providerId, id]]));
+      const ids = await db.transaction((db) => instances.writeSome(db, provider, descriptions, lookedAt));
+      remember(provider, ids);
+      const id = ids.get(providerId) as bigint;
       await tryRefreshSnapshotsOf(provider, providerId, id);
       return findInstanceById(db, id);
     },

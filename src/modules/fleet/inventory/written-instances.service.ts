@@ -119,14 +119,19 @@ export function createWrittenInstances(classification: ClassificationService) {
       return { ids, found: listed.size, new: newcomers.size, changed, gone: gone.length };
     },
 
-    /** Writes one instance that was looked at alone. @returns its id */
-    async writeOne(db: Db, provider: Provider, description: InstanceDescription, lookedAt: string): Promise<bigint> {
+    /** Writes instances of one scope that were looked at alone. @returns their ids by provider id */
+    async writeSome(
+      db: Db,
+      provider: Provider,
+      descriptions: readonly InstanceDescription[],
+      lookedAt: string,
+    ): Promise<ReadonlyMap<string, bigint>> {
       const [only, ...others] = provider.scopes;
-      const scopeId = await findScopeId(db, provider.name, only && others.length === 0 ? only : description);
-      const { ids, reported, newcomers } = await write(db, provider, scopeId, [description], lookedAt, true);
+      const scopeId = await findScopeId(db, provider.name, only && others.length === 0 ? only : descriptions[0]!);
+      const { ids, reported, newcomers } = await write(db, provider, scopeId, descriptions, lookedAt, true);
       await classification.reclassify(db, await listClassifiedByIds(db, [...ids.values()]), { newcomers });
       await updateFindings(db, "provider", reported);
-      return ids.get(description.providerId) as bigint;
+      return ids;
     },
   };
 }
