@@ -98,7 +98,11 @@ export function otherMutations(app: TestApp): Record<string, Mutation> {
     },
     setEnvironmentMapping: {
       callers: OPERATORS,
-      input: async () => ({ instanceId: await insertInstance(app, "TEST"), environment: "STAGING", reason: "It is." }),
+      input: async () => ({
+        instanceId: await insertInstance(app, "PRODUCTION"),
+        environment: "PRODUCTION",
+        reason: "It is.",
+      }),
       selection: "instance { id }",
     },
     setEnvironmentRules: {
