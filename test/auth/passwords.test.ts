@@ -1,7 +1,8 @@
 /** Only the right password is accepted, and its hashing waits in order. */
+import { setImmediate } from "node:timers/promises";
 import { parseOptions } from "@node-rs/argon2";
 import { expect, test } from "vitest";
-import { MAX_PASSWORDS_HASHED_AT_ONCE } from "../../src/auth/hashing-queue.js";
+import { hashInTurn, MAX_PASSWORDS_HASHED_AT_ONCE } from "../../src/auth/hashing-queue.js";
 import { hashPassword, verifyPassword } from "../../src/auth/passwords.js";
 import { ANONYMOUS_SHARE, asCaller } from "../../src/values/caller.js";
 
@@ -37,53 +38,75 @@ test("only so many wait for their password to be looked at; the others are told 
   expect(await look(), "and then it goes on").toBe(false);
 });
 
+/** Work that lasts until it is ended, and who has begun it, in order. */
+function held() {
+  const begun: string[] = [];
+  const ends: (() => void)[] = [];
+  return {
+    begun,
+    work: (name: string) => () =>
+      new Promise<void>((resolve) => {
+        begun.push(name);
+        ends.push(resolve);
+      }),
+    /** Ends what began first, and lets the next begin. */
+    async endOne() {
+      ends.shift()?.();
+      await setImmediate();
+    },
+  };
+}
+const stranger = <T>(name: string, work: () => T): T =>
+  asCaller({ name, share: ANONYMOUS_SHARE, hasLeft: false }, work);
+
 test("who asks for many passwords at once takes no place of others: one of them is hashed at once", async () => {
-  const ended: string[] = [];
-  const noted = (name: string) => as(name, look).then(() => ended.push(name));
-  const many = Promise.allSettled(Array.from({ length: MAX_PASSWORDS_HASHED_AT_ONCE }, () => noted("many")));
-  await Promise.all(["one", "two", "three"].map(noted));
-  // One of the many at a time beside three others, of which a busy machine may keep one on its thread for long.
-  expect(ended.filter((name) => name === "many").length).toBeLessThan(20);
+  const { begun, work, endOne } = held();
+  const ask = (name: string) => as(name, () => hashInTurn(work(name)));
+  const many = Promise.allSettled(Array.from({ length: MAX_PASSWORDS_HASHED_AT_ONCE }, () => ask("many")));
+  const others = Promise.all(["one", "two", "three"].map(ask));
+  await setImmediate();
+  expect(begun).toEqual(["many", "one"]);
+  for (let turns = 0; turns < 3; turns++) await endOne();
+  // One turn in four is that of whoever waits longest.
+  expect(begun.filter((name) => name !== "many")).toEqual(["one", "two", "three"]);
+  for (let turns = 0; turns < MAX_PASSWORDS_HASHED_AT_ONCE; turns++) await endOne();
+  await others;
   // Three of them gave way.
   expect(refusedOf(await many)).toEqual(Array(3).fill("UNAVAILABLE"));
 });
 
 test("a flood of strangers keeps nobody waiting who has failed less: the last of it give way", async () => {
-  const ended: string[] = [];
-  const stranger = (name: string, failures: number) =>
-    asCaller({ name, share: ANONYMOUS_SHARE, hasLeft: false }, () =>
-      verifyPassword(null, "a guess", { name, failures }),
-    ).then(() => ended.push(name));
+  const { begun, work, endOne } = held();
+  const ask = (name: string, failures: number) => stranger(name, () => hashInTurn(work(name), { name, failures }));
   const flood = Promise.allSettled(
-    Array.from({ length: MAX_PASSWORDS_HASHED_AT_ONCE + 20 }, (_, n) => stranger(`flood ${n}`, 2)),
+    Array.from({ length: MAX_PASSWORDS_HASHED_AT_ONCE + 20 }, (_, n) => ask(`flood ${n}`, 2)),
   );
-  const others = [
-    stranger("failed more", 3),
-    stranger("new", 1),
-    stranger("known device", 0),
-    as("signed in", look).then(() => ended.push("signed in")),
-  ];
-  const outcomes = await Promise.allSettled(others);
-  expect(refusedOf(outcomes)).toEqual(["UNAVAILABLE"]);
-  expect(outcomes[0]?.status, "who has failed more").toBe("rejected");
-  // Two of the flood were hashed already when they came, and one turn in four is that of whoever waits longest.
-  const ahead = ended.slice(0, 25);
-  expect(ahead.filter((name) => !name.startsWith("flood")).sort()).toEqual(["known device", "new", "signed in"]);
+  const others = Promise.allSettled([
+    ask("failed more", 3),
+    ask("new", 1),
+    ask("known device", 0),
+    as("signed in", () => hashInTurn(work("signed in"))),
+  ]);
+  await setImmediate();
+  expect(begun).toEqual(["flood 0", "flood 1"]);
+  for (let turns = 0; turns < 4; turns++) await endOne();
+  expect(begun.filter((name) => !name.startsWith("flood"))).toEqual(["known device", "signed in", "new"]);
+  for (let turns = 0; turns < MAX_PASSWORDS_HASHED_AT_ONCE; turns++) await endOne();
+  expect(refusedOf(await others)).toEqual(["UNAVAILABLE"]);
+  expect(begun).not.toContain("failed more");
   expect(refusedOf(await flood)).toEqual(Array(20 + 3).fill("UNAVAILABLE"));
 });
 
 test("whoever has failed is served in the end, however many new ones come", async () => {
   let isServed = false;
-  const stranger = (name: string, failures: number) =>
-    asCaller({ name, share: ANONYMOUS_SHARE, hasLeft: false }, () =>
-      verifyPassword(null, "a guess", { name, failures }),
-    );
+  const guess = (name: string, failures: number) =>
+    stranger(name, () => verifyPassword(null, "a guess", { name, failures }));
   let rounds = 0;
   const loop = async (name: string) => {
-    for (; !isServed && rounds < 400; rounds++) await stranger(name, 1);
+    for (; !isServed && rounds < 400; rounds++) await guess(name, 1);
   };
   const loops = ["one", "two", "three", "four"].map(loop);
-  await stranger("mistyped once", 2);
+  await guess("mistyped once", 2);
   isServed = true;
   await Promise.all(loops);
   expect(rounds).toBeLessThan(40);
@@ -92,9 +115,7 @@ test("whoever has failed is served in the end, however many new ones come", asyn
 test("strangers take no place of somebody who is signed in, however much they have under way", async () => {
   const own = Array.from({ length: 30 }, () => as("signed in", look));
   const strangers = Promise.allSettled(
-    Array.from({ length: MAX_PASSWORDS_HASHED_AT_ONCE }, (_, n) =>
-      asCaller({ name: `stranger ${n}`, share: ANONYMOUS_SHARE, hasLeft: false }, look),
-    ),
+    Array.from({ length: MAX_PASSWORDS_HASHED_AT_ONCE }, (_, n) => stranger(`stranger ${n}`, look)),
   );
   expect(await Promise.all(own)).toEqual(Array(30).fill(false));
   expect(refusedOf(await strangers)).toEqual(Array(30).fill("UNAVAILABLE"));
