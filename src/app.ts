@@ -8,7 +8,7 @@ import { loadSigningKeys } from "./auth/signing-key.js";
 import { createTokens } from "./auth/tokens.js";
 import { createCache } from "./cache.js";
 import type { Config } from "./config.js";
-import { type ClientOptions, createClient } from "./db/client.js";
+import { createClient } from "./db/client.js";
 import { isDataFault } from "./db/postgres-errors.js";
 import type { RowsDeps } from "./engine/write/index.js";
 import type { AccessMap } from "./graphql/access/access.js";
@@ -16,7 +16,6 @@ import { createGraphql } from "./graphql/graphql.js";
 import { createHttpServer } from "./http/host.js";
 import { createJobs } from "./jobs/jobs.js";
 import { LIMITS } from "./limits.js";
-import type { Log } from "./log.js";
 import type { Module } from "./module.js";
 import { chatModule } from "./modules/data/chat/index.js";
 import { scansModule } from "./modules/data/scans/index.js";
@@ -30,23 +29,11 @@ import { operationsModule } from "./modules/fleet/operations/index.js";
 import { organizationsModule } from "./modules/identity/organizations/index.js";
 import { sessionsModule } from "./modules/identity/sessions/index.js";
 import { usersModule } from "./modules/identity/users/index.js";
-import type { Provider } from "./providers/provider.js";
+import type { Ports } from "./ports.js";
 import { withTimeouts } from "./providers/timeouts.js";
 import { createRateLimits } from "./rate-limits/index.js";
 import { startInOrder } from "./start-in-order.js";
-import { TIMINGS, type Timings } from "./timings.js";
-import type { Version } from "./version.js";
-
-/** What Postern gets from outside; tests give their own. */
-interface Ports extends Pick<ClientOptions, "onStatement"> {
-  readonly version: Version;
-  readonly log: Log;
-  readonly clock: { now(): Date };
-  readonly providers: readonly Provider[];
-  /** The connection to Postern's database, which must be migrated. */
-  readonly connection: ClientOptions["connection"];
-  readonly timings?: Timings;
-}
+import { TIMINGS } from "./timings.js";
 
 export interface App {
   readonly schema: GraphQLSchema;
@@ -75,6 +62,7 @@ export async function createApp(config: Config, ports: Ports): Promise<App> {
   const jobs = createJobs({ ...base, settings: client.startUp() });
   const tokens = createTokens({ ...keys, clock, cache });
   const providers = ports.providers.map((provider) => withTimeouts(provider, timings.answerTimeoutMs));
+
   const shared = { db, log, clock, audit, security, jobs, providers, fingerprintKey, statementTimeoutMs, timings };
   const rateLimits = await createRateLimits({ ...shared, ...config, rateKey: keys.derive("rate limits") });
   const rows: RowsDeps = { ...shared, limits: LIMITS, statements: cache.region() };
@@ -92,7 +80,9 @@ export async function createApp(config: Config, ports: Ports): Promise<App> {
     auditLogModule,
     securityEventsModule(shared),
     retentionModule(shared),
-    ...[inventory, discovery, operations],
+    inventory,
+    discovery,
+    operations,
   ];
 
   const graphql = await createGraphql({

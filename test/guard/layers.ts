@@ -24,8 +24,8 @@ import {
 /** The first that fits a file is its layer. The folder fleet/ stays until modules start by themselves. */
 export const LAYERS: readonly Layer[] = [
   {
-    name: "main, app, the commands and seeds bring the rest together",
-    files: /^((main|app)\.ts$|(cli|seed|fleet)\/)/,
+    name: "main, app with its ports, the commands and seeds bring the rest together",
+    files: /^((main|app|ports)\.ts$|(cli|seed|fleet)\/)/,
     may: [/^(?!modules\/)/, FACE, TABLES],
     bad: [
       "app.ts",
