@@ -1,7 +1,7 @@
 /** Which connection a statement goes to: one that has nothing to do, and never one that a transaction holds while another is free. */
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { sql } from "drizzle-orm";
-import { afterAll, beforeAll, expect, inject, it, vi } from "vitest";
+import { afterEach, beforeAll, beforeEach, expect, inject, it, vi } from "vitest";
 import { type Client, createClient, type Db } from "../../src/db/client.js";
 import { UsualTime } from "../../src/db/driver/usual-time.js";
 import { organizations } from "../../src/modules/identity/organizations/organizations.table.js";
@@ -19,11 +19,11 @@ let database = "";
 beforeAll(async () => {
   database = (await app.sql`select current_database() as name`)[0]!.name;
 });
-const open = () => {
+// Each test has its own, because which connections are open decides where a statement goes.
+beforeEach(() => {
   client = createClient({ connection: { ...inject("connection"), database }, poolSize: SIZE });
-};
-beforeAll(open);
-afterAll(() => client.close());
+});
+afterEach(() => client.close());
 
 const backend = async () => (await client.query("select pg_backend_pid()::text", [], false))[0];
 const waitForLock = () => client.query("select pg_advisory_xact_lock_shared($1)::text", [LOCK], false);
@@ -133,7 +133,7 @@ const LOSSES: Record<string, () => Promise<unknown>> = {
     const transaction = client.db.transaction(async (db) => {
       await killFrom((await db.execute(sql`select pg_backend_pid()::text as pid`))[0]?.pid);
       // Others come meanwhile, and the connection has closed.
-      others = Promise.all(Array.from({ length: 20 }, backend));
+      others = Promise.all(forEach(20, backend));
       await others;
       await db.execute(sql`insert into organizations (name, domain) values ('lost', 'lost.example')`);
     });
