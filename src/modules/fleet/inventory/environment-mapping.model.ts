@@ -32,7 +32,7 @@ export const EnvironmentMapping = declareType({
     createdBy: actorField(environmentMappings.createdBy, "Who set it or took it back."),
     confirmedBy: deciderField(
       environmentMappings.confirmedBy,
-      "The second administrator, who confirmed it; null where nothing left PRODUCTION by it.",
+      "The second administrator, who confirmed it; null where it needed none.",
     ),
     createdAt: field(environmentMappings.createdAt, "When it was set or taken back."),
   },

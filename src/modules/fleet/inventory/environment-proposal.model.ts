@@ -27,7 +27,7 @@ const EnvironmentProposalStatus = enumTypeOf(
   environmentProposalStatus.enumValues,
   "What became of a proposal.",
   {
-    WAITING: "It waits for an administrator other than its author. PRODUCTION counts meanwhile.",
+    WAITING: "It waits for an administrator other than its author. What counted before counts meanwhile.",
     CONFIRMED: "Another administrator confirmed it, and it counted from then on.",
     REJECTED: "An administrator rejected it, or its author withdrew it.",
     SUPERSEDED: "A later change of the same subject replaced it.",
@@ -87,7 +87,7 @@ export const EnvironmentProposal = declareType({
     expiresAt: field(environmentProposals.expiresAt, "When it is void if nobody decides before."),
     decidedBy: deciderField(
       environmentProposals.decidedBy,
-      "Who confirmed, rejected or replaced it; null while it waits.",
+      "Who confirmed, rejected, withdrew or replaced it, or the system where it expired; null while it waits.",
     ),
     decidedAt: field(environmentProposals.decidedAt, "When that was; null while it waits."),
     comment: field(environmentProposals.comment, "What the administrator who decided said to it."),

@@ -7,7 +7,7 @@ export const environmentRules = pgTable("environment_rules", {
   rules: jsonb().notNull(),
   reason: text().notNull(),
   createdBy: jsonb().notNull(),
-  /** The second administrator; null where nothing left PRODUCTION by these rules. */
+  /** The second administrator; null where they needed none. */
   confirmedBy: jsonb(),
   createdAt: moment().notNull().defaultNow(),
 });

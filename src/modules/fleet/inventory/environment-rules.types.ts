@@ -46,7 +46,7 @@ export class EnvironmentRules {
   createdBy!: unknown;
   @Field(() => Actor, {
     nullable: true,
-    description: "The second administrator, who confirmed them; null where nothing left PRODUCTION by them.",
+    description: "The second administrator, who confirmed them; null where they needed none.",
   })
   confirmedBy!: unknown;
   @Field(() => DateTime, { nullable: true, description: "When they were set; null for the configuration." })

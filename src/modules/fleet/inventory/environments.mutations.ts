@@ -25,7 +25,7 @@ export const environmentMutations = (environments: EnvironmentsService): Record<
     rule: can("environment-mappings:write"),
     action: "environment-mapping.set",
     description:
-      "Sets the environment of an instance or an account, and can settle a conflict between the methods. A DBA maps an instance to PRODUCTION, or to stricter than an administrator has mapped it. What takes an instance out of PRODUCTION, or could once facts change, waits for another administrator.",
+      "Sets the environment of an instance or an account, and can settle a conflict between the methods. A DBA maps an instance to PRODUCTION; where it is mapped already, also to what is as strict as that and as it counts, or stricter. What takes an instance out of PRODUCTION, or could once facts change, waits for another administrator.",
     input: { schema: SetEnvironmentMappingInput, what: "The instance or account, and its environment." },
     payload: {
       name: "SetEnvironmentMappingPayload",
@@ -49,7 +49,7 @@ export const environmentMutations = (environments: EnvironmentsService): Record<
     rule: can("environments:decide"),
     action: "environment-rules.set",
     description:
-      "Sets the rules by which environments are decided, for all replicas at once, and classifies all instances by them. What takes instances out of PRODUCTION waits for another administrator.",
+      "Sets the rules by which environments are decided, for all replicas at once, and classifies all instances by them. What takes instances out of PRODUCTION, or could once facts change, waits for another administrator.",
     input: { schema: SetEnvironmentRulesInput, what: "The rules, and whether this is a trial." },
     payload: {
       name: "SetEnvironmentRulesPayload",
@@ -89,7 +89,7 @@ export const environmentMutations = (environments: EnvironmentsService): Record<
     rule: can("environments:decide"),
     action: "environment-proposal.decide",
     description:
-      "Confirms what another administrator proposes, as long as it takes only the instances out of PRODUCTION that it names; or rejects it, also one's own. Nobody confirms whose account the author has created or changed within 30 days, or the other way round.",
+      "Confirms what another administrator proposes, as long as it takes only the instances out of PRODUCTION that it names; or rejects it, also one's own. It confirms unless `decision` says REJECT. Nobody confirms whose account the author has created or changed within 30 days, or the other way round, or where one person has done so with both.",
     input: { schema: ConfirmEnvironmentProposalInput, what: "The proposal, and the decision." },
     payload: {
       name: "ConfirmEnvironmentProposalPayload",

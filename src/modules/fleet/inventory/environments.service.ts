@@ -21,7 +21,7 @@ export interface EnvironmentsDeps extends ProposalsDeps {
 export type EnvironmentsService = ReturnType<typeof createEnvironments>;
 
 const ONLY_STRICTER =
-  "Your role maps an instance to PRODUCTION, or to what is as strict as it counts and as an administrator has mapped it, or stricter. An ADMIN loosens, settles, takes back, and maps accounts.";
+  "Your role maps an instance to PRODUCTION; where it is mapped already and that settles nothing, also to what is as strict as that and as it counts, or stricter. An ADMIN loosens, settles, takes back, and maps accounts.";
 
 export function createEnvironments({ requireInstance, ...deps }: EnvironmentsDeps) {
   const { db, audit, classification } = deps;

@@ -27,8 +27,8 @@ export const EnvironmentMethod = enumTypeOf(
   "A method that can find the environment of an instance.",
   {
     TAG: "The instance's tags say it.",
-    INSTANCE_MAPPING: "An administrator has set it for the instance.",
-    ACCOUNT_MAPPING: "An administrator has set it for the provider's account.",
+    INSTANCE_MAPPING: "A mapping of the instance says it: an administrator has set it, or a DBA towards stricter.",
+    ACCOUNT_MAPPING: "A mapping of the provider's account says it, which an administrator has set.",
     NAME_PATTERN: "Words of the instance's name say it.",
     DEFAULT: "The default, where nothing else says anything. The instance counts as PRODUCTION then.",
   },

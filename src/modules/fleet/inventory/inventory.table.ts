@@ -117,7 +117,7 @@ export const environmentMappings = pgTable(
     /** The dispute that this mapping settles, in the classifier's words. */
     settles: text(),
     createdBy: jsonb().notNull(),
-    /** The second administrator; null where nothing left PRODUCTION by it. */
+    /** The second administrator; null where it needed none. */
     confirmedBy: jsonb(),
     createdAt: moment().notNull().defaultNow(),
   },
