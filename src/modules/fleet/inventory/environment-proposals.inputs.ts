@@ -19,11 +19,12 @@ export const ConfirmEnvironmentProposalInput = inputObject(
   "The decision about a proposal that waits.",
   {
     id: checkedId.describe("The id of the proposal."),
+    // Null is refused: whoever sends a decision and fills in none may have meant the other one.
     decision: z
-      .enum(ProposalDecision)
-      .nullish()
+      .enum(ProposalDecision, { error: "Give CONFIRM or REJECT. Leave it out to confirm; null is neither." })
+      .optional()
       .transform((decision) => decision ?? "CONFIRM")
-      .describe("CONFIRM unless given."),
+      .describe("Give REJECT to reject the proposal. It is confirmed where this is left out; null is refused."),
     comment: nullable(checkedText(1000)).describe("What to say to it, at most 1,000 characters."),
   },
 );

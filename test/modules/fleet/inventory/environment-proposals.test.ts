@@ -432,6 +432,22 @@ it("lists them as all lists do, for staff", async () => {
   }
 });
 
+it("a decision that is none decides nothing: null, or what is misspelt", async () => {
+  const { id } = await propose({ instanceId: "b1", environment: "TEST" });
+  const { answer, records } = await leftBy(app, () => decide(other, id, { decision: null }));
+  expect([answer.status, answer.code]).toEqual([400, "BAD_USER_INPUT"]);
+  expect(answer.errors?.[0]).toMatchObject({
+    message: "Give CONFIRM or REJECT. Leave it out to confirm; null is neither.",
+    extensions: { field: "decision" },
+  });
+  expect(records).toMatchObject([{ action: "environment-proposal.decide", success: false }]);
+  for (const rest of [{ decision: "REFUSE" }, { decision: "reject" }, { decison: "REJECT" }]) {
+    expect((await decide(other, id, rest)).code).toBe("BAD_USER_INPUT");
+  }
+  expect(await statusOf(id)).toBe("WAITING");
+  expect((await environmentOf("b1")).environment).toBe("PRODUCTION");
+});
+
 it.each<[string, object, string]>([
   ["an id that is none", { id: "x" }, "id"],
   ["an empty comment", { id: "1", comment: "" }, "comment"],
