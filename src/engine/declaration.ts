@@ -43,6 +43,8 @@ export interface EmbeddedField {
   readonly kind: Exclude<FieldKind, "derived"> | "fetched";
   readonly description: string;
   readonly nullable: boolean;
+  /** Whether it is a list of such values, none of them null. Of objects their type says it. */
+  readonly list?: true;
   readonly enumeration?: object;
   readonly embedded?: EmbeddedType;
   /** What the field's resolver needs in order to fetch the value, where `kind` is `fetched`. */

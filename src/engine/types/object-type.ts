@@ -132,7 +132,7 @@ export function embeddedType({ name, description, fields }: EmbeddedType): Class
       // The field's resolver declares it.
       if (field.fetched) continue;
       const { type } = graphqlType(field);
-      addTypeField(target, fieldName, () => type, field.description, field.nullable);
+      addTypeField(target, fieldName, () => (field.list ? [type] : type), field.description, field.nullable);
     }
   });
 }

@@ -9,6 +9,7 @@ import {
   environmentProposalStatus,
   environmentProposals,
 } from "./environment-proposals.table.js";
+import { environmentRulesField } from "./environment-rules.model.js";
 import { Environment } from "./instance-objects.model.js";
 import { Instance } from "./inventory.model.js";
 
@@ -70,7 +71,7 @@ export const EnvironmentProposal = declareType({
       { enumeration: Environment },
     ),
     settles: field(environmentProposals.settles, "The `dispute` that would be settled; null where none would."),
-    rules: field(environmentProposals.rules, "The rules as a whole; null for a mapping."),
+    rules: environmentRulesField(environmentProposals.rules, "The rules as a whole; null for a mapping."),
     reason: field(environmentProposals.reason, "Why it is proposed."),
     changes: embedded(
       environmentProposals.changes,

@@ -6,7 +6,7 @@ import { NamedFields } from "../../../engine/types/named-fields.js";
 import { embeddedType } from "../../../engine/types/object-type.js";
 import { EnvironmentChange, EnvironmentProposal } from "./environment-proposal.model.js";
 import { ConfirmEnvironmentProposalInput } from "./environment-proposals.inputs.js";
-import { EnvironmentRules, environmentRulesType } from "./environment-rules.types.js";
+import { EnvironmentRules, environmentRulesOf } from "./environment-rules.model.js";
 import { SetEnvironmentMappingInput, SetEnvironmentRulesInput } from "./environments.inputs.js";
 import type { EnvironmentsService } from "./environments.service.js";
 import { Instance } from "./inventory.model.js";
@@ -55,7 +55,7 @@ export const environmentMutations = (environments: EnvironmentsService): Record<
       name: "SetEnvironmentRulesPayload",
       description: "The rules count from now on, unless this was a trial or a proposal waits.",
       fields: {
-        environmentRules: { value: EnvironmentRules, description: "The rules in force now." },
+        environmentRules: { value: embeddedType(EnvironmentRules), description: "The rules in force now." },
         changed: {
           value: Int,
           description: "How many instances count as something else by these rules, or would.",
@@ -76,7 +76,7 @@ export const environmentMutations = (environments: EnvironmentsService): Record<
       const { changed, leavingCount, changes, proposalId } = await environments.setRules(call, input);
       const { version, rules, stored } = await environments.findRules();
       return {
-        environmentRules: environmentRulesType(version, rules, stored),
+        environmentRules: NamedFields.of(environmentRulesOf(version, rules, stored)),
         changed,
         leavingCount,
         changes: NamedFields.of(changes),

@@ -5,7 +5,7 @@ import { inputType } from "../../../engine/types/input-type.js";
 import { NamedFields } from "../../../engine/types/named-fields.js";
 import { embeddedType } from "../../../engine/types/object-type.js";
 import { checked } from "../../../values/checked.js";
-import { EnvironmentRules, environmentRulesType } from "./environment-rules.types.js";
+import { EnvironmentRules, environmentRulesOf } from "./environment-rules.model.js";
 import { ExplainEnvironmentInput } from "./environments.inputs.js";
 import type { EnvironmentsService } from "./environments.service.js";
 import { EnvironmentClassification } from "./instance-objects.model.js";
@@ -13,18 +13,19 @@ import { EnvironmentClassification } from "./instance-objects.model.js";
 // type-graphql must know them before it builds the schema.
 const Question = inputType(ExplainEnvironmentInput);
 const Explanation = embeddedType(EnvironmentClassification);
+const Rules = embeddedType(EnvironmentRules);
 
 @Resolver()
 export class EnvironmentsResolver {
   constructor(private readonly environments: EnvironmentsService) {}
 
-  @Query(() => EnvironmentRules, {
+  @Query(() => Rules, {
     nullable: true,
     description: "The rules by which environments are decided now, on every replica.",
   })
   async environmentRules() {
     const { version, rules, stored } = await this.environments.findRules();
-    return environmentRulesType(version, rules, stored);
+    return NamedFields.of(environmentRulesOf(version, rules, stored));
   }
 
   @Query(() => Explanation, {

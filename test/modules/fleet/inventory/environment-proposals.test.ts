@@ -422,7 +422,7 @@ it("a DBA does not undo a settlement that made an instance stricter", async () =
 
 it("lists them as all lists do, for staff", async () => {
   const document = `{ environmentProposals(filter: { status: { eq: CONFIRMED }, instance: { identifier: { eq: "a1" } } }, first: 1, orderBy: [{ field: ID }]) {
-    totalCount nodes { instance { identifier } rules changes { who: identifier } } groups(by: { field: KIND }) { key { kind } aggregate { count } } } }`;
+    totalCount nodes { instance { identifier } rules { tagKeys } changes { who: identifier } } groups(by: { field: KIND }) { key { kind } aggregate { count } } } }`;
   for (const who of ["dba", "security", "admin"] as const) {
     const { data, errors } = await (await app.as(who)).run(document);
     expect(errors).toBeUndefined();

@@ -29,7 +29,7 @@ const RULES = `environmentRules { version tagKeys values { environment words } p
 const set = (client: Client, rules: object, rest: object = {}) =>
   client.run(
     `mutation($input: SetEnvironmentRulesInput!) { setEnvironmentRules(input: $input) {
-      ${RULES} changed changes { instanceId identifier from to } proposal { id kind rules changes { identifier to } } } }`,
+      ${RULES} changed changes { instanceId identifier from to } proposal { id kind rules { tagKeys values { environment words } precedence by: defaultEnvironment } changes { identifier to } } } }`,
     { input: { rules, reason: "As agreed in OPS-8.", ...rest } },
   );
 const rulesAt = async (client: Client) => {
@@ -215,9 +215,8 @@ it("rules that would take instances out of PRODUCTION wait as a whole for anothe
   expect(proposal).toMatchObject({
     ...{ kind: "RULES", changes: [{ identifier: "silent", to: "SANDBOX" }] },
     rules: {
-      tagKeys: ["Landscape"],
-      defaultEnvironment: "SANDBOX",
-      values: { SANDBOX: words.words, TEST: expect.any(Array) },
+      ...{ tagKeys: ["Landscape"], by: "SANDBOX", precedence: environmentRules.precedence },
+      values: environmentRules.values.map((each: typeof words) => (each.environment === "SANDBOX" ? words : each)),
     },
   });
   expect(records).toMatchObject([{ action: "environment-rules.set", result: { version: 1, proposalId: proposal.id } }]);
