@@ -65,11 +65,11 @@ const OTHERS: Record<string, Counted> = {
     async () => ({ id: await SPECIMENS.EnvironmentProposal.insert(app) }),
     "proposal { id status }",
     [
-      // The lock, the proposal and the two administrators, and who has a hand in the account of each.
+      // The lock, the proposal, the version of the rules and the two administrators, and who has a hand in the account of each.
       ...["begin", "select", "select", "select", "select", "select"],
-      ...["select", "select environment_mappings"],
+      ...["select", "select", "select environment_mappings"],
       ...["insert into environment_mappings", "with", "update environment_proposals"],
-      ...["select", "insert into audit_logs", "commit", "select"],
+      ...["insert into audit_logs", "commit", "select"],
     ],
   ],
   revokeSession: [

@@ -14,13 +14,13 @@ export const environmentProposal: Specimen = {
   paging: {
     orders: [
       ["STATUS DESC"],
-      ["INSTANCE_STORAGE_GIB DESC FIRST", "COMMENT ASC LAST"],
+      ["INSTANCE_STORAGE_GIB DESC FIRST", "COMMENT ASC LAST", "RULES_VERSION DESC"],
       ["DECIDED_AT DESC", "ACCOUNT_ID", "ENVIRONMENT", "REASON DESC", "CREATED_AT"],
     ],
     rows: `
-      insert into environment_proposals (kind, status, instance_id, account_id, environment, reason, changes, change_count, covered, created_by, created_at, expires_at, decided_at, comment)
+      insert into environment_proposals (kind, status, instance_id, account_id, environment, rules_version, reason, changes, change_count, covered, created_by, created_at, expires_at, decided_at, comment)
       select 'MAPPING', (enum_range(null::environment_proposal_status))[1 + n % 5], case when n % 3 > 0 then 1 + n / 50 end, case when n % 3 = 0 then 'a' || n % 2 end,
-        (array[null, 'TEST', 'POC']::environment[])[1 + n % 3], 'r' || n % 2, '[]', 0, '{}', '{}', pg_temp.at(n), pg_temp.at(n), case when n % 2 = 0 then pg_temp.at(n % 8) end, pg_temp.word(n)
+        (array[null, 'TEST', 'POC']::environment[])[1 + n % 3], nullif(n % 4, 0), 'r' || n % 2, '[]', 0, '{}', '{}', pg_temp.at(n), pg_temp.at(n), case when n % 2 = 0 then pg_temp.at(n % 8) end, pg_temp.word(n)
       from generate_series(1, 60) n`,
   },
   generated: null,

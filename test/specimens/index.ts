@@ -7,6 +7,7 @@ import { chatSession } from "./chat-session.js";
 import { discoveryRun } from "./discovery-run.js";
 import { environmentMapping } from "./environment-mapping.js";
 import { environmentProposal } from "./environment-proposal.js";
+import { environmentRulesVersion } from "./environment-rules-version.js";
 import { finding } from "./finding.js";
 import { instance } from "./instance.js";
 import { instanceChange } from "./instance-change.js";
@@ -38,6 +39,7 @@ export const SPECIMENS = {
   Operation: operation,
   EnvironmentMapping: environmentMapping,
   EnvironmentProposal: environmentProposal,
+  EnvironmentRulesVersion: environmentRulesVersion,
   Finding: finding,
   DiscoveryRun: discoveryRun,
   AuditLog: auditLog,

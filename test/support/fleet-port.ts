@@ -200,8 +200,8 @@ export async function insertFinding(
 /** Writes a proposal of an administrator who is not one of the demo's: the instance is to be TEST. @returns its id */
 export async function insertProposal({ sql }: TestApp, instanceId: string): Promise<string> {
   const [row] = await sql`
-    insert into environment_proposals (kind, instance_id, environment, reason, changes, change_count, covered, created_by, expires_at)
-    select 'MAPPING', ${instanceId}, 'TEST', 'It is "one".', '[]', 0, '{}',
+    insert into environment_proposals (kind, instance_id, environment, rules_version, reason, changes, change_count, covered, created_by, expires_at)
+    select 'MAPPING', ${instanceId}, 'TEST', 0, 'It is "one".', '[]', 0, '{}',
       jsonb_build_object('type', 'user', 'id', id::text, 'email', email, 'role', 'ADMIN'), now() + interval '1 day'
     from users where email = 'root@postern.example' returning id::text`;
   return row?.id;

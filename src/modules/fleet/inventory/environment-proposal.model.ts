@@ -72,6 +72,13 @@ export const EnvironmentProposal = declareType({
     ),
     settles: field(environmentProposals.settles, "The `dispute` that would be settled; null where none would."),
     rules: environmentRulesField(environmentProposals.rules, "The rules as a whole; null for a mapping."),
+    rulesVersion: {
+      ...field(
+        environmentProposals.rulesVersion,
+        "The version of the rules that was in force when it was proposed; null where a replica of an older release wrote it.",
+      ),
+      aggregated: false,
+    },
     reason: field(environmentProposals.reason, "Why it is proposed."),
     changes: embedded(
       environmentProposals.changes,

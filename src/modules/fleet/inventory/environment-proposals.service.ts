@@ -74,17 +74,20 @@ export type ProposalsService = ReturnType<typeof createProposals>;
 export function createProposals({ db, audit, clock, classification }: ProposalsDeps) {
   const preview = (db: Db, change: EnvironmentGroundsChange) => previewEnvironmentChange(db, classification, change);
 
+  /** @returns the version of the rules that this makes; null for a mapping */
   async function apply(
     db: Db,
     change: EnvironmentGroundsChange,
     { grounds, instances }: EnvironmentPreview,
     by: { readonly createdBy: unknown; readonly confirmedBy: object | null },
     { origin: { requestId } }: Call,
-  ): Promise<void> {
+  ): Promise<number | null> {
     const { reason } = change;
-    if (change.kind === "RULES") await insertEnvironmentRules(db, { rules: change.rules, reason, ...by });
-    else await insertMapping(db, { ...change.mapping, reason, ...by });
+    const version =
+      change.kind === "RULES" ? await insertEnvironmentRules(db, { rules: change.rules, reason, ...by }) : null;
+    if (change.kind === "MAPPING") await insertMapping(db, { ...change.mapping, reason, ...by });
     await classification.reclassify(db, instances, { grounds, requestId });
+    return version;
   }
 
   /** @throws CONFLICT where the dispute that a mapping settles is another one now */
@@ -153,10 +156,12 @@ export function createProposals({ db, audit, clock, classification }: ProposalsD
         return { changes, leaving, superseded, proposalId: null };
       }
       requireShowable(previewed);
+      const { version: rulesVersion } = await classification.findRules(db);
       const id = await insertProposal(db, {
         kind: change.kind,
         ...{ instanceId, accountId, environment, settles },
         rules: change.kind === "RULES" ? change.rules : null,
+        rulesVersion,
         reason: change.reason,
         changes: proposedChangesOf(previewed),
         changeCount: changes.length,
@@ -181,24 +186,27 @@ export function createProposals({ db, audit, clock, classification }: ProposalsD
         const status = proposal.status === "WAITING" && isOver ? "EXPIRED" : proposal.status;
         if (status !== "WAITING") throw failedPrecondition(status.toLowerCase(), ENDED[status]);
         const decidedBy = describeActor(call.actor);
+        const { version: rulesVersion } = await classification.findRules(db);
         let changed = 0;
+        let newRulesVersion: number | null = null;
         if (decision === "CONFIRM") {
           await requireSecond(db, proposal, call);
           const change = changeOf(proposal);
           await requireDispute(db, change);
           const previewed = await preview(db, change);
           requireCovered(proposal, previewed);
-          await apply(db, change, previewed, { createdBy: proposal.createdBy, confirmedBy: decidedBy }, call);
+          const by = { createdBy: proposal.createdBy, confirmedBy: decidedBy };
+          newRulesVersion = await apply(db, change, previewed, by, call);
           changed = previewed.changes.length;
         }
         const ended = decision === "CONFIRM" ? "CONFIRMED" : "REJECTED";
         await updateProposal(db, proposal.id, ended, { decidedBy, comment: comment ?? null });
         const { kind, instanceId, accountId, environment, settles, createdBy } = proposal;
         const subject = { kind, instanceId: instanceId && String(instanceId), accountId, environment, settles };
-        const { version } = await classification.findRules(db);
+        const versions = { proposedRulesVersion: proposal.rulesVersion, rulesVersion, newRulesVersion };
         await audit.record(db, call, {
           resourceId: id,
-          result: { status: ended, changed, ...subject, author: createdBy, rulesVersion: version },
+          result: { status: ended, changed, ...subject, author: createdBy, ...versions },
         });
         return id;
       });

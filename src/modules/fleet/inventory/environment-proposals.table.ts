@@ -27,6 +27,8 @@ export const environmentProposals = pgTable(
     settles: text(),
     /** The rules as a whole; null for a mapping. */
     rules: jsonb(),
+    /** The version in force when it was proposed. Only replicas of an older release leave it out. */
+    rulesVersion: integer(),
     reason: text().notNull(),
     /** What it would change, as far as clients see it. */
     changes: jsonb().notNull(),

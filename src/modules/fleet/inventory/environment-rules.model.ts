@@ -1,7 +1,8 @@
 /** The GraphQL types of rules: what they say, those in force, and each version that somebody has set. */
 import type { DerivedValue, EmbeddedField, EmbeddedType, FieldDeclaration } from "../../../engine/declaration.js";
-import { derived } from "../../../engine/declare.js";
+import { declareType, derived, field } from "../../../engine/declare.js";
 import { ENVIRONMENTS } from "../../../values/environments.js";
+import { actorField } from "../../identity/users/index.js";
 import { deciderField } from "./decider.model.js";
 import type { EnvironmentRules as Rules } from "./environment-rules.js";
 import type { StoredEnvironmentRules } from "./environment-rules.store.js";
@@ -72,9 +73,35 @@ export const environmentRulesField = (column: FieldDeclaration["column"], descri
     derive: ({ stored }) => stored && ruleSetOf(stored),
   });
 
-const setter = deciderField(environmentRules.createdBy, "Who set them.").derived as DerivedValue;
-const actorOf = (stored: unknown): unknown => setter.derive({ stored: stored as never }, undefined as never);
-const Actor = setter.type as EmbeddedType;
+const confirmedBy = deciderField(
+  environmentRules.confirmedBy,
+  "The second administrator, who confirmed them; null where they needed none.",
+);
+
+export const EnvironmentRulesVersion = declareType({
+  name: "EnvironmentRulesVersion",
+  plural: "environmentRulesVersions",
+  description:
+    "Rules that an administrator has set. The highest version is in force; the others are its history. The configuration, version 0, is none of them.",
+  table: environmentRules,
+  read: ["environment-mappings:read"],
+  scope: { kind: "staff" },
+  newestBy: "createdAt",
+  fields: {
+    id: field(environmentRules.id, "Decimal text of the key."),
+    version: { ...field(environmentRules.version, "Counts the rules that were set, from 1."), aggregated: false },
+    rules: environmentRulesField(environmentRules.rules, "What they say."),
+    reason: field(environmentRules.reason, "Why they were set."),
+    createdBy: actorField(environmentRules.createdBy, "Who set or proposed them."),
+    confirmedBy,
+    createdAt: field(environmentRules.createdAt, "When they began to count."),
+  },
+  relations: {},
+});
+
+const decider = confirmedBy.derived as DerivedValue;
+const actorOf = (stored: unknown): unknown => decider.derive({ stored: stored as never }, undefined as never);
+const Actor = decider.type as EmbeddedType;
 
 /** The rules in force, which may be those of the configuration. */
 export const EnvironmentRules: EmbeddedType = {
@@ -99,7 +126,7 @@ export const EnvironmentRules: EmbeddedType = {
       kind: "embedded",
       nullable: true,
       embedded: Actor,
-      description: "The second administrator, who confirmed them; null where they needed none.",
+      description: confirmedBy.description,
     },
     createdAt: {
       kind: "dateTime",

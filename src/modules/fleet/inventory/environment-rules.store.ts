@@ -14,12 +14,13 @@ export async function findNewestEnvironmentRules(db: Db): Promise<StoredEnvironm
 /** Inserts the next version. The caller holds the lock of the classification. @returns the version */
 export async function insertEnvironmentRules(
   db: Db,
-  row: Omit<typeof environmentRules.$inferInsert, "version" | "createdAt">,
+  row: Omit<typeof environmentRules.$inferInsert, "id" | "version" | "createdAt">,
 ): Promise<number> {
   const version = sql`(select coalesce(max(version), 0) + 1 from ${environmentRules})`;
   const rows = await db
     .insert(environmentRules)
-    .values({ ...row, version })
+    // Of two transactions that wait for each other the first to begin may be the second to insert.
+    .values({ ...row, version, createdAt: sql`clock_timestamp()` })
     .returning({ version: environmentRules.version });
   return rows[0]!.version;
 }

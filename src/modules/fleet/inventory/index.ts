@@ -5,6 +5,7 @@ import type { Provider } from "../../../providers/provider.js";
 import { type ClassificationDeps, createClassification } from "./classification.service.js";
 import { EnvironmentMapping } from "./environment-mapping.model.js";
 import { EnvironmentProposal } from "./environment-proposal.model.js";
+import { EnvironmentRulesVersion } from "./environment-rules.model.js";
 import { environmentMutations } from "./environments.mutations.js";
 import { EnvironmentsResolver } from "./environments.resolver.js";
 import { createEnvironments, type EnvironmentsDeps } from "./environments.service.js";
@@ -51,7 +52,16 @@ export function inventoryModule(
   for (const provider of providers) provider.reportTo(reports.reportOf(provider));
 
   return {
-    types: [Instance, Snapshot, EnvironmentMapping, EnvironmentProposal, Finding, Scope, InstanceChange],
+    types: [
+      Instance,
+      Snapshot,
+      EnvironmentMapping,
+      EnvironmentProposal,
+      EnvironmentRulesVersion,
+      Finding,
+      Scope,
+      InstanceChange,
+    ],
     queries: { environmentRules: can("environment-mappings:read"), explainEnvironment: can("instances:read") },
     mutations: environmentMutations(environments),
     resolvers: [new MemberLogsResolver(createMemberLogs(byName)), new EnvironmentsResolver(environments)],

@@ -95,7 +95,7 @@ it("says what it would change, and changes nothing until another administrator c
       parameters: { id: proposal.id, comment: "Checked." },
       result: {
         ...{ status: "CONFIRMED", changed: 1, kind: "MAPPING", instanceId: instance.id, environment: "TEST" },
-        ...{ author: { email: EMAILS.admin }, rulesVersion: 0 },
+        ...{ author: { email: EMAILS.admin }, proposedRulesVersion: 0, rulesVersion: 0, newRulesVersion: null },
       },
     },
   ]);
@@ -422,12 +422,12 @@ it("a DBA does not undo a settlement that made an instance stricter", async () =
 
 it("lists them as all lists do, for staff", async () => {
   const document = `{ environmentProposals(filter: { status: { eq: CONFIRMED }, instance: { identifier: { eq: "a1" } } }, first: 1, orderBy: [{ field: ID }]) {
-    totalCount nodes { instance { identifier } rules { tagKeys } changes { who: identifier } } groups(by: { field: KIND }) { key { kind } aggregate { count } } } }`;
+    totalCount nodes { instance { identifier } rules { tagKeys } rulesVersion changes { who: identifier } } groups(by: { field: KIND }) { key { kind } aggregate { count } } } }`;
   for (const who of ["dba", "security", "admin"] as const) {
     const { data, errors } = await (await app.as(who)).run(document);
     expect(errors).toBeUndefined();
     const { totalCount, nodes, groups } = data.environmentProposals;
-    expect(nodes).toEqual([{ instance: { identifier: "a1" }, rules: null, changes: [{ who: "a1" }] }]);
+    expect(nodes).toEqual([{ instance: { identifier: "a1" }, rules: null, rulesVersion: 0, changes: [{ who: "a1" }] }]);
     expect(groups).toEqual([{ key: { kind: "MAPPING" }, aggregate: { count: totalCount } }]);
   }
 });

@@ -29,7 +29,7 @@ const RULES = `environmentRules { version tagKeys values { environment words } p
 const set = (client: Client, rules: object, rest: object = {}) =>
   client.run(
     `mutation($input: SetEnvironmentRulesInput!) { setEnvironmentRules(input: $input) {
-      ${RULES} changed changes { instanceId identifier from to } proposal { id kind rules { tagKeys values { environment words } precedence by: defaultEnvironment } changes { identifier to } } } }`,
+      ${RULES} changed changes { instanceId identifier from to } proposal { id kind rulesVersion rules { tagKeys values { environment words } precedence by: defaultEnvironment } changes { identifier to } } } }`,
     { input: { rules, reason: "As agreed in OPS-8.", ...rest } },
   );
 const rulesAt = async (client: Client) => {
@@ -213,7 +213,7 @@ it("rules that would take instances out of PRODUCTION wait as a whole for anothe
   expect([changed, environmentRules.version]).toEqual([1, 1]);
   expect(changes).toMatchObject([{ identifier: "silent", from: "PRODUCTION", to: "SANDBOX" }]);
   expect(proposal).toMatchObject({
-    ...{ kind: "RULES", changes: [{ identifier: "silent", to: "SANDBOX" }] },
+    ...{ kind: "RULES", rulesVersion: 1, changes: [{ identifier: "silent", to: "SANDBOX" }] },
     rules: {
       ...{ tagKeys: ["Landscape"], by: "SANDBOX", precedence: environmentRules.precedence },
       values: environmentRules.values.map((each: typeof words) => (each.environment === "SANDBOX" ? words : each)),
@@ -228,6 +228,9 @@ it("rules that would take instances out of PRODUCTION wait as a whole for anothe
   expect(confirmed.records.map(({ action }) => action)).toEqual([
     ...["instance.changeEnvironment", "environment-proposal.decide"],
   ]);
+  expect(confirmed.records[1]?.result).toMatchObject({
+    ...{ status: "CONFIRMED", kind: "RULES", proposedRulesVersion: 1, rulesVersion: 1, newRulesVersion: 2 },
+  });
   expect(await rulesAt(admin)).toMatchObject({
     ...{ version: 2, tagKeys: ["Landscape"], createdBy: { email: EMAILS.admin }, confirmedBy: { email: ROOT } },
   });
@@ -334,6 +337,32 @@ it("none of them is the configuration again", async () => {
   const { version, tagKeys } = await rulesAt(admin);
   expect(version).toBe(4);
   expect(tagKeys).toContain("elasticbeanstalk:environment-name");
+});
+
+it("lists every version, the newest first, with what it said, and who set and confirmed it", async () => {
+  const document = `{ environmentRulesVersions { totalCount nodes { version says: rules { keys: tagKeys values { of: environment words } precedence defaultEnvironment }
+    reason createdBy { email } confirmedBy { kind email } createdAt } } }`;
+  for (const who of ["dba", "security", "admin"] as const) {
+    const { data, errors } = await (await app.as(who)).run(document);
+    expect(errors).toBeUndefined();
+    const { totalCount, nodes } = data.environmentRulesVersions;
+    expect([totalCount, nodes.map(({ version }: { version: number }) => version)]).toEqual([4, [4, 3, 2, 1]]);
+    const { version, tagKeys: keys, values, reason, createdAt, ...rest } = await rulesAt(admin);
+    expect(nodes[0]).toEqual({
+      ...{ version, reason, createdAt: expect.stringMatching(/Z$/), createdBy: { email: EMAILS.admin } },
+      confirmedBy: { kind: "USER", email: ROOT },
+      says: {
+        ...{ keys, precedence: rest.precedence, defaultEnvironment: "SANDBOX" },
+        values: values.map(({ environment, words }: { environment: string; words: string[] }) => ({
+          ...{ of: environment, words },
+        })),
+      },
+    });
+    expect(Date.parse(nodes[0].createdAt)).toBe(Date.parse(createdAt));
+    expect(nodes[3]).toMatchObject({ confirmedBy: null, says: { keys: expect.arrayContaining(["Landscape"]) } });
+    expect(nodes[1].says.values).toContainEqual({ of: "SANDBOX", words: ["labor"] });
+  }
+  expect((await (await app.as("viewer")).run(document)).code).toBe("FORBIDDEN");
 });
 
 it("of two who set rules at once both count, one after the other", async () => {
