@@ -55,6 +55,10 @@ export const environmentMutations = (environments: EnvironmentsService): Record<
       name: "SetEnvironmentRulesPayload",
       description: "The rules count from now on, unless this was a trial or a proposal waits.",
       fields: {
+        applied: {
+          value: Boolean,
+          description: "Whether they count already. They do not after a trial, nor while a proposal waits.",
+        },
         environmentRules: { value: embeddedType(EnvironmentRules), description: "The rules in force now." },
         changed: {
           value: Int,
@@ -73,9 +77,10 @@ export const environmentMutations = (environments: EnvironmentsService): Record<
       },
     },
     async run(call, input) {
-      const { changed, leavingCount, changes, proposalId } = await environments.setRules(call, input);
+      const { applied, changed, leavingCount, changes, proposalId } = await environments.setRules(call, input);
       const { version, rules, stored } = await environments.findRules();
       return {
+        applied,
         environmentRules: NamedFields.of(environmentRulesOf(version, rules, stored)),
         changed,
         leavingCount,

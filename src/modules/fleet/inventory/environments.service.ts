@@ -146,11 +146,12 @@ export function createEnvironments({ requireInstance, ...deps }: EnvironmentsDep
           : await proposals.change(db, call, change);
         const { version } = await classification.findRules(db);
         const { changed, proposalId, superseded, ...rest } = describe(outcome);
+        const applied = !dryRun && proposalId === null;
         await audit.record(db, call, {
           resourceId: String(version),
           result: { dryRun: dryRun ?? false, version, changed, proposalId, superseded },
         });
-        return { changed, proposalId, ...rest };
+        return { applied, changed, proposalId, ...rest };
       });
     },
 

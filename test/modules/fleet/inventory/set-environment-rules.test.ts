@@ -29,7 +29,7 @@ const RULES = `environmentRules { version tagKeys values { environment words } p
 const set = (client: Client, rules: object, rest: object = {}) =>
   client.run(
     `mutation($input: SetEnvironmentRulesInput!) { setEnvironmentRules(input: $input) {
-      ${RULES} changed changes { instanceId identifier from to } proposal { id kind rulesVersion rules { tagKeys values { environment words } precedence by: defaultEnvironment } changes { identifier to } } } }`,
+      ${RULES} applied changed changes { instanceId identifier from to } proposal { id kind rulesVersion rules { tagKeys values { environment words } precedence by: defaultEnvironment } changes { identifier to } } } }`,
     { input: { rules, reason: "As agreed in OPS-8.", ...rest } },
   );
 const rulesAt = async (client: Client) => {
@@ -127,8 +127,8 @@ describe("explainEnvironment", () => {
 describe("a dry run", () => {
   it("tells which instances would change, from what to what, and writes only its record", async () => {
     const { answer, records } = await leftBy(app, () => set(admin, { tagKeys: ["Landscape"] }, { dryRun: true }));
-    const { changed, changes, proposal, environmentRules } = answer.data.setEnvironmentRules;
-    expect([changed, proposal, environmentRules.version]).toEqual([1, null, 0]);
+    const { applied, changed, changes, proposal, environmentRules } = answer.data.setEnvironmentRules;
+    expect([applied, changed, proposal, environmentRules.version]).toEqual([false, 1, null, 0]);
     expect(changes).toEqual([
       { instanceId: expect.stringMatching(/^\d+$/), identifier: "orders", from: "TEST", to: "PRODUCTION" },
     ]);
@@ -177,8 +177,8 @@ it("rules that are rolled back leave nothing, and others get their number", asyn
 it("stricter rules count at once, on every replica, with a record of each instance", async () => {
   const tagKeys = [...DEFAULT_ENVIRONMENT_RULES.tagKeys, "Landscape"];
   const { answer, records } = await leftBy(app, () => set(admin, { tagKeys }));
-  const { changed, changes, proposal, environmentRules } = answer.data.setEnvironmentRules;
-  expect([changed, changes.length, proposal]).toEqual([1, 1, null]);
+  const { applied, changed, changes, proposal, environmentRules } = answer.data.setEnvironmentRules;
+  expect([applied, changed, changes.length, proposal]).toEqual([true, 1, 1, null]);
   expect(environmentRules).toMatchObject({
     ...{ version: 1, tagKeys, defaultEnvironment: "SANDBOX" },
     ...{ reason: "As agreed in OPS-8.", createdBy: { email: EMAILS.admin }, confirmedBy: null },
@@ -209,8 +209,8 @@ it("rules that would take instances out of PRODUCTION wait as a whole for anothe
   const words = { environment: "SANDBOX", words: ["sandbox", "labor"] };
   const rules = { tagKeys: ["Landscape"], values: [words] };
   const { answer, records } = await leftBy(app, () => set(admin, rules));
-  const { changed, changes, proposal, environmentRules } = answer.data.setEnvironmentRules;
-  expect([changed, environmentRules.version]).toEqual([1, 1]);
+  const { applied, changed, changes, proposal, environmentRules } = answer.data.setEnvironmentRules;
+  expect([applied, changed, environmentRules.version]).toEqual([false, 1, 1]);
   expect(changes).toMatchObject([{ identifier: "silent", from: "PRODUCTION", to: "SANDBOX" }]);
   expect(proposal).toMatchObject({
     ...{ kind: "RULES", rulesVersion: 1, changes: [{ identifier: "silent", to: "SANDBOX" }] },
