@@ -136,11 +136,15 @@ it.each(["viewer", "analyst", "dba", "security"] as const)("%s decides nothing",
 it("of two who decide at once one succeeds, and the change is made once", async () => {
   const { id } = await propose({ instanceId: "c1", environment: "TEST" });
   const again = await secondAdmin(app);
-  const answers = await Promise.all([decide(other, id), decide(again, id), decide(admin, id, { decision: "REJECT" })]);
+  const { answer: answers, records } = await leftBy(app, () =>
+    Promise.all([decide(other, id), decide(again, id), decide(admin, id, { decision: "REJECT" })]),
+  );
   expect(answers.filter(({ errors }) => !errors)).toHaveLength(1);
   for (const answer of answers.filter(({ errors }) => errors)) expect(answer.code).toBe("FAILED_PRECONDITION");
   const mappings = await app.sql`
     select from environment_mappings m join instances i on i.id = m.instance_id where identifier = 'c1'`;
+  const decisions = records.filter(({ action }) => action === "environment-proposal.decide");
+  expect(decisions.map(({ success }) => success).sort()).toEqual([false, false, true]);
   const isConfirmed = (await statusOf(id)) === "CONFIRMED";
   expect(mappings).toHaveLength(isConfirmed ? 1 : 0);
   expect((await environmentOf("c1")).environment).toBe(isConfirmed ? "TEST" : "PRODUCTION");
