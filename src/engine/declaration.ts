@@ -1,6 +1,7 @@
 /** The shape of a declaration, which describes a readable type over its table. Its GraphQL types, joins and row scope derive from it. */
 import type { SQL } from "drizzle-orm";
 import type { PgColumn, PgTable } from "drizzle-orm/pg-core";
+import type { z } from "zod";
 import type { ActorAccess } from "../auth/actor.js";
 import type { Permission } from "../auth/permissions.js";
 
@@ -32,6 +33,8 @@ export interface FieldDeclaration {
   readonly derived?: DerivedValue;
   /** Any of these permissions allows reading the field. Without them, everybody who reads the type may. */
   readonly read?: readonly Permission[];
+  /** What `contains` takes, where `kind` is `json` and the column does not hold just any JSON: else it would find nothing, and not say why. */
+  readonly contained?: z.ZodType;
   /** Whether values that differ only in case are equal: the unique index is then on `lower(column)`. */
   readonly inAnyCase?: true;
   /** False where sums, extremes and groups of the field would mean nothing. */

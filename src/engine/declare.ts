@@ -33,7 +33,7 @@ const KIND_OF_TYPE: Readonly<Record<string, FieldKind>> = {
 export function field(
   column: PgColumn,
   description: string,
-  options: Partial<Pick<FieldDeclaration, "enumeration" | "read" | "kind" | "inAnyCase" | "value">> = {},
+  options: Partial<Pick<FieldDeclaration, "enumeration" | "read" | "kind" | "inAnyCase" | "value" | "contained">> = {},
 ): FieldDeclaration {
   const kind = options.kind ?? (options.enumeration ? "enum" : KIND_OF_TYPE[column.columnType]);
   if (!kind) throw new Error(`no GraphQL type for ${column.columnType}`);

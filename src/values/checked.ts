@@ -6,14 +6,16 @@ import { showAs } from "./inputs.js";
 import { canonicalMailbox } from "./mailbox.js";
 
 /**
+ * @param at where the input stands, if it is a part of what was sent
  * @returns the input as the schema transforms it, without fields that the schema does not name
  * @throws BAD_USER_INPUT with the path of the first fault
  */
-export function checked<T extends z.ZodType>(schema: T, input: unknown): z.output<T> {
+export function checked<T extends z.ZodType>(schema: T, input: unknown, at?: string): z.output<T> {
   const result = schema.safeParse(input);
   if (result.success) return result.data;
   const [issue] = result.error.issues;
-  throw badUserInput(issue?.path.join(".") || "input", issue?.message ?? "This is malformed.");
+  const path = at === undefined ? (issue?.path ?? []) : [at, ...(issue?.path ?? [])];
+  throw badUserInput(path.join(".") || "input", issue?.message ?? "This is malformed.");
 }
 
 const characters = (count: number) => `${count} character${count === 1 ? "" : "s"}`;
@@ -54,6 +56,11 @@ export const checkedJson = showAs(
     message: `Give at most ${MAX_JSON_CHARACTERS} characters of JSON.`,
   }),
 );
+
+/** Keys with values, as what `contains` looks for where a column holds nothing else. */
+export const checkedJsonObject = z.record(z.string(), z.unknown(), {
+  error: 'Give an object of keys and values, such as `{ type: "user" }`.',
+});
 
 /** What may be an e-mail address, in its canonical form. */
 export const checkedMailbox = checkedText(254).transform(canonicalMailbox);

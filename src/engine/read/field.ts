@@ -1,6 +1,7 @@
 /** Writes the value of a field as JSON, and binds it as a parameter. */
 import { type SQL, sql } from "drizzle-orm";
 import type { PgColumn, PgVarchar } from "drizzle-orm/pg-core";
+import { checked } from "../../values/checked.js";
 import { requireId } from "../../values/id.js";
 import type { FieldDeclaration } from "../declaration.js";
 import { type Json, jsonOrNull, quotedJson } from "./json.js";
@@ -53,8 +54,8 @@ export const maxFieldLengthOf = (column: PgColumn): number | undefined => (colum
 export const isFieldTextLonger = (text: string, characters: number): boolean =>
   text.length > characters && (text.length > 2 * characters || [...text].length > characters);
 
-/** @returns the operand as the driver takes it @throws BAD_USER_INPUT for a malformed id */
-export function boundFieldValue({ kind }: FieldDeclaration, value: unknown, name: string): unknown {
-  if (kind === "json") return JSON.stringify(value);
+/** @returns the operand as the driver takes it @throws BAD_USER_INPUT for a malformed id, and for JSON that the column cannot hold */
+export function boundFieldValue({ kind, contained }: FieldDeclaration, value: unknown, name: string): unknown {
+  if (kind === "json") return JSON.stringify(contained ? checked(contained, value, name) : value);
   return kind === "id" ? requireId(value, name) : value;
 }

@@ -1,6 +1,9 @@
 /** Filters across relations and into JSON, orders by related rows, and figures over lists: what they answer, and to whom. */
 import { beforeAll, describe, expect, it } from "vitest";
+import { filterFields } from "../../../src/engine/read/filter.js";
+import { SECRET } from "../../specimens/specimen.js";
 import { type Answer, type Somebody, testApp } from "../../support/app.js";
+import { rootTypes } from "../../support/model.js";
 
 const app = testApp();
 
@@ -136,6 +139,74 @@ describe("containment in JSON", () => {
     const security = await app.as("security");
     expect((await security.run(query, { b: 1 })).data.securityEvents.totalCount).toBe(1);
     expect((await security.run(query, { b: 2 })).data.securityEvents.totalCount).toBe(0);
+  });
+});
+
+describe("JSON that a column cannot hold is refused, where it would find nothing", () => {
+  const looked = rootTypes.flatMap((type) =>
+    [...filterFields(type)].flatMap(([name, field]) => (field.kind === "json" ? [{ type, name, field }] : [])),
+  );
+
+  it("only these hold any JSON", () => {
+    const open = looked.filter(({ field }) => !field.contained).map(({ type, name }) => `${type.name}.${name}`);
+    expect(open.sort()).toEqual([
+      "InstanceChange.after",
+      "InstanceChange.before",
+      "SecurityEvent.location",
+      "SecurityEvent.metadata",
+    ]);
+  });
+
+  const among = async (type: string, plural: string, name: string, contains: unknown) =>
+    (await app.as("admin")).run(`query($filter: ${type}Filter) { ${plural}(filter: $filter) { totalCount } }`, {
+      filter: { [name]: { contains } },
+    });
+  it.each(
+    looked.filter(({ field }) => field.contained).map(({ type, name }) => [type.name, type.plural, name] as const),
+  )("%s in %s by %s", async (type, plural, name) => {
+    const isList = name === "tags";
+    for (const wrong of [SECRET, 1, true, isList ? { key: SECRET } : [SECRET], isList ? [SECRET] : [{}]]) {
+      const { code, errors } = await among(type, plural, name, wrong);
+      const field = isList && Array.isArray(wrong) ? `filter.${name}.contains.0` : `filter.${name}.contains`;
+      expect([code, errors?.[0]?.extensions.field], JSON.stringify(wrong)).toEqual(["BAD_USER_INPUT", field]);
+      expect(errors?.[0]?.message).toMatch(/`[[{].*`|such as/);
+      expect(JSON.stringify(errors)).not.toContain(SECRET);
+    }
+    const { errors } = await among(type, plural, name, isList ? [] : {});
+    expect(errors).toBeUndefined();
+  });
+
+  it.each([
+    [[{ value: "shop" }], "0.key"],
+    [[{ key: "" }], "0.key"],
+    [[{ key: "k".repeat(129) }], "0.key"],
+    [[{ key: "Owner", value: 1 }], "0.value"],
+    [[{ key: "Owner", value: null }], "0.value"],
+    [[{ key: "Owner" }, { key: "Owner", Value: "shop" }], "1"],
+    [{ Owner: "shop" }, ""],
+    [Array.from({ length: 51 }, () => ({ key: "Owner" })), ""],
+  ])("labels: %j", async (contains, at) => {
+    const { code, errors } = await among("Instance", "instances", "tags", contains);
+    const field = ["filter.tags.contains", at].filter(Boolean).join(".");
+    expect([code, errors?.[0]?.extensions.field]).toEqual(["BAD_USER_INPUT", field]);
+  });
+
+  it("actors: a key that none has, and an id that is no text", async () => {
+    for (const [contains, at] of [
+      [{ userId: "1" }, ""],
+      [{ id: 1 }, ".id"],
+    ] as const) {
+      const { code, errors } = await among("AuditLog", "auditLogs", "actor", contains);
+      expect([code, errors?.[0]?.extensions.field]).toEqual(["BAD_USER_INPUT", `filter.actor.contains${at}`]);
+    }
+  });
+
+  it("of a plan that is known, too", async () => {
+    const query = "query($json: JSON) { instances(filter: { tags: { contains: $json } }) { totalCount } }";
+    const admin = await app.as("admin");
+    expect((await admin.run(query, { json: [{ key: "Owner" }] })).errors).toBeUndefined();
+    expect((await admin.run(query, { json: [{ key: "Owner", value: "x" }] })).errors).toBeUndefined();
+    expect((await admin.run(query, { json: [{ value: "x" }] })).code).toBe("BAD_USER_INPUT");
   });
 });
 

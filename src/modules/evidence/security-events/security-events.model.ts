@@ -3,7 +3,7 @@ import { securityEvents } from "../../../audit/audit.table.js";
 import { declareType, field, one } from "../../../engine/declare.js";
 import { enumTypeOf } from "../../../engine/types/object-type.js";
 import { EVENT_STATUSES } from "../../../values/event-statuses.js";
-import { User } from "../../identity/users/index.js";
+import { actorJsonField, User } from "../../identity/users/index.js";
 
 export const SecurityEventStatus = enumTypeOf(
   "SecurityEventStatus",
@@ -33,7 +33,7 @@ export const SecurityEvent = declareType({
     userAgent: field(securityEvents.userAgent, "The user agent of the program that called."),
     location: field(securityEvents.location, "The location of the address, where it is known."),
     metadata: field(securityEvents.metadata, "Other details of the event."),
-    reportedBy: field(
+    reportedBy: actorJsonField(
       securityEvents.reportedBy,
       "Who reported it through the API: type, id, email and role as they were then. Null where Postern recorded it by itself.",
     ),

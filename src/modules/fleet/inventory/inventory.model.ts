@@ -12,6 +12,7 @@ import {
   OperationAvailability,
   Tag,
 } from "./instance-objects.model.js";
+import { SoughtTags } from "./inventory.inputs.js";
 import { alertSeverity, findings, instanceLastSeenAt, instances, snapshots } from "./inventory.table.js";
 import { assessOperability, type OperabilityFacts } from "./operability.js";
 import { Scope } from "./scopes.model.js";
@@ -124,6 +125,7 @@ export const Instance = declareType({
     tags: field(
       instances.tags,
       'Its labels, as a list: `[{ key: "Owner" }]` is any value of the key, `[{ key: "Owner", value: "shop" }]` this one.',
+      { contained: SoughtTags },
     ),
   },
   relations: {

@@ -3,7 +3,8 @@
 import { type EmbeddedType } from "../../../engine/declaration.js";
 import { declareType, embedded, field, one } from "../../../engine/declare.js";
 import { enumTypeOf } from "../../../engine/types/object-type.js";
-import { actorField } from "../../identity/users/index.js";
+import { checkedJsonObject } from "../../../values/checked.js";
+import { actorField, actorJsonField } from "../../identity/users/index.js";
 import { Instance, OperationType, Snapshot } from "../inventory/index.js";
 import { operationStatus, operations, operationsOfCluster } from "./operations.table.js";
 
@@ -68,21 +69,26 @@ export const Operation = declareType({
       operations.clusterArn,
       "The ARN of the cluster that it concerns as a whole, with all members; null where it concerns its instance alone.",
     ),
-    parameters: field(operations.parameters, "The parameters of the operation."),
+    parameters: field(operations.parameters, "The parameters of the operation.", { contained: checkedJsonObject }),
     status: field(operations.status, "The status of the operation.", { enumeration: OperationStatus }),
     success: field(operations.success, "Whether it succeeded; null until it has ended."),
     resourceStatus: field(operations.resourceStatus, "The last status in the provider's words, such as `creating`."),
     progress: embedded(operations.progress, "One entry for each poll.", OperationProgress),
-    result: field(operations.result, "The result of the operation."),
+    result: field(operations.result, "The result of the operation.", { contained: checkedJsonObject }),
     error: embedded(operations.error, "Why it failed; null unless it did.", OperationError),
-    requestedBy: field(operations.requestedBy, "Who requested it: type, id, email and role as they were then."),
+    requestedBy: actorJsonField(
+      operations.requestedBy,
+      "Who requested it: type, id, email and role as they were then.",
+    ),
     requestedByInfo: actorField(operations.requestedBy, "Who requested it, as `requestedBy` says it."),
     requestedAt: field(operations.requestedAt, "When the operation was accepted."),
     startedAt: field(operations.startedAt, "When the operation began."),
     endedAt: field(operations.endedAt, "When the operation ended."),
     durationSeconds: field(operations.durationSeconds, "The time from its start to its end, in seconds."),
     settledAt: field(operations.settledAt, "When the work ended after the operation had timed out."),
-    settlement: field(operations.settlement, "How the work ended after the operation had timed out."),
+    settlement: field(operations.settlement, "How the work ended after the operation had timed out.", {
+      contained: checkedJsonObject,
+    }),
   },
   relations: {
     instance: one(() => Instance, operations.instanceId, "The instance that it changes.", {

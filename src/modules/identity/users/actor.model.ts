@@ -1,7 +1,9 @@
 /** The type Actor: who acted, as records describe it. */
+import { z } from "zod";
 import type { EmbeddedType, FieldDeclaration } from "../../../engine/declaration.js";
-import { derived } from "../../../engine/declare.js";
+import { derived, field } from "../../../engine/declare.js";
 import { enumTypeOf } from "../../../engine/types/object-type.js";
+import { checkedText } from "../../../values/checked.js";
 import { Role } from "./users.model.js";
 
 const ActorKind = enumTypeOf("ActorKind", ["USER", "SYSTEM", "ANONYMOUS"], "The kinds of actors.", {
@@ -45,3 +47,16 @@ function actorOf(stored: unknown) {
 /** Declares the actor that a jsonb column describes. */
 export const actorField = (column: FieldDeclaration["column"], description: string): FieldDeclaration =>
   derived(column, description, { needs: { stored: column }, type: Actor, derive: ({ stored }) => actorOf(stored) });
+
+const text = checkedText(254, 0).optional();
+const SoughtActor = z.strictObject(
+  { type: text, id: text, email: text, role: text, name: text },
+  {
+    error:
+      'Give an object of `type`, `id`, `email`, `role` and `name`, all texts, such as `{ type: "user", id: "42" }`.',
+  },
+);
+
+/** Declares the JSON that describes an actor. */
+export const actorJsonField = (column: FieldDeclaration["column"], description: string): FieldDeclaration =>
+  field(column, description, { contained: SoughtActor });
