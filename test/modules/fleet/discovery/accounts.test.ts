@@ -1,8 +1,11 @@
 /** Many accounts in AWS: how often AWS is asked, what a run leaves, and what becomes of the others where one of them fails. */
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { afterAll, beforeAll, expect, it, vi } from "vitest";
 import type { AwsDouble } from "../../../../src/seed/aws-double/aws-double.js";
 import { type Client, testApp } from "../../../support/app.js";
 import { roleOf, startAws } from "../../../support/aws.js";
+import { isDeep } from "../../../support/deep.js";
 import { SOON } from "../../../support/soon.js";
 
 const REGIONS = ["eu-central-1", "us-east-1"];
@@ -337,3 +340,32 @@ it("filters, groups and counts go by the same", async () => {
     failing: { totalCount: 0 },
   });
 });
+
+it.runIf(isDeep)(
+  "ten more runs over 2,000 instances keep nothing: not one listing of the ten",
+  async () => {
+    setFlagsFromString("--expose-gc");
+    const collect: () => void = runInNewContext("gc");
+    const heldAfter = async (runs: number) => {
+      for (let n = 0; n < runs; n++) {
+        expect(await discover()).toMatchObject({ changed: 0, failedScopes: 0 });
+        // What the test itself keeps of a run.
+        aws.forgetCalls();
+        app.statements.length = 0;
+        app.log.length = 0;
+      }
+      await new Promise((resolve) => setImmediate(resolve));
+      collect();
+      return process.memoryUsage().heapUsed;
+    };
+    const before = await heldAfter(3);
+    const listing = await app.sql`select * from instances`;
+    collect();
+    const size = process.memoryUsage().heapUsed - before;
+    expect(listing.length).toBeGreaterThan(1990);
+    listing.length = 0;
+    const grown = (await heldAfter(10)) - before;
+    expect(grown).toBeLessThan(5 * size);
+  },
+  300_000,
+);

@@ -2,6 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { beforeAll, expect, it, vi } from "vitest";
 import { type Client, testApp } from "../../../support/app.js";
+import { isDeep } from "../../../support/deep.js";
 import { hasten } from "../../../support/fleet-app.js";
 import { polling, scriptedProvider } from "../../../support/scripted-provider.js";
 import { SOON } from "../../../support/soon.js";
@@ -151,7 +152,13 @@ it("a scope that is configured no more is marked, keeps its instances, and comes
     instances: { totalCount: 3 },
   });
   Object.assign(provider, { scopes: SCOPES });
-  await ended((await request()).id);
+  const before = begun();
+  const letGo = hold();
+  const { id } = await request();
+  await vi.waitFor(() => expect(begun()).toEqual(before.map((count) => count + 1)), SOON);
+  expect((await stateOf()).scopes.nodes[1], "until it is listed").toEqual({ accountId: "b", state: "PENDING" });
+  letGo();
+  await ended(id);
   expect((await stateOf()).scopes.nodes[1]).toEqual({ accountId: "b", state: "LISTED" });
 });
 
@@ -197,6 +204,58 @@ it("what is operated is looked at in between", async () => {
     await app.sql`select identifier, status from instances where identifier in ('one', 'two') order by 1`;
   expect(statuses.map(({ status }) => status)).toEqual(["modifying", "available"]);
   expect(begun()).toEqual(before);
+});
+
+it("what was looked at alone meanwhile is newer than a listing that began before, and does not go with it", async () => {
+  const [id, description] = [...provider.instances].find(([, { identifier }]) => identifier === "one")!;
+  const stateOf = async () =>
+    (await dba.run(`{ instance(id: "one") { status gone changes(first: 1) { nodes { id } } } }`)).data.instance;
+  await ended((await request()).id);
+  for (const whatIsListed of [{ ...description, status: "available" }, null]) {
+    if (whatIsListed) provider.instances.set(id, whatIsListed);
+    else provider.instances.delete(id);
+    const before = begun();
+    const letGo = hold();
+    const run = await request();
+    await vi.waitFor(() => expect(begun()).toEqual(before.map((count) => count + 1)), SOON);
+    provider.instances.set(id, { ...description, status: "maintenance" });
+    await hasten(app, "operated-scripted");
+    const seen = await stateOf();
+    expect(seen).toMatchObject({ status: "maintenance", gone: false });
+    letGo();
+    expect(await ended(run.id)).toMatchObject({ changed: 0, gone: 0 });
+    expect(await stateOf()).toEqual(seen);
+  }
+});
+
+it("a replica that stops leaves its run to whoever comes, at once", async () => {
+  const replica = await app.replica();
+  const before = begun();
+  const letGo = hold();
+  const { id } = await request(replica.as(dba.token));
+  await vi.waitFor(() => expect(begun()).toEqual(before.map((count) => count + 1)), SOON);
+  const workerOf = async () => (await app.sql`select worker from discovery_runs where id = ${id}`)[0]?.worker;
+  const worker = await workerOf();
+  expect(worker).toEqual(expect.any(String));
+  await replica.stop();
+  expect(await workerOf()).not.toBe(worker);
+  letGo();
+  expect(await ended(id)).toMatchObject({ failedScopes: 0, scopes: [{}, {}] });
+});
+
+it.runIf(isDeep)("a long run stays its worker's", async () => {
+  const letGo = hold();
+  const { id } = await request();
+  const leaseOf = async () =>
+    (await app.sql`select lease_until as until from discovery_runs where id = ${id}`)[0]?.until;
+  const first = await vi.waitFor(async () => {
+    const until = await leaseOf();
+    expect(until).not.toBeNull();
+    return until;
+  }, SOON);
+  await vi.waitFor(async () => expect((await leaseOf()) > first).toBe(true), SOON);
+  letGo();
+  await ended(id);
 });
 
 it("an unknown provider is named", async () => {
