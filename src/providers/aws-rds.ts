@@ -1,12 +1,14 @@
 /** Makes the provider `aws-rds`, which sees and operates the RDS instances of AWS accounts. */
 import { providerUnavailable } from "../errors.js";
 import type { Log } from "../log.js";
+import { rdsProviderId } from "./aws-rds/instance-description.js";
 import { isArnId, parseInstanceId } from "./aws-rds/instance-id.js";
 import {
   describeInScope,
   findRdsInstance,
   listRdsInstances,
   type RdsInstance,
+  unsureFault,
   withSiblings,
 } from "./aws-rds/instances.js";
 import { createRdsOperations, RDS_OPERATIONS } from "./aws-rds/operations.js";
@@ -60,10 +62,16 @@ export function createAwsRdsProvider({
     upkeep: async () => undefined,
     watch: async () => [],
 
-    async list(scope, onCall) {
+    async list(scope, onCall, onUndescribed) {
       const own = scopeFor(scope);
-      const instances = await listRdsInstances(own, onCall);
+      const { instances, unsure } = await listRdsInstances(own, onCall);
       owners.learn(own, instances);
+      if (unsure.length > 0) {
+        const { code, message } = unsureFault(own, unsure);
+        if (!onUndescribed) throw providerUnavailable(code, message);
+        const ids = unsure.map(({ id }) => rdsProviderId(own, id));
+        onUndescribed(ids, { code, message });
+      }
       return instances.map((instance) => describeInScope(own, instance));
     },
 
@@ -98,7 +106,7 @@ export function createAwsRdsProvider({
 
     async listScopeSnapshots(scope, onCall) {
       const own = scopeFor(scope);
-      if (!owners.knows(own)) owners.learn(own, await listRdsInstances(own, onCall));
+      if (!owners.knows(own)) owners.learn(own, (await listRdsInstances(own, onCall)).instances);
       const [ofInstances, ofClusters] = await Promise.all([
         listInstanceSnapshots(own, {}, onCall),
         listClusterSnapshots(own, {}, onCall),

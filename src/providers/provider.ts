@@ -206,8 +206,17 @@ export interface Provider {
   upkeep(): Promise<void>;
   /** Looks for failures that cannot wait for upkeep; called every few seconds, one call at a time. @returns what must fail over now */
   watch(): Promise<readonly FailoverDue[]>;
-  /** Lists every instance of a scope. @param onCall is called at each call to the provider @throws UNAVAILABLE, and then nothing is known */
-  list(scope: ProviderScope, onCall?: () => void): Promise<InstanceDescription[]>;
+  /**
+   * Lists every instance of a scope.
+   * @param onCall is called at each call to the provider
+   * @param onUndescribed is told which instances are left out as they cannot be described now, and why; without it they throw
+   * @throws UNAVAILABLE, and then nothing is known
+   */
+  list(
+    scope: ProviderScope,
+    onCall?: () => void,
+    onUndescribed?: (providerIds: readonly string[], why: ProviderFailure) => void,
+  ): Promise<InstanceDescription[]>;
   /** @returns the instance, or null where it is gone @throws UNAVAILABLE */
   describe(providerId: string): Promise<InstanceDescription | null>;
   /** @returns the instance, and after it the other members of its cluster; none where it is gone @throws UNAVAILABLE */

@@ -17,7 +17,7 @@ export function withTimeouts(provider: Provider, timeoutMs: number): Provider {
     upkeep: () => provider.upkeep(),
     watch: () => provider.watch(),
     // A scope has many pages. Whoever asks for all of them says how long that may take.
-    list: (scope, onCall) => provider.list(scope, onCall),
+    list: (scope, onCall, onUndescribed) => provider.list(scope, onCall, onUndescribed),
     listScopeSnapshots: (scope, onCall) => provider.listScopeSnapshots(scope, onCall),
     describe: (providerId) => limited(provider.describe(providerId)),
     describeWithSiblings: (providerId) => limited(provider.describeWithSiblings(providerId)),

@@ -109,17 +109,21 @@ function statusWithin(instance: DBInstance, group: RdsCluster | undefined): stri
   return own === "available" && group ? statusOf(group.cluster.Status) : own;
 }
 
-/** @param id the last part of the provider's id; the first parts are account and region */
+/** @returns the provider's id of an instance, of which `id` is the last part */
+export const rdsProviderId = ({ accountId, region }: AwsScope, id: string): string => `${accountId}/${region}/${id}`;
+
+/** @param id the last part of the provider's id */
 export function describeRdsInstance(
-  { accountId, region }: AwsScope,
+  scope: AwsScope,
   id: string,
   instance: DBInstance,
   group: RdsCluster | undefined,
 ): InstanceDescription {
+  const { accountId, region } = scope;
   const engine = textOf(instance.Engine) ?? "unknown";
   const members = membersOf(instance, group);
   return {
-    providerId: `${accountId}/${region}/${id}`,
+    providerId: rdsProviderId(scope, id),
     identifier: textOf(instance.DBInstanceIdentifier, 255) ?? "unknown",
     arn: textOf(instance.DBInstanceArn, 2048),
     accountId,

@@ -9,7 +9,7 @@ import { providerUnavailable } from "../../errors.js";
 import type { InstanceDescription } from "../provider.js";
 import { describeRdsInstance, type RdsCluster } from "./instance-description.js";
 import { instanceIdOf, isArnId, isSeenTwice, sharedResourceIds } from "./instance-id.js";
-import { awsCodeBehind, notAnAnswer } from "./refusals.js";
+import { awsCodeBehind, cleanAwsMessage, notAnAnswer } from "./refusals.js";
 import { type AwsScope, listPages } from "./scopes.js";
 
 /** An instance, its cluster if it has one, and the last part of its provider's id. */
@@ -66,8 +66,31 @@ const groupOf = (cluster: DBCluster | undefined, instances: readonly DBInstance[
     members: new Map(instances.map((instance) => [instance.DBInstanceIdentifier ?? "", instance])),
   };
 
-/** Lists a scope to its end: the instances, and then the clusters. @throws UNAVAILABLE */
-export async function listRdsInstances(scope: AwsScope, onCall?: () => void): Promise<RdsInstance[]> {
+/** What a scope has. Of `unsure` AWS names the cluster, and does not tell now what it is: without its tags and siblings nothing is production. */
+interface RdsListing {
+  readonly instances: RdsInstance[];
+  readonly unsure: Omit<RdsInstance, "group">[];
+}
+
+/** @returns the clusters by identifier: those that have changed while they were listed are left out */
+function groupsOf(clusters: readonly DBCluster[], instances: readonly DBInstance[]): Map<string, RdsCluster> {
+  const members = Map.groupBy(instances, ({ DBClusterIdentifier: id }) => id);
+  const clusterOf = new Map(instances.map((each) => [each.DBInstanceIdentifier, each.DBClusterIdentifier]));
+  return new Map(
+    clusters.flatMap((cluster) => {
+      const { DBClusterIdentifier: id = "", DBClusterMembers: named = [] } = cluster;
+      // A member that AWS does not list is being made or deleted. One that names another cluster was listed before that one was renamed.
+      const isSure = named.every(
+        ({ DBInstanceIdentifier: member }) => !clusterOf.has(member) || clusterOf.get(member) === id,
+      );
+      const group = isSure ? groupOf(cluster, members.get(id) ?? []) : undefined;
+      return group ? [[id, group] as const] : [];
+    }),
+  );
+}
+
+/** Lists a scope to its end: the instances and the clusters. @throws UNAVAILABLE */
+export async function listRdsInstances(scope: AwsScope, onCall?: () => void): Promise<RdsListing> {
   const [listed, clusters] = await Promise.all([
     listInstances(scope, undefined, onCall),
     listClusters(scope, undefined, onCall),
@@ -78,18 +101,21 @@ export async function listRdsInstances(scope: AwsScope, onCall?: () => void): Pr
   const shared = sharedResourceIds(instances);
   if (isSeenTwice(shared))
     throw providerUnavailable("Renamed", "An instance was renamed while it was listed. It is listed again.");
-  const members = Map.groupBy(instances, ({ DBClusterIdentifier: id }) => id);
-  const groups = new Map(
-    clusters.map((cluster) => {
-      const id = cluster.DBClusterIdentifier ?? "";
-      return [id, groupOf(cluster, members.get(id) ?? [])] as const;
-    }),
-  );
-  return instances.map((instance) => {
+  const isUnsure = (groups: ReadonlyMap<string, RdsCluster>, { DBClusterIdentifier: cluster }: DBInstance) =>
+    Boolean(cluster) && !groups.has(cluster as string);
+  let groups = groupsOf(clusters, instances);
+  // One that was made or renamed between the two answers is in the next.
+  if (instances.some((instance) => isUnsure(groups, instance)))
+    groups = groupsOf(await listClusters(scope, undefined, onCall), instances);
+  const found = instances.map((instance) => {
     const id = instanceIdOf(instance, shared);
     if (id === null) throw notAnAnswer(scope.accountId);
     return { id, instance, group: groups.get(instance.DBClusterIdentifier ?? "") };
   });
+  const [unsure, sure] = [true, false].map((wanted) =>
+    found.filter(({ instance }) => isUnsure(groups, instance) === wanted),
+  );
+  return { instances: sure!, unsure: unsure! };
 }
 
 /** @param id the last part of the provider's id @returns null where the instance is gone @throws UNAVAILABLE */
@@ -106,7 +132,28 @@ export async function findRdsInstance(scope: AwsScope, id: string): Promise<RdsI
     listInstances(scope, { by: "db-cluster-id", value: name }),
   ]);
   requireOwn(scope, members);
-  return { id, instance, group: groupOf(clusters?.[0], members) };
+  const group = groupOf(clusters?.[0], members);
+  // Without its cluster it would look like an instance of its own, which may be no production.
+  if (group?.members.has(instance.DBInstanceIdentifier ?? "")) return { id, instance, group };
+  const { code, message } = unsureFault(scope, [{ instance }]);
+  throw providerUnavailable(code, message);
+}
+
+const names = (all: readonly (string | undefined)[]) => {
+  const distinct = [...new Set(all)].map((name) => JSON.stringify(name));
+  return distinct.length > 3
+    ? `${distinct.slice(0, 3).join(", ")} and ${distinct.length - 3} more`
+    : distinct.join(", ");
+};
+
+/** @returns why instances of clusters that AWS does not tell now cannot be described */
+export function unsureFault({ accountId }: AwsScope, unsure: readonly Pick<RdsInstance, "instance">[]) {
+  const clusters = names(unsure.map(({ instance }) => instance.DBClusterIdentifier));
+  const members = names(unsure.map(({ instance }) => instance.DBInstanceIdentifier));
+  const message =
+    `AWS does not tell now what the cluster ${clusters} is, with the member ${members}. What is known of them stays, and they are asked for ` +
+    "again. If it lasts, look in AWS whether the cluster was renamed or deleted.";
+  return { code: "ClusterUnknown", message: cleanAwsMessage(message, accountId) };
 }
 
 /** @returns the instance, and after it the other members of its cluster that AWS names */

@@ -14,6 +14,7 @@ import {
   type EventSource,
   enterStatus,
   instanceInRegion,
+  membersInRegion,
   type Region,
   resourceIdInRegion,
 } from "./region.js";
@@ -60,6 +61,7 @@ export interface RegionControls {
   /** Makes an instance a reader of a cluster, or with null an instance of its own. */
   joinCluster(identifier: string, cluster: string | null): void;
   renameInstance(identifier: string, to: string): void;
+  renameCluster(identifier: string, to: string): void;
   /** Takes an instance away at once. */
   removeInstance(identifier: string): void;
   /** Begins the deletion of an instance. */
@@ -194,6 +196,14 @@ export function createRegionControls(region: Region): RegionControls {
       instance(identifier).cluster = cluster === null ? null : clusterInRegion(region, cluster).identifier;
     },
     renameInstance: (identifier, to) => renameInstance(region, instance(identifier), to.toLowerCase()),
+    renameCluster(identifier, to) {
+      const cluster = clusterInRegion(region, identifier);
+      const members = membersInRegion(region, cluster.identifier);
+      region.clusters.delete(cluster.identifier);
+      Object.assign(cluster, { identifier: to.toLowerCase() });
+      region.clusters.set(cluster.identifier, cluster);
+      for (const member of members) member.cluster = cluster.identifier;
+    },
     removeInstance: (identifier) => removeInstance(region, instance(identifier)),
     deleteInstance: (identifier) => beginDeletion(region, instance(identifier)),
     replaceInstance(identifier) {

@@ -72,7 +72,7 @@ async function idsOf(...pages: DBInstance[][]) {
     name: null,
     read: (ask: AwsScope["read"]) => ask({ send } as never),
   };
-  return (await listRdsInstances(scope as never)).map(({ id }) => id);
+  return (await listRdsInstances(scope as never)).instances.map(({ id }) => id);
 }
 
 it("an instance that is listed on two pages is one, and keeps its id", async () => {

@@ -32,6 +32,8 @@ export interface ScopeLook {
   readonly lookedAt: string;
   /** Null where they could not be listed. */
   readonly descriptions: readonly InstanceDescription[] | null;
+  /** The provider's ids of those that it could not describe. */
+  readonly undescribedIds: readonly string[];
   /** Null where they were not due, or could not be listed. */
   readonly snapshots: SnapshotsOf | null;
   /** The calls to the provider. */
@@ -120,14 +122,21 @@ export function createRefresh({ db, log, instances }: RefreshDeps) {
           timedOut,
         );
       let descriptions: ScopeLook["descriptions"] = null;
+      let undescribedIds: ScopeLook["undescribedIds"] = [];
+      let whyUndescribed: ScopeFault | null = null;
       try {
-        descriptions = await asked((scope, onCall) => provider.list(scope, onCall));
+        descriptions = await asked((scope, onCall) =>
+          provider.list(scope, onCall, (ids, why) => {
+            undescribedIds = ids;
+            whyUndescribed = why;
+          }),
+        );
         const snapshots = areDue ? await asked((scope, onCall) => provider.listScopeSnapshots(scope, onCall)) : null;
-        return { lookedAt, descriptions, snapshots, calls, fault: null };
+        return { lookedAt, descriptions, undescribedIds, snapshots, calls, fault: whyUndescribed };
       } catch (error) {
         const fault = faultOf(error, scope);
         const message = descriptions === null ? fault.message : `Its snapshots are not listed: ${fault.message}`;
-        return { lookedAt, descriptions, snapshots: null, calls, fault: { ...fault, message } };
+        return { lookedAt, descriptions, undescribedIds, snapshots: null, calls, fault: { ...fault, message } };
       }
     },
 
@@ -144,14 +153,22 @@ export function createRefresh({ db, log, instances }: RefreshDeps) {
     ): Promise<void> {
       const { row, scope } = refreshed;
       const { lookedAt, calls } = look;
-      const write = ({ descriptions, snapshots, fault }: ScopeLook) =>
+      const write = ({ descriptions, undescribedIds, snapshots, fault }: ScopeLook) =>
         db.transaction(async (db) => {
           const counts = { found: 0, new: 0, changed: 0, gone: 0 };
           if (descriptions) {
-            const { ids, ...written } = await instances.writeListing(db, provider, refreshed, descriptions, lookedAt);
+            const { ids, ...written } = await instances.writeListing(
+              db,
+              provider,
+              refreshed,
+              descriptions,
+              undescribedIds,
+              lookedAt,
+            );
             Object.assign(counts, written);
             remember(provider, ids);
-            if (snapshots) await storeSnapshots(db, { scopeId: row.id }, snapshots, ids, lookedAt);
+            const kept = undescribedIds.flatMap((providerId) => ids.get(providerId) ?? []);
+            if (snapshots) await storeSnapshots(db, { scopeId: row.id, kept }, snapshots, ids, lookedAt);
           }
           const listed = descriptions ? counts.found : null;
           await updateScope(db, row, lookedAt, { listed, areSnapshotsListed: snapshots !== null, fault });
@@ -171,7 +188,7 @@ export function createRefresh({ db, log, instances }: RefreshDeps) {
         const lookedAt = await findRefreshStart(db);
         const listed = await provider.listScopeSnapshots(scope);
         const ids = await listInstanceIds(db, row.id);
-        await db.transaction((db) => storeSnapshots(db, { scopeId: row.id }, listed, ids, lookedAt));
+        await db.transaction((db) => storeSnapshots(db, { scopeId: row.id, kept: [] }, listed, ids, lookedAt));
       }
     },
 

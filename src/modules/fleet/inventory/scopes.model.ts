@@ -7,7 +7,8 @@ import { scopeState, scopes } from "./scopes.table.js";
 const ScopeState = enumTypeOf("ScopeState", scopeState.enumValues, "What the last look at a scope has shown.", {
   PENDING: "It has not been looked at yet.",
   LISTED: "All of its instances were listed.",
-  FAILING: "It could not be listed; its instances are shown as they were known. `lastError` says why.",
+  FAILING:
+    "It, its snapshots or some of its instances could not be listed; those are shown as they were known. `lastError` says why.",
   REMOVED: "It is configured no more, so nobody looks at it. Its instances are shown as they were known.",
 });
 

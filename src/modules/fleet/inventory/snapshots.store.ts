@@ -1,5 +1,5 @@
 /** The statements of snapshots. */
-import { and, eq, ne, type SQL, sql } from "drizzle-orm";
+import { and, eq, ne, notInArray, type SQL, sql } from "drizzle-orm";
 import type { Db } from "../../../db/client.js";
 import type { SnapshotDescription } from "../../../providers/provider.js";
 import { instances, snapshots } from "./inventory.table.js";
@@ -57,11 +57,15 @@ export async function findSnapshotId(db: Db, { arn, uid }: Pick<SnapshotDescript
   return rows[0]!.id;
 }
 
-/** The instances whose snapshots are meant: one, or all of a scope. */
-export type SnapshotOwners = { readonly instanceId: bigint } | { readonly scopeId: bigint };
+/** The instances whose snapshots are meant: one, or all of a scope but those that stay as they were known. */
+export type SnapshotOwners =
+  | { readonly instanceId: bigint }
+  | { readonly scopeId: bigint; readonly kept: readonly bigint[] };
 
-const isOneOf = (owners: SnapshotOwners): SQL =>
-  "scopeId" in owners ? eq(instances.scopeId, owners.scopeId) : eq(instances.id, owners.instanceId);
+const isOneOf = (owners: SnapshotOwners): SQL | undefined =>
+  "scopeId" in owners
+    ? and(eq(instances.scopeId, owners.scopeId), notInArray(instances.id, [...owners.kept]))
+    : eq(instances.id, owners.instanceId);
 
 /**
  * Marks the snapshots that a look has not found, unless they were written after it began. The rows stay, because operations refer to them.

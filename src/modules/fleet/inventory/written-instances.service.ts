@@ -79,12 +79,16 @@ export function createWrittenInstances(classification: ClassificationService) {
   }
 
   return {
-    /** Writes a whole listing of a scope, and marks what it does not hold as gone. @returns the counts, and the ids by provider id */
+    /**
+     * Writes a whole listing of a scope, and marks what it does not name as gone.
+     * @param keptIds the provider's ids of those that stay as they were known @returns the counts, and the ids by provider id
+     */
     async writeListing(
       db: Db,
       provider: Provider,
       { scope, row }: RefreshedScope,
       descriptions: readonly InstanceDescription[],
+      keptIds: readonly string[],
       lookedAt: string,
     ): Promise<WrittenCounts & { readonly ids: ReadonlyMap<string, bigint> }> {
       const { listed, known, ids, reported, newcomers, changed } = await write(
@@ -100,8 +104,10 @@ export function createWrittenInstances(classification: ClassificationService) {
         // Before scopes were known, none was written.
         (scopeId === null &&
           (provider.scopes.length === 1 || (accountId === scope.accountId && region === scope.region)));
-      const missing = known.filter((instance) => !listed.has(instance.providerId) && isOfScope(instance));
-      const adopted = missing.filter(({ scopeId }) => scopeId === null);
+      const unlisted = known.filter((instance) => !listed.has(instance.providerId) && isOfScope(instance));
+      const kept = new Set(keptIds);
+      const missing = unlisted.filter(({ providerId }) => !kept.has(providerId));
+      const adopted = unlisted.filter(({ scopeId }) => scopeId === null);
       await updateScopeOfInstances(
         db,
         adopted.map(({ id }) => id),
@@ -116,7 +122,8 @@ export function createWrittenInstances(classification: ClassificationService) {
       // The environment of a vanished instance still protects its snapshots.
       await classification.reclassify(db, await listClassified(db, row.id), { newcomers });
       await updateFindings(db, "provider", reported);
-      return { ids, found: listed.size, new: newcomers.size, changed, gone: gone.length };
+      const found = listed.size + unlisted.length - missing.length;
+      return { ids, found, new: newcomers.size, changed, gone: gone.length };
     },
 
     /** Writes instances of one scope that were looked at alone. @returns their ids by provider id */

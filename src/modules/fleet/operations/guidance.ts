@@ -49,6 +49,8 @@ const GUIDANCE: Readonly<Record<string, string>> = {
   InvalidDBClusterStateFault:
     "The cluster was in a state that does not allow this. See its status, wait until it is available, and request it again.",
   DBClusterNotFoundFault: "AWS has this cluster no more. Look at the inventory, and at who deleted it.",
+  ClusterUnknown:
+    "Without its cluster nobody knows whether the instance is production. Look in AWS whether the cluster was renamed or deleted, and request it again.",
   KMSKeyNotAccessibleFault:
     "AWS cannot use the key of the instance's storage. Have it enabled and allowed for RDS, and request it again.",
   NotSupported: "This instance's provider cannot do this. Do it at the provider.",

@@ -53,7 +53,7 @@ const app = testApp(
       here().addInstance({ identifier, tags, retentionDays: 0 });
     for (const identifier of ["by-tag", "by-mapping", "by-conflict"]) alone(identifier, TEST);
     alone("joins", PRODUCTION);
-    for (const identifier of ["by-cluster", "by-sibling", "by-joining", "by-mapped"])
+    for (const identifier of ["by-cluster", "by-sibling", "by-joining", "by-mapped", "moving"])
       here().addCluster({ identifier, tags: TEST, members: members(identifier, TEST) });
     return [under.open()];
   },
@@ -168,5 +168,100 @@ describe.each(WAYS)("production by %s", (way) => {
     expect(events).toEqual([{ event_type: "authz_fail", event_status: "FAILURE" }]);
     expect(changesAskedOf()).toEqual([]);
     expect(await app.sql`select intent from operations where id = ${id}`).toEqual([{ intent: null }]);
+  });
+});
+
+describe("a cluster that AWS does not tell", () => {
+  const environmentOf = async (instance: string) =>
+    (await instanceOf(dba, instance, "environment { environment } cluster")) as object;
+  const member = (cluster: string) => ({
+    environment: { environment: "PRODUCTION" },
+    cluster,
+  });
+  const scopeNow = async () => {
+    const query = `{ scopes(filter: { accountId: { eq: "${ACCOUNT}" }, region: { eq: "${REGION}" } }) { nodes { state lastError { code message } } } }`;
+    return (await dba.run(query)).data.scopes.nodes;
+  };
+  /** Renames it while the calls of an action wait, so that the others were answered before. */
+  async function renameDuring(action: string, name: string, to: string): Promise<void> {
+    const hold = under.aws.fault({ as: "delay", action, account: ACCOUNT, region: REGION, times: 1 });
+    const other = action === "DescribeDBClusters" ? "DescribeDBInstances" : "DescribeDBClusters";
+    under.aws.forgetCalls();
+    const run = hasten(app, "inventory-aws-rds");
+    await eventually(
+      () =>
+        hold.hits > 0 &&
+        under.aws.calls.some(
+          ({ action, region, done, account }) => action === other && done && region === REGION && account === ACCOUNT,
+        ),
+    );
+    here().renameCluster(name, to);
+    hold.end();
+    await run;
+  }
+
+  it("keeps what is known of its members, says so, and leaves the others of the scope listed", async () => {
+    here().retag("moving", PRODUCTION, "db-cluster");
+    await hasten(app, "inventory-aws-rds");
+    here().retag("by-tag", { ...TEST, Owner: "me" });
+    const { records } = await leftBy(app, () => renameDuring("DescribeDBClusters", "moving", "moved"));
+    expect(records.filter(({ action }) => action === "instance.changeEnvironment")).toEqual([]);
+    for (const one of ["moving-1", "moving-2"]) {
+      expect(await environmentOf(one)).toMatchObject({ environment: { environment: "PRODUCTION" } });
+      await expectRefused("rebootInstance", one, () => ask(dba, "rebootInstance", { instanceId: one }));
+    }
+    const { changes } = await instanceOf(dba, "moving-1", "changes(first: 100) { nodes { field } }");
+    expect(changes.nodes).not.toContainEqual({ field: "GONE" });
+    expect((await instanceOf(dba, "by-tag", "tags { key }")).tags).toContainEqual({ key: "Owner" });
+    // Another run, by the schedule, may have found it since.
+    const runs = "discoveryRuns(first: 100) { nodes { scopes { region gone error { code message } } } }";
+    const scopes = (await dba.run(`{ ${runs} }`)).data.discoveryRuns.nodes.flatMap(
+      ({ scopes }: { scopes: { error: object | null }[] }) => scopes,
+    );
+    expect(scopes.filter(({ error }: { error: object | null }) => error)).toEqual([
+      {
+        ...{ region: REGION, gone: 0 },
+        error: {
+          code: "ClusterUnknown",
+          message: expect.stringContaining('"moving" is, with the member "moving-1", "moving-2"'),
+        },
+      },
+    ]);
+    await hasten(app, "inventory-aws-rds");
+    expect([await environmentOf("moving-2"), await scopeNow()]).toEqual([
+      member("moved"),
+      [{ state: "LISTED", lastError: null }],
+    ]);
+  });
+
+  it("is asked for once more, as it may have been renamed between the two answers", async () => {
+    const { records } = await leftBy(app, () => renameDuring("DescribeDBInstances", "moved", "moving"));
+    expect(records.filter(({ action }) => action === "instance.changeEnvironment")).toEqual([]);
+    expect([await environmentOf("moving-1"), await scopeNow()]).toEqual([
+      member("moving"),
+      [{ state: "LISTED", lastError: null }],
+    ]);
+  });
+
+  it("makes the worker ask for nothing, though its member alone is none", async () => {
+    here().retag("moving", TEST, "db-cluster");
+    await hasten(app, "inventory-aws-rds");
+    under.aws.fault({ as: "refuse", action: "DescribeDBClusters", code: "DBClusterNotFoundFault", status: 404 });
+    under.aws.forgetCalls();
+    const { data } = await ask(dba, "rebootInstance", { instanceId: "moving-1" });
+    const { id } = data.rebootInstance.operation;
+    here().retag("moving", PRODUCTION, "db-cluster");
+    const waiting = await eventually(async () => {
+      const operation = await operationOf(dba, id);
+      return operation.progress.length > 0 && operation;
+    });
+    expect(waiting).toMatchObject({ status: "RUNNING", progress: [{ message: expect.stringContaining("moving") }] });
+    under.aws.endFaults();
+    const ended = await eventually(async () => {
+      const operation = await operationOf(dba, id);
+      return operation.endedAt !== null && operation;
+    });
+    expect(ended).toMatchObject({ status: "FAILED", error: { code: "PRODUCTION_PROTECTED" } });
+    expect(changesAskedOf()).toEqual([]);
   });
 });
