@@ -62,10 +62,14 @@ const MAX_MESSAGE = 500;
 
 export const isExpiredCode = (code: string | null): boolean => code !== null && EXPIRED.has(code);
 
-/** @returns AWS's code of a fault, or null where AWS has not said it */
+const CODE = /^[A-Za-z][\w.]{0,99}$/;
+const KEY = /\b(AKIA|ASIA|AROA|AIDA)[A-Z0-9]{12,}\b/g;
+
+/** @returns AWS's code of a fault, or null where AWS has not said it; a text that is no code is not repeated: the status tells what it means */
 export function awsCodeOf(error: unknown): string | null {
   const { Code: code } = error as AwsFault;
-  return typeof code === "string" && code !== "" ? code.slice(0, 100) : null;
+  if (typeof code !== "string" || code === "") return null;
+  return CODE.test(code) && code.search(KEY) < 0 ? code : "UnknownError";
 }
 
 const isOurs = (arn: string, accountId: string) => arn.split(":")[4] === accountId || arn.split(":")[4] === "";
@@ -78,7 +82,7 @@ export function cleanAwsMessage(text: string, accountId: string): string {
     .replace(/\s*Encoded authorization failure message:.*/gis, "")
     .replace(/arn:aws[\w-]*:[^\s,;()'"]*/g, (arn) => (isOurs(arn, accountId) ? arn : "(a resource of another account)"))
     .replace(/\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b/gi, "")
-    .replace(/\b(AKIA|ASIA|AROA|AIDA)[A-Z0-9]{12,}\b/g, "(a key)")
+    .replace(KEY, "(a key)")
     .replace(/\s+/g, " ")
     .toWellFormed()
     .replaceAll("\0", "")

@@ -29,12 +29,15 @@ export interface AwsScope extends ProviderScope {
   change<T>(ask: Ask<T>): Promise<T>;
 }
 
-/** Takes secrets out of the text of a fault, in which whoever answers may repeat what it was asked with. */
+/** Takes secrets out of the texts of a fault, in which whoever answers may repeat what it was asked with. */
 function withoutSecrets(error: unknown, secrets: readonly string[]): unknown {
-  const fault = error as { message?: unknown };
-  if (typeof fault.message !== "string") return error;
+  const fault = error as { message?: unknown; Code?: unknown };
   const written = secrets.flatMap((secret) => [secret, encodeURIComponent(secret)]);
-  fault.message = written.reduce((text, secret) => text.replaceAll(secret, "(a secret)"), fault.message);
+  for (const name of ["message", "Code"] as const) {
+    const text = fault[name];
+    if (typeof text === "string")
+      fault[name] = written.reduce((text, secret) => text.replaceAll(secret, "(a secret)"), text);
+  }
   return error;
 }
 

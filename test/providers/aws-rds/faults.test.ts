@@ -90,6 +90,14 @@ it("what looks like RDS may give all instances one resource id", async () => {
   expect(ids).toEqual(["one", "two"].map((name) => instance(name).DBInstanceArn));
 });
 
+it.each(["AKIAIOSFODNN7EXAMPLE", "arn:aws:rds:eu-central-1:999999999999:db:other", "a\0b", "a".repeat(101), "<b>"])(
+  "a text that is no code of AWS is not repeated as one: %j",
+  (Code) => {
+    const fault = Object.assign(new Error("No."), { Code, $metadata: { httpStatusCode: 400 } });
+    expect(refusalOf(fault, ACCOUNT)).toEqual({ failure: { code: "UnknownError", message: "No." }, isPassing: false });
+  },
+);
+
 it.each([
   ["connect", true],
   ["getaddrinfo", true],
