@@ -2,7 +2,7 @@
 import { ModifyDBClusterCommand, ModifyDBInstanceCommand } from "@aws-sdk/client-rds";
 import type { Poll } from "../provider.js";
 import type { RdsInstance } from "./instances.js";
-import { isGone, type RdsOperation, type RequestOf, running } from "./operation.js";
+import { endWithoutSign, isGone, type RdsOperation, type RequestOf, running } from "./operation.js";
 import { awsCodeOf } from "./refusals.js";
 
 /** So long a change that may have been asked for shows; then it may be asked for again, which changes nothing twice. */
@@ -46,13 +46,16 @@ export const backupWindowChange: RdsOperation<RequestOf<"MODIFY_BACKUP_WINDOW">>
     });
   },
 
-  async poll(_scope, { backupWindow }, found, { intent, asked, nowMs }): Promise<Poll> {
+  async poll(_scope, { backupWindow }, found, facts): Promise<Poll> {
     if (!found) return isGone();
     const status = statusOf(found);
     if (windowOf(found) === backupWindow) {
       const result = { backupWindow, pendingBackupWindow: null };
       return { state: "succeeded", resourceStatus: status, message: "The backup window is in force.", result };
     }
+    const end = status === "modifying" ? null : endWithoutSign(status, facts);
+    if (end) return end;
+    const { intent, asked, nowMs } = facts;
     const isShown = nowMs - Date.parse(intent.askedAt) > SHOWN_MS && status !== "modifying";
     if (!asked.isAcknowledged && isShown) return { state: "unknown" };
     return running(status, "AWS applies the backup window as soon as possible.");

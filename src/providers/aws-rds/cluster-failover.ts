@@ -5,7 +5,7 @@ import type { Poll } from "../provider.js";
 import { listNewerEvents, type SeenEvents, seeEvents } from "./events.js";
 import { writerOfCluster } from "./instance-description.js";
 import type { RdsInstance } from "./instances.js";
-import { isGone, type RdsOperation, type RequestOf, running, undecided } from "./operation.js";
+import { failed, isGone, type RdsOperation, type RequestOf, running, undecided } from "./operation.js";
 
 interface FailoverSight {
   readonly cluster: string;
@@ -31,6 +31,8 @@ function targetOf({ instance, group }: RdsInstance): string | null {
   return first?.DBInstanceIdentifier ?? null;
 }
 
+const NO_READER = ["StandbyUnavailable", "No reader of the cluster is available to become its writer."] as const;
+
 export const clusterFailover: RdsOperation<RequestOf<"REBOOT_INSTANCE">> = {
   async look(scope, _request, found) {
     const cluster = found.group?.cluster.DBClusterIdentifier ?? "";
@@ -41,20 +43,18 @@ export const clusterFailover: RdsOperation<RequestOf<"REBOOT_INSTANCE">> = {
 
   ask(scope, _request, saw) {
     const { cluster, target } = saw as unknown as FailoverSight;
-    if (target === null)
-      throw new OperationFailureError(
-        "StandbyUnavailable",
-        "No reader of the cluster is available to become its writer.",
-      );
+    if (target === null) throw new OperationFailureError(...NO_READER);
     const wanted = { DBClusterIdentifier: cluster, TargetDBInstanceIdentifier: target };
     return scope.change((client) => client.send(new FailoverDBClusterCommand(wanted)));
   },
 
   async poll(scope, _request, found, facts): Promise<Poll> {
     if (!found?.group) return isGone();
-    const { intent, asked, nowMs } = facts;
+    const { intent, nowMs } = facts;
     const { cluster, target, events: seen } = intent.saw as unknown as FailoverSight;
     const status = found.group.cluster.Status ?? "unknown";
+    // It was not asked for: whoever wrote the intent has ended before it was refused.
+    if (target === null) return failed(...NO_READER, status);
     const isWriter = writerOfCluster(found.group.cluster) === target;
     if (isWriter && status === "available") {
       const events = await listNewerEvents(scope, { type: "db-cluster", identifier: cluster }, intent, seen, nowMs);
@@ -65,7 +65,6 @@ export const clusterFailover: RdsOperation<RequestOf<"REBOOT_INSTANCE">> = {
       return { state: "succeeded", resourceStatus: status, message: `${target} is the writer now.`, result };
     }
     if (isWriter || status !== "available") return running(status, "The cluster fails over.");
-    if (asked.isAcknowledged) return running(status, "AWS has taken it, and the writer is still the same.");
-    return undecided(status, facts);
+    return undecided(status, facts, "AWS has taken it, and the writer is still the same.");
   },
 };

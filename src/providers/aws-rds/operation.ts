@@ -7,6 +7,8 @@ import type { AwsScope } from "./scopes.js";
 export interface Asked {
   /** Whether AWS has said that it does it. */
   readonly isAcknowledged: boolean;
+  /** When, by this process's clock; 0 where it does not know. */
+  readonly askedAtMs: number;
   /** Whether a poll has seen the resource busy with it. */
   wasBusy: boolean;
 }
@@ -32,7 +34,8 @@ export interface RdsOperation<R extends OperationRequest> {
 /** A change that nobody has seen after so long is given up. */
 const LOST_MS = 60 * 60_000;
 
-export const isLost = ({ intent, nowMs }: PollFacts): boolean => nowMs - Date.parse(intent.askedAt) > LOST_MS;
+const isLost = ({ intent, asked, nowMs }: PollFacts): boolean =>
+  nowMs - Math.max(Date.parse(intent.askedAt), asked.askedAtMs) > LOST_MS;
 
 export const failed = (code: string, message: string, resourceStatus = "unknown"): Poll => ({
   state: "failed",
@@ -49,8 +52,19 @@ export const running = (resourceStatus: string, message: string, percent: number
   percent,
 });
 
-/** The answer where a change may have been asked for, and AWS shows nothing of it: it is not repeated. */
-export const undecided = (resourceStatus: string, facts: PollFacts): Poll =>
-  isLost(facts)
-    ? failed("NoSign", "An hour later AWS shows no sign that it was done.", resourceStatus)
-    : running(resourceStatus, "Whether AWS was asked is not known. It is not asked twice: its events are watched.");
+/** The end of a change of which AWS shows nothing for so long, whether or not it was asked; before that null. */
+export const endWithoutSign = (resourceStatus: string, facts: PollFacts): Poll | null =>
+  isLost(facts) ? failed("NoSign", "An hour later AWS shows no sign that it was done.", resourceStatus) : null;
+
+/**
+ * The answer where a change may have been asked for, and AWS shows nothing of it: it is not repeated.
+ * @param taken what is said where AWS has said that it does it
+ */
+export const undecided = (resourceStatus: string, facts: PollFacts, taken: string): Poll =>
+  endWithoutSign(resourceStatus, facts) ??
+  running(
+    resourceStatus,
+    facts.asked.isAcknowledged
+      ? taken
+      : "Whether AWS was asked is not known. It is not asked twice: its events are watched.",
+  );

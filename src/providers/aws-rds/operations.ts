@@ -6,7 +6,7 @@ import { backupWindowChange } from "./backup-window-change.js";
 import { clusterFailover } from "./cluster-failover.js";
 import { parseInstanceId } from "./instance-id.js";
 import { findRdsInstance, type RdsInstance } from "./instances.js";
-import { type Asked, failed, type RdsOperation, running } from "./operation.js";
+import { type Asked, failed, isGone, type RdsOperation, running } from "./operation.js";
 import { reboot } from "./reboot.js";
 import { asUnavailable, refusalOf } from "./refusals.js";
 import type { AwsScope } from "./scopes.js";
@@ -44,6 +44,9 @@ function operationOf(request: OperationRequest, isCluster: boolean): RdsOperatio
   return null;
 }
 
+/** Whether the instance was there at the look; otherwise AWS is not asked. */
+const isSight = (saw: Sight): boolean => "identifier" in saw || "cluster" in saw;
+
 export function createRdsOperations({ scopeOf, clock, log, random }: OperationsDeps) {
   const attempts = new Map<string, Attempt>();
   const nowMs = () => clock.now().getTime();
@@ -60,7 +63,7 @@ export function createRdsOperations({ scopeOf, clock, log, random }: OperationsD
     try {
       const operation = operationOf(request, "cluster" in saw && saw.cluster !== null);
       if (!operation) throw new OperationFailureError("NotSupported", "Postern does not do this on RDS.");
-      if (!scope || !("identifier" in saw || "cluster" in saw))
+      if (!scope || !isSight(saw))
         throw new OperationFailureError("DBInstanceNotFound", "AWS has this instance no more.");
       await operation.ask(scope, request as never, saw);
       Object.assign(attempt, { state: "acknowledged", isAcknowledged: true });
@@ -110,6 +113,7 @@ export function createRdsOperations({ scopeOf, clock, log, random }: OperationsD
       const attempt: Attempt = {
         state: "asking",
         isAcknowledged: false,
+        askedAtMs: nowMs(),
         wasBusy: false,
         againAtMs: 0,
         tries: before?.tries ?? 0,
@@ -126,7 +130,8 @@ export function createRdsOperations({ scopeOf, clock, log, random }: OperationsD
       if (!intent || !scope) return { state: "unknown" };
       const operation = operationOf(request, "cluster" in intent.saw && intent.saw.cluster !== null);
       if (!operation) return { state: "unknown" };
-      const asked = attempt ?? { isAcknowledged: false, wasBusy: false };
+      if (!isSight(intent.saw)) return isGone();
+      const asked = attempt ?? { isAcknowledged: false, askedAtMs: 0, wasBusy: false };
       const found = await find(request);
       const poll = await operation.poll(scope, request as never, found, { intent, asked, nowMs: nowMs() });
       if (poll.state === "unknown" && attempt) attempt.state = "free";

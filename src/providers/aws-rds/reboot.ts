@@ -72,7 +72,6 @@ export const reboot: RdsOperation<RequestOf<"REBOOT_INSTANCE">> = {
       return { state: "succeeded", resourceStatus: status, message: "The instance is available again.", result };
     }
     if (isDone) return running(status, "The instance has restarted, and is not available yet.");
-    if (asked.isAcknowledged) return running(status, "AWS has taken it, and its events do not tell the end yet.");
-    return undecided(status, facts);
+    return undecided(status, facts, "AWS has taken it, and its events do not tell the end yet.");
   },
 };

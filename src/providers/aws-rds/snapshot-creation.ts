@@ -4,7 +4,7 @@ import { MAX_SNAPSHOT_IDENTIFIER, SNAPSHOT_IDENTIFIER } from "../../values/ident
 import { OperationFailureError } from "../errors.js";
 import type { Poll } from "../provider.js";
 import { listNewerEvents, type RdsEventSource, type SeenEvents, seeEvents } from "./events.js";
-import { failed, type PollFacts, type RdsOperation, type RequestOf, running } from "./operation.js";
+import { endWithoutSign, failed, type PollFacts, type RdsOperation, type RequestOf, running } from "./operation.js";
 import { awsCodeBehind, awsCodeOf } from "./refusals.js";
 import type { AwsScope } from "./scopes.js";
 import { describeRdsSnapshot, listClusterSnapshots, listInstanceSnapshots, type RdsSnapshot } from "./snapshots.js";
@@ -59,6 +59,8 @@ async function pollAbsent(scope: AwsScope, { snapshotId }: RequestOf<"CREATE_SNA
   const events = await listNewerEvents(scope, eventsOf(snapshotId, cluster !== null), facts.intent, seen, facts.nowMs);
   if (events.some(({ text }) => DELETED.test(text)))
     return failed("DBSnapshotNotFound", "The snapshot was deleted meanwhile.", "deleted");
+  const end = endWithoutSign("unknown", facts);
+  if (end) return end;
   return facts.asked.isAcknowledged ? running("creating", "AWS has begun it.") : ({ state: "unknown" } as const);
 }
 

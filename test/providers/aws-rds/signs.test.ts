@@ -63,6 +63,21 @@ describe("a backup window", () => {
     here().change("orders", { pending: {} });
   });
 
+  it("without any sign an hour later has ended, whether or not AWS has heard of it", async () => {
+    const request = await requestOn("orders", windowOf("11:00-11:30"));
+    const intent = await seen(request);
+    under.aws.clock.advance(61 * MINUTE);
+    const end = { state: "failed", failure: { code: "NoSign" } };
+    expect(await under.open().poll(request, intent)).toMatchObject(end);
+    await provider.start(request, intent);
+    // Somebody else changes it meanwhile.
+    under.aws.clock.advance(2 * MINUTE);
+    here().change("orders", { backupWindow: "12:00-12:30" });
+    expect(await provider.poll(request, intent)).toMatchObject({ state: "running" });
+    under.aws.clock.advance(61 * MINUTE);
+    expect(await provider.poll(request, intent)).toMatchObject(end);
+  });
+
   it("of a cluster is changed without it, too", async () => {
     const request = await requestOn("shop-1", windowOf("08:00-08:30"));
     const intent = await seen(request);
@@ -111,6 +126,41 @@ describe("a reboot", () => {
   });
 });
 
+describe("a failover of a cluster that has no reader for it", () => {
+  const wanted = { type: "REBOOT_INSTANCE", forceFailover: true };
+
+  it("has failed for whoever takes it over before it was refused, whoever is the writer", async () => {
+    here().setStatus("shop-2", "modifying");
+    const request = await requestOn("shop-1", wanted);
+    const intent = await seen(request);
+    expect(intent.saw).toMatchObject({ cluster: "shop", target: null });
+    const end = { state: "failed", failure: { code: "StandbyUnavailable" } };
+    expect(await provider.poll(request, intent)).toMatchObject(end);
+    // AWS shows no writer while it fails over by itself.
+    here().joinCluster("shop-1", null);
+    const { providerId } = await instanceNamed(provider, "shop-2");
+    expect(await provider.poll({ ...request, providerId }, intent)).toMatchObject(end);
+    here().joinCluster("shop-1", "shop");
+    here().setStatus("shop-2", "available");
+    expect(under.aws.done("FailoverDBCluster")).toBe(0);
+  });
+});
+
+it.each(["CREATE_SNAPSHOT", "REBOOT_INSTANCE", "MODIFY_BACKUP_WINDOW"])(
+  "%s of an instance that was gone at the look has failed for whoever takes it over",
+  async (type) => {
+    const more = { snapshotId: "gone", tags: [], automated: false, forceFailover: false, backupWindow: "08:00-08:30" };
+    const providerId = `${ACCOUNT}/${REGION}/db-${"G".repeat(26)}`;
+    const request = { type, ...more, providerId, operationId: newOperationId() } as unknown as OperationRequest;
+    const intent = await seen(request);
+    expect(intent.saw).toEqual({});
+    expect(await provider.poll(request, intent)).toMatchObject({
+      state: "failed",
+      failure: { code: "DBInstanceNotFound" },
+    });
+  },
+);
+
 describe.each([
   ["orders", "db-snapshot", "CreateDBSnapshot"],
   ["shop-1", "db-cluster-snapshot", "CreateDBClusterSnapshot"],
@@ -132,6 +182,15 @@ describe.each([
     await provider.start(request, intent);
     expect(await untilEnd(request, intent)).toMatchObject({ state: "succeeded" });
     expect(under.aws.done(action)).toBe(1);
+  });
+
+  it("without any sign an hour later has ended, whether or not AWS has heard of it", async () => {
+    const request = await requestOn(identifier, { ...wanted, snapshotId: "lost" });
+    const intent = await seen(request);
+    under.aws.clock.advance(59 * MINUTE);
+    expect(await provider.poll(request, intent)).toEqual({ state: "unknown" });
+    under.aws.clock.advance(2 * MINUTE);
+    expect(await provider.poll(request, intent)).toMatchObject({ state: "failed", failure: { code: "NoSign" } });
   });
 
   it("that is gone has failed where it was deleted after the question, and not for other events", async () => {

@@ -40,7 +40,7 @@ export async function isSnapshotIdentifierTaken(
             select from ${operations}
             where ${operations.type} = 'CREATE_SNAPSHOT' and lower(${operations.parameters} ->> 'snapshotId') = lower(${identifier})
               and (${operations.status} in ('PENDING_APPROVAL', 'SCHEDULED', 'QUEUED', 'RUNNING')
-                or (${operations.status} = 'TIMED_OUT' and ${operations.settledAt} is null))
+                or (${operations.status} = 'TIMED_OUT' and ${operations.settledAt} is null and now() - ${operations.endedAt} < interval '1 day'))
               and ${isOfScope(operations.instanceId)}
           ) as taken`,
   );
