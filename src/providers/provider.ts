@@ -31,6 +31,8 @@ export interface ProviderCluster {
   readonly identifier: string;
   readonly arn: string;
   readonly tags: readonly Tag[];
+  /** `ddd:hh:mm-ddd:hh:mm`, UTC. It is the cluster's own: its backup window must not overlap it, whatever the members' are. */
+  readonly maintenanceWindow?: string | null;
 }
 
 /** An account in one region. Each scope is listed alone, because it may fail alone. A snapshot's identifier is unique in it. */

@@ -142,6 +142,7 @@ export function describeRdsInstance(
           identifier: textOf(group.cluster.DBClusterIdentifier, 255) ?? "unknown",
           arn: textOf(group.cluster.DBClusterArn, 2048) ?? "unknown",
           tags: rdsTags(group.cluster.TagList),
+          maintenanceWindow: windowOf(group.cluster.PreferredMaintenanceWindow, MAINTENANCE_WINDOW),
         }
       : null,
     tags: rdsTags(instance.TagList),
