@@ -1,11 +1,10 @@
 /** The statements of operations. Each change of status names the status before, so that of two writers only one succeeds. */
-import { and, asc, eq, getTableColumns, inArray, lt, type SQL, sql } from "drizzle-orm";
+import { and, asc, eq, sql } from "drizzle-orm";
 import type { Db } from "../../../db/client.js";
-import type { AppError } from "../../../errors.js";
 import type { Intent, Sight } from "../../../providers/provider.js";
 import type { OperationStatus } from "../../../values/operations.js";
 import { snapshots } from "../inventory/inventory.table.js";
-import { isAutomaticFailoverOperation, isOperationOfServers, operations } from "./operations.table.js";
+import { operations } from "./operations.table.js";
 
 export type StoredOperation = typeof operations.$inferSelect;
 
@@ -85,102 +84,6 @@ export async function updateOperation(
     .where(and(eq(operations.id, id), eq(operations.status, from), isWorkers))
     .returning();
   return rows[0] ?? null;
-}
-
-/** An operation that a worker has claimed. */
-export type ClaimedOperation = StoredOperation & {
-  /** How long it had run when it was claimed, by the database's clock. */
-  readonly ranMs: number;
-};
-const claimedColumns = {
-  ...getTableColumns(operations),
-  ranMs: sql<number>`(extract(epoch from clock_timestamp() - ${operations.startedAt}) * 1000)::float8`,
-};
-
-const leaseOf = (milliseconds: number): SQL => sql`now() + ${milliseconds} * interval '1 millisecond'`;
-
-/** Operations on the servers of an instance wait only for each other, and so do those on its snapshots (see worker.service.ts). */
-export type OperationLane = "servers" | "snapshots";
-
-const inLane = (lane: OperationLane): SQL =>
-  lane === "servers" ? isOperationOfServers : sql`not ${isOperationOfServers}`;
-
-/** The operations that overtake others: `automatic` failovers, or all `reboots`. With `only reboots`, nothing else begins. */
-export type OvertakingOperation = "automatic" | "reboots" | "only reboots";
-
-/**
- * Begins the oldest queued operation of a lane, unless one runs there, or has timed out and may still run. Overtaking ones come first,
- * and do not wait for timed-out ones. What concerns a cluster as a whole waits for whatever else does. If two workers try at once, the row lock
- * and the unique indexes let one through.
- * @returns the operation, or null where there is nothing to begin
- */
-export async function claimNextOperation(
-  db: Db,
-  instanceId: bigint,
-  lane: OperationLane,
-  overtaking: OvertakingOperation,
-  worker: string,
-  leaseMs: number,
-): Promise<ClaimedOperation | null> {
-  const isOvertaking =
-    overtaking === "automatic" ? isAutomaticFailoverOperation : sql`(${operations.type} = 'REBOOT_INSTANCE')`;
-  const next = sql`(select id from operations where instance_id = ${instanceId} and status = 'QUEUED' and ${inLane(lane)}
-    and not exists (select from operations where instance_id = ${instanceId} and status = 'RUNNING' and ${inLane(lane)})
-    and (${isOvertaking} or ${overtaking !== "only reboots"} and not exists (
-      select from operations where instance_id = ${instanceId} and status = 'TIMED_OUT' and settled_at is null
-        and ended_at > now() - interval '1 hour' and ${inLane(lane)}
-    ))
-    and (cluster_arn is null or not exists (
-      select from operations other where other.cluster_arn = operations.cluster_arn and (other.status = 'RUNNING'
-        or (other.status = 'QUEUED' and other.id < operations.id)
-        or (other.status = 'TIMED_OUT' and other.settled_at is null and other.ended_at > now() - interval '1 hour'))
-    ))
-    order by ${isAutomaticFailoverOperation} desc, ${isOvertaking} desc, id limit 1 for update skip locked)`;
-  const rows = await db
-    .update(operations)
-    .set({ status: "RUNNING", worker, leaseUntil: leaseOf(leaseMs), startedAt: sql`now()` })
-    .where(and(eq(operations.status, "QUEUED"), sql`${operations.id} = ${next}`))
-    .returning(claimedColumns)
-    .catch((error: AppError) => {
-      // Another worker began another operation of this lane at the same moment.
-      if (error.code === "CONFLICT") return [];
-      throw error;
-    });
-  return rows[0] ?? null;
-}
-
-/** Takes over a running operation whose worker's lease has ended. @returns the operation, or null where there is none */
-export async function claimAbandonedOperation(
-  db: Db,
-  instanceId: bigint,
-  lane: OperationLane,
-  worker: string,
-  leaseMs: number,
-): Promise<ClaimedOperation | null> {
-  const abandoned = and(
-    eq(operations.status, "RUNNING"),
-    lt(operations.leaseUntil, sql`now()`),
-    eq(operations.instanceId, instanceId),
-    inLane(lane),
-  );
-  const oldest = db
-    .select({ id: operations.id })
-    .from(operations)
-    .where(abandoned)
-    .orderBy(asc(operations.id))
-    .limit(1)
-    .for("update", { skipLocked: true });
-  const rows = await db
-    .update(operations)
-    .set({ worker, leaseUntil: leaseOf(leaseMs) })
-    .where(inArray(operations.id, oldest))
-    .returning(claimedColumns);
-  return rows[0] ?? null;
-}
-
-/** Extends the lease of a worker on its operation; 0 gives it up. */
-export async function updateOperationLease(db: Db, id: bigint, worker: string, leaseMs: number): Promise<void> {
-  await updateOperation(db, id, "RUNNING", { leaseUntil: leaseOf(leaseMs) }, worker);
 }
 
 const NOW = sql`to_char(clock_timestamp() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`;

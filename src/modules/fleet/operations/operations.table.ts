@@ -84,5 +84,7 @@ export const operationsOfCluster = {
 /** The condition of an automatic failover, which Postern requests by itself and which waits for nothing. */
 export const isAutomaticFailoverOperation = sql`(${operations.parameters} -> 'automatic') is not distinct from 'true'`;
 
-/** The condition of an operation on the instance's servers, and not on its snapshots. */
-export const isOperationOfServers = sql`(${operations.type} in ('CREATE_SNAPSHOT', 'REBOOT_INSTANCE', 'MODIFY_BACKUP_WINDOW'))`;
+/** The condition of a type of operation on the instance's servers, and not on its snapshots. */
+export const isTypeOfServers = (type: SQL | AnyPgColumn): SQL =>
+  sql`(${type} in ('CREATE_SNAPSHOT', 'REBOOT_INSTANCE', 'MODIFY_BACKUP_WINDOW'))`;
+export const isOperationOfServers = isTypeOfServers(operations.type);

@@ -17,19 +17,21 @@ import {
 } from "../inventory/index.js";
 import type { Completion } from "./completion.service.js";
 import { hasQueuedReboot } from "./failover.store.js";
-import { progressOf } from "./operation-progress.js";
-import { requestOf } from "./operation-request.js";
-import { endOfUnaskedRun, failedRun, type OperationRun, runAfterFault } from "./operation-run.js";
 import {
   type ClaimedOperation,
   claimAbandonedOperation,
   claimNextOperation,
-  listWaitingInstances,
   type OperationLane,
   type OvertakingOperation,
+  updateOperationLease,
+} from "./operation-claims.store.js";
+import { progressOf } from "./operation-progress.js";
+import { requestOf } from "./operation-request.js";
+import { endOfUnaskedRun, failedRun, type OperationRun, runAfterFault } from "./operation-run.js";
+import {
+  listWaitingInstances,
   type StoredOperation,
   updateOperationIntent,
-  updateOperationLease,
   updateOperationProgress,
 } from "./operations.store.js";
 import type { OperationPolling } from "./operations.variables.js";

@@ -19,7 +19,7 @@ const app = testApp(
   async () => {
     under = await startAws();
     // Without backups by AWS, which would be under way at times.
-    for (const identifier of ["api-1", "busy-1", "late-1", "lost-1", "twin-1"])
+    for (const identifier of ["api-1", "busy-1", "late-1", "lost-1", "twin-1", "lost-2", "lost-3"])
       here().addInstance({ identifier, tags: TEST, retentionDays: 0 });
     here().addInstance({ identifier: "stuck-1", tags: TEST, status: "storage-full" });
     here().addInstance({ identifier: "odd-1", tags: TEST, status: "something-new" });
@@ -28,6 +28,9 @@ const app = testApp(
       tags: TEST,
       members: ["shop-1", "shop-2"].map((identifier) => ({ identifier, tags: TEST })),
     });
+    const [identifier, maintenanceWindow] = ["apart", "sun:05:00-sun:06:00"];
+    const member = { identifier: "apart-1", tags: TEST, maintenanceWindow: "mon:09:00-mon:10:00" };
+    here().addCluster({ identifier, maintenanceWindow, tags: TEST, members: [member] });
     far().addInstance({ identifier: "echo-1", tags: TEST, retentionDays: 0 });
     far().addInstance({ identifier: "twin-2", tags: TEST, retentionDays: 0 });
     return [under.open()];
@@ -73,6 +76,40 @@ it("a reboot whose question AWS never got times out, and is settled when AWS sho
   expect([asked(), under.aws.done("RebootDBInstance")]).toEqual([1, 0]);
   expect(await actionsOf(id)).toEqual(["operation.requested", "operation.ended", "operation.settled"]);
 }, 40_000);
+
+it("so is what AWS never heard of, and its name is free then", async () => {
+  const action = ["CreateDBSnapshot", "ModifyDBInstance"];
+  const fault = under.aws.fault({ as: "lose-call", action });
+  const taken = { instanceId: "lost-2", snapshotId: "never-taken" };
+  const asked = [
+    await accepted(dba, "createSnapshot", taken),
+    await accepted(dba, "modifyBackupWindow", { instanceId: "lost-3", backupWindow: "09:00-09:30" }),
+  ];
+  for (const { id } of asked) {
+    const late = await eventually(async () => {
+      const operation = await operationOf(dba, id);
+      return operation.endedAt !== null && operation;
+    }, 20_000);
+    expect(late).toMatchObject({ status: "TIMED_OUT", settledAt: null });
+  }
+  expect((await ask(dba, "createSnapshot", taken)).code).toBe("CONFLICT");
+  under.aws.clock.advance(61 * 60_000);
+  await hasten(app, "settle-aws-rds");
+  fault.end();
+  for (const { id } of asked) {
+    expect(await operationOf(dba, id)).toMatchObject({ settlement: { status: "FAILED", error: { code: "NoSign" } } });
+    expect(await actionsOf(id)).toEqual(["operation.requested", "operation.ended", "operation.settled"]);
+  }
+  await ended((await accepted(dba, "createSnapshot", taken)).id);
+}, 40_000);
+
+it("the backup window of a member is its cluster's, so the cluster's maintenance window counts", async () => {
+  const change = (backupWindow: string) => ({ instanceId: "apart-1", backupWindow });
+  const { answer, operations } = await leftBy(app, () => ask(dba, "modifyBackupWindow", change("05:15-05:45")));
+  expect([answer.code, operations]).toEqual(["BAD_USER_INPUT", 0]);
+  expect(await request("modifyBackupWindow", change("09:15-09:45"))).toMatchObject({ status: "SUCCEEDED" });
+  expect(await instanceOf(dba, "apart-1", "maintenanceWindow")).toEqual({ maintenanceWindow: "mon:09:00-mon:10:00" });
+});
 
 it("a snapshot is taken, with its progress, its tag and its record, and is listed without a size", async () => {
   const operation = await request("createSnapshot", {
@@ -189,6 +226,18 @@ it("what concerns a cluster as a whole runs one at a time, whichever member it w
   ]);
 }, 60_000);
 
+it("of a cluster and its members nothing overtakes what was requested before, and no member reboots beside the cluster's snapshot", async () => {
+  const snapshot = (instanceId: string) => accepted(dba, "createSnapshot", { instanceId });
+  const reboot = (instanceId: string) => accepted(dba, "rebootInstance", { instanceId });
+  const asked = [await snapshot("shop-1"), await snapshot("shop-2"), await reboot("shop-2"), await snapshot("shop-1")];
+  const ids = asked.map(({ id }) => id);
+  const all = [...ids, (await reboot("shop-1")).id];
+  for (const id of all) expect((await ended(id)).status).toBe("SUCCEEDED");
+  const rows = await app.sql`
+    select id::text, started_at >= lag(ended_at) over (order by id) as after from operations where id in ${app.sql(all)} order by id`;
+  expect(rows.map(({ id, after }) => [id, after])).toEqual(all.map((id, n) => [id, n === 0 ? null : true]));
+}, 60_000);
+
 it("a page of an instance's operations and its cluster's is read by an index for each", async () => {
   app.statements.length = 0;
   await dba.run(`{ instance(id: "shop-1") { operations(first: 3) { nodes { id } } } }`);
@@ -266,6 +315,10 @@ it("no secret is in the database, the log or an answer, not even where AWS repea
   refuse("RebootDBInstance");
   const operation = await request("rebootInstance", { instanceId: "echo-1" });
   expect(operation.error.message).toMatch(/does not match: \(a (secret|key)\) and/);
+  under.aws.endFaults();
+  const action = "RebootDBInstance";
+  under.aws.fault({ as: "refuse", code: `Is${secretAccessKey}`, status: 403, account: OTHER_ACCOUNT, action });
+  expect((await request("rebootInstance", { instanceId: "echo-1" })).error.code).toBe("UnknownError");
   refuse("DescribeDBInstances", "DescribeDBClusters");
   await hasten(app, "inventory-aws-rds");
   under.aws.endFaults();
