@@ -19,8 +19,6 @@ import {
 /** The environment that people have set for an instance, or for all instances of an account. */
 export interface ClassifierMapping {
   readonly environment: Environment;
-  /** Null where whoever asks may not read it. */
-  readonly reason: string | null;
   /** The `dispute` that an administrator settled with this mapping; null where there was none. */
   readonly settles?: string | null;
 }
@@ -47,7 +45,7 @@ export interface EnvironmentEvidence {
   readonly method: EnvironmentMethod;
   /** Null where the method finds nothing. */
   readonly environment: Environment | null;
-  /** A sentence for people. */
+  /** A sentence for people. Everybody reads it who reads the instance, so it never says why somebody mapped anything. */
   readonly detail: string;
 }
 
@@ -167,29 +165,27 @@ function readName({ identifier }: ClassifierSubject, rules: EnvironmentRules): M
   return { findings, detail: `${name} says ${environments.join(" and ")}.${disagree}` };
 }
 
-const because = (reason: string | null) => (reason === null ? "" : `: ${quoted(reason)}`);
-
 function readAccountMapping({ accountId, accountMapping }: ClassifierSubject): MethodResult {
   if (accountId === null) return { findings: [], detail: "The instance has no account." };
   if (!accountMapping) return { findings: [], detail: `The account ${quoted(accountId)} is not mapped.` };
-  const { environment, reason } = accountMapping;
+  const { environment } = accountMapping;
   return {
     findings: [{ environment, fact: `ACCOUNT_MAPPING ${quoted(accountId)} ${environment}` }],
-    detail: `The account ${quoted(accountId)} is mapped to ${environment}${because(reason)}.`,
+    detail: `The account ${quoted(accountId)} is mapped to ${environment}.`,
   };
 }
 
 /** @param unsettled the findings that disagree with the mapping and are not covered by its settlement */
 function readInstanceMapping({ instanceMapping }: ClassifierSubject, unsettled: readonly Finding[]): MethodResult {
   if (!instanceMapping) return { findings: [], detail: "The instance is not mapped." };
-  const { environment, reason, settles } = instanceMapping;
+  const { environment, settles } = instanceMapping;
   const uncovered = unsettled.map(({ fact }) => fact).join("; ");
   const settlement = uncovered
     ? ` It settles a conflict, but not this: ${uncovered}.`
     : " It settles what the others say.";
   return {
     findings: [{ environment, fact: `INSTANCE_MAPPING ${environment}` }],
-    detail: `Mapped to ${environment}${because(reason)}.${settles ? settlement : ""}`,
+    detail: `Mapped to ${environment}.${settles ? settlement : ""}`,
   };
 }
 

@@ -10,8 +10,6 @@ export interface EnvironmentGroundsMapping {
   readonly accountId: string | null;
   /** Null where the mapping was taken back. */
   readonly environment: Environment | null;
-  /** Null where whoever asks may not read it. */
-  readonly reason: string | null;
   readonly settles: string | null;
 }
 
@@ -22,7 +20,7 @@ export interface EnvironmentGrounds {
 
 /** A mapping that is set or taken back, or other rules. */
 export type EnvironmentGroundsChange = { readonly reason: string } & (
-  | { readonly kind: "MAPPING"; readonly mapping: EnvironmentGroundsMapping & { readonly reason: string } }
+  | { readonly kind: "MAPPING"; readonly mapping: EnvironmentGroundsMapping }
   | { readonly kind: "RULES"; readonly rules: EnvironmentRules }
 );
 
@@ -40,7 +38,7 @@ export function environmentGroundsAfter(
 }
 
 const asMapping = (row: EnvironmentGroundsMapping | undefined): ClassifierMapping | undefined =>
-  row?.environment ? { environment: row.environment, reason: row.reason, settles: row.settles } : undefined;
+  row?.environment ? { environment: row.environment, settles: row.settles } : undefined;
 
 /** The facts of an instance that decide its environment. */
 export type EnvironmentFacts = Pick<InstanceDescription, "identifier" | "tags" | "accountId" | "cluster">;

@@ -66,7 +66,7 @@ const changeOf = (proposal: StoredProposal): EnvironmentGroundsChange => {
   const { kind, reason, instanceId, accountId, environment, settles, rules } = proposal;
   return kind === "RULES"
     ? { kind, reason, rules: rules as EnvironmentRules }
-    : { kind, reason, mapping: { instanceId, accountId, environment, settles, reason } };
+    : { kind, reason, mapping: { instanceId, accountId, environment, settles } };
 };
 
 export type ProposalsService = ReturnType<typeof createProposals>;

@@ -1,6 +1,6 @@
 /** The service of environments: who may set mappings and rules, which rules are in force, and what they would say. */
 import type { Call } from "../../../audit/call.js";
-import { type Actor, accessOfActor } from "../../../auth/actor.js";
+import { accessOfActor } from "../../../auth/actor.js";
 import type { Db } from "../../../db/client.js";
 import { badUserInput, forbidden } from "../../../errors.js";
 import { isStricterEnvironment } from "../../../values/environments.js";
@@ -80,14 +80,12 @@ export function createEnvironments({ requireInstance, ...deps }: EnvironmentsDep
       return { version, rules, stored };
     },
 
-    /** @returns what an instance with these facts would be, which does not exist yet; why its account is mapped, only to whoever may list that */
-    async explain(actor: Actor, { identifier, tags, accountId }: EnvironmentQuestion): Promise<Classification> {
+    /** @returns what an instance with these facts would be, which does not exist yet */
+    async explain({ identifier, tags, accountId }: EnvironmentQuestion): Promise<Classification> {
       const facts = { identifier, tags: tags ?? [], accountId: accountId ?? null, cluster: null };
       const mapping = accountId ? await findAccountMapping(db, accountId) : null;
-      const mayRead = accessOfActor(actor).permissions.has("environment-mappings:read");
       const { rules } = await classification.findRules(db);
-      const mappings = mapping ? [{ ...mapping, reason: mayRead ? mapping.reason : null }] : [];
-      return classifyByGrounds(facts, undefined, { rules, mappings });
+      return classifyByGrounds(facts, undefined, { rules, mappings: mapping ? [mapping] : [] });
     },
 
     /**
@@ -112,7 +110,6 @@ export function createEnvironments({ requireInstance, ...deps }: EnvironmentsDep
             accountId: accountId ?? null,
             environment: environment ?? null,
             settles: settles ?? null,
-            reason,
           },
         };
         if (!accessOfActor(call.actor).permissions.has("environments:decide")) {

@@ -186,7 +186,8 @@ export const EnvironmentClassification: EmbeddedType = {
           detail: {
             kind: "string",
             nullable: false,
-            description: "What the method looked at, as a sentence for people.",
+            description:
+              "What the method looked at, as a sentence for people. Why somebody mapped an instance or account, `environmentMappings` says.",
           },
         },
       },

@@ -14,7 +14,7 @@ const text = fc
     maxLength: 3,
   })
   .chain((words) => fc.constantFrom("-", " ", "_", "").map((separator) => words.join(separator)));
-const mapping = fc.option(fc.record({ environment, reason: fc.string() }));
+const mapping = fc.option(fc.record({ environment }));
 const subjects: fc.Arbitrary<ClassifierSubject> = fc.record({
   identifier: text,
   tags: fc.uniqueArray(fc.record({ key: fc.constantFrom("env", "Stage", "x:environment", "Owner"), value: text }), {
@@ -81,10 +81,7 @@ it("is a conflict where two methods differ, and naming its dispute settles it fo
     if (new Set(saying(subject, rules).map(({ environment }) => environment)).size > 1) expect(conflict).toBe(true);
     if (!conflict) return;
     for (const environment of ENVIRONMENTS) {
-      const settled = classify(
-        { ...subject, instanceMapping: { environment, reason: "known", settles: dispute } },
-        rules,
-      );
+      const settled = classify({ ...subject, instanceMapping: { environment, settles: dispute } }, rules);
       expect([settled.environment, settled.conflict]).toEqual([environment, false]);
     }
   });
@@ -102,7 +99,7 @@ it("is production again when production is said anew after a settlement", () => 
   always((subject, rules) => {
     const { conflict, dispute } = classify(subject, rules);
     if (!conflict) return;
-    const instanceMapping = { environment: "TEST" as const, reason: "known", settles: dispute };
+    const instanceMapping = { environment: "TEST" as const, settles: dispute };
     const tags = [...subject.tags, { key: "ENV", value: "prod" }];
     expect(classify({ ...subject, instanceMapping, tags }, rules)).toMatchObject({
       environment: "PRODUCTION",

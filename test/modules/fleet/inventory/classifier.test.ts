@@ -19,7 +19,7 @@ const rulesWith = (rules: Partial<EnvironmentRules>): EnvironmentRules => ({ ...
 const production = (...PRODUCTION: string[]) => ({ values: { ...DEFAULT_ENVIRONMENT_RULES.values, PRODUCTION } });
 
 const mapped = (environment: string | undefined, settles?: string | null): ClassifierMapping | null =>
-  environment ? { environment: environment as Environment, reason: "known", settles } : null;
+  environment ? { environment: environment as Environment, settles } : null;
 
 /** @param text `name=x instance=TEST account=POC`, and whatever else is a tag */
 function facts(text: string, settles?: string | null): ClassifierSubject {
@@ -140,7 +140,7 @@ describe("who decides", () => {
       '"env" = "test" says TEST; "stage" = "prod" says PRODUCTION; "Tier" = "web" is no environment and is ignored.';
     expect(evidence.map(({ method, environment, detail }) => `${method} ${environment} ${detail}`)).toEqual([
       `NAME_PATTERN PRODUCTION The name "prod-test" says PRODUCTION and TEST. ${disagree}`,
-      `ACCOUNT_MAPPING TEST The account "${ACCOUNT}" is mapped to TEST: "known".`,
+      `ACCOUNT_MAPPING TEST The account "${ACCOUNT}" is mapped to TEST.`,
       "INSTANCE_MAPPING null The instance is not mapped.",
       `TAG PRODUCTION ${tags} ${disagree}`,
       "DEFAULT POC The default is POC.",
@@ -200,6 +200,6 @@ describe("a settlement", () => {
     [conflicting, null, ""],
   ])("tells of %s whether it holds", (text, settles, told) => {
     const { evidence } = classify(facts(text, settles), DEFAULT_ENVIRONMENT_RULES);
-    expect(evidence[1]?.detail).toBe(`Mapped to TEST: "known".${told}`);
+    expect(evidence[1]?.detail).toBe(`Mapped to TEST.${told}`);
   });
 });

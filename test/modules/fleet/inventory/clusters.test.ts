@@ -48,7 +48,7 @@ describe("the tags of a cluster", () => {
     const { dispute, evidence } = classify(subject, DEFAULT_ENVIRONMENT_RULES);
     expect(dispute).toBe('CLUSTER_TAG "c" "Environment" "prod" PRODUCTION\nTAG "Environment" "test" TEST');
     expect(evidence[0]?.detail).toContain('of the cluster "c", "Environment" = "prod" says PRODUCTION');
-    const instanceMapping = { environment: "TEST", reason: "masked", settles: dispute } as const;
+    const instanceMapping = { environment: "TEST", settles: dispute } as const;
     expect(classify({ ...subject, instanceMapping }, DEFAULT_ENVIRONMENT_RULES)).toMatchObject({
       ...{ environment: "TEST", conflict: false },
     });

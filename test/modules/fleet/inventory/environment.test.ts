@@ -33,6 +33,7 @@ provider.add("turning-dev-01", { tags: development });
 provider.add("waiting-dev-01", { tags: development });
 provider.add("going-dev-01", { tags: development });
 provider.add("newer-dev-01", { tags: development });
+provider.add("asked-dev-01", { tags: development });
 
 const app = testApp(polling({ scripted: 600 }), async () => [provider]);
 let admin: Client;
@@ -83,7 +84,7 @@ it("where only the default speaks, the instance is production; a mapping by two 
     decidedBy: "INSTANCE_MAPPING",
     conflict: false,
   });
-  expect(evidence(instance.environment, "INSTANCE_MAPPING")?.detail).toContain("As agreed in OPS-7.");
+  expect(evidence(instance.environment, "INSTANCE_MAPPING")?.detail).toBe("Mapped to SANDBOX.");
   expect(confirmed.records).toMatchObject([
     {
       action: "instance.changeEnvironment",
@@ -258,6 +259,45 @@ it("who said what an instance or an account is for, and why, is listed, the newe
     );
     expect(data.ofInstance.totalCount).toBe(2);
   }
+});
+
+it("why somebody mapped something is in no evidence and no history, also where the release before writes it", async () => {
+  const reason = 'Ticket SEC-99: "breach" suspected. Mapped to TEST: "x"';
+  for (const subject of [{ instanceId: "asked-dev-01" }, { accountId: "555555555555" }]) {
+    expect((await map(admin, { ...subject, environment: "PRODUCTION", reason })).errors).toBeUndefined();
+  }
+  provider.add("mapped-dev-01", { tags: development, accountId: "555555555555" });
+  await hasten(app, "inventory-scripted");
+  const told = async () => {
+    const { data, errors } = await (await app.as("viewer")).run(
+      `{ instances(filter: { identifier: { in: ["asked-dev-01", "mapped-dev-01"] } }, orderBy: { field: IDENTIFIER }) {
+        nodes { environment { evidence { method detail } } changes { nodes { field before after } } } } }`,
+    );
+    expect(errors).toBeUndefined();
+    expect(JSON.stringify(data)).not.toMatch(/SEC-99|breach/);
+    return data.instances.nodes;
+  };
+  const [own, ofAccount] = await told();
+  expect(evidence(ofAccount.environment, "ACCOUNT_MAPPING")?.detail).toBe(
+    'The account "555555555555" is mapped to PRODUCTION.',
+  );
+  expect(evidence(own.environment, "INSTANCE_MAPPING")?.detail).toBe("Mapped to PRODUCTION.");
+  expect(own.changes.nodes).toMatchObject([{ field: "ENVIRONMENT", after: { environment: "PRODUCTION" } }]);
+
+  const detail = (text: string) => `The account "1" is mapped to TEST: ${JSON.stringify(reason)}. ${text}`;
+  const said = [
+    { method: "TAG", environment: null, detail: 'No "tag".' },
+    {
+      method: "ACCOUNT_MAPPING",
+      environment: "TEST",
+      detail: detail(`Of that one: Mapped to TEST: ${JSON.stringify(reason)}. It settles.`),
+    },
+  ];
+  await app.sql`update instances set environment = 'TEST', classification = ${JSON.stringify({ decidedBy: "ACCOUNT_MAPPING", conflict: false, dispute: null, evidence: said })}::text::jsonb where identifier = 'mapped-dev-01'`;
+  const [, older] = await told();
+  const kept = 'The account "1" is mapped to TEST. Of that one: Mapped to TEST. It settles.';
+  expect(older.environment.evidence.map((one: { detail: string }) => one.detail)).toEqual(['No "tag".', kept]);
+  expect(older.changes.nodes[0]).toMatchObject({ after: { evidence: [said[0], { detail: kept }] } });
 });
 
 it.each(["viewer", "analyst", "dba", "security"] as const)("%s maps nothing out of production", async (who) => {
