@@ -13,6 +13,7 @@ export const instanceChangeField = pgEnum("instance_change_field", [
   "BACKUP_RETENTION_DAYS",
   "MEMBER_ROLES",
   "CLUSTER",
+  "CLUSTER_TAGS",
   "ENVIRONMENT",
   "GONE",
 ]);

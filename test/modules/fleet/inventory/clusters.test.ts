@@ -130,6 +130,11 @@ const findingsOf = async (id: string) => {
   return findings.nodes;
 };
 
+const tagHistoryOf = async (id: string) => {
+  const fields = "changes(filter: { field: { in: [TAGS, CLUSTER_TAGS] } }) { nodes { field before after } }";
+  return (await instanceOf(dba, id, fields)).changes.nodes;
+};
+
 it("a new member is judged among its siblings at once, and has no record of a change", async () => {
   expect((await environmentOf("untagged")).environment).toBe("STAGING");
   expect((await environmentOf("old-dev")).environment).toBe("PRODUCTION");
@@ -205,6 +210,24 @@ it("the cluster's own tags, also where one instance is looked at by itself", asy
   ]);
   for (const name of ["writer", "reader"]) provider.change(name, { cluster: orders });
   await refreshed();
+  expect(await tagHistoryOf("writer"), "its history shows why").toEqual([
+    { field: "CLUSTER_TAGS", before: env("live"), after: [] },
+    { field: "CLUSTER_TAGS", before: [], after: env("live") },
+  ]);
+});
+
+it("the history of tags holds those that differ, whatever their order", async () => {
+  const run = (value: string) => ({ key: "LastRun", value });
+  provider.change("alone-test", { tags: [...env("test"), run("1")] });
+  await refreshed();
+  provider.change("alone-test", { tags: [run("2"), ...env("test")] });
+  await refreshed();
+  provider.change("alone-test", { tags: [...env("test"), run("2")] });
+  await refreshed();
+  expect(await tagHistoryOf("alone-test")).toEqual([
+    { field: "TAGS", before: [run("1")], after: [run("2")] },
+    { field: "TAGS", before: [], after: [run("1")] },
+  ]);
 });
 
 it("a settlement of one member does not outweigh its siblings, and takes all out where it does", async () => {
