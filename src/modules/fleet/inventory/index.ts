@@ -10,10 +10,10 @@ import { environmentMutations } from "./environments.mutations.js";
 import { EnvironmentsResolver } from "./environments.resolver.js";
 import { createEnvironments, type EnvironmentsDeps } from "./environments.service.js";
 import { InstanceChange } from "./instance-changes.model.js";
-import { deleteOldInstanceChanges } from "./instance-changes.store.js";
 import { OperationType } from "./instance-objects.model.js";
 import { Finding, Instance, Snapshot } from "./inventory.model.js";
 import { createInventoryService, type InventoryDeps, type InventoryService } from "./inventory.service.js";
+import { deleteOldInventory } from "./inventory-retention.store.js";
 import { MemberLogsResolver } from "./member-logs.resolver.js";
 import { createMemberLogs } from "./member-logs.service.js";
 import { createProviderReports, type ProviderReportsDeps } from "./provider-reports.service.js";
@@ -72,7 +72,7 @@ export function inventoryModule(
         run: () => provider.upkeep(),
       })),
       { name: "environment-proposals", cron: "*/10 * * * *", run: environments.expire },
-      { name: "retention-instance-changes", cron: "29 * * * *", run: () => deleteOldInstanceChanges(db) },
+      { name: "retention-inventory", cron: "29 * * * *", run: () => deleteOldInventory(db) },
     ],
     service: inventory,
   };

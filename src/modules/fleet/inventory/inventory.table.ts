@@ -23,7 +23,7 @@ export const environment = pgEnum("environment", ENVIRONMENTS);
 
 export const alertSeverity = pgEnum("alert_severity", ALERT_SEVERITIES);
 
-/** One row for each instance that was ever seen. A vanished one is marked and stays, because operations and audit refer to it. */
+/** One row for each instance that was seen. One that vanished is marked, and stays for 400 days, or as long as something else refers to it. */
 export const instances = pgTable(
   "instances",
   {
@@ -77,6 +77,9 @@ export const instances = pgTable(
     uniqueIndex("instances_provider_key").on(t.provider, t.providerId),
     index("instances_identifier_idx").on(sql`lower(${t.identifier})`),
     index("instances_arn_idx").on(t.arn),
+    // Whether it is somebody's last backup is asked when a snapshot is deleted.
+    index("instances_last_backup_idx").on(t.lastBackupId).where(sql`${t.lastBackupId} is not null`),
+    index("instances_vanished_at_idx").on(t.vanishedAt).where(sql`${t.vanishedAt} is not null`),
     index("instances_cluster_idx").on(sql`(${t.cluster} ->> 'arn')`),
     index("instances_discovered_at_idx").on(t.discoveredAt.desc(), t.id.desc()),
     index("instances_tags_idx").using("gin", t.tags.op("jsonb_path_ops")),
@@ -129,7 +132,7 @@ export const environmentMappings = pgTable(
   ],
 );
 
-/** Problems of an instance or of a scope that people should look at. One that has ended is resolved, and stays as history. */
+/** Problems of an instance or of a scope that people should look at. One that has ended is resolved, and stays for 400 days. */
 export const findings = pgTable(
   "findings",
   {
@@ -149,6 +152,7 @@ export const findings = pgTable(
       .on(t.instanceId, t.kind, sql`coalesce(${t.subject}, '')`)
       .where(sql`${t.resolvedAt} is null`),
     uniqueIndex("findings_one_open_of_scope_key").on(t.scopeId, t.kind).where(sql`${t.resolvedAt} is null`),
+    index("findings_resolved_at_idx").on(t.resolvedAt).where(sql`${t.resolvedAt} is not null`),
     index("findings_opened_at_idx").on(t.openedAt.desc(), t.id.desc()),
     index("findings_instance_idx").on(t.instanceId, t.openedAt.desc(), t.id.desc()),
     index("findings_scope_idx").on(t.scopeId, t.openedAt.desc(), t.id.desc()),
@@ -178,6 +182,7 @@ export const snapshots = pgTable(
   (t) => [
     uniqueIndex("snapshots_arn_key").on(t.arn, t.uid),
     index("snapshots_instance_idx").on(t.instanceId, t.createdAt.desc(), t.id.desc()),
+    index("snapshots_deleted_idx").on(t.lookedAt).where(sql`${t.status} = 'deleted'`),
     index("snapshots_created_at_idx").on(t.createdAt.desc(), t.id.desc()),
   ],
 );

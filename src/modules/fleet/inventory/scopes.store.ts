@@ -110,6 +110,7 @@ export async function updateScope(
     .where(eq(scopes.id, id));
   if (!fault) return resolveScopeFinding(db, id);
   const subject = region === null ? accountId : `${accountId} in ${region}`;
+  await reopenScopeFinding(db, id);
   const finding = { kind: NOT_LISTED, severity: "WARNING", subject, detail: fault.message } as const;
   await db
     .insert(findings)
@@ -120,6 +121,15 @@ export async function updateScope(
       set: { detail: fault.message },
       setWhere: sql`${findings.detail} <> excluded.detail`,
     });
+}
+
+/** Opens a finding again that was resolved within the hour, so that a scope that fails now and then has one for it. */
+async function reopenScopeFinding(db: Db, scopeId: bigint): Promise<void> {
+  const newest = sql`(select max(f.id) from ${findings} f where f.scope_id = ${scopeId} and f.kind = ${NOT_LISTED})`;
+  await db
+    .update(findings)
+    .set({ resolvedAt: null })
+    .where(and(eq(findings.id, newest), sql`${findings.resolvedAt} > now() - interval '1 hour'`));
 }
 
 async function resolveScopeFinding(db: Db, scopeId: bigint): Promise<void> {

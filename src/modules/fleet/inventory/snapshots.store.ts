@@ -34,7 +34,7 @@ export async function upsertSnapshots(
           "instanceId" bigint, identifier text, arn text, uid text, status text, "sizeBytes" float8, tags jsonb, automated boolean, "createdAt" timestamptz)
         order by arn, "createdAt" desc
       ), replaced as (
-        update ${snapshots} as s set status = ${DELETED} from told
+        update ${snapshots} as s set status = ${DELETED}, looked_at = ${lookedAt}::timestamptz from told
         where s.arn = told.arn and s.uid <> told.uid and s.status <> ${DELETED} and s.created_at <= told."createdAt"
       )
       insert into ${snapshots} as s (instance_id, identifier, arn, uid, status, size_bytes, tags, automated, created_at, looked_at)
@@ -68,7 +68,7 @@ const isOneOf = (owners: SnapshotOwners): SQL | undefined =>
     : eq(instances.id, owners.instanceId);
 
 /**
- * Marks the snapshots that a look has not found, unless they were written after it began. The rows stay, because operations refer to them.
+ * Marks the snapshots that a look has not found, unless they were written after it began. The rows stay for 400 days, and those that operations have made.
  */
 export async function markSnapshotsDeleted(
   db: Db,

@@ -64,6 +64,7 @@ export const operations = pgTable(
       .where(sql`${t.status} = 'RUNNING'`),
     uniqueIndex("operations_one_of_cluster_key").on(t.clusterArn).where(sql`${t.status} = 'RUNNING'`),
     index("operations_cluster_idx").on(t.clusterArn, t.requestedAt.desc(), t.id.desc()),
+    index("operations_snapshot_idx").on(t.snapshotId).where(sql`${t.snapshotId} is not null`),
     index("operations_queued_idx").on(t.instanceId, t.id).where(sql`${t.status} = 'QUEUED'`),
     // An identifier is taken, whatever its case, as soon as an operation that may make it is accepted.
     index("operations_snapshot_identifier_idx")

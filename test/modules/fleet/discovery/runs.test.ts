@@ -132,6 +132,20 @@ it("a scope whose answer Postern cannot deal with fails alone, and says no more 
   expect(await ended((await request()).id)).toMatchObject({ failedScopes: 0 });
 });
 
+it("a scope that fails now and then has one finding for it, and another one an hour later", async () => {
+  const found = async () => {
+    for (const next of [new Error("away"), null]) {
+      fault = next;
+      await ended((await request()).id);
+    }
+    return app.sql`select resolved_at is null as open from findings where scope_id is not null order by id`;
+  };
+  const [before, after] = [await found(), await found()];
+  expect([before.length, after]).toEqual([1, before]);
+  await app.sql`update findings set resolved_at = now() - interval '61 minutes' where scope_id is not null`;
+  expect(await found()).toEqual([{ open: false }, { open: false }]);
+});
+
 it("a scope that is configured no more is marked, keeps its instances, and comes back", async () => {
   Object.assign(provider, { scopes: SCOPES.slice(0, 1) });
   const replica = await app.replica();
@@ -265,14 +279,47 @@ it("an unknown provider is named", async () => {
   ]);
 });
 
-it("runs and changes go when they are old", async () => {
+it("runs and what is over in the inventory go when they are old, but for what others refer to", async () => {
   await app.sql`
     insert into discovery_runs (provider, requested_by, started_at, ended_at) values
       ('old', '{}', now() - interval '32 days', now() - interval '31 days'), ('old', '{}', now() - interval '30 days', now() - interval '29 days')`;
   await app.sql`
     insert into instance_changes (instance_id, field, at) select min(id), 'GONE', now() - make_interval(days => d) from instances, unnest(array[399, 401]) d group by d`;
   await hasten(app, "retention-discovery");
-  await hasten(app, "retention-instance-changes");
+  await app.sql`
+    insert into findings (instance_id, kind, severity, detail, opened_at, resolved_at)
+    select min(id), 'old', 'INFO', d::text, now() - interval '500 days', now() - make_interval(days => nullif(d, 0)) from instances, unnest(array[0, 399, 401]) d group by d`;
+  await app.sql`
+    insert into instances (provider, provider_id, identifier, engine, engine_version, multi_az, status, members, tags, environment, classification, vanished_at)
+    select 'old', name, name, 'postgres', '15', false, 'available', '[]', '[]', 'TEST', '{"evidence": []}', now() - make_interval(days => days)
+    from (values ('young', 399), ('bare', 401), ('operated', 401), ('snapped', 401), ('mapped', 401)) gone (name, days)`;
+  const idOf = (name: string) => app.sql`(select id from instances where provider_id = ${name})`;
+  await app.sql`insert into environment_mappings (instance_id, reason, created_by) values (${idOf("mapped")}, 'Over.', '{}')`;
+  await app.sql`
+    insert into snapshots (instance_id, identifier, arn, uid, status, tags, automated, created_at, looked_at)
+    select i.id, name, name, '', taken.status, '[]', false, now() - interval '500 days', now() - make_interval(days => days)
+    from (values ('there', 'available', 401, 'snapped'), ('young', 'deleted', 399, 'young'), ('bare', 'deleted', 401, 'bare'),
+      ('operated', 'deleted', 401, 'operated'), ('last', 'deleted', 401, 'young')) taken (name, status, days, of)
+    join instances i on i.provider_id = taken.of`;
+  await app.sql`update instances set last_backup_id = (select id from snapshots where identifier = 'last') where provider_id = 'young'`;
+  await app.sql`
+    insert into operations (type, instance_id, parameters, status, requested_by, snapshot_id)
+    select 'CREATE_SNAPSHOT', instance_id, '{}', 'SUCCEEDED', '{}', id from snapshots where identifier = 'operated'`;
+  await hasten(app, "retention-inventory");
+  expect(await app.sql`select detail from findings where kind = 'old' order by detail`).toEqual([
+    { detail: "0" },
+    { detail: "399" },
+  ]);
+  expect(
+    (await app.sql`select identifier from snapshots where uid = '' order by identifier`).map(
+      ({ identifier }) => identifier,
+    ),
+  ).toEqual([...["last", "operated", "there", "young"]]);
+  expect(
+    (await app.sql`select identifier from instances where provider = 'old' order by identifier`).map(
+      ({ identifier }) => identifier,
+    ),
+  ).toEqual([...["mapped", "operated", "snapped", "young"]]);
   expect(await app.sql`select count(*)::int as count from discovery_runs where provider = 'old'`).toEqual([
     { count: 1 },
   ]);
