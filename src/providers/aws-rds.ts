@@ -14,7 +14,12 @@ import {
 import { createRdsOperations, RDS_OPERATIONS } from "./aws-rds/operations.js";
 import { type AwsScope, type AwsScopesOptions, createAwsScopes } from "./aws-rds/scopes.js";
 import { createSnapshotOwners } from "./aws-rds/snapshot-owners.js";
-import { describeRdsSnapshot, listClusterSnapshots, listInstanceSnapshots } from "./aws-rds/snapshots.js";
+import {
+  describeRdsSnapshot,
+  listClusterSnapshots,
+  listInstanceSnapshots,
+  type RdsSnapshot,
+} from "./aws-rds/snapshots.js";
 import type { Provider, ProviderScope } from "./provider.js";
 
 export interface AwsRdsOptions extends AwsScopesOptions {
@@ -93,7 +98,7 @@ export function createAwsRdsProvider({
       const [scope, parts] = [scopeOf(providerId), parseInstanceId(providerId)];
       if (!scope || !parts) return [];
       const found = await findRdsInstance(scope, parts.id);
-      const cluster = found?.group?.cluster.DBClusterIdentifier;
+      const { DBClusterIdentifier: cluster, DbClusterResourceId: clusterId } = found?.group?.cluster ?? {};
       const name = found?.instance.DBInstanceIdentifier ?? parts.id.split(":").at(-1)!;
       const listing = cluster
         ? listClusterSnapshots(scope, { DBClusterIdentifier: cluster })
@@ -101,7 +106,10 @@ export function createAwsRdsProvider({
             scope,
             isArnId(parts.id) ? { DBInstanceIdentifier: name } : { DbiResourceId: parts.id },
           );
-      return (await listing).map(describeRdsSnapshot).filter((snapshot) => snapshot !== null);
+      // One that was made anew under the same name has not taken those of its predecessor.
+      const isOfAnother = ({ ofId }: RdsSnapshot) => cluster && clusterId && ofId && ofId !== clusterId;
+      const snapshots = (await listing).filter((snapshot) => !isOfAnother(snapshot));
+      return snapshots.map(describeRdsSnapshot).filter((snapshot) => snapshot !== null);
     },
 
     async listScopeSnapshots(scope, onCall) {

@@ -26,10 +26,11 @@ export interface AutoFailover {
   readonly maxLagBytes: number;
 }
 
-/** The cluster that an instance is a member of. */
+/** The cluster that an instance is a member of. One that is made anew under the same name has the same ARN, but another resource id. */
 export interface ProviderCluster {
   readonly identifier: string;
   readonly arn: string;
+  readonly resourceId?: string;
   readonly tags: readonly Tag[];
   /** `ddd:hh:mm-ddd:hh:mm`, UTC. It is the cluster's own: its backup window must not overlap it, whatever the members' are. */
   readonly maintenanceWindow?: string | null;

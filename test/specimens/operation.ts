@@ -13,7 +13,8 @@ export const operation: Specimen = {
       to: instance,
       column: "instance_id",
       inverse: "operations",
-      shared: (id) => `cluster_arn = (select cluster ->> 'arn' from instances where id = ${id})`,
+      shared: (id) =>
+        `cluster_key = (select coalesce(cluster ->> 'resourceId', cluster ->> 'arn') from instances where id = ${id})`,
     },
     snapshot: { to: snapshot, column: "snapshot_id" },
   },

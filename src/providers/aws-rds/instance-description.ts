@@ -122,6 +122,7 @@ export function describeRdsInstance(
   const { accountId, region } = scope;
   const engine = textOf(instance.Engine) ?? "unknown";
   const members = membersOf(instance, group);
+  const clusterResourceId = textOf(group?.cluster.DbClusterResourceId, 255);
   return {
     providerId: rdsProviderId(scope, id),
     identifier: textOf(instance.DBInstanceIdentifier, 255) ?? "unknown",
@@ -141,6 +142,7 @@ export function describeRdsInstance(
       ? {
           identifier: textOf(group.cluster.DBClusterIdentifier, 255) ?? "unknown",
           arn: textOf(group.cluster.DBClusterArn, 2048) ?? "unknown",
+          ...(clusterResourceId && { resourceId: clusterResourceId }),
           tags: rdsTags(group.cluster.TagList),
           maintenanceWindow: windowOf(group.cluster.PreferredMaintenanceWindow, MAINTENANCE_WINDOW),
         }

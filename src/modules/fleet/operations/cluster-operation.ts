@@ -2,12 +2,12 @@
 import type { ProviderCluster } from "../../../providers/provider.js";
 import { isOfSnapshot, type OperationType } from "../../../values/operations.js";
 
-/** @returns the ARN of the cluster that an operation concerns as a whole, or null */
+/** @returns the cluster that an operation concerns as a whole, or null */
 export function clusterOfOperation(
   { cluster }: { readonly cluster: unknown },
   type: OperationType,
   forceFailover: boolean,
-): string | null {
+): ProviderCluster | null {
   if (isOfSnapshot(type) || (type === "REBOOT_INSTANCE" && !forceFailover)) return null;
-  return (cluster as ProviderCluster | null)?.arn ?? null;
+  return cluster as ProviderCluster | null;
 }

@@ -81,12 +81,14 @@ export function createOperationsService(deps: OperationsDeps) {
       );
     }
     const parameters = await prepare(db, instance);
+    const cluster = clusterOfOperation(instance, type, forceFailover);
     const reserved = id === undefined ? {} : { id: BigInt(id) };
     const queuedId = await insertOperation(db, {
       ...reserved,
       type,
       instanceId: instance.id,
-      clusterArn: clusterOfOperation(instance, type, forceFailover),
+      clusterArn: cluster?.arn ?? null,
+      clusterResourceId: cluster?.resourceId ?? null,
       parameters,
       ...request,
     });

@@ -32,6 +32,9 @@ export const operations = pgTable(
       .references(() => instances.id),
     /** The cluster that it concerns as a whole, whichever member it was requested on. Such operations have one queue. */
     clusterArn: text(),
+    /** What distinguishes that cluster from one that is made anew under the same name; null where its provider has not told. */
+    clusterResourceId: text(),
+    clusterKey: text().generatedAlwaysAs(sql`coalesce(cluster_resource_id, cluster_arn)`),
     parameters: jsonb().notNull(),
     status: operationStatus().notNull().default("QUEUED"),
     success: boolean(),
@@ -65,6 +68,7 @@ export const operations = pgTable(
     uniqueIndex("operations_one_of_cluster_key").on(t.clusterArn).where(sql`${t.status} = 'RUNNING'`),
     index("operations_cluster_idx").on(t.clusterArn, t.requestedAt.desc(), t.id.desc()),
     index("operations_snapshot_idx").on(t.snapshotId).where(sql`${t.snapshotId} is not null`),
+    index("operations_cluster_key_idx").on(t.clusterKey, t.requestedAt.desc(), t.id.desc()),
     index("operations_queued_idx").on(t.instanceId, t.id).where(sql`${t.status} = 'QUEUED'`),
     // An identifier is taken, whatever its case, as soon as an operation that may make it is accepted.
     index("operations_snapshot_identifier_idx")
@@ -76,10 +80,11 @@ export const operations = pgTable(
   ],
 );
 
-/** What an instance shares with the operations that concern its cluster as a whole. */
+/** What an instance shares with the operations that concern its cluster as a whole. A trigger adds resource ids that are learnt later. */
 export const operationsOfCluster = {
-  column: operations.clusterArn,
-  equals: (of: (column: AnyPgColumn) => SQL): SQL => sql`${of(instances.cluster)} ->> 'arn'`,
+  column: operations.clusterKey,
+  equals: (of: (column: AnyPgColumn) => SQL): SQL =>
+    sql`coalesce(${of(instances.cluster)} ->> 'resourceId', ${of(instances.cluster)} ->> 'arn')`,
 };
 
 /** The condition of an automatic failover, which Postern requests by itself and which waits for nothing. */

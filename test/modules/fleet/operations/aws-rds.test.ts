@@ -251,7 +251,7 @@ it("a page of an instance's operations and its cluster's is read by an index for
     await sql`deallocate shown`;
     return rows.map((row) => row["QUERY PLAN"]).join("\n");
   });
-  for (const index of ["operations_instance_idx", "operations_cluster_idx"])
+  for (const index of ["operations_instance_idx", "operations_cluster_key_idx"])
     expect(plan).toMatch(new RegExp(`Index (Only )?Scan using ${index}`));
   expect(plan).not.toMatch(/(Seq|Bitmap Heap) Scan on operations/);
 });
@@ -349,3 +349,32 @@ it("no secret is in the database, the log or an answer, not even where AWS repea
     for (const secret of [...plantedNow(...tokens), PASSWORD, "ASIA", "X-Amz-"])
       expect(text, place).not.toContain(secret);
 });
+
+// The last, because its cluster is another one afterwards.
+it("a cluster that is made anew under the same name inherits neither operations nor snapshots; one that is known longer keeps them", async () => {
+  const past = async (identifier: string) =>
+    instanceOf(dba, identifier, "operations { totalCount } snapshots { totalCount } lastBackup { id }");
+  const before = await past("shop-1");
+  expect(before.operations.totalCount).toBeGreaterThan(2);
+  // As the release before has written them.
+  await app.sql`update instances set cluster = cluster - 'resourceId' where cluster_identifier = 'shop'`;
+  await app.sql`update operations set cluster_resource_id = null where cluster_arn is not null`;
+  expect(await past("shop-1")).toEqual(before);
+  await hasten(app, "inventory-aws-rds");
+  const [row] = await app.sql`select cluster ->> 'resourceId' as id from instances where identifier = 'shop-1'`;
+  expect(row?.id).toMatch(/^cluster-/);
+  expect(await past("shop-1")).toEqual(before);
+
+  for (const identifier of ["shop-1", "shop-2"]) here().removeInstance(identifier);
+  here().addCluster({ identifier: "shop", tags: TEST, members: [{ identifier: "shop-9", tags: TEST }] });
+  await hasten(app, "inventory-aws-rds");
+  expect(await past("shop-9")).toEqual({
+    operations: { totalCount: 0 },
+    snapshots: { totalCount: 0 },
+    lastBackup: null,
+  });
+  // Its snapshots are listed by its name.
+  expect(await request("createSnapshot", { instanceId: "shop-9" })).toMatchObject({ status: "SUCCEEDED" });
+  const after = await past("shop-9");
+  expect([after.operations.totalCount, after.snapshots.totalCount]).toEqual([1, 1]);
+}, 60_000);
