@@ -67,15 +67,15 @@ export function createAwsRdsProvider({
     upkeep: async () => undefined,
     watch: async () => [],
 
-    async list(scope, onCall, onUndescribed) {
+    async list(scope, listing) {
       const own = scopeFor(scope);
-      const { instances, unsure } = await listRdsInstances(own, onCall);
+      const { instances, unsure } = await listRdsInstances(own, listing);
       owners.learn(own, instances);
       if (unsure.length > 0) {
         const { code, message } = unsureFault(own, unsure);
-        if (!onUndescribed) throw providerUnavailable(code, message);
+        if (!listing?.onUndescribed) throw providerUnavailable(code, message);
         const ids = unsure.map(({ id }) => rdsProviderId(own, id));
-        onUndescribed(ids, { code, message });
+        listing.onUndescribed(ids, { code, message });
       }
       return instances.map((instance) => describeInScope(own, instance));
     },
@@ -112,12 +112,12 @@ export function createAwsRdsProvider({
       return snapshots.map(describeRdsSnapshot).filter((snapshot) => snapshot !== null);
     },
 
-    async listScopeSnapshots(scope, onCall) {
+    async listScopeSnapshots(scope, listing) {
       const own = scopeFor(scope);
-      if (!owners.knows(own)) owners.learn(own, (await listRdsInstances(own, onCall)).instances);
+      if (!owners.knows(own)) owners.learn(own, (await listRdsInstances(own, listing)).instances);
       const [ofInstances, ofClusters] = await Promise.all([
-        listInstanceSnapshots(own, {}, onCall),
-        listClusterSnapshots(own, {}, onCall),
+        listInstanceSnapshots(own, {}, listing),
+        listClusterSnapshots(own, {}, listing),
       ]);
       return [...ofInstances, ...ofClusters].flatMap((each) => {
         const [snapshot, providerId] = [describeRdsSnapshot(each), owners.ownerOf(own, each)];

@@ -44,6 +44,15 @@ export interface ProviderScope {
   readonly name: string | null;
 }
 
+/** How a scope is listed. `signal` ends that, where nobody waits for it any more; `onCall` is called at each call to the provider. */
+export interface ScopeListing {
+  readonly onCall?: (() => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** Is told which instances are left out as they cannot be described now, and why; without it they throw. */
+  readonly onUndescribed?: ((providerIds: readonly string[], why: ProviderFailure) => void) | undefined;
+  readonly known?: readonly string[] | undefined;
+}
+
 /** An instance as its provider sees it now. */
 export interface InstanceDescription {
   /** The provider's own stable id; identifiers can be renamed. */
@@ -209,17 +218,8 @@ export interface Provider {
   upkeep(): Promise<void>;
   /** Looks for failures that cannot wait for upkeep; called every few seconds, one call at a time. @returns what must fail over now */
   watch(): Promise<readonly FailoverDue[]>;
-  /**
-   * Lists every instance of a scope.
-   * @param onCall is called at each call to the provider
-   * @param onUndescribed is told which instances are left out as they cannot be described now, and why; without it they throw
-   * @throws UNAVAILABLE, and then nothing is known
-   */
-  list(
-    scope: ProviderScope,
-    onCall?: () => void,
-    onUndescribed?: (providerIds: readonly string[], why: ProviderFailure) => void,
-  ): Promise<InstanceDescription[]>;
+  /** Lists every instance of a scope; one whose id is `known`, and not in the list, is asked for once more. @throws UNAVAILABLE: nothing is known */
+  list(scope: ProviderScope, listing?: ScopeListing): Promise<InstanceDescription[]>;
   /** @returns the instance, or null where it is gone @throws UNAVAILABLE */
   describe(providerId: string): Promise<InstanceDescription | null>;
   /** @returns the instance, and after it the other members of its cluster; none where it is gone @throws UNAVAILABLE */
@@ -232,7 +232,7 @@ export interface Provider {
   /** Lists the snapshots of an instance, which may be gone itself. @throws UNAVAILABLE */
   listSnapshots(providerId: string): Promise<SnapshotDescription[]>;
   /** Lists the snapshots of all instances of a scope, also of those that are gone. @throws UNAVAILABLE */
-  listScopeSnapshots(scope: ProviderScope, onCall?: () => void): Promise<ScopeSnapshot[]>;
+  listScopeSnapshots(scope: ProviderScope, listing?: ScopeListing): Promise<ScopeSnapshot[]>;
   /** Removes a snapshot, and does nothing where it is gone already. @throws UNAVAILABLE, also while it is being restored */
   deleteSnapshot(providerId: string, snapshot: ProviderSnapshotName): Promise<void>;
   /** Looks at what an operation is about, before it is begun. @throws UNAVAILABLE */

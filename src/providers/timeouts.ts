@@ -17,8 +17,8 @@ export function withTimeouts(provider: Provider, timeoutMs: number): Provider {
     upkeep: () => provider.upkeep(),
     watch: () => provider.watch(),
     // A scope has many pages. Whoever asks for all of them says how long that may take.
-    list: (scope, onCall, onUndescribed) => provider.list(scope, onCall, onUndescribed),
-    listScopeSnapshots: (scope, onCall) => provider.listScopeSnapshots(scope, onCall),
+    list: (scope, listing) => provider.list(scope, listing),
+    listScopeSnapshots: (scope, listing) => provider.listScopeSnapshots(scope, listing),
     describe: (providerId) => limited(provider.describe(providerId)),
     describeWithSiblings: (providerId) => limited(provider.describeWithSiblings(providerId)),
     logTail: (providerId, member, lines) => limited(provider.logTail(providerId, member, lines)),

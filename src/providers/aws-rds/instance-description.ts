@@ -23,11 +23,20 @@ function windowOf(text: string | undefined, form: RegExp): string | null {
   return form.test(lower) ? lower : null;
 }
 
+const byText =
+  <T>(textOf: (item: T) => string) =>
+  (one: T, other: T): number =>
+    textOf(one) < textOf(other) ? -1 : textOf(one) > textOf(other) ? 1 : 0;
+
+/** @returns the tags in an order of their own: AWS promises none, and another order is no change */
 export const rdsTags = (tags: readonly RdsTag[] = []): Tag[] =>
-  tags.slice(0, MAX_TAGS).flatMap(({ Key, Value }) => {
-    const key = textOf(Key, 128);
-    return key === null ? [] : [{ key, value: textOf(Value, 256) ?? "" }];
-  });
+  tags
+    .flatMap(({ Key, Value }) => {
+      const key = textOf(Key, 128);
+      return key === null ? [] : [{ key, value: textOf(Value, 256) ?? "" }];
+    })
+    .sort(byText(({ key, value }) => `${key}\n${value}`))
+    .slice(0, MAX_TAGS);
 
 /** The members of a cluster by identifier, as far as they are known. */
 export interface RdsCluster {
@@ -47,16 +56,18 @@ const endpointOf = ({ Endpoint: endpoint }: DBInstance) => {
 export const writerOfCluster = ({ DBClusterMembers: members = [] }: DBCluster): string | null =>
   members.find(({ IsClusterWriter: isWriter }) => isWriter)?.DBInstanceIdentifier ?? null;
 
-/** A cluster's members are instances of their own; the others of an instance are its zones. */
+/** A cluster's members are instances of their own, the writer before the readers; the others of an instance are its zones. */
 function membersOf(instance: DBInstance, group: RdsCluster | undefined): ProviderMember[] {
   if (group)
-    return (group.cluster.DBClusterMembers ?? []).flatMap(({ DBInstanceIdentifier: id = "", IsClusterWriter }) => {
-      const member = group.members.get(id);
-      const name = textOf(id, 255);
-      const seen = member && { endpoint: endpointOf(member), status: statusOf(member.DBInstanceStatus) };
-      const role = IsClusterWriter ? "PRIMARY" : "STANDBY";
-      return name === null ? [] : [{ ...UNOBSERVED_MEMBER, name, role, endpoint: null, ...seen }];
-    });
+    return (group.cluster.DBClusterMembers ?? [])
+      .flatMap(({ DBInstanceIdentifier: id = "", IsClusterWriter }) => {
+        const member = group.members.get(id);
+        const name = textOf(id, 255);
+        const seen = member && { endpoint: endpointOf(member), status: statusOf(member.DBInstanceStatus) };
+        const role: ProviderMember["role"] = IsClusterWriter ? "PRIMARY" : "STANDBY";
+        return name === null ? [] : [{ ...UNOBSERVED_MEMBER, name, role, endpoint: null, ...seen }];
+      })
+      .sort(byText(({ role, name }) => `${role} ${name}`));
   const name = textOf(instance.AvailabilityZone) ?? textOf(instance.DBInstanceIdentifier, 255) ?? "primary";
   const status = statusOf(instance.DBInstanceStatus);
   const primary = { ...UNOBSERVED_MEMBER, name, role: "PRIMARY", endpoint: endpointOf(instance), status } as const;

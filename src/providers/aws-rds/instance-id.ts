@@ -9,8 +9,8 @@ export function parseInstanceId(providerId: string): { accountId: string; region
   return accountId && region && id ? { accountId, region, id } : null;
 }
 
-/** AWS's own form of a resource id, which no two instances have. */
-const OWN_RESOURCE_ID = /^db-[A-Z0-9]{26}$/;
+/** Whether this is a resource id in AWS's own form, which no two instances have. */
+export const isOwnResourceId = (id: string): boolean => /^db-[A-Z0-9]{26}$/.test(id);
 
 export const isArnId = (id: string): boolean => id.startsWith("arn:");
 
@@ -26,7 +26,7 @@ export function sharedResourceIds(instances: readonly DBInstance[]): ReadonlySet
 }
 
 /** Whether an instance shows under two names, as one that is renamed between two pages does: what it is called is not known then. */
-export const isSeenTwice = (shared: ReadonlySet<string>): boolean => [...shared].some((id) => OWN_RESOURCE_ID.test(id));
+export const isSeenTwice = (shared: ReadonlySet<string>): boolean => [...shared].some(isOwnResourceId);
 
 /** @returns the resource id, which a renamed instance keeps; the ARN where there is none of its own; null without either */
 export function instanceIdOf(

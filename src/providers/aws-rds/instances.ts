@@ -6,11 +6,18 @@ import {
   DescribeDBInstancesCommand,
 } from "@aws-sdk/client-rds";
 import { providerUnavailable } from "../../errors.js";
-import type { InstanceDescription } from "../provider.js";
+import type { InstanceDescription, ScopeListing } from "../provider.js";
 import { describeRdsInstance, type RdsCluster } from "./instance-description.js";
-import { instanceIdOf, isArnId, isSeenTwice, sharedResourceIds } from "./instance-id.js";
+import {
+  instanceIdOf,
+  isArnId,
+  isOwnResourceId,
+  isSeenTwice,
+  parseInstanceId,
+  sharedResourceIds,
+} from "./instance-id.js";
 import { awsCodeBehind, cleanAwsMessage, notAnAnswer } from "./refusals.js";
-import { type AwsScope, listPages } from "./scopes.js";
+import { type AwsScope, listPages, PAGE_SIZE } from "./scopes.js";
 
 /** An instance, its cluster if it has one, and the last part of its provider's id. */
 export interface RdsInstance {
@@ -19,27 +26,48 @@ export interface RdsInstance {
   readonly group: RdsCluster | undefined;
 }
 
-type InstanceFilter = { readonly DBInstanceIdentifier: string } | { readonly by: string; readonly value: string };
+type InstanceFilter =
+  | { readonly DBInstanceIdentifier: string }
+  | { readonly by: "dbi-resource-id" | "db-cluster-id"; readonly values: string[] };
 
-const listInstances = (scope: AwsScope, filter?: InstanceFilter, onCall?: () => void) =>
+const listInstances = (scope: AwsScope, filter?: InstanceFilter, listing?: ScopeListing) =>
   listPages(
     scope,
-    (client, page) => {
-      const asked = filter && "by" in filter ? { Filters: [{ Name: filter.by, Values: [filter.value] }] } : filter;
-      return client.send(new DescribeDBInstancesCommand({ ...page, ...asked }));
+    (client, page, options) => {
+      const asked = filter && "by" in filter ? { Filters: [{ Name: filter.by, Values: filter.values }] } : filter;
+      return client.send(new DescribeDBInstancesCommand({ ...page, ...asked }), options);
     },
     ({ DBInstances: instances }) => instances,
-    onCall,
+    listing,
   );
 
-const listClusters = (scope: AwsScope, DBClusterIdentifier?: string, onCall?: () => void) =>
+const listClusters = (scope: AwsScope, DBClusterIdentifier?: string, listing?: ScopeListing) =>
   listPages(
     scope,
-    (client, page) =>
-      client.send(new DescribeDBClustersCommand({ ...page, ...(DBClusterIdentifier && { DBClusterIdentifier }) })),
+    (client, page, options) => {
+      const asked = { ...page, ...(DBClusterIdentifier && { DBClusterIdentifier }) };
+      return client.send(new DescribeDBClustersCommand(asked), options);
+    },
     ({ DBClusters: clusters }) => clusters,
-    onCall,
+    listing,
   );
+
+/** @returns those of the known instances that are there, though they were not listed: they were renamed to a page that had been read */
+async function listMissed(
+  scope: AwsScope,
+  listed: readonly DBInstance[],
+  listing: ScopeListing,
+): Promise<DBInstance[]> {
+  const seen = new Set(listed.map(({ DbiResourceId: id }) => id));
+  const known = (listing.known ?? []).flatMap((providerId) => parseInstanceId(providerId)?.id ?? []);
+  const missing = known.filter((id) => isOwnResourceId(id) && !seen.has(id));
+  const missed: DBInstance[] = [];
+  for (let from = 0; from < missing.length; from += PAGE_SIZE) {
+    const values = missing.slice(from, from + PAGE_SIZE);
+    missed.push(...(await listInstances(scope, { by: "dbi-resource-id", values }, listing)));
+  }
+  return missed;
+}
 
 /** @returns what `found` finds, or null where AWS says that there is no such thing */
 async function orAbsent<T>(found: Promise<T>): Promise<T | null> {
@@ -90,11 +118,12 @@ function groupsOf(clusters: readonly DBCluster[], instances: readonly DBInstance
 }
 
 /** Lists a scope to its end: the instances and the clusters. @throws UNAVAILABLE */
-export async function listRdsInstances(scope: AwsScope, onCall?: () => void): Promise<RdsListing> {
-  const [listed, clusters] = await Promise.all([
-    listInstances(scope, undefined, onCall),
-    listClusters(scope, undefined, onCall),
+export async function listRdsInstances(scope: AwsScope, listing: ScopeListing = {}): Promise<RdsListing> {
+  const [paged, clusters] = await Promise.all([
+    listInstances(scope, undefined, listing),
+    listClusters(scope, undefined, listing),
   ]);
+  const listed = [...paged, ...(await listMissed(scope, paged, listing))];
   requireOwn(scope, listed);
   // One on the edge of a page may be listed twice.
   const instances = [...new Map(listed.map((each) => [each.DBInstanceArn ?? each, each])).values()];
@@ -106,7 +135,7 @@ export async function listRdsInstances(scope: AwsScope, onCall?: () => void): Pr
   let groups = groupsOf(clusters, instances);
   // One that was made or renamed between the two answers is in the next.
   if (instances.some((instance) => isUnsure(groups, instance)))
-    groups = groupsOf(await listClusters(scope, undefined, onCall), instances);
+    groups = groupsOf(await listClusters(scope, undefined, listing), instances);
   const found = instances.map((instance) => {
     const id = instanceIdOf(instance, shared);
     if (id === null) throw notAnAnswer(scope.accountId);
@@ -120,7 +149,7 @@ export async function listRdsInstances(scope: AwsScope, onCall?: () => void): Pr
 
 /** @param id the last part of the provider's id @returns null where the instance is gone @throws UNAVAILABLE */
 export async function findRdsInstance(scope: AwsScope, id: string): Promise<RdsInstance | null> {
-  const filter = isArnId(id) ? { DBInstanceIdentifier: id } : { by: "dbi-resource-id", value: id };
+  const filter = isArnId(id) ? { DBInstanceIdentifier: id } : { by: "dbi-resource-id" as const, values: [id] };
   const found = (await orAbsent(listInstances(scope, filter))) ?? [];
   requireOwn(scope, found);
   const instance = found.find((each) => (isArnId(id) ? each.DBInstanceArn : each.DbiResourceId) === id);
@@ -129,7 +158,7 @@ export async function findRdsInstance(scope: AwsScope, id: string): Promise<RdsI
   if (!name) return { id, instance, group: undefined };
   const [clusters, members] = await Promise.all([
     orAbsent(listClusters(scope, name)),
-    listInstances(scope, { by: "db-cluster-id", value: name }),
+    listInstances(scope, { by: "db-cluster-id", values: [name] }),
   ]);
   requireOwn(scope, members);
   const group = groupOf(clusters?.[0], members);

@@ -2,7 +2,7 @@
 import { RDSClient } from "@aws-sdk/client-rds";
 import { NodeHttpHandler } from "@smithy/node-http-handler";
 import { ProxyAgent } from "proxy-agent";
-import type { ProviderScope } from "../provider.js";
+import type { ProviderScope, ScopeListing } from "../provider.js";
 import type { AwsAccountSettings } from "./aws-rds.variables.js";
 import {
   type AwsCredentials,
@@ -16,7 +16,7 @@ import { asUnavailable, notAnAnswer } from "./refusals.js";
 /** Long enough for AWS on a bad day. An operation whose answer is not there by then is looked for. */
 const ANSWER_MS = 20_000;
 const CONNECT_MS = 5_000;
-const PAGE_SIZE = 100;
+export const PAGE_SIZE = 100;
 const MAX_PAGES = 1000;
 
 type Ask<T> = (client: RDSClient) => Promise<T>;
@@ -95,21 +95,29 @@ interface PageRequest {
   readonly Marker: string | undefined;
 }
 
+/** How a page is asked for. */
+interface PageOptions {
+  readonly abortSignal?: AbortSignal;
+}
+
 /**
- * Asks for pages until there is none left.
+ * Asks for pages until there is none left, or nobody waits for them any more.
  * @param itemsOf finds the items of a page. A page without them is not of AWS: it would look like the end @throws UNAVAILABLE
  */
 export async function listPages<P extends { readonly Marker?: string | undefined }, T>(
   scope: AwsScope,
-  ask: (client: RDSClient, page: PageRequest) => Promise<P>,
+  ask: (client: RDSClient, page: PageRequest, options: PageOptions) => Promise<P>,
   itemsOf: (page: P) => T[] | undefined,
-  onCall: () => void = () => undefined,
+  { onCall, signal }: ScopeListing = {},
 ): Promise<T[]> {
   const all: T[] = [];
   let marker: string | undefined;
   for (let pages = 0; pages < MAX_PAGES; pages += 1) {
-    onCall();
-    const page = await scope.read((client) => ask(client, { MaxRecords: PAGE_SIZE, Marker: marker }));
+    signal?.throwIfAborted();
+    onCall?.();
+    const page = await scope.read((client) =>
+      ask(client, { MaxRecords: PAGE_SIZE, Marker: marker }, signal ? { abortSignal: signal } : {}),
+    );
     const items = itemsOf(page);
     if (!items || (page.Marker && page.Marker === marker)) throw notAnAnswer(scope.accountId);
     all.push(...items);

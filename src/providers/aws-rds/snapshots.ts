@@ -5,7 +5,7 @@ import {
   DescribeDBClusterSnapshotsCommand,
   DescribeDBSnapshotsCommand,
 } from "@aws-sdk/client-rds";
-import type { SnapshotDescription } from "../provider.js";
+import type { ScopeListing, SnapshotDescription } from "../provider.js";
 import { rdsTags } from "./instance-description.js";
 import { type AwsScope, listPages } from "./scopes.js";
 
@@ -52,13 +52,13 @@ const ofCluster = (snapshot: DBClusterSnapshot): RdsSnapshot => ({
 export const listInstanceSnapshots = async (
   scope: AwsScope,
   asked: Asked<{ DBSnapshotIdentifier: string } | { DbiResourceId: string } | { DBInstanceIdentifier: string }> = {},
-  onCall?: () => void,
+  listing?: ScopeListing,
 ): Promise<RdsSnapshot[]> => {
   const snapshots = await listPages(
     scope,
-    (client, page) => client.send(new DescribeDBSnapshotsCommand({ ...page, ...asked })),
+    (client, page, options) => client.send(new DescribeDBSnapshotsCommand({ ...page, ...asked }), options),
     ({ DBSnapshots: items }) => items,
-    onCall,
+    listing,
   );
   return snapshots.map(ofInstance);
 };
@@ -66,13 +66,13 @@ export const listInstanceSnapshots = async (
 export const listClusterSnapshots = async (
   scope: AwsScope,
   asked: Asked<{ DBClusterSnapshotIdentifier: string } | { DBClusterIdentifier: string }> = {},
-  onCall?: () => void,
+  listing?: ScopeListing,
 ): Promise<RdsSnapshot[]> => {
   const snapshots = await listPages(
     scope,
-    (client, page) => client.send(new DescribeDBClusterSnapshotsCommand({ ...page, ...asked })),
+    (client, page, options) => client.send(new DescribeDBClusterSnapshotsCommand({ ...page, ...asked }), options),
     ({ DBClusterSnapshots: items }) => items,
-    onCall,
+    listing,
   );
   return snapshots.map(ofCluster);
 };

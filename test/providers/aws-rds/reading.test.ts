@@ -1,7 +1,9 @@
 /** What RDS has is described whole, whatever it is, and a scope that does not answer as AWS does says why. */
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { describeRdsInstance } from "../../../src/providers/aws-rds/instance-description.js";
 import type { Provider } from "../../../src/providers/provider.js";
 import { ACCOUNT, instanceNamed, OTHER_ACCOUNT, REGION, scopeOf, startAws, type UnderAws } from "../../support/aws.js";
+import { SOON } from "../../support/soon.js";
 
 let under: UnderAws;
 let provider: Provider;
@@ -52,8 +54,8 @@ it("an instance is described with all that the inventory shows", async () => {
     ],
     cluster: null,
     tags: [
-      { key: "Env", value: "Test" },
       { key: "Empty", value: "" },
+      { key: "Env", value: "Test" },
     ],
     backupWindow: "03:00-03:30",
     pendingBackupWindow: null,
@@ -153,13 +155,45 @@ it("a scope of 250 instances is listed with three calls for them and one for clu
   const far = under.aws.region(OTHER_ACCOUNT, REGION);
   for (let n = 1; n < 250; n += 1) far.addInstance({ identifier: `db-${n}` });
   let calls = 0;
-  const instances = await provider.list(scopeOf(provider, OTHER_ACCOUNT), () => calls++);
+  const instances = await provider.list(scopeOf(provider, OTHER_ACCOUNT), { onCall: () => calls++ });
   expect([instances.length, calls]).toEqual([250, 4]);
   expect(under.aws.calls.map(({ action }) => action).sort()).toEqual([
     "AssumeRole",
     "DescribeDBClusters",
     ...Array(3).fill("DescribeDBInstances"),
   ]);
+});
+
+it("the order in which AWS says tags and members is none of theirs", async () => {
+  const writer = { DBInstanceIdentifier: "b", IsClusterWriter: true };
+  const readers = ["c", "a"].map((DBInstanceIdentifier) => ({ DBInstanceIdentifier, IsClusterWriter: false }));
+  const tags = ["b", "B", "a"].map((Key) => ({ Key, Value: "x" }));
+  const described = (turn: <T>(items: T[]) => T[]) => {
+    const cluster = { DBClusterMembers: turn([...readers, writer]), TagList: turn(tags) };
+    const group = { cluster, members: new Map() };
+    const scope = { accountId: ACCOUNT, region: REGION } as never;
+    return describeRdsInstance(scope, "db-1", { TagList: turn(tags), DBInstanceIdentifier: "b" }, group);
+  };
+  const one = described((items) => items);
+  expect(described((items) => items.toReversed())).toEqual(one);
+  expect([one.members.map(({ name }) => name), one.tags.map(({ key }) => key)]).toEqual([
+    ["b", "a", "c"],
+    ["B", "a", "b"],
+  ]);
+});
+
+it("a listing that nobody waits for any more ends with the page that it is at", async () => {
+  const ending = new AbortController();
+  const hold = under.aws.fault({ as: "delay", action: "DescribeDBInstances", times: 1 });
+  let calls = 0;
+  const listing = provider.list(scopeOf(provider, OTHER_ACCOUNT), { onCall: () => calls++, signal: ending.signal });
+  const answer = expect(listing).rejects.toThrow();
+  await vi.waitFor(() => expect(hold.hits).toBe(1), SOON);
+  ending.abort();
+  await answer;
+  hold.end();
+  // The first of three pages, and that of the clusters.
+  expect([calls, under.aws.calls.filter(({ action }) => action === "DescribeDBInstances").length]).toEqual([2, 1]);
 });
 
 describe("a scope says why it is not listed", () => {
@@ -230,7 +264,7 @@ it("snapshots of a scope come in pages of 100, with the instance that each is of
   const [orders, shop] = [await instanceNamed(provider, "orders"), await instanceNamed(provider, "shop-1")];
   under.aws.forgetCalls();
   let calls = 0;
-  const snapshots = await provider.listScopeSnapshots(scopeOf(provider), () => calls++);
+  const snapshots = await provider.listScopeSnapshots(scopeOf(provider), { onCall: () => calls++ });
   expect([snapshots.length, calls, under.aws.calls.length]).toEqual([121, 3, 3]);
   expect(new Set(snapshots.map(({ providerId }) => providerId))).toEqual(new Set([orders.providerId, shop.providerId]));
   expect(snapshots.find(({ snapshot }) => snapshot.identifier === "of-shop")).toEqual({

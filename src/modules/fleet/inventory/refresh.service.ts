@@ -6,7 +6,7 @@ import type { Log } from "../../../log.js";
 import type { InstanceDescription, Provider, ProviderScope, SnapshotDescription } from "../../../providers/provider.js";
 import { withTimeout } from "../../../values/with-timeout.js";
 import { findInstanceById, findInstanceId, type StoredInstance } from "./inventory.store.js";
-import { findRefreshStart, listInstanceIds } from "./refresh.store.js";
+import { findRefreshStart, listInstanceIds, listPresentProviderIds } from "./refresh.store.js";
 import { type RefreshedScope, type ScopeFault, updateScope, upsertScopes } from "./scopes.store.js";
 import {
   findSnapshotId,
@@ -105,7 +105,7 @@ export function createRefresh({ db, log, instances }: RefreshDeps) {
     /** Asks a provider for everything in a scope, which may fail. Nothing is written yet. */
     async look(
       provider: Provider,
-      { scope, snapshotsAgeSeconds }: RefreshedScope,
+      { scope, row, snapshotsAgeSeconds }: RefreshedScope,
       timeoutMs: number,
     ): Promise<ScopeLook> {
       const { everySeconds, snapshotsEverySeconds } = provider.discovery;
@@ -113,30 +113,34 @@ export function createRefresh({ db, log, instances }: RefreshDeps) {
       const areDue =
         snapshotsEverySeconds <= everySeconds || (snapshotsAgeSeconds ?? Infinity) >= snapshotsEverySeconds - 10;
       const lookedAt = await findRefreshStart(db);
+      const known = await listPresentProviderIds(db, row.id);
       const beganMs = performance.now();
+      const ending = new AbortController();
       let calls = 0;
-      const asked = <T>(ask: (scope: ProviderScope, onCall: () => void) => Promise<T>): Promise<T> =>
-        withTimeout(
-          ask(scope, () => (calls += 1)),
-          Math.max(1, timeoutMs - (performance.now() - beganMs)),
-          timedOut,
-        );
+      const onCall = () => {
+        calls += 1;
+      };
+      const listing = { onCall, signal: ending.signal };
+      const inTime = <T>(work: Promise<T>): Promise<T> =>
+        withTimeout(work, Math.max(1, timeoutMs - (performance.now() - beganMs)), timedOut);
       let descriptions: ScopeLook["descriptions"] = null;
       let undescribedIds: ScopeLook["undescribedIds"] = [];
       let whyUndescribed: ScopeFault | null = null;
       try {
-        descriptions = await asked((scope, onCall) =>
-          provider.list(scope, onCall, (ids, why) => {
-            undescribedIds = ids;
-            whyUndescribed = why;
-          }),
-        );
-        const snapshots = areDue ? await asked((scope, onCall) => provider.listScopeSnapshots(scope, onCall)) : null;
+        const onUndescribed = (ids: readonly string[], why: ScopeFault) => {
+          undescribedIds = ids;
+          whyUndescribed = why;
+        };
+        descriptions = await inTime(provider.list(scope, { ...listing, known, onUndescribed }));
+        const snapshots = areDue ? await inTime(provider.listScopeSnapshots(scope, listing)) : null;
         return { lookedAt, descriptions, undescribedIds, snapshots, calls, fault: whyUndescribed };
       } catch (error) {
         const fault = faultOf(error, scope);
         const message = descriptions === null ? fault.message : `Its snapshots are not listed: ${fault.message}`;
         return { lookedAt, descriptions, undescribedIds, snapshots: null, calls, fault: { ...fault, message } };
+      } finally {
+        // What has failed or takes too long goes on with no page more.
+        ending.abort();
       }
     },
 

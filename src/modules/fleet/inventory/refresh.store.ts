@@ -94,6 +94,15 @@ export async function listInstanceIds(db: Db, scopeId: bigint): Promise<Map<stri
   return new Map(rows.map(({ id, providerId }) => [providerId, id]));
 }
 
+/** @returns the ids at the provider of the instances of a scope that are not gone */
+export async function listPresentProviderIds(db: Db, scopeId: bigint): Promise<string[]> {
+  const rows = await db
+    .select({ providerId: instances.providerId })
+    .from(instances)
+    .where(and(eq(instances.scopeId, scopeId), isNull(instances.vanishedAt)));
+  return rows.map(({ providerId }) => providerId);
+}
+
 /** Writes the scope of instances that were known before scopes were. */
 export async function updateScopeOfInstances(db: Db, ids: readonly bigint[], scopeId: bigint): Promise<void> {
   if (ids.length === 0) return;

@@ -294,6 +294,44 @@ it("renamed it stays itself, made anew it is another, and back after being gone 
   ]);
 });
 
+it("an instance that is renamed towards the front while it is listed is not gone", async () => {
+  // A scope of two pages: the second is held, and its instance moves to the first.
+  const region = aws.region(CUT_OFF!, REGION);
+  const isSecondPage = ({ parameters }: { parameters: object }) => "Marker" in parameters;
+  const hold = aws.fault({
+    ...{ as: "delay", action: "DescribeDBInstances", account: CUT_OFF!, region: REGION, times: 1 },
+    when: isSecondPage,
+  });
+  const run = discover();
+  await vi.waitFor(() => expect(hold.hits).toBe(1), SOON);
+  region.renameInstance("shop-99", "front");
+  region.removeInstance("shop-98");
+  hold.end();
+  const ofScope = ({ accountId, region }: { accountId: string; region: string }) =>
+    accountId === CUT_OFF && region === REGION;
+  // Two pages, one of clusters, and one call for both that were not listed.
+  expect((await run).scopes.find(ofScope)).toMatchObject({ found: 148, new: 0, changed: 1, gone: 1, calls: 4 });
+  const { data } = await dba.run(`{
+    instances(filter: { accountId: { eq: "${CUT_OFF}" }, region: { eq: "${REGION}" }, identifier: { in: ["front", "shop-98"] } }, orderBy: { field: IDENTIFIER }) {
+      nodes { identifier gone changes { nodes { field before after } } } } }`);
+  expect(data.instances.nodes).toEqual([
+    {
+      identifier: "front",
+      gone: false,
+      changes: { nodes: [{ field: "IDENTIFIER", before: "shop-99", after: "front" }] },
+    },
+    { identifier: "shop-98", gone: true, changes: { nodes: [{ field: "GONE", before: false, after: true }] } },
+  ]);
+});
+
+it("another order of tags is no change", async () => {
+  const region = aws.region(FIRST!, OTHER_REGION);
+  region.retag("shop-30", { Owner: "team-0", Environment: "staging" });
+  const before = await versions();
+  expect(await discover()).toMatchObject({ new: 0, changed: 0, gone: 0 });
+  expect(await versions()).toBe(before);
+});
+
 it("a member that joins a production cluster counts as production, and says so", async () => {
   const region = aws.region(FIRST!, OTHER_REGION);
   region.addCluster({

@@ -1,6 +1,7 @@
 /** Runs of discovery: one at a time for a provider, whoever asks; a dead one is taken over, and what came late changes nothing. */
 import { randomUUID } from "node:crypto";
 import { beforeAll, expect, it, vi } from "vitest";
+import type { ProviderScope, ScopeListing } from "../../../../src/providers/provider.js";
 import { type Client, testApp } from "../../../support/app.js";
 import { isDeep } from "../../../support/deep.js";
 import { hasten } from "../../../support/fleet-app.js";
@@ -10,15 +11,21 @@ import { SOON } from "../../../support/soon.js";
 const provider = scriptedProvider();
 const SCOPES = ["a", "b"].map((accountId) => ({ accountId, region: null, name: null }));
 /** How often each scope was listed, and how many looks at it are under way. */
-const looks = new Map(SCOPES.map(({ accountId }) => [accountId, { begun: 0, now: 0, most: 0 }]));
+const looks = new Map(
+  SCOPES.map(({ accountId }) => [
+    accountId,
+    { begun: 0, now: 0, most: 0, signal: undefined as AbortSignal | undefined },
+  ]),
+);
 let gate: Promise<void> = Promise.resolve();
 let fault: Error | null = null;
 Object.assign(provider, {
   scopes: SCOPES,
   discovery: { everySeconds: 3600, snapshotsEverySeconds: 3600 },
-  async list({ accountId }: { accountId: string }, onCall?: () => void) {
+  async list({ accountId }: ProviderScope, { onCall, signal }: ScopeListing = {}) {
     const look = looks.get(accountId)!;
     look.begun += 1;
+    look.signal = signal;
     look.now += 1;
     look.most = Math.max(look.most, look.now);
     onCall?.();
@@ -120,6 +127,7 @@ it("a scope whose answer Postern cannot deal with fails alone, and says no more 
   const run = await ended((await request()).id);
   fault = null;
   expect(run).toMatchObject({ failedScopes: 1, gone: 0 });
+  expect(looks.get("b")?.signal?.aborted, "nothing of it goes on").toBe(true);
   const [, failed] = run.scopes.toSorted((a: { accountId: string }, b: { accountId: string }) =>
     a.accountId < b.accountId ? -1 : 1,
   );
