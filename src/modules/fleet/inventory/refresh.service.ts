@@ -160,6 +160,7 @@ export function createRefresh({ db, log, instances }: RefreshDeps) {
       const write = ({ descriptions, undescribedIds, snapshots, fault }: ScopeLook) =>
         db.transaction(async (db) => {
           const counts = { found: 0, new: 0, changed: 0, gone: 0 };
+          let listedIds: ReadonlyMap<string, bigint> = new Map();
           if (descriptions) {
             const { ids, ...written } = await instances.writeListing(
               db,
@@ -170,16 +171,21 @@ export function createRefresh({ db, log, instances }: RefreshDeps) {
               lookedAt,
             );
             Object.assign(counts, written);
-            remember(provider, ids);
-            const kept = undescribedIds.flatMap((providerId) => ids.get(providerId) ?? []);
-            if (snapshots) await storeSnapshots(db, { scopeId: row.id, kept }, snapshots, ids, lookedAt);
+            listedIds = ids;
+            if (snapshots) {
+              // Snapshots outlive their instances.
+              const all = await listInstanceIds(db, row.id);
+              const kept = undescribedIds.flatMap((providerId) => all.get(providerId) ?? []);
+              await storeSnapshots(db, { scopeId: row.id, kept }, snapshots, all, lookedAt);
+            }
           }
           const listed = descriptions ? counts.found : null;
           await updateScope(db, row, lookedAt, { listed, areSnapshotsListed: snapshots !== null, fault });
           await record(db, { ...counts, calls, error: fault });
+          return listedIds;
         });
       try {
-        await write(look);
+        remember(provider, await write(look));
       } catch (error) {
         if (error instanceof AppError && PASSING.has(error.code)) throw error;
         await write({ ...look, descriptions: null, snapshots: null, fault: faultOf(error, scope) });
@@ -212,7 +218,9 @@ export function createRefresh({ db, log, instances }: RefreshDeps) {
       remember(provider, ids);
       const id = ids.get(providerId) as bigint;
       await tryRefreshSnapshotsOf(provider, providerId, id);
-      return findInstanceById(db, id);
+      const stored = await findInstanceById(db, id);
+      // A listing that began later has found it gone.
+      return stored?.vanishedAt === null ? stored : null;
     },
 
     /** @returns the id of an instance by its provider id, or null @throws UNAVAILABLE where only the database knows it */

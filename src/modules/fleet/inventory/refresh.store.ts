@@ -29,13 +29,13 @@ export type WrittenInstance = Omit<typeof instances.$inferInsert, keyof typeof U
 
 /** An instance that was known before a look. */
 export type KnownInstance = typeof instances.$inferSelect & {
-  /** Whether a look that began later has written it already. */
+  /** Whether a look that began later has written it already, or has found it gone. */
   readonly isNewer: boolean;
 };
 
 /**
- * @param scopeId the scope whose instances are wanted beside those with these ids at the provider; null where only these are
- * @returns them, vanished ones too, and where a scope is given also those that were never listed in one
+ * @param scopeId the scope whose present instances are wanted beside those with these ids at the provider; null where only these are
+ * @returns them, with these ids vanished ones too, and where a scope is given also those that were never listed in one
  */
 export async function listKnownInstances(
   db: Db,
@@ -45,9 +45,14 @@ export async function listKnownInstances(
   lookedAt: string,
 ): Promise<KnownInstance[]> {
   const named = sql`${instances.providerId} = any (array(select jsonb_array_elements_text(${JSON.stringify(providerIds)}::jsonb)))`;
-  const ofScope = scopeId === null ? [] : [eq(instances.scopeId, scopeId), isNull(instances.scopeId)];
+  // Those that are gone grow without an end. One that comes back is among the ids.
+  const ofScope =
+    scopeId === null
+      ? []
+      : [and(eq(instances.scopeId, scopeId), isNull(instances.vanishedAt)), isNull(instances.scopeId)];
+  const isNewer = sql<boolean>`greatest(${instances.lastSeenAt}, ${instances.vanishedAt}) > ${lookedAt}::timestamptz`;
   const rows = await db
-    .select({ instance: instances, isNewer: sql<boolean>`${instances.lastSeenAt} > ${lookedAt}::timestamptz` })
+    .select({ instance: instances, isNewer })
     .from(instances)
     .where(and(eq(instances.provider, provider), or(named, ...ofScope)));
   return rows.map(({ instance, isNewer }) => ({ ...instance, isNewer }));
@@ -112,11 +117,19 @@ export async function updateScopeOfInstances(db: Db, ids: readonly bigint[], sco
     .where(inArray(instances.id, [...ids]));
 }
 
-/** Marks instances that their provider lists no more. @param seenAt when their scope was listed before; null where it never was */
-export async function markVanished(db: Db, ids: readonly bigint[], seenAt: string | null): Promise<void> {
+/**
+ * Marks instances that their provider lists no more. A look that began before this listing does not bring them back.
+ * @param lookedAt when the listing began @param seenAt when their scope was listed before; null where it never was
+ */
+export async function markVanished(
+  db: Db,
+  ids: readonly bigint[],
+  lookedAt: string,
+  seenAt: string | null,
+): Promise<void> {
   if (ids.length === 0) return;
   await db
     .update(instances)
-    .set({ vanishedAt: sql`now()`, lastSeenAt: sql`greatest(${instances.lastSeenAt}, ${seenAt}::timestamptz)` })
+    .set({ vanishedAt: lookedAt, lastSeenAt: sql`greatest(${instances.lastSeenAt}, ${seenAt}::timestamptz)` })
     .where(inArray(instances.id, [...ids]));
 }

@@ -81,7 +81,8 @@ export function createWrittenInstances(classification: ClassificationService) {
   return {
     /**
      * Writes a whole listing of a scope, and marks what it does not name as gone.
-     * @param keptIds the provider's ids of those that stay as they were known @returns the counts, and the ids by provider id
+     * @param keptIds the provider's ids of those that stay as they were known @returns the counts, and the ids of what is known of it
+     * by provider id
      */
     async writeListing(
       db: Db,
@@ -117,6 +118,7 @@ export function createWrittenInstances(classification: ClassificationService) {
       await markVanished(
         db,
         gone.map(({ id }) => id),
+        lookedAt,
         row.lastSuccessAt,
       );
       // The environment of a vanished instance still protects its snapshots.

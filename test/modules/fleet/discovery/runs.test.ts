@@ -1,10 +1,13 @@
 /** Runs of discovery: one at a time for a provider, whoever asks; a dead one is taken over, and what came late changes nothing. */
 import { randomUUID } from "node:crypto";
-import { beforeAll, expect, it, vi } from "vitest";
+import { beforeAll, expect, inject, it, vi } from "vitest";
+import { createClient } from "../../../../src/db/client.js";
+import { listKnownInstances } from "../../../../src/modules/fleet/inventory/refresh.store.js";
+import type { Report } from "../../../../src/providers/deed.js";
 import type { ProviderScope, ScopeListing } from "../../../../src/providers/provider.js";
 import { type Client, testApp } from "../../../support/app.js";
 import { isDeep } from "../../../support/deep.js";
-import { hasten } from "../../../support/fleet-app.js";
+import { hasten, instanceOf, operationOf } from "../../../support/fleet-app.js";
 import { polling, scriptedProvider } from "../../../support/scripted-provider.js";
 import { SOON } from "../../../support/soon.js";
 
@@ -19,7 +22,12 @@ const looks = new Map(
 );
 let gate: Promise<void> = Promise.resolve();
 let fault: Error | null = null;
+/** Of the app itself; that of a replica ends with it. */
+let report: Report;
 Object.assign(provider, {
+  reportTo(told: Report) {
+    report ??= told;
+  },
   scopes: SCOPES,
   discovery: { everySeconds: 3600, snapshotsEverySeconds: 3600 },
   async list({ accountId }: ProviderScope, { onCall, signal }: ScopeListing = {}) {
@@ -118,6 +126,12 @@ it("what a worker found that was overtaken is not written, and the run not ended
     SOON,
   );
   expect([await rows(), (await runOf(id)).endedAt]).toEqual([before, null]);
+  // Nor is the id remembered that it would have had.
+  const deed = { providerId: "three", by: "repair", action: "instance.wait", result: {}, success: true };
+  await report(deed);
+  expect(await app.sql`select resource_id from audit_logs where action = 'instance.wait'`).toEqual([
+    { resource_id: null },
+  ]);
   await app.sql`update discovery_runs set lease_until = now() - interval '1 second' where id = ${id}`;
   expect(await ended(id)).toMatchObject({ new: 1 });
 });
@@ -196,6 +210,16 @@ it("an instance that is gone and comes back is the same, and its history says bo
   provider.instances.delete(id);
   expect(await ended((await request()).id)).toMatchObject({ new: 0, gone: 1 });
   expect(await stateOf()).toMatchObject([{ id: before.id, gone: true }]);
+  // Of those that are gone, the next run reads only what is back.
+  const [row] = await app.sql`
+    select scope_id::text, current_database() as database, now()::text from instances where identifier = 'one'`;
+  const client = createClient({ connection: { ...inject("connection"), database: row?.database }, poolSize: 1 });
+  const known = (ids: string[]) =>
+    listKnownInstances(client.db, "scripted", BigInt(row?.scope_id), ids, row?.now).then((rows) =>
+      rows.map(({ identifier }) => identifier).sort(),
+    );
+  expect([await known([]), await known([id])]).toEqual([["three"], ["one", "three"]]);
+  await client.close();
   provider.instances.set(id, description);
   expect(await ended((await request()).id)).toMatchObject({ new: 0, gone: 0 });
   expect(await stateOf()).toEqual([
@@ -211,6 +235,41 @@ it("an instance that is gone and comes back is the same, and its history says bo
       },
     },
   ]);
+});
+
+it("a look that began before the listing that found an instance gone does not bring it back", async () => {
+  provider.add("leaving", { accountId: "a" });
+  await ended((await request()).id);
+  const usual = provider.describeWithSiblings;
+  const [asked, gate] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  // The worker's look: its answer is from when it was asked for, and comes late.
+  const late = async (id: string) => {
+    Object.assign(provider, { describeWithSiblings: usual });
+    const answer = await usual(id);
+    asked.resolve();
+    await gate.promise;
+    return answer;
+  };
+  Object.assign(provider, { describeWithSiblings: late });
+  const { data } = await dba.run(
+    `mutation { rebootInstance(input: { instanceId: "leaving" }) { operation { id instance { id } } } }`,
+  );
+  const { id, instance } = data.rebootInstance.operation;
+  await asked.promise;
+  provider.instances.delete("leaving");
+  expect(await ended((await request()).id)).toMatchObject({ gone: 1 });
+  gate.resolve();
+  const operation = await vi.waitFor(async () => {
+    const found = await operationOf(dba, id);
+    expect(found.endedAt).not.toBeNull();
+    return found;
+  }, SOON);
+  expect(operation).toMatchObject({ status: "FAILED", error: { code: "DBInstanceNotFound" } });
+  expect(provider.runs.has(id)).toBe(false);
+  expect(await instanceOf(dba, instance.id, "gone operable changes { nodes { field before after } }")).toEqual({
+    ...{ gone: true, operable: false },
+    changes: { nodes: [{ field: "GONE", before: false, after: true }] },
+  });
 });
 
 it("what is operated is looked at in between", async () => {
