@@ -9,7 +9,8 @@ export const discoveryMutations = (discovery: DiscoveryService): Record<string, 
   discoverInstances: mutation({
     rule: can("operations:run"),
     action: "discovery-run.request",
-    description: "Looks at all instances of the providers now, and not only on the schedule. It answers at once.",
+    description:
+      "Looks at all instances of the providers now, and not only on the schedule. It answers at once. Where a run of a provider has ended less than 30 seconds ago, that is the answer, and no other begins.",
     input: { schema: DiscoverInstancesInput, what: "What to look at.", isOptional: true },
     payload: {
       name: "DiscoverInstancesPayload",
@@ -18,7 +19,7 @@ export const discoveryMutations = (discovery: DiscoveryService): Record<string, 
         runs: {
           rows: DiscoveryRun,
           description:
-            "The run of each provider; the one that is under way, where there is one. Ask for `endedAt` until it is set.",
+            "The run of each provider; the one that is under way or has just ended, where there is one. Ask for `endedAt` until it is set.",
         },
       },
     },

@@ -14,6 +14,7 @@ import {
   claimDiscoveryRun,
   type DiscoveryRunScope,
   endDiscoveryRun,
+  findRecentDiscoveryRun,
   insertDiscoveryRun,
   listAbandonedDiscoveries,
   listOperatedInstances,
@@ -24,6 +25,9 @@ import {
 
 /** A worker that has not extended its lease for so long counts as dead. */
 const LEASE_MS = 10_000;
+
+/** Who asks within so many seconds after a run has its answer: a loop of requests does not keep AWS busy for everybody else. */
+const PAUSE_SECONDS = 30;
 
 const SCHEDULE = { type: "system", name: "schedule" };
 
@@ -163,8 +167,8 @@ export function createDiscoveryService({
     },
 
     /**
-     * Asks for a look at all scopes now, or joins the one that is under way. @returns the ids of the runs, one for each provider
-     * @throws BAD_USER_INPUT
+     * Asks for a look at all scopes now, or joins the one that is under way or has just ended. @returns the ids of the runs, one for each
+     * provider @throws BAD_USER_INPUT
      */
     async request(call: Call, provider: string | null): Promise<string[]> {
       const asked = providers.filter(({ name }) => provider === null || name === provider);
@@ -175,7 +179,11 @@ export function createDiscoveryService({
       const ids = await db.transaction(async (db) => {
         const runs: { id: string; provider: string; joined: boolean }[] = [];
         for (const { name } of asked.toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
-          const { id, isNew } = await insertDiscoveryRun(db, name, describeActor(call.actor));
+          const recent = await findRecentDiscoveryRun(db, name, PAUSE_SECONDS);
+          const { id, isNew } =
+            recent === null
+              ? await insertDiscoveryRun(db, name, describeActor(call.actor))
+              : { id: recent, isNew: false };
           runs.push({ id: String(id), provider: name, joined: !isNew });
         }
         await audit.record(db, call, { resourceId: runs[0]!.id, result: { runs } });

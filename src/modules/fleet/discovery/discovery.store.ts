@@ -1,5 +1,5 @@
 /** The statements of discovery runs. Each change names the worker, so that one that was overtaken changes nothing. */
-import { and, eq, inArray, isNull, lt, or, sql } from "drizzle-orm";
+import { and, desc, eq, gt, inArray, isNull, lt, or, sql } from "drizzle-orm";
 import type { Db } from "../../../db/client.js";
 import { instances } from "../inventory/inventory.table.js";
 import { operations } from "../operations/operations.table.js";
@@ -44,6 +44,18 @@ export async function insertDiscoveryRun(
     })
     .returning({ id: discoveryRuns.id, isNew: sql<boolean>`xmax = 0` });
   return rows[0]!;
+}
+
+/** @returns the run of a provider that is under way, or else the newest that has ended within so many seconds; null where there is none */
+export async function findRecentDiscoveryRun(db: Db, provider: string, withinSeconds: number): Promise<bigint | null> {
+  const isRecent = gt(discoveryRuns.endedAt, sql`clock_timestamp() - make_interval(secs => ${withinSeconds})`);
+  const rows = await db
+    .select({ id: discoveryRuns.id })
+    .from(discoveryRuns)
+    .where(and(eq(discoveryRuns.provider, provider), or(isOpen, isRecent)))
+    .orderBy(desc(discoveryRuns.startedAt), desc(discoveryRuns.id))
+    .limit(1);
+  return rows[0]?.id ?? null;
 }
 
 /** @returns the run of a provider that nobody does, which is this worker's from now on; null where there is none */

@@ -59,6 +59,8 @@ const RUN = `id provider requestedBy { kind email name } startedAt endedAt found
   scopes { accountId region found new changed gone calls error { code message } startedAt endedAt }`;
 
 async function discover() {
+  // The runs that have ended are so old that a request begins another one.
+  await app.sql`update discovery_runs set ended_at = ended_at - interval '30 seconds'`;
   const { data, errors } = await dba.run(`mutation { discoverInstances { runs { id } } }`);
   expect(errors).toBeUndefined();
   await discovered();
@@ -304,7 +306,7 @@ it("an instance that is renamed towards the front while it is listed is not gone
   });
   const run = discover();
   await vi.waitFor(() => expect(hold.hits).toBe(1), SOON);
-  region.renameInstance("shop-99", "front");
+  region.renameInstance("shop-97", "front");
   region.removeInstance("shop-98");
   hold.end();
   const ofScope = ({ accountId, region }: { accountId: string; region: string }) =>
@@ -318,7 +320,7 @@ it("an instance that is renamed towards the front while it is listed is not gone
     {
       identifier: "front",
       gone: false,
-      changes: { nodes: [{ field: "IDENTIFIER", before: "shop-99", after: "front" }] },
+      changes: { nodes: [{ field: "IDENTIFIER", before: "shop-97", after: "front" }] },
     },
     { identifier: "shop-98", gone: true, changes: { nodes: [{ field: "GONE", before: false, after: true }] } },
   ]);

@@ -52,7 +52,13 @@ beforeAll(async () => {
   dba = await app.as("dba");
 });
 
-const request = async (client = dba) =>
+/** The runs that have ended are so old that a request begins another one. */
+const passPause = () => app.sql`update discovery_runs set ended_at = ended_at - interval '30 seconds'`;
+const request = async (client = dba) => {
+  await passPause();
+  return ask(client);
+};
+const ask = async (client = dba) =>
   (await client.run(`mutation { discoverInstances(input: { provider: "scripted" }) { runs { id endedAt } } }`)).data
     .discoverInstances.runs[0] as { id: string; endedAt: string | null };
 const runOf = async (id: string) =>
@@ -95,6 +101,33 @@ it("who asks while a run is under way joins it, in every replica; no scope is lo
     select result -> 'runs' -> 0 -> 'joined' as joined from audit_logs where action = 'discovery-run.request' and resource_id = ${first.id} order by id`;
   expect(records.map(({ joined }) => joined)).toEqual([false, true, true, true]);
   await replica.stop();
+});
+
+it("who asks right after a run has that one, whoever began it; a schedule or a start begins another", async () => {
+  const before = begun();
+  const { id } = await request();
+  await ended(id);
+  const { endedAt } = await runOf(id);
+  expect([await ask(), await ask()]).toEqual([
+    { id, endedAt },
+    { id, endedAt },
+  ]);
+  expect(begun()).toEqual(before.map((count) => count + 1));
+  await hasten(app, "inventory-scripted");
+  expect(begun()).toEqual(before.map((count) => count + 2));
+  const [scheduled] = await app.sql`select id::text from discovery_runs order by id desc limit 1`;
+  expect(scheduled?.id).not.toBe(id);
+  expect((await ask()).id).toBe(scheduled?.id);
+  await app.sql`update discovery_runs set ended_at = ended_at - interval '29 seconds'`;
+  expect((await ask()).id).toBe(scheduled?.id);
+  await app.sql`update discovery_runs set ended_at = ended_at - interval '1 second'`;
+  const next = await ask();
+  expect(next).toEqual({ id: expect.any(String), endedAt: null });
+  expect([id, scheduled?.id]).not.toContain(next.id);
+  await ended(next.id);
+  const records = await app.sql`
+    select resource_id, result -> 'runs' -> 0 -> 'joined' as joined from audit_logs where action = 'discovery-run.request' order by id desc limit 6`;
+  expect(records.map(({ joined }) => joined)).toEqual([false, true, true, true, true, false]);
 });
 
 it("the run of a dead worker is taken over, and goes on with what is left", async () => {
