@@ -98,8 +98,10 @@ export function createAwsRdsProvider({
       const [scope, parts] = [scopeOf(providerId), parseInstanceId(providerId)];
       if (!scope || !parts) return [];
       const found = await findRdsInstance(scope, parts.id);
-      const { DBClusterIdentifier: cluster, DbClusterResourceId: clusterId } = found?.group?.cluster ?? {};
-      const name = found?.instance.DBInstanceIdentifier ?? parts.id.split(":").at(-1)!;
+      // Nobody knows any more which cluster it was a member of. Its snapshots outlive it.
+      if (!found) return null;
+      const { DBClusterIdentifier: cluster, DbClusterResourceId: clusterId } = found.group?.cluster ?? {};
+      const name = found.instance.DBInstanceIdentifier ?? parts.id.split(":").at(-1)!;
       const listing = cluster
         ? listClusterSnapshots(scope, { DBClusterIdentifier: cluster })
         : listInstanceSnapshots(

@@ -229,8 +229,8 @@ export interface Provider {
    * @returns null where the member or its log does not exist @throws UNAVAILABLE
    */
   logTail(providerId: string, member: string, lines: number): Promise<readonly string[] | null>;
-  /** Lists the snapshots of an instance, which may be gone itself. @throws UNAVAILABLE */
-  listSnapshots(providerId: string): Promise<SnapshotDescription[]>;
+  /** Lists the snapshots of an instance, which may be gone itself. @returns null where only its scope's listing tells them @throws UNAVAILABLE */
+  listSnapshots(providerId: string): Promise<SnapshotDescription[] | null>;
   /** Lists the snapshots of all instances of a scope, also of those that are gone. @throws UNAVAILABLE */
   listScopeSnapshots(scope: ProviderScope, listing?: ScopeListing): Promise<ScopeSnapshot[]>;
   /** Removes a snapshot, and does nothing where it is gone already. @throws UNAVAILABLE, also while it is being restored */

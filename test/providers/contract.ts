@@ -87,7 +87,7 @@ export function describeProvider(name: string, create: () => Promise<UnderTest>)
       await provider.start(request, intent);
       expect(await provider.poll(request, intent)).toEqual(end);
 
-      const snapshots = await provider.listSnapshots(providerId);
+      const snapshots = (await provider.listSnapshots(providerId))!;
       expect(snapshots).toEqual([
         {
           uid: expect.stringMatching(/./),

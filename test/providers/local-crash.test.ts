@@ -188,8 +188,8 @@ test.each(
     2,
   ),
 )("a restore that is killed at %s: done is %s, with the whole instance or nothing of it", async (killAt, expected) => {
-  if ((await provider.listSnapshots(pair)).length === 0) await operate(provider, snapshotOf(pair, "kept"));
-  const [snapshot] = await provider.listSnapshots(pair);
+  if ((await provider.listSnapshots(pair))!.length === 0) await operate(provider, snapshotOf(pair, "kept"));
+  const [snapshot] = (await provider.listSnapshots(pair))!;
   const [known] = await query(provider, "pair", (sql) => sql`select count(*)::int from notes`);
   const { request, end } = await interrupt(restoreOf(pair, snapshot!.identifier, "copy"), killAt);
   const done = expected ?? (await listAll(provider)).length > 1;

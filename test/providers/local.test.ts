@@ -327,7 +327,7 @@ test("manual snapshots have a limit, automated ones do not count", async () => {
     },
   });
   expect(await operate(provider, snapshotOf(solo, "auto-2", true))).toMatchObject({ state: "succeeded" });
-  for (const { identifier } of await provider.listSnapshots(solo))
+  for (const { identifier } of (await provider.listSnapshots(solo))!)
     await provider.deleteSnapshot(solo, { snapshotId: identifier });
   expect(await readdir(join(ground.path, "fleet/snapshots"))).toEqual([]);
 });

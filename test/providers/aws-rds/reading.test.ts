@@ -283,6 +283,6 @@ it("snapshots of a scope come in pages of 100, with the instance that each is of
   expect(snapshots.filter(({ snapshot }) => snapshot.automated)).toHaveLength(60);
   expect(await provider.listSnapshots(orders.providerId)).toHaveLength(120);
   expect(
-    (await provider.listSnapshots((await instanceNamed(provider, "shop-2")).providerId)).map((s) => s.identifier),
+    (await provider.listSnapshots((await instanceNamed(provider, "shop-2")).providerId))?.map((s) => s.identifier),
   ).toEqual(["of-shop"]);
 });

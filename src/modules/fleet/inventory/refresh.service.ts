@@ -87,7 +87,9 @@ export function createRefresh({ db, log, instances }: RefreshDeps) {
 
   async function refreshSnapshotsOf(provider: Provider, providerId: string, id: bigint): Promise<void> {
     const lookedAt = await findRefreshStart(db);
-    const listed = (await provider.listSnapshots(providerId)).map((snapshot) => ({ providerId, snapshot }));
+    const snapshots = await provider.listSnapshots(providerId);
+    if (snapshots === null) return;
+    const listed = snapshots.map((snapshot) => ({ providerId, snapshot }));
     await db.transaction((db) => storeSnapshots(db, { instanceId: id }, listed, new Map([[providerId, id]]), lookedAt));
   }
 

@@ -290,6 +290,21 @@ it("what ends after the time-out is settled as it ended", async () => {
   expect(await actionsOf(id)).toEqual(["operation.requested", "operation.ended", "operation.settled"]);
 }, 40_000);
 
+it("the snapshots of a cluster outlive the member that they were listed under", async () => {
+  here().addCluster({
+    identifier: "fair",
+    tags: TEST,
+    members: ["fair-1", "fair-2"].map((identifier) => ({ identifier })),
+  });
+  await hasten(app, "inventory-aws-rds");
+  const { snapshot } = await request("createSnapshot", { instanceId: "fair-1" });
+  here().removeInstance("fair-1");
+  await hasten(app, "operated-aws-rds");
+  expect(await app.sql`select status from snapshots where id = ${snapshot.id}`).toEqual([{ status: "available" }]);
+  await hasten(app, "inventory-aws-rds");
+  expect(await app.sql`select status from snapshots where id = ${snapshot.id}`).toEqual([{ status: "available" }]);
+}, 40_000);
+
 /** The session tokens that the double was asked with. */
 const tokens = new Set<string>();
 const hear = (message: unknown) => {

@@ -166,7 +166,7 @@ it("goes with the backups, and the last backup with its snapshot", async () => {
   expect(await found("new-dev")).toMatchObject([open]);
   scripted.change("new-dev", { backupRetentionDays: 0 });
   const { providerId } = (await listAll(provider))[0]!;
-  const [snapshot] = await provider.listSnapshots(providerId);
+  const [snapshot] = (await provider.listSnapshots(providerId))!;
   await provider.deleteSnapshot(providerId, { snapshotId: snapshot!.identifier });
   await round("inventory");
   await round();
