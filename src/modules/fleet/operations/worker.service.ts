@@ -1,5 +1,4 @@
 /** Runs operations: it begins what is next, polls the provider until the end or the deadline, and takes over from dead workers. */
-
 import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Db } from "../../../db/client.js";
@@ -68,6 +67,8 @@ export function createWorker({ db, log, inventory, completion, polling }: Worker
   const busyLanes = new Map<string, Promise<void>>();
   /** The busy lanes that were woken again. */
   const wokenLanes = new Set<string>();
+  /** When instances that are starting were asked about, by this process's timer. Wake-ups come more often than a provider is asked. */
+  const askedAtMs = new Map<bigint, number>();
 
   /**
    * Polls an operation, and starts it where the provider does not know it. The environment is checked once more, because it may have
@@ -127,9 +128,9 @@ export function createWorker({ db, log, inventory, completion, polling }: Worker
 
   /** Whether an operation must give way to a queued reboot, because on a failed instance it would never end. */
   async function mustGiveWay({ type, instanceId }: StoredOperation, provider: Provider, providerId: string) {
-    if (isOfSnapshot(type) || type === "REBOOT_INSTANCE" || !(await hasQueuedReboot(db, instanceId))) return false;
-    const description = await provider.describe(providerId).catch(() => null);
-    return description?.status === "failed" && isRescuable({ provider: provider.name, status: description.status });
+    const isConcerned = type !== "REBOOT_INSTANCE" && isRescuable({ provider: provider.name, status: "failed" });
+    if (isOfSnapshot(type) || !isConcerned || !(await hasQueuedReboot(db, instanceId))) return false;
+    return (await provider.describe(providerId).catch(() => null))?.status === "failed";
   }
 
   /** Runs a claimed operation until its end, its deadline, or the end of this process. */
@@ -181,16 +182,17 @@ export function createWorker({ db, log, inventory, completion, polling }: Worker
    * Claims the next operation. While its instance is starting, an operation waits and its time does not run. Only a reboot may begin, as the
    * start may never end.
    */
-  async function claimOperation(
-    lane: OperationLane,
-    provider: Provider,
-    instance: StoredInstance,
-  ): Promise<ClaimedOperation | null> {
+  async function claimOperation(lane: OperationLane, provider: Provider, instance: StoredInstance) {
     const { id, providerId } = instance;
     const claim = (overtaking: OvertakingOperation) => claimNextOperation(db, id, lane, overtaking, worker, LEASE_MS);
     if (lane === "snapshots") return claim("automatic");
     const isStarting = ({ status }: StoredInstance) => STARTING_STATUSES.includes(status);
-    const current = isStarting(instance) ? await inventory.refreshInstance(provider, providerId) : instance;
+    if (!isStarting(instance)) askedAtMs.delete(id);
+    const nowMs = performance.now();
+    const isDue = nowMs - (askedAtMs.get(id) ?? -Infinity) >= polling(provider.name, "REBOOT_INSTANCE").intervalMs;
+    const mustAsk = isStarting(instance) && isDue;
+    if (mustAsk) askedAtMs.set(id, nowMs);
+    const current = mustAsk ? await inventory.refreshInstance(provider, providerId) : instance;
     if (!current || !isStarting(current)) return claim(current && isRescuable(current) ? "reboots" : "automatic");
     return isRescuable(current) ? claim("only reboots") : null;
   }
