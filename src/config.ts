@@ -194,6 +194,8 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
   if (env.DEMO_AWS && aws.awsAccounts.length > 0)
     throw new ConfigError("DEMO_AWS: is for those who have no AWS account: leave out AWS_ACCOUNTS, or this.");
   const isProduction = env.NODE_ENV === "production";
+  if (env.DEMO_AWS && isProduction)
+    throw new ConfigError("DEMO_AWS: shows simulated instances, which production must not: leave it out.");
   // With trusted documents the landing page is useless, and the schema is not public.
   const isOpen = env.TRUSTED_DOCUMENTS === undefined;
   return {

@@ -96,6 +96,10 @@ it("shows simulated AWS accounts beside an embedded database only, and beside no
     expect.stringMatching(/^DEMO_AWS: needs the embedded database/),
   ]);
   const AWS_ACCOUNTS = JSON.stringify([{ accountId: "111122223333", regions: ["eu-central-1"] }]);
+  expect(faultsOf({ DEMO_AWS: "true", NODE_ENV: "production" })).toEqual([
+    "DEMO_AWS: shows simulated instances, which production must not: leave it out.",
+  ]);
+  expect(readConfig({ DEMO_AWS: "false", NODE_ENV: "production" }).demo.aws).toBe(false);
   expect(faultsOf({ DEMO_AWS: "true", AWS_ACCOUNTS })).toEqual([
     expect.stringMatching(/^DEMO_AWS: .* leave out AWS_ACCOUNTS/),
   ]);
