@@ -64,7 +64,9 @@ const OWN = {
   DEMO_PASSWORD: secretVariable(z.string().min(12).max(128)).describe("The demo users' password; without it likewise."),
   DEMO_AWS: flagVariable
     .prefault("false")
-    .describe("Whether to show two simulated AWS accounts with a dozen instances. Beside an embedded database only."),
+    .describe(
+      "Whether to show two simulated AWS accounts with a dozen instances, which are gone once it is off. Beside an embedded database only, and not in production.",
+    ),
   INTROSPECTION: flagVariable
     .optional()
     .describe("Whether clients may read the schema: `false` in production, else `true`."),

@@ -1,11 +1,10 @@
 /** The demo's AWS: a double with two accounts and a dozen instances, for people who have no account there. Everything in it is simulated. */
 import type { AwsAccountSettings } from "../providers/aws-rds/aws-rds.variables.js";
+import { SIMULATED_TAG } from "../values/instances.js";
 import { startAwsDouble } from "./aws-double/aws-double.js";
 import type { AwsCredentials } from "./aws-double/callers.js";
 import type { NewRegionCluster, NewRegionInstance } from "./aws-double/region-controls.js";
 
-/** No instance of a real account has this tag. */
-const SIMULATED = { "postern:simulated": "true" } as const;
 /** They are there since then, whenever the demo starts, so that each start finds the same instances. */
 const CREATED_AT = new Date("2026-01-05T08:00:00Z");
 
@@ -137,7 +136,7 @@ interface DemoAws {
 
 const simulated = <T extends { readonly tags?: Readonly<Record<string, string>> }>(resource: T) => ({
   ...resource,
-  tags: { ...resource.tags, ...SIMULATED },
+  tags: { ...resource.tags, [SIMULATED_TAG.key]: SIMULATED_TAG.value },
   createdAt: CREATED_AT,
 });
 

@@ -13,10 +13,12 @@ import type { InventoryService, RefreshedScope } from "../inventory/index.js";
 import {
   claimDiscoveryRun,
   type DiscoveryRunScope,
+  endAbandonedDiscovery,
   endDiscoveryRun,
   findRecentDiscoveryRun,
   insertDiscoveryRun,
   listAbandonedDiscoveries,
+  listAbsentProviders,
   listOperatedInstances,
   releaseDiscoveryRuns,
   updateDiscoveryLease,
@@ -205,6 +207,18 @@ export function createDiscoveryService({
         providers.map(({ name }) => name),
       );
       for (const provider of providers) if (names.includes(provider.name)) workSoon(provider);
+    },
+
+    /**
+     * Marks the scopes of the providers that this process does not have. During a change of configuration another replica may still have
+     * one, and then takes the mark back when it looks. @param quietHours for how long nobody may have looked; so it settles
+     */
+    async removeAbsent(quietHours: number): Promise<void> {
+      const names = providers.map(({ name }) => name);
+      for (const name of await listAbsentProviders(db, names, quietHours)) {
+        await inventory.scopesOf({ name, scopes: [] });
+        await endAbandonedDiscovery(db, name);
+      }
     },
 
     /** Refreshes the instances of a provider that are operated, which change more often than others. */

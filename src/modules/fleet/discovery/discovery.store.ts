@@ -1,7 +1,8 @@
 /** The statements of discovery runs. Each change names the worker, so that one that was overtaken changes nothing. */
-import { and, desc, eq, gt, inArray, isNull, lt, or, sql } from "drizzle-orm";
+import { and, desc, eq, gt, inArray, isNull, lt, ne, notInArray, or, sql } from "drizzle-orm";
 import type { Db } from "../../../db/client.js";
 import { instances } from "../inventory/inventory.table.js";
+import { scopes } from "../inventory/scopes.table.js";
 import { operations } from "../operations/operations.table.js";
 import { discoveryRuns } from "./discovery.table.js";
 
@@ -133,6 +134,34 @@ export async function endDiscoveryRun(db: Db, id: bigint, worker: string): Promi
 /** Deletes the runs that ended more than 30 days ago. */
 export async function deleteOldDiscoveryRuns(db: Db): Promise<void> {
   await db.delete(discoveryRuns).where(lt(discoveryRuns.endedAt, sql`now() - interval '30 days'`));
+}
+
+/**
+ * @param names the providers of this process @param quietHours how long no replica has begun a look
+ * @returns the other providers that have scopes which are not REMOVED
+ */
+export async function listAbsentProviders(db: Db, names: readonly string[], quietHours: number): Promise<string[]> {
+  const rows = await db
+    .selectDistinct({ provider: scopes.provider })
+    .from(scopes)
+    .where(
+      and(
+        notInArray(scopes.provider, [...names]),
+        ne(scopes.state, "REMOVED"),
+        sql`not exists (
+          select from ${discoveryRuns} where ${discoveryRuns.provider} = ${scopes.provider}
+            and ${discoveryRuns.startedAt} > now() - make_interval(hours => ${quietHours}))`,
+      ),
+    );
+  return rows.map(({ provider }) => provider);
+}
+
+/** Ends the run of a provider that nobody does any more. */
+export async function endAbandonedDiscovery(db: Db, provider: string): Promise<void> {
+  await db
+    .update(discoveryRuns)
+    .set({ endedAt: sql`clock_timestamp()`, worker: null, leaseUntil: null })
+    .where(and(eq(discoveryRuns.provider, provider), isOpen, isAbandoned));
 }
 
 /** @returns the ids at the provider of the instances with operations that are under way, or have ended within 15 minutes */

@@ -19,6 +19,9 @@ const everySeconds = (seconds: number): string => {
 /** A provider that is listed less often has the instances that are operated looked at in between. */
 const OPERATED_SECONDS = 60;
 
+/** A provider at which no replica has looked for so long is configured nowhere. It is longer than any interval. */
+const ABSENT_HOURS = 2;
+
 export function discoveryModule(
   deps: DiscoveryDeps & { readonly timings: { readonly sweepMs: number; readonly answerTimeoutMs: number } },
 ): DiscoveryModule {
@@ -34,6 +37,10 @@ export function discoveryModule(
   };
   const sweep = () =>
     discovery.sweep().catch((error) => log.warn({ err: error }, "discoveries not swept; they are looked at again"));
+  const removeAbsent = (quietHours: number) =>
+    discovery
+      .removeAbsent(quietHours)
+      .catch((error) => log.warn({ err: error }, "what is configured no more is not marked; that is tried again"));
   let timer: NodeJS.Timeout | undefined;
 
   return {
@@ -52,9 +59,11 @@ export function discoveryModule(
           cron: "* * * * *",
           run: () => discovery.discoverOperated(provider),
         })),
+      { name: "absent-providers", cron: "*/10 * * * *", run: () => removeAbsent(ABSENT_HOURS) },
       { name: "retention-discovery", cron: "23 * * * *", run: () => deleteOldDiscoveryRuns(db) },
     ],
     async start(): Promise<void> {
+      await removeAbsent(0);
       // A provider that does not answer does not hold up the start.
       await discovery.waitFor(refresh(), timings.answerTimeoutMs);
       timer = setInterval(sweep, timings.sweepMs).unref();

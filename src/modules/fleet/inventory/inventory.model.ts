@@ -99,6 +99,7 @@ export const Instance = declareType({
         multiAz: instances.multiAz,
         members: instances.members,
         vanishedAt: instances.vanishedAt,
+        scopeRemoved: instances.scopeRemoved,
       },
       type: OperationAvailability,
       derive: (needs, access) =>
@@ -117,7 +118,7 @@ export const Instance = declareType({
     gone: field(instances.gone, "Whether its provider lists it no more."),
     operable: field(
       instances.operable,
-      "Whether operations are allowed on it at all: it is there, and not PRODUCTION. `availableOperations` says which of them its status allows now.",
+      "Whether operations are allowed on it at all: it is there, its scope is not REMOVED, and it is not PRODUCTION. `availableOperations` says which of them its status allows now.",
     ),
   },
   filters: {

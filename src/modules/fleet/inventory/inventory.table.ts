@@ -67,10 +67,12 @@ export const instances = pgTable(
     /** When the provider stopped listing it; null while it is listed. */
     vanishedAt: moment(),
     gone: boolean().notNull().generatedAlwaysAs(sql`vanished_at is not null`),
+    /** Whether its scope is REMOVED, so that nobody can say whether it is still there. `upsertScopes` keeps it. */
+    scopeRemoved: boolean().notNull().default(false),
     operable: boolean()
       .notNull()
       .generatedAlwaysAs(
-        sql`vanished_at is null and environment in ('STAGING', 'TEST', 'DEVELOPMENT', 'POC', 'SANDBOX')`,
+        sql`vanished_at is null and not scope_removed and environment in ('STAGING', 'TEST', 'DEVELOPMENT', 'POC', 'SANDBOX')`,
       ),
   },
   (t) => [

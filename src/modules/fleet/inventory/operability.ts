@@ -13,6 +13,7 @@ export interface OperabilityFacts {
   readonly multiAz: boolean;
   readonly members: readonly ProviderMember[];
   readonly vanishedAt: string | null;
+  readonly scopeRemoved: boolean;
 }
 
 /** In these statuses an instance will soon be available. Operations are accepted, and wait until it is. */
@@ -78,6 +79,12 @@ export function assessOperability(
   { forceFailover = false } = {},
 ): AppError | null {
   if (!isOperable(instance.environment)) return productionProtected();
+  if (instance.scopeRemoved && instance.vanishedAt === null) {
+    return failedPrecondition(
+      "not configured",
+      "The account and region of this instance are configured no more, so nobody knows what became of it.",
+    );
+  }
   // Operations on a snapshot do not need its instance.
   if (isOfSnapshot(type)) return null;
   if (instance.vanishedAt !== null) {

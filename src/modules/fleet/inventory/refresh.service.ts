@@ -5,6 +5,7 @@ import { AppError, providerUnavailable } from "../../../errors.js";
 import type { Log } from "../../../log.js";
 import type { InstanceDescription, Provider, ProviderScope, SnapshotDescription } from "../../../providers/provider.js";
 import { withTimeout } from "../../../values/with-timeout.js";
+import { lockClassification } from "./classification.store.js";
 import { findInstanceById, findInstanceId, type StoredInstance } from "./inventory.store.js";
 import { findRefreshStart, listInstanceIds, listPresentProviderIds } from "./refresh.store.js";
 import { type RefreshedScope, type ScopeFault, updateScope, upsertScopes } from "./scopes.store.js";
@@ -101,8 +102,12 @@ export function createRefresh({ db, log, instances }: RefreshDeps) {
     });
 
   return {
-    /** @returns the scopes that a provider has now; those that it had before are marked */
-    scopesOf: (provider: Provider): Promise<RefreshedScope[]> => db.transaction((db) => upsertScopes(db, provider)),
+    /** @returns the scopes that a provider has now; those that it had before are marked. One that is configured no more has none */
+    scopesOf: (provider: Pick<Provider, "name" | "scopes">): Promise<RefreshedScope[]> =>
+      db.transaction(async (db) => {
+        await lockClassification(db);
+        return upsertScopes(db, provider);
+      }),
 
     /** Asks a provider for everything in a scope, which may fail. Nothing is written yet. */
     async look(

@@ -9,7 +9,8 @@ const ScopeState = enumTypeOf("ScopeState", scopeState.enumValues, "What the las
   LISTED: "All of its instances were listed.",
   FAILING:
     "It, its snapshots or some of its instances could not be listed; those are shown as they were known. `lastError` says why.",
-  REMOVED: "It is configured no more, so nobody looks at it. Its instances are shown as they were known.",
+  REMOVED:
+    "It is configured no more, so nobody looks at it. Its instances are shown as they were known, and none is operable.",
 });
 
 /** Why a scope could not be listed. */

@@ -2,7 +2,8 @@
 import { and, eq, getTableColumns, isNull, sql } from "drizzle-orm";
 import type { Db } from "../../../db/client.js";
 import type { Provider, ProviderScope } from "../../../providers/provider.js";
-import { findings } from "./inventory.table.js";
+import { SIMULATED_TAG } from "../../../values/instances.js";
+import { findings, instances } from "./inventory.table.js";
 import { scopes } from "./scopes.table.js";
 
 /** A row of `scopes`. */
@@ -23,15 +24,23 @@ export interface ScopeFault {
 }
 
 const NOT_LISTED = "scope_not_listed";
+const REMOVED = "scope_removed";
+const REMOVED_DETAIL =
+  "It is configured no more, so nobody looks at it. Its instances are shown as they were known, and no operation is accepted on them. " +
+  "Where that is not meant, configure it again, such as in AWS_ACCOUNTS.";
 
 const isScope = ({ accountId, region }: ProviderScope, row: StoredScope) =>
   row.accountId === accountId && row.region === region;
 
+/** What distinguishes a scope for people. */
+const subjectOf = ({ accountId, region }: Pick<StoredScope, "accountId" | "region">) =>
+  region === null ? accountId : `${accountId} in ${region}`;
+
 /**
- * Writes the scopes that a provider has now, and marks those that it had before. Nothing is written where nothing has changed.
- * @returns the row of each of its scopes
+ * Writes the scopes that a provider has now, and marks those that it had before, with their instances. Nothing is written where nothing
+ * has changed. The caller holds the lock of the classification, because instances are written. @returns the row of each of its scopes
  */
-export async function upsertScopes(db: Db, provider: Provider): Promise<RefreshedScope[]> {
+export async function upsertScopes(db: Db, provider: Pick<Provider, "name" | "scopes">): Promise<RefreshedScope[]> {
   const ofProvider = eq(scopes.provider, provider.name);
   const known = await db.select().from(scopes).where(ofProvider);
   const isAsKnown = (scope: ProviderScope) =>
@@ -52,7 +61,14 @@ export async function upsertScopes(db: Db, provider: Provider): Promise<Refreshe
   }
   for (const { id } of known.filter(isRemoved)) {
     await db.update(scopes).set({ state: "REMOVED", lastError: null, failingSince: null }).where(eq(scopes.id, id));
-    await resolveScopeFinding(db, id);
+  }
+  const marked = await markInstancesOfScopes(db, provider.name);
+  for (const row of known.filter((row) => isRemoved(row) || marked.has(row.id))) {
+    await resolveScopeFinding(db, row.id);
+    const isConfigured = provider.scopes.some((scope) => isScope(scope, row));
+    if (!isConfigured && (await hasPresentInstances(db, row.id))) {
+      await openScopeFinding(db, row, REMOVED, REMOVED_DETAIL);
+    }
   }
   const snapshotsAgeSeconds = sql<number | null>`extract(epoch from now() - ${scopes.snapshotsListedAt})::float8`;
   const rows = await db
@@ -63,6 +79,37 @@ export async function upsertScopes(db: Db, provider: Provider): Promise<Refreshe
     const { snapshotsAgeSeconds, ...row } = rows.find((row) => isScope(scope, row))!;
     return { scope, row, snapshotsAgeSeconds };
   });
+}
+
+/**
+ * Tells the instances of a provider whether their scopes are REMOVED. They are not gone by that, because only a complete listing says so.
+ * Simulated ones are, as nothing of them is anywhere. @returns the scopes whose instances have changed
+ */
+async function markInstancesOfScopes(db: Db, provider: string): Promise<Set<bigint>> {
+  const isGone = sql`${instances.vanishedAt} is null and ${scopes.state} = 'REMOVED' and ${instances.tags} @> ${JSON.stringify([SIMULATED_TAG])}::jsonb`;
+  const rows = await db
+    .update(instances)
+    .set({
+      scopeRemoved: sql`${scopes.state} = 'REMOVED'`,
+      vanishedAt: sql`case when ${isGone} then now() else ${instances.vanishedAt} end`,
+      lastSeenAt: sql`case when ${isGone} then greatest(${instances.lastSeenAt}, ${scopes.lastSuccessAt}) else ${instances.lastSeenAt} end`,
+    })
+    .from(scopes)
+    .where(
+      and(
+        eq(scopes.id, instances.scopeId),
+        eq(scopes.provider, provider),
+        sql`${instances.scopeRemoved} <> (${scopes.state} = 'REMOVED')`,
+      ),
+    )
+    .returning({ scopeId: scopes.id });
+  return new Set(rows.map(({ scopeId }) => scopeId));
+}
+
+async function hasPresentInstances(db: Db, scopeId: bigint): Promise<boolean> {
+  const isPresent = and(eq(instances.scopeId, scopeId), isNull(instances.vanishedAt));
+  const rows = await db.select({ id: instances.id }).from(instances).where(isPresent).limit(1);
+  return rows.length > 0;
 }
 
 /** @returns the id of the scope of an account and region, or null */
@@ -90,7 +137,7 @@ export async function findScopeId(
  */
 export async function updateScope(
   db: Db,
-  { id, accountId, region }: StoredScope,
+  row: StoredScope,
   lookedAt: string,
   {
     listed,
@@ -98,6 +145,7 @@ export async function updateScope(
     fault,
   }: { readonly listed: number | null; readonly areSnapshotsListed: boolean; readonly fault: ScopeFault | null },
 ): Promise<void> {
+  const { id } = row;
   await db
     .update(scopes)
     .set({
@@ -109,16 +157,19 @@ export async function updateScope(
     })
     .where(eq(scopes.id, id));
   if (!fault) return resolveScopeFinding(db, id);
-  const subject = region === null ? accountId : `${accountId} in ${region}`;
   await reopenScopeFinding(db, id);
-  const finding = { kind: NOT_LISTED, severity: "WARNING", subject, detail: fault.message } as const;
+  await openScopeFinding(db, row, NOT_LISTED, fault.message);
+}
+
+/** Opens a finding of a scope, or updates it. */
+async function openScopeFinding(db: Db, row: StoredScope, kind: string, detail: string): Promise<void> {
   await db
     .insert(findings)
-    .values({ scopeId: id, ...finding })
+    .values({ scopeId: row.id, kind, severity: "WARNING", subject: subjectOf(row), detail })
     .onConflictDoUpdate({
       target: [findings.scopeId, findings.kind],
       targetWhere: isNull(findings.resolvedAt),
-      set: { detail: fault.message },
+      set: { detail },
       setWhere: sql`${findings.detail} <> excluded.detail`,
     });
 }

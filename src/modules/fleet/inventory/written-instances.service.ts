@@ -45,6 +45,7 @@ function written(
     scopeId,
     lastSeenAt: lookedAt,
     vanishedAt: null,
+    scopeRemoved: false,
   };
 }
 
