@@ -4,6 +4,7 @@ import type { Db } from "../../../db/client.js";
 import { AppError, providerUnavailable } from "../../../errors.js";
 import type { Log } from "../../../log.js";
 import type { InstanceDescription, Provider, ProviderScope, SnapshotDescription } from "../../../providers/provider.js";
+import { SIMULATED_TAG } from "../../../values/instances.js";
 import { withTimeout } from "../../../values/with-timeout.js";
 import { lockClassification } from "./classification.store.js";
 import { findInstanceById, findInstanceId, type StoredInstance } from "./inventory.store.js";
@@ -106,7 +107,7 @@ export function createRefresh({ db, log, instances }: RefreshDeps) {
     scopesOf: (provider: Pick<Provider, "name" | "scopes">): Promise<RefreshedScope[]> =>
       db.transaction(async (db) => {
         await lockClassification(db);
-        return upsertScopes(db, provider);
+        return upsertScopes(db, provider, SIMULATED_TAG);
       }),
 
     /** Asks a provider for everything in a scope, which may fail. Nothing is written yet. */

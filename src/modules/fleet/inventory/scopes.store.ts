@@ -1,8 +1,7 @@
 /** The statements of scopes, and of the findings that are about them. */
 import { and, eq, getTableColumns, isNull, sql } from "drizzle-orm";
 import type { Db } from "../../../db/client.js";
-import type { Provider, ProviderScope } from "../../../providers/provider.js";
-import { SIMULATED_TAG } from "../../../values/instances.js";
+import type { Provider, ProviderScope, Tag } from "../../../providers/provider.js";
 import { findings, instances } from "./inventory.table.js";
 import { scopes } from "./scopes.table.js";
 
@@ -38,9 +37,14 @@ const subjectOf = ({ accountId, region }: Pick<StoredScope, "accountId" | "regio
 
 /**
  * Writes the scopes that a provider has now, and marks those that it had before, with their instances. Nothing is written where nothing
- * has changed. The caller holds the lock of the classification, because instances are written. @returns the row of each of its scopes
+ * has changed. The caller holds the lock of the classification, because instances are written.
+ * @param simulatedTag what simulated instances have @returns the row of each of its scopes
  */
-export async function upsertScopes(db: Db, provider: Pick<Provider, "name" | "scopes">): Promise<RefreshedScope[]> {
+export async function upsertScopes(
+  db: Db,
+  provider: Pick<Provider, "name" | "scopes">,
+  simulatedTag: Tag,
+): Promise<RefreshedScope[]> {
   const ofProvider = eq(scopes.provider, provider.name);
   const known = await db.select().from(scopes).where(ofProvider);
   const isAsKnown = (scope: ProviderScope) =>
@@ -62,7 +66,7 @@ export async function upsertScopes(db: Db, provider: Pick<Provider, "name" | "sc
   for (const { id } of known.filter(isRemoved)) {
     await db.update(scopes).set({ state: "REMOVED", lastError: null, failingSince: null }).where(eq(scopes.id, id));
   }
-  const marked = await markInstancesOfScopes(db, provider.name);
+  const marked = await markInstancesOfScopes(db, provider.name, simulatedTag);
   for (const row of known.filter((row) => isRemoved(row) || marked.has(row.id))) {
     await resolveScopeFinding(db, row.id);
     const isConfigured = provider.scopes.some((scope) => isScope(scope, row));
@@ -85,8 +89,8 @@ export async function upsertScopes(db: Db, provider: Pick<Provider, "name" | "sc
  * Tells the instances of a provider whether their scopes are REMOVED. They are not gone by that, because only a complete listing says so.
  * Simulated ones are, as nothing of them is anywhere. @returns the scopes whose instances have changed
  */
-async function markInstancesOfScopes(db: Db, provider: string): Promise<Set<bigint>> {
-  const isGone = sql`${instances.vanishedAt} is null and ${scopes.state} = 'REMOVED' and ${instances.tags} @> ${JSON.stringify([SIMULATED_TAG])}::jsonb`;
+async function markInstancesOfScopes(db: Db, provider: string, simulatedTag: Tag): Promise<Set<bigint>> {
+  const isGone = sql`${instances.vanishedAt} is null and ${scopes.state} = 'REMOVED' and ${instances.tags} @> ${JSON.stringify([simulatedTag])}::jsonb`;
   const rows = await db
     .update(instances)
     .set({

@@ -49,7 +49,7 @@ async function discovered() {
 /** @returns the scope that may fail, the instances in it, and the last run */
 async function state() {
   const { data, errors } = await dba.run(`{
-    scopes(orderBy: { field: REGION }) { nodes { region name state lastSuccessAt failingSince lastError { code message } findings { nodes { id detail resolvedAt } } } }
+    scopes(orderBy: { field: REGION }) { nodes { region name state lastSuccessAt failingSince lastError { code message } findings { nodes { id kind detail resolvedAt } } } }
     instances(filter: { region: { eq: "r-2" } }, orderBy: { field: IDENTIFIER }) { nodes { identifier gone lastSeenAt scope { region } } }
     discoveryRuns(first: 1) { nodes { found gone failedScopes endedAt } }
   }`);
@@ -113,7 +113,9 @@ it("the finding of a scope that is configured no more ends; an account that is c
   };
   const second = await configured(FIRST);
   expect(second).toMatchObject({ state: "REMOVED", lastError: null, failingSince: null });
-  expect(second.findings.nodes[0].resolvedAt).toEqual(expect.any(String));
+  const removed = { kind: "scope_removed", resolvedAt: null };
+  const resolved = { kind: "scope_not_listed", resolvedAt: expect.any(String) };
+  expect(second.findings.nodes.slice(0, 2)).toMatchObject([removed, resolved]);
   expect(await configured(FIRST, { ...SECOND, name: "renamed" })).toMatchObject({ state: "LISTED", name: "renamed" });
 });
 
