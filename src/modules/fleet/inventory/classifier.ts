@@ -1,20 +1,13 @@
 /** Decides the environment of an instance by several methods, and says what each of them found. In doubt it is PRODUCTION. */
 import type { Tag } from "../../../providers/provider.js";
 import {
-  ENVIRONMENTS,
   type Environment,
   type EnvironmentMethod,
   isStricterEnvironment,
   strictestEnvironment,
 } from "../../../values/environments.js";
-import {
-  CAMEL_HUMP,
-  type EnvironmentRules,
-  type EnvironmentVocabulary,
-  environmentPiecesOf,
-  environmentVocabularyOf,
-  unnumbered,
-} from "./environment-rules.js";
+import type { EnvironmentRules } from "./environment-rules.js";
+import { distinctEnvironments, environmentsIn } from "./environment-words.js";
 
 /** The environment that people have set for an instance, or for all instances of an account. */
 export interface ClassifierMapping {
@@ -77,31 +70,8 @@ interface MethodResult {
 
 const quoted = (text: string) => JSON.stringify(text);
 
-const distinct = (environments: readonly Environment[]) =>
-  ENVIRONMENTS.filter((environment) => environments.includes(environment));
-
 const nearestToProduction = (findings: readonly Finding[]) =>
   strictestEnvironment(findings.map(({ environment }) => environment));
-
-/** @returns the environments whose words are in the text, the nearest to production first */
-function environmentsIn(text: string, { meanings, longest }: EnvironmentVocabulary): Environment[] {
-  const findPhrase = (words: readonly string[]) =>
-    [words.join(" "), words.map(unnumbered).join(" ")].find((phrase) => meanings.has(phrase));
-  const words = environmentPiecesOf(text).flatMap((piece) => {
-    const whole = piece.toLowerCase();
-    return findPhrase([whole]) ? [whole] : piece.split(CAMEL_HUMP).map((hump) => hump.toLowerCase());
-  });
-  const environments: Environment[] = [];
-  for (let at = 0; at < words.length; ) {
-    // The longest phrase counts, so that `non prod` and `prod like` are read before `prod`.
-    let length = Math.min(longest, words.length - at);
-    while (length > 1 && !findPhrase(words.slice(at, at + length))) length--;
-    const meaning = meanings.get(findPhrase(words.slice(at, at + length)) ?? "");
-    if (meaning) environments.push(meaning);
-    at += length;
-  }
-  return distinct(environments);
-}
 
 const NEAREST_COUNTS = " They disagree, and the nearest to production counts.";
 
@@ -124,7 +94,7 @@ export function classifierTagsOf(
   const read = (tags: readonly Tag[], cluster: string | null) =>
     tags
       .filter(({ key }) => isEnvironmentKey(key))
-      .map((tag) => ({ ...tag, cluster, environments: environmentsIn(tag.value, environmentVocabularyOf(rules)) }));
+      .map((tag) => ({ ...tag, cluster, environments: environmentsIn(tag.value, rules.values) }));
   return [...read(tags, null), ...(cluster ? read(cluster.tags, cluster.identifier) : [])];
 }
 
@@ -146,7 +116,7 @@ function readTags(
     const meaning = environments.length > 0 ? `says ${environments.join(" and ")}` : "is no environment and is ignored";
     return `${whose}${quoted(key)} = ${quoted(value)} ${meaning}`;
   });
-  const disagree = distinct(findings.map(({ environment }) => environment)).length > 1;
+  const disagree = distinctEnvironments(findings.map(({ environment }) => environment)).length > 1;
   const ofCluster = strictestEnvironment(
     read.flatMap(({ cluster, environments }) => (cluster === null ? [] : environments)),
   );
@@ -154,7 +124,7 @@ function readTags(
 }
 
 function readName({ identifier }: ClassifierSubject, rules: EnvironmentRules): MethodResult {
-  const environments = environmentsIn(identifier, environmentVocabularyOf(rules));
+  const environments = environmentsIn(identifier, rules.values);
   const findings = environments.map((environment) => ({
     environment,
     fact: `NAME_PATTERN ${quoted(identifier)} ${environment}`,
@@ -232,7 +202,7 @@ export function classify(subject: ClassifierSubject, rules: EnvironmentRules): C
 
   if (mapping && contrary.length > 0 && unsettled.length === 0) return decide(mapping.environment, "INSTANCE_MAPPING");
 
-  const environments = distinct([...others, ...instance.findings].map(({ environment }) => environment));
+  const environments = distinctEnvironments([...others, ...instance.findings].map(({ environment }) => environment));
   const positive = evidence.filter(({ method, environment }) => method !== "DEFAULT" && environment !== null);
   const deciding = positive.find(({ environment }) => environment === "PRODUCTION") ?? positive[0];
   if (!deciding?.environment) return decide("PRODUCTION", "DEFAULT");

@@ -9,7 +9,8 @@ import type { Classification } from "./classifier.js";
 import { classifyByGrounds, type EnvironmentGroundsChange } from "./environment-grounds.js";
 import { proposedChangesOf } from "./environment-preview.service.js";
 import { createProposals, type ProposalsDeps, type ProposedOutcome } from "./environment-proposals.service.js";
-import { type EnvironmentRules, environmentRulesFaultsOf } from "./environment-rules.js";
+import type { EnvironmentRules } from "./environment-rules.js";
+import { environmentWordFaultsOf } from "./environment-words.js";
 import type { EnvironmentMapping, EnvironmentQuestion, EnvironmentRulesChange } from "./environments.inputs.js";
 import type { StoredInstance } from "./inventory.store.js";
 
@@ -55,7 +56,7 @@ export function createEnvironments({ requireInstance, ...deps }: EnvironmentsDep
       seen.add(environment);
       words[environment] = given;
     }
-    const [fault] = environmentRulesFaultsOf(words);
+    const [fault] = environmentWordFaultsOf(words);
     if (fault) throw badUserInput("rules.values", fault.message);
     return {
       tagKeys: given.tagKeys ?? configured.tagKeys,
