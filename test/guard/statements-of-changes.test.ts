@@ -43,7 +43,13 @@ const stateOfUser = (...ends: string[]): Counted => [
 
 const OTHERS: Record<string, Counted> = {
   setEnvironmentMapping: [
-    () => ({ instanceId: "orders-test", environment: "TEST", reason: "It is one." }),
+    async () => {
+      // Two have agreed on it, so that this one waits for nobody.
+      await app.sql`
+        insert into environment_mappings (instance_id, environment, reason, created_by)
+        select id, 'TEST', 'It was one.', '{}' from instances where identifier = 'orders-test'`;
+      return { instanceId: "orders-test", environment: "TEST", reason: "It is one." };
+    },
     "instance { id environment { evidence { detail } } }",
     [
       // The lock and the instance, the mapping before, the rules and the mappings, the instance among its siblings, and findings with the rest.
@@ -65,9 +71,9 @@ const OTHERS: Record<string, Counted> = {
     async () => ({ id: await SPECIMENS.EnvironmentProposal.insert(app) }),
     "proposal { id status }",
     [
-      // The lock, the proposal, the version of the rules and the two administrators, and who has a hand in the account of each.
-      ...["begin", "select", "select", "select", "select", "select"],
-      ...["select", "select", "select environment_mappings"],
+      // The lock, the proposal, the version of the rules and the two administrators, and who has a hand in their accounts.
+      ...["begin", "select", "select", "select", "select", "with"],
+      ...["select", "select environment_mappings"],
       ...["insert into environment_mappings", "with", "update environment_proposals"],
       ...["insert into audit_logs", "commit", "select"],
     ],

@@ -22,9 +22,9 @@ import {
   expireProposals,
   findProposal,
   insertProposal,
-  listAccountHands,
   listProposalAdministrators,
   type StoredProposal,
+  shareHands,
   supersedeProposals,
   updateProposal,
 } from "./environment-proposals.store.js";
@@ -34,7 +34,7 @@ import { insertEnvironmentRules } from "./environment-rules.store.js";
 const DAYS = 7;
 /** Whoever makes an account, or gives it a password, could sign in to it and confirm what they propose themselves. */
 const HANDS_DAYS = 30;
-const SAME_HANDS = `One person has created or changed both your account and the author's within the last ${HANDS_DAYS} days, or one of you the other's. An administrator for whom this is not so confirms this proposal.`;
+const SAME_HANDS = `One person has created or changed both your account and the author's within the last ${HANDS_DAYS} days, or one of you the other's, themselves or through accounts that they have made or changed. An administrator for whom this is not so confirms this proposal.`;
 const SYSTEM = { type: "system", name: "inventory" };
 
 export interface ProposalsDeps {
@@ -129,8 +129,7 @@ export function createProposals({ db, audit, clock, classification }: ProposalsD
       );
     }
     const since = new Date(clock.now().getTime() - HANDS_DAYS * 86_400_000);
-    const [ofAuthor, ofSecond] = [await listAccountHands(db, author, since), await listAccountHands(db, second, since)];
-    if ([...ofAuthor].some((id) => ofSecond.has(id))) throw forbidden("environments:decide", SAME_HANDS);
+    if (await shareHands(db, [author, second], since)) throw forbidden("environments:decide", SAME_HANDS);
   }
 
   return {

@@ -94,7 +94,7 @@ export const environmentMutations = (environments: EnvironmentsService): Record<
     rule: can("environments:decide"),
     action: "environment-proposal.decide",
     description:
-      "Confirms what another administrator proposes, as long as it takes only the instances out of PRODUCTION that it names; or rejects it, also one's own. It confirms unless `decision` says REJECT. Nobody confirms whose account the author has created or changed within 30 days, or the other way round, or where one person has done so with both.",
+      "Confirms what another administrator proposes, as long as it takes only the instances out of PRODUCTION that it names; or rejects it, also one's own. It confirms unless `decision` says REJECT. Nobody confirms whose account the author has created or changed within 30 days, or the other way round, or where one person has done so with both; accounts through which somebody may have done so count as well.",
     input: { schema: ConfirmEnvironmentProposalInput, what: "The proposal, and the decision." },
     payload: {
       name: "ConfirmEnvironmentProposalPayload",

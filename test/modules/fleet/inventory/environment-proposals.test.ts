@@ -239,6 +239,22 @@ describe("whoever might be its author under another account", () => {
     await map(admin, { instanceId: "d1", environment: "PRODUCTION" });
   });
 
+  it("an account behind which the author stands at the end of a row of accounts", async () => {
+    await create(admin, "row-1@postern.example");
+    await create(await clientOf("row-1@postern.example"), "row-2@postern.example");
+    await create(await clientOf("row-2@postern.example"), "row-3@postern.example");
+    const last = await clientOf("row-3@postern.example");
+    const { id } = await propose({ instanceId: "d1", environment: "TEST" });
+    await refused(last, id);
+    // The other way round, and among those of the row.
+    await refused(admin, (await propose({ instanceId: "d1", environment: "TEST" }, last)).id);
+    await refused(
+      await clientOf("row-1@postern.example"),
+      (await propose({ instanceId: "d1", environment: "TEST" }, last)).id,
+    );
+    await forget();
+  });
+
   it.each(["updateUser", "updateUsers"])("an account that the author has changed by %s", async (name) => {
     const email = `own-${name.toLowerCase()}@postern.example`;
     const { id: userId, version } = await create(other, email);
