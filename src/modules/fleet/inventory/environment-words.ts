@@ -18,6 +18,8 @@ const piecesOf = (text: string): string[] =>
 /** Where a word of a name in camel case begins. */
 const CAMEL_HUMP = /(?<=[\p{Ll}\p{N}])(?=\p{Lu})|(?<=\p{Lu})(?=\p{Lu}\p{Ll})/u;
 
+const humpsOf = (piece: string) => piece.split(CAMEL_HUMP).map((hump) => hump.toLowerCase());
+
 /** @returns the word without the number at its end */
 const unnumbered = (word: string): string => word.replace(/(?<=\p{L})\p{N}+$/u, "");
 
@@ -67,20 +69,23 @@ export function environmentsIn(text: string, given: EnvironmentWords): Environme
   const { meanings, longest } = vocabularyOf(given);
   const findPhrase = (words: readonly string[]) =>
     [words.join(" "), words.map(unnumbered).join(" ")].find((phrase) => meanings.has(phrase));
-  const words = piecesOf(text).flatMap((piece) => {
-    const whole = piece.toLowerCase();
-    return findPhrase([whole]) ? [whole] : piece.split(CAMEL_HUMP).map((hump) => hump.toLowerCase());
-  });
-  const environments: Environment[] = [];
-  for (let at = 0; at < words.length; ) {
-    // The longest phrase counts, so that `non prod` and `prod like` are read before `prod`.
-    let length = Math.min(longest, words.length - at);
-    while (length > 1 && !findPhrase(words.slice(at, at + length))) length--;
-    const meaning = meanings.get(findPhrase(words.slice(at, at + length)) ?? "");
-    if (meaning) environments.push(meaning);
-    at += length;
-  }
-  return distinctEnvironments(environments);
+  const read = (words: readonly string[]): Environment[] => {
+    const environments: Environment[] = [];
+    for (let at = 0; at < words.length; ) {
+      // The longest phrase counts, so that `non prod` and `prod like` are read before `prod`.
+      let length = Math.min(longest, words.length - at);
+      while (length > 1 && !findPhrase(words.slice(at, at + length))) length--;
+      const meaning = meanings.get(findPhrase(words.slice(at, at + length)) ?? "");
+      if (meaning) environments.push(meaning);
+      at += length;
+    }
+    return environments;
+  };
+  const pieces = piecesOf(text).map((piece) => ({ whole: piece.toLowerCase(), humps: humpsOf(piece) }));
+  const words = pieces.flatMap(({ whole, humps }) => (findPhrase([whole]) ? [whole] : humps));
+  // A word such as `proddb` hides no production in `ProdDb`.
+  const inHumps = read(pieces.flatMap(({ humps }) => humps)).filter((environment) => environment === "PRODUCTION");
+  return distinctEnvironments([...read(words), ...inHumps]);
 }
 
 export const NO_WORD_FOR_PRODUCTION = "Give at least one word that means production.";
@@ -92,10 +97,18 @@ interface EnvironmentWordFault {
   readonly message: string;
 }
 
-const wordsOf = (text: string) =>
-  piecesOf(text).flatMap((piece) => piece.split(CAMEL_HUMP).map((hump) => hump.toLowerCase()));
+const wordsOf = (text: string) => piecesOf(text).flatMap(humpsOf);
 
-/** @returns whether a phrase that means another environment would hide a word for production, as `prod db` would in `orders-prod-db` */
+/** @returns whether one text could hold both: as they are written, or with the numbers that a text may add */
+function couldBeOne(first: readonly string[], second: readonly string[]): boolean {
+  const [left, right] = [first.join(" "), second.join(" ")];
+  return left === right || first.map(unnumbered).join(" ") === right || left === second.map(unnumbered).join(" ");
+}
+
+/**
+ * @returns whether a phrase would hide a word for production that is within it, as `prod db` would in `orders-prod-db`, or that begins
+ * where it ends, as `db live` would hide `live site` in `db-live-site`
+ */
 function hidesProduction(word: string, production: readonly (readonly string[])[]): boolean {
   const words = wordsOf(word);
   const isNegated = (at: number, end: number) =>
@@ -103,8 +116,12 @@ function hidesProduction(word: string, production: readonly (readonly string[])[
   return production.some((phrase) =>
     words.some((_, at) => {
       const part = words.slice(at, at + phrase.length);
-      const isThere = [part, part.map(unnumbered)].some((part) => part.join(" ") === phrase.join(" "));
-      return isThere && !isNegated(at, at + phrase.length);
+      // A whole phrase is found as it is written first.
+      const isWhole = part.length === words.length;
+      const isThere = isWhole
+        ? [part, part.map(unnumbered)].some((part) => part.join(" ") === phrase.join(" "))
+        : couldBeOne(part, phrase.slice(0, part.length));
+      return isThere && !(isWhole && part.length < phrase.length) && !isNegated(at, at + phrase.length);
     }),
   );
 }
@@ -125,7 +142,7 @@ export function environmentWordFaultsOf(words: EnvironmentWords): EnvironmentWor
       if (other !== environment) fault(`"${word}" means ${other} already: a word has one meaning.`);
       if (environment === "PRODUCTION" && negations.has(phrase)) fault(`"${word}" never means production.`);
       if (environment !== "PRODUCTION" && other === environment && hidesProduction(word, production)) {
-        fault(`"${word}" holds a word for production, and would hide it.`);
+        fault(`"${word}" holds a word for production, or its beginning, and would hide it.`);
       }
     }
   }

@@ -33,6 +33,12 @@ describe("configured rules", () => {
     }
   });
 
+  it("hide production in no name that is written with humps", () => {
+    const rules = environmentRulesText.parse('{"values":{"TEST":["proddb"]}}');
+    const found = ["proddb", "ProdDb"].map((identifier) => classify({ identifier, tags: [], accountId: null }, rules));
+    expect(found.map(({ environment }) => environment)).toEqual(["TEST", "PRODUCTION"]);
+  });
+
   it("fail with all faults at once", () => {
     const text = JSON.stringify({
       tagKeys: ["", "a*b", 7],
@@ -68,6 +74,11 @@ describe("configured rules", () => {
       "a negative that means production",
       '{"values":{"PRODUCTION":["prod","NonProd"]}}',
       ['values.PRODUCTION.1: "NonProd" never means production.'],
+    ],
+    [
+      "a word that ends as a phrase for production begins",
+      '{"values":{"PRODUCTION":["live site"],"DEVELOPMENT":["db live"]}}',
+      ['values.DEVELOPMENT.0: "db live" holds a word for production, or its beginning, and would hide it.'],
     ],
   ])("refuse %s", (_, text, told) => {
     expect(faults(text)).toEqual(told);

@@ -392,6 +392,13 @@ it.each<[string, object, string]>([
   ["a phrase that would hide production", words("TEST", "prod db"), "rules.values"],
   ["a number that would hide production", words("TEST", "prod1"), "rules.values"],
   ["camel case that would hide production", words("TEST", "euProd"), "rules.values"],
+  [
+    "a phrase that would hide the beginning of production",
+    {
+      values: [...words("PRODUCTION", "live site").values, ...words("DEVELOPMENT", "db live").values],
+    },
+    "rules.values",
+  ],
   ["a word that never means production", words("PRODUCTION", "prod", "nonprod"), "rules.values"],
   [
     "an environment given twice",
