@@ -1,8 +1,8 @@
 /** The grounds on which environments are decided beside the facts: the rules and the mappings, and how a change alters them. */
 import type { InstanceDescription } from "../../../providers/provider.js";
-import type { Environment } from "../../../values/environments.js";
+import { type Environment, isStricterEnvironment } from "../../../values/environments.js";
 import { type Classification, type ClassifierMapping, classify } from "./classifier.js";
-import type { EnvironmentRules } from "./environment-rules.js";
+import { type EnvironmentRules, loosensEnvironmentRules } from "./environment-rules.js";
 
 /** The newest mapping of an instance or an account. */
 export interface EnvironmentGroundsMapping {
@@ -35,6 +35,24 @@ export function environmentGroundsAfter(
     ({ instanceId, accountId }) => instanceId !== mapping.instanceId || accountId !== mapping.accountId,
   );
   return { ...grounds, mappings: [...others, mapping] };
+}
+
+/**
+ * Whether a change takes two administrators whatever is known today: with some facts, such as those that are left once a tag has gone, or
+ * those of an instance that nobody has seen yet, something would count as less than PRODUCTION that counts as PRODUCTION without the
+ * change. Where nothing speaks it is PRODUCTION, so each new voice below it is such a change. A settlement that two have agreed on counts
+ * as long as nothing but its facts contradicts, whoever took the others away.
+ */
+export function loosensEnvironments(grounds: EnvironmentGrounds, change: EnvironmentGroundsChange): boolean {
+  if (change.kind === "RULES") return loosensEnvironmentRules(grounds.rules, change.rules);
+  const { instanceId, accountId, environment, settles } = change.mapping;
+  if (environment === "PRODUCTION") return false;
+  const mapped = grounds.mappings.find(
+    (mapping) => mapping.instanceId === instanceId && mapping.accountId === accountId,
+  )?.environment;
+  if (environment === null) return mapped === "PRODUCTION";
+  // Whoever agreed on a mapping that is as loose has agreed on this one.
+  return !mapped || settles !== null || isStricterEnvironment(mapped, environment);
 }
 
 const asMapping = (row: EnvironmentGroundsMapping | undefined): ClassifierMapping | undefined =>

@@ -1,21 +1,14 @@
 /** Tells what a change of the grounds would do, and whether it loosens anything, today or once facts change. */
 import type { Db } from "../../../db/client.js";
 import { limitExceeded } from "../../../errors.js";
-import { isStricterEnvironment } from "../../../values/environments.js";
-import {
-  type Assessment,
-  type ClassificationChange,
-  type ClassificationService,
-  classificationFactsOf,
-} from "./classification.service.js";
+import { type Assessment, type ClassificationChange, type ClassificationService } from "./classification.service.js";
 import { type ClassifiedInstance, listClassifiedByAccount, listClassifiedByIds } from "./classification.store.js";
 import {
-  classifyByGrounds,
   type EnvironmentGrounds,
   type EnvironmentGroundsChange,
   environmentGroundsAfter,
+  loosensEnvironments,
 } from "./environment-grounds.js";
-import { narrowsProduction } from "./environment-rules.js";
 
 const MAX_SHOWN = 100;
 const MAX_LEAVING = 500;
@@ -67,35 +60,6 @@ function looseningChanges(
   });
 }
 
-/**
- * Whether a change could loosen anything, although nothing leaves PRODUCTION by what is known today: the facts that keep it there may go.
- * @param grounds those that count now @param instances those that the change may reach
- */
-function loosensLater(
-  change: EnvironmentGroundsChange,
-  grounds: EnvironmentGrounds,
-  instances: readonly ClassifiedInstance[],
-): boolean {
-  if (change.kind === "RULES") return narrowsProduction(grounds.rules, change.rules);
-  const { instanceId, accountId, environment, settles } = change.mapping;
-  if (environment === "PRODUCTION") return false;
-  const isSame = (mapping: { instanceId: bigint | null; accountId: string | null }) =>
-    mapping.instanceId === instanceId && mapping.accountId === accountId;
-  const mapped = grounds.mappings.find(isSame);
-  if (mapped?.environment === "PRODUCTION") return true;
-  if (environment === null) return false;
-  // It counts for instances that nobody has seen yet.
-  if (accountId !== null) return true;
-  // A stricter mapping than the one that counts now weakens nothing, unless one of the two settles something.
-  if (mapped?.environment && mapped.settles === null && settles === null) {
-    if (!isStricterEnvironment(mapped.environment, environment)) return false;
-  }
-  const instance = instances.find(({ id }) => id === instanceId);
-  if (!instance) return false;
-  const unmapped = classifyByGrounds(classificationFactsOf(instance), undefined, grounds);
-  return instance.environment === "PRODUCTION" || unmapped.environment === "PRODUCTION";
-}
-
 function listAffected(db: Db, change: EnvironmentGroundsChange) {
   if (change.kind === "RULES") return listClassifiedByAccount(db, null);
   const { instanceId, accountId } = change.mapping;
@@ -117,6 +81,6 @@ export async function previewEnvironmentChange(
   const others = after
     .filter(({ instance, counting }) => !left.has(instance.id) && counting.environment !== instance.environment)
     .map(({ instance, counting }) => ({ before: instance, after: counting }));
-  const isLoosening = leaving.length > 0 || loosensLater(change, current, instances);
+  const isLoosening = leaving.length > 0 || loosensEnvironments(current, change);
   return { grounds, instances, changes: [...leaving, ...others], leaving, isLoosening };
 }

@@ -1,4 +1,4 @@
-/** The rules that decide environments: their defaults, how the configuration overrides them, and which of two reads less as production. */
+/** The rules that decide environments: their defaults, how the configuration overrides them, and which of them loosen others. */
 import { z } from "zod";
 import {
   ENVIRONMENT_METHODS,
@@ -10,6 +10,7 @@ import {
   type EnvironmentWords,
   environmentPhraseOf,
   environmentWordFaultsOf,
+  loosensEnvironmentWords,
   NO_WORD_FOR_PRODUCTION,
 } from "./environment-words.js";
 
@@ -57,12 +58,16 @@ export const DEFAULT_ENVIRONMENT_RULES: EnvironmentRules = {
   defaultEnvironment: "PRODUCTION",
 };
 
-/** @returns whether other rules would read less as production: a word for it is missing, or the key of a tag */
-export function narrowsProduction(before: EnvironmentRules, after: EnvironmentRules): boolean {
-  const words = new Set(after.values.PRODUCTION.map(environmentPhraseOf));
+/**
+ * @returns whether others could read anything as less than production that these do not, or less as production. A key counts in both
+ * ways: without it a tag is silent, and a new one makes a tag speak.
+ */
+export function loosensEnvironmentRules(before: EnvironmentRules, after: EnvironmentRules): boolean {
+  const isMissing = (key: string, { tagKeys }: EnvironmentRules) => !tagKeys.includes(key);
   return (
-    before.values.PRODUCTION.some((word) => !words.has(environmentPhraseOf(word))) ||
-    before.tagKeys.some((key) => !after.tagKeys.includes(key))
+    before.tagKeys.some((key) => isMissing(key, after)) ||
+    after.tagKeys.some((key) => isMissing(key, before)) ||
+    loosensEnvironmentWords(before.values, after.values)
   );
 }
 

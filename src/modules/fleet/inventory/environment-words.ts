@@ -126,6 +126,24 @@ function hidesProduction(word: string, production: readonly (readonly string[])[
   );
 }
 
+/**
+ * @returns whether other words could read a text as less than production that these do not, or less as production: one for production is
+ * missing, one for another environment is new, or the negative of a new one for production hides another one
+ */
+export function loosensEnvironmentWords(before: EnvironmentWords, after: EnvironmentWords): boolean {
+  const [known, next] = [vocabularyOf(before).meanings, vocabularyOf(after).meanings];
+  const production = before.PRODUCTION.map(wordsOf);
+  return (
+    before.PRODUCTION.some((word) => next.get(environmentPhraseOf(word)) !== "PRODUCTION") ||
+    [...next].some(([phrase, meaning]) => {
+      if (meaning === "PRODUCTION") return false;
+      const old = known.get(phrase);
+      if (meaning !== null) return !old || old === "PRODUCTION";
+      return old === undefined && hidesProduction(phrase, production);
+    })
+  );
+}
+
 /** @returns what is wrong with words that are good one by one */
 export function environmentWordFaultsOf(words: EnvironmentWords): EnvironmentWordFault[] {
   const faults: EnvironmentWordFault[] = [];

@@ -25,7 +25,7 @@ export const environmentMutations = (environments: EnvironmentsService): Record<
     rule: can("environment-mappings:write"),
     action: "environment-mapping.set",
     description:
-      "Sets the environment of an instance or an account, and can settle a conflict between the methods. A DBA maps an instance to PRODUCTION; where it is mapped already, also to what is as strict as that and as it counts, or stricter. What takes an instance out of PRODUCTION, or could once facts change, waits for another administrator.",
+      "Sets the environment of an instance or an account, and can settle a conflict between the methods. A DBA maps an instance to PRODUCTION; where it is mapped already, also to what is as strict as that and as it counts, or stricter. What takes an instance out of PRODUCTION, or could once facts change, waits for another administrator: each mapping below PRODUCTION but one that is as strict as what the instance or account is mapped to already, each settlement below PRODUCTION, and taking PRODUCTION back. Where there is one administrator only, tags and names alone let something count as less.",
     input: { schema: SetEnvironmentMappingInput, what: "The instance or account, and its environment." },
     payload: {
       name: "SetEnvironmentMappingPayload",
@@ -49,7 +49,7 @@ export const environmentMutations = (environments: EnvironmentsService): Record<
     rule: can("environments:decide"),
     action: "environment-rules.set",
     description:
-      "Sets the rules by which environments are decided, for all replicas at once, and classifies all instances by them. What takes instances out of PRODUCTION, or could once facts change, waits for another administrator.",
+      "Sets the rules by which environments are decided, for all replicas at once, and classifies all instances by them. What takes instances out of PRODUCTION, or could once facts change, waits for another administrator: each new word for less than PRODUCTION, each word for PRODUCTION that is missing, and each key of tags that is new or missing. Other words for PRODUCTION, words that are dropped or mean another environment, the precedence and the default count at once.",
     input: { schema: SetEnvironmentRulesInput, what: "The rules, and whether this is a trial." },
     payload: {
       name: "SetEnvironmentRulesPayload",

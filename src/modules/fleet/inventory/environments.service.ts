@@ -6,7 +6,7 @@ import { badUserInput, forbidden } from "../../../errors.js";
 import { isStricterEnvironment } from "../../../values/environments.js";
 import { findAccountMapping, lockClassification } from "./classification.store.js";
 import type { Classification } from "./classifier.js";
-import { classifyByGrounds, type EnvironmentGroundsChange } from "./environment-grounds.js";
+import { classifyByGrounds, type EnvironmentGroundsChange, loosensEnvironments } from "./environment-grounds.js";
 import { proposedChangesOf } from "./environment-preview.service.js";
 import { createProposals, type ProposalsDeps, type ProposedOutcome } from "./environment-proposals.service.js";
 import type { EnvironmentRules } from "./environment-rules.js";
@@ -36,13 +36,10 @@ export function createEnvironments({ requireInstance, ...deps }: EnvironmentsDep
     const { environment, settles } = change.mapping;
     if (!environment || settles !== null) throw refused;
     if (environment === "PRODUCTION") return;
-    // Below PRODUCTION a mapping would loosen once it is all that speaks. Only another one that is no stricter keeps it from that.
-    const { mappings } = await classification.findGrounds(db);
-    const mapped = mappings.find(({ instanceId }) => instanceId === instance.id);
-    if (!mapped?.environment || mapped.settles !== null) throw refused;
-    if ([mapped.environment, instance.environment].some((other) => isStricterEnvironment(other, environment))) {
-      throw refused;
-    }
+    const grounds = await classification.findGrounds(db);
+    const mapped = grounds.mappings.find(({ instanceId }) => instanceId === instance.id);
+    const isLooser = isStricterEnvironment(instance.environment, environment) || loosensEnvironments(grounds, change);
+    if (isLooser || mapped?.settles) throw refused;
   }
 
   /** @returns the rules of the configuration with those that are given @throws BAD_USER_INPUT */

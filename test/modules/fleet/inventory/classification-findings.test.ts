@@ -1,7 +1,7 @@
 /** What people should look at in how instances are classified opens and is resolved as facts and mappings change, beside what providers report. */
 import { expect, it } from "vitest";
 import { testApp } from "../../../support/app.js";
-import { hasten, mapByTwo } from "../../../support/fleet-app.js";
+import { decide, hasten, mapByTwo, secondAdmin } from "../../../support/fleet-app.js";
 import { scriptedProvider } from "../../../support/scripted-provider.js";
 
 const tag = (key: string, value: string) => ({ key, value });
@@ -90,9 +90,9 @@ it("an instance that is gone has none, and one that comes back has them again", 
 });
 
 it("other rules open and resolve them too", async () => {
-  const { errors } = await (await app.as("admin")).run(
-    `mutation { setEnvironmentRules(input: { reason: "A word.", rules: { values: [{ environment: STAGING, words: ["uat", "red"] }] } }) { changed } }`,
+  const { data } = await (await app.as("admin")).run(
+    `mutation { setEnvironmentRules(input: { reason: "A word.", rules: { values: [{ environment: STAGING, words: ["uat", "red"] }] } }) { proposal { id } } }`,
   );
-  expect(errors).toBeUndefined();
+  expect((await decide(await secondAdmin(app), data.setEnvironmentRules.proposal.id)).errors).toBeUndefined();
   expect(await open("blue")).toEqual(["environment_conflict WARNING null"]);
 });

@@ -26,6 +26,7 @@ provider.add("strict-dev-01", { tags: development });
 provider.add("named-prod-01", silent);
 provider.add("mapped-dev-01", { tags: development });
 provider.add("tagged-one", { tags: [{ key: "Environment", value: "live" }] });
+provider.add("stock", { tags: [{ key: "Environment", value: "test" }] });
 provider.add("tagged-test", { tags: [{ key: "Environment", value: "test" }] });
 
 const app = testApp(polling({ scripted: 600 }), async () => [provider]);
@@ -368,6 +369,27 @@ it("a mapping that other facts still hide waits too, because they may go", async
   expect((await decide(other, id)).code).toBe("CONFLICT");
 });
 
+it("a mapping below PRODUCTION of an instance that only another fact keeps there waits too, and does not outlive that", async () => {
+  const tags = [{ key: "Environment", value: "test" }];
+  const { id, changeCount } = await propose({ instanceId: "stock", environment: "DEVELOPMENT" });
+  expect(changeCount).toBe(0);
+  provider.change("stock", silent);
+  await hasten(app, "inventory-scripted");
+  expect(await environmentOf("stock")).toMatchObject({ environment: "PRODUCTION", decidedBy: "DEFAULT" });
+  expect((await decide(other, id)).code).toBe("CONFLICT");
+  provider.change("stock", { tags });
+  await hasten(app, "inventory-scripted");
+});
+
+it("what is as strict as the mapping that two agreed on waits no more, of an instance and of an account", async () => {
+  for (const subject of [{ instanceId: "tagged-test" }, { accountId: "777777777777" }]) {
+    await mapByTwo(app, { ...subject, environment: "TEST" });
+    for (const environment of ["TEST", "STAGING"]) expect(await propose({ ...subject, environment })).toBeNull();
+    expect(await propose({ ...subject, environment: "POC" })).toMatchObject({ status: "WAITING" });
+    expect(await propose({ ...subject, environment: null })).toBeNull();
+  }
+});
+
 it("a mapping of an account that nobody has seen yet waits too", async () => {
   expect(await propose({ accountId: "888888888888", environment: "TEST" })).toMatchObject({ changeCount: 0 });
   expect(await propose({ accountId: "888888888888", environment: null })).toBeNull();
@@ -431,9 +453,9 @@ describe("a DBA", () => {
 it("a DBA does not undo a settlement that made an instance stricter", async () => {
   provider.change("j1", { tags: [{ key: "Environment", value: "Sandbox" }] });
   await hasten(app, "inventory-scripted");
-  await map(admin, { instanceId: "j1", environment: "STAGING" });
+  await mapByTwo(app, { instanceId: "j1", environment: "STAGING" });
   const { dispute } = await environmentOf("j1");
-  await map(admin, { instanceId: "j1", environment: "STAGING", settles: dispute });
+  await mapByTwo(app, { instanceId: "j1", environment: "STAGING", settles: dispute });
   expect(await environmentOf("j1")).toMatchObject({ environment: "STAGING", conflict: false });
   // Without the settlement the tag would decide again.
   expect((await map(dba, { instanceId: "j1", environment: "STAGING" })).code).toBe("FORBIDDEN");

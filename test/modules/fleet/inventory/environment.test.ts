@@ -200,7 +200,7 @@ it("mapping an account counts for its instances, and for new ones; the instance'
   expect((await reboot("payroll")).data.rebootInstance.operation.status).toBe("SUCCEEDED");
 
   // Neither is production: the precedence decides, and the difference is shown.
-  await map(admin, { instanceId: "archive", environment: "POC" });
+  await mapByTwo(app, { instanceId: "archive", environment: "POC" });
   expect(await environmentOf("archive")).toMatchObject({
     environment: "POC",
     decidedBy: "INSTANCE_MAPPING",
@@ -230,7 +230,7 @@ it("who said what an instance or an account is for, and why, is listed, the newe
     { instanceId: "going-dev-01", environment: null },
   ];
   for (const [index, input] of inputs.entries()) {
-    expect((await map(admin, { ...input, reason: reasons[index] })).errors).toBeUndefined();
+    await mapByTwo(app, { ...input, reason: reasons[index] });
   }
   const [user] = await app.sql`select id::text from users where email = ${EMAILS.admin}`;
   const createdBy = { kind: "USER", id: user?.id, email: EMAILS.admin, role: "ADMIN", name: null };
@@ -239,7 +239,7 @@ it("who said what an instance or an account is for, and why, is listed, the newe
   const listed = [
     { reason: reasons[2], environment: null, accountId: null, instance, ...rest },
     { reason: reasons[1], environment: "PRODUCTION", accountId: "444444444444", instance: null, ...rest },
-    { reason: reasons[0], environment: "TEST", accountId: null, instance, ...rest },
+    { reason: reasons[0], environment: "TEST", accountId: null, instance, ...rest, confirmedBy: { kind: "USER" } },
   ];
   for (const who of ["dba", "security", "admin"] as const) {
     const { data, errors } = await (await app.as(who)).run(

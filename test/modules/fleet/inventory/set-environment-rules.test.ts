@@ -45,6 +45,7 @@ const environments = async () =>
     ]),
   );
 const words = (environment: string, ...words: string[]) => ({ values: [{ environment, words }] });
+const { PRODUCTION, TEST, DEVELOPMENT } = DEFAULT_ENVIRONMENT_RULES.values;
 const BY_CONFIGURATION = {
   ...{ orders: "TEST", "shop-dev-01": "DEVELOPMENT", silent: "PRODUCTION", "pay-prod-01": "PRODUCTION" },
 };
@@ -157,27 +158,30 @@ it("rules that are rolled back leave nothing, and others get their number", asyn
   await app.sql`create function refuse() returns trigger language plpgsql as $$ begin
     if new.action = 'environment-rules.set' and new.success then raise exception 'refused'; end if; return new; end $$`;
   await app.sql`create trigger refuse before insert on audit_logs for each row execute function refuse()`;
-  const refused = await set(admin, words("POC", "poc", "showcase"));
+  const refused = await set(admin, words("PRODUCTION", ...PRODUCTION, "showcase"));
   await app.sql`drop trigger refuse on audit_logs`;
   expect(refused.code).toBe("INTERNAL_SERVER_ERROR");
   expect(await app.sql`select from environment_rules`).toHaveLength(0);
 
-  const later = await set(admin, words("POC", "poc", "fair"));
+  const later = await set(admin, words("PRODUCTION", ...PRODUCTION, "fair"));
   expect(later.data.setEnvironmentRules.environmentRules.version).toBe(1);
   const { values } = await rulesAt(admin);
-  expect(values).toContainEqual({ environment: "POC", words: ["poc", "fair"] });
+  expect(values).toContainEqual({ environment: "PRODUCTION", words: [...PRODUCTION, "fair"] });
   const { data } = await explain(admin, { identifier: "hall-fair-1" });
-  expect(data.explainEnvironment.environment).toBe("POC");
+  expect(data.explainEnvironment.by).toBe("NAME_PATTERN");
   await app.sql`delete from environment_rules`;
 });
 
 it("stricter rules count at once, on every replica, with a record of each instance", async () => {
-  const tagKeys = [...DEFAULT_ENVIRONMENT_RULES.tagKeys, "Landscape"];
-  const { answer, records } = await leftBy(app, () => set(admin, { tagKeys }));
+  const values = [
+    { environment: "PRODUCTION", words: [...PRODUCTION, "test"] },
+    { environment: "TEST", words: TEST.filter((word) => word !== "test") },
+  ];
+  const { answer, records } = await leftBy(app, () => set(admin, { values }));
   const { applied, changed, changes, proposal, environmentRules } = answer.data.setEnvironmentRules;
   expect([applied, changed, changes.length, proposal]).toEqual([true, 1, 1, null]);
   expect(environmentRules).toMatchObject({
-    ...{ version: 1, tagKeys, defaultEnvironment: "SANDBOX" },
+    ...{ version: 1, values: expect.arrayContaining(values), defaultEnvironment: "SANDBOX" },
     ...{ reason: "As agreed in OPS-8.", createdBy: { email: EMAILS.admin }, confirmedBy: null },
     createdAt: expect.stringMatching(/Z$/),
   });
@@ -191,7 +195,7 @@ it("stricter rules count at once, on every replica, with a record of each instan
   expect(await environments()).toEqual({ ...BY_CONFIGURATION, orders: "PRODUCTION" });
   const there = replica.as(admin.token);
   expect((await rulesAt(there)).version).toBe(1);
-  const { data } = await explain(there, { identifier: "x", tags: [tag("Landscape", "live")] });
+  const { data } = await explain(there, { identifier: "x", tags: [tag("Environment", "test")] });
   expect(data.explainEnvironment.environment).toBe("PRODUCTION");
   // Either replica refreshes by them.
   await hasten(app, "inventory-scripted");
@@ -213,7 +217,10 @@ it("rules that would take instances out of PRODUCTION wait as a whole for anothe
     ...{ kind: "RULES", rulesVersion: 1, changes: [{ identifier: "silent", to: "SANDBOX" }] },
     rules: {
       ...{ tagKeys: ["Landscape"], by: "SANDBOX", precedence: environmentRules.precedence },
-      values: environmentRules.values.map((each: typeof words) => (each.environment === "SANDBOX" ? words : each)),
+      // What is left out is as in the configuration, and not as in the rules in force.
+      values: Object.entries(DEFAULT_ENVIRONMENT_RULES.values).map(([environment, given]) =>
+        environment === "SANDBOX" ? words : { environment, words: given },
+      ),
     },
   });
   expect(records).toMatchObject([{ action: "environment-rules.set", result: { version: 1, proposalId: proposal.id } }]);
@@ -248,6 +255,32 @@ it("rules that read less as production wait, although nothing leaves PRODUCTION 
     expect([proposal?.kind, environmentRules.version]).toEqual(["RULES", version]);
     await decide(admin, proposal.id, { decision: "REJECT" });
   }
+});
+
+it("a new word or key for less than PRODUCTION waits, because it would speak alone once other facts are gone", async () => {
+  const live = tag("Landscape", "live");
+  provider.add("ledger-core", { tags: [live, tag("Owner", "dev-team")] });
+  await hasten(app, "inventory-scripted");
+  const sandbox = { environment: "SANDBOX", words: ["sandbox", "labor"] };
+  const ledger = { environment: "DEVELOPMENT", words: [...DEVELOPMENT, "ledger"] };
+  for (const rules of [
+    { tagKeys: ["Landscape"], values: [sandbox, ledger] },
+    { tagKeys: ["Landscape", "Owner"], values: [sandbox] },
+  ]) {
+    const { proposal, changed, environmentRules } = (await set(admin, rules)).data.setEnvironmentRules;
+    expect([proposal?.kind, changed, environmentRules.version]).toEqual(["RULES", 0, 2]);
+    provider.change("ledger-core", { tags: [tag("Owner", "dev-team")] });
+    await hasten(app, "inventory-scripted");
+    expect((await environments())["ledger-core"]).toBe("PRODUCTION");
+    // It named nothing that would leave PRODUCTION.
+    expect((await decide(other, proposal.id)).code).toBe("CONFLICT");
+    provider.change("ledger-core", { tags: [live, tag("Owner", "dev-team")] });
+    await hasten(app, "inventory-scripted");
+  }
+  provider.instances.delete("ledger-core");
+  await hasten(app, "inventory-scripted");
+  await app.sql`delete from findings where instance_id = (select id from instances where identifier = 'ledger-core')`;
+  await app.sql`delete from instances where identifier = 'ledger-core'`;
 });
 
 it("those that leave PRODUCTION are shown first, and all of them; too many are refused", async () => {
@@ -356,7 +389,10 @@ it("lists every version, the newest first, with what it said, and who set and co
       },
     });
     expect(Date.parse(nodes[0].createdAt)).toBe(Date.parse(createdAt));
-    expect(nodes[3]).toMatchObject({ confirmedBy: null, says: { keys: expect.arrayContaining(["Landscape"]) } });
+    expect(nodes[3]).toMatchObject({
+      confirmedBy: null,
+      says: { values: expect.arrayContaining([{ of: "PRODUCTION", words: [...PRODUCTION, "test"] }]) },
+    });
     expect(nodes[1].says.values).toContainEqual({ of: "SANDBOX", words: ["labor"] });
   }
   expect((await (await app.as("viewer")).run(document)).code).toBe("FORBIDDEN");
@@ -364,14 +400,14 @@ it("lists every version, the newest first, with what it said, and who set and co
 
 it("of two who set rules at once both count, one after the other", async () => {
   const answers = await Promise.all([
-    set(admin, words("POC", "poc", "A")),
-    set(replica.as(other.token), words("POC", "poc", "B")),
+    set(admin, { defaultEnvironment: "POC" }),
+    set(replica.as(other.token), { defaultEnvironment: "TEST" }),
   ]);
   expect(answers.flatMap(({ errors }) => errors ?? [])).toEqual([]);
   const rows =
-    await app.sql`select version, rules->'values'->'POC'->>1 as key from environment_rules where version > 4`;
+    await app.sql`select version, rules->>'defaultEnvironment' as key from environment_rules where version > 4`;
   expect(rows.map(({ version }) => version)).toEqual([5, 6]);
-  expect(rows.map(({ key }) => key).sort()).toEqual(["A", "B"]);
+  expect(rows.map(({ key }) => key).sort()).toEqual(["POC", "TEST"]);
 });
 
 it.each(["viewer", "analyst", "dba", "security"] as const)("%s sets no rules, and tries none", async (who) => {
