@@ -125,7 +125,7 @@ it("what does not loosen leaves PRODUCTION whatever is PRODUCTION, with any fact
         }
       }
     }),
-    { seed: 20_261_201, numRuns: cases(500, 10_000) },
+    { seed: 20_261_201, numRuns: cases(500, 4000) },
   );
   expect(harmless).toBeGreaterThan(50);
 });
