@@ -5,7 +5,7 @@ import type { Log } from "../log.js";
 import type { ClusterSettings } from "../postgres/cluster.js";
 import { makePrivateFolder } from "../postgres/folder.js";
 import { type OsUser, runAsOsUser } from "../postgres/os-user.js";
-import { OPERATION_TYPES } from "../values/operations.js";
+import { OPERATION_TYPES } from "../values/operations/declarations.js";
 import type { Report } from "./deed.js";
 import { applyBackupWindowIfDue } from "./local/backup-window.js";
 import { bringUp } from "./local/bring-up.js";

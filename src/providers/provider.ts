@@ -1,13 +1,11 @@
 /** Defines the interface through which Postern sees and operates instances. Every call is asynchronous and may be made twice. */
 import type { AlertSeverity } from "../values/instances.js";
-import type { OperationType } from "../values/operations.js";
+import type { OperationRequest, OperationType } from "../values/operations/declarations.js";
+import type { Tag } from "../values/tags.js";
 import type { Report } from "./deed.js";
 import type { Endpoint, ProviderMember } from "./member.js";
 
-export interface Tag {
-  readonly key: string;
-  readonly value: string;
-}
+export type { OperationRequest, Tag };
 
 /** A problem of an instance that people should look at. It is listed as long as it lasts. */
 export interface Finding {
@@ -115,36 +113,6 @@ export interface ProviderSnapshotName {
   readonly snapshotId: string;
   readonly snapshotUid?: string | undefined;
 }
-
-/** What an operation asks of the provider. `operationId` makes it safe to ask twice. The instance may be gone for operations on its snapshots. */
-export type OperationRequest = { readonly operationId: string; readonly providerId: string } & (
-  | {
-      readonly type: "CREATE_SNAPSHOT";
-      readonly snapshotId: string;
-      readonly tags: readonly Tag[];
-      readonly automated: boolean;
-    }
-  | {
-      readonly type: "REBOOT_INSTANCE";
-      readonly forceFailover: boolean;
-      /** Accepts the loss of replication slots that the standby does not have; otherwise such a failover is refused. */
-      readonly acceptSlotLoss?: boolean | undefined;
-      /** Set where Postern itself asks because the primary has failed; other operations on the instance are then ended. */
-      readonly automatic?: boolean | undefined;
-    }
-  | { readonly type: "MODIFY_BACKUP_WINDOW"; readonly backupWindow: string; readonly applyImmediately: boolean }
-  | ({ readonly type: "DELETE_SNAPSHOT" } & ProviderSnapshotName)
-  /** Makes another instance, whole or not at all. The provider chooses what is null. */
-  | (ProviderSnapshotName & {
-      readonly type: "RESTORE_SNAPSHOT";
-      /** The identifier of the new instance. */
-      readonly identifier: string;
-      readonly tags: readonly Tag[];
-      readonly backupWindow: string | null;
-      readonly maintenanceWindow: string | null;
-      readonly backupRetentionDays: number | null;
-    })
-);
 
 /** An instance whose primary has failed for so long that its standby should take over. */
 export interface FailoverDue {

@@ -6,3 +6,6 @@ export const INSTANCE_IDENTIFIER = identifierOf(63);
 
 export const MAX_SNAPSHOT_IDENTIFIER = 255;
 export const SNAPSHOT_IDENTIFIER = identifierOf(MAX_SNAPSHOT_IDENTIFIER);
+
+/** The most characters of what a client gives in place of an instance's id: its identifier or its ARN. */
+export const MAX_INPUT_IDENTIFIER = 255;

@@ -3,7 +3,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { parse, validate } from "graphql";
 import { describe, expect, it } from "vitest";
-import { OPERATION_TYPES } from "../../src/values/operations.js";
+import { OPERATION_TYPES } from "../../src/values/operations/declarations.js";
 import { type Client, EMAILS, PASSWORD, type Somebody, signIn, testApp } from "../support/app.js";
 import { secondAdmin } from "../support/fleet-app.js";
 import { describeInstance, memoryProvider } from "../support/fleet-port.js";

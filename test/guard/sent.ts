@@ -1,6 +1,6 @@
 /** An app whose statements are counted: what each operation sends, as verbs and tables. */
 import { beforeAll, expect } from "vitest";
-import { OPERATION_TYPES } from "../../src/values/operations.js";
+import { OPERATION_TYPES } from "../../src/values/operations/declarations.js";
 import { type Client, testApp } from "../support/app.js";
 import { describeInstance, memoryProvider } from "../support/fleet-port.js";
 

@@ -9,7 +9,7 @@ import {
   type Provider,
   type SnapshotDescription,
 } from "../../src/providers/provider.js";
-import { OPERATION_TYPES } from "../../src/values/operations.js";
+import { OPERATION_TYPES } from "../../src/values/operations/declarations.js";
 import type { TestApp } from "./app.js";
 
 export const HOST = "db.internal.example";

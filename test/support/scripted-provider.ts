@@ -12,7 +12,7 @@ import {
   type Sight,
   type SnapshotDescription,
 } from "../../src/providers/provider.js";
-import { OPERATION_TYPES } from "../../src/values/operations.js";
+import { OPERATION_TYPES } from "../../src/values/operations/declarations.js";
 
 export const unavailable = () => new AppError("UNAVAILABLE", "The provider does not answer. Try again.");
 

@@ -4,7 +4,7 @@ import type { IRule } from "graphql-shield";
 import type { Actor, ActorAccess } from "../../auth/actor.js";
 import type { Rule } from "../../auth/rules.js";
 import { forbidden, productionProtected, unauthenticated } from "../../errors.js";
-import { isOperable } from "../../modules/fleet/inventory/index.js";
+import { isOperable } from "../../values/operations/operability.js";
 import { requireWellFormed } from "../../values/well-formed.js";
 
 // This loads the CommonJS build, because the ES build of graphql-shield 7.6.5 imports a function that Node 23 removed.

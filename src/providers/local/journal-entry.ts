@@ -1,58 +1,16 @@
 /** Defines what the journal holds of one operation, and what a poll tells of it. */
 
 import { z } from "zod";
-import type { OperationType } from "../../values/operations.js";
-import type { OperationRequest, Poll, ProviderFailure, SnapshotDescription } from "../provider.js";
+import {
+  type OperationRequest,
+  type OperationType,
+  operationRequestForm,
+} from "../../values/operations/declarations.js";
+import type { Poll, ProviderFailure, SnapshotDescription } from "../provider.js";
 import { tagsForm } from "./forms.js";
 
-const requestForm = z.discriminatedUnion("type", [
-  z.object({
-    operationId: z.string(),
-    providerId: z.string(),
-    type: z.literal("CREATE_SNAPSHOT"),
-    snapshotId: z.string(),
-    // The operation itself refuses invalid tags, so the journal takes any.
-    tags: z.array(z.object({ key: z.string(), value: z.string() })),
-    automated: z.boolean(),
-  }),
-  z.object({
-    operationId: z.string(),
-    providerId: z.string(),
-    type: z.literal("REBOOT_INSTANCE"),
-    forceFailover: z.boolean(),
-    acceptSlotLoss: z.boolean().optional(),
-    automatic: z.boolean().optional(),
-  }),
-  z.object({
-    operationId: z.string(),
-    providerId: z.string(),
-    type: z.literal("MODIFY_BACKUP_WINDOW"),
-    backupWindow: z.string(),
-    applyImmediately: z.boolean(),
-  }),
-  z.object({
-    operationId: z.string(),
-    providerId: z.string(),
-    type: z.literal("DELETE_SNAPSHOT"),
-    snapshotId: z.string(),
-    snapshotUid: z.string().optional(),
-  }),
-  z.object({
-    operationId: z.string(),
-    providerId: z.string(),
-    type: z.literal("RESTORE_SNAPSHOT"),
-    snapshotId: z.string(),
-    snapshotUid: z.string().optional(),
-    identifier: z.string(),
-    tags: z.array(z.object({ key: z.string(), value: z.string() })),
-    backupWindow: z.string().nullable(),
-    maintenanceWindow: z.string().nullable(),
-    backupRetentionDays: z.number().nullable(),
-  }),
-]);
-
 export const journalEntryForm = z.object({
-  request: requestForm,
+  request: operationRequestForm,
   state: z.enum(["running", "succeeded", "failed"]),
   /** What the operation does now, for people. */
   message: z.string(),
@@ -122,7 +80,7 @@ const RESOURCE_STATUS: Readonly<Record<OperationType, string>> = {
 /** @param startedAt RFC 3339 */
 export function newJournalEntry(request: OperationRequest, startedAt: string): JournalEntry {
   return {
-    request: requestForm.parse(request),
+    request: operationRequestForm.parse(request),
     state: "running",
     message: "Accepted.",
     resourceStatus: RESOURCE_STATUS[request.type],

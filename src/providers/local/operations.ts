@@ -1,7 +1,7 @@
 /** Runs the operations of local instances: each once, one at a time on an instance, and ended properly after a kill. */
 
 import { unavailable } from "../../errors.js";
-import type { OperationType } from "../../values/operations.js";
+import type { OperationType } from "../../values/operations/declarations.js";
 import { OperationFailureError } from "../errors.js";
 import type { OperationRequest, Poll } from "../provider.js";
 import { type Host } from "./host.js";

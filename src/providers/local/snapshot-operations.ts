@@ -1,7 +1,7 @@
 /** Runs the operations on snapshots, deletion and restore. Their instance may be gone, so they have a journal of their own. */
 
 import { AppError, unavailable } from "../../errors.js";
-import { isOfSnapshot } from "../../values/operations.js";
+import { isOfSnapshot } from "../../values/operations/declarations.js";
 import { OperationFailureError } from "../errors.js";
 import type { OperationRequest, Poll } from "../provider.js";
 import type { NewInstance } from "./create.js";

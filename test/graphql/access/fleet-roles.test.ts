@@ -1,6 +1,6 @@
 /** What the roles may do and see of the fleet: operations on production, endpoints, and what an instance leads to. */
 import { describe, expect, it } from "vitest";
-import { OPERATION_TYPES } from "../../../src/values/operations.js";
+import { OPERATION_TYPES } from "../../../src/values/operations/declarations.js";
 import { testApp } from "../../support/app.js";
 import {
   describeInstance,

@@ -1,10 +1,11 @@
 /** The inputs about environments: of an instance or an account, of one that does not exist yet, and the rules. */
 import { z } from "zod";
 import { checkedText, nullable } from "../../../values/checked.js";
+import { MAX_INPUT_IDENTIFIER } from "../../../values/identifiers.js";
 import { inputObject, showAs } from "../../../values/inputs.js";
+import { TagInput } from "../../../values/tags.js";
 import { environmentRulesPrecedence, environmentRulesTagKeys, environmentRulesWords } from "./environment-rules.js";
 import { Environment, EnvironmentMethod } from "./instance-objects.model.js";
-import { MAX_INPUT_IDENTIFIER, TagInput } from "./inventory.inputs.js";
 
 const reason = checkedText(1000)
   .regex(/\S/, "Say why.")

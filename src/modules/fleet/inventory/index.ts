@@ -20,15 +20,7 @@ import { createProviderReports, type ProviderReportsDeps } from "./provider-repo
 import { Scope, ScopeError } from "./scopes.model.js";
 
 export { DEFAULT_ENVIRONMENT_RULES, type EnvironmentRules, environmentRulesText } from "./environment-rules.js";
-export { TagInput } from "./inventory.inputs.js";
 export type { StoredInstance } from "./inventory.store.js";
-export {
-  assessOperability as assess,
-  isOperable,
-  isOperableForRescue as isRescuable,
-  type OperabilityFacts as AssessedInstance,
-  STARTING_STATUSES,
-} from "./operability.js";
 export type { RefreshedScope } from "./scopes.store.js";
 export { Finding, Instance, type InventoryService, OperationType, ScopeError, Snapshot };
 

@@ -4,7 +4,7 @@ import { type EmbeddedField, type EmbeddedType } from "../../../engine/declarati
 import { enumTypeOf } from "../../../engine/types/object-type.js";
 import { ENVIRONMENT_METHODS } from "../../../values/environments.js";
 import { MEMBER_ROLES } from "../../../values/instances.js";
-import { OPERATION_TYPES } from "../../../values/operations.js";
+import { OPERATION_DECLARATIONS, OPERATION_TYPES } from "../../../values/operations/declarations.js";
 import { environment, instances } from "./inventory.table.js";
 
 export const Environment = enumTypeOf(
@@ -41,13 +41,15 @@ export const MemberRole = enumTypeOf(
   { PRIMARY: "It takes writes.", STANDBY: "It follows the primary, and can take its place." },
 );
 
-export const OperationType = enumTypeOf("OperationType", OPERATION_TYPES, "The type of an operation on an instance.", {
-  CREATE_SNAPSHOT: "Takes a snapshot of the instance.",
-  REBOOT_INSTANCE: "Restarts the instance, or fails it over to its standby.",
-  MODIFY_BACKUP_WINDOW: "Changes when automated snapshots are taken.",
-  DELETE_SNAPSHOT: "Deletes a snapshot of the instance.",
-  RESTORE_SNAPSHOT: "Makes a new instance of a snapshot.",
-});
+export const OperationType = enumTypeOf(
+  "OperationType",
+  OPERATION_TYPES,
+  "The type of an operation on an instance.",
+  Object.fromEntries(OPERATION_DECLARATIONS.map(({ type, description }) => [type, description])) as Record<
+    (typeof OPERATION_TYPES)[number],
+    string
+  >,
+);
 
 export const InstanceEndpoint: EmbeddedType = {
   name: "InstanceEndpoint",

@@ -2,7 +2,10 @@
 
 import { declareType, derived, embedded, field, one } from "../../../engine/declare.js";
 import { enumTypeOf } from "../../../engine/types/object-type.js";
-import { OPERATION_TYPES } from "../../../values/operations.js";
+import type { OperabilityFacts } from "../../../values/operations/declaration.js";
+import { OPERATION_TYPES } from "../../../values/operations/declarations.js";
+import { assessOperability } from "../../../values/operations/operability.js";
+import { SoughtTags } from "../../../values/tags.js";
 import {
   AutoFailover,
   Environment,
@@ -12,9 +15,8 @@ import {
   OperationAvailability,
   Tag,
 } from "./instance-objects.model.js";
-import { SoughtTags } from "./inventory.inputs.js";
+
 import { alertSeverity, findings, instanceLastSeenAt, instances, snapshots } from "./inventory.table.js";
-import { assessOperability, type OperabilityFacts } from "./operability.js";
 import { Scope } from "./scopes.model.js";
 
 export const AlertSeverity = enumTypeOf("AlertSeverity", alertSeverity.enumValues, "The urgency of a finding.", {

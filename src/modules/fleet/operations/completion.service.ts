@@ -1,12 +1,10 @@
 /** Ends operations: one transaction writes the last status, its audit record and the snapshot that was made. */
-import { EventEmitter } from "node:events";
 import { sql } from "drizzle-orm";
 import type { AuditService, SecurityService } from "../../../audit/index.js";
 import type { Db } from "../../../db/client.js";
 import type { Log } from "../../../log.js";
-import type { Intent, Poll, Provider } from "../../../providers/provider.js";
-import type { Timings } from "../../../timings.js";
-import type { OperationStatus } from "../../../values/operations.js";
+import type { Intent, Poll, Provider, ProviderFailure } from "../../../providers/provider.js";
+import type { OperationStatus } from "../../../values/operations/operation-statuses.js";
 import type { InventoryService } from "../inventory/index.js";
 import { failoverEvent } from "./failover-event.js";
 import { guidanceFor } from "./guidance.js";
@@ -14,13 +12,12 @@ import { resourceStatusOf } from "./operation-progress.js";
 import { requestOf } from "./operation-request.js";
 import { failedRun } from "./operation-run.js";
 import {
-  findOperation,
   listUnreconciledOperations,
   reconcileOperation,
   type StoredOperation,
   updateOperation,
 } from "./operations.store.js";
-import { isEndState } from "./state-machine.js";
+import type { Waiting } from "./waiting.service.js";
 
 type Ended = Extract<Poll, { state: "succeeded" | "failed" }>;
 
@@ -30,27 +27,16 @@ export interface CompletionDeps {
   readonly audit: AuditService;
   readonly security: SecurityService;
   readonly inventory: InventoryService;
-  readonly timings: Pick<Timings, "waitingMs">;
+  readonly waiting: Pick<Waiting, "whileEnding">;
   /** Is called when the true end of a timed-out operation is known, because others of the instance may begin then. */
   readonly onReconciled: (instanceId: bigint) => void;
 }
 
 export type Completion = ReturnType<typeof createCompletion>;
 
-const MAX_WAITING = 500;
-
 const DURATION = sql`extract(epoch from clock_timestamp() - started_at)`;
 
-export function createCompletion({ db, log, audit, security, inventory, timings, onReconciled }: CompletionDeps) {
-  /** Emits the id of each operation that ends. */
-  const ended = new EventEmitter().setMaxListeners(0);
-  /** The operations that this process is ending. An end is complete once the instance was refreshed. */
-  const ending = new Set<string>();
-  let waiters = 0;
-  let isReleased = false;
-
-  const wakeWaiters = (id: bigint) => void ended.emit(String(id));
-
+export function createCompletion({ db, log, audit, security, inventory, waiting, onReconciled }: CompletionDeps) {
   const recordEnd = (db: Db, action: string, operation: StoredOperation, result: Record<string, unknown>) =>
     audit.recordFor(db, {
       actor: operation.requestedBy as Record<string, string>,
@@ -82,24 +68,16 @@ export function createCompletion({ db, log, audit, security, inventory, timings,
     if (event) await security.record(db, event);
   }
 
-  const errorOf = ({ code, message }: { code: string; message: string }) => ({
+  const errorOf = ({ type }: Pick<StoredOperation, "type">, { code, message }: ProviderFailure) => ({
     code,
     message,
-    guidance: guidanceFor(code),
+    guidance: guidanceFor(type, code),
   });
 
   type Changes = (db: Db) => Promise<Record<string, unknown>>;
 
-  /** Ends an operation. Waiting requests are woken last, so that they see the instance as the operation has left it. */
-  async function finish(operation: StoredOperation, worker: string, status: OperationStatus, changes: Changes) {
-    ending.add(String(operation.id));
-    try {
-      await writeEnd(operation, worker, status, changes);
-    } finally {
-      ending.delete(String(operation.id));
-    }
-    wakeWaiters(operation.id);
-  }
+  const finish = (operation: StoredOperation, worker: string, status: OperationStatus, changes: Changes) =>
+    waiting.whileEnding(operation.id, () => writeEnd(operation, worker, status, changes));
 
   /** Writes the end, unless the operation has passed to another worker. */
   async function writeEnd(operation: StoredOperation, worker: string, status: OperationStatus, changes: Changes) {
@@ -138,10 +116,10 @@ export function createCompletion({ db, log, audit, security, inventory, timings,
     }
   }
 
-  async function outcomeOf(db: Db, { instanceId }: StoredOperation, poll: Ended): Promise<Record<string, unknown>> {
+  async function outcomeOf(db: Db, operation: StoredOperation, poll: Ended): Promise<Record<string, unknown>> {
     const resourceStatus = resourceStatusOf(poll);
-    if (poll.state === "failed") return { resourceStatus, error: errorOf(poll.failure) };
-    const snapshotId = poll.snapshot && (await inventory.storeSnapshot(db, instanceId, poll.snapshot));
+    if (poll.state === "failed") return { resourceStatus, error: errorOf(operation, poll.failure) };
+    const snapshotId = poll.snapshot && (await inventory.storeSnapshot(db, operation.instanceId, poll.snapshot));
     return { resourceStatus, result: poll.result, ...(snapshotId && { snapshotId }) };
   }
 
@@ -176,7 +154,10 @@ export function createCompletion({ db, log, audit, security, inventory, timings,
     timeOut: (operation: StoredOperation, worker: string, resourceStatus: string): Promise<void> =>
       finish(operation, worker, "TIMED_OUT", async () => ({
         resourceStatus,
-        error: errorOf({ code: "TIMED_OUT", message: "It did not end within the time that Postern watches." }),
+        error: errorOf(operation, {
+          code: "TIMED_OUT",
+          message: "It did not end within the time that Postern watches.",
+        }),
       })),
 
     /** Asks the provider about timed-out operations, and writes their true end. */
@@ -196,17 +177,9 @@ export function createCompletion({ db, log, audit, security, inventory, timings,
       return cancelled;
     },
 
-    wakeWaiters,
-
-    /** Ends all waiting, now and later. The operations are accepted, and go on without their requests. */
-    release(): void {
-      isReleased = true;
-      for (const id of ended.eventNames()) ended.emit(id);
-    },
-
     /** Ends a running operation of any worker as failed, in the caller's transaction. */
-    async fail(db: Db, id: bigint, failure: { code: string; message: string }): Promise<void> {
-      const end = { status: "FAILED", success: false, resourceStatus: "failed", error: errorOf(failure) };
+    async fail(db: Db, operation: StoredOperation, failure: ProviderFailure): Promise<void> {
+      const end = { status: "FAILED", success: false, resourceStatus: "failed", error: errorOf(operation, failure) };
       const changes = {
         ...end,
         endedAt: sql`clock_timestamp()`,
@@ -214,37 +187,8 @@ export function createCompletion({ db, log, audit, security, inventory, timings,
         worker: null,
         leaseUntil: null,
       };
-      const failed = await updateOperation(db, id, "RUNNING", changes);
+      const failed = await updateOperation(db, operation.id, "RUNNING", changes);
       if (failed) await recordEnd(db, "operation.ended", failed, { status: "FAILED", result: null, error: end.error });
-    },
-
-    /** Resolves when the operation has ended, or at the limit. Where this process runs it, its instance has been refreshed then. */
-    async waitFor(id: string, seconds: number): Promise<void> {
-      if (seconds <= 0 || waiters >= MAX_WAITING) return;
-      waiters += 1;
-      const deadlineMs = Date.now() + seconds * 1000;
-      try {
-        for (let leftMs = deadlineMs - Date.now(); leftMs > 0 && !isReleased; leftMs = deadlineMs - Date.now()) {
-          // It listens before it reads, so that it misses no end between the two.
-          const { promise: woken, resolve } = Promise.withResolvers<void>();
-          ended.once(id, resolve);
-          const timer = setTimeout(resolve, Math.min(timings.waitingMs, leftMs));
-          try {
-            // The operation is accepted, so a read that fails here must not become the answer.
-            const operation = await findOperation(db, id).catch((error) => {
-              log.warn({ err: error, operationId: id }, "a waiting request looks again");
-              return undefined;
-            });
-            if (operation === null || (operation && isEndState(operation.status) && !ending.has(id))) return;
-            await woken;
-          } finally {
-            clearTimeout(timer);
-            ended.off(id, resolve);
-          }
-        }
-      } finally {
-        waiters -= 1;
-      }
     },
   };
 }

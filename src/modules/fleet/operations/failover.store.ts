@@ -1,7 +1,7 @@
 /** The statements of automatic failovers: what runs on an instance, and whether a failover or reboot is under way. */
 import { and, eq, type SQL, sql } from "drizzle-orm";
 import type { Db } from "../../../db/client.js";
-import { isAutomaticFailoverOperation, isOperationOfServers, operations } from "./operations.table.js";
+import { isAutomaticFailoverOperation, laneOfOperation, operations } from "./operations.table.js";
 
 /** @returns the operations that run on the servers of an instance, locked */
 export const listRunningBeforeFailover = async (
@@ -11,7 +11,7 @@ export const listRunningBeforeFailover = async (
   db
     .select()
     .from(operations)
-    .where(and(eq(operations.instanceId, instanceId), eq(operations.status, "RUNNING"), isOperationOfServers))
+    .where(and(eq(operations.instanceId, instanceId), eq(operations.status, "RUNNING"), eq(laneOfOperation, "servers")))
     .for("update");
 
 const hasAny = async (db: Db, instanceId: bigint, ...conditions: SQL[]): Promise<boolean> => {

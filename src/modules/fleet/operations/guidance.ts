@@ -1,4 +1,5 @@
-/** The guidance of each failure code: what a DBA can do about it. */
+/** The guidance of failures: what a DBA can do about them. Types of operation have their own besides. */
+import { declarationOfOperation, type OperationType } from "../../../values/operations/declarations.js";
 
 const DENIED =
   "AWS does not let Postern do this. Compare the role's trust and policy with what Postern needs, and request it again.";
@@ -9,20 +10,7 @@ const GUIDANCE: Readonly<Record<string, string>> = {
   DBInstanceNotFound: "The provider has this instance no more. Look at the inventory, and at who deleted it.",
   InvalidDBInstanceState:
     "The instance was in a state that does not allow this. See its status, wait until it is available, and request it again.",
-  SnapshotQuotaExceeded:
-    "Delete manual snapshots that are not needed any more, or have the quota raised, and request it again.",
-  DBSnapshotAlreadyExists: "Choose another identifier, or leave it out to have one generated.",
-  DBSnapshotNotFound: "The snapshot is gone. Look at the snapshots of the instance, and choose another.",
-  InvalidDBSnapshotState:
-    "The snapshot cannot be used now, or not at all. See the message; wait until its restore has ended, or choose another snapshot, and request it again.",
-  DBInstanceAlreadyExists: "Choose another identifier for the new instance, and request it again.",
-  LessProtected:
-    "The new instance would be less protected than its source, which has changed meanwhile. Choose another identifier, and request it again.",
   StorageFull: "Free space where snapshots are kept, delete old snapshots, or move them, and request it again.",
-  StandbyUnavailable:
-    "The standby does not follow. See the members of the instance, get the standby to stream again, and request it again; or reboot without forceFailover.",
-  ReplicationSlotLoss:
-    "Whoever follows the instance by these slots has to begin anew after a failover. See that this may be, and request it again with acceptSlotLoss: true; or drop the slots.",
   InvalidConfiguration:
     "PostgreSQL would not start with its settings, so nothing was touched. Correct what the message names, by ALTER SYSTEM or in the file, and request it again.",
   PrimaryLost:
@@ -76,4 +64,5 @@ const GUIDANCE: Readonly<Record<string, string>> = {
 const UNKNOWN = "See the message, the status of the instance and its log, and request it again.";
 
 /** @returns sentences that say what to check and what to do */
-export const guidanceFor = (code: string): string => GUIDANCE[code] ?? UNKNOWN;
+export const guidanceFor = (type: OperationType, code: string): string =>
+  declarationOfOperation(type).guidance[code] ?? GUIDANCE[code] ?? UNKNOWN;

@@ -8,14 +8,15 @@ import { createFailovers } from "./failover.service.js";
 import { Operation } from "./operations.model.js";
 import { operationMutations } from "./operations.mutations.js";
 import { createOperationsService, type OperationsDeps } from "./operations.service.js";
+import { createWaiting, type WaitingDeps } from "./waiting.service.js";
 import { createWorker, type WorkerDeps } from "./worker.service.js";
 
-type Wired = "completion" | "operations" | "onReconciled" | "enqueue" | "wake";
+type Wired = "waiting" | "completion" | "operations" | "onReconciled" | "enqueue" | "wake";
 
 interface OperationsModuleDeps extends Omit<CompletionDeps & OperationsDeps & BackupsDeps & WorkerDeps, Wired> {
   readonly jobs: Jobs;
   readonly providers: readonly Provider[];
-  readonly timings: CompletionDeps["timings"] & { readonly sweepMs: number; readonly watchMs: number };
+  readonly timings: WaitingDeps["timings"] & { readonly sweepMs: number; readonly watchMs: number };
 }
 
 interface OperationsModule extends Module {
@@ -31,15 +32,17 @@ const queueOf = (provider: string) => `operations-${provider}`;
 export function operationsModule(deps: OperationsModuleDeps): OperationsModule {
   const { log, jobs, providers, timings } = deps;
   const wake = (instanceId: bigint) => worker.wake(instanceId);
-  const completion = createCompletion({ ...deps, onReconciled: wake });
+  const waiting = createWaiting(deps);
+  const completion = createCompletion({ ...deps, waiting, onReconciled: wake });
   const worker = createWorker({ ...deps, completion });
   const operations = createOperationsService({
     ...deps,
     completion,
+    waiting,
     enqueue: (db, { provider, id }) => jobs.enqueue(db, queueOf(provider), { instanceId: String(id) }),
     wake,
   });
-  const failovers = createFailovers({ ...deps, completion, operations, wake });
+  const failovers = createFailovers({ ...deps, completion, waiting, operations, wake });
   const backups = createBackups({ ...deps, operations });
 
   const sweep = () =>
@@ -88,6 +91,6 @@ export function operationsModule(deps: OperationsModuleDeps): OperationsModule {
     },
 
     sweep,
-    release: completion.release,
+    release: waiting.release,
   };
 }

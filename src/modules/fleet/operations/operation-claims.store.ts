@@ -2,7 +2,8 @@
 import { and, asc, eq, getTableColumns, inArray, lt, type SQL, sql } from "drizzle-orm";
 import type { Db } from "../../../db/client.js";
 import type { AppError } from "../../../errors.js";
-import { isAutomaticFailoverOperation, isOperationOfServers, isTypeOfServers, operations } from "./operations.table.js";
+import type { OperationLane } from "../../../values/operations/declaration.js";
+import { isAutomaticFailoverOperation, laneOf, laneOfOperation, operations } from "./operations.table.js";
 
 /** An operation that a worker has claimed. */
 export type ClaimedOperation = typeof operations.$inferSelect & {
@@ -16,11 +17,7 @@ const claimedColumns = {
 
 const leaseOf = (milliseconds: number): SQL => sql`clock_timestamp() + ${milliseconds} * interval '1 millisecond'`;
 
-/** Operations on the servers of an instance wait only for each other, and so do those on its snapshots (see worker.service.ts). */
-export type OperationLane = "servers" | "snapshots";
-
-const inLane = (lane: OperationLane): SQL =>
-  lane === "servers" ? isOperationOfServers : sql`not ${isOperationOfServers}`;
+const inLane = (lane: OperationLane): SQL => sql`${laneOfOperation} = ${lane}`;
 
 /** The operations that overtake others: `automatic` failovers, or all `reboots`. With `only reboots`, nothing else begins. */
 export type OvertakingOperation = "automatic" | "reboots" | "only reboots";
@@ -45,7 +42,7 @@ function isFreeInCluster(instanceId: bigint, isOvertaking: SQL): SQL {
     and (operations.cluster_arn is null or not exists (
       select from operations other join instances member on member.id = other.instance_id
       where member.cluster ->> 'arn' = operations.cluster_arn and other.cluster_arn is null
-        and ${isTypeOfServers(sql`other.type`)} and ${isAhead}
+        and ${laneOf({ lane: sql`other.lane`, type: sql`other.type` })} = 'servers' and ${isAhead}
     )))`;
 }
 

@@ -1,6 +1,6 @@
 /** Turns a stored operation into the request to its provider. */
 import type { OperationRequest } from "../../../providers/provider.js";
-import type { OperationType } from "../../../values/operations.js";
+import type { OperationType } from "../../../values/operations/declarations.js";
 
 interface Stored {
   readonly id: bigint;

@@ -7,32 +7,30 @@ import { accessOfActor, describeActor } from "../../../auth/actor.js";
 import type { Db } from "../../../db/client.js";
 import { claimOperation, keyOf } from "../../../engine/write/index.js";
 import { conflict, failedPrecondition, forbidden, notFound } from "../../../errors.js";
+import type { ProviderCluster } from "../../../providers/provider.js";
 import { currentCaller } from "../../../values/caller.js";
 import { requireId } from "../../../values/id.js";
-import type { OperationType } from "../../../values/operations.js";
-import { requireBackupWindow } from "../../../values/windows.js";
-import { type AssessedInstance, assess, type InventoryService, type StoredInstance } from "../inventory/index.js";
+import { createSnapshot } from "../../../values/operations/create-snapshot.js";
+import type {
+  InstanceFacts,
+  OperationDeclaration,
+  PreparationContext,
+} from "../../../values/operations/declaration.js";
+import { declarationOfOperation, type OperationType } from "../../../values/operations/declarations.js";
+import { assessOperability } from "../../../values/operations/operability.js";
+import type { InventoryService, StoredInstance } from "../inventory/index.js";
 import { findBackupState } from "./backups.store.js";
-import { clusterOfOperation } from "./cluster-operation.js";
 import type { Completion } from "./completion.service.js";
-import type { RequestInput } from "./operations.inputs.js";
 import {
-  countQueuedOperations,
-  findOperation,
-  insertOperation,
+  findNamedSnapshot,
+  isInstanceIdentifierTaken,
   isSnapshotIdentifierTaken,
-  lockOperationSnapshotIdentifiers,
-} from "./operations.store.js";
-import { prepareRestore, prepareSnapshotDeletion, requireRestoreIdentifier } from "./restores.service.js";
-import {
-  generateSnapshotIdentifier,
-  requireSnapshotIdentifier,
-  requireSnapshotTags,
-  snapshotIdentifierLimit,
-  snapshotTagLimit,
-} from "./snapshot-identifier.js";
+  lockOperationIdentifiers,
+} from "./identifiers.store.js";
+import type { OperationRequestInput } from "./operations.inputs.js";
+import { countQueuedOperations, findOperation, insertOperation } from "./operations.store.js";
 import { requireCancellable } from "./state-machine.js";
-import { windowParameters } from "./window-parameters.js";
+import type { Waiting } from "./waiting.service.js";
 
 /** Operations that may wait for one instance. */
 const MAX_QUEUED = 20;
@@ -44,31 +42,49 @@ export interface OperationsDeps {
   readonly clock: { now(): Date };
   /** The key of the hash that is kept of the input of a call with an idempotency key. */
   readonly fingerprintKey: string;
-  readonly completion: Pick<Completion, "cancel" | "waitFor" | "wakeWaiters">;
+  readonly completion: Pick<Completion, "cancel">;
+  readonly waiting: Pick<Waiting, "waitFor" | "wake">;
   /** Sends the job that wakes a worker for an instance. `db` is the transaction that queues the operation. */
   readonly enqueue: (db: Db, instance: StoredInstance) => Promise<void>;
   /** Wakes the worker of this process. Call it after the commit. */
   readonly wake: (instanceId: bigint) => void;
 }
 
-/** Makes the parameters of an operation, once its instance is locked. */
-type Prepare = (db: Db, instance: StoredInstance) => Promise<Record<string, unknown>>;
-
 export type OperationsService = ReturnType<typeof createOperationsService>;
 
 export function createOperationsService(deps: OperationsDeps) {
-  const { db, audit, inventory, clock, fingerprintKey, completion, enqueue, wake } = deps;
+  const { db, audit, inventory, clock, fingerprintKey, completion, waiting, enqueue, wake } = deps;
 
-  /** Queues an operation in the caller's transaction. @throws PRODUCTION_PROTECTED, FAILED_PRECONDITION, and what `prepare` throws */
+  /** What parameters are made of, in the transaction that has locked the instance. */
+  const preparationOf = (db: Db, instance: StoredInstance): PreparationContext => ({
+    now: clock.now(),
+    digits: randomBytes(3).toString("hex"),
+    async claimSnapshotIdentifier(identifier) {
+      await lockOperationIdentifiers(db);
+      if (!(await isSnapshotIdentifierTaken(db, identifier, instance))) return;
+      const message = `A snapshot with the identifier ${identifier} exists already, or is being taken. Choose another.`;
+      throw conflict(message);
+    },
+    async claimInstanceIdentifier(identifier) {
+      await lockOperationIdentifiers(db);
+      if (!(await isInstanceIdentifierTaken(db, identifier))) return;
+      const message = `An instance ${identifier} exists already, or is being restored. Choose another identifier.`;
+      throw conflict(message);
+    },
+    findSnapshot: (identifier) => findNamedSnapshot(db, instance.id, identifier),
+    requireCopyTags: (identifier, snapshotTags) => inventory.requireCopyTags(db, instance, identifier, snapshotTags),
+  });
+
+  /** Queues an operation in the caller's transaction. @throws PRODUCTION_PROTECTED, FAILED_PRECONDITION, and what its preparation throws */
   async function queue(
     db: Db,
-    type: OperationType,
+    { type, lane, assess, concernsCluster, prepare }: OperationDeclaration<OperationType>,
     instance: StoredInstance,
     { id, ...request }: { id: string | undefined; requestedBy: unknown; requestId: string },
-    prepare: Prepare,
-    forceFailover: boolean,
+    input: unknown,
   ) {
-    const fault = assess(instance as unknown as AssessedInstance, type, { forceFailover });
+    const facts = instance as unknown as InstanceFacts;
+    const fault = assessOperability(facts, type) ?? assess(facts, input);
     if (fault) throw fault;
     const provider = inventory.providerOf(instance);
     if (!provider?.operations.includes(type)) {
@@ -80,12 +96,13 @@ export function createOperationsService(deps: OperationsDeps) {
         `${MAX_QUEUED} operations wait for this instance already. Try again when some have ended.`,
       );
     }
-    const parameters = await prepare(db, instance);
-    const cluster = clusterOfOperation(instance, type, forceFailover);
+    const parameters = await prepare(preparationOf(db, instance), facts, input);
+    const cluster = concernsCluster(parameters) ? (instance.cluster as ProviderCluster | null) : null;
     const reserved = id === undefined ? {} : { id: BigInt(id) };
     const queuedId = await insertOperation(db, {
       ...reserved,
       type,
+      lane,
       instanceId: instance.id,
       clusterArn: cluster?.arn ?? null,
       clusterResourceId: cluster?.resourceId ?? null,
@@ -96,14 +113,15 @@ export function createOperationsService(deps: OperationsDeps) {
     return { id: String(queuedId), parameters };
   }
 
+  /** Accepts an operation, and waits for its end as long as the client asks for. @param input as the type's input has checked it @returns its id */
   async function request(
     call: Call,
-    type: OperationType,
-    input: { instanceId: string; waitSeconds?: number | null | undefined; idempotencyKey?: string | undefined },
-    prepare: Prepare,
-    forceFailover = false,
+    declaration: OperationDeclaration<OperationType>,
+    input: OperationRequestInput,
   ): Promise<string> {
+    const { type } = declaration;
     if (!accessOfActor(call.actor).permissions.has("operations:run")) throw forbidden("operations:run");
+    declaration.check(input);
     // `waitSeconds` is no part of the call that the idempotency key stands for.
     const { waitSeconds, idempotencyKey, ...asked } = input;
     const key = keyOf(fingerprintKey, call, { type, ...asked }, idempotencyKey);
@@ -118,13 +136,13 @@ export function createOperationsService(deps: OperationsDeps) {
       const instance = await inventory.require(db, input.instanceId, true);
       const { requestId } = call.origin;
       const request = { id: claimed?.id, requestedBy: describeActor(call.actor), requestId };
-      const { id, parameters } = await queue(db, type, instance, request, prepare, forceFailover);
+      const { id, parameters } = await queue(db, declaration, instance, request, input);
       const requested = { type, instanceId: String(instance.id), identifier: instance.identifier, ...parameters };
       await audit.record(db, { ...call, parameters: { ...requested, idempotencyKey } }, { resourceId: id });
       return { id, instanceId: instance.id };
     });
     if (accepted.instanceId !== undefined) wake(accepted.instanceId);
-    const wait = () => completion.waitFor(accepted.id, waitSeconds ?? 0);
+    const wait = () => waiting.waitFor(accepted.id, waitSeconds ?? 0);
     await (currentCaller().time?.withoutCounting((waitSeconds ?? 0) * 1000, wait) ?? wait());
     return accepted.id;
   }
@@ -139,7 +157,8 @@ export function createOperationsService(deps: OperationsDeps) {
   ): Promise<void> {
     const requestedBy = { type: "system", name };
     const instanceId = instance.id;
-    const id = await insertOperation(db, { type, instanceId, parameters, requestedBy });
+    const { lane } = declarationOfOperation(type);
+    const id = await insertOperation(db, { type, lane, instanceId, parameters, requestedBy });
     await enqueue(db, instance);
     await audit.recordFor(db, {
       actor: requestedBy,
@@ -153,61 +172,10 @@ export function createOperationsService(deps: OperationsDeps) {
     });
   }
 
-  /** @throws CONFLICT where the identifier is taken, whatever its case */
-  const claimIdentifier = async (db: Db, identifier: string, instance: StoredInstance) => {
-    await lockOperationSnapshotIdentifiers(db);
-    if (await isSnapshotIdentifierTaken(db, identifier, instance)) {
-      throw conflict(`A snapshot with the identifier ${identifier} exists already, or is being taken. Choose another.`);
-    }
-    return identifier;
-  };
-  const generateIdentifier = (instance: StoredInstance) =>
-    generateSnapshotIdentifier(
-      instance.identifier,
-      clock.now(),
-      () => randomBytes(3).toString("hex"),
-      snapshotIdentifierLimit(instance),
-    );
-
   return {
     queueOwn,
 
-    createSnapshot(call: Call, input: RequestInput<"createSnapshot">): Promise<string> {
-      const identifier =
-        input.snapshotId === null || input.snapshotId === undefined
-          ? null
-          : requireSnapshotIdentifier(input.snapshotId);
-      const tags = requireSnapshotTags(input.tags ?? []);
-      return request(call, "CREATE_SNAPSHOT", input, async (db, instance) => {
-        requireSnapshotTags(tags, snapshotTagLimit(instance.provider));
-        const checked = identifier && requireSnapshotIdentifier(identifier, snapshotIdentifierLimit(instance));
-        const snapshotId = await claimIdentifier(db, checked ?? generateIdentifier(instance), instance);
-        return { snapshotId, tags, automated: false };
-      });
-    },
-
-    deleteSnapshot(call: Call, input: RequestInput<"deleteSnapshot">): Promise<string> {
-      const prepare: Prepare = (db, instance) => prepareSnapshotDeletion(db, instance, input.snapshotId);
-      return request(call, "DELETE_SNAPSHOT", input, prepare);
-    },
-
-    restoreSnapshot(call: Call, input: RequestInput<"restoreSnapshot">): Promise<string> {
-      requireRestoreIdentifier(input.identifier);
-      const prepare: Prepare = (db, source) => prepareRestore(db, inventory, source, input);
-      return request(call, "RESTORE_SNAPSHOT", input, prepare);
-    },
-
-    rebootInstance(call: Call, input: RequestInput<"rebootInstance">): Promise<string> {
-      const forceFailover = input.forceFailover ?? false;
-      const parameters = { forceFailover, ...(input.acceptSlotLoss && { acceptSlotLoss: true }) };
-      return request(call, "REBOOT_INSTANCE", input, async () => parameters, forceFailover);
-    },
-
-    modifyBackupWindow(call: Call, input: RequestInput<"modifyBackupWindow">): Promise<string> {
-      // It checks the form before anything is read, and the overlap once the instance is known.
-      requireBackupWindow(input.backupWindow, null);
-      return request(call, "MODIFY_BACKUP_WINDOW", input, async (_db, instance) => windowParameters(input, instance));
-    },
+    request,
 
     /** Cancels an operation that has not begun. @throws NOT_FOUND, FAILED_PRECONDITION */
     async cancel(call: Call, { operationId }: { operationId: string }): Promise<string> {
@@ -220,7 +188,7 @@ export function createOperationsService(deps: OperationsDeps) {
         await audit.record(db, call, { resourceId: id });
         return operation.instanceId;
       });
-      completion.wakeWaiters(BigInt(id));
+      waiting.wake(BigInt(id));
       wake(instanceId);
       return id;
     },
@@ -235,9 +203,9 @@ export function createOperationsService(deps: OperationsDeps) {
         // This comes after the lock, so that only one replica takes the snapshot.
         const { isTaken, isUnderWay, isTooSoon } = await findBackupState(db, instanceId, since);
         if (isTaken || isUnderWay || isTooSoon) return;
+        const facts = instance as unknown as InstanceFacts;
         const parameters = {
-          snapshotId: await claimIdentifier(db, generateIdentifier(instance), instance),
-          tags: [],
+          ...(await createSnapshot.prepare(preparationOf(db, instance), facts, {})),
           automated: true,
         };
         await queueOwn(db, "CREATE_SNAPSHOT", instance, "schedule", parameters);

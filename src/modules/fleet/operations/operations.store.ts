@@ -2,49 +2,10 @@
 import { and, asc, eq, sql } from "drizzle-orm";
 import type { Db } from "../../../db/client.js";
 import type { Intent, Sight } from "../../../providers/provider.js";
-import type { OperationStatus } from "../../../values/operations.js";
-import { snapshots } from "../inventory/inventory.table.js";
+import type { OperationStatus } from "../../../values/operations/operation-statuses.js";
 import { operations } from "./operations.table.js";
 
 export type StoredOperation = typeof operations.$inferSelect;
-
-/** Lets one transaction accept snapshots and restores at a time, so that two cannot get the same identifier. */
-const SNAPSHOT_IDENTIFIERS = 7_239_402_333n;
-export const lockOperationSnapshotIdentifiers = async (db: Db) =>
-  db.execute(sql`select pg_advisory_xact_lock(${SNAPSHOT_IDENTIFIERS})`);
-
-/**
- * @returns whether a snapshot of the same provider, account and region has this identifier, whatever its case, or an accepted operation
- * may still make one
- */
-export async function isSnapshotIdentifierTaken(
-  db: Db,
-  identifier: string,
-  {
-    provider,
-    accountId,
-    region,
-  }: { readonly provider: string; readonly accountId: string | null; readonly region: string | null },
-): Promise<boolean> {
-  const isOfScope = (instanceId: unknown) =>
-    sql`exists (
-      select from instances i where i.id = ${instanceId} and i.provider = ${provider}
-        and i.account_id is not distinct from ${accountId} and i.region is not distinct from ${region}
-    )`;
-  const rows = await db.execute(
-    sql`select exists (
-            select from ${snapshots} where lower(${snapshots.identifier}) = lower(${identifier}) and ${snapshots.status} <> 'deleted'
-              and ${isOfScope(snapshots.instanceId)}
-          ) or exists (
-            select from ${operations}
-            where ${operations.type} = 'CREATE_SNAPSHOT' and lower(${operations.parameters} ->> 'snapshotId') = lower(${identifier})
-              and (${operations.status} in ('PENDING_APPROVAL', 'SCHEDULED', 'QUEUED', 'RUNNING')
-                or (${operations.status} = 'TIMED_OUT' and ${operations.settledAt} is null and now() - ${operations.endedAt} < interval '1 day'))
-              and ${isOfScope(operations.instanceId)}
-          ) as taken`,
-  );
-  return Boolean((rows as unknown as { taken: boolean }[])[0]?.taken);
-}
 
 /** @returns how many operations wait for an instance */
 export async function countQueuedOperations(db: Db, instanceId: bigint): Promise<number> {

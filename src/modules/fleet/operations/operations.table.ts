@@ -14,12 +14,17 @@ import {
   varchar,
 } from "drizzle-orm/pg-core";
 import { id, moment, reference } from "../../../db/columns.js";
-import { OPERATION_STATUSES, OPERATION_TYPES } from "../../../values/operations.js";
+import { OPERATION_TYPES } from "../../../values/operations/declarations.js";
+import { OPERATION_STATUSES } from "../../../values/operations/operation-statuses.js";
 import { instances, snapshots } from "../inventory/inventory.table.js";
 
 export const operationType = pgEnum("operation_type", OPERATION_TYPES);
 
 export const operationStatus = pgEnum("operation_status", OPERATION_STATUSES);
+
+/** What an operation waits for: others on the instance's servers, or others on its snapshots. The release before wrote no lane. */
+export const laneOf = ({ lane, type }: Record<"lane" | "type", AnyPgColumn | SQL>): SQL =>
+  sql`coalesce(${lane}, case when ${type} in ('CREATE_SNAPSHOT', 'REBOOT_INSTANCE', 'MODIFY_BACKUP_WINDOW') then 'servers' else 'snapshots' end)`;
 
 /** A requested change to an instance. Only the row decides what runs; a job merely wakes a worker. */
 export const operations = pgTable(
@@ -27,6 +32,7 @@ export const operations = pgTable(
   {
     id: id(),
     type: operationType().notNull(),
+    lane: text(),
     instanceId: reference()
       .notNull()
       .references(() => instances.id),
@@ -62,9 +68,7 @@ export const operations = pgTable(
     index("operations_requested_at_idx").on(t.requestedAt.desc(), t.id.desc()),
     index("operations_instance_idx").on(t.instanceId, t.requestedAt.desc(), t.id.desc()),
     // On an instance one operation runs at a time, and one on its snapshots, whichever workers claim them.
-    uniqueIndex("operations_one_running_key")
-      .on(t.instanceId, sql`(${t.type} in ('CREATE_SNAPSHOT', 'REBOOT_INSTANCE', 'MODIFY_BACKUP_WINDOW'))`)
-      .where(sql`${t.status} = 'RUNNING'`),
+    uniqueIndex("operations_one_running_key").on(t.instanceId, laneOf(t)).where(sql`${t.status} = 'RUNNING'`),
     uniqueIndex("operations_one_of_cluster_key").on(t.clusterArn).where(sql`${t.status} = 'RUNNING'`),
     index("operations_cluster_idx").on(t.clusterArn, t.requestedAt.desc(), t.id.desc()),
     index("operations_snapshot_idx").on(t.snapshotId).where(sql`${t.snapshotId} is not null`),
@@ -90,7 +94,5 @@ export const operationsOfCluster = {
 /** The condition of an automatic failover, which Postern requests by itself and which waits for nothing. */
 export const isAutomaticFailoverOperation = sql`(${operations.parameters} -> 'automatic') is not distinct from 'true'`;
 
-/** The condition of a type of operation on the instance's servers, and not on its snapshots. */
-export const isTypeOfServers = (type: SQL | AnyPgColumn): SQL =>
-  sql`(${type} in ('CREATE_SNAPSHOT', 'REBOOT_INSTANCE', 'MODIFY_BACKUP_WINDOW'))`;
-export const isOperationOfServers = isTypeOfServers(operations.type);
+/** The lane of an operation: `servers` or `snapshots`. */
+export const laneOfOperation = laneOf(operations);

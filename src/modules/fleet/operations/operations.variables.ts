@@ -1,7 +1,11 @@
 /** The environment variables of operations: how they are polled, and whether missed backups are taken later. */
 
 import { z } from "zod";
-import { OPERATION_TYPES, type OperationType } from "../../../values/operations.js";
+import {
+  declarationOfOperation,
+  OPERATION_TYPES,
+  type OperationType,
+} from "../../../values/operations/declarations.js";
 import { flagVariable, jsonVariable, variables } from "../../../values/variables.js";
 
 /** How often a provider is asked about an operation, and how many times. */
@@ -16,13 +20,12 @@ const DEFAULT_POLLING: Readonly<Record<string, OperationPolling>> = {
   local: { intervalMs: 1000, attempts: 300 },
 };
 
-/** How long operations that take longer are watched. */
-const WATCHED_MS: Partial<Record<OperationType, number>> = { RESTORE_SNAPSHOT: 24 * 3_600_000 };
-
 function defaultPolling(provider: string, type: OperationType): OperationPolling {
   const usual = DEFAULT_POLLING[provider] ?? { intervalMs: 30_000, attempts: 10 };
-  const watchedMs = WATCHED_MS[type];
-  return watchedMs === undefined ? usual : { ...usual, attempts: Math.ceil(watchedMs / usual.intervalMs) };
+  const { watchedSeconds } = declarationOfOperation(type);
+  return watchedSeconds === undefined
+    ? usual
+    : { ...usual, attempts: Math.ceil((watchedSeconds * 1000) / usual.intervalMs) };
 }
 
 const pollingText = jsonVariable.pipe(

@@ -1,6 +1,6 @@
 /** The states of an operation: which status may follow which. */
 import { failedPrecondition } from "../../../errors.js";
-import { OPERATION_STATUSES, type OperationStatus } from "../../../values/operations.js";
+import { OPERATION_STATUSES, type OperationStatus } from "../../../values/operations/operation-statuses.js";
 
 /** The statuses that may follow each status. One with an empty list is an end. */
 const NEXT: Readonly<Record<OperationStatus, readonly OperationStatus[]>> = {

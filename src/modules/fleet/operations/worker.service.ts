@@ -6,21 +6,16 @@ import { AppError } from "../../../errors.js";
 import type { Log } from "../../../log.js";
 import type { Intent, OperationRequest, Poll, Provider, Sight } from "../../../providers/provider.js";
 import { asCaller, POSTERN_CALLER } from "../../../values/caller.js";
-import { isOfSnapshot } from "../../../values/operations.js";
-import {
-  assess,
-  type InventoryService,
-  isRescuable,
-  STARTING_STATUSES,
-  type StoredInstance,
-} from "../inventory/index.js";
+import { type OperationLane, STARTING_STATUSES } from "../../../values/operations/declaration.js";
+import { isOfSnapshot } from "../../../values/operations/declarations.js";
+import { assessOperability, isOperableForRescue } from "../../../values/operations/operability.js";
+import type { InventoryService, StoredInstance } from "../inventory/index.js";
 import type { Completion } from "./completion.service.js";
 import { hasQueuedReboot } from "./failover.store.js";
 import {
   type ClaimedOperation,
   claimAbandonedOperation,
   claimNextOperation,
-  type OperationLane,
   type OvertakingOperation,
   updateOperationLease,
 } from "./operation-claims.store.js";
@@ -92,7 +87,7 @@ export function createWorker({ db, log, inventory, completion, polling }: Worker
     const current =
       refreshed ?? (isOfSnapshot(request.type) ? await inventory.require(db, String(operation.instanceId)) : null);
     if (!current) return failedRun("DBInstanceNotFound", "The provider has this instance no more.");
-    const fault = assess({ ...current, members: current.members as never }, request.type);
+    const fault = assessOperability({ ...current, members: current.members as never }, request.type);
     const isByPostern = "automated" in request ? request.automated : "automatic" in request && request.automatic;
     if (fault?.code === "PRODUCTION_PROTECTED" && !isByPostern) return failedRun(fault.code, fault.message);
     const copyFault = request.type === "RESTORE_SNAPSHOT" && (await faultOfCopy(current, request));
@@ -128,7 +123,8 @@ export function createWorker({ db, log, inventory, completion, polling }: Worker
 
   /** Whether an operation must give way to a queued reboot, because on a failed instance it would never end. */
   async function mustGiveWay({ type, instanceId }: StoredOperation, provider: Provider, providerId: string) {
-    const isConcerned = type !== "REBOOT_INSTANCE" && isRescuable({ provider: provider.name, status: "failed" });
+    const isConcerned =
+      type !== "REBOOT_INSTANCE" && isOperableForRescue({ provider: provider.name, status: "failed" });
     if (isOfSnapshot(type) || !isConcerned || !(await hasQueuedReboot(db, instanceId))) return false;
     return (await provider.describe(providerId).catch(() => null))?.status === "failed";
   }
@@ -193,8 +189,9 @@ export function createWorker({ db, log, inventory, completion, polling }: Worker
     const mustAsk = isStarting(instance) && isDue;
     if (mustAsk) askedAtMs.set(id, nowMs);
     const current = mustAsk ? await inventory.refreshInstance(provider, providerId) : instance;
-    if (!current || !isStarting(current)) return claim(current && isRescuable(current) ? "reboots" : "automatic");
-    return isRescuable(current) ? claim("only reboots") : null;
+    if (!current || !isStarting(current))
+      return claim(current && isOperableForRescue(current) ? "reboots" : "automatic");
+    return isOperableForRescue(current) ? claim("only reboots") : null;
   }
 
   /** Runs the operations of a lane until none is left that can begin. */

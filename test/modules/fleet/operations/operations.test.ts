@@ -6,7 +6,7 @@ import { chooseFolder } from "../../../../src/postgres/folder.js";
 import { databaseUser } from "../../../../src/postgres/os-user.js";
 import { findPostmaster } from "../../../../src/postgres/postmaster.js";
 import type { LocalProvider } from "../../../../src/providers/local.js";
-import { OPERATION_TYPES } from "../../../../src/values/operations.js";
+import { OPERATION_TYPES } from "../../../../src/values/operations/declarations.js";
 import { type Client, EMAILS, testApp } from "../../../support/app.js";
 import {
   accepted,

@@ -1,7 +1,7 @@
 /** Checks the identifiers and tags of snapshots, and generates an identifier where none is given. */
-import { badUserInput } from "../../../errors.js";
-import type { Tag } from "../../../providers/provider.js";
-import { MAX_SNAPSHOT_IDENTIFIER, SNAPSHOT_IDENTIFIER } from "../../../values/identifiers.js";
+import { badUserInput } from "../../errors.js";
+import { MAX_SNAPSHOT_IDENTIFIER, SNAPSHOT_IDENTIFIER } from "../identifiers.js";
+import type { Tag } from "../tags.js";
 
 /** What AWS allows for the snapshot of a cluster. */
 const MAX_OF_CLUSTER = 63;
@@ -28,16 +28,15 @@ export function requireSnapshotIdentifier(identifier: string, max = MAX_SNAPSHOT
 /**
  * Makes a valid name of the instance's name, the time in UTC and random digits, because two snapshots may be requested in the same
  * second: `orders-db-20260801-031500-9f3a1c`.
- * @param random gives hexadecimal digits, of which the first six count
  */
 export function generateSnapshotIdentifier(
   instanceIdentifier: string,
   now: Date,
-  random: () => string,
+  digits: string,
   max = MAX_SNAPSHOT_IDENTIFIER,
 ): string {
   const time = now.toISOString().slice(0, 19).replace(/[-:]/g, "").replace("T", "-");
-  const suffix = `-${time}-${random().slice(0, 6)}`;
+  const suffix = `-${time}-${digits}`;
   const name = instanceIdentifier.toLowerCase().replace(/[^a-z0-9]+/g, "-");
   const withLetter = /^[a-z]/.test(name) ? name : `snapshot-${name.replace(/^-/, "")}`;
   return withLetter.slice(0, max - suffix.length).replace(/-$/, "") + suffix;

@@ -1,9 +1,15 @@
-/** Inputs that several mutations and queries of the fleet take: a label, labels to look for, and the length of what stands in place of an instance's id. */
+/** Labels of instances and snapshots: their form, as an input, and what a filter looks for. */
 import { z } from "zod";
-import { checkedText } from "../../../values/checked.js";
-import { inputObject } from "../../../values/inputs.js";
+import { checkedText } from "./checked.js";
+import { inputObject } from "./inputs.js";
 
-export const MAX_INPUT_IDENTIFIER = 255;
+export interface Tag {
+  readonly key: string;
+  readonly value: string;
+}
+
+/** Labels as they are stored. Whoever takes them checks the lengths. */
+export const tagList = z.array(z.object({ key: z.string(), value: z.string() })).readonly();
 
 /** Whoever takes it checks the lengths. */
 export const TagInput = inputObject("TagInput", "A label.", {

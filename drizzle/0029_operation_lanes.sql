@@ -1,0 +1,3 @@
+DROP INDEX "operations_one_running_key";--> statement-breakpoint
+ALTER TABLE "operations" ADD COLUMN "lane" text;--> statement-breakpoint
+CREATE UNIQUE INDEX "operations_one_running_key" ON "operations" USING btree ("instance_id",coalesce("lane", case when "type" in ('CREATE_SNAPSHOT', 'REBOOT_INSTANCE', 'MODIFY_BACKUP_WINDOW') then 'servers' else 'snapshots' end)) WHERE "operations"."status" = 'RUNNING';

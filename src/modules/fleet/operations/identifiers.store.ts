@@ -1,0 +1,75 @@
+/** The statements of identifiers that operations name or take: snapshots, and those of new snapshots and instances. */
+import { and, desc, eq, sql } from "drizzle-orm";
+import type { Db } from "../../../db/client.js";
+import type { NamedSnapshot } from "../../../values/operations/declaration.js";
+import { instances, snapshots } from "../inventory/inventory.table.js";
+import { operations } from "./operations.table.js";
+
+/** Lets one transaction accept snapshots and restores at a time, so that two cannot get the same identifier. */
+const IDENTIFIERS = 7_239_402_333n;
+export const lockOperationIdentifiers = async (db: Db) => db.execute(sql`select pg_advisory_xact_lock(${IDENTIFIERS})`);
+
+/**
+ * @returns whether a snapshot of the same provider, account and region has this identifier, whatever its case, or an accepted operation
+ * may still make one
+ */
+export async function isSnapshotIdentifierTaken(
+  db: Db,
+  identifier: string,
+  {
+    provider,
+    accountId,
+    region,
+  }: { readonly provider: string; readonly accountId: string | null; readonly region: string | null },
+): Promise<boolean> {
+  const isOfScope = (instanceId: unknown) =>
+    sql`exists (
+      select from instances i where i.id = ${instanceId} and i.provider = ${provider}
+        and i.account_id is not distinct from ${accountId} and i.region is not distinct from ${region}
+    )`;
+  const rows = await db.execute(
+    sql`select exists (
+            select from ${snapshots} where lower(${snapshots.identifier}) = lower(${identifier}) and ${snapshots.status} <> 'deleted'
+              and ${isOfScope(snapshots.instanceId)}
+          ) or exists (
+            select from ${operations}
+            where ${operations.type} = 'CREATE_SNAPSHOT' and lower(${operations.parameters} ->> 'snapshotId') = lower(${identifier})
+              and (${operations.status} in ('PENDING_APPROVAL', 'SCHEDULED', 'QUEUED', 'RUNNING')
+                or (${operations.status} = 'TIMED_OUT' and ${operations.settledAt} is null and now() - ${operations.endedAt} < interval '1 day'))
+              and ${isOfScope(operations.instanceId)}
+          ) as taken`,
+  );
+  return Boolean((rows as unknown as { taken: boolean }[])[0]?.taken);
+}
+
+/** @returns the snapshot of an instance that has this identifier now, whatever its case, or null */
+export async function findNamedSnapshot(db: Db, instanceId: bigint, identifier: string): Promise<NamedSnapshot | null> {
+  const rows = await db
+    .select()
+    .from(snapshots)
+    .where(
+      and(
+        eq(snapshots.instanceId, instanceId),
+        sql`lower(${snapshots.identifier}) = lower(${identifier})`,
+        sql`${snapshots.status} <> 'deleted'`,
+      ),
+    )
+    .orderBy(desc(snapshots.createdAt), desc(snapshots.id))
+    .limit(1);
+  return (rows[0] as NamedSnapshot | undefined) ?? null;
+}
+
+/** @returns whether a present instance has this identifier, whatever its case, or an accepted restore may still make one */
+export async function isInstanceIdentifierTaken(db: Db, identifier: string): Promise<boolean> {
+  const rows = await db.execute(
+    sql`select exists (
+            select from ${instances} where lower(${instances.identifier}) = lower(${identifier}) and ${instances.vanishedAt} is null
+          ) or exists (
+            select from ${operations}
+            where ${operations.parameters} ? 'identifier' and lower(${operations.parameters} ->> 'identifier') = lower(${identifier})
+              and (${operations.status} in ('PENDING_APPROVAL', 'SCHEDULED', 'QUEUED', 'RUNNING')
+                or (${operations.status} = 'TIMED_OUT' and ${operations.settledAt} is null))
+          ) as taken`,
+  );
+  return Boolean((rows as unknown as { taken: boolean }[])[0]?.taken);
+}

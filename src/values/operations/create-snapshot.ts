@@ -1,0 +1,63 @@
+/** Takes a snapshot of an instance; of a member, one of its cluster. */
+import { z } from "zod";
+import { TagInput, tagList } from "../tags.js";
+import { declareOperation, type InstanceFacts, STARTING_STATUSES } from "./declaration.js";
+import {
+  generateSnapshotIdentifier,
+  requireSnapshotIdentifier,
+  requireSnapshotTags,
+  snapshotIdentifierLimit,
+  snapshotTagLimit,
+} from "./snapshot-identifier.js";
+
+const fields = {
+  snapshotId: z.string().nullish().describe("The identifier, unique whatever its case; generated unless given."),
+  tags: z.array(TagInput).nullish().describe("The labels of the snapshot, at most 50."),
+};
+
+const generated = ({ identifier }: InstanceFacts, now: Date, digits: string, max: number) =>
+  generateSnapshotIdentifier(identifier, now, digits, max);
+
+export const createSnapshot = declareOperation(fields, {
+  type: "CREATE_SNAPSHOT",
+  description: "Takes a snapshot of the instance.",
+  mutation: {
+    name: "createSnapshot",
+    description: "Takes a snapshot of a non-production instance.",
+    what: "The instance to copy, and the name of the snapshot.",
+    input: { name: "CreateSnapshotInput", description: "A snapshot to take." },
+  },
+  lane: "servers",
+  statuses: {
+    local: new Set([
+      ...STARTING_STATUSES,
+      ...["available", "storage-optimization", "backing-up", "rebooting", "modifying"],
+    ]),
+    "aws-rds": new Set(["available", "storage-optimization"]),
+  },
+  parameters: z.object({
+    snapshotId: z.string(),
+    tags: tagList,
+    /** Whether the schedule asks for it, and not a person. */
+    automated: z.boolean(),
+  }),
+  concernsCluster: () => true,
+  check({ snapshotId, tags }) {
+    if ((snapshotId ?? null) !== null) requireSnapshotIdentifier(snapshotId as string);
+    requireSnapshotTags(tags ?? []);
+  },
+  async prepare(context, instance, input) {
+    const tags = requireSnapshotTags(input.tags ?? [], snapshotTagLimit(instance.provider));
+    const max = snapshotIdentifierLimit(instance);
+    const given = input.snapshotId ?? null;
+    const snapshotId =
+      given === null ? generated(instance, context.now, context.digits, max) : requireSnapshotIdentifier(given, max);
+    await context.claimSnapshotIdentifier(snapshotId);
+    return { snapshotId, tags, automated: false };
+  },
+  guidance: {
+    SnapshotQuotaExceeded:
+      "Delete manual snapshots that are not needed any more, or have the quota raised, and request it again.",
+    DBSnapshotAlreadyExists: "Choose another identifier, or leave it out to have one generated.",
+  },
+});

@@ -1,0 +1,44 @@
+/** All types of operation. A type's place in the list is its place in the database's enum, so new ones come last. */
+import { z } from "zod";
+import { createSnapshot } from "./create-snapshot.js";
+import type { OperationDeclaration } from "./declaration.js";
+import { deleteSnapshot } from "./delete-snapshot.js";
+import { modifyBackupWindow } from "./modify-backup-window.js";
+import { rebootInstance } from "./reboot-instance.js";
+import { restoreSnapshot } from "./restore-snapshot.js";
+
+const DECLARED = [createSnapshot, rebootInstance, modifyBackupWindow, deleteSnapshot, restoreSnapshot] as const;
+
+type Declared = (typeof DECLARED)[number];
+export type OperationType = Declared["type"];
+
+export const OPERATION_DECLARATIONS: readonly OperationDeclaration<OperationType>[] = DECLARED;
+export const OPERATION_TYPES = DECLARED.map(({ type }) => type) as [OperationType, ...OperationType[]];
+
+const BY_TYPE = new Map(OPERATION_DECLARATIONS.map((declaration) => [declaration.type, declaration]));
+export const declarationOfOperation = (type: OperationType): OperationDeclaration<OperationType> => BY_TYPE.get(type)!;
+
+/** The parameters of an operation, as they are stored and as its provider gets them. */
+export type OperationParameters<T extends OperationType> = Readonly<
+  z.output<Extract<Declared, { readonly type: T }>["parameters"]>
+>;
+
+/** What an operation asks of the provider. `operationId` makes it safe to ask twice. The instance may be gone for operations on its snapshots. */
+export type OperationRequest = {
+  readonly [T in OperationType]: OperationParameters<T> & {
+    readonly type: T;
+    readonly operationId: string;
+    readonly providerId: string;
+  };
+}[OperationType];
+
+/** Checks a request that was kept. */
+export const operationRequestForm = z.union(
+  DECLARED.map(({ type, parameters }) =>
+    z.object({ operationId: z.string(), providerId: z.string(), type: z.literal(type), ...parameters.shape }),
+  ),
+) as unknown as z.ZodType<OperationRequest>;
+
+/** Whether an operation concerns a snapshot, so that it works even when the snapshot's instance is gone. */
+export const isOfSnapshot = (type: OperationType): type is "DELETE_SNAPSHOT" | "RESTORE_SNAPSHOT" =>
+  declarationOfOperation(type).lane === "snapshots";

@@ -1,0 +1,42 @@
+/** Decides whether an operation may run on an instance now: the same for availableOperations, for requests and for the worker. */
+import { type AppError, failedPrecondition, productionProtected } from "../../errors.js";
+import { ENVIRONMENTS } from "../environments.js";
+import type { OperabilityFacts } from "./declaration.js";
+import { declarationOfOperation, type OperationType } from "./declarations.js";
+
+/** @returns whether a reboot may bring the instance back, so that it must not wait */
+export function isOperableForRescue({ provider, status }: Pick<OperabilityFacts, "provider" | "status">): boolean {
+  const { statuses } = declarationOfOperation("REBOOT_INSTANCE");
+  const ofProvider = Object.entries(statuses ?? {}).find(([name]) => name === provider)?.[1];
+  return (status === "failed" || status === "starting") && ofProvider?.has("failed") === true;
+}
+
+/** An environment that only a newer replica knows is not among them, and so not operable. */
+const OPERABLE = new Set<string>(ENVIRONMENTS.filter((environment) => environment !== "PRODUCTION"));
+
+/** @returns whether operations are allowed in an environment at all */
+export const isOperable = (environment: string): boolean => OPERABLE.has(environment);
+
+function statusesOf(provider: string, type: OperationType): ReadonlySet<string> | null {
+  const { statuses } = declarationOfOperation(type);
+  return statuses?.[provider === "aws-rds" ? provider : "local"] ?? null;
+}
+
+/** @returns the reason why the operation may not run, or null where it may */
+export function assessOperability(instance: OperabilityFacts, type: OperationType): AppError | null {
+  if (!isOperable(instance.environment)) return productionProtected();
+  if (instance.scopeRemoved && instance.vanishedAt === null) {
+    return failedPrecondition(
+      "not configured",
+      "The account and region of this instance are configured no more, so nobody knows what became of it.",
+    );
+  }
+  const statuses = statusesOf(instance.provider, type);
+  // Operations on a snapshot do not need its instance.
+  if (!statuses) return null;
+  if (instance.vanishedAt !== null) {
+    return failedPrecondition("vanished", "Its provider does not list this instance any more.");
+  }
+  if (statuses.has(instance.status)) return null;
+  return failedPrecondition(instance.status, `This instance is ${instance.status}. Try again when it is available.`);
+}

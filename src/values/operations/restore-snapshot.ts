@@ -1,0 +1,77 @@
+/** Restores a snapshot as a new instance, whole or not at all. */
+import { z } from "zod";
+import { badUserInput, failedPrecondition } from "../../errors.js";
+import { INSTANCE_IDENTIFIER } from "../identifiers.js";
+import { tagList } from "../tags.js";
+import { declareOperation } from "./declaration.js";
+import {
+  NAMED_SNAPSHOT_GUIDANCE,
+  namedSnapshotId,
+  namedSnapshotKey,
+  namedSnapshotParameters,
+  requireNamedSnapshot,
+} from "./named-snapshot.js";
+
+const fields = {
+  snapshotId: namedSnapshotId,
+  identifier: z
+    .string()
+    .describe(
+      "The identifier of the new instance: 1 to 63 letters, digits and hyphens. The instance gets the tags of its source and of the snapshot. An identifier that would make it less protected than these is refused.",
+    ),
+};
+
+export const restoreSnapshot = declareOperation(fields, {
+  type: "RESTORE_SNAPSHOT",
+  description: "Makes a new instance of a snapshot.",
+  mutation: {
+    name: "restoreSnapshot",
+    description:
+      "Restores a snapshot of a non-production instance, even of one that has vanished, as a new instance. The source stays as it is.",
+    what: "The snapshot, and the new instance.",
+    input: { name: "RestoreSnapshotInput", description: "A snapshot to restore as a new instance." },
+  },
+  lane: "snapshots",
+  statuses: null,
+  watchedSeconds: 24 * 3600,
+  parameters: z.object({
+    ...namedSnapshotParameters,
+    /** The identifier of the new instance. */
+    identifier: z.string(),
+    tags: tagList,
+    /** The provider chooses what is null. */
+    backupWindow: z.string().nullable(),
+    maintenanceWindow: z.string().nullable(),
+    backupRetentionDays: z.number().nullable(),
+  }),
+  concernsCluster: () => false,
+  check({ identifier }) {
+    if (INSTANCE_IDENTIFIER.test(identifier)) return;
+    throw badUserInput(
+      "identifier",
+      "Give 1 to 63 letters, digits and hyphens: a letter first, no hyphen last, no two hyphens in a row.",
+    );
+  },
+  async prepare(context, { backupWindow, maintenanceWindow, backupRetentionDays }, { snapshotId, identifier }) {
+    const snapshot = await requireNamedSnapshot(context, snapshotId);
+    if (snapshot.status !== "available") {
+      throw failedPrecondition(snapshot.status, `This snapshot is ${snapshot.status}. Choose one that is available.`);
+    }
+    await context.claimInstanceIdentifier(identifier);
+    const tags = await context.requireCopyTags(identifier, snapshot.tags);
+    return {
+      ...namedSnapshotKey(snapshot),
+      identifier,
+      tags,
+      backupWindow,
+      maintenanceWindow,
+      backupRetentionDays,
+    };
+  },
+  guidance: {
+    ...NAMED_SNAPSHOT_GUIDANCE,
+    DBInstanceAlreadyExists: "Choose another identifier for the new instance, and request it again.",
+    LessProtected:
+      "The new instance would be less protected than its source, which has changed meanwhile. Choose another identifier, and request it again.",
+  },
+});
