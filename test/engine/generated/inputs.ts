@@ -114,8 +114,8 @@ export class Inputs {
       });
   }
 
-  /** JSON values that rows have, and what stands in them, alone or under its key. */
-  #partsOfJson(type: TypeDeclaration, { column }: FieldDeclaration): Arbitrary<Value> {
+  /** JSON values that rows have, and what stands in them, alone or under its key, as far as the field takes it. */
+  #partsOfJson(type: TypeDeclaration, { column, contained }: FieldDeclaration): Arbitrary<Value> {
     const within = (value: unknown): unknown[] => {
       if (typeof value !== "object" || value === null) return [value];
       const entries = Object.entries(value);
@@ -131,7 +131,10 @@ export class Inputs {
     const distinct = new Map(
       found.flatMap((each) => (each === null || each === JSON_NULL ? [] : [[JSON.stringify(each), each]])),
     );
-    return fc.constantFrom(...distinct.values(), {}, [], "nowhere").map((value) => new Json(value));
+    const taken = [...distinct.values(), {}, [], "nowhere"].filter(
+      (value) => contained === undefined || contained.safeParse(value).success,
+    );
+    return fc.constantFrom(...taken).map((value) => new Json(value));
   }
 
   #condition(type: TypeDeclaration, name: string, field: FieldDeclaration): Arbitrary<[string, Input]> {
