@@ -170,6 +170,32 @@ describe("the SDK's own variables", () => {
   });
 });
 
+it.each([
+  ["refuses, and repeats it", "NotAnAnswer"],
+  ["is away", "Unreachable"],
+])("the password of a proxy that %s is in no log and no error", async (_what, code) => {
+  const password = "proxy-pa55-9c1e";
+  const proxy = createServer().listen(0, "127.0.0.1");
+  proxy.on("connect", (_incoming, socket) =>
+    socket.end(`HTTP/1.1 407 No ${password}\r\nConnection: close\r\n\r\n<html>No ${password}</html>`),
+  );
+  await once(proxy, "listening");
+  onTestFinished(() => void proxy.close());
+  const port = code === "Unreachable" ? 1 : (proxy.address() as AddressInfo).port;
+  vi.stubEnv("HTTPS_PROXY", `http://who:${password}@127.0.0.1:${port}`);
+  for (const name of ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]) vi.stubEnv(name, "made-up");
+  const lines: string[] = [];
+  const log = pino({ level: "trace" }, { write: (line) => void lines.push(line) });
+  const own = createAwsRdsProvider({ accounts: ACCOUNTS.slice(0, 1), clock: under.aws.clock, log });
+  const error = await own.list(own.scopes[0]!).catch((error) => error);
+  expect(error).toMatchObject({ code: "UNAVAILABLE", extensions: { providerCode: code } });
+  log.warn({ err: error });
+  for (const told of [inspect(error, { depth: 9 }), lines.join("")]) {
+    expect(told).not.toContain(password);
+    expect(told).not.toContain(Buffer.from(`who:${password}`).toString("base64"));
+  }
+});
+
 it("no key, session or external id is in a log or an error, whatever goes wrong", async () => {
   const { accessKeyId, secretAccessKey } = under.aws.credentials;
   const told: unknown[] = [];
