@@ -176,7 +176,7 @@ export async function listOperatedInstances(db: Db, provider: string): Promise<s
         eq(instances.provider, provider),
         isNull(instances.vanishedAt),
         or(
-          inArray(operations.status, ["QUEUED", "RUNNING"]),
+          sql`${operations.status} in ('QUEUED', 'RUNNING')`,
           sql`${operations.endedAt} > ${recent}`,
           sql`${operations.settledAt} > ${recent}`,
         ),

@@ -11,7 +11,9 @@ export const listRunningBeforeFailover = async (
   db
     .select()
     .from(operations)
-    .where(and(eq(operations.instanceId, instanceId), eq(operations.status, "RUNNING"), eq(laneOfOperation, "servers")))
+    .where(
+      and(eq(operations.instanceId, instanceId), sql`${operations.status} = 'RUNNING'`, eq(laneOfOperation, "servers")),
+    )
     .for("update");
 
 const hasAny = async (db: Db, instanceId: bigint, ...conditions: SQL[]): Promise<boolean> => {
@@ -28,4 +30,4 @@ export const hasAutomaticFailoverUnderWay = (db: Db, instanceId: bigint): Promis
 
 /** @returns whether a reboot of an instance waits */
 export const hasQueuedReboot = (db: Db, instanceId: bigint): Promise<boolean> =>
-  hasAny(db, instanceId, eq(operations.status, "QUEUED"), eq(operations.type, "REBOOT_INSTANCE"));
+  hasAny(db, instanceId, sql`${operations.status} = 'QUEUED'`, eq(operations.type, "REBOOT_INSTANCE"));

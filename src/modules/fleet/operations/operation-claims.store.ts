@@ -76,7 +76,7 @@ export async function claimNextOperation(
     db
       .update(operations)
       .set({ status: "RUNNING", worker, leaseUntil: leaseOf(leaseMs), startedAt: sql`clock_timestamp()` })
-      .where(and(eq(operations.status, "QUEUED"), sql`${operations.id} = ${next}`))
+      .where(and(sql`${operations.status} = 'QUEUED'`, sql`${operations.id} = ${next}`))
       .returning(claimedColumns);
   const claimed = db.transaction(async (db) => {
     if (lane === "servers") await lockClusterOf(db, instanceId);
@@ -99,7 +99,7 @@ export async function claimAbandonedOperation(
   leaseMs: number,
 ): Promise<ClaimedOperation | null> {
   const abandoned = and(
-    eq(operations.status, "RUNNING"),
+    sql`${operations.status} = 'RUNNING'`,
     lt(operations.leaseUntil, sql`now()`),
     eq(operations.instanceId, instanceId),
     inLane(lane),

@@ -73,7 +73,15 @@ export const operations = pgTable(
     index("operations_cluster_idx").on(t.clusterArn, t.requestedAt.desc(), t.id.desc()),
     index("operations_snapshot_idx").on(t.snapshotId).where(sql`${t.snapshotId} is not null`),
     index("operations_cluster_key_idx").on(t.clusterKey, t.requestedAt.desc(), t.id.desc()),
-    index("operations_queued_idx").on(t.instanceId, t.id).where(sql`${t.status} = 'QUEUED'`),
+    // What is looked for every few seconds lies in these, however much has ended.
+    index("operations_open_idx")
+      .on(t.instanceId, t.id)
+      .where(sql`${t.status} in ('QUEUED', 'RUNNING') or (${t.status} = 'TIMED_OUT' and ${t.settledAt} is null)`),
+    index("operations_open_of_cluster_idx")
+      .on(t.clusterArn)
+      .where(sql`${t.status} in ('QUEUED', 'RUNNING') or (${t.status} = 'TIMED_OUT' and ${t.settledAt} is null)`),
+    index("operations_ended_at_idx").on(t.endedAt),
+    index("operations_settled_at_idx").on(t.settledAt).where(sql`${t.settledAt} is not null`),
     // An identifier is taken, whatever its case, as soon as an operation that may make it is accepted.
     index("operations_snapshot_identifier_idx")
       .on(sql`lower(${t.parameters} ->> 'snapshotId')`)

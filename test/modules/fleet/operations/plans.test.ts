@@ -1,0 +1,101 @@
+/** What is asked of the operations every few seconds costs the same however many have ended. */
+import { randomUUID } from "node:crypto";
+import { beforeAll, expect, inject, it } from "vitest";
+import { createClient } from "../../../../src/db/client.js";
+import { listOperatedInstances } from "../../../../src/modules/fleet/discovery/discovery.store.js";
+import {
+  hasAutomaticFailoverUnderWay,
+  hasQueuedReboot,
+  listRunningBeforeFailover,
+} from "../../../../src/modules/fleet/operations/failover.store.js";
+import { isSnapshotIdentifierTaken } from "../../../../src/modules/fleet/operations/identifiers.store.js";
+import * as claims from "../../../../src/modules/fleet/operations/operation-claims.store.js";
+import * as store from "../../../../src/modules/fleet/operations/operations.store.js";
+import { testApp } from "../../../support/app.js";
+import { cases } from "../../../support/deep.js";
+import { insertInstance, insertOperation, silentProvider } from "../../../support/fleet-port.js";
+
+/** All but a few have ended, and most on one instance. */
+const HISTORY = cases(20_000, 200_000);
+
+const app = testApp({}, async () => [silentProvider()]);
+let id: bigint;
+beforeAll(async () => {
+  id = BigInt(await insertInstance(app, "TEST"));
+  await app.sql`
+    insert into operations (type, instance_id, cluster_arn, parameters, status, requested_by, requested_at, ended_at, settled_at)
+    select (array['CREATE_SNAPSHOT', 'REBOOT_INSTANCE', 'MODIFY_BACKUP_WINDOW'])[1 + n % 3]::operation_type, ${String(id)}, (array['arn:shop'])[1 + n / 7 % 2],
+      jsonb_build_object('snapshotId', 's-' || n), (array['SUCCEEDED', 'FAILED', 'TIMED_OUT'])[1 + n % 3]::operation_status, '{}', at, at,
+      case when n % 3 = 2 then at end
+    from generate_series(1, ${HISTORY}::int) n, lateral (select now() - make_interval(mins => 20 + n)) ended (at)`;
+  await insertOperation(app, String(id));
+  await app.sql`analyze operations`;
+});
+
+/** @returns the parts of the operations that the statements of `ask` read, each as a line of their plans */
+async function readBy(ask: (db: ReturnType<typeof createClient>["db"]) => Promise<unknown>): Promise<string[]> {
+  const texts: string[] = [];
+  const [{ name }] = (await app.sql`select current_database() as name`) as unknown as [{ name: string }];
+  const client = createClient({
+    connection: { ...inject("connection"), database: name },
+    poolSize: 1,
+    onStatement: (text) => void texts.push(text),
+  });
+  await client.db.transaction((db) => ask(db)).finally(() => client.close());
+  const asked = texts.filter((text) => text.includes("operations"));
+  const plans = await app.sql.begin(async (sql) => {
+    // Whatever the values are: a plan of them may be kept.
+    await sql`set local plan_cache_mode = force_generic_plan`;
+    const lines: string[] = [];
+    for (const text of asked) {
+      await sql.unsafe(`prepare asked as ${text}`);
+      const count = Math.max(0, ...Array.from(text.matchAll(/\$(\d+)/g), ([, n]) => Number(n)));
+      const nulls = count > 0 ? `(${Array(count).fill("null").join()})` : "";
+      const rows = await sql.unsafe(`explain execute asked ${nulls}`);
+      lines.push(...rows.map((row) => String(row["QUERY PLAN"])));
+      await sql`deallocate asked`;
+    }
+    return lines;
+  });
+  const scans = plans.flatMap(
+    (line) => /(Seq Scan on operations|(?<=using |Bitmap Index Scan on )operations_\w+)/.exec(line)?.[1] ?? [],
+  );
+  return [...new Set(scans)].sort();
+}
+
+const worker = randomUUID();
+it.each<[string, Parameters<typeof readBy>[0]]>([
+  ["what waits", (db) => store.listWaitingInstances(db)],
+  ["how many wait", (db) => store.countQueuedOperations(db, id)],
+  ["what is next", (db) => claims.claimNextOperation(db, id, "servers", "automatic", worker, 1000)],
+  ["what is next on snapshots", (db) => claims.claimNextOperation(db, id, "snapshots", "reboots", worker, 1000)],
+  ["what a dead worker has left", (db) => claims.claimAbandonedOperation(db, id, "servers", worker, 1000)],
+  ["what has timed out", (db) => store.listUnreconciledOperations(db, "port")],
+  [
+    "whether a name is taken",
+    (db) => isSnapshotIdentifierTaken(db, "a", { provider: "port", accountId: null, region: null }),
+  ],
+  ["what is operated", (db) => listOperatedInstances(db, "port")],
+  ["what runs", (db) => listRunningBeforeFailover(db, id)],
+  ["whether a reboot waits", (db) => hasQueuedReboot(db, id)],
+  ["whether a failover is under way", (db) => hasAutomaticFailoverUnderWay(db, id)],
+])("%s", async (_, ask) => {
+  const read = await readBy(ask);
+  expect(read.length).toBeGreaterThan(0);
+  // An index of everything that has ended grows with it.
+  for (const scan of read)
+    expect([
+      ...[
+        "operations_open_idx",
+        "operations_open_of_cluster_idx",
+        "operations_one_running_key",
+        "operations_one_of_cluster_key",
+      ],
+      ...[
+        "operations_ended_at_idx",
+        "operations_settled_at_idx",
+        "operations_snapshot_identifier_idx",
+        "operations_pkey",
+      ],
+    ]).toContain(scan);
+});
