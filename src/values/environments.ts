@@ -6,6 +6,12 @@ export type Environment = (typeof ENVIRONMENTS)[number];
 export const isStricterEnvironment = (first: Environment, second: Environment): boolean =>
   ENVIRONMENTS.indexOf(first) < ENVIRONMENTS.indexOf(second);
 
+/** An environment that only a newer replica knows is not among them, and so not operable. */
+const OPERABLE = new Set<string>(ENVIRONMENTS.filter((environment) => environment !== "PRODUCTION"));
+
+/** @returns whether operations are allowed in an environment at all */
+export const isOperableEnvironment = (environment: string): boolean => OPERABLE.has(environment);
+
 /** @returns the one of these environments that is nearest to production, or null where there is none */
 export const strictestEnvironment = (environments: readonly Environment[]): Environment | null =>
   ENVIRONMENTS.find((environment) => environments.includes(environment)) ?? null;

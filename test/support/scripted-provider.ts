@@ -51,6 +51,8 @@ export interface ScriptedProvider extends Provider {
   readonly dues: FailoverDue[];
   add(identifier: string, facts?: Partial<InstanceDescription>, script?: Script): void;
   change(identifier: string, facts: Partial<InstanceDescription>): void;
+  /** Somebody takes a snapshot outside. */
+  shoot(identifier: string, snapshotId: string): void;
   /** Somebody deletes a snapshot outside. */
   forget(snapshotId: string): void;
   /** Somebody deletes a snapshot outside, and takes another one under its identifier. */
@@ -173,6 +175,17 @@ export function scriptedProvider(name = "scripted"): ScriptedProvider {
     },
     change(identifier, facts) {
       instances.set(identifier, { ...(instances.get(identifier) as InstanceDescription), ...facts });
+    },
+    shoot(providerId, snapshotId) {
+      const arn = `scripted:outside:${snapshotId}`;
+      const facts = {
+        status: "available",
+        sizeBytes: 7,
+        tags: [],
+        automated: false,
+        createdAt: new Date().toISOString(),
+      };
+      snapshots.push({ ...facts, uid: arn, identifier: snapshotId, arn, providerId });
     },
     forget(snapshotId) {
       snapshots.splice(

@@ -4,7 +4,7 @@ import type { IRule } from "graphql-shield";
 import type { Actor, ActorAccess } from "../../auth/actor.js";
 import type { Rule } from "../../auth/rules.js";
 import { forbidden, productionProtected, unauthenticated } from "../../errors.js";
-import { isOperable } from "../../values/operations/operability.js";
+import { isOperableEnvironment } from "../../values/environments.js";
 import { requireWellFormed } from "../../values/well-formed.js";
 
 // This loads the CommonJS build, because the ES build of graphql-shield 7.6.5 imports a function that Node 23 removed.
@@ -45,7 +45,7 @@ const operable: ShieldRule = rule("operable", { cache: "no_cache" })(
     requireWellFormed(input.instanceId, "instanceId");
     const environment = await context.environmentOf(input.instanceId);
     // The service answers NOT_FOUND for an instance that does not exist.
-    return environment === null || isOperable(environment) ? true : productionProtected();
+    return environment === null || isOperableEnvironment(environment) ? true : productionProtected();
   },
 );
 

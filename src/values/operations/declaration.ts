@@ -1,6 +1,7 @@
 /** The shape in which a type of operation is declared. Its mutation, its availability, its request and its time-out derive from that. */
 import type { z } from "zod";
 import type { AppError } from "../../errors.js";
+import type { Environment } from "../environments.js";
 import type { Tag } from "../tags.js";
 
 /**
@@ -36,6 +37,8 @@ export interface NamedSnapshot {
   readonly uid: string;
   readonly status: string;
   readonly tags: readonly Tag[];
+  /** What its instance counted as when it was seen first; null where that is not known. */
+  readonly environment: Environment | null;
 }
 
 /** What else the parameters of an operation are made of, in the transaction that accepts it. */
@@ -50,7 +53,7 @@ export interface PreparationContext {
   /** @returns the snapshot of the instance that has this identifier now, whatever its case, or null */
   findSnapshot(identifier: string): Promise<NamedSnapshot | null>;
   /** @returns the tags of a copy of the instance under another identifier @throws FAILED_PRECONDITION where it would be less protected */
-  requireCopyTags(identifier: string, snapshotTags: readonly Tag[]): Promise<readonly Tag[]>;
+  requireCopyTags(identifier: string, snapshot: NamedSnapshot): Promise<readonly Tag[]>;
 }
 
 interface Declared<T extends string, P extends z.ZodObject, I> {

@@ -16,7 +16,8 @@ export const deleteSnapshot = declareOperation(
     description: "Deletes a snapshot of the instance.",
     mutation: {
       name: "deleteSnapshot",
-      description: "Deletes a snapshot of a non-production instance, even of one that has vanished.",
+      description:
+        "Deletes a snapshot of a non-production instance, even of one that has vanished. A snapshot is as protected as its instance was when it was seen first, or is now: the stricter counts.",
       what: "The snapshot to delete.",
       input: { name: "DeleteSnapshotInput", description: "A snapshot to delete." },
     },

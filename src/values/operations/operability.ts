@@ -1,6 +1,6 @@
 /** Decides whether an operation may run on an instance now: the same for availableOperations, for requests and for the worker. */
 import { type AppError, failedPrecondition, productionProtected } from "../../errors.js";
-import { ENVIRONMENTS } from "../environments.js";
+import { isOperableEnvironment } from "../environments.js";
 import type { OperabilityFacts } from "./declaration.js";
 import { declarationOfOperation, type OperationType } from "./declarations.js";
 
@@ -11,12 +11,6 @@ export function isOperableForRescue({ provider, status }: Pick<OperabilityFacts,
   return (status === "failed" || status === "starting") && ofProvider?.has("failed") === true;
 }
 
-/** An environment that only a newer replica knows is not among them, and so not operable. */
-const OPERABLE = new Set<string>(ENVIRONMENTS.filter((environment) => environment !== "PRODUCTION"));
-
-/** @returns whether operations are allowed in an environment at all */
-export const isOperable = (environment: string): boolean => OPERABLE.has(environment);
-
 function statusesOf(provider: string, type: OperationType): ReadonlySet<string> | null {
   const { statuses } = declarationOfOperation(type);
   return statuses?.[provider === "aws-rds" ? provider : "local"] ?? null;
@@ -24,7 +18,7 @@ function statusesOf(provider: string, type: OperationType): ReadonlySet<string> 
 
 /** @returns the reason why the operation may not run, or null where it may */
 export function assessOperability(instance: OperabilityFacts, type: OperationType): AppError | null {
-  if (!isOperable(instance.environment)) return productionProtected();
+  if (!isOperableEnvironment(instance.environment)) return productionProtected();
   if (instance.scopeRemoved && instance.vanishedAt === null) {
     return failedPrecondition(
       "not configured",

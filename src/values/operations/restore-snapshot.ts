@@ -27,7 +27,7 @@ export const restoreSnapshot = declareOperation(fields, {
   mutation: {
     name: "restoreSnapshot",
     description:
-      "Restores a snapshot of a non-production instance, even of one that has vanished, as a new instance. The source stays as it is.",
+      "Restores a snapshot of a non-production instance, even of one that has vanished, as a new instance. The source stays as it is. A snapshot is as protected as its source was when it was seen first, or is now: the stricter counts.",
     what: "The snapshot, and the new instance.",
     input: { name: "RestoreSnapshotInput", description: "A snapshot to restore as a new instance." },
   },
@@ -58,7 +58,7 @@ export const restoreSnapshot = declareOperation(fields, {
       throw failedPrecondition(snapshot.status, `This snapshot is ${snapshot.status}. Choose one that is available.`);
     }
     await context.claimInstanceIdentifier(identifier);
-    const tags = await context.requireCopyTags(identifier, snapshot.tags);
+    const tags = await context.requireCopyTags(identifier, snapshot);
     return {
       ...namedSnapshotKey(snapshot),
       identifier,

@@ -3,6 +3,7 @@ import type { Db } from "../../../db/client.js";
 import { ambiguousIdentifier, notFound } from "../../../errors.js";
 import type { Log } from "../../../log.js";
 import type { Provider, Tag } from "../../../providers/provider.js";
+import type { Environment } from "../../../values/environments.js";
 import { isId } from "../../../values/id.js";
 import { MAX_INPUT_IDENTIFIER } from "../../../values/identifiers.js";
 import { type ClassificationService, classificationFactsOf } from "./classification.service.js";
@@ -18,6 +19,12 @@ export interface InventoryDeps {
   readonly log: Log;
   readonly providers: ReadonlyMap<string, Provider>;
   readonly classification: ClassificationService;
+}
+
+/** What a snapshot says of the protection of its copies. */
+interface CopiedSnapshot {
+  readonly tags: readonly Tag[];
+  readonly environment: Environment | null;
 }
 
 /** What distinguishes instances of one identifier, as the reads say it. */
@@ -52,13 +59,17 @@ export function createInventoryService({ db, log, providers, classification }: I
     /** @returns the environment of an instance by id, ARN or identifier, or null where there is none @throws BAD_USER_INPUT as `require` */
     environmentOf: async (name: string): Promise<string | null> => (await find(db, name))?.environment ?? null,
 
-    /** @returns the tags of a copy under another identifier @throws FAILED_PRECONDITION where it would be less protected */
-    async requireCopyTags(db: Db, source: StoredInstance, identifier: string, snapshotTags: readonly Tag[]) {
+    /**
+     * @param snapshot its tags, and what its source counted as when it was taken
+     * @returns the tags of a copy under another identifier @throws FAILED_PRECONDITION where it would be less protected
+     */
+    async requireCopyTags(db: Db, source: StoredInstance, identifier: string, snapshot: CopiedSnapshot) {
       const grounds = await classification.findGrounds(db);
       const facts = classificationFactsOf(source);
-      const floors = [source.environment, classifyByGrounds(facts, source.id, grounds).environment];
+      const now = [source.environment, classifyByGrounds(facts, source.id, grounds).environment];
+      const floors = [...now, ...(snapshot.environment ? [snapshot.environment] : [])];
       const copy = { ...facts, cluster: null, identifier };
-      return tagsOfCopy(copy, snapshotTags, floors, grounds.rules, (facts) =>
+      return tagsOfCopy(copy, snapshot.tags, floors, grounds.rules, (facts) =>
         classifyByGrounds(facts, undefined, grounds),
       );
     },

@@ -177,6 +177,8 @@ export const snapshots = pgTable(
     sizeBytes: doublePrecision(),
     tags: jsonb().notNull(),
     automated: boolean().notNull(),
+    /** What its instance counted as when it was seen first, below which its protection does not fall. Null where an older release wrote it. */
+    environment: environment(),
     createdAt: moment().notNull(),
     /** When the refresh began that wrote it last. */
     lookedAt: moment().notNull().defaultNow(),

@@ -18,6 +18,7 @@ const BATCH = 1000;
 /**
  * Writes a provider's descriptions of snapshots, unless a later look has written. An older snapshot with the same ARN is marked as
  * deleted, even if it was one of another instance. A cluster's snapshot is of all members, and stays with the first that it was seen at.
+ * What its instance counts as at the first sight stays with it.
  */
 export async function upsertSnapshots(
   db: Db,
@@ -37,14 +38,15 @@ export async function upsertSnapshots(
         update ${snapshots} as s set status = ${DELETED}, looked_at = ${lookedAt}::timestamptz from told
         where s.arn = told.arn and s.uid <> told.uid and s.status <> ${DELETED} and s.created_at <= told."createdAt"
       )
-      insert into ${snapshots} as s (instance_id, identifier, arn, uid, status, size_bytes, tags, automated, created_at, looked_at)
-      select "instanceId", identifier, arn, uid, status, "sizeBytes", tags, automated, "createdAt", ${lookedAt}::timestamptz from told
+      insert into ${snapshots} as s (instance_id, identifier, arn, uid, status, size_bytes, tags, automated, environment, created_at, looked_at)
+      select "instanceId", identifier, arn, uid, status, "sizeBytes", tags, automated,
+        (select i.environment from ${instances} i where i.id = "instanceId"), "createdAt", ${lookedAt}::timestamptz from told
       on conflict (arn, uid) do update set identifier = excluded.identifier, status = excluded.status,
         size_bytes = excluded.size_bytes, tags = excluded.tags, automated = excluded.automated, created_at = excluded.created_at,
-        looked_at = excluded.looked_at
+        looked_at = excluded.looked_at, environment = coalesce(s.environment, excluded.environment)
       where s.looked_at <= excluded.looked_at
-        and (s.identifier, s.status, s.size_bytes, s.tags, s.automated, s.created_at) is distinct from
-          (excluded.identifier, excluded.status, excluded.size_bytes, excluded.tags, excluded.automated, excluded.created_at)`);
+        and (s.environment is null or (s.identifier, s.status, s.size_bytes, s.tags, s.automated, s.created_at) is distinct from
+          (excluded.identifier, excluded.status, excluded.size_bytes, excluded.tags, excluded.automated, excluded.created_at))`);
   }
 }
 

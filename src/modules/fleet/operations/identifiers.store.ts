@@ -42,8 +42,16 @@ export async function isSnapshotIdentifierTaken(
   return Boolean((rows as unknown as { taken: boolean }[])[0]?.taken);
 }
 
-/** @returns the snapshot of an instance that has this identifier now, whatever its case, or null */
-export async function findNamedSnapshot(db: Db, instanceId: bigint, identifier: string): Promise<NamedSnapshot | null> {
+/**
+ * @param uid the one that is meant, which may be deleted; without it, the one that has this identifier now
+ * @returns the snapshot of an instance with this identifier, whatever its case, or null
+ */
+export async function findNamedSnapshot(
+  db: Db,
+  instanceId: bigint,
+  identifier: string,
+  uid?: string,
+): Promise<NamedSnapshot | null> {
   const rows = await db
     .select()
     .from(snapshots)
@@ -51,7 +59,7 @@ export async function findNamedSnapshot(db: Db, instanceId: bigint, identifier: 
       and(
         eq(snapshots.instanceId, instanceId),
         sql`lower(${snapshots.identifier}) = lower(${identifier})`,
-        sql`${snapshots.status} <> 'deleted'`,
+        uid === undefined ? sql`${snapshots.status} <> 'deleted'` : eq(snapshots.uid, uid),
       ),
     )
     .orderBy(desc(snapshots.createdAt), desc(snapshots.id))

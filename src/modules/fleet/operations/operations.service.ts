@@ -72,7 +72,7 @@ export function createOperationsService(deps: OperationsDeps) {
       throw conflict(message);
     },
     findSnapshot: (identifier) => findNamedSnapshot(db, instance.id, identifier),
-    requireCopyTags: (identifier, snapshotTags) => inventory.requireCopyTags(db, instance, identifier, snapshotTags),
+    requireCopyTags: (identifier, snapshot) => inventory.requireCopyTags(db, instance, identifier, snapshot),
   });
 
   /** Queues an operation in the caller's transaction. @throws PRODUCTION_PROTECTED, FAILED_PRECONDITION, and what its preparation throws */

@@ -2,7 +2,6 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Db } from "../../../db/client.js";
-import { AppError } from "../../../errors.js";
 import type { Log } from "../../../log.js";
 import type { Intent, OperationRequest, Poll, Provider, Sight } from "../../../providers/provider.js";
 import { asCaller, POSTERN_CALLER } from "../../../values/caller.js";
@@ -29,8 +28,7 @@ import {
   updateOperationProgress,
 } from "./operations.store.js";
 import type { OperationPolling } from "./operations.variables.js";
-
-type Restore = Extract<OperationRequest, { type: "RESTORE_SNAPSHOT" }>;
+import { snapshotProtectionOf } from "./snapshot-protection.service.js";
 
 /** A worker that has not extended its lease for so long counts as dead. */
 const LEASE_MS = 10_000;
@@ -90,8 +88,8 @@ export function createWorker({ db, log, inventory, completion, polling }: Worker
     const fault = assessOperability({ ...current, members: current.members as never }, request.type);
     const isByPostern = "automated" in request ? request.automated : "automatic" in request && request.automatic;
     if (fault?.code === "PRODUCTION_PROTECTED" && !isByPostern) return failedRun(fault.code, fault.message);
-    const copyFault = request.type === "RESTORE_SNAPSHOT" && (await faultOfCopy(current, request));
-    if (copyFault) return failedRun("LessProtected", copyFault.message);
+    const protection = await snapshotProtectionOf(db, inventory, current, request);
+    if (protection) return failedRun(protection.code, protection.message);
     const intent = await writeIntent(run, await provider.look(request));
     // The operation has passed to another worker.
     if (!intent) return poll;
@@ -114,12 +112,6 @@ export function createWorker({ db, log, inventory, completion, polling }: Worker
     if (intent !== undefined) run.intent = intent;
     return intent;
   }
-
-  const faultOfCopy = (source: StoredInstance, { identifier, tags }: Pick<Restore, "identifier" | "tags">) =>
-    inventory.requireCopyTags(db, { ...source, tags }, identifier, []).then(
-      () => null,
-      (error) => (error instanceof AppError && error.code === "FAILED_PRECONDITION" ? error : Promise.reject(error)),
-    );
 
   /** Whether an operation must give way to a queued reboot, because on a failed instance it would never end. */
   async function mustGiveWay({ type, instanceId }: StoredOperation, provider: Provider, providerId: string) {

@@ -27,7 +27,8 @@ const app = testApp(polling({ scripted: 100 }), async () => {
   provider.add("mapped", { ...facts, tags: [] });
   provider.add("ledger", { ...facts, tags: tagged("Test") });
   provider.add("late", { ...facts, tags: tagged("Test") });
-  provider.add("leaving", { ...facts, tags: tagged("Test") });
+  for (const identifier of ["leaving", "formerly", "floor", "waiting"])
+    provider.add(identifier, { ...facts, tags: tagged("Test") });
   return [provider];
 });
 
@@ -206,25 +207,25 @@ describe("restoreSnapshot", () => {
   });
 });
 
-describe("where the source", () => {
-  const both = (instanceId: string, snapshotId: string, identifier: string) =>
-    [
-      ["deleteSnapshot", { instanceId, snapshotId }],
-      ["restoreSnapshot", { instanceId, snapshotId, identifier }],
-    ] as const;
+const both = (instanceId: string, snapshotId: string, identifier: string) =>
+  [
+    ["deleteSnapshot", { instanceId, snapshotId }],
+    ["restoreSnapshot", { instanceId, snapshotId, identifier }],
+  ] as const;
 
-  async function expectProtected(instanceId: string, snapshotId: string) {
-    for (const [verb, input] of both(instanceId, snapshotId, "never-made")) {
-      for (const client of [dba, admin]) {
-        const left = await leftBy(app, () => ask(client, verb, input));
-        expect([left.answer.status, left.answer.code]).toEqual([403, "PRODUCTION_PROTECTED"]);
-        expect(left.records).toMatchObject([{ action: "operation.refused", success: false }]);
-        expect(left.events).toMatchObject([{ event_type: "authz_fail" }]);
-        expect(left.operations).toBe(0);
-      }
+async function expectProtected(instanceId: string, snapshotId: string) {
+  for (const [verb, input] of both(instanceId, snapshotId, "never-made")) {
+    for (const client of [dba, admin]) {
+      const left = await leftBy(app, () => ask(client, verb, input));
+      expect([left.answer.status, left.answer.code]).toEqual([403, "PRODUCTION_PROTECTED"]);
+      expect(left.records).toMatchObject([{ action: "operation.refused", success: false }]);
+      expect(left.events).toMatchObject([{ event_type: "authz_fail" }]);
+      expect(left.operations).toBe(0);
     }
   }
+}
 
+describe("where the source", () => {
   it("has vanished, its snapshots are there by its id; where it counts as production, nothing is allowed", async () => {
     await snapshot("leaving", "last");
     await snapshot("leaving", "second");
@@ -258,6 +259,64 @@ describe("where the source", () => {
     await setEnvironment("ledger", "PRODUCTION");
     await expectProtected("ledger", "waits");
     expect(await listed(id)).toContainEqual({ identifier: "waits", status: "available" });
+  });
+});
+
+describe("a snapshot that was taken while its source was production", () => {
+  it("stays so when its source is not any more, and when that is gone; one that is taken later is not", async () => {
+    await setEnvironment("formerly", "PRODUCTION");
+    provider.shoot("formerly", "of-production");
+    await hasten(app, "inventory-scripted");
+    await setEnvironment("formerly", null);
+    const { id } = await instanceOf(dba, "formerly", "id");
+    expect((await instanceOf(dba, "formerly", "environment { environment }")).environment.environment).toBe("TEST");
+    await expectProtected("formerly", "of-production");
+    expect((await snapshot("formerly", "of-test")).status).toBe("available");
+    provider.instances.delete("formerly");
+    await hasten(app, "inventory-scripted");
+    await expectProtected(id, "of-production");
+    const deletion = await accepted(dba, "deleteSnapshot", { instanceId: id, snapshotId: "of-test", waitSeconds: 20 });
+    expect(deletion.status).toBe("SUCCEEDED");
+    expect(await listed(id)).toEqual([
+      { identifier: "of-test", status: "deleted" },
+      { identifier: "of-production", status: "available" },
+    ]);
+  });
+
+  it("floors what its copies count as, whatever its source counts as now", async () => {
+    provider.change("floor", { tags: tagged("Staging") });
+    await hasten(app, "inventory-scripted");
+    await snapshot("floor", "of-staging");
+    provider.change("floor", { tags: tagged("Test") });
+    await hasten(app, "inventory-scripted");
+    const { answer, operations } = await leftBy(app, () => restore("floor", "of-staging", "floor-copy"));
+    expect(answer.errors?.[0]?.extensions).toMatchObject({ code: "FAILED_PRECONDITION", state: "less protected" });
+    expect(operations).toBe(0);
+  });
+
+  it("is found out by the worker, where an operation was accepted before that was known", async () => {
+    await snapshot("waiting", "w-1");
+    let isHeld = true;
+    provider.scripts.set("waiting", { describe: () => (isHeld ? Promise.reject(new Error("not now")) : undefined) });
+    const waiting = [];
+    for (const [verb, more] of [
+      ["deleteSnapshot", {}],
+      ["restoreSnapshot", { identifier: "waiting-copy" }],
+    ] as const)
+      waiting.push(await accepted(dba, verb, { instanceId: "waiting", snapshotId: "w-1", ...more }));
+    await app.sql`update snapshots set environment = 'PRODUCTION' where identifier = 'w-1'`;
+    isHeld = false;
+    for (const { id } of waiting) {
+      const ended = await eventually(async () => {
+        const operation = await operationOf(dba, id);
+        return operation.endedAt !== null && operation;
+      }, 20_000);
+      expect(ended).toMatchObject({ status: "FAILED", error: { code: "PRODUCTION_PROTECTED" } });
+      expect(provider.begun).not.toContain(id);
+      expect(await app.sql`select event_type from security_events where metadata ->> 'operationId' = ${id}`).toEqual([
+        { event_type: "authz_fail" },
+      ]);
+    }
   });
 });
 
