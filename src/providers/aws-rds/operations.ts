@@ -1,18 +1,26 @@
 /** Runs operations on RDS: asks AWS for each change once, and finds out from AWS whether it was done. */
 import type { Log } from "../../log.js";
+import { isOfSnapshot } from "../../values/operations/declarations.js";
 import { OperationFailureError } from "../errors.js";
 import type { Intent, OperationRequest, Poll, ProviderFailure, Sight } from "../provider.js";
 import { backupWindowChange } from "./backup-window-change.js";
 import { clusterFailover } from "./cluster-failover.js";
 import { parseInstanceId } from "./instance-id.js";
 import { findRdsInstance, type RdsInstance } from "./instances.js";
-import { type Asked, failed, isGone, type RdsOperation, running } from "./operation.js";
+import { seenSnapshotOf } from "./named-snapshot.js";
+import { type Asked, failed, type RdsOperation, running } from "./operation.js";
 import { reboot } from "./reboot.js";
 import { asUnavailable, refusalOf } from "./refusals.js";
 import type { AwsScope } from "./scopes.js";
 import { snapshotCreation } from "./snapshot-creation.js";
+import { snapshotDeletion } from "./snapshot-deletion.js";
 
-export const RDS_OPERATIONS = ["CREATE_SNAPSHOT", "REBOOT_INSTANCE", "MODIFY_BACKUP_WINDOW"] as const;
+export const RDS_OPERATIONS = [
+  "CREATE_SNAPSHOT",
+  "REBOOT_INSTANCE",
+  "MODIFY_BACKUP_WINDOW",
+  "DELETE_SNAPSHOT",
+] as const;
 
 /** What this process knows of operations is kept of so many; of the others AWS tells as after a restart. */
 const MAX_KEPT = 10_000;
@@ -37,15 +45,23 @@ interface OperationsDeps {
 }
 
 /** A cluster's member is failed over by its cluster, and rebooted alone. */
-function operationOf(request: OperationRequest, isCluster: boolean): RdsOperation<never> | null {
+function operationOf(request: OperationRequest, isCluster: boolean): RdsOperation<never, never> | null {
   if (request.type === "CREATE_SNAPSHOT") return snapshotCreation;
+  if (request.type === "DELETE_SNAPSHOT") return snapshotDeletion;
   if (request.type === "MODIFY_BACKUP_WINDOW") return backupWindowChange;
   if (request.type === "REBOOT_INSTANCE") return request.forceFailover && isCluster ? clusterFailover : reboot;
   return null;
 }
 
-/** Whether the instance was there at the look; otherwise AWS is not asked. */
-const isSight = (saw: Sight): boolean => "identifier" in saw || "cluster" in saw;
+/** @returns the failure of an operation on what was not there at the look, so that AWS is not asked; otherwise null */
+function absenceOf(request: OperationRequest, saw: Sight): OperationFailureError | null {
+  if (request.type === "DELETE_SNAPSHOT" || request.type === "RESTORE_SNAPSHOT") {
+    const message = `The instance has no snapshot ${request.snapshotId}.`;
+    return seenSnapshotOf(saw) ? null : new OperationFailureError("DBSnapshotNotFound", message);
+  }
+  if ("identifier" in saw || "cluster" in saw) return null;
+  return new OperationFailureError("DBInstanceNotFound", "AWS has this instance no more.");
+}
 
 export function createRdsOperations({ scopeOf, clock, log, random }: OperationsDeps) {
   const attempts = new Map<string, Attempt>();
@@ -63,9 +79,9 @@ export function createRdsOperations({ scopeOf, clock, log, random }: OperationsD
     try {
       const operation = operationOf(request, "cluster" in saw && saw.cluster !== null);
       if (!operation) throw new OperationFailureError("NotSupported", "Postern does not do this on RDS.");
-      if (!scope || !isSight(saw))
-        throw new OperationFailureError("DBInstanceNotFound", "AWS has this instance no more.");
-      await operation.ask(scope, request as never, saw);
+      const absence = absenceOf(request, scope ? saw : {});
+      if (absence) throw absence;
+      await operation.ask(scope!, request as never, saw);
       Object.assign(attempt, { state: "acknowledged", isAcknowledged: true });
     } catch (error) {
       const refusal =
@@ -104,7 +120,8 @@ export function createRdsOperations({ scopeOf, clock, log, random }: OperationsD
       const scope = scopeOf(request.providerId);
       const found = await find(request);
       const operation = operationOf(request, found?.group !== undefined);
-      return scope && found && operation ? operation.look(scope, request as never, found) : {};
+      const isThere = found !== null || isOfSnapshot(request.type);
+      return scope && isThere && operation ? operation.look(scope, request as never, found as never) : {};
     },
 
     async start(request: OperationRequest, intent: Intent): Promise<void> {
@@ -130,9 +147,10 @@ export function createRdsOperations({ scopeOf, clock, log, random }: OperationsD
       if (!intent || !scope) return { state: "unknown" };
       const operation = operationOf(request, "cluster" in intent.saw && intent.saw.cluster !== null);
       if (!operation) return { state: "unknown" };
-      if (!isSight(intent.saw)) return isGone();
+      const absence = absenceOf(request, intent.saw);
+      if (absence) return failed(absence.code, absence.message, "deleted");
       const asked = attempt ?? { isAcknowledged: false, askedAtMs: 0, wasBusy: false };
-      const found = await find(request);
+      const found = isOfSnapshot(request.type) ? null : await find(request);
       const poll = await operation.poll(scope, request as never, found, { intent, asked, nowMs: nowMs() });
       if (poll.state === "unknown" && attempt) attempt.state = "free";
       return poll;

@@ -5,9 +5,9 @@ import { OperationFailureError } from "../errors.js";
 import type { Poll } from "../provider.js";
 import { listNewerEvents, type RdsEventSource, type SeenEvents, seeEvents } from "./events.js";
 import { endWithoutSign, failed, type PollFacts, type RdsOperation, type RequestOf, running } from "./operation.js";
-import { awsCodeBehind, awsCodeOf } from "./refusals.js";
+import { awsCodeOf } from "./refusals.js";
 import type { AwsScope } from "./scopes.js";
-import { describeRdsSnapshot, listClusterSnapshots, listInstanceSnapshots, type RdsSnapshot } from "./snapshots.js";
+import { describeRdsSnapshot, findRdsSnapshot, type RdsSnapshot } from "./snapshots.js";
 
 /** The tag of a snapshot that names the operation that took it. */
 const OPERATION_TAG = "postern:operation";
@@ -29,17 +29,6 @@ interface SnapshotSight {
 }
 
 const sightOf = ({ intent }: PollFacts) => intent.saw as unknown as SnapshotSight;
-
-async function findSnapshot(scope: AwsScope, name: string, isOfCluster: boolean): Promise<RdsSnapshot | null> {
-  const listing = isOfCluster
-    ? listClusterSnapshots(scope, { DBClusterSnapshotIdentifier: name })
-    : listInstanceSnapshots(scope, { DBSnapshotIdentifier: name });
-  const snapshots = await listing.catch((error) => {
-    if (/^DB(Cluster)?SnapshotNotFound/.test(awsCodeBehind(error) ?? "")) return [];
-    throw error;
-  });
-  return snapshots.find(({ identifier }) => identifier.toLowerCase() === name.toLowerCase()) ?? null;
-}
 
 const isOurs = ({ tags, createdAt }: RdsSnapshot, operationId: string, { intent }: PollFacts) =>
   tags.some(({ key, value }) => key === OPERATION_TAG && value === operationId) &&
@@ -102,7 +91,7 @@ export const snapshotCreation: RdsOperation<RequestOf<"CREATE_SNAPSHOT">> = {
 
   async poll(scope, request, _found, facts): Promise<Poll> {
     const { snapshotId, operationId } = request;
-    const snapshot = await findSnapshot(scope, snapshotId, sightOf(facts).cluster !== null);
+    const snapshot = await findRdsSnapshot(scope, snapshotId, sightOf(facts).cluster !== null);
     if (!snapshot) return pollAbsent(scope, request, facts);
     if (!isOurs(snapshot, operationId, facts))
       return failed(

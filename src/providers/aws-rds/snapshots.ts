@@ -7,6 +7,7 @@ import {
 } from "@aws-sdk/client-rds";
 import type { ScopeListing, SnapshotDescription } from "../provider.js";
 import { rdsTags } from "./instance-description.js";
+import { awsCodeBehind } from "./refusals.js";
 import { type AwsScope, listPages } from "./scopes.js";
 
 /** What snapshots of instances and of clusters have in common. */
@@ -76,6 +77,22 @@ export const listClusterSnapshots = async (
   );
   return snapshots.map(ofCluster);
 };
+
+/** @returns the snapshot that has this name now, whatever its case, or null @throws UNAVAILABLE */
+export async function findRdsSnapshot(
+  scope: AwsScope,
+  name: string,
+  isOfCluster: boolean,
+): Promise<RdsSnapshot | null> {
+  const listing = isOfCluster
+    ? listClusterSnapshots(scope, { DBClusterSnapshotIdentifier: name })
+    : listInstanceSnapshots(scope, { DBSnapshotIdentifier: name });
+  const snapshots = await listing.catch((error) => {
+    if (/^DB(Cluster)?SnapshotNotFound/.test(awsCodeBehind(error) ?? "")) return [];
+    throw error;
+  });
+  return snapshots.find(({ identifier }) => identifier.toLowerCase() === name.toLowerCase()) ?? null;
+}
 
 /** @returns null where AWS has not said when it was taken: then it is only being made, or it was never taken */
 export function describeRdsSnapshot(snapshot: RdsSnapshot): SnapshotDescription | null {

@@ -37,6 +37,8 @@ export interface NamedSnapshot {
   readonly uid: string;
   readonly status: string;
   readonly tags: readonly Tag[];
+  /** Whether the schedule took it, and not a person. */
+  readonly automated: boolean;
   /** What its instance counted as when it was seen first; null where that is not known. */
   readonly environment: Environment | null;
 }

@@ -1,5 +1,6 @@
 /** Deletes a snapshot. */
 import { z } from "zod";
+import { failedPrecondition } from "../../errors.js";
 import { declareOperation } from "./declaration.js";
 import {
   NAMED_SNAPSHOT_GUIDANCE,
@@ -25,8 +26,15 @@ export const deleteSnapshot = declareOperation(
     statuses: null,
     parameters: z.object(namedSnapshotParameters),
     concernsCluster: () => false,
-    prepare: async (context, _instance, { snapshotId }) =>
-      namedSnapshotKey(await requireNamedSnapshot(context, snapshotId)),
+    async prepare(context, { provider }, { snapshotId }) {
+      const snapshot = await requireNamedSnapshot(context, snapshotId);
+      if (provider === "aws-rds" && snapshot.automated) {
+        const message =
+          "AWS deletes automated snapshots itself, when their retention is over. Delete manual ones only.";
+        throw failedPrecondition("automated", message);
+      }
+      return namedSnapshotKey(snapshot);
+    },
     guidance: NAMED_SNAPSHOT_GUIDANCE,
   },
 );

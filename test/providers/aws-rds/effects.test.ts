@@ -41,6 +41,10 @@ interface Kind {
   readonly wanted: (providerId: string) => Wanted;
   /** Whether AWS tells that it was never asked. */
   readonly isSeenUndone: boolean;
+  /** What its resource is called in the end; `available` unless given. */
+  readonly endStatus?: string;
+  /** Makes what it works on. */
+  readonly before?: () => Promise<void>;
 }
 const snapshot = (providerId: string): Wanted => {
   made += 1;
@@ -54,7 +58,31 @@ const rebootWith =
   (forceFailover: boolean) =>
   (providerId: string): Wanted => ({ type: "REBOOT_INSTANCE", providerId, forceFailover });
 
+const deletion = (providerId: string): Wanted => ({
+  type: "DELETE_SNAPSHOT",
+  providerId,
+  snapshotId: `effect-${made}`,
+});
+
 const KINDS: readonly Kind[] = [
+  {
+    name: "a snapshot's deletion",
+    action: "DeleteDBSnapshot",
+    instance: "orders",
+    wanted: deletion,
+    isSeenUndone: true,
+    endStatus: "deleted",
+    before: () => takeNext("orders"),
+  },
+  {
+    name: "the deletion of a cluster's snapshot",
+    action: "DeleteDBClusterSnapshot",
+    instance: "shop-1",
+    wanted: deletion,
+    isSeenUndone: true,
+    endStatus: "deleted",
+    before: () => takeNext("shop-1"),
+  },
   { name: "a snapshot", action: "CreateDBSnapshot", instance: "orders", wanted: snapshot, isSeenUndone: true },
   {
     name: "a cluster's snapshot",
@@ -95,6 +123,21 @@ const KINDS: readonly Kind[] = [
   },
 ];
 
+/** Takes a snapshot of the next number, for what is done to it. */
+async function takeNext(instance: string): Promise<void> {
+  made += 1;
+  const wanted: Wanted = {
+    type: "CREATE_SNAPSHOT",
+    providerId: ids.get(instance)!,
+    snapshotId: `effect-${made}`,
+    tags: [],
+    automated: false,
+  };
+  const request = { ...wanted, operationId: newOperationId() } as OperationRequest;
+  expect(await work({ request, intent: null }, same(under.open()))).toMatchObject({ state: "succeeded" });
+  under.aws.forgetCalls();
+}
+
 /** What a worker keeps in the row of an operation. */
 interface Row {
   readonly request: OperationRequest;
@@ -128,10 +171,35 @@ async function work(row: Row, next: () => Provider, polls = 20): Promise<Poll> {
 const same = (provider: Provider) => () => provider;
 const callsOf = ({ action }: Kind) => under.aws.calls.filter((call) => call.action === action).length;
 
+describe("a snapshot that is to be deleted", () => {
+  const begun = async () => {
+    await takeNext("orders");
+    const [row, dying] = [
+      { request: { ...deletion(ids.get("orders")!), operationId: newOperationId() }, intent: null } as Row,
+      under.open(),
+    ];
+    under.aws.fault({ as: "lose-call", action: "DeleteDBSnapshot", times: 1 });
+    await dying.start(row.request, await write(row, dying)).catch(() => undefined);
+    return row;
+  };
+
+  it("is not the one that has its name by now", async () => {
+    const row = await begun();
+    const snapshotId = `effect-${made}`;
+    const here = under.aws.region(ACCOUNT, REGION);
+    under.aws.clock.advance(600_000);
+    here.addSnapshot({ identifier: snapshotId, source: "orders" });
+    expect(await work(row, same(under.open()))).toMatchObject({ state: "succeeded", resourceStatus: "deleted" });
+    expect(here.look().snapshots.map(({ identifier }) => identifier)).toContain(snapshotId);
+    expect(under.aws.done("DeleteDBSnapshot")).toBe(0);
+  });
+});
+
 describe.each(KINDS)("$name", (kind) => {
-  const { action, isSeenUndone } = kind;
+  const { action, isSeenUndone, endStatus = "available", before } = kind;
+  beforeEach(() => before?.());
   const expectOnce = (end: Poll) => {
-    expect(end).toMatchObject({ state: "succeeded", resourceStatus: "available" });
+    expect(end).toMatchObject({ state: "succeeded", resourceStatus: endStatus });
     expect(under.aws.done(action)).toBe(1);
   };
   /** Where AWS cannot tell that nothing was done, it is watched, and done at most once. */

@@ -2,7 +2,7 @@
 import type { Db } from "../../../db/client.js";
 import { ambiguousIdentifier, notFound } from "../../../errors.js";
 import type { Log } from "../../../log.js";
-import type { Provider, Tag } from "../../../providers/provider.js";
+import type { Provider, ProviderSnapshotName, Tag } from "../../../providers/provider.js";
 import type { Environment } from "../../../values/environments.js";
 import { isId } from "../../../values/id.js";
 import { MAX_INPUT_IDENTIFIER } from "../../../values/identifiers.js";
@@ -12,6 +12,7 @@ import { classifyByGrounds } from "./environment-grounds.js";
 import { openFinding, resolveFinding } from "./findings.store.js";
 import { findInstanceById, listNamedInstances, listStoredInstances, type StoredInstance } from "./inventory.store.js";
 import { createRefresh } from "./refresh.service.js";
+import { markSnapshotDeleted, updateLastBackups } from "./snapshots.store.js";
 import { createWrittenInstances } from "./written-instances.service.js";
 
 export interface InventoryDeps {
@@ -72,6 +73,12 @@ export function createInventoryService({ db, log, providers, classification }: I
       return tagsOfCopy(copy, snapshot.tags, floors, grounds.rules, (facts) =>
         classifyByGrounds(facts, undefined, grounds),
       );
+    },
+
+    /** Writes that an operation has deleted a snapshot, in the transaction of the caller. */
+    async storeSnapshotDeletion(db: Db, instanceId: bigint, snapshot: ProviderSnapshotName): Promise<void> {
+      await markSnapshotDeleted(db, instanceId, snapshot);
+      await updateLastBackups(db, { instanceId });
     },
 
     openFinding,

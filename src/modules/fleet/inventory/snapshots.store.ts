@@ -1,7 +1,7 @@
 /** The statements of snapshots. */
 import { and, eq, ne, notInArray, type SQL, sql } from "drizzle-orm";
 import type { Db } from "../../../db/client.js";
-import type { SnapshotDescription } from "../../../providers/provider.js";
+import type { ProviderSnapshotName, SnapshotDescription } from "../../../providers/provider.js";
 import { instances, snapshots } from "./inventory.table.js";
 
 /** The status of snapshots that do not exist any more. */
@@ -88,6 +88,25 @@ export async function markSnapshotsDeleted(
         sql`${snapshots.lookedAt} <= ${lookedAt}::timestamptz`,
         sql`${snapshots.instanceId} in (select ${instances.id} from ${instances} where ${isOneOf(owners)})`,
         sql`(${snapshots.arn}, ${snapshots.uid}) not in (select arn, uid from jsonb_to_recordset(${found}::jsonb) as found (arn text, uid text))`,
+      ),
+    );
+}
+
+/** Marks a snapshot that an operation has deleted; the listing of its scope may come an hour later. */
+export async function markSnapshotDeleted(
+  db: Db,
+  instanceId: bigint,
+  { snapshotId, snapshotUid }: ProviderSnapshotName,
+): Promise<void> {
+  await db
+    .update(snapshots)
+    .set({ status: DELETED, lookedAt: sql`clock_timestamp()` })
+    .where(
+      and(
+        eq(snapshots.instanceId, instanceId),
+        sql`lower(${snapshots.identifier}) = lower(${snapshotId})`,
+        snapshotUid === undefined ? undefined : eq(snapshots.uid, snapshotUid),
+        ne(snapshots.status, DELETED),
       ),
     );
 }

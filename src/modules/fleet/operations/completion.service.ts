@@ -3,7 +3,7 @@ import { sql } from "drizzle-orm";
 import type { AuditService, SecurityService } from "../../../audit/index.js";
 import type { Db } from "../../../db/client.js";
 import type { Log } from "../../../log.js";
-import type { Intent, Poll, Provider, ProviderFailure } from "../../../providers/provider.js";
+import type { Intent, Poll, Provider, ProviderFailure, ProviderSnapshotName } from "../../../providers/provider.js";
 import type { OperationStatus } from "../../../values/operations/operation-statuses.js";
 import type { InventoryService } from "../inventory/index.js";
 import { failoverEvent } from "./failover-event.js";
@@ -119,6 +119,8 @@ export function createCompletion({ db, log, audit, security, inventory, waiting,
   async function outcomeOf(db: Db, operation: StoredOperation, poll: Ended): Promise<Record<string, unknown>> {
     const resourceStatus = resourceStatusOf(poll);
     if (poll.state === "failed") return { resourceStatus, error: errorOf(operation, poll.failure) };
+    if (operation.type === "DELETE_SNAPSHOT")
+      await inventory.storeSnapshotDeletion(db, operation.instanceId, operation.parameters as ProviderSnapshotName);
     const snapshotId = poll.snapshot && (await inventory.storeSnapshot(db, operation.instanceId, poll.snapshot));
     return { resourceStatus, result: poll.result, ...(snapshotId && { snapshotId }) };
   }

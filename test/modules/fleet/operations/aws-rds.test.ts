@@ -305,6 +305,62 @@ it("the snapshots of a cluster outlive the member that they were listed under", 
   expect(await app.sql`select status from snapshots where id = ${snapshot.id}`).toEqual([{ status: "available" }]);
 }, 40_000);
 
+it("a snapshot is deleted by its instance, also when that is gone; AWS's automated ones are refused", async () => {
+  here().addInstance({ identifier: "brief-1", tags: TEST, retentionDays: 1 });
+  await hasten(app, "inventory-aws-rds");
+  const { id } = await instanceOf(dba, "brief-1", "id");
+  const names = ["stays", "goes", "outlives"];
+  for (const snapshotId of names) await request("createSnapshot", { instanceId: id, snapshotId });
+  await app.sql`update snapshots set automated = true where identifier = 'stays'`;
+  const automated = await leftBy(app, () => ask(dba, "deleteSnapshot", { instanceId: id, snapshotId: "stays" }));
+  expect([automated.answer.code, automated.answer.errors?.[0]?.extensions.state, automated.operations]).toEqual([
+    ...["FAILED_PRECONDITION", "automated"],
+    0,
+  ]);
+  under.aws.forgetCalls();
+  const operation = await request("deleteSnapshot", { instanceId: id, snapshotId: "GOES" });
+  expect(operation).toMatchObject({ status: "SUCCEEDED", resourceStatus: "deleted", result: { snapshotId: "goes" } });
+  expect(await actionsOf(operation.id)).toEqual(["operation.requested", "operation.ended"]);
+  here().removeInstance("brief-1");
+  await hasten(app, "inventory-aws-rds");
+  await request("deleteSnapshot", { instanceId: id, snapshotId: "outlives" });
+  expect(under.aws.done("DeleteDBSnapshot")).toBe(2);
+  expect(
+    here()
+      .look()
+      .snapshots.map(({ identifier }) => identifier),
+  ).toContain("stays");
+  expect(
+    await app.sql`select identifier, status from snapshots where identifier in ${app.sql(names)} order by identifier`,
+  ).toEqual([
+    { identifier: "goes", status: "deleted" },
+    { identifier: "outlives", status: "deleted" },
+    { identifier: "stays", status: "available" },
+  ]);
+}, 60_000);
+
+it("what AWS began to delete is settled after the time-out; what it never heard of is settled as not done", async () => {
+  const cases = [
+    ["late-gone", null, { status: "SUCCEEDED" }],
+    ["never-gone", "lose-call", { status: "FAILED", error: { code: "NoSign" } }],
+  ] as const;
+  for (const [snapshotId, as, settlement] of cases) {
+    await request("createSnapshot", { instanceId: "late-1", snapshotId });
+    const fault = as && under.aws.fault({ as, action: "DeleteDBSnapshot" });
+    const { id } = await accepted(dba, "deleteSnapshot", { instanceId: "late-1", snapshotId });
+    const late = await eventually(async () => {
+      const operation = await operationOf(dba, id);
+      return operation.endedAt !== null && operation;
+    }, 20_000);
+    expect(late).toMatchObject({ status: "TIMED_OUT", settledAt: null });
+    under.aws.clock.advance(61 * 60_000);
+    await hasten(app, "settle-aws-rds");
+    expect(await operationOf(dba, id)).toMatchObject({ settlement });
+    expect(await actionsOf(id)).toEqual(["operation.requested", "operation.ended", "operation.settled"]);
+    fault?.end();
+  }
+}, 60_000);
+
 /** The session tokens that the double was asked with. */
 const tokens = new Set<string>();
 const hear = (message: unknown) => {
