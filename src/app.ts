@@ -94,7 +94,7 @@ export async function createApp(config: Config, ports: Ports): Promise<App> {
     environmentOf: inventory.service.environmentOf,
   }).catch((error) => client.close().then(() => Promise.reject(error)));
   const http = createHttpServer({
-    ...{ ...rateLimits, config, client, graphql, version, records, log },
+    ...{ ...rateLimits, config, client, graphql, version, records, log, timings },
     onStop: operations.release,
   });
 

@@ -1,5 +1,6 @@
 /** Turns environment variables into the Config, and reports all faults at once. Nothing else reads process.env. */
 import { z } from "zod";
+import { liveVariables } from "./graphql/live/live.variables.js";
 import { discoveryVariables } from "./modules/fleet/discovery/discovery.variables.js";
 import { inventoryVariables } from "./modules/fleet/inventory/inventory.variables.js";
 import { operationsVariables } from "./modules/fleet/operations/operations.variables.js";
@@ -121,6 +122,7 @@ const VARIABLES_OF_MODULES = [
   localVariables,
   awsRdsVariables,
   rateLimitsVariables,
+  liveVariables,
 ] as const;
 
 /** Each variable with its check and description. The README's table has them too, and a test compares the names. */
@@ -135,7 +137,8 @@ type ConfigOfModules = ReturnType<typeof inventoryVariables.toConfig> &
   ReturnType<typeof operationsVariables.toConfig> &
   ReturnType<typeof localVariables.toConfig> &
   ReturnType<typeof awsRdsVariables.toConfig> &
-  ReturnType<typeof rateLimitsVariables.toConfig>;
+  ReturnType<typeof rateLimitsVariables.toConfig> &
+  ReturnType<typeof liveVariables.toConfig>;
 
 export interface Config extends ConfigOfModules {
   readonly cloudopsUrl: string | undefined;
@@ -207,6 +210,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     ...local,
     ...aws,
     ...rateLimitsVariables.toConfig(parsed()),
+    ...liveVariables.toConfig(parsed()),
     cloudopsUrl: env.CLOUDOPS_URL,
     commit: env.COMMIT,
     host: env.HOST,

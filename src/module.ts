@@ -2,6 +2,7 @@
 import type { Rule } from "./auth/rules.js";
 import type { TypeDeclaration } from "./engine/declaration.js";
 import type { Mutation } from "./engine/mutation.js";
+import type { LiveType } from "./engine/types/live-fields.js";
 import type { JobTask } from "./jobs/jobs.js";
 
 export interface Module {
@@ -11,6 +12,8 @@ export interface Module {
   readonly queries?: Readonly<Record<string, Rule>>;
   /** Its mutations, by their names in the schema. */
   readonly mutations?: Readonly<Record<string, Mutation>>;
+  /** Types whose rows can be followed by subscriptions. */
+  readonly live?: readonly LiveType[];
   /** Instances of type-graphql classes, which resolve its queries and the fields that no plan answers. */
   readonly resolvers?: readonly object[];
   /** Its scheduled tasks. */

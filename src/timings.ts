@@ -8,6 +8,14 @@ export const TIMINGS = {
   sweepMs: 5000,
   /** The delay between two polls for sessions that other replicas have ended. */
   revocationsMs: 1000,
+  /** The delay between two polls for the changes of rows that somebody subscribes to, and between two looks at who is still signed in. */
+  liveMs: 1000,
+  /** How long a WebSocket may take until it says who connects. */
+  liveInitMs: 10_000,
+  /** The interval at which a WebSocket is asked whether its client still lives. One that has not answered by the next time is cut off. */
+  livePingMs: 15_000,
+  /** How long a client may leave what was sent to it unread while more waits. */
+  liveSlowMs: 10_000,
   /** The interval at which providers are asked for due failovers. */
   watchMs: 5000,
   /** The interval at which a waiting request polls an operation of another replica. */

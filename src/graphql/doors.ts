@@ -29,7 +29,7 @@ export type Middleware = (
   info: GraphQLResolveInfo,
 ) => Promise<unknown>;
 
-type RootType = "Query" | "Mutation";
+type RootType = "Query" | "Mutation" | "Subscription";
 
 /** The layers by root type and field. */
 type RootMiddleware = Readonly<Record<RootType, Readonly<Record<string, Middleware>>>>;
@@ -49,7 +49,7 @@ type RootMiddleware = Readonly<Record<RootType, Readonly<Record<string, Middlewa
  *     the payload asks for what the actor may not read -> preflight: FORBIDDEN, and nothing has changed
  *     otherwise                    -> the resolver calls the service, which checks the row and makes the change
  */
-export function doorsOf(schema: GraphQLSchema, { queries, mutations }: AccessMap): RootMiddleware {
+export function doorsOf(schema: GraphQLSchema, { queries, mutations, subscriptions }: AccessMap): RootMiddleware {
   const ruleOf = shieldRules();
   const rulesOf = (map: Readonly<Record<string, Rule>>) => ({
     "*": deny,
@@ -57,7 +57,7 @@ export function doorsOf(schema: GraphQLSchema, { queries, mutations }: AccessMap
   });
   const ofMutations = Object.fromEntries(Object.entries(mutations).map(([name, { rule }]) => [name, rule]));
   const generator = shield(
-    { Query: rulesOf(queries), Mutation: rulesOf(ofMutations) },
+    { Query: rulesOf(queries), Mutation: rulesOf(ofMutations), Subscription: rulesOf(subscriptions) },
     { fallbackRule: deny, fallbackError: forbidden("none", "Nobody may call this."), debug: true },
   ) as unknown as {
     generate(schema: GraphQLSchema): Record<RootType, Record<string, Middleware | { resolve: Middleware }>>;
@@ -95,7 +95,12 @@ export function doorsOf(schema: GraphQLSchema, { queries, mutations }: AccessMap
         return [name, wrap(withArgumentChecks("resolve" in door ? door.resolve : door))];
       }),
     );
-  return { Query: doorsOfType("Query", (door) => door), Mutation: doorsOfType("Mutation", withFreshStart) };
+  return {
+    Query: doorsOfType("Query", (door) => door),
+    Mutation: doorsOfType("Mutation", withFreshStart),
+    // They stand before the field's `subscribe`: messages are read for the same actor, while they are signed in.
+    Subscription: doorsOfType("Subscription", (door) => door),
+  };
 }
 
 /** Takes a point for a call of a mutation, where the mutation has a limit of its own. @throws RATE_LIMITED, UNAVAILABLE */

@@ -26,8 +26,8 @@ import {
 import type { PersistedQueries } from "./persisted-queries.js";
 import { createRefusalPause } from "./refusal-pause.js";
 
-/** @param timeoutMs the time-out of a root field */
-const callerOf = (actor: Actor, address: string | null, timeoutMs: number, request: RequestFacts): Caller => ({
+/** @returns in whose name a request runs @param timeoutMs the time-out of a root field */
+export const callerOf = (actor: Actor, address: string | null, timeoutMs: number, request: RequestFacts): Caller => ({
   name: actor.kind === "user" ? `user ${actor.userId}` : `address ${networkOf(address)}`,
   ...(actor.kind === "anonymous" && { share: ANONYMOUS_SHARE }),
   hasLeft: false,
@@ -80,7 +80,8 @@ function apolloHeadersOf(request: IncomingMessage): HeaderMap {
   return headers;
 }
 
-async function askApollo(
+/** Asks Apollo as over HTTP, so that all its checks count. */
+export async function askApollo(
   apollo: ApolloServer<RequestContext>,
   headers: HeaderMap,
   request: { method: string; search: string; body: unknown },

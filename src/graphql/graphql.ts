@@ -6,6 +6,7 @@ import { type Authentication, authorizationHeaderOf } from "../auth/authenticate
 import type { Cache } from "../cache.js";
 import type { Config } from "../config.js";
 import { declarationsWithRelated } from "../engine/declaration.js";
+import { createRowChanges, type RowChangesDeps } from "../engine/live/index.js";
 import { createPlanner, type PlannerOptions } from "../engine/read/planner.js";
 import { mutationResolvers } from "../engine/types/mutation-resolver.js";
 import { NodeResolver, nodeTargets } from "../engine/types/node-resolver.js";
@@ -14,6 +15,8 @@ import { LIMITS } from "../limits.js";
 import type { Log } from "../log.js";
 import type { Module } from "../module.js";
 import type { MutationTurns } from "../rate-limits/index.js";
+import type { Timings } from "../timings.js";
+import type { RequestFacts } from "../values/request-facts.js";
 import { type AccessMap, sumAccess } from "./access/access.js";
 import { type ContextDeps, RequestContext } from "./context.js";
 import { mutationTurnsOf } from "./doors.js";
@@ -22,6 +25,9 @@ import { createPlannedOperations } from "./fast-path/planned-operations.js";
 import { createFormatError } from "./format-error.js";
 import { createAnswerGraphql, createAnswerSandbox, type GraphqlAnswerOptions } from "./graphql-answer.js";
 import { createIntrospection } from "./introspection.js";
+import { createLiveConnections, type LiveConnections } from "./live/live-connections.js";
+import { liveDocumentPlugin } from "./live/live-context.js";
+import { createLiveOperations } from "./live/live-operations.js";
 import { loadTrustedDocuments, persistedQueries, trustedQueries } from "./persisted-queries.js";
 import { type Recorders, recordFailures, recordRefusals } from "./recording.js";
 import { buildBareSchema, schemaBehindDoors } from "./schema.js";
@@ -32,10 +38,12 @@ interface GraphqlDeps
     Omit<Recorders, "access">,
     Authentication,
     Pick<ContextDeps, "clock" | "environmentOf">,
-    Pick<GraphqlAnswerOptions, "stopReads" | "apiLimit" | "timings"> {
+    Pick<RowChangesDeps, "queryApart">,
+    Pick<GraphqlAnswerOptions, "stopReads" | "apiLimit"> {
+  readonly timings: Timings;
   readonly config: Pick<
     Config,
-    "cloudopsUrl" | "introspection" | "landingPage" | "trustedDocuments" | "statementTimeoutMs"
+    "cloudopsUrl" | "introspection" | "landingPage" | "trustedDocuments" | "statementTimeoutMs" | "liveLimits"
   >;
   readonly modules: readonly Module[];
   readonly cache: Cache;
@@ -47,6 +55,8 @@ export interface Graphql {
   readonly schema: GraphQLSchema;
   readonly access: AccessMap;
   readonly answer: ReturnType<typeof createAnswerGraphql>;
+  /** Makes what serves subscriptions. @param logRequest writes a line to the log */
+  live(logRequest: (facts: RequestFacts) => void): LiveConnections;
   readonly answerSandbox: ReturnType<typeof createAnswerSandbox>;
   readonly formatError: ReturnType<typeof createFormatError>;
   contextOf(request: IncomingMessage, origin: CallOrigin): Promise<RequestContext>;
@@ -60,13 +70,16 @@ export async function createGraphql(deps: GraphqlDeps): Promise<Graphql> {
   const { introspection, landingPage, trustedDocuments, statementTimeoutMs } = deps.config;
   const types = modules.flatMap(({ types = [] }) => types);
   const access = sumAccess(modules);
-  const bare = buildBareSchema([
-    new NodeResolver(),
-    ...types.map((type) => new (readResolver(type))()),
-    ...declarationsWithRelated(types).map((type) => new (connectionResolver(type))()),
-    ...mutationResolvers(access.mutations),
-    ...modules.flatMap(({ resolvers = [] }) => resolvers),
-  ]);
+  const bare = buildBareSchema(
+    [
+      new NodeResolver(),
+      ...types.map((type) => new (readResolver(type))()),
+      ...declarationsWithRelated(types).map((type) => new (connectionResolver(type))()),
+      ...mutationResolvers(access.mutations),
+      ...modules.flatMap(({ resolvers = [] }) => resolvers),
+    ],
+    modules.flatMap(({ live = [] }) => live),
+  );
   const recorders = { ...deps, access };
   const { schema, roots } = schemaBehindDoors(
     bare,
@@ -102,22 +115,26 @@ export async function createGraphql(deps: GraphqlDeps): Promise<Graphql> {
     sandbox: landingPage === "sandbox",
     documentStore: known.documentStore,
     formatError,
-    plugins: [known.plugin],
+    plugins: [liveDocumentPlugin, known.plugin],
   });
+  const asking = {
+    ...{ apollo, persistedQueries: queries, apiLimit: deps.apiLimit, recordRefusals: recordRefusals(recorders) },
+    ...{ limits: LIMITS, statementTimeoutMs, timings: deps.timings },
+  };
+  const changes = createRowChanges(deps);
   return {
     schema,
     access,
     answer: createAnswerGraphql({
-      apollo,
-      persistedQueries: queries,
+      ...asking,
       answerKnown: known.answer,
-      recordRefusals: recordRefusals(recorders),
       stopReads: deps.stopReads,
-      apiLimit: deps.apiLimit,
-      timings: deps.timings,
-      limits: LIMITS,
-      statementTimeoutMs,
     }),
+    live: (logRequest) =>
+      createLiveConnections({
+        ...{ ...deps, ...asking, limits: deps.config.liveLimits, contextDeps, logRequest },
+        operations: createLiveOperations({ ...asking, schema, formatError, contextDeps, changes, logRequest }),
+      }),
     answerSandbox: createAnswerSandbox(apollo),
     formatError,
     async contextOf(request, origin) {
@@ -125,6 +142,9 @@ export async function createGraphql(deps: GraphqlDeps): Promise<Graphql> {
       return new RequestContext(actor, origin, contextDeps);
     },
     start: () => apollo.start(),
-    stop: () => apollo.stop(),
+    async stop() {
+      await changes.stop();
+      await apollo.stop();
+    },
   };
 }

@@ -1,15 +1,28 @@
 /** Refuses requests that ask for too much: documents before their validation, operations and variables before any resolver runs. */
 import type { ApolloServerPlugin } from "@apollo/server";
-import { type DocumentNode, getOperationAST, parse } from "graphql";
+import { type DocumentNode, getOperationAST, type OperationDefinitionNode, parse } from "graphql";
 import { badUserInput, limitExceeded } from "../errors.js";
 import type { RequestLimits } from "../limits.js";
 import type { RequestContext } from "./context.js";
+import { LiveContext } from "./live/live-context.js";
 import { rememberLongNumbers } from "./long-numbers.js";
 import { measure, measuredOf } from "./measure.js";
 import { takeOperationVariables } from "./variables.js";
 
 /** The document that goes on in place of a refused one. */
 const NOTHING = "{ __typename }";
+
+/** @throws BAD_USER_INPUT for a subscription over HTTP, and for anything else over a WebSocket */
+function requireOwnWay({ operation }: OperationDefinitionNode, context: RequestContext): void {
+  const isSubscription = operation === "subscription";
+  if (isSubscription === context instanceof LiveContext) return;
+  throw badUserInput(
+    "query",
+    isSubscription
+      ? "Subscribe over a WebSocket at this address, in the protocol graphql-transport-ws. Send a query or a mutation here."
+      : "Send queries and mutations by HTTP: over a WebSocket there are subscriptions only.",
+  );
+}
 
 /**
  * Enforces the limits, and coerces the variables for what comes after. Apollo answers 500 where something throws before an operation is
@@ -42,7 +55,7 @@ export function enforceLimits(limits: RequestLimits): ApolloServerPlugin<Request
           fault ??= faults.get(document) ?? (operation && measuredOf(operation)?.fault());
           if (fault) throw fault;
           if (!operation) return;
-          if (operation.operation === "subscription") throw badUserInput("query", "Send a query or a mutation.");
+          requireOwnWay(operation, contextValue);
           if (request.http?.method === "GET") rememberLongNumbers(request.variables, request.http.search);
           takeOperationVariables(contextValue, schema, operation, request.variables ?? {}, limits);
         },

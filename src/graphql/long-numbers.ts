@@ -15,11 +15,22 @@ interface LongNumber {
   readonly digits: string;
 }
 
-/** The JSON text with the key `variables` from which variables were parsed, where it may hold long numbers. It lives as long as they do. */
-const sources = new WeakMap<object, string>();
+/** The JSON text from which variables were parsed. */
+interface VariablesSource {
+  readonly text: string;
+  /** Finds the variables in what the text says. */
+  readonly find: (parsed: LongNumbersText) => unknown;
+}
+type LongNumbersText = { readonly variables?: unknown; readonly payload?: { readonly variables?: unknown } };
 
-function remember(variables: unknown, source: string): void {
-  if (typeof variables === "object" && variables !== null) sources.set(variables, source);
+/** The sources of variables that may hold long numbers. They live as long as the variables do. */
+const sources = new WeakMap<object, VariablesSource>();
+
+const inBody: VariablesSource["find"] = ({ variables }) => variables;
+const inMessage: VariablesSource["find"] = ({ payload }) => payload?.variables;
+
+function remember(variables: unknown, text: string, find = inBody): void {
+  if (typeof variables === "object" && variables !== null) sources.set(variables, { text, find });
 }
 
 /** Parses the body of a request, and remembers its text where it may hold long numbers. @throws SyntaxError */
@@ -35,13 +46,18 @@ export function rememberLongNumbers(variables: unknown, search: string): void {
   remember(variables, `{"variables":${new URLSearchParams(search).get("variables")}}`);
 }
 
+/** Remembers the text of a message over a WebSocket. @param variables as they were parsed */
+export function rememberLongNumbersOfMessage(variables: unknown, text: string): void {
+  if (MAY_HOLD_LONG.test(text)) remember(variables, text, inMessage);
+}
+
 /** @param variables as they were parsed, of bounded depth @returns the long numbers in them */
 export function longNumbersOf(variables: object): LongNumber[] {
   const source = sources.get(variables);
   if (source === undefined) return [];
   // The mark cannot be guessed, so that no text of a request is taken for a number.
   const mark = randomUUID();
-  const marked = source.replace(TOKENS, (token) => (isLong(token) ? `"${mark}${token}"` : token));
+  const marked = source.text.replace(TOKENS, (token) => (isLong(token) ? `"${mark}${token}"` : token));
   const longNumbers: LongNumber[] = [];
   const visit = (value: unknown, path: LongNumber["path"]): void => {
     if (typeof value === "string" && value.startsWith(mark))
@@ -50,6 +66,6 @@ export function longNumbersOf(variables: object): LongNumber[] {
     const entries = Array.isArray(value) ? value.entries() : Object.entries(value);
     for (const [key, inner] of entries) visit(inner, [...path, key]);
   };
-  visit(JSON.parse(marked).variables, []);
+  visit(source.find(JSON.parse(marked)), []);
   return longNumbers;
 }

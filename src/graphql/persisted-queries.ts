@@ -19,7 +19,7 @@ const sha256 = (text: string) => hash("sha256", text);
 type FindQueryText = (hash: string) => string | undefined;
 
 /** @throws BAD_USER_INPUT where the hash is another document's, PERSISTED_QUERY_NOT_FOUND */
-function textOf({ query, hash }: GraphqlRequest, find: FindQueryText): string {
+function textOf({ query, hash }: Pick<GraphqlRequest, "query" | "hash">, find: FindQueryText): string {
   if (query === undefined) {
     const text = find(hash as string);
     if (text === undefined) throw persistedQueryNotFound();
@@ -68,7 +68,7 @@ const WINDOW_WEIGHT = 200;
 
 export interface PersistedQueries {
   /** @throws PERSISTED_QUERY_NOT_FOUND, BAD_USER_INPUT, FORBIDDEN */
-  textOf(request: GraphqlRequest, context: RequestContext): string;
+  textOf(request: Pick<GraphqlRequest, "query" | "hash">, context: RequestContext): string;
 }
 
 /** @returns persisted queries of any document that has passed the doors */

@@ -2,8 +2,8 @@
 import { createRequire } from "node:module";
 import {
   type GraphQLFieldResolver,
-  type GraphQLObjectType,
-  type GraphQLSchema,
+  GraphQLObjectType,
+  GraphQLSchema,
   isEnumType,
   isIntrospectionType,
   isObjectType,
@@ -16,6 +16,7 @@ import {
   missingDeclaredPermission,
   type TypeDeclaration,
 } from "../engine/declaration.js";
+import { type LiveType, liveFields } from "../engine/types/live-fields.js";
 import { NamedFields } from "../engine/types/named-fields.js";
 import { declarationOfObjectType } from "../engine/types/object-type.js";
 import { forbidden, limitExceeded } from "../errors.js";
@@ -42,16 +43,23 @@ const ROOT_DESCRIPTIONS = {
   Query: "All that can be read. What your role may not read is null, with an error at its path; the rest is answered.",
   Mutation:
     "All that can be changed. Fields of one request run one after the other; each is done whole or not at all, and recorded.",
+  Subscription:
+    "All that can be followed, over a WebSocket at the same address, in the protocol `graphql-transport-ws`. Each message shows what a query would answer at that moment.",
 };
 
-/** Builds the schema without its doors. @param resolvers an instance of each resolver class */
-export function buildBareSchema(resolvers: readonly object[]): GraphQLSchema {
-  const schema = buildSchemaSync({
+/**
+ * Builds the schema without its doors.
+ * @param resolvers an instance of each resolver class @param live the types that can be followed
+ */
+export function buildBareSchema(resolvers: readonly object[], live: readonly LiveType[]): GraphQLSchema {
+  const built = buildSchemaSync({
     // The classes come from the instances, so that no class lacks one and fails when a request first needs it.
     resolvers: resolvers.map((instance) => instance.constructor) as unknown as NonEmptyArray<ClassType>,
     container: containerOf(resolvers),
     validate: false,
   });
+  const subscription = new GraphQLObjectType({ name: "Subscription", fields: liveFields(built, live) });
+  const schema = new GraphQLSchema({ ...built.toConfig(), subscription });
   for (const [name, description] of Object.entries(ROOT_DESCRIPTIONS)) {
     Object.assign(schema.getType(name) ?? {}, { description });
   }
@@ -140,7 +148,7 @@ export function schemaBehindDoors(
   const doors = doorsOf(bare, access);
   const fields = Object.entries(bare.getMutationType()?.getFields() ?? {});
   const mutations = Object.fromEntries(fields.map(([name, { resolve }]) => [name, resolve as DoorResolve]));
-  const recorders = { Query: recorder, Mutation: recorder };
+  const recorders = { Query: recorder, Mutation: recorder, Subscription: recorder };
   const schema = applyMiddleware(
     bare,
     recorders as never,

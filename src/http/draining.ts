@@ -12,8 +12,9 @@ interface Draining {
   /**
    * @param graceMs how long new requests are still accepted
    * @param hurry ends all waiting once it is aborted
+   * @param closeUpgraded closes the connections that speak HTTP no more
    */
-  stop(graceMs: number, hurry: AbortSignal | undefined): Promise<void>;
+  stop(graceMs: number, hurry: AbortSignal | undefined, closeUpgraded: () => void): Promise<void>;
 }
 
 /** The activity of a connection. */
@@ -44,6 +45,7 @@ export function createDraining(server: Server): Draining {
     });
   };
   server.on("request", count);
+  server.on("upgrade", ({ socket }) => activities.delete(socket));
   server.on("checkExpectation", count);
 
   /** Closes connections that have been idle since a moment. One that was active later may have sent a request that is not read yet. */
@@ -56,13 +58,14 @@ export function createDraining(server: Server): Draining {
       return isStopping;
     },
 
-    async stop(graceMs, hurry) {
+    async stop(graceMs, hurry, closeUpgraded) {
       if (isStopping || !server.listening) return;
       isStopping = true;
       const beganMs = performance.now();
       if (graceMs > 0) await delay(graceMs, undefined, { signal: hurry }).catch(() => undefined);
       // The `close` of HTTP servers would also close connections whose request has arrived but is not read.
       const closed = new Promise<void>((resolve) => NetServer.prototype.close.call(server, () => resolve()));
+      closeUpgraded();
       // Requests that have arrived are read first.
       for (let turns = 0; turns < 2; turns++) await new Promise((resolve) => setImmediate(resolve));
       hasClosed = true;

@@ -1,5 +1,4 @@
 /** The HTTP host: it routes requests and adds request ids, CORS, security headers, compression and time-outs. */
-import { randomUUID } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import cors from "cors";
@@ -10,26 +9,30 @@ import type { Graphql } from "../graphql/graphql.js";
 import { type GraphqlAnswer, NO_CONTENT_POLICY } from "../graphql/graphql-answer.js";
 import { REQUEST_ANSWER_TYPES, requestWantsPage } from "../graphql/graphql-request.js";
 import type { Log } from "../log.js";
+import type { Timings } from "../timings.js";
 import { asRequest, RequestFacts } from "../values/request-facts.js";
 import { type CompressedBody, compressBody } from "./compression.js";
 import { answerConnectRequests } from "./connect-requests.js";
+import { discardRest } from "./discard-rest.js";
 import { createDraining } from "./draining.js";
 import { createLandingPage } from "./landing-page.js";
 import { refuseMalformed } from "./malformed-http.js";
-import { originOf } from "./origin.js";
+import { originOf, requestIdOf } from "./origin.js";
 import { createReadiness, type ReadinessDeps } from "./readiness.js";
 import { createRequestLog, type LoggedResponse } from "./request-log.js";
+import { createWebSockets } from "./websocket.js";
 
 interface HttpOptions {
   readonly config: Pick<Config, "host" | "port" | "corsOrigins" | "trustedProxies" | "shutdownGraceMs" | "landingPage">;
   /** What readiness looks at. */
   readonly client: ReadinessDeps;
-  readonly graphql: Pick<Graphql, "answer" | "answerSandbox" | "contextOf" | "formatError">;
+  readonly graphql: Pick<Graphql, "answer" | "answerSandbox" | "contextOf" | "formatError" | "live">;
   readonly version: object;
   /** The numbers of records that wait for the database and that are lost, and whether replicas count requests together. */
   readonly records: { state(): object };
   readonly apiLimit: { state(): object };
   readonly log: Log;
+  readonly timings: Timings;
   /** Is called when a stop begins. */
   readonly onStop: () => void;
 }
@@ -62,8 +65,6 @@ const CROSS_ORIGIN_HEADERS = [
 const SERVER_OPTIONS = { requestTimeout: 30_000, headersTimeout: 10_000, requireHostHeader: false };
 /** Node's code for a connection that ends in the middle of a request. */
 const UNFINISHED = "HPE_INVALID_EOF_STATE";
-/** A client may send this much of a refused body before its connection is cut. Cutting it at once would lose the answer. */
-const MAX_DISCARDED_BYTES = 16 * 1_048_576;
 
 const SECURITY_HEADERS = {
   "x-content-type-options": "nosniff",
@@ -74,20 +75,14 @@ const SECURITY_HEADERS = {
 };
 
 const JSON_TYPE = { "content-type": REQUEST_ANSWER_TYPES[0] };
-const REQUEST_ID = /^[A-Za-z0-9._-]{1,36}$/;
+const ENDPOINT = "/graphql";
 
-function discardRest(request: IncomingMessage): void {
-  let discarded = 0;
-  request.removeAllListeners("data");
-  request.on("data", (chunk: Buffer) => {
-    discarded += chunk.length;
-    if (discarded > MAX_DISCARDED_BYTES) request.destroy();
-  });
-}
-
-export function createHttpServer({ config, client, graphql, version, records, apiLimit, log, onStop }: HttpOptions) {
+export function createHttpServer(options: HttpOptions) {
+  const { config, client, graphql, version, records, apiLimit, log, timings, onStop } = options;
   const readiness = createReadiness(client);
   const requestLog = createRequestLog(log);
+  const live = graphql.live((facts) => requestLog.write(facts, false));
+  const sockets = createWebSockets({ config, path: ENDPOINT, live, timings, log });
   const landing = createLandingPage(config.landingPage, graphql);
   const allowOrigins = cors({
     origin: [...config.corsOrigins],
@@ -132,9 +127,10 @@ export function createHttpServer({ config, client, graphql, version, records, ap
     send(response, { status, headers: { ...NO_CONTENT_POLICY, ...JSON_TYPE }, body: JSON.stringify(body) });
 
   const ROUTES: Record<string, Route> = {
-    "/graphql": {
+    [ENDPOINT]: {
       methods: ["GET", "POST"],
       async serve({ request, response, search, facts }) {
+        sockets.requireNone(request);
         // A request for the page gets only the page. An operation in it must not run, because nothing has checked it.
         if (landing && requestWantsPage(request)) return send(response, await landing.page());
         const contextOf = () => graphql.contextOf(request, originOf(request, facts.id, config.trustedProxies));
@@ -151,7 +147,7 @@ export function createHttpServer({ config, client, graphql, version, records, ap
     "/version": { serve: ({ response }) => sendJson(response, 200, version) },
     "/": {
       isHidden: true,
-      serve: ({ response }) => send(response, { status: 307, headers: { location: "/graphql" }, body: "" }),
+      serve: ({ response }) => send(response, { status: 307, headers: { location: ENDPOINT }, body: "" }),
     },
   };
   for (const [path, file] of landing?.files ?? []) {
@@ -193,9 +189,7 @@ export function createHttpServer({ config, client, graphql, version, records, ap
   }
 
   const answer = (request: IncomingMessage, created: ServerResponse) => {
-    const sentId = request.headers["x-request-id"];
-    const requestId = typeof sentId === "string" && REQUEST_ID.test(sentId) ? sentId : randomUUID();
-    const facts = new RequestFacts(requestId, request.method ?? null);
+    const facts = new RequestFacts(requestIdOf(request), request.method ?? null);
     const response: LoggedResponse = Object.assign(created, { facts });
     const done = requestLog.follow(request, response);
     const serve = () => {
@@ -210,7 +204,8 @@ export function createHttpServer({ config, client, graphql, version, records, ap
     // A question of a browser about other origins is answered by now.
     if (response.writableEnded) done();
   };
-  const server: Server = createServer(SERVER_OPTIONS, answer);
+  const server: Server = createServer({ ...SERVER_OPTIONS, shouldUpgradeCallback: sockets.accepts }, answer);
+  sockets.serve(server);
   // An unknown `Expect` header is ignored. Node would refuse it without a body.
   server.on("checkExpectation", answer);
   answerConnectRequests(server);
@@ -244,7 +239,7 @@ export function createHttpServer({ config, client, graphql, version, records, ap
     async stop(hurry?: AbortSignal): Promise<void> {
       readiness.stop();
       onStop();
-      await draining.stop(config.shutdownGraceMs, hurry);
+      await draining.stop(config.shutdownGraceMs, hurry, () => sockets.close(hurry));
     },
   };
 }

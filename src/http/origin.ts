@@ -1,4 +1,5 @@
-/** Says where a request comes from. */
+/** Says where a request comes from, and by which id it goes. */
+import { randomUUID } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import type { CallOrigin } from "../audit/call.js";
 import { canonicalAddress } from "../values/ip-address.js";
@@ -9,4 +10,12 @@ export function originOf(request: IncomingMessage, requestId: string, trustedPro
   const client = forwarded === undefined ? undefined : String(forwarded).split(",").at(-trustedProxies)?.trim();
   const ipAddress = canonicalAddress(client ?? "") ?? canonicalAddress(request.socket.remoteAddress ?? "") ?? "";
   return { ipAddress, userAgent: request.headers["user-agent"] ?? null, requestId };
+}
+
+const REQUEST_ID = /^[A-Za-z0-9._-]{1,36}$/;
+
+/** @returns the id that the client sent, where it has the form of one, or a new one */
+export function requestIdOf({ headers }: IncomingMessage): string {
+  const sentId = headers["x-request-id"];
+  return typeof sentId === "string" && REQUEST_ID.test(sentId) ? sentId : randomUUID();
 }

@@ -3,11 +3,13 @@ import { hash } from "node:crypto";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, expect, inject, it } from "vitest";
+import { afterAll, expect, inject, it, vi } from "vitest";
 import { createApp } from "../../src/app.js";
 import { readConfig } from "../../src/config.js";
 import { createLog } from "../../src/log.js";
 import { testApp } from "../support/app.js";
+import { openLive } from "../support/live.js";
+import { SOON } from "../support/soon.js";
 
 // biome-ignore lint/suspicious/noExplicitAny: answers are looked at, not computed with
 type Json = any;
@@ -25,12 +27,14 @@ function folder(name: string, files: Record<string, string | Buffer>): string {
 
 const SIGN_IN = `mutation($input: SignInInput!) { signIn(input: $input) { accessToken refreshToken expiresAt } }`;
 const VIEWER = "{ viewer { role } }\n";
+const FOLLOW = 'subscription { securityEventRecorded(filter: { eventType: { eq: "trusted" } }) { eventType } }\n';
 const TWO = "query Scan { scan(id: 1) { ...F } }\nquery Viewer { viewer { role } }\nfragment F on Scan { id }\n";
 
 const app = testApp({
   TRUSTED_DOCUMENTS: folder("good", {
     "sign-in.graphql": SIGN_IN,
     "viewer.graphql": VIEWER,
+    "follow.graphql": FOLLOW,
     "below/two.graphql": TWO,
     "README.md": "{ scans { totalCount } }",
   }),
@@ -53,6 +57,22 @@ async function send(body: object, headers: Record<string, string> = {}) {
   return { status: response.status, data, errors };
 }
 const byHash = (text: string) => ({ extensions: { persistedQuery: { version: 1, sha256Hash: hash("sha256", text) } } });
+
+it("subscriptions are documents like others", async () => {
+  const live = openLive(app.url, (await app.as("security")).token);
+  const before = await refusals();
+  const other = live.follow(FOLLOW.replace("trusted", "other"));
+  expect(await other.refused()).toEqual(["FORBIDDEN"]);
+  expect((await refusals()).slice(before.length)).toMatchObject([
+    { metadata: { code: "FORBIDDEN", field: "document", permission: "trusted-documents" } },
+  ]);
+  const following = live.follow(FOLLOW);
+  await vi.waitFor(async () => {
+    await app.sql`insert into security_events (event_type, event_status) values ('trusted', 'SUCCESS')`;
+    expect(following.rows()[0]).toEqual({ eventType: "trusted" });
+  }, SOON);
+  live.dispose();
+});
 
 it("runs what the folder holds, by text and by hash, each operation of a file", async () => {
   const { token } = await app.as("viewer");

@@ -1,5 +1,13 @@
 /** The permission map and the schema name the same root fields, and whatever the map does not name is refused. */
-import { buildSchema, type GraphQLInputObjectType, type GraphQLSchema, getNamedType, graphql } from "graphql";
+import {
+  buildSchema,
+  type GraphQLInputObjectType,
+  type GraphQLSchema,
+  getNamedType,
+  graphql,
+  parse,
+  subscribe,
+} from "graphql";
 import { describe, expect, it } from "vitest";
 import { accessOfActor } from "../../src/auth/actor.js";
 import type { RequestContext } from "../../src/graphql/context.js";
@@ -9,7 +17,8 @@ import { testApp } from "../support/app.js";
 
 const app = testApp();
 
-type Maps = Record<"Query" | "Mutation", readonly string[]>;
+const ROOTS = ["Query", "Mutation", "Subscription"] as const;
+type Maps = Record<(typeof ROOTS)[number], readonly string[]>;
 
 const RULES = [
   {
@@ -29,50 +38,51 @@ const RULES = [
 const rootFieldsOf = (schema: GraphQLSchema): Maps => ({
   Query: Object.keys(schema.getQueryType()?.getFields() ?? {}),
   Mutation: Object.keys(schema.getMutationType()?.getFields() ?? {}),
+  Subscription: Object.keys(schema.getSubscriptionType()?.getFields() ?? {}),
 });
 
 const differences = (all: Maps, without: Maps) =>
-  (["Query", "Mutation"] as const).flatMap((type) =>
-    all[type].filter((name) => !without[type].includes(name)).map((name) => `${type}.${name}`),
-  );
+  ROOTS.flatMap((type) => all[type].filter((name) => !without[type].includes(name)).map((name) => `${type}.${name}`));
 
 const BAD = buildSchema("type Query { viewer: Int unmapped: Int } type Mutation { signIn: Int }");
-const BAD_MAPS: Maps = { Query: ["viewer"], Mutation: ["signIn", "gone"] };
+const BAD_MAPS: Maps = { Query: ["viewer"], Mutation: ["signIn", "gone"], Subscription: [] };
 
 describe.each(RULES)("$name", ({ offenders, example, explanation }) => {
   it("holds", () => {
-    const maps = { Query: Object.keys(app.access.queries), Mutation: Object.keys(app.access.mutations) };
+    const { queries, mutations, subscriptions } = app.access;
+    const maps = {
+      Query: Object.keys(queries),
+      Mutation: Object.keys(mutations),
+      Subscription: Object.keys(subscriptions),
+    };
     expect(offenders(app.schema, maps), explanation).toEqual([]);
   });
   it("catches a bad example", () => expect(offenders(BAD, BAD_MAPS)).toEqual([example]));
 });
 
-it("the only root types are Query and Mutation: others would have no doors", () => {
-  expect(app.schema.getSubscriptionType()).toBeUndefined();
+const access = accessOfActor({
+  kind: "user",
+  userId: "1",
+  email: "a@a.example",
+  role: "ADMIN",
+  organizationId: null,
+  sessionId: "s",
+  expiresAt: "2030-01-01T00:00:00Z",
+  sessionExpiresAt: "2030-01-01T00:00:00Z",
 });
+const context = {
+  actor: { kind: "user", role: "ADMIN" },
+  access,
+  answerAs: () => undefined,
+} as unknown as RequestContext;
 
 describe("what the map does not name is refused even to an administrator, and never resolved", () => {
-  const access = accessOfActor({
-    kind: "user",
-    userId: "1",
-    email: "a@a.example",
-    role: "ADMIN",
-    organizationId: null,
-    sessionId: "s",
-    expiresAt: "2030-01-01T00:00:00Z",
-    sessionExpiresAt: "2030-01-01T00:00:00Z",
-  });
-  const context = {
-    actor: { kind: "user", role: "ADMIN" },
-    access,
-    answerAs: () => undefined,
-  } as unknown as RequestContext;
-
   it.each(["query", "mutation"])("as a %s", async (operation) => {
     const resolved: string[] = [];
     const fields = (map: object) => [...Object.keys(map), "unmapped"].map((name) => `${name}: Int`).join(" ");
     const bare = buildSchema(
-      `type Query { ${fields(app.access.queries)} } type Mutation { ${fields(app.access.mutations)} }`,
+      `type Query { ${fields(app.access.queries)} } type Mutation { ${fields(app.access.mutations)} }
+      type Subscription { ${fields(app.access.subscriptions)} }`,
     );
     for (const type of [bare.getQueryType(), bare.getMutationType()]) {
       for (const field of Object.values(type?.getFields() ?? {})) {
@@ -100,6 +110,34 @@ describe("what the map does not name is refused even to an administrator, and ne
   });
 });
 
+it("so are subscriptions, before they begin", async () => {
+  const names = [...Object.keys(app.access.subscriptions), "unmapped"];
+  const bare = buildSchema(
+    `type Query { ${Object.keys(app.access.queries).join(": Int ")}: Int }
+    type Mutation { ${Object.keys(app.access.mutations).join(": Int ")}: Int }
+    type Subscription { ${names.map((name) => `${name}: Int`).join(" ")} }`,
+  );
+  const begun: string[] = [];
+  for (const field of Object.values(bare.getSubscriptionType()?.getFields() ?? {})) {
+    field.subscribe = async function* () {
+      begun.push(field.name);
+      yield { [field.name]: 1 };
+    };
+  }
+  const recorder: Middleware = async (resolve, parent, args, given, info) => {
+    const result = await resolve(parent, args, given, info);
+    if (result instanceof Error) throw result;
+    return result;
+  };
+  const { schema } = schemaBehindDoors(bare, app.access, recorder, () => undefined);
+  for (const name of names) {
+    const begin = await subscribe({ schema, document: parse(`subscription { ${name} }`), contextValue: context });
+    if ("errors" in begin) expect([name, begin.errors?.[0]?.extensions.code]).toEqual(["unmapped", "FORBIDDEN"]);
+    else expect((await (begin as AsyncGenerator).next()).value).toEqual({ data: { [name]: 1 } });
+  }
+  expect(begun).toEqual(Object.keys(app.access.subscriptions));
+});
+
 describe("the environment door", () => {
   /** Mutations that answer the operation they request of an instance. */
   const requests = () =>
@@ -123,6 +161,8 @@ describe("the environment door", () => {
         .map((name) => `${name}: Int`)
         .join(" ")} } input I { instanceId: ID! } type Mutation { ${Object.keys(app.access.mutations)
         .map((name) => `${name}(input: I): Int`)
+        .join(" ")} } type Subscription { ${Object.keys(app.access.subscriptions)
+        .map((name) => `${name}: Int`)
         .join(" ")} }`,
     );
     for (const field of Object.values(bare.getMutationType()?.getFields() ?? {})) {

@@ -42,7 +42,7 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
   return [row(head), row(head.map(() => "---")), ...rows.map(row)].join("\n");
 }
 
-export function accessTable({ queries, mutations }: AccessMap): string {
+export function accessTable({ queries, mutations, subscriptions }: AccessMap): string {
   const CALLERS = [null, ...ROLES];
   const head = ["field", "anonymous", ...ROLES, "rule"];
   const cells = (name: string, rule: Rule) => [`\`${name}\``, ...CALLERS.map((role) => cell(rule, role)), words(rule)];
@@ -75,6 +75,15 @@ The last column is what the audit log calls it: where two stand there, the secon
 ${table(
   [...head, "record"],
   sorted(mutations).map(([name, mutation]) => [...cells(name, mutation.rule), actionsOf(mutation)]),
+)}
+
+## Subscriptions
+
+The door stands before the subscription; each message then shows what a query of the same actor would.
+
+${table(
+  head,
+  sorted(subscriptions).map(([name, rule]) => cells(name, rule)),
 )}
 `;
 }

@@ -39,7 +39,7 @@ import { sql } from "drizzle-orm";`,
   {
     name: "services, and what they drive in the background, are plain TypeScript over stores",
     files: /\.(service|tasks)\.ts$/,
-    may: [OWN, BASE, AUTH, AUDIT, RATE_LIMITS, DB, PORT, FACE, /^engine\/(declaration\.ts$|write\/)/],
+    may: [OWN, BASE, AUTH, AUDIT, RATE_LIMITS, DB, PORT, FACE, /^engine\/(declaration\.ts$|write\/|live\/)/],
     types: [ENGINE, /^jobs\//],
     never: GRAPHQL,
     bad: [

@@ -237,7 +237,7 @@ it("a server that has stopped is kept by nothing, nor is what it answered with",
     const server = createServer();
     const draining = createDraining(server);
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-    await draining.stop(0, undefined);
+    await draining.stop(0, undefined, () => undefined);
     return new WeakRef(server);
   };
   const ref = await stopped();

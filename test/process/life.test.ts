@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { beforeAll, expect, test, vi } from "vitest";
 import { isDeep } from "../support/deep.js";
+import { openLive } from "../support/live.js";
 import { ask, ensureBuilt, oneInstance, PATIENCE_MS, signIn, startNode, startPostern } from "../support/postern.js";
 import { eventually, processesIn, useSandbox } from "../support/sandbox.js";
 
@@ -43,6 +44,15 @@ test("what the first start prints is enough to sign in and ask; Ctrl-C ends all;
     token,
   );
   await eventually(async () => (await count("instances", url, token)) === 3, PATIENCE_MS);
+  const live = openLive(url, token);
+  const following = live.follow("subscription { securityEventRecorded { eventType } }");
+  await vi.waitFor(
+    async () => {
+      await signIn(url, admin[1]!, admin[2]!);
+      expect(following.messages.length).toBeGreaterThan(0);
+    },
+    { timeout: PATIENCE_MS, interval: 500 },
+  );
   // Again and again: the terminal's, the one that npm passes on, an impatient user's.
   const ended = first.ended();
   await eventually(() => {
@@ -50,6 +60,7 @@ test("what the first start prints is enough to sign in and ask; Ctrl-C ends all;
     return first.hasEnded();
   }, PATIENCE_MS);
   expect(await ended).toBe(0);
+  expect(await live.closed()).toEqual([1001, "Postern stops: connect again."]);
   expect(await processesIn(sandbox.path)).toEqual([]);
 
   const second = start("first", { ...DEMO, DEMO_AWS: "true" });

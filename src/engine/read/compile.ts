@@ -18,7 +18,7 @@ import { type Cost, costAmountOf, costOfBytes, costSum, requireObjectsAtMost } f
 import { isFieldTextLonger, maxFieldLengthOf } from "./field.js";
 import { type JsonTemplate, jsonBytesOf, jsonLengthsOf, jsonOverflowBeyond, jsonTemplateOf } from "./json.js";
 import { type QueryValue, type QueryVariables, queryArgumentOf } from "./query-value.js";
-import { selectRowOfNode, selectRows, selectRowsOfNodes } from "./rows-by-id.js";
+import { selectChangedRows, selectRowOfNode, selectRows, selectRowsOfNodes } from "./rows-by-id.js";
 import { selectConnection, selectRow } from "./select.js";
 import type { Fragments } from "./selection.js";
 import type { Unit } from "./unit.js";
@@ -92,6 +92,7 @@ function select(c: Compilation, { target, nodes }: Unit, index: number, onRefusa
   if (kind === "returnedList") {
     return selectRows(c, type, nodes, onRefusal, valueAt(index));
   }
+  if (kind === "changed") return selectChangedRows(c, type, nodes, onRefusal, valueAt(index));
   const getter = kind === "row" ? argumentIn(queryArgumentOf(nodes[0]!, "id", GraphQLID, c)) : valueAt(index);
   const key = kind === "row" && type.identifier ? keyOf(c, type.identifier, type, getter) : bigint(c, idIn(getter));
   const everything = kind === "own" ? () => undefined : undefined;

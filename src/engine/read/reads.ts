@@ -19,6 +19,8 @@ export interface Reads {
   row(type: TypeDeclaration, id: string, info: GraphQLResolveInfo): Promise<unknown>;
   /** Reads rows that a mutation has changed, in the order of the ids. */
   rows(type: TypeDeclaration, ids: readonly string[], info: GraphQLResolveInfo): Promise<unknown>;
+  /** Reads rows that have changed, by their ids, for a root field that has a filter or none: null is whatever it does not show. */
+  changed(type: TypeDeclaration, ids: readonly string[], info: GraphQLResolveInfo): Promise<unknown>;
   /** Reads the actor's own row, even where its role may not read the type. */
   own(type: TypeDeclaration, id: string, info: GraphQLResolveInfo): Promise<unknown>;
 }
@@ -123,6 +125,7 @@ export function createReads(
     },
     row: (type, id, info) => readBack({ kind: "returned", type }, id, info),
     rows: (type, ids, info) => readBack({ kind: "returnedList", type }, ids, info),
+    changed: (type, ids, info) => load({ kind: "changed", type }, ids, info),
     own: (type, id, info) => load({ kind: "own", type }, id, info),
   };
 }

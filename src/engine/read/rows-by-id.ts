@@ -1,27 +1,34 @@
-/** Selects rows by ids that come with the request: the list that a mutation returned, and rows of any type that node ids name. */
+/** Selects rows by ids that come with the request: those that a mutation returned or that have changed, and rows of any type by node ids. */
 import { and, type SQL, sql } from "drizzle-orm";
 import type { FieldNode } from "graphql";
 import { declaredQueryPermissions, mayReadDeclared, type TypeDeclaration } from "../declaration.js";
 import type { Compilation, CompilationGetter, CompilationRun } from "./compilation.js";
 import { type Cost, costListLength, costOfBytes, costSum, costTimes } from "./cost.js";
+import { compileFilter } from "./filter.js";
 import { jsonAtMost, jsonBytesOf, jsonList, jsonTextOf } from "./json.js";
 import type { NodeKey } from "./node-id.js";
+import { queryArgumentOf } from "./query-value.js";
 import { type Expression, selectObject, selectRow } from "./select.js";
+import type { VisibilitySource } from "./visibility.js";
 
-/** @returns a query for the JSON of the visible rows, with their positions in the list @param ids gets the list; null finds nothing */
+/**
+ * @returns a query for the JSON of the visible rows, with their positions in the list
+ * @param ids gets the list; null finds nothing @param meant what else must hold
+ */
 function positionedRows(
   c: Compilation,
   type: TypeDeclaration,
   nodes: readonly FieldNode[],
   onRefusal: () => void,
   ids: CompilationGetter,
+  meant: (source: VisibilitySource) => SQL | undefined = () => undefined,
 ): { rows: SQL; cost: Cost } {
   c.readsMany = true;
   const source = c.source(type);
   const built = selectObject(c, source, nodes, onRefusal);
   const given = sql`jsonb_array_elements_text(${c.param((run) => JSON.stringify(ids(run)), "id")}::text::jsonb) with ordinality as given (id, position)`;
   const joined = sql`${source.column(type.fields.id.column)} = given.id::bigint`;
-  const from = sql`${given} join ${source.from} on ${and(joined, c.visible(source))}`;
+  const from = sql`${given} join ${source.from} on ${and(joined, c.visible(source), meant(source))}`;
   return {
     rows: sql`select ${jsonTextOf(built.json)} as c, given.position from ${from} offset 0`,
     cost: costSum([built.cost, costOfBytes(jsonBytesOf(built.json))]),
@@ -84,9 +91,19 @@ export function selectRowsOfNodes(
     const { rows, cost } = positionedRows(c, type, nodes, onRefusal, ids);
     return { rows: sql`(${rows})`, cost: costTimes((run) => ids(run).filter((id) => id !== null).length, cost) };
   });
+  return withGaps(c, lists, keys, "nodeIds");
+}
+
+/** @returns the list of what the queries find, with null where they find nothing @param ids gets the whole list */
+function withGaps(
+  c: Compilation,
+  lists: readonly { readonly rows: SQL; readonly cost: Cost }[],
+  ids: (run: CompilationRun) => readonly unknown[],
+  argument: string,
+): Expression {
   const none = sql`values (null::text, null::bigint)`;
   const found = sql.join([none, ...lists.map(({ rows }) => rows)], sql` union all `);
-  const length = c.param((run) => keys(run).length, "nodeIds");
+  const length = c.param((run) => ids(run).length, argument);
   const fits = jsonAtMost(c.limits.answerBytes, [sql`r.c`]);
   const positions = sql`generate_series(1, ${length}::int) as given (position)`;
   return {
@@ -94,6 +111,27 @@ export function selectRowsOfNodes(
       sql`(select string_agg(coalesce(r.c, 'null'), ',' order by given.position)
         from ${positions} left join (${found}) r (c, position) on r.position = given.position having ${fits})`,
     ]),
-    cost: costSum([costTimes(costListLength(keys), costOfBytes(NULL.length)), ...lists.map(({ cost }) => cost)]),
+    cost: costSum([costTimes(costListLength(ids), costOfBytes(NULL.length)), ...lists.map(({ cost }) => cost)]),
   };
+}
+
+/** Selects the visible rows with these ids that the field's filter matches, in their order, and null in place of the others. */
+export function selectChangedRows(
+  c: Compilation,
+  type: TypeDeclaration,
+  nodes: readonly FieldNode[],
+  onRefusal: () => void,
+  ids: (run: CompilationRun) => readonly string[],
+): Expression {
+  const given = queryArgumentOf(nodes[0]!, "filter", c.argumentType(type, "filter"), c);
+  const filter = given?.value === null ? undefined : given;
+  const { rows, cost } = positionedRows(
+    c,
+    type,
+    nodes,
+    onRefusal,
+    ids,
+    (source) => filter && compileFilter(c, source, filter),
+  );
+  return withGaps(c, [{ rows: sql`(${rows})`, cost: costTimes(costListLength(ids), cost) }], ids, "ids");
 }

@@ -9,13 +9,14 @@ import type { QueryVariables } from "./query-value.js";
  * - `connection`: the visible rows
  * - `returned`: the visible row whose id a mutation returned
  * - `returnedList`: the visible rows whose ids a mutation returned, in their order
+ * - `changed`: the visible rows among these ids that the argument `filter` matches, with null in place of the others
  * - `own`: the actor's own row, which it may always read
  * - `node`: the visible row that a node id names, whatever its type
  * - `nodes`: the same of several, in their order
  */
 export type UnitTarget =
   | {
-      readonly kind: "row" | "connection" | "returned" | "returnedList" | "own";
+      readonly kind: "row" | "connection" | "returned" | "returnedList" | "changed" | "own";
       readonly type: TypeDeclaration;
     }
   | {

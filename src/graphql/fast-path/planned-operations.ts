@@ -29,7 +29,8 @@ import { answerChange } from "./planned-changes.js";
 
 const faultOf = ({ key, nodes }: Unit, error: unknown): DirectAnswerFault => ({ path: [key], nodes, error });
 
-const fragmentsOf = ({ definitions }: DocumentNode): Fragments =>
+/** @returns the fragments of a document by name */
+export const fragmentsOfDocument = ({ definitions }: DocumentNode): Fragments =>
   Object.fromEntries(
     definitions
       .filter((node): node is FragmentDefinitionNode => node.kind === Kind.FRAGMENT_DEFINITION)
@@ -105,7 +106,7 @@ export function createPlannedOperations({
   return async (document, operation, context) => {
     let fragments = fragmentsByOperation.get(operation);
     if (!fragments) {
-      fragments = fragmentsOf(document);
+      fragments = fragmentsOfDocument(document);
       fragmentsByOperation.set(operation, fragments);
     }
     const running: DirectAnswerRun = { operation, fragments, context };

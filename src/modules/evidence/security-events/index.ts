@@ -9,4 +9,13 @@ export { SecurityEvent };
 export const securityEventsModule = ({ security }: { security: SecurityService }): Module => ({
   types: [SecurityEvent],
   mutations: securityEventMutations(security),
+  live: [
+    {
+      type: SecurityEvent,
+      many: {
+        name: "securityEventRecorded",
+        description: "Each SecurityEvent that is recorded from now on, and that the filter matches.",
+      },
+    },
+  ],
 });

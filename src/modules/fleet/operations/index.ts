@@ -5,9 +5,10 @@ import type { Provider } from "../../../providers/provider.js";
 import { type BackupsDeps, createBackups } from "./backups.service.js";
 import { type CompletionDeps, createCompletion } from "./completion.service.js";
 import { createFailovers } from "./failover.service.js";
-import { Operation } from "./operations.model.js";
+import { liveOperation, Operation } from "./operations.model.js";
 import { operationMutations } from "./operations.mutations.js";
 import { createOperationsService, type OperationsDeps } from "./operations.service.js";
+import { listOpenOperations } from "./operations-under-way.store.js";
 import { createWaiting, type WaitingDeps } from "./waiting.service.js";
 import { createWorker, type WorkerDeps } from "./worker.service.js";
 
@@ -68,6 +69,7 @@ export function operationsModule(deps: OperationsModuleDeps): OperationsModule {
   return {
     types: [Operation],
     mutations: operationMutations(operations),
+    live: [liveOperation(() => listOpenOperations(deps.db))],
     tasks: providers.flatMap((provider) => [
       { name: `backups-${provider.name}`, cron: "* * * * *", run: () => backups.run(provider) },
       { name: `settle-${provider.name}`, cron: "* * * * *", run: () => completion.reconcile(provider) },

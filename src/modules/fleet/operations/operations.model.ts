@@ -2,6 +2,7 @@
 
 import { type EmbeddedType } from "../../../engine/declaration.js";
 import { declareType, embedded, field, one } from "../../../engine/declare.js";
+import type { LiveType } from "../../../engine/types/live-fields.js";
 import { enumTypeOf } from "../../../engine/types/object-type.js";
 import { checkedJsonObject } from "../../../values/checked.js";
 import { actorField, actorJsonField } from "../../identity/users/index.js";
@@ -100,4 +101,19 @@ export const Operation = declareType({
     }),
     snapshot: one(() => Snapshot, operations.snapshotId, "The snapshot that it has made."),
   },
+});
+
+/** How operations are followed. @param underWay lists those that will change by themselves */
+export const liveOperation = (underWay: () => Promise<readonly string[]>): LiveType => ({
+  type: Operation,
+  one: {
+    name: "operationUpdated",
+    description: "The Operation with this id as it is now, and again whenever what you ask for has changed.",
+  },
+  many: {
+    name: "operationsUpdated",
+    description:
+      "Operations that the filter matches: those that have not come to their end yet, the newest 1000, and then each whenever what you ask for has changed.",
+  },
+  underWay,
 });
