@@ -1,7 +1,7 @@
 /** The explorer as people use it, in Chromium: the page, its session, examples, docs and history. */
 import { existsSync } from "node:fs";
 import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { EMAILS, PASSWORD, signIn as signInOverHttp, testApp } from "../support/app.js";
 import { isDeep } from "../support/deep.js";
 import { ensureBuilt } from "../support/postern.js";
@@ -116,6 +116,28 @@ describe.runIf(isInstalled)("in Chromium", PATIENCE, () => {
     await page.keyboard.press("ControlOrMeta+A");
     await page.keyboard.type("{ nothingOfThisName ");
     await page.locator(".graphiql-query-editor .squiggly-error").first().waitFor();
+    expect(faults).toEqual([]);
+  });
+
+  it("follows a subscription in the session, until it is stopped", async () => {
+    const { page, faults } = await visitAs(EMAILS.security);
+    await page.locator(".graphiql-query-editor .view-lines").click();
+    await page.keyboard.press("ControlOrMeta+A");
+    // One text: the editor would close each bracket that is typed by itself.
+    await page.keyboard.insertText(
+      'subscription { securityEventRecorded(filter: { eventType: { startsWith: "explored" } }) { eventType } }',
+    );
+    await run(page);
+    const stop = page.getByRole("button", { name: /^Stop query/ });
+    await stop.waitFor();
+    for (const type of ["explored_first", "explored_second"]) {
+      await vi.waitFor(async () => {
+        await app.sql`insert into security_events (event_type, event_status) values (${type}, 'WARNING')`;
+        await page.locator(".result-window .view-lines").filter({ hasText: type }).waitFor({ timeout: 2000 });
+      }, PATIENCE);
+    }
+    await stop.click();
+    await page.getByRole("button", { name: /^Execute query/ }).waitFor();
     expect(faults).toEqual([]);
   });
 

@@ -2,14 +2,14 @@
 import { GraphiQL, HISTORY_PLUGIN } from "graphiql";
 import { Account } from "./account.jsx";
 import { EXAMPLES_PLUGIN, FIRST_EXAMPLES, HAS_ROOM_FOR_EXAMPLES } from "./examples.jsx";
-import { fetchInSession } from "./session.js";
 import { storageWithoutSecrets } from "./storage.js";
+import { runInSession } from "./subscriptions.js";
 
 const PLUGINS = [EXAMPLES_PLUGIN, HISTORY_PLUGIN];
 
 export const Explorer = () => (
   <GraphiQL
-    fetcher={fetchInSession}
+    fetcher={runInSession}
     storage={storageWithoutSecrets}
     plugins={PLUGINS}
     visiblePlugin={HAS_ROOM_FOR_EXAMPLES ? EXAMPLES_PLUGIN : undefined}

@@ -155,6 +155,13 @@ const refusesToken = ({ errors = [] }: ExecutionResult) =>
   errors.some(({ extensions }) => extensions?.code === "UNAUTHENTICATED") &&
   !errors.some(({ path }) => path?.[0] === "signIn" || path?.[0] === "refreshSession");
 
+/** @returns the headers of the session @param isRefused whether its access token was refused */
+export async function headersInSession(isRefused: boolean): Promise<Record<string, string>> {
+  const { session } = state;
+  if (!session || (!isRefused && session.expiresAtMs - Date.now() >= MARGIN_MS)) return bearer(session);
+  return bearer(await refreshed(session));
+}
+
 /** Sends what GraphiQL runs, in the session, unless a header says who asks. */
 export const fetchInSession: Fetcher = async ({ query, operationName, variables }, { headers = {} } = {}) => {
   const body = { query, operationName, variables };
