@@ -24,6 +24,8 @@ export type FailureCode =
   | "StartFailed"
   /** This provider cannot copy the instance. */
   | "NotSupported"
+  /** The provider never stops an instance of this kind. */
+  | "NotStoppable"
   /** Postern ended while the operation ran, and it was rolled back. */
   | "Interrupted"
   /** A password, a rule of pg_hba.conf, a role or the permissions of a file keep Postern out. */

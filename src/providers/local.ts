@@ -13,10 +13,9 @@ import { finishConfiguration } from "./local/configure.js";
 import type { NewInstance, NewInstanceConnection } from "./local/create.js";
 import { createDescribe } from "./local/describe.js";
 import { DEFAULT_LOCAL_HOST_LIMITS, type Host, type LocalHostLimits } from "./local/host.js";
-import { type LocalInstance, openInstances, primaryOf, standbysOf } from "./local/instances.js";
+import { type LocalInstance, openInstances, primaryOf } from "./local/instances.js";
 import { readMemberLog } from "./local/member-log.js";
-import { clusterOf, fenceMember } from "./local/members.js";
-import { isObservedFailed, observe } from "./local/observe.js";
+import { clusterOf } from "./local/members.js";
 import { createOperations } from "./local/operations.js";
 import { takeOwnership } from "./local/ownership.js";
 import { createPlans } from "./local/plans.js";
@@ -25,6 +24,7 @@ import { createRepair } from "./local/repair.js";
 import { createSnapshotOperations, isSnapshotRequest } from "./local/snapshot-operations.js";
 import { openSnapshots } from "./local/snapshots.js";
 import { createStandbys } from "./local/standbys.js";
+import { stopServers } from "./local/stop-start.js";
 import { createWatch } from "./local/watch.js";
 import type { Provider } from "./provider.js";
 
@@ -63,9 +63,6 @@ export interface LocalProvider extends Provider {
   applyPending(now: Date): Promise<void>;
   /** @returns a superuser's connection to the primary, for postgres.js @throws UNAVAILABLE where there is no such instance */
   connectionOf(identifier: string): Promise<NewInstanceConnection>;
-  /** Stops an instance, which stays stopped until startInstance, even if Postern restarts. @throws UNAVAILABLE while it is busy */
-  stopInstance(identifier: string): Promise<void>;
-  startInstance(identifier: string): Promise<void>;
   /** Kills an instance and removes all its files except its snapshots, for tests. */
   destroy(identifier: string): Promise<void>;
 }
@@ -100,7 +97,7 @@ export async function createLocalProvider(options: LocalProviderOptions): Promis
   const snapshots = openSnapshots(snapshotsFolder, host);
   const standbys = createStandbys(host);
   const plans = createPlans(host, createPorts(folder, instances), (id) => operations.setReady(id));
-  const operations = createOperations(host, snapshots, plans.faultOf, standbys.rebuild);
+  const operations = createOperations(host, snapshots, plans.faultOf, standbys);
   const repair = createRepair(host, operations);
   const watch = createWatch(host, operations, standbys.rebuild);
   const describe = createDescribe(host, operations, plans, watch, version);
@@ -140,23 +137,6 @@ export async function createLocalProvider(options: LocalProviderOptions): Promis
     }
     operations.setReady(id);
     standbys.rebuild(id);
-  }
-
-  /** Shuts the primary down first: it sends all its WAL to its standby before it ends. */
-  async function shutDown(instance: LocalInstance): Promise<void> {
-    for (const member of [primaryOf(instance), ...standbysOf(instance)]) {
-      // A server that cannot be observed is shut down all the same.
-      const failed = await observe(clusterOf(host, instance, member), limits.answerTimeoutMs).then(
-        isObservedFailed,
-        () => false,
-      );
-      await fenceMember(host, instance.providerId, member.name, failed ? "little" : "normal");
-    }
-  }
-
-  async function runExclusively(identifier: string, status: string, work: (instance: LocalInstance) => Promise<void>) {
-    const { providerId } = await requireInstance(identifier);
-    if (!(await operations.whileBusy(providerId, status, work))) throw unavailable(`The instance ${identifier}`);
   }
 
   const provider: LocalProvider = {
@@ -205,7 +185,7 @@ export async function createLocalProvider(options: LocalProviderOptions): Promis
     },
     async stopAll() {
       await provider.release();
-      const shutdowns = await Promise.allSettled((await instances.list()).map(shutDown));
+      const shutdowns = await Promise.allSettled((await instances.list()).map((each) => stopServers(host, each)));
       for (const shutdown of shutdowns)
         if (shutdown.status === "rejected") log.error({ err: shutdown.reason }, "An instance does not stop");
     },
@@ -226,18 +206,6 @@ export async function createLocalProvider(options: LocalProviderOptions): Promis
       const credentials = await clusterOf(host, instance, member).superuser();
       return { host: "127.0.0.1", port: member.port, database: "postgres", ...credentials };
     },
-    stopInstance: (identifier) =>
-      runExclusively(identifier, "stopping", async (instance) => {
-        await instances.update(instance.providerId, (now) => ({ ...now, wanted: "stopped" }));
-        await standbys.giveUp(instance.providerId);
-        await shutDown(instance);
-      }),
-    startInstance: (identifier) =>
-      runExclusively(identifier, "starting", async ({ providerId }) => {
-        await instances.update(providerId, (now) => ({ ...now, wanted: "running" }));
-        await bringUp(host, providerId, stopping.signal);
-        standbys.rebuild(providerId);
-      }),
     async destroy(identifier) {
       const { providerId } = await requireInstance(identifier);
       await standbys.giveUp(providerId);

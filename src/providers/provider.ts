@@ -159,6 +159,8 @@ export type Poll =
        * The outcome, by type of operation:
        * - a reboot: `{ awaySeconds, failedOver, primary }`; with a failover `{ lostSlots, notCarried }` too and, where the primary had
        *   failed, `{ missingFrom, keptAt }`: the position from which its writes are lost, and where its data is kept
+       * - a stop: `{ stoppedAt, startsAgainAt }`, RFC 3339; the provider starts it by itself then, or never where that is null
+       * - a start: `{ startedAt, primary }`
        * - a backup window: `{ backupWindow, pendingBackupWindow }`
        * - a snapshot: its description; a restored instance: `{ identifier, providerId }`
        */

@@ -187,6 +187,9 @@ it("polls as it is told, and as is usual otherwise", () => {
   expect(polling("local", "CREATE_SNAPSHOT")).toEqual({ intervalMs: 200, attempts: 3 });
   expect(polling("local", "REBOOT_INSTANCE")).toEqual({ intervalMs: 1000, attempts: 300 });
   expect(polling("aws-rds", "REBOOT_INSTANCE")).toEqual({ intervalMs: 30_000, attempts: 10 });
+  // An hour there, the usual here.
+  expect(polling("aws-rds", "STOP_INSTANCE")).toEqual({ intervalMs: 30_000, attempts: 120 });
+  expect(polling("local", "START_INSTANCE")).toEqual({ intervalMs: 1000, attempts: 300 });
 });
 
 it.each([

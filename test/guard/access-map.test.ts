@@ -150,7 +150,10 @@ describe("the environment door", () => {
       requests()
         .map(({ name }) => name)
         .sort(),
-    ).toEqual(["createSnapshot", "deleteSnapshot", "modifyBackupWindow", "rebootInstance", "restoreSnapshot"]);
+    ).toEqual([
+      ...["createSnapshot", "deleteSnapshot", "modifyBackupWindow", "rebootInstance", "restoreSnapshot"],
+      ...["startInstance", "stopInstance"],
+    ]);
   });
 
   it.each(["PRODUCTION", "TEST", null])("stands before each of them: %s", async (environment) => {

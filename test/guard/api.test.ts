@@ -417,6 +417,8 @@ const SHARED_PAYLOADS: Record<string, string> = {
   restoreSnapshot: "OperationPayload",
   rebootInstance: "OperationPayload",
   modifyBackupWindow: "OperationPayload",
+  stopInstance: "OperationPayload",
+  startInstance: "OperationPayload",
   cancelOperation: "OperationPayload",
 };
 

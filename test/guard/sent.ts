@@ -43,6 +43,8 @@ export const OF_OPERATIONS = [
   "restoreSnapshot",
   "rebootInstance",
   "modifyBackupWindow",
+  "stopInstance",
+  "startInstance",
   "cancelOperation",
 ] as const;
 

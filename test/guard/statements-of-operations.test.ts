@@ -1,5 +1,5 @@
 /** How many statements an operation on the fleet sends: where it is accepted, where it is refused for what it asks, and to a role. */
-import { beforeAll, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { insertInstance, insertOperation, insertSnapshot } from "../support/fleet-port.js";
 import { SOON } from "../support/soon.js";
 import { countingApp, documentOf, KEEP, OF_OPERATIONS } from "./sent.js";
@@ -55,6 +55,23 @@ const OPERATIONS: Record<
     "BAD_USER_INPUT",
     [LOOK, "begin", LOOK, "select operations", "rollback", KEEP],
   ],
+  stopInstance: [
+    async () => ({ instanceId: "orders-test" }),
+    queued(),
+    () => ({ instanceId: "nowhere" }),
+    "NOT_FOUND",
+    [LOOK, "begin", LOOK, "rollback", KEEP],
+  ],
+  startInstance: [
+    async () => {
+      await app.sql`update instances set status = 'stopped' where identifier = 'orders-test'`;
+      return { instanceId: "orders-test" };
+    },
+    queued(),
+    () => ({ instanceId: "orders-test" }),
+    "FAILED_PRECONDITION",
+    [LOOK, "begin", LOOK, "rollback", KEEP],
+  ],
   cancelOperation: [
     async () => ({ operationId: await insertOperation(app, await busyId()) }),
     [
@@ -89,6 +106,8 @@ describe("operations", () => {
       }, SOON);
     }
   });
+
+  afterEach(() => app.sql`update instances set status = 'available' where identifier = 'orders-test'`);
 
   it.each(OF_OPERATIONS)("%s, accepted", async (name) => {
     const [input, accepted] = OPERATIONS[name];

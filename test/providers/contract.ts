@@ -11,6 +11,8 @@ import {
   rebootOf,
   restoreOf,
   snapshotOf,
+  startOf,
+  stopOf,
   untilEnded,
 } from "../support/ground.js";
 import { eventually } from "../support/sandbox.js";
@@ -207,6 +209,39 @@ export function describeProvider(name: string, create: () => Promise<UnderTest>)
     test("a failover without a standby fails", async () => {
       expect(await operate(provider, rebootOf(providerId, true))).toMatchObject({ state: "failed" });
       expect(await look()).toMatchObject({ status: "available" });
+    });
+
+    test("a stop and a start are done once, however often they are asked for, and do nothing where it is so already", async () => {
+      const moment = expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/);
+      const again = provider.name === "aws-rds" ? moment : null;
+      const stopped = {
+        state: "succeeded",
+        resourceStatus: "stopped",
+        result: { stoppedAt: moment, startsAgainAt: again },
+      };
+      const started = {
+        state: "succeeded",
+        resourceStatus: "available",
+        result: { startedAt: moment, primary: expect.any(String) },
+      };
+      const before = await look();
+      for (const [wanted, end] of [
+        [stopOf(providerId), stopped],
+        [startOf(providerId), started],
+      ] as const) {
+        const request = { ...wanted, operationId: newOperationId() } as OperationRequest;
+        const intent = await intentOf(provider, request);
+        await Promise.all([provider.start(request, intent), provider.start(request, intent)]);
+        expect(await untilEnded(provider, request, intent)).toMatchObject(end);
+        expect(await look()).toMatchObject({ status: end.resourceStatus });
+        await provider.start(request, intent);
+        expect(await provider.poll(request, intent)).toMatchObject(end);
+        expect(await operate(provider, wanted), "again").toMatchObject(end);
+      }
+      expect({ ...(await look()), members: [] }).toEqual({ ...before, members: [] });
+      const gone = { state: "failed", failure: { code: "DBInstanceNotFound" } };
+      expect(await operate(provider, stopOf("db-0000000000000000"))).toMatchObject(gone);
+      expect(await operate(provider, startOf("db-0000000000000000"))).toMatchObject(gone);
     });
 
     test("a backup window is modified at once", async () => {

@@ -20,6 +20,8 @@ import {
   restoreOf,
   runProgram,
   snapshotOf,
+  startOf,
+  stopOf,
   untilEnded,
   untilStreaming,
   useGround,
@@ -46,10 +48,8 @@ afterAll(async () => {
 });
 
 /** Lets another process take the operation up to the point where it is killed, then settles it. What ran, runs on. */
-async function interrupt(wanted: Wanted, killAt: string): Promise<{ request: OperationRequest; end: Ended }> {
+async function settle(wanted: Wanted, killAt: string): Promise<{ request: OperationRequest; end: Ended }> {
   const request = { ...wanted, operationId: newOperationId() } as OperationRequest;
-  rows += 10;
-  await query(provider, "pair", (sql) => sql`insert into notes select generate_series(1, 10)`);
   expect(await runProgram(new URL("drive.ts", import.meta.url), [folder(), killAt, JSON.stringify(request)])).toBe(
     "SIGKILL",
   );
@@ -57,7 +57,14 @@ async function interrupt(wanted: Wanted, killAt: string): Promise<{ request: Ope
   provider = await ground.open();
   expect((await provider.poll(request, INTENT)).state, "not forgotten").not.toBe("unknown");
   await provider.startAll();
-  const end = await untilEnded(provider, request);
+  return { request, end: await untilEnded(provider, request) };
+}
+
+/** As `settle`, on an instance that is available before and afterwards. */
+async function interrupt(wanted: Wanted, killAt: string): Promise<{ request: OperationRequest; end: Ended }> {
+  rows += 10;
+  await query(provider, "pair", (sql) => sql`insert into notes select generate_series(1, 10)`);
+  const { request, end } = await settle(wanted, killAt);
   await untilStreaming(provider, "pair");
   expect(await provider.describe(pair)).toMatchObject({ status: "available" });
   expect(await writablePorts(provider, "pair")).toEqual([(await provider.describe(pair))!.endpoint!.port]);
@@ -231,6 +238,53 @@ test.each(some(["Restarting pair", "Restarting pair-a+60"], 2))(
       expect(end).toMatchObject({ state: "succeeded", result: { failedOver: false, awaySeconds: expect.any(Number) } });
   },
 );
+
+test.each(
+  some<[string, boolean]>(
+    [
+      ["Stopping pair", false],
+      ["The stop is decided", true],
+      ["The stop is decided+40", true],
+    ],
+    2,
+  ),
+)("a stop that is killed at %s: done is %s, with no server left or all of them", async (killAt, done) => {
+  await untilStreaming(provider, "pair");
+  const { request, end } = await settle(stopOf(pair), killAt);
+  const servers = () => processesIn(join(folder(), "instances", pair));
+  if (!done) {
+    expect(end).toMatchObject({ state: "failed", resourceStatus: "available", failure: { code: "Interrupted" } });
+    expect(await writablePorts(provider, "pair")).toHaveLength(1);
+    return;
+  }
+  expect(end).toMatchObject({ state: "succeeded", resourceStatus: "stopped", result: { startsAgainAt: null } });
+  expect([await servers(), (await provider.describe(pair))!.status]).toEqual([[], "stopped"]);
+  await provider.start(request, INTENT);
+  expect(await provider.poll(request, INTENT), "started once more").toEqual(end);
+  expect(await operate(provider, startOf(pair))).toMatchObject({ state: "succeeded" });
+});
+
+test.each(
+  some<[string, boolean]>(
+    [
+      ["Starting pair", false],
+      ["The start is decided", true],
+      ["The start is decided+60", true],
+    ],
+    2,
+  ),
+)("a start that is killed at %s: done is %s, and no row is lost", async (killAt, done) => {
+  await untilStreaming(provider, "pair");
+  expect(await operate(provider, stopOf(pair))).toMatchObject({ state: "succeeded" });
+  const { end } = await settle(startOf(pair), killAt);
+  if (done) {
+    expect(end).toMatchObject({ state: "succeeded", result: { startedAt: expect.any(String) } });
+  } else {
+    expect(end).toMatchObject({ state: "failed", resourceStatus: "stopped", failure: { code: "Interrupted" } });
+    expect(await operate(provider, startOf(pair))).toMatchObject({ state: "succeeded" });
+  }
+  expect(await query(provider, "pair", (sql) => sql`select count(*)::int from notes`)).toEqual([{ count: rows }]);
+});
 
 test("an instance whose creation is killed was never there", async () => {
   const wanted = { ...NEW, identifier: "unborn", standby: true };

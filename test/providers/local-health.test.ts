@@ -7,7 +7,18 @@ import { databaseUser } from "../../src/postgres/os-user.js";
 import { findPostmaster } from "../../src/postgres/postmaster.js";
 import type { Deed } from "../../src/providers/deed.js";
 import type { LocalProvider } from "../../src/providers/local.js";
-import { clock, idOf, NEW, operate, query, rebootOf, untilStreaming, useGround } from "../support/ground.js";
+import {
+  clock,
+  idOf,
+  NEW,
+  operate,
+  query,
+  rebootOf,
+  startOf,
+  stopOf,
+  untilStreaming,
+  useGround,
+} from "../support/ground.js";
 import { eventually } from "../support/sandbox.js";
 
 const ground = useGround();
@@ -27,6 +38,8 @@ beforeEach(() => {
   deeds.length = 0;
 });
 
+const succeed = async (wanted: Parameters<typeof operate>[1]) =>
+  expect(await operate(provider, wanted)).toMatchObject({ state: "succeeded" });
 const folderOf = (...path: string[]) => join(ground.path, "fleet/instances", pair, ...path);
 const look = async () => (await provider.describe(pair))!;
 const standby = async () => (await look()).members.find(({ role }) => role === "STANDBY")!;
@@ -119,8 +132,8 @@ test("before a reboot that raises them, the settings that must be equal are the 
 test("a standby that lacks what its primary was started with stops replaying, is told, and gets it", async () => {
   await primary((sql) => sql`alter system set max_prepared_transactions = 7`);
   await kill("a", "SIGKILL");
-  await provider.stopInstance("pair");
-  await provider.startInstance("pair");
+  await succeed(stopOf(pair));
+  await succeed(startOf(pair));
   const stopped = await eventually(async () => {
     const seen = await standby();
     return seen.replaying === false && /max_prepared_transactions|insufficient/.test(seen.lastError ?? "") && seen;
@@ -170,18 +183,18 @@ test("a standby that has what its primary never had is told, and built anew", as
   const data = folderOf("members/a/data");
   const aside = join(ground.path, "aside");
   const copy = (from: string, to: string) => cp(from, to, { recursive: true, preserveTimestamps: true });
-  await provider.stopInstance("pair");
+  await succeed(stopOf(pair));
   await copy(data, aside);
-  await provider.startInstance("pair");
+  await succeed(startOf(pair));
   await untilStreaming(provider, "pair");
   await primary((sql) => sql`insert into notes select generate_series(1, 10000)`);
   await whole();
-  await provider.stopInstance("pair");
+  await succeed(stopOf(pair));
   await rm(data, { recursive: true });
   await copy(aside, data);
   execFileSync("chown", ["-R", `${uid}:${gid}`, data]);
   execFileSync("chmod", ["700", data]);
-  await provider.startInstance("pair");
+  await succeed(startOf(pair));
   await eventually(async () => (await standby()).lastError?.startsWith("It has what its primary never had"), 10_000);
   expect(await findings()).toMatchObject([{ kind: "standby_not_replaying", subject: "pair-b" }]);
   await provider.repair();

@@ -190,7 +190,6 @@ test("who has lost the folder to another process is told, and does nothing to an
   const successor = await open();
   for (const act of [
     () => provider.watch(),
-    () => provider.stopInstance("wanted-dev"),
     () => provider.destroy("wanted-dev"),
     () =>
       provider.plan([

@@ -21,6 +21,8 @@ import {
   rebootOf,
   restoreOf,
   snapshotOf,
+  startOf,
+  stopOf,
   untilEnded,
   untilStreaming,
   useGround,
@@ -289,7 +291,7 @@ test("a new backup window waits for the maintenance window, and is not missed wh
 
 test("what is stopped stays stopped, and port and rows outlast a restart of everything", async () => {
   const { endpoint } = (await provider.describe(solo))!;
-  await provider.stopInstance("solo");
+  expect(await operate(provider, stopOf(solo))).toMatchObject({ state: "succeeded" });
   expect(await status(solo)).toBe("stopped");
   expect(await operate(provider, snapshotOf(solo, "of-nothing"))).toMatchObject({
     failure: { code: "InvalidDBInstanceState" },
@@ -303,7 +305,7 @@ test("what is stopped stays stopped, and port and rows outlast a restart of ever
   await provider.startAll();
   expect([await status(solo), await status(pair)]).toEqual(["stopped", "available"]);
   expect(await findPostmaster(folderOf(solo, "members/a/data"))).toBeUndefined();
-  await provider.startInstance("solo");
+  expect(await operate(provider, startOf(solo))).toMatchObject({ state: "succeeded" });
   expect(await provider.describe(solo)).toMatchObject({ status: "available", endpoint });
   const count = await query(provider, "solo", (sql) => sql`select count(*)::int from notes`);
   expect(count).toEqual([{ count: 500 }]);

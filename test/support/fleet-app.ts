@@ -16,6 +16,8 @@ type Verb =
   | "restoreSnapshot"
   | "rebootInstance"
   | "modifyBackupWindow"
+  | "stopInstance"
+  | "startInstance"
   | "cancelOperation";
 
 /** Requests or cancels an operation. */

@@ -116,6 +116,11 @@ export function memoryProvider(descriptions: InstanceDescription[], name = "port
       instances.set(identifier, { ...instance, providerId: identifier, identifier, tags });
       return { ...succeeded, result: { identifier, providerId: identifier } };
     }
+    if (request.type === "STOP_INSTANCE" || request.type === "START_INSTANCE") {
+      const status = request.type === "STOP_INSTANCE" ? "stopped" : "available";
+      instances.set(request.providerId, { ...instance, status });
+      return { ...succeeded, resourceStatus: status, result: {} };
+    }
     const { backupWindow, applyImmediately } = request;
     const changed = applyImmediately ? { backupWindow } : { pendingBackupWindow: backupWindow };
     instances.set(request.providerId, { ...instance, ...changed });

@@ -98,6 +98,9 @@ export const restoreOf = (providerId: string, snapshotId: string, identifier: st
   return { providerId, type: "RESTORE_SNAPSHOT", snapshotId, identifier, ...facts };
 };
 
+export const stopOf = (providerId: string): Wanted => ({ providerId, type: "STOP_INSTANCE" });
+export const startOf = (providerId: string): Wanted => ({ providerId, type: "START_INSTANCE" });
+
 /** An intent of a provider that saw nothing. */
 export const INTENT: Intent = { askedAt: "2026-08-01T00:00:00Z", saw: {} };
 

@@ -93,6 +93,7 @@ export function scriptedProvider(name = "scripted"): ScriptedProvider {
     if (request.type === "MODIFY_BACKUP_WINDOW") {
       return { ...done, result: { backupWindow: request.backupWindow, pendingBackupWindow: null } };
     }
+    if (request.type === "STOP_INSTANCE" || request.type === "START_INSTANCE") return { ...done, result: {} };
     const { providerId, snapshotId, tags, automated } = request;
     const arn = `scripted:${request.operationId}`;
     let snapshot = snapshots.find((one) => one.arn === arn);

@@ -14,12 +14,15 @@ import { asUnavailable, refusalOf } from "./refusals.js";
 import type { AwsScope } from "./scopes.js";
 import { snapshotCreation } from "./snapshot-creation.js";
 import { snapshotDeletion } from "./snapshot-deletion.js";
+import { instanceStart, instanceStop } from "./stop-start.js";
 
 export const RDS_OPERATIONS = [
   "CREATE_SNAPSHOT",
   "REBOOT_INSTANCE",
   "MODIFY_BACKUP_WINDOW",
   "DELETE_SNAPSHOT",
+  "STOP_INSTANCE",
+  "START_INSTANCE",
 ] as const;
 
 /** What this process knows of operations is kept of so many; of the others AWS tells as after a restart. */
@@ -49,6 +52,8 @@ function operationOf(request: OperationRequest, isCluster: boolean): RdsOperatio
   if (request.type === "CREATE_SNAPSHOT") return snapshotCreation;
   if (request.type === "DELETE_SNAPSHOT") return snapshotDeletion;
   if (request.type === "MODIFY_BACKUP_WINDOW") return backupWindowChange;
+  if (request.type === "STOP_INSTANCE") return instanceStop;
+  if (request.type === "START_INSTANCE") return instanceStart;
   if (request.type === "REBOOT_INSTANCE") return request.forceFailover && isCluster ? clusterFailover : reboot;
   return null;
 }

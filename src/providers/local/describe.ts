@@ -12,7 +12,7 @@ import { isObservedFailed, isObservedUp, observe } from "./observe.js";
 import type { Operations } from "./operations.js";
 import type { Plans } from "./plans.js";
 import { splitBrainFindings } from "./split-brain.js";
-import { taskFailureOf } from "./task.js";
+import { isTaskOnServers, taskFailureOf } from "./task.js";
 import type { Watch } from "./watch.js";
 
 /** A server that starts, recovers or stops for longer than this may never end. */
@@ -84,7 +84,7 @@ export function createDescribe(host: Host, operations: Operations, plans: Plans,
     const doing = operations.busyWith(instance.providerId);
     const busy = operations.statusWhileBusy(instance.providerId);
     // Whatever restarts the server also waits until it is up.
-    if (busy !== undefined && (doing === "upkeep" || doing === "REBOOT_INSTANCE")) return { status: busy };
+    if (busy !== undefined && (doing === "upkeep" || isTaskOnServers(doing))) return { status: busy };
     if (instance.wanted === "stopped") return { status: "stopped" };
     if (!operations.isReady(instance.providerId)) return { status: "starting" };
     const seen = await observe(clusterOf(host, instance, primaryOf(instance)), host.limits.answerTimeoutMs);

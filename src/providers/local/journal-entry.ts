@@ -67,6 +67,8 @@ export const STATUS_DURING_ENTRY = {
   CREATE_SNAPSHOT: "backing-up",
   REBOOT_INSTANCE: "rebooting",
   MODIFY_BACKUP_WINDOW: "modifying",
+  STOP_INSTANCE: "stopping",
+  START_INSTANCE: "starting",
 } as const;
 
 /** The status of an operation's resource while it runs. */

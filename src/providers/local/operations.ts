@@ -13,7 +13,7 @@ import { isObservedFailed, isObservedUp, observe } from "./observe.js";
 import { endOfInterruptedPerform, perform } from "./perform.js";
 import { createRuns } from "./runs.js";
 import type { Snapshots } from "./snapshots.js";
-import type { InstanceTaskRequest } from "./task.js";
+import { type InstanceTaskRequest, isTaskOnServers } from "./task.js";
 
 /** What an instance is busy with, and the status that it shows meanwhile. `upkeep` is work that no operation asked for. */
 type Busy = { readonly status: string; readonly with: OperationType | "upkeep" };
@@ -25,7 +25,7 @@ export function createOperations(
   host: Host,
   snapshots: Snapshots,
   faultOf: (plan: LocalInstance) => string | undefined,
-  afterReboot: (providerId: string) => void,
+  standbys: { readonly rebuild: (providerId: string) => void; readonly giveUp: (providerId: string) => Promise<void> },
 ) {
   const { instances } = host;
   /** Instances that this process has brought up. Before that, their journals may hold operations of a killed process. */
@@ -46,28 +46,33 @@ export function createOperations(
     const other = busy.get(providerId);
     // Upkeep is soon over, so the caller tries again instead of failing.
     if (other?.with === "upkeep") throw unavailable(`The instance ${instance.identifier}`);
-    const mayBegin = !other || isAutomatic || (await isRescueFrom(other, request, instance));
+    // Nobody takes over from a stop or a start, which end by themselves.
+    const isTakable = other?.with !== "STOP_INSTANCE" && other?.with !== "START_INSTANCE";
+    const mayBegin = !other || (isTakable && (isAutomatic || (await isRescueFrom(other, request, instance))));
     if (busy.get(providerId) !== other) throw unavailable(`The instance ${instance.identifier}`);
-    if (!mayBegin || instance.wanted === "stopped") {
-      const message = `The instance ${instance.identifier} is ${other?.status ?? "stopped"}. Try again when it is available.`;
-      return runs.refuse(request, "InvalidDBInstanceState", message);
-    }
+    if (!mayBegin) return refuse(request, instance, `${other.status}. Try again when it is available.`);
     const reservation: Busy = { status: STATUS_DURING_ENTRY[request.type], with: request.type };
     busy.set(providerId, reservation);
     try {
       // The instance is read again because others could change it until it was busy.
       const current = (await instances.find(providerId)) ?? instance;
+      const staysStopped = request.type !== "START_INSTANCE" && request.type !== "STOP_INSTANCE";
+      if (current.wanted === "stopped" && staysStopped) {
+        await refuse(request, current, "stopped. Start it first.");
+        return free(providerId, reservation);
+      }
       const operationIds = runs.running(providerId);
       await runs.run(request, {
         instance: current.identifier,
         async perform(step) {
           await giveUp(operationIds, request);
+          if (request.type === "STOP_INSTANCE") await standbys.giveUp(providerId);
           return perform({ host, instance: current, request, ...step }, snapshots);
         },
         statusAfterFailure: () => statusAfterFailure(request, current),
         onEnd: () => {
           free(providerId, reservation);
-          if (request.type === "REBOOT_INSTANCE") afterReboot(providerId);
+          if (isTaskOnServers(request.type)) standbys.rebuild(providerId);
         },
       });
     } catch (error) {
@@ -75,6 +80,9 @@ export function createOperations(
       throw error;
     }
   }
+
+  const refuse = (request: InstanceTaskRequest, { identifier }: LocalInstance, why: string): Promise<void> =>
+    runs.refuse(request, "InvalidDBInstanceState", `The instance ${identifier} is ${why}`);
 
   /** Frees an instance, unless another operation has made it busy since. */
   function free(providerId: string, reservation: Busy): void {
@@ -103,6 +111,7 @@ export function createOperations(
     const instance = await instances.find(providerId);
     if (!instance) return "deleted";
     const seen = await observe(clusterOf(host, instance, primaryOf(instance)), host.limits.answerTimeoutMs);
+    if (instance.wanted === "stopped") return isObservedUp(seen) ? "stopping" : "stopped";
     if (seen.is === "starting") return "starting";
     return isObservedUp(seen) ? "available" : "failed";
   }

@@ -6,9 +6,10 @@ import { type Host } from "./host.js";
 import { type LocalInstance, primaryOf, standbysOf } from "./instances.js";
 import { type EntryEnd, type EntryOutcome, type JournalEntry } from "./journal-entry.js";
 import { clusterOf, memberName } from "./members.js";
-import { isObservedUp, observe } from "./observe.js";
+import { isObservedUp, type Observation, observe } from "./observe.js";
 import { leftBehindByReboot, rebootInPlace, rebootWithFailover } from "./reboot.js";
 import type { Snapshots } from "./snapshots.js";
+import { finishStop, performStart, performStop, startDone } from "./stop-start.js";
 import { determineTakeOverLoss } from "./take-over.js";
 import { type InstanceTaskRequest, type LocalTask, type TaskRequestOf, taskSecondsSince } from "./task.js";
 
@@ -23,6 +24,10 @@ export function perform(task: LocalTask, snapshots: Snapshots): Promise<EntryOut
       );
     case "MODIFY_BACKUP_WINDOW":
       return modifyBackupWindow(task.host, task.instance, task.request);
+    case "STOP_INSTANCE":
+      return performStop(task as LocalTask<TaskRequestOf<"STOP_INSTANCE">>);
+    case "START_INSTANCE":
+      return performStart(task as LocalTask<TaskRequestOf<"START_INSTANCE">>);
   }
 }
 
@@ -64,16 +69,20 @@ export async function endOfInterruptedPerform(
     const snapshot = await snapshots.findByOperation(request.operationId);
     return snapshot ? snapshotTaken(snapshot.identifier, snapshot) : interrupted("No part of the snapshot is left.");
   }
+  if (request.type === "STOP_INSTANCE")
+    return instance.wanted === "stopped" ? finishStop(host, instance) : interrupted("The instance was not stopped.");
+  if (request.type === "START_INSTANCE") {
+    if (instance.wanted === "stopped") return interrupted("The instance was not started.");
+    const seen = await observe(clusterOf(host, instance, primaryOf(instance)), host.limits.answerTimeoutMs);
+    return faultOfPrimary(instance, seen) ?? startDone(host, instance);
+  }
   if (awaySince === null) return interrupted("The instance was not rebooted.");
   const awaySeconds = taskSecondsSince(awaySince, host.clock.now());
   const primary = memberName(instance, primaryOf(instance));
   const message = `Postern was stopped meanwhile; ${primary} is the primary, and was away for at most ${awaySeconds} s.`;
   const seen = await observe(clusterOf(host, instance, primaryOf(instance)), host.limits.answerTimeoutMs);
-  if (!isObservedUp(seen) || seen.inRecovery) {
-    const why = seen.is === "starting" ? CAUSE_STILL_RECOVERS : "The log of its server says why.";
-    const what = `Postern was stopped meanwhile, and ${primary} does not take writes since. ${why}`;
-    return { failure: { code: "StartFailed", message: what } };
-  }
+  const fault = faultOfPrimary(instance, seen);
+  if (fault) return fault;
   if (request.forceFailover) {
     if (failoverTo !== instance.primary)
       return interrupted(`The failover was rolled back: ${primary} is still the primary.`);
@@ -88,8 +97,17 @@ export async function endOfInterruptedPerform(
       result: { awaySeconds, failedOver: true, primary, ...loss.result, ...left },
     };
   }
-  if (seen.run === rebootOf) return interrupted("The instance was not rebooted.");
+  if ("run" in seen && seen.run === rebootOf) return interrupted("The instance was not rebooted.");
   return { message, result: { awaySeconds, failedOver: false, primary } };
+}
+
+/** @returns the end where the primary does not take writes, though it should; null where it does */
+function faultOfPrimary(instance: LocalInstance, seen: Observation): EntryEnd | null {
+  if (isObservedUp(seen) && !seen.inRecovery) return null;
+  const why = seen.is === "starting" ? CAUSE_STILL_RECOVERS : "The log of its server says why.";
+  const primary = memberName(instance, primaryOf(instance));
+  const what = `Postern was stopped meanwhile, and ${primary} does not take writes since. ${why}`;
+  return { failure: { code: "StartFailed", message: what } };
 }
 
 function interrupted(what: string): EntryEnd {

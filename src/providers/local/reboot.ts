@@ -42,7 +42,7 @@ export async function rebootInPlace(task: Reboot): Promise<EntryOutcome> {
     await carryEqualSettings(host, instance).catch((error) =>
       host.log.warn({ err: error, instance: instance.identifier }, "The settings of a standby are left for its repair"),
     );
-    await checkpoint(cluster);
+    await checkpointBeforeReboot(cluster);
   }
 
   const awaySince = host.clock.now().toISOString();
@@ -94,7 +94,7 @@ export async function rebootWithFailover(task: Reboot): Promise<EntryOutcome> {
     return { message: `${message}${leftBehindByReboot(left)}`, result: { ...result, ...left } };
   }
   if (isRestarted) await preflightReplay(host, instance, to);
-  await checkpoint(oldPrimary);
+  await checkpointBeforeReboot(oldPrimary);
 
   const awaySince = host.clock.now().toISOString();
   const [oldName, newName] = [memberName(instance, from), memberName(instance, to)];
@@ -138,7 +138,7 @@ async function waitUntilReplayed(oldPrimary: Cluster, standby: Cluster, name: st
 }
 
 /** Writes a checkpoint while clients are still in, so that the shutdown has little left to write. */
-const checkpoint = (cluster: Cluster) =>
+export const checkpointBeforeReboot = (cluster: Cluster) =>
   connectAsSuperuser(cluster, (sql) => sql`checkpoint`, { timeoutMs: CHECKPOINT_TIMEOUT_MS });
 
 /** @returns what a failover leaves behind, as sentences to append to a message; empty where there is nothing */

@@ -33,6 +33,10 @@ export type TaskRequestOf<T extends OperationRequest["type"]> = Extract<Operatio
 /** The operations that need an existing instance. */
 export type InstanceTaskRequest = Exclude<OperationRequest, TaskRequestOf<"DELETE_SNAPSHOT" | "RESTORE_SNAPSHOT">>;
 
+/** Whether an operation takes servers down or up by itself, and waits for that. */
+export const isTaskOnServers = (type: string | undefined): boolean =>
+  type === "REBOOT_INSTANCE" || type === "STOP_INSTANCE" || type === "START_INSTANCE";
+
 /** Turns an error into the failure of an operation. An unexpected error shows no details, which are in the log. */
 export function taskFailureOf(error: unknown, signal?: AbortSignal): ProviderFailure {
   if (error instanceof OperationFailureError) return { code: error.code, message: error.message };

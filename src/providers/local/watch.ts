@@ -12,7 +12,7 @@ import type { Operations } from "./operations.js";
 import { preflightStandby, preflightTakeOver, preflightWal } from "./preflight.js";
 import { observeReplication } from "./replication.js";
 import { endSplitBrain, findPromotedByHand, findUndecidedSplitBrain, isSplitBrainMember } from "./split-brain.js";
-import { taskFailureOf } from "./task.js";
+import { isTaskOnServers, taskFailureOf } from "./task.js";
 
 /** The longest time that counts between two looks: while Postern itself hangs, it does not know the state of the primary. */
 const MAX_BETWEEN_MS = 10_000;
@@ -40,7 +40,7 @@ export function createWatch(host: Host, operations: Operations, rebuild: (provid
     const { providerId } = instance;
     const doing = operations.busyWith(providerId);
     // Whatever starts or reboots the instance also waits until its primary is up.
-    if (instance.wanted === "stopped" || !operations.isReady(providerId) || doing === "REBOOT_INSTANCE") {
+    if (instance.wanted === "stopped" || !operations.isReady(providerId) || isTaskOnServers(doing)) {
       forget(providerId);
       return null;
     }
@@ -79,7 +79,8 @@ export function createWatch(host: Host, operations: Operations, rebuild: (provid
     const forMs = last.forMs + Math.min(MAX_BETWEEN_MS, Math.max(0, nowMs - last.lookedMs));
     failing.set(providerId, { ...last, lookedMs: nowMs, forMs });
     // A start may be under way. If it fails, the time until the failover has gone on.
-    if (!isObservedFailed(seen) || operations.busyWith(providerId) === "upkeep") return null;
+    const doing = operations.busyWith(providerId);
+    if (!isObservedFailed(seen) || doing === "upkeep" || isTaskOnServers(doing)) return null;
     if (forMs < instance.autoFailover!.afterSeconds * 1000) return null;
     const hindrance = await hindranceOf(instance, seen);
     if (hindrance !== null) {

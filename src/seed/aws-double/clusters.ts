@@ -1,4 +1,4 @@
-/** The actions on clusters (Aurora and Multi-AZ): listed, failed over, changed. */
+/** The actions on clusters (Aurora and Multi-AZ): listed, failed over, changed, stopped and started. */
 import { invalidClusterState, invalidCombination, invalidInstanceState, invalidValue } from "./aws-fault.js";
 import { planBackups } from "./backups.js";
 import { describeCluster } from "./descriptions.js";
@@ -122,8 +122,63 @@ const modifyDBCluster: RdsAction = (region, parameters) => {
   return { DBCluster: describeCluster(region, cluster) };
 };
 
+/** Sets the status of a cluster, and with it that of its members. */
+function enterWithMembers(
+  region: Region,
+  cluster: DbCluster,
+  status: string,
+  next?: Parameters<typeof enterStatus>[3],
+) {
+  for (const member of membersInRegion(region, cluster.identifier)) enterStatus(region, member, status);
+  enterStatus(region, cluster, status, next);
+}
+
+function beginClusterStart(region: Region, cluster: DbCluster): void {
+  cluster.startsAt = null;
+  enterWithMembers(region, cluster, "starting", {
+    after: DURATIONS.start,
+    act: () => {
+      enterWithMembers(region, cluster, "available");
+      addRegionEvent(region, "db-cluster", cluster.identifier, "notification", "DB cluster started");
+    },
+  });
+}
+
+const stopDBCluster: RdsAction = (region, parameters) => {
+  const cluster = clusterInRegion(region, parameters.required("DBClusterIdentifier"));
+  const { identifier, engine } = cluster;
+  if (!engine.startsWith("aurora")) throw invalidCombination("StopDBCluster applies to Aurora DB clusters only.");
+  if (cluster.status !== "available") throw invalidClusterState(`DbCluster ${identifier} is not in available state.`);
+  const tell = (message: string) => addRegionEvent(region, "db-cluster", identifier, "notification", message);
+  enterWithMembers(region, cluster, "stopping", {
+    after: DURATIONS.stop,
+    act: () => {
+      cluster.startsAt = region.timeline.now() + DURATIONS.longestStop;
+      tell("DB cluster stopped");
+      enterWithMembers(region, cluster, "stopped", {
+        after: DURATIONS.longestStop,
+        act: () => {
+          tell("DB cluster is being started due to it exceeding the maximum allowed time being stopped.");
+          beginClusterStart(region, cluster);
+        },
+      });
+    },
+  });
+  return { DBCluster: describeCluster(region, cluster) };
+};
+
+const startDBCluster: RdsAction = (region, parameters) => {
+  const cluster = clusterInRegion(region, parameters.required("DBClusterIdentifier"));
+  if (cluster.status !== "stopped")
+    throw invalidClusterState(`DBCluster ${cluster.identifier} is not in stopped state, it cannot be started.`);
+  beginClusterStart(region, cluster);
+  return { DBCluster: describeCluster(region, cluster) };
+};
+
 export const CLUSTER_ACTIONS: Readonly<Record<string, RdsAction>> = {
   DescribeDBClusters: describeDBClusters,
   FailoverDBCluster: failoverDBCluster,
   ModifyDBCluster: modifyDBCluster,
+  StopDBCluster: stopDBCluster,
+  StartDBCluster: startDBCluster,
 };

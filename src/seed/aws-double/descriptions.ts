@@ -135,6 +135,7 @@ export function describeCluster(region: Region, cluster: DbCluster): XmlObject {
     // A Multi-AZ cluster has a class of its own; an Aurora cluster has only its members'.
     DBClusterInstanceClass: isAurora(cluster.engine) ? null : members[0]?.instanceClass,
     DeletionProtection: cluster.deletionProtection,
+    AutomaticRestartTime: cluster.startsAt === null ? null : new Date(cluster.startsAt),
     TagList: describeTags(cluster.tags),
     NetworkType: "IPV4",
   };

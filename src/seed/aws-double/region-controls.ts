@@ -149,6 +149,7 @@ function newCluster(region: Region, { tags, createdAt, members = [], ...given }:
     ...COMMON,
     writer: members[0]?.identifier.toLowerCase() ?? null,
     deletionProtection: false,
+    startsAt: null,
     backupPlan: 0,
     ...given,
     identifier,

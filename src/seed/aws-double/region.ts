@@ -71,6 +71,8 @@ export interface DbCluster {
   /** The member that takes writes; null for a cluster without members. */
   writer: string | null;
   deletionProtection: boolean;
+  /** When it starts by itself. */
+  startsAt: number | null;
   backupPlan: number;
 }
 

@@ -72,8 +72,8 @@ interface Declared<T extends string, P extends z.ZodObject, I> {
   readonly lane: OperationLane;
   /** The statuses of an instance in which it may be requested, by provider; others allow nothing. Null where the instance does not matter. */
   readonly statuses: Readonly<Record<"local" | "aws-rds", ReadonlySet<string>>> | null;
-  /** How many seconds it is watched, where that is not the usual. */
-  readonly watchedSeconds?: number;
+  /** How many seconds it is watched, by provider, where that is not the usual. */
+  readonly watchedSeconds?: Readonly<Partial<Record<"local" | "aws-rds", number>>>;
   /** What its provider is asked, as it is stored. */
   readonly parameters: P;
   /** Why it may not be requested on this instance, beyond its status; null where it may. */

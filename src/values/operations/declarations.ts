@@ -6,8 +6,18 @@ import { deleteSnapshot } from "./delete-snapshot.js";
 import { modifyBackupWindow } from "./modify-backup-window.js";
 import { rebootInstance } from "./reboot-instance.js";
 import { restoreSnapshot } from "./restore-snapshot.js";
+import { startInstance } from "./start-instance.js";
+import { stopInstance } from "./stop-instance.js";
 
-const DECLARED = [createSnapshot, rebootInstance, modifyBackupWindow, deleteSnapshot, restoreSnapshot] as const;
+const DECLARED = [
+  createSnapshot,
+  rebootInstance,
+  modifyBackupWindow,
+  deleteSnapshot,
+  restoreSnapshot,
+  stopInstance,
+  startInstance,
+] as const;
 
 type Declared = (typeof DECLARED)[number];
 export type OperationType = Declared["type"];
@@ -19,9 +29,12 @@ const BY_TYPE = new Map(OPERATION_DECLARATIONS.map((declaration) => [declaration
 export const declarationOfOperation = (type: OperationType): OperationDeclaration<OperationType> => BY_TYPE.get(type)!;
 
 /** The parameters of an operation, as they are stored and as its provider gets them. */
-export type OperationParameters<T extends OperationType> = Readonly<
+export type OperationParameters<T extends OperationType> = Named<
   z.output<Extract<Declared, { readonly type: T }>["parameters"]>
 >;
+
+/** Leaves out the index signature, which zod gives an object without fields. */
+type Named<P> = { readonly [K in keyof P as string extends K ? never : K]: P[K] };
 
 /** What an operation asks of the provider. `operationId` makes it safe to ask twice. The instance may be gone for operations on its snapshots. */
 export type OperationRequest = {

@@ -31,6 +31,9 @@ export function assessOperability(instance: OperabilityFacts, type: OperationTyp
   if (instance.vanishedAt !== null) {
     return failedPrecondition("vanished", "Its provider does not list this instance any more.");
   }
-  if (statuses.has(instance.status)) return null;
-  return failedPrecondition(instance.status, `This instance is ${instance.status}. Try again when it is available.`);
+  const { status } = instance;
+  if (statuses.has(status)) return null;
+  const awaited = statuses.has("available") ? "available" : [...statuses].join(" or ");
+  const remedy = status === "stopped" ? "Start it first." : `Try again when it is ${awaited}.`;
+  return failedPrecondition(status, `This instance is ${status}. ${remedy}`);
 }

@@ -33,7 +33,7 @@ export const restoreSnapshot = declareOperation(fields, {
   },
   lane: "snapshots",
   statuses: null,
-  watchedSeconds: 24 * 3600,
+  watchedSeconds: { local: 24 * 3600, "aws-rds": 24 * 3600 },
   parameters: z.object({
     ...namedSnapshotParameters,
     /** The identifier of the new instance. */

@@ -149,6 +149,20 @@ export function otherMutations(app: TestApp): Record<string, Mutation> {
       input: async () => ({ instanceId: await insertBusyInstance(app), backupWindow: "01:00-01:30" }),
       selection: "operation { id status }",
     },
+    stopInstance: {
+      callers: OPERATORS,
+      input: async () => ({ instanceId: await insertBusyInstance(app) }),
+      selection: "operation { id status }",
+    },
+    startInstance: {
+      callers: OPERATORS,
+      async input() {
+        const instanceId = await insertBusyInstance(app);
+        await app.sql`update instances set status = 'stopped' where id = ${instanceId}`;
+        return { instanceId };
+      },
+      selection: "operation { id status }",
+    },
     cancelOperation: {
       callers: OPERATORS,
       input: async () => ({ operationId: await insertOperation(app, await insertBusyInstance(app)) }),

@@ -83,7 +83,8 @@ describe("a row of another organization answers exactly as one that does not exi
         "confirmEnvironmentProposal",
         "createSnapshot",
       ],
-      ...["deleteSnapshot", "restoreSnapshot", "rebootInstance", "modifyBackupWindow", "cancelOperation"],
+      ...["deleteSnapshot", "restoreSnapshot", "rebootInstance", "modifyBackupWindow", "stopInstance"],
+      ...["startInstance", "cancelOperation"],
       ...["lockUser", "unlockUser", "deactivateUser", "reactivateUser", "changePassword"],
       ...written
         .filter((specimen) => !OF_ANALYSTS.includes(specimen))

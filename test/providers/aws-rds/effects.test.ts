@@ -23,9 +23,17 @@ beforeEach(() => {
   // What the test before has begun ends.
   under.aws.endFaults();
   under.aws.clock.advance(3_600_000);
+  enter("available");
   under.aws.forgetCalls();
 });
 afterAll(() => under?.aws.stop());
+
+/** Has what is stopped and started in a status. */
+function enter(status: string): void {
+  const here = under.aws.region(ACCOUNT, REGION);
+  for (const name of ["orders", "shop-1", "shop-2", "shop-3"]) here.setStatus(name, status);
+  here.setStatus("shop", status, "db-cluster");
+}
 
 let made = 0;
 /** @returns a window that no instance has yet */
@@ -121,6 +129,29 @@ const KINDS: readonly Kind[] = [
     wanted: rebootWith(true),
     isSeenUndone: false,
   },
+  ...(["orders", "shop-1"] as const).flatMap((instance): Kind[] => {
+    const [whose, kind] = instance === "orders" ? ["", "Instance"] : ["cluster's ", "Cluster"];
+    const stop = (providerId: string): Wanted => ({ type: "STOP_INSTANCE", providerId });
+    const start = (providerId: string): Wanted => ({ type: "START_INSTANCE", providerId });
+    return [
+      {
+        name: `a ${whose}stop`,
+        action: `StopDB${kind}`,
+        instance,
+        wanted: stop,
+        isSeenUndone: false,
+        endStatus: "stopped",
+      },
+      {
+        name: `a ${whose}start`,
+        action: `StartDB${kind}`,
+        instance,
+        wanted: start,
+        isSeenUndone: false,
+        before: async () => enter("stopped"),
+      },
+    ];
+  }),
 ];
 
 /** Takes a snapshot of the next number, for what is done to it. */

@@ -146,7 +146,72 @@ describe("a failover of a cluster that has no reader for it", () => {
   });
 });
 
-it.each(["CREATE_SNAPSHOT", "REBOOT_INSTANCE", "MODIFY_BACKUP_WINDOW"])(
+describe.each([
+  ["orders", "db-instance", "StopDBInstance", "StartDBInstance"],
+  ["shop-1", "db-cluster", "StopDBCluster", "StartDBCluster"],
+] as const)("a stop or start of %s", (identifier, kind, stopCall, startCall) => {
+  const enter = (status: string) => {
+    here().setStatus(identifier, status);
+    if (kind === "db-cluster") here().setStatus("shop", status, kind);
+  };
+  const begun = async (type: string) => {
+    const request = await requestOn(identifier, { type });
+    const intent = await seen(request);
+    await provider.start(request, intent);
+    return { request, intent };
+  };
+
+  it("has succeeded where its event tells so, though others have undone it since; it is not asked again", async () => {
+    enter("available");
+    const { request, intent } = await begun("STOP_INSTANCE");
+    under.aws.clock.advance(3 * MINUTE);
+    await instanceNamed(provider, identifier);
+    enter("available");
+    expect(await under.open().poll(request, intent)).toMatchObject({
+      state: "succeeded",
+      resourceStatus: "available",
+      message: expect.stringContaining("is not any more"),
+      result: { startsAgainAt: null },
+    });
+    expect(under.aws.done(stopCall)).toBe(1);
+  });
+
+  it("is not done by an event from before; without any sign an hour later it has ended", async () => {
+    enter("available");
+    here().addEvent(kind, kind === "db-cluster" ? "shop" : identifier, `DB ${kind.slice(3)} stopped`);
+    under.aws.clock.advance(MINUTE);
+    under.aws.fault({ as: "lose-call", action: stopCall, times: 1 });
+    const request = await requestOn(identifier, { type: "STOP_INSTANCE" });
+    const intent = await seen(request);
+    await provider.start(request, intent).catch(() => undefined);
+    expect(await provider.poll(request, intent)).toMatchObject({ state: "running" });
+    under.aws.clock.advance(61 * MINUTE);
+    expect(await provider.poll(request, intent)).toMatchObject({ state: "failed", failure: { code: "NoSign" } });
+  });
+
+  it("has failed where AWS cannot start it", async () => {
+    enter("stopped");
+    const { request, intent } = await begun("START_INSTANCE");
+    expect(await provider.poll(request, intent)).toMatchObject({ state: "running", resourceStatus: "starting" });
+    enter("incompatible-network");
+    const failure = { code: "StartFailed", message: expect.stringContaining("incompatible-network") };
+    expect(await provider.poll(request, intent)).toMatchObject({ state: "failed", failure });
+    expect(under.aws.done(startCall)).toBe(1);
+    enter("available");
+  });
+
+  it("asks for nothing where it is so already", async () => {
+    enter("stopped");
+    const { request, intent } = await begun("STOP_INSTANCE");
+    expect(await provider.poll(request, intent)).toMatchObject({ state: "succeeded", resourceStatus: "stopped" });
+    enter("available");
+    const again = await begun("START_INSTANCE");
+    expect(await provider.poll(again.request, again.intent)).toMatchObject({ state: "succeeded" });
+    expect(under.aws.calls.filter(({ action }) => action === stopCall || action === startCall)).toEqual([]);
+  });
+});
+
+it.each(["CREATE_SNAPSHOT", "REBOOT_INSTANCE", "MODIFY_BACKUP_WINDOW", "STOP_INSTANCE", "START_INSTANCE"])(
   "%s of an instance that was gone at the look has failed for whoever takes it over",
   async (type) => {
     const more = { snapshotId: "gone", tags: [], automated: false, forceFailover: false, backupWindow: "08:00-08:30" };

@@ -129,3 +129,39 @@ it("a Multi-AZ cluster of another engine backs up while its snapshot is made", a
   const member = { DBInstanceIdentifier: `${name}-3` };
   expect((await call("RebootDBInstance", member)).get("DBInstanceStatus")).toBe("rebooting");
 });
+
+it("an Aurora cluster stops and starts with its members, and by itself after seven days; others do not", async () => {
+  const statuses = () => [
+    cluster().status,
+    ...region()
+      .look()
+      .instances.flatMap(({ cluster: of, status }) => (of === name ? [status] : [])),
+  ];
+  expect((await onIt("StopDBCluster")).get("Status")).toBe("stopping");
+  expect((await onIt("StopDBCluster")).get("Code")).toBe("InvalidDBClusterStateFault");
+  double.clock.advance(120_000);
+  expect(statuses()).toEqual(["stopped", "stopped", "stopped"]);
+  const again = new Date(double.clock.now().getTime() + 7 * 86_400_000).toISOString();
+  expect((await onIt("DescribeDBClusters")).get("AutomaticRestartTime")).toBe(again);
+  expect((await onIt("StartDBCluster")).get("Status")).toBe("starting");
+  expect((await onIt("StartDBCluster")).get("Code")).toBe("InvalidDBClusterStateFault");
+  double.clock.advance(180_000);
+  await onIt("DescribeDBClusters");
+  expect(statuses()).toEqual(["available", "available", "available"]);
+  await onIt("StopDBCluster");
+  double.clock.advance(8 * 86_400_000);
+  await onIt("DescribeDBClusters");
+  expect(statuses()).toEqual(["available", "available", "available"]);
+  const messages = region()
+    .look()
+    .events.filter(({ identifier }) => identifier === name)
+    .map(({ message }) => message);
+  expect(messages.filter((message) => /st(opped|arted)/.test(message))).toEqual([
+    ...["DB cluster stopped", "DB cluster started", "DB cluster stopped"],
+    "DB cluster is being started due to it exceeding the maximum allowed time being stopped.",
+    "DB cluster started",
+  ]);
+  region().addCluster({ identifier: `${name}-mz`, engine: "postgres", members: [{ identifier: `${name}-mz-1` }] });
+  const other = await call("StopDBCluster", { DBClusterIdentifier: `${name}-mz` });
+  expect(other.get("Code")).toBe("InvalidParameterCombination");
+});

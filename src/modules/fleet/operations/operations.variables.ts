@@ -22,7 +22,8 @@ const DEFAULT_POLLING: Readonly<Record<string, OperationPolling>> = {
 
 function defaultPolling(provider: string, type: OperationType): OperationPolling {
   const usual = DEFAULT_POLLING[provider] ?? { intervalMs: 30_000, attempts: 10 };
-  const { watchedSeconds } = declarationOfOperation(type);
+  const { watchedSeconds: byProvider } = declarationOfOperation(type);
+  const watchedSeconds = byProvider?.[provider === "aws-rds" ? provider : "local"];
   return watchedSeconds === undefined
     ? usual
     : { ...usual, attempts: Math.ceil((watchedSeconds * 1000) / usual.intervalMs) };

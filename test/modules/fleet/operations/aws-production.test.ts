@@ -13,6 +13,7 @@ const VERBS = [
   ["createSnapshot", {}],
   ["rebootInstance", {}],
   ["modifyBackupWindow", { backupWindow: "09:00-09:30" }],
+  ["stopInstance", {}],
 ] as const;
 
 let under: UnderAws;

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import type { LocalProvider } from "../../../../src/providers/local.js";
 import { type Client, testApp } from "../../../support/app.js";
 import { hasten, instanceOf, leftBy } from "../../../support/fleet-app.js";
-import { listAll, NEW, useGround } from "../../../support/ground.js";
+import { idOf, listAll, NEW, operate, startOf, stopOf, useGround } from "../../../support/ground.js";
 import { eventually } from "../../../support/sandbox.js";
 import { polling, scriptedProvider } from "../../../support/scripted-provider.js";
 
@@ -42,7 +42,7 @@ const app = testApp(polling({ local: 600, scripted: 600 }), async () => {
     identifier: "real-prod",
     tags: [{ key: "Environment", value: "Production" }],
   });
-  await provider.stopInstance("real-prod");
+  await operate(provider, stopOf(await idOf(provider, "real-prod")));
   return [provider, scripted];
 });
 beforeAll(async () => {
@@ -136,7 +136,7 @@ it("where configuration says so it is found, and not taken after the window", as
 });
 
 it("it is taken when that is possible again, production too; other facts change nothing of what was found", async () => {
-  await provider.startInstance("real-prod");
+  await operate(provider, startOf(await idOf(provider, "real-prod")));
   scripted.scripts.set("failing-dev", {});
   const [failed] = await automated("failing-dev");
   await app.sql`update operations set requested_at = now() - interval '11 minutes' where id = ${failed?.id}`;

@@ -1,0 +1,27 @@
+/** Starts a stopped instance; of a member, its cluster. */
+import { z } from "zod";
+import { declareOperation } from "./declaration.js";
+
+export const startInstance = declareOperation(
+  {},
+  {
+    type: "START_INSTANCE",
+    description: "Starts the servers of a stopped instance.",
+    mutation: {
+      name: "startInstance",
+      description: "Starts a stopped non-production instance; of a member, all of its Aurora cluster.",
+      what: "The instance to start.",
+      input: { name: "StartInstanceInput", description: "A start." },
+    },
+    lane: "servers",
+    statuses: { local: new Set(["stopped"]), "aws-rds": new Set(["stopped"]) },
+    watchedSeconds: { "aws-rds": 3600 },
+    parameters: z.object({}),
+    concernsCluster: () => true,
+    prepare: async () => ({}),
+    guidance: {
+      InsufficientDBInstanceCapacity:
+        "AWS has no server of this class in the zone now. Request it again later, or change the class.",
+    },
+  },
+);

@@ -1,0 +1,32 @@
+/** Stops an instance; of a member, its cluster. */
+import { z } from "zod";
+import { declareOperation, STARTING_STATUSES } from "./declaration.js";
+
+export const stopInstance = declareOperation(
+  {},
+  {
+    type: "STOP_INSTANCE",
+    description:
+      "Stops the servers of the instance, which keeps its data. It stays stopped until it is started; RDS starts it again by itself after 7 days.",
+    mutation: {
+      name: "stopInstance",
+      description:
+        "Stops a non-production instance; of a member, all of its Aurora cluster. It keeps its data and stays stopped until it is started, but RDS starts it again by itself after 7 days. Meanwhile no backups are taken. RDS does not stop read replicas and their sources, Multi-AZ instances of SQL Server and clusters other than Aurora's. It drops changes that wait for the maintenance window.",
+      what: "The instance to stop.",
+      input: { name: "StopInstanceInput", description: "A stop." },
+    },
+    lane: "servers",
+    statuses: {
+      local: new Set([...STARTING_STATUSES, "available", "backing-up", "rebooting", "modifying"]),
+      "aws-rds": new Set(["available"]),
+    },
+    watchedSeconds: { "aws-rds": 3600 },
+    parameters: z.object({}),
+    concernsCluster: () => true,
+    prepare: async () => ({}),
+    guidance: {
+      NotStoppable:
+        "RDS never stops an instance of this kind. See the message; a smaller class or deletion may save as much.",
+    },
+  },
+);

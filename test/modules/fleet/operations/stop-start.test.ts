@@ -1,0 +1,140 @@
+/** Stopping and starting through the API, on both providers: what comes of it, what a stopped instance accepts, and what is refused. */
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { LocalProvider } from "../../../../src/providers/local.js";
+import { type Client, EMAILS, testApp } from "../../../support/app.js";
+import { ACCOUNT, REGION, startAws, type UnderAws } from "../../../support/aws.js";
+import { accepted, ask, hasten, instanceOf, leftBy, operationOf, recordsOf } from "../../../support/fleet-app.js";
+import { NEW, useGround } from "../../../support/ground.js";
+import { eventually } from "../../../support/sandbox.js";
+import { polling } from "../../../support/scripted-provider.js";
+
+const TEST = { Environment: "Test" };
+const ground = useGround();
+let local: LocalProvider;
+let under: UnderAws;
+let dba: Client;
+
+const app = testApp(polling({ local: 600, "aws-rds": 100 }), async () => {
+  local = await ground.open();
+  await local.create({ ...NEW, identifier: "solo" });
+  under = await startAws();
+  const here = under.aws.region(ACCOUNT, REGION);
+  for (const identifier of ["alone", "source"]) here.addInstance({ identifier, tags: TEST, retentionDays: 0 });
+  here.addInstance({ identifier: "replica", tags: TEST, retentionDays: 0, replicaOf: "source" });
+  here.addInstance({ identifier: "wide", engine: "sqlserver-se", multiAz: true, tags: TEST, retentionDays: 0 });
+  const members = (name: string) => ["1", "2"].map((n) => ({ identifier: `${name}-${n}`, tags: TEST }));
+  here.addCluster({ identifier: "shop", tags: TEST, members: members("shop") });
+  here.addCluster({ identifier: "three", engine: "postgres", tags: TEST, members: members("three") });
+  return [local, under.open()];
+});
+beforeAll(async () => {
+  dba = await app.as("dba");
+});
+afterAll(async () => {
+  await local?.stopAll();
+  await under?.aws.stop();
+});
+
+const MOMENT = expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/);
+/** Runs an operation to its end, while AWS's time passes. */
+async function run(verb: "stopInstance" | "startInstance", instanceId: string) {
+  const { id } = await accepted(dba, verb, { instanceId });
+  return eventually(async () => {
+    under.aws.clock.advance(10_000);
+    const operation = await operationOf(dba, id);
+    return operation.endedAt !== null && operation;
+  }, 20_000);
+}
+/** The status, and which operations on its servers are allowed. */
+const seen = async (identifier: string) => {
+  const { status, availableOperations } = await instanceOf(
+    dba,
+    identifier,
+    "status availableOperations { type allowed }",
+  );
+  const ofServers = /^(CREATE_SNAPSHOT|REBOOT_INSTANCE|MODIFY_BACKUP_WINDOW|STOP_INSTANCE|START_INSTANCE)$/;
+  const allowed = (availableOperations as { type: string; allowed: boolean }[]).filter((each) => each.allowed);
+  return [status, allowed.flatMap(({ type }) => (ofServers.test(type) ? [type] : []))];
+};
+
+describe.each([
+  ["solo", "solo-a", null],
+  ["alone", "alone", MOMENT],
+  ["shop-2", "shop-1", MOMENT],
+])("%s", (identifier, primary, startsAgainAt) => {
+  it("is stopped, with its records, and then its servers accept nothing but a start", async () => {
+    const operation = await run("stopInstance", identifier);
+    expect(operation).toMatchObject({
+      type: "STOP_INSTANCE",
+      status: "SUCCEEDED",
+      resourceStatus: "stopped",
+      parameters: {},
+      result: { stoppedAt: MOMENT, startsAgainAt },
+    });
+    const { id: instanceId } = operation.instance;
+    expect(await recordsOf(app, operation.id)).toMatchObject([
+      {
+        action: "operation.requested",
+        actor: { email: EMAILS.dba },
+        parameters: { type: "STOP_INSTANCE", instanceId, identifier },
+      },
+      { action: "operation.ended", result: { status: "SUCCEEDED", result: { stoppedAt: MOMENT } }, success: true },
+    ]);
+    await hasten(app, "inventory-aws-rds");
+    expect(await seen(identifier)).toEqual(["stopped", ["START_INSTANCE"]]);
+    for (const [verb, more] of [
+      ["stopInstance", {}],
+      ["rebootInstance", {}],
+      ["createSnapshot", {}],
+      ["modifyBackupWindow", { backupWindow: "09:00-09:30" }],
+    ] as const) {
+      const { answer, operations, records } = await leftBy(app, () =>
+        ask(dba, verb, { instanceId: identifier, ...more }),
+      );
+      expect(answer).toMatchObject({
+        code: "FAILED_PRECONDITION",
+        errors: [{ message: "This instance is stopped. Start it first.", extensions: { state: "stopped" } }],
+      });
+      expect([operations, records]).toMatchObject([0, [{ action: "operation.refused", success: false }]]);
+    }
+  });
+
+  it("is started again, and not twice", async () => {
+    const operation = await run("startInstance", identifier);
+    expect(operation).toMatchObject({
+      type: "START_INSTANCE",
+      status: "SUCCEEDED",
+      resourceStatus: "available",
+      result: { startedAt: MOMENT, primary },
+    });
+    expect((await recordsOf(app, operation.id)).map(({ action }) => action)).toEqual([
+      "operation.requested",
+      "operation.ended",
+    ]);
+    await hasten(app, "inventory-aws-rds");
+    expect((await seen(identifier))[0]).toBe("available");
+    expect(await ask(dba, "startInstance", { instanceId: identifier })).toMatchObject({
+      code: "FAILED_PRECONDITION",
+      errors: [{ message: "This instance is available. Try again when it is stopped." }],
+    });
+  });
+});
+
+it("of a member all of the cluster was stopped and started, by one call each", async () => {
+  expect(["StopDBCluster", "StartDBCluster"].map((action) => under.aws.done(action))).toEqual([1, 1]);
+  expect((await instanceOf(dba, "shop-1", "status")).status).toBe("available");
+});
+
+it.each([
+  ["replica", "RDS stops no read replica."],
+  ["source", "RDS stops no instance that has read replicas: replica."],
+  ["wide", "RDS stops no Multi-AZ instance of SQL Server."],
+  ["three-1", "RDS stops and starts no clusters but Aurora's."],
+])("what RDS never stops is not asked for: %s", async (identifier, message) => {
+  const before = under.aws.calls.filter(({ action }) => action.startsWith("Stop")).length;
+  expect(await run("stopInstance", identifier)).toMatchObject({
+    status: "FAILED",
+    error: { code: "NotStoppable", message, guidance: expect.stringContaining("RDS never stops") },
+  });
+  expect(under.aws.calls.filter(({ action }) => action.startsWith("Stop"))).toHaveLength(before);
+});
