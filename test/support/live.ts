@@ -17,8 +17,8 @@ export interface Following {
   readonly rows: () => Json[];
   /** The errors with which it ended; undefined until then, and null where it was completed. */
   readonly ended: () => readonly Json[] | null | undefined;
-  /** Waits for so many messages. */
-  count(messages: number): Promise<Json[]>;
+  /** Waits for so many messages. @param patience how long, where they are very many */
+  count(messages: number, patience?: { timeout: number; interval: number }): Promise<Json[]>;
   /** Waits until it has ended with errors. @returns their codes */
   refused(): Promise<string[]>;
   stop(): void;
@@ -58,10 +58,10 @@ export function openLive(url: string, token: string | null, options: Partial<Par
       messages,
       rows,
       ended: () => ended,
-      async count(wanted) {
+      async count(wanted, patience = SOON) {
         await vi.waitFor(() => {
           if (messages.length < wanted) throw new Error(`${messages.length} of ${wanted}: ${JSON.stringify(ended)}`);
-        }, SOON);
+        }, patience);
         return rows();
       },
       async refused() {

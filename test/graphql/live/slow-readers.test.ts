@@ -93,13 +93,13 @@ it.runIf(isDeep)(
     const follow = () => lives.flatMap((live) => Array.from({ length: 50 }, () => live.follow(query)));
     const followings = await begun(app, follow, 500);
     const before = process.memoryUsage().rss;
-    for (let n = 0; n < 100; n++) {
+    for (let n = 0; n < 30; n++) {
       await app.sql`insert into security_events (event_type, event_status) select 'steady_' || n, 'SUCCESS' from generate_series(1, 10) n`;
       await flood(2);
     }
     for (const following of followings) {
-      const rows = await following.count(1000);
-      expect(new Set(rows.map(({ id }) => id)).size).toBe(1000);
+      const rows = await following.count(300, { timeout: 200_000, interval: 200 });
+      expect(new Set(rows.map(({ id }) => id)).size).toBe(300);
     }
     // What the followings keep here is a quarter of it.
     expect((process.memoryUsage().rss - before) / 1_048_576).toBeLessThan(700);
