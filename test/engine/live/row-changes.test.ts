@@ -47,12 +47,20 @@ it("tells of each change once, whoever else listens, and asks no more when every
   await note(7);
   await vi.waitFor(() => expect(told.flat().slice(1).toSorted()).toEqual(["7", "8"]), SOON);
   expect(others).toEqual([]);
+  // Another that goes on is the clock: what is under way ends, and nothing begins any more.
+  const other = await follow();
+  const polls = async (count: number) => {
+    const wanted = other.asked() + count;
+    await vi.waitFor(() => expect(other.asked()).toBeGreaterThan(wanted), SOON);
+  };
   leave();
   leaveToo();
-  await stop();
+  await polls(5);
   const last = asked();
-  await app.sql`select pg_sleep(0.2)`;
+  await polls(20);
   expect(asked()).toBe(last);
+  other.leave();
+  await Promise.all([stop(), other.stop()]);
 });
 
 it("tells that some may be lost where they may have been deleted", async () => {
