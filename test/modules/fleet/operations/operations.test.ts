@@ -123,7 +123,13 @@ it("one request crosses data, inventory and security events", async () => {
   ]);
   for (const { detail } of data.instance.environment.evidence) expect(detail).toMatch(/\w.*\.$/);
   const every = (allowed: boolean, reason: string | null) => OPERATION_TYPES.map((type) => ({ type, allowed, reason }));
-  expect(data.instance.availableOperations).toEqual(every(true, null));
+  expect(data.instance.availableOperations).toEqual(
+    every(true, null).map((each) =>
+      each.type === "START_INSTANCE"
+        ? { ...each, allowed: false, reason: "This instance is available. Try again when it is stopped." }
+        : each,
+    ),
+  );
   expect(data.production.environment).toMatchObject({ environment: "PRODUCTION", conflict: false });
   expect(data.production.availableOperations).toEqual(every(false, PRODUCTION_MESSAGE));
   expect(data.securityEvents.totalCount).toBeGreaterThanOrEqual(1);
