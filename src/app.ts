@@ -48,7 +48,7 @@ export interface App {
 
 export async function createApp(config: Config, ports: Ports): Promise<App> {
   const { log, clock, connection, onStatement, version, timings = TIMINGS } = ports;
-  const { statementTimeoutMs, slowStatementMs, polling, backupCatchUp: catchUp } = config;
+  const { statementTimeoutMs, slowStatementMs, polling, maxLatenessMinutes, backupCatchUp: catchUp } = config;
   const base = { connection, onStatement, log, clock, statementTimeoutMs, slow: { log, ms: slowStatementMs }, timings };
   const client = createClient({ ...base, poolSize: config.poolSize });
   const { db, query, queryApart } = client;
@@ -69,7 +69,13 @@ export async function createApp(config: Config, ports: Ports): Promise<App> {
   const sessions = sessionsModule({ ...shared, ...rateLimits, tokens, query, queryApart, deriveKey: keys.derive });
   const inventory = inventoryModule({ ...shared, rules: config.environmentRules });
   const discovery = discoveryModule({ ...shared, inventory: inventory.service, discovery: config.discovery });
-  const operations = operationsModule({ ...shared, inventory: inventory.service, polling, catchUp });
+  const operations = operationsModule({
+    ...shared,
+    inventory: inventory.service,
+    polling,
+    maxLatenessMinutes,
+    catchUp,
+  });
   const modules: readonly Module[] = [
     organizationsModule(rows),
     usersModule({ ...rows, sessions }),

@@ -390,6 +390,13 @@ const RUNS: Record<string, Run> = {
       expect(moments.toSorted()).toEqual(moments);
     },
   },
+  "schedule-reboot": {
+    async answers({ rebootInstance: { operation } }) {
+      expect(operation).toMatchObject({ status: "SCHEDULED", runAt: expect.stringMatching(/T\d\d:\d\d:00\.000000Z$/) });
+      expect(await recorded(operation.id)).toEqual(["operation.requested"]);
+    },
+  },
+
   "cancel-operation": {
     async input(client) {
       const request = () =>

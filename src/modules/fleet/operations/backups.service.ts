@@ -6,8 +6,9 @@ import type { Log } from "../../../log.js";
 import type { Provider } from "../../../providers/provider.js";
 import { isWithinWindow, lastWindowStart, parseBackupWindow } from "../../../values/windows.js";
 import type { InventoryService, StoredInstance } from "../inventory/index.js";
-import { findBackupState, findNowForBackups, listExpiredSnapshots } from "./backups.store.js";
+import { findBackupState, listExpiredSnapshots } from "./backups.store.js";
 import type { OperationsService } from "./operations.service.js";
+import { findScheduledNow } from "./scheduled-operations.store.js";
 
 export interface BackupsDeps {
   readonly db: Db;
@@ -127,7 +128,7 @@ export function createBackups({ db, log, audit, security, inventory, operations,
     /** Takes due snapshots and deletes expired ones, for each instance of a provider that does not do so by itself. */
     async run(provider: Provider): Promise<void> {
       if (provider.takesAutomatedSnapshots) return;
-      const now = await findNowForBackups(db);
+      const now = await findScheduledNow(db);
       for (const instance of await inventory.list(provider)) {
         if (instance.vanishedAt !== null) continue;
         await backUp(instance, now)

@@ -40,12 +40,6 @@ export async function findBackupState(db: Db, instanceId: bigint, since: Date): 
   return rows[0] as BackupState;
 }
 
-/** @returns the time by the database's clock, because that of this host may be wrong */
-export async function findNowForBackups(db: Db): Promise<Date> {
-  const rows = await db.execute(sql`select extract(epoch from clock_timestamp())::float8 * 1000 as ms`);
-  return new Date((rows as unknown as { ms: number }[])[0]!.ms);
-}
-
 /** @returns automated snapshots that were taken before a moment, but never the newest of all, which is the last resort */
 export async function listExpiredSnapshots(
   db: Db,

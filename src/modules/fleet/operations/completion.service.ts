@@ -10,7 +10,7 @@ import { failoverEvent } from "./failover-event.js";
 import { guidanceFor } from "./guidance.js";
 import { resourceStatusOf } from "./operation-progress.js";
 import { requestOf } from "./operation-request.js";
-import { failedRun } from "./operation-run.js";
+import { failedRun, missedRunAt, statusAfterFailure } from "./operation-run.js";
 import {
   listUnreconciledOperations,
   reconcileOperation,
@@ -87,7 +87,7 @@ export function createCompletion({ db, log, audit, security, inventory, waiting,
         status,
         success: status === "SUCCEEDED",
         endedAt: sql`clock_timestamp()`,
-        durationSeconds: DURATION,
+        ...(status === "CANCELLED" || status === "EXPIRED" ? { startedAt: null } : { durationSeconds: DURATION }),
         worker: null,
         leaseUntil: null,
       };
@@ -100,6 +100,18 @@ export function createCompletion({ db, log, audit, security, inventory, waiting,
       return changed;
     });
     if (written) await refresh(written);
+  }
+
+  /** Ends what has not begun, in the caller's transaction. @returns it, or null where it has begun or ended meanwhile */
+  async function endUnbegun(
+    db: Db,
+    operation: StoredOperation,
+    end: { status: "CANCELLED" | "EXPIRED"; error?: ReturnType<typeof errorOf> },
+  ): Promise<StoredOperation | null> {
+    const changes = { ...end, success: false, endedAt: sql`clock_timestamp()` };
+    const ended = await updateOperation(db, operation.id, operation.status, changes);
+    if (ended) await recordEnd(db, "operation.ended", ended, end);
+    return ended;
   }
 
   /** Refreshes the instance after its operation. A failure does no harm, because the schedule refreshes it again. */
@@ -146,7 +158,7 @@ export function createCompletion({ db, log, audit, security, inventory, waiting,
 
   return {
     async end(operation: StoredOperation, worker: string, poll: Ended): Promise<void> {
-      const status = poll.state === "succeeded" ? "SUCCEEDED" : "FAILED";
+      const status = poll.state === "succeeded" ? "SUCCEEDED" : statusAfterFailure(poll.failure.code);
       await finish(operation, worker, status, (db) => outcomeOf(db, operation, poll)).catch((error) => {
         log.warn({ err: error, operationId: String(operation.id) }, "the end of an operation is not written yet");
         throw error;
@@ -171,13 +183,11 @@ export function createCompletion({ db, log, audit, security, inventory, waiting,
       }
     },
 
-    /** Cancels in the caller's transaction. @returns the cancelled operation, or null where it has begun or ended meanwhile */
-    async cancel(db: Db, operation: StoredOperation): Promise<StoredOperation | null> {
-      const changes = { status: "CANCELLED", success: false, endedAt: sql`clock_timestamp()` };
-      const cancelled = await updateOperation(db, operation.id, operation.status, changes);
-      if (cancelled) await recordEnd(db, "operation.ended", cancelled, { status: "CANCELLED" });
-      return cancelled;
-    },
+    cancel: (db: Db, operation: StoredOperation) => endUnbegun(db, operation, { status: "CANCELLED" }),
+
+    /** Ends an operation that is too late, in the caller's transaction. @returns it, or null where it has begun or ended meanwhile */
+    expire: (db: Db, operation: StoredOperation) =>
+      endUnbegun(db, operation, { status: "EXPIRED", error: errorOf(operation, missedRunAt(operation.runAt)) }),
 
     /** Ends a running operation of any worker as failed, in the caller's transaction. */
     async fail(db: Db, operation: StoredOperation, failure: ProviderFailure): Promise<void> {

@@ -51,6 +51,10 @@ const GUIDANCE: Readonly<Record<string, string>> = {
     "The provider refused a parameter. Compare it with the rules of the provider, and request it again.",
   PRODUCTION_PROTECTED:
     "The instance counts as production now. See its environment and the evidence; if that is wrong, an administrator can map it.",
+  RequesterRevoked:
+    "Nothing was done. See the account of whoever requested it; somebody who may run operations can request it again.",
+  RunAtMissed:
+    "Nothing was done. Postern was not running then, or other operations of the instance took longer than expected: see them, and request it again for another time.",
   NotBegun: "See that the provider can be reached, and request it again.",
   NoSign:
     "It may have been done all the same, if AWS has lost its events. Look at the instance, and at CloudTrail, before you request it again.",

@@ -1,27 +1,30 @@
-/** The module of operations on instances, with scheduled backups and automatic failovers. */
+/** The module of operations on instances, with their schedule, backups by the clock and automatic failovers. */
 import type { Jobs } from "../../../jobs/jobs.js";
 import type { Module } from "../../../module.js";
 import type { Provider } from "../../../providers/provider.js";
 import { type BackupsDeps, createBackups } from "./backups.service.js";
+import { type BeginningDeps, createBeginning } from "./beginning.service.js";
 import { type CompletionDeps, createCompletion } from "./completion.service.js";
 import { createFailovers } from "./failover.service.js";
 import { liveOperation, Operation } from "./operations.model.js";
 import { operationMutations } from "./operations.mutations.js";
 import { createOperationsService, type OperationsDeps } from "./operations.service.js";
 import { listOpenOperations } from "./operations-under-way.store.js";
+import { createSchedule, type ScheduleDeps } from "./schedule.service.js";
 import { createWaiting, type WaitingDeps } from "./waiting.service.js";
 import { createWorker, type WorkerDeps } from "./worker.service.js";
 
-type Wired = "waiting" | "completion" | "operations" | "onReconciled" | "enqueue" | "wake";
+type Wired = "beginning" | "waiting" | "completion" | "operations" | "onReconciled" | "enqueue" | "wake";
 
-interface OperationsModuleDeps extends Omit<CompletionDeps & OperationsDeps & BackupsDeps & WorkerDeps, Wired> {
+interface OperationsModuleDeps
+  extends Omit<CompletionDeps & OperationsDeps & BackupsDeps & BeginningDeps & ScheduleDeps & WorkerDeps, Wired> {
   readonly jobs: Jobs;
   readonly providers: readonly Provider[];
   readonly timings: WaitingDeps["timings"] & { readonly sweepMs: number; readonly watchMs: number };
 }
 
 interface OperationsModule extends Module {
-  /** Wakes the worker for all instances with operations that wait. */
+  /** Does what is due by the clock, and wakes the worker for all instances with operations that wait. */
   sweep(): Promise<void>;
   /** Answers all requests that wait for an operation. */
   release(): void;
@@ -35,7 +38,8 @@ export function operationsModule(deps: OperationsModuleDeps): OperationsModule {
   const wake = (instanceId: bigint) => worker.wake(instanceId);
   const waiting = createWaiting(deps);
   const completion = createCompletion({ ...deps, waiting, onReconciled: wake });
-  const worker = createWorker({ ...deps, completion });
+  const worker = createWorker({ ...deps, completion, beginning: createBeginning(deps) });
+  const schedule = createSchedule({ ...deps, completion, waiting });
   const operations = createOperationsService({
     ...deps,
     completion,
@@ -46,8 +50,12 @@ export function operationsModule(deps: OperationsModuleDeps): OperationsModule {
   const failovers = createFailovers({ ...deps, completion, waiting, operations, wake });
   const backups = createBackups({ ...deps, operations });
 
-  const sweep = () =>
-    worker.sweep().catch((error) => log.warn({ err: error }, "operations not swept; they are looked at again"));
+  const sweep = async () => {
+    await schedule
+      .run()
+      .catch((error) => log.warn({ err: error }, "the schedule is not followed; it is looked at again"));
+    await worker.sweep().catch((error) => log.warn({ err: error }, "operations not swept; they are looked at again"));
+  };
 
   /** Begins the failovers that are due. A provider that fails is asked again at the next interval. */
   const watch = async (): Promise<void> => {

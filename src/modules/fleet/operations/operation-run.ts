@@ -1,11 +1,17 @@
 /** What a worker knows of an operation that it runs, and what becomes of one that the provider was certainly never asked for. */
 import { isFinalProviderError, providerErrorOf } from "../../../errors.js";
 import type { Intent, Poll, ProviderFailure } from "../../../providers/provider.js";
+import type { OperationStatus } from "../../../values/operations/operation-statuses.js";
 
 type FailedPoll = Extract<Poll, { state: "failed" }>;
 
 export interface OperationRun {
-  readonly operation: { readonly id: bigint; readonly instanceId: bigint };
+  readonly operation: {
+    readonly id: bigint;
+    readonly instanceId: bigint;
+    readonly requestedBy: unknown;
+    readonly runAt: string | null;
+  };
   /** What was written before the provider was asked; null where it was not asked. */
   intent: Intent | null;
   /** Why the provider has refused it for now; it counts while there is no intent. */
@@ -37,3 +43,17 @@ export function runAfterFault(run: OperationRun, error: unknown, isLate: boolean
   const isUnasked = run.isKnownUnasked && !run.intent;
   return isUnasked && (isLate || isFinalProviderError(error)) ? endOfUnaskedRun(run) : { state: "unknown" };
 }
+
+const UNBEGUN_STATUSES: Readonly<Record<string, OperationStatus>> = {
+  RequesterRevoked: "CANCELLED",
+  RunAtMissed: "EXPIRED",
+};
+
+/** @returns the status in which a run ends that has failed: what was never to begin has not failed */
+export const statusAfterFailure = (code: string): OperationStatus => UNBEGUN_STATUSES[code] ?? "FAILED";
+
+/** Why a run is not begun after its time. */
+export const missedRunAt = (runAt: string | null): ProviderFailure => ({
+  code: "RunAtMissed",
+  message: `It was to begin at ${runAt && new Date(runAt).toISOString()}, and it is too late for that now.`,
+});

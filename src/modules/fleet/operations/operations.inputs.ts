@@ -1,7 +1,7 @@
 /** The inputs that request and cancel operations. */
 import { z } from "zod";
 import { idempotencyKeyInput } from "../../../engine/types/row-inputs.js";
-import { checkedText } from "../../../values/checked.js";
+import { checkedMoment, checkedText, nullable } from "../../../values/checked.js";
 import { MAX_INPUT_IDENTIFIER } from "../../../values/identifiers.js";
 import { inputObject, showAs } from "../../../values/inputs.js";
 import type { OperationDeclaration } from "../../../values/operations/declaration.js";
@@ -20,7 +20,16 @@ const shared = {
     .max(300, WAIT)
     .nullish()
     .describe(
-      "How many seconds to wait for the end before answering, 0 to 300; 0 unless given. The answer comes earlier if the operation has ended and the instance was refreshed.",
+      "How many seconds to wait for the end before answering, 0 to 300; 0 unless given. The answer comes earlier if the operation has ended and the instance was refreshed, and at once where it is scheduled.",
+    ),
+  runAt: nullable(checkedMoment).describe(
+    "When to begin, at most 90 days ahead; at once unless given. Until then the operation is SCHEDULED, and can be cancelled. If it cannot begin within 15 minutes (configuration) of its time, it becomes EXPIRED. A generated name carries this time.",
+  ),
+  inMaintenanceWindow: z
+    .boolean()
+    .nullish()
+    .describe(
+      "Whether to begin when the maintenance window opens next, as it is now, which gives `runAt` of the operation; instead of `runAt`. A member of a cluster without one of its own has the cluster's.",
     ),
   idempotencyKey: idempotencyKeyInput,
 };

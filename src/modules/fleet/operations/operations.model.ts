@@ -15,15 +15,16 @@ export const OperationStatus = enumTypeOf(
   "The status of an operation.",
   {
     PENDING_APPROVAL: "It waits for an approval. No operation needs one yet.",
-    SCHEDULED: "It waits for its time. No operation has one yet.",
+    SCHEDULED: "It was accepted, and waits for its time, `runAt`.",
     QUEUED: "The operation was accepted, and waits for its turn on the instance.",
     RUNNING: "The provider works on it.",
     SUCCEEDED: "It has done what was asked.",
     FAILED: "It has not done what was asked; `error` says why.",
     TIMED_OUT: "Postern has stopped watching. The work may still end in the background, and is recorded then.",
-    CANCELLED: "Somebody cancelled it before it began.",
+    CANCELLED:
+      "It was cancelled before it began: by somebody, or because whoever requested it may not do so any more; `error` says so then.",
     REJECTED: "Its approval was denied. No operation needs one yet.",
-    EXPIRED: "Nobody approved it in time. No operation needs that yet.",
+    EXPIRED: "It had not begun when its time, `runAt`, was too long past, and is not run late; `error` says so.",
   },
 );
 
@@ -45,7 +46,7 @@ export const OperationProgress: EmbeddedType = {
 
 export const OperationError: EmbeddedType = {
   name: "OperationError",
-  description: "Why an operation failed.",
+  description: "Why an operation has not done what was asked.",
   list: false,
   fields: {
     code: { kind: "string", nullable: false, description: "The provider's code, or Postern's." },
@@ -76,13 +77,18 @@ export const Operation = declareType({
     resourceStatus: field(operations.resourceStatus, "The last status in the provider's words, such as `creating`."),
     progress: embedded(operations.progress, "One entry for each poll.", OperationProgress),
     result: field(operations.result, "The result of the operation.", { contained: checkedJsonObject }),
-    error: embedded(operations.error, "Why it failed; null unless it did.", OperationError),
+    error: embedded(
+      operations.error,
+      "Why it failed, timed out, expired, or was cancelled by Postern; else null.",
+      OperationError,
+    ),
     requestedBy: actorJsonField(
       operations.requestedBy,
       "Who requested it: type, id, email and role as they were then.",
     ),
     requestedByInfo: actorField(operations.requestedBy, "Who requested it, as `requestedBy` says it."),
     requestedAt: field(operations.requestedAt, "When the operation was accepted."),
+    runAt: field(operations.runAt, "When it is to begin; null where it was to begin at once."),
     startedAt: field(operations.startedAt, "When the operation began."),
     endedAt: field(operations.endedAt, "When the operation ended."),
     durationSeconds: field(operations.durationSeconds, "The time from its start to its end, in seconds."),

@@ -28,12 +28,16 @@ import {
   lockOperationIdentifiers,
 } from "./identifiers.store.js";
 import type { OperationRequestInput } from "./operations.inputs.js";
-import { countQueuedOperations, findOperation, insertOperation } from "./operations.store.js";
+import { countWaitingOperations, findOperation, insertOperation } from "./operations.store.js";
+import { hasRunAt, type RunAtInput, requireRunAt } from "./run-at.js";
+import { findScheduledNow } from "./scheduled-operations.store.js";
 import { requireCancellable } from "./state-machine.js";
 import type { Waiting } from "./waiting.service.js";
 
 /** Operations that may wait for one instance. */
 const MAX_QUEUED = 20;
+/** Operations that may wait for their time on one instance. */
+const MAX_SCHEDULED = 100;
 
 export interface OperationsDeps {
   readonly db: Db;
@@ -56,8 +60,8 @@ export function createOperationsService(deps: OperationsDeps) {
   const { db, audit, inventory, clock, fingerprintKey, completion, waiting, enqueue, wake } = deps;
 
   /** What parameters are made of, in the transaction that has locked the instance. */
-  const preparationOf = (db: Db, instance: StoredInstance): PreparationContext => ({
-    now: clock.now(),
+  const preparationOf = (db: Db, instance: StoredInstance, now = clock.now()): PreparationContext => ({
+    now,
     digits: randomBytes(3).toString("hex"),
     async claimSnapshotIdentifier(identifier) {
       await lockOperationIdentifiers(db);
@@ -81,7 +85,7 @@ export function createOperationsService(deps: OperationsDeps) {
     { type, lane, assess, concernsCluster, prepare }: OperationDeclaration<OperationType>,
     instance: StoredInstance,
     { id, ...request }: { id: string | undefined; requestedBy: unknown; requestId: string },
-    input: unknown,
+    input: RunAtInput,
   ) {
     const facts = instance as unknown as InstanceFacts;
     const fault = assessOperability(facts, type) ?? assess(facts, input);
@@ -90,13 +94,18 @@ export function createOperationsService(deps: OperationsDeps) {
     if (!provider?.operations.includes(type)) {
       throw failedPrecondition("unsupported", `This instance's provider, ${instance.provider}, cannot do this here.`);
     }
-    if ((await countQueuedOperations(db, instance.id)) >= MAX_QUEUED) {
+    const isScheduled = hasRunAt(input);
+    const waiting = await countWaitingOperations(db, instance.id);
+    const [count, max] = isScheduled ? [waiting.scheduled, MAX_SCHEDULED] : [waiting.queued, MAX_QUEUED];
+    if (count >= max) {
       throw failedPrecondition(
-        "queue full",
-        `${MAX_QUEUED} operations wait for this instance already. Try again when some have ended.`,
+        isScheduled ? "schedule full" : "queue full",
+        `${max} operations ${isScheduled ? "are scheduled" : "wait"} for this instance already. Try again when some have ended.`,
       );
     }
-    const parameters = await prepare(preparationOf(db, instance), facts, input);
+    const window = facts.maintenanceWindow ?? facts.cluster?.maintenanceWindow ?? null;
+    const runAt = isScheduled ? requireRunAt(input, window, await findScheduledNow(db)) : null;
+    const parameters = await prepare(preparationOf(db, instance, runAt ? new Date(runAt) : undefined), facts, input);
     const cluster = concernsCluster(parameters) ? (instance.cluster as ProviderCluster | null) : null;
     const reserved = id === undefined ? {} : { id: BigInt(id) };
     const queuedId = await insertOperation(db, {
@@ -107,10 +116,11 @@ export function createOperationsService(deps: OperationsDeps) {
       clusterArn: cluster?.arn ?? null,
       clusterResourceId: cluster?.resourceId ?? null,
       parameters,
+      ...(runAt && { runAt, status: "SCHEDULED" }),
       ...request,
     });
-    await enqueue(db, instance);
-    return { id: String(queuedId), parameters };
+    if (!isScheduled) await enqueue(db, instance);
+    return { id: String(queuedId), parameters: runAt ? { ...parameters, runAt } : parameters };
   }
 
   /** Accepts an operation, and waits for its end as long as the client asks for. @param input as the type's input has checked it @returns its id */
@@ -122,6 +132,7 @@ export function createOperationsService(deps: OperationsDeps) {
     const { type } = declaration;
     if (!accessOfActor(call.actor).permissions.has("operations:run")) throw forbidden("operations:run");
     declaration.check(input);
+    const isScheduled = hasRunAt(input);
     // `waitSeconds` is no part of the call that the idempotency key stands for.
     const { waitSeconds, idempotencyKey, ...asked } = input;
     const key = keyOf(fingerprintKey, call, { type, ...asked }, idempotencyKey);
@@ -142,8 +153,9 @@ export function createOperationsService(deps: OperationsDeps) {
       return { id, instanceId: instance.id };
     });
     if (accepted.instanceId !== undefined) wake(accepted.instanceId);
-    const wait = () => waiting.waitFor(accepted.id, waitSeconds ?? 0);
-    await (currentCaller().time?.withoutCounting((waitSeconds ?? 0) * 1000, wait) ?? wait());
+    const seconds = isScheduled ? 0 : (waitSeconds ?? 0);
+    const wait = () => waiting.waitFor(accepted.id, seconds);
+    await (currentCaller().time?.withoutCounting(seconds * 1000, wait) ?? wait());
     return accepted.id;
   }
 

@@ -1,5 +1,5 @@
 /** The statements of operations. Each change of status names the status before, so that of two writers only one succeeds. */
-import { and, asc, eq, sql } from "drizzle-orm";
+import { and, asc, eq, type SQL, sql } from "drizzle-orm";
 import type { Db } from "../../../db/client.js";
 import type { Intent, Sight } from "../../../providers/provider.js";
 import type { OperationStatus } from "../../../values/operations/operation-statuses.js";
@@ -9,13 +9,20 @@ export type StoredOperation = typeof operations.$inferSelect;
 
 // What is asked often has its status in the text and not as a parameter, so that every plan of it may use the partial indexes.
 
-/** @returns how many operations wait for an instance */
-export async function countQueuedOperations(db: Db, instanceId: bigint): Promise<number> {
+/** @returns how many operations wait for an instance: in its queue, and for their time */
+export async function countWaitingOperations(
+  db: Db,
+  instanceId: bigint,
+): Promise<{ queued: number; scheduled: number }> {
+  // Each of the two has an index of its own.
+  const isQueued = sql`${operations.status} = 'QUEUED'`;
+  const isScheduled = sql`(${operations.status} = 'SCHEDULED' and ${operations.runAt} is not null)`;
+  const count = (condition: SQL) => sql<number>`count(*) filter (where ${condition})::int`;
   const rows = await db
-    .select({ count: sql<number>`count(*)::int` })
+    .select({ queued: count(isQueued), scheduled: count(isScheduled) })
     .from(operations)
-    .where(and(eq(operations.instanceId, instanceId), sql`${operations.status} = 'QUEUED'`));
-  return rows[0]?.count ?? 0;
+    .where(and(eq(operations.instanceId, instanceId), sql`(${isQueued} or ${isScheduled})`));
+  return rows[0]!;
 }
 
 export async function insertOperation(db: Db, operation: typeof operations.$inferInsert): Promise<bigint> {

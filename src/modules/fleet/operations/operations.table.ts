@@ -54,6 +54,8 @@ export const operations = pgTable(
     requestedBy: jsonb().notNull(),
     requestId: varchar({ length: 36 }),
     requestedAt: moment().notNull().defaultNow(),
+    /** When it is to begin; null where it was to begin at once. */
+    runAt: moment(),
     startedAt: moment(),
     /** The worker that runs the operation. Others may take it over after `leaseUntil`, which a living worker extends. */
     worker: varchar({ length: 36 }),
@@ -82,6 +84,10 @@ export const operations = pgTable(
       .where(sql`${t.status} in ('QUEUED', 'RUNNING') or (${t.status} = 'TIMED_OUT' and ${t.settledAt} is null)`),
     index("operations_ended_at_idx").on(t.endedAt),
     index("operations_settled_at_idx").on(t.settledAt).where(sql`${t.settledAt} is not null`),
+    // It finds what is due, what is too late, and what an instance has scheduled.
+    index("operations_run_at_idx")
+      .on(t.runAt, t.instanceId)
+      .where(sql`${t.status} in ('SCHEDULED', 'QUEUED') and ${t.runAt} is not null`),
     // An identifier is taken, whatever its case, as soon as an operation that may make it is accepted.
     index("operations_snapshot_identifier_idx")
       .on(sql`lower(${t.parameters} ->> 'snapshotId')`)

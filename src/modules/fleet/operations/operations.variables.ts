@@ -1,4 +1,4 @@
-/** The environment variables of operations: how they are polled, and whether missed backups are taken later. */
+/** The environment variables of operations: how they are polled, how late they may begin, and whether missed backups are taken later. */
 
 import { z } from "zod";
 import {
@@ -6,7 +6,7 @@ import {
   OPERATION_TYPES,
   type OperationType,
 } from "../../../values/operations/declarations.js";
-import { flagVariable, jsonVariable, variables } from "../../../values/variables.js";
+import { countVariable, flagVariable, jsonVariable, variables } from "../../../values/variables.js";
 
 /** How often a provider is asked about an operation, and how many times. */
 export interface OperationPolling {
@@ -47,12 +47,16 @@ export const operationsVariables = variables(
     BACKUP_CATCH_UP: flagVariable
       .prefault("true")
       .describe("Whether a backup that was missed in its window is taken after it, as soon as that is possible."),
+    OPERATION_MAX_LATENESS_MINUTES: countVariable(1, 1440)
+      .prefault("15")
+      .describe("How many minutes after its time a scheduled operation may still begin; later it becomes EXPIRED."),
     OPERATION_POLLING: pollingText
       .prefault("{}")
       .describe("How operations are polled, as JSON: provider, operation type, `intervalMs` and `attempts`."),
   },
-  ({ BACKUP_CATCH_UP, OPERATION_POLLING }) => ({
+  ({ BACKUP_CATCH_UP, OPERATION_MAX_LATENESS_MINUTES, OPERATION_POLLING }) => ({
     backupCatchUp: BACKUP_CATCH_UP,
+    maxLatenessMinutes: OPERATION_MAX_LATENESS_MINUTES,
     polling: (provider: string, type: OperationType): OperationPolling =>
       OPERATION_POLLING[provider]?.[type] ?? defaultPolling(provider, type),
   }),

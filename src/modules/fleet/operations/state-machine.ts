@@ -6,8 +6,9 @@ import { OPERATION_STATUSES, type OperationStatus } from "../../../values/operat
 const NEXT: Readonly<Record<OperationStatus, readonly OperationStatus[]>> = {
   PENDING_APPROVAL: ["QUEUED", "SCHEDULED", "REJECTED", "EXPIRED", "CANCELLED"],
   SCHEDULED: ["QUEUED", "CANCELLED", "EXPIRED"],
-  QUEUED: ["RUNNING", "CANCELLED"],
-  RUNNING: ["SUCCEEDED", "FAILED", "TIMED_OUT"],
+  QUEUED: ["RUNNING", "CANCELLED", "EXPIRED"],
+  // The last two follow where its worker finds, before it asks the provider, that it must not begin any more.
+  RUNNING: ["SUCCEEDED", "FAILED", "TIMED_OUT", "CANCELLED", "EXPIRED"],
   SUCCEEDED: [],
   FAILED: [],
   // The work may still end in the background. Its end is recorded in `settlement`, and the status stays.
@@ -18,7 +19,7 @@ const NEXT: Readonly<Record<OperationStatus, readonly OperationStatus[]>> = {
 };
 
 /** The statuses of operations that have not begun, and can still be cancelled. */
-const CANCELLABLE = OPERATION_STATUSES.filter((status) => NEXT[status].includes("CANCELLED"));
+const CANCELLABLE = OPERATION_STATUSES.filter((status) => status !== "RUNNING" && NEXT[status].includes("CANCELLED"));
 
 export const isEndState = (status: OperationStatus): boolean => NEXT[status].length === 0;
 

@@ -7,8 +7,9 @@ import type { Intent, OperationRequest, Poll, Provider, Sight } from "../../../p
 import { asCaller, POSTERN_CALLER } from "../../../values/caller.js";
 import { type OperationLane, STARTING_STATUSES } from "../../../values/operations/declaration.js";
 import { isOfSnapshot } from "../../../values/operations/declarations.js";
-import { assessOperability, isOperableForRescue } from "../../../values/operations/operability.js";
+import { isOperableForRescue } from "../../../values/operations/operability.js";
 import type { InventoryService, StoredInstance } from "../inventory/index.js";
+import type { Beginning } from "./beginning.service.js";
 import type { Completion } from "./completion.service.js";
 import { hasQueuedReboot } from "./failover.store.js";
 import {
@@ -28,7 +29,6 @@ import {
   updateOperationProgress,
 } from "./operations.store.js";
 import type { OperationPolling } from "./operations.variables.js";
-import { snapshotProtectionOf } from "./snapshot-protection.service.js";
 
 /** A worker that has not extended its lease for so long counts as dead. */
 const LEASE_MS = 10_000;
@@ -38,6 +38,7 @@ export interface WorkerDeps {
   readonly log: Log;
   readonly inventory: InventoryService;
   readonly completion: Completion;
+  readonly beginning: Beginning;
   readonly polling: (provider: string, type: OperationRequest["type"]) => OperationPolling;
 }
 
@@ -53,7 +54,7 @@ export interface WorkerDeps {
  *  5. This process dies. R1's lease ends after 10 seconds, and the sweep of another replica takes R1 over. It polls before
  *     it starts anything, so the reboot that is under way is not begun twice.
  */
-export function createWorker({ db, log, inventory, completion, polling }: WorkerDeps) {
+export function createWorker({ db, log, inventory, completion, beginning, polling }: WorkerDeps) {
   const worker = randomUUID();
   const stopping = new AbortController();
   /** The lanes in which this worker runs something. */
@@ -64,8 +65,7 @@ export function createWorker({ db, log, inventory, completion, polling }: Worker
   const askedAtMs = new Map<bigint, number>();
 
   /**
-   * Polls an operation, and starts it where the provider does not know it. The environment is checked once more, because it may have
-   * changed since the operation was accepted. @param run what this worker knows of the operation, and learns here
+   * Polls an operation, and starts it where the provider does not know it, if it may still begin. @param run what this worker knows of the operation, and learns here
    */
   async function pollOrStart(
     provider: Provider,
@@ -73,23 +73,15 @@ export function createWorker({ db, log, inventory, completion, polling }: Worker
     run: OperationRun,
     isLate: boolean,
   ): Promise<Poll> {
-    const { operation, isUntouched } = run;
+    const { isUntouched } = run;
     const poll = await pollOnce(provider, request, run);
     if (poll.state === "deferred" && isLate) return { ...poll, state: "failed" };
     if (poll.state !== "unknown") return poll;
     // An earlier start may still arrive. Then the operation times out, and its true end is found later.
     if (isLate) return run.intent && !isUntouched ? poll : endOfUnaskedRun(run);
     run.fault = null;
-    const refreshed = await inventory.refreshInstance(provider, request.providerId);
-    // Operations on a snapshot do not need its instance.
-    const current =
-      refreshed ?? (isOfSnapshot(request.type) ? await inventory.require(db, String(operation.instanceId)) : null);
-    if (!current) return failedRun("DBInstanceNotFound", "The provider has this instance no more.");
-    const fault = assessOperability({ ...current, members: current.members as never }, request.type);
-    const isByPostern = "automated" in request ? request.automated : "automatic" in request && request.automatic;
-    if (fault?.code === "PRODUCTION_PROTECTED" && !isByPostern) return failedRun(fault.code, fault.message);
-    const protection = await snapshotProtectionOf(db, inventory, current, request);
-    if (protection) return failedRun(protection.code, protection.message);
+    const refusal = await beginning.refusalOf(provider, request, run);
+    if (refusal) return refusal;
     const intent = await writeIntent(run, await provider.look(request));
     // The operation has passed to another worker.
     if (!intent) return poll;

@@ -11,6 +11,7 @@ import {
 import { isSnapshotIdentifierTaken } from "../../../../src/modules/fleet/operations/identifiers.store.js";
 import * as claims from "../../../../src/modules/fleet/operations/operation-claims.store.js";
 import * as store from "../../../../src/modules/fleet/operations/operations.store.js";
+import * as scheduled from "../../../../src/modules/fleet/operations/scheduled-operations.store.js";
 import { testApp } from "../../../support/app.js";
 import { cases } from "../../../support/deep.js";
 import { insertInstance, insertOperation, silentProvider } from "../../../support/fleet-port.js";
@@ -66,7 +67,10 @@ async function readBy(ask: (db: ReturnType<typeof createClient>["db"]) => Promis
 const worker = randomUUID();
 it.each<[string, Parameters<typeof readBy>[0]]>([
   ["what waits", (db) => store.listWaitingInstances(db)],
-  ["how many wait", (db) => store.countQueuedOperations(db, id)],
+  ["how many wait", (db) => store.countWaitingOperations(db, id)],
+  ["what is due", (db) => scheduled.queueScheduledOperations(db, 15)],
+  ["what is too late", (db) => scheduled.listLateScheduledOperations(db, 15)],
+  ["whether one may begin", (db) => scheduled.findScheduledFacts(db, { id: 1n, userId: "1" }, 15)],
   ["what is next", (db) => claims.claimNextOperation(db, id, "servers", "automatic", worker, 1000)],
   ["what is next on snapshots", (db) => claims.claimNextOperation(db, id, "snapshots", "reboots", worker, 1000)],
   ["what a dead worker has left", (db) => claims.claimAbandonedOperation(db, id, "servers", worker, 1000)],
@@ -94,6 +98,7 @@ it.each<[string, Parameters<typeof readBy>[0]]>([
       ...[
         "operations_ended_at_idx",
         "operations_settled_at_idx",
+        "operations_run_at_idx",
         "operations_snapshot_identifier_idx",
         "operations_pkey",
       ],

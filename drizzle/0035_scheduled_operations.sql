@@ -1,0 +1,2 @@
+ALTER TABLE "operations" ADD COLUMN "run_at" timestamp with time zone;--> statement-breakpoint
+CREATE INDEX "operations_run_at_idx" ON "operations" USING btree ("run_at","instance_id") WHERE "operations"."status" in ('SCHEDULED', 'QUEUED') and "operations"."run_at" is not null;

@@ -1,0 +1,64 @@
+/** Judges anew, before a provider is asked, whether an operation may begin: much may have changed since it was accepted. */
+import { ROLE_PERMISSIONS } from "../../../auth/permissions.js";
+import type { Db } from "../../../db/client.js";
+import type { Poll, Provider, ProviderFailure } from "../../../providers/provider.js";
+import { isOfSnapshot, type OperationRequest } from "../../../values/operations/declarations.js";
+import { assessOperability } from "../../../values/operations/operability.js";
+import type { InventoryService } from "../inventory/index.js";
+import { failedRun, missedRunAt, type OperationRun } from "./operation-run.js";
+import { findScheduledFacts } from "./scheduled-operations.store.js";
+import { snapshotProtectionOf } from "./snapshot-protection.service.js";
+
+export interface BeginningDeps {
+  readonly db: Db;
+  readonly inventory: InventoryService;
+  /** How late a scheduled operation may begin. */
+  readonly maxLatenessMinutes: number;
+}
+
+export type Beginning = ReturnType<typeof createBeginning>;
+
+export function createBeginning({ db, inventory, maxLatenessMinutes }: BeginningDeps) {
+  /** Why it must not begin for its time or for whoever requested it, whatever its instance is. What Postern requests itself begins at once. */
+  async function faultOfRequest({
+    id,
+    requestedBy,
+    runAt,
+  }: OperationRun["operation"]): Promise<ProviderFailure | null> {
+    const requester = requestedBy as { readonly type?: string; readonly id?: string };
+    if (requester.type !== "user" || requester.id === undefined) return null;
+    const { isTooLate, isActive, role } = await findScheduledFacts(
+      db,
+      { id, userId: requester.id },
+      maxLatenessMinutes,
+    );
+    const revoked = (message: string) => ({ code: "RequesterRevoked", message });
+    if (role === null) return revoked("The account of whoever requested it is gone.");
+    if (!isActive) return revoked("The account of whoever requested it is locked or deactivated.");
+    if (!ROLE_PERMISSIONS[role].includes("operations:run")) {
+      return revoked("Whoever requested it may not run operations any more.");
+    }
+    return isTooLate ? missedRunAt(runAt) : null;
+  }
+
+  return {
+    /** @returns the poll that stands for the operation instead of its beginning; null where it may begin */
+    async refusalOf(provider: Provider, request: OperationRequest, run: OperationRun): Promise<Poll | null> {
+      const { operation } = run;
+      const unbegun = await faultOfRequest(operation);
+      // An earlier start may still arrive, and then it has begun. It is only not asked for again.
+      if (unbegun && run.intent) return { state: "unknown" };
+      if (unbegun) return failedRun(unbegun.code, unbegun.message);
+      const refreshed = await inventory.refreshInstance(provider, request.providerId);
+      // Operations on a snapshot do not need its instance.
+      const current =
+        refreshed ?? (isOfSnapshot(request.type) ? await inventory.require(db, String(operation.instanceId)) : null);
+      if (!current) return failedRun("DBInstanceNotFound", "The provider has this instance no more.");
+      const fault = assessOperability({ ...current, members: current.members as never }, request.type);
+      const isByPostern = "automated" in request ? request.automated : "automatic" in request && request.automatic;
+      if (fault?.code === "PRODUCTION_PROTECTED" && !isByPostern) return failedRun(fault.code, fault.message);
+      const protection = await snapshotProtectionOf(db, inventory, current, request);
+      return protection && failedRun(protection.code, protection.message);
+    },
+  };
+}
