@@ -123,7 +123,7 @@ export function createAwsRdsProvider({
       ]);
       return [...ofInstances, ...ofClusters].flatMap((each) => {
         const [snapshot, providerId] = [describeRdsSnapshot(each), owners.ownerOf(own, each)];
-        return snapshot && providerId ? [{ providerId, snapshot }] : [];
+        return snapshot ? [{ providerId, snapshot }] : [];
       });
     },
 

@@ -102,9 +102,9 @@ export interface SnapshotDescription {
   readonly automated: boolean;
 }
 
-/** A snapshot and the instance that it is of. */
+/** A snapshot and the instance that it is of; null where nobody knows that any more. */
 export interface ScopeSnapshot {
-  readonly providerId: string;
+  readonly providerId: string | null;
   readonly snapshot: SnapshotDescription;
 }
 

@@ -1,12 +1,13 @@
 /** JSON in the document: kept as it is written, and refused, by place, where a part of it is none or is missing. */
 import { beforeAll, expect, it } from "vitest";
 import { type Answer, type Client, testApp } from "../support/app.js";
-import { insertInstance, insertOperation } from "../support/fleet-port.js";
+import { insertInstance } from "../support/fleet-port.js";
 
 const app = testApp();
 
 beforeAll(async () => {
-  await insertOperation(app, await insertInstance(app, "TEST"));
+  const instanceId = await insertInstance(app, "TEST");
+  await app.sql`insert into instance_changes (instance_id, field, after) values (${instanceId}, 'TAGS', '{}')`;
 });
 
 let calls = 0;
@@ -25,14 +26,14 @@ const recording = (json: string, declared = "") => `mutation ${declared} {
 /** Reads of what holds JSON: by the fast path, by the ordinary one, below another row. */
 const reading = (json: string, declared = "") => {
   const list = `securityEvents(filter: { metadata: { contains: ${json} } }) { totalCount }`;
-  const below = `operations(filter: { parameters: { contains: ${json} } }) { totalCount }`;
+  const below = `changes(filter: { after: { contains: ${json} } }) { totalCount }`;
   return [
     `query ${declared} { ${list} }`,
     `query ${declared} { ${list} viewer { role } }`,
     `query ${declared} { instance(id: 1) { ${below} } }`,
   ];
 };
-const countIn = (data: Answer["data"]) => (data.securityEvents ?? data.instance.operations).totalCount;
+const countIn = (data: Answer["data"]) => (data.securityEvents ?? data.instance.changes).totalCount;
 
 const KEPT: [literal: string, value: unknown][] = [
   [
@@ -72,7 +73,7 @@ it.each(KEPT)("finds what holds %s, as it does where the same comes in a variabl
   const admin = await app.as("admin");
   const text = JSON.stringify(value);
   await app.sql`insert into security_events (event_type, event_status, metadata) values ('json', 'SUCCESS', ${text}::text::jsonb)`;
-  await app.sql`update operations set parameters = ${text}::text::jsonb`;
+  await app.sql`update instance_changes set after = ${text}::text::jsonb`;
   const counts = [];
   for (const [json, declared, variables] of [
     [literal, "", undefined],
@@ -136,7 +137,7 @@ it.each(ABSENT)("refuses %s without its variable, by name and place, and changes
     for (let time = 1; time <= 2; time++) {
       const { errors, data } = await admin.run(document);
       expect(errors?.map(({ extensions }) => [extensions.code, extensions.field])).toEqual([
-        ["BAD_USER_INPUT", expect.stringMatching(/^filter\.(metadata|parameters)\.contains\./)],
+        ["BAD_USER_INPUT", expect.stringMatching(/^filter\.(metadata|after)\.contains\./)],
       ]);
       expect(errors?.[0]?.extensions.field.endsWith(`contains${at}`)).toBe(true);
       expect(errors?.[0]?.message).toContain("`$absent`");

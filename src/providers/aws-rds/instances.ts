@@ -64,7 +64,7 @@ async function listMissed(
   const missed: DBInstance[] = [];
   for (let from = 0; from < missing.length; from += PAGE_SIZE) {
     const values = missing.slice(from, from + PAGE_SIZE);
-    missed.push(...(await listInstances(scope, { by: "dbi-resource-id", values }, listing)));
+    missed.push(...((await orAbsent(listInstances(scope, { by: "dbi-resource-id", values }, listing))) ?? []));
   }
   return missed;
 }
@@ -93,6 +93,10 @@ const groupOf = (cluster: DBCluster | undefined, instances: readonly DBInstance[
     cluster,
     members: new Map(instances.map((instance) => [instance.DBInstanceIdentifier ?? "", instance])),
   };
+
+/** A cluster that has its name from one that was renamed or deleted does not name the members of that one. */
+const isMemberOf = ({ DBInstanceIdentifier: name }: DBInstance, group: RdsCluster | undefined): boolean =>
+  group?.cluster.DBClusterMembers?.some(({ DBInstanceIdentifier: member }) => member === name) === true;
 
 /** What a scope has. Of `unsure` AWS names the cluster, and does not tell now what it is: without its tags and siblings nothing is production. */
 interface RdsListing {
@@ -130,8 +134,10 @@ export async function listRdsInstances(scope: AwsScope, listing: ScopeListing = 
   const shared = sharedResourceIds(instances);
   if (isSeenTwice(shared))
     throw providerUnavailable("Renamed", "An instance was renamed while it was listed. It is listed again.");
-  const isUnsure = (groups: ReadonlyMap<string, RdsCluster>, { DBClusterIdentifier: cluster }: DBInstance) =>
-    Boolean(cluster) && !groups.has(cluster as string);
+  const isUnsure = (groups: ReadonlyMap<string, RdsCluster>, instance: DBInstance) => {
+    const { DBClusterIdentifier: cluster } = instance;
+    return Boolean(cluster) && !isMemberOf(instance, groups.get(cluster as string));
+  };
   let groups = groupsOf(clusters, instances);
   // One that was made or renamed between the two answers is in the next.
   if (instances.some((instance) => isUnsure(groups, instance)))
@@ -163,7 +169,8 @@ export async function findRdsInstance(scope: AwsScope, id: string): Promise<RdsI
   requireOwn(scope, members);
   const group = groupOf(clusters?.[0], members);
   // Without its cluster it would look like an instance of its own, which may be no production.
-  if (group?.members.has(instance.DBInstanceIdentifier ?? "")) return { id, instance, group };
+  if (group?.members.has(instance.DBInstanceIdentifier ?? "") && isMemberOf(instance, group))
+    return { id, instance, group };
   const { code, message } = unsureFault(scope, [{ instance }]);
   throw providerUnavailable(code, message);
 }

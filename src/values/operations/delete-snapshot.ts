@@ -2,13 +2,7 @@
 import { z } from "zod";
 import { failedPrecondition } from "../../errors.js";
 import { declareOperation } from "./declaration.js";
-import {
-  NAMED_SNAPSHOT_GUIDANCE,
-  namedSnapshotId,
-  namedSnapshotKey,
-  namedSnapshotParameters,
-  requireNamedSnapshot,
-} from "./named-snapshot.js";
+import { namedSnapshotId, namedSnapshotKey, namedSnapshotParameters, requireNamedSnapshot } from "./named-snapshot.js";
 
 export const deleteSnapshot = declareOperation(
   { snapshotId: namedSnapshotId },
@@ -35,6 +29,6 @@ export const deleteSnapshot = declareOperation(
       }
       return namedSnapshotKey(snapshot);
     },
-    guidance: NAMED_SNAPSHOT_GUIDANCE,
+    guidance: {},
   },
 );

@@ -26,10 +26,3 @@ export async function requireNamedSnapshot(context: PreparationContext, snapshot
 
 /** The uid is part of it, because another snapshot may have the identifier when the operation begins. */
 export const namedSnapshotKey = ({ identifier, uid }: NamedSnapshot) => ({ snapshotId: identifier, snapshotUid: uid });
-
-/** What to do where a snapshot that was named is not there, or cannot be used. */
-export const NAMED_SNAPSHOT_GUIDANCE = {
-  DBSnapshotNotFound: "The snapshot is gone. Look at the snapshots of the instance, and choose another.",
-  InvalidDBSnapshotState:
-    "The snapshot cannot be used now, or not at all. See the message; wait until its restore has ended, or choose another snapshot, and request it again.",
-};

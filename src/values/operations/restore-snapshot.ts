@@ -4,13 +4,7 @@ import { badUserInput, failedPrecondition } from "../../errors.js";
 import { INSTANCE_IDENTIFIER } from "../identifiers.js";
 import { tagList } from "../tags.js";
 import { declareOperation } from "./declaration.js";
-import {
-  NAMED_SNAPSHOT_GUIDANCE,
-  namedSnapshotId,
-  namedSnapshotKey,
-  namedSnapshotParameters,
-  requireNamedSnapshot,
-} from "./named-snapshot.js";
+import { namedSnapshotId, namedSnapshotKey, namedSnapshotParameters, requireNamedSnapshot } from "./named-snapshot.js";
 
 const fields = {
   snapshotId: namedSnapshotId,
@@ -69,7 +63,6 @@ export const restoreSnapshot = declareOperation(fields, {
     };
   },
   guidance: {
-    ...NAMED_SNAPSHOT_GUIDANCE,
     DBInstanceAlreadyExists: "Choose another identifier for the new instance, and request it again.",
     LessProtected:
       "The new instance would be less protected than its source, which has changed meanwhile. Choose another identifier, and request it again.",

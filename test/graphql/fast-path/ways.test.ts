@@ -70,7 +70,7 @@ const TRICKY: Record<string, [document: string, variables?: Record<string, unkno
        users(filter: { id: { eq: "0" } }) { aggregate { count min { email } max { createdAt } } groups(by: [{ field: ROLE }]) { aggregate { count } } } }`,
   ],
   "filters in JSON with keys of every kind": [
-    `query($json: JSON) { auditLogs(filter: { actor: { contains: $json }, parameters: { isNull: false } }) { totalCount nodes { id } } }`,
+    `query($json: JSON) { securityEvents(filter: { metadata: { contains: $json }, location: { isNull: true } }) { totalCount nodes { id } } }`,
     { json: { a: { "10": 1 } } },
   ],
   "aliases that look like SQL": [

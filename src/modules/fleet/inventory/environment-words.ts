@@ -126,15 +126,22 @@ function hidesProduction(word: string, production: readonly (readonly string[])[
   );
 }
 
+function hasNegationAtEdge(phrase: string): boolean {
+  const words = phrase.split(" ");
+  return NEGATIONS.before.includes(words.at(-1) ?? "") || NEGATIONS.after.includes(words[0] ?? "");
+}
+
 /**
  * @returns whether other words could read a text as less than production that these do not, or less as production: one for production is
- * missing, one for another environment is new, or the negative of a new one for production hides another one
+ * missing, one for another environment is new, the negative of a new one for production hides another one, or a phrase is missing whose
+ * edge is a negation, which then negates what stands beside it
  */
 export function loosensEnvironmentWords(before: EnvironmentWords, after: EnvironmentWords): boolean {
   const [known, next] = [vocabularyOf(before).meanings, vocabularyOf(after).meanings];
   const production = before.PRODUCTION.map(wordsOf);
   return (
     before.PRODUCTION.some((word) => next.get(environmentPhraseOf(word)) !== "PRODUCTION") ||
+    [...known.keys()].some((phrase) => !next.has(phrase) && hasNegationAtEdge(phrase)) ||
     [...next].some(([phrase, meaning]) => {
       if (meaning === "PRODUCTION") return false;
       const old = known.get(phrase);

@@ -3,7 +3,13 @@
 import type { Db } from "../../../db/client.js";
 import { AppError, providerUnavailable } from "../../../errors.js";
 import type { Log } from "../../../log.js";
-import type { InstanceDescription, Provider, ProviderScope, SnapshotDescription } from "../../../providers/provider.js";
+import type {
+  InstanceDescription,
+  Provider,
+  ProviderScope,
+  ScopeSnapshot,
+  SnapshotDescription,
+} from "../../../providers/provider.js";
 import { SIMULATED_TAG } from "../../../values/instances.js";
 import { withTimeout } from "../../../values/with-timeout.js";
 import { lockClassification } from "./classification.store.js";
@@ -25,9 +31,6 @@ interface RefreshDeps {
   readonly instances: WrittenInstances;
 }
 
-/** A snapshot, and the instance that it is of. */
-type SnapshotsOf = readonly { readonly providerId: string; readonly snapshot: SnapshotDescription }[];
-
 /** What a provider has answered about a scope. */
 export interface ScopeLook {
   /** When it began, by the database's clock. */
@@ -37,7 +40,7 @@ export interface ScopeLook {
   /** The provider's ids of those that it could not describe. */
   readonly undescribedIds: readonly string[];
   /** Null where they were not due, or could not be listed. */
-  readonly snapshots: SnapshotsOf | null;
+  readonly snapshots: readonly ScopeSnapshot[] | null;
   /** The calls to the provider. */
   readonly calls: number;
   readonly fault: ScopeFault | null;
@@ -74,16 +77,18 @@ export function createRefresh({ db, log, instances }: RefreshDeps) {
   async function storeSnapshots(
     db: Db,
     owners: SnapshotOwners,
-    listed: SnapshotsOf,
+    listed: readonly ScopeSnapshot[],
     ids: ReadonlyMap<string, bigint>,
     lookedAt: string,
   ): Promise<void> {
     const described = listed.flatMap(({ providerId, snapshot }) => {
-      const instanceId = ids.get(providerId);
+      const instanceId = providerId === null ? undefined : ids.get(providerId);
       return instanceId === undefined ? [] : [{ ...snapshot, instanceId }];
     });
     await upsertSnapshots(db, described, lookedAt);
-    await markSnapshotsDeleted(db, owners, described, lookedAt);
+    // One of a cluster whose members are all gone is there all the same.
+    const found = listed.map(({ snapshot }) => snapshot);
+    await markSnapshotsDeleted(db, owners, found, lookedAt);
     await updateLastBackups(db, owners);
   }
 

@@ -10,6 +10,9 @@ const GUIDANCE: Readonly<Record<string, string>> = {
   DBInstanceNotFound: "The provider has this instance no more. Look at the inventory, and at who deleted it.",
   InvalidDBInstanceState:
     "The instance was in a state that does not allow this. See its status, wait until it is available, and request it again.",
+  DBSnapshotNotFound: "The snapshot is gone. Look at the snapshots of the instance, and choose another.",
+  InvalidDBSnapshotState:
+    "The snapshot cannot be used now, or not at all. See the message; wait until its restore has ended, or choose another snapshot, and request it again.",
   StorageFull: "Free space where snapshots are kept, delete old snapshots, or move them, and request it again.",
   InvalidConfiguration:
     "PostgreSQL would not start with its settings, so nothing was touched. Correct what the message names, by ALTER SYSTEM or in the file, and request it again.",

@@ -2,6 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { type ClassifierSubject, classify } from "../../../../src/modules/fleet/inventory/classifier.js";
 import { DEFAULT_ENVIRONMENT_RULES } from "../../../../src/modules/fleet/inventory/environment-rules.js";
+import { loosensEnvironmentWords } from "../../../../src/modules/fleet/inventory/environment-words.js";
 import { ENVIRONMENTS, type Environment, type EnvironmentMethod } from "../../../../src/values/environments.js";
 
 const tagged = (key: string, value: string): Partial<ClassifierSubject> => ({ tags: [{ key, value }] });
@@ -117,4 +118,15 @@ describe("the words", () => {
       expect(found(tagged(key, "prod"), "TAG")).toBeNull();
     },
   );
+});
+
+it.each([
+  ["like-non", true],
+  ["db-pre", true],
+  ["like-db", true],
+  ["db-ops", false],
+])("to drop %s takes two administrators: %s", (word, loosens) => {
+  const { values } = DEFAULT_ENVIRONMENT_RULES;
+  const before = { ...values, STAGING: [...values.STAGING, word] };
+  expect(loosensEnvironmentWords(before, values)).toBe(loosens);
 });

@@ -286,7 +286,7 @@ it("why somebody mapped something is in no evidence and no history, also where t
 
   const detail = (text: string) => `The account "1" is mapped to TEST: ${JSON.stringify(reason)}. ${text}`;
   const said = [
-    { method: "TAG", environment: null, detail: 'No "tag".' },
+    { method: "TAG", environment: null, detail: '"Environment" = "mapped to TEST: "x"" says nothing.' },
     {
       method: "ACCOUNT_MAPPING",
       environment: "TEST",
@@ -296,7 +296,7 @@ it("why somebody mapped something is in no evidence and no history, also where t
   await app.sql`update instances set environment = 'TEST', classification = ${JSON.stringify({ decidedBy: "ACCOUNT_MAPPING", conflict: false, dispute: null, evidence: said })}::text::jsonb where identifier = 'mapped-dev-01'`;
   const [, older] = await told();
   const kept = 'The account "1" is mapped to TEST. Of that one: Mapped to TEST. It settles.';
-  expect(older.environment.evidence.map((one: { detail: string }) => one.detail)).toEqual(['No "tag".', kept]);
+  expect(older.environment.evidence.map((one: { detail: string }) => one.detail)).toEqual([said[0]?.detail, kept]);
   expect(older.changes.nodes[0]).toMatchObject({ after: { evidence: [said[0], { detail: kept }] } });
 });
 

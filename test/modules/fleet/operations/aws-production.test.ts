@@ -184,7 +184,7 @@ describe("a cluster that AWS does not tell", () => {
     return (await dba.run(query)).data.scopes.nodes;
   };
   /** Renames it while the calls of an action wait, so that the others were answered before. */
-  async function renameDuring(action: string, name: string, to: string): Promise<void> {
+  async function renameDuring(action: string, name: string, to: string, then = () => {}): Promise<void> {
     const hold = under.aws.fault({ as: "delay", action, account: ACCOUNT, region: REGION, times: 1 });
     const other = action === "DescribeDBClusters" ? "DescribeDBInstances" : "DescribeDBClusters";
     under.aws.forgetCalls();
@@ -197,6 +197,7 @@ describe("a cluster that AWS does not tell", () => {
         ),
     );
     here().renameCluster(name, to);
+    then();
     hold.end();
     await run;
   }
@@ -240,6 +241,20 @@ describe("a cluster that AWS does not tell", () => {
     expect(records.filter(({ action }) => action === "instance.changeEnvironment")).toEqual([]);
     expect([await environmentOf("moving-1"), await scopeNow()]).toEqual([
       member("moving"),
+      [{ state: "LISTED", lastError: null }],
+    ]);
+  });
+
+  it("is none that has got its name", async () => {
+    here().addCluster({ identifier: "swap", tags: PRODUCTION, members: [{ identifier: "swap-1", tags: TEST }] });
+    await hasten(app, "inventory-aws-rds");
+    const other = { identifier: "swap", tags: TEST, members: [{ identifier: "other-1", tags: TEST }] };
+    await renameDuring("DescribeDBClusters", "swap", "swapped", () => here().addCluster(other));
+    expect(await environmentOf("swap-1")).toMatchObject({ environment: { environment: "PRODUCTION" } });
+    await expectRefused("rebootInstance", "swap-1", () => ask(dba, "rebootInstance", { instanceId: "swap-1" }));
+    await hasten(app, "inventory-aws-rds");
+    expect([await environmentOf("swap-1"), await scopeNow()]).toEqual([
+      member("swapped"),
       [{ state: "LISTED", lastError: null }],
     ]);
   });

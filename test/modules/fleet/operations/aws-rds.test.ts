@@ -301,8 +301,13 @@ it("the snapshots of a cluster outlive the member that they were listed under", 
   here().removeInstance("fair-1");
   await hasten(app, "operated-aws-rds");
   expect(await app.sql`select status from snapshots where id = ${snapshot.id}`).toEqual([{ status: "available" }]);
-  await hasten(app, "inventory-aws-rds");
-  expect(await app.sql`select status from snapshots where id = ${snapshot.id}`).toEqual([{ status: "available" }]);
+  // Then nobody knows any more whose they are.
+  for (const last of [[], ["fair-2"]]) {
+    for (const identifier of last) here().removeInstance(identifier);
+    await app.sql`update scopes set snapshots_listed_at = null`;
+    await hasten(app, "inventory-aws-rds");
+    expect(await app.sql`select status from snapshots where id = ${snapshot.id}`).toEqual([{ status: "available" }]);
+  }
 }, 40_000);
 
 it("a snapshot is deleted by its instance, also when that is gone; AWS's automated ones are refused", async () => {
