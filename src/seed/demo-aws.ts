@@ -3,7 +3,7 @@ import type { AwsAccountSettings } from "../providers/aws-rds/aws-rds.variables.
 import { SIMULATED_TAG } from "../values/instances.js";
 import { startAwsDouble } from "./aws-double/aws-double.js";
 import type { AwsCredentials } from "./aws-double/callers.js";
-import type { NewRegionCluster, NewRegionInstance } from "./aws-double/region-controls.js";
+import type { NewRegionCluster, NewRegionInstance } from "./aws-double/new-resources.js";
 
 /** They are there since then, whenever the demo starts, so that each start finds the same instances. */
 const CREATED_AT = new Date("2026-01-05T08:00:00Z");

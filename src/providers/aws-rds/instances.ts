@@ -175,6 +175,21 @@ export async function findRdsInstance(scope: AwsScope, id: string): Promise<RdsI
   throw providerUnavailable(code, message);
 }
 
+/** @returns the instance that has this name now, without its cluster, or null @throws UNAVAILABLE */
+export async function findRdsInstanceNamed(scope: AwsScope, name: string): Promise<RdsInstance | null> {
+  const found = (await orAbsent(listInstances(scope, { DBInstanceIdentifier: name }))) ?? [];
+  requireOwn(scope, found);
+  const instance = found.find((each) => each.DBInstanceIdentifier?.toLowerCase() === name.toLowerCase());
+  const id = instance && instanceIdOf(instance, new Set());
+  return instance && id ? { id, instance, group: undefined } : null;
+}
+
+/** @returns the cluster that has this name now, or null @throws UNAVAILABLE */
+export async function findRdsCluster(scope: AwsScope, name: string): Promise<DBCluster | null> {
+  const found = (await orAbsent(listClusters(scope, name))) ?? [];
+  return found.find(({ DBClusterIdentifier: id }) => id?.toLowerCase() === name.toLowerCase()) ?? null;
+}
+
 const names = (all: readonly (string | undefined)[]) => {
   const distinct = [...new Set(all)].map((name) => JSON.stringify(name));
   return distinct.length > 3

@@ -12,6 +12,8 @@ export interface SeenSnapshot {
   readonly isOfCluster: boolean;
   /** When it was taken: what is made later under the same name is another one. */
   readonly uid: string;
+  readonly engine: string;
+  readonly engineVersion: string;
 }
 
 interface Named {
@@ -34,7 +36,7 @@ export async function seeNamedSnapshot(
   scope: AwsScope,
   { providerId, snapshotId, snapshotUid }: Named,
   found: RdsInstance | null,
-): Promise<{ readonly seen: SeenSnapshot; readonly snapshot: RdsSnapshot } | null> {
+): Promise<SeenSnapshot | null> {
   if (!isName(snapshotId)) return null;
   const { id } = parseInstanceId(providerId)!;
   const cluster = found?.group?.cluster.DbClusterResourceId;
@@ -43,7 +45,8 @@ export async function seeNamedSnapshot(
     const snapshot = await findRdsSnapshot(scope, snapshotId, isOfCluster);
     const uid = snapshot && uidOf(snapshot);
     if (!snapshot || !uid || !isOwn(snapshot) || !isMeant(snapshot)) return null;
-    return { snapshot, seen: { identifier: snapshot.identifier, isOfCluster, uid } };
+    const { identifier, engine, engineVersion } = snapshot;
+    return { identifier, isOfCluster, uid, engine, engineVersion };
   };
   if (found?.group) return look(true, ({ ofId }) => ofId === cluster);
   const own = await look(false, (snapshot) => isOfInstance(snapshot, id));

@@ -25,7 +25,7 @@ export interface PollFacts {
 /** @typeParam F what its look is given: operations on snapshots need no instance */
 export interface RdsOperation<R extends OperationRequest, F extends RdsInstance | null = RdsInstance> {
   /** @throws UNAVAILABLE */
-  look(scope: AwsScope, request: R, found: F): Promise<Sight>;
+  look(scope: AwsScope, request: R, found: F, nowMs: number): Promise<Sight>;
   /** Asks AWS once. @throws OperationFailureError, or what the SDK throws */
   ask(scope: AwsScope, request: R, saw: Sight): Promise<unknown>;
   /** @param found null where the instance is gone @throws UNAVAILABLE */

@@ -14,6 +14,7 @@ import { asUnavailable, refusalOf } from "./refusals.js";
 import type { AwsScope } from "./scopes.js";
 import { snapshotCreation } from "./snapshot-creation.js";
 import { snapshotDeletion } from "./snapshot-deletion.js";
+import { snapshotRestore } from "./snapshot-restore.js";
 import { instanceStart, instanceStop } from "./stop-start.js";
 
 export const RDS_OPERATIONS = [
@@ -21,6 +22,7 @@ export const RDS_OPERATIONS = [
   "REBOOT_INSTANCE",
   "MODIFY_BACKUP_WINDOW",
   "DELETE_SNAPSHOT",
+  "RESTORE_SNAPSHOT",
   "STOP_INSTANCE",
   "START_INSTANCE",
 ] as const;
@@ -51,6 +53,7 @@ interface OperationsDeps {
 function operationOf(request: OperationRequest, isCluster: boolean): RdsOperation<never, never> | null {
   if (request.type === "CREATE_SNAPSHOT") return snapshotCreation;
   if (request.type === "DELETE_SNAPSHOT") return snapshotDeletion;
+  if (request.type === "RESTORE_SNAPSHOT") return snapshotRestore;
   if (request.type === "MODIFY_BACKUP_WINDOW") return backupWindowChange;
   if (request.type === "STOP_INSTANCE") return instanceStop;
   if (request.type === "START_INSTANCE") return instanceStart;
@@ -126,7 +129,7 @@ export function createRdsOperations({ scopeOf, clock, log, random }: OperationsD
       const found = await find(request);
       const operation = operationOf(request, found?.group !== undefined);
       const isThere = found !== null || isOfSnapshot(request.type);
-      return scope && isThere && operation ? operation.look(scope, request as never, found as never) : {};
+      return scope && isThere && operation ? operation.look(scope, request as never, found as never, nowMs()) : {};
     },
 
     async start(request: OperationRequest, intent: Intent): Promise<void> {

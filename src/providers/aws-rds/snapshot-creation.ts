@@ -5,12 +5,11 @@ import { OperationFailureError } from "../errors.js";
 import type { Poll } from "../provider.js";
 import { listNewerEvents, type RdsEventSource, type SeenEvents, seeEvents } from "./events.js";
 import { endWithoutSign, failed, type PollFacts, type RdsOperation, type RequestOf, running } from "./operation.js";
+import { isMadeByOperation, tagsWithOperation } from "./operation-tag.js";
 import { awsCodeOf } from "./refusals.js";
 import type { AwsScope } from "./scopes.js";
-import { describeRdsSnapshot, findRdsSnapshot, type RdsSnapshot } from "./snapshots.js";
+import { describeRdsSnapshot, findRdsSnapshot } from "./snapshots.js";
 
-/** The tag of a snapshot that names the operation that took it. */
-const OPERATION_TAG = "postern:operation";
 /** A snapshot that is much older than the question is of another operation with this number, of another Postern. */
 const OLDEST_MS = 60 * 60_000;
 const MAX_OF_CLUSTER = 63;
@@ -29,10 +28,6 @@ interface SnapshotSight {
 }
 
 const sightOf = ({ intent }: PollFacts) => intent.saw as unknown as SnapshotSight;
-
-const isOurs = ({ tags, createdAt }: RdsSnapshot, operationId: string, { intent }: PollFacts) =>
-  tags.some(({ key, value }) => key === OPERATION_TAG && value === operationId) &&
-  (createdAt === null || createdAt.getTime() > Date.parse(intent.askedAt) - OLDEST_MS);
 
 const eventsOf = (snapshotId: string, isOfCluster: boolean): RdsEventSource => ({
   type: isOfCluster ? "db-cluster-snapshot" : "db-snapshot",
@@ -69,10 +64,7 @@ export const snapshotCreation: RdsOperation<RequestOf<"CREATE_SNAPSHOT">> = {
 
   ask(scope, { snapshotId, tags, operationId }, saw) {
     const { identifier, cluster } = saw as unknown as SnapshotSight;
-    const Tags = [
-      ...tags.map(({ key, value }) => ({ Key: key, Value: value })),
-      { Key: OPERATION_TAG, Value: operationId },
-    ];
+    const Tags = tagsWithOperation(tags, operationId);
     // Otherwise AWS says of some names that something is missing.
     if (!isName(snapshotId, cluster !== null))
       throw new OperationFailureError("InvalidParameterValue", IDENTIFIER_FORM);
@@ -93,7 +85,7 @@ export const snapshotCreation: RdsOperation<RequestOf<"CREATE_SNAPSHOT">> = {
     const { snapshotId, operationId } = request;
     const snapshot = await findRdsSnapshot(scope, snapshotId, sightOf(facts).cluster !== null);
     if (!snapshot) return pollAbsent(scope, request, facts);
-    if (!isOurs(snapshot, operationId, facts))
+    if (!isMadeByOperation(snapshot, operationId, Date.parse(facts.intent.askedAt) - OLDEST_MS))
       return failed(
         "DBSnapshotAlreadyExists",
         `Another snapshot ${snapshotId} exists in this account and region, whatever its case.`,

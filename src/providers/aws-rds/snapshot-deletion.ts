@@ -21,7 +21,7 @@ const send = (scope: AwsScope, identifier: string, isOfCluster: boolean): Promis
     : scope.change((client) => client.send(new DeleteDBSnapshotCommand({ DBSnapshotIdentifier: identifier })));
 
 export const snapshotDeletion: RdsOperation<RequestOf<"DELETE_SNAPSHOT">, RdsInstance | null> = {
-  look: async (scope, request, found) => ({ snapshot: (await seeNamedSnapshot(scope, request, found))?.seen ?? null }),
+  look: async (scope, request, found) => ({ snapshot: await seeNamedSnapshot(scope, request, found) }),
 
   async ask(scope, _request, saw) {
     const seen = seenSnapshotOf(saw)!;

@@ -18,6 +18,8 @@ export interface RdsSnapshot {
   readonly status: string;
   readonly createdAt: Date | null;
   readonly percent: number | null;
+  readonly engine: string;
+  readonly engineVersion: string;
   readonly tags: SnapshotDescription["tags"];
   /** The resource id and identifier of the instance or cluster. */
   readonly ofId: string | null;
@@ -31,6 +33,8 @@ const common = (snapshot: DBSnapshot | DBClusterSnapshot) => ({
   status: snapshot.Status?.toLowerCase().slice(0, 64) ?? "unknown",
   createdAt: snapshot.SnapshotCreateTime ?? null,
   percent: snapshot.PercentProgress ?? null,
+  engine: snapshot.Engine ?? "",
+  engineVersion: snapshot.EngineVersion ?? "",
   tags: rdsTags(snapshot.TagList),
 });
 

@@ -12,6 +12,7 @@ import { INSTANCE_ACTIONS } from "./instances.js";
 import { MODIFY_INSTANCE_ACTIONS } from "./modify-instance.js";
 import { createRegion, type RdsAction, type Region } from "./region.js";
 import { createRegionControls, type RegionControls } from "./region-controls.js";
+import { RESTORE_ACTIONS } from "./restores.js";
 import { readSignature } from "./signature.js";
 import { SNAPSHOT_ACTIONS } from "./snapshots.js";
 import { STS_ACTIONS } from "./sts.js";
@@ -24,6 +25,7 @@ const RDS_ACTIONS: Readonly<Record<string, RdsAction>> = {
   ...MODIFY_INSTANCE_ACTIONS,
   ...CLUSTER_ACTIONS,
   ...SNAPSHOT_ACTIONS,
+  ...RESTORE_ACTIONS,
   ...EVENT_ACTIONS,
   ...TAG_ACTIONS,
 };

@@ -1,11 +1,16 @@
 /** What tests and the demo do to a region by hand: make, rename, retag, replace and remove, as somebody else would in AWS. */
 import { lastWindowStart, parseBackupWindow } from "../../values/windows.js";
-import { automatedBackupName, planBackups } from "./backups.js";
-import { engineOf } from "./engines.js";
+import { automatedBackupName } from "./backups.js";
 import { beginCreation, beginDeletion, removeInstance } from "./instances.js";
-import { otherZone, renameInstance } from "./modify-instance.js";
+import { renameInstance } from "./modify-instance.js";
 import {
-  type AwsTag,
+  addRegionCluster,
+  addRegionInstance,
+  type NewRegionCluster,
+  type NewRegionInstance,
+  regionTagList,
+} from "./new-resources.js";
+import {
   addRegionEvent,
   clusterInRegion,
   type DbCluster,
@@ -16,41 +21,7 @@ import {
   instanceInRegion,
   membersInRegion,
   type Region,
-  resourceIdInRegion,
 } from "./region.js";
-
-/** What is absent is what a small instance usually has. */
-export type NewRegionInstance = Pick<DbInstance, "identifier"> &
-  Partial<
-    Pick<
-      DbInstance,
-      | "engine"
-      | "engineVersion"
-      | "instanceClass"
-      | "allocatedStorage"
-      | "multiAz"
-      | "zone"
-      | "status"
-      | "backupWindow"
-      | "maintenanceWindow"
-      | "retentionDays"
-      | "parameterGroup"
-      | "deletionProtection"
-      | "cluster"
-      | "promotionTier"
-      | "replicaOf"
-    >
-  > & { readonly tags?: Readonly<Record<string, string>>; readonly createdAt?: Date };
-
-export type NewRegionCluster = Pick<DbCluster, "identifier"> &
-  Partial<
-    Pick<DbCluster, "engine" | "engineVersion" | "status" | "backupWindow" | "maintenanceWindow" | "retentionDays">
-  > & {
-    readonly tags?: Readonly<Record<string, string>>;
-    readonly createdAt?: Date;
-    /** The first is the writer. */
-    readonly members?: readonly NewRegionInstance[];
-  };
 
 export interface RegionControls {
   /** Adds an instance that is there already, and available unless it says otherwise. */
@@ -91,79 +62,6 @@ export interface RegionControls {
   };
 }
 
-const tagList = (tags: Readonly<Record<string, string>> = {}): AwsTag[] =>
-  Object.entries(tags).map(([key, value]) => ({ key, value }));
-
-const COMMON = { backupWindow: "03:00-03:30", maintenanceWindow: "sun:05:00-sun:06:00", retentionDays: 7 } as const;
-
-function newInstance(region: Region, wanted: NewRegionInstance): DbInstance {
-  const { tags, createdAt, ...given } = wanted;
-  const engine = given.engine ?? "postgres";
-  const { version, port, family } = engineOf(engine);
-  const zone = given.zone ?? `${region.name}a`;
-  const instance: DbInstance = {
-    engine,
-    engineVersion: version,
-    instanceClass: "db.t4g.medium",
-    allocatedStorage: 100,
-    storageGrownAt: 0,
-    multiAz: false,
-    zone,
-    secondaryZone: given.multiAz ? otherZone(region, zone) : null,
-    status: "available",
-    statusNumber: 0,
-    port,
-    createdAt: (createdAt ?? new Date(region.timeline.now())).getTime(),
-    ...COMMON,
-    pending: {},
-    parameterGroup: `default.${family}`,
-    parameterStatus: "in-sync",
-    deletionProtection: false,
-    cluster: null,
-    promotionTier: 1,
-    replicaOf: null,
-    startsAt: null,
-    backupPlan: 0,
-    ...given,
-    identifier: given.identifier.toLowerCase(),
-    resourceId: resourceIdInRegion(region, "db", given.identifier.toLowerCase()),
-    tags: tagList(tags),
-  };
-  if (region.instances.has(instance.identifier)) throw new Error(`There is an instance ${instance.identifier}.`);
-  region.instances.set(instance.identifier, instance);
-  if (instance.cluster === null) planBackups(region, instance);
-  return instance;
-}
-
-function newCluster(region: Region, { tags, createdAt, members = [], ...given }: NewRegionCluster): void {
-  const engine = given.engine ?? "aurora-postgresql";
-  const { version, port } = engineOf(engine);
-  const identifier = given.identifier.toLowerCase();
-  const cluster: DbCluster = {
-    engine,
-    engineVersion: version,
-    status: "available",
-    statusNumber: 0,
-    port,
-    createdAt: (createdAt ?? new Date(region.timeline.now())).getTime(),
-    ...COMMON,
-    writer: members[0]?.identifier.toLowerCase() ?? null,
-    deletionProtection: false,
-    startsAt: null,
-    backupPlan: 0,
-    ...given,
-    identifier,
-    resourceId: resourceIdInRegion(region, "cluster", identifier),
-    tags: tagList(tags),
-  };
-  region.clusters.set(identifier, cluster);
-  planBackups(region, cluster);
-  for (const [index, member] of members.entries()) {
-    const zone = `${region.name}${"abc"[index % 3]}`;
-    newInstance(region, { engine, zone, createdAt, ...member, cluster: identifier });
-  }
-}
-
 function addSnapshot(region: Region, snapshot: Parameters<RegionControls["addSnapshot"]>[0]): void {
   const cluster = region.clusters.get(snapshot.source);
   const source = cluster ?? instanceInRegion(region, snapshot.source);
@@ -190,9 +88,9 @@ export function createRegionControls(region: Region): RegionControls {
   const either = (identifier: string, kind: "db-instance" | "db-cluster" = "db-instance") =>
     kind === "db-instance" ? instance(identifier) : clusterInRegion(region, identifier);
   return {
-    addInstance: (wanted) => void newInstance(region, wanted),
-    createInstance: (wanted) => beginCreation(region, newInstance(region, wanted)),
-    addCluster: (wanted) => newCluster(region, wanted),
+    addInstance: (wanted) => void addRegionInstance(region, wanted),
+    createInstance: (wanted) => beginCreation(region, addRegionInstance(region, wanted)),
+    addCluster: (wanted) => addRegionCluster(region, wanted),
     joinCluster(identifier, cluster) {
       instance(identifier).cluster = cluster === null ? null : clusterInRegion(region, cluster).identifier;
     },
@@ -210,10 +108,13 @@ export function createRegionControls(region: Region): RegionControls {
     replaceInstance(identifier) {
       const { resourceId, pending, createdAt, tags, ...properties } = instance(identifier);
       removeInstance(region, instance(identifier));
-      newInstance(region, { ...properties, tags: Object.fromEntries(tags.map(({ key, value }) => [key, value])) });
+      addRegionInstance(region, {
+        ...properties,
+        tags: Object.fromEntries(tags.map(({ key, value }) => [key, value])),
+      });
     },
     retag(identifier, tags, kind) {
-      either(identifier, kind).tags = tagList(tags);
+      either(identifier, kind).tags = regionTagList(tags);
     },
     setStatus: (identifier, status, kind) => enterStatus(region, either(identifier, kind), status),
     change: (identifier, changes) => void Object.assign(instance(identifier), changes),

@@ -5,6 +5,7 @@ import { INSTANCE_IDENTIFIER } from "../identifiers.js";
 import { tagList } from "../tags.js";
 import { declareOperation } from "./declaration.js";
 import { namedSnapshotId, namedSnapshotKey, namedSnapshotParameters, requireNamedSnapshot } from "./named-snapshot.js";
+import { snapshotTagLimit } from "./snapshot-identifier.js";
 
 const fields = {
   snapshotId: namedSnapshotId,
@@ -27,7 +28,7 @@ export const restoreSnapshot = declareOperation(fields, {
   },
   lane: "snapshots",
   statuses: null,
-  watchedSeconds: { local: 24 * 3600, "aws-rds": 24 * 3600 },
+  watchedSeconds: { local: 24 * 3600, "aws-rds": 3600 },
   parameters: z.object({
     ...namedSnapshotParameters,
     /** The identifier of the new instance. */
@@ -46,13 +47,21 @@ export const restoreSnapshot = declareOperation(fields, {
       "Give 1 to 63 letters, digits and hyphens: a letter first, no hyphen last, no two hyphens in a row.",
     );
   },
-  async prepare(context, { backupWindow, maintenanceWindow, backupRetentionDays }, { snapshotId, identifier }) {
+  async prepare(
+    context,
+    { provider, backupWindow, maintenanceWindow, backupRetentionDays },
+    { snapshotId, identifier },
+  ) {
     const snapshot = await requireNamedSnapshot(context, snapshotId);
     if (snapshot.status !== "available") {
       throw failedPrecondition(snapshot.status, `This snapshot is ${snapshot.status}. Choose one that is available.`);
     }
     await context.claimInstanceIdentifier(identifier);
     const tags = await context.requireCopyTags(identifier, snapshot);
+    if (tags.length > snapshotTagLimit(provider)) {
+      const message = `The new instance would have ${tags.length} tags, and ${snapshotTagLimit(provider)} are allowed beside the operation's.`;
+      throw failedPrecondition("too many tags", message);
+    }
     return {
       ...namedSnapshotKey(snapshot),
       identifier,
@@ -64,6 +73,9 @@ export const restoreSnapshot = declareOperation(fields, {
   },
   guidance: {
     DBInstanceAlreadyExists: "Choose another identifier for the new instance, and request it again.",
+    InstanceQuotaExceeded:
+      "Delete instances that are not needed any more, or have the quota raised, and request it again.",
+    InsufficientDBInstanceCapacity: "AWS has no capacity of this class there now. Request it again later.",
     LessProtected:
       "The new instance would be less protected than its source, which has changed meanwhile. Choose another identifier, and request it again.",
   },

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { Intent, OperationRequest, Poll, Provider } from "../../../src/providers/provider.js";
 import { ACCOUNT, instanceNamed, REGION, startAws, type UnderAws } from "../../support/aws.js";
-import { newOperationId, type Wanted } from "../../support/ground.js";
+import { newOperationId, restoreOf, type Wanted } from "../../support/ground.js";
 
 let under: UnderAws;
 const ids = new Map<string, string>();
@@ -53,6 +53,8 @@ interface Kind {
   readonly endStatus?: string;
   /** Makes what it works on. */
   readonly before?: () => Promise<void>;
+  /** What was begun before, where it goes on. */
+  readonly begun?: () => Row;
 }
 const snapshot = (providerId: string): Wanted => {
   made += 1;
@@ -72,7 +74,50 @@ const deletion = (providerId: string): Wanted => ({
   snapshotId: `effect-${made}`,
 });
 
+const restore = (providerId: string): Wanted => ({
+  ...restoreOf(providerId, `effect-${made}`, `copy-${made}`),
+});
+
+/** Restores the cluster of what is restored, without its instance. */
+async function restoreClusterNext(): Promise<void> {
+  await takeNext("shop-1");
+  const [row, provider] = [
+    { request: { ...restore(ids.get("shop-1")!), operationId: newOperationId() }, intent: null } as Row,
+    under.open(),
+  ];
+  await provider.start(row.request, await write(row, provider));
+  under.aws.clock.advance(600_000);
+  under.aws.forgetCalls();
+  restored = row;
+}
+let restored: Row;
+
 const KINDS: readonly Kind[] = [
+  {
+    name: "a restore",
+    action: "RestoreDBInstanceFromDBSnapshot",
+    instance: "orders",
+    wanted: restore,
+    isSeenUndone: true,
+    before: () => takeNext("orders"),
+  },
+  {
+    name: "a cluster's restore",
+    action: "RestoreDBClusterFromSnapshot",
+    instance: "shop-1",
+    wanted: restore,
+    isSeenUndone: true,
+    before: () => takeNext("shop-1"),
+  },
+  {
+    name: "the instance of a restored cluster",
+    action: "CreateDBInstance",
+    instance: "shop-1",
+    wanted: restore,
+    isSeenUndone: true,
+    before: restoreClusterNext,
+    begun: () => restored,
+  },
   {
     name: "a snapshot's deletion",
     action: "DeleteDBSnapshot",
@@ -175,10 +220,11 @@ interface Row {
   intent: Intent | null;
 }
 
-const rowOf = ({ wanted, instance }: Kind): Row => ({
-  request: { ...wanted(ids.get(instance)!), operationId: newOperationId() } as OperationRequest,
-  intent: null,
-});
+const rowOf = ({ wanted, instance, begun }: Kind): Row =>
+  begun?.() ?? {
+    request: { ...wanted(ids.get(instance)!), operationId: newOperationId() } as OperationRequest,
+    intent: null,
+  };
 
 async function write(row: Row, provider: Provider): Promise<Intent> {
   row.intent = { askedAt: under.aws.clock.now().toISOString(), saw: await provider.look(row.request) };
@@ -186,7 +232,7 @@ async function write(row: Row, provider: Provider): Promise<Intent> {
 }
 
 /** Does what a worker does, at most so many polls. @param next the provider of each poll, which a crash replaces */
-async function work(row: Row, next: () => Provider, polls = 20): Promise<Poll> {
+async function work(row: Row, next: () => Provider, polls = 60): Promise<Poll> {
   let poll: Poll = { state: "unknown" };
   for (let n = 0; n < polls; n += 1) {
     const provider = next();
@@ -279,7 +325,7 @@ describe.each(KINDS)("$name", (kind) => {
       state: "deferred",
       failure: { code: "InvalidDBInstanceState" },
     });
-    await work(row, same(provider));
+    await work(row, same(provider), 20);
     // The pauses grow to half a minute where chance makes them as short as they can be.
     expect(callsOf(kind)).toBeGreaterThan(5);
     expect(callsOf(kind)).toBeLessThan(15);

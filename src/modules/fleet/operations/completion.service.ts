@@ -152,7 +152,7 @@ export function createCompletion({ db, log, audit, security, inventory, waiting,
       await recordEnd(db, "operation.settled", operation, result);
       await recordFailover(db, operation, result);
     });
-    await refresh(operation);
+    await refresh({ ...operation, result: poll.state === "succeeded" ? poll.result : null });
     onReconciled(operation.instanceId);
   }
 

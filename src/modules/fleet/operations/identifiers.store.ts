@@ -9,34 +9,34 @@ import { operations } from "./operations.table.js";
 const IDENTIFIERS = 7_239_402_333n;
 export const lockOperationIdentifiers = async (db: Db) => db.execute(sql`select pg_advisory_xact_lock(${IDENTIFIERS})`);
 
+interface Scope {
+  readonly provider: string;
+  readonly accountId: string | null;
+  readonly region: string | null;
+}
+
+/** Whether an instance is of a provider's account and region, in which identifiers are unique. */
+const isOfScope = (instanceId: unknown, { provider, accountId, region }: Scope) =>
+  sql`exists (
+    select from instances i where i.id = ${instanceId} and i.provider = ${provider}
+      and i.account_id is not distinct from ${accountId} and i.region is not distinct from ${region}
+  )`;
+
 /**
  * @returns whether a snapshot of the same provider, account and region has this identifier, whatever its case, or an accepted operation
  * may still make one
  */
-export async function isSnapshotIdentifierTaken(
-  db: Db,
-  identifier: string,
-  {
-    provider,
-    accountId,
-    region,
-  }: { readonly provider: string; readonly accountId: string | null; readonly region: string | null },
-): Promise<boolean> {
-  const isOfScope = (instanceId: unknown) =>
-    sql`exists (
-      select from instances i where i.id = ${instanceId} and i.provider = ${provider}
-        and i.account_id is not distinct from ${accountId} and i.region is not distinct from ${region}
-    )`;
+export async function isSnapshotIdentifierTaken(db: Db, identifier: string, scope: Scope): Promise<boolean> {
   const rows = await db.execute(
     sql`select exists (
             select from ${snapshots} where lower(${snapshots.identifier}) = lower(${identifier}) and ${snapshots.status} <> 'deleted'
-              and ${isOfScope(snapshots.instanceId)}
+              and ${isOfScope(snapshots.instanceId, scope)}
           ) or exists (
             select from ${operations}
             where ${operations.type} = 'CREATE_SNAPSHOT' and lower(${operations.parameters} ->> 'snapshotId') = lower(${identifier})
               and (${operations.status} in ('PENDING_APPROVAL', 'SCHEDULED', 'QUEUED', 'RUNNING')
                 or (${operations.status} = 'TIMED_OUT' and ${operations.settledAt} is null and now() - ${operations.endedAt} < interval '1 day'))
-              and ${isOfScope(operations.instanceId)}
+              and ${isOfScope(operations.instanceId, scope)}
           ) as taken`,
   );
   return Boolean((rows as unknown as { taken: boolean }[])[0]?.taken);
@@ -67,16 +67,21 @@ export async function findNamedSnapshot(
   return (rows[0] as NamedSnapshot | undefined) ?? null;
 }
 
-/** @returns whether a present instance has this identifier, whatever its case, or an accepted restore may still make one */
-export async function isInstanceIdentifierTaken(db: Db, identifier: string): Promise<boolean> {
+/**
+ * @returns whether a present instance of the same provider, account and region has this identifier, whatever its case, or an accepted
+ * restore may still make one
+ */
+export async function isInstanceIdentifierTaken(db: Db, identifier: string, scope: Scope): Promise<boolean> {
   const rows = await db.execute(
     sql`select exists (
             select from ${instances} where lower(${instances.identifier}) = lower(${identifier}) and ${instances.vanishedAt} is null
+              and ${isOfScope(instances.id, scope)}
           ) or exists (
             select from ${operations}
             where ${operations.parameters} ? 'identifier' and lower(${operations.parameters} ->> 'identifier') = lower(${identifier})
               and (${operations.status} in ('PENDING_APPROVAL', 'SCHEDULED', 'QUEUED', 'RUNNING')
                 or (${operations.status} = 'TIMED_OUT' and ${operations.settledAt} is null))
+              and ${isOfScope(operations.instanceId, scope)}
           ) as taken`,
   );
   return Boolean((rows as unknown as { taken: boolean }[])[0]?.taken);

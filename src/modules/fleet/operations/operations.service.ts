@@ -71,7 +71,7 @@ export function createOperationsService(deps: OperationsDeps) {
     },
     async claimInstanceIdentifier(identifier) {
       await lockOperationIdentifiers(db);
-      if (!(await isInstanceIdentifierTaken(db, identifier))) return;
+      if (!(await isInstanceIdentifierTaken(db, identifier, instance))) return;
       const message = `An instance ${identifier} exists already, or is being restored. Choose another identifier.`;
       throw conflict(message);
     },

@@ -344,6 +344,69 @@ it("a snapshot is deleted by its instance, also when that is gone; AWS's automat
   ]);
 }, 60_000);
 
+it("a snapshot is restored as an instance that is in the inventory at once, as protected as its source", async () => {
+  here().addInstance({ identifier: "origin-1", tags: { Environment: "Staging", Owner: "me" }, retentionDays: 0 });
+  await hasten(app, "inventory-aws-rds");
+  const { id } = await instanceOf(dba, "origin-1", "id");
+  await request("createSnapshot", { instanceId: id, snapshotId: "of-origin" });
+  const restore = (identifier: string) => ({ instanceId: id, snapshotId: "OF-origin", identifier });
+  const operation = await request("restoreSnapshot", restore("Copy-1"));
+  expect(operation).toMatchObject({ status: "SUCCEEDED", result: { identifier: "copy-1" } });
+  expect(await actionsOf(operation.id)).toEqual(["operation.requested", "operation.ended"]);
+  const fields = "status environment { environment } tags { key value }";
+  // The instance is refreshed after the end.
+  const copy = await eventually(() => instanceOf(dba, "copy-1", fields));
+  expect(copy).toMatchObject({ status: "available", environment: { environment: "STAGING" } });
+  expect(copy.tags).toEqual([
+    { key: "Environment", value: "Staging" },
+    { key: "Owner", value: "me" },
+    { key: "postern:operation", value: operation.id },
+  ]);
+  expect((await ask(dba, "restoreSnapshot", restore("COPY-1"))).code).toBe("CONFLICT");
+  // In another account the name is free.
+  expect(await request("restoreSnapshot", restore("twin-2"))).toMatchObject({ status: "SUCCEEDED" });
+
+  here().removeInstance("origin-1");
+  await hasten(app, "inventory-aws-rds");
+  expect(await request("restoreSnapshot", restore("copy-2"))).toMatchObject({ status: "SUCCEEDED" });
+}, 60_000);
+
+it("a cluster's snapshot is restored as a cluster with an instance, each with the tags", async () => {
+  await request("createSnapshot", { instanceId: "apart-1", snapshotId: "of-apart" });
+  under.aws.forgetCalls();
+  const asked = { instanceId: "apart-1", snapshotId: "of-apart", identifier: "apart-copy" };
+  const { id } = await accepted(dba, "restoreSnapshot", asked);
+  // Each of the two is made for minutes.
+  const operation = await eventually(async () => {
+    under.aws.clock.advance(120_000);
+    const now = await operationOf(dba, id);
+    return now.endedAt !== null && now;
+  }, 20_000);
+  expect(operation).toMatchObject({ status: "SUCCEEDED", result: { identifier: "apart-copy" } });
+  for (const action of ["RestoreDBClusterFromSnapshot", "CreateDBInstance"]) expect(under.aws.done(action)).toBe(1);
+  const cluster = here()
+    .look()
+    .clusters.find(({ identifier }) => identifier === "apart-copy-cluster");
+  expect(cluster?.tags).toContainEqual({ key: "Environment", value: "Test" });
+  const copy = await eventually(() => instanceOf(dba, "apart-copy", "cluster environment { environment }"));
+  expect(copy).toEqual({ cluster: "apart-copy-cluster", environment: { environment: "TEST" } });
+}, 60_000);
+
+it("a restore that ends after the time-out is settled, and its instance is listed then", async () => {
+  await request("createSnapshot", { instanceId: "late-1", snapshotId: "of-late" });
+  const asked = { instanceId: "late-1", snapshotId: "of-late", identifier: "late-copy" };
+  const { id } = await accepted(dba, "restoreSnapshot", asked);
+  const late = await eventually(async () => {
+    const operation = await operationOf(dba, id);
+    return operation.endedAt !== null && operation;
+  }, 20_000);
+  expect(late).toMatchObject({ status: "TIMED_OUT", settledAt: null });
+  under.aws.clock.advance(600_000);
+  await hasten(app, "settle-aws-rds");
+  expect(await operationOf(dba, id)).toMatchObject({ settlement: { status: "SUCCEEDED" } });
+  expect(await instanceOf(dba, "late-copy", "status")).toEqual({ status: "available" });
+}, 40_000);
+
 it("what AWS began to delete is settled after the time-out; what it never heard of is settled as not done", async () => {
   const cases = [
     ["late-gone", null, { status: "SUCCEEDED" }],
