@@ -129,15 +129,15 @@ const LOSSES: Record<string, () => Promise<unknown>> = {
       await db.execute(sql`insert into organizations (name, domain) values ('lost', 'lost.example')`);
     }),
   "a transaction that waits": async () => {
-    let others: Promise<unknown> | undefined;
+    const { promise: others, resolve } = Promise.withResolvers<unknown>();
     const transaction = client.db.transaction(async (db) => {
       await killFrom((await db.execute(sql`select pg_backend_pid()::text as pid`))[0]?.pid);
       // Others come meanwhile, and the connection has closed.
-      others = Promise.all(forEach(20, backend));
+      resolve(Promise.all(forEach(20, backend)));
       await others;
       await db.execute(sql`insert into organizations (name, domain) values ('lost', 'lost.example')`);
     });
-    // It fails at once, while the others still have connections.
+    // It fails at once, while the others still have connections, or have not even come.
     await transaction.finally(() => others);
   },
   "a transaction that goes on with rows": () =>
