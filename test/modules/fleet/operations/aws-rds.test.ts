@@ -311,7 +311,7 @@ it("the snapshots of a cluster outlive the member that they were listed under", 
 }, 40_000);
 
 it("a snapshot is deleted by its instance, also when that is gone; AWS's automated ones are refused", async () => {
-  here().addInstance({ identifier: "brief-1", tags: TEST, retentionDays: 1 });
+  here().addInstance({ identifier: "brief-1", tags: TEST, retentionDays: 0 });
   await hasten(app, "inventory-aws-rds");
   const { id } = await instanceOf(dba, "brief-1", "id");
   const names = ["stays", "goes", "outlives"];
