@@ -128,7 +128,10 @@ export function createAwsRdsProvider({
     },
 
     async deleteSnapshot() {
-      throw providerUnavailable("NotSupported", "Postern does not delete snapshots of RDS.");
+      throw providerUnavailable(
+        "NotSupported",
+        "A snapshot of RDS is deleted by an operation, and automated ones by AWS.",
+      );
     },
 
     look: operations.look,

@@ -180,16 +180,6 @@ describe("the environment door", () => {
       return result;
     };
     const { schema } = schemaBehindDoors(bare, app.access, recorder, () => undefined);
-    const access = accessOfActor({
-      kind: "user",
-      userId: "1",
-      email: "a@a.example",
-      role: "ADMIN",
-      organizationId: null,
-      sessionId: "s",
-      expiresAt: "2030-01-01T00:00:00Z",
-      sessionExpiresAt: "2030-01-01T00:00:00Z",
-    });
     const asked: string[] = [];
     const contextValue = {
       actor: { kind: "user", role: "ADMIN" },

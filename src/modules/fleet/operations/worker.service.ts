@@ -65,7 +65,8 @@ export function createWorker({ db, log, inventory, completion, beginning, pollin
   const askedAtMs = new Map<bigint, number>();
 
   /**
-   * Polls an operation, and starts it where the provider does not know it, if it may still begin. @param run what this worker knows of the operation, and learns here
+   * Polls an operation, and starts it where the provider does not know it, if it may still begin.
+   * @param run what this worker knows of the operation, and learns here
    */
   async function pollOrStart(
     provider: Provider,
