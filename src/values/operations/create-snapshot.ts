@@ -55,6 +55,21 @@ export const createSnapshot = declareOperation(fields, {
     await context.claimSnapshotIdentifier(snapshotId);
     return { snapshotId, tags, automated: false };
   },
+  plan: {
+    local: () => ({
+      outage: "NONE",
+      reason: "The files are copied while the primary takes writes.",
+      calls: ["local:begin-backup", "local:copy-files", "local:end-backup"],
+    }),
+    "aws-rds"({ cluster, multiAz, engine }) {
+      const calls = [cluster ? "rds:CreateDBClusterSnapshot" : "rds:CreateDBSnapshot"];
+      if (cluster) return { outage: "NONE", reason: "RDS copies the storage of a cluster without a pause.", calls };
+      if (multiAz && !engine.startsWith("sqlserver"))
+        return { outage: "NONE", reason: "RDS copies the storage of the standby.", calls };
+      const reason = "RDS suspends the input and output of the instance for a short time while it begins to copy.";
+      return { outage: "SECONDS", reason, calls };
+    },
+  },
   guidance: {
     SnapshotQuotaExceeded:
       "Delete manual snapshots that are not needed any more, or have the quota raised, and request it again.",

@@ -10,6 +10,36 @@ import type { Tag } from "../tags.js";
  */
 export type OperationLane = "servers" | "snapshots";
 
+/** What is declared for each provider. */
+export type ByProvider<T> = Readonly<Record<"local" | "aws-rds", T>>;
+
+/** @returns what is declared for a provider */
+export const ofProvider = <D extends Partial<ByProvider<unknown>>>(
+  declared: D,
+  provider: string,
+): D["local" | "aws-rds"] => declared[provider === "aws-rds" ? provider : "local"];
+
+/** For how long clients of an instance may be without it. */
+export const OUTAGES = ["NONE", "SECONDS", "MINUTES"] as const;
+export type Outage = (typeof OUTAGES)[number];
+
+/** What an operation would do to an instance. */
+export interface PlannedWork {
+  readonly outage: Outage;
+  /** Why the outage is what it is, as a sentence for people. */
+  readonly reason: string;
+  /** What its provider is asked to change, in order: actions of AWS such as `rds:CreateDBSnapshot`, or steps such as `local:checkpoint`. */
+  readonly calls: readonly string[];
+  /** What people should know of it beside that, as sentences. */
+  readonly warnings?: readonly string[];
+}
+
+/** Plans an operation, by provider. Each is a pure function of what is stored, so that the same facts give the same plan. */
+interface Planning<P> {
+  local(instance: InstanceFacts, parameters: P): PlannedWork;
+  "aws-rds"(instance: InstanceFacts, parameters: P): PlannedWork;
+}
+
 /** The facts of an instance that decide whether an operation may run on it. */
 export interface OperabilityFacts {
   readonly provider: string;
@@ -23,7 +53,12 @@ export interface OperabilityFacts {
 
 /** What the parameters of an operation are made of. */
 export interface InstanceFacts extends OperabilityFacts {
+  readonly providerId: string;
   readonly identifier: string;
+  readonly engine: string;
+  readonly engineVersion: string;
+  readonly instanceClass: string | null;
+  readonly members: readonly { readonly name: string; readonly role: string }[];
   readonly backupWindow: string | null;
   readonly maintenanceWindow: string | null;
   readonly backupRetentionDays: number | null;
@@ -71,9 +106,9 @@ interface Declared<T extends string, P extends z.ZodObject, I> {
   };
   readonly lane: OperationLane;
   /** The statuses of an instance in which it may be requested, by provider; others allow nothing. Null where the instance does not matter. */
-  readonly statuses: Readonly<Record<"local" | "aws-rds", ReadonlySet<string>>> | null;
+  readonly statuses: ByProvider<ReadonlySet<string>> | null;
   /** How many seconds it is watched, by provider, where that is not the usual. */
-  readonly watchedSeconds?: Readonly<Partial<Record<"local" | "aws-rds", number>>>;
+  readonly watchedSeconds?: Partial<ByProvider<number>>;
   /** What its provider is asked, as it is stored. */
   readonly parameters: P;
   /** Why it may not be requested on this instance, beyond its status; null where it may. */
@@ -84,6 +119,7 @@ interface Declared<T extends string, P extends z.ZodObject, I> {
   check?(input: I): void;
   /** Makes the parameters, once the instance is locked. @throws BAD_USER_INPUT, NOT_FOUND, CONFLICT, FAILED_PRECONDITION */
   prepare(context: PreparationContext, instance: InstanceFacts, input: I): Promise<z.output<P>>;
+  readonly plan: Planning<z.output<P>>;
   /** What to check and to do, by the codes of failures that it alone has. */
   readonly guidance: Readonly<Record<string, string>>;
 }

@@ -4,6 +4,8 @@ import { failedPrecondition } from "../../errors.js";
 import { declareOperation } from "./declaration.js";
 import { namedSnapshotId, namedSnapshotKey, namedSnapshotParameters, requireNamedSnapshot } from "./named-snapshot.js";
 
+const UNTOUCHED = "The instance itself is not touched.";
+
 export const deleteSnapshot = declareOperation(
   { snapshotId: namedSnapshotId },
   {
@@ -28,6 +30,14 @@ export const deleteSnapshot = declareOperation(
         throw failedPrecondition("automated", message);
       }
       return namedSnapshotKey(snapshot);
+    },
+    plan: {
+      local: () => ({ outage: "NONE", reason: UNTOUCHED, calls: ["local:remove-files"] }),
+      "aws-rds": ({ cluster }) => ({
+        outage: "NONE",
+        reason: UNTOUCHED,
+        calls: [cluster ? "rds:DeleteDBClusterSnapshot" : "rds:DeleteDBSnapshot"],
+      }),
     },
     guidance: {},
   },

@@ -5,6 +5,8 @@ import { declareOperation, STARTING_STATUSES } from "./declaration.js";
 
 const AT_ONCE_ON_RDS = "RDS applies a backup window as soon as possible, and does not wait for the maintenance window.";
 
+const NO_RESTART = "Only the time of backups changes, and no server restarts.";
+
 const fields = {
   backupWindow: z
     .string({ error: "Give the window as hh:mm-hh:mm in UTC, such as 03:00-03:30." })
@@ -52,6 +54,14 @@ export const modifyBackupWindow = declareOperation(fields, {
     const applyImmediately = input.applyImmediately ?? false;
     const all = [...warnings, ...(provider === "aws-rds" && !applyImmediately ? [AT_ONCE_ON_RDS] : [])];
     return { backupWindow: window.text, applyImmediately, ...(all.length > 0 && { warnings: all }) };
+  },
+  plan: {
+    local: () => ({ outage: "NONE", reason: NO_RESTART, calls: ["local:write-backup-window"] }),
+    "aws-rds": ({ cluster }) => ({
+      outage: "NONE",
+      reason: NO_RESTART,
+      calls: [cluster ? "rds:ModifyDBCluster" : "rds:ModifyDBInstance"],
+    }),
   },
   guidance: {},
 });

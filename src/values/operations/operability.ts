@@ -1,7 +1,7 @@
 /** Decides whether an operation may run on an instance now: the same for availableOperations, for requests and for the worker. */
 import { type AppError, failedPrecondition, productionProtected } from "../../errors.js";
 import { isOperableEnvironment } from "../environments.js";
-import type { OperabilityFacts } from "./declaration.js";
+import { type OperabilityFacts, ofProvider } from "./declaration.js";
 import { declarationOfOperation, type OperationType } from "./declarations.js";
 
 /** @returns whether a reboot may bring the instance back, so that it must not wait */
@@ -13,7 +13,7 @@ export function isOperableForRescue({ provider, status }: Pick<OperabilityFacts,
 
 function statusesOf(provider: string, type: OperationType): ReadonlySet<string> | null {
   const { statuses } = declarationOfOperation(type);
-  return statuses?.[provider === "aws-rds" ? provider : "local"] ?? null;
+  return statuses && ofProvider(statuses, provider);
 }
 
 /** @returns the reason why the operation may not run, or null where it may */

@@ -47,6 +47,35 @@ export const rebootInstance = declareOperation(fields, {
     forceFailover: forceFailover ?? false,
     ...(acceptSlotLoss && { acceptSlotLoss: true }),
   }),
+  plan: {
+    local: (_instance, { forceFailover }) =>
+      forceFailover
+        ? {
+            outage: "SECONDS",
+            reason: "Clients lose their connections, and come back once the standby has been promoted.",
+            calls: [
+              ...["local:carry-settings", "local:checkpoint", "local:stop-primary", "local:promote-standby"],
+              "local:rebuild-old-primary",
+            ],
+          }
+        : {
+            outage: "SECONDS",
+            reason: "Clients lose their connections, and come back once the primary has started again.",
+            calls: ["local:checkpoint", "local:stop-primary", "local:start-primary"],
+          },
+    "aws-rds"({ cluster }, { forceFailover }) {
+      if (!forceFailover) {
+        const reason = "The server restarts, and recovers what its last checkpoint does not have.";
+        return { outage: "MINUTES", reason, calls: ["rds:RebootDBInstance"] };
+      }
+      if (cluster) {
+        const reason = "A reader that has the same storage becomes the writer, usually within a minute.";
+        return { outage: "SECONDS", reason, calls: ["rds:FailoverDBCluster"] };
+      }
+      const reason = "The standby takes over, and the endpoint moves to it, usually within one or two minutes.";
+      return { outage: "MINUTES", reason, calls: ["rds:RebootDBInstance"] };
+    },
+  },
   guidance: {
     StandbyUnavailable:
       "The standby does not follow. See the members of the instance, get the standby to stream again, and request it again; or reboot without forceFailover.",

@@ -16,6 +16,8 @@ const fields = {
     ),
 };
 
+const UNTOUCHED = "A new instance is made, and its source is not touched.";
+
 export const restoreSnapshot = declareOperation(fields, {
   type: "RESTORE_SNAPSHOT",
   description: "Makes a new instance of a snapshot.",
@@ -70,6 +72,21 @@ export const restoreSnapshot = declareOperation(fields, {
       maintenanceWindow,
       backupRetentionDays,
     };
+  },
+  plan: {
+    local: () => ({
+      outage: "NONE",
+      reason: UNTOUCHED,
+      calls: ["local:copy-files", "local:start-primary"],
+    }),
+    "aws-rds": ({ engine }) => ({
+      outage: "NONE",
+      reason: UNTOUCHED,
+      // Aurora's cluster is made first, and the instance that it needs afterwards.
+      calls: engine.startsWith("aurora")
+        ? ["rds:RestoreDBClusterFromSnapshot", "rds:CreateDBInstance"]
+        : ["rds:RestoreDBInstanceFromDBSnapshot"],
+    }),
   },
   guidance: {
     DBInstanceAlreadyExists: "Choose another identifier for the new instance, and request it again.",

@@ -2,6 +2,8 @@
 import { z } from "zod";
 import { declareOperation } from "./declaration.js";
 
+const STOPPED_BEFORE = "The instance is stopped before, and takes connections once it has started.";
+
 export const startInstance = declareOperation(
   {},
   {
@@ -19,6 +21,14 @@ export const startInstance = declareOperation(
     parameters: z.object({}),
     concernsCluster: () => true,
     prepare: async () => ({}),
+    plan: {
+      local: () => ({ outage: "NONE", reason: STOPPED_BEFORE, calls: ["local:start-servers"] }),
+      "aws-rds": ({ cluster }) => ({
+        outage: "NONE",
+        reason: STOPPED_BEFORE,
+        calls: [cluster ? "rds:StartDBCluster" : "rds:StartDBInstance"],
+      }),
+    },
     guidance: {
       InsufficientDBInstanceCapacity:
         "AWS has no server of this class in the zone now. Request it again later, or change the class.",

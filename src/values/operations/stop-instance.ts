@@ -2,6 +2,8 @@
 import { z } from "zod";
 import { declareOperation, STARTING_STATUSES } from "./declaration.js";
 
+const UNTIL_STARTED = "The instance takes no connections until it is started.";
+
 export const stopInstance = declareOperation(
   {},
   {
@@ -24,6 +26,17 @@ export const stopInstance = declareOperation(
     parameters: z.object({}),
     concernsCluster: () => true,
     prepare: async () => ({}),
+    plan: {
+      local: () => ({ outage: "MINUTES", reason: UNTIL_STARTED, calls: ["local:checkpoint", "local:stop-servers"] }),
+      "aws-rds": ({ cluster }) => ({
+        outage: "MINUTES",
+        reason: UNTIL_STARTED,
+        calls: [cluster ? "rds:StopDBCluster" : "rds:StopDBInstance"],
+        warnings: [
+          "RDS starts it again by itself after 7 days, and drops changes that wait for the maintenance window.",
+        ],
+      }),
+    },
     guidance: {
       NotStoppable:
         "RDS never stops an instance of this kind. See the message; a smaller class or deletion may save as much.",

@@ -1,6 +1,7 @@
 /** The environment variables of operations: how they are polled, how late they may begin, and whether missed backups are taken later. */
 
 import { z } from "zod";
+import { ofProvider } from "../../../values/operations/declaration.js";
 import {
   declarationOfOperation,
   OPERATION_TYPES,
@@ -23,7 +24,7 @@ const DEFAULT_POLLING: Readonly<Record<string, OperationPolling>> = {
 function defaultPolling(provider: string, type: OperationType): OperationPolling {
   const usual = DEFAULT_POLLING[provider] ?? { intervalMs: 30_000, attempts: 10 };
   const { watchedSeconds: byProvider } = declarationOfOperation(type);
-  const watchedSeconds = byProvider?.[provider === "aws-rds" ? provider : "local"];
+  const watchedSeconds = byProvider && ofProvider(byProvider, provider);
   return watchedSeconds === undefined
     ? usual
     : { ...usual, attempts: Math.ceil((watchedSeconds * 1000) / usual.intervalMs) };
