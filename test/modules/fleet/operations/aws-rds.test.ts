@@ -355,8 +355,11 @@ it("a snapshot is restored as an instance that is in the inventory at once, as p
   expect(await actionsOf(operation.id)).toEqual(["operation.requested", "operation.ended"]);
   const fields = "status environment { environment } tags { key value }";
   // The instance is refreshed after the end.
-  const copy = await eventually(() => instanceOf(dba, "copy-1", fields));
-  expect(copy).toMatchObject({ status: "available", environment: { environment: "STAGING" } });
+  const copy = await eventually(async () => {
+    const seen = await instanceOf(dba, "copy-1", fields);
+    return seen?.status === "available" && seen;
+  });
+  expect(copy.environment).toEqual({ environment: "STAGING" });
   expect(copy.tags).toEqual([
     { key: "Environment", value: "Staging" },
     { key: "Owner", value: "me" },
