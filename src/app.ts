@@ -97,7 +97,7 @@ export async function createApp(config: Config, ports: Ports): Promise<App> {
     ...{ ...rateLimits, config, modules, cache, isDataFault },
     cursorKey: keys.derive("cursors"),
     ...createAuthentication({ tokens, clock, isRevoked: sessions.isRevoked }),
-    environmentOf: inventory.service.environmentOf,
+    environmentOf: operations.environmentOf,
   }).catch((error) => client.close().then(() => Promise.reject(error)));
   const http = createHttpServer({
     ...{ ...rateLimits, config, client, graphql, version, records, log, timings },

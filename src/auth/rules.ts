@@ -7,13 +7,14 @@ export type Rule =
   | { readonly kind: "signedIn" }
   /** Everybody who holds any of the permissions. */
   | { readonly kind: "can"; readonly permissions: readonly [Permission, ...Permission[]] }
-  /** Everybody who may run operations, on an instance (the input's `instanceId`) that is not PRODUCTION. */
-  | { readonly kind: "operable" };
+  /** Everybody who may run operations, on an instance that is not PRODUCTION. The input names it, or an operation on it. */
+  | { readonly kind: "operable"; readonly by: "instanceId" | "operationId" };
 
 export const anyone: Rule = { kind: "anyone" };
 export const signedIn: Rule = { kind: "signedIn" };
 export const can = (...permissions: readonly [Permission, ...Permission[]]): Rule => ({ kind: "can", permissions });
-export const operable: Rule = { kind: "operable" };
+export const operable: Rule = { kind: "operable", by: "instanceId" };
+export const operableAgain: Rule = { kind: "operable", by: "operationId" };
 
 /** Who may call a mutation, and how it is recorded. */
 export interface MutationRule {

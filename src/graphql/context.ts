@@ -1,5 +1,4 @@
 /** The context of a request: its actor, its reads, its calls, and what was refused to it. */
-import DataLoader from "dataloader";
 import type { GraphQLResolveInfo } from "graphql";
 import { type Call, type CallOrigin, callWithoutSecrets } from "../audit/call.js";
 import { type Actor, type ActorAccess, accessOfActor } from "../auth/actor.js";
@@ -29,7 +28,7 @@ export interface ContextDeps {
   readonly planner: Planner;
   readonly clock: { now(): Date };
   readonly actionOf: AccessMap["actionOf"];
-  readonly environmentOf: (instanceId: string) => Promise<string | null>;
+  readonly environmentOf: (by: "instanceId" | "operationId", name: string) => Promise<string | null>;
   readonly signedOut: Authentication["signedOut"];
 }
 
@@ -50,7 +49,7 @@ export class RequestContext implements ReadContext, CallContext {
   private cachedAllowance: ReadsAllowance | undefined;
   /** The number of objects that the request's mutations may answer so far. */
   private objects = 0;
-  private environments: DataLoader<string, string | null> | undefined;
+  private readonly environments = new Map<string, Promise<string | null>>();
 
   constructor(
     readonly actor: Actor,
@@ -96,12 +95,12 @@ export class RequestContext implements ReadContext, CallContext {
     return call;
   }
 
-  /** Returns the environment of the instance with this id or identifier, or null. It loads each instance once. */
-  environmentOf(instanceId: string): Promise<string | null> {
-    this.environments ??= new DataLoader((ids) =>
-      Promise.all(ids.map((id) => this.deps.environmentOf(id).catch((error) => error))),
-    );
-    return this.environments.load(instanceId);
+  /** Returns the environment of the instance that an argument names, or null. It loads each once. */
+  environmentOf(by: "instanceId" | "operationId", name: string): Promise<string | null> {
+    const key = `${by} ${name}`;
+    const environment = this.environments.get(key) ?? this.deps.environmentOf(by, name);
+    this.environments.set(key, environment);
+    return environment;
   }
 
   /** Plans the reads of a payload without running them. @throws FORBIDDEN, BAD_USER_INPUT, LIMIT_EXCEEDED */

@@ -139,11 +139,13 @@ it("so are subscriptions, before they begin", async () => {
 });
 
 describe("the environment door", () => {
-  /** Mutations that answer the operation they request of an instance. */
+  /** Mutations that answer the operation they request: of an instance, or of the instance of an operation, as an argument names it. */
   const requests = () =>
-    Object.values(app.schema.getMutationType()?.getFields() ?? {})
-      .filter(({ type }) => getNamedType(type).name === "OperationPayload")
-      .filter(({ args }) => "instanceId" in (getNamedType(args[0]!.type) as GraphQLInputObjectType).getFields());
+    Object.values(app.schema.getMutationType()?.getFields() ?? {}).flatMap(({ name, type, args }) => {
+      if (getNamedType(type).name !== "OperationPayload" || name === "cancelOperation") return [];
+      const fields = (getNamedType(args[0]!.type) as GraphQLInputObjectType).getFields();
+      return [{ name, by: "instanceId" in fields ? "instanceId" : "operationId" }];
+    });
 
   it("knows what requests operations", () => {
     expect(
@@ -152,17 +154,18 @@ describe("the environment door", () => {
         .sort(),
     ).toEqual([
       ...["createSnapshot", "deleteSnapshot", "modifyBackupWindow", "rebootInstance", "restoreSnapshot"],
-      ...["startInstance", "stopInstance"],
+      ...["retryOperation", "startInstance", "stopInstance"],
     ]);
   });
 
   it.each(["PRODUCTION", "TEST", null])("stands before each of them: %s", async (environment) => {
-    const names = requests().map(({ name }) => name);
+    const asking = requests();
+    const names = asking.map(({ name }) => name);
     const resolved: string[] = [];
     const bare = buildSchema(
       `type Query { ${Object.keys(app.access.queries)
         .map((name) => `${name}: Int`)
-        .join(" ")} } input I { instanceId: ID! } type Mutation { ${Object.keys(app.access.mutations)
+        .join(" ")} } input I { instanceId: ID, operationId: ID } type Mutation { ${Object.keys(app.access.mutations)
         .map((name) => `${name}(input: I): Int`)
         .join(" ")} } type Subscription { ${Object.keys(app.access.subscriptions)
         .map((name) => `${name}: Int`)
@@ -185,15 +188,15 @@ describe("the environment door", () => {
       actor: { kind: "user", role: "ADMIN" },
       access,
       answerAs: () => undefined,
-      environmentOf: async (id: string) => {
-        asked.push(id);
+      environmentOf: async (by: string, id: string) => {
+        asked.push(`${by} ${id}`);
         return environment;
       },
     } as unknown as RequestContext;
-    const source = `mutation { ${names.map((name, index) => `${name}(input: { instanceId: "${index}" })`).join(" ")} }`;
+    const source = `mutation { ${asking.map(({ name, by }, index) => `${name}(input: { ${by}: "${index}" })`).join(" ")} }`;
     const { errors } = await graphql({ schema, source, contextValue });
     // Each of its own instance: what one argument was answered counts for no other.
-    expect(asked).toEqual(names.map((_, index) => String(index)));
+    expect(asked).toEqual(asking.map(({ by }, index) => `${by} ${index}`));
     const refused = environment === "PRODUCTION";
     expect(errors?.map(({ path, extensions }) => [path?.[0], extensions.code])).toEqual(
       refused ? names.map((name) => [name, "PRODUCTION_PROTECTED"]) : undefined,

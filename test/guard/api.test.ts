@@ -419,6 +419,7 @@ const SHARED_PAYLOADS: Record<string, string> = {
   modifyBackupWindow: "OperationPayload",
   stopInstance: "OperationPayload",
   startInstance: "OperationPayload",
+  retryOperation: "OperationPayload",
   cancelOperation: "OperationPayload",
 };
 

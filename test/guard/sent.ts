@@ -45,6 +45,7 @@ export const OF_OPERATIONS = [
   "modifyBackupWindow",
   "stopInstance",
   "startInstance",
+  "retryOperation",
   "cancelOperation",
 ] as const;
 

@@ -34,7 +34,7 @@ const RULES: {
     caught: ["User", "Scan"],
   },
   {
-    name: "a specimen stands behind those that it refers to",
+    name: "a specimen stands behind the others that it refers to",
     explanation: "Rows are made in the order of the specimens, and removed in the opposite one.",
     offenders: (_, specimens) => {
       const order = Object.values(specimens);
@@ -44,7 +44,7 @@ const RULES: {
             ...Object.values(references).map(({ to }) => to),
             ...(typeof owner === "object" && owner.of ? [owner.of] : []),
             ...(writes?.within ? [writes.within.to] : []),
-          ].some((to) => !order.slice(0, index).includes(to)),
+          ].some((to) => !order.slice(0, index + 1).includes(to)),
         )
         .map(({ type }) => type.name);
     },

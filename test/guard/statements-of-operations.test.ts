@@ -72,6 +72,21 @@ const OPERATIONS: Record<
     "FAILED_PRECONDITION",
     [LOOK, "begin", LOOK, "rollback", KEEP],
   ],
+  retryOperation: [
+    async () => {
+      const operationId = await insertOperation(app, await busyId());
+      await app.sql`update operations set status = 'FAILED', input = '{}' where id = ${operationId}`;
+      return { operationId };
+    },
+    // The door looks, and the transaction finds the operation; then whether another retry is open.
+    [
+      ...["select", "begin", "select operations", LOOK, "select operations", "select operations"],
+      ...["insert into operations", "insert into pgboss", "insert into audit_logs", "commit", "select"],
+    ],
+    () => ({ operationId: "987654321" }),
+    "NOT_FOUND",
+    ["select", "begin", "select operations", "rollback", KEEP],
+  ],
   cancelOperation: [
     async () => ({ operationId: await insertOperation(app, await busyId()) }),
     [

@@ -8,15 +8,18 @@ export const operation: Specimen = {
   type: Operation,
   newestBy: "requested_at",
   owner: "staff",
-  references: {
-    instance: {
-      to: instance,
-      column: "instance_id",
-      inverse: "operations",
-      shared: (id) =>
-        `cluster_key = (select coalesce(cluster ->> 'resourceId', cluster ->> 'arn') from instances where id = ${id})`,
-    },
-    snapshot: { to: snapshot, column: "snapshot_id" },
+  get references(): Specimen["references"] {
+    return {
+      retryOf: { to: operation, column: "retry_of" },
+      instance: {
+        to: instance,
+        column: "instance_id",
+        inverse: "operations",
+        shared: (id) =>
+          `cluster_key = (select coalesce(cluster ->> 'resourceId', cluster ->> 'arn') from instances where id = ${id})`,
+      },
+      snapshot: { to: snapshot, column: "snapshot_id" },
+    };
   },
   readers: ["DBA", "SECURITY", "ADMIN"],
   inDemo: false,

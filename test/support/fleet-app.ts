@@ -18,6 +18,7 @@ type Verb =
   | "modifyBackupWindow"
   | "stopInstance"
   | "startInstance"
+  | "retryOperation"
   | "cancelOperation";
 
 /** Requests or cancels an operation. */

@@ -20,8 +20,8 @@ type ShieldRule = IRule | typeof allow;
 interface RuleContext {
   readonly actor: Actor;
   readonly access: ActorAccess;
-  /** Returns the environment of the instance with this id or identifier, or null. */
-  environmentOf(instanceId: string): Promise<string | null>;
+  /** Returns the environment of the instance that an argument names, or null. */
+  environmentOf(by: "instanceId" | "operationId", name: string): Promise<string | null>;
 }
 
 function refusalOfAnonymous({ actor }: RuleContext) {
@@ -37,17 +37,19 @@ const signedIn: ShieldRule = rule("signedIn", { cache: "contextual" })(
  * Refuses actors who may not operate instances, and instances in protected environments. It reads an argument, so its answer must not be
  * cached by its name; the context loads each instance once.
  */
-const operable: ShieldRule = rule("operable", { cache: "no_cache" })(
-  async (_parent, { input }: { input: { instanceId: string } }, context: RuleContext) => {
-    const refused = refusalOfAnonymous(context);
-    if (refused) return refused;
-    if (!context.access.permissions.has("operations:run")) return forbidden("operations:run");
-    requireWellFormed(input.instanceId, "instanceId");
-    const environment = await context.environmentOf(input.instanceId);
-    // The service answers NOT_FOUND for an instance that does not exist.
-    return environment === null || isOperableEnvironment(environment) ? true : productionProtected();
-  },
-);
+const operableRule = (by: "instanceId" | "operationId"): ShieldRule =>
+  rule(`operable by ${by}`, { cache: "no_cache" })(
+    async (_parent, { input }: { input: Record<typeof by, string> }, context: RuleContext) => {
+      const refused = refusalOfAnonymous(context);
+      if (refused) return refused;
+      if (!context.access.permissions.has("operations:run")) return forbidden("operations:run");
+      requireWellFormed(input[by], by);
+      const environment = await context.environmentOf(by, input[by]);
+      // The service answers NOT_FOUND for an instance or an operation that does not exist.
+      return environment === null || isOperableEnvironment(environment) ? true : productionProtected();
+    },
+  );
+const OPERABLE = { instanceId: operableRule("instanceId"), operationId: operableRule("operationId") };
 
 /** @returns a function that makes graphql-shield's rules. Equal permissions get one rule, because it refuses two rules of one name. */
 export function shieldRules(): (rule: Rule) => ShieldRule {
@@ -55,7 +57,7 @@ export function shieldRules(): (rule: Rule) => ShieldRule {
   return (ours) => {
     if (ours.kind === "anyone") return allow;
     if (ours.kind === "signedIn") return signedIn;
-    if (ours.kind === "operable") return operable;
+    if (ours.kind === "operable") return OPERABLE[ours.by];
     const { permissions } = ours;
     const name = `can ${permissions.join(" or ")}`;
     const shieldRule =

@@ -163,6 +163,15 @@ export function otherMutations(app: TestApp): Record<string, Mutation> {
       },
       selection: "operation { id status }",
     },
+    retryOperation: {
+      callers: OPERATORS,
+      async input() {
+        const operationId = await insertOperation(app, await insertBusyInstance(app));
+        await app.sql`update operations set status = 'FAILED', input = '{}' where id = ${operationId}`;
+        return { operationId };
+      },
+      selection: "operation { id status }",
+    },
     cancelOperation: {
       callers: OPERATORS,
       input: async () => ({ operationId: await insertOperation(app, await insertBusyInstance(app)) }),

@@ -2,28 +2,33 @@
 import type { Jobs } from "../../../jobs/jobs.js";
 import type { Module } from "../../../module.js";
 import type { Provider } from "../../../providers/provider.js";
+import { type AcceptanceDeps, createAcceptance } from "./acceptance.service.js";
 import { type BackupsDeps, createBackups } from "./backups.service.js";
 import { type BeginningDeps, createBeginning } from "./beginning.service.js";
 import { type CompletionDeps, createCompletion } from "./completion.service.js";
 import { createFailovers } from "./failover.service.js";
 import { liveOperation, Operation } from "./operations.model.js";
 import { operationMutations } from "./operations.mutations.js";
-import { createOperationsService, type OperationsDeps } from "./operations.service.js";
+import { createOperationsService, type OperationsDeps, type OperationsService } from "./operations.service.js";
 import { listOpenOperations } from "./operations-under-way.store.js";
 import { createSchedule, type ScheduleDeps } from "./schedule.service.js";
 import { createWaiting, type WaitingDeps } from "./waiting.service.js";
 import { createWorker, type WorkerDeps } from "./worker.service.js";
 
-type Wired = "beginning" | "waiting" | "completion" | "operations" | "onReconciled" | "enqueue" | "wake";
+type Wired = "acceptance" | "beginning" | "waiting" | "completion" | "operations" | "onReconciled" | "enqueue" | "wake";
 
 interface OperationsModuleDeps
-  extends Omit<CompletionDeps & OperationsDeps & BackupsDeps & BeginningDeps & ScheduleDeps & WorkerDeps, Wired> {
+  extends Omit<
+    AcceptanceDeps & CompletionDeps & OperationsDeps & BackupsDeps & BeginningDeps & ScheduleDeps & WorkerDeps,
+    Wired
+  > {
   readonly jobs: Jobs;
   readonly providers: readonly Provider[];
   readonly timings: WaitingDeps["timings"] & { readonly sweepMs: number; readonly watchMs: number };
 }
 
 interface OperationsModule extends Module {
+  readonly environmentOf: OperationsService["environmentOf"];
   /** Does what is due by the clock, and wakes the worker for all instances with operations that wait. */
   sweep(): Promise<void>;
   /** Answers all requests that wait for an operation. */
@@ -40,13 +45,10 @@ export function operationsModule(deps: OperationsModuleDeps): OperationsModule {
   const completion = createCompletion({ ...deps, waiting, onReconciled: wake });
   const worker = createWorker({ ...deps, completion, beginning: createBeginning(deps) });
   const schedule = createSchedule({ ...deps, completion, waiting });
-  const operations = createOperationsService({
-    ...deps,
-    completion,
-    waiting,
-    enqueue: (db, { provider, id }) => jobs.enqueue(db, queueOf(provider), { instanceId: String(id) }),
-    wake,
-  });
+  const enqueue: AcceptanceDeps["enqueue"] = (db, { provider, id }) =>
+    jobs.enqueue(db, queueOf(provider), { instanceId: String(id) });
+  const acceptance = createAcceptance({ ...deps, enqueue });
+  const operations = createOperationsService({ ...deps, acceptance, completion, waiting, enqueue, wake });
   const failovers = createFailovers({ ...deps, completion, waiting, operations, wake });
   const backups = createBackups({ ...deps, operations });
 
@@ -100,6 +102,7 @@ export function operationsModule(deps: OperationsModuleDeps): OperationsModule {
       await worker.stop();
     },
 
+    environmentOf: operations.environmentOf,
     sweep,
     release: waiting.release,
   };

@@ -8,20 +8,22 @@ import type { OperationDeclaration } from "../../../values/operations/declaratio
 
 const WAIT = "Wait 0 to 300 seconds.";
 
+const waitSeconds = z
+  .number()
+  .int()
+  .min(0, WAIT)
+  .max(300, WAIT)
+  .nullish()
+  .describe(
+    "How many seconds to wait for the end before answering, 0 to 300; 0 unless given. The answer comes earlier if the operation has ended and the instance was refreshed, and at once where it is scheduled.",
+  );
+
 /** The fields that all requests share. */
 const shared = {
   instanceId: showAs({ scalar: "ID" }, checkedText(MAX_INPUT_IDENTIFIER)).describe(
     "The instance: its id, or its identifier where that is unique in the fleet.",
   ),
-  waitSeconds: z
-    .number()
-    .int()
-    .min(0, WAIT)
-    .max(300, WAIT)
-    .nullish()
-    .describe(
-      "How many seconds to wait for the end before answering, 0 to 300; 0 unless given. The answer comes earlier if the operation has ended and the instance was refreshed, and at once where it is scheduled.",
-    ),
+  waitSeconds,
   runAt: nullable(checkedMoment).describe(
     "When to begin, at most 90 days ahead; at once unless given. Until then the operation is SCHEDULED, and can be cancelled. If it cannot begin within 15 minutes (configuration) of its time, it becomes EXPIRED. A generated name carries this time.",
   ),
@@ -44,3 +46,12 @@ export const operationRequestInput = ({ mutation: { input } }: OperationDeclarat
 export const CancelOperationInput = inputObject("CancelOperationInput", "The operation to cancel.", {
   operationId: showAs({ scalar: "ID" }, z.string()).describe("The id of an operation that has not begun."),
 });
+
+export const RetryOperationInput = inputObject("RetryOperationInput", "The operation to repeat.", {
+  operationId: showAs({ scalar: "ID" }, z.string()).describe(
+    "The id of an operation that is FAILED, EXPIRED or CANCELLED, or has timed out and was settled as FAILED.",
+  ),
+  waitSeconds,
+  idempotencyKey: idempotencyKeyInput,
+});
+export type RetryOperationInput = z.output<typeof RetryOperationInput>;

@@ -1,6 +1,6 @@
 /** The type Operation, with its status, progress and error, as clients read it. */
 
-import { type EmbeddedType } from "../../../engine/declaration.js";
+import type { EmbeddedType, TypeDeclaration } from "../../../engine/declaration.js";
 import { declareType, embedded, field, one } from "../../../engine/declare.js";
 import type { LiveType } from "../../../engine/types/live-fields.js";
 import { enumTypeOf } from "../../../engine/types/object-type.js";
@@ -106,6 +106,11 @@ export const Operation = declareType({
       shared: operationsOfCluster,
     }),
     snapshot: one(() => Snapshot, operations.snapshotId, "The snapshot that it has made."),
+    retryOf: one(
+      (): TypeDeclaration => Operation,
+      operations.retryOf,
+      "The operation that it repeats; null where it repeats none.",
+    ),
   },
 });
 

@@ -1,14 +1,14 @@
 /** The mutations that request and cancel operations. */
-import { can, type MutationRule, operable } from "../../../auth/rules.js";
+import { can, type MutationRule, operable, operableAgain } from "../../../auth/rules.js";
 import { type Mutation, type MutationPayload, mutation } from "../../../engine/mutation.js";
 import type { OperationDeclaration } from "../../../values/operations/declaration.js";
 import { OPERATION_DECLARATIONS, type OperationType } from "../../../values/operations/declarations.js";
-import { CancelOperationInput, operationRequestInput } from "./operations.inputs.js";
+import { CancelOperationInput, operationRequestInput, RetryOperationInput } from "./operations.inputs.js";
 import { Operation } from "./operations.model.js";
 import type { OperationsService } from "./operations.service.js";
 
 /** The door checks the environment of the instance, and the service checks it again under a lock. */
-const operation: MutationRule = { rule: operable, action: "operation.requested", failure: "operation.refused" };
+const request: MutationRule = { rule: operable, action: "operation.requested", failure: "operation.refused" };
 
 const OperationPayload: MutationPayload = {
   name: "OperationPayload",
@@ -21,7 +21,7 @@ const OperationPayload: MutationPayload = {
 const requestOf = (operations: OperationsService, declaration: OperationDeclaration<OperationType>): Mutation => {
   const { description, what } = declaration.mutation;
   return mutation({
-    ...operation,
+    ...request,
     description,
     input: { schema: operationRequestInput(declaration), what },
     payload: OperationPayload,
@@ -33,6 +33,16 @@ export const operationMutations = (operations: OperationsService): Record<string
   ...Object.fromEntries(
     OPERATION_DECLARATIONS.map((declaration) => [declaration.mutation.name, requestOf(operations, declaration)]),
   ),
+
+  retryOperation: mutation({
+    ...request,
+    rule: operableAgain,
+    description:
+      "Requests again what an operation on a non-production instance was to do and has not done: the same of the same instance, with a new name where one was generated. All checks of a request count. While another retry of the operation has not come to its end, it is a CONFLICT.",
+    input: { schema: RetryOperationInput, what: "The operation to repeat." },
+    payload: OperationPayload,
+    run: async (call, input) => ({ operation: { id: await operations.retry(call, input) } }),
+  }),
 
   cancelOperation: mutation({
     rule: can("operations:run"),

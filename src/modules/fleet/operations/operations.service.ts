@@ -1,49 +1,31 @@
 /** Accepts operations: it checks a request and queues it with its audit record in one transaction. It also cancels them. */
 
-import { randomBytes } from "node:crypto";
 import type { Call } from "../../../audit/call.js";
 import type { AuditService } from "../../../audit/index.js";
 import { accessOfActor, describeActor } from "../../../auth/actor.js";
 import type { Db } from "../../../db/client.js";
 import { claimOperation, keyOf } from "../../../engine/write/index.js";
-import { conflict, failedPrecondition, forbidden, notFound } from "../../../errors.js";
-import type { ProviderCluster } from "../../../providers/provider.js";
+import { failedPrecondition, forbidden, notFound } from "../../../errors.js";
 import { currentCaller } from "../../../values/caller.js";
-import { requireId } from "../../../values/id.js";
+import { isId, requireId } from "../../../values/id.js";
 import { createSnapshot } from "../../../values/operations/create-snapshot.js";
-import type {
-  InstanceFacts,
-  OperationDeclaration,
-  PreparationContext,
-} from "../../../values/operations/declaration.js";
+import type { InstanceFacts, OperationDeclaration } from "../../../values/operations/declaration.js";
 import { declarationOfOperation, type OperationType } from "../../../values/operations/declarations.js";
-import { assessOperability } from "../../../values/operations/operability.js";
 import type { InventoryService, StoredInstance } from "../inventory/index.js";
+import type { Acceptance, AskedOperation } from "./acceptance.service.js";
 import { findBackupState } from "./backups.store.js";
 import type { Completion } from "./completion.service.js";
-import {
-  findNamedSnapshot,
-  isInstanceIdentifierTaken,
-  isSnapshotIdentifierTaken,
-  lockOperationIdentifiers,
-} from "./identifiers.store.js";
-import type { OperationRequestInput } from "./operations.inputs.js";
-import { countWaitingOperations, findOperation, insertOperation } from "./operations.store.js";
-import { hasRunAt, type RunAtInput, requireRunAt } from "./run-at.js";
-import { findScheduledNow } from "./scheduled-operations.store.js";
-import { requireCancellable } from "./state-machine.js";
+import type { OperationRequestInput, RetryOperationInput } from "./operations.inputs.js";
+import { findOperation, findOperationEnvironment, insertOperation } from "./operations.store.js";
+import { hasRunAt, type RunAtInput } from "./run-at.js";
+import { requireCancellable, requireRetryable } from "./state-machine.js";
 import type { Waiting } from "./waiting.service.js";
-
-/** Operations that may wait for one instance. */
-const MAX_QUEUED = 20;
-/** Operations that may wait for their time on one instance. */
-const MAX_SCHEDULED = 100;
 
 export interface OperationsDeps {
   readonly db: Db;
   readonly audit: AuditService;
   readonly inventory: InventoryService;
-  readonly clock: { now(): Date };
+  readonly acceptance: Acceptance;
   /** The key of the hash that is kept of the input of a call with an idempotency key. */
   readonly fingerprintKey: string;
   readonly completion: Pick<Completion, "cancel">;
@@ -54,109 +36,102 @@ export interface OperationsDeps {
   readonly wake: (instanceId: bigint) => void;
 }
 
+/** What a call asks for, and where. The transaction has locked the instance. */
+interface FoundRequest {
+  readonly asked: AskedOperation;
+  readonly instance: StoredInstance;
+  /** The operation that it repeats. */
+  readonly retryOf?: bigint;
+}
+
+/** @throws FORBIDDEN */
+function requireMayRun({ actor }: Call): void {
+  if (!accessOfActor(actor).permissions.has("operations:run")) throw forbidden("operations:run");
+}
+
 export type OperationsService = ReturnType<typeof createOperationsService>;
 
 export function createOperationsService(deps: OperationsDeps) {
-  const { db, audit, inventory, clock, fingerprintKey, completion, waiting, enqueue, wake } = deps;
+  const { db, audit, inventory, acceptance, fingerprintKey, completion, waiting, enqueue, wake } = deps;
 
-  /** What parameters are made of, in the transaction that has locked the instance. */
-  const preparationOf = (db: Db, instance: StoredInstance, now = clock.now()): PreparationContext => ({
-    now,
-    digits: randomBytes(3).toString("hex"),
-    async claimSnapshotIdentifier(identifier) {
-      await lockOperationIdentifiers(db);
-      if (!(await isSnapshotIdentifierTaken(db, identifier, instance))) return;
-      const message = `A snapshot with the identifier ${identifier} exists already, or is being taken. Choose another.`;
-      throw conflict(message);
-    },
-    async claimInstanceIdentifier(identifier) {
-      await lockOperationIdentifiers(db);
-      if (!(await isInstanceIdentifierTaken(db, identifier, instance))) return;
-      const message = `An instance ${identifier} exists already, or is being restored. Choose another identifier.`;
-      throw conflict(message);
-    },
-    findSnapshot: (identifier) => findNamedSnapshot(db, instance.id, identifier),
-    requireCopyTags: (identifier, snapshot) => inventory.requireCopyTags(db, instance, identifier, snapshot),
-  });
-
-  /** Queues an operation in the caller's transaction. @throws PRODUCTION_PROTECTED, FAILED_PRECONDITION, and what its preparation throws */
-  async function queue(
-    db: Db,
-    { type, lane, assess, concernsCluster, prepare }: OperationDeclaration<OperationType>,
-    instance: StoredInstance,
-    { id, ...request }: { id: string | undefined; requestedBy: unknown; requestId: string },
-    input: RunAtInput,
-  ) {
-    const facts = instance as unknown as InstanceFacts;
-    const fault = assessOperability(facts, type) ?? assess(facts, input);
-    if (fault) throw fault;
-    const provider = inventory.providerOf(instance);
-    if (!provider?.operations.includes(type)) {
-      throw failedPrecondition("unsupported", `This instance's provider, ${instance.provider}, cannot do this here.`);
-    }
-    const isScheduled = hasRunAt(input);
-    const waiting = await countWaitingOperations(db, instance.id);
-    const [count, max] = isScheduled ? [waiting.scheduled, MAX_SCHEDULED] : [waiting.queued, MAX_QUEUED];
-    if (count >= max) {
-      throw failedPrecondition(
-        isScheduled ? "schedule full" : "queue full",
-        `${max} operations ${isScheduled ? "are scheduled" : "wait"} for this instance already. Try again when some have ended.`,
-      );
-    }
-    const window = facts.maintenanceWindow ?? facts.cluster?.maintenanceWindow ?? null;
-    const runAt = isScheduled ? requireRunAt(input, window, await findScheduledNow(db)) : null;
-    const parameters = await prepare(preparationOf(db, instance, runAt ? new Date(runAt) : undefined), facts, input);
-    const cluster = concernsCluster(parameters) ? (instance.cluster as ProviderCluster | null) : null;
-    const reserved = id === undefined ? {} : { id: BigInt(id) };
-    const queuedId = await insertOperation(db, {
-      ...reserved,
-      type,
-      lane,
-      instanceId: instance.id,
-      clusterArn: cluster?.arn ?? null,
-      clusterResourceId: cluster?.resourceId ?? null,
-      parameters,
-      ...(runAt && { runAt, status: "SCHEDULED" }),
-      ...request,
+  /**
+   * Accepts what a call asks for, and waits for its end as long as the client asks for.
+   * @param key what the idempotency key stands for: neither how long to wait nor the key itself is a part of it
+   * @param find finds and locks the instance, in the transaction @returns the id of the operation
+   */
+  async function acceptCall(
+    call: Call,
+    key: object,
+    { waitSeconds, idempotencyKey }: Pick<OperationRequestInput, "waitSeconds" | "idempotencyKey">,
+    find: (db: Db) => Promise<FoundRequest>,
+  ): Promise<string> {
+    const keyed = keyOf(fingerprintKey, call, key, idempotencyKey);
+    const accepted = await db.transaction(async (db) => {
+      // This comes first: a repeated call is answered even if the instance has changed since.
+      const claimed = keyed && (await claimOperation(db, keyed));
+      if (claimed?.isMade) {
+        await audit.record(db, call, { resourceId: claimed.id, result: { replayed: true, ids: [claimed.id] } });
+        return { id: claimed.id };
+      }
+      const { asked, instance, retryOf } = await find(db);
+      const origin = {
+        id: claimed?.id,
+        requestedBy: describeActor(call.actor),
+        requestId: call.origin.requestId,
+        retryOf,
+      };
+      const { id, recorded } = await acceptance.accept(db, asked, instance, origin);
+      await audit.record(db, { ...call, parameters: { ...recorded, idempotencyKey } }, { resourceId: id });
+      return { id, instanceId: instance.id };
     });
-    if (!isScheduled) await enqueue(db, instance);
-    return { id: String(queuedId), parameters: runAt ? { ...parameters, runAt } : parameters };
+    if (accepted.instanceId !== undefined) wake(accepted.instanceId);
+    const seconds = waitSeconds ?? 0;
+    const wait = () => waiting.waitFor(accepted.id, seconds);
+    await (currentCaller().time?.withoutCounting(seconds * 1000, wait) ?? wait());
+    return accepted.id;
   }
 
-  /** Accepts an operation, and waits for its end as long as the client asks for. @param input as the type's input has checked it @returns its id */
+  /** Accepts an operation. @param input as the type's input has checked it @returns its id */
   async function request(
     call: Call,
     declaration: OperationDeclaration<OperationType>,
     input: OperationRequestInput,
   ): Promise<string> {
-    const { type } = declaration;
-    if (!accessOfActor(call.actor).permissions.has("operations:run")) throw forbidden("operations:run");
+    requireMayRun(call);
     declaration.check(input);
-    const isScheduled = hasRunAt(input);
-    // `waitSeconds` is no part of the call that the idempotency key stands for.
-    const { waitSeconds, idempotencyKey, ...asked } = input;
-    const key = keyOf(fingerprintKey, call, { type, ...asked }, idempotencyKey);
-    const accepted = await db.transaction(async (db) => {
-      // This comes first: a repeated call is answered even if the instance has changed since.
-      const claimed = key && (await claimOperation(db, key));
-      if (claimed?.isMade) {
-        await audit.record(db, call, { resourceId: claimed.id, result: { replayed: true, ids: [claimed.id] } });
-        return { id: claimed.id };
+    const { waitSeconds, idempotencyKey, ...key } = input;
+    const waited = hasRunAt(input) ? 0 : waitSeconds;
+    return acceptCall(
+      call,
+      { type: declaration.type, ...key },
+      { waitSeconds: waited, idempotencyKey },
+      async (db) => ({
+        asked: { declaration, input },
+        // The lock keeps the environment from changing between the check and the commit.
+        instance: await inventory.require(db, input.instanceId, true),
+      }),
+    );
+  }
+
+  /** Accepts an operation of the same type and input as one that has ended without success. @returns its id */
+  async function retry(call: Call, input: RetryOperationInput): Promise<string> {
+    requireMayRun(call);
+    const operationId = requireId(input.operationId, "operationId");
+    return acceptCall(call, { operationId }, input, async (db) => {
+      const ended = await findOperation(db, operationId);
+      if (!ended) throw notFound("operation");
+      requireRetryable(ended);
+      if (ended.input === null) {
+        const message =
+          "Postern itself requested this operation, or an older release did not keep what was asked. Request it anew.";
+        throw failedPrecondition("input not kept", message);
       }
-      // The lock keeps the environment from changing between the check and the commit.
-      const instance = await inventory.require(db, input.instanceId, true);
-      const { requestId } = call.origin;
-      const request = { id: claimed?.id, requestedBy: describeActor(call.actor), requestId };
-      const { id, parameters } = await queue(db, declaration, instance, request, input);
-      const requested = { type, instanceId: String(instance.id), identifier: instance.identifier, ...parameters };
-      await audit.record(db, { ...call, parameters: { ...requested, idempotencyKey } }, { resourceId: id });
-      return { id, instanceId: instance.id };
+      const declaration = declarationOfOperation(ended.type);
+      declaration.check(ended.input);
+      // Whoever else retries it waits for the lock, and then finds this retry.
+      const instance = await inventory.require(db, String(ended.instanceId), true);
+      return { asked: { declaration, input: ended.input as RunAtInput }, instance, retryOf: ended.id };
     });
-    if (accepted.instanceId !== undefined) wake(accepted.instanceId);
-    const seconds = isScheduled ? 0 : (waitSeconds ?? 0);
-    const wait = () => waiting.waitFor(accepted.id, seconds);
-    await (currentCaller().time?.withoutCounting(seconds * 1000, wait) ?? wait());
-    return accepted.id;
   }
 
   /** Queues an operation of Postern itself, in the caller's transaction. @param name the part of Postern that requests it */
@@ -188,6 +163,13 @@ export function createOperationsService(deps: OperationsDeps) {
     queueOwn,
 
     request,
+    retry,
+
+    /** @returns the environment of an instance by id, ARN or identifier, or of that of an operation; null where there is none */
+    async environmentOf(by: "instanceId" | "operationId", name: string): Promise<string | null> {
+      if (by === "instanceId") return inventory.environmentOf(name);
+      return isId(name) ? findOperationEnvironment(db, name) : null;
+    },
 
     /** Cancels an operation that has not begun. @throws NOT_FOUND, FAILED_PRECONDITION */
     async cancel(call: Call, { operationId }: { operationId: string }): Promise<string> {
@@ -217,7 +199,7 @@ export function createOperationsService(deps: OperationsDeps) {
         if (isTaken || isUnderWay || isTooSoon) return;
         const facts = instance as unknown as InstanceFacts;
         const parameters = {
-          ...(await createSnapshot.prepare(preparationOf(db, instance), facts, {})),
+          ...(await createSnapshot.prepare(acceptance.preparationOf(db, instance), facts, {})),
           automated: true,
         };
         await queueOwn(db, "CREATE_SNAPSHOT", instance, "schedule", parameters);

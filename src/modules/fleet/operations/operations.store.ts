@@ -3,17 +3,21 @@ import { and, asc, eq, type SQL, sql } from "drizzle-orm";
 import type { Db } from "../../../db/client.js";
 import type { Intent, Sight } from "../../../providers/provider.js";
 import type { OperationStatus } from "../../../values/operations/operation-statuses.js";
+import { instances } from "../inventory/inventory.table.js";
 import { operations } from "./operations.table.js";
 
 export type StoredOperation = typeof operations.$inferSelect;
 
 // What is asked often has its status in the text and not as a parameter, so that every plan of it may use the partial indexes.
 
-/** @returns how many operations wait for an instance: in its queue, and for their time */
-export async function countWaitingOperations(
-  db: Db,
-  instanceId: bigint,
-): Promise<{ queued: number; scheduled: number }> {
+/** How many operations wait for an instance: in its queue, and for their time. */
+export interface WaitingOperations {
+  readonly queued: number;
+  readonly scheduled: number;
+}
+
+/** @returns how many operations wait for an instance */
+export async function countWaitingOperations(db: Db, instanceId: bigint): Promise<WaitingOperations> {
   // Each of the two has an index of its own.
   const isQueued = sql`${operations.status} = 'QUEUED'`;
   const isScheduled = sql`(${operations.status} = 'SCHEDULED' and ${operations.runAt} is not null)`;
@@ -37,6 +41,32 @@ export async function findOperation(db: Db, id: string, lock = false): Promise<S
     .where(eq(operations.id, BigInt(id)));
   const rows = await (lock ? query.for("update") : query);
   return rows[0] ?? null;
+}
+
+/** @returns the environment of the instance of an operation, or null where there is no such operation */
+export async function findOperationEnvironment(db: Db, id: string): Promise<string | null> {
+  const rows = await db
+    .select({ environment: instances.environment })
+    .from(operations)
+    .innerJoin(instances, eq(instances.id, operations.instanceId))
+    .where(eq(operations.id, BigInt(id)));
+  return rows[0]?.environment ?? null;
+}
+
+/** @returns the id of a retry of an operation that has not come to its end, or null */
+export async function findOpenRetry(db: Db, retryOf: bigint): Promise<bigint | null> {
+  const rows = await db
+    .select({ id: operations.id })
+    .from(operations)
+    .where(
+      and(
+        eq(operations.retryOf, retryOf),
+        sql`(${operations.status} in ('PENDING_APPROVAL', 'SCHEDULED', 'QUEUED', 'RUNNING')
+          or (${operations.status} = 'TIMED_OUT' and ${operations.settledAt} is null))`,
+      ),
+    )
+    .limit(1);
+  return rows[0]?.id ?? null;
 }
 
 /** Changes an operation that has the status `from` and, if one is given, this worker. @returns the changed row, or null */

@@ -41,7 +41,12 @@ export const operations = pgTable(
     /** What distinguishes that cluster from one that is made anew under the same name; null where its provider has not told. */
     clusterResourceId: text(),
     clusterKey: text().generatedAlwaysAs(sql`coalesce(cluster_resource_id, cluster_arn)`),
+    /** What was asked, as its type's own input; null where Postern itself requested it, or the release before accepted it. */
+    input: jsonb(),
+    /** What its provider is asked. */
     parameters: jsonb().notNull(),
+    /** The operation that it repeats. */
+    retryOf: reference().references((): AnyPgColumn => operations.id),
     status: operationStatus().notNull().default("QUEUED"),
     success: boolean(),
     resourceStatus: varchar({ length: 64 }),
@@ -75,6 +80,7 @@ export const operations = pgTable(
     index("operations_cluster_idx").on(t.clusterArn, t.requestedAt.desc(), t.id.desc()),
     index("operations_snapshot_idx").on(t.snapshotId).where(sql`${t.snapshotId} is not null`),
     index("operations_cluster_key_idx").on(t.clusterKey, t.requestedAt.desc(), t.id.desc()),
+    index("operations_retry_of_idx").on(t.retryOf).where(sql`${t.retryOf} is not null`),
     // What is looked for every few seconds lies in these, however much has ended.
     index("operations_open_idx")
       .on(t.instanceId, t.id)

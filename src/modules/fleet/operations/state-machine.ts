@@ -33,3 +33,22 @@ export function requireCancellable(status: OperationStatus): void {
       : `This operation has ended: it is ${status}.`,
   );
 }
+
+/** The ends after which the same may be asked for again. */
+const RETRYABLE: readonly OperationStatus[] = ["FAILED", "EXPIRED", "CANCELLED"];
+
+/** @throws FAILED_PRECONDITION where the operation has not ended, has done what was asked, or may still do it */
+export function requireRetryable({ status, settlement }: { status: OperationStatus; settlement: unknown }): void {
+  const settled = (settlement as { status?: OperationStatus } | null)?.status;
+  const end = status === "TIMED_OUT" && settled ? settled : status;
+  if (RETRYABLE.includes(end)) return;
+  if (end === "TIMED_OUT") {
+    throw failedPrecondition(end, "This operation has timed out, and may still end. Wait until `settledAt` is set.");
+  }
+  throw failedPrecondition(
+    end,
+    isEndState(end)
+      ? `This operation is ${end}: there is nothing to repeat.`
+      : `This operation is ${end}: wait for its end, or cancel it.`,
+  );
+}

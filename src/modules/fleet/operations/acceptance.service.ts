@@ -1,0 +1,151 @@
+/** Accepts operations, whoever requests them: says what one would be refused with, and queues it in the caller's transaction. */
+import { randomBytes } from "node:crypto";
+import type { Db } from "../../../db/client.js";
+import { type AppError, conflict, failedPrecondition } from "../../../errors.js";
+import type { ProviderCluster } from "../../../providers/provider.js";
+import type {
+  InstanceFacts,
+  OperationDeclaration,
+  PreparationContext,
+} from "../../../values/operations/declaration.js";
+import type { OperationType } from "../../../values/operations/declarations.js";
+import { assessOperability } from "../../../values/operations/operability.js";
+import type { InventoryService, StoredInstance } from "../inventory/index.js";
+import {
+  findNamedSnapshot,
+  isInstanceIdentifierTaken,
+  isSnapshotIdentifierTaken,
+  lockOperationIdentifiers,
+} from "./identifiers.store.js";
+import { countWaitingOperations, findOpenRetry, insertOperation, type WaitingOperations } from "./operations.store.js";
+import { hasRunAt, type RunAtInput, requireRunAt } from "./run-at.js";
+import { findScheduledNow } from "./scheduled-operations.store.js";
+
+/** Operations that may wait for one instance. */
+const MAX_QUEUED = 20;
+/** Operations that may wait for their time on one instance. */
+const MAX_SCHEDULED = 100;
+
+/** A type of operation, and what is asked of it. */
+export interface AskedOperation {
+  readonly declaration: OperationDeclaration<OperationType>;
+  /** As the type's input has checked it. */
+  readonly input: RunAtInput;
+}
+
+/** Where an operation comes from. */
+interface OperationOrigin {
+  /** The id that was drawn for it. */
+  readonly id?: string | undefined;
+  readonly requestedBy: unknown;
+  readonly requestId: string | null;
+  /** The operation that it repeats. */
+  readonly retryOf?: bigint | undefined;
+}
+
+export interface AcceptanceDeps {
+  readonly inventory: InventoryService;
+  readonly clock: { now(): Date };
+  /** Sends the job that wakes a worker for an instance. `db` is the transaction that queues the operation. */
+  readonly enqueue: (db: Db, instance: StoredInstance) => Promise<void>;
+}
+
+export type Acceptance = ReturnType<typeof createAcceptance>;
+
+const factsOf = (instance: StoredInstance) => instance as unknown as InstanceFacts;
+
+/** @returns the fields of an input that its type alone has, as they are kept in order to ask for the same again */
+const ownInputOf = ({ declaration, input }: AskedOperation): Record<string, unknown> =>
+  Object.fromEntries(Object.entries(input).filter(([name]) => name in declaration.mutation.input.fields));
+
+export function createAcceptance({ inventory, clock, enqueue }: AcceptanceDeps) {
+  /** What parameters are made of, in the transaction that has locked the instance. */
+  const preparationOf = (db: Db, instance: StoredInstance, now = clock.now()): PreparationContext => ({
+    now,
+    digits: randomBytes(3).toString("hex"),
+    async claimSnapshotIdentifier(identifier) {
+      await lockOperationIdentifiers(db);
+      if (!(await isSnapshotIdentifierTaken(db, identifier, instance))) return;
+      const message = `A snapshot with the identifier ${identifier} exists already, or is being taken. Choose another.`;
+      throw conflict(message);
+    },
+    async claimInstanceIdentifier(identifier) {
+      await lockOperationIdentifiers(db);
+      if (!(await isInstanceIdentifierTaken(db, identifier, instance))) return;
+      const message = `An instance ${identifier} exists already, or is being restored. Choose another identifier.`;
+      throw conflict(message);
+    },
+    findSnapshot: (identifier) => findNamedSnapshot(db, instance.id, identifier),
+    requireCopyTags: (identifier, snapshot) => inventory.requireCopyTags(db, instance, identifier, snapshot),
+  });
+
+  /** @returns why the operation is refused for what its instance and its provider are; null where it is not */
+  function assessInstance({ declaration, input }: AskedOperation, instance: StoredInstance): AppError | null {
+    const { type, assess } = declaration;
+    const facts = factsOf(instance);
+    const fault = assessOperability(facts, type) ?? assess(facts, input);
+    if (fault || inventory.providerOf(instance)?.operations.includes(type)) return fault;
+    return failedPrecondition("unsupported", `This instance's provider, ${instance.provider}, cannot do this here.`);
+  }
+
+  /** @returns why the operation is refused for those that wait already; null where there is room */
+  function assessRoom({ input }: AskedOperation, waiting: WaitingOperations): AppError | null {
+    const isScheduled = hasRunAt(input);
+    const [count, max] = isScheduled ? [waiting.scheduled, MAX_SCHEDULED] : [waiting.queued, MAX_QUEUED];
+    if (count < max) return null;
+    return failedPrecondition(
+      isScheduled ? "schedule full" : "queue full",
+      `${max} operations ${isScheduled ? "are scheduled" : "wait"} for this instance already. Try again when some have ended.`,
+    );
+  }
+
+  /** @throws CONFLICT where another retry of the operation has not come to its end */
+  async function requireOnlyRetry(db: Db, retryOf: bigint): Promise<void> {
+    const open = await findOpenRetry(db, retryOf);
+    if (open) throw conflict(`Operation ${open} repeats this one already. See it first, and wait for its end.`);
+  }
+
+  return {
+    preparationOf,
+    assessInstance,
+    assessRoom,
+
+    /**
+     * Queues an operation in the caller's transaction, which has locked the instance.
+     * @returns its id, and its parameters as they are recorded
+     * @throws PRODUCTION_PROTECTED, FAILED_PRECONDITION, CONFLICT, and what its preparation throws
+     */
+    async accept(db: Db, asked: AskedOperation, instance: StoredInstance, { id, ...origin }: OperationOrigin) {
+      const { declaration, input } = asked;
+      const { type, lane, concernsCluster, prepare } = declaration;
+      const { retryOf } = origin;
+      const fault = assessInstance(asked, instance) ?? assessRoom(asked, await countWaitingOperations(db, instance.id));
+      if (fault) throw fault;
+      if (retryOf !== undefined) await requireOnlyRetry(db, retryOf);
+      const facts = factsOf(instance);
+      const window = facts.maintenanceWindow ?? facts.cluster?.maintenanceWindow ?? null;
+      const runAt = hasRunAt(input) ? requireRunAt(input, window, await findScheduledNow(db)) : null;
+      const parameters = await prepare(preparationOf(db, instance, runAt ? new Date(runAt) : undefined), facts, input);
+      const cluster = concernsCluster(parameters) ? (instance.cluster as ProviderCluster | null) : null;
+      const queuedId = await insertOperation(db, {
+        ...(id !== undefined && { id: BigInt(id) }),
+        type,
+        lane,
+        instanceId: instance.id,
+        clusterArn: cluster?.arn ?? null,
+        clusterResourceId: cluster?.resourceId ?? null,
+        input: ownInputOf(asked),
+        parameters,
+        ...(runAt && { runAt, status: "SCHEDULED" }),
+        ...origin,
+      });
+      if (!runAt) await enqueue(db, instance);
+      const recorded = {
+        ...{ type, instanceId: String(instance.id), identifier: instance.identifier, ...parameters },
+        ...(runAt && { runAt }),
+        ...(retryOf !== undefined && { retryOf: String(retryOf) }),
+      };
+      return { id: String(queuedId), recorded };
+    },
+  };
+}
