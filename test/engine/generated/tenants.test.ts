@@ -103,7 +103,7 @@ describe("a viewer asks as if nobody else were there", { timeout: 300_000 }, () 
 
   it.each(STEPS)("and hears the same, byte for byte, when of the others there are %s", async (step) => {
     await take(app.sql, step);
-    expect(asked.length).toBeGreaterThan(100);
+    expect(asked.length).toBeGreaterThan(50);
     const queue = [...asked];
     const lane = async () => {
       for (let each = queue.pop(); each; each = queue.pop()) {

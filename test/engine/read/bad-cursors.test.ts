@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
 import { testApp } from "../../support/app.js";
-import { cases } from "../../support/deep.js";
+import { cases, isDeep, some } from "../../support/deep.js";
 import { insertInstance } from "../../support/fleet-port.js";
 import { literal, number, send, json as written } from "./bad-reads.js";
 
@@ -74,9 +74,11 @@ describe.each(Object.keys(LISTS) as Name[])("%s", (name) => {
 
   it("cut off anywhere, or with anything behind it", async () => {
     const cursor = cursors[name];
-    for (let length = 0; length < cursor.length; length++) {
-      expect(await taken(name, "after", cursor.slice(0, length)), `${length}`).toBe(false);
-    }
+    const parts = some(
+      [...cursor].map((_, length) => cursor.slice(0, length)),
+      3,
+    );
+    expect(await Promise.all(parts.map((part) => taken(name, "after", part)))).not.toContain(true);
     for (const more of ["A", "AA", "AAAA", "=", "==", " ", "\n", "!", "%", "\0", "\ud800", "é", "🦄", cursor]) {
       await refused(name, cursor + more);
       await refused(name, more + cursor);
@@ -85,14 +87,14 @@ describe.each(Object.keys(LISTS) as Name[])("%s", (name) => {
 
   it("with any byte changed", async () => {
     const bytes = Buffer.from(cursors[name], "base64url");
-    const flips = [...bytes.keys()].map((at) => {
+    const flips = some([...bytes.keys()], 3).map((at) => {
       const changed = Buffer.from(bytes);
       changed[at]! ^= 1 << (at % 8);
       return changed.toString("base64url");
     });
     const outcomes = await Promise.all(flips.map((cursor) => taken(name, "after", cursor)));
     expect(outcomes).not.toContain(true);
-    const characters = [...cursors[name]].map((_, at) => {
+    const characters = some([...Array(cursors[name].length).keys()], 3).map((at) => {
       const [before, behind] = [cursors[name].slice(0, at), cursors[name].slice(at + 1)];
       return `${before}*${behind}`;
     });
@@ -142,7 +144,8 @@ describe.each(Object.keys(LISTS) as Name[])("%s", (name) => {
     const [terms, seal] = [rest.slice(0, -1), rest.at(-1)];
     expect(terms).toHaveLength(LISTS[name].kinds.length + 1);
     for (const index of terms.keys()) {
-      for (const value of VALUES) {
+      // In the short form each value stands for some of the terms.
+      for (const value of VALUES.filter((_, n) => isDeep || (n + index) % 3 === 0)) {
         const changed = [signature, ...terms.with(index, value)];
         for (const cursor of [changed, [...changed, seal]].map((array) => encoded(written(array)))) {
           expect(await taken(name, "after", cursor), `${index} ${literal(value).slice(0, 50)}`).toBe(
