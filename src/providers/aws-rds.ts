@@ -137,5 +137,9 @@ export function createAwsRdsProvider({
     look: operations.look,
     start: operations.start,
     poll: operations.poll,
+
+    async cancel() {
+      throw providerUnavailable("NotSupported", "AWS does not cancel what it has begun.");
+    },
   };
 }

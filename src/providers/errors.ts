@@ -32,6 +32,8 @@ export type FailureCode =
   | "AccessDenied"
   /** Connections, slots, memory or open files are used up. */
   | "ResourcesExhausted"
+  /** Somebody cancelled the operation, and nothing of it is left. */
+  | "CancelRequested"
   /** Somebody ended Postern's session or statement. */
   | "Cancelled"
   | "DataDamaged"

@@ -167,6 +167,7 @@ export async function createLocalProvider(options: LocalProviderOptions): Promis
     look: async () => ({}),
     start: (request) => (isSnapshotRequest(request) ? snapshotOperations.start(request) : operations.start(request)),
     poll: (request) => (isSnapshotRequest(request) ? snapshotOperations.poll(request) : operations.poll(request)),
+    cancel: (request) => (isSnapshotRequest(request) ? snapshotOperations.cancel(request) : operations.cancel(request)),
 
     plan: plans.plan,
     create: plans.create,

@@ -217,4 +217,10 @@ export interface Provider {
    * @param intent null where it was never asked for @throws UNAVAILABLE
    */
   poll(request: OperationRequest, intent: Intent | null): Promise<Poll>;
+  /**
+   * Ends an operation that may be cancelled while it runs, as its declaration says, and removes what is half done. The next poll tells how it
+   * has ended: `failed` with the code CancelRequested, or as it had ended before. One that has not begun does not begin any more, and a second
+   * call changes nothing. @throws UNAVAILABLE, also where the provider cannot cancel it
+   */
+  cancel(request: OperationRequest): Promise<void>;
 }

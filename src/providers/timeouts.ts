@@ -27,5 +27,6 @@ export function withTimeouts(provider: Provider, timeoutMs: number): Provider {
     look: (request) => limited(provider.look(request)),
     start: (request, intent) => limited(provider.start(request, intent)),
     poll: (request, intent) => limited(provider.poll(request, intent)),
+    cancel: (request) => limited(provider.cancel(request)),
   };
 }

@@ -1,6 +1,7 @@
 /** What every provider must do, whatever it talks to. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { OperationRequest, Provider } from "../../src/providers/provider.js";
+import { insteadOfCancelling } from "../../src/values/operations/operability.js";
 import {
   deletionOf,
   intentOf,
@@ -179,6 +180,42 @@ export function describeProvider(name: string, create: () => Promise<UnderTest>)
         before.map(({ identifier }) => identifier),
       );
       await operate(provider, deletionOf(providerId, "contract-3"));
+    });
+
+    test("what is cancelled while it runs leaves nothing, where the provider can; what has ended stays as it is", async () => {
+      await operate(provider, snapshotOf(providerId, "Contract-5"));
+      const before = [await listAll(provider), await provider.listSnapshots(providerId)];
+      for (const wanted of [snapshotOf(providerId, "cut"), restoreOf(providerId, "contract-5", "cut")]) {
+        const request = { ...wanted, operationId: newOperationId() } as OperationRequest;
+        const intent = await intentOf(provider, request);
+        await provider.start(request, intent);
+        const cancelled = Promise.all([provider.cancel(request), provider.cancel(request)]);
+        if (insteadOfCancelling(provider.name, request.type) !== null) {
+          await expect(cancelled).rejects.toMatchObject({ code: "UNAVAILABLE" });
+          expect(await untilEnded(provider, request, intent)).toMatchObject({ state: "succeeded" });
+          continue;
+        }
+        await cancelled;
+        const end = await provider.poll(request, intent);
+        expect(end).toMatchObject({ state: "failed", failure: { code: "CancelRequested" } });
+        expect([await listAll(provider), await provider.listSnapshots(providerId)]).toEqual(before);
+        // Asked for again, it does not begin; under another id it does.
+        await Promise.all([provider.start(request, intent), provider.cancel(request)]);
+        expect(await provider.poll(request, intent)).toEqual(end);
+        const never = { ...wanted, operationId: newOperationId() } as OperationRequest;
+        await provider.cancel(never);
+        await provider.start(never, intent);
+        expect(await provider.poll(never, intent)).toMatchObject({ failure: { code: "CancelRequested" } });
+      }
+      const ended = { ...snapshotOf(providerId, "whole"), operationId: newOperationId() } as OperationRequest;
+      const intent = await intentOf(provider, ended);
+      await provider.start(ended, intent);
+      const end = await untilEnded(provider, ended, intent);
+      await provider.cancel(ended).catch(() => undefined);
+      expect(await provider.poll(ended, intent)).toEqual(end);
+      for (const { identifier } of (await provider.listSnapshots(providerId))!) {
+        expect(await operate(provider, deletionOf(providerId, identifier))).toMatchObject({ state: "succeeded" });
+      }
     });
 
     test.each(["1st", "two--hyphens", "end-", "../up", "a".repeat(256), ""])(

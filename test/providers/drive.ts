@@ -5,11 +5,13 @@ import { databaseUser } from "../../src/postgres/os-user.js";
 import { createLocalProvider } from "../../src/providers/local.js";
 import type { OperationRequest } from "../../src/providers/provider.js";
 
-const [folder, killAt, text] = process.argv.slice(2) as [string, string, string];
+const [folder, killAt, text, cancelAt] = process.argv.slice(2) as [string, string, string, string | undefined];
+let cancel = () => {};
 const die = () => process.kill(-process.pid, "SIGKILL");
 // The moment before a line of the log is written, or so many milliseconds after it: `line+20`, or a percentage: `%50`.
 const [, line, delayMs] = /^(.*?)(?:\+(\d+))?$/.exec(killAt)!;
 const write = (entry: string) => {
+  if (cancelAt !== undefined && entry.includes(cancelAt)) cancel();
   if (!entry.includes(line!)) return;
   if (delayMs === undefined) die();
   else setTimeout(die, Number(delayMs));
@@ -33,6 +35,7 @@ if (killAt === "fill" || killAt === "planned") {
   await provider.create({ ...JSON.parse(text), fill: async () => void die() });
 } else {
   const request = JSON.parse(text) as OperationRequest;
+  cancel = () => void provider.cancel(request);
   const intent = { askedAt: new Date().toISOString(), saw: {} };
   await provider.start(request, intent);
   for (;;) {

@@ -48,11 +48,15 @@ afterAll(async () => {
 });
 
 /** Lets another process take the operation up to the point where it is killed, then settles it. What ran, runs on. */
-async function settle(wanted: Wanted, killAt: string): Promise<{ request: OperationRequest; end: Ended }> {
+async function settle(
+  wanted: Wanted,
+  killAt: string,
+  cancelAt: readonly string[] = [],
+): Promise<{ request: OperationRequest; end: Ended }> {
   const request = { ...wanted, operationId: newOperationId() } as OperationRequest;
-  expect(await runProgram(new URL("drive.ts", import.meta.url), [folder(), killAt, JSON.stringify(request)])).toBe(
-    "SIGKILL",
-  );
+  expect(
+    await runProgram(new URL("drive.ts", import.meta.url), [folder(), killAt, JSON.stringify(request), ...cancelAt]),
+  ).toBe("SIGKILL");
   expect((await writablePorts(provider, "pair")).length, "primaries before recovery").toBeLessThanOrEqual(1);
   provider = await ground.open();
   expect((await provider.poll(request, INTENT)).state, "not forgotten").not.toBe("unknown");
@@ -213,6 +217,34 @@ test.each(
   expect(await readdir(join(folder(), "instances"))).toEqual([pair]);
   expect(await provider.listSnapshots(pair)).toEqual([snapshot]);
 });
+
+test.each(
+  some<[string, (id: string) => Wanted, string]>(
+    [
+      ["Copying the data", (id) => snapshotOf(id, "cut"), "Copying the data+5"],
+      ["Restoring the snapshot", (id) => restoreOf(id, "kept", "cut"), "Restoring the snapshot+60"],
+      ["Copying the data", (id) => snapshotOf(id, "cut"), "An operation failed"],
+      ["Restoring the snapshot", (id) => restoreOf(id, "kept", "cut"), "An operation failed"],
+    ],
+    2,
+  ),
+)(
+  "cancelled at %s, and killed while that is undone: nothing is left, and it never begins again",
+  async (at, wanted, killAt) => {
+    if ((await provider.listSnapshots(pair))!.length === 0) await operate(provider, snapshotOf(pair, "kept"));
+    const before = [await provider.listSnapshots(pair), await readdir(join(folder(), "instances"))];
+    const { request, end } = await settle(wanted(pair), killAt, [at]);
+    expect(end).toMatchObject({
+      state: "failed",
+      failure: { code: expect.stringMatching(/^(Interrupted|CancelRequested)$/) },
+    });
+    expect([await provider.listSnapshots(pair), await readdir(join(folder(), "instances"))]).toEqual(before);
+    expect((await snapshotFolders()).filter((name) => name.startsWith("."))).toEqual([]);
+    await provider.cancel(request);
+    await provider.start(request, INTENT);
+    expect(await provider.poll(request, INTENT)).toEqual(end);
+  },
+);
 
 test.each(some(["Deleting the snapshot", "is deleted"], 2))(
   "a deletion that is killed at %s is done",

@@ -22,6 +22,7 @@ it("a provider that is silent is UNAVAILABLE, whatever it was asked", async () =
     deleteSnapshot: provider.deleteSnapshot("a", { snapshotId: "b" }),
     start: provider.start(request, INTENT),
     poll: provider.poll(request, INTENT),
+    cancel: provider.cancel(request),
   };
   // Discovery says how long these may take.
   const working = ["reportTo", "upkeep", "watch", "list", "listScopeSnapshots"];

@@ -68,6 +68,7 @@ export function silentProvider(name = "port"): Provider {
     look: silent,
     start: silent,
     poll: silent,
+    cancel: silent,
   };
 }
 

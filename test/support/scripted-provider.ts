@@ -24,6 +24,9 @@ export interface Run {
   /** How often start was called. */
   starts: number;
   polls: number;
+  /** How often cancel was called, and whether that has ended it. */
+  cancels: number;
+  isCancelled: boolean;
   readonly sinceMs: number;
 }
 
@@ -32,6 +35,8 @@ export interface Script {
   poll?: (run: Run, usual: () => Poll) => Poll | Promise<Poll>;
   /** Before a start is taken. */
   start?: (request: OperationRequest, intent: Intent) => void | Promise<void>;
+  /** Instead of ending what is cancelled. */
+  cancel?: (run: Run) => void | Promise<void>;
   /** What is seen before a start. */
   look?: () => Sight;
   describe?: () => void | Promise<void>;
@@ -78,6 +83,10 @@ export function scriptedProvider(name = "scripted"): ScriptedProvider {
   function usual(run: Run): Poll {
     const { request } = run;
     const { tookMs = 50 } = scripts.get(request.providerId) ?? {};
+    if (run.isCancelled) {
+      const failure = { code: "CancelRequested", message: "It was cancelled." };
+      return { state: "failed", resourceStatus: "failed", failure };
+    }
     if (Date.now() - run.sinceMs < tookMs) {
       return { state: "running", resourceStatus: "working", message: "It goes on.", percent: null };
     }
@@ -239,8 +248,24 @@ export function scriptedProvider(name = "scripted"): ScriptedProvider {
         known.starts += 1;
         return;
       }
-      runs.set(request.operationId, { request, intent, starts: 1, polls: 0, sinceMs: Date.now() });
+      runs.set(request.operationId, {
+        request,
+        intent,
+        starts: 1,
+        polls: 0,
+        cancels: 0,
+        isCancelled: false,
+        sinceMs: Date.now(),
+      });
       begun.push(request.operationId);
+    },
+    async cancel(request) {
+      const run = runs.get(request.operationId);
+      if (!run) return;
+      run.cancels += 1;
+      const cancel = scripts.get(request.providerId)?.cancel;
+      if (cancel) return cancel(run);
+      if (usual(run).state === "running") run.isCancelled = true;
     },
     async poll(request, intent) {
       const run = runs.get(request.operationId);

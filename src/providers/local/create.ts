@@ -43,9 +43,10 @@ export type NewInstance = {
   readonly autoFailover?: AutoFailover | null | undefined;
   /** Fills the new instance before anybody sees it. If it throws, create throws the same and removes everything. */
   readonly fill?: (connection: NewInstanceConnection) => Promise<void>;
-  /** For a restored instance: its id, how its data directory is made, and what happens after its first start. */
+  /** For a restored instance: its id, what ends its creation, how its data directory is made, and what happens after its first start. */
   readonly copy?: {
     readonly providerId: string;
+    readonly signal: AbortSignal;
     make(dataDir: string): Promise<void>;
     started(cluster: Cluster, signal: AbortSignal): Promise<void>;
   };

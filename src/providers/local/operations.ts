@@ -82,7 +82,7 @@ export function createOperations(
   }
 
   const refuse = (request: InstanceTaskRequest, { identifier }: LocalInstance, why: string): Promise<void> =>
-    runs.refuse(request, "InvalidDBInstanceState", `The instance ${identifier} is ${why}`);
+    runs.refuse(request, { code: "InvalidDBInstanceState", message: `The instance ${identifier} is ${why}` });
 
   /** Frees an instance, unless another operation has made it busy since. */
   function free(providerId: string, reservation: Busy): void {
@@ -142,6 +142,11 @@ export function createOperations(
       }
       const failure = { code: "DBInstanceNotFound", message: "There is no such instance any more." };
       return { state: "failed", resourceStatus: "deleted", failure };
+    },
+
+    /** Implements Provider.cancel. Where there is no instance, there is nothing that could begin. */
+    async cancel(request: InstanceTaskRequest): Promise<void> {
+      if (await instances.find(request.providerId)) await runs.cancel(request);
     },
 
     /** Does upkeep on an instance, which is busy meanwhile. @returns false, without doing anything, where it is busy already */

@@ -51,7 +51,8 @@ export function createPlans(host: Host, ports: TcpPorts, onMade: (providerId: st
     const plan = (await instances.plans()).find((candidate) => keyOf(candidate) === keyOf(wanted));
     // A planned identifier is not free for a restored copy.
     if (plan && wanted.copy) throw instanceIdentifierTaken(wanted);
-    if (!plan) return onMade(await createInstance(host, ports, wanted, { isUnderWay }, stopping.signal, removeAll));
+    const signal = wanted.copy ? AbortSignal.any([stopping.signal, wanted.copy.signal]) : stopping.signal;
+    if (!plan) return onMade(await createInstance(host, ports, wanted, { isUnderWay }, signal, removeAll));
     try {
       onMade(await createInstance(host, ports, wanted, { isUnderWay, plan }, stopping.signal, clear));
       failed.delete(plan.providerId);

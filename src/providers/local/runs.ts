@@ -1,7 +1,7 @@
 /** Runs operations in this process: each begins once, is journaled at every step, can be polled, and is ended by a stop. */
 import { unavailable } from "../../errors.js";
-import type { OperationFailureError } from "../errors.js";
-import type { OperationRequest, Poll } from "../provider.js";
+import { OperationFailureError } from "../errors.js";
+import type { OperationRequest, Poll, ProviderFailure } from "../provider.js";
 import type { Host } from "./host.js";
 import { pruneJournal, readJournalEntry, writeJournalEntry } from "./journal.js";
 import {
@@ -48,6 +48,26 @@ export function createRuns({ log, clock }: Host, journalOf: (request: OperationR
     writeJournalEntry(journalOf(entry.request), entry).catch((error) =>
       Promise.reject(unavailable("The journal of the instance", error)),
     );
+
+  /** Calls `admit` to begin an operation; two calls at the same time share one. */
+  function once(operationId: string, admit: () => Promise<void>): Promise<void> {
+    const existing = beginning.get(operationId);
+    if (existing) return existing;
+    const done = admit().finally(() => beginning.delete(operationId));
+    beginning.set(operationId, done);
+    return done;
+  }
+
+  /** Journals an operation as failed without running it. @throws UNAVAILABLE */
+  const refuse = (request: OperationRequest, { code, message }: ProviderFailure): Promise<void> =>
+    writeNew(endEntry(newJournalEntry(request, now()), { failure: { code, message } }, now()));
+
+  /** Ends operations as failed for this reason, and resolves when they have ended. */
+  async function giveUp(operationIds: readonly string[], reason: OperationFailureError): Promise<void> {
+    const ended = operationIds.flatMap((id) => running.get(id) ?? []);
+    for (const { ending } of ended) ending.abort(reason);
+    await Promise.all(ended.map(({ done }) => done));
+  }
 
   const find = async (request: OperationRequest): Promise<JournalEntry | undefined> =>
     unwritten.get(request.operationId) ?? (await readJournalEntry(journalOf(request), request.operationId));
@@ -98,14 +118,7 @@ export function createRuns({ log, clock }: Host, journalOf: (request: OperationR
     });
 
   return {
-    /** Calls `admit` to begin an operation; two calls at the same time share one. */
-    once(operationId: string, admit: () => Promise<void>): Promise<void> {
-      const existing = beginning.get(operationId);
-      if (existing) return existing;
-      const done = admit().finally(() => beginning.delete(operationId));
-      beginning.set(operationId, done);
-      return done;
-    },
+    once,
 
     find,
 
@@ -117,16 +130,19 @@ export function createRuns({ log, clock }: Host, journalOf: (request: OperationR
     running: (providerId: string): string[] =>
       [...running].flatMap(([id, { entry }]) => (entry.request.providerId === providerId ? [id] : [])),
 
-    /** Ends operations as failed for this reason, and resolves when they have ended. */
-    async giveUp(operationIds: readonly string[], reason: OperationFailureError): Promise<void> {
-      const ended = operationIds.flatMap((id) => running.get(id) ?? []);
-      for (const { ending } of ended) ending.abort(reason);
-      await Promise.all(ended.map(({ done }) => done));
-    },
+    giveUp,
 
-    /** Journals an operation as failed without running it. @throws UNAVAILABLE */
-    refuse: (request: OperationRequest, code: string, message: string): Promise<void> =>
-      writeNew(endEntry(newJournalEntry(request, now()), { failure: { code, message } }, now())),
+    refuse,
+
+    /** Implements Provider.cancel: ends what runs, and journals what was never begun as ended, so that it never begins. @throws UNAVAILABLE */
+    async cancel(request: OperationRequest): Promise<void> {
+      const { operationId } = request;
+      const reason = new OperationFailureError("CancelRequested", "It was cancelled, and nothing of it is left.");
+      await once(operationId, async () => {
+        if (!running.has(operationId) && !(await find(request))) await refuse(request, reason);
+      });
+      await giveUp([operationId], reason);
+    },
 
     /** Starts an operation, and resolves once it is in the journal. @throws UNAVAILABLE without starting it */
     async run(request: OperationRequest, work: Work): Promise<void> {

@@ -68,6 +68,7 @@ export function createSnapshotOperations(
       standby: false,
       copy: {
         providerId,
+        signal: step.signal,
         async make(dataDir) {
           await snapshots.copy(request.providerId, request, dataDir, step);
           await makeIndependentBeforeStart(dataDir);
@@ -102,6 +103,9 @@ export function createSnapshotOperations(
 
     /** Implements Provider.poll. */
     poll: async (request: Deletion | Restore): Promise<Poll> => (await runs.poll(request)) ?? { state: "unknown" },
+
+    /** Implements Provider.cancel. */
+    cancel: (request: Deletion | Restore): Promise<void> => runs.cancel(request),
 
     /** Ends the operations that a killed process left unfinished; called before any other begins. */
     async recover(): Promise<void> {

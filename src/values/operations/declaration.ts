@@ -109,6 +109,11 @@ interface Declared<T extends string, P extends z.ZodObject, I> {
   readonly statuses: ByProvider<ReadonlySet<string>> | null;
   /** How many seconds it is watched, by provider, where that is not the usual. */
   readonly watchedSeconds?: Partial<ByProvider<number>>;
+  /**
+   * What people do instead of cancelling it while it runs, by provider; null where the provider ends it then, and leaves nothing of it half
+   * done.
+   */
+  readonly insteadOfCancelling: ByProvider<string | null>;
   /** What its provider is asked, as it is stored. */
   readonly parameters: P;
   /** Why it may not be requested on this instance, beyond its status; null where it may. */

@@ -19,6 +19,10 @@ export const deleteSnapshot = declareOperation(
       input: { name: "DeleteSnapshotInput", description: "A snapshot to delete." },
     },
     lane: "snapshots",
+    insteadOfCancelling: {
+      local: "A snapshot that is being deleted cannot be kept.",
+      "aws-rds": "A snapshot that is being deleted cannot be kept.",
+    },
     statuses: null,
     parameters: z.object(namedSnapshotParameters),
     concernsCluster: () => false,

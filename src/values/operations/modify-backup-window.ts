@@ -26,6 +26,10 @@ export const modifyBackupWindow = declareOperation(fields, {
     input: { name: "ModifyBackupWindowInput", description: "A new backup window." },
   },
   lane: "servers",
+  insteadOfCancelling: {
+    local: "Wait for its end, and set the window that you want then.",
+    "aws-rds": "Wait for its end, and set the window that you want then.",
+  },
   statuses: {
     local: new Set([
       ...STARTING_STATUSES,

@@ -16,6 +16,10 @@ function statusesOf(provider: string, type: OperationType): ReadonlySet<string> 
   return statuses && ofProvider(statuses, provider);
 }
 
+/** @returns what to do instead of cancelling an operation that its provider has begun; null where the provider can end it */
+export const insteadOfCancelling = (provider: string, type: OperationType): string | null =>
+  ofProvider(declarationOfOperation(type).insteadOfCancelling, provider);
+
 /** @returns the reason why the operation may not run, or null where it may */
 export function assessOperability(instance: OperabilityFacts, type: OperationType): AppError | null {
   if (!isOperableEnvironment(instance.environment)) return productionProtected();

@@ -23,6 +23,7 @@ export const rebootInstance = declareOperation(fields, {
     input: { name: "RebootInstanceInput", description: "A reboot." },
   },
   lane: "servers",
+  insteadOfCancelling: { local: "Wait for its end.", "aws-rds": "Wait for its end." },
   statuses: {
     // It also brings back an instance that has failed.
     local: new Set([...STARTING_STATUSES, "available", "backing-up", "rebooting", "modifying", "failed"]),

@@ -16,6 +16,10 @@ export const startInstance = declareOperation(
       input: { name: "StartInstanceInput", description: "A start." },
     },
     lane: "servers",
+    insteadOfCancelling: {
+      local: "Wait for its end, and stop the instance then.",
+      "aws-rds": "Wait for its end, and stop the instance then.",
+    },
     statuses: { local: new Set(["stopped"]), "aws-rds": new Set(["stopped"]) },
     watchedSeconds: { "aws-rds": 3600 },
     parameters: z.object({}),

@@ -18,6 +18,10 @@ export const stopInstance = declareOperation(
       input: { name: "StopInstanceInput", description: "A stop." },
     },
     lane: "servers",
+    insteadOfCancelling: {
+      local: "Wait for its end, and start the instance then.",
+      "aws-rds": "Wait for its end, and start the instance then.",
+    },
     statuses: {
       local: new Set([...STARTING_STATUSES, "available", "backing-up", "rebooting", "modifying"]),
       "aws-rds": new Set(["available"]),

@@ -1,7 +1,6 @@
 /** The type EnvironmentMapping, as staff read it. */
 import { declareType, field, one } from "../../../engine/declare.js";
-import { actorField } from "../../identity/users/index.js";
-import { deciderField } from "./decider.model.js";
+import { actorField, optionalActorField } from "../../identity/users/index.js";
 import { Environment } from "./instance-objects.model.js";
 import { Instance } from "./inventory.model.js";
 import { environmentMappings } from "./inventory.table.js";
@@ -30,7 +29,7 @@ export const EnvironmentMapping = declareType({
       "The `dispute` of the instance's environment that it settled; null where it settled none.",
     ),
     createdBy: actorField(environmentMappings.createdBy, "Who set it or took it back."),
-    confirmedBy: deciderField(
+    confirmedBy: optionalActorField(
       environmentMappings.confirmedBy,
       "The second administrator, who confirmed it; null where it needed none.",
     ),

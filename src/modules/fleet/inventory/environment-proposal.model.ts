@@ -2,8 +2,7 @@
 import type { EmbeddedType } from "../../../engine/declaration.js";
 import { declareType, embedded, field, one } from "../../../engine/declare.js";
 import { enumTypeOf } from "../../../engine/types/object-type.js";
-import { actorField } from "../../identity/users/index.js";
-import { deciderField } from "./decider.model.js";
+import { actorField, optionalActorField } from "../../identity/users/index.js";
 import {
   environmentProposalKind,
   environmentProposalStatus,
@@ -93,7 +92,7 @@ export const EnvironmentProposal = declareType({
     createdBy: actorField(environmentProposals.createdBy, "The author, who does not confirm it."),
     createdAt: field(environmentProposals.createdAt, "When it was proposed."),
     expiresAt: field(environmentProposals.expiresAt, "When it is void if nobody decides before."),
-    decidedBy: deciderField(
+    decidedBy: optionalActorField(
       environmentProposals.decidedBy,
       "Who confirmed, rejected, withdrew or replaced it, or the system where it expired; null while it waits.",
     ),

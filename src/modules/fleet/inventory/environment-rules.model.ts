@@ -2,8 +2,7 @@
 import type { DerivedValue, EmbeddedField, EmbeddedType, FieldDeclaration } from "../../../engine/declaration.js";
 import { declareType, derived, field } from "../../../engine/declare.js";
 import { ENVIRONMENTS } from "../../../values/environments.js";
-import { actorField } from "../../identity/users/index.js";
-import { deciderField } from "./decider.model.js";
+import { actorField, optionalActorField } from "../../identity/users/index.js";
 import type { EnvironmentRules as Rules } from "./environment-rules.js";
 import type { StoredEnvironmentRules } from "./environment-rules.store.js";
 import { environmentRules } from "./environment-rules.table.js";
@@ -73,7 +72,7 @@ export const environmentRulesField = (column: FieldDeclaration["column"], descri
     derive: ({ stored }) => stored && ruleSetOf(stored),
   });
 
-const confirmedBy = deciderField(
+const confirmedBy = optionalActorField(
   environmentRules.confirmedBy,
   "The second administrator, who confirmed them; null where they needed none.",
 );

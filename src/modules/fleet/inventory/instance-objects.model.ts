@@ -205,5 +205,10 @@ export const OperationAvailability: EmbeddedType = {
     type: { kind: "enum", nullable: false, enumeration: OperationType, description: "The type of the operation." },
     allowed: { kind: "boolean", nullable: false, description: "Whether your request would be accepted now." },
     reason: { kind: "string", nullable: true, description: "Why it would be refused; null where it is allowed." },
+    cancellable: {
+      kind: "boolean",
+      nullable: false,
+      description: "Whether one that runs can still be cancelled. One that has not begun always can.",
+    },
   },
 };

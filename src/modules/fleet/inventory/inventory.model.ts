@@ -4,7 +4,7 @@ import { declareType, derived, embedded, field, one } from "../../../engine/decl
 import { enumTypeOf } from "../../../engine/types/object-type.js";
 import type { OperabilityFacts } from "../../../values/operations/declaration.js";
 import { OPERATION_TYPES } from "../../../values/operations/declarations.js";
-import { assessOperability } from "../../../values/operations/operability.js";
+import { assessOperability, insteadOfCancelling } from "../../../values/operations/operability.js";
 import { SoughtTags } from "../../../values/tags.js";
 import {
   AutoFailover,
@@ -109,7 +109,8 @@ export const Instance = declareType({
           const reason = access.permissions.has("operations:run")
             ? (assessOperability(needs as unknown as OperabilityFacts, type)?.message ?? null)
             : "Your role may not run operations.";
-          return { type, allowed: reason === null, reason };
+          const cancellable = insteadOfCancelling(String(needs.provider), type) === null;
+          return { type, allowed: reason === null, reason, cancellable };
         }),
     }),
     discoveredAt: field(instances.discoveredAt, "When Postern first saw the instance."),

@@ -10,7 +10,7 @@ import { failoverEvent } from "./failover-event.js";
 import { guidanceFor } from "./guidance.js";
 import { resourceStatusOf } from "./operation-progress.js";
 import { requestOf } from "./operation-request.js";
-import { failedRun, missedRunAt, statusAfterFailure } from "./operation-run.js";
+import { CANCEL_REQUESTED, failedRun, missedRunAt, pollAfterCancelling, statusAfterFailure } from "./operation-run.js";
 import {
   listUnreconciledOperations,
   reconcileOperation,
@@ -33,6 +33,9 @@ export interface CompletionDeps {
 }
 
 export type Completion = ReturnType<typeof createCompletion>;
+
+const statusAfter = (poll: Ended): OperationStatus =>
+  poll.state === "succeeded" ? "SUCCEEDED" : statusAfterFailure(poll.failure.code);
 
 const DURATION = sql`extract(epoch from clock_timestamp() - started_at)`;
 
@@ -82,12 +85,15 @@ export function createCompletion({ db, log, audit, security, inventory, waiting,
   /** Writes the end, unless the operation has passed to another worker. */
   async function writeEnd(operation: StoredOperation, worker: string, status: OperationStatus, changes: Changes) {
     const written = await db.transaction(async (db) => {
+      const outcome = await changes(db);
+      // What a worker has found not to begin has an error that says so; what was cancelled while it ran has none.
+      const hasBegun = !(status === "EXPIRED" || (status === "CANCELLED" && outcome.error));
       const last = {
-        ...(await changes(db)),
+        ...outcome,
         status,
         success: status === "SUCCEEDED",
         endedAt: sql`clock_timestamp()`,
-        ...(status === "CANCELLED" || status === "EXPIRED" ? { startedAt: null } : { durationSeconds: DURATION }),
+        ...(hasBegun ? { durationSeconds: DURATION } : { startedAt: null }),
         worker: null,
         leaseUntil: null,
       };
@@ -107,8 +113,9 @@ export function createCompletion({ db, log, audit, security, inventory, waiting,
     db: Db,
     operation: StoredOperation,
     end: { status: "CANCELLED" | "EXPIRED"; error?: ReturnType<typeof errorOf> },
+    by: Record<string, unknown> = {},
   ): Promise<StoredOperation | null> {
-    const changes = { ...end, success: false, endedAt: sql`clock_timestamp()` };
+    const changes = { ...end, ...by, success: false, endedAt: sql`clock_timestamp()` };
     const ended = await updateOperation(db, operation.id, operation.status, changes);
     if (ended) await recordEnd(db, "operation.ended", ended, end);
     return ended;
@@ -130,7 +137,10 @@ export function createCompletion({ db, log, audit, security, inventory, waiting,
 
   async function outcomeOf(db: Db, operation: StoredOperation, poll: Ended): Promise<Record<string, unknown>> {
     const resourceStatus = resourceStatusOf(poll);
-    if (poll.state === "failed") return { resourceStatus, error: errorOf(operation, poll.failure) };
+    if (poll.state === "failed") {
+      const isError = poll.failure.code !== CANCEL_REQUESTED;
+      return { resourceStatus, error: isError ? errorOf(operation, poll.failure) : null };
+    }
     if (operation.type === "DELETE_SNAPSHOT")
       await inventory.storeSnapshotDeletion(db, operation.instanceId, operation.parameters as ProviderSnapshotName);
     const snapshotId = poll.snapshot && (await inventory.storeSnapshot(db, operation.instanceId, poll.snapshot));
@@ -139,12 +149,20 @@ export function createCompletion({ db, log, audit, security, inventory, waiting,
 
   async function reconcileOne(provider: Provider, operation: StoredOperation): Promise<void> {
     const instance = await inventory.require(db, String(operation.instanceId));
-    const found = await provider.poll(requestOf(operation, instance.providerId), operation.intent as Intent | null);
-    const poll = found.state === "unknown" && !operation.intent ? failedRun("NotBegun", "Nobody asked for it.") : found;
+    const request = requestOf(operation, instance.providerId);
+    const isCancelRequested = operation.cancelRequestedAt !== null;
+    if (isCancelRequested) await provider.cancel(request);
+    const found = await provider.poll(request, operation.intent as Intent | null);
+    const isUnasked = found.state === "unknown" && !operation.intent;
+    const poll = isCancelRequested
+      ? pollAfterCancelling(found)
+      : isUnasked
+        ? failedRun("NotBegun", "Nobody asked for it.")
+        : found;
     if (poll.state !== "succeeded" && poll.state !== "failed") return;
     await db.transaction(async (db) => {
       const { error, ...outcome } = await outcomeOf(db, operation, poll);
-      const status = poll.state === "succeeded" ? "SUCCEEDED" : "FAILED";
+      const status = statusAfter(poll);
       const settlement = { status, ...(error ? { error } : {}) };
       const isWritten = await reconcileOperation(db, operation.id, { ...outcome, settlement });
       const result = { ...settlement, result: outcome.result ?? null };
@@ -158,8 +176,7 @@ export function createCompletion({ db, log, audit, security, inventory, waiting,
 
   return {
     async end(operation: StoredOperation, worker: string, poll: Ended): Promise<void> {
-      const status = poll.state === "succeeded" ? "SUCCEEDED" : statusAfterFailure(poll.failure.code);
-      await finish(operation, worker, status, (db) => outcomeOf(db, operation, poll)).catch((error) => {
+      await finish(operation, worker, statusAfter(poll), (db) => outcomeOf(db, operation, poll)).catch((error) => {
         log.warn({ err: error, operationId: String(operation.id) }, "the end of an operation is not written yet");
         throw error;
       });
@@ -183,7 +200,14 @@ export function createCompletion({ db, log, audit, security, inventory, waiting,
       }
     },
 
-    cancel: (db: Db, operation: StoredOperation) => endUnbegun(db, operation, { status: "CANCELLED" }),
+    /** Ends an operation that has not begun, in the caller's transaction. @param by who wants that, as an actor is described */
+    cancel: (db: Db, operation: StoredOperation, by: unknown) =>
+      endUnbegun(
+        db,
+        operation,
+        { status: "CANCELLED" },
+        { cancelRequestedAt: sql`clock_timestamp()`, cancelRequestedBy: by },
+      ),
 
     /** Ends an operation that is too late, in the caller's transaction. @returns it, or null where it has begun or ended meanwhile */
     expire: (db: Db, operation: StoredOperation) =>

@@ -18,6 +18,8 @@ export interface OperationRun {
   refusal?: Extract<Poll, { state: "deferred" }>;
   /** Why the last try has found out nothing, where the provider says it in words for people. */
   fault?: ProviderFailure | null;
+  /** Whether somebody wants it to end. */
+  isCancelRequested: boolean;
   /** Whether nothing was tried yet. */
   isUntouched: boolean;
   /** Whether the provider was heard while there was no intent, and knew nothing of it. A release before wrote no intents. */
@@ -44,13 +46,24 @@ export function runAfterFault(run: OperationRun, error: unknown, isLate: boolean
   return isUnasked && (isLate || isFinalProviderError(error)) ? endOfUnaskedRun(run) : { state: "unknown" };
 }
 
-const UNBEGUN_STATUSES: Readonly<Record<string, OperationStatus>> = {
+/** The code of an operation that was ended because somebody cancelled it. That is no error. */
+export const CANCEL_REQUESTED = "CancelRequested";
+
+/** @returns what a poll means once its provider was asked to cancel: what has not begun does not begin, and what a kill has ended is undone */
+export function pollAfterCancelling(poll: Poll): Poll {
+  const isUndone = poll.state === "failed" && poll.failure.code === "Interrupted";
+  const isUnbegun = poll.state === "unknown" || poll.state === "deferred";
+  return isUndone || isUnbegun ? failedRun(CANCEL_REQUESTED, "It was cancelled.") : poll;
+}
+
+const STATUSES: Readonly<Record<string, OperationStatus>> = {
+  [CANCEL_REQUESTED]: "CANCELLED",
   RequesterRevoked: "CANCELLED",
   RunAtMissed: "EXPIRED",
 };
 
-/** @returns the status in which a run ends that has failed: what was never to begin has not failed */
-export const statusAfterFailure = (code: string): OperationStatus => UNBEGUN_STATUSES[code] ?? "FAILED";
+/** @returns the status in which a run ends that has failed: what was cancelled, or never to begin, has not failed */
+export const statusAfterFailure = (code: string): OperationStatus => STATUSES[code] ?? "FAILED";
 
 /** Why a run is not begun after its time. */
 export const missedRunAt = (runAt: string | null): ProviderFailure => ({

@@ -7,16 +7,10 @@ import { inputObject, showAs } from "../../../values/inputs.js";
 import type { OperationDeclaration } from "../../../values/operations/declaration.js";
 
 const WAIT = "Wait 0 to 300 seconds.";
-
-const waitSeconds = z
-  .number()
-  .int()
-  .min(0, WAIT)
-  .max(300, WAIT)
-  .nullish()
-  .describe(
-    "How many seconds to wait for the end before answering, 0 to 300; 0 unless given. The answer comes earlier if the operation has ended and the instance was refreshed, and at once where it is scheduled.",
-  );
+const waitedSeconds = z.number().int().min(0, WAIT).max(300, WAIT).nullish();
+const waitSeconds = waitedSeconds.describe(
+  "How many seconds to wait for the end before answering, 0 to 300; 0 unless given. The answer comes earlier if the operation has ended and the instance was refreshed, and at once where it is scheduled.",
+);
 
 /** The fields that all requests share. */
 const shared = {
@@ -44,8 +38,15 @@ export const operationRequestInput = ({ mutation: { input } }: OperationDeclarat
   inputObject(input.name, input.description, { ...shared, ...input.fields });
 
 export const CancelOperationInput = inputObject("CancelOperationInput", "The operation to cancel.", {
-  operationId: showAs({ scalar: "ID" }, z.string()).describe("The id of an operation that has not begun."),
+  operationId: showAs({ scalar: "ID" }, z.string()).describe(
+    "The id of an operation that has not ended. One that runs can be cancelled where `availableOperations` says `cancellable`.",
+  ),
+  waitSeconds: waitedSeconds.describe(
+    "How many seconds to wait for the end of one that runs before answering, 0 to 300; 0 unless given.",
+  ),
 });
+
+export type CancelOperationInput = z.output<typeof CancelOperationInput>;
 
 export const RetryOperationInput = inputObject("RetryOperationInput", "The operation to repeat.", {
   operationId: showAs({ scalar: "ID" }, z.string()).describe(

@@ -5,7 +5,7 @@ import { declareType, embedded, field, one } from "../../../engine/declare.js";
 import type { LiveType } from "../../../engine/types/live-fields.js";
 import { enumTypeOf } from "../../../engine/types/object-type.js";
 import { checkedJsonObject } from "../../../values/checked.js";
-import { actorField, actorJsonField } from "../../identity/users/index.js";
+import { actorField, actorJsonField, optionalActorField } from "../../identity/users/index.js";
 import { Instance, OperationType, Snapshot } from "../inventory/index.js";
 import { operationStatus, operations, operationsOfCluster } from "./operations.table.js";
 
@@ -22,7 +22,7 @@ export const OperationStatus = enumTypeOf(
     FAILED: "It has not done what was asked; `error` says why.",
     TIMED_OUT: "Postern has stopped watching. The work may still end in the background, and is recorded then.",
     CANCELLED:
-      "It was cancelled before it began: by somebody, or because whoever requested it may not do so any more; `error` says so then.",
+      "Somebody cancelled it, and nothing of it is left; or whoever requested it might not do so any more when it was to begin: `error` says so then.",
     REJECTED: "Its approval was denied. No operation needs one yet.",
     EXPIRED: "It had not begun when its time, `runAt`, was too long past, and is not run late; `error` says so.",
   },
@@ -90,6 +90,14 @@ export const Operation = declareType({
     requestedAt: field(operations.requestedAt, "When the operation was accepted."),
     runAt: field(operations.runAt, "When it is to begin; null where it was to begin at once."),
     startedAt: field(operations.startedAt, "When the operation began."),
+    cancelRequestedAt: field(
+      operations.cancelRequestedAt,
+      "When somebody cancelled it; null where nobody has. It may have ended otherwise before.",
+    ),
+    cancelRequestedBy: optionalActorField(
+      operations.cancelRequestedBy,
+      "Who cancelled it first; null where nobody has.",
+    ),
     endedAt: field(operations.endedAt, "When the operation ended."),
     durationSeconds: field(operations.durationSeconds, "The time from its start to its end, in seconds."),
     settledAt: field(operations.settledAt, "When the work ended after the operation had timed out."),

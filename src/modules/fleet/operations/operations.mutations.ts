@@ -47,7 +47,8 @@ export const operationMutations = (operations: OperationsService): Record<string
   cancelOperation: mutation({
     rule: can("operations:run"),
     action: "operation.cancel",
-    description: "Cancels an operation that has not begun.",
+    description:
+      "Cancels an operation. One that has not begun is CANCELLED at once. One that runs goes on with `cancelRequestedAt` until its provider has ended it and removed what is half done: then it is CANCELLED, or it ends as it ended before. What a provider cannot cancel is FAILED_PRECONDITION. An automated backup that is cancelled is taken later, as one that failed.",
     input: { schema: CancelOperationInput, what: "The operation to cancel." },
     payload: OperationPayload,
     run: async (call, input) => ({ operation: { id: await operations.cancel(call, input) } }),

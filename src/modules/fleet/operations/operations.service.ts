@@ -15,10 +15,15 @@ import type { InventoryService, StoredInstance } from "../inventory/index.js";
 import type { Acceptance, AskedOperation } from "./acceptance.service.js";
 import { findBackupState } from "./backups.store.js";
 import type { Completion } from "./completion.service.js";
-import type { OperationRequestInput, RetryOperationInput } from "./operations.inputs.js";
-import { findOperation, findOperationEnvironment, insertOperation } from "./operations.store.js";
+import type { CancelOperationInput, OperationRequestInput, RetryOperationInput } from "./operations.inputs.js";
+import {
+  findOperation,
+  findOperationEnvironment,
+  insertOperation,
+  updateOperationCancelling,
+} from "./operations.store.js";
 import { hasRunAt, type RunAtInput } from "./run-at.js";
-import { requireCancellable, requireRetryable } from "./state-machine.js";
+import { isUnbegun, requireCancellable, requireRetryable } from "./state-machine.js";
 import type { Waiting } from "./waiting.service.js";
 
 export interface OperationsDeps {
@@ -54,6 +59,12 @@ export type OperationsService = ReturnType<typeof createOperationsService>;
 export function createOperationsService(deps: OperationsDeps) {
   const { db, audit, inventory, acceptance, fingerprintKey, completion, waiting, enqueue, wake } = deps;
 
+  /** Waits for the end of an operation as long as the client asks for, beyond the time that its request may take. */
+  async function waitForEnd(id: string, seconds: number): Promise<void> {
+    const wait = () => waiting.waitFor(id, seconds);
+    await (currentCaller().time?.withoutCounting(seconds * 1000, wait) ?? wait());
+  }
+
   /**
    * Accepts what a call asks for, and waits for its end as long as the client asks for.
    * @param key what the idempotency key stands for: neither how long to wait nor the key itself is a part of it
@@ -85,9 +96,7 @@ export function createOperationsService(deps: OperationsDeps) {
       return { id, instanceId: instance.id };
     });
     if (accepted.instanceId !== undefined) wake(accepted.instanceId);
-    const seconds = waitSeconds ?? 0;
-    const wait = () => waiting.waitFor(accepted.id, seconds);
-    await (currentCaller().time?.withoutCounting(seconds * 1000, wait) ?? wait());
+    await waitForEnd(accepted.id, waitSeconds ?? 0);
     return accepted.id;
   }
 
@@ -171,19 +180,27 @@ export function createOperationsService(deps: OperationsDeps) {
       return isId(name) ? findOperationEnvironment(db, name) : null;
     },
 
-    /** Cancels an operation that has not begun. @throws NOT_FOUND, FAILED_PRECONDITION */
-    async cancel(call: Call, { operationId }: { operationId: string }): Promise<string> {
+    /**
+     * Cancels an operation at once, or lets its provider end it where it runs. The instance stays as protected as it is: to cancel changes
+     * less than to go on. @throws NOT_FOUND, FAILED_PRECONDITION
+     */
+    async cancel(call: Call, { operationId, waitSeconds }: CancelOperationInput): Promise<string> {
       const id = requireId(operationId, "operationId");
       const instanceId = await db.transaction(async (db) => {
         const operation = await findOperation(db, id, true);
         if (!operation) throw notFound("operation");
-        requireCancellable(operation.status);
-        await completion.cancel(db, operation);
+        const by = describeActor(call.actor);
+        if (isUnbegun(operation.status)) await completion.cancel(db, operation, by);
+        else {
+          requireCancellable(operation, (await inventory.require(db, String(operation.instanceId))).provider);
+          await updateOperationCancelling(db, operation.id, by);
+        }
         await audit.record(db, call, { resourceId: id });
         return operation.instanceId;
       });
       waiting.wake(BigInt(id));
       wake(instanceId);
+      await waitForEnd(id, waitSeconds ?? 0);
       return id;
     },
 

@@ -88,15 +88,15 @@ export async function updateOperation(
 
 const NOW = sql`to_char(clock_timestamp() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`;
 
-/** Adds what a poll has shown, with its time. @returns false where the operation has passed to another worker */
+/** Adds what a poll has shown, with its time. @returns the operation, or null where it has passed to another worker */
 export async function updateOperationProgress(
   db: Db,
   { id, worker }: { id: bigint; worker: string },
   entry: { resourceStatus: string; message: string; percent: number | null },
-): Promise<boolean> {
+): Promise<StoredOperation | null> {
   const progress = sql`${operations.progress} || jsonb_build_array(jsonb_build_object('at', ${NOW}) || ${JSON.stringify(entry)}::jsonb)`;
   const changes = { progress, resourceStatus: entry.resourceStatus };
-  return (await updateOperation(db, id, "RUNNING", changes, worker)) !== null;
+  return updateOperation(db, id, "RUNNING", changes, worker);
 }
 
 /**
@@ -110,6 +110,14 @@ export async function updateOperationIntent(
 ): Promise<Intent | null | undefined> {
   const intent = saw && sql`jsonb_build_object('askedAt', ${NOW}, 'saw', ${JSON.stringify(saw)}::jsonb)`;
   return (await updateOperation(db, id, "RUNNING", { intent }, worker))?.intent as Intent | null | undefined;
+}
+
+/** Writes that somebody wants an operation to end, unless that is written already. @param by who, as an actor is described */
+export async function updateOperationCancelling(db: Db, id: bigint, by: unknown): Promise<void> {
+  await db
+    .update(operations)
+    .set({ cancelRequestedAt: sql`clock_timestamp()`, cancelRequestedBy: by })
+    .where(and(eq(operations.id, id), sql`${operations.cancelRequestedAt} is null`));
 }
 
 /** @returns the instances with operations that are queued, or run without a living worker */

@@ -65,6 +65,9 @@ export const operations = pgTable(
     /** The worker that runs the operation. Others may take it over after `leaseUntil`, which a living worker extends. */
     worker: varchar({ length: 36 }),
     leaseUntil: moment(),
+    /** When somebody cancelled it, and who. Where it runs, its worker asks the provider to end it. */
+    cancelRequestedAt: moment(),
+    cancelRequestedBy: jsonb(),
     endedAt: moment(),
     durationSeconds: doublePrecision(),
     /** When the work ended after TIMED_OUT, and how (`settlement`). */

@@ -1,5 +1,7 @@
 /** The states of an operation: which status may follow which. */
 import { failedPrecondition } from "../../../errors.js";
+import type { OperationType } from "../../../values/operations/declarations.js";
+import { insteadOfCancelling } from "../../../values/operations/operability.js";
 import { OPERATION_STATUSES, type OperationStatus } from "../../../values/operations/operation-statuses.js";
 
 /** The statuses that may follow each status. One with an empty list is an end. */
@@ -7,7 +9,8 @@ const NEXT: Readonly<Record<OperationStatus, readonly OperationStatus[]>> = {
   PENDING_APPROVAL: ["QUEUED", "SCHEDULED", "REJECTED", "EXPIRED", "CANCELLED"],
   SCHEDULED: ["QUEUED", "CANCELLED", "EXPIRED"],
   QUEUED: ["RUNNING", "CANCELLED", "EXPIRED"],
-  // The last two follow where its worker finds, before it asks the provider, that it must not begin any more.
+  // CANCELLED follows where its provider has ended it, too. Otherwise the last two follow where its worker finds, before it asks the provider,
+  // that it must not begin any more.
   RUNNING: ["SUCCEEDED", "FAILED", "TIMED_OUT", "CANCELLED", "EXPIRED"],
   SUCCEEDED: [],
   FAILED: [],
@@ -18,20 +21,23 @@ const NEXT: Readonly<Record<OperationStatus, readonly OperationStatus[]>> = {
   EXPIRED: [],
 };
 
-/** The statuses of operations that have not begun, and can still be cancelled. */
-const CANCELLABLE = OPERATION_STATUSES.filter((status) => status !== "RUNNING" && NEXT[status].includes("CANCELLED"));
+/** The statuses of operations that have not begun: to cancel them asks nothing of a provider. */
+const UNBEGUN = OPERATION_STATUSES.filter((status) => status !== "RUNNING" && NEXT[status].includes("CANCELLED"));
 
 export const isEndState = (status: OperationStatus): boolean => NEXT[status].length === 0;
 
-/** @throws FAILED_PRECONDITION where the operation has begun or ended */
-export function requireCancellable(status: OperationStatus): void {
-  if (CANCELLABLE.includes(status)) return;
-  throw failedPrecondition(
-    status,
-    status === "RUNNING"
-      ? "This operation runs already: it cannot be cancelled any more. Wait for its end."
-      : `This operation has ended: it is ${status}.`,
-  );
+export const isUnbegun = (status: OperationStatus): boolean => UNBEGUN.includes(status);
+
+/** @throws FAILED_PRECONDITION where an operation that has begun cannot be cancelled any more */
+export function requireCancellable(
+  { type, status, settledAt }: { type: OperationType; status: OperationStatus; settledAt: string | null },
+  provider: string,
+): void {
+  const mayStillRun = status === "RUNNING" || (status === "TIMED_OUT" && settledAt === null);
+  if (!mayStillRun) throw failedPrecondition(status, `This operation has ended: it is ${status}.`);
+  const instead = insteadOfCancelling(provider, type);
+  if (instead === null) return;
+  throw failedPrecondition(status, `The provider ${provider} cannot cancel a ${type} that has begun. ${instead}`);
 }
 
 /** The ends after which the same may be asked for again. */

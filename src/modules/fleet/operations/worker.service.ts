@@ -21,7 +21,7 @@ import {
 } from "./operation-claims.store.js";
 import { progressOf } from "./operation-progress.js";
 import { requestOf } from "./operation-request.js";
-import { endOfUnaskedRun, failedRun, type OperationRun, runAfterFault } from "./operation-run.js";
+import { endOfUnaskedRun, failedRun, type OperationRun, pollAfterCancelling, runAfterFault } from "./operation-run.js";
 import {
   listWaitingInstances,
   type StoredOperation,
@@ -90,6 +90,12 @@ export function createWorker({ db, log, inventory, completion, beginning, pollin
     return pollOnce(provider, request, run);
   }
 
+  /** Asks the provider to end what somebody has cancelled, and polls how it has ended. */
+  async function cancelAndPoll(provider: Provider, request: OperationRequest, run: OperationRun): Promise<Poll> {
+    await provider.cancel(request);
+    return pollAfterCancelling(await pollOnce(provider, request, run));
+  }
+
   /** Polls. Where the provider has done nothing, this is written, so that whoever takes the operation over may ask again. */
   async function pollOnce(provider: Provider, request: OperationRequest, run: OperationRun): Promise<Poll> {
     const poll = await provider.poll(request, run.intent);
@@ -124,12 +130,16 @@ export function createWorker({ db, log, inventory, completion, beginning, pollin
     const run: OperationRun = {
       operation,
       intent: operation.intent as Intent | null,
+      isCancelRequested: operation.cancelRequestedAt !== null,
       isUntouched: (operation.progress as unknown[]).length === 0,
       isKnownUnasked: false,
     };
     while (!stopping.signal.aborted) {
       const isLate = performance.now() >= deadlineMs;
-      const poll = await pollOrStart(provider, request, run, isLate).catch((error): Poll => {
+      const step = run.isCancelRequested
+        ? cancelAndPoll(provider, request, run)
+        : pollOrStart(provider, request, run, isLate);
+      const poll = await step.catch((error): Poll => {
         log.warn({ err: error, operationId: request.operationId }, "an operation is looked at again");
         return runAfterFault(run, error, isLate);
       });
@@ -140,8 +150,13 @@ export function createWorker({ db, log, inventory, completion, beginning, pollin
         return completion.end(operation, worker, lost);
       }
       const progress = progressOf(poll, run.fault);
-      if (!(await updateOperationProgress(db, { id: operation.id, worker }, progress))) return;
+      const kept = await updateOperationProgress(db, { id: operation.id, worker }, progress);
+      if (!kept) return;
       if (isLate) return completion.timeOut(operation, worker, progress.resourceStatus);
+      if (kept.cancelRequestedAt !== null && !run.isCancelRequested) {
+        run.isCancelRequested = true;
+        continue;
+      }
       // An operation that runs for hours is polled ever less often.
       const ranMs = performance.now() - startedMs;
       await delay(Math.max(intervalMs, ranMs / 300), undefined, { signal: stopping.signal }).catch(() => undefined);

@@ -48,6 +48,14 @@ function actorOf(stored: unknown) {
 export const actorField = (column: FieldDeclaration["column"], description: string): FieldDeclaration =>
   derived(column, description, { needs: { stored: column }, type: Actor, derive: ({ stored }) => actorOf(stored) });
 
+/** Declares the actor that a jsonb column describes where it has a value. */
+export const optionalActorField = (column: FieldDeclaration["column"], description: string): FieldDeclaration =>
+  derived(column, description, {
+    needs: { stored: column },
+    type: Actor,
+    derive: ({ stored }) => (stored === null ? null : actorOf(stored)),
+  });
+
 const text = checkedText(254, 0).optional();
 const SoughtActor = z.strictObject(
   { type: text, id: text, email: text, role: text, name: text },
