@@ -10,7 +10,7 @@ import { environmentMutations } from "./environments.mutations.js";
 import { EnvironmentsResolver } from "./environments.resolver.js";
 import { createEnvironments, type EnvironmentsDeps } from "./environments.service.js";
 import { InstanceChange } from "./instance-changes.model.js";
-import { OperationType } from "./instance-objects.model.js";
+import { Environment, EnvironmentClassification, MemberRole, OperationType } from "./instance-objects.model.js";
 import { Finding, Instance, Snapshot } from "./inventory.model.js";
 import { createInventoryService, type InventoryDeps, type InventoryService } from "./inventory.service.js";
 import { deleteOldInventory } from "./inventory-retention.store.js";
@@ -22,7 +22,17 @@ import { Scope, ScopeError } from "./scopes.model.js";
 export { DEFAULT_ENVIRONMENT_RULES, type EnvironmentRules, environmentRulesText } from "./environment-rules.js";
 export type { StoredInstance } from "./inventory.store.js";
 export type { RefreshedScope } from "./scopes.store.js";
-export { Finding, Instance, type InventoryService, OperationType, ScopeError, Snapshot };
+export {
+  Environment,
+  EnvironmentClassification,
+  Finding,
+  Instance,
+  type InventoryService,
+  MemberRole,
+  OperationType,
+  ScopeError,
+  Snapshot,
+};
 
 interface InventoryModule extends Module {
   readonly service: InventoryService;

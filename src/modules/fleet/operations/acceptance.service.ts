@@ -10,6 +10,7 @@ import type {
 } from "../../../values/operations/declaration.js";
 import type { OperationType } from "../../../values/operations/declarations.js";
 import { assessOperability } from "../../../values/operations/operability.js";
+import { type OperationPlan, planOf } from "../../../values/operations/operation-plan.js";
 import type { InventoryService, StoredInstance } from "../inventory/index.js";
 import {
   findNamedSnapshot,
@@ -32,6 +33,17 @@ export interface AskedOperation {
   /** As the type's input has checked it. */
   readonly input: RunAtInput;
 }
+
+/** An operation as it would be stored. */
+export interface PreparedOperation {
+  /** When it begins; null where it begins at once. */
+  readonly runAt: string | null;
+  readonly parameters: Readonly<Record<string, unknown>>;
+  readonly plan: OperationPlan;
+}
+
+/** Whether the identifiers that it takes are its own until the end of the transaction, or only looked at. */
+type Identifiers = "claim" | "look";
 
 /** Where an operation comes from. */
 interface OperationOrigin {
@@ -59,18 +71,26 @@ const ownInputOf = ({ declaration, input }: AskedOperation): Record<string, unkn
   Object.fromEntries(Object.entries(input).filter(([name]) => name in declaration.mutation.input.fields));
 
 export function createAcceptance({ inventory, clock, enqueue }: AcceptanceDeps) {
-  /** What parameters are made of, in the transaction that has locked the instance. */
-  const preparationOf = (db: Db, instance: StoredInstance, now = clock.now()): PreparationContext => ({
+  const lockIdentifiers = async (db: Db, identifiers: Identifiers) =>
+    void (identifiers === "claim" && (await lockOperationIdentifiers(db)));
+
+  /** What parameters are made of. @param db for a claim the transaction that has locked the instance */
+  const preparationOf = (
+    db: Db,
+    instance: StoredInstance,
+    identifiers: Identifiers,
+    now = clock.now(),
+  ): PreparationContext => ({
     now,
     digits: randomBytes(3).toString("hex"),
     async claimSnapshotIdentifier(identifier) {
-      await lockOperationIdentifiers(db);
+      await lockIdentifiers(db, identifiers);
       if (!(await isSnapshotIdentifierTaken(db, identifier, instance))) return;
       const message = `A snapshot with the identifier ${identifier} exists already, or is being taken. Choose another.`;
       throw conflict(message);
     },
     async claimInstanceIdentifier(identifier) {
-      await lockOperationIdentifiers(db);
+      await lockIdentifiers(db, identifiers);
       if (!(await isInstanceIdentifierTaken(db, identifier, instance))) return;
       const message = `An instance ${identifier} exists already, or is being restored. Choose another identifier.`;
       throw conflict(message);
@@ -99,6 +119,21 @@ export function createAcceptance({ inventory, clock, enqueue }: AcceptanceDeps) 
     );
   }
 
+  /** Says what would be stored, and stores nothing. @throws BAD_USER_INPUT, and what the preparation of the type throws */
+  async function prepare(
+    db: Db,
+    { declaration, input }: AskedOperation,
+    instance: StoredInstance,
+    identifiers: Identifiers,
+  ): Promise<PreparedOperation> {
+    const facts = factsOf(instance);
+    const window = facts.maintenanceWindow ?? facts.cluster?.maintenanceWindow ?? null;
+    const runAt = hasRunAt(input) ? requireRunAt(input, window, await findScheduledNow(db)) : null;
+    const context = preparationOf(db, instance, identifiers, runAt ? new Date(runAt) : undefined);
+    const parameters = await declaration.prepare(context, facts, input);
+    return { runAt, parameters, plan: planOf(declaration.type, facts, parameters) };
+  }
+
   /** @throws CONFLICT where another retry of the operation has not come to its end */
   async function requireOnlyRetry(db: Db, retryOf: bigint): Promise<void> {
     const open = await findOpenRetry(db, retryOf);
@@ -109,6 +144,7 @@ export function createAcceptance({ inventory, clock, enqueue }: AcceptanceDeps) 
     preparationOf,
     assessInstance,
     assessRoom,
+    prepare,
 
     /**
      * Queues an operation in the caller's transaction, which has locked the instance.
@@ -116,16 +152,12 @@ export function createAcceptance({ inventory, clock, enqueue }: AcceptanceDeps) 
      * @throws PRODUCTION_PROTECTED, FAILED_PRECONDITION, CONFLICT, and what its preparation throws
      */
     async accept(db: Db, asked: AskedOperation, instance: StoredInstance, { id, ...origin }: OperationOrigin) {
-      const { declaration, input } = asked;
-      const { type, lane, concernsCluster, prepare } = declaration;
+      const { type, lane, concernsCluster } = asked.declaration;
       const { retryOf } = origin;
       const fault = assessInstance(asked, instance) ?? assessRoom(asked, await countWaitingOperations(db, instance.id));
       if (fault) throw fault;
       if (retryOf !== undefined) await requireOnlyRetry(db, retryOf);
-      const facts = factsOf(instance);
-      const window = facts.maintenanceWindow ?? facts.cluster?.maintenanceWindow ?? null;
-      const runAt = hasRunAt(input) ? requireRunAt(input, window, await findScheduledNow(db)) : null;
-      const parameters = await prepare(preparationOf(db, instance, runAt ? new Date(runAt) : undefined), facts, input);
+      const { runAt, parameters, plan } = await prepare(db, asked, instance, "claim");
       const cluster = concernsCluster(parameters) ? (instance.cluster as ProviderCluster | null) : null;
       const queuedId = await insertOperation(db, {
         ...(id !== undefined && { id: BigInt(id) }),
@@ -136,6 +168,7 @@ export function createAcceptance({ inventory, clock, enqueue }: AcceptanceDeps) 
         clusterResourceId: cluster?.resourceId ?? null,
         input: ownInputOf(asked),
         parameters,
+        plan,
         ...(runAt && { runAt, status: "SCHEDULED" }),
         ...origin,
       });

@@ -2,9 +2,11 @@
 import { ROLE_PERMISSIONS } from "../../../auth/permissions.js";
 import type { Db } from "../../../db/client.js";
 import type { Poll, Provider, ProviderFailure } from "../../../providers/provider.js";
+import type { InstanceFacts } from "../../../values/operations/declaration.js";
 import { isOfSnapshot, type OperationRequest } from "../../../values/operations/declarations.js";
 import { assessOperability } from "../../../values/operations/operability.js";
-import type { InventoryService } from "../inventory/index.js";
+import { changeOfPlan, type OperationPlan, planOf } from "../../../values/operations/operation-plan.js";
+import type { InventoryService, StoredInstance } from "../inventory/index.js";
 import { failedRun, missedRunAt, type OperationRun } from "./operation-run.js";
 import { findScheduledFacts } from "./scheduled-operations.store.js";
 import { snapshotProtectionOf } from "./snapshot-protection.service.js";
@@ -14,6 +16,11 @@ export interface BeginningDeps {
   readonly inventory: InventoryService;
   /** How late a scheduled operation may begin. */
   readonly maxLatenessMinutes: number;
+}
+
+/** @param plan null where nobody has seen one @returns what has changed that decides, in words; null where nothing has */
+function changeSince(plan: OperationPlan | null, request: OperationRequest, current: StoredInstance): string | null {
+  return plan && changeOfPlan(plan, planOf(request.type, current as unknown as InstanceFacts, request));
 }
 
 export type Beginning = ReturnType<typeof createBeginning>;
@@ -58,7 +65,10 @@ export function createBeginning({ db, inventory, maxLatenessMinutes }: Beginning
       const isByPostern = "automated" in request ? request.automated : "automatic" in request && request.automatic;
       if (fault?.code === "PRODUCTION_PROTECTED" && !isByPostern) return failedRun(fault.code, fault.message);
       const protection = await snapshotProtectionOf(db, inventory, current, request);
-      return protection && failedRun(protection.code, protection.message);
+      if (protection) return failedRun(protection.code, protection.message);
+      // What was asked for changes the instance itself, and goes on.
+      const change = run.intent ? null : changeSince(operation.plan as OperationPlan | null, request, current);
+      return change === null ? null : failedRun("PlanChanged", change);
     },
   };
 }

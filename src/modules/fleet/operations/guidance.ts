@@ -54,6 +54,8 @@ const GUIDANCE: Readonly<Record<string, string>> = {
     "The provider refused a parameter. Compare it with the rules of the provider, and request it again.",
   PRODUCTION_PROTECTED:
     "The instance counts as production now. See its environment and the evidence; if that is wrong, an administrator can map it.",
+  PlanChanged:
+    "Nothing was done. See by planOperation what it would do now; if that is what you want, request it again.",
   RequesterRevoked:
     "Nothing was done. See the account of whoever requested it; somebody who may run operations can request it again.",
   RunAtMissed:

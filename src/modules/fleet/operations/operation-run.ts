@@ -11,6 +11,7 @@ export interface OperationRun {
     readonly instanceId: bigint;
     readonly requestedBy: unknown;
     readonly runAt: string | null;
+    readonly plan: unknown;
   };
   /** What was written before the provider was asked; null where it was not asked. */
   intent: Intent | null;

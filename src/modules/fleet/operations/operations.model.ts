@@ -7,6 +7,7 @@ import { enumTypeOf } from "../../../engine/types/object-type.js";
 import { checkedJsonObject } from "../../../values/checked.js";
 import { actorField, actorJsonField, optionalActorField } from "../../identity/users/index.js";
 import { Instance, OperationType, Snapshot } from "../inventory/index.js";
+import { AcceptedPlan } from "./operation-plan.model.js";
 import { operationStatus, operations, operationsOfCluster } from "./operations.table.js";
 
 export const OperationStatus = enumTypeOf(
@@ -72,6 +73,11 @@ export const Operation = declareType({
       "The ARN of the cluster that it concerns as a whole, with all members; null where it concerns its instance alone.",
     ),
     parameters: field(operations.parameters, "The parameters of the operation.", { contained: checkedJsonObject }),
+    plan: embedded(
+      operations.plan,
+      "What counted when it was accepted. Where any of this but the sentences has changed before the provider is asked, it ends FAILED with the code PlanChanged. Null where Postern itself requested it.",
+      AcceptedPlan,
+    ),
     status: field(operations.status, "The status of the operation.", { enumeration: OperationStatus }),
     success: field(operations.success, "Whether it succeeded; null until it has ended."),
     resourceStatus: field(operations.resourceStatus, "The last status in the provider's words, such as `creating`."),

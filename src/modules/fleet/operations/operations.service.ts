@@ -216,7 +216,7 @@ export function createOperationsService(deps: OperationsDeps) {
         if (isTaken || isUnderWay || isTooSoon) return;
         const facts = instance as unknown as InstanceFacts;
         const parameters = {
-          ...(await createSnapshot.prepare(acceptance.preparationOf(db, instance), facts, {})),
+          ...(await createSnapshot.prepare(acceptance.preparationOf(db, instance, "claim"), facts, {})),
           automated: true,
         };
         await queueOwn(db, "CREATE_SNAPSHOT", instance, "schedule", parameters);

@@ -45,6 +45,8 @@ export const operations = pgTable(
     input: jsonb(),
     /** What its provider is asked. */
     parameters: jsonb().notNull(),
+    /** What counted when it was accepted; null where Postern itself requested it, or a release before accepted it. */
+    plan: jsonb(),
     /** The operation that it repeats. */
     retryOf: reference().references((): AnyPgColumn => operations.id),
     status: operationStatus().notNull().default("QUEUED"),
