@@ -132,7 +132,11 @@ export interface ProviderFailure {
 }
 
 /** What the provider saw of the instance before it was asked, as plain JSON: with it a poll tells later whether that was done. */
-export type Sight = Readonly<Record<string, unknown>>;
+export interface Sight {
+  /** What there is of an operation of which a part is done already, as sentences for people. */
+  readonly unfinished?: string;
+  readonly [fact: string]: unknown;
+}
 
 /** That an operation is about to be asked for. It is committed before, so that whoever goes on after a crash does not ask twice. */
 export interface Intent {

@@ -100,11 +100,13 @@ export function createRdsOperations({ scopeOf, clock, log, random }: OperationsD
         attempt.state = "undecided";
         throw asUnavailable(error, scope?.accountId ?? "");
       }
-      const { failure, isPassing } = refusal;
+      const { isPassing } = refusal;
+      const { code, message } = refusal.failure;
+      const failure = { code, message: saw.unfinished === undefined ? message : `${message} ${saw.unfinished}` };
       const waitMs = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** attempt.tries) * (0.5 + random() / 2);
       const state = isPassing ? "deferred" : "refused";
       Object.assign(attempt, { state, failure, againAtMs: nowMs() + waitMs, tries: attempt.tries + 1 });
-      log.warn({ operationId, type, code: failure.code, isPassing }, "AWS refuses an operation");
+      log.warn({ operationId, type, code, isPassing }, "AWS refuses an operation");
     }
   }
 

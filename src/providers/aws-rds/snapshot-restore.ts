@@ -24,6 +24,7 @@ interface RestoreSight {
   readonly step: Step;
   /** Those of earlier instances and clusters of the name. */
   readonly events: SeenEvents;
+  readonly unfinished?: string;
 }
 
 /** A restore of an operation with the same number, of another Postern, is older. Both steps of one take less. */
@@ -73,11 +74,10 @@ async function pollAbsent(scope: AwsScope, { identifier }: Restore, step: Step, 
   return end ?? (facts.asked.isAcknowledged ? running("creating", "AWS has begun it.") : { state: "unknown" });
 }
 
-const leftAlone = (identifier: string): Poll =>
-  failed(
-    "NoSign",
-    `The cluster ${clusterNameOf(identifier)} is restored, and has no instance yet. Add one to it in AWS, or delete it there.`,
-  );
+const clusterAlone = (identifier: string): string =>
+  `The cluster ${clusterNameOf(identifier)} is restored, and has no instance yet. Add one to it in AWS, or delete it there.`;
+
+const leftAlone = (identifier: string): Poll => failed("NoSign", clusterAlone(identifier));
 
 const alreadyExists = (what: string): Poll =>
   failed("DBInstanceAlreadyExists", `Another ${what} exists in this account and region, whatever its case.`);
@@ -91,7 +91,8 @@ async function pollCluster(scope: AwsScope, request: Restore, facts: PollFacts):
   if (!isOurCluster(cluster, operationId, sinceOf(Date.parse(facts.intent.askedAt))))
     return alreadyExists(`cluster ${name}`);
   const status = cluster.Status ?? "unknown";
-  if (FAILED.test(status)) return failed("InvalidDBClusterStateFault", `The new cluster is ${status}.`, status);
+  if (FAILED.test(status))
+    return failed("InvalidDBClusterStateFault", `The new cluster ${name} is ${status}. Delete it in AWS.`, status);
   if (GONE.test(status)) return failed("DBInstanceNotFound", "What was restored was deleted meanwhile.", status);
   if (step === "member") return pollAbsent(scope, request, "member", facts);
   if (status !== "available") return running(status, "AWS restores the cluster.");
@@ -115,7 +116,8 @@ export const snapshotRestore: RdsOperation<Restore, RdsInstance | null> = {
     const aurora: Step = isOurs ? "member" : "cluster";
     const step: Step = snapshot.isOfCluster && isAurora(snapshot.engine) ? aurora : "instance";
     const events = await seeEvents(scope, sourceOfStep(identifier, step));
-    return { ...({ snapshot, source, step, events } satisfies RestoreSight) };
+    const left = step === "member" && { unfinished: clusterAlone(identifier) };
+    return { ...({ snapshot, source, step, events, ...left } satisfies RestoreSight) };
   },
 
   async ask(scope, request, saw) {

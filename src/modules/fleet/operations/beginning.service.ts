@@ -48,27 +48,42 @@ export function createBeginning({ db, inventory, maxLatenessMinutes }: Beginning
     return isTooLate ? missedRunAt(runAt) : null;
   }
 
+  /** Why it must not begin for its instance, for what its snapshot is protected by, or because it would do something else by now. */
+  async function faultOfInstance(
+    provider: Provider,
+    request: OperationRequest,
+    { operation, intent }: OperationRun,
+  ): Promise<ProviderFailure | null> {
+    const refreshed = await inventory.refreshInstance(provider, request.providerId);
+    // Operations on a snapshot do not need its instance.
+    const current =
+      refreshed ?? (isOfSnapshot(request.type) ? await inventory.require(db, String(operation.instanceId)) : null);
+    if (!current) return { code: "DBInstanceNotFound", message: "The provider has this instance no more." };
+    const fault = assessOperability({ ...current, members: current.members as never }, request.type);
+    const isByPostern = "automated" in request ? request.automated : "automatic" in request && request.automatic;
+    if (fault?.code === "PRODUCTION_PROTECTED" && !isByPostern) return { code: fault.code, message: fault.message };
+    const protection = await snapshotProtectionOf(db, inventory, current, request);
+    if (protection) return protection;
+    // What was asked for changes the instance itself, and goes on.
+    const change = intent ? null : changeSince(operation.plan as OperationPlan | null, request, current);
+    return change === null ? null : { code: "PlanChanged", message: change };
+  }
+
   return {
     /** @returns the poll that stands for the operation instead of its beginning; null where it may begin */
     async refusalOf(provider: Provider, request: OperationRequest, run: OperationRun): Promise<Poll | null> {
-      const { operation } = run;
-      const unbegun = await faultOfRequest(operation);
+      const unbegun = await faultOfRequest(run.operation);
+      const fault = unbegun ?? (await faultOfInstance(provider, request, run));
+      if (!fault) return null;
+      // Nothing else is done in steps that are asked for one after the other.
+      const { unfinished } = request.type === "RESTORE_SNAPSHOT" ? await provider.look(request) : {};
+      if (unfinished !== undefined) {
+        // It has begun, so it goes on, however late that is. It is only as protected as ever.
+        const barrier = unbegun ? await faultOfInstance(provider, request, run) : fault;
+        return barrier && failedRun(barrier.code, `${barrier.message} ${unfinished}`);
+      }
       // An earlier start may still arrive, and then it has begun. It is only not asked for again.
-      if (unbegun && run.intent) return { state: "unknown" };
-      if (unbegun) return failedRun(unbegun.code, unbegun.message);
-      const refreshed = await inventory.refreshInstance(provider, request.providerId);
-      // Operations on a snapshot do not need its instance.
-      const current =
-        refreshed ?? (isOfSnapshot(request.type) ? await inventory.require(db, String(operation.instanceId)) : null);
-      if (!current) return failedRun("DBInstanceNotFound", "The provider has this instance no more.");
-      const fault = assessOperability({ ...current, members: current.members as never }, request.type);
-      const isByPostern = "automated" in request ? request.automated : "automatic" in request && request.automatic;
-      if (fault?.code === "PRODUCTION_PROTECTED" && !isByPostern) return failedRun(fault.code, fault.message);
-      const protection = await snapshotProtectionOf(db, inventory, current, request);
-      if (protection) return failedRun(protection.code, protection.message);
-      // What was asked for changes the instance itself, and goes on.
-      const change = run.intent ? null : changeSince(operation.plan as OperationPlan | null, request, current);
-      return change === null ? null : failedRun("PlanChanged", change);
+      return unbegun && run.intent ? { state: "unknown" } : failedRun(fault.code, fault.message);
     },
   };
 }
