@@ -1,10 +1,11 @@
 /** Copies of local instances: independent of their source, whole or not there at all, also where the source is gone. */
+import { execFileSync } from "node:child_process";
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import type { LocalProvider } from "../../src/providers/local.js";
 import { deletionOf, idOf, listAll, NEW, operate, query, restoreOf, snapshotOf, useGround } from "../support/ground.js";
-import { processesIn, UNSYNCED } from "../support/sandbox.js";
+import { isRoot, processesIn, UNSYNCED } from "../support/sandbox.js";
 
 const ground = useGround();
 let provider: LocalProvider;
@@ -76,6 +77,23 @@ test("a snapshot that lost a file is not restored, and nothing is left of the at
     failure: { code: "InvalidDBSnapshotState", message: "Parts of the snapshot damaged are missing." },
   });
   expect(await folders("instances")).toEqual(before);
+});
+
+test.runIf(isRoot)("on a disk that takes no file more a restore fails, and nothing is left of it", async (context) => {
+  await operate(provider, snapshotOf(source, "too-many"));
+  const folder = join(ground.path, "fleet/instances");
+  try {
+    // Less than the files of a cluster. The source lies below, and is not needed.
+    execFileSync("mount", ["-t", "tmpfs", "-o", "nr_inodes=300,mode=755", "tmpfs", folder], { stdio: "ignore" });
+  } catch {
+    return context.skip("mounting is not allowed here");
+  }
+  onTestFinished(() => void execFileSync("umount", ["-l", folder]));
+  expect(await operate(provider, restoreOf(source, "too-many", "whole"))).toMatchObject({
+    state: "failed",
+    failure: { code: "StorageFull" },
+  });
+  expect(await readdir(folder)).toEqual([]);
 });
 
 test("a snapshot that is deleted while it is restored: the copy is whole or not there", async () => {

@@ -140,7 +140,10 @@ export async function createInstance(
     await instances.insert(instance);
     return instance.providerId;
   } catch (error) {
-    await undo(instance.providerId);
+    // What is left all the same is removed at the next start.
+    await undo(instance.providerId).catch((fault) =>
+      host.log.error({ err: fault, instance: instance.identifier }, "What a failed creation has left is not removed"),
+    );
     throw error;
   }
 }

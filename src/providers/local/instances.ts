@@ -222,7 +222,9 @@ export function openInstances(folder: string, user: OsUser, requireOwned: Requir
     /** Removes the instance. After a kill in between it counts as unfinished, and is not listed. */
     async remove(providerId: string): Promise<void> {
       await requireOwned();
-      await writeDurableJson(markOf(providerId), {});
+      // A full disk takes no mark, and an instance that is only being made has one. A plan is none: it would be made again.
+      const isMarked = (await namesIn(providerId)).includes(MARK) && !(await findPlan(providerId));
+      if (!isMarked) await writeDurableJson(markOf(providerId), {});
       await rm(fileOf(providerId), { force: true });
       // The data goes before the mark: data without a mark would count as an instance that lost its description.
       await removeTree(join(folderOf(providerId), "members"));
