@@ -22,6 +22,10 @@ const isOfScope = (instanceId: unknown, { provider, accountId, region }: Scope) 
       and i.account_id is not distinct from ${accountId} and i.region is not distinct from ${region}
   )`;
 
+/** Whether an accepted operation may still make what it names. Nobody looks any more for what has timed out more than a day ago. */
+const mayStillMakeIt = sql`(${operations.status} in ('PENDING_APPROVAL', 'SCHEDULED', 'QUEUED', 'RUNNING')
+  or (${operations.status} = 'TIMED_OUT' and ${operations.settledAt} is null and ${operations.endedAt} > now() - interval '1 day'))`;
+
 /**
  * @returns whether a snapshot of the same provider, account and region has this identifier, whatever its case, or an accepted operation
  * may still make one
@@ -34,8 +38,7 @@ export async function isSnapshotIdentifierTaken(db: Db, identifier: string, scop
           ) or exists (
             select from ${operations}
             where ${operations.type} = 'CREATE_SNAPSHOT' and lower(${operations.parameters} ->> 'snapshotId') = lower(${identifier})
-              and (${operations.status} in ('PENDING_APPROVAL', 'SCHEDULED', 'QUEUED', 'RUNNING')
-                or (${operations.status} = 'TIMED_OUT' and ${operations.settledAt} is null and now() - ${operations.endedAt} < interval '1 day'))
+              and ${mayStillMakeIt}
               and ${isOfScope(operations.instanceId, scope)}
           ) as taken`,
   );
@@ -79,8 +82,7 @@ export async function isInstanceIdentifierTaken(db: Db, identifier: string, scop
           ) or exists (
             select from ${operations}
             where ${operations.parameters} ? 'identifier' and lower(${operations.parameters} ->> 'identifier') = lower(${identifier})
-              and (${operations.status} in ('PENDING_APPROVAL', 'SCHEDULED', 'QUEUED', 'RUNNING')
-                or (${operations.status} = 'TIMED_OUT' and ${operations.settledAt} is null))
+              and ${mayStillMakeIt}
               and ${isOfScope(operations.instanceId, scope)}
           ) as taken`,
   );

@@ -140,6 +140,19 @@ describe("restoreSnapshot", () => {
     expect(both.map(({ code }) => code ?? "accepted").sort()).toEqual(["CONFLICT", "accepted"]);
   });
 
+  it("frees an identifier a day after a restore has timed out, as nobody looks for its end any more", async () => {
+    for (const [hours, expected] of [
+      [23, "CONFLICT"],
+      [25, undefined],
+    ] as const) {
+      await app.sql`
+        insert into operations (type, lane, instance_id, parameters, status, requested_by, ended_at)
+        select 'RESTORE_SNAPSHOT', 'snapshots', id, jsonb_build_object('identifier', ${`Lost-${hours}`}::text), 'TIMED_OUT', '{}', now() - ${hours} * interval '1 hour'
+        from instances where identifier = 'late'`;
+      expect((await restore("orders", "tagged", `lost-${hours}`)).code).toBe(expected);
+    }
+  });
+
   it.each(["", "1st", "a--b", "end-", "a_b", "../up", "a".repeat(64), "ä"])(
     "refuses the identifier %j",
     async (identifier) => {
