@@ -20,8 +20,11 @@ function statusesOf(provider: string, type: OperationType): ReadonlySet<string> 
 export const insteadOfCancelling = (provider: string, type: OperationType): string | null =>
   ofProvider(declarationOfOperation(type).insteadOfCancelling, provider);
 
-/** @returns the reason why the operation may not run, or null where it may */
-export function assessOperability(instance: OperabilityFacts, type: OperationType): AppError | null {
+/**
+ * @param isLater whether it is to run at another time, so that the status of now does not matter
+ * @returns the reason why the operation may not run, or null where it may
+ */
+export function assessOperability(instance: OperabilityFacts, type: OperationType, isLater = false): AppError | null {
   if (!isOperableEnvironment(instance.environment)) return productionProtected();
   if (instance.scopeRemoved && instance.vanishedAt === null) {
     return failedPrecondition(
@@ -36,7 +39,7 @@ export function assessOperability(instance: OperabilityFacts, type: OperationTyp
     return failedPrecondition("vanished", "Its provider does not list this instance any more.");
   }
   const { status } = instance;
-  if (statuses.has(status)) return null;
+  if (isLater || statuses.has(status)) return null;
   const awaited = statuses.has("available") ? "available" : [...statuses].join(" or ");
   const remedy = status === "stopped" ? "Start it first." : `Try again when it is ${awaited}.`;
   return failedPrecondition(status, `This instance is ${status}. ${remedy}`);

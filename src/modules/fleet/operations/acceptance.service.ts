@@ -103,7 +103,7 @@ export function createAcceptance({ inventory, clock, enqueue }: AcceptanceDeps) 
   function assessInstance({ declaration, input }: AskedOperation, instance: StoredInstance): AppError | null {
     const { type, assess } = declaration;
     const facts = factsOf(instance);
-    const fault = assessOperability(facts, type) ?? assess(facts, input);
+    const fault = assessOperability(facts, type, hasRunAt(input)) ?? assess(facts, input);
     if (fault || inventory.providerOf(instance)?.operations.includes(type)) return fault;
     return failedPrecondition("unsupported", `This instance's provider, ${instance.provider}, cannot do this here.`);
   }

@@ -24,7 +24,7 @@ const isOfScope = (instanceId: unknown, { provider, accountId, region }: Scope) 
 
 /** Whether an accepted operation may still make what it names. Nobody looks any more for what has timed out more than a day ago. */
 const mayStillMakeIt = sql`(${operations.status} in ('PENDING_APPROVAL', 'SCHEDULED', 'QUEUED', 'RUNNING')
-  or (${operations.status} = 'TIMED_OUT' and ${operations.settledAt} is null and ${operations.endedAt} > now() - interval '1 day'))`;
+  or (${operations.status} = 'TIMED_OUT' and ${operations.settledAt} is null and now() - ${operations.endedAt} < interval '1 day'))`;
 
 /**
  * @returns whether a snapshot of the same provider, account and region has this identifier, whatever its case, or an accepted operation

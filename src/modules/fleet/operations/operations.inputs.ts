@@ -19,7 +19,7 @@ const shared = {
   ),
   waitSeconds,
   runAt: nullable(checkedMoment).describe(
-    "When to begin, at most 90 days ahead; at once unless given. Until then the operation is SCHEDULED, and can be cancelled. If it cannot begin within 15 minutes (configuration) of its time, it becomes EXPIRED. A generated name carries this time.",
+    "When to begin, at most 90 days ahead; at once unless given. Until then the operation is SCHEDULED, and can be cancelled; the instance may have any status. If it cannot begin within 15 minutes (configuration) of its time, it becomes EXPIRED. A generated name carries this time.",
   ),
   inMaintenanceWindow: z
     .boolean()

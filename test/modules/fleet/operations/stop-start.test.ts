@@ -14,19 +14,23 @@ let local: LocalProvider;
 let under: UnderAws;
 let dba: Client;
 
-const app = testApp(polling({ local: 600, "aws-rds": 100 }), async () => {
-  local = await ground.open();
-  await local.create({ ...NEW, identifier: "solo" });
-  under = await startAws();
-  const here = under.aws.region(ACCOUNT, REGION);
-  for (const identifier of ["alone", "source"]) here.addInstance({ identifier, tags: TEST, retentionDays: 0 });
-  here.addInstance({ identifier: "replica", tags: TEST, retentionDays: 0, replicaOf: "source" });
-  here.addInstance({ identifier: "wide", engine: "sqlserver-se", multiAz: true, tags: TEST, retentionDays: 0 });
-  const members = (name: string) => ["1", "2"].map((n) => ({ identifier: `${name}-${n}`, tags: TEST }));
-  here.addCluster({ identifier: "shop", tags: TEST, members: members("shop") });
-  here.addCluster({ identifier: "three", engine: "postgres", tags: TEST, members: members("three") });
-  return [local, under.open()];
-});
+const app = testApp(
+  polling({ local: 600, "aws-rds": 100 }),
+  async () => {
+    local = await ground.open();
+    await local.create({ ...NEW, identifier: "solo" });
+    under = await startAws();
+    const here = under.aws.region(ACCOUNT, REGION);
+    for (const identifier of ["alone", "source"]) here.addInstance({ identifier, tags: TEST, retentionDays: 0 });
+    here.addInstance({ identifier: "replica", tags: TEST, retentionDays: 0, replicaOf: "source" });
+    here.addInstance({ identifier: "wide", engine: "sqlserver-se", multiAz: true, tags: TEST, retentionDays: 0 });
+    const members = (name: string) => ["1", "2"].map((n) => ({ identifier: `${name}-${n}`, tags: TEST }));
+    here.addCluster({ identifier: "shop", tags: TEST, members: members("shop") });
+    here.addCluster({ identifier: "three", engine: "postgres", tags: TEST, members: members("three") });
+    return [local, under.open()];
+  },
+  { sweepMs: 200 },
+);
 beforeAll(async () => {
   dba = await app.as("dba");
 });
@@ -36,15 +40,15 @@ afterAll(async () => {
 });
 
 const MOMENT = expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/);
-/** Runs an operation to its end, while AWS's time passes. */
-async function run(verb: "stopInstance" | "startInstance", instanceId: string) {
-  const { id } = await accepted(dba, verb, { instanceId });
-  return eventually(async () => {
+/** Waits for the end of an operation, while AWS's time passes. */
+const ended = (id: string) =>
+  eventually(async () => {
     under.aws.clock.advance(10_000);
     const operation = await operationOf(dba, id);
     return operation.endedAt !== null && operation;
   }, 20_000);
-}
+const run = async (verb: "stopInstance" | "startInstance", instanceId: string) =>
+  ended((await accepted(dba, verb, { instanceId })).id);
 /** The status, and which operations on its servers are allowed. */
 const seen = async (identifier: string) => {
   const { status, availableOperations } = await instanceOf(
@@ -56,6 +60,23 @@ const seen = async (identifier: string) => {
   const allowed = (availableOperations as { type: string; allowed: boolean }[]).filter((each) => each.allowed);
   return [status, allowed.flatMap(({ type }) => (ofServers.test(type) ? [type] : []))];
 };
+
+describe.each(["solo", "alone"])("%s", (identifier) => {
+  it("is stopped and started at times ahead, whatever its status is when that is requested", async () => {
+    const runAt = new Date(Date.now() + 3_600_000).toISOString();
+    const [start, stop] = await Promise.all(
+      (["startInstance", "stopInstance"] as const).map((verb) =>
+        accepted(dba, verb, { instanceId: identifier, runAt }),
+      ),
+    );
+    for (const { id } of [stop, start]) {
+      await app.sql`update operations set run_at = now() where id = ${id}`;
+      expect(await ended(id)).toMatchObject({ status: "SUCCEEDED" });
+    }
+    await hasten(app, "inventory-aws-rds");
+    expect((await seen(identifier))[0]).toBe("available");
+  });
+});
 
 describe.each([
   ["solo", "solo-a", null],
