@@ -116,16 +116,13 @@ async function askUnless(end: End, saw: StopSight, ask: () => Promise<unknown>):
 }
 
 async function pollUntil(end: End, scope: AwsScope, found: RdsInstance | null, facts: PollFacts): Promise<Poll> {
-  const { intent, asked, nowMs } = facts;
+  const { intent, nowMs } = facts;
   const saw = intent.saw as unknown as StopSight;
   if (!found || (saw.cluster !== null && !found.group)) return isGone();
   const status = statusOf(found);
   // It was not asked for: whoever wrote the intent has ended before it was refused.
   if (saw.refusal !== null) return failed("NotStoppable", saw.refusal, status);
-  if (status === end.passing) {
-    asked.wasBusy = true;
-    return running(status, `The instance is ${status}.`);
-  }
+  if (status === end.passing) return running(status, `The instance is ${status}.`);
   const current = {
     identifier: found.instance.DBInstanceIdentifier ?? saw.identifier,
     cluster: found.group?.cluster.DBClusterIdentifier ?? null,
