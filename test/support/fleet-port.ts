@@ -159,7 +159,7 @@ let number = 0;
 
 /** Writes an instance. @returns its id */
 export async function insertInstance(
-  { sql }: TestApp,
+  { sql }: Pick<TestApp, "sql">,
   environment: string,
   changes: Partial<InstanceDescription> = {},
   provider = "port",
@@ -215,7 +215,7 @@ export async function insertProposal({ sql }: TestApp, instanceId: string): Prom
 
 /** Writes an operation. One that is RUNNING belongs to a worker elsewhere that lives, so that others on the instance wait. @returns its id */
 export async function insertOperation(
-  { sql }: TestApp,
+  { sql }: Pick<TestApp, "sql">,
   instanceId: string,
   status = "QUEUED",
   type = "REBOOT_INSTANCE",
