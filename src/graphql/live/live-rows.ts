@@ -43,15 +43,19 @@ export interface LiveReader {
   read<T>(work: () => Promise<T>): Promise<T>;
 }
 
-/** The ids of changed rows that wait to be read. */
+/** The ids of changed rows that wait to be read. It keeps none where they are too many, also while nobody takes any. */
 class WaitingIds {
   private readonly ids = new Set<string>();
   private wake: () => void = () => undefined;
   private isClosed = false;
+  private isTooMuch = false;
 
   add(ids: readonly string[]): void {
-    for (const id of ids) this.ids.add(id);
-    if (this.ids.size > 0) this.wake();
+    if (ids.length === 0) return;
+    this.isTooMuch ||= this.ids.size + ids.length > MAX_WAITING;
+    if (this.isTooMuch) this.ids.clear();
+    else for (const id of ids) this.ids.add(id);
+    this.wake();
   }
 
   close(): void {
@@ -61,13 +65,13 @@ class WaitingIds {
 
   /** Waits for some. @returns none where it was closed @throws LIMIT_EXCEEDED */
   async take(): Promise<string[]> {
-    while (this.ids.size === 0 && !this.isClosed) {
+    while (this.ids.size === 0 && !this.isClosed && !this.isTooMuch) {
       await new Promise<void>((resolve) => {
         this.wake = resolve;
       });
     }
     if (this.isClosed) return [];
-    if (this.ids.size > MAX_WAITING)
+    if (this.isTooMuch)
       throw limitExceeded("changes", "More has changed than this subscription can follow: subscribe again, to less.");
     const taken: string[] = [];
     for (const id of this.ids) {

@@ -71,6 +71,16 @@ it("tells that some may be lost where they may have been deleted", async () => {
   await stop();
 });
 
+it("tells so where there are more changes than a poll brings in its time", async () => {
+  const { told, note, leave, stop } = await follow();
+  await app.sql`insert into row_changes (source, row_id) select 'operations', n from generate_series(1, 20001) n`;
+  await vi.waitFor(() => expect(told).toEqual(["lost"]), SOON);
+  await note(13);
+  await vi.waitFor(() => expect(told).toEqual(["lost", ["13"]]), SOON);
+  leave();
+  await stop();
+});
+
 it("tells so where another server answers, or one that counts from before", async () => {
   for (const column of ["snapshot", "server"] as const) {
     const told: string[] = [];

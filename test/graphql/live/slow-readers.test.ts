@@ -1,10 +1,12 @@
 /** A client that does not read is cut off, others go on, and memory stays bounded. */
 import { once } from "node:events";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { expect, it, vi } from "vitest";
 import { WebSocket } from "ws";
 import { testApp } from "../../support/app.js";
 import { isDeep } from "../../support/deep.js";
-import { begun, openLive, socketUrl } from "../../support/live.js";
+import { begun, openLive, socketUrl, untilPolled } from "../../support/live.js";
 import { SOON } from "../../support/soon.js";
 
 const app = testApp(
@@ -18,6 +20,15 @@ const EVENTS = 'subscription { securityEventRecorded(filter: { eventType: { eq: 
 const flood = (count: number) =>
   app.sql`insert into security_events (event_type, event_status, metadata)
     select 'flood', 'WARNING', jsonb_build_object('text', repeat('x', 50000)) from generate_series(1, ${count})`;
+
+setFlagsFromString("--expose-gc");
+const collectGarbage = runInNewContext("gc") as () => void;
+
+/** What the heap holds that somebody still needs. */
+function heapMegabytes(): number {
+  collectGarbage();
+  return process.memoryUsage().heapUsed / 1_048_576;
+}
 
 /** A client that follows the flood and reads nothing. */
 async function sleeper(token: string) {
@@ -79,6 +90,30 @@ it("more than a subscription can follow ends it, and says so", { timeout: 60_000
   expect(await following.refused()).toEqual(["LIMIT_EXCEEDED"]);
   expect(following.ended()?.[0].extensions.limit).toBe("changes");
   live.dispose();
+});
+
+it("changes are not kept for each of many subscriptions while none can be read", { timeout: 60_000 }, async () => {
+  const { token } = await app.as("security");
+  const lives = Array.from({ length: 2 }, () => openLive(app.url, token));
+  const follow = () =>
+    lives.flatMap((live) =>
+      Array.from({ length: 50 }, () => live.follow("subscription { securityEventRecorded { id } }")),
+    );
+  const followings = await begun(app, follow, 100);
+  const note = (from: number, to: number) =>
+    app.sql`insert into row_changes (source, row_id) select 'security_events', n from generate_series(${from}::int, ${to}::int) n`;
+  const before = heapMegabytes();
+  await app.sql.begin(async (sql) => {
+    await sql`lock security_events`;
+    // Each takes the first and waits. What comes then cannot be taken.
+    for (let n = 0; n < 5; n++) {
+      await note(n * 15_000, n === 0 ? 0 : n * 15_000 + 14_999);
+      await untilPolled(app, 2);
+    }
+    expect(heapMegabytes() - before).toBeLessThan(50);
+  });
+  for (const following of followings) expect(await following.refused()).toEqual(["LIMIT_EXCEEDED"]);
+  for (const live of lives) live.dispose();
 });
 
 it.runIf(isDeep)(
