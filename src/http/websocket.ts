@@ -16,12 +16,16 @@ const MAX_MESSAGE_BYTES = 262_144;
 /** What may be unread while more is read for a client. One read adds at most a message of 1 MiB for each subscription that reads. */
 const MAX_UNREAD_BYTES = 262_144;
 const MAX_SENT_BYTES = 8 * 1_048_576;
+/** What a client may send between two pings of ours, where each message and each ping counts as a KiB more than it has. */
+const MAX_RECEIVED_BYTES = 4 * 1_048_576;
+const RECEIPT_BYTES = 1024;
 /** How long a client may take to agree to a close. */
 const CLOSE_MS = 2000;
 /** The reason of a close has at most so many bytes. */
 const MAX_REASON_BYTES = 123;
-/** The close codes of what is no message of the protocol, of a fault of ours, and of a stop. */
-const [BAD_REQUEST, FAULT, GOING_AWAY] = [4400, 4500, 1001];
+/** The close codes of what is no message of the protocol, of a fault of ours, of a stop, and of what the server does not put up with. */
+const [BAD_REQUEST, FAULT, GOING_AWAY, POLICY_VIOLATION] = [4400, 4500, 1001, 1008];
+const PONG = JSON.stringify({ type: "pong" });
 const SWITCHING_PROTOCOLS = 101;
 
 interface WebSocketsDeps {
@@ -42,6 +46,7 @@ const isHandshake = ({ method, headers }: IncomingMessage) =>
  *     the page of a browser that may not call   an ordinary answer, 403: no cookie signs anybody in, but a page has no business here
  *     too many connections                      503
  *     a message that is too long                closed, 1009
+ *     too many messages or pings                closed, 1008: they are no requests, and so have no other limit
  *     a client that reads too slowly            cut off: nothing more is read for it before it has taken most of what was sent
  *     a client that is gone without a word      cut off: it answers no ping
  *     Postern stops                             closed, 1001, with which clients connect again
@@ -56,9 +61,13 @@ export function createWebSockets({ config, path, live, timings, log }: WebSocket
     // A client that pings without reading must not fill the memory.
     autoPong: false,
     handleProtocols,
+    // The types do not know it.
+    ...{ closeTimeout: CLOSE_MS },
   });
   /** The sockets that have not answered the last ping. */
   const silent = new WeakSet<WebSocket>();
+  /** How much each socket has sent since the last ping. */
+  let received = new WeakMap<WebSocket, number>();
   let pinging: NodeJS.Timeout | undefined;
 
   /** Whether a page of this origin may call: one of this address, or one that CORS lets call. */
@@ -77,7 +86,17 @@ export function createWebSockets({ config, path, live, timings, log }: WebSocket
       : unavailable("Postern");
   }
 
+  /** Counts what a client has sent. @returns whether it is looked at */
+  function take(socket: WebSocket, bytes: number): boolean {
+    const sum = (received.get(socket) ?? 0) + bytes + RECEIPT_BYTES;
+    received.set(socket, sum);
+    if (sum > MAX_RECEIVED_BYTES) socket.close(POLICY_VIOLATION, "Too many messages at a time.");
+    // A socket that is closing still hands over what comes.
+    return socket.readyState === WebSocket.OPEN;
+  }
+
   function ping(): void {
+    received = new WeakMap();
     for (const socket of server.clients) {
       if (silent.has(socket)) {
         socket.terminate();
@@ -132,9 +151,12 @@ export function createWebSockets({ config, path, live, timings, log }: WebSocket
         if (socket.bufferedAmount > MAX_SENT_BYTES) socket.terminate();
         else socket.send(text);
       },
+      // What a ping brings is not sent back, so that nobody fills the memory by pings without reading.
+      onPing: () => (isBehind() ? undefined : socket.send(PONG)),
       close: (code, reason = "") => socket.close(code, Buffer.from(reason).subarray(0, MAX_REASON_BYTES)),
       onMessage(handle) {
-        socket.on("message", (data, isBinary) => {
+        socket.on("message", (data: Buffer, isBinary) => {
+          if (!take(socket, data.length)) return;
           // The decoder of ws has refused what is no UTF-8.
           message = isBinary ? "" : String(data);
           handle(message).catch((error: Error) => {
@@ -158,7 +180,7 @@ export function createWebSockets({ config, path, live, timings, log }: WebSocket
       // What the client broke off or sent wrongly, ws answers with a close.
       .on("error", () => undefined)
       .on("pong", () => silent.delete(socket))
-      .on("ping", (data) => socket.bufferedAmount <= MAX_UNREAD_BYTES && socket.pong(data))
+      .on("ping", (data) => take(socket, data.length) && socket.bufferedAmount <= MAX_UNREAD_BYTES && socket.pong(data))
       .on("close", (code, reason) => {
         if (server.clients.size === 0) {
           clearInterval(pinging);
@@ -170,10 +192,12 @@ export function createWebSockets({ config, path, live, timings, log }: WebSocket
       });
   }
 
+  const accepts = (request: IncomingMessage): boolean =>
+    isHandshake(request) && request.url?.split("?", 1)[0] === path && refusalOf(request) === undefined;
+
   return {
     /** Whether a request becomes a WebSocket. */
-    accepts: (request: IncomingMessage): boolean =>
-      isHandshake(request) && request.url?.split("?", 1)[0] === path && refusalOf(request) === undefined,
+    accepts,
 
     /** @throws FORBIDDEN, UNAVAILABLE for a handshake that is not accepted */
     requireNone(request: IncomingMessage): void {
@@ -184,6 +208,8 @@ export function createWebSockets({ config, path, live, timings, log }: WebSocket
     /** Opens the WebSockets that it accepts. */
     serve(http: Server): void {
       http.on("upgrade", (request, stream, head) => {
+        // A Node before 24.9 hands it all of them.
+        if (!accepts(request)) return void stream.destroy();
         server.handleUpgrade(request, stream, head, (socket) => opened(socket, stream as Socket, request));
       });
     },

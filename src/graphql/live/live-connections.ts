@@ -3,7 +3,7 @@ import { type Context, makeServer, type SubscribePayload, type WebSocket } from 
 import type { CallOrigin } from "../../audit/call.js";
 import type { Actor, UserActor } from "../../auth/actor.js";
 import type { Authentication } from "../../auth/authenticate.js";
-import { limitExceeded } from "../../errors.js";
+import { badUserInput, limitExceeded } from "../../errors.js";
 import type { ApiLimit } from "../../rate-limits/index.js";
 import type { Timings } from "../../timings.js";
 import { networkOf } from "../../values/caller.js";
@@ -17,6 +17,8 @@ import type { LiveOperation, LiveOperations, LiveSubscriber } from "./live-opera
 /** The close codes with which clients come back: with a fresh token, or a little later. */
 const FORBIDDEN = 4403;
 const TRY_AGAIN = 1013;
+/** The close code for a second subscription under an id. */
+const ID_IN_USE = 4409;
 
 /** Connections from one network that have not said yet who they are, so that a stranger does not take the place of all others. */
 const MAX_STRANGERS = 50;
@@ -36,7 +38,11 @@ interface LiveClient {
   readonly socket: LiveSocket;
   /** Who it is, once it has said so. */
   subscriber: LiveSubscriber | undefined;
-  subscriptions: number;
+  /**
+   * The ids of its subscriptions, from before they begin until nothing more is sent under them. The package knows an id no more as soon
+   * as the client has completed it, and would then take an early one and its successor for the same.
+   */
+  readonly ids: Set<string>;
 }
 
 /** What one user has in this process. */
@@ -58,7 +64,7 @@ interface LiveConnectionsDeps extends Authentication {
 /** @returns the header that the payload of `connection_init` holds, by its name in any case */
 function authorizationOf(parameters: Readonly<Record<string, unknown>> | undefined): string | undefined {
   const given = Object.entries(parameters ?? {}).filter(([name]) => name.toLowerCase() === "authorization");
-  return given.length === 0 ? undefined : given.map(([, value]) => String(value)).join(", ");
+  return given.length === 0 ? undefined : given.map(([, value]) => (typeof value === "string" ? value : "")).join(", ");
 }
 
 /**
@@ -152,36 +158,43 @@ export function createLiveConnections(deps: LiveConnectionsDeps) {
   /** Takes a place for a subscription. @returns a function that gives it back @throws LIMIT_EXCEEDED */
   function takePlace(client: LiveClient, { userId }: UserActor): () => void {
     const held = heldBy.get(userId)?.subscriptions ?? 0;
-    if (client.subscriptions >= limits.perConnection || held >= limits.perActor)
+    if (client.ids.size >= limits.perConnection || held >= limits.perActor)
       throw limitExceeded("subscriptions", "You have as many subscriptions as you may: complete one first.");
     if (subscriptions >= limits.subscriptions)
       throw limitExceeded("subscriptions", "There are too many subscriptions here: try again in a moment.");
     subscriptions += 1;
-    client.subscriptions += 1;
     hold(userId, { subscriptions: 1 });
     let isTaken = true;
     return () => {
       if (!isTaken) return;
       isTaken = false;
       subscriptions -= 1;
-      client.subscriptions -= 1;
       hold(userId, { subscriptions: -1 });
     };
   }
 
   async function subscribe(
     client: LiveClient,
+    id: string,
     payload: SubscribePayload,
   ): Promise<LiveOperation | readonly LiveError[]> {
     const subscriber = client.subscriber as LiveSubscriber;
     let giveBack: () => void;
     try {
+      if (client.ids.has(id)) {
+        void client.socket.close(ID_IN_USE, "A subscription with this id has not ended yet.");
+        throw badUserInput("id", "Use an id that no other subscription has.");
+      }
       giveBack = takePlace(client, subscriber.actor);
     } catch (error) {
       return [operations.faultOf(error)];
     }
+    client.ids.add(id);
     const begun = await operations.begin(subscriber, payload, giveBack);
-    if (!("answers" in begun)) giveBack();
+    if (!("answers" in begun)) {
+      client.ids.delete(id);
+      giveBack();
+    }
     return begun;
   }
 
@@ -191,13 +204,14 @@ export function createLiveConnections(deps: LiveConnectionsDeps) {
       asRequest(extra.socket.facts, () => admit(extra, connectionParams)).finally(() =>
         deps.logRequest(extra.socket.facts),
       ),
-    async onSubscribe({ extra }, _id, payload) {
+    async onSubscribe({ extra }, id, payload) {
       // The package has parsed the message in this turn.
       rememberLongNumbersOfMessage(payload.variables, extra.socket.message());
-      const begun = await subscribe(extra, payload);
+      const begun = await subscribe(extra, id, payload);
       return "answers" in begun ? { ...begun.args, contextValue: begun.answers } : begun;
     },
     subscribe: ({ contextValue }) => contextValue as LiveOperation["answers"],
+    onComplete: ({ extra }, id) => void extra.ids.delete(id),
   });
 
   function sweep(): void {
@@ -207,7 +221,7 @@ export function createLiveConnections(deps: LiveConnectionsDeps) {
   return {
     /** Serves the client of a new WebSocket. @returns a function that is to be called when the socket has closed */
     serve(socket: LiveSocket): (code: number, reason: string) => Promise<void> {
-      const client: LiveClient = { socket, subscriber: undefined, subscriptions: 0 };
+      const client: LiveClient = { socket, subscriber: undefined, ids: new Set() };
       clients.add(client);
       sweeping ??= setInterval(sweep, timings.liveMs).unref();
       const closed = server.opened(socket, client);

@@ -40,7 +40,8 @@ export const liveDocumentPlugin: ApolloServerPlugin<RequestContext> = {
   async requestDidStart() {
     return {
       async responseForOperation({ document, operation, contextValue }) {
-        if (!(contextValue instanceof LiveContext)) return null;
+        // Apollo itself says what is wrong with the name of an operation.
+        if (!(contextValue instanceof LiveContext) || !operation) return null;
         contextValue.checked.live = { document, operation, variables: contextValue.variables };
         return {
           http: { status: undefined, headers: new HeaderMap() },

@@ -122,7 +122,8 @@ it("limits the subscriptions of a connection and of an actor, and gives places b
   await vi.waitFor(async () => {
     const again = other.follow(EVENTS);
     await app.sql`insert into security_events (event_type, event_status) values ('place', 'SUCCESS')`;
-    await again.count(1);
+    // It is refused until the place is free.
+    await again.count(1, { timeout: 1000, interval: 20 });
     again.stop();
   }, SOON);
   for (const each of three) each.stop();
@@ -189,7 +190,7 @@ it("closes a connection whose message is too long", async () => {
 it("answers pings of both kinds, and cuts off who answers none", async () => {
   const alive = await signedIn();
   alive.socket.send(JSON.stringify({ type: "ping", payload: { n: 1 } }));
-  await vi.waitFor(() => expect(alive.got[1]).toEqual({ type: "pong", payload: { n: 1 } }), SOON);
+  await vi.waitFor(() => expect(alive.got[1]).toEqual({ type: "pong" }), SOON);
   const pong = once(alive.socket, "pong");
   alive.socket.ping("x");
   expect(String((await pong)[0])).toBe("x");

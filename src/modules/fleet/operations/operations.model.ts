@@ -133,12 +133,12 @@ export const liveOperation = (underWay: () => Promise<readonly string[]>): LiveT
   type: Operation,
   one: {
     name: "operationUpdated",
-    description: "The Operation with this id as it is now, and again whenever what you ask for has changed.",
+    description: "The Operation with this id as it is now, and again whenever it has changed in what you ask for.",
   },
   many: {
     name: "operationsUpdated",
     description:
-      "Operations that the filter matches: those that have not come to their end yet, the newest 1000, and then each whenever what you ask for has changed.",
+      "Operations that the filter matches: those that have not come to their end yet, the newest 1000, and then each whenever it has changed in what you ask for.",
   },
   underWay,
 });
