@@ -75,6 +75,8 @@ export async function createApp(config: Config, ports: Ports): Promise<App> {
     polling,
     maxLatenessMinutes,
     catchUp,
+    minutesByHand: config.minutesByHand,
+    limits: LIMITS,
   });
   const modules: readonly Module[] = [
     organizationsModule(rows),

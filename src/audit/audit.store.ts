@@ -2,12 +2,11 @@
 import { lt, sql } from "drizzle-orm";
 import type { Db } from "../db/client.js";
 import { purge } from "../db/purge.js";
-import { auditLogs } from "./audit.table.js";
+import { AUDIT_LOG_DAYS, auditLogs } from "./audit.table.js";
 
 export async function insertAuditLog(db: Db, record: typeof auditLogs.$inferInsert): Promise<void> {
   await db.insert(auditLogs).values(record);
 }
 
-/** Audit records are kept 90 days. */
 export const deleteOldAuditLogs = (db: Db): Promise<void> =>
-  purge(db, auditLogs, lt(auditLogs.timestamp, sql`now() - interval '90 days'`));
+  purge(db, auditLogs, lt(auditLogs.timestamp, sql`now() - ${sql.raw(`interval '${AUDIT_LOG_DAYS} days'`)}`));

@@ -18,6 +18,9 @@ import { EVENT_STATUSES } from "../values/event-statuses.js";
 /** Set in records that belong to no change. It is unique, so that a record that is written twice is kept once. */
 const recordId = () => uuid();
 
+/** For so long audit records are kept. */
+export const AUDIT_LOG_DAYS = 90;
+
 /** Append-only: a trigger refuses every update, and every delete before the retention time is over. */
 export const auditLogs = pgTable(
   "audit_logs",
@@ -40,6 +43,7 @@ export const auditLogs = pgTable(
     uniqueIndex("audit_logs_record_key").on(t.recordId).where(sql`${t.recordId} is not null`),
     index("audit_logs_timestamp_idx").on(t.timestamp.desc(), t.id.desc()),
     index("audit_logs_resource_idx").on(t.resourceType, t.resourceId),
+    index("audit_logs_refused_operations_idx").on(t.timestamp).where(sql`${t.action} = 'operation.refused'`),
     index("audit_logs_user_idx").on(t.userId),
   ],
 );

@@ -192,7 +192,13 @@ it("polls as it is told, and as is usual otherwise", () => {
   expect(polling("local", "START_INSTANCE")).toEqual({ intervalMs: 1000, attempts: 300 });
 });
 
+it("estimates the minutes by hand as it is told, and as is usual otherwise", () => {
+  const { minutesByHand } = readConfig({ OPERATION_MINUTES_BY_HAND: '{"REBOOT_INSTANCE":0}' });
+  expect([minutesByHand("REBOOT_INSTANCE"), minutesByHand("RESTORE_SNAPSHOT")]).toEqual([0, 30]);
+});
+
 it.each([
+  ["OPERATION_MINUTES_BY_HAND", ["{", "[]", '{"DROP":1}', '{"REBOOT_INSTANCE":-1}', '{"REBOOT_INSTANCE":"1"}']],
   [
     "OPERATION_POLLING",
     ["{", "[]", '{"local":{"CREATE_SNAPSHOT":{"intervalMs":1,"attempts":3}}}', '{"local":{"DROP":{}}}'],

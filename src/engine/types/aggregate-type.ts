@@ -11,7 +11,7 @@ import {
 import { groupFieldEnumName, TIME_BUCKET_ENUM } from "../read/enum-names.js";
 import { addTypeField, enumTypeOf, graphqlType, objectTypeWithArticle, typeOnce } from "./object-type.js";
 
-const TimeBucket = enumTypeOf(TIME_BUCKET_ENUM, AGGREGATE_TIME_BUCKETS, "A span of time in UTC.", {
+export const TimeBucket = enumTypeOf(TIME_BUCKET_ENUM, AGGREGATE_TIME_BUCKETS, "A span of time in UTC.", {
   HOUR: "An hour.",
   DAY: "A day, which begins at midnight.",
   WEEK: "A week, which begins on Monday.",

@@ -28,6 +28,7 @@ export const createSnapshot = declareOperation(fields, {
     input: { name: "CreateSnapshotInput", description: "A snapshot to take." },
   },
   lane: "servers",
+  minutesByHand: 10,
   insteadOfCancelling: { local: null, "aws-rds": "Wait for its end, and delete the snapshot then." },
   statuses: {
     local: new Set([

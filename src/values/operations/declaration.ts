@@ -114,6 +114,8 @@ interface Declared<T extends string, P extends z.ZodObject, I> {
    * done.
    */
   readonly insteadOfCancelling: ByProvider<string | null>;
+  /** The minutes that a person would take to do it at its provider, for the estimate of what operations save. */
+  readonly minutesByHand: number;
   /** What its provider is asked, as it is stored. */
   readonly parameters: P;
   /** Why it may not be requested on this instance, beyond its status; null where it may. */

@@ -19,6 +19,7 @@ export const deleteSnapshot = declareOperation(
       input: { name: "DeleteSnapshotInput", description: "A snapshot to delete." },
     },
     lane: "snapshots",
+    minutesByHand: 5,
     insteadOfCancelling: {
       local: "A snapshot that is being deleted cannot be kept.",
       "aws-rds": "A snapshot that is being deleted cannot be kept.",

@@ -26,6 +26,7 @@ export const modifyBackupWindow = declareOperation(fields, {
     input: { name: "ModifyBackupWindowInput", description: "A new backup window." },
   },
   lane: "servers",
+  minutesByHand: 10,
   insteadOfCancelling: {
     local: "Wait for its end, and set the window that you want then.",
     "aws-rds": "Wait for its end, and set the window that you want then.",

@@ -23,6 +23,7 @@ export const rebootInstance = declareOperation(fields, {
     input: { name: "RebootInstanceInput", description: "A reboot." },
   },
   lane: "servers",
+  minutesByHand: 15,
   insteadOfCancelling: { local: "Wait for its end.", "aws-rds": "Wait for its end." },
   statuses: {
     // It also brings back an instance that has failed.

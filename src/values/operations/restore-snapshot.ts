@@ -29,6 +29,7 @@ export const restoreSnapshot = declareOperation(fields, {
     input: { name: "RestoreSnapshotInput", description: "A snapshot to restore as a new instance." },
   },
   lane: "snapshots",
+  minutesByHand: 30,
   insteadOfCancelling: { local: null, "aws-rds": "Wait for its end, and delete the new instance at its provider." },
   statuses: null,
   watchedSeconds: { local: 24 * 3600, "aws-rds": 3600 },

@@ -16,6 +16,7 @@ export const startInstance = declareOperation(
       input: { name: "StartInstanceInput", description: "A start." },
     },
     lane: "servers",
+    minutesByHand: 10,
     insteadOfCancelling: {
       local: "Wait for its end, and stop the instance then.",
       "aws-rds": "Wait for its end, and stop the instance then.",

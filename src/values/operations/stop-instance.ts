@@ -18,6 +18,7 @@ export const stopInstance = declareOperation(
       input: { name: "StopInstanceInput", description: "A stop." },
     },
     lane: "servers",
+    minutesByHand: 10,
     insteadOfCancelling: {
       local: "Wait for its end, and start the instance then.",
       "aws-rds": "Wait for its end, and start the instance then.",

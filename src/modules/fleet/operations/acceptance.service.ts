@@ -164,6 +164,7 @@ export function createAcceptance({ inventory, clock, enqueue }: AcceptanceDeps) 
         type,
         lane,
         instanceId: instance.id,
+        environment: instance.environment,
         clusterArn: cluster?.arn ?? null,
         clusterResourceId: cluster?.resourceId ?? null,
         input: ownInputOf(asked),

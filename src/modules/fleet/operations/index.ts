@@ -1,4 +1,6 @@
 /** The module of operations on instances, with their schedule, backups by the clock and automatic failovers. */
+import { can } from "../../../auth/rules.js";
+import type { CompilationLimits } from "../../../engine/read/compilation.js";
 import type { Jobs } from "../../../jobs/jobs.js";
 import type { Module } from "../../../module.js";
 import type { Provider } from "../../../providers/provider.js";
@@ -7,6 +9,8 @@ import { type BackupsDeps, createBackups } from "./backups.service.js";
 import { type BeginningDeps, createBeginning } from "./beginning.service.js";
 import { type CompletionDeps, createCompletion } from "./completion.service.js";
 import { createFailovers } from "./failover.service.js";
+import { OperationMetricsResolver } from "./operation-metrics.resolver.js";
+import { createOperationMetrics, type OperationMetricsDeps } from "./operation-metrics.service.js";
 import { liveOperation, Operation } from "./operations.model.js";
 import { operationMutations } from "./operations.mutations.js";
 import { createOperationsService, type OperationsDeps, type OperationsService } from "./operations.service.js";
@@ -19,10 +23,18 @@ type Wired = "acceptance" | "beginning" | "waiting" | "completion" | "operations
 
 interface OperationsModuleDeps
   extends Omit<
-    AcceptanceDeps & CompletionDeps & OperationsDeps & BackupsDeps & BeginningDeps & ScheduleDeps & WorkerDeps,
+    AcceptanceDeps &
+      CompletionDeps &
+      OperationsDeps &
+      OperationMetricsDeps &
+      BackupsDeps &
+      BeginningDeps &
+      ScheduleDeps &
+      WorkerDeps,
     Wired
   > {
   readonly jobs: Jobs;
+  readonly limits: CompilationLimits;
   readonly providers: readonly Provider[];
   readonly timings: WaitingDeps["timings"] & { readonly sweepMs: number; readonly watchMs: number };
 }
@@ -78,6 +90,8 @@ export function operationsModule(deps: OperationsModuleDeps): OperationsModule {
 
   return {
     types: [Operation],
+    queries: { operationMetrics: can("operations:read") },
+    resolvers: [new OperationMetricsResolver(createOperationMetrics(deps), deps.limits)],
     mutations: operationMutations(operations),
     live: [liveOperation(() => listOpenOperations(deps.db))],
     tasks: providers.flatMap((provider) => [

@@ -6,7 +6,7 @@ import type { LiveType } from "../../../engine/types/live-fields.js";
 import { enumTypeOf } from "../../../engine/types/object-type.js";
 import { checkedJsonObject } from "../../../values/checked.js";
 import { actorField, actorJsonField, optionalActorField } from "../../identity/users/index.js";
-import { Instance, OperationType, Snapshot } from "../inventory/index.js";
+import { Environment, Instance, OperationType, Snapshot } from "../inventory/index.js";
 import { AcceptedPlan } from "./operation-plan.model.js";
 import { operationStatus, operations, operationsOfCluster } from "./operations.table.js";
 
@@ -68,6 +68,11 @@ export const Operation = declareType({
   fields: {
     id: field(operations.id, "Decimal text of the key."),
     type: field(operations.type, "The type of the operation.", { enumeration: OperationType }),
+    environment: field(
+      operations.environment,
+      "What the instance counted as when the operation was accepted; null where a release before has accepted it.",
+      { enumeration: Environment },
+    ),
     clusterArn: field(
       operations.clusterArn,
       "The ARN of the cluster that it concerns as a whole, with all members; null where it concerns its instance alone.",

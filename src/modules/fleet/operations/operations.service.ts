@@ -154,7 +154,8 @@ export function createOperationsService(deps: OperationsDeps) {
     const requestedBy = { type: "system", name };
     const instanceId = instance.id;
     const { lane } = declarationOfOperation(type);
-    const id = await insertOperation(db, { type, lane, instanceId, parameters, requestedBy });
+    const { environment } = instance;
+    const id = await insertOperation(db, { type, lane, instanceId, environment, parameters, requestedBy });
     await enqueue(db, instance);
     await audit.recordFor(db, {
       actor: requestedBy,

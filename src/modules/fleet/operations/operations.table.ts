@@ -16,7 +16,7 @@ import {
 import { id, moment, reference } from "../../../db/columns.js";
 import { OPERATION_TYPES } from "../../../values/operations/declarations.js";
 import { OPERATION_STATUSES } from "../../../values/operations/operation-statuses.js";
-import { instances, snapshots } from "../inventory/inventory.table.js";
+import { environment, instances, snapshots } from "../inventory/inventory.table.js";
 
 export const operationType = pgEnum("operation_type", OPERATION_TYPES);
 
@@ -36,6 +36,8 @@ export const operations = pgTable(
     instanceId: reference()
       .notNull()
       .references(() => instances.id),
+    /** What its instance counted as when it was accepted; null where the release before accepted it. */
+    environment: environment(),
     /** The cluster that it concerns as a whole, whichever member it was requested on. Such operations have one queue. */
     clusterArn: text(),
     /** What distinguishes that cluster from one that is made anew under the same name; null where its provider has not told. */

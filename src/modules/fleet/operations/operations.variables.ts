@@ -43,6 +43,10 @@ const pollingText = jsonVariable.pipe(
   ),
 );
 
+const minutesByHandText = jsonVariable.pipe(
+  z.partialRecord(z.enum(OPERATION_TYPES), z.number().int().min(0).max(10_000)),
+);
+
 export const operationsVariables = variables(
   {
     BACKUP_CATCH_UP: flagVariable
@@ -51,11 +55,16 @@ export const operationsVariables = variables(
     OPERATION_MAX_LATENESS_MINUTES: countVariable(1, 1440)
       .prefault("15")
       .describe("How many minutes after its time a scheduled operation may still begin; later it becomes EXPIRED."),
+    OPERATION_MINUTES_BY_HAND: minutesByHandText
+      .prefault("{}")
+      .describe("How many minutes an operation would take by hand, as JSON by operation type, for `minutesSaved`."),
     OPERATION_POLLING: pollingText
       .prefault("{}")
       .describe("How operations are polled, as JSON: provider, operation type, `intervalMs` and `attempts`."),
   },
-  ({ BACKUP_CATCH_UP, OPERATION_MAX_LATENESS_MINUTES, OPERATION_POLLING }) => ({
+  ({ BACKUP_CATCH_UP, OPERATION_MAX_LATENESS_MINUTES, OPERATION_MINUTES_BY_HAND, OPERATION_POLLING }) => ({
+    minutesByHand: (type: OperationType): number =>
+      OPERATION_MINUTES_BY_HAND[type] ?? declarationOfOperation(type).minutesByHand,
     backupCatchUp: BACKUP_CATCH_UP,
     maxLatenessMinutes: OPERATION_MAX_LATENESS_MINUTES,
     polling: (provider: string, type: OperationType): OperationPolling =>

@@ -1,5 +1,6 @@
 /** What is asked of the operations every few seconds costs the same however many have ended. */
 import { randomUUID } from "node:crypto";
+import { sql } from "drizzle-orm";
 import { beforeAll, expect, inject, it } from "vitest";
 import { createClient } from "../../../../src/db/client.js";
 import { listOperatedInstances } from "../../../../src/modules/fleet/discovery/discovery.store.js";
@@ -10,6 +11,7 @@ import {
 } from "../../../../src/modules/fleet/operations/failover.store.js";
 import { isSnapshotIdentifierTaken } from "../../../../src/modules/fleet/operations/identifiers.store.js";
 import * as claims from "../../../../src/modules/fleet/operations/operation-claims.store.js";
+import * as metrics from "../../../../src/modules/fleet/operations/operation-metrics.store.js";
 import * as store from "../../../../src/modules/fleet/operations/operations.store.js";
 import * as scheduled from "../../../../src/modules/fleet/operations/scheduled-operations.store.js";
 import { testApp } from "../../../support/app.js";
@@ -30,7 +32,11 @@ beforeAll(async () => {
       case when n % 3 = 2 then at end
     from generate_series(1, ${HISTORY}::int) n, lateral (select now() - make_interval(mins => 20 + n)) ended (at)`;
   await insertOperation(app, String(id));
-  await app.sql`analyze operations`;
+  await app.sql`
+    insert into audit_logs (actor, action, resource_type, resource_id, timestamp)
+    select '{}', (array['operation.requested', 'scan.create'])[1 + n % 2], (array['operation', 'scan'])[1 + n % 2], n::text, now() - make_interval(mins => n)
+    from generate_series(1, ${HISTORY}::int) n`;
+  await app.sql`analyze operations, audit_logs`;
 });
 
 /** @returns the parts of the operations that the statements of `ask` read, each as a line of their plans */
@@ -43,7 +49,7 @@ async function readBy(ask: (db: ReturnType<typeof createClient>["db"]) => Promis
     onStatement: (text) => void texts.push(text),
   });
   await client.db.transaction((db) => ask(db)).finally(() => client.close());
-  const asked = texts.filter((text) => text.includes("operations"));
+  const asked = texts.filter((text) => /operations|audit_logs/.test(text));
   const plans = await app.sql.begin(async (sql) => {
     // Whatever the values are: a plan of them may be kept.
     await sql`set local plan_cache_mode = force_generic_plan`;
@@ -59,7 +65,10 @@ async function readBy(ask: (db: ReturnType<typeof createClient>["db"]) => Promis
     return lines;
   });
   const scans = plans.flatMap(
-    (line) => /(Seq Scan on operations|(?<=using |Bitmap Index Scan on )operations_\w+)/.exec(line)?.[1] ?? [],
+    (line) =>
+      /(Seq Scan on (?:operations|audit_logs)|(?<=using |Bitmap Index Scan on )(?:operations|audit_logs)_\w+)/.exec(
+        line,
+      )?.[1] ?? [],
   );
   return [...new Set(scans)].sort();
 }
@@ -103,4 +112,13 @@ it.each<[string, Parameters<typeof readBy>[0]]>([
         "operations_pkey",
       ],
     ]).toContain(scan);
+});
+
+it("figures of a range read what was requested and refused in it, and the records of each operation by its id", async () => {
+  const range = { from: "2026-01-01T00:00:00Z", to: "2026-01-02T00:00:00Z", by: "DAY" };
+  const source = { from: sql`operations as o`, name: sql`o` };
+  expect(await readBy((db) => metrics.listOperationFigures(db, range, { source, condition: undefined }))).toEqual([
+    ...["audit_logs_resource_idx", "operations_requested_at_idx"],
+  ]);
+  expect(await readBy((db) => metrics.listRefusedOperations(db, range))).toEqual(["audit_logs_refused_operations_idx"]);
 });

@@ -1,0 +1,2 @@
+ALTER TABLE "operations" ADD COLUMN "environment" "environment";--> statement-breakpoint
+CREATE INDEX "audit_logs_refused_operations_idx" ON "audit_logs" USING btree ("timestamp") WHERE "audit_logs"."action" = 'operation.refused';
