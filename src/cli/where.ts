@@ -3,7 +3,8 @@ import { join, resolve } from "node:path";
 import { type Config, processConfig } from "../config.js";
 import { findFolder } from "../postgres/folder.js";
 import { databaseUser } from "../postgres/os-user.js";
-import { lookAtInstances, primaryOf } from "../providers/local/instances.js";
+import { primaryOf } from "../providers/local/instance-file.js";
+import { lookAtInstances } from "../providers/local/instances.js";
 
 async function requireFolder({ dataDir }: Config, name: string): Promise<{ dataDir: string; path: string }> {
   const place = resolve(dataDir);

@@ -1,7 +1,6 @@
 /** Makes one PostgreSQL cluster in one folder, whole or not at all, starts or adopts it, and stops it. */
-import { createHash, randomBytes } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { mkdtemp, readdir, rename, rm, rmdir, stat } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { isStandbyData, readControlFile } from "./control-file.js";
@@ -14,6 +13,8 @@ import { readOwnedFileStart, writeOwned } from "./owned-file.js";
 import { clearStalePostmaster, findPostmaster } from "./postmaster.js";
 import { previewSetting } from "./preview.js";
 import { isServerProcess, postgresProcessArgs, signalProcess } from "./processes.js";
+import { type FileSettings, settingsFileArgs, settingsFileArgsIfPresent, writeSettingsFile } from "./settings-file.js";
+import { socketFolderOf } from "./socket-folder.js";
 
 /** PostgreSQL parameters by name, as in postgresql.conf; they override that file. */
 export type ClusterSettings = Readonly<Record<string, string | number>>;
@@ -26,6 +27,8 @@ export type ClusterOptions = {
   readonly user: OsUser;
   /** `fsync: "off"` also skips the sync of a new cluster. */
   readonly settings?: ClusterSettings;
+  /** What a file beside the data holds, which every start writes anew; without it there is none. */
+  readonly fileSettings?: FileSettings;
   /** The port on 127.0.0.1; without one the server listens on its Unix socket only. */
   readonly tcpPort?: number;
   /** How long a start may take, crash recovery included; the default is 60,000. */
@@ -56,8 +59,6 @@ const DEFAULT_PORT = 5432;
 const POLL_MS = 20;
 const RETRY_MS = 100;
 const IMMEDIATE_STOP_TIMEOUT_MS = 10_000;
-/** The size of a `sockaddr_un` on macOS, where it is smallest, less the name of the socket in the folder. */
-const SOCKET_DIR_MAX_BYTES = 103 - "/.s.PGSQL.65535.lock".length;
 const UNFINISHED = "init-";
 const PASSWORD_FILE = "superuser.password";
 const MAX_SECRET_BYTES = 4_096;
@@ -163,7 +164,7 @@ export class Cluster {
       }
     } catch (error) {
       if (attempt && !attempt.hasEnded() && !(error instanceof StillStartingError))
-        await this.#shutDown(attempt.pid, this.#socketDir());
+        await this.#shutDown(attempt.pid, socketFolderOf(this.options.folder));
       throw error;
     }
   }
@@ -172,8 +173,9 @@ export class Cluster {
    * @returns the value that a parameter would have after the next start
    * @throws PreviewError where the configuration files would keep PostgreSQL from starting
    */
-  preview(name: string): Promise<string> {
-    return previewSetting(this.options, this.#args(), name);
+  async preview(name: string): Promise<string> {
+    const { folder, fileSettings } = this.options;
+    return previewSetting(this.options, this.#args(fileSettings ? await settingsFileArgsIfPresent(folder) : []), name);
   }
 
   /** Shuts the server down fast, and immediately when that takes too long. Resolves when the postmaster is gone. */
@@ -183,12 +185,14 @@ export class Cluster {
   }
 
   async #launch(): Promise<LaunchAttempt> {
-    const { bin, folder, user, tcpPort = DEFAULT_PORT } = this.options;
-    const socketDir = this.#socketDir();
+    const { bin, folder, user, tcpPort = DEFAULT_PORT, fileSettings } = this.options;
+    const socketDir = socketFolderOf(this.options.folder);
     await makePrivateFolder(socketDir, user);
     await clearStalePostmaster(join(this.dataDir, "postmaster.pid"), this.dataDir);
     await clearStalePostmaster(join(socketDir, `.s.PGSQL.${tcpPort}.lock`), this.dataDir);
-    return launch({ bin, folder, user, logFile: this.logFile, args: this.#args(await this.#raisedSettings()) });
+    if (fileSettings) await writeSettingsFile(folder, fileSettings, user);
+    const args = this.#args(fileSettings ? settingsFileArgs(folder) : [], await this.#raisedSettings());
+    return launch({ bin, folder, user, logFile: this.logFile, args });
   }
 
   /** @returns parameters that a standby needs higher than its options say, because somebody raised them on its primary by hand */
@@ -198,9 +202,10 @@ export class Cluster {
     return control ? Object.fromEntries(Object.entries(control.needed).filter(lacks)) : {};
   }
 
-  #args(needed: ClusterSettings = {}): string[] {
-    const { settings, tcpPort } = this.options;
-    const args = [...postgresProcessArgs(this.dataDir), "-k", this.#socketDir(), "-p", String(tcpPort ?? DEFAULT_PORT)];
+  #args(fileArgs: readonly string[], needed: ClusterSettings = {}): string[] {
+    const { folder, settings, tcpPort } = this.options;
+    const where = ["-k", socketFolderOf(folder), "-p", String(tcpPort ?? DEFAULT_PORT)];
+    const args = [...postgresProcessArgs(this.dataDir), ...where, ...fileArgs];
     const allSettings = { listen_addresses: tcpPort ? "127.0.0.1" : "", ...DEFAULT_SETTINGS, ...settings, ...needed };
     return [...args, ...Object.entries(allSettings).flatMap(([name, value]) => ["-c", `${name}=${value}`])];
   }
@@ -222,13 +227,6 @@ export class Cluster {
       throw new Error(`PostgreSQL in ${this.dataDir}, process ${pid}, does not stop.`);
     // A socket folder outside the cluster's folder is of no use now. If another process has started the cluster again, it is not empty.
     if (!socketDir.startsWith(this.options.folder)) await rmdir(socketDir).catch(() => {});
-  }
-
-  /** @returns `run` in the cluster's folder or, where that path does not suit a socket, a folder in the temporary folder */
-  #socketDir(): string {
-    const near = join(this.options.folder, "run");
-    if (Buffer.byteLength(near) <= SOCKET_DIR_MAX_BYTES && /^[\w/.+@-]+$/.test(near)) return near;
-    return join(tmpdir(), `postern-${createHash("sha256").update(near).digest("hex").slice(0, 16)}`);
   }
 
   async #isInitialised(): Promise<boolean> {

@@ -12,6 +12,8 @@ export type FailureCode =
   | "InvalidDBSnapshotState"
   | "SnapshotQuotaExceeded"
   | "StorageFull"
+  /** There is no room for a class. */
+  | "InsufficientDBInstanceCapacity"
   /** No standby can take over. */
   | "StandbyUnavailable"
   /** A failover would lose replication slots, and the request does not accept that. */

@@ -9,11 +9,14 @@ import { OPERATION_TYPES } from "../values/operations/declarations.js";
 import type { Report } from "./deed.js";
 import { applyBackupWindowIfDue } from "./local/backup-window.js";
 import { bringUp } from "./local/bring-up.js";
+import { completeClassChange } from "./local/class-change.js";
 import { finishConfiguration } from "./local/configure.js";
 import type { NewInstance, NewInstanceConnection } from "./local/create.js";
 import { createDescribe } from "./local/describe.js";
 import { DEFAULT_LOCAL_HOST_LIMITS, type Host, type LocalHostLimits } from "./local/host.js";
-import { type LocalInstance, openInstances, primaryOf } from "./local/instances.js";
+import { applyDueClass, isClassDue } from "./local/instance-class.js";
+import { type LocalInstance, primaryOf } from "./local/instance-file.js";
+import { openInstances } from "./local/instances.js";
 import { readMemberLog } from "./local/member-log.js";
 import { clusterOf } from "./local/members.js";
 import { createOperations } from "./local/operations.js";
@@ -59,7 +62,7 @@ export interface LocalProvider extends Provider {
   stopAll(): Promise<void>;
   /** Starts servers that have died, and rebuilds standbys that cannot follow, except on busy instances. */
   repair(): Promise<void>;
-  /** Applies pending backup windows whose maintenance window has come. */
+  /** Applies what waits for a maintenance window that has come: backup windows and classes. */
   applyPending(now: Date): Promise<void>;
   /** @returns a superuser's connection to the primary, for postgres.js @throws UNAVAILABLE where there is no such instance */
   connectionOf(identifier: string): Promise<NewInstanceConnection>;
@@ -135,6 +138,9 @@ export async function createLocalProvider(options: LocalProviderOptions): Promis
     } catch (error) {
       log.error({ err: error, instance: id }, "Could not end interrupted operations");
     }
+    await completeClassChange(host, id, stopping.signal).catch((error) =>
+      log.error({ err: error, instance: id }, "A change of the class has failed"),
+    );
     operations.setReady(id);
     standbys.rebuild(id);
   }
@@ -199,7 +205,14 @@ export async function createLocalProvider(options: LocalProviderOptions): Promis
       }
     },
     async applyPending(now) {
-      for (const instance of await instances.list()) await applyBackupWindowIfDue(host, instance, now);
+      for (const instance of await instances.list()) {
+        await applyBackupWindowIfDue(host, instance, now);
+        const { providerId, identifier } = instance;
+        if (!isClassDue(instance, now) || !operations.isReady(providerId)) continue;
+        await operations
+          .whileBusy(providerId, "modifying", (current) => applyDueClass(host, current, stopping.signal))
+          .catch((error) => log.error({ err: error, instance: identifier }, "A change of the class has failed"));
+      }
     },
     async connectionOf(identifier) {
       const instance = await requireInstance(identifier);

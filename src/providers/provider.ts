@@ -64,6 +64,8 @@ export interface InstanceDescription {
   readonly engine: string;
   readonly engineVersion: string;
   readonly instanceClass: string | null;
+  /** The new class that is applied in the maintenance window. */
+  readonly pendingInstanceClass: string | null;
   readonly storageGiB: number | null;
   /** Whether it has a standby to fail over to. */
   readonly multiAz: boolean;
@@ -166,6 +168,7 @@ export type Poll =
        * - a stop: `{ stoppedAt, startsAgainAt }`, RFC 3339; the provider starts it by itself then, or never where that is null
        * - a start: `{ startedAt, primary }`
        * - a backup window: `{ backupWindow, pendingBackupWindow }`
+       * - a class: `{ instanceClass, pendingInstanceClass }`, and on `local` `{ awaySeconds }` too where servers were restarted
        * - a snapshot: its description; a restored instance: `{ identifier, providerId }`
        */
       readonly result: Readonly<Record<string, unknown>>;

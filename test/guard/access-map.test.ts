@@ -153,7 +153,14 @@ describe("the environment door", () => {
         .map(({ name }) => name)
         .sort(),
     ).toEqual([
-      ...["createSnapshot", "deleteSnapshot", "modifyBackupWindow", "rebootInstance", "restoreSnapshot"],
+      ...[
+        "createSnapshot",
+        "deleteSnapshot",
+        "modifyBackupWindow",
+        "modifyInstanceClass",
+        "rebootInstance",
+        "restoreSnapshot",
+      ],
       ...["retryOperation", "startInstance", "stopInstance"],
     ]);
   });

@@ -420,6 +420,7 @@ const SHARED_PAYLOADS: Record<string, string> = {
   stopInstance: "OperationPayload",
   startInstance: "OperationPayload",
   retryOperation: "OperationPayload",
+  modifyInstanceClass: "OperationPayload",
   cancelOperation: "OperationPayload",
 };
 

@@ -46,6 +46,7 @@ export const OF_OPERATIONS = [
   "stopInstance",
   "startInstance",
   "retryOperation",
+  "modifyInstanceClass",
   "cancelOperation",
 ] as const;
 

@@ -87,6 +87,13 @@ const OPERATIONS: Record<
     "NOT_FOUND",
     ["select", "begin", "select operations", "rollback", KEEP],
   ],
+  modifyInstanceClass: [
+    async () => ({ instanceId: "orders-test", instanceClass: "db.t4g.large" }),
+    queued(),
+    () => ({ instanceId: "orders-test", instanceClass: "db t4g" }),
+    "BAD_USER_INPUT",
+    [LOOK, KEEP],
+  ],
   cancelOperation: [
     async () => ({ operationId: await insertOperation(app, await busyId()) }),
     [

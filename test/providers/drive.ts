@@ -5,13 +5,14 @@ import { databaseUser } from "../../src/postgres/os-user.js";
 import { createLocalProvider } from "../../src/providers/local.js";
 import type { OperationRequest } from "../../src/providers/provider.js";
 
-const [folder, killAt, text, cancelAt] = process.argv.slice(2) as [string, string, string, string | undefined];
+// `cancelAt` and `bin` may be left out, or empty.
+const [folder, killAt, text, cancelAt, bin] = process.argv.slice(2) as [string, string, string, string?, string?];
 let cancel = () => {};
 const die = () => process.kill(-process.pid, "SIGKILL");
 // The moment before a line of the log is written, or so many milliseconds after it: `line+20`, or a percentage: `%50`.
 const [, line, delayMs] = /^(.*?)(?:\+(\d+))?$/.exec(killAt)!;
 const write = (entry: string) => {
-  if (cancelAt !== undefined && entry.includes(cancelAt)) cancel();
+  if (cancelAt && entry.includes(cancelAt)) cancel();
   if (!entry.includes(line!)) return;
   if (delayMs === undefined) die();
   else setTimeout(die, Number(delayMs));
@@ -20,7 +21,7 @@ const write = (entry: string) => {
 const user = await databaseUser();
 const provider = await createLocalProvider({
   folder,
-  bin: await findBinaries(user),
+  bin: bin || (await findBinaries(user)),
   user,
   log: pino({ level: "info" }, { write }),
   clock: { now: () => new Date() },

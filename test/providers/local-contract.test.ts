@@ -8,5 +8,6 @@ const ground = useGround();
 describeProvider("local", async () => {
   const provider = await ground.open();
   await provider.create({ ...NEW, identifier: "solo" });
-  return { provider, identifier: "solo", readsLogs: true, stop: () => provider.stopAll() };
+  const classes = ["local.small", "local.medium"] as const;
+  return { provider, classes, identifier: "solo", readsLogs: true, stop: () => provider.stopAll() };
 });

@@ -19,6 +19,7 @@ type Verb =
   | "stopInstance"
   | "startInstance"
   | "retryOperation"
+  | "modifyInstanceClass"
   | "cancelOperation";
 
 /** Requests or cancels an operation. */

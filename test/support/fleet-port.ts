@@ -23,6 +23,7 @@ export const describeInstance = (changes: Partial<InstanceDescription> = {}): In
   engine: "postgres",
   engineVersion: "15.8",
   instanceClass: "db.t4g.medium",
+  pendingInstanceClass: null,
   storageGiB: 20,
   multiAz: true,
   status: "available",
@@ -121,6 +122,13 @@ export function memoryProvider(descriptions: InstanceDescription[], name = "port
       const status = request.type === "STOP_INSTANCE" ? "stopped" : "available";
       instances.set(request.providerId, { ...instance, status });
       return { ...succeeded, resourceStatus: status, result: {} };
+    }
+    if (request.type === "MODIFY_INSTANCE_CLASS") {
+      const { instanceClass: wanted, applyImmediately } = request;
+      const changed = applyImmediately ? { instanceClass: wanted } : { pendingInstanceClass: wanted };
+      instances.set(request.providerId, { ...instance, ...changed });
+      const { instanceClass, pendingInstanceClass } = { ...instance, ...changed };
+      return { ...succeeded, result: { instanceClass, pendingInstanceClass } };
     }
     const { backupWindow, applyImmediately } = request;
     const changed = applyImmediately ? { backupWindow } : { pendingBackupWindow: backupWindow };

@@ -101,6 +101,10 @@ export const restoreOf = (providerId: string, snapshotId: string, identifier: st
 export const stopOf = (providerId: string): Wanted => ({ providerId, type: "STOP_INSTANCE" });
 export const startOf = (providerId: string): Wanted => ({ providerId, type: "START_INSTANCE" });
 
+export const classOf = (providerId: string, instanceClass: string, applyImmediately = true): Wanted => {
+  return { providerId, type: "MODIFY_INSTANCE_CLASS", instanceClass, applyImmediately };
+};
+
 /** An intent of a provider that saw nothing. */
 export const INTENT: Intent = { askedAt: "2026-08-01T00:00:00Z", saw: {} };
 

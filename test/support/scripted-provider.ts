@@ -102,6 +102,9 @@ export function scriptedProvider(name = "scripted"): ScriptedProvider {
     if (request.type === "MODIFY_BACKUP_WINDOW") {
       return { ...done, result: { backupWindow: request.backupWindow, pendingBackupWindow: null } };
     }
+    if (request.type === "MODIFY_INSTANCE_CLASS") {
+      return { ...done, result: { instanceClass: request.instanceClass, pendingInstanceClass: null } };
+    }
     if (request.type === "STOP_INSTANCE" || request.type === "START_INSTANCE") return { ...done, result: {} };
     const { providerId, snapshotId, tags, automated } = request;
     const arn = `scripted:${request.operationId}`;
@@ -167,6 +170,7 @@ export function scriptedProvider(name = "scripted"): ScriptedProvider {
         engine: "postgres",
         engineVersion: "15.8",
         instanceClass: null,
+        pendingInstanceClass: null,
         storageGiB: 1,
         multiAz: false,
         status: "available",

@@ -2,11 +2,15 @@
 import { ModifyDBClusterCommand, ModifyDBInstanceCommand } from "@aws-sdk/client-rds";
 import type { Poll } from "../provider.js";
 import type { RdsInstance } from "./instances.js";
-import { endWithoutSign, isGone, type RdsOperation, type RequestOf, running } from "./operation.js";
-import { awsCodeOf } from "./refusals.js";
-
-/** So long a change that may have been asked for shows; then it may be asked for again, which changes nothing twice. */
-const SHOWN_MS = 120_000;
+import {
+  endWithoutSign,
+  isGone,
+  noModificationsIsDone,
+  type RdsOperation,
+  type RequestOf,
+  running,
+  SHOWN_MS,
+} from "./operation.js";
 
 interface WindowSight {
   readonly identifier: string;
@@ -39,11 +43,7 @@ export const backupWindowChange: RdsOperation<RequestOf<"MODIFY_BACKUP_WINDOW">>
         : scope.change((client) =>
             client.send(new ModifyDBClusterCommand({ DBClusterIdentifier: cluster, ...wanted })),
           );
-    return asked.catch((error) => {
-      // It has the window already.
-      if (awsCodeOf(error) === "InvalidParameterCombination" && /no modifications/i.test(error.message)) return;
-      throw error;
-    });
+    return noModificationsIsDone(asked);
   },
 
   async poll(_scope, { backupWindow }, found, facts): Promise<Poll> {

@@ -143,6 +143,7 @@ export function describeRdsInstance(
     engine,
     engineVersion: textOf(instance.EngineVersion) ?? "unknown",
     instanceClass: textOf(instance.DBInstanceClass),
+    pendingInstanceClass: textOf(instance.PendingModifiedValues?.DBInstanceClass),
     // The storage of Aurora grows by itself, and AWS says 1.
     storageGiB: engine.startsWith("aurora") ? null : wholeOf(instance.AllocatedStorage),
     multiAz: group ? members.some(({ role }) => role === "STANDBY") : instance.MultiAZ === true,

@@ -1,6 +1,7 @@
 /** What each operation on RDS is made of: a look before, one call for the change, and polls that find out whether it was done. */
 import type { Intent, OperationRequest, Poll, Sight } from "../provider.js";
 import type { RdsInstance } from "./instances.js";
+import { awsCodeOf } from "./refusals.js";
 import type { AwsScope } from "./scopes.js";
 
 /** What this process knows of a change that it asked for; after a restart nothing. */
@@ -31,6 +32,21 @@ export interface RdsOperation<R extends OperationRequest, F extends RdsInstance 
   /** @param found null where the instance is gone @throws UNAVAILABLE */
   poll(scope: AwsScope, request: R, found: RdsInstance | null, facts: PollFacts): Promise<Poll>;
 }
+
+/** So long a change that may have been asked for shows; then it may be asked for again, where that changes nothing twice. */
+export const SHOWN_MS = 120_000;
+
+/** @returns the answer of AWS; that there is nothing to change says that it is so already */
+export const noModificationsIsDone = (answer: Promise<unknown>): Promise<unknown> =>
+  answer.catch((error) => {
+    if (awsCodeOf(error) === "InvalidParameterCombination" && /no modifications/i.test(error.message)) return;
+    throw error;
+  });
+
+const STUCK = /^(failed|incompatible-.+|insufficient-capacity|inaccessible-encryption-credentials.*|restore-error)$/;
+
+/** Whether nothing leads on by itself from a status. */
+export const isStuck = (status: string): boolean => STUCK.test(status);
 
 /** A change that nobody has seen after so long is given up. */
 const LOST_MS = 60 * 60_000;

@@ -5,6 +5,7 @@ import { OperationFailureError } from "../errors.js";
 import type { Intent, OperationRequest, Poll, ProviderFailure, Sight } from "../provider.js";
 import { backupWindowChange } from "./backup-window-change.js";
 import { clusterFailover } from "./cluster-failover.js";
+import { instanceClassChange } from "./instance-class.js";
 import { parseInstanceId } from "./instance-id.js";
 import { findRdsInstance, type RdsInstance } from "./instances.js";
 import { seenSnapshotOf } from "./named-snapshot.js";
@@ -25,6 +26,7 @@ export const RDS_OPERATIONS = [
   "RESTORE_SNAPSHOT",
   "STOP_INSTANCE",
   "START_INSTANCE",
+  "MODIFY_INSTANCE_CLASS",
 ] as const;
 
 /** What this process knows of operations is kept of so many; of the others AWS tells as after a restart. */
@@ -57,6 +59,7 @@ function operationOf(request: OperationRequest, isCluster: boolean): RdsOperatio
   if (request.type === "MODIFY_BACKUP_WINDOW") return backupWindowChange;
   if (request.type === "STOP_INSTANCE") return instanceStop;
   if (request.type === "START_INSTANCE") return instanceStart;
+  if (request.type === "MODIFY_INSTANCE_CLASS") return instanceClassChange;
   if (request.type === "REBOOT_INSTANCE") return request.forceFailover && isCluster ? clusterFailover : reboot;
   return null;
 }

@@ -12,7 +12,16 @@ import type { OperationRequest, Poll } from "../provider.js";
 import { listNewerEvents, type RdsEventSource, type SeenEvents, seeEvents } from "./events.js";
 import { writerOfCluster } from "./instance-description.js";
 import type { RdsInstance } from "./instances.js";
-import { failed, isGone, type PollFacts, type RdsOperation, type RequestOf, running, undecided } from "./operation.js";
+import {
+  failed,
+  isGone,
+  isStuck,
+  type PollFacts,
+  type RdsOperation,
+  type RequestOf,
+  running,
+  undecided,
+} from "./operation.js";
 import type { AwsScope } from "./scopes.js";
 
 interface StopSight {
@@ -23,9 +32,6 @@ interface StopSight {
   readonly refusal: string | null;
   readonly events: SeenEvents;
 }
-
-/** From these nothing leads on by itself. */
-const STUCK = /^(failed|incompatible-.+|insufficient-capacity|inaccessible-encryption-credentials.*|restore-error)$/;
 
 const isAurora = ({ Engine: engine = "" }: DBCluster) => engine.startsWith("aurora");
 
@@ -135,7 +141,7 @@ async function pollUntil(end: End, scope: AwsScope, found: RdsInstance | null, f
     const message = isNow ? end.message : end.overtaken;
     return { state: "succeeded", resourceStatus: status, message, result: end.result(at, found, isNow) };
   }
-  if (STUCK.test(status) && status !== saw.status)
+  if (isStuck(status) && status !== saw.status)
     return failed("StartFailed", `AWS has it ${status} since. See its events, and mend what they say.`, status);
   return undecided(status, facts, "AWS has taken it, and its status does not tell the end yet.");
 }

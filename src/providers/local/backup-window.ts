@@ -3,7 +3,7 @@ import { isWithinWindow, lastWindowStart, maintenanceWindowOf } from "../../valu
 import { OperationFailureError } from "../errors.js";
 import { backupWindowForm } from "./forms.js";
 import type { Host } from "./host.js";
-import { type LocalInstance } from "./instances.js";
+import type { LocalInstance } from "./instance-file.js";
 import type { EntryOutcome } from "./journal-entry.js";
 import type { TaskRequestOf } from "./task.js";
 

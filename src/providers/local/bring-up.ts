@@ -4,7 +4,7 @@ import { hasTablespaces } from "../../postgres/base-backup.js";
 import { isStandbyData } from "../../postgres/control-file.js";
 import { promote } from "../../postgres/promote.js";
 import { type Host, hostFaultText } from "./host.js";
-import { type LocalInstance, type LocalMember, primaryOf, standbysOf } from "./instances.js";
+import { type LocalInstance, type LocalMember, primaryOf, standbysOf } from "./instance-file.js";
 import { clusterOf, fenceMember, memberName, memberProcessName, setLocalMembersStale } from "./members.js";
 import { observe } from "./observe.js";
 import { endSplitBrain, findUndecidedSplitBrain, splitBrainMessage } from "./split-brain.js";

@@ -5,7 +5,7 @@ import type { Sql } from "postgres";
 import { connectAsSuperuser } from "../../postgres/connection.js";
 import type { NewInstance } from "./create.js";
 import { type Host } from "./host.js";
-import { type ConfiguredLocalInstance, type LocalInstance, primaryOf, standbysOf } from "./instances.js";
+import { type ConfiguredLocalInstance, type LocalInstance, primaryOf, standbysOf } from "./instance-file.js";
 import { keepDataAside, listMembersBesidesKeptData, removeKeptMember } from "./kept-data.js";
 import { clusterOf, fenceMember } from "./members.js";
 import { isObservedTakingWrites, observe } from "./observe.js";

@@ -10,9 +10,11 @@ import { connectAsSuperuser } from "../../postgres/connection.js";
 import { writeOwned } from "../../postgres/owned-file.js";
 import { INSTANCE_IDENTIFIER } from "../../values/identifiers.js";
 import type { AutoFailover, Tag } from "../provider.js";
+import { DEFAULT_CLASS } from "./classes.js";
 import { autoFailoverForm, backupWindowForm, maintenanceWindowForm, maxConnectionsForm, tagsForm } from "./forms.js";
 import { type Host } from "./host.js";
-import { instanceIdentifierTaken, type LocalInstance, type LocalMember } from "./instances.js";
+import type { LocalInstance, LocalMember } from "./instance-file.js";
+import { instanceIdentifierTaken } from "./instances.js";
 import { makeMember } from "./members.js";
 import type { TcpPorts } from "./ports.js";
 import { createReplicationRole } from "./replication-role.js";
@@ -87,6 +89,8 @@ export async function planToCreate(
     ...form.data,
     providerId,
     pendingBackupWindow: null,
+    instanceClass: DEFAULT_CLASS,
+    pendingInstanceClass: null,
     members,
     primary: "a",
     wanted: "running",

@@ -2,10 +2,11 @@
 import { type Endpoint, UNOBSERVED_MEMBER } from "../member.js";
 import { type Finding, type InstanceDescription } from "../provider.js";
 import { applyBackupWindowIfDue } from "./backup-window.js";
+import { DEFAULT_CLASS } from "./classes.js";
 import { findingsOf } from "./findings.js";
 import { createHealths, type MemberHealth } from "./health.js";
 import { type Host } from "./host.js";
-import { type LocalInstance, type LocalMember, primaryOf } from "./instances.js";
+import { type LocalInstance, type LocalMember, primaryOf } from "./instance-file.js";
 import { keptFindings, refusalFinding } from "./member-findings.js";
 import { clusterOf, memberName } from "./members.js";
 import { isObservedFailed, isObservedUp, observe } from "./observe.js";
@@ -129,7 +130,8 @@ export function createDescribe(host: Host, operations: Operations, plans: Plans,
       region: null,
       engine: "postgres",
       engineVersion: version,
-      instanceClass: null,
+      instanceClass: instance.instanceClass,
+      pendingInstanceClass: instance.pendingInstanceClass?.instanceClass ?? null,
       storageGiB: null,
       multiAz: members.length > 1,
       status,
@@ -184,6 +186,8 @@ function placeholderOf(providerId: string): LocalInstance {
     maintenanceWindow: "sun:05:00-sun:06:00",
     backupWindow: "03:00-03:30",
     pendingBackupWindow: null,
+    instanceClass: DEFAULT_CLASS,
+    pendingInstanceClass: null,
     autoFailover: null,
     backupRetentionDays: 0,
     members: [],

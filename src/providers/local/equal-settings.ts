@@ -6,7 +6,7 @@ import { connectAsSuperuser } from "../../postgres/connection.js";
 import { readOwnedFileStart, writeOwned } from "../../postgres/owned-file.js";
 import { findPostmaster } from "../../postgres/postmaster.js";
 import { type Host } from "./host.js";
-import { type LocalInstance, primaryOf, standbysOf } from "./instances.js";
+import { type LocalInstance, primaryOf, standbysOf } from "./instance-file.js";
 import { clusterOf, fenceMember, memberProcessName } from "./members.js";
 
 export const EQUAL_SETTINGS = [

@@ -3,7 +3,7 @@ import { hasTablespaces } from "../../postgres/base-backup.js";
 import { findPostmaster } from "../../postgres/postmaster.js";
 import type { Finding } from "../provider.js";
 import { type Host } from "./host.js";
-import { type LocalInstance, primaryOf } from "./instances.js";
+import { type LocalInstance, primaryOf } from "./instance-file.js";
 import { keptConfigurationKey } from "./kept-configuration.js";
 import { clusterOf, memberName } from "./members.js";
 

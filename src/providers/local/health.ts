@@ -3,7 +3,7 @@ import { type ProviderMember, UNOBSERVED_MEMBER } from "../member.js";
 import { type Finding } from "../provider.js";
 import { higherSettings } from "./equal-settings.js";
 import { type Host } from "./host.js";
-import { type LocalInstance, type LocalMember, primaryOf } from "./instances.js";
+import { type LocalInstance, type LocalMember, primaryOf } from "./instance-file.js";
 import { memberComplaint } from "./member-log.js";
 import { clusterOf, memberName, memberProcessName } from "./members.js";
 import { observe } from "./observe.js";

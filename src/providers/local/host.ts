@@ -1,11 +1,13 @@
 /** Defines what the parts of the local provider share: its folders, and how it runs PostgreSQL. */
 
+import { totalmem } from "node:os";
 import type { Log } from "../../log.js";
 import { type ClusterSettings } from "../../postgres/cluster.js";
 import { lastComplaintInLog, withoutSecretsOfLog } from "../../postgres/log-tail.js";
 import type { OsUser } from "../../postgres/os-user.js";
 import type { Report } from "../deed.js";
-import type { Instances, LocalInstance } from "./instances.js";
+import type { LocalInstance } from "./instance-file.js";
+import type { Instances } from "./instances.js";
 
 export type LocalHostLimits = {
   /** How many manual snapshots there may be in all. */
@@ -20,6 +22,8 @@ export type LocalHostLimits = {
   readonly catchUpTimeoutMs: number;
   /** No running server is restarted with less than this free on its disk, as it might not come back. */
   readonly restartFreeBytes: number;
+  /** How much memory the servers of all instances may have by their classes. */
+  readonly memoryMiB: number;
 };
 
 const MIB = 1024 * 1024;
@@ -30,6 +34,8 @@ export const DEFAULT_LOCAL_HOST_LIMITS: LocalHostLimits = {
   shutdownTimeoutMs: 3_000,
   catchUpTimeoutMs: 10_000,
   restartFreeBytes: 32 * MIB,
+  // A container may have less than its host.
+  memoryMiB: Math.floor(Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY) / MIB),
 };
 
 export type Host = {

@@ -1,70 +1,17 @@
-/** Stores the description of each local instance in an instance.json in a folder of its own. All else is observed. */
+/** Stores the description of each local instance in an instance.json in a folder of its own. */
 
 import { randomBytes } from "node:crypto";
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
-import { z } from "zod";
 import { syncFolder } from "../../durability.js";
 import { conflict } from "../../errors.js";
 import { makePrivateFolder } from "../../postgres/folder.js";
 import type { OsUser } from "../../postgres/os-user.js";
 import { OperationFailureError } from "../errors.js";
 import { readDurable, writeDurableJson } from "./durable-json.js";
-import { autoFailoverForm, backupWindowForm, maintenanceWindowForm, maxConnectionsForm, tagsForm } from "./forms.js";
+import { instanceForm, type LocalInstance } from "./instance-file.js";
 import type { RequireOwned } from "./ownership.js";
-
-const memberForm = z.object({
-  /** The name stays when the member's role changes. */
-  name: z.enum(["a", "b"]),
-  /** The port on loopback, which never changes. */
-  port: z.number().int(),
-  /** The data must never be started again: the member is to be cloned anew from the primary. */
-  stale: z.boolean(),
-  /** The folder to put the stale data aside in, because they may hold lost writes; null where they are of no use. */
-  keep: z.string().nullable().default(null),
-  /** The member was fenced because it was promoted by hand, and that is not reported yet. */
-  isUntold: z.literal(true).optional(),
-});
-
-/** The configuration of an instance as it was last applied. */
-const configuredForm = z.object({
-  tags: tagsForm,
-  maintenanceWindow: maintenanceWindowForm,
-  backupWindow: backupWindowForm,
-  autoFailover: autoFailoverForm.nullable().default(null),
-  backupRetentionDays: z.number().int(),
-  maxConnections: maxConnectionsForm.optional(),
-  standby: z.boolean(),
-});
-export type ConfiguredLocalInstance = z.infer<typeof configuredForm>;
-
-const instanceForm = z.object({
-  providerId: z.string(),
-  identifier: z.string(),
-  tags: tagsForm,
-  maintenanceWindow: maintenanceWindowForm,
-  backupWindow: backupWindowForm,
-  /** The backup window that waits for the maintenance window, and since when (RFC 3339). */
-  pendingBackupWindow: z.object({ window: backupWindowForm, since: z.string() }).nullable(),
-  backupRetentionDays: z.number().int().min(0).max(35),
-  /** The limit for all clients together; absent in instances that were made before it was configurable. */
-  maxConnections: maxConnectionsForm.optional(),
-  /** When Postern fails the instance over by itself; null for never. */
-  autoFailover: autoFailoverForm.nullable().default(null),
-  members: z.array(memberForm).min(1).max(2),
-  /** The only member that may be started as a primary, or promoted. Nothing but this line decides that. */
-  primary: memberForm.shape.name,
-  /** An instance that is `stopped` stays so when Postern starts. */
-  wanted: z.enum(["running", "stopped"]),
-  /** Absent in an instance that does not come from configuration. */
-  configured: configuredForm.optional(),
-  /** The changes by configuration that are not reported yet. */
-  toReport: z.record(z.string(), z.object({ from: z.unknown(), to: z.unknown() })).optional(),
-});
-
-export type LocalMember = z.infer<typeof memberForm>;
-export type LocalInstance = z.infer<typeof instanceForm>;
 
 const DESCRIPTION = "instance.json";
 /** A copy of the description for when that cannot be read. It is shown, and never acted upon. */
@@ -236,14 +183,6 @@ export function openInstances(folder: string, user: OsUser, requireOwned: Requir
 /** Opens the instances in a fleet's folder to look at them only. */
 export const lookAtInstances = (fleet: string, user: OsUser) =>
   openInstances(join(fleet, "instances"), user, () => Promise.reject(new Error("Nothing is written here.")));
-
-/** @returns the member that `primary` names */
-export function primaryOf({ members, primary }: LocalInstance): LocalMember {
-  return members.find(({ name }) => name === primary)!;
-}
-
-export const standbysOf = ({ members, primary }: LocalInstance): LocalMember[] =>
-  members.filter(({ name }) => name !== primary);
 
 export const instanceIdentifierTaken = ({ identifier }: { readonly identifier: string }) =>
   conflict(`There is an instance ${identifier} already.`);

@@ -69,6 +69,7 @@ export const STATUS_DURING_ENTRY = {
   MODIFY_BACKUP_WINDOW: "modifying",
   STOP_INSTANCE: "stopping",
   START_INSTANCE: "starting",
+  MODIFY_INSTANCE_CLASS: "modifying",
 } as const;
 
 /** The status of an operation's resource while it runs. */

@@ -13,7 +13,7 @@ import { StillStartingError } from "../../postgres/last-words.js";
 import { PreviewError } from "../../postgres/preview.js";
 import { readDurable, writeDurableJson } from "./durable-json.js";
 import { type Host } from "./host.js";
-import { type LocalInstance, type LocalMember, primaryOf } from "./instances.js";
+import { type LocalInstance, type LocalMember, primaryOf } from "./instance-file.js";
 import { clusterOf, fenceMember, memberName } from "./members.js";
 
 const keptForm = z.object({

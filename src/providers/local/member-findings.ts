@@ -1,7 +1,7 @@
 /** Makes the findings about a primary that refuses Postern's login, and about data that was kept aside. */
 import type { Finding } from "../provider.js";
 import { type Host } from "./host.js";
-import type { LocalInstance } from "./instances.js";
+import type { LocalInstance } from "./instance-file.js";
 import { type KeptDataFor, keptPath, listKept } from "./kept-data.js";
 import { listMemberFolders, memberName } from "./members.js";
 import type { Observation } from "./observe.js";

@@ -5,8 +5,10 @@ import { Cluster, type ClusterSettings } from "../../postgres/cluster.js";
 import { fence } from "../../postgres/fence.js";
 import { makePrivateFolder } from "../../postgres/folder.js";
 import { findPostmaster } from "../../postgres/postmaster.js";
+import { localClass } from "./classes.js";
 import type { Host } from "./host.js";
-import type { Instances, LocalInstance, LocalMember } from "./instances.js";
+import type { LocalInstance, LocalMember } from "./instance-file.js";
+import type { Instances } from "./instances.js";
 import { REPLICATION_PASSWORD_FILE, REPLICATION_ROLE } from "./replication-role.js";
 
 /** @returns the name that a member has in the list of processes, and towards its primary */
@@ -19,7 +21,6 @@ export const memberName = ({ identifier }: LocalInstance, { name }: { readonly n
 
 /** The settings are small because several clusters share one small machine. */
 const SMALL: ClusterSettings = {
-  shared_buffers: "16MB",
   max_connections: 20,
   // These are for Postern: people and programs log in as a role that is no superuser.
   superuser_reserved_connections: 5,
@@ -44,8 +45,10 @@ const SHUTDOWN_MS = 30_000;
 /** @returns the cluster of a member, with the settings of the role that instance.json gives it */
 export function clusterOf(host: Host, instance: LocalInstance, member: LocalMember): Cluster {
   const primary = instance.members.find(({ name }) => name === instance.primary)!;
+  const { startSettings, defaults } = localClass(instance.instanceClass);
   const settings: Record<string, string | number> = {
     ...SMALL,
+    ...startSettings,
     ...(instance.maxConnections && { max_connections: instance.maxConnections }),
     ...host.settings,
     cluster_name: memberProcessName(instance.providerId, member.name),
@@ -64,6 +67,7 @@ export function clusterOf(host: Host, instance: LocalInstance, member: LocalMemb
     user: host.user,
     tcpPort: member.port,
     settings,
+    fileSettings: { defaults, overrides: {} },
     onOrphans: (processes) =>
       host.report({
         providerId,

@@ -2,7 +2,7 @@
 import { findPostmaster } from "../../postgres/postmaster.js";
 import { carryEqualSettings } from "./equal-settings.js";
 import { type Host } from "./host.js";
-import { type LocalInstance, type LocalMember, primaryOf, standbysOf } from "./instances.js";
+import { type LocalInstance, type LocalMember, primaryOf, standbysOf } from "./instance-file.js";
 import { recentMemberLogLines } from "./member-log.js";
 import { clusterOf, memberProcessName, setLocalMembersStale } from "./members.js";
 import { askStandbyReplication, isReplicationAhead, type StandbyReplication } from "./replication.js";

@@ -5,7 +5,7 @@ import type { OperationType } from "../../values/operations/declarations.js";
 import { OperationFailureError } from "../errors.js";
 import type { OperationRequest, Poll } from "../provider.js";
 import { type Host } from "./host.js";
-import { type LocalInstance, primaryOf } from "./instances.js";
+import { type LocalInstance, primaryOf } from "./instance-file.js";
 import { listUnfinishedInJournal } from "./journal.js";
 import { STATUS_DURING_ENTRY } from "./journal-entry.js";
 import { clusterOf } from "./members.js";
@@ -13,7 +13,7 @@ import { isObservedFailed, isObservedUp, observe } from "./observe.js";
 import { endOfInterruptedPerform, perform } from "./perform.js";
 import { createRuns } from "./runs.js";
 import type { Snapshots } from "./snapshots.js";
-import { type InstanceTaskRequest, isTaskOnServers } from "./task.js";
+import { endsByItself, type InstanceTaskRequest, isTaskOnServers } from "./task.js";
 
 /** What an instance is busy with, and the status that it shows meanwhile. `upkeep` is work that no operation asked for. */
 type Busy = { readonly status: string; readonly with: OperationType | "upkeep" };
@@ -46,9 +46,8 @@ export function createOperations(
     const other = busy.get(providerId);
     // Upkeep is soon over, so the caller tries again instead of failing.
     if (other?.with === "upkeep") throw unavailable(`The instance ${instance.identifier}`);
-    // Nobody takes over from a stop or a start, which end by themselves.
-    const isTakable = other?.with !== "STOP_INSTANCE" && other?.with !== "START_INSTANCE";
-    const mayBegin = !other || (isTakable && (isAutomatic || (await isRescueFrom(other, request, instance))));
+    const mayBegin =
+      !other || (!endsByItself(other.with) && (isAutomatic || (await isRescueFrom(other, request, instance))));
     if (busy.get(providerId) !== other) throw unavailable(`The instance ${instance.identifier}`);
     if (!mayBegin) return refuse(request, instance, `${other.status}. Try again when it is available.`);
     const reservation: Busy = { status: STATUS_DURING_ENTRY[request.type], with: request.type };

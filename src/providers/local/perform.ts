@@ -3,7 +3,8 @@ import { OperationFailureError } from "../errors.js";
 import { modifyBackupWindow } from "./backup-window.js";
 import { CAUSE_STILL_RECOVERS } from "./causes.js";
 import { type Host } from "./host.js";
-import { type LocalInstance, primaryOf, standbysOf } from "./instances.js";
+import { endOfInterruptedClassChange, modifyInstanceClass } from "./instance-class.js";
+import { type LocalInstance, primaryOf, standbysOf } from "./instance-file.js";
 import { type EntryEnd, type EntryOutcome, type JournalEntry } from "./journal-entry.js";
 import { clusterOf, memberName } from "./members.js";
 import { isObservedUp, type Observation, observe } from "./observe.js";
@@ -28,6 +29,8 @@ export function perform(task: LocalTask, snapshots: Snapshots): Promise<EntryOut
       return performStop(task as LocalTask<TaskRequestOf<"STOP_INSTANCE">>);
     case "START_INSTANCE":
       return performStart(task as LocalTask<TaskRequestOf<"START_INSTANCE">>);
+    case "MODIFY_INSTANCE_CLASS":
+      return modifyInstanceClass(task as LocalTask<TaskRequestOf<"MODIFY_INSTANCE_CLASS">>);
   }
 }
 
@@ -76,6 +79,8 @@ export async function endOfInterruptedPerform(
     const seen = await observe(clusterOf(host, instance, primaryOf(instance)), host.limits.answerTimeoutMs);
     return faultOfPrimary(instance, seen) ?? startDone(host, instance);
   }
+  if (request.type === "MODIFY_INSTANCE_CLASS")
+    return (await endOfInterruptedClassChange(host, instance, request)) ?? interrupted("The class was not changed.");
   if (awaySince === null) return interrupted("The instance was not rebooted.");
   const awaySeconds = taskSecondsSince(awaySince, host.clock.now());
   const primary = memberName(instance, primaryOf(instance));

@@ -6,7 +6,7 @@ import { bringUp } from "./bring-up.js";
 import { applyConfiguration, configuredOf, keepStandbyData } from "./configure.js";
 import { createInstance, type NewInstance, planToCreate } from "./create.js";
 import { type Host } from "./host.js";
-import type { LocalInstance } from "./instances.js";
+import type { LocalInstance } from "./instance-file.js";
 import { instanceIdentifierTaken } from "./instances.js";
 import { fenceMember } from "./members.js";
 import type { TcpPorts } from "./ports.js";

@@ -12,7 +12,7 @@ import { PreviewError } from "../../postgres/preview.js";
 import { listSlots } from "../../postgres/replication-slots.js";
 import { OperationFailureError } from "../errors.js";
 import { type Host } from "./host.js";
-import { type LocalInstance, type LocalMember, primaryOf, standbysOf } from "./instances.js";
+import { type LocalInstance, type LocalMember, primaryOf, standbysOf } from "./instance-file.js";
 import { clusterOf, memberName, memberProcessName, memberSlot } from "./members.js";
 import { isObservedTakingWrites, isObservedUp, type Observation, observe } from "./observe.js";
 import { observeReplay } from "./replay.js";

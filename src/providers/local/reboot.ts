@@ -6,7 +6,7 @@ import { readControlFile } from "../../postgres/control-file.js";
 import { promote } from "../../postgres/promote.js";
 import { bringUp } from "./bring-up.js";
 import { carryEqualSettings } from "./equal-settings.js";
-import { primaryOf } from "./instances.js";
+import { primaryOf } from "./instance-file.js";
 import type { EntryOutcome, JournalEntry } from "./journal-entry.js";
 import { carryConfiguration } from "./kept-configuration.js";
 import { clusterOf, fenceMember, memberName } from "./members.js";

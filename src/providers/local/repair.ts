@@ -2,7 +2,7 @@
 import { findPostmaster } from "../../postgres/postmaster.js";
 import { bringUp, needsBringUp } from "./bring-up.js";
 import { type Host, hostFaultText } from "./host.js";
-import type { LocalInstance } from "./instances.js";
+import type { LocalInstance } from "./instance-file.js";
 import { keepConfiguration } from "./kept-configuration.js";
 import { clusterOf, memberName } from "./members.js";
 import { mendStandbys, needsMending } from "./mend.js";

@@ -3,7 +3,7 @@ import type { Cluster } from "../../postgres/cluster.js";
 import { connectAsSuperuser } from "../../postgres/connection.js";
 import { EQUAL_SETTINGS, type EqualSettings } from "./equal-settings.js";
 import { type Host } from "./host.js";
-import { type LocalInstance, primaryOf } from "./instances.js";
+import { type LocalInstance, primaryOf } from "./instance-file.js";
 import { clusterOf } from "./members.js";
 
 /** A primary's own view; positions in the WAL are bytes since its beginning. */

@@ -11,7 +11,7 @@ import type { ProviderSnapshotName, ScopeSnapshot, SnapshotDescription, Tag } fr
 import { readDurable, writeDurableJson } from "./durable-json.js";
 import { tagsForm } from "./forms.js";
 import { type Host, hostCopyOptions } from "./host.js";
-import { type LocalInstance, primaryOf } from "./instances.js";
+import { type LocalInstance, primaryOf } from "./instance-file.js";
 import { clusterOf } from "./members.js";
 import type { TaskStep } from "./task.js";
 

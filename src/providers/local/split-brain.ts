@@ -12,7 +12,7 @@ import { findPostmaster } from "../../postgres/postmaster.js";
 import { OperationFailureError } from "../errors.js";
 import type { Finding } from "../provider.js";
 import { type Host } from "./host.js";
-import { type LocalInstance, type LocalMember, primaryOf, standbysOf } from "./instances.js";
+import { type LocalInstance, type LocalMember, primaryOf, standbysOf } from "./instance-file.js";
 import { keepDataAsideNow, keptName, keptPath } from "./kept-data.js";
 import { clusterOf, fenceMember, memberName } from "./members.js";
 import { isObservedTakingWrites, type Observation, observe } from "./observe.js";

@@ -11,7 +11,7 @@ import type { Cluster } from "../../postgres/cluster.js";
 import { connectAsSuperuser } from "../../postgres/connection.js";
 import { writeOwned } from "../../postgres/owned-file.js";
 import { type Host, hostCopyOptions, hostFaultText } from "./host.js";
-import { type LocalInstance, type LocalMember, primaryOf, standbysOf } from "./instances.js";
+import { type LocalInstance, type LocalMember, primaryOf, standbysOf } from "./instance-file.js";
 import { keepDataAside } from "./kept-data.js";
 import { clusterOf, fenceMember, makeMember, memberName, memberProcessName, memberSlot } from "./members.js";
 import { readReplayPosition } from "./replay.js";

@@ -1,7 +1,7 @@
 /** Performs STOP_INSTANCE and START_INSTANCE. instance.json says which was last wanted, and every start of Postern goes by that. */
 import { bringUp } from "./bring-up.js";
 import type { Host } from "./host.js";
-import { type LocalInstance, primaryOf, standbysOf } from "./instances.js";
+import { type LocalInstance, primaryOf, standbysOf } from "./instance-file.js";
 import type { EntryOutcome } from "./journal-entry.js";
 import { clusterOf, fenceMember, memberName } from "./members.js";
 import { isObservedFailed, observe } from "./observe.js";

@@ -18,7 +18,7 @@ import { OperationFailureError } from "../errors.js";
 import { bringUp } from "./bring-up.js";
 import { CAUSE_STILL_RECOVERS } from "./causes.js";
 import { type Host, hostCopyOptions } from "./host.js";
-import { type LocalInstance, type LocalMember, primaryOf } from "./instances.js";
+import { type LocalInstance, type LocalMember, primaryOf } from "./instance-file.js";
 import type { EntryOutcome } from "./journal-entry.js";
 import { keepDataAsideNow, keptName, keptPath } from "./kept-data.js";
 import { clusterOf, fenceMember, memberName } from "./members.js";

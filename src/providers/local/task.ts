@@ -4,7 +4,7 @@ import { OperationFailureError } from "../errors.js";
 import type { OperationRequest, ProviderFailure } from "../provider.js";
 import { failureCauseOf } from "./causes.js";
 import type { Host } from "./host.js";
-import type { LocalInstance } from "./instances.js";
+import type { LocalInstance } from "./instance-file.js";
 import type { JournalEntry } from "./journal-entry.js";
 
 /** Lets a running operation report what it does, and tells it when it should end. */
@@ -33,9 +33,12 @@ export type TaskRequestOf<T extends OperationRequest["type"]> = Extract<Operatio
 /** The operations that need an existing instance. */
 export type InstanceTaskRequest = Exclude<OperationRequest, TaskRequestOf<"DELETE_SNAPSHOT" | "RESTORE_SNAPSHOT">>;
 
+/** Whether nobody takes an operation's servers from it: it ends by itself, with servers that are up or down as it wants them. */
+export const endsByItself = (type: string | undefined): boolean =>
+  type === "STOP_INSTANCE" || type === "START_INSTANCE" || type === "MODIFY_INSTANCE_CLASS";
+
 /** Whether an operation takes servers down or up by itself, and waits for that. */
-export const isTaskOnServers = (type: string | undefined): boolean =>
-  type === "REBOOT_INSTANCE" || type === "STOP_INSTANCE" || type === "START_INSTANCE";
+export const isTaskOnServers = (type: string | undefined): boolean => type === "REBOOT_INSTANCE" || endsByItself(type);
 
 /** Turns an error into the failure of an operation. An unexpected error shows no details, which are in the log. */
 export function taskFailureOf(error: unknown, signal?: AbortSignal): ProviderFailure {

@@ -4,7 +4,7 @@ import { findPostmaster } from "../../postgres/postmaster.js";
 import { OperationFailureError } from "../errors.js";
 import type { FailoverDue, Finding } from "../provider.js";
 import { type Host } from "./host.js";
-import { type LocalInstance, primaryOf, standbysOf } from "./instances.js";
+import { type LocalInstance, primaryOf, standbysOf } from "./instance-file.js";
 import { keepConfiguration } from "./kept-configuration.js";
 import { clusterOf, memberName, memberProcessName } from "./members.js";
 import { isObservedFailed, isObservedUp, observe } from "./observe.js";

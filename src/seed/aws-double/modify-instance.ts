@@ -1,4 +1,5 @@
 /** The action that changes an instance: what applies soon, and what waits for the maintenance window unless it is wanted at once. */
+import { isDeepStrictEqual } from "node:util";
 import { isWithinWindow, maintenanceWindowOf, nextWindowStart } from "../../values/windows.js";
 import { invalidCombination, invalidInstanceState } from "./aws-fault.js";
 import { planBackups } from "./backups.js";
@@ -139,7 +140,9 @@ const modifyDBInstance: RdsAction = (region, parameters) => {
   const immediately = parameters.flag("ApplyImmediately") ?? false;
   const { small, large } = readInstanceChanges(region, instance, parameters);
   const isLarge = Object.keys(large).length > 0;
-  if (!isLarge && Object.keys(small).length === 0) throw invalidCombination("No modifications were requested");
+  const isPending = !immediately && isDeepStrictEqual({ ...instance.pending, ...large }, instance.pending) && isLarge;
+  if ((!isLarge || isPending) && Object.keys(small).length === 0)
+    throw invalidCombination("No modifications were requested");
   requireApart(small.backupWindow ?? instance.backupWindow, small.maintenanceWindow ?? instance.maintenanceWindow);
   if (large.allocatedStorage !== undefined) checkInstanceStorage(region, instance, large.allocatedStorage);
   const needsAvailable = isLarge || small.parameterGroup !== undefined;

@@ -4,6 +4,7 @@ import { createSnapshot } from "./create-snapshot.js";
 import type { OperationDeclaration } from "./declaration.js";
 import { deleteSnapshot } from "./delete-snapshot.js";
 import { modifyBackupWindow } from "./modify-backup-window.js";
+import { modifyInstanceClass } from "./modify-instance-class.js";
 import { rebootInstance } from "./reboot-instance.js";
 import { restoreSnapshot } from "./restore-snapshot.js";
 import { startInstance } from "./start-instance.js";
@@ -17,6 +18,7 @@ const DECLARED = [
   restoreSnapshot,
   stopInstance,
   startInstance,
+  modifyInstanceClass,
 ] as const;
 
 type Declared = (typeof DECLARED)[number];

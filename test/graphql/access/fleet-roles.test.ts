@@ -25,6 +25,7 @@ describe("production", () => {
     "modifyBackupWindow",
     "stopInstance",
     "startInstance",
+    "modifyInstanceClass",
   ];
   const onProduction = async (name: string) => ({
     ...(await MUTATIONS[name]!.input("ADMIN")),

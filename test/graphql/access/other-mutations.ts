@@ -172,6 +172,11 @@ export function otherMutations(app: TestApp): Record<string, Mutation> {
       },
       selection: "operation { id status }",
     },
+    modifyInstanceClass: {
+      callers: OPERATORS,
+      input: async () => ({ instanceId: await insertBusyInstance(app), instanceClass: "db.t4g.large" }),
+      selection: "operation { id status }",
+    },
     cancelOperation: {
       callers: OPERATORS,
       input: async () => ({ operationId: await insertOperation(app, await insertBusyInstance(app)) }),

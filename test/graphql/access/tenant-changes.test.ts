@@ -84,7 +84,7 @@ describe("a row of another organization answers exactly as one that does not exi
         "createSnapshot",
       ],
       ...["deleteSnapshot", "restoreSnapshot", "rebootInstance", "modifyBackupWindow", "stopInstance"],
-      ...["startInstance", "retryOperation", "cancelOperation"],
+      ...["startInstance", "modifyInstanceClass", "retryOperation", "cancelOperation"],
       ...["lockUser", "unlockUser", "deactivateUser", "reactivateUser", "changePassword"],
       ...written
         .filter((specimen) => !OF_ANALYSTS.includes(specimen))

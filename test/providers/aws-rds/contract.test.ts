@@ -12,5 +12,6 @@ describeProvider("aws-rds", async () => {
     aws.clock.advance(20_000);
     return provider.poll(request, intent);
   };
-  return { provider: { ...provider, poll }, identifier: "solo", readsLogs: false, stop: aws.stop };
+  const classes = ["db.t4g.large", "db.r6g.large"] as const;
+  return { provider: { ...provider, poll }, classes, identifier: "solo", readsLogs: false, stop: aws.stop };
 });

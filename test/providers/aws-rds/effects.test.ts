@@ -64,6 +64,12 @@ const windowChange = (providerId: string): Wanted => {
   made += 1;
   return { type: "MODIFY_BACKUP_WINDOW", providerId, backupWindow: windowNumber(made), applyImmediately: true };
 };
+const classChange =
+  (applyImmediately: boolean) =>
+  (providerId: string): Wanted => {
+    made += 1;
+    return { type: "MODIFY_INSTANCE_CLASS", providerId, instanceClass: `db.r6g.x${made}`, applyImmediately };
+  };
 const rebootWith =
   (forceFailover: boolean) =>
   (providerId: string): Wanted => ({ type: "REBOOT_INSTANCE", providerId, forceFailover });
@@ -150,6 +156,21 @@ const KINDS: readonly Kind[] = [
     action: "ModifyDBCluster",
     instance: "shop-2",
     wanted: windowChange,
+    isSeenUndone: true,
+  },
+  { name: "a class", action: "ModifyDBInstance", instance: "orders", wanted: classChange(true), isSeenUndone: true },
+  {
+    name: "a class in the maintenance window",
+    action: "ModifyDBInstance",
+    instance: "orders",
+    wanted: classChange(false),
+    isSeenUndone: true,
+  },
+  {
+    name: "a member's class",
+    action: "ModifyDBInstance",
+    instance: "shop-2",
+    wanted: classChange(true),
     isSeenUndone: true,
   },
   { name: "a reboot", action: "RebootDBInstance", instance: "orders", wanted: rebootWith(false), isSeenUndone: false },

@@ -44,6 +44,7 @@ it("an instance is described with all that the inventory shows", async () => {
     engine: "postgres",
     engineVersion: expect.stringMatching(/^\d+/),
     instanceClass: "db.t4g.medium",
+    pendingInstanceClass: null,
     storageGiB: 100,
     multiAz: true,
     status: "available",

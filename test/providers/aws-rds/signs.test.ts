@@ -211,20 +211,24 @@ describe.each([
   });
 });
 
-it.each(["CREATE_SNAPSHOT", "REBOOT_INSTANCE", "MODIFY_BACKUP_WINDOW", "STOP_INSTANCE", "START_INSTANCE"])(
-  "%s of an instance that was gone at the look has failed for whoever takes it over",
-  async (type) => {
-    const more = { snapshotId: "gone", tags: [], automated: false, forceFailover: false, backupWindow: "08:00-08:30" };
-    const providerId = `${ACCOUNT}/${REGION}/db-${"G".repeat(26)}`;
-    const request = { type, ...more, providerId, operationId: newOperationId() } as unknown as OperationRequest;
-    const intent = await seen(request);
-    expect(intent.saw).toEqual({});
-    expect(await provider.poll(request, intent)).toMatchObject({
-      state: "failed",
-      failure: { code: "DBInstanceNotFound" },
-    });
-  },
-);
+it.each([
+  "CREATE_SNAPSHOT",
+  "REBOOT_INSTANCE",
+  "MODIFY_BACKUP_WINDOW",
+  "STOP_INSTANCE",
+  "START_INSTANCE",
+  "MODIFY_INSTANCE_CLASS",
+])("%s of an instance that was gone at the look has failed for whoever takes it over", async (type) => {
+  const more = { snapshotId: "gone", tags: [], automated: false, forceFailover: false, backupWindow: "08:00-08:30" };
+  const providerId = `${ACCOUNT}/${REGION}/db-${"G".repeat(26)}`;
+  const request = { type, ...more, providerId, operationId: newOperationId() } as unknown as OperationRequest;
+  const intent = await seen(request);
+  expect(intent.saw).toEqual({});
+  expect(await provider.poll(request, intent)).toMatchObject({
+    state: "failed",
+    failure: { code: "DBInstanceNotFound" },
+  });
+});
 
 describe.each([
   ["orders", "db-snapshot", "CreateDBSnapshot"],

@@ -64,6 +64,10 @@ export const Instance = declareType({
     engine: field(instances.engine, "The database engine, such as `postgres`."),
     engineVersion: field(instances.engineVersion, "The version of the engine, such as `15.8`."),
     instanceClass: field(instances.instanceClass, "The provider's name for its size."),
+    pendingInstanceClass: field(
+      instances.pendingInstanceClass,
+      "The class that it will have after the next maintenance window.",
+    ),
     storageGiB: field(instances.storageGib, "The allocated storage in GiB."),
     multiAz: field(instances.multiAz, "Whether it has a standby to fail over to."),
     status: field(instances.status, "The status in the provider's words, such as `available`."),

@@ -40,6 +40,7 @@ export const instances = pgTable(
     engine: varchar({ length: 64 }).notNull(),
     engineVersion: varchar({ length: 64 }).notNull(),
     instanceClass: varchar({ length: 64 }),
+    pendingInstanceClass: varchar({ length: 64 }),
     storageGib: integer(),
     multiAz: boolean().notNull(),
     status: varchar({ length: 64 }).notNull(),
