@@ -130,6 +130,16 @@ it("limits the subscriptions of a connection and of an actor, and gives places b
   other.dispose();
 });
 
+it("a subscription that ends by itself gives its place back", async () => {
+  const gone = "subscription { operationUpdated(operationId: 987654321) { id } }";
+  for (let n = 0; n < 4; n++) expect(await live.follow(gone).refused()).toEqual(["NOT_FOUND"]);
+  const three = await begun(app, () => [1, 2, 3].map(() => live.follow(EVENTS)), 3);
+  await app.sql`insert into security_events (event_type, event_status) values ('place', 'SUCCESS')`;
+  for (const each of three) await each.count(1);
+  expect(await live.follow(gone).refused()).toEqual(["LIMIT_EXCEEDED"]);
+  for (const each of three) each.stop();
+});
+
 it("limits the connections of an actor, and those of the process", async () => {
   live.dispose();
   const own = [await signedIn(), await signedIn()];

@@ -13,6 +13,7 @@ import { isSnapshotIdentifierTaken } from "../../../../src/modules/fleet/operati
 import * as claims from "../../../../src/modules/fleet/operations/operation-claims.store.js";
 import * as metrics from "../../../../src/modules/fleet/operations/operation-metrics.store.js";
 import * as store from "../../../../src/modules/fleet/operations/operations.store.js";
+import { listOpenOperations } from "../../../../src/modules/fleet/operations/operations-under-way.store.js";
 import * as scheduled from "../../../../src/modules/fleet/operations/scheduled-operations.store.js";
 import { testApp } from "../../../support/app.js";
 import { cases } from "../../../support/deep.js";
@@ -112,6 +113,13 @@ it.each<[string, Parameters<typeof readBy>[0]]>([
         "operations_pkey",
       ],
     ]).toContain(scan);
+});
+
+it("what is followed first lies in the indexes of what has not come to its end", async () => {
+  expect(await readBy(listOpenOperations)).toEqual([
+    expect.stringMatching(/^operations_open_/),
+    "operations_run_at_idx",
+  ]);
 });
 
 it("figures of a range read what was requested and refused in it, and the records of each operation by its id", async () => {
