@@ -67,7 +67,11 @@ export async function createApp(config: Config, ports: Ports): Promise<App> {
   const rateLimits = await createRateLimits({ ...shared, ...config, rateKey: keys.derive("rate limits") });
   const rows: RowsDeps = { ...shared, limits: LIMITS, statements: cache.region() };
   const sessions = sessionsModule({ ...shared, ...rateLimits, tokens, query, queryApart, deriveKey: keys.derive });
-  const inventory = inventoryModule({ ...shared, rules: config.environmentRules });
+  const inventory = inventoryModule({
+    ...shared,
+    rules: config.environmentRules,
+    queueTags: (db, agreed) => operations.queueTags(db, agreed),
+  });
   const discovery = discoveryModule({ ...shared, inventory: inventory.service, discovery: config.discovery });
   const operations = operationsModule({
     ...shared,

@@ -167,6 +167,7 @@ export type Poll =
        *   failed, `{ missingFrom, keptAt }`: the position from which its writes are lost, and where its data is kept
        * - a stop: `{ stoppedAt, startsAgainAt }`, RFC 3339; the provider starts it by itself then, or never where that is null
        * - a start: `{ startedAt, primary }`
+       * - tags: `{ tags }`, all that the instance has then
        * - a backup window: `{ backupWindow, pendingBackupWindow }`
        * - a class: `{ instanceClass, pendingInstanceClass }`, and on `local` `{ awaySeconds }` too where servers were restarted
        * - a snapshot: its description; a restored instance: `{ identifier, providerId }`

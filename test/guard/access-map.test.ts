@@ -161,7 +161,7 @@ describe("the environment door", () => {
         "rebootInstance",
         "restoreSnapshot",
       ],
-      ...["retryOperation", "startInstance", "stopInstance"],
+      ...["retryOperation", "setInstanceTags", "startInstance", "stopInstance"],
     ]);
   });
 

@@ -421,6 +421,7 @@ const SHARED_PAYLOADS: Record<string, string> = {
   startInstance: "OperationPayload",
   retryOperation: "OperationPayload",
   modifyInstanceClass: "OperationPayload",
+  setInstanceTags: "OperationPayload",
   cancelOperation: "OperationPayload",
 };
 

@@ -47,6 +47,7 @@ export const OF_OPERATIONS = [
   "startInstance",
   "retryOperation",
   "modifyInstanceClass",
+  "setInstanceTags",
   "cancelOperation",
 ] as const;
 

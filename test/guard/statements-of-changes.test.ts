@@ -67,6 +67,16 @@ const OTHERS: Record<string, Counted> = {
       ...["insert into environment_rules", "with", "select", "insert into audit_logs", "commit", "select"],
     ],
   ],
+  proposeInstanceTags: [
+    () => ({ instanceId: "orders-test", tags: [{ key: "Stage", value: "dev" }], reason: "It is one." }),
+    "proposal { id }",
+    [
+      // The lock, the rules and the mappings, and the version of the rules.
+      ...["begin", "select", "select", "select environment_mappings"],
+      ...["update environment_proposals", "select", "insert into environment_proposals"],
+      ...["insert into audit_logs", "commit", "select"],
+    ],
+  ],
   confirmEnvironmentProposal: [
     async () => ({ id: await SPECIMENS.EnvironmentProposal.insert(app) }),
     "proposal { id status }",

@@ -94,6 +94,18 @@ const OPERATIONS: Record<
     "BAD_USER_INPUT",
     [LOOK, KEEP],
   ],
+  setInstanceTags: [
+    async () => ({ instanceId: "orders-test", tags: [{ key: "Owner", value: "Shop" }] }),
+    // The lock on environments before the instance's, and what the tags would loosen.
+    queued("select", "select environment_mappings", LOOK).toSpliced(2, 0, "select"),
+    () => ({ instanceId: "orders-test", tags: [{ key: "Stage", value: "dev" }] }),
+    "FORBIDDEN",
+    [
+      ...[LOOK, "begin", "select", LOOK, "select operations", "select", "select environment_mappings", LOOK],
+      // Beside the record of the refusal, a role that may not do this is a security event.
+      ...["rollback", KEEP, KEEP],
+    ],
+  ],
   cancelOperation: [
     async () => ({ operationId: await insertOperation(app, await busyId()) }),
     [

@@ -14,6 +14,7 @@ import {
   snapshotOf,
   startOf,
   stopOf,
+  tagsOf,
   untilEnded,
 } from "../support/ground.js";
 import { eventually } from "../support/sandbox.js";
@@ -276,6 +277,34 @@ export function describeProvider(name: string, create: () => Promise<UnderTest>)
       const gone = { state: "failed", failure: { code: "DBInstanceNotFound" } };
       expect(await operate(provider, stopOf("db-0000000000000000"))).toMatchObject(gone);
       expect(await operate(provider, startOf("db-0000000000000000"))).toMatchObject(gone);
+    });
+
+    test("tags are set and removed once, however often that is asked for, and the others stay", async () => {
+      const before = (await look()).tags;
+      const request = {
+        ...tagsOf(providerId, { Contract: "1", By: "test" }, "absent"),
+        operationId: newOperationId(),
+      } as OperationRequest;
+      const intent = await intentOf(provider, request);
+      await Promise.all([provider.start(request, intent), provider.start(request, intent)]);
+      const end = await untilEnded(provider, request, intent);
+      const { tags } = await look();
+      expect(tags).toEqual(expect.arrayContaining([...before, { key: "Contract", value: "1" }]));
+      expect(tags).toHaveLength(before.length + 2);
+      expect(end).toMatchObject({ state: "succeeded", resourceStatus: "available", result: { tags } });
+      await provider.start(request, intent);
+      expect(await provider.poll(request, intent)).toEqual(end);
+      const again = tagsOf(providerId, { Contract: "2" }, "By");
+      for (const _ of ["once", "again"]) expect(await operate(provider, again)).toMatchObject({ state: "succeeded" });
+      expect((await look()).tags).toEqual(expect.arrayContaining([...before, { key: "Contract", value: "2" }]));
+      expect(await operate(provider, tagsOf(providerId, {}, "Contract"))).toMatchObject({ state: "succeeded" });
+      expect((await look()).tags).toEqual(before);
+      const many = Object.fromEntries(Array.from({ length: 51 }, (_, n) => [`k${n}`, "x"]));
+      const wrong = { state: "failed", failure: { code: "InvalidParameterValue" } };
+      expect(await operate(provider, tagsOf(providerId, many))).toMatchObject(wrong);
+      expect((await look()).tags).toEqual(before);
+      const gone = { state: "failed", failure: { code: "DBInstanceNotFound" } };
+      expect(await operate(provider, tagsOf("db-0000000000000000", { a: "b" }))).toMatchObject(gone);
     });
 
     test("a backup window is modified at once", async () => {

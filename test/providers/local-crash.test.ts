@@ -22,6 +22,7 @@ import {
   snapshotOf,
   startOf,
   stopOf,
+  tagsOf,
   untilEnded,
   untilStreaming,
   useGround,
@@ -317,6 +318,20 @@ test.each(
   }
   expect(await query(provider, "pair", (sql) => sql`select count(*)::int from notes`)).toEqual([{ count: rows }]);
 });
+
+test.each(some(["Setting the tags", "Setting the tags+1", "Setting the tags+3", "The tags are set"], 2))(
+  "tags that are killed at %s are set, all of them",
+  async (killAt) => {
+    await operate(provider, tagsOf(pair, { Killed: "before", Old: "yes" }));
+    const { request, end } = await interrupt(tagsOf(pair, { Killed: killAt, More: "yes" }, "Old"), killAt);
+    const tags = [...NEW.tags, { key: "Killed", value: killAt }, { key: "More", value: "yes" }];
+    expect(end).toMatchObject({ state: "succeeded", result: { tags } });
+    expect((await provider.describe(pair))!.tags).toEqual(tags);
+    await provider.start(request, INTENT);
+    expect(await provider.poll(request, INTENT), "started once more").toEqual(end);
+    await operate(provider, tagsOf(pair, {}, "Killed", "More"));
+  },
+);
 
 test("an instance whose creation is killed was never there", async () => {
   const wanted = { ...NEW, identifier: "unborn", standby: true };

@@ -10,6 +10,7 @@ import {
   operate,
   startOf,
   stopOf,
+  tagsOf,
   untilEnded,
   untilStreaming,
 } from "../support/ground.js";
@@ -70,6 +71,17 @@ test("a failover that becomes due while it is stopped waits for the stop, and do
   expect(await operate(pair.provider, startOf(pair.id))).toMatchObject({ state: "succeeded" });
   await untilStreaming(pair.provider, "pair");
   await pair.expectWhole("a");
+});
+
+test("its tags are set while it is stopped, and it stays so", async () => {
+  expect(await operate(pair.provider, stopOf(pair.id))).toMatchObject(stopped);
+  expect(await operate(pair.provider, tagsOf(pair.id, { Owner: "Shop" }))).toMatchObject({
+    ...stopped,
+    result: { tags: expect.arrayContaining([{ key: "Owner", value: "Shop" }]) },
+  });
+  expect([await servers(), await pair.status()]).toEqual([[], "stopped"]);
+  expect(await operate(pair.provider, startOf(pair.id))).toMatchObject({ state: "succeeded" });
+  await untilStreaming(pair.provider, "pair");
 });
 
 test("a start that fails says so; the instance has failed then, and is wanted all the same", async () => {

@@ -1,5 +1,6 @@
 import { Operation } from "../../src/modules/fleet/operations/operations.model.js";
 import { insertBusyInstance, insertOperation } from "../support/fleet-port.js";
+import { environmentProposal } from "./environment-proposal.js";
 import { instance } from "./instance.js";
 import { snapshot } from "./snapshot.js";
 import type { Specimen } from "./specimen.js";
@@ -10,6 +11,7 @@ export const operation: Specimen = {
   owner: "staff",
   get references(): Specimen["references"] {
     return {
+      proposal: { to: environmentProposal, column: "proposal_id", inverse: "operations" },
       retryOf: { to: operation, column: "retry_of" },
       instance: {
         to: instance,

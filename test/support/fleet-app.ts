@@ -20,6 +20,7 @@ type Verb =
   | "startInstance"
   | "retryOperation"
   | "modifyInstanceClass"
+  | "setInstanceTags"
   | "cancelOperation";
 
 /** Requests or cancels an operation. */

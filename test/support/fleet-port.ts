@@ -10,6 +10,7 @@ import {
   type SnapshotDescription,
 } from "../../src/providers/provider.js";
 import { OPERATION_TYPES } from "../../src/values/operations/declarations.js";
+import { tagsAfter } from "../../src/values/tags.js";
 import type { TestApp } from "./app.js";
 
 export const HOST = "db.internal.example";
@@ -129,6 +130,11 @@ export function memoryProvider(descriptions: InstanceDescription[], name = "port
       instances.set(request.providerId, { ...instance, ...changed });
       const { instanceClass, pendingInstanceClass } = { ...instance, ...changed };
       return { ...succeeded, result: { instanceClass, pendingInstanceClass } };
+    }
+    if (request.type === "SET_INSTANCE_TAGS") {
+      const tags = tagsAfter(instance.tags, request);
+      instances.set(request.providerId, { ...instance, tags });
+      return { ...succeeded, result: { tags } };
     }
     const { backupWindow, applyImmediately } = request;
     const changed = applyImmediately ? { backupWindow } : { pendingBackupWindow: backupWindow };

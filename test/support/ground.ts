@@ -99,6 +99,10 @@ export const restoreOf = (providerId: string, snapshotId: string, identifier: st
 };
 
 export const stopOf = (providerId: string): Wanted => ({ providerId, type: "STOP_INSTANCE" });
+export const tagsOf = (providerId: string, tags: Record<string, string>, ...removeKeys: string[]): Wanted => {
+  const pairs = Object.entries(tags).map(([key, value]) => ({ key, value }));
+  return { providerId, type: "SET_INSTANCE_TAGS", tags: pairs, removeKeys };
+};
 export const startOf = (providerId: string): Wanted => ({ providerId, type: "START_INSTANCE" });
 
 export const classOf = (providerId: string, instanceClass: string, applyImmediately = true): Wanted => {

@@ -13,6 +13,7 @@ import {
   type SnapshotDescription,
 } from "../../src/providers/provider.js";
 import { OPERATION_TYPES } from "../../src/values/operations/declarations.js";
+import { tagsAfter } from "../../src/values/tags.js";
 
 export const unavailable = () => new AppError("UNAVAILABLE", "The provider does not answer. Try again.");
 
@@ -106,6 +107,12 @@ export function scriptedProvider(name = "scripted"): ScriptedProvider {
       return { ...done, result: { instanceClass: request.instanceClass, pendingInstanceClass: null } };
     }
     if (request.type === "STOP_INSTANCE" || request.type === "START_INSTANCE") return { ...done, result: {} };
+    if (request.type === "SET_INSTANCE_TAGS") {
+      const instance = instances.get(request.providerId)!;
+      const changed = tagsAfter(instance.tags, request);
+      instances.set(request.providerId, { ...instance, tags: changed });
+      return { ...done, result: { tags: changed } };
+    }
     const { providerId, snapshotId, tags, automated } = request;
     const arn = `scripted:${request.operationId}`;
     let snapshot = snapshots.find((one) => one.arn === arn);

@@ -5,11 +5,11 @@ import type { RdsInstance } from "./instances.js";
 import {
   endWithoutSign,
   isGone,
+  mayAskAgain,
   noModificationsIsDone,
   type RdsOperation,
   type RequestOf,
   running,
-  SHOWN_MS,
 } from "./operation.js";
 
 interface WindowSight {
@@ -55,9 +55,7 @@ export const backupWindowChange: RdsOperation<RequestOf<"MODIFY_BACKUP_WINDOW">>
     }
     const end = status === "modifying" ? null : endWithoutSign(status, facts);
     if (end) return end;
-    const { intent, asked, nowMs } = facts;
-    const isShown = nowMs - Date.parse(intent.askedAt) > SHOWN_MS && status !== "modifying";
-    if (!asked.isAcknowledged && isShown) return { state: "unknown" };
+    if (mayAskAgain(facts) && status !== "modifying") return { state: "unknown" };
     return running(status, "AWS applies the backup window as soon as possible.");
   },
 };

@@ -9,12 +9,12 @@ import {
   failed,
   isGone,
   isStuck,
+  mayAskAgain,
   noModificationsIsDone,
   type PollFacts,
   type RdsOperation,
   type RequestOf,
   running,
-  SHOWN_MS,
   undecided,
 } from "./operation.js";
 import type { AwsScope } from "./scopes.js";
@@ -86,7 +86,7 @@ export const instanceClassChange: RdsOperation<Wanted> = {
 /** Whether AWS would show by now that it was asked: then it may be asked again, which changes nothing twice. */
 async function isAskable(scope: AwsScope, identifier: string, facts: PollFacts, saw: ClassSight): Promise<boolean> {
   const { asked, intent, nowMs } = facts;
-  if (asked.isAcknowledged || asked.wasBusy || nowMs - Date.parse(intent.askedAt) <= SHOWN_MS) return false;
+  if (asked.wasBusy || !mayAskAgain(facts)) return false;
   const events = await listNewerEvents(scope, sourceOf(identifier), intent, saw.events, nowMs);
   return !events.some(({ text }) => BEGAN.test(text));
 }

@@ -33,8 +33,12 @@ export interface RdsOperation<R extends OperationRequest, F extends RdsInstance 
   poll(scope: AwsScope, request: R, found: RdsInstance | null, facts: PollFacts): Promise<Poll>;
 }
 
-/** So long a change that may have been asked for shows; then it may be asked for again, where that changes nothing twice. */
-export const SHOWN_MS = 120_000;
+/** So long a change that may have been asked for shows. */
+const SHOWN_MS = 120_000;
+
+/** Whether a change that does not show may be asked for again, where that changes nothing twice. */
+export const mayAskAgain = ({ intent, asked, nowMs }: PollFacts): boolean =>
+  !asked.isAcknowledged && nowMs - Date.parse(intent.askedAt) > SHOWN_MS;
 
 /** @returns the answer of AWS; that there is nothing to change says that it is so already */
 export const noModificationsIsDone = (answer: Promise<unknown>): Promise<unknown> =>

@@ -17,6 +17,7 @@ import { snapshotCreation } from "./snapshot-creation.js";
 import { snapshotDeletion } from "./snapshot-deletion.js";
 import { snapshotRestore } from "./snapshot-restore.js";
 import { instanceStart, instanceStop } from "./stop-start.js";
+import { tagChange } from "./tag-change.js";
 
 export const RDS_OPERATIONS = [
   "CREATE_SNAPSHOT",
@@ -27,6 +28,7 @@ export const RDS_OPERATIONS = [
   "STOP_INSTANCE",
   "START_INSTANCE",
   "MODIFY_INSTANCE_CLASS",
+  "SET_INSTANCE_TAGS",
 ] as const;
 
 /** What this process knows of operations is kept of so many; of the others AWS tells as after a restart. */
@@ -60,6 +62,7 @@ function operationOf(request: OperationRequest, isCluster: boolean): RdsOperatio
   if (request.type === "STOP_INSTANCE") return instanceStop;
   if (request.type === "START_INSTANCE") return instanceStart;
   if (request.type === "MODIFY_INSTANCE_CLASS") return instanceClassChange;
+  if (request.type === "SET_INSTANCE_TAGS") return tagChange;
   if (request.type === "REBOOT_INSTANCE") return request.forceFailover && isCluster ? clusterFailover : reboot;
   return null;
 }

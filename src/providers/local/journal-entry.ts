@@ -70,6 +70,7 @@ export const STATUS_DURING_ENTRY = {
   STOP_INSTANCE: "stopping",
   START_INSTANCE: "starting",
   MODIFY_INSTANCE_CLASS: "modifying",
+  SET_INSTANCE_TAGS: "modifying",
 } as const;
 
 /** The status of an operation's resource while it runs. */

@@ -18,6 +18,9 @@ import { endsByItself, type InstanceTaskRequest, isTaskOnServers } from "./task.
 /** What an instance is busy with, and the status that it shows meanwhile. `upkeep` is work that no operation asked for. */
 type Busy = { readonly status: string; readonly with: OperationType | "upkeep" };
 
+/** What is done to an instance that is stopped. */
+const WHILE_STOPPED: ReadonlySet<OperationType> = new Set(["START_INSTANCE", "STOP_INSTANCE", "SET_INSTANCE_TAGS"]);
+
 export type Operations = ReturnType<typeof createOperations>;
 
 /** @param faultOf tells why a planned instance could not be made */
@@ -55,8 +58,7 @@ export function createOperations(
     try {
       // The instance is read again because others could change it until it was busy.
       const current = (await instances.find(providerId)) ?? instance;
-      const staysStopped = request.type !== "START_INSTANCE" && request.type !== "STOP_INSTANCE";
-      if (current.wanted === "stopped" && staysStopped) {
+      if (current.wanted === "stopped" && !WHILE_STOPPED.has(request.type)) {
         await refuse(request, current, "stopped. Start it first.");
         return free(providerId, reservation);
       }

@@ -9,6 +9,7 @@ import { type EntryEnd, type EntryOutcome, type JournalEntry } from "./journal-e
 import { clusterOf, memberName } from "./members.js";
 import { isObservedUp, type Observation, observe } from "./observe.js";
 import { leftBehindByReboot, rebootInPlace, rebootWithFailover } from "./reboot.js";
+import { performSetTags, setTags } from "./set-tags.js";
 import type { Snapshots } from "./snapshots.js";
 import { finishStop, performStart, performStop, startDone } from "./stop-start.js";
 import { determineTakeOverLoss } from "./take-over.js";
@@ -31,6 +32,8 @@ export function perform(task: LocalTask, snapshots: Snapshots): Promise<EntryOut
       return performStart(task as LocalTask<TaskRequestOf<"START_INSTANCE">>);
     case "MODIFY_INSTANCE_CLASS":
       return modifyInstanceClass(task as LocalTask<TaskRequestOf<"MODIFY_INSTANCE_CLASS">>);
+    case "SET_INSTANCE_TAGS":
+      return performSetTags(task as LocalTask<TaskRequestOf<"SET_INSTANCE_TAGS">>);
   }
 }
 
@@ -68,6 +71,7 @@ export async function endOfInterruptedPerform(
   const request = entry.request as InstanceTaskRequest;
   const { awaySince, failoverTo, rebootOf } = entry;
   if (request.type === "MODIFY_BACKUP_WINDOW") return modifyBackupWindow(host, instance, request);
+  if (request.type === "SET_INSTANCE_TAGS") return setTags(host, instance, request);
   if (request.type === "CREATE_SNAPSHOT") {
     const snapshot = await snapshots.findByOperation(request.operationId);
     return snapshot ? snapshotTaken(snapshot.identifier, snapshot) : interrupted("No part of the snapshot is left.");

@@ -1,11 +1,10 @@
 /** Takes a snapshot of an instance; of a member, one of its cluster. */
 import { z } from "zod";
-import { TagInput, tagList } from "../tags.js";
+import { requireTags, TagInput, tagList } from "../tags.js";
 import { declareOperation, type InstanceFacts, STARTING_STATUSES } from "./declaration.js";
 import {
   generateSnapshotIdentifier,
   requireSnapshotIdentifier,
-  requireSnapshotTags,
   snapshotIdentifierLimit,
   snapshotTagLimit,
 } from "./snapshot-identifier.js";
@@ -46,10 +45,10 @@ export const createSnapshot = declareOperation(fields, {
   concernsCluster: () => true,
   check({ snapshotId, tags }) {
     if ((snapshotId ?? null) !== null) requireSnapshotIdentifier(snapshotId as string);
-    requireSnapshotTags(tags ?? []);
+    requireTags(tags ?? []);
   },
   async prepare(context, instance, input) {
-    const tags = requireSnapshotTags(input.tags ?? [], snapshotTagLimit(instance.provider));
+    const tags = requireTags(input.tags ?? [], snapshotTagLimit(instance.provider));
     const max = snapshotIdentifierLimit(instance);
     const given = input.snapshotId ?? null;
     const snapshotId =

@@ -2,7 +2,7 @@
 import type { z } from "zod";
 import type { AppError } from "../../errors.js";
 import type { Environment } from "../environments.js";
-import type { Tag } from "../tags.js";
+import type { Tag, TagChange } from "../tags.js";
 
 /**
  * What an operation works on. Operations on the servers of an instance wait only for each other, and so do those on its snapshots, which
@@ -59,6 +59,7 @@ export interface InstanceFacts extends OperabilityFacts {
   readonly engineVersion: string;
   readonly instanceClass: string | null;
   readonly members: readonly { readonly name: string; readonly role: string }[];
+  readonly tags: readonly Tag[];
   readonly backupWindow: string | null;
   readonly maintenanceWindow: string | null;
   readonly backupRetentionDays: number | null;
@@ -91,6 +92,8 @@ export interface PreparationContext {
   findSnapshot(identifier: string): Promise<NamedSnapshot | null>;
   /** @returns the tags of a copy of the instance under another identifier @throws FAILED_PRECONDITION where it would be less protected */
   requireCopyTags(identifier: string, snapshot: NamedSnapshot): Promise<readonly Tag[]>;
+  /** @returns what other tags of the instance loosen, as two administrators have agreed @throws FORBIDDEN where they have not */
+  requireAgreedTags(change: TagChange): Promise<readonly string[]>;
 }
 
 interface Declared<T extends string, P extends z.ZodObject, I> {
@@ -122,6 +125,8 @@ interface Declared<T extends string, P extends z.ZodObject, I> {
   assess?(instance: OperabilityFacts, input: I): AppError | null;
   /** Whether it concerns the cluster of a member as a whole. */
   concernsCluster(parameters: z.output<P>): boolean;
+  /** Whether it changes what environments are decided by, so that nothing else does so while it is accepted. */
+  readonly changesEnvironments?: true;
   /** Checks the form of the input, before anything is read. @throws BAD_USER_INPUT */
   check?(input: I): void;
   /** Makes the parameters, once the instance is locked. @throws BAD_USER_INPUT, NOT_FOUND, CONFLICT, FAILED_PRECONDITION */

@@ -7,6 +7,7 @@ import { modifyBackupWindow } from "./modify-backup-window.js";
 import { modifyInstanceClass } from "./modify-instance-class.js";
 import { rebootInstance } from "./reboot-instance.js";
 import { restoreSnapshot } from "./restore-snapshot.js";
+import { setInstanceTags } from "./set-instance-tags.js";
 import { startInstance } from "./start-instance.js";
 import { stopInstance } from "./stop-instance.js";
 
@@ -19,6 +20,7 @@ const DECLARED = [
   stopInstance,
   startInstance,
   modifyInstanceClass,
+  setInstanceTags,
 ] as const;
 
 type Declared = (typeof DECLARED)[number];

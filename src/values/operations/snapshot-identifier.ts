@@ -1,7 +1,7 @@
-/** Checks the identifiers and tags of snapshots, and generates an identifier where none is given. */
+/** Checks the identifiers of snapshots, and generates one where none is given. */
 import { badUserInput } from "../../errors.js";
 import { MAX_SNAPSHOT_IDENTIFIER, SNAPSHOT_IDENTIFIER } from "../identifiers.js";
-import type { Tag } from "../tags.js";
+import { MAX_TAGS } from "../tags.js";
 
 /** What AWS allows for the snapshot of a cluster. */
 const MAX_OF_CLUSTER = 63;
@@ -42,33 +42,5 @@ export function generateSnapshotIdentifier(
   return withLetter.slice(0, max - suffix.length).replace(/-$/, "") + suffix;
 }
 
-const MAX_TAGS = 50;
-const MAX_KEY = 128;
-const MAX_VALUE = 256;
-const RESERVED = /^(aws|rds):/i;
-
 /** Snapshots of RDS get the tag of their operation too. */
 export const snapshotTagLimit = (provider: string): number => (provider === "aws-rds" ? MAX_TAGS - 1 : MAX_TAGS);
-
-/**
- * @returns the tags unchanged
- * @throws BAD_USER_INPUT with the path of the first fault, such as `tags.0.key`
- */
-export function requireSnapshotTags(tags: readonly Tag[], max = MAX_TAGS): readonly Tag[] {
-  if (tags.length > max) throw badUserInput("tags", `Give at most ${max} tags.`);
-  const keys = new Set<string>();
-  for (const [index, { key, value }] of tags.entries()) {
-    for (const [part, text, max] of [
-      ["key", key, MAX_KEY],
-      ["value", value, MAX_VALUE],
-    ] as const) {
-      const fault = (message: string) => badUserInput(`tags.${index}.${part}`, message);
-      const characters = [...text].length;
-      if (characters < 1 || characters > max) throw fault(`Give a ${part} of 1 to ${max} characters.`);
-      if (RESERVED.test(text)) throw fault("The prefixes aws: and rds: are reserved: choose another text.");
-    }
-    if (keys.has(key)) throw badUserInput(`tags.${index}.key`, "Another tag has this key already: give each key once.");
-    keys.add(key);
-  }
-  return tags;
-}

@@ -26,6 +26,7 @@ describe("production", () => {
     "stopInstance",
     "startInstance",
     "modifyInstanceClass",
+    "setInstanceTags",
   ];
   const onProduction = async (name: string) => ({
     ...(await MUTATIONS[name]!.input("ADMIN")),

@@ -177,6 +177,20 @@ export function otherMutations(app: TestApp): Record<string, Mutation> {
       input: async () => ({ instanceId: await insertBusyInstance(app), instanceClass: "db.t4g.large" }),
       selection: "operation { id status }",
     },
+    setInstanceTags: {
+      callers: OPERATORS,
+      input: async () => ({ instanceId: await insertBusyInstance(app), tags: [{ key: "Owner", value: "Shop" }] }),
+      selection: "operation { id status }",
+    },
+    proposeInstanceTags: {
+      callers: ["ADMIN"],
+      input: async () => ({
+        instanceId: await insertBusyInstance(app),
+        tags: [{ key: "Stage", value: "Test" }],
+        reason: "Known.",
+      }),
+      selection: "proposal { id status }",
+    },
     cancelOperation: {
       callers: OPERATORS,
       input: async () => ({ operationId: await insertOperation(app, await insertBusyInstance(app)) }),

@@ -84,7 +84,8 @@ describe("a row of another organization answers exactly as one that does not exi
         "createSnapshot",
       ],
       ...["deleteSnapshot", "restoreSnapshot", "rebootInstance", "modifyBackupWindow", "stopInstance"],
-      ...["startInstance", "modifyInstanceClass", "retryOperation", "cancelOperation"],
+      ...["startInstance", "setInstanceTags", "proposeInstanceTags", "modifyInstanceClass", "retryOperation"],
+      "cancelOperation",
       ...["lockUser", "unlockUser", "deactivateUser", "reactivateUser", "changePassword"],
       ...written
         .filter((specimen) => !OF_ANALYSTS.includes(specimen))

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { Intent, OperationRequest, Poll, Provider } from "../../../src/providers/provider.js";
 import { ACCOUNT, instanceNamed, REGION, startAws, type UnderAws } from "../../support/aws.js";
-import { newOperationId, restoreOf, type Wanted } from "../../support/ground.js";
+import { newOperationId, restoreOf, tagsOf, type Wanted } from "../../support/ground.js";
 
 let under: UnderAws;
 const ids = new Map<string, string>();
@@ -49,6 +49,8 @@ interface Kind {
   readonly wanted: (providerId: string) => Wanted;
   /** Whether AWS tells that it was never asked. */
   readonly isSeenUndone: boolean;
+  /** Whether AWS may be asked for it twice, which changes nothing. */
+  readonly isRepeatable?: boolean;
   /** What its resource is called in the end; `available` unless given. */
   readonly endStatus?: string;
   /** Makes what it works on. */
@@ -70,6 +72,10 @@ const classChange =
     made += 1;
     return { type: "MODIFY_INSTANCE_CLASS", providerId, instanceClass: `db.r6g.x${made}`, applyImmediately };
   };
+const effectTags = (providerId: string): Wanted => {
+  made += 1;
+  return tagsOf(providerId, { Effect: String(made) });
+};
 const rebootWith =
   (forceFailover: boolean) =>
   (providerId: string): Wanted => ({ type: "REBOOT_INSTANCE", providerId, forceFailover });
@@ -172,6 +178,21 @@ const KINDS: readonly Kind[] = [
     instance: "shop-2",
     wanted: classChange(true),
     isSeenUndone: true,
+  },
+  {
+    name: "tags",
+    action: "AddTagsToResource",
+    instance: "orders",
+    wanted: effectTags,
+    ...{ isSeenUndone: true, isRepeatable: true },
+  },
+  {
+    name: "a member's tags that go",
+    action: "RemoveTagsFromResource",
+    instance: "shop-2",
+    before: async () => under.aws.region(ACCOUNT, REGION).retag("shop-2", { Old: "x" }),
+    wanted: (providerId) => tagsOf(providerId, {}, "Old"),
+    ...{ isSeenUndone: true, isRepeatable: true },
   },
   { name: "a reboot", action: "RebootDBInstance", instance: "orders", wanted: rebootWith(false), isSeenUndone: false },
   {
@@ -293,6 +314,27 @@ describe("a snapshot that is to be deleted", () => {
   });
 });
 
+it("tags that AWS lists late are waited for, and not asked for again", async () => {
+  const [here, provider] = [under.aws.region(ACCOUNT, REGION), under.open()];
+  const row: Row = {
+    request: { ...effectTags(ids.get("orders")!), operationId: newOperationId() },
+    intent: null,
+  } as Row;
+  await provider.start(row.request, await write(row, provider));
+  here.retag("orders", {});
+  for (const _ of Array.from({ length: 20 })) {
+    under.aws.clock.advance(15_000);
+    const message = "AWS has taken the tags, and does not list them all yet.";
+    expect(await provider.poll(row.request, row.intent)).toMatchObject({ state: "running", message });
+  }
+  here.retag("orders", { Effect: String(made), Other: "x" });
+  expect(await provider.poll(row.request, row.intent)).toMatchObject({
+    state: "succeeded",
+    result: { tags: expect.arrayContaining([{ key: "Other", value: "x" }]) },
+  });
+  expect(under.aws.done("AddTagsToResource")).toBe(1);
+});
+
 describe.each(KINDS)("$name", (kind) => {
   const { action, isSeenUndone, endStatus = "available", before } = kind;
   beforeEach(() => before?.());
@@ -402,6 +444,8 @@ describe.each(KINDS)("$name", (kind) => {
     await work(row, same(other), 12);
     fault.end();
     await late;
-    expectOnce(await work(row, same(other)));
+    const end = await work(row, same(other));
+    if (kind.isRepeatable) expect(end).toMatchObject({ state: "succeeded", resourceStatus: endStatus });
+    else expectOnce(end);
   });
 });

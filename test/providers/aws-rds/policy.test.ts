@@ -26,16 +26,18 @@ const called = [
 ].sort();
 const isChange = (action: string) => !/^rds:Describe/.test(action);
 
-it("allows the calls that the code makes, and to tag what it makes, and nothing else", () => {
+it("allows the calls that the code makes, and to tag what it makes and instances, and nothing else", () => {
   expect(called).toContain("AssumeRole");
   const rds = called.filter((action) => action !== "AssumeRole").map((action) => `rds:${action}`);
   const allowed = statements.filter(({ Effect }) => Effect === "Allow");
-  expect(actionsOf(allowed)).toEqual([...rds, "rds:AddTagsToResource"].sort());
+  expect(actionsOf(allowed)).toEqual(rds.sort());
   expect(allowed.filter(({ Condition }) => Condition)).toEqual([]);
   const tagging = allowed.find(({ Action }) => Action === "rds:AddTagsToResource");
   expect(tagging?.Resource).toEqual(
     ["snapshot", "cluster-snapshot", "db", "cluster"].map((kind) => `arn:aws:rds:*:*:${kind}:*`),
   );
+  const untagging = allowed.find(({ Action }) => Action === "rds:RemoveTagsFromResource");
+  expect(untagging?.Resource).toBe("arn:aws:rds:*:*:db:*");
 });
 
 it("denies every change, of clusters too, where a tag with a known key names production, whatever the case", () => {

@@ -1,11 +1,10 @@
-/** Names of snapshots, given and generated, and the tags they may carry. */
+/** Names of snapshots, given and generated. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { AppError } from "../../../src/errors.js";
 import {
   generateSnapshotIdentifier,
   requireSnapshotIdentifier,
-  requireSnapshotTags,
 } from "../../../src/values/operations/snapshot-identifier.js";
 
 const refusal = (act: () => unknown) => {
@@ -90,39 +89,5 @@ describe("a generated identifier", () => {
       }),
       { seed: 20_261_121, numRuns: 1000 },
     );
-  });
-});
-
-describe("tags", () => {
-  const tag = (key: string, value = "x") => ({ key, value });
-  const many = (count: number) => Array.from({ length: count }, (_, index) => tag(`k${index}`));
-
-  it.each([
-    ["none", []],
-    ["fifty", many(50)],
-    ["keys that differ in case", [tag("Env"), tag("env")]],
-    ["the longest, counted in characters", [tag("𝒌".repeat(128), "𝒗".repeat(256))]],
-    ["a prefix that is only like a reserved one", [tag("awsome:x"), tag("my:aws:x", "arn:aws:rds:x")]],
-  ])("may be %s", (_, tags) => {
-    expect(requireSnapshotTags(tags)).toEqual(tags);
-  });
-
-  it.each([
-    ["fifty-one", many(51), "tags", /at most 50/],
-    ["with an empty key", [tag("")], "tags.0.key", /1 to 128/],
-    ["with too long a key", [tag("a"), tag("k".repeat(129))], "tags.1.key", /1 to 128/],
-    ["with an empty value", [tag("a", "")], "tags.0.value", /1 to 256/],
-    ["with too long a value", [tag("a", "v".repeat(257))], "tags.0.value", /1 to 256/],
-    ["with a key of AWS", [tag("aws:x")], "tags.0.key", /reserved/],
-    ["with a key of AWS in another case", [tag("AWS:x")], "tags.0.key", /reserved/],
-    ["with a key of RDS", [tag("Rds:x")], "tags.0.key", /reserved/],
-    ["with a reserved value", [tag("a", "aws:x")], "tags.0.value", /reserved/],
-    ["with a key twice", [tag("a"), tag("b"), tag("a", "y")], "tags.2.key", /once/],
-  ])("may not be %s", (_, tags, field, message) => {
-    expect(refusal(() => requireSnapshotTags(tags))).toEqual({
-      code: "BAD_USER_INPUT",
-      field,
-      message: expect.stringMatching(message),
-    });
   });
 });

@@ -1,7 +1,8 @@
 /** The grounds on which environments are decided beside the facts: the rules and the mappings, and how a change alters them. */
 import type { InstanceDescription } from "../../../providers/provider.js";
-import { type Environment, isStricterEnvironment } from "../../../values/environments.js";
-import { type Classification, type ClassifierMapping, classify } from "./classifier.js";
+import { type Environment, isStricterEnvironment, strictestEnvironment } from "../../../values/environments.js";
+import type { Tag } from "../../../values/tags.js";
+import { type Classification, type ClassifierMapping, classifierTagsOf, classify } from "./classifier.js";
 import { type EnvironmentRules, loosensEnvironmentRules } from "./environment-rules.js";
 
 /** The newest mapping of an instance or an account. */
@@ -37,6 +38,12 @@ export function environmentGroundsAfter(
   return { ...grounds, mappings: [...others, mapping] };
 }
 
+/** Whether something would say less than before of what it is for, or newly says that it is no production. Null says nothing. */
+const isLooserVoice = (before: Environment | null, after: Environment | null): boolean => {
+  if (after === null) return before === "PRODUCTION";
+  return after !== "PRODUCTION" && (before === null || isStricterEnvironment(before, after));
+};
+
 /**
  * Whether a change takes two administrators whatever is known today: with some facts, such as those that are left once a tag has gone, or
  * those of an instance that nobody has seen yet, something would count as less than PRODUCTION that counts as PRODUCTION without the
@@ -46,13 +53,31 @@ export function environmentGroundsAfter(
 export function loosensEnvironments(grounds: EnvironmentGrounds, change: EnvironmentGroundsChange): boolean {
   if (change.kind === "RULES") return loosensEnvironmentRules(grounds.rules, change.rules);
   const { instanceId, accountId, environment, settles } = change.mapping;
-  if (environment === "PRODUCTION") return false;
   const mapped = grounds.mappings.find(
     (mapping) => mapping.instanceId === instanceId && mapping.accountId === accountId,
   )?.environment;
-  if (environment === null) return mapped === "PRODUCTION";
+  const isSettlement = settles !== null && environment !== null && environment !== "PRODUCTION";
   // Whoever agreed on a mapping that is as loose has agreed on this one.
-  return !mapped || settles !== null || isStricterEnvironment(mapped, environment);
+  return isSettlement || isLooserVoice(mapped ?? null, environment);
+}
+
+/**
+ * As above of other tags of an instance: each key that names environments is a voice of its own, because the others may go.
+ * @returns what takes two administrators, as sentences that are the same whenever the same tag says the same
+ */
+export function loosenedTags(before: readonly Tag[], after: readonly Tag[], rules: EnvironmentRules): string[] {
+  const voicesOf = (tags: readonly Tag[]) =>
+    new Map(
+      classifierTagsOf({ tags, cluster: null }, rules).map(({ key, environments }) => [
+        key,
+        strictestEnvironment(environments),
+      ]),
+    );
+  const [old, now] = [voicesOf(before), voicesOf(after)];
+  return [...new Set([...old.keys(), ...now.keys()])].flatMap((key) => {
+    const [from, to] = [old.get(key) ?? null, now.get(key) ?? null];
+    return isLooserVoice(from, to) ? [`The tag ${JSON.stringify(key)} would say ${to ?? "nothing"}.`] : [];
+  });
 }
 
 const asMapping = (row: EnvironmentGroundsMapping | undefined): ClassifierMapping | undefined =>

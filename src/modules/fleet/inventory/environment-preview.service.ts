@@ -1,7 +1,13 @@
 /** Tells what a change of the grounds would do, and whether it loosens anything, today or once facts change. */
 import type { Db } from "../../../db/client.js";
 import { limitExceeded } from "../../../errors.js";
-import { type Assessment, type ClassificationChange, type ClassificationService } from "./classification.service.js";
+import { type TagChange, tagsAfter } from "../../../values/tags.js";
+import {
+  type Assessment,
+  type ClassificationChange,
+  type ClassificationService,
+  classificationFactsOf,
+} from "./classification.service.js";
 import { type ClassifiedInstance, listClassifiedByAccount, listClassifiedByIds } from "./classification.store.js";
 import {
   type EnvironmentGrounds,
@@ -9,9 +15,15 @@ import {
   environmentGroundsAfter,
   loosensEnvironments,
 } from "./environment-grounds.js";
+import { loosenedByTags } from "./tag-loosening.js";
 
 const MAX_SHOWN = 100;
 const MAX_LEAVING = 500;
+
+/** A change of what environments are decided by: of the grounds, or of the tags of an instance. */
+export type ProposedChange =
+  | EnvironmentGroundsChange
+  | ({ readonly kind: "TAGS"; readonly reason: string; readonly instanceId: bigint } & TagChange);
 
 export interface EnvironmentPreview {
   readonly grounds: EnvironmentGrounds;
@@ -20,6 +32,8 @@ export interface EnvironmentPreview {
   /** Those that leave PRODUCTION come first. */
   readonly changes: readonly ClassificationChange[];
   readonly leaving: readonly ClassificationChange[];
+  /** What other tags loosen, as sentences. */
+  readonly loosens: readonly string[];
   /** Whether another administrator confirms the change. */
   readonly isLoosening: boolean;
 }
@@ -60,27 +74,44 @@ function looseningChanges(
   });
 }
 
-function listAffected(db: Db, change: EnvironmentGroundsChange) {
+function listAffected(db: Db, change: ProposedChange) {
   if (change.kind === "RULES") return listClassifiedByAccount(db, null);
+  if (change.kind === "TAGS") return listClassifiedByIds(db, [change.instanceId]);
   const { instanceId, accountId } = change.mapping;
   return instanceId === null ? listClassifiedByAccount(db, accountId) : listClassifiedByIds(db, [instanceId]);
 }
+
+const taggedOf = ({ instance, own, counting }: Assessment) => {
+  const { identifier, tags } = classificationFactsOf(instance);
+  return { identifier, tags, own, counting };
+};
+
+const withTags = (instances: readonly ClassifiedInstance[], change: TagChange & { readonly instanceId: bigint }) =>
+  instances.map((instance) =>
+    instance.id === change.instanceId
+      ? { ...instance, tags: tagsAfter(classificationFactsOf(instance).tags, change) }
+      : instance,
+  );
 
 /** @returns what the change would do */
 export async function previewEnvironmentChange(
   db: Db,
   classification: ClassificationService,
-  change: EnvironmentGroundsChange,
+  change: ProposedChange,
 ): Promise<EnvironmentPreview> {
   const current = await classification.findGrounds(db);
-  const grounds = environmentGroundsAfter(current, change);
   const instances = await listAffected(db, change);
-  const after = classification.assess(instances, grounds);
-  const leaving = looseningChanges(classification.assess(instances, current), after);
+  const before = classification.assess(instances, current);
+  const isOfTags = change.kind === "TAGS";
+  const grounds = isOfTags ? current : environmentGroundsAfter(current, change);
+  const changed = isOfTags ? withTags(instances, change) : instances;
+  const after = classification.assess(changed, grounds);
+  const leaving = looseningChanges(before, after);
+  const loosens = isOfTags ? loosenedByTags(before.map(taggedOf), after.map(taggedOf), grounds.rules) : [];
   const left = new Set(leaving.map(({ before }) => before.id));
   const others = after
     .filter(({ instance, counting }) => !left.has(instance.id) && counting.environment !== instance.environment)
     .map(({ instance, counting }) => ({ before: instance, after: counting }));
-  const isLoosening = leaving.length > 0 || loosensEnvironments(current, change);
-  return { grounds, instances, changes: [...leaving, ...others], leaving, isLoosening };
+  const isLoosening = leaving.length > 0 || (isOfTags ? loosens.length > 0 : loosensEnvironments(current, change));
+  return { grounds, instances, changes: [...leaving, ...others], leaving, loosens, isLoosening };
 }

@@ -9,7 +9,7 @@ import {
   environmentProposals,
 } from "./environment-proposals.table.js";
 import { environmentRulesField } from "./environment-rules.model.js";
-import { Environment } from "./instance-objects.model.js";
+import { Environment, Tag } from "./instance-objects.model.js";
 import { Instance } from "./inventory.model.js";
 
 const EnvironmentProposalKind = enumTypeOf(
@@ -19,6 +19,7 @@ const EnvironmentProposalKind = enumTypeOf(
   {
     MAPPING: "A mapping of an instance or an account, set or taken back.",
     RULES: "Other rules.",
+    TAGS: "Other tags of an instance.",
   },
 );
 
@@ -47,11 +48,27 @@ export const EnvironmentChange: EmbeddedType = {
   },
 };
 
+const ProposedTags: EmbeddedType = {
+  name: "ProposedTags",
+  description: "A change of an instance's tags, and what it would loosen.",
+  list: false,
+  fields: {
+    tags: { kind: "embedded", nullable: false, embedded: Tag, description: "The tags to add or change." },
+    removeKeys: { kind: "string", list: true, nullable: false, description: "The keys of the tags to remove." },
+    loosens: {
+      kind: "string",
+      list: true,
+      nullable: false,
+      description: "What it would loosen, by what was known when it was proposed. More than that is not confirmed.",
+    },
+  },
+};
+
 export const EnvironmentProposal = declareType({
   name: "EnvironmentProposal",
   plural: "environmentProposals",
   description:
-    "A mapping or rules that would take instances out of PRODUCTION, or could once facts change. They count once another administrator confirms them.",
+    "A mapping or rules that would take instances out of PRODUCTION, or could once facts change, or tags that loosen something. They count once another administrator confirms them; of tags, `operations` has the operation that sets them then.",
   table: environmentProposals,
   read: ["environment-mappings:read"],
   scope: { kind: "staff" },
@@ -66,11 +83,14 @@ export const EnvironmentProposal = declareType({
     ),
     environment: field(
       environmentProposals.environment,
-      "The environment that would be mapped; null where a mapping would be taken back, and for rules.",
+      "The environment that would be mapped; null where a mapping would be taken back, and for rules and tags.",
       { enumeration: Environment },
     ),
     settles: field(environmentProposals.settles, "The `dispute` that would be settled; null where none would."),
-    rules: environmentRulesField(environmentProposals.rules, "The rules as a whole; null for a mapping."),
+    rules: environmentRulesField(
+      environmentProposals.rules,
+      "The rules as a whole; null where it is about something else.",
+    ),
     rulesVersion: {
       ...field(
         environmentProposals.rulesVersion,
@@ -78,6 +98,11 @@ export const EnvironmentProposal = declareType({
       ),
       aggregated: false,
     },
+    tagChange: embedded(
+      environmentProposals.tagChange,
+      "The tags that would be set and removed; null where it is about something else.",
+      ProposedTags,
+    ),
     reason: field(environmentProposals.reason, "Why it is proposed."),
     changes: embedded(
       environmentProposals.changes,
@@ -103,7 +128,7 @@ export const EnvironmentProposal = declareType({
     instance: one(
       () => Instance,
       environmentProposals.instanceId,
-      "The instance that would be mapped; null where it is about something else.",
+      "The instance that would be mapped, or tagged; null where it is about something else.",
     ),
   },
 });

@@ -10,13 +10,20 @@ import {
   classificationDisputeOf,
 } from "./classification.service.js";
 import { insertMapping, listClassifiedByIds, lockClassification } from "./classification.store.js";
-import { type EnvironmentGroundsChange } from "./environment-grounds.js";
+import type { EnvironmentGroundsChange } from "./environment-grounds.js";
 import {
   type EnvironmentPreview,
+  type ProposedChange,
   previewEnvironmentChange,
   proposedChangesOf,
   requireShowable,
 } from "./environment-preview.service.js";
+import {
+  changeOfProposal,
+  type ProposedTags,
+  requireCovered,
+  subjectOfChange,
+} from "./environment-proposal-changes.service.js";
 import type { EnvironmentProposalDecision } from "./environment-proposals.inputs.js";
 import {
   expireProposals,
@@ -28,7 +35,6 @@ import {
   supersedeProposals,
   updateProposal,
 } from "./environment-proposals.store.js";
-import type { EnvironmentRules } from "./environment-rules.js";
 import { insertEnvironmentRules } from "./environment-rules.store.js";
 
 const DAYS = 7;
@@ -42,6 +48,18 @@ export interface ProposalsDeps {
   readonly audit: Pick<AuditService, "record" | "recordFor">;
   readonly clock: { now(): Date };
   readonly classification: ClassificationService;
+  /** Queues the operation that sets tags, in the caller's transaction. @returns its id @throws PRODUCTION_PROTECTED, FAILED_PRECONDITION */
+  readonly queueTags: (db: Db, agreed: AgreedTags) => Promise<string>;
+}
+
+/** A change of tags on which two administrators have agreed. */
+export interface AgreedTags extends ProposedTags {
+  readonly proposalId: bigint;
+  readonly instanceId: bigint;
+  /** Who has proposed it, and so requests it. */
+  readonly author: unknown;
+  readonly confirmedBy: object;
+  readonly requestId: string;
 }
 
 /** What a change of the grounds did or would do. */
@@ -54,6 +72,8 @@ export interface ProposedOutcome {
   readonly proposalId: string | null;
 }
 
+const LOOSENS_NOTHING = "These tags loosen nothing. Set them with setInstanceTags.";
+
 /** The message to whoever decides about a proposal that waits no more. */
 const ENDED: Readonly<Record<Exclude<StoredProposal["status"], "WAITING">, string>> = {
   CONFIRMED: "This proposal has been confirmed already.",
@@ -62,17 +82,10 @@ const ENDED: Readonly<Record<Exclude<StoredProposal["status"], "WAITING">, strin
   EXPIRED: `This proposal has waited for more than ${DAYS} days. Propose it anew.`,
 };
 
-const changeOf = (proposal: StoredProposal): EnvironmentGroundsChange => {
-  const { kind, reason, instanceId, accountId, environment, settles, rules } = proposal;
-  return kind === "RULES"
-    ? { kind, reason, rules: rules as EnvironmentRules }
-    : { kind, reason, mapping: { instanceId, accountId, environment, settles } };
-};
-
 export type ProposalsService = ReturnType<typeof createProposals>;
 
-export function createProposals({ db, audit, clock, classification }: ProposalsDeps) {
-  const preview = (db: Db, change: EnvironmentGroundsChange) => previewEnvironmentChange(db, classification, change);
+export function createProposals({ db, audit, clock, classification, queueTags }: ProposalsDeps) {
+  const preview = (db: Db, change: ProposedChange) => previewEnvironmentChange(db, classification, change);
 
   /** @returns the version of the rules that this makes; null for a mapping */
   async function apply(
@@ -91,26 +104,14 @@ export function createProposals({ db, audit, clock, classification }: ProposalsD
   }
 
   /** @throws CONFLICT where the dispute that a mapping settles is another one now */
-  async function requireDispute(db: Db, change: EnvironmentGroundsChange): Promise<void> {
-    if (change.kind === "RULES" || change.mapping.settles === null) return;
+  async function requireDispute(db: Db, change: ProposedChange): Promise<void> {
+    if (change.kind !== "MAPPING" || change.mapping.settles === null) return;
     const { instanceId, settles } = change.mapping;
     const instances = await listClassifiedByIds(db, [instanceId as bigint]);
     const instance = instances.find(({ id }) => id === instanceId);
     if (!instance || settles !== classificationDisputeOf(instance)) {
       throw conflict("The dispute is another one now. Read the instance's environment again, and name that one.");
     }
-  }
-
-  /** @throws CONFLICT where the proposal would take other instances out of PRODUCTION than it named, or to another environment */
-  function requireCovered({ covered }: StoredProposal, { leaving }: EnvironmentPreview): void {
-    const named = covered as Readonly<Record<string, string>>;
-    const others = leaving.filter(({ before, after }) => named[String(before.id)] !== after.environment);
-    if (others.length === 0) return;
-    const names = others.slice(0, 5).map(({ before, after }) => `${before.identifier} to ${after.environment}`);
-    const more = others.length > names.length ? ` and ${others.length - names.length} more` : "";
-    throw conflict(
-      `By now this would also take out of PRODUCTION what the proposal does not name: ${names.join(", ")}${more}. Propose it anew.`,
-    );
   }
 
   /** @throws FORBIDDEN to the author and whoever might be the same person, FAILED_PRECONDITION where one of the two is no administrator any more */
@@ -140,26 +141,26 @@ export function createProposals({ db, audit, clock, classification }: ProposalsD
      * The caller holds the lock of the classification.
      * @throws CONFLICT, LIMIT_EXCEEDED
      */
-    async change(db: Db, call: Call, change: EnvironmentGroundsChange): Promise<ProposedOutcome> {
+    async change(db: Db, call: Call, change: ProposedChange): Promise<ProposedOutcome> {
       await requireDispute(db, change);
       const author = describeActor(call.actor);
       const previewed = await preview(db, change);
-      const { changes, leaving, isLoosening } = previewed;
-      const { instanceId, accountId, environment, settles } =
-        change.kind === "MAPPING"
-          ? change.mapping
-          : { instanceId: null, accountId: null, environment: null, settles: null };
-      const superseded = (await supersedeProposals(db, { instanceId, accountId }, author)).map(String);
+      const { changes, leaving, loosens, isLoosening } = previewed;
+      const { kind } = change;
+      const subject = subjectOfChange(change);
+      const superseded = (await supersedeProposals(db, { kind, ...subject }, author)).map(String);
       if (!isLoosening) {
+        if (kind === "TAGS") throw failedPrecondition("loosens nothing", LOOSENS_NOTHING);
         await apply(db, change, previewed, { createdBy: author, confirmedBy: null }, call);
         return { changes, leaving, superseded, proposalId: null };
       }
       requireShowable(previewed);
       const { version: rulesVersion } = await classification.findRules(db);
       const id = await insertProposal(db, {
-        kind: change.kind,
-        ...{ instanceId, accountId, environment, settles },
-        rules: change.kind === "RULES" ? change.rules : null,
+        kind,
+        ...subject,
+        rules: kind === "RULES" ? change.rules : null,
+        tagChange: kind === "TAGS" ? { tags: change.tags, removeKeys: change.removeKeys, loosens } : null,
         rulesVersion,
         reason: change.reason,
         changes: proposedChangesOf(previewed),
@@ -188,14 +189,23 @@ export function createProposals({ db, audit, clock, classification }: ProposalsD
         const { version: rulesVersion } = await classification.findRules(db);
         let changed = 0;
         let newRulesVersion: number | null = null;
+        let operationId: string | null = null;
         if (decision === "CONFIRM") {
           await requireSecond(db, proposal, call);
-          const change = changeOf(proposal);
+          const change = changeOfProposal(proposal);
           await requireDispute(db, change);
           const previewed = await preview(db, change);
           requireCovered(proposal, previewed);
-          const by = { createdBy: proposal.createdBy, confirmedBy: decidedBy };
-          newRulesVersion = await apply(db, change, previewed, by, call);
+          if (change.kind === "TAGS") {
+            operationId = await queueTags(db, {
+              ...(proposal.tagChange as ProposedTags),
+              ...{ proposalId: proposal.id, instanceId: change.instanceId },
+              ...{ author: proposal.createdBy, confirmedBy: decidedBy, requestId: call.origin.requestId },
+            });
+          } else {
+            const by = { createdBy: proposal.createdBy, confirmedBy: decidedBy };
+            newRulesVersion = await apply(db, change, previewed, by, call);
+          }
           changed = previewed.changes.length;
         }
         const ended = decision === "CONFIRM" ? "CONFIRMED" : "REJECTED";
@@ -205,7 +215,7 @@ export function createProposals({ db, audit, clock, classification }: ProposalsD
         const versions = { proposedRulesVersion: proposal.rulesVersion, rulesVersion, newRulesVersion };
         await audit.record(db, call, {
           resourceId: id,
-          result: { status: ended, changed, ...subject, author: createdBy, ...versions },
+          result: { status: ended, changed, ...subject, author: createdBy, ...versions, operationId },
         });
         return id;
       });

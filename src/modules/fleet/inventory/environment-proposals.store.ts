@@ -42,13 +42,14 @@ const endWaiting = async (db: Db, status: ProposalStatus, condition: SQL | undef
   return rows.map(({ id }) => id);
 };
 
-/** Ends those about the same subject: an instance, an account, or the rules. */
+/** Ends those about the same subject: the mapping of an instance or an account, its tags, or the rules. */
 export const supersedeProposals = (
   db: Db,
-  { instanceId, accountId }: { readonly instanceId: bigint | null; readonly accountId: string | null },
+  { kind, instanceId, accountId }: Pick<StoredProposal, "kind" | "instanceId" | "accountId">,
   by: object,
 ): Promise<bigint[]> => {
   const condition = and(
+    eq(environmentProposals.kind, kind),
     instanceId === null ? isNull(environmentProposals.instanceId) : eq(environmentProposals.instanceId, instanceId),
     accountId === null ? isNull(environmentProposals.accountId) : eq(environmentProposals.accountId, accountId),
   );

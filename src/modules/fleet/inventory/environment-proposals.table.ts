@@ -1,10 +1,10 @@
-/** The table of changes that would take instances out of PRODUCTION, and wait for a second administrator. */
+/** The table of changes that would take instances out of PRODUCTION, or loosen tags, and wait for a second administrator. */
 import { sql } from "drizzle-orm";
 import { check, index, integer, jsonb, pgEnum, pgTable, text, varchar } from "drizzle-orm/pg-core";
 import { id, moment, reference } from "../../../db/columns.js";
 import { environment, instances } from "./inventory.table.js";
 
-export const environmentProposalKind = pgEnum("environment_proposal_kind", ["MAPPING", "RULES"]);
+export const environmentProposalKind = pgEnum("environment_proposal_kind", ["MAPPING", "RULES", "TAGS"]);
 
 export const environmentProposalStatus = pgEnum("environment_proposal_status", [
   "WAITING",
@@ -29,6 +29,8 @@ export const environmentProposals = pgTable(
     rules: jsonb(),
     /** The version in force when it was proposed. Only replicas of an older release leave it out. */
     rulesVersion: integer(),
+    /** The change of tags, and what it loosens; null for a mapping and for rules. */
+    tagChange: jsonb(),
     reason: text().notNull(),
     /** What it would change, as far as clients see it. */
     changes: jsonb().notNull(),

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { checkedText, nullable } from "../../../values/checked.js";
 import { MAX_INPUT_IDENTIFIER } from "../../../values/identifiers.js";
 import { inputObject, showAs } from "../../../values/inputs.js";
+import { tagChangeFields } from "../../../values/operations/set-instance-tags.js";
 import { TagInput } from "../../../values/tags.js";
 import { environmentRulesPrecedence, environmentRulesTagKeys, environmentRulesWords } from "./environment-rules.js";
 import { Environment, EnvironmentMethod } from "./instance-objects.model.js";
@@ -30,6 +31,20 @@ export const SetEnvironmentMappingInput = inputObject(
 );
 
 export type EnvironmentMapping = z.output<typeof SetEnvironmentMappingInput>;
+
+export const ProposeInstanceTagsInput = inputObject(
+  "ProposeInstanceTagsInput",
+  "A change of tags that loosens something. Give `tags`, `removeKeys`, or both.",
+  {
+    instanceId: showAs({ scalar: "ID" }, checkedText(MAX_INPUT_IDENTIFIER)).describe(
+      "The instance: its id, or its identifier where that is unique.",
+    ),
+    ...tagChangeFields,
+    reason,
+  },
+);
+
+export type TagProposal = z.output<typeof ProposeInstanceTagsInput>;
 
 const tags = z
   .array(TagInput)

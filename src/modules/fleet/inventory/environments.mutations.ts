@@ -7,7 +7,11 @@ import { embeddedType } from "../../../engine/types/object-type.js";
 import { EnvironmentChange, EnvironmentProposal } from "./environment-proposal.model.js";
 import { ConfirmEnvironmentProposalInput } from "./environment-proposals.inputs.js";
 import { EnvironmentRules, environmentRulesOf } from "./environment-rules.model.js";
-import { SetEnvironmentMappingInput, SetEnvironmentRulesInput } from "./environments.inputs.js";
+import {
+  ProposeInstanceTagsInput,
+  SetEnvironmentMappingInput,
+  SetEnvironmentRulesInput,
+} from "./environments.inputs.js";
 import type { EnvironmentsService } from "./environments.service.js";
 import { Instance } from "./inventory.model.js";
 
@@ -88,6 +92,20 @@ export const environmentMutations = (environments: EnvironmentsService): Record<
         proposal: rowOf(proposalId),
       };
     },
+  }),
+
+  proposeInstanceTags: mutation({
+    rule: can("environments:decide"),
+    action: "environment-proposal.create",
+    description:
+      "Proposes tags of a non-production instance that loosen something: a tag below PRODUCTION that is new or looser than before, one for PRODUCTION that goes, an instance that counts as less, a conflict that goes. `confirmEnvironmentProposal` of another administrator queues the operation that sets them. What loosens nothing is set with `setInstanceTags`.",
+    input: { schema: ProposeInstanceTagsInput, what: "The instance, the tags to set and those to remove." },
+    payload: {
+      name: "ProposeInstanceTagsPayload",
+      description: "The proposal.",
+      fields: { proposal: { row: EnvironmentProposal, description: "The proposal that waits." } },
+    },
+    run: async (call, input) => ({ proposal: { id: await environments.proposeTags(call, input) } }),
   }),
 
   confirmEnvironmentProposal: mutation({

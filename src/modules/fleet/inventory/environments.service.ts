@@ -4,6 +4,9 @@ import { accessOfActor } from "../../../auth/actor.js";
 import type { Db } from "../../../db/client.js";
 import { badUserInput, forbidden } from "../../../errors.js";
 import { isStricterEnvironment } from "../../../values/environments.js";
+import type { InstanceFacts } from "../../../values/operations/declaration.js";
+import { assessOperability } from "../../../values/operations/operability.js";
+import { requireTagChangeOf, setInstanceTags } from "../../../values/operations/set-instance-tags.js";
 import { findAccountMapping, lockClassification } from "./classification.store.js";
 import type { Classification } from "./classifier.js";
 import { classifyByGrounds, type EnvironmentGroundsChange, loosensEnvironments } from "./environment-grounds.js";
@@ -11,7 +14,12 @@ import { proposedChangesOf } from "./environment-preview.service.js";
 import { createProposals, type ProposalsDeps, type ProposedOutcome } from "./environment-proposals.service.js";
 import type { EnvironmentRules } from "./environment-rules.js";
 import { environmentWordFaultsOf } from "./environment-words.js";
-import type { EnvironmentMapping, EnvironmentQuestion, EnvironmentRulesChange } from "./environments.inputs.js";
+import type {
+  EnvironmentMapping,
+  EnvironmentQuestion,
+  EnvironmentRulesChange,
+  TagProposal,
+} from "./environments.inputs.js";
 import type { StoredInstance } from "./inventory.store.js";
 
 export interface EnvironmentsDeps extends ProposalsDeps {
@@ -147,6 +155,30 @@ export function createEnvironments({ requireInstance, ...deps }: EnvironmentsDep
           result: { dryRun: dryRun ?? false, version, changed, proposalId, superseded },
         });
         return { applied, changed, proposalId, ...rest };
+      });
+    },
+
+    /**
+     * Proposes other tags of an instance, which loosen something.
+     * @returns the id of the proposal
+     * @throws BAD_USER_INPUT, NOT_FOUND, PRODUCTION_PROTECTED, FAILED_PRECONDITION, also where they loosen nothing
+     */
+    async proposeTags(call: Call, input: TagProposal): Promise<string> {
+      setInstanceTags.check(input);
+      return db.transaction(async (db) => {
+        await lockClassification(db);
+        const instance = await requireInstance(db, input.instanceId);
+        const facts = instance as unknown as InstanceFacts;
+        const fault = assessOperability(facts, "SET_INSTANCE_TAGS");
+        if (fault) throw fault;
+        const { id: instanceId } = instance;
+        const change = { kind: "TAGS" as const, reason: input.reason, instanceId, ...requireTagChangeOf(facts, input) };
+        const { proposalId, superseded } = await proposals.change(db, call, change);
+        await audit.record(db, call, {
+          resourceId: proposalId,
+          result: { instanceId: String(instanceId), superseded },
+        });
+        return proposalId!;
       });
     },
 

@@ -19,12 +19,14 @@ import { createMemberLogs } from "./member-logs.service.js";
 import { createProviderReports, type ProviderReportsDeps } from "./provider-reports.service.js";
 import { Scope, ScopeError } from "./scopes.model.js";
 
+export type { AgreedTags } from "./environment-proposals.service.js";
 export { DEFAULT_ENVIRONMENT_RULES, type EnvironmentRules, environmentRulesText } from "./environment-rules.js";
 export type { StoredInstance } from "./inventory.store.js";
 export type { RefreshedScope } from "./scopes.store.js";
 export {
   Environment,
   EnvironmentClassification,
+  EnvironmentProposal,
   Finding,
   Instance,
   type InventoryService,

@@ -6,9 +6,12 @@ import type { Provider, ProviderSnapshotName, Tag } from "../../../providers/pro
 import type { Environment } from "../../../values/environments.js";
 import { isId } from "../../../values/id.js";
 import { MAX_INPUT_IDENTIFIER } from "../../../values/identifiers.js";
+import type { TagChange } from "../../../values/tags.js";
 import { type ClassificationService, classificationFactsOf } from "./classification.service.js";
+import { lockClassification } from "./classification.store.js";
 import { tagsOfCopy } from "./copies.js";
 import { classifyByGrounds } from "./environment-grounds.js";
+import { previewEnvironmentChange } from "./environment-preview.service.js";
 import { openFinding, resolveFinding } from "./findings.store.js";
 import { findInstanceById, listNamedInstances, listStoredInstances, type StoredInstance } from "./inventory.store.js";
 import { createRefresh } from "./refresh.service.js";
@@ -73,6 +76,15 @@ export function createInventoryService({ db, log, providers, classification }: I
       return tagsOfCopy(copy, snapshot.tags, floors, grounds.rules, (facts) =>
         classifyByGrounds(facts, undefined, grounds),
       );
+    },
+
+    /** Lets nobody else change what environments are decided by until the transaction ends. Whoever calls it holds no lock of a row. */
+    lockEnvironments: lockClassification,
+
+    /** @returns what a change of an instance's tags would loosen, as sentences that are the same whenever the same is loosened */
+    async loosenedByTags(db: Db, instanceId: bigint, change: TagChange): Promise<readonly string[]> {
+      const proposed = { kind: "TAGS" as const, reason: "", instanceId, ...change };
+      return (await previewEnvironmentChange(db, classification, proposed)).loosens;
     },
 
     /** Writes that an operation has deleted a snapshot, in the transaction of the caller. */

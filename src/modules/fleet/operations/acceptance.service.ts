@@ -1,7 +1,7 @@
 /** Accepts operations, whoever requests them: says what one would be refused with, and queues it in the caller's transaction. */
 import { randomBytes } from "node:crypto";
 import type { Db } from "../../../db/client.js";
-import { type AppError, conflict, failedPrecondition } from "../../../errors.js";
+import { type AppError, conflict, failedPrecondition, forbidden } from "../../../errors.js";
 import type { ProviderCluster } from "../../../providers/provider.js";
 import type {
   InstanceFacts,
@@ -12,6 +12,7 @@ import type { OperationType } from "../../../values/operations/declarations.js";
 import { assessOperability } from "../../../values/operations/operability.js";
 import { type OperationPlan, planOf } from "../../../values/operations/operation-plan.js";
 import type { InventoryService, StoredInstance } from "../inventory/index.js";
+import { faultOfLoosening } from "./agreed-tags.js";
 import {
   findNamedSnapshot,
   isInstanceIdentifierTaken,
@@ -32,6 +33,8 @@ export interface AskedOperation {
   readonly declaration: OperationDeclaration<OperationType>;
   /** As the type's input has checked it. */
   readonly input: RunAtInput;
+  /** What two administrators have agreed that tags loosen; nothing unless given. */
+  readonly agreed?: readonly string[];
 }
 
 /** An operation as it would be stored. */
@@ -53,6 +56,8 @@ interface OperationOrigin {
   readonly requestId: string | null;
   /** The operation that it repeats. */
   readonly retryOf?: bigint | undefined;
+  /** The proposal on which two administrators have agreed. */
+  readonly proposalId?: bigint;
 }
 
 export interface AcceptanceDeps {
@@ -80,6 +85,7 @@ export function createAcceptance({ inventory, clock, enqueue }: AcceptanceDeps) 
     instance: StoredInstance,
     identifiers: Identifiers,
     now = clock.now(),
+    agreed: AskedOperation["agreed"] = [],
   ): PreparationContext => ({
     now,
     digits: randomBytes(3).toString("hex"),
@@ -97,6 +103,12 @@ export function createAcceptance({ inventory, clock, enqueue }: AcceptanceDeps) 
     },
     findSnapshot: (identifier) => findNamedSnapshot(db, instance.id, identifier),
     requireCopyTags: (identifier, snapshot) => inventory.requireCopyTags(db, instance, identifier, snapshot),
+    async requireAgreedTags(change) {
+      const loosens = await inventory.loosenedByTags(db, instance.id, change);
+      const fault = faultOfLoosening(loosens, agreed);
+      if (fault) throw forbidden("environments:decide", fault);
+      return loosens;
+    },
   });
 
   /** @returns why the operation is refused for what its instance and its provider are; null where it is not */
@@ -122,14 +134,14 @@ export function createAcceptance({ inventory, clock, enqueue }: AcceptanceDeps) 
   /** Says what would be stored, and stores nothing. @throws BAD_USER_INPUT, and what the preparation of the type throws */
   async function prepare(
     db: Db,
-    { declaration, input }: AskedOperation,
+    { declaration, input, agreed }: AskedOperation,
     instance: StoredInstance,
     identifiers: Identifiers,
   ): Promise<PreparedOperation> {
     const facts = factsOf(instance);
     const window = facts.maintenanceWindow ?? facts.cluster?.maintenanceWindow ?? null;
     const runAt = hasRunAt(input) ? requireRunAt(input, window, await findScheduledNow(db)) : null;
-    const context = preparationOf(db, instance, identifiers, runAt ? new Date(runAt) : undefined);
+    const context = preparationOf(db, instance, identifiers, runAt ? new Date(runAt) : undefined, agreed);
     const parameters = await declaration.prepare(context, facts, input);
     return { runAt, parameters, plan: planOf(declaration.type, facts, parameters) };
   }
@@ -145,6 +157,12 @@ export function createAcceptance({ inventory, clock, enqueue }: AcceptanceDeps) 
     assessInstance,
     assessRoom,
     prepare,
+
+    /** Locks and finds an instance, so that its environment does not change between the check and the commit. @throws NOT_FOUND */
+    async lock(db: Db, { changesEnvironments }: AskedOperation["declaration"], name: string): Promise<StoredInstance> {
+      if (changesEnvironments) await inventory.lockEnvironments(db);
+      return inventory.require(db, name, true);
+    },
 
     /**
      * Queues an operation in the caller's transaction, which has locked the instance.

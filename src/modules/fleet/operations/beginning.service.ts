@@ -7,6 +7,7 @@ import { isOfSnapshot, type OperationRequest } from "../../../values/operations/
 import { assessOperability } from "../../../values/operations/operability.js";
 import { changeOfPlan, type OperationPlan, planOf } from "../../../values/operations/operation-plan.js";
 import type { InventoryService, StoredInstance } from "../inventory/index.js";
+import { faultOfLoosening } from "./agreed-tags.js";
 import { failedRun, missedRunAt, type OperationRun } from "./operation-run.js";
 import { findScheduledFacts } from "./scheduled-operations.store.js";
 import { snapshotProtectionOf } from "./snapshot-protection.service.js";
@@ -62,6 +63,11 @@ export function createBeginning({ db, inventory, maxLatenessMinutes }: Beginning
     const fault = assessOperability({ ...current, members: current.members as never }, request.type);
     const isByPostern = "automated" in request ? request.automated : "automatic" in request && request.automatic;
     if (fault?.code === "PRODUCTION_PROTECTED" && !isByPostern) return { code: fault.code, message: fault.message };
+    if (request.type === "SET_INSTANCE_TAGS") {
+      const loosens = await inventory.loosenedByTags(db, current.id, request);
+      const message = faultOfLoosening(loosens, request.loosens ?? []);
+      if (message) return { code: "LessProtected", message };
+    }
     const protection = await snapshotProtectionOf(db, inventory, current, request);
     if (protection) return protection;
     // What was asked for changes the instance itself, and goes on.

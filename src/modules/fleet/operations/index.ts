@@ -5,6 +5,7 @@ import type { Jobs } from "../../../jobs/jobs.js";
 import type { Module } from "../../../module.js";
 import type { Provider } from "../../../providers/provider.js";
 import { type AcceptanceDeps, createAcceptance } from "./acceptance.service.js";
+import { createAgreedTags } from "./agreed-tags.service.js";
 import { type BackupsDeps, createBackups } from "./backups.service.js";
 import { type BeginningDeps, createBeginning } from "./beginning.service.js";
 import { type CompletionDeps, createCompletion } from "./completion.service.js";
@@ -43,6 +44,8 @@ interface OperationsModule extends Module {
   readonly environmentOf: OperationsService["environmentOf"];
   /** Does what is due by the clock, and wakes the worker for all instances with operations that wait. */
   sweep(): Promise<void>;
+  /** Queues tags on which two administrators have agreed. */
+  readonly queueTags: ReturnType<typeof createAgreedTags>;
   /** Answers all requests that wait for an operation. */
   release(): void;
 }
@@ -118,6 +121,7 @@ export function operationsModule(deps: OperationsModuleDeps): OperationsModule {
 
     environmentOf: operations.environmentOf,
     sweep,
+    queueTags: createAgreedTags({ ...deps, acceptance }),
     release: waiting.release,
   };
 }

@@ -6,7 +6,7 @@ import type { LiveType } from "../../../engine/types/live-fields.js";
 import { enumTypeOf } from "../../../engine/types/object-type.js";
 import { checkedJsonObject } from "../../../values/checked.js";
 import { actorField, actorJsonField, optionalActorField } from "../../identity/users/index.js";
-import { Environment, Instance, OperationType, Snapshot } from "../inventory/index.js";
+import { Environment, EnvironmentProposal, Instance, OperationType, Snapshot } from "../inventory/index.js";
 import { AcceptedPlan } from "./operation-plan.model.js";
 import { operationStatus, operations, operationsOfCluster } from "./operations.table.js";
 
@@ -124,6 +124,12 @@ export const Operation = declareType({
       nullable: true,
       shared: operationsOfCluster,
     }),
+    proposal: one(
+      () => EnvironmentProposal,
+      operations.proposalId,
+      "What two administrators have agreed on before it was accepted; null where it needed no agreement.",
+      { name: "operations", description: "The operation that sets the tags, once it is confirmed." },
+    ),
     snapshot: one(() => Snapshot, operations.snapshotId, "The snapshot that it has made."),
     retryOf: one(
       (): TypeDeclaration => Operation,

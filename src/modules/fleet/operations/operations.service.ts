@@ -116,8 +116,7 @@ export function createOperationsService(deps: OperationsDeps) {
       { waitSeconds: waited, idempotencyKey },
       async (db) => ({
         asked: { declaration, input },
-        // The lock keeps the environment from changing between the check and the commit.
-        instance: await inventory.require(db, input.instanceId, true),
+        instance: await acceptance.lock(db, declaration, input.instanceId),
       }),
     );
   }
@@ -138,7 +137,7 @@ export function createOperationsService(deps: OperationsDeps) {
       const declaration = declarationOfOperation(ended.type);
       declaration.check(ended.input);
       // Whoever else retries it waits for the lock, and then finds this retry.
-      const instance = await inventory.require(db, String(ended.instanceId), true);
+      const instance = await acceptance.lock(db, declaration, String(ended.instanceId));
       return { asked: { declaration, input: ended.input as RunAtInput }, instance, retryOf: ended.id };
     });
   }

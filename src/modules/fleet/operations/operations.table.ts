@@ -16,6 +16,7 @@ import {
 import { id, moment, reference } from "../../../db/columns.js";
 import { OPERATION_TYPES } from "../../../values/operations/declarations.js";
 import { OPERATION_STATUSES } from "../../../values/operations/operation-statuses.js";
+import { environmentProposals } from "../inventory/environment-proposals.table.js";
 import { environment, instances, snapshots } from "../inventory/inventory.table.js";
 
 export const operationType = pgEnum("operation_type", OPERATION_TYPES);
@@ -38,6 +39,8 @@ export const operations = pgTable(
       .references(() => instances.id),
     /** What its instance counted as when it was accepted; null where the release before accepted it. */
     environment: environment(),
+    /** What two administrators have agreed on before it was accepted; null where it needed no agreement. */
+    proposalId: reference().references(() => environmentProposals.id),
     /** The cluster that it concerns as a whole, whichever member it was requested on. Such operations have one queue. */
     clusterArn: text(),
     /** What distinguishes that cluster from one that is made anew under the same name; null where its provider has not told. */
@@ -85,6 +88,7 @@ export const operations = pgTable(
     uniqueIndex("operations_one_running_key").on(t.instanceId, laneOf(t)).where(sql`${t.status} = 'RUNNING'`),
     uniqueIndex("operations_one_of_cluster_key").on(t.clusterArn).where(sql`${t.status} = 'RUNNING'`),
     index("operations_cluster_idx").on(t.clusterArn, t.requestedAt.desc(), t.id.desc()),
+    index("operations_proposal_idx").on(t.proposalId).where(sql`${t.proposalId} is not null`),
     index("operations_snapshot_idx").on(t.snapshotId).where(sql`${t.snapshotId} is not null`),
     index("operations_cluster_key_idx").on(t.clusterKey, t.requestedAt.desc(), t.id.desc()),
     index("operations_retry_of_idx").on(t.retryOf).where(sql`${t.retryOf} is not null`),

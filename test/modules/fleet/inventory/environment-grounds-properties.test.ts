@@ -1,4 +1,4 @@
-/** Which changes of the grounds loosen something, whatever facts come later: over random grounds, changes and facts with a fixed seed, and one by one. */
+/** Which changes of the grounds, and which other tags, loosen something, whatever facts come later: over random grounds, changes and facts with a fixed seed, and one by one. */
 import fc from "fast-check";
 import { expect, it } from "vitest";
 import {
@@ -7,6 +7,7 @@ import {
   type EnvironmentGrounds,
   type EnvironmentGroundsChange,
   environmentGroundsAfter,
+  loosenedTags,
   loosensEnvironments,
 } from "../../../../src/modules/fleet/inventory/environment-grounds.js";
 import {
@@ -128,6 +129,48 @@ it("what does not loosen leaves PRODUCTION whatever is PRODUCTION, with any fact
     { seed: 20_261_201, numRuns: cases(500, 4000) },
   );
   expect(harmless).toBeGreaterThan(50);
+});
+
+it("other tags that loosen nothing leave PRODUCTION whatever is PRODUCTION, with any other facts and grounds", () => {
+  let harmless = 0;
+  fc.assert(
+    fc.property(
+      changes,
+      fc.array(fc.tuple(tags, tags, facts), { minLength: 30, maxLength: 30 }),
+      ({ grounds }, all) => {
+        for (const [before, after, facts] of all) {
+          if (loosenedTags(before, after, grounds.rules).length > 0) continue;
+          harmless++;
+          if (classifyByGrounds({ ...facts, tags: before }, INSTANCE, grounds).environment !== "PRODUCTION") continue;
+          expect(classifyByGrounds({ ...facts, tags: after }, INSTANCE, grounds).environment).toBe("PRODUCTION");
+        }
+      },
+    ),
+    { seed: 20_261_202, numRuns: cases(300, 3000) },
+  );
+  expect(harmless).toBeGreaterThan(1000);
+});
+
+const tag = (value: string, key = "Environment") => ({ key, value });
+it.each<[string, { key: string; value: string }[], { key: string; value: string }[], string[]]>([
+  ["the same", [tag("test")], [tag("qa")], []],
+  ["stricter", [tag("test")], [tag("staging")], []],
+  ["production", [], [tag("prod")], []],
+  ["no word", [], [tag("eu-1", "Stage"), tag("test", "Owner")], []],
+  ["gone, and it was below production", [tag("test")], [], []],
+  ["new", [], [tag("staging")], ['The tag "Environment" would say STAGING.']],
+  [
+    "new beside one that says the same",
+    [tag("test")],
+    [tag("test"), tag("test", "Stage")],
+    ['The tag "Stage" would say TEST.'],
+  ],
+  ["looser", [tag("staging")], [tag("test")], ['The tag "Environment" would say TEST.']],
+  ["gone, and it said production", [tag("prod")], [], ['The tag "Environment" would say nothing.']],
+  ["no word any more, and it said production", [tag("prod")], [tag("x")], ['The tag "Environment" would say nothing.']],
+  ["of two words, the looser of which is new", [tag("staging")], [tag("staging test")], []],
+])("a tag that is %s", (_what, before, after, loosened) => {
+  expect(loosenedTags(before, after, DEFAULT_ENVIRONMENT_RULES)).toEqual(loosened);
 });
 
 const rules = (changed: Partial<Record<Environment, readonly string[]>>, rest: Partial<EnvironmentRules> = {}) => ({

@@ -1,0 +1,33 @@
+/** Performs SET_INSTANCE_TAGS. instance.json holds the tags, so that they are there after every start. */
+import { tagsAfter } from "../../values/tags.js";
+import { OperationFailureError } from "../errors.js";
+import { tagsForm } from "./forms.js";
+import type { Host } from "./host.js";
+import type { LocalInstance } from "./instance-file.js";
+import type { EntryOutcome } from "./journal-entry.js";
+import type { LocalTask, TaskRequestOf } from "./task.js";
+
+export async function performSetTags(task: LocalTask<TaskRequestOf<"SET_INSTANCE_TAGS">>): Promise<EntryOutcome> {
+  await task.record({ message: "Setting the tags." });
+  return setTags(task.host, task.instance, task.request);
+}
+
+/** It may run twice: what a kill cut short is done when Postern starts again. */
+export async function setTags(
+  { instances }: Host,
+  { providerId }: LocalInstance,
+  request: TaskRequestOf<"SET_INSTANCE_TAGS">,
+): Promise<EntryOutcome> {
+  const after = await instances.update(providerId, (now) => {
+    const form = tagsForm.safeParse(tagsAfter(now.tags, request));
+    if (form.success) return { ...now, tags: form.data };
+    const message = "An instance has at most 50 tags: keys of 1 to 128 characters, values of at most 256.";
+    throw new OperationFailureError("InvalidParameterValue", message);
+  });
+  if (!after) throw new OperationFailureError("DBInstanceNotFound", "The instance is gone.");
+  return {
+    message: "The tags are set.",
+    result: { tags: after.tags },
+    ...(after.wanted === "stopped" && { resourceStatus: "stopped" }),
+  };
+}
