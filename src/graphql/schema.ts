@@ -5,6 +5,7 @@ import {
   GraphQLObjectType,
   GraphQLSchema,
   isEnumType,
+  isInputObjectType,
   isIntrospectionType,
   isObjectType,
 } from "graphql";
@@ -60,6 +61,9 @@ export function buildBareSchema(resolvers: readonly object[], live: readonly Liv
   });
   const subscription = new GraphQLObjectType({ name: "Subscription", fields: liveFields(built, live) });
   const schema = new GraphQLSchema({ ...built.toConfig(), subscription });
+  // type-graphql does not know it.
+  for (const type of Object.values(schema.getTypeMap()))
+    if (isInputObjectType(type) && type.extensions.isOneOf) type.isOneOf = true;
   for (const [name, description] of Object.entries(ROOT_DESCRIPTIONS)) {
     Object.assign(schema.getType(name) ?? {}, { description });
   }

@@ -36,6 +36,7 @@ function typeAt(type: GraphQLInputType, path: readonly (string | number)[]): Gra
 
 const REQUIRED = /^Field "(\w+)" of required type/;
 const UNKNOWN = /^Field "(\w+)" is not defined/;
+const ONE_OF = /^Exactly one key must be specified/;
 
 const tooManyValues = (max: number) => limitExceeded("variables", `Send at most ${max} values in variables.`);
 
@@ -135,6 +136,7 @@ function coerceVariables(
       if (missing) throw badUserInput(field, "This field is required.");
       const typeName = typeAt(type, path) ?? type;
       if (unknown) throw badUserInput(field, `${getNamedType(typeName)} has no such field.`);
+      if (ONE_OF.test(message)) throw badUserInput(field, `Give exactly one field of ${getNamedType(typeName)}.`);
       throw badUserInput(field, error instanceof ScalarError ? message : `Give a value of the type ${typeName}.`);
     });
   }

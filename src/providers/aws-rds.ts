@@ -94,6 +94,9 @@ export function createAwsRdsProvider({
     // The logs of RDS are not read.
     logTail: async () => null,
 
+    // Postern has no account in the databases of RDS.
+    figures: async () => null,
+
     async listSnapshots(providerId) {
       const [scope, parts] = [scopeOf(providerId), parseInstanceId(providerId)];
       if (!scope || !parts) return [];

@@ -13,6 +13,7 @@ import { completeClassChange } from "./local/class-change.js";
 import { finishConfiguration } from "./local/configure.js";
 import type { NewInstance, NewInstanceConnection } from "./local/create.js";
 import { createDescribe } from "./local/describe.js";
+import { readLocalFigures } from "./local/figures.js";
 import { DEFAULT_LOCAL_HOST_LIMITS, type Host, type LocalHostLimits } from "./local/host.js";
 import { applyDueClass, isClassDue } from "./local/instance-class.js";
 import { type LocalInstance, primaryOf } from "./local/instance-file.js";
@@ -165,6 +166,7 @@ export async function createLocalProvider(options: LocalProviderOptions): Promis
     describe,
     describeWithSiblings: async (providerId) => [await describe(providerId)].filter((found) => found !== null),
     logTail: (providerId, member, lines) => readMemberLog(host, providerId, member, lines),
+    figures: (providerId) => readLocalFigures(host, providerId),
     listSnapshots: snapshots.list,
     listScopeSnapshots: snapshots.listAll,
     async deleteSnapshot(providerId, snapshot) {

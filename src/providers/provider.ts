@@ -147,6 +147,18 @@ export interface Intent {
   readonly saw: Sight;
 }
 
+/** What goes on in an instance now. */
+export interface InstanceFigures {
+  /** Sessions of clients that run a statement. */
+  readonly activeSessions: number;
+  /** Transactions of clients that are older than a minute. */
+  readonly oldTransactions: number;
+  readonly preparedTransactions: number;
+  /** Of the standby that is furthest behind; null without one. */
+  readonly replicationLagBytes: number | null;
+  readonly replicationLagSeconds: number | null;
+}
+
 /** How far an operation has come at the provider. */
 export type Poll =
   | {
@@ -207,6 +219,8 @@ export interface Provider {
    * @returns null where the member or its log does not exist @throws UNAVAILABLE
    */
   logTail(providerId: string, member: string, lines: number): Promise<readonly string[] | null>;
+  /** @returns what goes on in an instance; null where the provider does not reach into it @throws anything where it does not answer */
+  figures(providerId: string): Promise<InstanceFigures | null>;
   /** Lists the snapshots of an instance, which may be gone itself. @returns null where only its scope's listing tells them @throws UNAVAILABLE */
   listSnapshots(providerId: string): Promise<SnapshotDescription[] | null>;
   /** Lists the snapshots of all instances of a scope, also of those that are gone. @throws UNAVAILABLE */

@@ -22,6 +22,7 @@ export function withTimeouts(provider: Provider, timeoutMs: number): Provider {
     describe: (providerId) => limited(provider.describe(providerId)),
     describeWithSiblings: (providerId) => limited(provider.describeWithSiblings(providerId)),
     logTail: (providerId, member, lines) => limited(provider.logTail(providerId, member, lines)),
+    figures: (providerId) => limited(provider.figures(providerId)),
     listSnapshots: (providerId) => limited(provider.listSnapshots(providerId)),
     deleteSnapshot: (providerId, snapshot) => limited(provider.deleteSnapshot(providerId, snapshot)),
     look: (request) => limited(provider.look(request)),

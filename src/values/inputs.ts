@@ -6,6 +6,8 @@ interface Shown {
   /** The name and the description of an input type. */
   readonly name?: string;
   readonly description?: string;
+  /** Whether exactly one field of the input type must be given, as `@oneOf` says. */
+  readonly isOneOf?: true;
   readonly scalar?: "ID" | "DateTime" | "JSON";
   /** Returns a GraphQL type that was made in another way. */
   readonly type?: () => object;

@@ -43,13 +43,19 @@ function windowOf(text: string, everyMinutes: Window["everyMinutes"], start: num
  */
 export function parseBackupWindow(text: string): Window {
   const fault = (message: string) => badUserInput("backupWindow", message);
-  const parts = BACKUP_WINDOW.exec(text);
-  if (!parts) throw fault("Give the window as hh:mm-hh:mm in UTC, two digits each, such as 03:00-03:30.");
-  const [, fromHours, fromMinutes, toHours, toMinutes] = parts;
-  const window = windowOf(text, DAY, minuteOf(fromHours, fromMinutes), minuteOf(toHours, toMinutes));
+  const window = backupWindowOf(text);
+  if (!window) throw fault("Give the window as hh:mm-hh:mm in UTC, two digits each, such as 03:00-03:30.");
   if (window.lengthMinutes === 0) throw fault("The window ends when it starts: let it end at least 30 minutes later.");
   if (window.lengthMinutes < MIN_MINUTES) throw fault("The window is too short: give at least 30 minutes.");
   return window;
+}
+
+/** @returns the window of a text in the form BACKUP_WINDOW, of any length; null for another text */
+export function backupWindowOf(text: string): Window | null {
+  const [matched, ...times] = BACKUP_WINDOW.exec(text) ?? [];
+  if (matched === undefined) return null;
+  const [fromHours, fromMinutes, toHours, toMinutes] = times;
+  return windowOf(text, DAY, minuteOf(fromHours, fromMinutes), minuteOf(toHours, toMinutes));
 }
 
 /** @returns the window of a text in the form MAINTENANCE_WINDOW, in any case and of any length; null for another text */
@@ -126,6 +132,13 @@ const msIntoWindow = ({ everyMinutes, startMinute }: Window, at: Date) =>
 /** Whether the window is open at that moment. The start belongs to the window, the end does not. */
 export const isWithinWindow = (window: Window, at: Date): boolean =>
   msIntoWindow(window, at) < window.lengthMinutes * MINUTE_MS;
+
+/** Whether the window is open at that moment, opens within so many minutes, or has closed within them. */
+export const isNearWindow = (window: Window, at: Date, minutes: number): boolean =>
+  isWithinWindow(
+    { ...window, startMinute: window.startMinute - minutes, lengthMinutes: window.lengthMinutes + 2 * minutes },
+    at,
+  );
 
 /** @returns when the window last opened; `at` itself where the window opens then */
 export const lastWindowStart = (window: Window, at: Date): Date => new Date(at.getTime() - msIntoWindow(window, at));

@@ -360,6 +360,17 @@ const RUNS: Record<string, Run> = {
       expect(await recorded(operation.id)).toEqual(["operation.requested", "operation.ended"]);
     },
   },
+  "plan-operation": {
+    async answers({ planOperation }) {
+      expect(planOperation).toMatchObject({
+        ...{ status: "available", outage: "SECONDS", warnings: [], accepted: planOperation.code === null },
+        environment: { environment: "TEST" },
+        calls: expect.arrayContaining(["local:promote-standby"]),
+      });
+      // SECURITY sees the plan of what others may request.
+      expect([null, "FORBIDDEN"]).toContain(planOperation.code);
+    },
+  },
   "modify-backup-window": {
     async answers({ modifyBackupWindow: { operation } }) {
       expect(operation).toMatchObject({

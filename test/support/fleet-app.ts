@@ -10,7 +10,7 @@ export const OPERATION = `
   error { code message guidance } progress { at resourceStatus message percent }
   snapshot { id identifier arn status sizeBytes createdAt tags { key value } }`;
 
-type Verb =
+export type Verb =
   | "createSnapshot"
   | "deleteSnapshot"
   | "restoreSnapshot"

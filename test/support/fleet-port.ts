@@ -64,6 +64,7 @@ export function silentProvider(name = "port"): Provider {
     describe: silent,
     describeWithSiblings: silent,
     logTail: silent,
+    figures: silent,
     listSnapshots: silent,
     listScopeSnapshots: silent,
     deleteSnapshot: silent,

@@ -246,6 +246,7 @@ export function scriptedProvider(name = "scripted"): ScriptedProvider {
       const log = await scripts.get(providerId)?.log?.(member);
       return log?.slice(-lines) ?? null;
     },
+    figures: async () => null,
     listSnapshots: async (providerId) =>
       snapshots.filter((snapshot) => snapshot.providerId === providerId).map(withoutInstance),
     listScopeSnapshots: async () =>

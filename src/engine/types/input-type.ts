@@ -1,5 +1,5 @@
 /** Makes type-graphql input types of zod schemas, so that one schema gives the check, the TypeScript type and the GraphQL type. */
-import { type ClassType, Float, ID, InputType, Int } from "type-graphql";
+import { type ClassType, Extensions, Float, ID, InputType, Int } from "type-graphql";
 import { z } from "zod";
 import { shownOf } from "../../values/inputs.js";
 import { addTypeField, objectTypeEnumNameOf, typeOnce } from "./object-type.js";
@@ -54,10 +54,11 @@ function typeOf(schema: z.core.$ZodType): object {
  *     }
  */
 export function inputType(schema: z.ZodObject): ClassType {
-  const { name, description = "" } = shownOf(schema);
+  const { name, description = "", isOneOf } = shownOf(schema);
   if (!name) throw new Error("an input needs a name");
   return typeOnce(name, (target) => {
     InputType(name, { description })(target);
+    if (isOneOf) Extensions({ isOneOf })(target);
     for (const [field, check] of Object.entries(schema.shape)) {
       const type = typeOf(check);
       addTypeField(

@@ -23,6 +23,12 @@ export const QUERIES: Record<string, Query> = {
     callers: ROLES,
     selection: () => 'explainEnvironment(input: { identifier: "orders-test" }) { environment }',
   },
+  planOperation: {
+    callers: ["DBA", "SECURITY", "ADMIN"],
+    of: SPECIMENS.Instance,
+    isOne: true,
+    selection: (id) => `planOperation(input: { rebootInstance: { instanceId: "${id}" } }) { code instance { id } }`,
+  },
   // nodes.test.ts looks at the rules of types.
   node: {
     callers: ROLES,

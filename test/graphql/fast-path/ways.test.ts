@@ -357,7 +357,7 @@ describe("both ways answer the same", () => {
     return { file, text, variables: JSON.parse(/^# variables: (.*)$/m.exec(text)?.[1] ?? "null") };
   });
   const reads = examples.filter(
-    ({ text }) => /^query /m.test(text) && !/viewer \{|environmentRules|explainEnvironment/.test(text),
+    ({ text }) => /^query /m.test(text) && !/viewer \{|environmentRules|explainEnvironment|planOperation/.test(text),
   );
 
   it.each(reads)("$file", async ({ text, variables }) => {

@@ -187,6 +187,7 @@ export const snapshots = pgTable(
   (t) => [
     uniqueIndex("snapshots_arn_key").on(t.arn, t.uid),
     index("snapshots_instance_idx").on(t.instanceId, t.createdAt.desc(), t.id.desc()),
+    index("snapshots_manual_idx").on(t.instanceId).where(sql`not ${t.automated} and ${t.status} <> 'deleted'`),
     index("snapshots_deleted_idx").on(t.lookedAt).where(sql`${t.status} = 'deleted'`),
     index("snapshots_created_at_idx").on(t.createdAt.desc(), t.id.desc()),
   ],

@@ -16,6 +16,8 @@ import { liveOperation, Operation } from "./operations.model.js";
 import { operationMutations } from "./operations.mutations.js";
 import { createOperationsService, type OperationsDeps, type OperationsService } from "./operations.service.js";
 import { listOpenOperations } from "./operations-under-way.store.js";
+import { PlanningResolver } from "./planning.resolver.js";
+import { createPlanning } from "./planning.service.js";
 import { createSchedule, type ScheduleDeps } from "./schedule.service.js";
 import { createWaiting, type WaitingDeps } from "./waiting.service.js";
 import { createWorker, type WorkerDeps } from "./worker.service.js";
@@ -64,6 +66,7 @@ export function operationsModule(deps: OperationsModuleDeps): OperationsModule {
     jobs.enqueue(db, queueOf(provider), { instanceId: String(id) });
   const acceptance = createAcceptance({ ...deps, enqueue });
   const operations = createOperationsService({ ...deps, acceptance, completion, waiting, enqueue, wake });
+  const planning = createPlanning({ ...deps, acceptance });
   const failovers = createFailovers({ ...deps, completion, waiting, operations, wake });
   const backups = createBackups({ ...deps, operations });
 
@@ -93,8 +96,11 @@ export function operationsModule(deps: OperationsModuleDeps): OperationsModule {
 
   return {
     types: [Operation],
-    queries: { operationMetrics: can("operations:read") },
-    resolvers: [new OperationMetricsResolver(createOperationMetrics(deps), deps.limits)],
+    queries: { operationMetrics: can("operations:read"), planOperation: can("operations:read") },
+    resolvers: [
+      new OperationMetricsResolver(createOperationMetrics(deps), deps.limits),
+      new PlanningResolver(planning),
+    ],
     mutations: operationMutations(operations),
     live: [liveOperation(() => listOpenOperations(deps.db))],
     tasks: providers.flatMap((provider) => [

@@ -99,6 +99,9 @@ export const operations = pgTable(
     index("operations_open_of_cluster_idx")
       .on(t.clusterArn)
       .where(sql`${t.status} in ('QUEUED', 'RUNNING') or (${t.status} = 'TIMED_OUT' and ${t.settledAt} is null)`),
+    index("operations_durations_idx")
+      .on(t.instanceId, t.type, t.id.desc())
+      .where(sql`${t.success} and ${t.durationSeconds} is not null`),
     index("operations_ended_at_idx").on(t.endedAt),
     index("operations_settled_at_idx").on(t.settledAt).where(sql`${t.settledAt} is not null`),
     // It finds what is due, what is too late, and what an instance has scheduled.

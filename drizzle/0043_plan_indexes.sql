@@ -1,0 +1,2 @@
+CREATE INDEX "snapshots_manual_idx" ON "snapshots" USING btree ("instance_id") WHERE not "snapshots"."automated" and "snapshots"."status" <> 'deleted';--> statement-breakpoint
+CREATE INDEX "operations_durations_idx" ON "operations" USING btree ("instance_id","type","id" DESC NULLS LAST) WHERE "operations"."success" and "operations"."duration_seconds" is not null;

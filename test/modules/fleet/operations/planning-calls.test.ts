@@ -1,0 +1,156 @@
+/** What a plan says that AWS would be asked is what AWS is asked then, in this order; a plan itself asks for no change. */
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { type Client, testApp } from "../../../support/app.js";
+import { ACCOUNT, REGION, startAws, type UnderAws } from "../../../support/aws.js";
+import { accepted, operationOf, type Verb } from "../../../support/fleet-app.js";
+import { eventually } from "../../../support/sandbox.js";
+import { polling } from "../../../support/scripted-provider.js";
+
+let under: UnderAws;
+let dba: Client;
+const tags = { Environment: "Test" };
+
+const app = testApp(
+  polling({ "aws-rds": 1000 }),
+  async () => {
+    under = await startAws();
+    const here = under.aws.region(ACCOUNT, REGION);
+    here.addInstance({ identifier: "single-1", tags, retentionDays: 0 });
+    here.addInstance({ identifier: "double-1", tags, retentionDays: 0, multiAz: true });
+    here.addCluster({
+      identifier: "shop",
+      tags,
+      members: ["shop-1", "shop-2"].map((identifier) => ({ identifier, tags })),
+    });
+    return [under.open()];
+  },
+  { sweepMs: 300 },
+);
+beforeAll(async () => {
+  dba = await app.as("dba");
+});
+afterAll(() => under?.aws.stop());
+
+/** The actions that AWS was asked for, beside those that only look. */
+const changes = () =>
+  under.aws.calls
+    .map(({ action }) => action)
+    .filter((action) => !/^(Describe|List|GetCallerIdentity|AssumeRole)/.test(action));
+
+const FIELDS =
+  "accepted code outage calls warnings watchedSeconds snapshotQuota { used limit } clashes { kind detail }";
+
+async function planned(verb: Verb, input: object) {
+  const query = `query($input: PlanOperationInput!) { planOperation(input: $input) { ${FIELDS} } }`;
+  const { data, errors } = await dba.run(query, { input: { [verb]: input } });
+  if (errors) throw new Error(JSON.stringify(errors));
+  return data.planOperation;
+}
+
+it.each<[Verb, string, object, string, readonly string[]]>([
+  ["createSnapshot", "single-1", { snapshotId: "of-single" }, "SECONDS", ["CreateDBSnapshot"]],
+  ["createSnapshot", "double-1", { snapshotId: "of-double" }, "NONE", ["CreateDBSnapshot"]],
+  ["createSnapshot", "shop-1", { snapshotId: "of-shop" }, "NONE", ["CreateDBClusterSnapshot"]],
+  ["modifyBackupWindow", "single-1", { backupWindow: "09:00-09:30" }, "NONE", ["ModifyDBInstance"]],
+  ["modifyBackupWindow", "shop-1", { backupWindow: "09:00-09:30" }, "NONE", ["ModifyDBCluster"]],
+  [
+    "restoreSnapshot",
+    "single-1",
+    { snapshotId: "of-single", identifier: "copy-1" },
+    "NONE",
+    ["RestoreDBInstanceFromDBSnapshot"],
+  ],
+  [
+    "restoreSnapshot",
+    "shop-1",
+    { snapshotId: "of-shop", identifier: "copy-2" },
+    "NONE",
+    ["RestoreDBClusterFromSnapshot", "CreateDBInstance"],
+  ],
+  ["deleteSnapshot", "single-1", { snapshotId: "of-single" }, "NONE", ["DeleteDBSnapshot"]],
+  ["deleteSnapshot", "shop-1", { snapshotId: "of-shop" }, "NONE", ["DeleteDBClusterSnapshot"]],
+  ["rebootInstance", "single-1", {}, "MINUTES", ["RebootDBInstance"]],
+  ["rebootInstance", "shop-1", {}, "MINUTES", ["RebootDBInstance"]],
+  ["rebootInstance", "double-1", { forceFailover: true }, "MINUTES", ["RebootDBInstance"]],
+  ["rebootInstance", "shop-1", { forceFailover: true }, "SECONDS", ["FailoverDBCluster"]],
+  ["stopInstance", "single-1", {}, "MINUTES", ["StopDBInstance"]],
+  ["startInstance", "single-1", {}, "NONE", ["StartDBInstance"]],
+  ["stopInstance", "shop-1", {}, "MINUTES", ["StopDBCluster"]],
+  ["startInstance", "shop-1", {}, "NONE", ["StartDBCluster"]],
+])(
+  "%s of %s %j",
+  async (verb, instanceId, more, outage, actions) => {
+    const input = { instanceId, ...more };
+    under.aws.forgetCalls();
+    const plan = await planned(verb, input);
+    expect(plan).toMatchObject({ accepted: true, outage, calls: actions.map((action) => `rds:${action}`) });
+    expect(changes()).toEqual([]);
+    const { id } = await accepted(dba, verb, input);
+    const operation = await eventually(async () => {
+      under.aws.clock.advance(30_000);
+      const now = await operationOf(dba, id);
+      return now.endedAt !== null && now;
+    }, 30_000);
+    expect(operation).toMatchObject({ status: "SUCCEEDED", error: null });
+    expect(changes()).toEqual(actions);
+    // The instance is refreshed after the end.
+    await eventually(async () => {
+      const { data } = await dba.run("query($id: ID!) { instance(id: $id) { status } }", { id: instanceId });
+      return data.instance.status === (verb === "stopInstance" ? "stopped" : "available");
+    });
+  },
+  60_000,
+);
+
+it("the quota of snapshots is that of instances or of clusters in the region, without AWS Backup's, and warns where it is reached", async () => {
+  const [row] = await app.sql`select id::text from instances where identifier = 'single-1'`;
+  const insert = (prefix: string, many: number) =>
+    app.sql`insert into snapshots (instance_id, identifier, arn, uid, status, tags, automated, created_at)
+      select ${row?.id}, ${prefix} || n, 'arn:aws:rds:x:y:snapshot:' || ${prefix} || n, 'u', 'available', '[]', false, now()
+      from generate_series(1, ${many}::int) n`;
+  await insert("mine-", 99);
+  await insert("awsbackup:job-", 5);
+  const before = await planned("createSnapshot", { instanceId: "single-1" });
+  // Beside those, the one of double-1 is there.
+  expect([before.snapshotQuota, before.warnings.length]).toEqual([{ used: 100, limit: 100 }, 1]);
+  expect(before).toMatchObject({ accepted: true, warnings: [expect.stringMatching(/100 manual snapshots/)] });
+  const ofCluster = await planned("createSnapshot", { instanceId: "shop-1" });
+  expect(ofCluster).toMatchObject({ snapshotQuota: { used: 0, limit: 100 }, warnings: [] });
+  expect(await planned("rebootInstance", { instanceId: "single-1" })).toMatchObject({ snapshotQuota: null });
+});
+
+it("windows of the instance, and operations of the account within the hour, are told", async () => {
+  await app.sql`update instances set backup_window = '03:00-03:30', maintenance_window = 'mon:05:00-mon:05:30' where identifier = 'single-1'`;
+  const monday = new Date(Date.now() + 14 * 86_400_000);
+  monday.setUTCDate(monday.getUTCDate() + ((8 - monday.getUTCDay()) % 7));
+  const at = (time: string) => `${monday.toISOString().slice(0, 10)}T${time}:00Z`;
+  const clashesAt = async (time: string, more = {}) =>
+    (await planned("rebootInstance", { instanceId: "single-1", runAt: at(time), ...more })).clashes;
+  expect(await clashesAt("01:00")).toEqual([]);
+  expect(await clashesAt("02:29")).toEqual([]);
+  expect(await clashesAt("02:30")).toMatchObject([{ kind: "BACKUP_WINDOW" }]);
+  expect(await clashesAt("05:59")).toMatchObject([
+    { kind: "MAINTENANCE_WINDOW", detail: expect.stringMatching(/mon:05:00/) },
+  ]);
+  const { id } = await accepted(dba, "rebootInstance", { instanceId: "double-1", runAt: at("10:00") });
+  expect(await clashesAt("10:59")).toMatchObject([
+    {
+      kind: "OPERATION",
+      detail: expect.stringMatching(/^REBOOT_INSTANCE on double-1 is SCHEDULED, for .*T10:00:00Z\.$/),
+    },
+  ]);
+  expect(await clashesAt("11:00")).toEqual([]);
+  const { data } = await dba.run(
+    "query($input: PlanOperationInput!) { planOperation(input: $input) { runAt clashes { operationId } lastRuns { count averageSeconds longestSeconds } } }",
+    { input: { rebootInstance: { instanceId: "single-1", runAt: at("09:30") } } },
+  );
+  expect(data.planOperation).toMatchObject({
+    runAt: at("09:30"),
+    clashes: [{ operationId: id }],
+  });
+  expect(data.planOperation.lastRuns).toEqual({
+    count: 1,
+    averageSeconds: expect.any(Number),
+    longestSeconds: expect.any(Number),
+  });
+});
