@@ -76,11 +76,7 @@ export async function createApp(config: Config, ports: Ports): Promise<App> {
   const operations = operationsModule({
     ...shared,
     inventory: inventory.service,
-    polling,
-    maxLatenessMinutes,
-    catchUp,
-    minutesByHand: config.minutesByHand,
-    limits: LIMITS,
+    ...{ polling, maxLatenessMinutes, catchUp, limits: LIMITS, minutesByHand: config.minutesByHand },
   });
   const modules: readonly Module[] = [
     organizationsModule(rows),
