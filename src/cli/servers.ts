@@ -61,7 +61,8 @@ async function openLocal(config: Config, log: Log, onLost: () => void): Promise<
   const user = await databaseUser();
   const bin = await findBinaries(user);
   const { path: folder } = await chooseFolder(config.dataDir, "fleet", user);
-  return createLocalProvider({ folder, bin, user, log, clock: { now: () => new Date() }, onLost });
+  const { parameterGroups } = config;
+  return createLocalProvider({ folder, bin, user, log, clock: { now: () => new Date() }, parameterGroups, onLost });
 }
 
 /** Opens the provider of RDS instances, where there are accounts or the demo wants some. The SDK is loaded only then: it is large. */

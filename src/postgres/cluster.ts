@@ -1,6 +1,6 @@
 /** Makes one PostgreSQL cluster in one folder, whole or not at all, starts or adopts it, and stops it. */
 import { randomBytes } from "node:crypto";
-import { mkdtemp, readdir, rename, rm, rmdir, stat } from "node:fs/promises";
+import { mkdtemp, readdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { isStandbyData, readControlFile } from "./control-file.js";
@@ -12,8 +12,9 @@ import { type OsUser, runAsOsUser } from "./os-user.js";
 import { readOwnedFileStart, writeOwned } from "./owned-file.js";
 import { clearStalePostmaster, findPostmaster } from "./postmaster.js";
 import { previewSetting } from "./preview.js";
-import { isServerProcess, postgresProcessArgs, signalProcess } from "./processes.js";
+import { postgresProcessArgs } from "./processes.js";
 import { type FileSettings, settingsFileArgs, settingsFileArgsIfPresent, writeSettingsFile } from "./settings-file.js";
+import { shutDownServer } from "./shut-down.js";
 import { socketFolderOf } from "./socket-folder.js";
 
 /** PostgreSQL parameters by name, as in postgresql.conf; they override that file. */
@@ -58,7 +59,6 @@ const DEFAULT_SETTINGS: ClusterSettings = {
 const DEFAULT_PORT = 5432;
 const POLL_MS = 20;
 const RETRY_MS = 100;
-const IMMEDIATE_STOP_TIMEOUT_MS = 10_000;
 const UNFINISHED = "init-";
 const PASSWORD_FILE = "superuser.password";
 const MAX_SECRET_BYTES = 4_096;
@@ -164,7 +164,7 @@ export class Cluster {
       }
     } catch (error) {
       if (attempt && !attempt.hasEnded() && !(error instanceof StillStartingError))
-        await this.#shutDown(attempt.pid, socketFolderOf(this.options.folder));
+        await shutDownServer(this.#shutdown(), attempt.pid, socketFolderOf(this.options.folder));
       throw error;
     }
   }
@@ -178,10 +178,23 @@ export class Cluster {
     return previewSetting(this.options, this.#args(fileSettings ? await settingsFileArgsIfPresent(folder) : []), name);
   }
 
+  /** Checks the overrides of the settings file before that is written. @throws PreviewError, which names the parameter */
+  async checkOverrides(): Promise<void> {
+    const overrides = Object.entries(this.options.fileSettings?.overrides ?? {});
+    const args = [...this.#args([]), ...overrides.flatMap(([name, value]) => ["-c", `${name}=${value}`])];
+    await previewSetting(this.options, args, "data_directory");
+  }
+
+  /** Writes the settings file while the server runs, which reads it when it is reloaded. */
+  async writeSettingsFile(): Promise<void> {
+    const { folder, fileSettings, user } = this.options;
+    if (fileSettings) await writeSettingsFile(folder, fileSettings, user);
+  }
+
   /** Shuts the server down fast, and immediately when that takes too long. Resolves when the postmaster is gone. */
   async stop(): Promise<void> {
     const running = await findPostmaster(this.dataDir);
-    if (running) await this.#shutDown(running.pid, running.socketDir);
+    if (running) await shutDownServer(this.#shutdown(), running.pid, running.socketDir);
   }
 
   async #launch(): Promise<LaunchAttempt> {
@@ -190,7 +203,7 @@ export class Cluster {
     await makePrivateFolder(socketDir, user);
     await clearStalePostmaster(join(this.dataDir, "postmaster.pid"), this.dataDir);
     await clearStalePostmaster(join(socketDir, `.s.PGSQL.${tcpPort}.lock`), this.dataDir);
-    if (fileSettings) await writeSettingsFile(folder, fileSettings, user);
+    await this.writeSettingsFile();
     const args = this.#args(fileSettings ? settingsFileArgs(folder) : [], await this.#raisedSettings());
     return launch({ bin, folder, user, logFile: this.logFile, args });
   }
@@ -210,23 +223,9 @@ export class Cluster {
     return [...args, ...Object.entries(allSettings).flatMap(([name, value]) => ["-c", `${name}=${value}`])];
   }
 
-  async #shutDown(pid: number, socketDir: string): Promise<void> {
-    const { stopTimeoutMs = 30_000 } = this.options;
-    for (const [signal, timeoutMs] of [
-      ["SIGINT", stopTimeoutMs],
-      ["SIGQUIT", IMMEDIATE_STOP_TIMEOUT_MS],
-    ] as const) {
-      const deadline = Date.now() + timeoutMs;
-      if (await isServerProcess(pid, this.dataDir)) signalProcess(pid, signal);
-      while (await isServerProcess(pid, this.dataDir)) {
-        if (Date.now() > deadline) break;
-        await delay(POLL_MS);
-      }
-    }
-    if (await isServerProcess(pid, this.dataDir))
-      throw new Error(`PostgreSQL in ${this.dataDir}, process ${pid}, does not stop.`);
-    // A socket folder outside the cluster's folder is of no use now. If another process has started the cluster again, it is not empty.
-    if (!socketDir.startsWith(this.options.folder)) await rmdir(socketDir).catch(() => {});
+  #shutdown() {
+    const { folder, stopTimeoutMs = 30_000 } = this.options;
+    return { folder, dataDir: this.dataDir, stopTimeoutMs };
   }
 
   async #isInitialised(): Promise<boolean> {

@@ -25,8 +25,11 @@ const quoted = (value: string | number) => `'${String(value).replaceAll("\\", "\
 const linesOf = (settings: Settings): string[] =>
   Object.entries(settings).map(([name, value]) => `${name} = ${quoted(value)}`);
 
+/** @returns the path of the settings file of a cluster in this folder */
+export const settingsFileOf = (folder: string): string => join(folder, NAME);
+
 /** @returns the arguments that have a server read the settings file */
-export const settingsFileArgs = (folder: string): string[] => ["-c", `config_file=${join(folder, NAME)}`];
+export const settingsFileArgs = (folder: string): string[] => ["-c", `config_file=${settingsFileOf(folder)}`];
 
 /** @returns these arguments, none where the cluster was last started without a settings file */
 export const settingsFileArgsIfPresent = (folder: string): Promise<string[]> =>

@@ -12,6 +12,9 @@ export type FailureCode =
   | "InvalidDBSnapshotState"
   | "SnapshotQuotaExceeded"
   | "StorageFull"
+  | "DBParameterGroupNotFound"
+  /** The provider does not take these together, such as an instance and a parameter group of another family. */
+  | "InvalidParameterCombination"
   /** There is no room for a class. */
   | "InsufficientDBInstanceCapacity"
   /** No standby can take over. */

@@ -6,6 +6,7 @@ import type { ClusterSettings } from "../postgres/cluster.js";
 import { makePrivateFolder } from "../postgres/folder.js";
 import { type OsUser, runAsOsUser } from "../postgres/os-user.js";
 import { OPERATION_TYPES } from "../values/operations/declarations.js";
+import type { LocalParameterGroups } from "../values/parameter-groups.js";
 import type { Report } from "./deed.js";
 import { applyBackupWindowIfDue } from "./local/backup-window.js";
 import { bringUp } from "./local/bring-up.js";
@@ -43,6 +44,8 @@ export type LocalProviderOptions = {
   readonly limits?: Partial<LocalHostLimits>;
   /** PostgreSQL parameters on top of the provider's own. `fsync: "off"` also leaves copies unsynced. */
   readonly settings?: ClusterSettings;
+  /** The parameter groups that instances may have beside `default`. */
+  readonly parameterGroups?: LocalParameterGroups;
   /** Is called when another process has opened the folder, and this one must no longer touch it. */
   readonly onLost?: () => void;
 };
@@ -92,6 +95,7 @@ export async function createLocalProvider(options: LocalProviderOptions): Promis
     settings,
     isSynced: settings.fsync !== "off",
     limits,
+    parameterGroups: options.parameterGroups ?? new Map(),
     log,
     clock,
     report: (deed) => report(deed),

@@ -4,8 +4,9 @@ import type { OperationRequest, OperationType } from "../values/operations/decla
 import type { Tag } from "../values/tags.js";
 import type { Report } from "./deed.js";
 import type { Endpoint, ProviderMember } from "./member.js";
+import type { ProviderSnapshotName, ScopeSnapshot, SnapshotDescription } from "./snapshot.js";
 
-export type { OperationRequest, Tag };
+export type { OperationRequest, ProviderSnapshotName, ScopeSnapshot, SnapshotDescription, Tag };
 
 /** A problem of an instance that people should look at. It is listed as long as it lasts. */
 export interface Finding {
@@ -16,6 +17,13 @@ export interface Finding {
   readonly subject: string | null;
   /** The cause and what to do, for people, without secrets. */
   readonly detail: string;
+}
+
+/** The named set of settings that an instance has. */
+export interface ProviderParameterGroup {
+  readonly name: string;
+  /** `in-sync`, `applying`, or `pending-reboot` where settings wait for a restart; the list is open. */
+  readonly status: string;
 }
 
 /** When Postern fails an instance over by itself. */
@@ -64,6 +72,7 @@ export interface InstanceDescription {
   readonly engine: string;
   readonly engineVersion: string;
   readonly instanceClass: string | null;
+  readonly parameterGroup: ProviderParameterGroup | null;
   /** The new class that is applied in the maintenance window. */
   readonly pendingInstanceClass: string | null;
   readonly storageGiB: number | null;
@@ -86,34 +95,6 @@ export interface InstanceDescription {
   /** Null where only people fail it over. */
   readonly autoFailover: AutoFailover | null;
   readonly findings: readonly Finding[];
-}
-
-export interface SnapshotDescription {
-  /** Differs for every snapshot, while an identifier can be used again after a snapshot is deleted. */
-  readonly uid: string;
-  readonly identifier: string;
-  /** The ARN, or the path of a local snapshot. */
-  readonly arn: string;
-  /** `creating`, `available`, `deleting`, `failed`, ... */
-  readonly status: string;
-  readonly sizeBytes: number | null;
-  /** RFC 3339. */
-  readonly createdAt: string;
-  readonly tags: readonly Tag[];
-  /** Whether it was taken in the backup window; it is then removed when its retention is over. */
-  readonly automated: boolean;
-}
-
-/** A snapshot and the instance that it is of; null where nobody knows that any more. */
-export interface ScopeSnapshot {
-  readonly providerId: string | null;
-  readonly snapshot: SnapshotDescription;
-}
-
-/** Names a snapshot. With `snapshotUid`, a later snapshot with the same identifier is not meant. */
-export interface ProviderSnapshotName {
-  readonly snapshotId: string;
-  readonly snapshotUid?: string | undefined;
 }
 
 /** An instance whose primary has failed for so long that its standby should take over. */
@@ -182,6 +163,7 @@ export type Poll =
        * - tags: `{ tags }`, all that the instance has then
        * - a backup window: `{ backupWindow, pendingBackupWindow }`
        * - a class: `{ instanceClass, pendingInstanceClass }`, and on `local` `{ awaySeconds }` too where servers were restarted
+       * - a parameter group: `{ parameterGroup: { name, status } }`
        * - a snapshot: its description; a restored instance: `{ identifier, providerId }`
        */
       readonly result: Readonly<Record<string, unknown>>;

@@ -154,6 +154,7 @@ describe("the environment door", () => {
         .sort(),
     ).toEqual([
       ...[
+        "changeParameterGroup",
         "createSnapshot",
         "deleteSnapshot",
         "modifyBackupWindow",

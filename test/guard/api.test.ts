@@ -422,6 +422,7 @@ const SHARED_PAYLOADS: Record<string, string> = {
   retryOperation: "OperationPayload",
   modifyInstanceClass: "OperationPayload",
   setInstanceTags: "OperationPayload",
+  changeParameterGroup: "OperationPayload",
   cancelOperation: "OperationPayload",
 };
 

@@ -48,6 +48,7 @@ export const OF_OPERATIONS = [
   "retryOperation",
   "modifyInstanceClass",
   "setInstanceTags",
+  "changeParameterGroup",
   "cancelOperation",
 ] as const;
 

@@ -87,6 +87,13 @@ const OPERATIONS: Record<
     "NOT_FOUND",
     ["select", "begin", "select operations", "rollback", KEEP],
   ],
+  changeParameterGroup: [
+    async () => ({ instanceId: "orders-test", parameterGroup: "reports" }),
+    queued(),
+    () => ({ instanceId: "orders-test", parameterGroup: "../reports" }),
+    "BAD_USER_INPUT",
+    [LOOK, KEEP],
+  ],
   modifyInstanceClass: [
     async () => ({ instanceId: "orders-test", instanceClass: "db.t4g.large" }),
     queued(),

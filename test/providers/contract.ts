@@ -3,7 +3,6 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { OperationRequest, Provider } from "../../src/providers/provider.js";
 import { insteadOfCancelling } from "../../src/values/operations/operability.js";
 import {
-  classOf,
   deletionOf,
   intentOf,
   listAll,
@@ -18,11 +17,14 @@ import {
   untilEnded,
 } from "../support/ground.js";
 import { eventually } from "../support/sandbox.js";
+import { testSettings } from "./contract-settings.js";
 
 export interface UnderTest {
   readonly provider: Provider;
   /** Two classes that its instance can have, beside the one that it has. */
   readonly classes: readonly [string, string];
+  /** A parameter group of which some settings wait for a reboot, and one that it cannot have. */
+  readonly groups: readonly [string, string];
   /** Whether it reads the logs of members. */
   readonly readsLogs: boolean;
   /** An available instance without a standby. */
@@ -318,33 +320,6 @@ export function describeProvider(name: string, create: () => Promise<UnderTest>)
       expect(wrong).toMatchObject({ state: "failed", failure: { code: "InvalidParameterValue" } });
     });
 
-    test("a class is changed once, at once or in the maintenance window, however often it is asked for", async () => {
-      const [first, second] = it.classes;
-      const { instanceClass: before } = await look();
-      const inForce = { state: "succeeded", result: { instanceClass: first, pendingInstanceClass: null } };
-      const waits = { state: "succeeded", result: { instanceClass: first, pendingInstanceClass: second } };
-      for (const [wanted, end] of [
-        [classOf(providerId, first), inForce],
-        [classOf(providerId, second, false), waits],
-      ] as const) {
-        const request = { ...wanted, operationId: newOperationId() } as OperationRequest;
-        const intent = await intentOf(provider, request);
-        await Promise.all([provider.start(request, intent), provider.start(request, intent)]);
-        expect(await untilEnded(provider, request, intent)).toMatchObject(end);
-        expect(await look()).toMatchObject({ status: "available", ...end.result });
-        await provider.start(request, intent);
-        expect(await provider.poll(request, intent)).toMatchObject(end);
-        expect(await operate(provider, wanted), "again").toMatchObject(end);
-      }
-      expect(await operate(provider, classOf(providerId, before!))).toMatchObject({
-        state: "succeeded",
-        result: { instanceClass: before, pendingInstanceClass: null },
-      });
-      const unknown = { state: "failed", failure: { code: "InvalidParameterValue" } };
-      expect(await operate(provider, classOf(providerId, "no-such-class"))).toMatchObject(unknown);
-      const gone = { state: "failed", failure: { code: "DBInstanceNotFound" } };
-      expect(await operate(provider, classOf("db-0000000000000000", first))).toMatchObject(gone);
-      expect(await look()).toMatchObject({ instanceClass: before, pendingInstanceClass: null });
-    });
+    testSettings(() => ({ it, providerId, look }));
   });
 }

@@ -21,6 +21,7 @@ export type Verb =
   | "retryOperation"
   | "modifyInstanceClass"
   | "setInstanceTags"
+  | "changeParameterGroup"
   | "cancelOperation";
 
 /** Requests or cancels an operation. */

@@ -25,6 +25,7 @@ export const describeInstance = (changes: Partial<InstanceDescription> = {}): In
   engineVersion: "15.8",
   instanceClass: "db.t4g.medium",
   pendingInstanceClass: null,
+  parameterGroup: { name: "default.postgres15", status: "in-sync" },
   storageGiB: 20,
   multiAz: true,
   status: "available",
@@ -124,6 +125,11 @@ export function memoryProvider(descriptions: InstanceDescription[], name = "port
       const status = request.type === "STOP_INSTANCE" ? "stopped" : "available";
       instances.set(request.providerId, { ...instance, status });
       return { ...succeeded, resourceStatus: status, result: {} };
+    }
+    if (request.type === "CHANGE_PARAMETER_GROUP") {
+      const parameterGroup = { name: request.parameterGroup, status: "pending-reboot" };
+      instances.set(request.providerId, { ...instance, parameterGroup });
+      return { ...succeeded, result: { parameterGroup } };
     }
     if (request.type === "MODIFY_INSTANCE_CLASS") {
       const { instanceClass: wanted, applyImmediately } = request;

@@ -109,6 +109,10 @@ export const classOf = (providerId: string, instanceClass: string, applyImmediat
   return { providerId, type: "MODIFY_INSTANCE_CLASS", instanceClass, applyImmediately };
 };
 
+export const groupOf = (providerId: string, parameterGroup: string): Wanted => {
+  return { providerId, type: "CHANGE_PARAMETER_GROUP", parameterGroup };
+};
+
 /** An intent of a provider that saw nothing. */
 export const INTENT: Intent = { askedAt: "2026-08-01T00:00:00Z", saw: {} };
 

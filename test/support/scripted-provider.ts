@@ -103,6 +103,9 @@ export function scriptedProvider(name = "scripted"): ScriptedProvider {
     if (request.type === "MODIFY_BACKUP_WINDOW") {
       return { ...done, result: { backupWindow: request.backupWindow, pendingBackupWindow: null } };
     }
+    if (request.type === "CHANGE_PARAMETER_GROUP") {
+      return { ...done, result: { parameterGroup: { name: request.parameterGroup, status: "in-sync" } } };
+    }
     if (request.type === "MODIFY_INSTANCE_CLASS") {
       return { ...done, result: { instanceClass: request.instanceClass, pendingInstanceClass: null } };
     }
@@ -178,6 +181,7 @@ export function scriptedProvider(name = "scripted"): ScriptedProvider {
         engineVersion: "15.8",
         instanceClass: null,
         pendingInstanceClass: null,
+        parameterGroup: null,
         storageGiB: 1,
         multiAz: false,
         status: "available",

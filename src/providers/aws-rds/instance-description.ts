@@ -2,7 +2,7 @@
 import type { DBCluster, DBInstance, Tag as RdsTag } from "@aws-sdk/client-rds";
 import { makeWellFormed } from "../../values/well-formed.js";
 import { type ProviderMember, UNOBSERVED_MEMBER } from "../member.js";
-import type { Finding, InstanceDescription, Tag } from "../provider.js";
+import type { Finding, InstanceDescription, ProviderParameterGroup, Tag } from "../provider.js";
 import type { AwsScope } from "./scopes.js";
 
 const BACKUP_WINDOW = /^\d\d:\d\d-\d\d:\d\d$/;
@@ -76,6 +76,12 @@ function membersOf(instance: DBInstance, group: RdsCluster | undefined): Provide
   return [primary, { ...UNOBSERVED_MEMBER, name: zone, role: "STANDBY", endpoint: null }];
 }
 
+/** @returns the parameter group of an instance, null where AWS tells none */
+export function parameterGroupOf({ DBParameterGroups: groups }: DBInstance): ProviderParameterGroup | null {
+  const name = textOf(groups?.[0]?.DBParameterGroupName, 255);
+  return name === null ? null : { name, status: statusOf(groups?.[0]?.ParameterApplyStatus) };
+}
+
 /** What waits for the maintenance window, in words. A password is only named. */
 const PENDING = {
   DBInstanceClass: "the class becomes",
@@ -143,6 +149,7 @@ export function describeRdsInstance(
     engine,
     engineVersion: textOf(instance.EngineVersion) ?? "unknown",
     instanceClass: textOf(instance.DBInstanceClass),
+    parameterGroup: parameterGroupOf(instance),
     pendingInstanceClass: textOf(instance.PendingModifiedValues?.DBInstanceClass),
     // The storage of Aurora grows by itself, and AWS says 1.
     storageGiB: engine.startsWith("aurora") ? null : wholeOf(instance.AllocatedStorage),

@@ -10,6 +10,7 @@ import { parseInstanceId } from "./instance-id.js";
 import { findRdsInstance, type RdsInstance } from "./instances.js";
 import { seenSnapshotOf } from "./named-snapshot.js";
 import { type Asked, failed, type RdsOperation, running } from "./operation.js";
+import { parameterGroupChange } from "./parameter-group.js";
 import { reboot } from "./reboot.js";
 import { asUnavailable, refusalOf } from "./refusals.js";
 import type { AwsScope } from "./scopes.js";
@@ -29,6 +30,7 @@ export const RDS_OPERATIONS = [
   "START_INSTANCE",
   "MODIFY_INSTANCE_CLASS",
   "SET_INSTANCE_TAGS",
+  "CHANGE_PARAMETER_GROUP",
 ] as const;
 
 /** What this process knows of operations is kept of so many; of the others AWS tells as after a restart. */
@@ -63,6 +65,7 @@ function operationOf(request: OperationRequest, isCluster: boolean): RdsOperatio
   if (request.type === "START_INSTANCE") return instanceStart;
   if (request.type === "MODIFY_INSTANCE_CLASS") return instanceClassChange;
   if (request.type === "SET_INSTANCE_TAGS") return tagChange;
+  if (request.type === "CHANGE_PARAMETER_GROUP") return parameterGroupChange;
   if (request.type === "REBOOT_INSTANCE") return request.forceFailover && isCluster ? clusterFailover : reboot;
   return null;
 }

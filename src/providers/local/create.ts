@@ -13,7 +13,7 @@ import type { AutoFailover, Tag } from "../provider.js";
 import { DEFAULT_CLASS } from "./classes.js";
 import { autoFailoverForm, backupWindowForm, maintenanceWindowForm, maxConnectionsForm, tagsForm } from "./forms.js";
 import { type Host } from "./host.js";
-import type { LocalInstance, LocalMember } from "./instance-file.js";
+import { type LocalInstance, type LocalMember, NO_GROUP } from "./instance-file.js";
 import { instanceIdentifierTaken } from "./instances.js";
 import { makeMember } from "./members.js";
 import type { TcpPorts } from "./ports.js";
@@ -91,6 +91,7 @@ export async function planToCreate(
     pendingBackupWindow: null,
     instanceClass: DEFAULT_CLASS,
     pendingInstanceClass: null,
+    parameterGroup: NO_GROUP,
     members,
     primary: "a",
     wanted: "running",

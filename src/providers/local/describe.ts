@@ -6,11 +6,12 @@ import { DEFAULT_CLASS } from "./classes.js";
 import { findingsOf } from "./findings.js";
 import { createHealths, type MemberHealth } from "./health.js";
 import { type Host } from "./host.js";
-import { type LocalInstance, type LocalMember, primaryOf } from "./instance-file.js";
+import { type LocalInstance, type LocalMember, NO_GROUP, primaryOf } from "./instance-file.js";
 import { keptFindings, refusalFinding } from "./member-findings.js";
 import { clusterOf, memberName } from "./members.js";
 import { isObservedFailed, isObservedUp, observe } from "./observe.js";
 import type { Operations } from "./operations.js";
+import { describeParameterGroup } from "./parameter-group.js";
 import type { Plans } from "./plans.js";
 import { splitBrainFindings } from "./split-brain.js";
 import { isTaskOnServers, taskFailureOf } from "./task.js";
@@ -53,30 +54,34 @@ export function createDescribe(host: Host, operations: Operations, plans: Plans,
     }
     const instance = (await applyBackupWindowIfDue(host, stored, host.clock.now()).catch(() => stored)) ?? stored;
     lastReadable.set(providerId, instance);
-    const { status, members, findings } = await observeInstance(instance).catch((error) => {
+    const { status, members, findings, ...seen } = await observeInstance(instance).catch((error) => {
       host.log.error({ err: error, instance: instance.identifier }, "An instance cannot be looked at");
       return { status: "failed", members: [], findings: [notObserved(taskFailureOf(error).message)] };
     });
     if (operations.statusWhileBusy(providerId) === undefined) lastFindings.set(providerId, findings);
-    return describeAs(instance, status, members, [
-      ...(lastFindings.get(providerId) ?? []),
-      ...plans.findingsOf(instance),
-    ]);
+    const all = [...(lastFindings.get(providerId) ?? []), ...plans.findingsOf(instance)];
+    return { ...describeAs(instance, status, members, all), ...seen };
   };
 
   async function observeInstance(instance: LocalInstance) {
     const primary = observePrimary(instance);
-    const [{ status, finding }, { members, findings }, ...others] = await Promise.all([
+    const [{ status, finding }, { members, findings }, parameterGroup, ...others] = await Promise.all([
       primary,
       healths.of(
         instance,
         primary.then(({ status }) => status),
       ),
+      describeParameterGroup(host, instance),
       keptFindings(host, instance),
       primary.then(({ status }) => (status === "available" ? [] : splitBrainFindings(host, instance))),
       findingsOf(host, instance),
     ]);
-    return { status, members, findings: [...(finding ? [finding] : []), ...findings, ...others.flat()] };
+    return {
+      status,
+      members,
+      parameterGroup,
+      findings: [...(finding ? [finding] : []), ...findings, ...others.flat()],
+    };
   }
 
   type Primary = { readonly status: string; readonly finding?: Finding | null };
@@ -132,6 +137,7 @@ export function createDescribe(host: Host, operations: Operations, plans: Plans,
       engineVersion: version,
       instanceClass: instance.instanceClass,
       pendingInstanceClass: instance.pendingInstanceClass?.instanceClass ?? null,
+      parameterGroup: { name: instance.parameterGroup.name, status: "in-sync" },
       storageGiB: null,
       multiAz: members.length > 1,
       status,
@@ -188,6 +194,7 @@ function placeholderOf(providerId: string): LocalInstance {
     pendingBackupWindow: null,
     instanceClass: DEFAULT_CLASS,
     pendingInstanceClass: null,
+    parameterGroup: NO_GROUP,
     autoFailover: null,
     backupRetentionDays: 0,
     members: [],

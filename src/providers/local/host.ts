@@ -5,6 +5,7 @@ import type { Log } from "../../log.js";
 import { type ClusterSettings } from "../../postgres/cluster.js";
 import { lastComplaintInLog, withoutSecretsOfLog } from "../../postgres/log-tail.js";
 import type { OsUser } from "../../postgres/os-user.js";
+import type { LocalParameterGroups } from "../../values/parameter-groups.js";
 import type { Report } from "../deed.js";
 import type { LocalInstance } from "./instance-file.js";
 import type { Instances } from "./instances.js";
@@ -47,6 +48,8 @@ export type Host = {
   /** Whether clusters and copies must survive a power failure. */
   readonly isSynced: boolean;
   readonly limits: LocalHostLimits;
+  /** The parameter groups that are configured, by name. */
+  readonly parameterGroups: LocalParameterGroups;
   readonly log: Log;
   readonly clock: { now(): Date };
   /** Records what the provider does to an instance by itself. */

@@ -1,7 +1,11 @@
 /** What instance.json holds: the description of one local instance. All else is observed. */
 import { z } from "zod";
+import { DEFAULT_GROUP } from "../../values/parameter-groups.js";
 import { DEFAULT_CLASS, LOCAL_CLASSES } from "./classes.js";
 import { autoFailoverForm, backupWindowForm, maintenanceWindowForm, maxConnectionsForm, tagsForm } from "./forms.js";
+
+/** The default group, which has no settings. */
+export const NO_GROUP = { name: DEFAULT_GROUP, settings: {}, former: [] };
 
 const instanceClassForm = z.enum(LOCAL_CLASSES);
 
@@ -59,6 +63,10 @@ export const instanceForm = z.object({
   pendingInstanceClass: z.object({ instanceClass: instanceClassForm, since: z.string() }).nullable().default(null),
   /** Present until all servers run with the class: it may have to be put back. */
   classChange: classChangeForm.optional(),
+  /** The settings stay as they were when the group was asked for. `former` are those of groups before that may wait for a restart. */
+  parameterGroup: z
+    .object({ name: z.string(), settings: z.record(z.string(), z.string()), former: z.array(z.string()) })
+    .default(NO_GROUP),
   members: z.array(memberForm).min(1).max(2),
   /** The only member that may be started as a primary, or promoted. Nothing but this line decides that. */
   primary: memberForm.shape.name,

@@ -71,6 +71,7 @@ export const STATUS_DURING_ENTRY = {
   START_INSTANCE: "starting",
   MODIFY_INSTANCE_CLASS: "modifying",
   SET_INSTANCE_TAGS: "modifying",
+  CHANGE_PARAMETER_GROUP: "modifying",
 } as const;
 
 /** The status of an operation's resource while it runs. */

@@ -1,6 +1,7 @@
 /** Defines and checks the configuration of the clusters that this host runs itself. */
 import { z } from "zod";
 import { INSTANCE_IDENTIFIER } from "../../values/identifiers.js";
+import { type LocalParameterGroups, localParameterGroups } from "../../values/parameter-groups.js";
 import { jsonVariable, variables } from "../../values/variables.js";
 import { parseBackupWindow, parseMaintenanceWindow, requireBackupWindow } from "../../values/windows.js";
 
@@ -73,6 +74,13 @@ export const localVariables = variables(
       .describe(
         "PostgreSQL clusters that this host shall run, as JSON; see the README. Beside an embedded database only.",
       ),
+    LOCAL_PARAMETER_GROUPS: jsonVariable
+      .pipe(localParameterGroups)
+      .prefault("{}")
+      .describe("Named sets of PostgreSQL settings for local instances, as JSON; see src/providers/local/README.md."),
   },
-  ({ LOCAL_INSTANCES }) => ({ localInstances: LOCAL_INSTANCES as readonly ConfiguredInstance[] }),
+  ({ LOCAL_INSTANCES, LOCAL_PARAMETER_GROUPS }) => ({
+    localInstances: LOCAL_INSTANCES as readonly ConfiguredInstance[],
+    parameterGroups: LOCAL_PARAMETER_GROUPS as LocalParameterGroups,
+  }),
 );

@@ -67,7 +67,7 @@ export function clusterOf(host: Host, instance: LocalInstance, member: LocalMemb
     user: host.user,
     tcpPort: member.port,
     settings,
-    fileSettings: { defaults, overrides: {} },
+    fileSettings: { defaults, overrides: instance.parameterGroup.settings },
     onOrphans: (processes) =>
       host.report({
         providerId,

@@ -8,6 +8,7 @@ import { type LocalInstance, primaryOf, standbysOf } from "./instance-file.js";
 import { type EntryEnd, type EntryOutcome, type JournalEntry } from "./journal-entry.js";
 import { clusterOf, memberName } from "./members.js";
 import { isObservedUp, type Observation, observe } from "./observe.js";
+import { changeParameterGroup, endOfInterruptedParameterGroup } from "./parameter-group.js";
 import { leftBehindByReboot, rebootInPlace, rebootWithFailover } from "./reboot.js";
 import { performSetTags, setTags } from "./set-tags.js";
 import type { Snapshots } from "./snapshots.js";
@@ -34,6 +35,8 @@ export function perform(task: LocalTask, snapshots: Snapshots): Promise<EntryOut
       return modifyInstanceClass(task as LocalTask<TaskRequestOf<"MODIFY_INSTANCE_CLASS">>);
     case "SET_INSTANCE_TAGS":
       return performSetTags(task as LocalTask<TaskRequestOf<"SET_INSTANCE_TAGS">>);
+    case "CHANGE_PARAMETER_GROUP":
+      return changeParameterGroup(task.host, task.instance, task.request);
   }
 }
 
@@ -83,6 +86,8 @@ export async function endOfInterruptedPerform(
     const seen = await observe(clusterOf(host, instance, primaryOf(instance)), host.limits.answerTimeoutMs);
     return faultOfPrimary(instance, seen) ?? startDone(host, instance);
   }
+  if (request.type === "CHANGE_PARAMETER_GROUP")
+    return (await endOfInterruptedParameterGroup(host, instance, request)) ?? interrupted("The group was not changed.");
   if (request.type === "MODIFY_INSTANCE_CLASS")
     return (await endOfInterruptedClassChange(host, instance, request)) ?? interrupted("The class was not changed.");
   if (awaySince === null) return interrupted("The instance was not rebooted.");

@@ -11,6 +11,7 @@ import type { EntryOutcome, JournalEntry } from "./journal-entry.js";
 import { carryConfiguration } from "./kept-configuration.js";
 import { clusterOf, fenceMember, memberName } from "./members.js";
 import { isObservedFailed, isObservedUp, observe } from "./observe.js";
+import { restartForParameterGroup } from "./parameter-group.js";
 import {
   preflightReplay,
   preflightRestart,
@@ -55,6 +56,9 @@ export async function rebootInPlace(task: Reboot): Promise<EntryOutcome> {
     throw takeOverStartFailed(instance.identifier, error);
   }
   const awaySeconds = taskSecondsSince(awaySince, host.clock.now());
+  await restartForParameterGroup(host, instance).catch((error) =>
+    host.log.warn({ err: error, instance: instance.identifier }, "Settings of a standby still wait for a restart"),
+  );
   return {
     message: `The instance was restarted; it was away for ${awaySeconds} s.${before.is === "answering" ? "" : ` ${before.reason}`}`,
     result: { awaySeconds, failedOver: false, primary: memberName(instance, member) },

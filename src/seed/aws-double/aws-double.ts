@@ -10,6 +10,7 @@ import { EVENT_ACTIONS } from "./events.js";
 import { type AwsCall, createFaults, type Fault, type FaultRule, refusalOf } from "./faults.js";
 import { INSTANCE_ACTIONS } from "./instances.js";
 import { MODIFY_INSTANCE_ACTIONS } from "./modify-instance.js";
+import { PARAMETER_GROUP_ACTIONS } from "./parameter-groups.js";
 import { createRegion, type RdsAction, type Region } from "./region.js";
 import { createRegionControls, type RegionControls } from "./region-controls.js";
 import { RESTORE_ACTIONS } from "./restores.js";
@@ -23,6 +24,7 @@ import { type ServiceName, type XmlObject, xmlAnswer, xmlFault } from "./xml.js"
 const RDS_ACTIONS: Readonly<Record<string, RdsAction>> = {
   ...INSTANCE_ACTIONS,
   ...MODIFY_INSTANCE_ACTIONS,
+  ...PARAMETER_GROUP_ACTIONS,
   ...CLUSTER_ACTIONS,
   ...SNAPSHOT_ACTIONS,
   ...RESTORE_ACTIONS,

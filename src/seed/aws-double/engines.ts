@@ -29,4 +29,8 @@ const ENGINES: Readonly<Record<string, Engine>> = {
 export const engineOf = (name: string): Engine =>
   ENGINES[name] ?? of("1.0", 5432, "license-included", `${name}-1`, "admin");
 
+/** @returns the family of the default group of this name, which is there without being made */
+export const familyOfDefaultGroup = (name: string): string | undefined =>
+  Object.values(ENGINES).find(({ family }) => name === `default.${family}`)?.family;
+
 export const isAurora = (engine: string): boolean => engine.startsWith("aurora");

@@ -4,6 +4,7 @@ import { AwsFault, invalidCombination, invalidValue } from "./aws-fault.js";
 import type { CallParameters } from "./call-parameters.js";
 import { DURATIONS } from "./durations.js";
 import { engineOf } from "./engines.js";
+import { familyOfGroup } from "./parameter-groups.js";
 import type { DbInstance, PendingChanges, Region } from "./region.js";
 import { checkBackupWindow, checkMaintenanceWindow } from "./window-rules.js";
 
@@ -40,10 +41,10 @@ const differing = <T extends object>(changes: T, current: object): Partial<T> =>
     Object.entries(changes).filter(([name, value]) => value !== undefined && value !== current[name as keyof object]),
   ) as Partial<T>;
 
-function checkParameterGroup({ parameterGroups }: Region, instance: DbInstance, name: string): string {
+function checkParameterGroup(region: Region, instance: DbInstance, given: string): string {
+  const name = given.toLowerCase();
   const { family } = engineOf(instance.engine);
-  const found = name === `default.${family}` ? family : parameterGroups.get(name);
-  if (found === undefined) throw new AwsFault("DBParameterGroupNotFound", `DBParameterGroup not found: ${name}`, 404);
+  const found = familyOfGroup(region, name);
   if (found !== family)
     throw invalidCombination(
       `The parameter group ${name} with DBParameterGroupFamily ${found} cannot be used for this instance.`,

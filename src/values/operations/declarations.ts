@@ -1,5 +1,6 @@
 /** All types of operation. A type's place in the list is its place in the database's enum, so new ones come last. */
 import { z } from "zod";
+import { changeParameterGroup } from "./change-parameter-group.js";
 import { createSnapshot } from "./create-snapshot.js";
 import type { OperationDeclaration } from "./declaration.js";
 import { deleteSnapshot } from "./delete-snapshot.js";
@@ -21,6 +22,7 @@ const DECLARED = [
   startInstance,
   modifyInstanceClass,
   setInstanceTags,
+  changeParameterGroup,
 ] as const;
 
 type Declared = (typeof DECLARED)[number];

@@ -27,6 +27,7 @@ describe("production", () => {
     "startInstance",
     "modifyInstanceClass",
     "setInstanceTags",
+    "changeParameterGroup",
   ];
   const onProduction = async (name: string) => ({
     ...(await MUTATIONS[name]!.input("ADMIN")),

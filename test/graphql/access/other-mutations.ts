@@ -172,6 +172,11 @@ export function otherMutations(app: TestApp): Record<string, Mutation> {
       },
       selection: "operation { id status }",
     },
+    changeParameterGroup: {
+      callers: OPERATORS,
+      input: async () => ({ instanceId: await insertBusyInstance(app), parameterGroup: "reports" }),
+      selection: "operation { id status }",
+    },
     modifyInstanceClass: {
       callers: OPERATORS,
       input: async () => ({ instanceId: await insertBusyInstance(app), instanceClass: "db.t4g.large" }),

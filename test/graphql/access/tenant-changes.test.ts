@@ -84,7 +84,14 @@ describe("a row of another organization answers exactly as one that does not exi
         "createSnapshot",
       ],
       ...["deleteSnapshot", "restoreSnapshot", "rebootInstance", "modifyBackupWindow", "stopInstance"],
-      ...["startInstance", "setInstanceTags", "proposeInstanceTags", "modifyInstanceClass", "retryOperation"],
+      ...[
+        "startInstance",
+        "setInstanceTags",
+        "proposeInstanceTags",
+        "modifyInstanceClass",
+        "changeParameterGroup",
+        "retryOperation",
+      ],
       "cancelOperation",
       ...["lockUser", "unlockUser", "deactivateUser", "reactivateUser", "changePassword"],
       ...written

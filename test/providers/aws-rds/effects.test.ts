@@ -76,6 +76,11 @@ const effectTags = (providerId: string): Wanted => {
   made += 1;
   return tagsOf(providerId, { Effect: String(made) });
 };
+const groupChange = (providerId: string): Wanted => {
+  made += 1;
+  under.aws.region(ACCOUNT, REGION).addParameterGroup(`group-${made}`, "postgres16");
+  return { type: "CHANGE_PARAMETER_GROUP", providerId, parameterGroup: `group-${made}` };
+};
 const rebootWith =
   (forceFailover: boolean) =>
   (providerId: string): Wanted => ({ type: "REBOOT_INSTANCE", providerId, forceFailover });
@@ -193,6 +198,13 @@ const KINDS: readonly Kind[] = [
     before: async () => under.aws.region(ACCOUNT, REGION).retag("shop-2", { Old: "x" }),
     wanted: (providerId) => tagsOf(providerId, {}, "Old"),
     ...{ isSeenUndone: true, isRepeatable: true },
+  },
+  {
+    name: "a parameter group",
+    action: "ModifyDBInstance",
+    instance: "orders",
+    wanted: groupChange,
+    isSeenUndone: true,
   },
   { name: "a reboot", action: "RebootDBInstance", instance: "orders", wanted: rebootWith(false), isSeenUndone: false },
   {

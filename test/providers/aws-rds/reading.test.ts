@@ -45,6 +45,7 @@ it("an instance is described with all that the inventory shows", async () => {
     engineVersion: expect.stringMatching(/^\d+/),
     instanceClass: "db.t4g.medium",
     pendingInstanceClass: null,
+    parameterGroup: { name: "default.postgres16", status: "in-sync" },
     storageGiB: 100,
     multiAz: true,
     status: "available",

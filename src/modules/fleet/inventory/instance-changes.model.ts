@@ -21,6 +21,7 @@ const InstanceChangeField = enumTypeOf(
     CLUSTER_TAGS:
       "Labels of its cluster were set, changed or removed, or another cluster brings others; the values hold those that differ.",
     ENVIRONMENT: "It counts as another environment; the values hold the evidence.",
+    PARAMETER_GROUP: "It has another parameter group.",
     GONE: "Its provider stopped listing it (`true`), or lists it again (`false`).",
   },
 );

@@ -16,6 +16,7 @@ export const instanceChangeField = pgEnum("instance_change_field", [
   "CLUSTER_TAGS",
   "ENVIRONMENT",
   "GONE",
+  "PARAMETER_GROUP",
 ]);
 
 export const instanceChanges = pgTable(

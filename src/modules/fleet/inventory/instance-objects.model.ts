@@ -117,6 +117,21 @@ export const InstanceMember: EmbeddedType = {
   },
 };
 
+export const ParameterGroup: EmbeddedType = {
+  name: "ParameterGroup",
+  description: "A named set of settings of an instance.",
+  list: false,
+  fields: {
+    name: { kind: "string", nullable: false, description: "The name of the group, at most 255 characters." },
+    status: {
+      kind: "string",
+      nullable: false,
+      description:
+        "How far it is applied: `in-sync`, `applying`, or `pending-reboot` where settings wait for a reboot without failover. The list is open.",
+    },
+  },
+};
+
 export const AutoFailover: EmbeddedType = {
   name: "AutoFailover",
   description: "The conditions of an automatic failover.",

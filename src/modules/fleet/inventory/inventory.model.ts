@@ -13,6 +13,7 @@ import {
   InstanceEndpoint,
   InstanceMember,
   OperationAvailability,
+  ParameterGroup,
   Tag,
 } from "./instance-objects.model.js";
 
@@ -68,6 +69,7 @@ export const Instance = declareType({
       instances.pendingInstanceClass,
       "The class that it will have after the next maintenance window.",
     ),
+    parameterGroup: embedded(instances.parameterGroup, "The named set of settings that it has.", ParameterGroup),
     storageGiB: field(instances.storageGib, "The allocated storage in GiB."),
     multiAz: field(instances.multiAz, "Whether it has a standby to fail over to."),
     status: field(instances.status, "The status in the provider's words, such as `available`."),

@@ -41,6 +41,8 @@ export const instances = pgTable(
     engineVersion: varchar({ length: 64 }).notNull(),
     instanceClass: varchar({ length: 64 }),
     pendingInstanceClass: varchar({ length: 64 }),
+    /** Its name and status; null where the provider tells none, or has not told since an older release wrote the row. */
+    parameterGroup: jsonb(),
     storageGib: integer(),
     multiAz: boolean().notNull(),
     status: varchar({ length: 64 }).notNull(),

@@ -1,0 +1,110 @@
+/** Parameter groups of a pair: in force on both servers, after a kill too; and what a configuration of groups may not say. */
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import type { OperationRequest } from "../../src/providers/provider.js";
+import { localParameterGroups } from "../../src/values/parameter-groups.js";
+import { groupOf, newOperationId, operate, query, rebootOf, runProgram, untilEnded } from "../support/ground.js";
+import { usePair } from "./pair.js";
+
+const pair = usePair();
+const groups = localParameterGroups.parse({
+  reports: { settings: { work_mem: "9MB", track_activity_query_size: 2048, random_page_cost: 1.5 } },
+});
+
+async function inForce() {
+  const { members } = await pair.describe();
+  return Promise.all(
+    members.map(async ({ endpoint }) => {
+      const [row] = await query(
+        pair.provider,
+        "pair",
+        (sql) => sql`
+          select current_setting('work_mem') as work, current_setting('track_activity_query_size') as size,
+            current_setting('random_page_cost') as cost`,
+        { port: endpoint!.port },
+      );
+      return [row?.work, row?.cost, row?.size];
+    }),
+  );
+}
+const both = <T>(value: T) => [value, value];
+
+async function reopen(options: Parameters<typeof pair.open>[0]) {
+  await pair.provider.release();
+  pair.provider = await pair.open(options);
+  await pair.provider.startAll();
+}
+
+test("both servers have it at once, what needs a restart after a reboot, and it stays when it is configured no more", async () => {
+  await reopen({ parameterGroups: groups });
+  expect(await operate(pair.provider, groupOf(pair.id, "reports"))).toMatchObject({ state: "succeeded" });
+  expect(await inForce()).toEqual(both(["9MB", "1.5", "1kB"]));
+  expect((await pair.describe()).parameterGroup).toEqual({ name: "reports", status: "pending-reboot" });
+  await reopen({});
+  expect((await pair.describe()).parameterGroup).toEqual({ name: "reports", status: "pending-reboot" });
+  expect(await operate(pair.provider, rebootOf(pair.id))).toMatchObject({ state: "succeeded" });
+  expect(await inForce()).toEqual(both(["9MB", "1.5", "2kB"]));
+  expect((await pair.describe()).parameterGroup).toEqual({ name: "reports", status: "in-sync" });
+  expect(await operate(pair.provider, groupOf(pair.id, "reports"))).toMatchObject({
+    state: "failed",
+    failure: { code: "DBParameterGroupNotFound", message: "There is no parameter group reports. There are: default." },
+  });
+  await pair.expectWhole("a");
+});
+
+test("its settings are taken back, by whoever goes on after a kill too", async () => {
+  const request = { ...groupOf(pair.id, "default"), operationId: newOperationId() } as OperationRequest;
+  await pair.provider.release();
+  const args = [join(pair.ground.path, "fleet"), "The parameter group is decided", JSON.stringify(request)];
+  expect(await runProgram(new URL("drive.ts", import.meta.url), args)).toBe("SIGKILL");
+  await reopen({});
+  expect(await untilEnded(pair.provider, request)).toMatchObject({
+    state: "succeeded",
+    result: { parameterGroup: { name: "default", status: "pending-reboot" } },
+  });
+  expect(await inForce()).toEqual(both(["4MB", "4", "2kB"]));
+  await operate(pair.provider, rebootOf(pair.id));
+  expect(await inForce()).toEqual(both(["4MB", "4", "1kB"]));
+  expect((await pair.describe()).parameterGroup).toEqual({ name: "default", status: "in-sync" });
+  await pair.expectWhole("a");
+});
+
+test.each([
+  "port",
+  "listen_addresses",
+  "data_directory",
+  "ssl",
+  "ssl_key_file",
+  "archive_command",
+  "restore_command",
+  "primary_conninfo",
+  "wal_level",
+  "max_wal_senders",
+  "synchronous_standby_names",
+  "shared_preload_libraries",
+  "shared_buffers",
+  "max_connections",
+  "fsync",
+  "include",
+])("%s is no setting of a group", (name) => {
+  const { success, error } = localParameterGroups.safeParse({ reports: { settings: { [name]: "x" } } });
+  expect([success, error?.issues[0]?.path, JSON.stringify(error?.issues)]).toEqual([
+    false,
+    ["reports", "settings", name],
+    expect.stringContaining("Postern sets itself"),
+  ]);
+});
+
+test.each([
+  { default: { settings: {} } },
+  { "1st": { settings: {} } },
+  { reports: { settings: { WORK_MEM: "1MB" } } },
+  { reports: { settings: { work_mem: "1MB\nport = 1" } } },
+  { reports: { settings: { work_mem: "x".repeat(1001) } } },
+  { reports: { settings: { work_mem: null } } },
+  { reports: {} },
+  { reports: { settings: Object.fromEntries(Array.from({ length: 101 }, (_, n) => [`custom.n${n}`, "1"])) } },
+  Object.fromEntries(Array.from({ length: 21 }, (_, n) => [`g${n}`, { settings: {} }])),
+])("%j is no configuration of groups", (text) => {
+  expect(localParameterGroups.safeParse(text).success).toBe(false);
+});
