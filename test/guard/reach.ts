@@ -29,7 +29,7 @@ export const RULES = /^auth\/(rules|permissions|password-policy)\.ts$/;
 /** What modules read of the environment. */
 export const VARIABLES = /\.variables\.ts$/;
 /** What Postern asks of whatever sees and operates instances. */
-export const PORT = /^providers\/(provider|deed|member)\.ts$/;
+export const PORT = /^providers\/(provider|deed|member|snapshot)\.ts$/;
 /** Files of a module whose names say nothing else are pure decisions. */
 export const DECISION = /^modules\/[\w-]+\/[\w-]+\/(?!index\.ts$)[\w-]+\.ts$/;
 
