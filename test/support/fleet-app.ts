@@ -37,6 +37,14 @@ export async function accepted(client: Client, verb: Verb, input: Record<string,
   return data[verb].operation;
 }
 
+/** @returns the fields of the plan of a request @throws where there is none */
+export async function planned(client: Client, verb: Verb, input: object, fields: string): Promise<Json> {
+  const query = `query($input: PlanOperationInput!) { planOperation(input: $input) { ${fields} } }`;
+  const { data, errors } = await client.run(query, { input: { [verb]: input } });
+  if (errors) throw new Error(JSON.stringify(errors));
+  return data.planOperation;
+}
+
 export async function operationOf(client: Client, id: string): Promise<Json> {
   const { data, errors } = await client.run(`query($id: ID!) { operation(id: $id) { ${OPERATION} } }`, { id });
   if (errors) throw new Error(JSON.stringify(errors));

@@ -23,6 +23,8 @@ export type LocalHostLimits = {
   readonly catchUpTimeoutMs: number;
   /** No running server is restarted with less than this free on its disk, as it might not come back. */
   readonly restartFreeBytes: number;
+  /** From when on a transaction counts as old. */
+  readonly oldTransactionMs: number;
   /** How much memory the servers of all instances may have by their classes. */
   readonly memoryMiB: number;
 };
@@ -35,6 +37,7 @@ export const DEFAULT_LOCAL_HOST_LIMITS: LocalHostLimits = {
   shutdownTimeoutMs: 3_000,
   catchUpTimeoutMs: 10_000,
   restartFreeBytes: 32 * MIB,
+  oldTransactionMs: 60_000,
   // A container may have less than its host.
   memoryMiB: Math.floor(Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY) / MIB),
 };
