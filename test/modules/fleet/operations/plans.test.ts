@@ -14,6 +14,7 @@ import * as claims from "../../../../src/modules/fleet/operations/operation-clai
 import * as metrics from "../../../../src/modules/fleet/operations/operation-metrics.store.js";
 import * as store from "../../../../src/modules/fleet/operations/operations.store.js";
 import { listOpenOperations } from "../../../../src/modules/fleet/operations/operations-under-way.store.js";
+import * as planning from "../../../../src/modules/fleet/operations/planning.store.js";
 import * as scheduled from "../../../../src/modules/fleet/operations/scheduled-operations.store.js";
 import { testApp } from "../../../support/app.js";
 import { cases } from "../../../support/deep.js";
@@ -37,11 +38,23 @@ beforeAll(async () => {
     insert into audit_logs (actor, action, resource_type, resource_id, timestamp)
     select '{}', (array['operation.requested', 'scan.create'])[1 + n % 2], (array['operation', 'scan'])[1 + n % 2], n::text, now() - make_interval(mins => n)
     from generate_series(1, ${HISTORY}::int) n`;
-  await app.sql`analyze operations, audit_logs`;
+  // As many accounts as instances, and as many snapshots of one of them as of all others.
+  await app.sql`
+    insert into instances (provider, provider_id, identifier, account_id, region, engine, engine_version, multi_az, status, members, tags, environment, classification)
+    select provider, 'many-' || n, 'many-' || n, 'account-' || n, region, engine, engine_version, multi_az, status, members, tags, environment, classification
+    from instances, generate_series(1, ${HISTORY / 10}::int) n where id = ${String(id)}`;
+  await app.sql`
+    insert into snapshots (instance_id, identifier, arn, uid, status, tags, automated, created_at)
+    select i.id, 's-' || n, i.id || ':snapshot:s-' || n, 'u', 'available', '[]', n % 10 > 0, now()
+    from instances i, generate_series(1, 10) n`;
+  await app.sql`analyze operations, audit_logs, instances, snapshots`;
 });
 
-/** @returns the parts of the operations that the statements of `ask` read, each as a line of their plans */
-async function readBy(ask: (db: ReturnType<typeof createClient>["db"]) => Promise<unknown>): Promise<string[]> {
+/** @returns how the statements of `ask` read the tables: the indexes, each once, and which tables they read whole */
+async function readBy(
+  ask: (db: ReturnType<typeof createClient>["db"]) => Promise<unknown>,
+  tables = "operations|audit_logs",
+): Promise<string[]> {
   const texts: string[] = [];
   const [{ name }] = (await app.sql`select current_database() as name`) as unknown as [{ name: string }];
   const client = createClient({
@@ -50,7 +63,7 @@ async function readBy(ask: (db: ReturnType<typeof createClient>["db"]) => Promis
     onStatement: (text) => void texts.push(text),
   });
   await client.db.transaction((db) => ask(db)).finally(() => client.close());
-  const asked = texts.filter((text) => /operations|audit_logs/.test(text));
+  const asked = texts.filter((text) => new RegExp(tables).test(text));
   const plans = await app.sql.begin(async (sql) => {
     // Whatever the values are: a plan of them may be kept.
     await sql`set local plan_cache_mode = force_generic_plan`;
@@ -65,12 +78,8 @@ async function readBy(ask: (db: ReturnType<typeof createClient>["db"]) => Promis
     }
     return lines;
   });
-  const scans = plans.flatMap(
-    (line) =>
-      /(Seq Scan on (?:operations|audit_logs)|(?<=using |Bitmap Index Scan on )(?:operations|audit_logs)_\w+)/.exec(
-        line,
-      )?.[1] ?? [],
-  );
+  const scan = new RegExp(`(Seq Scan on (?:${tables})|(?<=using |Bitmap Index Scan on )(?:${tables})_\\w+)`);
+  const scans = plans.flatMap((line) => scan.exec(line)?.[1] ?? []);
   return [...new Set(scans)].sort();
 }
 
@@ -129,4 +138,22 @@ it("figures of a range read what was requested and refused in it, and the record
     ...["audit_logs_resource_idx", "operations_requested_at_idx"],
   ]);
   expect(await readBy((db) => metrics.listRefusedOperations(db, range))).toEqual(["audit_logs_refused_operations_idx"]);
+});
+
+const ACCOUNT = { provider: "port", accountId: "111122223333", region: "eu-central-1" };
+const EVERYTHING = "operations|instances|snapshots";
+it.each<[string, Parameters<typeof readBy>[0], readonly string[]]>([
+  [
+    "what else runs then",
+    (db) => planning.listNeighbouringOperations(db, ACCOUNT, new Date()),
+    [expect.stringMatching(/^instances_/), expect.stringMatching(/^operations_open_/), "operations_run_at_idx"],
+  ],
+  ["how long it took before", (db) => planning.findLastRuns(db, id, "REBOOT_INSTANCE"), ["operations_durations_idx"]],
+  [
+    "how many snapshots there are",
+    (db) => planning.countManualSnapshots(db, ACCOUNT, false),
+    ["instances_account_id_idx", "snapshots_manual_idx"],
+  ],
+])("a plan reads by indexes of what counts: %s", async (_, ask, indexes) => {
+  expect(await readBy(ask, EVERYTHING)).toEqual(indexes);
 });
