@@ -118,6 +118,8 @@ export interface ProviderFailure {
 export interface Sight {
   /** What there is of an operation of which a part is done already, as sentences for people. */
   readonly unfinished?: string;
+  /** Why the provider refuses it for certain, so that it is not asked; null where nothing is known against it. */
+  readonly refusal?: ProviderFailure | null;
   readonly [fact: string]: unknown;
 }
 

@@ -1,16 +1,16 @@
 /** Fails a cluster over to a named reader. Who is the writer, and the cluster's events, tell whether that was done. */
 import { type DBInstance, FailoverDBClusterCommand } from "@aws-sdk/client-rds";
-import { OperationFailureError } from "../errors.js";
-import type { Poll } from "../provider.js";
+import type { Poll, ProviderFailure } from "../provider.js";
 import { listNewerEvents, type SeenEvents, seeEvents } from "./events.js";
 import { writerOfCluster } from "./instance-description.js";
 import type { RdsInstance } from "./instances.js";
-import { failed, isGone, type RdsOperation, type RequestOf, running, undecided } from "./operation.js";
+import { isGone, type RdsOperation, type RequestOf, running, undecided } from "./operation.js";
 
 interface FailoverSight {
   readonly cluster: string;
   /** The reader that becomes the writer; null where none is available. */
   readonly target: string | null;
+  readonly refusal: ProviderFailure | null;
   readonly events: SeenEvents;
 }
 
@@ -31,20 +31,23 @@ function targetOf({ instance, group }: RdsInstance): string | null {
   return first?.DBInstanceIdentifier ?? null;
 }
 
-const NO_READER = ["StandbyUnavailable", "No reader of the cluster is available to become its writer."] as const;
+const NO_READER: ProviderFailure = {
+  code: "StandbyUnavailable",
+  message: "No reader of the cluster is available to become its writer.",
+};
 
 export const clusterFailover: RdsOperation<RequestOf<"REBOOT_INSTANCE">> = {
   async look(scope, _request, found) {
     const cluster = found.group?.cluster.DBClusterIdentifier ?? "";
     const events = await seeEvents(scope, { type: "db-cluster", identifier: cluster });
-    const saw: FailoverSight = { cluster, target: targetOf(found), events };
+    const target = targetOf(found);
+    const saw: FailoverSight = { cluster, target, refusal: target === null ? NO_READER : null, events };
     return { ...saw };
   },
 
   ask(scope, _request, saw) {
     const { cluster, target } = saw as unknown as FailoverSight;
-    if (target === null) throw new OperationFailureError(...NO_READER);
-    const wanted = { DBClusterIdentifier: cluster, TargetDBInstanceIdentifier: target };
+    const wanted = { DBClusterIdentifier: cluster, TargetDBInstanceIdentifier: target! };
     return scope.change((client) => client.send(new FailoverDBClusterCommand(wanted)));
   },
 
@@ -53,8 +56,6 @@ export const clusterFailover: RdsOperation<RequestOf<"REBOOT_INSTANCE">> = {
     const { intent, nowMs } = facts;
     const { cluster, target, events: seen } = intent.saw as unknown as FailoverSight;
     const status = found.group.cluster.Status ?? "unknown";
-    // It was not asked for: whoever wrote the intent has ended before it was refused.
-    if (target === null) return failed(...NO_READER, status);
     const isWriter = writerOfCluster(found.group.cluster) === target;
     if (isWriter && status === "available") {
       const events = await listNewerEvents(scope, { type: "db-cluster", identifier: cluster }, intent, seen, nowMs);

@@ -1,7 +1,6 @@
 /** Changes the class of an instance, or of one member of an Aurora cluster. Its class, what waits, and the events since tell whether that was done. */
 import { ModifyDBInstanceCommand } from "@aws-sdk/client-rds";
-import { OperationFailureError } from "../errors.js";
-import type { Poll } from "../provider.js";
+import type { Poll, ProviderFailure } from "../provider.js";
 import { listNewerEvents, type RdsEventSource, type SeenEvents, seeEvents } from "./events.js";
 import type { RdsInstance } from "./instances.js";
 import {
@@ -23,7 +22,7 @@ interface ClassSight {
   readonly identifier: string;
   readonly status: string;
   /** Why its class is not its own; null where it is. */
-  readonly refusal: string | null;
+  readonly refusal: ProviderFailure | null;
   readonly events: SeenEvents;
 }
 
@@ -33,9 +32,12 @@ const sourceOf = (identifier: string): RdsEventSource => ({ type: "db-instance",
 
 const BEGAN = /applying modification to DB instance class/i;
 
-const refusalOf = ({ group }: RdsInstance): string | null =>
+const refusalOf = ({ group }: RdsInstance): ProviderFailure | null =>
   group && !group.cluster.Engine?.startsWith("aurora")
-    ? "The members of a Multi-AZ cluster have the class of their cluster. Change it in AWS."
+    ? {
+        code: "NotSupported",
+        message: "The members of a Multi-AZ cluster have the class of their cluster. Change it in AWS.",
+      }
     : null;
 
 export const instanceClassChange: RdsOperation<Wanted> = {
@@ -51,8 +53,7 @@ export const instanceClassChange: RdsOperation<Wanted> = {
   },
 
   async ask(scope, { instanceClass, applyImmediately }, sight) {
-    const { identifier, refusal } = sight as unknown as ClassSight;
-    if (refusal !== null) throw new OperationFailureError("NotSupported", refusal);
+    const { identifier } = sight as unknown as ClassSight;
     const wanted = { DBInstanceIdentifier: identifier, DBInstanceClass: instanceClass };
     return noModificationsIsDone(
       scope.change((client) =>
@@ -67,7 +68,6 @@ export const instanceClassChange: RdsOperation<Wanted> = {
     const saw = intent.saw as unknown as ClassSight;
     const { instance } = found;
     const status = instance.DBInstanceStatus ?? "unknown";
-    if (saw.refusal !== null) return failed("NotSupported", saw.refusal, status);
     const isBusy = status === "modifying" || status === "rebooting";
     if (isBusy) asked.wasBusy = true;
     const pendingClass = instance.PendingModifiedValues?.DBInstanceClass ?? null;

@@ -1,7 +1,7 @@
 /** Runs operations on RDS: asks AWS for each change once, and finds out from AWS whether it was done. */
 import type { Log } from "../../log.js";
 import { isOfSnapshot } from "../../values/operations/declarations.js";
-import { OperationFailureError } from "../errors.js";
+import { type FailureCode, OperationFailureError } from "../errors.js";
 import type { Intent, OperationRequest, Poll, ProviderFailure, Sight } from "../provider.js";
 import { backupWindowChange } from "./backup-window-change.js";
 import { clusterFailover } from "./cluster-failover.js";
@@ -70,14 +70,14 @@ function operationOf(request: OperationRequest, isCluster: boolean): RdsOperatio
   return null;
 }
 
-/** @returns the failure of an operation on what was not there at the look, so that AWS is not asked; otherwise null */
-function absenceOf(request: OperationRequest, saw: Sight): OperationFailureError | null {
+/** @returns why AWS refuses an operation for certain, by what was seen at the look, so that it is not asked; otherwise null */
+function refusalBySight(request: OperationRequest, saw: Sight): ProviderFailure | null {
   if (request.type === "DELETE_SNAPSHOT" || request.type === "RESTORE_SNAPSHOT") {
     const message = `The instance has no snapshot ${request.snapshotId}.`;
-    return seenSnapshotOf(saw) ? null : new OperationFailureError("DBSnapshotNotFound", message);
+    return seenSnapshotOf(saw) ? null : { code: "DBSnapshotNotFound", message };
   }
-  if ("identifier" in saw || "cluster" in saw) return null;
-  return new OperationFailureError("DBInstanceNotFound", "AWS has this instance no more.");
+  if ("identifier" in saw || "cluster" in saw) return saw.refusal ?? null;
+  return { code: "DBInstanceNotFound", message: "AWS has this instance no more." };
 }
 
 export function createRdsOperations({ scopeOf, clock, log, random }: OperationsDeps) {
@@ -96,8 +96,8 @@ export function createRdsOperations({ scopeOf, clock, log, random }: OperationsD
     try {
       const operation = operationOf(request, "cluster" in saw && saw.cluster !== null);
       if (!operation) throw new OperationFailureError("NotSupported", "Postern does not do this on RDS.");
-      const absence = absenceOf(request, scope ? saw : {});
-      if (absence) throw absence;
+      const refusal = refusalBySight(request, scope ? saw : {});
+      if (refusal) throw new OperationFailureError(refusal.code as FailureCode, refusal.message);
       await operation.ask(scope!, request as never, saw);
       Object.assign(attempt, { state: "acknowledged", isAcknowledged: true });
     } catch (error) {
@@ -140,7 +140,9 @@ export function createRdsOperations({ scopeOf, clock, log, random }: OperationsD
       const found = await find(request);
       const operation = operationOf(request, found?.group !== undefined);
       const isThere = found !== null || isOfSnapshot(request.type);
-      return scope && isThere && operation ? operation.look(scope, request as never, found as never, nowMs()) : {};
+      const saw =
+        scope && isThere && operation ? await operation.look(scope, request as never, found as never, nowMs()) : {};
+      return { ...saw, refusal: refusalBySight(request, saw) };
     },
 
     async start(request: OperationRequest, intent: Intent): Promise<void> {
@@ -166,8 +168,9 @@ export function createRdsOperations({ scopeOf, clock, log, random }: OperationsD
       if (!intent || !scope) return { state: "unknown" };
       const operation = operationOf(request, "cluster" in intent.saw && intent.saw.cluster !== null);
       if (!operation) return { state: "unknown" };
-      const absence = absenceOf(request, intent.saw);
-      if (absence) return failed(absence.code, absence.message, "deleted");
+      // It was not asked for: whoever wrote the intent has ended before it was refused.
+      const refusal = refusalBySight(request, intent.saw);
+      if (refusal) return failed(refusal.code, refusal.message);
       const asked = attempt ?? { isAcknowledged: false, askedAtMs: 0, wasBusy: false };
       const found = isOfSnapshot(request.type) ? null : await find(request);
       const poll = await operation.poll(scope, request as never, found, { intent, asked, nowMs: nowMs() });

@@ -1,11 +1,9 @@
 /** Changes the parameter group of an instance, or of one member of a cluster. Its group, and how far that is applied, tell whether that was done. */
 import { DescribeDBParameterGroupsCommand, ModifyDBInstanceCommand } from "@aws-sdk/client-rds";
-import { OperationFailureError } from "../errors.js";
 import type { Poll, ProviderFailure } from "../provider.js";
 import { parameterGroupOf } from "./instance-description.js";
 import {
   endWithoutSign,
-  failed,
   isGone,
   mayAskAgain,
   noModificationsIsDone,
@@ -63,8 +61,7 @@ export const parameterGroupChange: RdsOperation<RequestOf<"CHANGE_PARAMETER_GROU
   },
 
   async ask(scope, { parameterGroup }, sight) {
-    const { identifier, refusal } = sight as unknown as GroupSight;
-    if (refusal !== null) throw new OperationFailureError(refusal.code as "DBParameterGroupNotFound", refusal.message);
+    const { identifier } = sight as unknown as GroupSight;
     // ApplyImmediately would put in force, with an outage, whatever else waits; a group does not need it.
     const wanted = { DBInstanceIdentifier: identifier, DBParameterGroupName: parameterGroup };
     return noModificationsIsDone(scope.change((client) => client.send(new ModifyDBInstanceCommand(wanted))));
@@ -72,10 +69,7 @@ export const parameterGroupChange: RdsOperation<RequestOf<"CHANGE_PARAMETER_GROU
 
   async poll(_scope, { parameterGroup: wanted }, found, facts): Promise<Poll> {
     if (!found) return isGone();
-    const { refusal } = facts.intent.saw as unknown as GroupSight;
     const status = found.instance.DBInstanceStatus ?? "unknown";
-    // It was not asked for: whoever wrote the intent has ended before it was refused.
-    if (refusal !== null) return failed(refusal.code, refusal.message, status);
     const parameterGroup = parameterGroupOf(found.instance);
     const has = parameterGroup?.name === wanted;
     if (has && parameterGroup.status !== "applying") {

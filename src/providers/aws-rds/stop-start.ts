@@ -7,8 +7,7 @@ import {
   StopDBClusterCommand,
   StopDBInstanceCommand,
 } from "@aws-sdk/client-rds";
-import { OperationFailureError } from "../errors.js";
-import type { OperationRequest, Poll } from "../provider.js";
+import type { OperationRequest, Poll, ProviderFailure } from "../provider.js";
 import { listNewerEvents, type RdsEventSource, type SeenEvents, seeEvents } from "./events.js";
 import { writerOfCluster } from "./instance-description.js";
 import type { RdsInstance } from "./instances.js";
@@ -29,7 +28,7 @@ interface StopSight {
   readonly cluster: string | null;
   readonly status: string;
   /** Why RDS never stops it; null where it does. RDS itself would say so by the fault that also means that it is busy. */
-  readonly refusal: string | null;
+  readonly refusal: ProviderFailure | null;
   readonly events: SeenEvents;
 }
 
@@ -76,7 +75,9 @@ async function look(scope: AwsScope, { type }: Wanted, found: RdsInstance) {
     cluster: group?.cluster.DBClusterIdentifier ?? null,
   };
   const events = await seeEvents(scope, sourceOf(which));
-  const saw: StopSight = { ...which, status: statusOf(found), refusal: refusalOf(type, found), events };
+  const message = refusalOf(type, found);
+  const refusal = message === null ? null : { code: "NotStoppable", message };
+  const saw: StopSight = { ...which, status: statusOf(found), refusal, events };
   return { ...saw };
 }
 
@@ -115,9 +116,8 @@ const STARTED: End = {
   }),
 };
 
-/** Asks for nothing that RDS never does, nor for what is so already. */
+/** Does not ask for what is so already. */
 async function askUnless(end: End, saw: StopSight, ask: () => Promise<unknown>): Promise<unknown> {
-  if (saw.refusal !== null) throw new OperationFailureError("NotStoppable", saw.refusal);
   return saw.status === end.status ? undefined : ask();
 }
 
@@ -126,8 +126,6 @@ async function pollUntil(end: End, scope: AwsScope, found: RdsInstance | null, f
   const saw = intent.saw as unknown as StopSight;
   if (!found || (saw.cluster !== null && !found.group)) return isGone();
   const status = statusOf(found);
-  // It was not asked for: whoever wrote the intent has ended before it was refused.
-  if (saw.refusal !== null) return failed("NotStoppable", saw.refusal, status);
   if (status === end.passing) return running(status, `The instance is ${status}.`);
   const current = {
     identifier: found.instance.DBInstanceIdentifier ?? saw.identifier,

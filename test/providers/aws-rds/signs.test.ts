@@ -223,7 +223,7 @@ it.each([
   const providerId = `${ACCOUNT}/${REGION}/db-${"G".repeat(26)}`;
   const request = { type, ...more, providerId, operationId: newOperationId() } as unknown as OperationRequest;
   const intent = await seen(request);
-  expect(intent.saw).toEqual({});
+  expect(intent.saw).toMatchObject({ refusal: { code: "DBInstanceNotFound" } });
   expect(await provider.poll(request, intent)).toMatchObject({
     state: "failed",
     failure: { code: "DBInstanceNotFound" },

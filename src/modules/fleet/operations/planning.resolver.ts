@@ -25,6 +25,8 @@ interface PlanContext extends ReadContext {
 /** What the fields of a plan are answered from. */
 interface Source {
   readonly planned: PlannedRequest;
+  /** Asks the provider once, however many fields need it. */
+  readonly refusal: () => ReturnType<Planning["refusalOf"]>;
 }
 
 @Resolver(() => OperationPlan)
@@ -43,18 +45,39 @@ export class PlanningResolver {
     const given = checked(PlanOperationInput, input) as Readonly<Record<string, OperationRequestInput | null>>;
     const declaration = OPERATION_DECLARATIONS.find(({ mutation }) => given[mutation.name])!;
     const planned = await this.planning.plan(actor, declaration, given[declaration.mutation.name]!);
-    const { refusal, instance, plan, type, runAt, watchedSeconds, warnings, snapshotQuota } = planned;
+    const { instance, plan, type, runAt, watchedSeconds, warnings, snapshotQuota } = planned;
+    let refusal: ReturnType<Planning["refusalOf"]> | undefined;
     return {
       ...{ planned, type, runAt, watchedSeconds, warnings, snapshotQuota },
-      accepted: refusal === null,
-      code: refusal?.code ?? null,
-      reason: refusal?.message ?? null,
+      refusal: () => (refusal ??= this.planning.refusalOf(planned)),
       environment: NamedFields.of(instance.classification),
       status: instance.status,
       outage: plan?.outage ?? null,
       outageReason: plan?.outageReason ?? null,
       calls: plan?.calls ?? [],
     };
+  }
+
+  @FieldResolver(() => Boolean, {
+    description:
+      "Whether your request would be accepted now, and nothing is known for which its provider would refuse it for certain. A provider that does not answer in time is not waited for.",
+  })
+  async accepted(@Root() { refusal }: Source) {
+    return (await refusal()) === null;
+  }
+
+  @FieldResolver(() => String, {
+    nullable: true,
+    description:
+      "The code of the error that it would be refused with, such as PRODUCTION_PROTECTED, FAILED_PRECONDITION, CONFLICT or FORBIDDEN, or of the failure that the operation would end with, such as NotStoppable; null where it would be accepted. An idempotencyKey is not looked at.",
+  })
+  async code(@Root() { refusal }: Source) {
+    return (await refusal())?.code ?? null;
+  }
+
+  @FieldResolver(() => String, { nullable: true, description: "The message of that error or failure." })
+  async reason(@Root() { refusal }: Source) {
+    return (await refusal())?.message ?? null;
   }
 
   @FieldResolver(() => objectType(Instance), { nullable: true, description: "The instance, as it is known now." })

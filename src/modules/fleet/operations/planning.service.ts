@@ -2,13 +2,14 @@
 import { type Actor, accessOfActor } from "../../../auth/actor.js";
 import type { Db } from "../../../db/client.js";
 import { AppError, type ErrorCode, forbidden, unavailable } from "../../../errors.js";
-import type { InstanceFigures } from "../../../providers/provider.js";
+import type { InstanceFigures, ProviderFailure } from "../../../providers/provider.js";
 import type { InstanceFacts, OperationDeclaration } from "../../../values/operations/declaration.js";
 import type { OperationType } from "../../../values/operations/declarations.js";
 import type { OperationPlan } from "../../../values/operations/operation-plan.js";
 import { withTimeout } from "../../../values/with-timeout.js";
 import type { InventoryService, StoredInstance } from "../inventory/index.js";
 import type { Acceptance, PreparedOperation } from "./acceptance.service.js";
+import { requestOf } from "./operation-request.js";
 import type { OperationRequestInput } from "./operations.inputs.js";
 import { countWaitingOperations } from "./operations.store.js";
 import type { OperationPolling } from "./operations.variables.js";
@@ -17,8 +18,8 @@ import { countManualSnapshots, findLastRuns, listNeighbouringOperations } from "
 import { hasRunAt } from "./run-at.js";
 import { findScheduledNow } from "./scheduled-operations.store.js";
 
-/** A plan is not kept waiting by an instance that does not answer. */
-const FIGURES_MS = 2_000;
+/** A plan is not kept waiting by an instance or a provider that does not answer. */
+const ANSWER_MS = 2_000;
 
 /** What RDS allows in a region, of instances and of clusters each, unless an account has more. */
 const MANUAL_SNAPSHOTS = 100;
@@ -45,16 +46,21 @@ export interface SnapshotQuota {
 export interface PlannedRequest {
   readonly type: OperationType;
   readonly instance: StoredInstance;
-  /** Why it would be refused; null where it would be accepted. */
+  /** Why its mutation would refuse it; null where it would be accepted. */
   readonly refusal: AppError | null;
   readonly runAt: string | null;
   readonly isInMaintenanceWindow: boolean;
   readonly watchedSeconds: number;
-  /** Null where it is refused before this is known. */
+  /** What its provider would be asked with; null where it is refused before this is known, as the plan. */
+  readonly parameters: PreparedOperation["parameters"] | null;
   readonly plan: OperationPlan | null;
   readonly warnings: readonly string[];
   readonly snapshotQuota: SnapshotQuota | null;
 }
+
+/** @returns the answer; null where it does not come in time */
+const answerInTime = <T>(answer: Promise<T>): Promise<T | null> =>
+  withTimeout(answer, ANSWER_MS, () => unavailable("The provider")).catch(() => null);
 
 export type Planning = ReturnType<typeof createPlanning>;
 
@@ -102,10 +108,20 @@ export function createPlanning({ db, inventory, acceptance, polling }: PlanningD
         runAt: made?.runAt ?? null,
         isInMaintenanceWindow: input.inMaintenanceWindow ?? false,
         watchedSeconds: (intervalMs * attempts) / 1000,
+        parameters: made?.parameters ?? null,
         plan: made?.plan ?? null,
         // A type may say the same in its parameters, where its operation shows it.
         warnings: [...new Set([...(made?.plan.warnings ?? []), ...warnings, ...(isFull ? [full] : [])])],
       };
+    },
+
+    /** @returns why the mutation would refuse it or, as far as the provider tells in time, why that would for certain; null where nothing is known against it */
+    async refusalOf({ refusal, type, instance, parameters }: PlannedRequest): Promise<ProviderFailure | null> {
+      const provider = inventory.providerOf(instance);
+      if (refusal || !parameters || !provider) return refusal;
+      // No operation has this id.
+      const request = requestOf({ id: 0n, type, parameters }, instance.providerId);
+      return (await answerInTime(provider.look(request)))?.refusal ?? null;
     },
 
     /** @returns what lies near the moment at which it would begin */
@@ -129,7 +145,7 @@ export function createPlanning({ db, inventory, acceptance, polling }: PlanningD
         Promise.resolve(inventory.providerOf(instance)?.figures(providerId) ?? null).finally(() => looks.delete(key));
       const looking = looks.get(key) ?? look();
       looks.set(key, looking);
-      return withTimeout(looking, FIGURES_MS, () => unavailable("The instance")).catch(() => null);
+      return answerInTime(looking);
     },
   };
 }

@@ -70,16 +70,6 @@ export class PlannedLastRuns {
 export class OperationPlan {
   @Field(() => OperationType as never, { description: "The type of the operation." })
   type!: string;
-  @Field(() => Boolean, { description: "Whether your request would be accepted now." })
-  accepted!: boolean;
-  @Field(() => String, {
-    nullable: true,
-    description:
-      "The code of the error that it would be refused with, such as PRODUCTION_PROTECTED, FAILED_PRECONDITION, CONFLICT or FORBIDDEN; null where it would be accepted. An idempotencyKey is not looked at.",
-  })
-  code!: string | null;
-  @Field(() => String, { nullable: true, description: "The message of that error." })
-  reason!: string | null;
   @Field(() => embeddedType(EnvironmentClassification), { description: "What the instance counts as, and why." })
   environment!: unknown;
   @Field(() => String, { description: "The status of the instance. One that passes is waited for." })

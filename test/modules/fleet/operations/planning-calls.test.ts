@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { type Client, testApp } from "../../../support/app.js";
 import { ACCOUNT, REGION, startAws, type UnderAws } from "../../../support/aws.js";
-import { accepted, operationOf, type Verb } from "../../../support/fleet-app.js";
+import { accepted, operationOf, planned, type Verb } from "../../../support/fleet-app.js";
 import { eventually } from "../../../support/sandbox.js";
 import { polling } from "../../../support/scripted-provider.js";
 
@@ -15,8 +15,9 @@ const app = testApp(
   async () => {
     under = await startAws();
     const here = under.aws.region(ACCOUNT, REGION);
+    here.addParameterGroup("reports", "postgres16");
     here.addInstance({ identifier: "single-1", tags, retentionDays: 0 });
-    here.addInstance({ identifier: "double-1", tags, retentionDays: 0, multiAz: true });
+    here.addInstance({ identifier: "double-1", tags: { ...tags, Team: "shop" }, retentionDays: 0, multiAz: true });
     here.addCluster({
       identifier: "shop",
       tags,
@@ -40,12 +41,7 @@ const changes = () =>
 const FIELDS =
   "accepted code outage calls warnings watchedSeconds snapshotQuota { used limit } clashes { kind detail }";
 
-async function planned(verb: Verb, input: object) {
-  const query = `query($input: PlanOperationInput!) { planOperation(input: $input) { ${FIELDS} } }`;
-  const { data, errors } = await dba.run(query, { input: { [verb]: input } });
-  if (errors) throw new Error(JSON.stringify(errors));
-  return data.planOperation;
-}
+const plan = (verb: Verb, input: object) => planned(dba, verb, input, FIELDS);
 
 it.each<[Verb, string, object, string, readonly string[]]>([
   ["createSnapshot", "single-1", { snapshotId: "of-single" }, "SECONDS", ["CreateDBSnapshot"]],
@@ -69,10 +65,27 @@ it.each<[Verb, string, object, string, readonly string[]]>([
   ],
   ["deleteSnapshot", "single-1", { snapshotId: "of-single" }, "NONE", ["DeleteDBSnapshot"]],
   ["deleteSnapshot", "shop-1", { snapshotId: "of-shop" }, "NONE", ["DeleteDBClusterSnapshot"]],
+  ["setInstanceTags", "single-1", { tags: [{ key: "Owner", value: "me" }] }, "NONE", ["AddTagsToResource"]],
+  [
+    "setInstanceTags",
+    "double-1",
+    { tags: [{ key: "Owner", value: "me" }], removeKeys: ["Team"] },
+    "NONE",
+    ["AddTagsToResource", "RemoveTagsFromResource"],
+  ],
   ["rebootInstance", "single-1", {}, "MINUTES", ["RebootDBInstance"]],
   ["rebootInstance", "shop-1", {}, "MINUTES", ["RebootDBInstance"]],
   ["rebootInstance", "double-1", { forceFailover: true }, "MINUTES", ["RebootDBInstance"]],
   ["rebootInstance", "shop-1", { forceFailover: true }, "SECONDS", ["FailoverDBCluster"]],
+  ["changeParameterGroup", "single-1", { parameterGroup: "reports" }, "NONE", ["ModifyDBInstance"]],
+  ["modifyInstanceClass", "single-1", { instanceClass: "db.r6g.large" }, "NONE", ["ModifyDBInstance"]],
+  [
+    "modifyInstanceClass",
+    "shop-1",
+    { instanceClass: "db.r6g.large", applyImmediately: true },
+    "MINUTES",
+    ["ModifyDBInstance"],
+  ],
   ["stopInstance", "single-1", {}, "MINUTES", ["StopDBInstance"]],
   ["startInstance", "single-1", {}, "NONE", ["StartDBInstance"]],
   ["stopInstance", "shop-1", {}, "MINUTES", ["StopDBCluster"]],
@@ -82,8 +95,8 @@ it.each<[Verb, string, object, string, readonly string[]]>([
   async (verb, instanceId, more, outage, actions) => {
     const input = { instanceId, ...more };
     under.aws.forgetCalls();
-    const plan = await planned(verb, input);
-    expect(plan).toMatchObject({ accepted: true, outage, calls: actions.map((action) => `rds:${action}`) });
+    const told = await plan(verb, input);
+    expect(told).toMatchObject({ accepted: true, outage, calls: actions.map((action) => `rds:${action}`) });
     expect(changes()).toEqual([]);
     const { id } = await accepted(dba, verb, input);
     const operation = await eventually(async () => {
@@ -110,13 +123,13 @@ it("the quota of snapshots is that of instances or of clusters in the region, wi
       from generate_series(1, ${many}::int) n`;
   await insert("mine-", 99);
   await insert("awsbackup:job-", 5);
-  const before = await planned("createSnapshot", { instanceId: "single-1" });
+  const before = await plan("createSnapshot", { instanceId: "single-1" });
   // Beside those, the one of double-1 is there.
   expect([before.snapshotQuota, before.warnings.length]).toEqual([{ used: 100, limit: 100 }, 1]);
   expect(before).toMatchObject({ accepted: true, warnings: [expect.stringMatching(/100 manual snapshots/)] });
-  const ofCluster = await planned("createSnapshot", { instanceId: "shop-1" });
+  const ofCluster = await plan("createSnapshot", { instanceId: "shop-1" });
   expect(ofCluster).toMatchObject({ snapshotQuota: { used: 0, limit: 100 }, warnings: [] });
-  expect(await planned("rebootInstance", { instanceId: "single-1" })).toMatchObject({ snapshotQuota: null });
+  expect(await plan("rebootInstance", { instanceId: "single-1" })).toMatchObject({ snapshotQuota: null });
 });
 
 it("windows of the instance, and operations of the account within the hour, are told", async () => {
@@ -125,7 +138,7 @@ it("windows of the instance, and operations of the account within the hour, are 
   monday.setUTCDate(monday.getUTCDate() + ((8 - monday.getUTCDay()) % 7));
   const at = (time: string) => `${monday.toISOString().slice(0, 10)}T${time}:00Z`;
   const clashesAt = async (time: string, more = {}) =>
-    (await planned("rebootInstance", { instanceId: "single-1", runAt: at(time), ...more })).clashes;
+    (await plan("rebootInstance", { instanceId: "single-1", runAt: at(time), ...more })).clashes;
   expect(await clashesAt("01:00")).toEqual([]);
   expect(await clashesAt("02:29")).toEqual([]);
   expect(await clashesAt("02:30")).toMatchObject([{ kind: "BACKUP_WINDOW" }]);
@@ -140,15 +153,17 @@ it("windows of the instance, and operations of the account within the hour, are 
     },
   ]);
   expect(await clashesAt("11:00")).toEqual([]);
-  const { data } = await dba.run(
-    "query($input: PlanOperationInput!) { planOperation(input: $input) { runAt clashes { operationId } lastRuns { count averageSeconds longestSeconds } } }",
-    { input: { rebootInstance: { instanceId: "single-1", runAt: at("09:30") } } },
+  const later = await planned(
+    dba,
+    "rebootInstance",
+    { instanceId: "single-1", runAt: at("09:30") },
+    "runAt clashes { operationId } lastRuns { count averageSeconds longestSeconds }",
   );
-  expect(data.planOperation).toMatchObject({
+  expect(later).toMatchObject({
     runAt: at("09:30"),
     clashes: [{ operationId: id }],
   });
-  expect(data.planOperation.lastRuns).toEqual({
+  expect(later.lastRuns).toEqual({
     count: 1,
     averageSeconds: expect.any(Number),
     longestSeconds: expect.any(Number),

@@ -31,6 +31,7 @@ const INPUTS: Record<string, (n: number) => Record<string, unknown>> = {
   modifyBackupWindow: () => ({ backupWindow: "01:00-01:30" }),
   rebootInstance: () => ({ forceFailover: true }),
   setInstanceTags: () => ({ tags: [{ key: "Owner", value: "me" }] }),
+  changeParameterGroup: () => ({ parameterGroup: "reports" }),
   modifyInstanceClass: () => ({ instanceClass: "db.t4g.large" }),
 };
 

@@ -1,9 +1,19 @@
 /** Stopping and starting through the API, on both providers: what comes of it, what a stopped instance accepts, and what is refused. */
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import type { LocalProvider } from "../../../../src/providers/local.js";
 import { type Client, EMAILS, testApp } from "../../../support/app.js";
 import { ACCOUNT, REGION, startAws, type UnderAws } from "../../../support/aws.js";
-import { accepted, ask, hasten, instanceOf, leftBy, operationOf, recordsOf } from "../../../support/fleet-app.js";
+import {
+  accepted,
+  ask,
+  hasten,
+  instanceOf,
+  leftBy,
+  operationOf,
+  planned,
+  recordsOf,
+  type Verb,
+} from "../../../support/fleet-app.js";
 import { NEW, useGround } from "../../../support/ground.js";
 import { eventually } from "../../../support/sandbox.js";
 import { polling } from "../../../support/scripted-provider.js";
@@ -21,6 +31,7 @@ const app = testApp(
     await local.create({ ...NEW, identifier: "solo" });
     under = await startAws();
     const here = under.aws.region(ACCOUNT, REGION);
+    here.addParameterGroup("other", "mysql8.0");
     for (const identifier of ["alone", "source"]) here.addInstance({ identifier, tags: TEST, retentionDays: 0 });
     here.addInstance({ identifier: "replica", tags: TEST, retentionDays: 0, replicaOf: "source" });
     here.addInstance({ identifier: "wide", engine: "sqlserver-se", multiAz: true, tags: TEST, retentionDays: 0 });
@@ -153,9 +164,47 @@ it.each([
   ["three-1", "RDS stops and starts no clusters but Aurora's."],
 ])("what RDS never stops is not asked for: %s", async (identifier, message) => {
   const before = under.aws.calls.filter(({ action }) => action.startsWith("Stop")).length;
+  const plan = await planned(dba, "stopInstance", { instanceId: identifier }, "accepted code reason");
+  expect(plan).toEqual({ accepted: false, code: "NotStoppable", reason: message });
   expect(await run("stopInstance", identifier)).toMatchObject({
     status: "FAILED",
     error: { code: "NotStoppable", message, guidance: expect.stringContaining("RDS never stops") },
   });
   expect(under.aws.calls.filter(({ action }) => action.startsWith("Stop"))).toHaveLength(before);
+});
+
+it.each<[Verb, Record<string, unknown>, string]>([
+  ["deleteSnapshot", { instanceId: "alone", snapshotId: "unseen" }, "DBSnapshotNotFound"],
+  ["modifyInstanceClass", { instanceId: "three-1", instanceClass: "db.r6g.large" }, "NotSupported"],
+  ["rebootInstance", { instanceId: "shop-1", forceFailover: true }, "StandbyUnavailable"],
+  ["changeParameterGroup", { instanceId: "alone", parameterGroup: "none" }, "DBParameterGroupNotFound"],
+  ["changeParameterGroup", { instanceId: "alone", parameterGroup: "other" }, "InvalidParameterCombination"],
+])("what a plan says that RDS refuses is what it then refuses: %s of %j", async (verb, input, code) => {
+  // AWS does not know this snapshot, and shows a reader that is busy.
+  await app.sql`
+    insert into snapshots (instance_id, identifier, arn, uid, status, tags, automated, created_at)
+    select id, 'unseen', 'arn:unseen', 'u', 'available', '[]', false, now() from instances where identifier = 'alone'
+    on conflict do nothing`;
+  under.aws.region(ACCOUNT, REGION).setStatus("shop-2", "modifying");
+  onTestFinished(() => under.aws.region(ACCOUNT, REGION).setStatus("shop-2", "available"));
+  const plan = await planned(dba, verb, input, "accepted code reason");
+  expect(plan).toMatchObject({ accepted: false, code });
+  const { error } = await ended((await accepted(dba, verb, input)).id);
+  expect(error).toMatchObject({ code, message: plan.reason });
+});
+
+it("a plan looks at AWS once and only for what that would refuse, and does not wait for AWS", async () => {
+  under.aws.forgetCalls();
+  const plan = (fields: string) => planned(dba, "stopInstance", { instanceId: "replica" }, fields);
+  // Nothing else asks for events, as no operation runs.
+  const looks = () => under.aws.calls.filter(({ action }) => action === "DescribeEvents").length;
+  await plan("calls outage status");
+  expect(looks()).toBe(0);
+  await plan("accepted code reason");
+  expect(looks()).toBe(1);
+  const silence = under.aws.fault({ as: "delay" });
+  onTestFinished(() => silence.end());
+  const beganMs = performance.now();
+  expect(await plan("accepted code")).toEqual({ accepted: true, code: null });
+  expect(performance.now() - beganMs).toBeLessThan(8_000);
 });
