@@ -20,3 +20,8 @@ export const strictestEnvironment = (environments: readonly Environment[]): Envi
 export const ENVIRONMENT_METHODS = ["TAG", "INSTANCE_MAPPING", "ACCOUNT_MAPPING", "NAME_PATTERN", "DEFAULT"] as const;
 
 export type EnvironmentMethod = (typeof ENVIRONMENT_METHODS)[number];
+
+/** What decides an environment: a method, or that the instance holds data of production, which stands beside the precedence. */
+export const ENVIRONMENT_DECIDERS = [...ENVIRONMENT_METHODS, "ORIGIN"] as const;
+
+export type EnvironmentDecider = (typeof ENVIRONMENT_DECIDERS)[number];

@@ -35,11 +35,14 @@ export const classificationFactsOf = ({
   tags,
   accountId,
   cluster,
-}: Pick<ClassifiedInstance, "identifier" | "tags" | "accountId" | "cluster">): EnvironmentFacts => ({
+  restoredFromProduction,
+}: Pick<ClassifiedInstance, "identifier" | "tags" | "accountId" | "cluster"> &
+  Partial<Pick<ClassifiedInstance, "restoredFromProduction">>): EnvironmentFacts => ({
   identifier,
   accountId,
   tags: tags as EnvironmentFacts["tags"],
   cluster: cluster as EnvironmentFacts["cluster"],
+  ...(restoredFromProduction && { restoredFromProduction }),
 });
 
 export const classificationDisputeOf = ({ classification }: Pick<ClassifiedInstance, "classification">) =>

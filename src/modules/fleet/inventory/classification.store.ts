@@ -1,9 +1,10 @@
-/** The statements of the classification: its lock, its mappings, and the instances that it decides about. */
+/** The statements of the classification: its lock, its mappings, the instances that it decides about, and which came from production. */
 import { and, desc, eq, inArray, isNotNull, isNull, or, type SQL, sql } from "drizzle-orm";
 import { alias } from "drizzle-orm/pg-core";
 import type { Db } from "../../../db/client.js";
 import type { Classification } from "./classifier.js";
 import { environmentMappings, instances, snapshots } from "./inventory.table.js";
+import { productionCopies } from "./production-copies.table.js";
 
 /**
  * Lets one transaction classify at a time, so that nobody reads facts, mappings and rules between another's read and write. The lock ends
@@ -11,6 +12,21 @@ import { environmentMappings, instances, snapshots } from "./inventory.table.js"
  */
 const CLASSIFICATION = 7_239_402_334n;
 export const lockClassification = async (db: Db) => db.execute(sql`select pg_advisory_xact_lock(${CLASSIFICATION})`);
+
+/**
+ * Whether a row of `instances` was restored from production, or a member that its cluster has or had: what replaces a member has its data.
+ * Names are written out, because drizzle drops the table's where a statement selects from one.
+ */
+const isProductionCopy = sql<boolean>`(
+  exists (
+    select from ${productionCopies} c where c.provider = instances.provider and c.provider_id = instances.provider_id
+  ) or exists (
+    select from ${instances} member join ${productionCopies} c on c.provider = member.provider and c.provider_id = member.provider_id
+    where member.cluster_identifier = instances.cluster_identifier and member.provider = instances.provider
+      and member.cluster ->> 'arn' = instances.cluster ->> 'arn'
+  ))`;
+
+const ORIGIN = { restoredFromProduction: isProductionCopy };
 
 const CLASSIFIED = {
   id: instances.id,
@@ -21,11 +37,17 @@ const CLASSIFIED = {
   cluster: instances.cluster,
   environment: instances.environment,
   classification: instances.classification,
+  ...ORIGIN,
   vanishedAt: instances.vanishedAt,
 };
 
 /** The part of an instance that its classification needs. */
-export type ClassifiedInstance = Pick<typeof instances.$inferSelect, keyof typeof CLASSIFIED>;
+export type ClassifiedInstance = Pick<
+  typeof instances.$inferSelect,
+  Exclude<keyof typeof CLASSIFIED, keyof typeof ORIGIN>
+> & {
+  readonly restoredFromProduction: boolean;
+};
 
 const sibling = alias(instances, "sibling");
 
@@ -107,4 +129,9 @@ export async function findAccountMapping(db: Db, accountId: string): Promise<Sto
 export async function insertMapping(db: Db, mapping: typeof environmentMappings.$inferInsert): Promise<bigint> {
   const rows = await db.insert(environmentMappings).values(mapping).returning({ id: environmentMappings.id });
   return rows[0]!.id;
+}
+
+/** Notes that an instance was restored from production. It may have been noted already. */
+export async function insertProductionCopy(db: Db, provider: string, providerId: string): Promise<void> {
+  await db.insert(productionCopies).values({ provider, providerId }).onConflictDoNothing();
 }

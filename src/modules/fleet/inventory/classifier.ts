@@ -2,6 +2,7 @@
 import type { Tag } from "../../../providers/provider.js";
 import {
   type Environment,
+  type EnvironmentDecider,
   type EnvironmentMethod,
   isStricterEnvironment,
   strictestEnvironment,
@@ -29,13 +30,15 @@ export interface ClassifierSubject {
   /** Its tags speak for the member too, which never counts as less strict than they say. */
   readonly cluster?: ClassifierCluster | null;
   readonly accountId: string | null;
+  /** Whether it was restored from a snapshot of production. */
+  readonly restoredFromProduction?: boolean;
   readonly instanceMapping?: ClassifierMapping | null;
   /** The mapping of `accountId`. */
   readonly accountMapping?: ClassifierMapping | null;
 }
 
 export interface EnvironmentEvidence {
-  readonly method: EnvironmentMethod;
+  readonly method: EnvironmentDecider;
   /** Null where the method finds nothing. */
   readonly environment: Environment | null;
   /** A sentence for people. Everybody reads it who reads the instance, so it never says why somebody mapped anything. */
@@ -44,10 +47,10 @@ export interface EnvironmentEvidence {
 
 export interface Classification {
   readonly environment: Environment;
-  readonly decidedBy: EnvironmentMethod;
+  readonly decidedBy: EnvironmentDecider;
   /** Whether methods other than the default disagree, and nobody has settled it. */
   readonly conflict: boolean;
-  /** Every method, in order of precedence. */
+  /** Every method, in order of precedence; before the default the origin, where it speaks. */
   readonly evidence: readonly EnvironmentEvidence[];
   /**
    * The text of the conflict, for the `settles` of a mapping; null without one. Each fact is a line, but for the instance's own mapping.
@@ -159,6 +162,13 @@ function readInstanceMapping({ instanceMapping }: ClassifierSubject, unsettled: 
   };
 }
 
+const ORIGIN: Finding & EnvironmentEvidence = {
+  environment: "PRODUCTION",
+  fact: "ORIGIN PRODUCTION",
+  method: "ORIGIN",
+  detail: "It was restored from a snapshot of production, and holds that data.",
+};
+
 const describeDefault = ({ defaultEnvironment }: EnvironmentRules, isAlone: boolean): string =>
   isAlone && defaultEnvironment !== "PRODUCTION"
     ? `The default is ${defaultEnvironment}, but where nothing else speaks the instance counts as PRODUCTION.`
@@ -173,7 +183,8 @@ export function classify(subject: ClassifierSubject, rules: EnvironmentRules): C
   const tags = readTags(subject, rules);
   const account = readAccountMapping(subject);
   const name = readName(subject, rules);
-  const others = [...tags.findings, ...account.findings, ...name.findings];
+  const origin = subject.restoredFromProduction ? [ORIGIN] : [];
+  const others = [...tags.findings, ...account.findings, ...name.findings, ...origin];
 
   const settled = new Set(mapping?.settles?.split("\n"));
   const contrary = others.filter(({ environment }) => mapping && environment !== mapping.environment);
@@ -187,12 +198,13 @@ export function classify(subject: ClassifierSubject, rules: EnvironmentRules): C
     NAME_PATTERN: name,
   };
   const isAlone = others.length === 0 && mapping === null;
-  const evidence = rules.precedence.map((method): EnvironmentEvidence => {
-    if (method === "DEFAULT")
-      return { method, environment: rules.defaultEnvironment, detail: describeDefault(rules, isAlone) };
-    return { method, environment: nearestToProduction(results[method].findings), detail: results[method].detail };
+  const evidence = rules.precedence.flatMap((method): EnvironmentEvidence[] => {
+    if (method !== "DEFAULT")
+      return [{ method, environment: nearestToProduction(results[method].findings), detail: results[method].detail }];
+    const usual = { method, environment: rules.defaultEnvironment, detail: describeDefault(rules, isAlone) };
+    return [...origin.map(({ method, environment, detail }) => ({ method, environment, detail })), usual];
   });
-  const decide = (environment: Environment, decidedBy: EnvironmentMethod, dispute: string | null = null) => ({
+  const decide = (environment: Environment, decidedBy: EnvironmentDecider, dispute: string | null = null) => ({
     environment,
     decidedBy,
     conflict: dispute !== null,

@@ -84,7 +84,9 @@ const asMapping = (row: EnvironmentGroundsMapping | undefined): ClassifierMappin
   row?.environment ? { environment: row.environment, settles: row.settles } : undefined;
 
 /** The facts of an instance that decide its environment. */
-export type EnvironmentFacts = Pick<InstanceDescription, "identifier" | "tags" | "accountId" | "cluster">;
+export type EnvironmentFacts = Pick<InstanceDescription, "identifier" | "tags" | "accountId" | "cluster"> & {
+  readonly restoredFromProduction?: boolean;
+};
 
 /** Classifies without siblings. @param id the instance whose mapping counts; undefined for one that does not exist */
 export function classifyByGrounds(

@@ -1,6 +1,7 @@
 /** The inputs about environments: of an instance or an account, of one that does not exist yet, and the rules. */
 import { z } from "zod";
 import { checkedText, nullable } from "../../../values/checked.js";
+import type { EnvironmentMethod as MethodOfPrecedence } from "../../../values/environments.js";
 import { MAX_INPUT_IDENTIFIER } from "../../../values/identifiers.js";
 import { inputObject, showAs } from "../../../values/inputs.js";
 import { tagChangeFields } from "../../../values/operations/set-instance-tags.js";
@@ -73,6 +74,9 @@ const EnvironmentWordsInput = inputObject("EnvironmentWordsInput", "The words th
   ),
 });
 
+/** The check of a whole precedence refuses ORIGIN, which is no part of any. */
+const PrecedenceMethod = z.enum(EnvironmentMethod) as unknown as z.ZodType<MethodOfPrecedence>;
+
 const EnvironmentRulesInput = inputObject(
   "EnvironmentRulesInput",
   "How environments are decided. What is left out is as in the configuration, and a list replaces that of the configuration as a whole.",
@@ -83,7 +87,7 @@ const EnvironmentRulesInput = inputObject(
     values: nullable(z.array(EnvironmentWordsInput).max(6, "Give each environment once.")).describe(
       "The words of environments, each at most once. Those of others stay as in the configuration.",
     ),
-    precedence: nullable(environmentRulesPrecedence(z.enum(EnvironmentMethod))).describe(
+    precedence: nullable(environmentRulesPrecedence(PrecedenceMethod)).describe(
       "Every method once, DEFAULT last. The first that finds something decides, unless production is in dispute.",
     ),
     defaultEnvironment: z

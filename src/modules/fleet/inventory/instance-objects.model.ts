@@ -2,7 +2,7 @@
 
 import { type EmbeddedField, type EmbeddedType } from "../../../engine/declaration.js";
 import { enumTypeOf } from "../../../engine/types/object-type.js";
-import { ENVIRONMENT_METHODS } from "../../../values/environments.js";
+import { ENVIRONMENT_DECIDERS } from "../../../values/environments.js";
 import { MEMBER_ROLES } from "../../../values/instances.js";
 import { OPERATION_DECLARATIONS, OPERATION_TYPES } from "../../../values/operations/declarations.js";
 import { environment, instances } from "./inventory.table.js";
@@ -23,7 +23,7 @@ export const Environment = enumTypeOf(
 
 export const EnvironmentMethod = enumTypeOf(
   "EnvironmentMethod",
-  ENVIRONMENT_METHODS,
+  ENVIRONMENT_DECIDERS,
   "A method that can find the environment of an instance.",
   {
     TAG: "The instance's tags say it.",
@@ -31,6 +31,8 @@ export const EnvironmentMethod = enumTypeOf(
     ACCOUNT_MAPPING: "A mapping of the provider's account says it, which an administrator has set.",
     NAME_PATTERN: "Words of the instance's name say it.",
     DEFAULT: "The default, where nothing else says anything. The instance counts as PRODUCTION then.",
+    ORIGIN:
+      "It was restored from a snapshot of production, which says PRODUCTION until a mapping settles that. It is no part of the precedence.",
   },
 );
 
@@ -187,7 +189,8 @@ export const EnvironmentClassification: EmbeddedType = {
     evidence: {
       kind: "embedded",
       nullable: false,
-      description: "What each of the five methods has found, in the order of precedence.",
+      description:
+        "What each of the five methods has found, in the order of precedence, and the origin, where that speaks.",
       embedded: {
         name: "EnvironmentEvidence",
         description: "What one method has found about an instance's environment.",

@@ -6,14 +6,15 @@ import { purge } from "../../../db/purge.js";
 import { environmentProposals } from "./environment-proposals.table.js";
 import { instanceChanges } from "./instance-changes.table.js";
 import { environmentMappings, findings, instances, snapshots } from "./inventory.table.js";
+import { productionCopies } from "./production-copies.table.js";
 
 const isOld = (moment: AnyPgColumn): SQL => sql`${moment} < now() - interval '400 days'`;
 const isNamedBy = (column: AnyPgColumn, id: AnyPgColumn): SQL =>
   sql`exists (select from ${column.table} where ${column} = ${id})`;
 
 /**
- * Deletes old changes, findings that were resolved, snapshots that their provider has no more, and instances that are gone. What an
- * operation, a mapping or a proposal names stays with it.
+ * Deletes old changes, findings that were resolved, snapshots that their provider has no more, instances that are gone, and whence those
+ * were restored. What an operation, a mapping or a proposal names stays with it.
  */
 export async function deleteOldInventory(db: Db): Promise<void> {
   await purge(db, instanceChanges, isOld(instanceChanges.at));
@@ -32,5 +33,11 @@ export async function deleteOldInventory(db: Db): Promise<void> {
     instances,
     sql`${isOld(instances.vanishedAt)}
       and not (exists (select from operations o where o.instance_id = ${instances.id}) or ${sql.join(referring, sql` or `)})`,
+  );
+  await purge(
+    db,
+    productionCopies,
+    sql`${isOld(productionCopies.createdAt)} and not exists (
+      select from ${instances} i where i.provider = ${productionCopies.provider} and i.provider_id = ${productionCopies.providerId})`,
   );
 }

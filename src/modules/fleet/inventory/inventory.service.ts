@@ -8,12 +8,18 @@ import { isId } from "../../../values/id.js";
 import { MAX_INPUT_IDENTIFIER } from "../../../values/identifiers.js";
 import type { TagChange } from "../../../values/tags.js";
 import { type ClassificationService, classificationFactsOf } from "./classification.service.js";
-import { lockClassification } from "./classification.store.js";
+import { insertProductionCopy, listClassifiedByIds, lockClassification } from "./classification.store.js";
 import { tagsOfCopy } from "./copies.js";
 import { classifyByGrounds } from "./environment-grounds.js";
 import { previewEnvironmentChange } from "./environment-preview.service.js";
 import { openFinding, resolveFinding } from "./findings.store.js";
-import { findInstanceById, listNamedInstances, listStoredInstances, type StoredInstance } from "./inventory.store.js";
+import {
+  findInstanceById,
+  findInstanceId,
+  listNamedInstances,
+  listStoredInstances,
+  type StoredInstance,
+} from "./inventory.store.js";
 import { createRefresh } from "./refresh.service.js";
 import { markSnapshotDeleted, updateLastBackups } from "./snapshots.store.js";
 import { createWrittenInstances } from "./written-instances.service.js";
@@ -85,6 +91,16 @@ export function createInventoryService({ db, log, providers, classification }: I
     async loosenedByTags(db: Db, instanceId: bigint, change: TagChange): Promise<readonly string[]> {
       const proposed = { kind: "TAGS" as const, reason: "", instanceId, ...change };
       return (await previewEnvironmentChange(db, classification, proposed)).loosens;
+    },
+
+    /**
+     * Notes that a restore has made an instance of a snapshot of production, in the transaction of the caller, which holds the lock of
+     * environments. It counts at once, or from when the instance is seen first.
+     */
+    async storeProductionCopy(db: Db, provider: string, providerId: string): Promise<void> {
+      await insertProductionCopy(db, provider, providerId);
+      const id = await findInstanceId(db, provider, providerId);
+      if (id !== null) await classification.reclassify(db, await listClassifiedByIds(db, [id]));
     },
 
     /** Writes that an operation has deleted a snapshot, in the transaction of the caller. */

@@ -17,6 +17,7 @@ import {
   type StoredOperation,
   updateOperation,
 } from "./operations.store.js";
+import { protectRestored } from "./snapshot-protection.service.js";
 import type { Waiting } from "./waiting.service.js";
 
 type Ended = Extract<Poll, { state: "succeeded" | "failed" }>;
@@ -121,7 +122,7 @@ export function createCompletion({ db, log, audit, security, inventory, waiting,
     return ended;
   }
 
-  /** Refreshes the instance after its operation. A failure does no harm, because the schedule refreshes it again. */
+  /** Refreshes the instance, and what was restored. A failure does no harm, because the schedule refreshes it again. */
   async function refresh({ id, instanceId, type, result }: StoredOperation): Promise<void> {
     try {
       const instance = await inventory.require(db, String(instanceId));
@@ -131,8 +132,13 @@ export function createCompletion({ db, log, audit, security, inventory, waiting,
       const restoredId = type === "RESTORE_SNAPSHOT" && (result as { providerId?: string } | null)?.providerId;
       if (restoredId) await inventory.refreshInstance(provider, restoredId);
     } catch (error) {
-      log.warn({ err: error, operationId: String(id) }, "the instance is not refreshed after its operation");
+      log.warn({ err: error, operationId: String(id) }, "the instance is not refreshed at the end of its operation");
     }
+  }
+
+  /** Looks at what the end is judged by: what was restored is as protected as its source is now. */
+  async function lookBefore(operation: StoredOperation): Promise<void> {
+    if (operation.type === "RESTORE_SNAPSHOT") await refresh(operation);
   }
 
   async function outcomeOf(db: Db, operation: StoredOperation, poll: Ended): Promise<Record<string, unknown>> {
@@ -141,6 +147,8 @@ export function createCompletion({ db, log, audit, security, inventory, waiting,
       const isError = poll.failure.code !== CANCEL_REQUESTED;
       return { resourceStatus, error: isError ? errorOf(operation, poll.failure) : null };
     }
+    if (operation.type === "RESTORE_SNAPSHOT")
+      await protectRestored(db, inventory, operation, String(poll.result.providerId));
     if (operation.type === "DELETE_SNAPSHOT")
       await inventory.storeSnapshotDeletion(db, operation.instanceId, operation.parameters as ProviderSnapshotName);
     const snapshotId = poll.snapshot && (await inventory.storeSnapshot(db, operation.instanceId, poll.snapshot));
@@ -160,6 +168,7 @@ export function createCompletion({ db, log, audit, security, inventory, waiting,
         ? failedRun("NotBegun", "Nobody asked for it.")
         : found;
     if (poll.state !== "succeeded" && poll.state !== "failed") return;
+    await lookBefore(operation);
     await db.transaction(async (db) => {
       const { error, ...outcome } = await outcomeOf(db, operation, poll);
       const status = statusAfter(poll);
@@ -176,6 +185,7 @@ export function createCompletion({ db, log, audit, security, inventory, waiting,
 
   return {
     async end(operation: StoredOperation, worker: string, poll: Ended): Promise<void> {
+      await lookBefore(operation);
       await finish(operation, worker, statusAfter(poll), (db) => outcomeOf(db, operation, poll)).catch((error) => {
         log.warn({ err: error, operationId: String(operation.id) }, "the end of an operation is not written yet");
         throw error;

@@ -1,10 +1,30 @@
-/** Says whether an operation on a snapshot may begin: a snapshot is as protected as its source was when it was taken, or is now. */
+/** Protects snapshots and what is restored from them: each is as protected as its source was when it was taken, or is now. */
 import type { Db } from "../../../db/client.js";
 import { AppError, productionProtected } from "../../../errors.js";
-import type { OperationRequest, ProviderFailure } from "../../../providers/provider.js";
+import type { OperationRequest, ProviderFailure, ProviderSnapshotName } from "../../../providers/provider.js";
 import { isOperableEnvironment } from "../../../values/environments.js";
 import type { InventoryService, StoredInstance } from "../inventory/index.js";
 import { findNamedSnapshot } from "./identifiers.store.js";
+import type { StoredOperation } from "./operations.store.js";
+
+/**
+ * Notes what a restore has made, where its snapshot is of production: its source was that when it was seen first, or has become it while the
+ * restore ran. Joins the transaction that ends the restore, which holds no lock of a row yet.
+ */
+export async function protectRestored(
+  db: Db,
+  inventory: InventoryService,
+  { instanceId, parameters }: Pick<StoredOperation, "instanceId" | "parameters">,
+  restoredId: string,
+): Promise<void> {
+  await inventory.lockEnvironments(db);
+  const source = await inventory.require(db, String(instanceId));
+  const { snapshotId, snapshotUid } = parameters as ProviderSnapshotName;
+  const snapshot = await findNamedSnapshot(db, source.id, snapshotId, snapshotUid);
+  const environments = [source.environment, ...(snapshot?.environment ? [snapshot.environment] : [])];
+  if (environments.every(isOperableEnvironment)) return;
+  await inventory.storeProductionCopy(db, source.provider, restoredId);
+}
 
 /** @param source as it is now @returns why the operation may not begin, or null where it may, or is on no snapshot */
 export async function snapshotProtectionOf(

@@ -395,6 +395,35 @@ it("a cluster's snapshot is restored as a cluster with an instance, each with th
   expect(copy).toEqual({ cluster: "apart-copy-cluster", environment: { environment: "TEST" } });
 }, 60_000);
 
+it("a cluster that is restored while its source becomes production is that, whichever members it has later", async () => {
+  const asked = { instanceId: "apart-1", snapshotId: "of-apart", identifier: "apart-held" };
+  const { id } = await accepted(dba, "restoreSnapshot", asked);
+  // Its member is the last that is asked for.
+  await eventually(() => {
+    under.aws.clock.advance(60_000);
+    const { instances } = here().look();
+    return instances.some(({ identifier }) => identifier === "apart-held");
+  }, 20_000);
+  here().retag("apart", { Environment: "Production" }, "db-cluster");
+  const operation = await eventually(async () => {
+    under.aws.clock.advance(120_000);
+    const now = await operationOf(dba, id);
+    return now.endedAt !== null && now;
+  }, 20_000);
+  expect(operation).toMatchObject({ status: "SUCCEEDED" });
+  here().retag("apart", TEST, "db-cluster");
+  const fields = "id environment { environment decidedBy }";
+  const first = await eventually(() => instanceOf(dba, "apart-held", fields));
+  expect(first.environment).toEqual({ environment: "PRODUCTION", decidedBy: "ORIGIN" });
+  here().addInstance({ identifier: "apart-next", tags: TEST });
+  here().joinCluster("apart-next", "apart-held-cluster");
+  here().removeInstance("apart-held");
+  await hasten(app, "inventory-aws-rds");
+  const next = await instanceOf(dba, "apart-next", fields);
+  expect(next.environment).toEqual(first.environment);
+  expect((await ask(dba, "rebootInstance", { instanceId: "apart-next" })).code).toBe("PRODUCTION_PROTECTED");
+}, 60_000);
+
 it("a restore that ends after the time-out is settled, and its instance is listed then", async () => {
   await request("createSnapshot", { instanceId: "late-1", snapshotId: "of-late" });
   const asked = { instanceId: "late-1", snapshotId: "of-late", identifier: "late-copy" };

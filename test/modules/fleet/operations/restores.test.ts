@@ -26,6 +26,7 @@ const app = testApp(polling({ scripted: 100 }), async () => {
   provider.add("orders", { ...facts, tags: [...tagged("Staging"), { key: "Owner", value: "Orders" }] });
   provider.add("mapped", { ...facts, tags: [] });
   provider.add("ledger", { ...facts, tags: tagged("Test") });
+  provider.add("racing", { ...facts, tags: tagged("Test") });
   provider.add("late", { ...facts, tags: tagged("Test") });
   for (const identifier of ["leaving", "formerly", "floor", "waiting"])
     provider.add(identifier, { ...facts, tags: tagged("Test") });
@@ -330,6 +331,38 @@ describe("a snapshot that was taken while its source was production", () => {
         { event_type: "authz_fail" },
       ]);
     }
+  });
+});
+
+describe("what is restored while its source becomes production", () => {
+  it("is production from the end of its restore, until two administrators settle that", async () => {
+    const ORIGIN = "environment { environment decidedBy conflict dispute evidence { method environment detail } }";
+    const environmentOf = async () => (await instanceOf(dba, "racing-copy", ORIGIN)).environment;
+    await snapshot("racing", "l-1");
+    provider.scripts.set("racing", { tookMs: 1000 });
+    const { id } = await accepted(dba, "restoreSnapshot", {
+      instanceId: "racing",
+      snapshotId: "l-1",
+      identifier: "racing-copy",
+    });
+    await eventually(() => provider.begun.includes(id));
+    await setEnvironment("racing", "PRODUCTION");
+    await eventually(async () => (await operationOf(dba, id)).status === "SUCCEEDED", 20_000);
+    const evidence = { method: "ORIGIN", environment: "PRODUCTION", detail: expect.stringContaining("restored") };
+    // It is refreshed after the end, and nobody sees it as less before.
+    const before = await eventually(async () => (await instanceOf(dba, "racing-copy", ORIGIN))?.environment);
+    expect(before).toMatchObject({ environment: "PRODUCTION", decidedBy: "ORIGIN", conflict: true });
+    expect(before.evidence).toContainEqual(evidence);
+    expect(before.dispute).toContain("ORIGIN PRODUCTION");
+    // Neither what its source is, nor another look, nor a mapping that settles nothing takes that back.
+    await setEnvironment("racing", null);
+    await hasten(app, "inventory-scripted");
+    await setEnvironment("racing-copy", "TEST");
+    expect((await environmentOf()).environment).toBe("PRODUCTION");
+    expect((await ask(dba, "rebootInstance", { instanceId: "racing-copy" })).code).toBe("PRODUCTION_PROTECTED");
+    const { dispute: settles } = await environmentOf();
+    await mapByTwo(app, { instanceId: "racing-copy", environment: "TEST", settles });
+    expect(await environmentOf()).toMatchObject({ environment: "TEST", decidedBy: "INSTANCE_MAPPING" });
   });
 });
 
