@@ -148,10 +148,15 @@ export interface OperationDeclaration<T extends string = string, P extends z.Zod
 }
 
 /** Declares a type of operation. @param fields the fields of its input beside those that all requests share */
-export function declareOperation<const T extends string, P extends z.ZodObject, F extends z.core.$ZodShape>(
+export function declareOperation<
+  const T extends string,
+  const L extends OperationLane,
+  P extends z.ZodObject,
+  F extends z.core.$ZodShape,
+>(
   fields: F,
-  declared: Declared<T, P, z.output<z.ZodObject<F>>>,
-): OperationDeclaration<T, P> {
+  declared: Declared<T, P, z.output<z.ZodObject<F>>> & { readonly lane: L },
+): OperationDeclaration<T, P> & { readonly lane: L } {
   type Input = z.output<z.ZodObject<F>>;
   const { mutation } = declared;
   return {

@@ -59,5 +59,5 @@ export const operationRequestForm = z.union(
 ) as unknown as z.ZodType<OperationRequest>;
 
 /** Whether an operation concerns a snapshot, so that it works even when the snapshot's instance is gone. */
-export const isOfSnapshot = (type: OperationType): type is "DELETE_SNAPSHOT" | "RESTORE_SNAPSHOT" =>
+export const isOfSnapshot = (type: OperationType): type is Extract<Declared, { readonly lane: "snapshots" }>["type"] =>
   declarationOfOperation(type).lane === "snapshots";
