@@ -48,7 +48,7 @@ export interface App {
 
 export async function createApp(config: Config, ports: Ports): Promise<App> {
   const { log, clock, connection, onStatement, version, timings = TIMINGS } = ports;
-  const { statementTimeoutMs, slowStatementMs, polling, maxLatenessMinutes, backupCatchUp: catchUp } = config;
+  const { statementTimeoutMs, slowStatementMs, backupCatchUp: catchUp } = config;
   const base = { connection, onStatement, log, clock, statementTimeoutMs, slow: { log, ms: slowStatementMs }, timings };
   const client = createClient({ ...base, poolSize: config.poolSize });
   const { db, query, queryApart } = client;
@@ -73,11 +73,7 @@ export async function createApp(config: Config, ports: Ports): Promise<App> {
     queueTags: (db, agreed) => operations.queueTags(db, agreed),
   });
   const discovery = discoveryModule({ ...shared, inventory: inventory.service, discovery: config.discovery });
-  const operations = operationsModule({
-    ...shared,
-    inventory: inventory.service,
-    ...{ polling, maxLatenessMinutes, catchUp, limits: LIMITS, minutesByHand: config.minutesByHand },
-  });
+  const operations = operationsModule({ ...shared, ...config, inventory: inventory.service, catchUp, limits: LIMITS });
   const modules: readonly Module[] = [
     organizationsModule(rows),
     usersModule({ ...rows, sessions }),

@@ -84,6 +84,13 @@ export const productionProtected = () =>
     "Operations not allowed on production instances. Please create a CloudOps request.",
   );
 
+/** Among the instances that a request selects are some that are PRODUCTION. */
+export const productionAmongSelected = (count: number) =>
+  new AppError(
+    "PRODUCTION_PROTECTED",
+    `${count} of the selected instances ${count === 1 ? "is" : "are"} PRODUCTION, so nothing was done. Narrow the filter by environment, or create a CloudOps request.`,
+  );
+
 /** The row does not exist or is outside the caller's reach; the two must look the same. */
 export const notFound = (what: string, cause?: unknown, field?: string) =>
   new AppError("NOT_FOUND", `No such ${what}, or it is not yours.`, field === undefined ? {} : { field }, cause);
@@ -95,6 +102,14 @@ export const conflict = (message: string, cause?: unknown, field?: string) =>
 /** The request is correct, but its target is in the wrong state. */
 export const failedPrecondition = (state: string, message: string, cause?: unknown) =>
   new AppError("FAILED_PRECONDITION", message, { state }, cause);
+
+/** Another number of rows matches than the caller expects. @param what names them, such as `instances` */
+export const unexpectedCount = (what: string, count: number, expected: number) =>
+  new AppError(
+    "FAILED_PRECONDITION",
+    `${count} ${what} match, where ${expected} were expected. Nothing was done: look at the filter, or expect ${count}.`,
+    { state: "count", count },
+  );
 
 /** The request exceeds a limit, which `limit` names. */
 export const limitExceeded = (limit: string, message: string, cause?: unknown) =>

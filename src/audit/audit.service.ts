@@ -3,7 +3,7 @@ import { describeActor } from "../auth/actor.js";
 import type { Db } from "../db/client.js";
 import type { AppError } from "../errors.js";
 import { makeWellFormed } from "../values/well-formed.js";
-import { insertAuditLog } from "./audit.store.js";
+import { insertAuditLogs } from "./audit.store.js";
 import type { Call } from "./call.js";
 import type { AuditEntry } from "./entry.js";
 import type { Recorder } from "./recorder.js";
@@ -53,14 +53,17 @@ export type AuditService = ReturnType<typeof createAuditService>;
 
 /** @param clock tells how long a call took */
 export function createAuditService({ clock, recorder }: AuditDeps) {
-  const record = (db: Db, record: AuditRecord) => {
-    const { userId, resourceType } = deriveColumns(record);
-    return insertAuditLog(db, {
-      ...record,
-      userId: userId === null ? null : BigInt(userId),
-      resourceType,
-      parameters: limitParameters(record.parameters),
+  const record = (db: Db, ...records: AuditRecord[]) => {
+    const rows = records.map((record) => {
+      const { userId, resourceType } = deriveColumns(record);
+      return {
+        ...record,
+        userId: userId === null ? null : BigInt(userId),
+        resourceType,
+        parameters: limitParameters(record.parameters),
+      };
     });
+    return insertAuditLogs(db, rows);
   };
 
   const describe = (call: Call, { resourceId, result }: CallOutcome) => ({
@@ -85,7 +88,7 @@ export function createAuditService({ clock, recorder }: AuditDeps) {
     /** Records a call that succeeds. `db` is the transaction of its change. */
     record: (db: Db, call: Call, outcome: CallOutcome) => record(db, { ...describe(call, outcome), success: true }),
 
-    /** Records an action that came after its call, or is Postern's own. `db` is the transaction of its change. */
+    /** Records actions that came after their call, or are Postern's own. `db` is the transaction of their change. */
     recordFor: record,
 
     /** Records an action that changes no row. @throws UNAVAILABLE where no record can be kept */

@@ -4,8 +4,8 @@ import type { Db } from "../db/client.js";
 import { purge } from "../db/purge.js";
 import { AUDIT_LOG_DAYS, auditLogs } from "./audit.table.js";
 
-export async function insertAuditLog(db: Db, record: typeof auditLogs.$inferInsert): Promise<void> {
-  await db.insert(auditLogs).values(record);
+export async function insertAuditLogs(db: Db, records: (typeof auditLogs.$inferInsert)[]): Promise<void> {
+  await db.insert(auditLogs).values(records);
 }
 
 export const deleteOldAuditLogs = (db: Db): Promise<void> =>

@@ -1,7 +1,7 @@
 /** Creates the first administrator where there is none, and gives one back where all are lost. */
 import { randomBytes } from "node:crypto";
 import { and, eq, inArray, isNull, sql } from "drizzle-orm";
-import { insertAuditLog } from "../audit/audit.store.js";
+import { insertAuditLogs } from "../audit/audit.store.js";
 import { requireGoodPassword } from "../auth/password-policy.js";
 import { hashPassword } from "../auth/passwords.js";
 import type { Db } from "../db/client.js";
@@ -118,15 +118,17 @@ export function restoreAdministrator(db: Db, admin: AccountToSeed, seeding: Seed
       .set({ revokedAt: sql`clock_timestamp()` })
       .where(inArray(sessions.id, living))
       .returning({ id: sessions.id });
-    await insertAuditLog(db, {
-      actor: { type: "system", name: "create-admin" },
-      action: user ? "user.update" : "user.create",
-      resourceType: "user",
-      resourceId: String(id),
-      parameters: { email, role: "ADMIN", password: LOG_REDACTED },
-      result: { endedSessions: ended.length },
-      success: true,
-    });
+    await insertAuditLogs(db, [
+      {
+        actor: { type: "system", name: "create-admin" },
+        action: user ? "user.update" : "user.create",
+        resourceType: "user",
+        resourceId: String(id),
+        parameters: { email, role: "ADMIN", password: LOG_REDACTED },
+        result: { endedSessions: ended.length },
+        success: true,
+      },
+    ]);
     seeding.announce(account);
   });
 }

@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { buildSchema, type GraphQLInputObjectType, getNamedType } from "graphql";
 import { beforeEach, expect, it } from "vitest";
+import { OPERATION_DECLARATIONS } from "../../src/values/operations/declarations.js";
 import { changesOf } from "../specimens/changes.js";
 import { written } from "../specimens/index.js";
 import { type Client, testApp } from "../support/app.js";
@@ -144,13 +145,15 @@ it("every mutation that takes a filter refuses one that is empty below its top, 
     args.some(({ type }) => "filter" in (getNamedType(type) as GraphQLInputObjectType).getFields()),
   );
   const byFilter = written.flatMap(changesOf).filter(({ verb }) => /^(update|delete)Many/.test(verb));
-  expect(taking.map(({ name }) => name).sort()).toEqual(byFilter.map(({ name }) => name).sort());
+  const ofInstances = OPERATION_DECLARATIONS.flatMap(({ bulk }) => bulk?.name ?? []);
+  expect(taking.map(({ name }) => name).sort()).toEqual([...byFilter.map(({ name }) => name), ...ofInstances].sort());
   for (const { name, args } of taking) {
     const input = getNamedType(args[0]!.type) as GraphQLInputObjectType;
     const { changes: given } = input.getFields();
     const texts = given && Object.values((getNamedType(given.type) as GraphQLInputObjectType).getFields());
     const text = texts?.find(({ type }) => String(type) === "String")?.name;
-    const changes = text ? `, changes: { ${text}: "x" }` : "";
+    const window = "backupWindow" in input.getFields() ? `, backupWindow: "01:00-01:30"` : "";
+    const changes = text ? `, changes: { ${text}: "x" }` : window;
     for (const [filter, at] of [
       ["{ id: {} }", "filter.id"],
       ["{ id: { eq: $id } }", "filter.id.eq"],

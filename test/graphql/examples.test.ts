@@ -408,6 +408,27 @@ const RUNS: Record<string, Run> = {
     },
   },
 
+  "reboot-instances": {
+    async answers({ rebootInstances: { bulkOperation } }) {
+      expect(bulkOperation).toMatchObject({ summary: { total: 1, refused: 0 } });
+      expect(bulkOperation.parts.nodes).toMatchObject([{ code: null, instance: { identifier: "orders-test" } }]);
+      expect(await count("bulk_operation_parts", `bulk_operation_id = ${bulkOperation.id}`)).toBe(1);
+    },
+  },
+  "retry-operation": {
+    async input(client) {
+      const request = () =>
+        client.run(readExample("create-snapshot.graphql").text, { input: { instanceId: "busy-test" } });
+      await request();
+      const { data } = await request();
+      const { id } = data.createSnapshot.operation;
+      await client.run(readExample("cancel-operation.graphql").text, { input: { operationId: id } });
+      return { operationId: id };
+    },
+    async answers({ retryOperation: { operation } }) {
+      expect(operation).toMatchObject({ status: "QUEUED", retryOf: { error: null } });
+    },
+  },
   "cancel-operation": {
     async input(client) {
       const request = () =>

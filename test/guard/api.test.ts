@@ -424,6 +424,13 @@ const SHARED_PAYLOADS: Record<string, string> = {
   setInstanceTags: "OperationPayload",
   changeParameterGroup: "OperationPayload",
   cancelOperation: "OperationPayload",
+  createSnapshots: "BulkOperationPayload",
+  rebootInstances: "BulkOperationPayload",
+  modifyBackupWindows: "BulkOperationPayload",
+  stopInstances: "BulkOperationPayload",
+  startInstances: "BulkOperationPayload",
+  retryBulkOperation: "BulkOperationPayload",
+  cancelBulkOperation: "BulkOperationPayload",
 };
 
 const RULES: {

@@ -52,6 +52,12 @@ export const OF_OPERATIONS = [
   "cancelOperation",
 ] as const;
 
+/** Those that concern many instances. */
+export const OF_BULK = [
+  ...(["createSnapshots", "rebootInstances", "modifyBackupWindows", "stopInstances", "startInstances"] as const),
+  ...(["retryBulkOperation", "cancelBulkOperation"] as const),
+];
+
 /** The fleet looks around once a minute, and its worker whenever it is woken. */
 export const withoutFleet = (sent: string[]) => sent.filter((text) => !/(instances|operations)$/.test(text));
 

@@ -5,7 +5,7 @@ import { SPECIMENS, written } from "../specimens/index.js";
 import { tableOf, type Verb } from "../specimens/specimen.js";
 import { EMAILS, PASSWORD, signIn } from "../support/app.js";
 import { SOON } from "../support/soon.js";
-import { countingApp, documentOf, GIVE_BACK, OF_OPERATIONS, TAKE, withoutFleet } from "./sent.js";
+import { countingApp, documentOf, GIVE_BACK, OF_BULK, OF_OPERATIONS, TAKE, withoutFleet } from "./sent.js";
 
 const { app, statementsOf } = countingApp();
 
@@ -147,7 +147,7 @@ const DOORS: Record<string, [input: (refreshToken: string) => object, selection:
 
 it("counts every mutation", () => {
   const special = [...[OTHERS, OWN, DOORS].flatMap((mutations) => Object.keys(mutations)), "discoverInstances"];
-  const named = [...CHANGES.map(({ name }) => name), ...special, ...OF_OPERATIONS];
+  const named = [...CHANGES.map(({ name }) => name), ...special, ...OF_OPERATIONS, ...OF_BULK];
   expect(named.sort()).toEqual(Object.keys(app.schema.getMutationType()!.getFields()).sort());
 });
 

@@ -2,7 +2,7 @@
 import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { insertInstance, insertOperation, insertSnapshot } from "../support/fleet-port.js";
 import { SOON } from "../support/soon.js";
-import { countingApp, documentOf, KEEP, OF_OPERATIONS } from "./sent.js";
+import { countingApp, documentOf, KEEP, OF_OPERATIONS, TAKE } from "./sent.js";
 
 const { app, statementsOf } = countingApp();
 
@@ -186,5 +186,42 @@ describe("operations", () => {
       { i: { instanceId } },
     );
     expect(app.statements.filter((text) => /from "instances"/.test(text))).toHaveLength(1);
+  });
+
+  it("a bulk request judges any number of instances by the same statements", async () => {
+    const document = documentOf("rebootInstances", "preview { accepted }");
+    const dba = await app.as("dba");
+    for (const expectedCount of [1, 4]) {
+      const ids = await Promise.all(Array.from({ length: expectedCount }, () => insertInstance(app, "TEST")));
+      const input = { filter: { id: { in: ids } }, expectedCount, dryRun: true };
+      // Its turn, its instances by the filter and as they are, and how many operations wait for each.
+      expect(await statementsOf(dba, document, { input })).toEqual([
+        ...[TAKE, "begin", "look what matches", LOOK, "select", "insert into audit_logs", "commit"],
+      ]);
+    }
+  });
+
+  it("a bulk operation is found once, whether it is repeated or cancelled", async () => {
+    const dba = await app.as("dba");
+    const [row] = await app.sql`
+      insert into bulk_operations (type, input, stop_at_first_failure, status, requested_by) values ('REBOOT_INSTANCE', '{}', false, 'ENDED', '{}') returning id::text`;
+    const input = { bulkOperationId: row?.id };
+    const [retry, cancel] = ["retryBulkOperation", "cancelBulkOperation"].map((name) =>
+      documentOf(name, "bulkOperation { id }"),
+    );
+    // Whether another retry is open, and what has failed.
+    expect(await statementsOf(dba, retry!, { input: { ...input, expectedCount: 1 } }, "FAILED_PRECONDITION")).toEqual([
+      TAKE,
+      "begin",
+      "select",
+      "select",
+      "select",
+      "rollback",
+      KEEP,
+    ]);
+    // The lock comes first, so that nothing more is requested.
+    expect(await statementsOf(dba, cancel!, { input }, "FAILED_PRECONDITION")).toEqual([
+      ...["begin", "select", "select", "rollback", KEEP],
+    ]);
   });
 });

@@ -2,6 +2,8 @@
 import type { TestApp } from "../support/app.js";
 import { analyticsMetric } from "./analytics-metric.js";
 import { auditLog } from "./audit-log.js";
+import { bulkOperation } from "./bulk-operation.js";
+import { bulkOperationPart } from "./bulk-operation-part.js";
 import { isWritten } from "./changes.js";
 import { chatSession } from "./chat-session.js";
 import { discoveryRun } from "./discovery-run.js";
@@ -38,7 +40,9 @@ export const SPECIMENS = {
   Snapshot: snapshot,
   EnvironmentMapping: environmentMapping,
   EnvironmentProposal: environmentProposal,
+  BulkOperation: bulkOperation,
   Operation: operation,
+  BulkOperationPart: bulkOperationPart,
   EnvironmentRulesVersion: environmentRulesVersion,
   Finding: finding,
   DiscoveryRun: discoveryRun,

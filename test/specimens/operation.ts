@@ -1,5 +1,6 @@
 import { Operation } from "../../src/modules/fleet/operations/operations.model.js";
 import { insertBusyInstance, insertOperation } from "../support/fleet-port.js";
+import { bulkOperation } from "./bulk-operation.js";
 import { environmentProposal } from "./environment-proposal.js";
 import { instance } from "./instance.js";
 import { snapshot } from "./snapshot.js";
@@ -12,6 +13,7 @@ export const operation: Specimen = {
   get references(): Specimen["references"] {
     return {
       proposal: { to: environmentProposal, column: "proposal_id", inverse: "operations" },
+      bulkOperation: { to: bulkOperation, column: "bulk_operation_id" },
       retryOf: { to: operation, column: "retry_of" },
       instance: {
         to: instance,

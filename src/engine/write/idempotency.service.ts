@@ -32,15 +32,16 @@ export async function findIdempotentIds(db: Db, key: IdempotencyKey): Promise<st
 }
 
 /**
- * Claims a key for an operation, and draws the operation's id. Another call with the key waits until the transaction has ended.
+ * Claims a key for an operation, or for a bulk operation, and draws its id. Another call with the key waits until the transaction has ended.
  * @returns the id, and whether an earlier call has made the operation @throws CONFLICT where the key belongs to another call
  */
 export async function claimIdempotentOperation(
   db: Db,
   key: IdempotencyKey,
+  table: "operations" | "bulk_operations" = "operations",
 ): Promise<{ readonly id: string; readonly isMade: boolean }> {
   for (;;) {
-    const drawnId = await claimIdempotencyKey(db, key);
+    const drawnId = await claimIdempotencyKey(db, key, table);
     if (drawnId !== null) return { id: drawnId, isMade: false };
     const [knownId] = (await findIdempotentIds(db, key)) ?? [];
     if (knownId !== undefined) return { id: knownId, isMade: true };

@@ -17,9 +17,13 @@ export async function findIdempotencyKey(
   return found ? { fingerprint: found.fingerprint, ids: found.ids as string[] } : null;
 }
 
-/** Claims a key for one operation. @returns the id that is drawn for the operation, or null where the key is taken */
-export async function claimIdempotencyKey(db: Db, { userId, ...key }: IdempotencyKey): Promise<string | null> {
-  const ids = sql`jsonb_build_array(nextval(pg_get_serial_sequence('operations', 'id'))::text)`;
+/** Claims a key for one row of a table. @returns the id that is drawn for the row, or null where the key is taken */
+export async function claimIdempotencyKey(
+  db: Db,
+  { userId, ...key }: IdempotencyKey,
+  table: "operations" | "bulk_operations",
+): Promise<string | null> {
+  const ids = sql`jsonb_build_array(nextval(pg_get_serial_sequence(${table}, 'id'))::text)`;
   const rows = await db
     .insert(idempotencyKeys)
     .values({ ...key, userId: BigInt(userId), ids })

@@ -179,7 +179,7 @@ function matchedCtes(c: Compilation, type: TypeDeclaration, filter: unknown, loc
     ), counted as (select count(*)::int as n from matched)`;
 }
 
-/** @returns a statement that answers the ids of the rows that match, as JSON or null, and their number */
+/** @returns a statement that answers the ids of the rows that match, as JSON or null */
 export function findMatchingStatement(
   type: TypeDeclaration,
   filter: unknown,
@@ -188,7 +188,7 @@ export function findMatchingStatement(
 ): CompilationStatement {
   const c = compilationForWriting(access, limits);
   return compilationStatementOf(sql`with ${matchedCtes(c, type, filter, false)}
-    select (select json_agg(matched.id::text order by matched.id)::text from matched), (select n from counted)`);
+    select json_agg(matched.id::text order by matched.id)::text from matched`);
 }
 
 /**

@@ -18,8 +18,8 @@ import {
   type ChangedRows,
   changeMatchingRows,
   changeRow,
-  findMatchingRows,
   insertRows,
+  listMatchingRows,
   type RowChange,
   type RowPathOf,
   type RowValues,
@@ -171,7 +171,7 @@ export function createRowService(deps: RowsDeps, inputs: RowInputs, rules: RowRu
     return runGuarded(
       given,
       pathInChanges,
-      (db) => findMatchingRows(db, changeOf(call), matching),
+      (db) => listMatchingRows(db, changeOf(call), matching),
       (db, changes) => changeMatchingRows(db, changeOf(call), matching, changes, pathInChanges),
     );
   }

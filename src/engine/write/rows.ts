@@ -70,7 +70,8 @@ const statementName = (verb: string, { type, access }: RowChange, columns: reado
 /** A statement; a kept one has its usual time. */
 type Runnable = CompilationStatement & { readonly usual?: UsualTime };
 
-const run = (db: Db, { text, bind, usual }: Runnable, { access }: RowChange, variables: RowValues, prepare: boolean) =>
+type Run = Pick<RowChange, "access">;
+const run = (db: Db, { text, bind, usual }: Runnable, { access }: Run, variables: RowValues, prepare: boolean) =>
   db.change(text, bind({ variables, access, values: [] }), prepare, usual);
 
 /** The expression of the changed row's JSON. */
@@ -208,15 +209,19 @@ function requireCount({ expectedCount }: MatchingRows, answer: string | number |
   throw conflict(message, undefined, "expectedCount");
 }
 
-/** @returns the ids of the rows that match @throws CONFLICT for another number of rows than expected, and as the filter does */
-export async function findMatchingRows(db: Db, change: RowChange, matching: MatchingRows): Promise<string[]> {
-  const { type, access, limits } = change;
-  const statement = findMatchingStatement(type, matching.filter, access, limits);
-  const [ids, count] = await run(db, statement, change, { filter: matching.filter }, false).catch((error) =>
+/** @returns the ids of the rows that match, in order, one more than MAX_STATEMENT_ROWS at most @throws CONFLICT, and as the filter does */
+export async function listMatchingRows(
+  db: Db,
+  { type, access, limits }: Pick<RowChange, "type" | "access" | "limits">,
+  { filter, expectedCount }: Pick<MatchingRows, "filter"> & Partial<MatchingRows>,
+): Promise<string[]> {
+  const statement = findMatchingStatement(type, filter, access, limits);
+  const [json] = await run(db, statement, { access }, { filter }, false).catch((error) =>
     rethrow(error, type, {}, rowPathByName),
   );
-  requireCount(matching, count);
-  return listOf(ids);
+  const ids = listOf(json);
+  if (expectedCount !== undefined) requireCount({ filter, expectedCount }, ids.length);
+  return ids;
 }
 
 /**

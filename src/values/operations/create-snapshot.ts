@@ -26,6 +26,11 @@ export const createSnapshot = declareOperation(fields, {
     what: "The instance to copy, and the name of the snapshot.",
     input: { name: "CreateSnapshotInput", description: "A snapshot to take." },
   },
+  bulk: {
+    name: "createSnapshots",
+    description: "Takes a snapshot of each of many non-production instances, with a generated name.",
+    without: ["snapshotId"],
+  },
   lane: "servers",
   minutesByHand: 10,
   insteadOfCancelling: { local: null, "aws-rds": "Wait for its end, and delete the snapshot then." },

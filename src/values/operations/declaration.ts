@@ -107,6 +107,8 @@ interface Declared<T extends string, P extends z.ZodObject, I> {
     readonly what: string;
     readonly input: { readonly name: string; readonly description: string };
   };
+  /** The mutation that requests it on many instances, where there is one; it has the fields of its input but those `without`. */
+  readonly bulk?: { readonly name: string; readonly description: string; readonly without?: readonly string[] };
   readonly lane: OperationLane;
   /** The statuses of an instance in which it may be requested, by provider; others allow nothing. Null where the instance does not matter. */
   readonly statuses: ByProvider<ReadonlySet<string>> | null;

@@ -25,6 +25,7 @@ export const modifyBackupWindow = declareOperation(fields, {
     what: "The instance and its new window.",
     input: { name: "ModifyBackupWindowInput", description: "A new backup window." },
   },
+  bulk: { name: "modifyBackupWindows", description: "Moves the backup window of many non-production instances." },
   lane: "servers",
   minutesByHand: 10,
   insteadOfCancelling: {

@@ -22,6 +22,10 @@ export const rebootInstance = declareOperation(fields, {
     what: "The instance to reboot.",
     input: { name: "RebootInstanceInput", description: "A reboot." },
   },
+  bulk: {
+    name: "rebootInstances",
+    description: "Reboots many non-production instances, or fails over to their standbys.",
+  },
   lane: "servers",
   minutesByHand: 15,
   insteadOfCancelling: { local: "Wait for its end.", "aws-rds": "Wait for its end." },

@@ -15,6 +15,7 @@ export const startInstance = declareOperation(
       what: "The instance to start.",
       input: { name: "StartInstanceInput", description: "A start." },
     },
+    bulk: { name: "startInstances", description: "Starts many stopped non-production instances." },
     lane: "servers",
     minutesByHand: 10,
     insteadOfCancelling: {

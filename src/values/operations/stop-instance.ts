@@ -17,6 +17,7 @@ export const stopInstance = declareOperation(
       what: "The instance to stop.",
       input: { name: "StopInstanceInput", description: "A stop." },
     },
+    bulk: { name: "stopInstances", description: "Stops many non-production instances." },
     lane: "servers",
     minutesByHand: 10,
     insteadOfCancelling: {

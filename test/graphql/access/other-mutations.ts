@@ -203,6 +203,56 @@ export function otherMutations(app: TestApp): Record<string, Mutation> {
       // Its own record, and that of the operation that thereby ends: the end is that of whoever asked for the operation.
       actions: ["operation.ended", "operation.cancel"],
     },
+    ...Object.fromEntries(
+      Object.entries({
+        createSnapshots: {},
+        rebootInstances: { forceFailover: false },
+        modifyBackupWindows: { backupWindow: "01:00-01:30" },
+        stopInstances: {},
+        startInstances: {},
+      }).map(([name, own]): [string, Mutation] => [
+        name,
+        {
+          callers: OPERATORS,
+          async input() {
+            // Its part is refused, so that nothing goes on in the background.
+            const id = await insertBusyInstance(app);
+            await app.sql`update instances set status = 'deleting' where id = ${id}`;
+            return { filter: { id: { eq: id } }, expectedCount: 1, ...own };
+          },
+          selection: "bulkOperation { id status }",
+          actions: ["operation.refused", "bulk-operation.requested"],
+        },
+      ]),
+    ),
+    retryBulkOperation: {
+      callers: OPERATORS,
+      async input() {
+        const partId = await SPECIMENS.BulkOperationPart.insert(app);
+        const [row] = await app.sql`
+          update operations set status = 'FAILED', ended_at = now() where id = (select operation_id from bulk_operation_parts where id = ${partId})
+          returning (select bulk_operation_id::text from bulk_operation_parts where id = ${partId}) as id, instance_id`;
+        await app.sql`update instances set status = 'deleting' where id = ${row?.instance_id}`;
+        return { bulkOperationId: row?.id, expectedCount: 1 };
+      },
+      selection: "bulkOperation { id status }",
+      actions: ["operation.refused", "bulk-operation.requested"],
+    },
+    cancelBulkOperation: {
+      callers: OPERATORS,
+      async input() {
+        // Nobody requests its part, as its provider is not here.
+        const instanceId = await insertBusyInstance(app);
+        await app.sql`update instances set provider = 'elsewhere', provider_id = ${`e-${next()}`} where id = ${instanceId}`;
+        const [row] = await app.sql`
+          with bulk as (
+            insert into bulk_operations (type, input, stop_at_first_failure, requested_by) values ('REBOOT_INSTANCE', '{}', false, '{}') returning id
+          ) insert into bulk_operation_parts (bulk_operation_id, instance_id, status) select id, ${instanceId}, 'WAITING' from bulk
+          returning bulk_operation_id::text as id`;
+        return { bulkOperationId: row?.id };
+      },
+      selection: "bulkOperation { id status }",
+    },
     changePassword: {
       callers: ROLES,
       async input(caller) {

@@ -93,6 +93,8 @@ describe("a row of another organization answers exactly as one that does not exi
         "retryOperation",
       ],
       "cancelOperation",
+      ...["createSnapshots", "rebootInstances", "modifyBackupWindows", "stopInstances", "startInstances"],
+      ...["retryBulkOperation", "cancelBulkOperation"],
       ...["lockUser", "unlockUser", "deactivateUser", "reactivateUser", "changePassword"],
       ...written
         .filter((specimen) => !OF_ANALYSTS.includes(specimen))

@@ -32,7 +32,8 @@ export async function deleteOldInventory(db: Db): Promise<void> {
     db,
     instances,
     sql`${isOld(instances.vanishedAt)}
-      and not (exists (select from operations o where o.instance_id = ${instances.id}) or ${sql.join(referring, sql` or `)})`,
+      and not (exists (select from operations o where o.instance_id = ${instances.id})
+        or exists (select from bulk_operation_parts p where p.instance_id = ${instances.id}) or ${sql.join(referring, sql` or `)})`,
   );
   await purge(
     db,

@@ -16,6 +16,7 @@ import { openFinding, resolveFinding } from "./findings.store.js";
 import {
   findInstanceById,
   findInstanceId,
+  listInstancesByIds,
   listNamedInstances,
   listStoredInstances,
   type StoredInstance,
@@ -65,6 +66,8 @@ export function createInventoryService({ db, log, providers, classification }: I
 
     /** @returns the instances of a provider, vanished ones too */
     list: (provider: Provider): Promise<StoredInstance[]> => listStoredInstances(db, provider.name),
+
+    listByIds: listInstancesByIds,
 
     /** @returns the environment of an instance by id, ARN or identifier, or null where there is none @throws BAD_USER_INPUT as `require` */
     environmentOf: async (name: string): Promise<string | null> => (await find(db, name))?.environment ?? null,

@@ -1,5 +1,5 @@
 /** The statements that find instances. */
-import { and, eq, isNull, sql } from "drizzle-orm";
+import { and, eq, inArray, isNull, sql } from "drizzle-orm";
 import type { Db } from "../../../db/client.js";
 import { MAX_CANDIDATES } from "../../../errors.js";
 import { instances } from "./inventory.table.js";
@@ -32,6 +32,14 @@ export async function listNamedInstances(db: Db, name: string, lock = false): Pr
     .limit(MAX_CANDIDATES + 1);
   return lock ? query.for("update") : query;
 }
+
+/** @returns the instances with these ids, in their order */
+export const listInstancesByIds = async (db: Db, ids: readonly bigint[]): Promise<StoredInstance[]> =>
+  db
+    .select()
+    .from(instances)
+    .where(inArray(instances.id, [...ids]))
+    .orderBy(instances.id);
 
 /** @returns the instances of a provider, vanished ones too */
 export const listStoredInstances = async (db: Db, provider: string): Promise<StoredInstance[]> =>

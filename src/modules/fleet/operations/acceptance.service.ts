@@ -1,7 +1,7 @@
 /** Accepts operations, whoever requests them: says what one would be refused with, and queues it in the caller's transaction. */
 import { randomBytes } from "node:crypto";
 import type { Db } from "../../../db/client.js";
-import { type AppError, conflict, failedPrecondition, forbidden } from "../../../errors.js";
+import { AppError, conflict, failedPrecondition, forbidden } from "../../../errors.js";
 import type { ProviderCluster } from "../../../providers/provider.js";
 import type {
   InstanceFacts,
@@ -45,8 +45,8 @@ export interface PreparedOperation {
   readonly plan: OperationPlan;
 }
 
-/** Whether the identifiers that it takes are its own until the end of the transaction, or only looked at. */
-type Identifiers = "claim" | "look";
+/** Whether the identifiers that it takes are its own until the end of the transaction, only looked at, or taken for free. */
+type Identifiers = "claim" | "look" | "assume";
 
 /** Where an operation comes from. */
 interface OperationOrigin {
@@ -54,6 +54,8 @@ interface OperationOrigin {
   readonly id?: string | undefined;
   readonly requestedBy: unknown;
   readonly requestId: string | null;
+  /** The bulk operation that it is a part of. */
+  readonly bulkOperationId?: bigint | undefined;
   /** The operation that it repeats. */
   readonly retryOf?: bigint | undefined;
   /** The proposal on which two administrators have agreed. */
@@ -90,12 +92,14 @@ export function createAcceptance({ inventory, clock, enqueue }: AcceptanceDeps) 
     now,
     digits: randomBytes(3).toString("hex"),
     async claimSnapshotIdentifier(identifier) {
+      if (identifiers === "assume") return;
       await lockIdentifiers(db, identifiers);
       if (!(await isSnapshotIdentifierTaken(db, identifier, instance))) return;
       const message = `A snapshot with the identifier ${identifier} exists already, or is being taken. Choose another.`;
       throw conflict(message);
     },
     async claimInstanceIdentifier(identifier) {
+      if (identifiers === "assume") return;
       await lockIdentifiers(db, identifiers);
       if (!(await isInstanceIdentifierTaken(db, identifier, instance))) return;
       const message = `An instance ${identifier} exists already, or is being restored. Choose another identifier.`;
@@ -165,13 +169,29 @@ export function createAcceptance({ inventory, clock, enqueue }: AcceptanceDeps) 
     },
 
     /**
+     * Foresees without a statement whether an operation that begins at once would be accepted: a name that it generates counts as free.
+     * @returns the error with which it would be refused; null where it would not be
+     */
+    async foresee(db: Db, asked: AskedOperation, instance: StoredInstance, waiting: WaitingOperations) {
+      const fault = assessInstance(asked, instance) ?? assessRoom(asked, waiting);
+      if (fault) return fault;
+      return prepare(db, asked, instance, "assume").then(
+        () => null,
+        (error) => {
+          if (error instanceof AppError) return error;
+          throw error;
+        },
+      );
+    },
+
+    /**
      * Queues an operation in the caller's transaction, which has locked the instance.
      * @returns its id, and its parameters as they are recorded
      * @throws PRODUCTION_PROTECTED, FAILED_PRECONDITION, CONFLICT, and what its preparation throws
      */
     async accept(db: Db, asked: AskedOperation, instance: StoredInstance, { id, ...origin }: OperationOrigin) {
       const { type, lane, concernsCluster } = asked.declaration;
-      const { retryOf } = origin;
+      const { retryOf, bulkOperationId } = origin;
       const fault = assessInstance(asked, instance) ?? assessRoom(asked, await countWaitingOperations(db, instance.id));
       if (fault) throw fault;
       if (retryOf !== undefined) await requireOnlyRetry(db, retryOf);
@@ -195,6 +215,7 @@ export function createAcceptance({ inventory, clock, enqueue }: AcceptanceDeps) 
       const recorded = {
         ...{ type, instanceId: String(instance.id), identifier: instance.identifier, ...parameters },
         ...(runAt && { runAt }),
+        ...(bulkOperationId !== undefined && { bulkOperationId: String(bulkOperationId) }),
         ...(retryOf !== undefined && { retryOf: String(retryOf) }),
       };
       return { id: String(queuedId), recorded };

@@ -29,6 +29,8 @@ export interface CompletionDeps {
   readonly security: SecurityService;
   readonly inventory: InventoryService;
   readonly waiting: Pick<Waiting, "whileEnding">;
+  /** Is called when an operation has ended that ran, because there is room for others then. */
+  readonly onEnded: (operation: StoredOperation) => void;
   /** Is called when the true end of a timed-out operation is known, because others of the instance may begin then. */
   readonly onReconciled: (instanceId: bigint) => void;
 }
@@ -40,7 +42,16 @@ const statusAfter = (poll: Ended): OperationStatus =>
 
 const DURATION = sql`extract(epoch from clock_timestamp() - started_at)`;
 
-export function createCompletion({ db, log, audit, security, inventory, waiting, onReconciled }: CompletionDeps) {
+export function createCompletion({
+  db,
+  log,
+  audit,
+  security,
+  inventory,
+  waiting,
+  onEnded,
+  onReconciled,
+}: CompletionDeps) {
   const recordEnd = (db: Db, action: string, operation: StoredOperation, result: Record<string, unknown>) =>
     audit.recordFor(db, {
       actor: operation.requestedBy as Record<string, string>,
@@ -106,7 +117,9 @@ export function createCompletion({ db, log, audit, security, inventory, waiting,
         await recordProtection(db, changed);
       return changed;
     });
-    if (written) await refresh(written);
+    if (!written) return;
+    onEnded(written);
+    await refresh(written);
   }
 
   /** Ends what has not begun, in the caller's transaction. @returns it, or null where it has begun or ended meanwhile */

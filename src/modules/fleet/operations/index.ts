@@ -8,6 +8,12 @@ import { type AcceptanceDeps, createAcceptance } from "./acceptance.service.js";
 import { createAgreedTags } from "./agreed-tags.service.js";
 import { type BackupsDeps, createBackups } from "./backups.service.js";
 import { type BeginningDeps, createBeginning } from "./beginning.service.js";
+import { createBulkCancellation } from "./bulk-cancellation.service.js";
+import { type BulkDispatchDeps, createBulkDispatch } from "./bulk-dispatch.service.js";
+import { BulkOperation } from "./bulk-operations.model.js";
+import { bulkOperationMutations } from "./bulk-operations.mutations.js";
+import { BulkOperationPart } from "./bulk-parts.model.js";
+import { createBulkRequests } from "./bulk-requests.service.js";
 import { type CompletionDeps, createCompletion } from "./completion.service.js";
 import { createFailovers } from "./failover.service.js";
 import { OperationMetricsResolver } from "./operation-metrics.resolver.js";
@@ -22,11 +28,21 @@ import { createSchedule, type ScheduleDeps } from "./schedule.service.js";
 import { createWaiting, type WaitingDeps } from "./waiting.service.js";
 import { createWorker, type WorkerDeps } from "./worker.service.js";
 
-type Wired = "acceptance" | "beginning" | "waiting" | "completion" | "operations" | "onReconciled" | "enqueue" | "wake";
+type Wired =
+  | "acceptance"
+  | "beginning"
+  | "waiting"
+  | "completion"
+  | "operations"
+  | "onEnded"
+  | "onReconciled"
+  | "enqueue"
+  | "wake";
 
 interface OperationsModuleDeps
   extends Omit<
     AcceptanceDeps &
+      BulkDispatchDeps &
       CompletionDeps &
       OperationsDeps &
       OperationMetricsDeps &
@@ -59,7 +75,14 @@ export function operationsModule(deps: OperationsModuleDeps): OperationsModule {
   const { log, jobs, providers, timings } = deps;
   const wake = (instanceId: bigint) => worker.wake(instanceId);
   const waiting = createWaiting(deps);
-  const completion = createCompletion({ ...deps, waiting, onReconciled: wake });
+  const completion = createCompletion({
+    ...deps,
+    waiting,
+    onEnded: ({ bulkOperationId }) => {
+      if (bulkOperationId !== null) dispatch.wake();
+    },
+    onReconciled: wake,
+  });
   const worker = createWorker({ ...deps, completion, beginning: createBeginning(deps) });
   const schedule = createSchedule({ ...deps, completion, waiting });
   const enqueue: AcceptanceDeps["enqueue"] = (db, { provider, id }) =>
@@ -67,6 +90,9 @@ export function operationsModule(deps: OperationsModuleDeps): OperationsModule {
   const acceptance = createAcceptance({ ...deps, enqueue });
   const operations = createOperationsService({ ...deps, acceptance, completion, waiting, enqueue, wake });
   const planning = createPlanning({ ...deps, acceptance });
+  const dispatch = createBulkDispatch({ ...deps, acceptance, wake });
+  const cancellation = createBulkCancellation({ ...deps, completion, waiting, dispatch, wake });
+  const bulk = { ...createBulkRequests({ ...deps, acceptance, dispatch }), ...cancellation };
   const failovers = createFailovers({ ...deps, completion, waiting, operations, wake });
   const backups = createBackups({ ...deps, operations });
 
@@ -74,6 +100,7 @@ export function operationsModule(deps: OperationsModuleDeps): OperationsModule {
     await schedule
       .run()
       .catch((error) => log.warn({ err: error }, "the schedule is not followed; it is looked at again"));
+    dispatch.wake();
     await worker.sweep().catch((error) => log.warn({ err: error }, "operations not swept; they are looked at again"));
   };
 
@@ -95,13 +122,13 @@ export function operationsModule(deps: OperationsModuleDeps): OperationsModule {
   };
 
   return {
-    types: [Operation],
+    types: [Operation, BulkOperation, BulkOperationPart],
     queries: { operationMetrics: can("operations:read"), planOperation: can("operations:read") },
     resolvers: [
       new OperationMetricsResolver(createOperationMetrics(deps), deps.limits),
       new PlanningResolver(planning),
     ],
-    mutations: operationMutations(operations),
+    mutations: { ...operationMutations(operations), ...bulkOperationMutations(bulk) },
     live: [liveOperation(() => listOpenOperations(deps.db))],
     tasks: providers.flatMap((provider) => [
       { name: `backups-${provider.name}`, cron: "* * * * *", run: () => backups.run(provider) },
@@ -122,6 +149,7 @@ export function operationsModule(deps: OperationsModuleDeps): OperationsModule {
     async stop(): Promise<void> {
       for (const timer of timers) clearInterval(timer);
       await watching;
+      await dispatch.stop();
       await worker.stop();
     },
 

@@ -7,6 +7,7 @@ import { enumTypeOf } from "../../../engine/types/object-type.js";
 import { checkedJsonObject } from "../../../values/checked.js";
 import { actorField, actorJsonField, optionalActorField } from "../../identity/users/index.js";
 import { Environment, EnvironmentProposal, Instance, OperationType, Snapshot } from "../inventory/index.js";
+import { BulkOperation } from "./bulk-operations.model.js";
 import { AcceptedPlan } from "./operation-plan.model.js";
 import { operationStatus, operations, operationsOfCluster } from "./operations.table.js";
 
@@ -131,6 +132,11 @@ export const Operation = declareType({
       { name: "operations", description: "The operation that sets the tags, once it is confirmed." },
     ),
     snapshot: one(() => Snapshot, operations.snapshotId, "The snapshot that it has made."),
+    bulkOperation: one(
+      () => BulkOperation,
+      operations.bulkOperationId,
+      "The bulk operation that it is a part of; null where it was requested alone.",
+    ),
     retryOf: one(
       (): TypeDeclaration => Operation,
       operations.retryOf,

@@ -50,7 +50,7 @@ interface FoundRequest {
 }
 
 /** @throws FORBIDDEN */
-function requireMayRun({ actor }: Call): void {
+export function requireMayRun({ actor }: Call): void {
   if (!accessOfActor(actor).permissions.has("operations:run")) throw forbidden("operations:run");
 }
 

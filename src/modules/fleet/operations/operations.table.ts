@@ -14,12 +14,11 @@ import {
   varchar,
 } from "drizzle-orm/pg-core";
 import { id, moment, reference } from "../../../db/columns.js";
-import { OPERATION_TYPES } from "../../../values/operations/declarations.js";
 import { OPERATION_STATUSES } from "../../../values/operations/operation-statuses.js";
 import { environmentProposals } from "../inventory/environment-proposals.table.js";
 import { environment, instances, snapshots } from "../inventory/inventory.table.js";
-
-export const operationType = pgEnum("operation_type", OPERATION_TYPES);
+import { bulkOperations } from "./bulk-operations.table.js";
+import { operationType } from "./operation-type.table.js";
 
 export const operationStatus = pgEnum("operation_status", OPERATION_STATUSES);
 
@@ -52,6 +51,8 @@ export const operations = pgTable(
     parameters: jsonb().notNull(),
     /** What counted when it was accepted; null where Postern itself requested it, or a release before accepted it. */
     plan: jsonb(),
+    /** The bulk operation that it is a part of. */
+    bulkOperationId: reference().references(() => bulkOperations.id),
     /** The operation that it repeats. */
     retryOf: reference().references((): AnyPgColumn => operations.id),
     status: operationStatus().notNull().default("QUEUED"),
@@ -91,6 +92,12 @@ export const operations = pgTable(
     index("operations_proposal_idx").on(t.proposalId).where(sql`${t.proposalId} is not null`),
     index("operations_snapshot_idx").on(t.snapshotId).where(sql`${t.snapshotId} is not null`),
     index("operations_cluster_key_idx").on(t.clusterKey, t.requestedAt.desc(), t.id.desc()),
+    index("operations_bulk_operation_idx")
+      .on(t.bulkOperationId, t.requestedAt.desc(), t.id.desc())
+      .where(sql`${t.bulkOperationId} is not null`),
+    index("operations_open_of_bulk_idx")
+      .on(t.bulkOperationId)
+      .where(sql`${t.bulkOperationId} is not null and ${t.status} in ('QUEUED', 'RUNNING')`),
     index("operations_retry_of_idx").on(t.retryOf).where(sql`${t.retryOf} is not null`),
     // What is looked for every few seconds lies in these, however much has ended.
     index("operations_open_idx")

@@ -4,6 +4,8 @@ import { sql } from "drizzle-orm";
 import { beforeAll, expect, inject, it } from "vitest";
 import { createClient } from "../../../../src/db/client.js";
 import { listOperatedInstances } from "../../../../src/modules/fleet/discovery/discovery.store.js";
+import { findNextBulkPart } from "../../../../src/modules/fleet/operations/bulk-dispatch.store.js";
+import { endBulkOperations } from "../../../../src/modules/fleet/operations/bulk-operations.store.js";
 import {
   hasAutomaticFailoverUnderWay,
   hasQueuedReboot,
@@ -99,6 +101,8 @@ it.each<[string, Parameters<typeof readBy>[0]]>([
     (db) => isSnapshotIdentifierTaken(db, "a", { provider: "port", accountId: null, region: null }),
   ],
   ["what is operated", (db) => listOperatedInstances(db, "port")],
+  ["what is next of many", (db) => findNextBulkPart(db, { account: 1, host: 1, fleet: 1 }, ["port"])],
+  ["which of many have ended", (db) => endBulkOperations(db)],
   ["what runs", (db) => listRunningBeforeFailover(db, id)],
   ["whether a reboot waits", (db) => hasQueuedReboot(db, id)],
   ["whether a failover is under way", (db) => hasAutomaticFailoverUnderWay(db, id)],
@@ -120,6 +124,8 @@ it.each<[string, Parameters<typeof readBy>[0]]>([
         "operations_run_at_idx",
         "operations_snapshot_identifier_idx",
         "operations_pkey",
+        // Those of one bulk operation.
+        ...["operations_open_of_bulk_idx", "operations_bulk_operation_idx"],
       ],
     ]).toContain(scan);
 });

@@ -1,0 +1,125 @@
+/** The statements that request, cancel and end bulk operations. */
+import { and, asc, eq, inArray, type SQL, sql } from "drizzle-orm";
+import type { Db } from "../../../db/client.js";
+import { bulkOperations, mustBulkStop } from "./bulk-operations.table.js";
+import type { BulkPartFault, NewBulkPart } from "./bulk-part.js";
+import { bulkParts } from "./bulk-parts.table.js";
+import { operations } from "./operations.table.js";
+
+export type StoredBulkOperation = typeof bulkOperations.$inferSelect;
+
+/** @returns how many operations wait for each of these instances; those with none are absent */
+export async function countWaitingByInstance(
+  db: Db,
+  instanceIds: readonly bigint[],
+): Promise<ReadonlyMap<bigint, { readonly queued: number; readonly scheduled: number }>> {
+  const rows = await db
+    .select({ instanceId: operations.instanceId, queued: sql<number>`count(*)::int` })
+    .from(operations)
+    .where(and(sql`${operations.status} = 'QUEUED'`, inArray(operations.instanceId, [...instanceIds])))
+    .groupBy(operations.instanceId);
+  return new Map(rows.map(({ instanceId, queued }) => [instanceId, { queued, scheduled: 0 }]));
+}
+
+/** @returns how many bulk operations have not ended */
+export async function countRunningBulkOperations(db: Db): Promise<number> {
+  const rows = await db
+    .select({ count: sql<number>`count(*)::int` })
+    .from(bulkOperations)
+    .where(sql`${bulkOperations.status} = 'RUNNING'`);
+  return rows[0]!.count;
+}
+
+export async function insertBulkOperation(db: Db, bulk: typeof bulkOperations.$inferInsert): Promise<bigint> {
+  const rows = await db.insert(bulkOperations).values(bulk).returning({ id: bulkOperations.id });
+  return rows[0]!.id;
+}
+
+export async function insertBulkParts(db: Db, bulkOperationId: bigint, parts: readonly NewBulkPart[]): Promise<void> {
+  const rows = parts.map(({ instanceId, fault }) => ({
+    bulkOperationId,
+    instanceId,
+    status: fault ? ("REFUSED" as const) : ("WAITING" as const),
+    code: fault?.code ?? null,
+    message: fault?.message ?? null,
+  }));
+  await db.insert(bulkParts).values(rows);
+}
+
+/** @returns the bulk operation, locked, or null */
+export async function lockBulkOperation(db: Db, id: string): Promise<StoredBulkOperation | null> {
+  const rows = await db
+    .select()
+    .from(bulkOperations)
+    .where(eq(bulkOperations.id, BigInt(id)))
+    .for("update");
+  return rows[0] ?? null;
+}
+
+/** @returns the id of a retry of a bulk operation that has not ended, or null */
+export async function findOpenBulkRetry(db: Db, retryOf: bigint): Promise<bigint | null> {
+  const rows = await db
+    .select({ id: bulkOperations.id })
+    .from(bulkOperations)
+    .where(and(eq(bulkOperations.retryOf, retryOf), sql`${bulkOperations.status} = 'RUNNING'`))
+    .limit(1);
+  return rows[0]?.id ?? null;
+}
+
+/** @returns the instances of the parts that have failed, or were settled as failed after their time, in order */
+export async function listFailedBulkInstances(db: Db, bulkOperationId: bigint): Promise<bigint[]> {
+  const hasFailed = sql`(${operations.status} in ('FAILED', 'EXPIRED')
+    or (${operations.status} = 'TIMED_OUT' and ${operations.settlement} ->> 'status' = 'FAILED'))`;
+  const rows = await db
+    .select({ instanceId: bulkParts.instanceId })
+    .from(bulkParts)
+    .innerJoin(operations, eq(operations.id, bulkParts.operationId))
+    .where(and(eq(bulkParts.bulkOperationId, bulkOperationId), hasFailed))
+    .orderBy(asc(bulkParts.instanceId));
+  return rows.map(({ instanceId }) => instanceId);
+}
+
+const isWaiting = sql`${bulkParts.status} = 'WAITING' and ${bulkParts.operationId} is null`;
+
+async function skipBulkParts(db: Db, condition: SQL, { code, message }: BulkPartFault): Promise<number> {
+  const rows = await db
+    .update(bulkParts)
+    .set({ status: "SKIPPED", code, message })
+    .where(and(isWaiting, condition))
+    .returning({ id: bulkParts.id });
+  return rows.length;
+}
+
+/** Skips the parts of a bulk operation that wait for their operation. @returns how many they were */
+export const skipWaitingBulkParts = (db: Db, id: bigint, fault: BulkPartFault): Promise<number> =>
+  skipBulkParts(db, sql`${bulkParts.bulkOperationId} = ${id}`, fault);
+
+/** Skips what waits in bulk operations that are to stop at their first failure, and have failed. */
+export const skipStoppedBulkParts = (db: Db, fault: BulkPartFault): Promise<number> =>
+  skipBulkParts(
+    db,
+    sql`${bulkParts.bulkOperationId} in (select b.id from bulk_operations b where b.status = 'RUNNING' and ${mustBulkStop})`,
+    fault,
+  );
+
+/** @returns the operations of a bulk operation that wait for their turn */
+export const listQueuedBulkOperations = async (
+  db: Db,
+  bulkOperationId: bigint,
+): Promise<(typeof operations.$inferSelect)[]> =>
+  db
+    .select()
+    .from(operations)
+    .where(and(eq(operations.bulkOperationId, bulkOperationId), sql`${operations.status} = 'QUEUED'`))
+    .orderBy(asc(operations.id));
+
+/** Ends the bulk operations of which no part waits or runs. Its one statement sees each part before or after a step of it. */
+export async function endBulkOperations(db: Db): Promise<void> {
+  await db.execute(sql`
+    update ${bulkOperations} set status = 'ENDED', ended_at = clock_timestamp()
+    where ${bulkOperations.status} = 'RUNNING'
+      and not exists (select from bulk_operation_parts p
+        where p.bulk_operation_id = ${bulkOperations.id} and p.status = 'WAITING' and p.operation_id is null)
+      and not exists (select from operations o
+        where o.bulk_operation_id = ${bulkOperations.id} and o.status in ('QUEUED', 'RUNNING'))`);
+}

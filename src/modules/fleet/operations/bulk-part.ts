@@ -1,0 +1,12 @@
+/** Why a part of a bulk operation has no operation. */
+export interface BulkPartFault {
+  readonly code: string;
+  readonly message: string;
+}
+
+/** A part that is not stored yet. */
+export interface NewBulkPart {
+  readonly instanceId: bigint;
+  /** Null where it waits for its operation. */
+  readonly fault: BulkPartFault | null;
+}
