@@ -29,6 +29,11 @@ export const QUERIES: Record<string, Query> = {
     isOne: true,
     selection: (id) => `planOperation(input: { rebootInstance: { instanceId: "${id}" } }) { code instance { id } }`,
   },
+  operationMetrics: {
+    callers: ["DBA", "SECURITY", "ADMIN"],
+    selection: () =>
+      'operationMetrics(from: "2026-01-01T00:00:00Z", to: "2026-02-01T00:00:00Z", by: DAY) { bucketStart }',
+  },
   // nodes.test.ts looks at the rules of types.
   node: {
     callers: ROLES,
