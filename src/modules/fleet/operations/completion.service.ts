@@ -42,16 +42,8 @@ const statusAfter = (poll: Ended): OperationStatus =>
 
 const DURATION = sql`extract(epoch from clock_timestamp() - started_at)`;
 
-export function createCompletion({
-  db,
-  log,
-  audit,
-  security,
-  inventory,
-  waiting,
-  onEnded,
-  onReconciled,
-}: CompletionDeps) {
+export function createCompletion(deps: CompletionDeps) {
+  const { db, log, audit, security, inventory, waiting, onEnded, onReconciled } = deps;
   const recordEnd = (db: Db, action: string, operation: StoredOperation, result: Record<string, unknown>) =>
     audit.recordFor(db, {
       actor: operation.requestedBy as Record<string, string>,
