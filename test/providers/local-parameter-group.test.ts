@@ -1,6 +1,7 @@
 /** Parameter groups of a pair: in force on both servers, after a kill too; and what a configuration of groups may not say. */
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import type { Deed } from "../../src/providers/deed.js";
 import type { OperationRequest } from "../../src/providers/provider.js";
 import { localParameterGroups } from "../../src/values/parameter-groups.js";
 import { groupOf, newOperationId, operate, query, rebootOf, runProgram, untilEnded } from "../support/ground.js";
@@ -9,6 +10,8 @@ import { usePair } from "./pair.js";
 const pair = usePair();
 const groups = localParameterGroups.parse({
   reports: { settings: { work_mem: "9MB", track_activity_query_size: 2048, random_page_cost: 1.5 } },
+  // PostgreSQL takes it, and then finds no such memory.
+  boundless: { settings: { work_mem: "8MB", min_dynamic_shared_memory: 2_147_483_647 } },
 });
 
 async function inForce() {
@@ -66,6 +69,37 @@ test("its settings are taken back, by whoever goes on after a kill too", async (
   await operate(pair.provider, rebootOf(pair.id));
   expect(await inForce()).toEqual(both(["4MB", "4", "1kB"]));
   expect((await pair.describe()).parameterGroup).toEqual({ name: "default", status: "in-sync" });
+  await pair.expectWhole("a");
+});
+
+test("a group with which PostgreSQL does not start is put back by the reboot, and the instance runs", async () => {
+  await reopen({ parameterGroups: groups });
+  const deeds: Deed[] = [];
+  pair.provider.reportTo(async (deed) => void deeds.push(deed));
+  expect(await operate(pair.provider, groupOf(pair.id, "boundless"))).toMatchObject({ state: "succeeded" });
+  expect((await pair.describe()).parameterGroup).toEqual({ name: "boundless", status: "pending-reboot" });
+  const message = expect.stringContaining(
+    "pair does not start with the parameter group boundless, and has default again.",
+  );
+  expect(await operate(pair.provider, rebootOf(pair.id))).toMatchObject({
+    state: "failed",
+    failure: { code: "StartFailed", message },
+  });
+  expect((await pair.describe()).parameterGroup?.name).toBe("default");
+  expect(deeds.filter(({ action }) => action === "instance.putBackParameterGroup")).toMatchObject([
+    { by: "repair", success: true, result: { from: "boundless", parameterGroup: "default", reason: message } },
+  ]);
+  expect(await operate(pair.provider, rebootOf(pair.id))).toMatchObject({ state: "succeeded" });
+  expect(await inForce()).toEqual(both(["4MB", "4", "1kB"]));
+  expect((await pair.describe()).parameterGroup).toEqual({ name: "default", status: "in-sync" });
+  await pair.expectWhole("a");
+});
+
+test("one that dies before a reboot comes back with the group before", async () => {
+  await operate(pair.provider, groupOf(pair.id, "boundless"));
+  process.kill((await pair.postmasterOf("a")).pid, "SIGKILL");
+  await pair.provider.upkeep();
+  expect((await pair.describe()).parameterGroup?.name).toBe("default");
   await pair.expectWhole("a");
 });
 

@@ -7,15 +7,17 @@ import { type Host, hostFaultText } from "./host.js";
 import { type LocalInstance, type LocalMember, primaryOf, standbysOf } from "./instance-file.js";
 import { clusterOf, fenceMember, memberName, memberProcessName, setLocalMembersStale } from "./members.js";
 import { observe } from "./observe.js";
+import { startPrimary } from "./proven-group.js";
 import { endSplitBrain, findUndecidedSplitBrain, splitBrainMessage } from "./split-brain.js";
 
 /**
  * Starts or adopts every member that may run. Resolves when the primary takes writes; standbys may still be catching up.
+ * @returns why its parameter group was put back, as a sentence; null where it was not
  * @throws Error when the primary does not start, or when people must decide which member is the primary
  */
-export async function bringUp(host: Host, providerId: string, signal?: AbortSignal): Promise<void> {
+export async function bringUp(host: Host, providerId: string, signal?: AbortSignal): Promise<string | null> {
   const stored = await host.instances.find(providerId);
-  if (!stored) return;
+  if (!stored) return null;
   const promoted = await findUndecidedSplitBrain(host, stored);
   if (promoted) {
     await startStandby(host, stored, promoted, signal);
@@ -31,10 +33,10 @@ export async function bringUp(host: Host, providerId: string, signal?: AbortSign
   const standbyStarts = standbys
     .filter((member) => !member.stale)
     .map((member) => startStandby(host, instance, member, signal));
-  const primary = clusterOf(host, instance, primaryOf(instance));
   try {
-    await primary.start(signal);
-    await promote(primary, host.user);
+    const putBackBecause = await startPrimary(host, instance, signal);
+    await promote(clusterOf(host, instance, primaryOf(instance)), host.user);
+    return putBackBecause;
   } finally {
     await Promise.all(standbyStarts);
   }

@@ -7,6 +7,8 @@ import { autoFailoverForm, backupWindowForm, maintenanceWindowForm, maxConnectio
 /** The default group, which has no settings. */
 export const NO_GROUP = { name: DEFAULT_GROUP, settings: {}, former: [] };
 
+const groupForm = z.object({ name: z.string(), settings: z.record(z.string(), z.string()) });
+
 const instanceClassForm = z.enum(LOCAL_CLASSES);
 
 const memberForm = z.object({
@@ -63,10 +65,11 @@ export const instanceForm = z.object({
   pendingInstanceClass: z.object({ instanceClass: instanceClassForm, since: z.string() }).nullable().default(null),
   /** Present until all servers run with the class: it may have to be put back. */
   classChange: classChangeForm.optional(),
-  /** The settings stay as they were when the group was asked for. `former` are those of groups before that may wait for a restart. */
-  parameterGroup: z
-    .object({ name: z.string(), settings: z.record(z.string(), z.string()), former: z.array(z.string()) })
-    .default(NO_GROUP),
+  /**
+   * The settings stay as they were when the group was asked for. `former` are those of groups before that may wait for a restart.
+   * `proven` is the group that the primary has last started with; it is absent where that is this one.
+   */
+  parameterGroup: groupForm.extend({ former: z.array(z.string()), proven: groupForm.optional() }).default(NO_GROUP),
   members: z.array(memberForm).min(1).max(2),
   /** The only member that may be started as a primary, or promoted. Nothing but this line decides that. */
   primary: memberForm.shape.name,

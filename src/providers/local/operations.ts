@@ -154,7 +154,7 @@ export function createOperations(
     async whileBusy(
       providerId: string,
       status: string,
-      work: (instance: LocalInstance) => Promise<void>,
+      work: (instance: LocalInstance) => Promise<unknown>,
     ): Promise<boolean> {
       if (busy.has(providerId)) return false;
       const reservation: Busy = { status, with: "upkeep" };

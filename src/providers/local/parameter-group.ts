@@ -30,7 +30,12 @@ export async function changeParameterGroup(
   await preflight(host, { ...instance, parameterGroup: { name, settings, former: [] } });
   const after = await host.instances.update(providerId, (now) => ({
     ...now,
-    parameterGroup: { name, settings, former: [...new Set([...now.parameterGroup.former, ...namesOf(now)])] },
+    parameterGroup: {
+      name,
+      settings,
+      former: [...new Set([...now.parameterGroup.former, ...namesOf(now)])],
+      proven: now.parameterGroup.proven ?? { name: now.parameterGroup.name, settings: now.parameterGroup.settings },
+    },
   }));
   if (!after) throw new OperationFailureError("DBInstanceNotFound", "The instance is gone.");
   host.log.info({ instance: identifier }, "The parameter group is decided");

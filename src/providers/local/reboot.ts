@@ -4,6 +4,7 @@ import type { Cluster } from "../../postgres/cluster.js";
 import { connectAsSuperuser } from "../../postgres/connection.js";
 import { readControlFile } from "../../postgres/control-file.js";
 import { promote } from "../../postgres/promote.js";
+import { OperationFailureError } from "../errors.js";
 import { bringUp } from "./bring-up.js";
 import { carryEqualSettings } from "./equal-settings.js";
 import { primaryOf } from "./instance-file.js";
@@ -50,11 +51,13 @@ export async function rebootInPlace(task: Reboot): Promise<EntryOutcome> {
   const rebootOf = isObservedUp(before) ? before.run : null;
   await task.record({ message: `Restarting ${memberName(instance, member)}.`, awaySince, rebootOf });
   await fenceMember(host, instance.providerId, member.name, isObservedFailed(before) ? "little" : "normal");
+  let putBackBecause: string | null;
   try {
-    await bringUp(host, instance.providerId);
+    putBackBecause = await bringUp(host, instance.providerId);
   } catch (error) {
     throw takeOverStartFailed(instance.identifier, error);
   }
+  if (putBackBecause !== null) throw new OperationFailureError("StartFailed", putBackBecause);
   const awaySeconds = taskSecondsSince(awaySince, host.clock.now());
   await restartForParameterGroup(host, instance).catch((error) =>
     host.log.warn({ err: error, instance: instance.identifier }, "Settings of a standby still wait for a restart"),
