@@ -116,7 +116,7 @@ const OPERATIONS: Record<
   cancelOperation: [
     async () => ({ operationId: await insertOperation(app, await busyId()) }),
     [
-      ...["begin", "select operations", "update operations"],
+      ...["begin", "select operations", "select instances", "update operations"],
       ...["insert into audit_logs", "insert into audit_logs", "commit", "select"],
     ],
     () => ({ operationId: "987654321" }),

@@ -24,10 +24,12 @@ export function planOf(type: OperationType, instance: InstanceFacts, parameters:
     calls,
     warnings = [],
   } = ofProvider(declarationOfOperation(type).plan, instance.provider)(instance, parameters);
-  const { providerId, members, instanceClass, engineVersion, environment } = instance;
+  const { providerId, instanceClass, engineVersion, environment } = instance;
+  // Outside of a cluster they are zones, which AWS shows minutes late. Only whether there is a standby counts.
+  const areZones = instance.provider === "aws-rds" && !instance.cluster;
   return {
     providerId,
-    members: members.map(({ name, role }) => ({ name, role })),
+    members: instance.members.map(({ name, role }) => ({ name: areZones ? instance.identifier : name, role })),
     ...{ instanceClass, engineVersion, environment },
     ...{ outage, outageReason: reason, calls, warnings },
   } satisfies OperationPlan;

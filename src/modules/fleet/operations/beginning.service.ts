@@ -86,7 +86,8 @@ export function createBeginning({ db, inventory, maxLatenessMinutes }: Beginning
       if (unfinished !== undefined) {
         // It has begun, so it goes on, however late that is. It is only as protected as ever.
         const barrier = unbegun ? await faultOfInstance(provider, request, run) : fault;
-        return barrier && failedRun(barrier.code, `${barrier.message} ${unfinished}`);
+        if (!barrier || barrier.code === "PlanChanged") return null;
+        return failedRun(barrier.code, `${barrier.message} ${unfinished}`);
       }
       // An earlier start may still arrive, and then it has begun. It is only not asked for again.
       return unbegun && run.intent ? { state: "unknown" } : failedRun(fault.code, fault.message);

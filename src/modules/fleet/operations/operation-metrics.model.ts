@@ -8,7 +8,7 @@ const maybe = (description: string): EmbeddedField => ({ kind: "float", nullable
 /** The figures of operations that were requested in the same span. */
 const FIGURES = {
   requested: count("Operations that were accepted."),
-  executed: count("Of them those that have begun."),
+  executed: count("Of them those that have begun, also where they ended before their provider was asked."),
   succeeded: count("Of them those that are SUCCEEDED."),
   failed: count("Of them those that are FAILED."),
   timedOut: count("Of them those that are TIMED_OUT, whatever they were settled as."),
@@ -17,9 +17,9 @@ const FIGURES = {
   successRate: maybe(
     "The part, 0 to 1, of those that are SUCCEEDED among those that are SUCCEEDED, FAILED or TIMED_OUT; null where there are none.",
   ),
-  averageDurationSeconds: maybe("The mean duration of those that are SUCCEEDED or FAILED; null where there are none."),
+  averageDurationSeconds: maybe("The mean duration of those that are SUCCEEDED; null where there are none."),
   p95DurationSeconds: maybe(
-    "The duration that 95 % of those that are SUCCEEDED or FAILED did not exceed; null where there are none.",
+    "The duration that 95 % of those that are SUCCEEDED did not exceed; null where there are none.",
   ),
   minutesSaved: count(
     "The minutes that those that are SUCCEEDED would have taken by hand, as OPERATION_MINUTES_BY_HAND estimates them.",

@@ -47,7 +47,7 @@ export async function listOperationFigures(
   const o = source.name;
   const count = (condition: SQL) => sql`(count(*) filter (where ${condition}))::int`;
   const status = (name: string) => count(sql`status = ${sql.raw(`'${name}'`)}`);
-  const timed = sql`filter (where status in ('SUCCEEDED', 'FAILED'))`;
+  const timed = sql`filter (where status = 'SUCCEEDED')`;
   const rows = await db.execute(sql`
     with matching as (
       select ${o}.*, date_trunc(${by}, ${o}.requested_at at time zone 'UTC') as bucket,
@@ -66,7 +66,7 @@ export async function listOperationFigures(
       ${status("SUCCEEDED")} as succeeded, ${status("FAILED")} as failed, ${status("TIMED_OUT")} as "timedOut",
       ${status("CANCELLED")} as cancelled, ${status("EXPIRED")} as expired,
       avg(duration_seconds) ${timed} as "averageDurationSeconds",
-      percentile_cont(0.95) within group (order by duration_seconds) ${timed} as "p95DurationSeconds",
+      percentile_disc(0.95) within group (order by duration_seconds) ${timed} as "p95DurationSeconds",
       (count(distinct requested_by ->> 'id') filter (where requested_by ->> 'type' = 'user'))::int as "activeUsers",
       ${count(sql`is_incomplete`)} as "incompleteAudits"
     from matching group by grouping sets ((bucket), (bucket, type, environment))

@@ -5,8 +5,9 @@ import type { AuditService } from "../../../audit/index.js";
 import { accessOfActor, describeActor } from "../../../auth/actor.js";
 import type { Db } from "../../../db/client.js";
 import { claimOperation, keyOf } from "../../../engine/write/index.js";
-import { failedPrecondition, forbidden, notFound } from "../../../errors.js";
+import { failedPrecondition, forbidden, notFound, productionProtected } from "../../../errors.js";
 import { currentCaller } from "../../../values/caller.js";
+import { isOperableEnvironment } from "../../../values/environments.js";
 import { isId, requireId } from "../../../values/id.js";
 import { createSnapshot } from "../../../values/operations/create-snapshot.js";
 import type { InstanceFacts, OperationDeclaration } from "../../../values/operations/declaration.js";
@@ -181,8 +182,8 @@ export function createOperationsService(deps: OperationsDeps) {
     },
 
     /**
-     * Cancels an operation at once, or lets its provider end it where it runs. The instance stays as protected as it is: to cancel changes
-     * less than to go on. @throws NOT_FOUND, FAILED_PRECONDITION
+     * Cancels an operation at once, or lets its provider end it where it runs. What people have requested they may cancel wherever it is. What
+     * Postern does by itself on PRODUCTION, such as its backups, nobody keeps from it. @throws NOT_FOUND, PRODUCTION_PROTECTED, FAILED_PRECONDITION
      */
     async cancel(call: Call, { operationId, waitSeconds }: CancelOperationInput): Promise<string> {
       const id = requireId(operationId, "operationId");
@@ -190,10 +191,17 @@ export function createOperationsService(deps: OperationsDeps) {
         const operation = await findOperation(db, id, true);
         if (!operation) throw notFound("operation");
         const by = describeActor(call.actor);
+        const { environment, provider } = await inventory.require(db, String(operation.instanceId));
+        const isOfPostern = (operation.requestedBy as { readonly type?: string }).type === "system";
+        if (isOfPostern && !isOperableEnvironment(environment)) throw productionProtected();
         if (isUnbegun(operation.status)) await completion.cancel(db, operation, by);
         else {
-          requireCancellable(operation, (await inventory.require(db, String(operation.instanceId))).provider);
-          await updateOperationCancelling(db, operation.id, by);
+          requireCancellable(operation, provider);
+          if (!(await updateOperationCancelling(db, operation.id, by)))
+            throw failedPrecondition(
+              operation.status,
+              "This operation timed out more than a day ago, and its provider is not asked about it any more.",
+            );
         }
         await audit.record(db, call, { resourceId: id });
         return operation.instanceId;

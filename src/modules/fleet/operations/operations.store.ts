@@ -112,12 +112,21 @@ export async function updateOperationIntent(
   return (await updateOperation(db, id, "RUNNING", { intent }, worker))?.intent as Intent | null | undefined;
 }
 
-/** Writes that somebody wants an operation to end, unless that is written already. @param by who, as an actor is described */
-export async function updateOperationCancelling(db: Db, id: bigint, by: unknown): Promise<void> {
-  await db
+/**
+ * Writes that somebody wants an operation to end; the first who does counts. @param by who, as an actor is described
+ * @returns false where its provider is not asked about it any more
+ */
+export async function updateOperationCancelling(db: Db, id: bigint, by: unknown): Promise<boolean> {
+  const { cancelRequestedAt, cancelRequestedBy, status } = operations;
+  const rows = await db
     .update(operations)
-    .set({ cancelRequestedAt: sql`clock_timestamp()`, cancelRequestedBy: by })
-    .where(and(eq(operations.id, id), sql`${operations.cancelRequestedAt} is null`));
+    .set({
+      cancelRequestedAt: sql`coalesce(${cancelRequestedAt}, clock_timestamp())`,
+      cancelRequestedBy: sql`coalesce(${cancelRequestedBy}, ${JSON.stringify(by)}::jsonb)`,
+    })
+    .where(and(eq(operations.id, id), sql`(${status} = 'RUNNING' or ${isSettling})`))
+    .returning({ id: operations.id });
+  return rows.length === 1;
 }
 
 /** @returns the instances with operations that are queued, or run without a living worker */
@@ -131,6 +140,13 @@ export async function listWaitingInstances(db: Db): Promise<bigint[]> {
   return rows.map(({ instanceId }) => instanceId);
 }
 
+/** The condition of operations that have timed out, and whose provider is still asked how they have ended. */
+const isSettling = and(
+  sql`${operations.status} = 'TIMED_OUT'`,
+  sql`${operations.settledAt} is null`,
+  sql`${operations.endedAt} > now() - interval '1 day'`,
+);
+
 /** @returns operations that have timed out and whose end is not known yet */
 export const listUnreconciledOperations = async (db: Db, provider: string): Promise<StoredOperation[]> =>
   db
@@ -138,9 +154,7 @@ export const listUnreconciledOperations = async (db: Db, provider: string): Prom
     .from(operations)
     .where(
       and(
-        sql`${operations.status} = 'TIMED_OUT'`,
-        sql`${operations.settledAt} is null`,
-        sql`${operations.endedAt} > now() - interval '1 day'`,
+        isSettling,
         sql`exists (select from instances i where i.id = ${operations.instanceId} and i.provider = ${provider})`,
       ),
     )

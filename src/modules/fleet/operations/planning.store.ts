@@ -47,8 +47,10 @@ export async function listNeighbouringOperations(
         order by ${operations.runAt} limit ${MAX_NEIGHBOURS})
       union
       (${found} where (${operations.status} in ('QUEUED', 'RUNNING') or (${operations.status} = 'TIMED_OUT' and ${operations.settledAt} is null))
-        and ${moment} < now() + interval '1 hour' limit ${MAX_NEIGHBOURS})
-    ) neighbours order by neighbours.id limit ${MAX_NEIGHBOURS}`);
+        -- What timed out is taken to run for an hour more.
+        and (${operations.status} <> 'TIMED_OUT' or ${operations.endedAt} > now() - interval '1 hour')
+        and ${moment} < now() + interval '1 hour' order by ${operations.id} desc limit ${MAX_NEIGHBOURS})
+    ) neighbours order by id::bigint limit ${MAX_NEIGHBOURS}`);
   return rows as unknown as NeighbouringOperation[];
 }
 

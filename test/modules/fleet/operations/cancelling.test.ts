@@ -8,7 +8,7 @@ import { polling, scriptedProvider } from "../../../support/scripted-provider.js
 
 const FOR_GOOD = 3_600_000;
 const [provider, aws] = [scriptedProvider(), scriptedProvider("aws-rds")];
-for (const identifier of ["orders", "other", "deaf", "timed", "dead", "backed"]) {
+for (const identifier of ["orders", "other", "deaf", "timed", "dead", "backed", "backed-prod"]) {
   provider.add(identifier, {}, { tookMs: FOR_GOOD });
 }
 provider.add("source");
@@ -181,16 +181,46 @@ it("what was cancelled before a crash is not begun after it, and what a kill has
   expect(await comes(undone, "CANCELLED")).toMatchObject({ error: null });
 });
 
-it("an automated backup is cancelled by whoever may run operations, and is taken later", async () => {
+async function backup(identifier: string): Promise<string> {
   const [row] = await app.sql`
     insert into operations (type, lane, instance_id, parameters, requested_by)
     select 'CREATE_SNAPSHOT', 'servers', id, '{"snapshotId": "auto", "tags": [], "automated": true}', '{"type": "system", "name": "schedule"}'
-    from instances where identifier = 'backed' returning id::text`;
+    from instances where identifier = ${identifier} returning id::text`;
   await comes(row?.id, "RUNNING");
   await eventually(() => provider.runs.has(row?.id));
-  expect((await ask(await app.as("security"), "cancelOperation", { operationId: row?.id })).code).toBe("FORBIDDEN");
-  expect(await cancel(here!, row?.id)).toMatchObject({ status: "CANCELLED" });
-  expect((await recordsOf(app, row?.id)).map(({ action, actor }) => [action, actor.email ?? actor.name])).toEqual(
+  return row?.id;
+}
+
+const wishOf = (id: string) => app.sql`select status, cancel_requested_at as at from operations where id = ${id}`;
+
+it("nobody cancels the backup of a production instance", async () => {
+  const id = await backup("backed-prod");
+  const { answer, records, events, operations } = await leftBy(app, () =>
+    ask(here!, "cancelOperation", { operationId: id }),
+  );
+  expect(answer.code).toBe("PRODUCTION_PROTECTED");
+  expect(records).toMatchObject([{ action: "operation.cancel", success: false }]);
+  expect(events).toMatchObject([{ event_type: "authz_fail" }]);
+  expect(operations).toBe(0);
+  expect(await wishOf(id)).toEqual([{ status: "RUNNING", at: null }]);
+  expect(provider.runs.get(id)?.cancels ?? 0).toBe(0);
+});
+
+it("one that timed out more than a day ago is refused, as nobody asks about it any more", async () => {
+  const id = await running("timed");
+  await app.sql`update operations set started_at = now() - interval '2 days', worker = 'gone', lease_until = now() where id = ${id}`;
+  await comes(id, "TIMED_OUT");
+  await app.sql`update operations set ended_at = now() - interval '25 hours' where id = ${id}`;
+  const { code, errors } = await ask(here!, "cancelOperation", { operationId: id });
+  expect([code, errors?.[0]?.extensions.state]).toEqual(["FAILED_PRECONDITION", "TIMED_OUT"]);
+  expect(await wishOf(id)).toEqual([{ status: "TIMED_OUT", at: null }]);
+});
+
+it("an automated backup is cancelled by whoever may run operations, and is taken later", async () => {
+  const id = await backup("backed");
+  expect((await ask(await app.as("security"), "cancelOperation", { operationId: id })).code).toBe("FORBIDDEN");
+  expect(await cancel(here!, id)).toMatchObject({ status: "CANCELLED" });
+  expect((await recordsOf(app, id)).map(({ action, actor }) => [action, actor.email ?? actor.name])).toEqual(
     expect.arrayContaining([
       ["operation.cancel", EMAILS.dba],
       ["operation.ended", "schedule"],

@@ -74,6 +74,8 @@ it("where AWS refuses the instance for now, it goes on as well", async () => {
     return fault.hits > 0;
   }, 20_000);
   await becomesLate(id);
+  // What was planned has changed, too.
+  await app.sql`update operations set plan = plan || '{"engineVersion": "1"}' where id = ${id}`;
   fault.end();
   expect(await ended(id)).toMatchObject({ status: "SUCCEEDED" });
 });
