@@ -29,7 +29,8 @@ export type BulkDispatch = ReturnType<typeof createBulkDispatch>;
 
 /** The codes with which an instance does not allow an operation. Other errors are faults, and the part waits on. */
 const REFUSALS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
-  ...(["BAD_USER_INPUT", "NOT_FOUND", "CONFLICT", "FAILED_PRECONDITION", "PRODUCTION_PROTECTED"] as const),
+  ...(["BAD_USER_INPUT", "NOT_FOUND", "CONFLICT", "FAILED_PRECONDITION"] as const),
+  ...(["FORBIDDEN", "PRODUCTION_PROTECTED", "LIMIT_EXCEEDED"] as const),
 ]);
 
 const STOPPED = { code: "StoppedAtFailure", message: "Another part has failed, and the rest was to be left out then." };
@@ -104,8 +105,12 @@ export function createBulkDispatch(deps: BulkDispatchDeps) {
       isWokenAgain = false;
       if ((await countRunningBulkOperations(db)) === 0) continue;
       while (!isStopping && (await dispatchNext()));
-      await skipStoppedBulkParts(db, STOPPED);
-      await endBulkOperations(db);
+      await db.transaction(async (db) => {
+        // No other replica requests a part that is skipped here.
+        await lockBulkDispatch(db);
+        await skipStoppedBulkParts(db, STOPPED);
+        await endBulkOperations(db);
+      });
     } while (isWokenAgain && !isStopping);
   }
 
