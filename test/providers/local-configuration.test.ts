@@ -4,7 +4,7 @@ import { basename, join } from "node:path";
 import { afterAll, expect, test, vi } from "vitest";
 import type { Deed } from "../../src/providers/deed.js";
 import type { LocalProvider } from "../../src/providers/local.js";
-import { listAll, NEW, operate, query, rebootOf, untilStreaming, useGround } from "../support/ground.js";
+import { listAll, NEW, operate, query, rebootOf, tagsOf, untilStreaming, useGround } from "../support/ground.js";
 import { eventually, processesIn } from "../support/sandbox.js";
 
 vi.setConfig({ testTimeout: 60_000 });
@@ -62,12 +62,21 @@ test("tags, windows and retention count before the instance is started, and are 
     applyImmediately: true,
   } as const;
   expect(await operate(second, request)).toMatchObject({ state: "succeeded" });
+  const owned = { key: "Owner", value: "shop" };
+  await operate(second, tagsOf(providerId, { Owner: "shop" }));
   const third = await reopen(changed);
   await third.startAll();
-  expect(await only(third)).toMatchObject({ ...facts, backupWindow: "07:00-07:30" });
+  expect(await only(third)).toMatchObject({
+    ...facts,
+    tags: [...production, owned],
+    backupWindow: "07:00-07:30",
+  });
   expect(configurations()).toEqual([deed]);
   await reopen(wanted);
-  expect(await only(provider!)).toMatchObject({ tags: wanted.tags, backupWindow: wanted.backupWindow });
+  expect(await only(provider!)).toMatchObject({ tags: [...wanted.tags, owned], backupWindow: wanted.backupWindow });
+  await reopen({ ...wanted, tags: [] });
+  expect((await only(provider!)).tags, "only what configuration no longer says goes").toEqual([owned]);
+  await reopen(wanted);
 });
 
 test("a standby that is wanted is built, and one that is not goes, with its slot and its data", async () => {

@@ -3,6 +3,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
 import type { Sql } from "postgres";
 import { connectAsSuperuser } from "../../postgres/connection.js";
+import type { TagChange } from "../../values/tags.js";
 import type { NewInstance } from "./create.js";
 import { type Host } from "./host.js";
 import { type ConfiguredLocalInstance, type LocalInstance, primaryOf, standbysOf } from "./instance-file.js";
@@ -10,6 +11,7 @@ import { keepDataAside, listMembersBesidesKeptData, removeKeptMember } from "./k
 import { clusterOf, fenceMember } from "./members.js";
 import { isObservedTakingWrites, observe } from "./observe.js";
 import type { TcpPorts } from "./ports.js";
+import { localTagsAfter } from "./set-tags.js";
 
 const POLL_MS = 50;
 
@@ -60,6 +62,12 @@ function postponedOf(
   };
 }
 
+/** @returns what configuration changed of its own tags: the others come from operations, and may say how strictly an instance is kept */
+const tagChangeOf = (before: ConfiguredLocalInstance, { tags }: ConfiguredLocalInstance): TagChange => ({
+  tags: tags.filter((tag) => !before.tags.some((old) => isDeepStrictEqual(old, tag))),
+  removeKeys: before.tags.flatMap(({ key }) => (tags.some((tag) => tag.key === key) ? [] : [key])),
+});
+
 /** A standby does not start with fewer connections than its primary had, so it is built anew. */
 const isLower = (now: LocalInstance, { maxConnections = 0 }: ConfiguredLocalInstance) =>
   (now.maxConnections ?? 0) > maxConnections;
@@ -68,7 +76,7 @@ const isLower = (now: LocalInstance, { maxConnections = 0 }: ConfiguredLocalInst
  * Applies what changed in the configuration since it was last applied; changes by operations stay. It only records which members
  * to build or remove: that happens once the instance is up.
  * @param isUp whether the primary takes writes; a change that removes a standby waits for that
- * @returns whether a change waits @throws Error where instance.json cannot be written
+ * @returns whether a change waits @throws Error where instance.json cannot be written, or the instance would have too many tags
  */
 export async function applyConfiguration(
   host: Host,
@@ -90,8 +98,9 @@ export async function applyConfiguration(
     const changes: Record<string, { from: unknown; to: unknown }> = {};
     for (const name of FIELDS) {
       if (isDeepStrictEqual(before[name], configured[name])) continue;
-      changes[name] = { from: now[name], to: configured[name] };
-      Object.assign(next, { [name]: configured[name] }, name === "backupWindow" && { pendingBackupWindow: null });
+      const to = name === "tags" ? localTagsAfter(now.tags, tagChangeOf(before, configured)) : configured[name];
+      changes[name] = { from: now[name], to };
+      Object.assign(next, { [name]: to }, name === "backupWindow" && { pendingBackupWindow: null });
     }
     if (changes.maxConnections && isLower(now, configured)) {
       next.members = now.members.map((member) => (member.name === now.primary ? member : { ...member, stale: true }));
