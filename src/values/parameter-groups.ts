@@ -13,7 +13,7 @@ const MAX_GROUPS = 20;
 const MAX_SETTINGS = 100;
 const MAX_VALUE = 1_000;
 
-/** Where servers listen and what they read, how they replicate and survive a crash, what they log, and what runs programs or loads code. */
+/** Where servers listen and what they read, how they replicate and survive a crash, what they log, how long Postern's own sessions may take, and what runs programs or loads code. */
 const OWNED = new RegExp(
   `^(${[
     ...["listen_addresses", "port", "unix_socket_.*", "bonjour.*", "ssl.*", "krb_.*", "password_encryption"],
@@ -27,9 +27,13 @@ const OWNED = new RegExp(
       "synchronous_standby_names",
     ],
     ...["max_(wal_senders|replication_slots|slot_wal_keep_size|connections|worker_processes|parallel_workers)"],
-    ...["(max|min)_wal_size", "superuser_reserved_connections", "autovacuum_max_workers", "jit", "shared_buffers"],
+    ...["(max|min)_wal_size", "(superuser_)?reserved_connections", "autovacuum_max_workers", "jit", "shared_buffers"],
     ...["fsync", "full_page_writes", "data_sync_retry", "ignore_.*", "zero_damaged_pages", "allow_.*", "debug_.*"],
+    ...["wal_sync_method", "stats_temp_directory", "session_replication_role", "search_path"],
+    ...["statement_timeout", "transaction_timeout", "authentication_timeout", "(pre|post)_auth_delay"],
     ...["(shared|session|local)_preload_libraries", "jit_provider", "dynamic_library_path", "extension_.*"],
+    // Procedural languages run what some of these hold as code.
+    ...["pl.*\\..*", "oauth_validator_libraries"],
     ...["dynamic_shared_memory_type", "shared_memory_type", "huge_page.*", "default_transaction_read_only"],
     ...["log(ging)?_(destination|directory|filename|collector|file_mode|checkpoints|min_messages|min_error_statement)"],
     ...["event_source", "syslog_.*", "restart_after_crash", "lc_.*", "server_encoding", "client_encoding"],

@@ -120,6 +120,22 @@ test.each([
   "max_connections",
   "fsync",
   "include",
+  "plperl.on_plperl_init",
+  "plperlu.on_init",
+  "pltcl.start_proc",
+  "pltclu.start_proc",
+  "plpgsql.extra_errors",
+  "oauth_validator_libraries",
+  "statement_timeout",
+  "transaction_timeout",
+  "pre_auth_delay",
+  "post_auth_delay",
+  "authentication_timeout",
+  "search_path",
+  "session_replication_role",
+  "reserved_connections",
+  "wal_sync_method",
+  "stats_temp_directory",
 ])("%s is no setting of a group", (name) => {
   const { success, error } = localParameterGroups.safeParse({ reports: { settings: { [name]: "x" } } });
   expect([success, error?.issues[0]?.path, JSON.stringify(error?.issues)]).toEqual([
