@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import type { OperationRequest } from "../../src/providers/provider.js";
 import { some } from "../support/deep.js";
-import { classOf, INTENT, newOperationId, query, runProgram, untilEnded } from "../support/ground.js";
+import { classOf, INTENT, newOperationId, operate, query, runProgram, untilEnded } from "../support/ground.js";
 import { refusingBinaries } from "../support/refusing-binaries.js";
 import { usePair } from "./pair.js";
 
@@ -80,6 +80,14 @@ test.each(
           },
     );
   }
+});
+
+test("killed while the class that it has takes a pending one back, it is taken back", async () => {
+  expect(await operate(pair.provider, classOf(pair.id, "local.medium", false))).toMatchObject({ state: "succeeded" });
+  const { instanceClass } = await pair.describe();
+  const end = await killDuring(instanceClass as Class, "Keeping the class of pair");
+  expect(end).toMatchObject({ state: "succeeded", result: { instanceClass, pendingInstanceClass: null } });
+  expect(await pair.describe()).toMatchObject({ instanceClass, pendingInstanceClass: null });
 });
 
 test.each(some(["The class is put back", "The class is decided", "The class is put back+60"], 2))(

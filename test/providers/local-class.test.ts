@@ -1,5 +1,6 @@
 /** The class of a pair: really in force, in the order that PostgreSQL demands, put back where it does not start. */
-import { appendFile, readFile } from "node:fs/promises";
+import { appendFile, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
 import type { Deed } from "../../src/providers/deed.js";
 import { LOCAL_CLASSES, localClass } from "../../src/providers/local/classes.js";
@@ -122,8 +123,49 @@ test("one that this host has not the memory for is refused before anything is to
       refused("InvalidParameterValue", "The classes are local.micro, local.small"),
     );
   }
+  // One that needs less is not refused on a host that has too little already.
+  await reopen({ limits: { answerTimeoutMs: 1_000, memoryMiB: 1 } });
+  for (const [name, pending] of [
+    ["local.micro", "local.micro"],
+    ["local.small", null],
+  ] as const) {
+    expect(await operate(pair.provider, classOf(pair.id, name, false))).toMatchObject({
+      state: "succeeded",
+      result: { pendingInstanceClass: pending },
+    });
+  }
   expect(await inForce()).toEqual(before);
   expect(await pair.describe()).toMatchObject({ instanceClass: "local.small", pendingInstanceClass: null });
+});
+
+test("what a server that was still starting left incomplete is completed first", async () => {
+  await reopen({});
+  const file = join(pair.ground.path, "fleet/instances", pair.id, "instance.json");
+  const instance = JSON.parse(await readFile(file, "utf8"));
+  const [a, b] = [await pair.postmasterOf("a"), await pair.postmasterOf("b")];
+  await writeFile(
+    file,
+    JSON.stringify({
+      ...instance,
+      instanceClass: "local.medium",
+      maxConnections: 200,
+      classChange: {
+        from: { instanceClass: "local.small", maxConnections: 100 },
+        runs: { a: a.run, b: b.run },
+        requestedAt: null,
+      },
+    }),
+  );
+  expect(await operate(pair.provider, classOf(pair.id, "local.medium"))).toMatchObject({
+    state: "succeeded",
+    result: { instanceClass: "local.medium", awaySeconds: expect.any(Number) },
+  });
+  expect(await inForce()).toMatchObject([
+    { buffers: "512MB", connections: 200 },
+    { buffers: "512MB", connections: 200 },
+  ]);
+  expect(await operate(pair.provider, classOf(pair.id, "local.small"))).toMatchObject({ state: "succeeded" });
+  await pair.expectWhole("a");
 });
 
 test("one with which the primary does not start is put back, on the standby too, which had it already", async () => {

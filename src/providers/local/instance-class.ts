@@ -14,12 +14,15 @@ import { type LocalTask, type TaskRequestOf, taskFailureOf } from "./task.js";
 export async function modifyInstanceClass(
   task: LocalTask<TaskRequestOf<"MODIFY_INSTANCE_CLASS">>,
 ): Promise<EntryOutcome> {
-  const { host, instance, request } = task;
-  const { providerId, identifier } = instance;
+  const { host, request } = task;
+  const { providerId, identifier } = task.instance;
   const wanted = requireClass(request.instanceClass);
+  // A change before may be incomplete, because a server was still starting.
+  const completedIn = await completeClassChange(host, providerId);
+  const instance = (await host.instances.find(providerId)) ?? task.instance;
   if (wanted === instance.instanceClass) {
-    await host.instances.update(providerId, (now) => ({ ...now, pendingInstanceClass: null }));
-    return outcomeOf({ ...instance, pendingInstanceClass: null });
+    await task.record({ message: `Keeping the class of ${identifier}.` });
+    return outcomeOf(await withoutPending(host, instance), completedIn);
   }
   await requireMemory(host, instance, wanted);
   if (!request.applyImmediately) return outcomeOf(await waitForWindow(host, instance, wanted));
@@ -39,10 +42,15 @@ export async function endOfInterruptedClassChange(
 ): Promise<EntryOutcome | null> {
   await completeClassChange(host, providerId);
   const now = (await host.instances.find(providerId))!;
-  const isDone =
-    now.instanceClass === instanceClass ||
-    (!applyImmediately && now.pendingInstanceClass?.instanceClass === instanceClass);
-  return isDone ? outcomeOf(now) : null;
+  if (now.instanceClass === instanceClass) return outcomeOf(await withoutPending(host, now));
+  const isPending = !applyImmediately && now.pendingInstanceClass?.instanceClass === instanceClass;
+  return isPending ? outcomeOf(now) : null;
+}
+
+/** Takes back the class that waits for the maintenance window. */
+async function withoutPending({ instances }: Host, instance: LocalInstance): Promise<LocalInstance> {
+  const after = await instances.update(instance.providerId, (now) => ({ ...now, pendingInstanceClass: null }));
+  return after ?? instance;
 }
 
 function outcomeOf(instance: LocalInstance, awaySeconds: number | null = null): EntryOutcome {
@@ -63,8 +71,9 @@ function requireClass(name: string): LocalClassName {
   throw new OperationFailureError("InvalidParameterValue", `The classes are ${LOCAL_CLASSES.join(", ")}.`);
 }
 
-/** @throws OperationFailureError where this host has not the memory for all instances, this one with another class */
+/** @throws OperationFailureError where the class grows, and this host has not the memory for all instances then */
 async function requireMemory({ instances, limits }: Host, instance: LocalInstance, wanted: LocalClassName) {
+  if (localClass(wanted).memoryMiB <= localClass(instance.instanceClass).memoryMiB) return;
   const others = (await instances.list()).filter(({ providerId }) => providerId !== instance.providerId);
   const all = [...others, { ...instance, instanceClass: wanted }];
   const neededMiB = all
