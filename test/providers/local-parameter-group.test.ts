@@ -1,5 +1,6 @@
 /** Parameter groups of a pair: in force on both servers, after a kill too; and what a configuration of groups may not say. */
 import { join } from "node:path";
+import type { Sql } from "postgres";
 import { expect, test } from "vitest";
 import type { Deed } from "../../src/providers/deed.js";
 import type { OperationRequest } from "../../src/providers/provider.js";
@@ -10,6 +11,8 @@ import { usePair } from "./pair.js";
 const pair = usePair();
 const groups = localParameterGroups.parse({
   reports: { settings: { work_mem: "9MB", track_activity_query_size: 2048, random_page_cost: 1.5 } },
+  // No standby starts with less than its primary had.
+  wide: { settings: { max_locks_per_transaction: 128 } },
   // PostgreSQL takes it, and then finds no such memory.
   boundless: { settings: { work_mem: "8MB", min_dynamic_shared_memory: 2_147_483_647 } },
 });
@@ -27,6 +30,15 @@ async function inForce() {
         { port: endpoint!.port },
       );
       return [row?.work, row?.cost, row?.size];
+    }),
+  );
+}
+async function settings(name: string) {
+  const { members } = await pair.describe();
+  return Promise.all(
+    members.map(async ({ endpoint }) => {
+      const read = (sql: Sql) => sql`select current_setting(${name}) as value`;
+      return (await query(pair.provider, "pair", read, { port: endpoint!.port }))[0]?.value;
     }),
   );
 }
@@ -69,6 +81,21 @@ test("its settings are taken back, by whoever goes on after a kill too", async (
   await operate(pair.provider, rebootOf(pair.id));
   expect(await inForce()).toEqual(both(["4MB", "4", "1kB"]));
   expect((await pair.describe()).parameterGroup).toEqual({ name: "default", status: "in-sync" });
+  await pair.expectWhole("a");
+});
+
+test("what a standby must have as much of as its primary becomes less, and the standby runs on", async () => {
+  await reopen({ parameterGroups: groups });
+  // The standby keeps what it was raised to before the reboot of its primary.
+  for (const [name, locks] of [
+    ["wide", ["128", "128"]],
+    ["default", ["64", "128"]],
+  ] as const) {
+    await operate(pair.provider, groupOf(pair.id, name));
+    expect(await operate(pair.provider, rebootOf(pair.id))).toMatchObject({ state: "succeeded" });
+    expect(await settings("max_locks_per_transaction")).toEqual(locks);
+    expect((await pair.describe()).parameterGroup).toEqual({ name, status: "in-sync" });
+  }
   await pair.expectWhole("a");
 });
 

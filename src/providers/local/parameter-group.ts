@@ -11,6 +11,7 @@ import { type LocalInstance, type LocalMember, primaryOf, standbysOf } from "./i
 import type { EntryOutcome } from "./journal-entry.js";
 import { clusterOf, fenceMember, memberName } from "./members.js";
 import { observe } from "./observe.js";
+import { preflightReplay } from "./preflight.js";
 import type { TaskRequestOf } from "./task.js";
 
 const RELOAD_TIMEOUT_MS = 10_000;
@@ -141,6 +142,8 @@ export async function restartForParameterGroup(host: Host, instance: LocalInstan
   if (namesOf(instance).length === 0 && instance.parameterGroup.former.length === 0) return;
   for (const member of standbysOf(instance).filter(({ stale }) => !stale)) {
     if ((await waitingIn(host, instance, member)).length === 0) continue;
+    // It would not start with less than its primary had, until it has replayed that its primary has less now.
+    await preflightReplay(host, instance, member);
     host.log.info({ instance: instance.identifier }, `Restarting the standby ${memberName(instance, member)}`);
     await fenceMember(host, instance.providerId, member.name);
     await clusterOf(host, instance, member).start();
