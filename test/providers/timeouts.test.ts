@@ -17,6 +17,7 @@ it("a provider that is silent is UNAVAILABLE, whatever it was asked", async () =
     describe: provider.describe("a"),
     describeWithSiblings: provider.describeWithSiblings("a"),
     logTail: provider.logTail("a", "a", 1),
+    figures: provider.figures("a"),
     listSnapshots: provider.listSnapshots("a"),
     look: provider.look(request),
     deleteSnapshot: provider.deleteSnapshot("a", { snapshotId: "b" }),

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { Intent, OperationRequest, Poll, Provider } from "../../../src/providers/provider.js";
 import { ACCOUNT, instanceNamed, REGION, startAws, type UnderAws } from "../../support/aws.js";
+import { some } from "../../support/deep.js";
 import { newOperationId, restoreOf, tagsOf, type Wanted } from "../../support/ground.js";
 
 let under: UnderAws;
@@ -347,7 +348,7 @@ it("tags that AWS lists late are waited for, and not asked for again", async () 
   expect(under.aws.done("AddTagsToResource")).toBe(1);
 });
 
-describe.each(KINDS)("$name", (kind) => {
+describe.each(some(KINDS, 3))("$name", (kind) => {
   const { action, isSeenUndone, endStatus = "available", before } = kind;
   beforeEach(() => before?.());
   const expectOnce = (end: Poll) => {
