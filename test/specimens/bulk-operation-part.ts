@@ -31,10 +31,7 @@ export const bulkOperationPart: Specimen = {
       ["OPERATION_STATUS", "CODE DESC FIRST"],
       ["CODE", "STATUS DESC", "MESSAGE ASC LAST", "INSTANCE_ID", "ID"],
     ],
-    parent: "1",
     rows: `
-      insert into bulk_operations (id, type, input, stop_at_first_failure, status, requested_by)
-      select n, 'REBOOT_INSTANCE', '{}', false, 'ENDED', '{}' from generate_series(1, 30) n;
       insert into bulk_operation_parts (bulk_operation_id, instance_id, status, operation_id, code, message)
       select 1 + n / 2, 1 + n % 2, (array['REFUSED', 'SKIPPED']::bulk_part_status[])[1 + n % 2], null,
         (array['CONFLICT', 'FAILED_PRECONDITION', null])[1 + n % 3], case when n % 4 > 0 then 'm' || n % 5 end

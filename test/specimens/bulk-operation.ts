@@ -22,6 +22,7 @@ export const bulkOperation: Specimen = {
       ["ENDED_AT ASC LAST", "TYPE DESC"],
       ["STOP_AT_FIRST_FAILURE DESC", "ENDED_AT DESC", "STATUS", "TYPE", "ID"],
     ],
+    parent: "1",
     rows: `
       insert into bulk_operations (type, input, stop_at_first_failure, status, requested_by, requested_at, ended_at)
       select (enum_range(null::operation_type))[1 + n % 3], '{}', n % 2 = 0, (array['RUNNING', 'ENDED']::bulk_operation_status[])[1 + n % 2], '{}',

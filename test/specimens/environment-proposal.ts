@@ -17,6 +17,7 @@ export const environmentProposal: Specimen = {
       ["INSTANCE_STORAGE_GIB DESC FIRST", "COMMENT ASC LAST", "RULES_VERSION DESC"],
       ["DECIDED_AT DESC", "ACCOUNT_ID", "ENVIRONMENT", "REASON DESC", "CREATED_AT"],
     ],
+    parent: "1",
     rows: `
       insert into environment_proposals (kind, status, instance_id, account_id, environment, rules_version, reason, changes, change_count, covered, created_by, created_at, expires_at, decided_at, comment)
       select 'MAPPING', (enum_range(null::environment_proposal_status))[1 + n % 5], case when n % 3 > 0 then 1 + n / 50 end, case when n % 3 = 0 then 'a' || n % 2 end,

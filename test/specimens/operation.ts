@@ -35,8 +35,8 @@ export const operation: Specimen = {
       ["DURATION_SECONDS DESC", "SUCCESS", "TYPE", "ENDED_AT DESC", "STATUS"],
     ],
     rows: `
-      insert into operations (type, instance_id, cluster_arn, snapshot_id, parameters, status, success, requested_by, requested_at, started_at, ended_at, duration_seconds)
-      select (enum_range(null::operation_type))[1 + n % 3], 1 + n % 3 / 2, case when n % 2 = 0 then 'arn:c' end, (select id from snapshots where identifier = 'p' || n % 20), '{}', (array['SUCCEEDED', 'FAILED', 'CANCELLED']::operation_status[])[1 + n % 3],
+      insert into operations (type, instance_id, proposal_id, cluster_arn, snapshot_id, parameters, status, success, requested_by, requested_at, started_at, ended_at, duration_seconds)
+      select (enum_range(null::operation_type))[1 + n % 3], 1 + n % 3 / 2, case when n % 4 > 0 then 1 end, case when n % 2 = 0 then 'arn:c' end, (select id from snapshots where identifier = 'p' || n % 20), '{}', (array['SUCCEEDED', 'FAILED', 'CANCELLED']::operation_status[])[1 + n % 3],
         nullif(n % 3, 2) = 1, '{}', pg_temp.at(n), case when n % 4 > 0 then pg_temp.at(n % 9) end, case when n % 5 > 0 then pg_temp.at(n % 7) end,
         case when n % 3 > 0 then pg_temp.number(n) end from generate_series(1, 60) n`,
   },

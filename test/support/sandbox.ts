@@ -62,7 +62,7 @@ export async function asSuperuser<T>(cluster: Cluster, { host, port }: RunningCl
 }
 
 /** Polls until `look` yields something truthy, and resolves with that. */
-export async function eventually<T>(look: () => Promise<T> | T, timeoutMs = 5_000): Promise<Exclude<T, false>> {
+export async function eventually<T>(look: () => Promise<T> | T, timeoutMs = 15_000): Promise<Exclude<T, false>> {
   const deadline = Date.now() + timeoutMs;
   for (;;) {
     const seen = await look();

@@ -241,7 +241,7 @@ it("of a cluster and its members nothing overtakes what was requested before, an
 it("a page of an instance's operations and its cluster's is read by an index for each", async () => {
   app.statements.length = 0;
   await dba.run(`{ instance(id: "shop-1") { operations(first: 3) { nodes { id } } } }`);
-  const [reading] = app.statements.filter((text) => text.includes("operations"));
+  const [reading] = app.statements.filter((text) => text.includes("operations") && text.includes("nodes"));
   const plan = await app.sql.begin(async (sql) => {
     await sql`set local enable_seqscan = off`;
     await sql`set local plan_cache_mode = force_generic_plan`;
@@ -358,7 +358,7 @@ it("a snapshot is restored as an instance that is in the inventory at once, as p
   const copy = await eventually(async () => {
     const seen = await instanceOf(dba, "copy-1", fields);
     return seen?.status === "available" && seen;
-  });
+  }, 20_000);
   expect(copy.environment).toEqual({ environment: "STAGING" });
   expect(copy.tags).toEqual([
     { key: "Environment", value: "Staging" },
