@@ -38,9 +38,10 @@ const ended = (id: string) =>
 /** Requests a restore for a moment that is now. @returns it, once AWS makes its cluster */
 async function restoring() {
   made += 1;
-  const runAt = new Date(Date.now() + 300).toISOString();
+  const runAt = new Date(Date.now() + 3_600_000).toISOString();
   const asked = { instanceId: "shop-1", snapshotId: "shot", identifier: `copy-${made}`, runAt };
   const { id } = await accepted(dba, "restoreSnapshot", asked);
+  await app.sql`update operations set run_at = now() where id = ${id}`;
   await eventually(() => under.aws.done("RestoreDBClusterFromSnapshot") === 1);
   return id as string;
 }
