@@ -12,8 +12,8 @@ const include =
   process.env.POSTERN_TEST_POOLER === undefined ? [ALL] : globSync(ALL, { cwd: root }).filter(isThroughApp);
 
 const form = process.env.POSTERN_TESTS;
-/** Kills of a whole Postern, for which test/process/operations.test.ts and the kills of a provider stand in the short form. */
-const LONG = ["fleet", "records", "aws-rds"].map((name) => `test/process/${name}.test.ts`);
+/** Kills of a whole Postern, which the kills of a provider and the records' own tests stand for in the short form. */
+const LONG = ["test/process/fleet.test.ts", "test/process/records.test.ts"];
 /** They have packages of their own, which `npm run test:clients` installs. */
 const CLIENTS = ["test/clients/**"];
 const exclude = ["**/node_modules/**", ...(form === "deep" ? [] : LONG), ...(form === "clients" ? [] : CLIENTS)];

@@ -96,7 +96,7 @@ test.each(
   }
   const resourceIds = new Map(here.look().instances.map(({ identifier, resourceId }) => [identifier, resourceId]));
   const { environment } = await emptyDatabase();
-  const polling = { intervalMs: 200, attempts: isDeep ? 300 : 150 };
+  const polling = { intervalMs: 200, attempts: 300 };
   const settings = {
     ...environment,
     DEMO: "true",
