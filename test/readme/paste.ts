@@ -257,7 +257,7 @@ async function visit({ name, ids, above }: Visitor): Promise<void> {
         );
         require(made.data?.createSnapshot.operation.status === "SUCCEEDED", JSON.stringify(made));
         // The database's user must be able to enter the folder above the target.
-        const place = mkdtempSync("/tmp/postern readme ");
+        const place = mkdtempSync(join(tmpdir(), "postern readme "));
         folders.add(place);
         const user = ids ?? { uid: Number(execFileSync("id", ["-u", "postgres"])), gid: 0 };
         lchownSync(place, user.uid, user.gid);
