@@ -316,8 +316,12 @@ it("a snapshot is deleted by its instance, also when that is gone; AWS's automat
   const { id } = await instanceOf(dba, "brief-1", "id");
   const names = ["stays", "goes", "outlives"];
   for (const snapshotId of names) await request("createSnapshot", { instanceId: id, snapshotId });
-  await app.sql`update snapshots set automated = true where identifier = 'stays'`;
-  const automated = await leftBy(app, () => ask(dba, "deleteSnapshot", { instanceId: id, snapshotId: "stays" }));
+  const snapshotId = "rds:brief-1-2026-01-01-03-00";
+  const createdAt = under.aws.clock.now().getTime();
+  here().addSnapshot({ identifier: snapshotId, source: "brief-1", type: "automated", createdAt });
+  await app.sql`update scopes set snapshots_listed_at = null`;
+  await hasten(app, "inventory-aws-rds");
+  const automated = await leftBy(app, () => ask(dba, "deleteSnapshot", { instanceId: id, snapshotId }));
   expect([automated.answer.code, automated.answer.errors?.[0]?.extensions.state, automated.operations]).toEqual([
     ...["FAILED_PRECONDITION", "automated"],
     0,
