@@ -24,7 +24,7 @@ export async function readLocalFigures(host: Host, providerId: string): Promise<
       select (select count(*) from clients where state = 'active')::int as "activeSessions",
         (select count(*) from clients where xact_start < clock_timestamp() - make_interval(secs => ${host.limits.oldTransactionMs / 1000}))::int as "oldTransactions",
         (select count(*) from pg_prepared_xacts)::int as "preparedTransactions",
-        greatest(0, bytes) as "replicationLagBytes", case when bytes <= 0 then 0 else seconds end as "replicationLagSeconds"
+        case when bytes < 0 then 0 else bytes end as "replicationLagBytes", case when bytes <= 0 then 0 else seconds end as "replicationLagSeconds"
       from lag`,
     { timeoutMs: host.limits.answerTimeoutMs },
   );

@@ -45,6 +45,12 @@ it("nothing goes on at first", async () => {
   expect(await untilIdle()).toEqual({ ...IDLE, replicationLagBytes: 0, replicationLagSeconds: 0 });
 });
 
+it("without a standby nothing lags", async () => {
+  await provider.create({ ...NEW, identifier: "alone" });
+  const alone = await provider.figures(await idOf(provider, "alone"));
+  expect(alone).toEqual({ ...IDLE, replicationLagBytes: null, replicationLagSeconds: null });
+});
+
 it("sessions that run a statement, and transactions that are old or prepared, are counted", async () => {
   await primary(async (sql) => {
     const ran = sql`select pg_sleep(60)`.catch(() => "cancelled");
