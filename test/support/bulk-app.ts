@@ -61,7 +61,7 @@ export async function bulkRecordsOf({ sql }: TestApp, id: string): Promise<Recor
   const rows = await sql`
     select action, count(*)::int as n from audit_logs
     where (resource_type = 'bulk-operation' and resource_id = ${id}) or (resource_type = 'operation'
-      and (parameters ->> 'bulkOperationId' = ${id} or resource_id in (select o.id::text from operations o where o.bulk_operation_id = ${id})))
+      and parameters ? 'type' and (parameters ->> 'bulkOperationId' = ${id} or resource_id in (select o.id::text from operations o where o.bulk_operation_id = ${id})))
     group by 1 order by 1`;
   return Object.fromEntries(rows.map(({ action, n }) => [action, n]));
 }

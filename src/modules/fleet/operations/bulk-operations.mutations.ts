@@ -13,7 +13,8 @@ import type { BulkRequests } from "./bulk-requests.service.js";
 const request = {
   rule: can("operations:run"),
   action: "bulk-operation.requested",
-  failure: "bulk-operation.refused",
+  // A refused request for many is a refused request for operations, and counts among them.
+  failure: "operation.refused",
   tier: "bulk",
 } as const satisfies MutationRule & Pick<Mutation, "tier">;
 

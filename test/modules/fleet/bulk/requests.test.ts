@@ -24,12 +24,7 @@ const counts = async () =>
     await app.sql`select (select count(*) from bulk_operations)::int as bulks, (select count(*) from bulk_operation_parts)::int as parts`
   )[0];
 /** Asks, and expects that nothing is left but one record of it. */
-async function refused(
-  client: Client,
-  verb: string,
-  input: Record<string, unknown>,
-  action = "bulk-operation.refused",
-) {
+async function refused(client: Client, verb: string, input: Record<string, unknown>, action = "operation.refused") {
   const before = await counts();
   const left = await leftBy(app, () => askBulk(client, verb, input));
   expect([left.operations, await counts()]).toEqual([0, before]);
@@ -98,7 +93,7 @@ it.each<[string, Record<string, unknown>, string, string]>([
   ["cancelBulkOperation", { bulkOperationId: "x" }, "BAD_USER_INPUT", "bulkOperationId"],
   ["cancelBulkOperation", { bulkOperationId: "987654321" }, "NOT_FOUND", ""],
 ])("%s %j: %s", async (verb, input, code, field) => {
-  const action = verb === "cancelBulkOperation" ? "bulk-operation.cancel" : "bulk-operation.refused";
+  const action = verb === "cancelBulkOperation" ? "bulk-operation.cancel" : "operation.refused";
   const { extensions } = await refused(dba, verb, input, action);
   expect([extensions.code, extensions.field ?? ""]).toEqual([code, field]);
 });
