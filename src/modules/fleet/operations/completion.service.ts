@@ -86,8 +86,12 @@ export function createCompletion(deps: CompletionDeps) {
   const finish = (operation: StoredOperation, worker: string, status: OperationStatus, changes: Changes) =>
     waiting.whileEnding(operation.id, () => writeEnd(operation, worker, status, changes));
 
-  /** Writes the end, unless the operation has passed to another worker. */
+  /**
+   * Writes the end, unless the operation has passed to another worker. The instance is refreshed before: whoever sees the
+   * end sees the instance as it is then, and plans on it.
+   */
   async function writeEnd(operation: StoredOperation, worker: string, status: OperationStatus, changes: Changes) {
+    await refresh(operation);
     const written = await db.transaction(async (db) => {
       const outcome = await changes(db);
       // What a worker has found not to begin has an error that says so; what was cancelled while it ran has none.
@@ -111,7 +115,7 @@ export function createCompletion(deps: CompletionDeps) {
     });
     if (!written) return;
     onEnded(written);
-    await refresh(written);
+    await refreshRestored(written, written.result);
   }
 
   /** Ends what has not begun, in the caller's transaction. @returns it, or null where it has begun or ended meanwhile */
@@ -127,23 +131,21 @@ export function createCompletion(deps: CompletionDeps) {
     return ended;
   }
 
-  /** Refreshes the instance, and what was restored. A failure does no harm, because the schedule refreshes it again. */
-  async function refresh({ id, instanceId, type, result }: StoredOperation): Promise<void> {
+  /** Refreshes an instance as an operation has left it. A failure does no harm, because the schedule refreshes it again. */
+  async function refresh({ id, instanceId }: StoredOperation, restoredId?: string): Promise<void> {
     try {
       const instance = await inventory.require(db, String(instanceId));
       const provider = inventory.providerOf(instance);
-      if (!provider) return;
-      await inventory.refreshInstance(provider, instance.providerId);
-      const restoredId = type === "RESTORE_SNAPSHOT" && (result as { providerId?: string } | null)?.providerId;
-      if (restoredId) await inventory.refreshInstance(provider, restoredId);
+      if (provider) await inventory.refreshInstance(provider, restoredId ?? instance.providerId);
     } catch (error) {
-      log.warn({ err: error, operationId: String(id) }, "the instance is not refreshed at the end of its operation");
+      log.warn({ err: error, operationId: String(id) }, "an instance is not refreshed at the end of its operation");
     }
   }
 
-  /** Looks at what the end is judged by: what was restored is as protected as its source is now. */
-  async function lookBefore(operation: StoredOperation): Promise<void> {
-    if (operation.type === "RESTORE_SNAPSHOT") await refresh(operation);
+  /** Refreshes what was restored, once its protection is written. */
+  async function refreshRestored(operation: StoredOperation, result: unknown): Promise<void> {
+    const restoredId = operation.type === "RESTORE_SNAPSHOT" && (result as { providerId?: string } | null)?.providerId;
+    if (restoredId) await refresh(operation, restoredId);
   }
 
   async function outcomeOf(db: Db, operation: StoredOperation, poll: Ended): Promise<Record<string, unknown>> {
@@ -173,7 +175,7 @@ export function createCompletion(deps: CompletionDeps) {
         ? failedRun("NotBegun", "Nobody asked for it.")
         : found;
     if (poll.state !== "succeeded" && poll.state !== "failed") return;
-    await lookBefore(operation);
+    await refresh(operation);
     await db.transaction(async (db) => {
       const { error, ...outcome } = await outcomeOf(db, operation, poll);
       const status = statusAfter(poll);
@@ -184,13 +186,12 @@ export function createCompletion(deps: CompletionDeps) {
       await recordEnd(db, "operation.settled", operation, result);
       await recordFailover(db, operation, result);
     });
-    await refresh({ ...operation, result: poll.state === "succeeded" ? poll.result : null });
+    await refreshRestored(operation, poll.state === "succeeded" ? poll.result : null);
     onReconciled(operation.instanceId);
   }
 
   return {
     async end(operation: StoredOperation, worker: string, poll: Ended): Promise<void> {
-      await lookBefore(operation);
       await finish(operation, worker, statusAfter(poll), (db) => outcomeOf(db, operation, poll)).catch((error) => {
         log.warn({ err: error, operationId: String(operation.id) }, "the end of an operation is not written yet");
         throw error;
