@@ -161,8 +161,7 @@ it("a backup window without applyImmediately is accepted with a warning, and cou
     parameters: { warnings: [expect.stringContaining("as soon as possible")] },
     result: { backupWindow: "09:00-09:30", pendingBackupWindow: null },
   });
-  // The instance is refreshed after the end.
-  await eventually(async () => (await instanceOf(dba, "api-1", "backupWindow")).backupWindow === "09:00-09:30");
+  expect(await instanceOf(dba, "api-1", "backupWindow")).toMatchObject({ backupWindow: "09:00-09:30" });
   const calls = under.aws.done("ModifyDBInstance");
   expect(await request("modifyBackupWindow", { ...asked, applyImmediately: true })).toMatchObject({
     status: "SUCCEEDED",
@@ -357,7 +356,7 @@ it("a snapshot is restored as an instance that is in the inventory at once, as p
   expect(operation).toMatchObject({ status: "SUCCEEDED", result: { identifier: "copy-1" } });
   expect(await actionsOf(operation.id)).toEqual(["operation.requested", "operation.ended"]);
   const fields = "status environment { environment } tags { key value }";
-  // The instance is refreshed after the end.
+  // What was restored is refreshed after the end.
   const copy = await eventually(async () => {
     const seen = await instanceOf(dba, "copy-1", fields);
     return seen?.status === "available" && seen;
