@@ -248,7 +248,9 @@ async function visit({ name, ids, above }: Visitor): Promise<void> {
     if (hasClient) await step("schema/README.md: a SQL client", () => paste(`${forClients.trimEnd()} -c 'select 1'`));
     else leaveOut("schema/README.md: a SQL client", "there is no psql");
 
-    const restore = blocksOf("src/providers/local/README.md");
+    const ofClusters = blocksOf("src/providers/local/README.md");
+    const groups = block(ofClusters, "LOCAL_PARAMETER_GROUPS=");
+    const restore = ofClusters.filter((text) => text !== groups);
     const bin = "/usr/lib/postgresql/15/bin";
     if (hasClient && existsSync(bin))
       await step("src/providers/local/README.md: restore by hand", async () => {
@@ -280,6 +282,8 @@ async function visit({ name, ids, above }: Visitor): Promise<void> {
       require(/^\S{16,}\s*$/.test(await paste(commands)), "it printed no password");
     });
     await step("Ctrl-C, again", second.end);
+    const grouped = await step("src/providers/local/README.md: a parameter group", () => start(groups));
+    await step("Ctrl-C, of the parameter group", grouped.end);
     const third = await step("npm run dev", () => start("npm run dev"));
     await step("Ctrl-C, of npm run dev", third.end);
 
