@@ -4,7 +4,9 @@ import { join } from "node:path";
 import type { GraphQLSchema } from "graphql";
 import { openRecords } from "./audit/open-records.js";
 import { createAuthentication } from "./auth/authenticate.js";
-import { loadSigningKeys } from "./auth/signing-key.js";
+import { SEALED_INTERNAL_KEYS } from "./auth/internal-keys.js";
+import { loadKeys } from "./auth/keys.js";
+import { SEALED_SIGNING_KEYS } from "./auth/signing-key.js";
 import { createTokens } from "./auth/tokens.js";
 import { createCache } from "./cache.js";
 import type { Config } from "./config.js";
@@ -27,6 +29,7 @@ import { discoveryModule } from "./modules/fleet/discovery/index.js";
 import { inventoryModule } from "./modules/fleet/inventory/index.js";
 import { operationsModule } from "./modules/fleet/operations/index.js";
 import { organizationsModule } from "./modules/identity/organizations/index.js";
+import { secretsModule } from "./modules/identity/secrets/index.js";
 import { sessionsModule } from "./modules/identity/sessions/index.js";
 import { usersModule } from "./modules/identity/users/index.js";
 import type { Ports } from "./ports.js";
@@ -55,18 +58,18 @@ export async function createApp(config: Config, ports: Ports): Promise<App> {
   const cache = createCache(config.cacheMib * 1_048_576);
   // This opens the probe's connection before the first health check, and finds the start-up parameters that `startUp` answers.
   await client.isWritable(statementTimeoutMs);
-  const keys = await loadSigningKeys(db, config.accessTokenPrivateKey);
-  const fingerprintKey = keys.derive("idempotency keys");
+  const { sealing, privateKey, internal: keys } = await loadKeys(db, config);
+  const fingerprintKey = keys["idempotency keys"];
   const records = openRecords({ ...base, db, path: join(config.dataDir, "records") });
   const { audit, security } = records;
   const jobs = createJobs({ ...base, settings: client.startUp() });
-  const tokens = createTokens({ ...keys, clock, cache });
+  const tokens = createTokens({ privateKey, clock, cache });
   const providers = ports.providers.map((provider) => withTimeouts(provider, timings.answerTimeoutMs));
 
   const shared = { db, log, clock, audit, security, jobs, providers, fingerprintKey, statementTimeoutMs, timings };
-  const rateLimits = await createRateLimits({ ...shared, ...config, rateKey: keys.derive("rate limits") });
+  const rateLimits = await createRateLimits({ ...shared, ...config, rateKey: keys["rate limits"] });
   const rows: RowsDeps = { ...shared, limits: LIMITS, statements: cache.region() };
-  const sessions = sessionsModule({ ...shared, ...rateLimits, tokens, query, queryApart, deriveKey: keys.derive });
+  const sessions = sessionsModule({ ...shared, ...rateLimits, tokens, query, queryApart, keys });
   const inventory = inventoryModule({
     ...shared,
     rules: config.environmentRules,
@@ -81,6 +84,7 @@ export async function createApp(config: Config, ports: Ports): Promise<App> {
     scansModule(rows),
     chatModule(rows),
     telemetryModule(rows),
+    secretsModule({ ...shared, sealing, sealedColumns: [SEALED_SIGNING_KEYS, SEALED_INTERNAL_KEYS] }),
     auditLogModule,
     securityEventsModule(shared),
     retentionModule(shared),
@@ -93,7 +97,7 @@ export async function createApp(config: Config, ports: Ports): Promise<App> {
     ...shared,
     ...client,
     ...{ ...rateLimits, config, modules, cache, isDataFault },
-    cursorKey: keys.derive("cursors"),
+    cursorKey: keys.cursors,
     ...createAuthentication({ tokens, clock, isRevoked: sessions.isRevoked }),
     environmentOf: operations.environmentOf,
   }).catch((error) => client.close().then(() => Promise.reject(error)));

@@ -1,5 +1,6 @@
 /** Turns environment variables into the Config, and reports all faults at once. Nothing else reads process.env. */
 import { z } from "zod";
+import { keysVariables } from "./auth/keys.variables.js";
 import { liveVariables } from "./graphql/live/live.variables.js";
 import { discoveryVariables } from "./modules/fleet/discovery/discovery.variables.js";
 import { inventoryVariables } from "./modules/fleet/inventory/inventory.variables.js";
@@ -106,9 +107,6 @@ const OWN = {
   TRUSTED_PROXIES: countVariable(0, 10)
     .prefault("0")
     .describe("How many proxies in front append to X-Forwarded-For; the client's address is taken from there."),
-  ACCESS_TOKEN_PRIVATE_KEY: secretVariable(
-    z.string().startsWith("-----BEGIN PRIVATE KEY-----", "is an Ed25519 key as PKCS #8 PEM"),
-  ).describe("Signs access tokens: an Ed25519 key as PKCS #8 PEM. Without it a key is kept in the database."),
   LOG_LEVEL: z
     .enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"])
     .default("info")
@@ -116,6 +114,7 @@ const OWN = {
 };
 
 const VARIABLES_OF_MODULES = [
+  keysVariables,
   inventoryVariables,
   discoveryVariables,
   operationsVariables,
@@ -132,7 +131,8 @@ export const VARIABLES = sum<z.ZodType>("variable", [OWN, ...VARIABLES_OF_MODULE
 export const SECRET_VARIABLES = Object.keys(VARIABLES).filter((name) => isSecretVariable(VARIABLES[name]!));
 
 /** The configuration of the modules. */
-type ConfigOfModules = ReturnType<typeof inventoryVariables.toConfig> &
+type ConfigOfModules = ReturnType<typeof keysVariables.toConfig> &
+  ReturnType<typeof inventoryVariables.toConfig> &
   ReturnType<typeof discoveryVariables.toConfig> &
   ReturnType<typeof operationsVariables.toConfig> &
   ReturnType<typeof localVariables.toConfig> &
@@ -164,8 +164,6 @@ export interface Config extends ConfigOfModules {
   readonly corsOrigins: readonly (string | RegExp)[];
   readonly trustedProxies: number;
   readonly shutdownGraceMs: number;
-  /** PKCS #8 PEM. */
-  readonly accessTokenPrivateKey: string | undefined;
   readonly logLevel: string;
 }
 
@@ -187,6 +185,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
   if (faults || files.faults.length > 0) throw new ConfigError([...files.faults, ...(faults ?? [])].join("\n"));
   const parsed = <T>() => result.data as T;
   const env = parsed<z.output<z.ZodObject<typeof OWN>>>();
+  const keys = keysVariables.toConfig(parsed());
   const local = localVariables.toConfig(parsed());
   const aws = awsRdsVariables.toConfig(parsed());
   // The instances of this process would be others in each replica.
@@ -201,9 +200,15 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
   const isProduction = env.NODE_ENV === "production";
   if (env.DEMO_AWS && isProduction)
     throw new ConfigError("DEMO_AWS: shows simulated instances, which production must not: leave it out.");
+  // The replicas have no folder in common, and one of them that is lost must not take the secrets along.
+  if (isProduction && env.DATABASE_URL !== undefined && keys.secretsKeys === undefined)
+    throw new ConfigError(
+      "SECRETS_KEY: is needed beside DATABASE_URL in production: let `openssl rand -base64 32` make one, keep it apart from the database, and give it to all replicas, best as SECRETS_KEY_FILE.",
+    );
   // With trusted documents the landing page is useless, and the schema is not public.
   const isOpen = env.TRUSTED_DOCUMENTS === undefined;
   return {
+    ...keys,
     ...inventoryVariables.toConfig(parsed()),
     ...discoveryVariables.toConfig(parsed()),
     ...operationsVariables.toConfig(parsed()),
@@ -234,7 +239,6 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     corsOrigins: isProduction ? env.CORS_ORIGINS : [...env.CORS_ORIGINS, LOCALHOST],
     trustedProxies: env.TRUSTED_PROXIES,
     shutdownGraceMs: env.SHUTDOWN_GRACE_MS ?? (isProduction ? 5000 : 0),
-    accessTokenPrivateKey: env.ACCESS_TOKEN_PRIVATE_KEY,
     logLevel: env.LOG_LEVEL,
   };
 }

@@ -40,7 +40,13 @@ const TIGHTEN = ["environment-mappings:write"] as const;
 /** Loosening and settling environments, mapping accounts, setting the rules, and confirming what others propose. */
 const DECIDE_ENVIRONMENTS = ["environments:decide"] as const;
 
-const ADMINISTER = [...TIGHTEN, ...DECIDE_ENVIRONMENTS, "organizations:write", "users:write"] as const;
+const ADMINISTER = [
+  ...TIGHTEN,
+  ...DECIDE_ENVIRONMENTS,
+  "organizations:write",
+  "users:write",
+  "secrets:rotate",
+] as const;
 
 export const PERMISSIONS = [
   /** Changing one's own profile, and reading one's own sessions. Every role holds them. */

@@ -1,19 +1,24 @@
 /** The private key that signs access tokens. Where the configuration gives none, one is made and kept in the database for all replicas. */
-import { generateKeyPairSync, hash } from "node:crypto";
-import { eq } from "drizzle-orm";
+import { generateKeyPairSync } from "node:crypto";
+import { and, eq } from "drizzle-orm";
 import type { Db } from "../db/client.js";
+import { sealedColumn } from "./sealed-column.js";
+import { isSealed, type Sealing } from "./sealing.js";
 import { signingKeys } from "./signing-key.table.js";
 
 /** The id of the only row, so that the second replica to insert a key gets a conflict. */
 const ID = "access-tokens";
 
-async function findSigningKey(db: Db): Promise<string | undefined> {
+export const SEALED_SIGNING_KEYS = sealedColumn(signingKeys.id, signingKeys.privateKey);
+const PLACE = SEALED_SIGNING_KEYS.placeOf(ID);
+
+async function findPrivateKey(db: Db): Promise<string | undefined> {
   const [row] = await db.select({ privateKey: signingKeys.privateKey }).from(signingKeys).where(eq(signingKeys.id, ID));
   return row?.privateKey;
 }
 
 /** @returns the key that the database has now: this one, or that of a replica that was quicker */
-async function insertSigningKey(db: Db, privateKey: string): Promise<string> {
+async function insertPrivateKey(db: Db, privateKey: string): Promise<string> {
   const rows = await db
     .insert(signingKeys)
     .values({ id: ID, privateKey })
@@ -23,24 +28,24 @@ async function insertSigningKey(db: Db, privateKey: string): Promise<string> {
   return rows[0]!.privateKey;
 }
 
-async function makeSigningKey(db: Db): Promise<string> {
-  const { privateKey } = generateKeyPairSync("ed25519");
-  return insertSigningKey(db, privateKey.export({ type: "pkcs8", format: "pem" }) as string);
+/** Replaces the key that releases before have kept in clear. */
+async function replacePrivateKey(db: Db, clear: string, sealed: string): Promise<void> {
+  await db
+    .update(signingKeys)
+    .set({ privateKey: sealed })
+    .where(and(eq(signingKeys.id, ID), eq(signingKeys.privateKey, clear)));
 }
 
-/** The keys that all replicas share. */
-interface SigningKeys {
-  /** An Ed25519 private key, PKCS #8, PEM. */
-  readonly privateKey: string;
-  /** @returns a key derived from the private key, a different one for each purpose */
-  derive(purpose: string): string;
+/** @returns the key of the database as PKCS #8 PEM, or undefined where it has none @throws UNAVAILABLE, SealingError */
+export async function findSigningKey(db: Db, sealing: Sealing): Promise<string | undefined> {
+  const stored = await findPrivateKey(db);
+  if (stored === undefined || isSealed(stored)) return stored && sealing.open(stored, PLACE);
+  await replacePrivateKey(db, stored, sealing.seal(stored, PLACE));
+  return stored;
 }
 
-/**
- * @param configured the key of the configuration, which wins over the one in the database
- * @throws UNAVAILABLE
- */
-export async function loadSigningKeys(db: Db, configured?: string): Promise<SigningKeys> {
-  const privateKey = configured ?? (await findSigningKey(db)) ?? (await makeSigningKey(db));
-  return { privateKey, derive: (purpose) => hash("sha256", `${purpose} ${privateKey}`) };
+/** Makes a key, unless another replica is quicker. @returns the key of the database as PKCS #8 PEM @throws UNAVAILABLE, SealingError */
+export async function makeSigningKey(db: Db, sealing: Sealing): Promise<string> {
+  const pem = generateKeyPairSync("ed25519").privateKey.export({ type: "pkcs8", format: "pem" }) as string;
+  return sealing.open(await insertPrivateKey(db, sealing.seal(pem, PLACE)), PLACE);
 }

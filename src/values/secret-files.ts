@@ -29,7 +29,7 @@ function readBounded(path: string): Buffer {
 }
 
 /** @returns the text in a file, without the newline at its end @throws Error, whose message never holds what is in the file */
-function readSecret(path: string): string {
+export function readSecret(path: string): string {
   let bytes: Buffer;
   try {
     bytes = readBounded(path);

@@ -4,9 +4,12 @@ import { once } from "node:events";
 import { openSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { makeSecretsKey } from "../../src/values/secrets-key.js";
 import { RAISED_LIMITS } from "../support/rate-limits.js";
 import { ADMINISTRATOR, COLLEAGUES } from "./databases.js";
 import type { ServerName } from "./workloads.js";
+
+const SECRETS_KEY = makeSecretsKey();
 
 export const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
@@ -81,6 +84,7 @@ export class Server {
       env: {
         PATH: process.env.PATH,
         NODE_ENV: "production",
+        SECRETS_KEY,
         DATABASE_URL: databaseUrl,
         HOST: "127.0.0.1",
         PORT: "0",

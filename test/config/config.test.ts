@@ -1,6 +1,9 @@
 /** Configuration: defaults, what production changes, and every fault at once. */
 import { expect, it } from "vitest";
 import { ConfigError, readConfig, VARIABLES } from "../../src/config.js";
+import { makeSecretsKey } from "../../src/values/secrets-key.js";
+
+const [NEW_KEY, OLD_KEY] = [makeSecretsKey(), makeSecretsKey()];
 
 const DEFAULTS = {
   host: "127.0.0.1",
@@ -17,6 +20,7 @@ const DEFAULTS = {
   corsOrigins: [/^http:\/\/localhost(:\d{1,5})?$/],
   trustedProxies: 0,
   accessTokenPrivateKey: undefined,
+  secretsKeys: undefined,
   logLevel: "info",
 };
 
@@ -37,6 +41,7 @@ const GIVEN = {
   CORS_ORIGINS: " https://a.example , https://b.example:8443,,",
   TRUSTED_PROXIES: "2",
   ACCESS_TOKEN_PRIVATE_KEY: "-----BEGIN PRIVATE KEY-----\nabc\n-----END PRIVATE KEY-----",
+  SECRETS_KEY: `${NEW_KEY}, ${OLD_KEY}`,
   LOG_LEVEL: "debug",
 };
 
@@ -79,6 +84,7 @@ it("takes what is given", () => {
     corsOrigins: ["https://a.example", "https://b.example:8443", expect.any(RegExp)],
     trustedProxies: 2,
     accessTokenPrivateKey: GIVEN.ACCESS_TOKEN_PRIVATE_KEY,
+    secretsKeys: [NEW_KEY, OLD_KEY],
     logLevel: "debug",
   });
 });
@@ -114,6 +120,15 @@ it("hides the schema and the explorer in production, unless told otherwise", () 
   expect(production.corsOrigins).toEqual([]);
 });
 
+it("wants a key for secrets in production beside a database that others share", () => {
+  const environment = { NODE_ENV: "production", DATABASE_URL: "postgres://localhost/x" };
+  expect(faultsOf(environment)).toEqual([
+    expect.stringMatching(/^SECRETS_KEY: is needed beside DATABASE_URL in production: /),
+  ]);
+  expect(readConfig({ ...environment, SECRETS_KEY: NEW_KEY }).secretsKeys).toEqual([NEW_KEY]);
+  expect(readConfig({ NODE_ENV: "production" }).secretsKeys).toBeUndefined();
+});
+
 it.each([
   ["PORT", ["-1", "65536", "1.5", "http", " ", "0x10"]],
   ["DATABASE_URL", ["mysql://a/b", "localhost:5432", "postgres"]],
@@ -132,6 +147,7 @@ it.each([
   ],
   ["TRUSTED_PROXIES", ["-1", "11", "1.5", " "]],
   ["ACCESS_TOKEN_PRIVATE_KEY", ["abc", "-----BEGIN RSA PRIVATE KEY-----"]],
+  ["SECRETS_KEY", ["abc", `${NEW_KEY},`.repeat(11), `${NEW_KEY},abc`, NEW_KEY.slice(0, -1), NEW_KEY.slice(4)]],
   ["REDIS_URL", ["localhost:6379", "http://user:secret@a.example", "postgres://a"]],
   ["LOG_LEVEL", ["verbose"]],
 ])("%s: names the variable, and gives its value away in no case", (name, values) => {

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { ConfigError, readConfig, SECRET_VARIABLES } from "../../src/config.js";
+import { makeSecretsKey } from "../../src/values/secrets-key.js";
 import { isRoot } from "../support/sandbox.js";
 
 const folder = mkdtempSync(join(tmpdir(), "postern-test-"));
@@ -27,6 +28,7 @@ function faultsOf(environment: Record<string, string>): string[] {
   throw new Error("accepted");
 }
 
+const SECRETS_KEY = makeSecretsKey();
 const KEY = "-----BEGIN PRIVATE KEY-----\nabc\n-----END PRIVATE KEY-----";
 
 it("takes each secret from its file, without the newline at its end", () => {
@@ -35,16 +37,18 @@ it("takes each secret from its file, without the newline at its end", () => {
     ADMIN_PASSWORD: " four random words\n",
     DEMO_PASSWORD: "other random words",
     ACCESS_TOKEN_PRIVATE_KEY: KEY,
+    SECRETS_KEY,
     REDIS_URL: "redis://:secret@redis.example:6379",
   };
   expect(Object.keys(values)).toEqual(SECRET_VARIABLES);
-  const newlines = ["\n", "\n", "\r\n", "", "\n"];
+  const newlines = ["\n", "\n", "\r\n", "", "\n", "\n"];
   const given = Object.entries(values).map(([name, value], n) => [`${name}_FILE`, file(`${value}${newlines[n]}`)]);
   expect(readConfig(Object.fromEntries(given))).toMatchObject({
     databaseUrl: values.DATABASE_URL,
     admin: { password: " four random words\n" },
     demo: { password: "other random words", seed: false },
     accessTokenPrivateKey: KEY,
+    secretsKeys: [SECRETS_KEY],
     redisUrl: values.REDIS_URL,
   });
 });
@@ -113,6 +117,7 @@ describe("refuses", () => {
     ["ADMIN_PASSWORD", "a-secret"],
     ["DEMO_PASSWORD", "a-secret".repeat(20)],
     ["ACCESS_TOKEN_PRIVATE_KEY", "a-secret"],
+    ["SECRETS_KEY", "a-secret"],
   ])("what is no %s, and gives none of it away", (name, value) => {
     const faults = faultsOf({ [`${name}_FILE`]: file(`${value}\n`) });
     expect(faults).toEqual([expect.stringMatching(`^${name}_FILE: .+`)]);

@@ -2,6 +2,7 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, expect, test, vi } from "vitest";
+import { makeSecretsKey } from "../../src/values/secrets-key.js";
 import { emptyDatabase } from "../support/empty-database.js";
 import { ask, ensureBuilt, signIn, startPostern } from "../support/postern.js";
 import { eventually, useSandbox } from "../support/sandbox.js";
@@ -19,7 +20,13 @@ test("the clients sign in, ask and refresh; pages of named origins may call; a l
   const { sql, environment } = await emptyDatabase();
   const [frontend] = await codeBelow("clients.md", "A frontend on another port");
   const [, origins = ""] = /^CORS_ORIGINS=(\S+) npm start\n$/.exec(frontend!)!;
-  const given = { ...environment, NODE_ENV: "production", SHUTDOWN_GRACE_MS: "0", CORS_ORIGINS: origins };
+  const given = {
+    ...environment,
+    NODE_ENV: "production",
+    SECRETS_KEY: makeSecretsKey(),
+    SHUTDOWN_GRACE_MS: "0",
+    CORS_ORIGINS: origins,
+  };
   const postern = startPostern(sandbox.path, { ...given, ADMIN_EMAIL: EMAIL, ADMIN_PASSWORD: PASSWORD });
   const { url } = await postern.ready();
   const codeOf = async (heading: string) =>

@@ -94,7 +94,7 @@ export function countingApp() {
 }
 
 export const documentOf = (name: string, selection: string): string => {
-  const nullable = ["signOut", "revokeSessions"].includes(name) ? "" : "!";
+  const nullable = ["signOut", "revokeSessions", "rotateSecrets"].includes(name) ? "" : "!";
   const type = `${name.charAt(0).toUpperCase()}${name.slice(1)}Input${nullable}`;
   return `mutation($input: ${type}) { ${name}(input: $input) { ${selection} } }`;
 };

@@ -101,6 +101,8 @@ const OTHERS: Record<string, Counted> = {
     "revoked",
     ["begin", "select", "update sessions", "insert into security_events", "insert into audit_logs", "commit"],
   ],
+  // One page of each sealed column.
+  rotateSecrets: [() => ({}), "resealed", ["begin", "select", "select", "insert into audit_logs", "commit"]],
   recordSecurityEvent: [
     () => ({ eventType: "n", eventStatus: "WARNING" }),
     "securityEvent { id }",

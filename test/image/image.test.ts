@@ -7,6 +7,7 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it, onTestFinished, test, vi } from "vitest";
+import { makeSecretsKey } from "../../src/values/secrets-key.js";
 import { isDeep } from "../support/deep.js";
 import { emptyDatabase } from "../support/empty-database.js";
 import { ask, PATIENCE_MS, signIn } from "../support/postern.js";
@@ -127,6 +128,7 @@ describe.runIf(isDeep)("rehearsed", () => {
       PORT: String(await freePort()),
       DATABASE_URL: environment.DATABASE_URL.replace("///", `//${username}:${password}@${host}:${port}/`),
       ADMIN_PASSWORD: PASSWORD,
+      SECRETS_KEY: makeSecretsKey(),
     };
     const health = async () => (await once(runInImage(image, image.healthcheck, given), "exit"))[0];
     expect(await health(), "nothing listens yet").toBe(1);

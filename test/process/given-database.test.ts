@@ -1,6 +1,7 @@
 /** Postern on a database that it is given: replicas, requests under way at a stop, and what it says when it cannot start. */
 import { type AddressInfo, connect, createServer } from "node:net";
 import { beforeAll, expect, onTestFinished, test, vi } from "vitest";
+import { makeSecretsKey } from "../../src/values/secrets-key.js";
 import { emptyDatabase } from "../support/empty-database.js";
 import { ask, ensureBuilt, PATIENCE_MS, signIn, startPostern } from "../support/postern.js";
 import { eventually, processesIn, useSandbox } from "../support/sandbox.js";
@@ -80,13 +81,13 @@ test.each([
   ],
   [
     "no password for the administrator in production, where a generated one would stay in the log,",
-    { NODE_ENV: "production" },
+    { NODE_ENV: "production", SECRETS_KEY: makeSecretsKey() },
     78,
     /^Postern cannot start: A new account needs a password, .+: set ADMIN_PASSWORD_FILE to a file .+\.\n$/,
   ],
   [
     "no password for the demo in production",
-    { NODE_ENV: "production", ADMIN_PASSWORD: PASSWORD, DEMO: "true" },
+    { NODE_ENV: "production", SECRETS_KEY: makeSecretsKey(), ADMIN_PASSWORD: PASSWORD, DEMO: "true" },
     78,
     /^Administrator created: .+\n {2}password: the one you configured\nPostern cannot start: A new account needs a password, .+: set DEMO_PASSWORD_FILE to .+\.\n$/,
   ],

@@ -84,9 +84,10 @@ export interface TestApp {
   /** Signs in once for each account. */
   as(who: Somebody): Promise<Client>;
   withToken(token: string | null): Client;
-  /** Another Postern on the same database. @param way another way to the server */
+  /** Another Postern on the same database. @param way another way to the server @param environment what it is given besides */
   replica(
     way?: Options<Record<string, never>>,
+    environment?: Record<string, string>,
   ): Promise<{ url: string; as(token: string | null): Client; stop(): Promise<void> }>;
 }
 
@@ -135,14 +136,17 @@ export function testApp(
   stops.push(() => rm(folder, { recursive: true }));
   const app = { ...state, folder } as { -readonly [K in keyof TestApp]: TestApp[K] };
 
-  const start = async (way: Options<Record<string, never>> = connection): Promise<{ app: App; url: string }> => {
+  const start = async (
+    way: Options<Record<string, never>> = connection,
+    besides: Record<string, string> = {},
+  ): Promise<{ app: App; url: string }> => {
     const given = {
       ...{ PORT: "0", DEMO: "false", DATABASE_URL: "postgres://unused", DATA_DIR: folder },
       // On a busy machine any statement may be slow, and tests look at all that is logged.
       SLOW_STATEMENT_MS: "600000",
       RATE_LIMITS: RAISED_LIMITS,
     };
-    const config: Config = readConfig({ ...given, ...environment });
+    const config: Config = readConfig({ ...given, ...environment, ...besides });
     const log = createLog("trace", { write: (line) => void state.log.push(JSON.parse(line)) });
     const forgetMetadata = rememberMetadata();
     const created = await createApp(config, {
@@ -203,8 +207,8 @@ export function testApp(
     tokens.set(who, known);
     return known;
   };
-  app.replica = async (way) => {
-    const { app: created, url } = await start(way && { ...way, database });
+  app.replica = async (way, besides) => {
+    const { app: created, url } = await start(way && { ...way, database }, besides);
     return { url, as: (token) => clientOf(url, token), stop: () => created.stop() };
   };
   return app;

@@ -50,6 +50,7 @@ const MUTATIONS: Record<string, [Who, Record<string, unknown>]> = {
   changePassword: ["viewer", { currentPassword: PASSWORD, newPassword: "four-random-words" }],
   revokeSession: ["viewer", { id: "1" }],
   revokeSessions: ["security", { userId: "1" }],
+  rotateSecrets: ["admin", { keyId: "0123abcd" }],
   recordSecurityEvent: ["admin", { eventType: "t", eventStatus: "SUCCESS" }],
   ...Object.fromEntries(
     ["lockUser", "unlockUser", "deactivateUser", "reactivateUser"].map((name) => [name, ["security", ofUser]] as const),

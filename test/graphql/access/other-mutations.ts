@@ -96,6 +96,7 @@ export function otherMutations(app: TestApp): Record<string, Mutation> {
       selection: "revoked",
       events: 1,
     },
+    rotateSecrets: { callers: ["ADMIN"], input: async () => ({}), selection: "resealed" },
     setEnvironmentMapping: {
       callers: OPERATORS,
       input: async () => ({
@@ -276,6 +277,6 @@ export function otherMutations(app: TestApp): Record<string, Mutation> {
 
 /** @returns the document of a mutation whose input is a variable */
 export function documentOf(name: string, selection: string): string {
-  const type = `${name.charAt(0).toUpperCase()}${name.slice(1)}Input${["discoverInstances", "signOut", "revokeSessions"].includes(name) ? "" : "!"}`;
+  const type = `${name.charAt(0).toUpperCase()}${name.slice(1)}Input${["discoverInstances", "signOut", "revokeSessions", "rotateSecrets"].includes(name) ? "" : "!"}`;
   return `mutation($input: ${type}) { ${name}(input: $input) { ${selection} } }`;
 }

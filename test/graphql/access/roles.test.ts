@@ -72,7 +72,8 @@ describe.each(Object.keys(mutations))("Mutation.%s", (name) => {
     expect(errors).toBeUndefined();
     expect(status).toBe(200);
     expect(data[name]).not.toBeNull();
-    if (name !== "recordSecurityEvent") expect(await digest()).not.toBe(digestBefore);
+    // Here all is sealed already, and an event is no row that the digest knows.
+    if (!["recordSecurityEvent", "rotateSecrets"].includes(name)) expect(await digest()).not.toBe(digestBefore);
     const { records, events } = await recordsSince(before);
     if (isDoor) {
       expect(records).toEqual([]);

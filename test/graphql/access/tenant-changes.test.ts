@@ -76,6 +76,7 @@ describe("a row of another organization answers exactly as one that does not exi
         "signOut",
         "revokeSession",
         "revokeSessions",
+        "rotateSecrets",
         "recordSecurityEvent",
         "setEnvironmentMapping",
         "discoverInstances",

@@ -1,4 +1,5 @@
 /** The module of sessions and passwords: signing in, staying signed in, signing out, listing and ending sessions, and refusing the tokens of ended ones. */
+import type { InternalKeys } from "../../../auth/internal-keys.js";
 import { signedIn } from "../../../auth/rules.js";
 import type { Module } from "../../../module.js";
 import { createPasswordAttempts, type PasswordAttemptsDeps } from "./password-attempts.service.js";
@@ -25,15 +26,14 @@ type Own = "revocations" | "attempt" | "refuseTokens" | "refreshKey" | "deviceKe
 
 type SessionsModuleDeps = Omit<SessionsDeps & PasswordsDeps & PasswordAttemptsDeps & RevokingDeps, Own> &
   RevocationsOptions & {
-    /** Makes a key that all replicas share, a different one for each purpose. */
-    readonly deriveKey: (purpose: string) => string;
+    readonly keys: Pick<InternalKeys, "device tokens" | "refresh tokens">;
   };
 
 export function sessionsModule(deps: SessionsModuleDeps): SessionsModule {
-  const { deriveKey } = deps;
+  const { keys } = deps;
   const revocations = createRevocations(deps);
-  const attempt = createPasswordAttempts({ ...deps, deviceKey: deriveKey("device tokens") });
-  const service = createSessionsService({ ...deps, revocations, attempt, refreshKey: deriveKey("refresh tokens") });
+  const attempt = createPasswordAttempts({ ...deps, deviceKey: keys["device tokens"] });
+  const service = createSessionsService({ ...deps, revocations, attempt, refreshKey: keys["refresh tokens"] });
   const passwords = createPasswordsService({ ...deps, attempt, refuseTokens: service.refuseTokens });
   const revoking = createRevokingService({ ...deps, refuseTokens: service.refuseTokens });
   return {

@@ -4,6 +4,7 @@ import { request as httpRequest } from "node:http";
 import { SignJWT } from "jose";
 import { expect, it } from "vitest";
 import { EMAILS, PASSWORD, signIn, testApp } from "../../../support/app.js";
+import { signingKeyOf } from "../../../support/keys.js";
 
 const app = testApp();
 
@@ -18,7 +19,7 @@ async function forged(): Promise<Record<string, string>> {
   const claims = JSON.parse(Buffer.from(payload, "base64url").toString());
   const wanted = { ...claims, role: "ADMIN", org: null };
   const admin = encode(wanted);
-  const [{ private_key: pem }] = (await app.sql`select private_key from signing_keys`) as [{ private_key: string }];
+  const pem = await signingKeyOf(app);
   const ours = createPrivateKey(pem);
   const publicPem = createPublicKey(pem).export({ type: "spki", format: "pem" }) as string;
   const other = generateKeyPairSync("ed25519");
