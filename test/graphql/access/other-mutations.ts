@@ -24,6 +24,8 @@ export interface Mutation {
   readonly elsewhere?: string;
   /** Its record names many rows, in its result. */
   readonly many?: boolean;
+  /** It is about no row: its record names none, and here, where all is as it wants it, it changes none. */
+  readonly isOfNoRow?: boolean;
 }
 
 export function otherMutations(app: TestApp): Record<string, Mutation> {
@@ -96,7 +98,7 @@ export function otherMutations(app: TestApp): Record<string, Mutation> {
       selection: "revoked",
       events: 1,
     },
-    rotateSecrets: { callers: ["ADMIN"], input: async () => ({}), selection: "resealed" },
+    rotateSecrets: { callers: ["ADMIN"], input: async () => ({}), selection: "resealed", isOfNoRow: true },
     setEnvironmentMapping: {
       callers: OPERATORS,
       input: async () => ({
