@@ -6,7 +6,7 @@ const root = new URL("..", import.meta.url).pathname;
 
 /** With a pooler between the apps under test and PostgreSQL (see test/pgbouncer/run.sh), the files whose tests go through an app. */
 const isThroughApp = (path: string) =>
-  /\b(testApp|appConnection|emptyDatabase)\b/.test(readFileSync(`${root}/${path}`, "utf8"));
+  /\b(testApp|appConnection|emptyDatabase|startedDatabase)\b/.test(readFileSync(`${root}/${path}`, "utf8"));
 const ALL = "test/**/*.test.ts";
 const include =
   process.env.POSTERN_TEST_POOLER === undefined ? [ALL] : globSync(ALL, { cwd: root }).filter(isThroughApp);

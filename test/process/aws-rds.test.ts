@@ -1,17 +1,16 @@
 /** A Postern is killed while it operates on RDS, each operation at another moment: its neighbour ends them all, and none has two effects. */
 import { beforeAll, expect, test, vi } from "vitest";
 import type { AwsCall } from "../../src/seed/aws-double/faults.js";
+import { PASSWORD } from "../support/app.js";
 import { ACCOUNT, REGION, startAws } from "../support/aws.js";
 import { isDeep, some } from "../support/deep.js";
-import { emptyDatabase } from "../support/empty-database.js";
+import { startedDatabase } from "../support/empty-database.js";
 import { ask, ensureBuilt, PATIENCE_MS, signIn, startPostern } from "../support/postern.js";
 import { eventually, useSandbox } from "../support/sandbox.js";
 
 const sandbox = useSandbox();
 vi.setConfig({ testTimeout: 240_000, hookTimeout: 60_000 });
 beforeAll(ensureBuilt);
-
-const PASSWORD = "four random words of ours";
 
 /** What is asked for, the call that does it, and the first of the calls before its end of which each is a moment. */
 interface Kind {
@@ -95,7 +94,7 @@ test.each(
     else here.addInstance({ identifier, ...added, retentionDays: 0 });
   }
   const resourceIds = new Map(here.look().instances.map(({ identifier, resourceId }) => [identifier, resourceId]));
-  const { environment } = await emptyDatabase();
+  const { environment } = await startedDatabase();
   const polling = { intervalMs: 200, attempts: 300 };
   const settings = {
     ...environment,

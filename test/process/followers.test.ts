@@ -1,6 +1,7 @@
 /** kill -9 of a replica under its subscribers: they come back to another one, and see all as it is now. */
 import { beforeAll, expect, onTestFinished, test, vi } from "vitest";
-import { emptyDatabase } from "../support/empty-database.js";
+import { EMAILS, PASSWORD } from "../support/app.js";
+import { startedDatabase } from "../support/empty-database.js";
 import { insertInstance, insertOperation } from "../support/fleet-port.js";
 import { openLive, socketUrl } from "../support/live.js";
 import { ensureBuilt, signIn, startPostern } from "../support/postern.js";
@@ -11,17 +12,16 @@ const sandbox = useSandbox();
 vi.setConfig({ testTimeout: 90_000, hookTimeout: 60_000 });
 beforeAll(ensureBuilt);
 
-const PASSWORD = "four random words of ours";
 const ONE = "subscription ($id: ID!) { operationUpdated(operationId: $id) { status resourceStatus } }";
 const MANY = "subscription { operationsUpdated { id resourceStatus } }";
 const EVENTS = 'subscription { securityEventRecorded(filter: { eventType: { startsWith: "after" } }) { eventType } }';
 
 test("followers of a replica that is killed get the current state from another one, and what comes then", async () => {
-  const { sql, environment } = await emptyDatabase();
-  const start = () => startPostern(sandbox.path, { ...environment, DEMO: "false", ADMIN_PASSWORD: PASSWORD });
+  const { sql, environment } = await startedDatabase();
+  const start = () => startPostern(sandbox.path, { ...environment, DEMO: "false" });
   const [dying, staying] = [start(), start()];
   const [first, second] = await Promise.all([dying.ready(), staying.ready()]);
-  const token = await signIn(first.url, "admin@postern.example", PASSWORD);
+  const token = await signIn(first.url, EMAILS.admin, PASSWORD);
   const id = await insertOperation({ sql }, await insertInstance({ sql }, "TEST"), "RUNNING");
   const setStatus = (text: string) => sql`update operations set resource_status = ${text} where id = ${id}`;
 

@@ -2,15 +2,14 @@
 import { type AddressInfo, connect, createServer } from "node:net";
 import { beforeAll, expect, onTestFinished, test, vi } from "vitest";
 import { makeSecretsKey } from "../../src/values/secrets-key.js";
-import { emptyDatabase } from "../support/empty-database.js";
+import { PASSWORD } from "../support/app.js";
+import { emptyDatabase, startedDatabase } from "../support/empty-database.js";
 import { ask, ensureBuilt, PATIENCE_MS, signIn, startPostern } from "../support/postern.js";
 import { eventually, processesIn, useSandbox } from "../support/sandbox.js";
 
 const sandbox = useSandbox();
 vi.setConfig({ testTimeout: 90_000, hookTimeout: 60_000 });
 beforeAll(ensureBuilt);
-
-const PASSWORD = "four random words of ours";
 
 test("two replicas started at once on an empty database share one administrator, one key and one demo", async () => {
   const { sql, environment } = await emptyDatabase();
@@ -33,7 +32,7 @@ test("two replicas started at once on an empty database share one administrator,
 });
 
 test("a stop answers the request under way, takes no new ones, and waits for no idle connection", async () => {
-  const { sql, environment } = await emptyDatabase();
+  const { sql, environment } = await startedDatabase();
   const postern = startPostern(sandbox.path, { ...environment, DEMO: "true", DEMO_PASSWORD: PASSWORD });
   const { url } = await postern.ready();
   const token = await signIn(url, "viewer@demo.example", PASSWORD);

@@ -2,9 +2,10 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, expect, onTestFinished, test, vi } from "vitest";
+import { PASSWORD } from "../support/app.js";
 import { ACCOUNT, REGION, startAws } from "../support/aws.js";
 import { cases } from "../support/deep.js";
-import { emptyDatabase } from "../support/empty-database.js";
+import { startedDatabase } from "../support/empty-database.js";
 import { ensureBuilt, PATIENCE_MS, type Running, signIn, startPostern } from "../support/postern.js";
 import { eventually, useSandbox } from "../support/sandbox.js";
 
@@ -13,8 +14,7 @@ const sandbox = useSandbox();
 vi.setConfig({ testTimeout: cases(120_000, 900_000), hookTimeout: 60_000 });
 beforeAll(ensureBuilt);
 
-const PASSWORD = "four random words of ours";
-const EMAIL = "admin@postern.example";
+const EMAIL = "root@postern.example";
 // biome-ignore lint/suspicious/noExplicitAny: answers are looked at, not computed with
 type Json = any;
 
@@ -125,7 +125,10 @@ const OPERATION_POLLING = JSON.stringify(
     ]),
   ),
 );
-const COMMON = { DEMO: "false", ADMIN_PASSWORD: PASSWORD, OPERATION_POLLING, BACKUP_CATCH_UP: "false" };
+const COMMON = {
+  ...{ DEMO: "false", ADMIN_EMAIL: EMAIL, ADMIN_PASSWORD: PASSWORD },
+  ...{ OPERATION_POLLING, BACKUP_CATCH_UP: "false" },
+};
 
 /** Hours from now, so that no backup is under way. */
 const backupWindow = [16, 17].map((hours) => `${String((new Date().getUTCHours() + hours) % 24).padStart(2, "0")}:00`);
@@ -137,7 +140,7 @@ test(`${KILLS} kills while two replicas operate on ${INSTANCES} instances of RDS
   for (const identifier of rdsNames) here.addInstance({ identifier, tags: { Environment: "Test" }, retentionDays: 0 });
   const time = setInterval(() => aws.clock.advance(15_000), 100);
   onTestFinished(() => clearInterval(time));
-  const { environment } = await emptyDatabase();
+  const { environment } = await startedDatabase();
   const rds = fleetOf(
     {
       ...{ ...environment, ...COMMON, AWS_ENDPOINT_URL: aws.url },

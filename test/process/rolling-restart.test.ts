@@ -3,7 +3,8 @@ import { Agent, request } from "node:http";
 import { connect } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import { beforeAll, expect, onTestFinished, test, vi } from "vitest";
-import { emptyDatabase } from "../support/empty-database.js";
+import { PASSWORD } from "../support/app.js";
+import { startedDatabase } from "../support/empty-database.js";
 import { ensureBuilt, PATIENCE_MS, signIn, startPostern } from "../support/postern.js";
 import { eventually, processesIn, useSandbox } from "../support/sandbox.js";
 
@@ -11,7 +12,6 @@ const sandbox = useSandbox();
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 60_000 });
 beforeAll(ensureBuilt);
 
-const PASSWORD = "four random words of ours";
 const CONNECTIONS = 100;
 /** Of a load balancer that asks for the readiness ten times a second. */
 const LOOK_EVERY_MS = 100;
@@ -40,7 +40,7 @@ function send(url: string, agent: Agent, body: string, token: string): Promise<A
 }
 
 test("a rolling restart of two replicas under 100 keep-alive connections fails no request", async () => {
-  const { environment } = await emptyDatabase();
+  const { environment } = await startedDatabase();
   const start = () =>
     startPostern(sandbox.path, {
       ...environment,
@@ -110,7 +110,7 @@ test("a rolling restart of two replicas under 100 keep-alive connections fails n
 });
 
 test("readiness turns first; what comes in the grace is answered on a connection that closes; a later signal hurries", async () => {
-  const { environment } = await emptyDatabase();
+  const { environment } = await startedDatabase();
   const postern = startPostern(sandbox.path, {
     ...environment,
     ADMIN_PASSWORD: PASSWORD,

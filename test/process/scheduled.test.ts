@@ -1,7 +1,8 @@
 /** kill -9 of Postern when the time of scheduled operations comes: the next one ends each as it should, and none has two effects. */
 import { beforeAll, expect, test, vi } from "vitest";
+import { EMAILS, PASSWORD } from "../support/app.js";
 import { ACCOUNT, REGION, startAws } from "../support/aws.js";
-import { emptyDatabase } from "../support/empty-database.js";
+import { startedDatabase } from "../support/empty-database.js";
 import { ask, ensureBuilt, PATIENCE_MS, signIn, startPostern } from "../support/postern.js";
 import { eventually, useSandbox } from "../support/sandbox.js";
 
@@ -9,7 +10,6 @@ const sandbox = useSandbox();
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 60_000 });
 beforeAll(ensureBuilt);
 
-const PASSWORD = "four random words of ours";
 /** What becomes of the operation on each instance. */
 const EXPECTED = { asked: "SUCCEEDED", due: "SUCCEEDED", late: "EXPIRED", ahead: "SCHEDULED" };
 
@@ -18,11 +18,10 @@ test("killed while it asks for one whose time has come, and down when that of ot
   const names = Object.keys(EXPECTED);
   for (const identifier of names)
     aws.region(ACCOUNT, REGION).addInstance({ identifier, tags: { Environment: "Test" }, retentionDays: 0 });
-  const { sql, environment } = await emptyDatabase();
+  const { sql, environment } = await startedDatabase();
   const settings = {
     ...environment,
     DEMO: "false",
-    ADMIN_PASSWORD: PASSWORD,
     AWS_ENDPOINT_URL: aws.url,
     AWS_ACCESS_KEY_ID: aws.credentials.accessKeyId,
     AWS_SECRET_ACCESS_KEY: aws.credentials.secretAccessKey,
@@ -31,7 +30,7 @@ test("killed while it asks for one whose time has come, and down when that of ot
   };
   const dying = startPostern(sandbox.path, settings);
   const { url } = await dying.ready();
-  const token = await signIn(url, "admin@postern.example", PASSWORD);
+  const token = await signIn(url, EMAILS.admin, PASSWORD);
   await eventually(
     async () => (await ask(url, "{ instances { totalCount } }", token)).instances.totalCount === names.length,
     PATIENCE_MS,

@@ -5,9 +5,10 @@ import { closeSync, openSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
 import { findVersion } from "../../src/version.js";
+import { PASSWORD } from "../support/app.js";
 import { isDeep } from "../support/deep.js";
-import { emptyDatabase } from "../support/empty-database.js";
-import { ask, ensureBuilt, PATIENCE_MS, signIn, startPostern } from "../support/postern.js";
+import { emptyDatabase, startedDatabase } from "../support/empty-database.js";
+import { ask, ensureBuilt, NODE_ENVIRONMENT, PATIENCE_MS, signIn, startPostern } from "../support/postern.js";
 import { eventually, processesIn, useSandbox } from "../support/sandbox.js";
 
 const sandbox = useSandbox();
@@ -15,7 +16,6 @@ vi.setConfig({ testTimeout: 90_000, hookTimeout: 60_000 });
 beforeAll(ensureBuilt);
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
-const PASSWORD = "four random words of ours";
 /** Of the advisory lock that a migration holds. */
 const MIGRATION_LOCK = "7239402331";
 
@@ -24,13 +24,14 @@ let nextPort = 25_460;
 
 /** Starts Postern with streams of the test's choosing. @returns the process, its URL, and how it ends */
 async function start(stdio: [number | "pipe", number | "pipe"]) {
-  const { environment, sql } = await emptyDatabase();
+  const { environment, sql } = await startedDatabase();
   const port = nextPort++;
   const child: ChildProcess = spawn("/bin/sh", ["-c", `exec "$0" dist/main.js "$1"`, process.execPath, sandbox.path], {
     cwd: ROOT,
     stdio: ["ignore", ...stdio],
     env: {
-      ...{ PATH: process.env.PATH, HOST: "127.0.0.1", PORT: String(port), LOG_LEVEL: "trace" },
+      ...NODE_ENVIRONMENT,
+      ...{ HOST: "127.0.0.1", PORT: String(port), LOG_LEVEL: "trace" },
       ...{ DEMO: "true", DEMO_PASSWORD: PASSWORD, ADMIN_PASSWORD: PASSWORD },
       ...environment,
     },

@@ -4,7 +4,7 @@ import { chmod, mkdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, expect, onTestFinished, test, vi } from "vitest";
 import { isDeep } from "../support/deep.js";
-import { ensureBuilt, oneInstance, PATIENCE_MS, startPostern } from "../support/postern.js";
+import { ensureBuilt, NODE_ENVIRONMENT, oneInstance, PATIENCE_MS, startPostern } from "../support/postern.js";
 import { eventually, isRoot, useSandbox } from "../support/sandbox.js";
 
 const sandbox = useSandbox();
@@ -15,7 +15,7 @@ beforeAll(ensureBuilt);
 function where(environment: Record<string, string>, ...args: string[]): { found: string } | { fault: string } {
   const { status, stdout, stderr } = spawnSync(process.execPath, ["dist/cli/where.js", ...args], {
     encoding: "utf8",
-    env: { PATH: process.env.PATH, ...environment },
+    env: { ...NODE_ENVIRONMENT, ...environment },
   });
   if (status === 0) return { found: stdout };
   expect(stdout).toBe("");

@@ -1,6 +1,5 @@
 /** A program for tests to kill: works on the local instances in a folder, and kills itself and its group at a given point. */
 import { pino } from "pino";
-import { findBinaries } from "../../src/postgres/binaries.js";
 import { databaseUser } from "../../src/postgres/os-user.js";
 import { createLocalProvider } from "../../src/providers/local.js";
 import type { OperationRequest } from "../../src/providers/provider.js";
@@ -21,7 +20,7 @@ const write = (entry: string) => {
 const user = await databaseUser();
 const provider = await createLocalProvider({
   folder,
-  bin: bin || (await findBinaries(user)),
+  bin: bin || process.env.BINARIES!,
   user,
   log: pino({ level: "info" }, { write }),
   clock: { now: () => new Date() },

@@ -5,6 +5,7 @@ import { chmod, mkdtemp, realpath, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
 import { pino } from "pino";
 import postgres, { type Sql } from "postgres";
 import { afterAll, beforeAll, inject } from "vitest";
@@ -186,11 +187,29 @@ export async function writablePorts(provider: LocalProvider, identifier: string)
   return (await Promise.all(looks)).flat();
 }
 
-/** Runs a program in a process group of its own. @returns the signal that killed it, or its exit code */
+const bundles = new Map<string, Promise<string>>();
+
+/** Makes one file of a program, which starts in a tenth of the time that its many sources take. @returns its path */
+function bundled(program: string): Promise<string> {
+  const bundle = async () => {
+    const outfile = join(await mkdtemp(join(tmpdir(), "program-")), "program.mjs");
+    const banner = {
+      js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);',
+    };
+    await build({ entryPoints: [program], outfile, bundle: true, platform: "node", format: "esm", banner });
+    return outfile;
+  };
+  const known = bundles.get(program) ?? bundle();
+  bundles.set(program, known);
+  return known;
+}
+
+/** Runs a program in a process group of its own, with the run's binaries of PostgreSQL as `BINARIES`. @returns the signal that killed it, or its exit code */
 export async function runProgram(program: URL, args: readonly string[]): Promise<string> {
-  const child = spawn(process.execPath, ["--import", "tsx", fileURLToPath(program), ...args], {
+  const child = spawn(process.execPath, [await bundled(fileURLToPath(program)), ...args], {
     detached: true,
     stdio: "ignore",
+    env: { ...process.env, BINARIES: inject("binaries") },
   });
   const [code, signal] = await once(child, "exit");
   return signal ?? String(code);

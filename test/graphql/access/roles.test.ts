@@ -2,8 +2,9 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { insertMissing, specimens } from "../../specimens/index.js";
 import { EMAILS, type Somebody, signIn, testApp } from "../../support/app.js";
+import { isDeep } from "../../support/deep.js";
 import { silentProvider } from "../../support/fleet-port.js";
-import { CALLERS, expectRefusal, lookingInto, ROLES } from "./callers.js";
+import { CALLERS, type Caller, expectRefusal, lookingInto, ROLES } from "./callers.js";
 import { matrixOf } from "./matrix.js";
 import { documentOf } from "./other-mutations.js";
 
@@ -67,13 +68,14 @@ describe.each(Object.keys(mutations))("Mutation.%s", (name) => {
       ? app.withToken((await signIn(app.anonymous, EMAILS[caller.toLowerCase() as Somebody])).accessToken)
       : await clientOf(caller);
     const given = await input(caller);
-    const [before, digestBefore] = [await mark(), await digest()];
+    // An event is no row that the digest knows. What a call changes does not depend on who may make it, and a look takes longer than it.
+    const isLookedAt = !isOfNoRow && name !== "recordSecurityEvent" && (isDeep || caller === callers[0]);
+    const [before, digestBefore] = [await mark(), isLookedAt && (await digest())];
     const { status, data, errors } = await client.run(documentOf(name, selection), { input: given });
     expect(errors).toBeUndefined();
     expect(status).toBe(200);
     expect(data[name]).not.toBeNull();
-    // An event is no row that the digest knows.
-    if (!isOfNoRow && name !== "recordSecurityEvent") expect(await digest()).not.toBe(digestBefore);
+    if (isLookedAt) expect(await digest()).not.toBe(digestBefore);
     const { records, events } = await recordsSince(before);
     if (isDoor) {
       expect(records).toEqual([]);
@@ -94,25 +96,33 @@ describe.each(Object.keys(mutations))("Mutation.%s", (name) => {
   });
 
   const refused = CALLERS.filter((caller) => !callers.includes(caller));
-  it.each(refused)("is refused to %s and changes nothing", async (caller) => {
-    const client = await clientOf(caller);
-    const given = await input(caller);
-    const [before, digestBefore] = [await mark(), await digest()];
-    const answer = await client.run(documentOf(name, selection), { input: given });
-    const code = expectRefusal(caller, answer, name, true);
-    expect(await digest()).toBe(digestBefore);
-    const { records, events } = await recordsSince(before);
-    expect(events).toHaveLength(1);
-    await expectEvent(caller, events[0], code, `Mutation.${name}`);
-    expect(records).toHaveLength(caller === null ? 0 : 1);
-    if (caller === null) return;
-    const { result, actor } = records[0] as Record<string, string | object>;
-    expect(records[0]).toMatchObject({ success: false, user_id: await idOf(caller) });
-    expect(typeof result === "string" ? JSON.parse(result) : result).toMatchObject({ code: "FORBIDDEN" });
-    expect(typeof actor === "string" ? JSON.parse(actor) : actor).toMatchObject({
-      type: "user",
-      id: await idOf(caller),
-      role: caller,
+  describe.runIf(refused.length > 0)("and to nobody else", () => {
+    const inputs = new Map<Caller, object>();
+    let unchanged: string;
+    beforeAll(async () => {
+      for (const caller of refused) inputs.set(caller, await input(caller));
+      unchanged = await digest();
+    });
+    it.each(refused)("is refused to %s and changes nothing", async (caller) => {
+      const client = await clientOf(caller);
+      const before = await mark();
+      const answer = await client.run(documentOf(name, selection), { input: inputs.get(caller) });
+      const code = expectRefusal(caller, answer, name, true);
+      // The last look sees what any of them changed; the long form says which.
+      if (isDeep || caller === refused.at(-1)) expect(await digest()).toBe(unchanged);
+      const { records, events } = await recordsSince(before);
+      expect(events).toHaveLength(1);
+      await expectEvent(caller, events[0], code, `Mutation.${name}`);
+      expect(records).toHaveLength(caller === null ? 0 : 1);
+      if (caller === null) return;
+      const { result, actor } = records[0] as Record<string, string | object>;
+      expect(records[0]).toMatchObject({ success: false, user_id: await idOf(caller) });
+      expect(typeof result === "string" ? JSON.parse(result) : result).toMatchObject({ code: "FORBIDDEN" });
+      expect(typeof actor === "string" ? JSON.parse(actor) : actor).toMatchObject({
+        type: "user",
+        id: await idOf(caller),
+        role: caller,
+      });
     });
   });
 });
