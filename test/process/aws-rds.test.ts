@@ -143,11 +143,15 @@ test.each(
 
   const next = (await other.ready()).url;
   const fields = "id status error { code message }";
-  const operations = await eventually(async () => {
-    aws.clock.advance(5_000);
-    const { operations } = await ask(next, `{ operations(first: 100) { nodes { ${fields} endedAt } } }`, token);
-    return operations.nodes.every(({ endedAt }: { endedAt: string | null }) => endedAt !== null) && operations.nodes;
-  }, 150_000);
+  const operations = await eventually(
+    async () => {
+      aws.clock.advance(20_000);
+      const { operations } = await ask(next, `{ operations(first: 100) { nodes { ${fields} endedAt } } }`, token);
+      return operations.nodes.every(({ endedAt }: { endedAt: string | null }) => endedAt !== null) && operations.nodes;
+    },
+    150_000,
+    200,
+  );
 
   expect(operations.map(({ id }: { id: string }) => id).sort()).toEqual([...ids].sort());
   for (const [n, moment] of moments.entries()) {

@@ -18,6 +18,8 @@ const EMAIL = "root@postern.example";
 // biome-ignore lint/suspicious/noExplicitAny: answers are looked at, not computed with
 type Json = any;
 
+/** All instances are asked at once: more often they would only keep the machine from working. */
+const AT_LEISURE = [2 * PATIENCE_MS, 400] as const;
 const ENDED = ["SUCCEEDED", "FAILED", "TIMED_OUT", "CANCELLED", "EXPIRED"];
 
 /** What is requested on an instance, one after the other. */
@@ -82,16 +84,22 @@ function fleetOf(settings: Record<string, string>, replicas: number) {
         const input = { instanceId: name, idempotencyKey: `${name}-${n}-of-kills`, ...more };
         const requested = `mutation($input: ${type}!) { requested: ${verb}(input: $input) { operation { id } } }`;
         // Who is killed between an end and the look after it leaves the status as it was, until the next look, within a minute.
-        const { data, code } = await eventually(async () => {
-          const answer = await ask(requested, { input });
-          return answer.code !== "FAILED_PRECONDITION" && answer;
-        }, 2 * PATIENCE_MS);
+        const { data, code } = await eventually(
+          async () => {
+            const answer = await ask(requested, { input });
+            return answer.code !== "FAILED_PRECONDITION" && answer;
+          },
+          ...AT_LEISURE,
+        );
         expect([name, verb, code]).toEqual([name, verb, undefined]);
         const query = `{ operation(id: "${data.requested.operation.id}") { id type status error { code message } } }`;
-        const operation = await eventually(async () => {
-          const now = (await ask(query)).data?.operation;
-          return ENDED.includes(now?.status) && now;
-        }, 2 * PATIENCE_MS);
+        const operation = await eventually(
+          async () => {
+            const now = (await ask(query)).data?.operation;
+            return ENDED.includes(now?.status) && now;
+          },
+          ...AT_LEISURE,
+        );
         operations.push({ ...operation, verb, more });
         // Nobody knows whether AWS was asked: what comes next would wait for an hour.
         if (operation.status !== "SUCCEEDED") break;

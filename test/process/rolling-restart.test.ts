@@ -16,7 +16,7 @@ const CONNECTIONS = 100;
 /** Of a load balancer that asks for the readiness ten times a second. */
 const LOOK_EVERY_MS = 100;
 const GRACE_MS = 1500;
-const PACE_MS = 200;
+const PACE_MS = 400;
 
 interface Answered {
   readonly status: number;

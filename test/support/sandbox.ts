@@ -61,14 +61,18 @@ export async function asSuperuser<T>(cluster: Cluster, { host, port }: RunningCl
   }
 }
 
-/** Polls until `look` yields something truthy, and resolves with that. */
-export async function eventually<T>(look: () => Promise<T> | T, timeoutMs = 15_000): Promise<Exclude<T, false>> {
+/** Polls until `look` yields something truthy, and resolves with that. @param everyMs longer where a look takes work of who is looked at */
+export async function eventually<T>(
+  look: () => Promise<T> | T,
+  timeoutMs = 15_000,
+  everyMs = 50,
+): Promise<Exclude<T, false>> {
   const deadline = Date.now() + timeoutMs;
   for (;;) {
     const seen = await look();
     if (seen) return seen as Exclude<T, false>;
     if (Date.now() > deadline) throw new Error(`Not within ${timeoutMs} ms: ${look}`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await new Promise((resolve) => setTimeout(resolve, everyMs));
   }
 }
 

@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { keyOf } from "../../specimens/specimen.js";
 import { type Somebody, testApp } from "../../support/app.js";
 import { chunks } from "../../support/chunks.js";
-import { some } from "../../support/deep.js";
+import { isDeep, some } from "../../support/deep.js";
 import { LISTS, type List, orderInSql, ordersOf, ROWS, type Term, termsOf } from "./lists.js";
 
 const app = testApp();
@@ -92,10 +92,12 @@ it("knows every list of the API", () => {
 
 describe.each(["admin", "viewer"] as const)("as %s", (who) => {
   describe.each([1, 7, 100])("in pages of %i", (size) => {
+    // Single rows take the most requests: in the short form each walks them one way.
+    const isShort = size === 1 && !isDeep;
     it.each([
-      ["forwards", FORWARDS],
-      ["backwards", BACKWARDS],
-    ] as const)("%s", async (way, names) => {
+      ...(isShort && who === "viewer" ? [] : [["forwards", FORWARDS] as const]),
+      ...(isShort && who === "admin" ? [] : [["backwards", BACKWARDS] as const]),
+    ])("%s", async (way, names) => {
       const walk = async (n: number) => {
         const order = (list: List) => ordersOf(list)[n]!;
         const expected = new Map<List, string[]>();
@@ -140,7 +142,6 @@ describe.each(["admin", "viewer"] as const)("as %s", (who) => {
         }
         return [...expected.values()].map(({ length }) => length);
       };
-      // Single rows take the most requests.
       const orders = { 1: some([0, 2, 3], 3), 7: some([0, 2, 1, 3], 2), 100: [0, 1, 2, 3] }[size]!;
       const lengths = await Promise.all(orders.map(walk));
       expect(Math.max(...lengths.flat())).toBeGreaterThan(100);

@@ -15,7 +15,7 @@ import { changesOf, inputOf } from "../../specimens/changes.js";
 import { insertMissing, written } from "../../specimens/index.js";
 import { type Form, SECRET } from "../../specimens/specimen.js";
 import { PASSWORD, type Somebody, testApp } from "../../support/app.js";
-import { isDeep } from "../../support/deep.js";
+import { oneOfEach } from "../../support/deep.js";
 import { digestOf } from "../../support/digest.js";
 
 const app = testApp();
@@ -167,7 +167,7 @@ function casesBelow(mutation: string, field: GraphQLInputField, valid: Record<st
     Array.isArray(given) ? [given[0], { ...given[1], ...changes }] : { ...given, ...changes };
   const path = Array.isArray(given) ? `${field.name}.1` : field.name;
   return Object.values(type.getFields()).flatMap((below) =>
-    spread(casesOf(mutation, below), turn++).map((each) => ({
+    spread(casesOf(mutation, below)).map((each) => ({
       ...each,
       place: `${path}.${below.name}`,
       field: field.name,
@@ -176,15 +176,8 @@ function casesBelow(mutation: string, field: GraphQLInputField, valid: Record<st
   );
 }
 
-/**
- * Of several values that are wrong in the same way, the short form sends one to each field, the next one to the next field: so each
- * field gets each kind, and each value some field of its type.
- */
-function spread(cases: readonly Case[], turn: number): readonly Case[] {
-  if (isDeep) return cases;
-  const kinds = Map.groupBy(cases, ({ what, reached }) => `${what} ${reached}`);
-  return [...kinds.values()].map((alike) => alike[turn % alike.length]!);
-}
+/** Each field gets each kind of what is wrong, and each value goes to some field of its type. */
+const spread = (cases: readonly Case[]) => oneOfEach(cases, ({ what, reached }) => `${what} ${reached}`, turn++);
 let turn = 0;
 
 const digest = digestOf(app, ["audit_logs"]);
@@ -219,7 +212,7 @@ describe.each(Object.entries(MUTATIONS))("%s", (name, [who, valid]) => {
   const document = `mutation($input: ${inputType(name)}!) { ${name}(input: $input) { __typename } }`;
   const fields = Object.values((SDL.getType(inputType(name)) as GraphQLInputObjectType).getFields());
   const cases = fields.flatMap((field) => [
-    ...spread(casesOf(name, field), turn++).map((each) => ({ place: field.name, field: field.name, ...each })),
+    ...spread(casesOf(name, field)).map((each) => ({ place: field.name, field: field.name, ...each })),
     ...casesBelow(name, field, valid),
   ]);
 

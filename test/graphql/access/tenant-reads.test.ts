@@ -6,6 +6,7 @@ import { pathOf, relationsOf } from "../../specimens/ownership.js";
 import { nodeIdOf, oneOf, type Specimen } from "../../specimens/specimen.js";
 import { type Client, EMAILS, type Somebody, testApp } from "../../support/app.js";
 import { chunks } from "../../support/chunks.js";
+import { isDeep } from "../../support/deep.js";
 import { type Id, idsOf, OWNED, objectsOf, type Row, relationsIn, tenantsOf } from "./tenants.js";
 
 const app = testApp();
@@ -16,8 +17,11 @@ const RELATIONS = relationsOf(OWNED);
 
 /** Who looks, and where they belong. */
 const TENANTS: Partial<Record<Somebody, Id>> = { viewer: "1", analyst: "1", otherViewer: "2", otherAnalyst: "2" };
-const LOOKS = (Object.keys(TENANTS) as Somebody[]).flatMap((who) =>
-  (["fast", "ordinary"] as const).map((way) => ({ who, way, organization: TENANTS[who]! })),
+/** In the short form each of them in one way, so that both ways are tried for both organizations. */
+const LOOKS = (Object.keys(TENANTS) as Somebody[]).flatMap((who, n) =>
+  (["fast", "ordinary"] as const)
+    .filter((_, way) => isDeep || (n + Math.floor(n / 2)) % 2 === way)
+    .map((way) => ({ who, way, organization: TENANTS[who]! })),
 );
 
 /** Asks in one of the two ways. @returns the data, without what forces the way */
