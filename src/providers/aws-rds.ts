@@ -14,6 +14,7 @@ import {
 import { createRdsOperations, RDS_OPERATIONS } from "./aws-rds/operations.js";
 import { type AwsScope, type AwsScopesOptions, createAwsScopes } from "./aws-rds/scopes.js";
 import { createSnapshotOwners } from "./aws-rds/snapshot-owners.js";
+import { isRestoredBy } from "./aws-rds/snapshot-restore.js";
 import {
   describeRdsSnapshot,
   listClusterSnapshots,
@@ -79,6 +80,8 @@ export function createAwsRdsProvider({
       }
       return instances.map((instance) => describeInScope(own, instance));
     },
+
+    isRestoredBy: async (instance, restore) => isRestoredBy(instance, restore),
 
     async describe(providerId) {
       const found = await find(providerId);

@@ -167,6 +167,7 @@ export async function createLocalProvider(options: LocalProviderOptions): Promis
     watch: () => requireOwned().then(() => watch.look()),
     list: async () =>
       (await Promise.all((await instances.ids()).map(describe))).filter((description) => description !== null),
+    isRestoredBy: snapshotOperations.isRestoredBy,
     describe,
     describeWithSiblings: async (providerId) => [await describe(providerId)].filter((found) => found !== null),
     logTail: (providerId, member, lines) => readMemberLog(host, providerId, member, lines),

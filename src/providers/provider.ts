@@ -142,6 +142,13 @@ export interface InstanceFigures {
   readonly replicationLagSeconds: number | null;
 }
 
+/** A restore that the provider was asked for. */
+export interface AskedRestore {
+  readonly operationId: string;
+  /** The identifier of the new instance. */
+  readonly identifier: string;
+}
+
 /** How far an operation has come at the provider. */
 export type Poll =
   | {
@@ -171,7 +178,13 @@ export type Poll =
       readonly result: Readonly<Record<string, unknown>>;
       readonly snapshot?: SnapshotDescription;
     }
-  | { readonly state: "failed"; readonly resourceStatus: string; readonly failure: ProviderFailure }
+  | {
+      readonly state: "failed";
+      readonly resourceStatus: string;
+      readonly failure: ProviderFailure;
+      /** Of a restore: that for certain nothing was made, and nothing comes any more. */
+      readonly isNothingMade?: boolean;
+    }
   /** The provider refuses it for now and has done nothing. It becomes `unknown` when it may be asked again. */
   | { readonly state: "deferred"; readonly resourceStatus: string; readonly failure: ProviderFailure }
   /** The provider does not know this operation, so it may be started. */
@@ -194,6 +207,8 @@ export interface Provider {
   watch(): Promise<readonly FailoverDue[]>;
   /** Lists every instance of a scope; one whose id is `known`, and not in the list, is asked for once more. @throws UNAVAILABLE: nothing is known */
   list(scope: ProviderScope, listing?: ScopeListing): Promise<InstanceDescription[]>;
+  /** @returns whether a restore has made this instance of the restore's scope, or the cluster that it is a member of @throws UNAVAILABLE */
+  isRestoredBy(instance: InstanceDescription, restore: AskedRestore): Promise<boolean>;
   /** @returns the instance, or null where it is gone @throws UNAVAILABLE */
   describe(providerId: string): Promise<InstanceDescription | null>;
   /** @returns the instance, and after it the other members of its cluster; none where it is gone @throws UNAVAILABLE */

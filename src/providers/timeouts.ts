@@ -19,6 +19,7 @@ export function withTimeouts(provider: Provider, timeoutMs: number): Provider {
     // A scope has many pages. Whoever asks for all of them says how long that may take.
     list: (scope, listing) => provider.list(scope, listing),
     listScopeSnapshots: (scope, listing) => provider.listScopeSnapshots(scope, listing),
+    isRestoredBy: (instance, restore) => limited(provider.isRestoredBy(instance, restore)),
     describe: (providerId) => limited(provider.describe(providerId)),
     describeWithSiblings: (providerId) => limited(provider.describeWithSiblings(providerId)),
     logTail: (providerId, member, lines) => limited(provider.logTail(providerId, member, lines)),

@@ -1,6 +1,6 @@
 /** Every question to a provider has its time, and what the provider works on by itself has not. */
 import { expect, it } from "vitest";
-import type { OperationRequest } from "../../src/providers/provider.js";
+import type { InstanceDescription, OperationRequest } from "../../src/providers/provider.js";
 import { withTimeouts } from "../../src/providers/timeouts.js";
 import { INTENT } from "../support/ground.js";
 import { scriptedProvider } from "../support/scripted-provider.js";
@@ -14,6 +14,7 @@ it("a provider that is silent is UNAVAILABLE, whatever it was asked", async () =
   );
   const provider = withTimeouts({ ...scriptedProvider(), ...silent }, 20);
   const asked = {
+    isRestoredBy: provider.isRestoredBy({} as InstanceDescription, { operationId: "1", identifier: "a" }),
     describe: provider.describe("a"),
     describeWithSiblings: provider.describeWithSiblings("a"),
     logTail: provider.logTail("a", "a", 1),

@@ -62,6 +62,7 @@ export function silentProvider(name = "port"): Provider {
     upkeep: async () => undefined,
     watch: async () => [],
     list: silent,
+    isRestoredBy: async () => false,
     describe: silent,
     describeWithSiblings: silent,
     logTail: silent,

@@ -77,6 +77,7 @@ export function scriptedProvider(name = "scripted"): ScriptedProvider {
   const begun: string[] = [];
   const ends = new Map<string, Poll>();
   const dues: FailoverDue[] = [];
+  const restored = new Map<string, string>();
   const snapshots: (SnapshotDescription & { providerId: string })[] = [];
   let report: Report = async () => undefined;
   let released = Promise.withResolvers<void>();
@@ -152,6 +153,7 @@ export function scriptedProvider(name = "scripted"): ScriptedProvider {
       return { ...done, resourceStatus: "deleted", result: { snapshotId } };
     }
     const { identifier, tags, backupWindow, maintenanceWindow, backupRetentionDays } = request;
+    restored.set(identifier, request.operationId);
     provider.add(identifier, { tags, backupWindow, maintenanceWindow, backupRetentionDays });
     return { ...done, resourceStatus: "available", result: { identifier, providerId: identifier } };
   }
@@ -238,6 +240,7 @@ export function scriptedProvider(name = "scripted"): ScriptedProvider {
     upkeep: async () => undefined,
     watch: async () => dues.splice(0),
     list: async () => [...instances.values()],
+    isRestoredBy: async ({ providerId }, { operationId }) => restored.get(providerId) === operationId,
     async describe(providerId) {
       await scripts.get(providerId)?.describe?.();
       return instances.get(providerId) ?? null;

@@ -9,6 +9,9 @@ export const tagsWithOperation = (tags: readonly Tag[], operationId: string) => 
   { Key: OPERATION_TAG, Value: operationId },
 ];
 
+export const hasTagOfOperation = (tags: readonly Tag[], operationId: string): boolean =>
+  tags.some(({ key, value }) => key === OPERATION_TAG && value === operationId);
+
 /**
  * What is older has the number of an operation of another Postern.
  * @param createdAt null where AWS does not say it yet
@@ -17,6 +20,4 @@ export const isMadeByOperation = (
   { tags, createdAt }: { readonly tags: readonly Tag[]; readonly createdAt: Date | null },
   operationId: string,
   sinceMs: number,
-): boolean =>
-  tags.some(({ key, value }) => key === OPERATION_TAG && value === operationId) &&
-  (createdAt === null || createdAt.getTime() > sinceMs);
+): boolean => hasTagOfOperation(tags, operationId) && (createdAt === null || createdAt.getTime() > sinceMs);

@@ -9,7 +9,7 @@ import { instanceClassChange } from "./instance-class.js";
 import { parseInstanceId } from "./instance-id.js";
 import { findRdsInstance, type RdsInstance } from "./instances.js";
 import { seenSnapshotOf } from "./named-snapshot.js";
-import { type Asked, failed, type RdsOperation, running } from "./operation.js";
+import { type Asked, type RdsOperation, running } from "./operation.js";
 import { parameterGroupChange } from "./parameter-group.js";
 import { reboot } from "./reboot.js";
 import { asUnavailable, refusalOf } from "./refusals.js";
@@ -42,6 +42,8 @@ const LAST_RETRY_MS = 60_000;
 interface Attempt extends Asked {
   state: "asking" | "acknowledged" | "undecided" | "refused" | "deferred" | "free";
   failure?: ProviderFailure;
+  /** Whether what AWS has refused was all that there is of the operation. */
+  isNothingMade?: boolean;
   /** When a deferred one may be asked again. */
   againAtMs: number;
   tries: number;
@@ -80,6 +82,13 @@ function refusalBySight(request: OperationRequest, saw: Sight): ProviderFailure 
   return { code: "DBInstanceNotFound", message: "AWS has this instance no more." };
 }
 
+const refused = (failure: ProviderFailure, isNothingMade = false): Poll => ({
+  state: "failed",
+  resourceStatus: "unknown",
+  failure,
+  isNothingMade,
+});
+
 export function createRdsOperations({ scopeOf, clock, log, random }: OperationsDeps) {
   const attempts = new Map<string, Attempt>();
   const nowMs = () => clock.now().getTime();
@@ -114,7 +123,8 @@ export function createRdsOperations({ scopeOf, clock, log, random }: OperationsD
       const failure = { code, message: saw.unfinished === undefined ? message : `${message} ${saw.unfinished}` };
       const waitMs = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** attempt.tries) * (0.5 + random() / 2);
       const state = isPassing ? "deferred" : "refused";
-      Object.assign(attempt, { state, failure, againAtMs: nowMs() + waitMs, tries: attempt.tries + 1 });
+      const isNothingMade = saw.unfinished === undefined;
+      Object.assign(attempt, { state, failure, isNothingMade, againAtMs: nowMs() + waitMs, tries: attempt.tries + 1 });
       log.warn({ operationId, type, code, isPassing }, "AWS refuses an operation");
     }
   }
@@ -127,7 +137,7 @@ export function createRdsOperations({ scopeOf, clock, log, random }: OperationsD
   /** @returns what this process knows of the operation without asking AWS, or null */
   function known(attempt: Attempt | undefined): Poll | null {
     if (attempt?.state === "asking") return running("unknown", "AWS has not answered yet.");
-    if (attempt?.state === "refused") return failed(attempt.failure!.code, attempt.failure!.message);
+    if (attempt?.state === "refused") return refused(attempt.failure!, attempt.isNothingMade);
     if (attempt?.state !== "deferred") return null;
     if (nowMs() < attempt.againAtMs) return { state: "deferred", resourceStatus: "waiting", failure: attempt.failure! };
     attempt.state = "free";
@@ -170,7 +180,7 @@ export function createRdsOperations({ scopeOf, clock, log, random }: OperationsD
       if (!operation) return { state: "unknown" };
       // It was not asked for: whoever wrote the intent has ended before it was refused.
       const refusal = refusalBySight(request, intent.saw);
-      if (refusal) return failed(refusal.code, refusal.message);
+      if (refusal) return refused(refusal, true);
       const asked = attempt ?? { isAcknowledged: false, askedAtMs: 0, wasBusy: false };
       const found = isOfSnapshot(request.type) ? null : await find(request);
       const poll = await operation.poll(scope, request as never, found, { intent, asked, nowMs: nowMs() });

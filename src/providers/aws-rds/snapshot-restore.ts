@@ -2,13 +2,13 @@
 import type { DBCluster } from "@aws-sdk/client-rds";
 import { INSTANCE_IDENTIFIER } from "../../values/identifiers.js";
 import { OperationFailureError } from "../errors.js";
-import type { Poll } from "../provider.js";
+import type { AskedRestore, InstanceDescription, Poll } from "../provider.js";
 import { listNewerEvents, type RdsEventSource, type SeenEvents, seeEvents } from "./events.js";
 import { rdsProviderId, rdsTags } from "./instance-description.js";
 import { findRdsCluster, findRdsInstanceNamed, type RdsInstance } from "./instances.js";
 import { type SeenSnapshot, seeNamedSnapshot } from "./named-snapshot.js";
 import { endWithoutSign, failed, type PollFacts, type RdsOperation, type RequestOf, running } from "./operation.js";
-import { isMadeByOperation } from "./operation-tag.js";
+import { hasTagOfOperation, isMadeByOperation } from "./operation-tag.js";
 import { awsCodeOf } from "./refusals.js";
 import { createMember, restoreCluster, restoreInstance, type SourceFacts, sourceFactsOf } from "./restore-calls.js";
 import type { AwsScope } from "./scopes.js";
@@ -58,17 +58,34 @@ const isOurInstance = ({ instance }: RdsInstance, operationId: string, sinceMs: 
     sinceMs,
   );
 
+/** Implements Provider.isRestoredBy. A person may add the instance to a cluster that was restored, under any name. */
+export function isRestoredBy(
+  { identifier, tags, cluster }: Pick<InstanceDescription, "identifier" | "tags" | "cluster">,
+  restore: AskedRestore,
+): boolean {
+  const isOurs = (made: Pick<InstanceDescription, "identifier" | "tags">, name: string) =>
+    made.identifier.toLowerCase() === name.toLowerCase() && hasTagOfOperation(made.tags, restore.operationId);
+  const isOurCluster = cluster !== null && isOurs(cluster, clusterNameOf(restore.identifier));
+  return isOurCluster || isOurs({ identifier, tags }, restore.identifier);
+}
+
 const sourceOfStep = (identifier: string, step: Step): RdsEventSource =>
   step === "cluster"
     ? { type: "db-cluster", identifier: clusterNameOf(identifier).toLowerCase() }
     : { type: "db-instance", identifier: identifier.toLowerCase() };
 
+/** @param isCertain whether AWS has nothing of it, no cluster either, and will not have */
+const withoutTrace = (poll: Poll, isCertain: boolean): Poll =>
+  poll.state === "failed" && isCertain ? { ...poll, isNothingMade: true } : poll;
+
 /** The end of what is to be made and is not there: it was deleted; else it is on its way, or may be asked for again: a name is given once. */
 async function pollAbsent(scope: AwsScope, { identifier }: Restore, step: Step, facts: PollFacts): Promise<Poll> {
   const { events: seen } = facts.intent.saw as unknown as RestoreSight;
   const events = await listNewerEvents(scope, sourceOfStep(identifier, step), facts.intent, seen, facts.nowMs);
-  if (events.some(({ text }) => DELETED.test(text)))
-    return failed("DBInstanceNotFound", "What was restored was deleted meanwhile.", "deleted");
+  if (events.some(({ text }) => DELETED.test(text))) {
+    const gone = failed("DBInstanceNotFound", "What was restored was deleted meanwhile.", "deleted");
+    return withoutTrace(gone, step !== "member");
+  }
   const end = endWithoutSign("unknown", facts);
   if (end && step === "member") return leftAlone(identifier);
   return end ?? (facts.asked.isAcknowledged ? running("creating", "AWS has begun it.") : { state: "unknown" });
@@ -89,7 +106,7 @@ async function pollCluster(scope: AwsScope, request: Restore, facts: PollFacts):
   const cluster = await findRdsCluster(scope, name);
   if (!cluster) return pollAbsent(scope, request, "cluster", facts);
   if (!isOurCluster(cluster, operationId, sinceOf(Date.parse(facts.intent.askedAt))))
-    return alreadyExists(`cluster ${name}`);
+    return withoutTrace(alreadyExists(`cluster ${name}`), step === "cluster");
   const status = cluster.Status ?? "unknown";
   if (FAILED.test(status))
     return failed("InvalidDBClusterStateFault", `The new cluster ${name} is ${status}. Delete it in AWS.`, status);
@@ -151,7 +168,7 @@ export const snapshotRestore: RdsOperation<Restore, RdsInstance | null> = {
       return pollCluster(scope, request, facts);
     }
     if (!isOurInstance(made, operationId, sinceOf(Date.parse(facts.intent.askedAt))))
-      return alreadyExists(`instance ${identifier}`);
+      return withoutTrace(alreadyExists(`instance ${identifier}`), step === "instance");
     const status = made.instance.DBInstanceStatus ?? "unknown";
     if (FAILED.test(status)) return failed("InvalidDBInstanceState", `The new instance is ${status}.`, status);
     if (GONE.test(status)) return failed("DBInstanceNotFound", "What was restored was deleted meanwhile.", status);

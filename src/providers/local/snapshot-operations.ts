@@ -3,11 +3,11 @@
 import { AppError, unavailable } from "../../errors.js";
 import { isOfSnapshot } from "../../values/operations/declarations.js";
 import { OperationFailureError } from "../errors.js";
-import type { OperationRequest, Poll } from "../provider.js";
+import type { AskedRestore, InstanceDescription, OperationRequest, Poll } from "../provider.js";
 import type { NewInstance } from "./create.js";
 import type { Host } from "./host.js";
 import { makeIndependentAfterStart, makeIndependentBeforeStart } from "./independent.js";
-import { listUnfinishedInJournal } from "./journal.js";
+import { listUnfinishedInJournal, readJournalEntry } from "./journal.js";
 import type { EntryEnd, EntryOutcome, JournalEntry } from "./journal-entry.js";
 import { createRuns } from "./runs.js";
 import type { Snapshots } from "./snapshots.js";
@@ -84,15 +84,17 @@ export function createSnapshotOperations(
     return (await snapshots.find(request.providerId, request)) ? "available" : "deleted";
   }
 
+  /** Whether a restore has made its instance. One that cannot be read exists. */
+  const exists = async (restoredAs: string | null = null): Promise<boolean> =>
+    restoredAs !== null && (await host.instances.find(restoredAs).catch(() => true)) !== null;
+
   /** Finds the real end of an operation of a killed process. */
   async function endOfInterrupted({ request, restoredAs }: JournalEntry): Promise<EntryEnd> {
     if (request.type === "DELETE_SNAPSHOT") {
       await snapshots.remove(request.providerId, request);
       return deleted(request.snapshotId);
     }
-    // An instance that cannot be read exists.
-    const exists = restoredAs !== null && (await host.instances.find(restoredAs).catch(() => true));
-    if (exists) return restored(request as Restore, restoredAs);
+    if (restoredAs !== null && (await exists(restoredAs))) return restored(request as Restore, restoredAs);
     const message = "Postern was stopped meanwhile. Nothing of the new instance is left. Ask again.";
     return { failure: { code: "Interrupted", message } };
   }
@@ -102,7 +104,16 @@ export function createSnapshotOperations(
     start: (request: Deletion | Restore): Promise<void> => runs.once(request.operationId, () => begin(request)),
 
     /** Implements Provider.poll. */
-    poll: async (request: Deletion | Restore): Promise<Poll> => (await runs.poll(request)) ?? { state: "unknown" },
+    async poll(request: Deletion | Restore): Promise<Poll> {
+      const poll = (await runs.poll(request)) ?? ({ state: "unknown" } as const);
+      if (poll.state !== "failed" || request.type !== "RESTORE_SNAPSHOT") return poll;
+      return { ...poll, isNothingMade: !(await exists((await runs.find(request))?.restoredAs)) };
+    },
+
+    /** Implements Provider.isRestoredBy. */
+    async isRestoredBy({ providerId }: InstanceDescription, { operationId }: AskedRestore): Promise<boolean> {
+      return (await readJournalEntry(journal, operationId))?.restoredAs === providerId;
+    },
 
     /** Implements Provider.cancel. */
     cancel: (request: Deletion | Restore): Promise<void> => runs.cancel(request),

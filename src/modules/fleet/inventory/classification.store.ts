@@ -130,8 +130,3 @@ export async function insertMapping(db: Db, mapping: typeof environmentMappings.
   const rows = await db.insert(environmentMappings).values(mapping).returning({ id: environmentMappings.id });
   return rows[0]!.id;
 }
-
-/** Notes that an instance was restored from production. It may have been noted already. */
-export async function insertProductionCopy(db: Db, provider: string, providerId: string): Promise<void> {
-  await db.insert(productionCopies).values({ provider, providerId }).onConflictDoNothing();
-}

@@ -8,7 +8,7 @@ import { isId } from "../../../values/id.js";
 import { MAX_INPUT_IDENTIFIER } from "../../../values/identifiers.js";
 import type { TagChange } from "../../../values/tags.js";
 import { type ClassificationService, classificationFactsOf } from "./classification.service.js";
-import { insertProductionCopy, listClassifiedByIds, lockClassification } from "./classification.store.js";
+import { listClassifiedByIds, lockClassification } from "./classification.store.js";
 import { tagsOfCopy } from "./copies.js";
 import { classifyByGrounds } from "./environment-grounds.js";
 import { previewEnvironmentChange } from "./environment-preview.service.js";
@@ -21,6 +21,7 @@ import {
   listStoredInstances,
   type StoredInstance,
 } from "./inventory.store.js";
+import { insertProductionCopies, isRestoreOfProduction } from "./production-copies.store.js";
 import { createRefresh } from "./refresh.service.js";
 import { markSnapshotDeleted, updateLastBackups } from "./snapshots.store.js";
 import { createWrittenInstances } from "./written-instances.service.js";
@@ -96,12 +97,14 @@ export function createInventoryService({ db, log, providers, classification }: I
       return (await previewEnvironmentChange(db, classification, proposed)).loosens;
     },
 
+    isRestoreOfProduction,
+
     /**
      * Notes that a restore has made an instance of a snapshot of production, in the transaction of the caller, which holds the lock of
      * environments. It counts at once, or from when the instance is seen first.
      */
     async storeProductionCopy(db: Db, provider: string, providerId: string): Promise<void> {
-      await insertProductionCopy(db, provider, providerId);
+      await insertProductionCopies(db, provider, [providerId]);
       const id = await findInstanceId(db, provider, providerId);
       if (id !== null) await classification.reclassify(db, await listClassifiedByIds(db, [id]));
     },

@@ -2,9 +2,16 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Db } from "../../../db/client.js";
 import type { InstanceDescription, Provider } from "../../../providers/provider.js";
+import { isOperableEnvironment } from "../../../values/environments.js";
 import type { ClassificationService } from "./classification.service.js";
-import { listClassified, listClassifiedByIds, lockClassification } from "./classification.store.js";
+import {
+  type ClassifiedInstance,
+  listClassified,
+  listClassifiedByIds,
+  lockClassification,
+} from "./classification.store.js";
 import { updateFindings } from "./findings.store.js";
+import { insertProductionCopies, listProductionRestores, updateSeenRestores } from "./production-copies.store.js";
 import {
   type KnownInstance,
   listKnownInstances,
@@ -51,7 +58,42 @@ function written(
 
 export type WrittenInstances = ReturnType<typeof createWrittenInstances>;
 
+/**
+ * Notes which of these instances are made by restores of production that are under way, or have failed. A name is not enough: others may
+ * have given it. @returns the ids at the provider of those for which that was not noted before
+ */
+async function noteProductionCopies(db: Db, provider: Provider, described: readonly InstanceDescription[]) {
+  const made = new Map<string, string>();
+  for (const restore of await listProductionRestores(db, provider.name)) {
+    for (const instance of described) {
+      const isOfScope = instance.accountId === restore.accountId && instance.region === restore.region;
+      if (isOfScope && (await provider.isRestoredBy(instance, restore)))
+        made.set(instance.providerId, restore.operationId);
+    }
+  }
+  if (made.size === 0) return [];
+  await updateSeenRestores(db, [...made.values()]);
+  return insertProductionCopies(db, provider.name, [...made.keys()]);
+}
+
 export function createWrittenInstances(classification: ClassificationService) {
+  /** Has instances classified, and what was restored from them. */
+  async function classify(
+    db: Db,
+    provider: Provider,
+    descriptions: readonly InstanceDescription[],
+    list: () => Promise<readonly ClassifiedInstance[]>,
+    { ids, newcomers }: { readonly ids: ReadonlyMap<string, bigint>; readonly newcomers: ReadonlySet<bigint> },
+  ): Promise<void> {
+    await noteProductionCopies(db, provider, descriptions);
+    const changed = await classification.reclassify(db, await list(), { newcomers });
+    if (changed.every(({ after }) => isOperableEnvironment(after.environment))) return;
+    // They may have been restored from what has become production only now.
+    const copies = await noteProductionCopies(db, provider, descriptions);
+    const copyIds = copies.flatMap((providerId) => ids.get(providerId) ?? []);
+    if (copyIds.length > 0) await classification.reclassify(db, await listClassifiedByIds(db, copyIds), { newcomers });
+  }
+
   /** Writes descriptions that no later look has overtaken. @returns what was known before, and the ids of all that are known now */
   async function write(
     db: Db,
@@ -123,7 +165,7 @@ export function createWrittenInstances(classification: ClassificationService) {
         row.lastSuccessAt,
       );
       // The environment of a vanished instance still protects its snapshots.
-      await classification.reclassify(db, await listClassified(db, row.id), { newcomers });
+      await classify(db, provider, descriptions, () => listClassified(db, row.id), { ids, newcomers });
       await updateFindings(db, "provider", reported);
       const found = listed.size + unlisted.length - missing.length;
       return { ids, found, new: newcomers.size, changed, gone: gone.length };
@@ -139,7 +181,8 @@ export function createWrittenInstances(classification: ClassificationService) {
       const [only, ...others] = provider.scopes;
       const scopeId = await findScopeId(db, provider.name, only && others.length === 0 ? only : descriptions[0]!);
       const { ids, reported, newcomers } = await write(db, provider, scopeId, descriptions, lookedAt, true);
-      await classification.reclassify(db, await listClassifiedByIds(db, [...ids.values()]), { newcomers });
+      const written = () => listClassifiedByIds(db, [...ids.values()]);
+      await classify(db, provider, descriptions, written, { ids, newcomers });
       await updateFindings(db, "provider", reported);
       return ids;
     },

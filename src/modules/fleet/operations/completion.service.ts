@@ -17,7 +17,7 @@ import {
   type StoredOperation,
   updateOperation,
 } from "./operations.store.js";
-import { protectRestored } from "./snapshot-protection.service.js";
+import { protectRestored, protectUnseen } from "./snapshot-protection.service.js";
 import type { Waiting } from "./waiting.service.js";
 
 type Ended = Extract<Poll, { state: "succeeded" | "failed" }>;
@@ -152,7 +152,8 @@ export function createCompletion(deps: CompletionDeps) {
     const resourceStatus = resourceStatusOf(poll);
     if (poll.state === "failed") {
       const isError = poll.failure.code !== CANCEL_REQUESTED;
-      return { resourceStatus, error: isError ? errorOf(operation, poll.failure) : null };
+      const unseen = await protectUnseen(db, inventory, operation, poll.isNothingMade);
+      return { ...unseen, resourceStatus, error: isError ? errorOf(operation, poll.failure) : null };
     }
     if (operation.type === "RESTORE_SNAPSHOT")
       await protectRestored(db, inventory, operation, String(poll.result.providerId));

@@ -54,7 +54,9 @@ export const CANCEL_REQUESTED = "CancelRequested";
 export function pollAfterCancelling(poll: Poll): Poll {
   const isUndone = poll.state === "failed" && poll.failure.code === "Interrupted";
   const isUnbegun = poll.state === "unknown" || poll.state === "deferred";
-  return isUndone || isUnbegun ? failedRun(CANCEL_REQUESTED, "It was cancelled.") : poll;
+  const cancelled = failedRun(CANCEL_REQUESTED, "It was cancelled.");
+  if (isUndone) return { ...poll, failure: cancelled.failure };
+  return isUnbegun ? cancelled : poll;
 }
 
 const STATUSES: Readonly<Record<string, OperationStatus>> = {

@@ -81,6 +81,8 @@ export const operations = pgTable(
     /** When the work ended after TIMED_OUT, and how (`settlement`). */
     settledAt: moment(),
     settlement: jsonb(),
+    /** Whether it is a restore of production that has failed, and may have made an instance all the same that nobody has seen yet. */
+    mayHaveRestored: boolean().notNull().default(false),
   },
   (t) => [
     index("operations_requested_at_idx").on(t.requestedAt.desc(), t.id.desc()),
@@ -106,6 +108,10 @@ export const operations = pgTable(
     index("operations_open_of_cluster_idx")
       .on(t.clusterArn)
       .where(sql`${t.status} in ('QUEUED', 'RUNNING') or (${t.status} = 'TIMED_OUT' and ${t.settledAt} is null)`),
+    index("operations_restores_idx")
+      .on(t.id)
+      .where(sql`${t.parameters} ? 'identifier' and (
+      ${t.status} = 'RUNNING' or (${t.status} = 'TIMED_OUT' and ${t.settledAt} is null) or ${t.mayHaveRestored})`),
     index("operations_durations_idx")
       .on(t.instanceId, t.type, t.id.desc())
       .where(sql`${t.success} and ${t.durationSeconds} is not null`),

@@ -1,7 +1,8 @@
 /** Protects snapshots and what is restored from them: each is as protected as its source was when it was taken, or is now. */
+import { type SQL, sql } from "drizzle-orm";
 import type { Db } from "../../../db/client.js";
 import { AppError, productionProtected } from "../../../errors.js";
-import type { OperationRequest, ProviderFailure, ProviderSnapshotName } from "../../../providers/provider.js";
+import type { OperationRequest, ProviderFailure } from "../../../providers/provider.js";
 import { isOperableEnvironment } from "../../../values/environments.js";
 import type { InventoryService, StoredInstance } from "../inventory/index.js";
 import { findNamedSnapshot } from "./identifiers.store.js";
@@ -14,16 +15,25 @@ import type { StoredOperation } from "./operations.store.js";
 export async function protectRestored(
   db: Db,
   inventory: InventoryService,
-  { instanceId, parameters }: Pick<StoredOperation, "instanceId" | "parameters">,
+  { id, instanceId }: Pick<StoredOperation, "id" | "instanceId">,
   restoredId: string,
 ): Promise<void> {
   await inventory.lockEnvironments(db);
-  const source = await inventory.require(db, String(instanceId));
-  const { snapshotId, snapshotUid } = parameters as ProviderSnapshotName;
-  const snapshot = await findNamedSnapshot(db, source.id, snapshotId, snapshotUid);
-  const environments = [source.environment, ...(snapshot?.environment ? [snapshot.environment] : [])];
-  if (environments.every(isOperableEnvironment)) return;
-  await inventory.storeProductionCopy(db, source.provider, restoredId);
+  if (!(await inventory.isRestoreOfProduction(db, id))) return;
+  const { provider } = await inventory.require(db, String(instanceId));
+  await inventory.storeProductionCopy(db, provider, restoredId);
+}
+
+/** As above, for an operation that has failed. @returns what is written of it: that its provider was asked, and may have made something */
+export async function protectUnseen(
+  db: Db,
+  inventory: InventoryService,
+  { id, type }: Pick<StoredOperation, "id" | "type">,
+  isNothingMade = false,
+): Promise<{ readonly mayHaveRestored?: SQL }> {
+  if (type !== "RESTORE_SNAPSHOT" || isNothingMade) return {};
+  await inventory.lockEnvironments(db);
+  return (await inventory.isRestoreOfProduction(db, id)) ? { mayHaveRestored: sql`intent is not null` } : {};
 }
 
 /** @param source as it is now @returns why the operation may not begin, or null where it may, or is on no snapshot */
