@@ -27,6 +27,8 @@ export type FailureCode =
   | "InvalidConfiguration"
   /** PostgreSQL does not start, or does not answer after it was started. */
   | "StartFailed"
+  /** The instance has come to a status from which it does not stop by itself. */
+  | "StopFailed"
   /** This provider cannot copy the instance. */
   | "NotSupported"
   /** The provider never stops an instance of this kind. */

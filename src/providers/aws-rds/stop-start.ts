@@ -7,6 +7,7 @@ import {
   StopDBClusterCommand,
   StopDBInstanceCommand,
 } from "@aws-sdk/client-rds";
+import type { FailureCode } from "../errors.js";
 import type { OperationRequest, Poll, ProviderFailure } from "../provider.js";
 import { listNewerEvents, type RdsEventSource, type SeenEvents, seeEvents } from "./events.js";
 import { writerOfCluster } from "./instance-description.js";
@@ -87,6 +88,8 @@ interface End {
   readonly event: RegExp;
   readonly passing: string;
   readonly message: string;
+  /** The code where a status from which nothing leads on keeps it from being done. */
+  readonly stuck: FailureCode;
   /** The message where the events tell that it was done, and the status that it did not last. */
   readonly overtaken: string;
   readonly result: (at: string, found: RdsInstance, isNow: boolean) => Readonly<Record<string, unknown>>;
@@ -97,6 +100,7 @@ const STOPPED: End = {
   event: /^DB (instance|cluster) stopped/i,
   passing: "stopping",
   message: "The instance is stopped.",
+  stuck: "StopFailed",
   overtaken: "The instance was stopped, and is not any more.",
   result: (stoppedAt, { instance, group }, isNow) => {
     const again = isNow ? (group?.cluster.AutomaticRestartTime ?? instance.AutomaticRestartTime) : undefined;
@@ -109,6 +113,7 @@ const STARTED: End = {
   event: /^DB (instance|cluster) started/i,
   passing: "starting",
   message: "The instance is available again.",
+  stuck: "StartFailed",
   overtaken: "The instance was started, and is not available any more.",
   result: (startedAt, { instance, group }) => ({
     startedAt,
@@ -140,7 +145,7 @@ async function pollUntil(end: End, scope: AwsScope, found: RdsInstance | null, f
     return { state: "succeeded", resourceStatus: status, message, result: end.result(at, found, isNow) };
   }
   if (isStuck(status) && status !== saw.status)
-    return failed("StartFailed", `AWS has it ${status} since. See its events, and mend what they say.`, status);
+    return failed(end.stuck, `AWS has it ${status} since. See its events, and mend what they say.`, status);
   return undecided(status, facts, "AWS has taken it, and its status does not tell the end yet.");
 }
 

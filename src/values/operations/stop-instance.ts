@@ -46,6 +46,8 @@ export const stopInstance = declareOperation(
     guidance: {
       NotStoppable:
         "RDS never stops an instance of this kind. See the message; a smaller class or deletion may save as much.",
+      StopFailed:
+        "The instance is not stopped, and goes on costing. See its status and its events in AWS, mend what they say, and request the stop again once it is available.",
     },
   },
 );

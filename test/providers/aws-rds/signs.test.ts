@@ -1,5 +1,6 @@
 /** What counts as a sign that an operation was done: nothing older than the question, and nothing that others did. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { guidanceFor } from "../../../src/modules/fleet/operations/guidance.js";
 import type { Intent, OperationRequest, Poll, Provider } from "../../../src/providers/provider.js";
 import { ACCOUNT, instanceNamed, REGION, startAws, type UnderAws } from "../../support/aws.js";
 import { newOperationId, type Wanted } from "../../support/ground.js";
@@ -197,6 +198,20 @@ describe.each([
     const failure = { code: "StartFailed", message: expect.stringContaining("incompatible-network") };
     expect(await provider.poll(request, intent)).toMatchObject({ state: "failed", failure });
     expect(under.aws.done(startCall)).toBe(1);
+    enter("available");
+  });
+
+  it("has failed where AWS cannot stop it, and nobody reads that as a start", async () => {
+    enter("available");
+    const { request, intent } = await begun("STOP_INSTANCE");
+    enter("storage-full");
+    expect(await provider.poll(request, intent)).toMatchObject({ state: "running" });
+    enter("incompatible-network");
+    const failure = { code: "StopFailed", message: expect.stringContaining("incompatible-network") };
+    expect(await provider.poll(request, intent)).toMatchObject({ state: "failed", failure });
+    const guidance = guidanceFor("STOP_INSTANCE", "StopFailed");
+    expect(guidance).toMatch(/not stopped.*request the stop again/);
+    expect(guidance).not.toBe(guidanceFor("START_INSTANCE", "StartFailed"));
     enter("available");
   });
 
