@@ -37,7 +37,8 @@ type Wired =
   | "onEnded"
   | "onReconciled"
   | "enqueue"
-  | "wake";
+  | "wake"
+  | "onCancelRequested";
 
 interface OperationsModuleDeps
   extends Omit<
@@ -88,7 +89,15 @@ export function operationsModule(deps: OperationsModuleDeps): OperationsModule {
   const enqueue: AcceptanceDeps["enqueue"] = (db, { provider, id }) =>
     jobs.enqueue(db, queueOf(provider), { instanceId: String(id) });
   const acceptance = createAcceptance({ ...deps, enqueue });
-  const operations = createOperationsService({ ...deps, acceptance, completion, waiting, enqueue, wake });
+  const operations = createOperationsService({
+    ...deps,
+    acceptance,
+    completion,
+    waiting,
+    enqueue,
+    wake,
+    onCancelRequested: worker.cancel,
+  });
   const planning = createPlanning({ ...deps, acceptance });
   const dispatch = createBulkDispatch({ ...deps, acceptance, wake });
   const cancellation = createBulkCancellation({ ...deps, completion, waiting, dispatch, wake });

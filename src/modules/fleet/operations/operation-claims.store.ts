@@ -119,10 +119,12 @@ export async function claimAbandonedOperation(
   return rows[0] ?? null;
 }
 
-/** Extends the lease of a worker on its operation; 0 gives it up. */
-export async function updateOperationLease(db: Db, id: bigint, worker: string, leaseMs: number): Promise<void> {
-  await db
+/** Extends the lease of a worker on its operation; 0 gives it up. @returns whether somebody has cancelled the operation */
+export async function updateOperationLease(db: Db, id: bigint, worker: string, leaseMs: number): Promise<boolean> {
+  const rows = await db
     .update(operations)
     .set({ leaseUntil: leaseOf(leaseMs) })
-    .where(and(eq(operations.id, id), eq(operations.status, "RUNNING"), eq(operations.worker, worker)));
+    .where(and(eq(operations.id, id), eq(operations.status, "RUNNING"), eq(operations.worker, worker)))
+    .returning({ isCancelled: sql<boolean>`${operations.cancelRequestedAt} is not null` });
+  return rows[0]?.isCancelled ?? false;
 }

@@ -40,6 +40,8 @@ export interface OperationsDeps {
   readonly enqueue: (db: Db, instance: StoredInstance) => Promise<void>;
   /** Wakes the worker of this process. Call it after the commit. */
   readonly wake: (instanceId: bigint) => void;
+  /** Tells the worker of this process that an operation is cancelled which it may run. Call it after the commit. */
+  readonly onCancelRequested: (operationId: bigint) => void;
 }
 
 /** What a call asks for, and where. The transaction has locked the instance. */
@@ -58,7 +60,8 @@ export function requireMayRun({ actor }: Call): void {
 export type OperationsService = ReturnType<typeof createOperationsService>;
 
 export function createOperationsService(deps: OperationsDeps) {
-  const { db, audit, inventory, acceptance, fingerprintKey, completion, waiting, enqueue, wake } = deps;
+  const { db, audit, inventory, acceptance, fingerprintKey, completion, waiting, enqueue, wake, onCancelRequested } =
+    deps;
 
   /** Waits for the end of an operation as long as the client asks for, beyond the time that its request may take. */
   async function waitForEnd(id: string, seconds: number): Promise<void> {
@@ -207,6 +210,7 @@ export function createOperationsService(deps: OperationsDeps) {
         return operation.instanceId;
       });
       waiting.wake(BigInt(id));
+      onCancelRequested(BigInt(id));
       wake(instanceId);
       await waitForEnd(id, waitSeconds ?? 0);
       return id;

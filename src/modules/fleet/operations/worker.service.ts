@@ -19,6 +19,7 @@ import {
   type OvertakingOperation,
   updateOperationLease,
 } from "./operation-claims.store.js";
+import { createLeases, LEASE_MS } from "./operation-leases.service.js";
 import { progressOf } from "./operation-progress.js";
 import { requestOf } from "./operation-request.js";
 import { endOfUnaskedRun, failedRun, type OperationRun, pollAfterCancelling, runAfterFault } from "./operation-run.js";
@@ -29,9 +30,6 @@ import {
   updateOperationProgress,
 } from "./operations.store.js";
 import type { OperationPolling } from "./operations.variables.js";
-
-/** A worker that has not extended its lease for so long counts as dead. */
-const LEASE_MS = 10_000;
 
 export interface WorkerDeps {
   readonly db: Db;
@@ -57,6 +55,7 @@ export interface WorkerDeps {
 export function createWorker({ db, log, inventory, completion, beginning, polling }: WorkerDeps) {
   const worker = randomUUID();
   const stopping = new AbortController();
+  const leases = createLeases({ db, log, worker });
   /** The lanes in which this worker runs something. */
   const busyLanes = new Map<string, Promise<void>>();
   /** The busy lanes that were woken again. */
@@ -120,8 +119,16 @@ export function createWorker({ db, log, inventory, completion, beginning, pollin
     return (await provider.describe(providerId).catch(() => null))?.status === "failed";
   }
 
-  /** Runs a claimed operation until its end, its deadline, or the end of this process. */
-  async function runToEnd(operation: ClaimedOperation, provider: Provider, providerId: string): Promise<void> {
+  /**
+   * Runs a claimed operation until its end, its deadline, or the end of this process.
+   * @param cancelling is aborted when somebody cancels it, which does not wait for the next poll
+   */
+  async function runToEnd(
+    operation: ClaimedOperation,
+    provider: Provider,
+    providerId: string,
+    cancelling: AbortSignal,
+  ): Promise<void> {
     const request = requestOf(operation, providerId);
     const { intervalMs, attempts } = polling(provider.name, operation.type);
     // The time before comes from the database's clock, the time since from a timer, because this host's clock may be wrong.
@@ -136,6 +143,7 @@ export function createWorker({ db, log, inventory, completion, beginning, pollin
     };
     while (!stopping.signal.aborted) {
       const isLate = performance.now() >= deadlineMs;
+      run.isCancelRequested ||= cancelling.aborted;
       const step = run.isCancelRequested
         ? cancelAndPoll(provider, request, run)
         : pollOrStart(provider, request, run, isLate);
@@ -157,21 +165,13 @@ export function createWorker({ db, log, inventory, completion, beginning, pollin
         run.isCancelRequested = true;
         continue;
       }
-      // An operation that runs for hours is polled ever less often.
+      // An operation that runs for hours is polled ever less often, until somebody cancels it.
       const ranMs = performance.now() - startedMs;
-      await delay(Math.max(intervalMs, ranMs / 300), undefined, { signal: stopping.signal }).catch(() => undefined);
+      const pauseMs = run.isCancelRequested ? intervalMs : Math.max(intervalMs, ranMs / 300);
+      const awaited = run.isCancelRequested ? [stopping.signal] : [stopping.signal, cancelling];
+      await delay(pauseMs, undefined, { signal: AbortSignal.any(awaited) }).catch(() => undefined);
     }
     await updateOperationLease(db, operation.id, worker, 0);
-  }
-
-  /** Extends the lease while an operation runs, however long the provider takes to answer. */
-  async function withLease(operation: StoredOperation, work: Promise<void>): Promise<void> {
-    const renew = () =>
-      updateOperationLease(db, operation.id, worker, LEASE_MS).catch((error) =>
-        log.warn({ err: error, operationId: String(operation.id) }, "the lease of an operation is not renewed"),
-      );
-    const timer = setInterval(renew, LEASE_MS / 3);
-    await work.finally(() => clearInterval(timer));
   }
 
   /**
@@ -207,7 +207,7 @@ export function createWorker({ db, log, inventory, completion, beginning, pollin
           (await claimAbandonedOperation(db, instanceId, lane, worker, LEASE_MS)) ??
           (await claimOperation(lane, provider, instance));
         if (!operation) break;
-        await withLease(operation, runToEnd(operation, provider, instance.providerId));
+        await leases.hold(operation, (cancelling) => runToEnd(operation, provider, instance.providerId, cancelling));
       }
     } while (wokenLanes.has(key));
   }
@@ -227,6 +227,9 @@ export function createWorker({ db, log, inventory, completion, beginning, pollin
   }
 
   return {
+    /** Ends what somebody has cancelled, without waiting for its next poll, where this process runs it. */
+    cancel: leases.cancel,
+
     /** Runs the operations that wait for an instance, and returns at once. */
     wake(instanceId: bigint): void {
       if (stopping.signal.aborted) return;

@@ -7,7 +7,8 @@ import { eventually } from "../../../support/sandbox.js";
 import { polling, scriptedProvider } from "../../../support/scripted-provider.js";
 
 const FOR_GOOD = 3_600_000;
-const [provider, aws] = [scriptedProvider(), scriptedProvider("aws-rds")];
+const [provider, aws, seldom] = [scriptedProvider(), scriptedProvider("aws-rds"), scriptedProvider("seldom")];
+for (const identifier of ["far", "near"]) seldom.add(identifier, {}, { tookMs: FOR_GOOD });
 for (const identifier of ["orders", "other", "deaf", "timed", "dead", "backed", "backed-prod"]) {
   provider.add(identifier, {}, { tookMs: FOR_GOOD });
 }
@@ -15,7 +16,14 @@ provider.add("source");
 provider.add("quick", {}, { tookMs: 150 });
 aws.add("rds", {}, { tookMs: FOR_GOOD });
 
-const app = testApp(polling({ scripted: 600, "aws-rds": 600 }), async () => [provider, aws], { sweepMs: 300 });
+const { OPERATION_POLLING } = polling({ scripted: 600, "aws-rds": 600 });
+const paces = {
+  ...JSON.parse(OPERATION_POLLING),
+  seldom: { CREATE_SNAPSHOT: { intervalMs: 600_000, attempts: 100 } },
+};
+const app = testApp({ OPERATION_POLLING: JSON.stringify(paces) }, async () => [provider, aws, seldom], {
+  sweepMs: 300,
+});
 let [here, there]: Client[] = [];
 let replica: Awaited<ReturnType<typeof app.replica>>;
 beforeAll(async () => {
@@ -68,6 +76,19 @@ it("a snapshot that runs is ended by its provider, wherever it runs; who cancell
       { action: "operation.ended", success: false, result: { status: "CANCELLED", result: null, error: null } },
     ]);
     expect([provider.runs.get(id)?.starts, provider.runs.get(id)?.cancels]).toEqual([1, 1]);
+  }
+});
+
+it("work that is polled every ten minutes is ended at once where it runs, and from another replica within seconds", async () => {
+  const ids = [];
+  for (const instanceId of ["far", "near"]) {
+    const { id } = await accepted(here!, "createSnapshot", { instanceId });
+    await eventually(async () => (await read(id)).progress.length > 0);
+    ids.push(id);
+  }
+  for (const [n, id] of ids.entries()) {
+    expect((await cancel(n ? here! : there!, id)).status).toBe("CANCELLED");
+    expect([seldom.runs.get(id)?.cancels, seldom.runs.get(id)?.polls]).toEqual([1, 2]);
   }
 });
 
