@@ -8,6 +8,7 @@ import { createWebSockets } from "../../../src/http/websocket.js";
 import { createLog } from "../../../src/log.js";
 import { TIMINGS } from "../../../src/timings.js";
 import { testApp } from "../../support/app.js";
+import { hasten } from "../../support/fleet-app.js";
 import { insertInstance, insertOperation } from "../../support/fleet-port.js";
 import { begun, openLive, polls, socketUrl } from "../../support/live.js";
 import { SOON } from "../../support/soon.js";
@@ -54,10 +55,10 @@ it("an id that begins again before it has ended closes the connection, and every
   const one = await raw(token);
   one.say(subscribe(query), COMPLETE, subscribe(query));
   expect(await one.closed()).toBe(4409);
-  // Nobody follows anything, so nobody asks for changes.
+  // Nobody follows anything, so nobody asks for changes, while jobs run that come less often.
   await vi.waitFor(async () => {
     const seen = polls(app);
-    for (let n = 0; n < 3; n++) await app.sql`select pg_sleep(0.1)`;
+    for (let n = 0; n < 2; n++) await hasten(app, "retention");
     expect(polls(app)).toBe(seen);
   }, SOON);
   const live = openLive(app.url, token);
