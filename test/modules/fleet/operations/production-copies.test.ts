@@ -137,11 +137,14 @@ it("one that AWS refuses leaves no mark, and who takes its name later has nothin
 it("a stranger's instance of that name, which nobody had listed yet, stays what it is", async () => {
   const before = await copies();
   here().addInstance({ identifier: `copy-${made + 1}`, tags: TEST });
+  const action = "RestoreDBInstanceFromDBSnapshot";
+  const fault = under.aws.fault({ as: "delay", action });
   const { id, source, identifier } = await restoring();
-  await eventually(() => under.aws.calls.some(({ action }) => action === "RestoreDBInstanceFromDBSnapshot"));
+  await eventually(() => under.aws.calls.some((call) => call.action === action));
   here().retag(source, PRODUCTION);
   await discover();
   expect(await environmentOf(identifier)).toBe("TEST");
+  fault.end();
   expect(await ended(id)).toMatchObject({ status: "FAILED", error: { code: "DBInstanceAlreadyExists" } });
   expect(await marks(id)).toEqual([false, before]);
 });
