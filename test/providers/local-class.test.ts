@@ -1,6 +1,7 @@
 /** The class of a pair: really in force, in the order that PostgreSQL demands, put back where it does not start. */
 import { appendFile, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { Sql } from "postgres";
 import { afterEach, expect, test } from "vitest";
 import type { Deed } from "../../src/providers/deed.js";
 import { LOCAL_CLASSES, localClass } from "../../src/providers/local/classes.js";
@@ -17,6 +18,7 @@ import {
   untilEnded,
 } from "../support/ground.js";
 import { refusingBinaries } from "../support/refusing-binaries.js";
+import { eventually } from "../support/sandbox.js";
 import { usePair } from "./pair.js";
 
 const pair = usePair();
@@ -248,6 +250,32 @@ test("a pending one is shown, waits for an open window and a running instance, a
   expect(applied()).toMatchObject([
     { success: true, result: { from: "local.small", instanceClass: "local.medium", requestedAt: expect.any(String) } },
   ]);
+  await pair.expectWhole("a");
+});
+
+const unwell = {
+  frozen: async (pid: number) => void process.kill(pid, "SIGSTOP"),
+  starting: async (pid: number, port: number) => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    // It waits for this client to leave.
+    const client = (sql: Sql) => sql`select`.then(() => resolve()).then(() => sql`select pg_sleep(600)`);
+    void query(pair.provider, "pair", client, { port }).catch(() => {});
+    await promise;
+    process.kill(pid, "SIGTERM");
+  },
+} as const;
+test.each([
+  ["frozen", "failed", "local.small", SMALL.buffers],
+  ["starting", "starting", "local.medium", MEDIUM.buffers],
+] as const)("a standby that is %s when a class is decided is restarted with it", async (how, status, name, buffers) => {
+  const before = await pair.postmasterOf("b");
+  await unwell[how](before.pid, before.port);
+  await eventually(async () => (await pair.describe()).members[1]?.status === status);
+  const begun = Date.now();
+  expect(await operate(pair.provider, classOf(pair.id, name))).toMatchObject({ state: "succeeded" });
+  expect(Date.now() - begun, "it does not wait as long as for one that answers").toBeLessThan(30_000);
+  expect((await pair.postmasterOf("b")).run).not.toBe(before.run);
+  expect(await inForce()).toMatchObject([{ buffers }, { buffers }]);
   await pair.expectWhole("a");
 });
 

@@ -8,13 +8,14 @@
  * the same is decided backwards, with the reason, and the change has failed.
  */
 import { StillStartingError } from "../../postgres/last-words.js";
+import { findPostmaster } from "../../postgres/postmaster.js";
 import { OperationFailureError } from "../errors.js";
 import { bringUp } from "./bring-up.js";
 import { type LocalClassName, localClass } from "./classes.js";
 import { type Host, hostFaultText } from "./host.js";
 import { type LocalInstance, type LocalMember, primaryOf, standbysOf } from "./instance-file.js";
 import { clusterOf, fenceMember, memberName } from "./members.js";
-import { isObservedUp, observe } from "./observe.js";
+import { isObservedFailed, observe } from "./observe.js";
 import { preflightReplay } from "./preflight.js";
 import { checkpointBeforeReboot } from "./reboot.js";
 import { takeOverStartFailed } from "./take-over.js";
@@ -49,12 +50,12 @@ const formerOf = ({ instanceClass, maxConnections }: LocalInstance): Change["fro
   maxConnections,
 });
 
-/** @returns the runs of the servers that are up, by member */
+/** @returns the runs of the servers by member, also of one that starts or does not answer */
 async function runsOf(host: Host, instance: LocalInstance): Promise<Change["runs"]> {
   const runs = await Promise.all(
     instance.members.map(async (member) => {
-      const seen = await observe(clusterOf(host, instance, member), host.limits.answerTimeoutMs);
-      return isObservedUp(seen) ? [[member.name, seen.run] as const] : [];
+      const running = await findPostmaster(clusterOf(host, instance, member).dataDir);
+      return running ? [[member.name, running.run] as const] : [];
     }),
   );
   return Object.fromEntries(runs.flat());
@@ -117,11 +118,13 @@ async function restartAll(
   const cluster = clusterOf(host, instance, primary);
   let awaySince: string | null = null;
   if (await isStillIn(runs, host, instance, primary)) {
-    await checkpointBeforeReboot(cluster).catch((error) =>
-      host.log.warn({ err: error, instance: instance.identifier }, "The class changes without a checkpoint"),
-    );
+    const hasFailed = isObservedFailed(await observe(cluster, host.limits.answerTimeoutMs));
+    if (!hasFailed)
+      await checkpointBeforeReboot(cluster).catch((error) =>
+        host.log.warn({ err: error, instance: instance.identifier }, "The class changes without a checkpoint"),
+      );
     awaySince = host.clock.now().toISOString();
-    await fenceMember(host, instance.providerId, primary.name);
+    await fenceMember(host, instance.providerId, primary.name, hasFailed ? "little" : "normal");
   }
   await bringUp(host, instance.providerId, signal);
   const awaySeconds = awaySince === null ? null : taskSecondsSince(awaySince, host.clock.now());
@@ -136,7 +139,7 @@ async function restartAll(
   return awaySeconds;
 }
 
-/** Restarts a standby that runs with the class before. One that is down, bringUp() starts. */
+/** Restarts a standby that runs with the class before, in whatever state it is. One that is down, bringUp() starts. */
 async function restart(
   host: Host,
   instance: LocalInstance,
@@ -146,13 +149,18 @@ async function restart(
 ): Promise<void> {
   if (!(await isStillIn(runs, host, instance, member))) return;
   host.log.info({ instance: instance.identifier }, `Restarting the standby ${memberName(instance, member)}`);
-  await fenceMember(host, instance.providerId, member.name);
-  await clusterOf(host, instance, member).start(signal);
+  const cluster = clusterOf(host, instance, member);
+  const hasFailed = isObservedFailed(await observe(cluster, host.limits.answerTimeoutMs));
+  await fenceMember(host, instance.providerId, member.name, hasFailed ? "little" : "normal");
+  await cluster.start(signal).catch((error) => {
+    // It has the class, and the other servers need not wait for its recovery.
+    if (!(error instanceof StillStartingError)) throw error;
+  });
 }
 
 async function isStillIn(runs: Change["runs"], host: Host, instance: LocalInstance, member: LocalMember) {
-  const seen = await observe(clusterOf(host, instance, member), host.limits.answerTimeoutMs);
-  return isObservedUp(seen) && seen.run === runs[member.name];
+  const running = await findPostmaster(clusterOf(host, instance, member).dataDir);
+  return running !== undefined && running.run === runs[member.name];
 }
 
 /** Reports what the maintenance window has brought. After a kill before the end it is reported again. */
