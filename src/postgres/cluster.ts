@@ -12,7 +12,7 @@ import { type OsUser, runAsOsUser } from "./os-user.js";
 import { readOwnedFileStart, writeOwned } from "./owned-file.js";
 import { clearStalePostmaster, findPostmaster } from "./postmaster.js";
 import { previewSetting } from "./preview.js";
-import { postgresProcessArgs } from "./processes.js";
+import { postgresProcessArgs, signalProcess } from "./processes.js";
 import { type FileSettings, settingsFileArgs, settingsFileArgsIfPresent, writeSettingsFile } from "./settings-file.js";
 import { shutDownServer } from "./shut-down.js";
 import { socketFolderOf } from "./socket-folder.js";
@@ -185,10 +185,12 @@ export class Cluster {
     await previewSetting(this.options, args, "data_directory");
   }
 
-  /** Writes the settings file while the server runs, which reads it when it is reloaded. */
-  async writeSettingsFile(): Promise<void> {
+  /** Writes the settings file, and has a running server read it: by a signal, which asks for no login. */
+  async reloadSettingsFile(): Promise<void> {
     const { folder, fileSettings, user } = this.options;
     if (fileSettings) await writeSettingsFile(folder, fileSettings, user);
+    const running = await findPostmaster(this.dataDir);
+    if (running) signalProcess(running.pid, "SIGHUP");
   }
 
   /** Shuts the server down fast, and immediately when that takes too long. Resolves when the postmaster is gone. */
@@ -203,7 +205,7 @@ export class Cluster {
     await makePrivateFolder(socketDir, user);
     await clearStalePostmaster(join(this.dataDir, "postmaster.pid"), this.dataDir);
     await clearStalePostmaster(join(socketDir, `.s.PGSQL.${tcpPort}.lock`), this.dataDir);
-    await this.writeSettingsFile();
+    if (fileSettings) await writeSettingsFile(folder, fileSettings, user);
     const args = this.#args(fileSettings ? settingsFileArgs(folder) : [], await this.#raisedSettings());
     return launch({ bin, folder, user, logFile: this.logFile, args });
   }

@@ -1,5 +1,5 @@
 /** Writes the settings file of a cluster, beside its data: copies of the data do not have it, and a reload puts it in force. */
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { access, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { syncFolder } from "../durability.js";
@@ -25,6 +25,15 @@ const quoted = (value: string | number) => `'${String(value).replaceAll("\\", "\
 const linesOf = (settings: Settings): string[] =>
   Object.entries(settings).map(([name, value]) => `${name} = ${quoted(value)}`);
 
+/** The setting by which a server tells which overrides it has read. */
+export const SETTINGS_MARK = "postern.settings";
+
+/** @returns the value of that setting for these overrides */
+export const settingsMark = (overrides: Settings): string =>
+  createHash("sha256")
+    .update(JSON.stringify(Object.entries(overrides)))
+    .digest("hex");
+
 /** @returns the path of the settings file of a cluster in this folder */
 export const settingsFileOf = (folder: string): string => join(folder, NAME);
 
@@ -44,7 +53,13 @@ export async function writeSettingsFile(
   { defaults, overrides }: FileSettings,
   owner: OsUser,
 ): Promise<void> {
-  const lines = [HEAD, ...linesOf(defaults), "include 'data/postgresql.conf'", ...linesOf(overrides)];
+  const lines = [
+    HEAD,
+    ...linesOf(defaults),
+    "include 'data/postgresql.conf'",
+    ...linesOf(overrides),
+    ...linesOf({ [SETTINGS_MARK]: settingsMark(overrides) }),
+  ];
   const unfinished = join(folder, `${NAME}.${randomBytes(6).toString("hex")}.tmp`);
   try {
     await writeOwned(unfinished, `${lines.join("\n")}\n`, owner);

@@ -3,9 +3,11 @@ import { pino } from "pino";
 import { databaseUser } from "../../src/postgres/os-user.js";
 import { createLocalProvider } from "../../src/providers/local.js";
 import type { OperationRequest } from "../../src/providers/provider.js";
+import { localParameterGroups } from "../../src/values/parameter-groups.js";
 
-// `cancelAt` and `bin` may be left out, or empty.
-const [folder, killAt, text, cancelAt, bin] = process.argv.slice(2) as [string, string, string, string?, string?];
+// `cancelAt`, `bin` and the parameter groups, as JSON, may be left out, or empty.
+type Args = [string, string, string, string?, string?, string?];
+const [folder, killAt, text, cancelAt, bin, groups] = process.argv.slice(2) as Args;
 let cancel = () => {};
 const die = () => process.kill(-process.pid, "SIGKILL");
 // The moment before a line of the log is written, or so many milliseconds after it: `line+20`, or a percentage: `%50`.
@@ -24,6 +26,7 @@ const provider = await createLocalProvider({
   user,
   log: pino({ level: "info" }, { write }),
   clock: { now: () => new Date() },
+  parameterGroups: localParameterGroups.parse(JSON.parse(groups || "{}")),
   // Not from the sandbox, which needs the test runner.
   settings: { fsync: "off" },
   limits: { answerTimeoutMs: 1_000, shutdownTimeoutMs: 300 },

@@ -17,6 +17,7 @@ import { type LocalInstance, type LocalMember, primaryOf, standbysOf } from "./i
 import { clusterOf, fenceMember, memberName } from "./members.js";
 import { isObservedFailed, observe } from "./observe.js";
 import { preflightReplay } from "./preflight.js";
+import { startWithGroup } from "./proven-group.js";
 import { checkpointBeforeReboot } from "./reboot.js";
 import { takeOverStartFailed } from "./take-over.js";
 import { taskSecondsSince } from "./task.js";
@@ -152,7 +153,7 @@ async function restart(
   const cluster = clusterOf(host, instance, member);
   const hasFailed = isObservedFailed(await observe(cluster, host.limits.answerTimeoutMs));
   await fenceMember(host, instance.providerId, member.name, hasFailed ? "little" : "normal");
-  await cluster.start(signal).catch((error) => {
+  await startWithGroup(host, instance, member, signal).catch((error) => {
     // It has the class, and the other servers need not wait for its recovery.
     if (!(error instanceof StillStartingError)) throw error;
   });

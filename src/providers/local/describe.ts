@@ -1,6 +1,7 @@
 /** Describes local instances for the inventory, from instance.json and from what is observed. */
 import { type Endpoint, UNOBSERVED_MEMBER } from "../member.js";
 import { type Finding, type InstanceDescription } from "../provider.js";
+import { describeAppliedGroup } from "./applied-group.js";
 import { applyBackupWindowIfDue } from "./backup-window.js";
 import { DEFAULT_CLASS } from "./classes.js";
 import { findingsOf } from "./findings.js";
@@ -11,7 +12,6 @@ import { keptFindings, refusalFinding } from "./member-findings.js";
 import { clusterOf, memberName } from "./members.js";
 import { isObservedFailed, isObservedUp, observe } from "./observe.js";
 import type { Operations } from "./operations.js";
-import { describeParameterGroup } from "./parameter-group.js";
 import type { Plans } from "./plans.js";
 import { splitBrainFindings } from "./split-brain.js";
 import { isTaskOnServers, taskFailureOf } from "./task.js";
@@ -65,13 +65,13 @@ export function createDescribe(host: Host, operations: Operations, plans: Plans,
 
   async function observeInstance(instance: LocalInstance) {
     const primary = observePrimary(instance);
-    const [{ status, finding }, { members, findings }, parameterGroup, ...others] = await Promise.all([
+    const [{ status, finding }, { members, findings }, { parameterGroup }, ...others] = await Promise.all([
       primary,
       healths.of(
         instance,
         primary.then(({ status }) => status),
       ),
-      describeParameterGroup(host, instance),
+      describeAppliedGroup(host, instance),
       keptFindings(host, instance),
       primary.then(({ status }) => (status === "available" ? [] : splitBrainFindings(host, instance))),
       findingsOf(host, instance),

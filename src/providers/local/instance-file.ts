@@ -66,10 +66,12 @@ export const instanceForm = z.object({
   /** Present until all servers run with the class: it may have to be put back. */
   classChange: classChangeForm.optional(),
   /**
-   * The settings stay as they were when the group was asked for. `former` are those of groups before that may wait for a restart.
-   * `proven` is the group that the primary has last started with; it is absent where that is this one.
+   * The settings stay as they were when the group was asked for, by the operation. `former` are those of groups before that may wait for
+   * a restart. `proven` is the group that the primary has last started with; it is absent where that is this one.
    */
-  parameterGroup: groupForm.extend({ former: z.array(z.string()), proven: groupForm.optional() }).default(NO_GROUP),
+  parameterGroup: groupForm
+    .extend({ operationId: z.string().optional(), former: z.array(z.string()), proven: groupForm.optional() })
+    .default(NO_GROUP),
   members: z.array(memberForm).min(1).max(2),
   /** The only member that may be started as a primary, or promoted. Nothing but this line decides that. */
   primary: memberForm.shape.name,

@@ -15,6 +15,7 @@ import { readDurable, writeDurableJson } from "./durable-json.js";
 import { type Host } from "./host.js";
 import { type LocalInstance, type LocalMember, primaryOf } from "./instance-file.js";
 import { clusterOf, fenceMember, memberName } from "./members.js";
+import { startWithGroup } from "./proven-group.js";
 
 const keptForm = z.object({
   /** RFC 3339. */
@@ -92,7 +93,8 @@ export async function carryConfiguration(
     await replaceConfigFiles(standby.dataDir, current, files, host.user);
     current = files;
     try {
-      await standby.start();
+      const { putBack } = await startWithGroup(host, instance, to);
+      if (putBack) notCarried.push(`the parameter group ${putBack.name}, with which it does not start`);
       break;
     } catch (error) {
       host.log.error({ err: error, instance: instance.identifier }, `${name} does not start with this configuration`);

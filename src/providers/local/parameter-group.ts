@@ -1,40 +1,41 @@
 /** Performs CHANGE_PARAMETER_GROUP: instance.json says which settings count, and every server reads them from its settings file. */
 import { setTimeout as delay } from "node:timers/promises";
-import { connectAsSuperuser } from "../../postgres/connection.js";
 import { PreviewError } from "../../postgres/preview.js";
-import { settingsFileOf } from "../../postgres/settings-file.js";
 import { DEFAULT_GROUP, type LocalParameterGroups } from "../../values/parameter-groups.js";
 import { OperationFailureError } from "../errors.js";
-import type { ProviderParameterGroup } from "../provider.js";
+import { describeAppliedGroup, membersWithGroup, observeAppliedGroup } from "./applied-group.js";
 import type { Host } from "./host.js";
 import { type LocalInstance, type LocalMember, primaryOf, standbysOf } from "./instance-file.js";
 import type { EntryOutcome } from "./journal-entry.js";
 import { clusterOf, fenceMember, memberName } from "./members.js";
 import { observe } from "./observe.js";
 import { preflightReplay } from "./preflight.js";
-import type { TaskRequestOf } from "./task.js";
+import type { LocalTask, TaskRequestOf } from "./task.js";
 
 const RELOAD_TIMEOUT_MS = 10_000;
-const POLL_MS = 20;
+const POLL_MS = 50;
 
 type Request = TaskRequestOf<"CHANGE_PARAMETER_GROUP">;
 
 /** Performs it, which may be done twice. */
-export async function changeParameterGroup(
-  host: Host,
-  instance: LocalInstance,
-  request: Request,
-): Promise<EntryOutcome> {
+export async function changeParameterGroup({
+  host,
+  instance,
+  request,
+  record,
+}: LocalTask<Request>): Promise<EntryOutcome> {
   const { providerId, identifier } = instance;
-  const name = request.parameterGroup;
+  const { parameterGroup: name, operationId } = request;
   const settings = settingsOf(host.parameterGroups, name);
   await preflight(host, { ...instance, parameterGroup: { name, settings, former: [] } });
+  await record({ message: `Changing the parameter group of ${identifier} to ${name}.` });
   const after = await host.instances.update(providerId, (now) => ({
     ...now,
     parameterGroup: {
       name,
       settings,
-      former: [...new Set([...now.parameterGroup.former, ...namesOf(now)])],
+      operationId,
+      former: [...new Set([...now.parameterGroup.former, ...Object.keys(now.parameterGroup.settings)])],
       proven: now.parameterGroup.proven ?? { name: now.parameterGroup.name, settings: now.parameterGroup.settings },
     },
   }));
@@ -43,29 +44,23 @@ export async function changeParameterGroup(
   return finishParameterGroup(host, after);
 }
 
-/** @returns how an operation has ended that a kill cut short; null where nothing was decided */
+/** @returns how an operation has ended that a kill cut short; null where it decided nothing: a group of that name may have had other settings */
 export const endOfInterruptedParameterGroup = async (
   host: Host,
   instance: LocalInstance,
-  { parameterGroup }: Request,
+  { operationId }: Request,
 ): Promise<EntryOutcome | null> =>
-  instance.parameterGroup.name === parameterGroup ? finishParameterGroup(host, instance) : null;
+  instance.parameterGroup.operationId === operationId ? finishParameterGroup(host, instance) : null;
 
 /** Has every server read the settings that instance.json decided. */
 async function finishParameterGroup(host: Host, instance: LocalInstance): Promise<EntryOutcome> {
-  for (const member of currentMembers(instance)) await reload(host, instance, member);
-  const parameterGroup = await describeParameterGroup(host, instance);
-  const { identifier } = instance;
-  const waits = parameterGroup.status === "pending-reboot" ? " Some of its settings wait for a reboot." : "";
+  for (const member of membersWithGroup(instance)) await reload(host, instance, member);
+  const { parameterGroup, left } = await describeAppliedGroup(host, instance);
   return {
-    message: `The parameter group of ${identifier} is ${parameterGroup.name}.${waits}`,
+    message: `The parameter group of ${instance.identifier} is ${parameterGroup.name}. ${left}`.trimEnd(),
     result: { parameterGroup },
   };
 }
-
-const currentMembers = (instance: LocalInstance): LocalMember[] => instance.members.filter(({ stale }) => !stale);
-
-const namesOf = ({ parameterGroup }: LocalInstance): string[] => Object.keys(parameterGroup.settings);
 
 function settingsOf(groups: LocalParameterGroups, name: string): Readonly<Record<string, string>> {
   if (name === DEFAULT_GROUP) return {};
@@ -94,60 +89,59 @@ async function preflight(host: Host, changed: LocalInstance): Promise<void> {
   });
 }
 
-/** Writes the settings file of a server and has it read, where it runs; one that is down reads it when it starts. */
+/** Gives a server its settings, and waits until it has read them, where it tells that. */
 async function reload(host: Host, instance: LocalInstance, member: LocalMember): Promise<void> {
-  const cluster = clusterOf(host, instance, member);
-  await cluster.writeSettingsFile();
-  if ((await observe(cluster, host.limits.answerTimeoutMs)).is !== "answering") return;
-  await connectAsSuperuser(
-    cluster,
-    async (sql) => {
-      const [before] = await sql`select pg_conf_load_time()::text as at, pg_reload_conf()`;
-      for (;;) {
-        const [now] = await sql`select pg_conf_load_time()::text as at`;
-        if (now?.at !== before?.at) return;
-        await delay(POLL_MS);
-      }
-    },
-    { timeoutMs: RELOAD_TIMEOUT_MS },
-  );
+  await clusterOf(host, instance, member).reloadSettingsFile();
+  const deadline = Date.now() + RELOAD_TIMEOUT_MS;
+  while ((await observeAppliedGroup(host, instance, member)).is === "unread" && Date.now() < deadline)
+    await delay(POLL_MS);
 }
 
-/** @returns the group, and whether all servers have all its settings, and none of the groups before, in force */
-export async function describeParameterGroup(host: Host, instance: LocalInstance): Promise<ProviderParameterGroup> {
+const membersThat = async (host: Host, instance: LocalInstance, is: "unread" | "waiting"): Promise<LocalMember[]> => {
+  const members = membersWithGroup(instance);
+  const seen = await Promise.all(members.map((member) => observeAppliedGroup(host, instance, member)));
+  return members.filter((_, index) => seen[index]?.is === is);
+};
+
+/** Whether a server runs with an older settings file, because the group was put back, or it could not be written. */
+export const needsParameterGroup = async (host: Host, instance: LocalInstance): Promise<boolean> =>
+  (await membersThat(host, instance, "unread")).length > 0;
+
+/** Has the servers read their settings that run with an older settings file. It does not wait for them. */
+export async function reloadParameterGroup(host: Host, instance: LocalInstance): Promise<void> {
+  for (const member of await membersThat(host, instance, "unread"))
+    await clusterOf(host, instance, member).reloadSettingsFile();
+}
+
+/** @returns what a standby would not have of the group if it took over now without a restart, for people; none where it has all */
+export async function groupMissingIn(
+  host: Host,
+  { providerId }: LocalInstance,
+  member: LocalMember,
+): Promise<string[]> {
+  // It may have been put back meanwhile.
+  const instance = (await host.instances.find(providerId))!;
+  const seen = await observeAppliedGroup(host, instance, member);
   const { name } = instance.parameterGroup;
-  const names = await Promise.all(currentMembers(instance).map((member) => waitingIn(host, instance, member)));
-  return { name, status: names.flat().length > 0 ? "pending-reboot" : "in-sync" };
+  if (seen.is === "applied") return [];
+  if (seen.is === "waiting")
+    return [`settings of the parameter group ${name} that wait for a reboot (${seen.names.join(", ")})`];
+  return [`perhaps settings of the parameter group ${name}, as it does not tell which it has`];
 }
 
-/** @returns the settings of the group, and of groups before, that wait for a restart of this server; none where it does not answer, as it reads them when it starts */
-async function waitingIn(host: Host, instance: LocalInstance, member: LocalMember): Promise<string[]> {
-  const names = [...new Set([...namesOf(instance), ...instance.parameterGroup.former])];
-  if (names.length === 0) return [];
-  const cluster = clusterOf(host, instance, member);
-  const settingsFile = settingsFileOf(host.instances.memberFolder(instance.providerId, member.name));
-  const rows = await connectAsSuperuser(
-    cluster,
-    // A server that was started otherwise does not read the settings file at all.
-    (sql) => sql`
-      select name from pg_settings where lower(name) in ${sql(names)}
-         and (pending_restart or current_setting('config_file') <> ${settingsFile})`,
-    { timeoutMs: host.limits.answerTimeoutMs },
-  ).catch(() => []);
-  return rows.map((row) => row.name as string);
-}
-
-/** Restarts the standbys in which settings of the group wait; after that, nothing of the groups before is in force any more. */
+/** Restarts the standbys in which settings of the group wait. Once all servers say so, nothing of the groups before is in force any more. */
 export async function restartForParameterGroup(host: Host, instance: LocalInstance): Promise<void> {
-  if (namesOf(instance).length === 0 && instance.parameterGroup.former.length === 0) return;
-  for (const member of standbysOf(instance).filter(({ stale }) => !stale)) {
-    if ((await waitingIn(host, instance, member)).length === 0) continue;
+  for (const member of await membersThat(host, instance, "unread")) await reload(host, instance, member);
+  const waiting = await membersThat(host, instance, "waiting");
+  for (const member of standbysOf(instance).filter((each) => waiting.includes(each))) {
     // It would not start with less than its primary had, until it has replayed that its primary has less now.
     await preflightReplay(host, instance, member);
     host.log.info({ instance: instance.identifier }, `Restarting the standby ${memberName(instance, member)}`);
     await fenceMember(host, instance.providerId, member.name);
     await clusterOf(host, instance, member).start();
   }
+  if (instance.parameterGroup.former.length === 0) return;
+  if ((await describeAppliedGroup(host, instance)).parameterGroup.status !== "in-sync") return;
   await host.instances.update(instance.providerId, (now) => ({
     ...now,
     parameterGroup: { ...now.parameterGroup, former: [] },

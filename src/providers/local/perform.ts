@@ -36,7 +36,7 @@ export function perform(task: LocalTask, snapshots: Snapshots): Promise<EntryOut
     case "SET_INSTANCE_TAGS":
       return performSetTags(task as LocalTask<TaskRequestOf<"SET_INSTANCE_TAGS">>);
     case "CHANGE_PARAMETER_GROUP":
-      return changeParameterGroup(task.host, task.instance, task.request);
+      return changeParameterGroup(task as LocalTask<TaskRequestOf<"CHANGE_PARAMETER_GROUP">>);
   }
 }
 

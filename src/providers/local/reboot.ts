@@ -12,7 +12,7 @@ import type { EntryOutcome, JournalEntry } from "./journal-entry.js";
 import { carryConfiguration } from "./kept-configuration.js";
 import { clusterOf, fenceMember, memberName } from "./members.js";
 import { isObservedFailed, isObservedUp, observe } from "./observe.js";
-import { restartForParameterGroup } from "./parameter-group.js";
+import { groupMissingIn, restartForParameterGroup } from "./parameter-group.js";
 import {
   preflightReplay,
   preflightRestart,
@@ -93,7 +93,9 @@ export async function rebootWithFailover(task: Reboot): Promise<EntryOutcome> {
   const { isRestarted, notCarried } = isAdopted
     ? { isRestarted: false, notCarried: [] }
     : await carryConfiguration(host, instance, to);
-  const left = { lostSlots, notCarried };
+  const isRestartedLater = before.is !== "answering" && !isAdopted;
+  const waiting = isRestartedLater ? [] : await groupMissingIn(host, instance, to);
+  const left = { lostSlots, notCarried: [...notCarried, ...waiting] };
   // This is recorded before the primary is down and cannot be asked any more.
   await task.record({ message: `Handing over to ${memberName(instance, to)}.`, left });
   if (isAdopted || before.is !== "answering") {

@@ -7,6 +7,7 @@ import { keepConfiguration } from "./kept-configuration.js";
 import { clusterOf, memberName } from "./members.js";
 import { mendStandbys, needsMending } from "./mend.js";
 import type { Operations } from "./operations.js";
+import { needsParameterGroup, reloadParameterGroup } from "./parameter-group.js";
 import { findUndecidedSplitBrain } from "./split-brain.js";
 
 /** Creates the repair of instances, which remembers what it could not repair. */
@@ -42,6 +43,8 @@ export function createRepair(host: Host, operations: Operations) {
           if (Object.keys(mended).length > 0) await tell({ mended }, true);
         });
       }
+      if (await needsParameterGroup(host, instance))
+        await operations.whileBusy(providerId, "available", (current) => reloadParameterGroup(host, current));
       if (instance.members.length > 1) await keepConfiguration(host, instance);
       failing.delete(providerId);
     } catch (error) {

@@ -23,6 +23,7 @@ import type { EntryOutcome } from "./journal-entry.js";
 import { keepDataAsideNow, keptName, keptPath } from "./kept-data.js";
 import { clusterOf, fenceMember, memberName } from "./members.js";
 import { isObservedFailed, type Observation } from "./observe.js";
+import { startWithGroup } from "./proven-group.js";
 import { type LocalTask, type TaskRequestOf, taskSecondsSince } from "./task.js";
 
 /**
@@ -44,6 +45,7 @@ export async function takeOver(
   const keep = keptName("failover", host.clock.now());
   await task.record({ message: `Shutting ${oldName} down.`, awaySince, failoverTo: to.name });
   let isHanded = false;
+  let putBack: Awaited<ReturnType<typeof startWithGroup>>["putBack"] = null;
   try {
     await fenceMember(host, instance.providerId, from.name, isObservedFailed(before) ? "little" : "normal");
     if (!isAdopted) {
@@ -52,7 +54,7 @@ export async function takeOver(
       isHanded = await handOverAll(host, oldPrimary.dataDir, standby.dataDir);
     }
     // The standby may not come up, so it is started while the old primary can still come back.
-    await standby.start();
+    ({ putBack } = await startWithGroup(host, instance, to));
     await task.record({ message: `Promoting ${newName}.`, isHanded });
     await decideTakeOver(host, instance, to, keep);
     host.log.info({ instance: instance.identifier, primary: newName }, "The failover is decided");
@@ -69,7 +71,8 @@ export async function takeOver(
   const reason = before.is === "answering" ? "It took no writes." : before.reason;
   host.log.info({ instance: instance.identifier, primary: newName }, "The failover is done");
   return {
-    message: `${newName} is the primary; the instance was away for ${awaySeconds} s. ${oldName} is being rebuilt. ${reason} ${loss.message}`,
+    message:
+      `${newName} is the primary; the instance was away for ${awaySeconds} s. ${oldName} is being rebuilt. ${reason} ${loss.message} ${putBack?.reason ?? ""}`.trimEnd(),
     result: { awaySeconds, failedOver: true, primary: newName, ...loss.result },
   };
 }
