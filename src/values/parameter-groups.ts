@@ -13,32 +13,50 @@ const MAX_GROUPS = 20;
 const MAX_SETTINGS = 100;
 const MAX_VALUE = 1_000;
 
-/** Where servers listen and what they read, how they replicate and survive a crash, what they log, how long Postern's own sessions may take, and what runs programs or loads code. */
-const OWNED = new RegExp(
-  `^(${[
-    ...["listen_addresses", "port", "unix_socket_.*", "bonjour.*", "ssl.*", "krb_.*", "password_encryption"],
-    ...["data_directory", "config_file", "hba_file", "ident_file", "external_pid_file", "include.*", "cluster_name"],
-    ...["archive_.*", ".*_command", "recovery_.*", "primary_.*", "promote_trigger_file", "hot_standby", "restore_.*"],
-    ...[
-      "wal_level",
-      "wal_log_hints",
-      "wal_(sender|receiver)_.*",
-      "wal_retrieve_retry_interval",
-      "synchronous_standby_names",
+/** The settings that no group has, and why, to be read after the name. */
+const REASONS: readonly (readonly [why: string, names: readonly string[]])[] = [
+  [
+    "is a setting that Postern sets itself",
+    [
+      ...["listen_addresses", "port", "unix_socket_.*", "bonjour.*", "ssl.*", "krb_.*", "password_encryption"],
+      ...["data_directory", "config_file", "hba_file", "ident_file", "external_pid_file", "include.*", "cluster_name"],
+      ...["archive_.*", ".*_command", "recovery_.*", "primary_.*", "promote_trigger_file", "hot_standby", "restore_.*"],
+      ...["wal_level", "wal_log_hints", "wal_(sender|receiver)_.*", "wal_retrieve_retry_interval"],
+      ...["synchronous_standby_names", "(max|min)_wal_size", "(superuser_)?reserved_connections", "jit"],
+      ...["max_(wal_senders|replication_slots|slot_wal_keep_size|connections|worker_processes|parallel_workers)"],
+      ...["autovacuum_max_workers", "shared_buffers", "(dynamic_)?shared_memory_type", "huge_page.*"],
+      "log(ging)?_(destination|directory|filename|collector|file_mode|checkpoints|min_messages|min_error_statement)",
+      ...["event_source", "syslog_.*", "restart_after_crash", "server_encoding", "stats_temp_directory"],
+      "postern\\..*",
     ],
-    ...["max_(wal_senders|replication_slots|slot_wal_keep_size|connections|worker_processes|parallel_workers)"],
-    ...["(max|min)_wal_size", "(superuser_)?reserved_connections", "autovacuum_max_workers", "jit", "shared_buffers"],
-    ...["fsync", "full_page_writes", "data_sync_retry", "ignore_.*", "zero_damaged_pages", "allow_.*", "debug_.*"],
-    ...["wal_sync_method", "stats_temp_directory", "session_replication_role", "search_path"],
-    ...["statement_timeout", "transaction_timeout", "authentication_timeout", "(pre|post)_auth_delay"],
-    ...["(shared|session|local)_preload_libraries", "jit_provider", "dynamic_library_path", "extension_.*"],
-    // Procedural languages run what some of these hold as code.
-    ...["pl.*\\..*", "oauth_validator_libraries"],
-    ...["dynamic_shared_memory_type", "shared_memory_type", "huge_page.*", "default_transaction_read_only"],
-    ...["log(ging)?_(destination|directory|filename|collector|file_mode|checkpoints|min_messages|min_error_statement)"],
-    ...["event_source", "syslog_.*", "restart_after_crash", "lc_.*", "server_encoding", "client_encoding"],
-  ].join("|")})$`,
-);
+  ],
+  [
+    "is a setting with which writes could be lost, or damage be hidden",
+    [
+      ...["fsync", "full_page_writes", "data_sync_retry", "ignore_.*", "zero_damaged_pages", "allow_.*", "debug_.*"],
+      ...["wal_sync_method"],
+    ],
+  ],
+  [
+    "is a setting that could keep Postern itself out, or end its sessions, which cannot set it for themselves",
+    ["transaction_timeout", "authentication_timeout", "(pre|post)_auth_delay"],
+  ],
+  [
+    "is a setting that changes what statements mean, those of Postern too: set it for a role or a database",
+    ["search_path", "session_replication_role", "default_transaction_read_only", "lc_.*", "client_encoding"],
+  ],
+  [
+    "is a setting that runs code or loads it into the servers",
+    [
+      ...["(shared|session|local)_preload_libraries", "jit_provider", "dynamic_library_path", "extension_.*"],
+      // Procedural languages run what some of these hold as code.
+      ...["pl.*\\..*", "oauth_validator_libraries"],
+    ],
+  ],
+];
+const BARRED = REASONS.map(([why, names]) => ({ why, form: new RegExp(`^(${names.join("|")})$`) }));
+
+const faultOfSetting = (name: string): string | undefined => BARRED.find(({ form }) => form.test(name))?.why;
 
 const groupName = z
   .string()
@@ -51,7 +69,10 @@ const settingName = z
     /^[a-z][a-z0-9_]{0,62}(\.[a-z][a-z0-9_]{0,62})?$/,
     "is the name of a setting in small letters, such as work_mem",
   )
-  .refine((name) => !OWNED.test(name), "is a setting that Postern sets itself");
+  .superRefine((name, context) => {
+    const message = faultOfSetting(name);
+    if (message !== undefined) context.addIssue({ code: "custom", message });
+  });
 
 const settingValue = z
   .union([z.string(), z.number(), z.boolean()])

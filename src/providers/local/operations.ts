@@ -2,6 +2,7 @@
 
 import { unavailable } from "../../errors.js";
 import type { OperationType } from "../../values/operations/declarations.js";
+import { remedyOf } from "../../values/operations/operability.js";
 import { OperationFailureError } from "../errors.js";
 import type { OperationRequest, Poll } from "../provider.js";
 import { type Host } from "./host.js";
@@ -52,14 +53,14 @@ export function createOperations(
     const mayBegin =
       !other || (!endsByItself(other.with) && (isAutomatic || (await isRescueFrom(other, request, instance))));
     if (busy.get(providerId) !== other) throw unavailable(`The instance ${instance.identifier}`);
-    if (!mayBegin) return refuse(request, instance, `${other.status}. Try again when it is available.`);
+    if (!mayBegin) return refuse(request, instance, other.status);
     const reservation: Busy = { status: STATUS_DURING_ENTRY[request.type], with: request.type };
     busy.set(providerId, reservation);
     try {
       // The instance is read again because others could change it until it was busy.
       const current = (await instances.find(providerId)) ?? instance;
       if (current.wanted === "stopped" && !WHILE_STOPPED.has(request.type)) {
-        await refuse(request, current, "stopped. Start it first.");
+        await refuse(request, current, "stopped");
         return free(providerId, reservation);
       }
       const operationIds = runs.running(providerId);
@@ -82,8 +83,10 @@ export function createOperations(
     }
   }
 
-  const refuse = (request: InstanceTaskRequest, { identifier }: LocalInstance, why: string): Promise<void> =>
-    runs.refuse(request, { code: "InvalidDBInstanceState", message: `The instance ${identifier} is ${why}` });
+  const refuse = (request: InstanceTaskRequest, { identifier }: LocalInstance, status: string): Promise<void> => {
+    const message = `The instance ${identifier} is ${status}. ${remedyOf("local", request.type, status)}`;
+    return runs.refuse(request, { code: "InvalidDBInstanceState", message });
+  };
 
   /** Frees an instance, unless another operation has made it busy since. */
   function free(providerId: string, reservation: Busy): void {

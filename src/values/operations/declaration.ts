@@ -112,6 +112,8 @@ interface Declared<T extends string, P extends z.ZodObject, I> {
   readonly lane: OperationLane;
   /** The statuses of an instance in which it may be requested, by provider; others allow nothing. Null where the instance does not matter. */
   readonly statuses: ByProvider<ReadonlySet<string>> | null;
+  /** What to do about a status in which it may not be requested, where that is not the usual, as a sentence; `other` is for those that pass. */
+  readonly remedies?: Readonly<Record<string, string>>;
   /** How many seconds it is watched, by provider, where that is not the usual. */
   readonly watchedSeconds?: Partial<ByProvider<number>>;
   /**

@@ -1,7 +1,7 @@
 /** Decides whether an operation may run on an instance now: the same for availableOperations, for requests and for the worker. */
 import { type AppError, failedPrecondition, productionProtected } from "../../errors.js";
 import { isOperableEnvironment } from "../environments.js";
-import { type OperabilityFacts, ofProvider } from "./declaration.js";
+import { type ByProvider, type OperabilityFacts, ofProvider } from "./declaration.js";
 import { declarationOfOperation, type OperationType } from "./declarations.js";
 
 /** @returns whether a reboot may bring the instance back, so that it must not wait */
@@ -38,9 +38,35 @@ export function assessOperability(instance: OperabilityFacts, type: OperationTyp
   if (instance.vanishedAt !== null) {
     return failedPrecondition("vanished", "Its provider does not list this instance any more.");
   }
-  const { status } = instance;
+  const { status, provider } = instance;
   if (isLater || statuses.has(status)) return null;
-  const awaited = statuses.has("available") ? "available" : [...statuses].join(" or ");
-  const remedy = status === "stopped" ? "Start it first." : `Try again when it is ${awaited}.`;
-  return failedPrecondition(status, `This instance is ${status}. ${remedy}`);
+  return failedPrecondition(status, `This instance is ${status}. ${remedyOf(provider, type, status)}`);
+}
+
+const RESTORE = "Restore one of its snapshots as a new instance.";
+const ANEW = "Delete it in AWS, and restore its snapshot again.";
+const GIVE_KEY_BACK = "Let RDS use its KMS key again, and start it, in AWS.";
+
+/** What to do where an instance stays in its status until somebody does that; other statuses pass by themselves. */
+const REMEDIES: Readonly<Record<string, string | ByProvider<string>>> = {
+  failed: { local: "Reboot it: that starts its servers again.", "aws-rds": RESTORE },
+  stopped: "Start it first.",
+  stopping: "Start it once it is stopped.",
+  deleting: RESTORE,
+  "inaccessible-encryption-credentials": RESTORE,
+  "inaccessible-encryption-credentials-recoverable": GIVE_KEY_BACK,
+  "incompatible-network": "Correct its subnets and addresses in AWS.",
+  "incompatible-option-group": "Give it another option group in AWS.",
+  "incompatible-parameters": "Give it another parameter group in AWS, and reboot it there.",
+  "incompatible-restore": ANEW,
+  "insufficient-capacity": "Give it another class or zone in AWS.",
+  "restore-error": ANEW,
+  "storage-full": "Give it more storage in AWS.",
+};
+
+/** @returns what to do about a status in which the operation may not run, as a sentence */
+export function remedyOf(provider: string, type: OperationType, status: string): string {
+  const { remedies } = declarationOfOperation(type);
+  const usual = remedies?.[status] ?? REMEDIES[status] ?? remedies?.other ?? "Try again when it is available.";
+  return typeof usual === "string" ? usual : ofProvider(usual, provider);
 }

@@ -23,6 +23,12 @@ export const startInstance = declareOperation(
       "aws-rds": "Wait for its end, and stop the instance then.",
     },
     statuses: { local: new Set(["stopped"]), "aws-rds": new Set(["stopped"]) },
+    remedies: {
+      available: "There is nothing to start: stop it first, or reboot it.",
+      starting: "There is nothing to start: wait until it is available.",
+      creating: "There is nothing to start: wait until it is available.",
+      other: "Only a stopped instance is started: when it is available, stop it first, or reboot it.",
+    },
     watchedSeconds: { "aws-rds": 3600 },
     parameters: z.object({}),
     concernsCluster: () => true,

@@ -28,6 +28,10 @@ export const stopInstance = declareOperation(
       local: new Set([...STARTING_STATUSES, "available", "backing-up", "rebooting", "modifying"]),
       "aws-rds": new Set(["available"]),
     },
+    remedies: {
+      stopped: "There is nothing to stop: start it when it is needed again.",
+      stopping: "There is nothing to stop: wait until it is stopped.",
+    },
     watchedSeconds: { "aws-rds": 3600 },
     parameters: z.object({}),
     concernsCluster: () => true,

@@ -55,7 +55,11 @@ it("one request crosses data, inventory and security events", async () => {
   expect(data.instance.availableOperations).toEqual(
     every(true, null).map((each) =>
       each.type === "START_INSTANCE"
-        ? { ...each, allowed: false, reason: "This instance is available. Try again when it is stopped." }
+        ? {
+            ...each,
+            allowed: false,
+            reason: "This instance is available. There is nothing to start: stop it first, or reboot it.",
+          }
         : each,
     ),
   );

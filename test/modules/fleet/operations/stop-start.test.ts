@@ -125,7 +125,15 @@ describe.each([
       );
       expect(answer).toMatchObject({
         code: "FAILED_PRECONDITION",
-        errors: [{ message: "This instance is stopped. Start it first.", extensions: { state: "stopped" } }],
+        errors: [
+          {
+            message:
+              verb === "stopInstance"
+                ? "This instance is stopped. There is nothing to stop: start it when it is needed again."
+                : "This instance is stopped. Start it first.",
+            extensions: { state: "stopped" },
+          },
+        ],
       });
       expect([operations, records]).toMatchObject([0, [{ action: "operation.refused", success: false }]]);
     }
@@ -147,7 +155,7 @@ describe.each([
     expect((await seen(identifier))[0]).toBe("available");
     expect(await ask(dba, "startInstance", { instanceId: identifier })).toMatchObject({
       code: "FAILED_PRECONDITION",
-      errors: [{ message: "This instance is available. Try again when it is stopped." }],
+      errors: [{ message: "This instance is available. There is nothing to start: stop it first, or reboot it." }],
     });
   });
 });
