@@ -1,254 +1,299 @@
 /** Operations on RDS and on real clusters while Posterns are killed at random: each is done once, with exactly its records, and rows are true. */
-import { readdir } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, expect, onTestFinished, test, vi } from "vitest";
+import type { AwsCall } from "../../src/seed/aws-double/faults.js";
+import { OPERATION_DECLARATIONS, OPERATION_TYPES } from "../../src/values/operations/declarations.js";
 import { PASSWORD } from "../support/app.js";
 import { ACCOUNT, REGION, startAws } from "../support/aws.js";
 import { cases } from "../support/deep.js";
 import { startedDatabase } from "../support/empty-database.js";
-import { ensureBuilt, PATIENCE_MS, type Running, signIn, startPostern } from "../support/postern.js";
+import { EMAIL, type Ended, fleetToKill, type KilledFleet, type Wanted } from "../support/killed-fleet.js";
+import { ensureBuilt, PATIENCE_MS } from "../support/postern.js";
 import { eventually, useSandbox } from "../support/sandbox.js";
 
-const [INSTANCES, CLUSTERS, KILLS] = [cases(6, 20), cases(1, 3), cases(2, 20)];
+const [KILLS, LOCAL_KILLS] = [cases(2, 14), cases(1, 6)];
+const named = (word: string, count: number) => Array.from({ length: count }, (_, n) => `${word}-${n}`);
+const RDS_NAMES = [...named("rds", cases(4, 16)), ...named("bulk", cases(2, 4))];
+const CLUSTER_NAMES = named("cluster", cases(1, 3));
+const isInBulk = (name: string) => name.startsWith("bulk");
 const sandbox = useSandbox();
 vi.setConfig({ testTimeout: cases(120_000, 900_000), hookTimeout: 60_000 });
 beforeAll(ensureBuilt);
 
-const EMAIL = "root@postern.example";
-// biome-ignore lint/suspicious/noExplicitAny: answers are looked at, not computed with
-type Json = any;
+/** Windows of an hour that begin so many hours from now, so that none opens meanwhile. */
+const windowIn = (hours: number) =>
+  [0, 1].map((more) => `${String((new Date().getUTCHours() + hours + more) % 24).padStart(2, "0")}:00`).join("-");
+const FACTS = { backupWindow: windowIn(10), maintenanceWindow: weekly(windowIn(6)) };
+const NEXT_BACKUP_WINDOW = windowIn(13);
 
-/** All instances are asked at once: more often they would only keep the machine from working. */
-const AT_LEISURE = [2 * PATIENCE_MS, 400] as const;
-const ENDED = ["SUCCEEDED", "FAILED", "TIMED_OUT", "CANCELLED", "EXPIRED"];
+/** @returns a window of every week, in three days and a half */
+function weekly(window: string): string {
+  const day = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"][(new Date().getUTCDay() + 3) % 7];
+  const [from, to] = window.split("-");
+  return `${day}:${from}-${day}:${to === "00:00" ? "23:59" : to}`;
+}
 
-/** What is requested on an instance, one after the other. */
-const requestsOn = (name: string): [verb: string, more: object][] => {
-  const all: [string, object][] = [
+/** What each chain requests on an instance. Together they are all types. */
+const chainsOn = (name: string, instanceClass: string, canFailOver: boolean): Wanted[][] => [
+  [
     ["createSnapshot", { snapshotId: `${name}-s0` }],
-    ["rebootInstance", {}],
     ["restoreSnapshot", { snapshotId: `${name}-s0`, identifier: `${name}-copy` }],
-    ["createSnapshot", { snapshotId: `${name}-s1` }],
-    ["deleteSnapshot", { snapshotId: `${name}-s1` }],
-    ["modifyBackupWindow", { backupWindow: "10:15-10:45" }],
+    ["deleteSnapshot", { snapshotId: `${name}-s0` }],
+  ],
+  [
+    ["rebootInstance", { forceFailover: canFailOver }],
+    ["modifyBackupWindow", { backupWindow: NEXT_BACKUP_WINDOW, applyImmediately: true }],
+    ["setInstanceTags", { tags: [{ key: "Round", value: `round of ${name}` }], removeKeys: ["Former"] }],
+  ],
+  [
+    ["modifyInstanceClass", { instanceClass, applyImmediately: true }],
+    ["changeParameterGroup", { parameterGroup: "another" }],
+  ],
+  [
     ["stopInstance", {}],
     ["startInstance", {}],
-    ["rebootInstance", {}],
-    ["createSnapshot", { snapshotId: `${name}-s2` }],
-  ];
-  return all.slice(0, cases(4, all.length));
-};
+    ["createSnapshot", { snapshotId: `${name}-s1` }],
+  ],
+];
 
-/** Posterns that share a database. Whoever asks them asks another one, or again, where one does not answer. */
-function fleetOf(settings: Record<string, string>, replicas: number) {
-  const running: Running[] = [];
-  const urls: string[] = [];
-  let token = "";
-  let turn = 0;
-  const begin = async (n: number) => {
-    running[n] = startPostern(sandbox.path, settings);
-    urls[n] = (await running[n].ready()).url;
-  };
-  /** @returns the data, or the code of a refusal */
-  const ask = (query: string, variables: object = {}): Promise<{ data?: Json; code?: string }> =>
-    eventually(async () => {
-      const url = urls[turn++ % urls.length];
-      const body = JSON.stringify({ query, variables });
-      const headers = { "content-type": "application/json", authorization: `Bearer ${token}` };
-      const response = await fetch(`${url}/graphql`, { method: "POST", headers, body }).catch(() => null);
-      const answer = ((await response?.json().catch(() => null)) ?? null) as { data: Json; errors?: Json[] } | null;
-      const code = answer?.errors?.[0]?.extensions?.code;
-      return answer !== null && code !== "UNAVAILABLE" && { data: answer?.data, code };
-    }, PATIENCE_MS);
-  return {
-    ask,
-    async start() {
-      await begin(0);
-      for (let n = 1; n < replicas; n++) await begin(n);
-      token = await signIn(urls[0]!, EMAIL, PASSWORD);
-    },
-    async kill(n: number) {
-      running[n % replicas]!.kill("SIGKILL");
-      await running[n % replicas]!.ended();
-      await begin(n % replicas);
-    },
-    async stop() {
-      for (const each of running) each.kill("SIGTERM");
-      expect(await Promise.all(running.map((each) => each.ended()))).toEqual(running.map(() => 0));
-    },
-    /** Requests everything on an instance. @returns the operations, as they ended */
-    async operate(name: string): Promise<Json[]> {
-      const operations: Json[] = [];
-      for (const [n, [verb, more]] of requestsOn(name).entries()) {
-        const type = `${verb[0]!.toUpperCase()}${verb.slice(1)}Input`;
-        const input = { instanceId: name, idempotencyKey: `${name}-${n}-of-kills`, ...more };
-        const requested = `mutation($input: ${type}!) { requested: ${verb}(input: $input) { operation { id } } }`;
-        // Who is killed between an end and the look after it leaves the status as it was, until the next look, within a minute.
-        const { data, code } = await eventually(
-          async () => {
-            const answer = await ask(requested, { input });
-            return answer.code !== "FAILED_PRECONDITION" && answer;
-          },
-          ...AT_LEISURE,
-        );
-        expect([name, verb, code]).toEqual([name, verb, undefined]);
-        const query = `{ operation(id: "${data.requested.operation.id}") { id type status error { code message } } }`;
-        const operation = await eventually(
-          async () => {
-            const now = (await ask(query)).data?.operation;
-            return ENDED.includes(now?.status) && now;
-          },
-          ...AT_LEISURE,
-        );
-        operations.push({ ...operation, verb, more });
-        // Nobody knows whether AWS was asked: what comes next would wait for an hour.
-        if (operation.status !== "SUCCEEDED") break;
-      }
-      return operations;
-    },
-    async listed(field: string, fields: string): Promise<Json[]> {
-      return (await ask(`{ ${field}(first: 100) { nodes { ${fields} } } }`)).data[field].nodes;
-    },
-    /** Every operation has exactly its records. */
-    async requireRecords(count: number) {
-      const [from, to] = [-86_400_000, 86_400_000].map((ms) => new Date(Date.now() + ms).toISOString());
-      const range = `from: "${from}", to: "${to}", by: MONTH`;
-      const { data } = await ask(`{ operationMetrics(${range}) { requested incompleteAudits } }`);
-      const sum = (name: string) => data.operationMetrics.reduce((sum: number, each: Json) => sum + each[name], 0);
-      expect([sum("requested"), sum("incompleteAudits")]).toEqual([count, 0]);
-    },
-  };
+const BULK_REQUESTS: readonly Wanted[] = [
+  ["createSnapshots", {}],
+  ["rebootInstances", {}],
+];
+
+/** @returns the chains from another one on, so that not all instances do the same at the same time */
+const turned = (chains: Wanted[][], by: number) => chains.map((_, n) => chains[(n + by) % chains.length]!);
+
+/** In the short form each instance has one chain, in the long one all. */
+const requestsOn = (n: number, chains: Wanted[][]): Wanted[] =>
+  turned(chains, n).slice(0, cases(1, chains.length)).flat();
+
+/** The calls that change something and of which an operation is made, each with values that together no other operation has. */
+function callsOf(name: string, { id, verb, input }: Ended): [action: string, ...values: string[]][] {
+  const { snapshotId, identifier, forceFailover, backupWindow, instanceClass, parameterGroup } = input as Record<
+    string,
+    string
+  >;
+  if (verb === "createSnapshot") return [["CreateDBSnapshot", name, snapshotId!, id]];
+  if (verb === "restoreSnapshot") return [["RestoreDBInstanceFromDBSnapshot", identifier!, snapshotId!, id]];
+  if (verb === "deleteSnapshot") return [["DeleteDBSnapshot", snapshotId!]];
+  if (verb === "rebootInstance") return [["RebootDBInstance", name, ...(forceFailover ? ["true"] : [])]];
+  if (verb === "stopInstance") return [["StopDBInstance", name]];
+  if (verb === "startInstance") return [["StartDBInstance", name]];
+  const arn = `arn:aws:rds:${REGION}:${ACCOUNT}:db:${name}`;
+  if (verb === "setInstanceTags")
+    return [
+      ["AddTagsToResource", arn, `round of ${name}`],
+      ["RemoveTagsFromResource", arn, "Former"],
+    ];
+  return [["ModifyDBInstance", name, (backupWindow ?? instanceClass ?? parameterGroup)!]];
+}
+
+const isChange = ({ action, done }: AwsCall) => done && !/^(Describe|List|Get|Assume)/.test(action);
+const isAbout = (name: string) => (call: AwsCall) =>
+  Object.values(call.parameters).some(
+    (value) => value === name || value.startsWith(`${name}-`) || value.endsWith(`:${name}`),
+  );
+
+/** Each operation that has succeeded has made each of its calls once and in its turn, one that has not at most once; and nobody else made one. */
+function requireCallsOf(name: string, operations: readonly Ended[], calls: readonly AwsCall[]): void {
+  const left = [...calls];
+  const missing: unknown[] = [];
+  for (const operation of operations) {
+    for (const [action, ...values] of callsOf(name, operation)) {
+      const next = left[0]?.action === action && Object.values(left[0].parameters);
+      if (next && values.every((value) => next.includes(value))) left.shift();
+      else if (operation.status === "SUCCEEDED") missing.push([operation, action]);
+    }
+  }
+  expect({ name, missing, left }).toEqual({ name, missing: [], left: [] });
+}
+
+/** @returns how often the server of a cluster has come up, by its log */
+async function startsOf(name: string): Promise<number> {
+  const instances = join(sandbox.path, "local", "fleet", "instances");
+  for (const id of await readdir(instances)) {
+    const folder = join(instances, id);
+    const { identifier, primary } = JSON.parse(await readFile(join(folder, "instance.json"), "utf8"));
+    if (identifier !== name) continue;
+    const log = await readFile(join(folder, "members", primary, "postgres.log"), "utf8");
+    return log.split("database system is ready to accept connections").length - 1;
+  }
+  throw new Error(`There is no instance ${name}.`);
 }
 
 const pace = { intervalMs: 200, attempts: 200 };
-const OPERATION_POLLING = JSON.stringify(
-  Object.fromEntries(
-    ["aws-rds", "local"].map((name) => [
-      name,
-      Object.fromEntries(
-        ["CREATE_SNAPSHOT", "REBOOT_INSTANCE", "MODIFY_BACKUP_WINDOW", "DELETE_SNAPSHOT", "RESTORE_SNAPSHOT"]
-          .concat("STOP_INSTANCE", "START_INSTANCE")
-          .map((type) => [type, pace]),
-      ),
-    ]),
-  ),
-);
+const PACES = Object.fromEntries(OPERATION_TYPES.map((type) => [type, pace]));
 const COMMON = {
-  ...{ DEMO: "false", ADMIN_EMAIL: EMAIL, ADMIN_PASSWORD: PASSWORD },
-  ...{ OPERATION_POLLING, BACKUP_CATCH_UP: "false" },
+  ...{ DEMO: "false", ADMIN_EMAIL: EMAIL, ADMIN_PASSWORD: PASSWORD, BACKUP_CATCH_UP: "false" },
+  OPERATION_POLLING: JSON.stringify({ "aws-rds": PACES, local: PACES }),
 };
 
-/** Hours from now, so that no backup is under way. */
-const backupWindow = [16, 17].map((hours) => `${String((new Date().getUTCHours() + hours) % 24).padStart(2, "0")}:00`);
+async function untilAvailable(fleet: KilledFleet, count: number): Promise<void> {
+  await eventually(async () => {
+    const nodes = await fleet.listed("instances", "status");
+    return nodes.length === count && nodes.every(({ status }) => status === "available");
+  }, PATIENCE_MS);
+}
 
-test(`${KILLS} kills while two replicas operate on ${INSTANCES} instances of RDS, and one on ${CLUSTERS} clusters`, async () => {
-  const { aws } = await startAws([{ accountId: ACCOUNT, name: null, regions: [REGION] }]);
-  const here = aws.region(ACCOUNT, REGION);
-  const rdsNames = Array.from({ length: INSTANCES }, (_, n) => `rds-${n}`);
-  for (const identifier of rdsNames) here.addInstance({ identifier, tags: { Environment: "Test" }, retentionDays: 0 });
-  const time = setInterval(() => aws.clock.advance(15_000), 100);
-  onTestFinished(() => clearInterval(time));
-  const { environment } = await startedDatabase();
-  const rds = fleetOf(
-    {
-      ...{ ...environment, ...COMMON, AWS_ENDPOINT_URL: aws.url },
-      AWS_ACCESS_KEY_ID: aws.credentials.accessKeyId,
-      AWS_SECRET_ACCESS_KEY: aws.credentials.secretAccessKey,
-      AWS_ACCOUNTS: JSON.stringify([{ accountId: ACCOUNT, regions: [REGION] }]),
-    },
-    2,
-  );
-  const localNames = Array.from({ length: CLUSTERS }, (_, n) => `cluster-${n}`);
-  const facts = { tags: { Environment: "Test" }, maintenanceWindow: "sun:05:00-sun:06:00", standby: false };
-  const LOCAL_INSTANCES = JSON.stringify(
-    localNames.map((identifier) => ({ identifier, ...facts, backupWindow: backupWindow.join("-") })),
-  );
-  const local = fleetOf({ ...COMMON, DATA_DIR: join(sandbox.path, "local"), LOCAL_INSTANCES }, 1);
-  await Promise.all([rds.start(), local.start()]);
-  for (const [fleet, names] of [
-    [rds, rdsNames],
-    [local, localNames],
-  ] as const) {
-    await eventually(async () => {
-      const nodes = await fleet.listed("instances", "status");
-      return nodes.length === names.length && nodes.every(({ status }) => status === "available");
-    }, PATIENCE_MS);
-  }
+/** What is requested of a fleet: of each instance by itself, and meanwhile of others all at once. */
+interface Work {
+  readonly fleet: KilledFleet;
+  readonly requests: ReadonlyMap<string, readonly Wanted[]>;
+  readonly inBulk: { readonly names: readonly string[]; readonly requests: readonly Wanted[] };
+  readonly kills: number;
+}
 
-  let isOver = false;
-  let kills = 0;
-  const killing = (async () => {
-    for (let n = 0; n < KILLS && !isOver; n++) {
-      await new Promise((resolve) => setTimeout(resolve, 200 + Math.random() * 800));
-      await (n % 3 === 1 ? local.kill(0) : rds.kill(Math.floor(Math.random() * 2)));
-      kills += 1;
+/** @returns the operations of each instance, and how many were open at each kill */
+async function operateAll({ fleet, requests, inBulk, kills }: Work) {
+  const all = new Map<string, Ended[]>([...requests.keys(), ...inBulk.names].map((name) => [name, []]));
+  const eachAlone = [...requests].map(async ([name, wanted]) => all.set(name, await fleet.operate(name, wanted)));
+  const allAtOnce = async () => {
+    for (const wanted of inBulk.requests) {
+      // What comes after an operation of which nobody knows whether it was done would wait for its true end.
+      const names = inBulk.names.filter((name) => all.get(name)!.every(({ status }) => status === "SUCCEEDED"));
+      for (const [name, ended] of await fleet.operateBulk(names, wanted)) all.get(name)!.push(ended);
     }
-  })();
-  const [ofRds, ofLocal] = await Promise.all([
-    Promise.all(rdsNames.map((name) => rds.operate(name))),
-    Promise.all(localNames.map((name) => local.operate(name))),
-  ]);
+  };
+  let isOver = false;
+  const expected = [...requests.values()].flat().length + inBulk.names.length * inBulk.requests.length;
+  const killing = fleet.killAlong(kills, expected, () => isOver);
+  await Promise.all([...eachAlone, allAtOnce()]);
   isOver = true;
-  await killing;
+  return { all, openAt: await killing };
+}
 
-  const statuses = [...ofRds, ...ofLocal].flat().reduce<Record<string, number>>((counts, { status }) => {
-    return Object.assign(counts, { [status]: (counts[status] ?? 0) + 1 });
-  }, {});
-  console.info(`${kills} kills: ${JSON.stringify(statuses)}`);
-  expect(kills).toBeGreaterThan(1);
-  await rds.requireRecords(ofRds.flat().length);
-  await local.requireRecords(ofLocal.flat().length);
-
-  // What has timed out may have been done, or not.
-  const unsure = new Set(
-    [...ofRds, ...ofLocal]
-      .flat()
-      .filter(({ status }) => status === "TIMED_OUT")
-      .flatMap(({ more }) => Object.values(more)),
-  );
-  const sure = (names: readonly string[]) => names.filter((name) => !unsure.has(name)).sort();
-  /** The names of what is there after these operations. */
-  const thereAfter = (operations: Json[], verb: string, name: string) =>
+/** What there is after operations, by what has succeeded; and whatever one that has not succeeded names is not sure. */
+function thereAfter(all: ReadonlyMap<string, readonly Ended[]>) {
+  const operations = [...all.values()].flat();
+  const named = (verb: string, name: string) =>
     operations
       .filter((each) => each.verb === verb && each.status === "SUCCEEDED")
-      .map(({ more }) => more[name] as string);
-  const snapshotsAfter = (operations: Json[]) => {
-    const deleted = new Set(thereAfter(operations, "deleteSnapshot", "snapshotId"));
-    return sure(thereAfter(operations, "createSnapshot", "snapshotId").filter((each) => !deleted.has(each)));
-  };
-  const instancesAfter = (names: string[], operations: Json[]) =>
-    sure([...names, ...thereAfter(operations, "restoreSnapshot", "identifier")]);
-  const rowsOf = async (fleet: typeof rds) => {
-    const snapshots = await fleet.listed("snapshots", "identifier status");
-    const instances = await fleet.listed("instances", "identifier gone");
-    return [
-      sure(snapshots.filter(({ status }) => status !== "deleted").map(({ identifier }) => identifier)),
-      sure(instances.filter(({ gone }) => !gone).map(({ identifier }) => identifier)),
-    ];
-  };
-  expect(await rowsOf(rds)).toEqual([snapshotsAfter(ofRds.flat()), instancesAfter(rdsNames, ofRds.flat())]);
-  expect(await rowsOf(local)).toEqual([snapshotsAfter(ofLocal.flat()), instancesAfter(localNames, ofLocal.flat())]);
-  const fleet = join(sandbox.path, "local", "fleet");
-  expect(sure(await readdir(join(fleet, "snapshots")))).toEqual(snapshotsAfter(ofLocal.flat()));
-  if (unsure.size === 0)
-    expect(await readdir(join(fleet, "instances"))).toHaveLength(instancesAfter(localNames, ofLocal.flat()).length);
-  expect(sure(here.look().instances.map(({ identifier }) => identifier))).toEqual(
-    instancesAfter(rdsNames, ofRds.flat()),
+      .map(({ input }) => String(input[name]));
+  const unsure = new Set(
+    operations.filter(({ status }) => status === "TIMED_OUT").flatMap(({ input }) => Object.values(input)),
   );
-  expect(sure(here.look().snapshots.map(({ identifier }) => identifier))).toEqual(snapshotsAfter(ofRds.flat()));
-
-  const CALLS: Record<string, string> = {
-    ...{ createSnapshot: "CreateDBSnapshot", deleteSnapshot: "DeleteDBSnapshot", rebootInstance: "RebootDBInstance" },
-    ...{ restoreSnapshot: "RestoreDBInstanceFromDBSnapshot", modifyBackupWindow: "ModifyDBInstance" },
-    ...{ stopInstance: "StopDBInstance", startInstance: "StartDBInstance" },
+  const sure = (names: Iterable<string>) => [...names].filter((name) => !unsure.has(name)).sort();
+  const deleted = new Set(named("deleteSnapshot", "snapshotId"));
+  return {
+    sure,
+    isSure: unsure.size === 0,
+    snapshots: sure(named("createSnapshot", "snapshotId").filter((each) => !deleted.has(each))),
+    instances: sure([...all.keys(), ...named("restoreSnapshot", "identifier")]),
   };
-  for (const [verb, action] of Object.entries(CALLS)) {
-    const of = ofRds.flat().filter((each) => each.verb === verb);
-    const succeeded = of.filter(({ status }) => status === "SUCCEEDED").length;
-    const done = aws.calls.filter((call) => call.action === action && call.done).length;
-    // What has timed out was done at most once.
-    expect([verb, done >= succeeded, done <= of.length], `${done} of ${of.length}`).toEqual([verb, true, true]);
+}
+
+async function requireRows({ fleet }: Work, all: ReadonlyMap<string, readonly Ended[]>): Promise<void> {
+  const { sure, snapshots, instances } = thereAfter(all);
+  const seen = await fleet.listed("snapshots", "identifier status");
+  const there = await fleet.listed(
+    "instances",
+    "identifier gone tags { key value } instanceClass parameterGroup { name } backupWindow",
+  );
+  expect(sure(seen.filter(({ status }) => status !== "deleted").map(({ identifier }) => identifier))).toEqual(
+    snapshots,
+  );
+  expect(sure(there.filter(({ gone }) => !gone).map(({ identifier }) => identifier))).toEqual(instances);
+  for (const [name, operations] of all) {
+    const row = there.find(({ identifier }) => identifier === name);
+    for (const { verb, input, status } of operations) {
+      if (status !== "SUCCEEDED") continue;
+      if (verb === "modifyBackupWindow") expect(row.backupWindow).toBe(input.backupWindow);
+      if (verb === "modifyInstanceClass") expect(row.instanceClass).toBe(input.instanceClass);
+      if (verb === "changeParameterGroup") expect(row.parameterGroup.name).toBe(input.parameterGroup);
+      if (verb === "setInstanceTags")
+        expect(row.tags.map(({ key }: { key: string }) => key).sort()).toEqual(["Environment", "Round"]);
+    }
   }
-  await Promise.all([rds.stop(), local.stop()]);
+}
+
+test(`${KILLS + LOCAL_KILLS} kills while two replicas operate on ${RDS_NAMES.length} instances of RDS, and one on ${CLUSTER_NAMES.length} clusters`, async () => {
+  const { aws } = await startAws([{ accountId: ACCOUNT, name: null, regions: [REGION] }]);
+  const here = aws.region(ACCOUNT, REGION);
+  here.addParameterGroup("another", "postgres16");
+  const tags = { Environment: "Test", Former: "former" };
+  const requests = new Map<string, Wanted[]>();
+  for (const [n, identifier] of RDS_NAMES.entries()) {
+    const multiAz = n % 2 === 1;
+    here.addInstance({ identifier, tags, multiAz, ...FACTS, retentionDays: 0 });
+    if (!isInBulk(identifier)) requests.set(identifier, requestsOn(n, chainsOn(identifier, "db.r6g.large", multiAz)));
+  }
+  const time = setInterval(() => aws.clock.advance(30_000), 100);
+  onTestFinished(() => clearInterval(time));
+  const { environment } = await startedDatabase();
+  const rds: Work = {
+    requests,
+    inBulk: { names: RDS_NAMES.filter(isInBulk), requests: BULK_REQUESTS },
+    kills: KILLS,
+    fleet: fleetToKill(
+      sandbox.path,
+      {
+        ...{ ...environment, ...COMMON, AWS_ENDPOINT_URL: aws.url },
+        AWS_ACCESS_KEY_ID: aws.credentials.accessKeyId,
+        AWS_SECRET_ACCESS_KEY: aws.credentials.secretAccessKey,
+        AWS_ACCOUNTS: JSON.stringify([{ accountId: ACCOUNT, regions: [REGION] }]),
+      },
+      2,
+    ),
+  };
+  const local: Work = {
+    requests: new Map(CLUSTER_NAMES.map((name, n) => [name, turned(chainsOn(name, "local.small", false), n).flat()])),
+    inBulk: { names: [], requests: [] },
+    kills: LOCAL_KILLS,
+    fleet: fleetToKill(
+      sandbox.path,
+      {
+        ...{ ...COMMON, DATA_DIR: join(sandbox.path, "local") },
+        LOCAL_PARAMETER_GROUPS: JSON.stringify({ another: { settings: { work_mem: "8MB" } } }),
+        LOCAL_INSTANCES: JSON.stringify(
+          CLUSTER_NAMES.map((identifier) => ({ identifier, tags, ...FACTS, standby: false })),
+        ),
+      },
+      1,
+    ),
+  };
+  const works = [rds, local];
+  const requested = new Set(works.flatMap(({ requests }) => [...requests.values()].flat().map(([verb]) => verb)));
+  expect([...requested].sort()).toEqual(OPERATION_DECLARATIONS.map(({ mutation }) => mutation.name).sort());
+  await Promise.all(works.map(({ fleet }) => fleet.start()));
+  for (const { fleet, requests, inBulk } of works) await untilAvailable(fleet, requests.size + inBulk.names.length);
+  const startsBefore = await Promise.all(CLUSTER_NAMES.map(startsOf));
+
+  const [ofRds, ofLocal] = await Promise.all([operateAll(rds), operateAll(local)]);
+  const operations = [ofRds, ofLocal].map(({ all }) => [...all.values()].flat());
+  const counts = operations.map((each) => Object.entries(Object.groupBy(each, ({ status }) => status)));
+  const said = counts.map((each) => each.map(([status, of]) => `${of!.length} ${status}`).join(", "));
+  console.info(`RDS: ${said[0]}; open at kills: ${ofRds.openAt}. Local: ${said[1]}; open at kills: ${ofLocal.openAt}`);
+  expect([ofRds.openAt.length, ofLocal.openAt.length]).toEqual([KILLS, LOCAL_KILLS]);
+  expect(Math.min(...ofRds.openAt, ...ofLocal.openAt)).toBeGreaterThan(0);
+  await rds.fleet.requireRecords(operations[0]!.length);
+  await local.fleet.requireRecords(operations[1]!.length);
+  await requireRows(rds, ofRds.all);
+  await requireRows(local, ofLocal.all);
+
+  // What AWS cannot tell times out, and what nobody came to ask for in time has not begun. AWS refuses nothing of this.
+  const codes = operations[0]!.filter(({ status }) => status === "FAILED").map(({ error }) => error?.code);
+  expect(codes.filter((code) => code !== "NotBegun")).toEqual([]);
+  const changes = aws.calls.filter(isChange);
+  for (const [name, of] of ofRds.all) requireCallsOf(name, of, changes.filter(isAbout(name)));
+  expect(changes.filter((call) => ![...ofRds.all.keys()].some((name) => isAbout(name)(call)))).toEqual([]);
+  const after = thereAfter(ofRds.all);
+  expect(after.sure(here.look().instances.map(({ identifier }) => identifier))).toEqual(after.instances);
+  expect(after.sure(here.look().snapshots.map(({ identifier }) => identifier))).toEqual(after.snapshots);
+
+  const afterLocal = thereAfter(ofLocal.all);
+  const folder = join(sandbox.path, "local", "fleet");
+  expect(afterLocal.sure(await readdir(join(folder, "snapshots")))).toEqual(afterLocal.snapshots);
+  if (afterLocal.isSure) expect(await readdir(join(folder, "instances"))).toHaveLength(afterLocal.instances.length);
+  for (const [n, name] of CLUSTER_NAMES.entries()) {
+    const restarts = ofLocal.all
+      .get(name)!
+      .filter(({ verb }) => ["rebootInstance", "startInstance", "modifyInstanceClass"].includes(verb));
+    const succeeded = restarts.filter(({ status }) => status === "SUCCEEDED").length;
+    const starts = (await startsOf(name)) - startsBefore[n]!;
+    expect([name, starts, succeeded, restarts.length]).toEqual([name, succeeded, succeeded, restarts.length]);
+  }
+  await Promise.all(works.map(({ fleet }) => fleet.stop()));
   await aws.stop();
 });
