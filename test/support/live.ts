@@ -1,4 +1,5 @@
 /** Clients of subscriptions: that of the package graphql-ws, and a bare WebSocket for what no client sends. */
+import { once } from "node:events";
 import { createClient, type FormattedExecutionResult } from "graphql-ws";
 import { vi } from "vitest";
 import { WebSocket } from "ws";
@@ -111,4 +112,17 @@ export async function begun<T>({ log }: Pick<TestApp, "log">, work: () => T, cou
     if (lines() < wanted) throw new Error(`${lines()} of ${wanted} subscriptions`);
   }, SOON);
   return result;
+}
+
+/** A client that subscribes and then reads nothing. */
+export async function openSleeper(app: Pick<TestApp, "log" | "url">, token: string, query: string): Promise<WebSocket> {
+  const socket = new WebSocket(socketUrl(app.url), "graphql-transport-ws");
+  socket.on("error", () => undefined);
+  await once(socket, "open");
+  socket.send(JSON.stringify({ type: "connection_init", payload: { Authorization: `Bearer ${token}` } }));
+  await once(socket, "message");
+  const subscribe = JSON.stringify({ id: "1", type: "subscribe", payload: { query } });
+  await begun(app, () => socket.send(subscribe));
+  socket.pause();
+  return socket;
 }

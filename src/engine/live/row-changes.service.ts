@@ -68,6 +68,7 @@ export function createRowChanges({ queryApart, log, timings }: RowChangesDeps) {
   let polling: Promise<void> | undefined;
   let isAway = false;
   let hasStopped = false;
+  let round = 0;
 
   async function ask(before: Cursor | undefined) {
     const [snapshot, server, at, isLate, changes] = await queryApart(
@@ -86,8 +87,11 @@ export function createRowChanges({ queryApart, log, timings }: RowChangesDeps) {
       return;
     }
     for (const [source, changed] of Map.groupBy(pairs, ([source]) => source)) {
+      const told = listeners.get(source);
+      if (!told) continue;
+      round += 1;
       const ids = [...new Set(changed.map(([, id]) => id))];
-      for (const listener of [...(listeners.get(source) ?? [])]) listener.changed(ids);
+      for (const listener of [...told]) listener.changed(ids);
     }
   }
 
@@ -136,11 +140,18 @@ export function createRowChanges({ queryApart, log, timings }: RowChangesDeps) {
 
   return {
     /**
+     * @returns a number that grows before somebody is told of changes, and before somebody begins to listen: whatever was read while it
+     * was as it is now has all changes that anybody was told of
+     */
+    round: (): number => round,
+
+    /**
      * Listens for rows of a table that are written from now on, or up to a second before.
      * @returns a function that ends it @throws UNAVAILABLE
      */
     async listen(source: string, listener: RowChangesListener): Promise<() => void> {
       if (hasStopped) throw unavailable("Postern");
+      round += 1;
       listeners.set(source, (listeners.get(source) ?? new Set()).add(listener));
       const leaveOnce = () => leave(source, listener);
       beginning ??= begin();

@@ -8,6 +8,7 @@ import { NO_DOUBLE_AGGREGATE } from "./aggregate.js";
 import type { CompilationLimits, CompilationRun } from "./compilation.js";
 import { type CompiledPlan, compile, compileReturning } from "./compile.js";
 import { requireObjectsAtMost } from "./cost.js";
+import { askAlone, type PlannerQuery, type ShareRead } from "./planner-query.js";
 import { createPreparation, type PreparationCount } from "./preparation.js";
 import type { QueryVariables } from "./query-value.js";
 import { createReads, type Reads, type ReadsAllowance } from "./reads.js";
@@ -15,14 +16,6 @@ import { collectSelection, type Fragments } from "./selection.js";
 import { shapeReader } from "./shape.js";
 import type { Unit, UnitTargetOf } from "./unit.js";
 import type { WritingReturn } from "./writing.js";
-
-/** Runs one statement and answers its only row. */
-type PlannerQuery = (
-  text: string,
-  parameters: unknown[],
-  prepare: boolean,
-  usual: UsualTime,
-) => Promise<readonly (string | null)[]>;
 
 export interface PlannerOptions {
   readonly schema: GraphQLSchema;
@@ -41,7 +34,8 @@ export interface PlannerOptions {
 export interface Planner {
   /** @returns the allowance that all reads of a new request share */
   allowance(): ReadsAllowance;
-  reads(access: ActorAccess, allowance: ReadsAllowance): Reads;
+  /** @param share answers its statements; each is asked for itself where it is absent */
+  reads(access: ActorAccess, allowance: ReadsAllowance, share?: ShareRead): Reads;
   /** Plans what a mutation's payload asks for, before the mutation runs. @throws FORBIDDEN, BAD_USER_INPUT, LIMIT_EXCEEDED */
   payload(request: PlanRequest, units: readonly Unit[]): PlannerPayload;
   /** @returns a unit for each root field of an operation; undefined where one of them is not planned */
@@ -148,10 +142,10 @@ export function createPlanner({
   /** @returns a function that runs the statement of the units @throws AppError, before anything has run, as compile and bind do */
   function prepare(request: PlanRequest, units: readonly Unit[], run: CompilationRun, plan = planFor(request, units)) {
     const parameters = plan.bind(run);
-    return async (): Promise<(string | Error)[]> => {
+    return async (share: ShareRead = askAlone): Promise<(string | Error)[]> => {
       try {
-        const row = await query(plan.text, parameters, preparation.isDue(plan), plan.usual);
-        return plan.texts(row);
+        const ask = () => query(plan.text, parameters, preparation.isDue(plan), plan.usual);
+        return plan.texts(await share(plan.text, parameters, ask));
       } catch (error) {
         if (!isDataFault(error)) throw error;
         return units.length === 1 ? [error as Error] : runEach(request, units, run);
@@ -182,7 +176,7 @@ export function createPlanner({
   return {
     allowance: () => ({ bytes: limits.answerBytes, logs: limits.logs }),
 
-    reads: (access, allowance) =>
+    reads: (access, allowance, share) =>
       createReads(targets, access, allowance, (reads, bytesLeft) => {
         const { operation, fragments, variableValues: variables } = reads[0]!.info;
         const units = reads.map(({ unit }) => unit);
@@ -193,7 +187,7 @@ export function createPlanner({
           values,
           bytesLeft,
         });
-        return () => run();
+        return () => run(share);
       }),
 
     payload(request, units) {

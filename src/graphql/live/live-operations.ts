@@ -30,6 +30,7 @@ import type { PersistedQueries } from "../persisted-queries.js";
 import { LiveContext, type LiveDocument } from "./live-context.js";
 import { LiveError } from "./live-error.js";
 import { closableGenerator, followLiveRows, type LiveReader, type LiveRow } from "./live-rows.js";
+import { createSharedReads } from "./live-shared-reads.js";
 import { LiveTurns } from "./live-turns.js";
 
 /** What stands in the log in place of an HTTP method. */
@@ -94,8 +95,14 @@ function rootFieldOf({ document, operation, variables }: LiveDocument): string {
 export type LiveOperations = ReturnType<typeof createLiveOperations>;
 
 export function createLiveOperations(deps: LiveOperationsDeps) {
-  const { schema, apollo, apiLimit, persistedQueries, recordRefusals, formatError, contextDeps } = deps;
+  const { schema, apollo, apiLimit, persistedQueries, recordRefusals, formatError } = deps;
+  const { planner } = deps.contextDeps;
   const turns = new LiveTurns();
+  const share = createSharedReads(deps.changes.round);
+  const contextDeps: ContextDeps = {
+    ...deps.contextDeps,
+    planner: { ...planner, reads: (access, allowance) => planner.reads(access, allowance, share) },
+  };
 
   const liveErrorOf = (error: GraphQLError) => new LiveError(formatError(error.toJSON(), error));
   /** A fault outside of any field. */

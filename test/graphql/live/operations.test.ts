@@ -36,6 +36,19 @@ it("one begins as it is now, and goes on with each change", async () => {
   following.stop();
 });
 
+it("who subscribes after a change sees it first, though others follow the same and have not been told of it yet", async () => {
+  const id = await running();
+  const followings = [dba.follow(ONE, { id })];
+  await followings[0]!.count(1);
+  for (let n = 0; n < 5; n++) {
+    await app.sql`update operations set resource_status = ${`step ${n}`} where id = ${id}`;
+    const next = dba.follow(ONE, { id });
+    expect((await next.count(1))[0]).toEqual({ id, status: "RUNNING", resourceStatus: `step ${n}` });
+    followings.push(next);
+  }
+  for (const each of followings) each.stop();
+});
+
 it("many begin with those that wait or run and match, and go on with whatever matches", async () => {
   const [first, second] = [await running(), await running()];
   const ended = await insertOperation(app, instanceId, "FAILED");

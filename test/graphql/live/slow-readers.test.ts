@@ -1,12 +1,10 @@
 /** A client that does not read is cut off, others go on, and memory stays bounded. */
 import { once } from "node:events";
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
 import { expect, it, vi } from "vitest";
-import { WebSocket } from "ws";
 import { testApp } from "../../support/app.js";
 import { isDeep } from "../../support/deep.js";
-import { begun, openLive, socketUrl, untilPolled } from "../../support/live.js";
+import { heapMegabytes } from "../../support/heap.js";
+import { begun, openLive, openSleeper, untilPolled } from "../../support/live.js";
 import { SOON } from "../../support/soon.js";
 
 const app = testApp(
@@ -21,31 +19,9 @@ const flood = (count: number) =>
   app.sql`insert into security_events (event_type, event_status, metadata)
     select 'flood', 'WARNING', jsonb_build_object('text', repeat('x', 50000)) from generate_series(1, ${count})`;
 
-setFlagsFromString("--expose-gc");
-const collectGarbage = runInNewContext("gc") as () => void;
-
-/** What the heap holds that somebody still needs. */
-function heapMegabytes(): number {
-  collectGarbage();
-  return process.memoryUsage().heapUsed / 1_048_576;
-}
-
-/** A client that follows the flood and reads nothing. */
-async function sleeper(token: string) {
-  const socket = new WebSocket(socketUrl(app.url), "graphql-transport-ws");
-  socket.on("error", () => undefined);
-  await once(socket, "open");
-  socket.send(JSON.stringify({ type: "connection_init", payload: { Authorization: `Bearer ${token}` } }));
-  await once(socket, "message");
-  const subscribe = JSON.stringify({ id: "1", type: "subscribe", payload: { query: EVENTS } });
-  await begun(app, () => socket.send(subscribe));
-  socket.pause();
-  return socket;
-}
-
 it("a slow one is cut off, and a quick one gets everything once", { timeout: 60_000 }, async () => {
   const { token } = await app.as("security");
-  const slow = await sleeper(token as string);
+  const slow = await openSleeper(app, token as string, EVENTS);
   const quick = openLive(app.url, token);
   const following = await begun(app, () => quick.follow(EVENTS));
   const isCut = () => app.log.some(({ msg }) => msg === "a subscriber that reads too slowly is cut off");
@@ -121,7 +97,7 @@ it.runIf(isDeep)(
   { timeout: 300_000 },
   async () => {
     const { token } = await app.as("admin");
-    const slow = await sleeper(token as string);
+    const slow = await openSleeper(app, token as string, EVENTS);
     const lives = Array.from({ length: 10 }, () => openLive(app.url, token));
     const query =
       'subscription { securityEventRecorded(filter: { eventType: { startsWith: "steady" } }) { id eventType } }';
