@@ -166,12 +166,19 @@ export async function idOf(provider: Provider, identifier: string): Promise<stri
 /** Resolves when the standby streams, and the provider says that it is whole. */
 export async function untilStreaming(provider: LocalProvider, identifier: string): Promise<void> {
   const id = await idOf(provider, identifier);
-  await eventually(async () => {
-    const { members } = (await provider.describe(id))!;
-    if (members.some(({ endpoint }) => endpoint === null)) return false;
-    const rows = await query(provider, identifier, (sql) => sql`select state from pg_stat_replication`).catch(() => []);
-    return rows.length === 1 && rows[0]?.state === "streaming";
-  }, 60_000);
+  await eventually(
+    async () => {
+      const { members } = (await provider.describe(id))!;
+      if (members.some(({ endpoint }) => endpoint === null)) return false;
+      const rows = await query(provider, identifier, (sql) => sql`select state from pg_stat_replication`).catch(
+        () => [],
+      );
+      return rows.length === 1 && rows[0]?.state === "streaming";
+      // Each look opens connections to both servers.
+    },
+    60_000,
+    150,
+  );
 }
 
 /** The ports of the members that take writes now, whatever the provider believes. */
