@@ -75,11 +75,11 @@ export class Different extends Error {}
 /** How many queries are under way at once. */
 const LANES = 8;
 /** Queries of the long form for each of the short one. */
-const SHORTER = 16;
+const SHORTER = 8;
 
 /**
  * Runs a check over generated queries, some at once; the first that fails is made smaller, and its failure thrown.
- * @param runs how many queries the long form asks, in all; the short form asks a sixteenth of them
+ * @param runs how many queries the long form asks, in all; the short form asks an eighth of them
  */
 export async function checkAll(
   generated: Arbitrary<Query>,

@@ -92,7 +92,8 @@ it("knows every list of the API", () => {
 
 describe.each(["admin", "viewer"] as const)("as %s", (who) => {
   describe.each([1, 7, 100])("in pages of %i", (size) => {
-    // Single rows take the most requests: in the short form each walks them one way, and every third list; the other sizes walk all.
+    // Single rows take the most requests: in the short form each walks them one way, and the administrator, who has the most rows,
+    // every third list. The other sizes walk all.
     const isShort = size === 1 && !isDeep;
     it.each([
       ...(isShort && who === "viewer" ? [] : [["forwards", FORWARDS] as const]),
@@ -101,7 +102,7 @@ describe.each(["admin", "viewer"] as const)("as %s", (who) => {
       const walk = async (n: number) => {
         const order = (list: List) => ordersOf(list)[n]!;
         const expected = new Map<List, string[]>();
-        const walked = some(listsOf(who), size === 1 ? 3 : 1);
+        const walked = some(listsOf(who), size === 1 && who === "admin" ? 3 : 1);
         for (const list of walked) expected.set(list, await idsOf(who, list, order(list)));
         const cursors = new Map<List, string | null>();
         let lists = walked;
