@@ -78,9 +78,9 @@ const OPERATIONS: Record<
       await app.sql`update operations set status = 'FAILED', input = '{}' where id = ${operationId}`;
       return { operationId };
     },
-    // The door looks, and the transaction finds the operation; then whether another retry is open.
+    // The door looks, and the transaction finds the operation; then whether it was repeated.
     [
-      ...["select", "begin", "select operations", LOOK, "select operations", "select operations"],
+      ...["select", "begin", "select operations", LOOK, "select operations", "select"],
       ...["insert into operations", "insert into pgboss", "insert into audit_logs", "commit", "select"],
     ],
     () => ({ operationId: "987654321" }),
@@ -194,9 +194,18 @@ describe("operations", () => {
     for (const expectedCount of [1, 4]) {
       const ids = await Promise.all(Array.from({ length: expectedCount }, () => insertInstance(app, "TEST")));
       const input = { filter: { id: { in: ids } }, expectedCount, dryRun: true };
-      // Its turn, its instances by the filter and as they are, and how many operations wait for each.
+      // Its turn, and its instances by the filter and as they are.
       expect(await statementsOf(dba, document, { input })).toEqual([
-        ...[TAKE, "begin", "look what matches", LOOK, "select", "insert into audit_logs", "commit"],
+        ...[TAKE, "begin", "look what matches", LOOK, "insert into audit_logs", "commit"],
+      ]);
+      // And what is said of their environments.
+      const tags = [{ key: "Owner", value: "shop" }];
+      const sent = await statementsOf(dba, documentOf("setTagsOfInstances", "preview { accepted }"), {
+        input: { ...input, tags },
+      });
+      expect(sent).toEqual([
+        ...[TAKE, "begin", "look what matches", LOOK, "select", "select environment_mappings", LOOK],
+        ...["insert into audit_logs", "commit"],
       ]);
     }
   });

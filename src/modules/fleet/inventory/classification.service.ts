@@ -54,6 +54,12 @@ const MAX_RECORDED = 500;
 const recorded = ({ evidence }: Classification) =>
   (evidence ?? []).map(({ detail, ...entry }) => ({ ...entry, detail: detail.slice(0, MAX_RECORDED) }));
 
+/** @returns what the members of a cluster share; null for an instance that stands alone */
+export function clusterKeyOf({ provider, cluster }: ClassifiedInstance): string | null {
+  const { arn } = (cluster ?? {}) as { arn?: string };
+  return arn === undefined ? null : `${provider} ${arn}`;
+}
+
 /** @param instances with all their siblings */
 function assess(instances: readonly ClassifiedInstance[], grounds: EnvironmentGrounds): Assessment[] {
   const alone = instances.map((instance) => ({
@@ -61,17 +67,13 @@ function assess(instances: readonly ClassifiedInstance[], grounds: EnvironmentGr
     identifier: instance.identifier,
     classification: classifyByGrounds(classificationFactsOf(instance), instance.id, grounds),
   }));
-  const keyOf = ({ provider, cluster }: ClassifiedInstance) => {
-    const { arn } = (cluster ?? {}) as { arn?: string };
-    return arn === undefined ? null : `${provider} ${arn}`;
-  };
-  const clusters = Map.groupBy(alone, ({ instance }) => keyOf(instance));
+  const clusters = Map.groupBy(alone, ({ instance }) => clusterKeyOf(instance));
   return alone.map((member) => {
     const { instance, classification: own } = member;
     const { cluster } = classificationFactsOf(instance);
     if (!cluster) return { instance, own, counting: own };
     // Members that are gone count only for those that are gone as well, whose snapshots hold the data of all.
-    const siblings = (clusters.get(keyOf(instance)) ?? []).filter(
+    const siblings = (clusters.get(clusterKeyOf(instance)) ?? []).filter(
       (other) => other !== member && (instance.vanishedAt !== null || other.instance.vanishedAt === null),
     );
     return { instance, own, counting: classifyInCluster(own, cluster.identifier, siblings) };

@@ -7,6 +7,7 @@ import {
   type ClassificationChange,
   type ClassificationService,
   classificationFactsOf,
+  clusterKeyOf,
 } from "./classification.service.js";
 import { type ClassifiedInstance, listClassifiedByAccount, listClassifiedByIds } from "./classification.store.js";
 import {
@@ -93,6 +94,29 @@ const withTags = (instances: readonly ClassifiedInstance[], change: TagChange & 
       : instance,
   );
 
+const loosenedBetween = (before: readonly Assessment[], after: readonly Assessment[], { rules }: EnvironmentGrounds) =>
+  loosenedByTags(before.map(taggedOf), after.map(taggedOf), rules);
+
+/** @returns what a change of its tags would loosen of each of these instances, judged as if no other changed */
+export async function listLoosenedByTags(
+  db: Db,
+  classification: ClassificationService,
+  instanceIds: readonly bigint[],
+  change: TagChange,
+): Promise<ReadonlyMap<bigint, readonly string[]>> {
+  const grounds = await classification.findGrounds(db);
+  const instances = await listClassifiedByIds(db, instanceIds);
+  const clusters = Map.groupBy(instances, clusterKeyOf);
+  const loosenedOf = (instance: ClassifiedInstance) => {
+    const key = clusterKeyOf(instance);
+    const family = key === null ? [instance] : clusters.get(key)!;
+    const changed = withTags(family, { ...change, instanceId: instance.id });
+    return loosenedBetween(classification.assess(family, grounds), classification.assess(changed, grounds), grounds);
+  };
+  const asked = new Set(instanceIds);
+  return new Map(instances.filter(({ id }) => asked.has(id)).map((instance) => [instance.id, loosenedOf(instance)]));
+}
+
 /** @returns what the change would do */
 export async function previewEnvironmentChange(
   db: Db,
@@ -107,7 +131,7 @@ export async function previewEnvironmentChange(
   const changed = isOfTags ? withTags(instances, change) : instances;
   const after = classification.assess(changed, grounds);
   const leaving = looseningChanges(before, after);
-  const loosens = isOfTags ? loosenedByTags(before.map(taggedOf), after.map(taggedOf), grounds.rules) : [];
+  const loosens = isOfTags ? loosenedBetween(before, after, grounds) : [];
   const left = new Set(leaving.map(({ before }) => before.id));
   const others = after
     .filter(({ instance, counting }) => !left.has(instance.id) && counting.environment !== instance.environment)

@@ -11,7 +11,7 @@ import { type ClassificationService, classificationFactsOf } from "./classificat
 import { listClassifiedByIds, lockClassification } from "./classification.store.js";
 import { tagsOfCopy } from "./copies.js";
 import { classifyByGrounds } from "./environment-grounds.js";
-import { previewEnvironmentChange } from "./environment-preview.service.js";
+import { listLoosenedByTags } from "./environment-preview.service.js";
 import { openFinding, resolveFinding } from "./findings.store.js";
 import {
   findInstanceById,
@@ -91,11 +91,12 @@ export function createInventoryService({ db, log, providers, classification }: I
     /** Lets nobody else change what environments are decided by until the transaction ends. Whoever calls it holds no lock of a row. */
     lockEnvironments: lockClassification,
 
-    /** @returns what a change of an instance's tags would loosen, as sentences that are the same whenever the same is loosened */
-    async loosenedByTags(db: Db, instanceId: bigint, change: TagChange): Promise<readonly string[]> {
-      const proposed = { kind: "TAGS" as const, reason: "", instanceId, ...change };
-      return (await previewEnvironmentChange(db, classification, proposed)).loosens;
-    },
+    /**
+     * @returns what a change of its tags would loosen of each instance, as sentences that are the same whenever the same is loosened. It is
+     * judged as if no other changed
+     */
+    loosenedByTags: (db: Db, instanceIds: readonly bigint[], change: TagChange) =>
+      listLoosenedByTags(db, classification, instanceIds, change),
 
     isRestoreOfProduction,
 

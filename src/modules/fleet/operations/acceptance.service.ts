@@ -11,6 +11,7 @@ import type {
 import type { OperationType } from "../../../values/operations/declarations.js";
 import { assessOperability } from "../../../values/operations/operability.js";
 import { type OperationPlan, planOf } from "../../../values/operations/operation-plan.js";
+import type { TagChange } from "../../../values/tags.js";
 import type { InventoryService, StoredInstance } from "../inventory/index.js";
 import { faultOfLoosening } from "./agreed-tags.js";
 import {
@@ -19,7 +20,7 @@ import {
   isSnapshotIdentifierTaken,
   lockOperationIdentifiers,
 } from "./identifiers.store.js";
-import { countWaitingOperations, findOpenRetry, insertOperation, type WaitingOperations } from "./operations.store.js";
+import { countWaitingOperations, findRepetition, insertOperation, type WaitingOperations } from "./operations.store.js";
 import { hasRunAt, type RunAtInput, requireRunAt } from "./run-at.js";
 import { findScheduledNow } from "./scheduled-operations.store.js";
 
@@ -35,6 +36,8 @@ export interface AskedOperation {
   readonly input: RunAtInput;
   /** What two administrators have agreed that tags loosen; nothing unless given. */
   readonly agreed?: readonly string[];
+  /** Says what tags would loosen of each instance, where that is known of many at once. */
+  readonly loosenedBy?: (change: TagChange) => Promise<ReadonlyMap<bigint, readonly string[]>>;
 }
 
 /** An operation as it would be stored. */
@@ -87,7 +90,7 @@ export function createAcceptance({ inventory, clock, enqueue }: AcceptanceDeps) 
     instance: StoredInstance,
     identifiers: Identifiers,
     now = clock.now(),
-    agreed: AskedOperation["agreed"] = [],
+    { agreed = [], loosenedBy }: Pick<AskedOperation, "agreed" | "loosenedBy"> = {},
   ): PreparationContext => ({
     now,
     digits: randomBytes(3).toString("hex"),
@@ -108,7 +111,8 @@ export function createAcceptance({ inventory, clock, enqueue }: AcceptanceDeps) 
     findSnapshot: (identifier) => findNamedSnapshot(db, instance.id, identifier),
     requireCopyTags: (identifier, snapshot) => inventory.requireCopyTags(db, instance, identifier, snapshot),
     async requireAgreedTags(change) {
-      const loosens = await inventory.loosenedByTags(db, instance.id, change);
+      const loosened = loosenedBy ?? ((change) => inventory.loosenedByTags(db, [instance.id], change));
+      const loosens = (await loosened(change)).get(instance.id) ?? [];
       const fault = faultOfLoosening(loosens, agreed);
       if (fault) throw forbidden("environments:decide", fault);
       return loosens;
@@ -138,22 +142,24 @@ export function createAcceptance({ inventory, clock, enqueue }: AcceptanceDeps) 
   /** Says what would be stored, and stores nothing. @throws BAD_USER_INPUT, and what the preparation of the type throws */
   async function prepare(
     db: Db,
-    { declaration, input, agreed }: AskedOperation,
+    asked: AskedOperation,
     instance: StoredInstance,
     identifiers: Identifiers,
   ): Promise<PreparedOperation> {
+    const { declaration, input } = asked;
     const facts = factsOf(instance);
     const window = facts.maintenanceWindow ?? facts.cluster?.maintenanceWindow ?? null;
     const runAt = hasRunAt(input) ? requireRunAt(input, window, await findScheduledNow(db)) : null;
-    const context = preparationOf(db, instance, identifiers, runAt ? new Date(runAt) : undefined, agreed);
+    const context = preparationOf(db, instance, identifiers, runAt ? new Date(runAt) : undefined, asked);
     const parameters = await declaration.prepare(context, facts, input);
     return { runAt, parameters, plan: planOf(declaration.type, facts, parameters) };
   }
 
-  /** @throws CONFLICT where another retry of the operation has not come to its end */
+  /** @throws CONFLICT where another retry of the operation has succeeded, or has not come to its end */
   async function requireOnlyRetry(db: Db, retryOf: bigint): Promise<void> {
-    const open = await findOpenRetry(db, retryOf);
-    if (open) throw conflict(`Operation ${open} repeats this one already. See it first, and wait for its end.`);
+    const id = await findRepetition(db, retryOf);
+    if (id === null) return;
+    throw conflict(`Operation ${id} repeats this one already. See it first: it is under way, or has succeeded.`);
   }
 
   return {
@@ -169,19 +175,26 @@ export function createAcceptance({ inventory, clock, enqueue }: AcceptanceDeps) 
     },
 
     /**
-     * Foresees without a statement whether an operation that begins at once would be accepted: a name that it generates counts as free.
-     * @returns the error with which it would be refused; null where it would not be
+     * Foresees whether an operation that begins at once would be accepted on each of many instances, by the same statements however many they are. A
+     * name that it generates counts as free, and room as there: it would wait for that.
+     * @returns the errors with which it would be refused, in order; null where it would not be
      */
-    async foresee(db: Db, asked: AskedOperation, instance: StoredInstance, waiting: WaitingOperations) {
-      const fault = assessInstance(asked, instance) ?? assessRoom(asked, waiting);
-      if (fault) return fault;
-      return prepare(db, asked, instance, "assume").then(
-        () => null,
-        (error) => {
+    foreseeMany(db: Db, asked: AskedOperation, instances: readonly StoredInstance[]): Promise<(AppError | null)[]> {
+      const ids = instances.map(({ id }) => id);
+      let loosened: ReturnType<NonNullable<AskedOperation["loosenedBy"]>> | undefined;
+      const loosenedBy = (change: TagChange) => (loosened ??= inventory.loosenedByTags(db, ids, change));
+      const foresee = async (instance: StoredInstance): Promise<AppError | null> => {
+        const fault = assessInstance(asked, instance);
+        if (fault) return fault;
+        try {
+          await prepare(db, { ...asked, loosenedBy }, instance, "assume");
+          return null;
+        } catch (error) {
           if (error instanceof AppError) return error;
           throw error;
-        },
-      );
+        }
+      };
+      return Promise.all(instances.map(foresee));
     },
 
     /**

@@ -64,8 +64,8 @@ export function createBeginning({ db, inventory, maxLatenessMinutes }: Beginning
     const isByPostern = "automated" in request ? request.automated : "automatic" in request && request.automatic;
     if (fault?.code === "PRODUCTION_PROTECTED" && !isByPostern) return { code: fault.code, message: fault.message };
     if (request.type === "SET_INSTANCE_TAGS") {
-      const loosens = await inventory.loosenedByTags(db, current.id, request);
-      const message = faultOfLoosening(loosens, request.loosens ?? []);
+      const loosens = await inventory.loosenedByTags(db, [current.id], request);
+      const message = faultOfLoosening(loosens.get(current.id) ?? [], request.loosens ?? []);
       if (message) return { code: "LessProtected", message };
     }
     const protection = await snapshotProtectionOf(db, inventory, current, request);

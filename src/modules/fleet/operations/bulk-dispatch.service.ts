@@ -4,34 +4,52 @@ import type { Db } from "../../../db/client.js";
 import { AppError, type ErrorCode } from "../../../errors.js";
 import type { Log } from "../../../log.js";
 import type { Provider } from "../../../providers/provider.js";
+import type { Timings } from "../../../timings.js";
 import { asCaller, POSTERN_CALLER } from "../../../values/caller.js";
 import { declarationOfOperation } from "../../../values/operations/declarations.js";
-import type { InventoryService } from "../inventory/index.js";
 import type { Acceptance } from "./acceptance.service.js";
-import { findNextBulkPart, lockBulkDispatch, type NextBulkPart, updateBulkPart } from "./bulk-dispatch.store.js";
+import {
+  findNextBulkPart,
+  lockBulkDispatch,
+  type NextBulkPart,
+  updateBulkPart,
+  updateBulkPartTries,
+} from "./bulk-dispatch.store.js";
 import { countRunningBulkOperations, endBulkOperations, skipStoppedBulkParts } from "./bulk-operations.store.js";
 import type { BulkParallel } from "./bulk-parallel.js";
+import type { BulkPartFault } from "./bulk-part.js";
 
 export interface BulkDispatchDeps {
   readonly db: Db;
   readonly log: Log;
   readonly audit: AuditService;
   readonly security: SecurityService;
-  readonly inventory: InventoryService;
   readonly acceptance: Acceptance;
   readonly providers: readonly Provider[];
   readonly bulkParallel: BulkParallel;
+  readonly timings: Pick<Timings, "sweepMs">;
   /** Wakes the worker of this process for an instance. */
   readonly wake: (instanceId: bigint) => void;
 }
 
 export type BulkDispatch = ReturnType<typeof createBulkDispatch>;
 
-/** The codes with which an instance does not allow an operation. Other errors are faults, and the part waits on. */
+/** The codes with which an instance does not allow an operation. Other errors are faults, after which the part is tried again. */
 const REFUSALS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   ...(["BAD_USER_INPUT", "NOT_FOUND", "CONFLICT", "FAILED_PRECONDITION"] as const),
   ...(["FORBIDDEN", "PRODUCTION_PROTECTED", "LIMIT_EXCEEDED"] as const),
 ]);
+
+/** The refusals that are security events, as they are where one instance is asked for. */
+const SECURITY_EVENTS: ReadonlySet<string> = new Set<ErrorCode>(["PRODUCTION_PROTECTED", "FORBIDDEN"]);
+
+/** After so many faults a part has failed. The others go on meanwhile. */
+const MAX_TRIES = 5;
+const UNREQUESTED = {
+  status: "FAILED",
+  code: "RequestFailed",
+  message: `Postern could not request this operation in ${MAX_TRIES} tries; its log says why. Repeat the bulk operation once that is mended.`,
+} as const;
 
 const STOPPED = { code: "StoppedAtFailure", message: "Another part has failed, and the rest was to be left out then." };
 
@@ -40,10 +58,11 @@ const STOPPED = { code: "StoppedAtFailure", message: "Another part has failed, a
  *  1. A pass requests 20 operations, each in a transaction of its own: the row of its part names it, or it does not exist.
  *  2. An operation ends, on whichever replica, which then makes a pass: it finds room for one more.
  *  3. A replica is killed anywhere: what it has committed counts, and the sweeps of the others go on.
- *  4. The last operation ends, and the pass finds that nothing waits or runs: the bulk operation has ended.
+ *  4. Postern cannot request one of them, because of a fault. The others go on, and it is tried again; after some tries the part has failed.
+ *  5. The last operation ends, and the pass finds that nothing waits or runs: the bulk operation has ended.
  */
 export function createBulkDispatch(deps: BulkDispatchDeps) {
-  const { db, log, audit, security, inventory, acceptance, providers, bulkParallel, wake } = deps;
+  const { db, log, audit, security, acceptance, providers, bulkParallel, timings, wake } = deps;
   const names = providers.map(({ name }) => name);
   let passing: Promise<void> | undefined;
   let isWokenAgain = false;
@@ -61,12 +80,14 @@ export function createBulkDispatch(deps: BulkDispatchDeps) {
       requestId: part.requestId,
     });
 
-  async function refuse(db: Db, part: NextBulkPart, { code, message }: AppError): Promise<void> {
+  /** Ends a part without an operation, and records why. */
+  async function endPart(db: Db, part: NextBulkPart, end: BulkPartFault & { status: "REFUSED" | "FAILED" }) {
     const { type, instanceId, bulkOperationId, requestedBy, requestId, input } = part;
-    await updateBulkPart(db, part.id, { code, message });
+    const { code, message } = end;
+    await updateBulkPart(db, part.id, end);
     const ids = { instanceId: String(instanceId), bulkOperationId: String(bulkOperationId) };
     await recordPart(db, part, "operation.refused", { type, ...ids, ...input }, { code, message });
-    if (code !== "PRODUCTION_PROTECTED") return;
+    if (!SECURITY_EVENTS.has(code)) return;
     await security.record(db, {
       eventType: "authz_fail",
       eventStatus: "FAILURE",
@@ -76,28 +97,50 @@ export function createBulkDispatch(deps: BulkDispatchDeps) {
     });
   }
 
+  /** Notes that the operation of a part could not be requested. After the last try the part has failed. */
+  async function noteFault(part: NextBulkPart, error: unknown): Promise<void> {
+    const { bulkOperationId, instanceId, requestId } = part;
+    const ids = { bulkOperationId: String(bulkOperationId), instanceId: String(instanceId), requestId };
+    log.warn({ err: error, ...ids }, "the operation of a part is not requested; it is tried again");
+    await db.transaction(async (db) => {
+      const tries = await updateBulkPartTries(db, part.id);
+      if (tries !== null && tries >= MAX_TRIES) await endPart(db, part, UNREQUESTED);
+    });
+  }
+
+  /** Requests the operation of a part, or refuses the part, in the transaction that has found it. */
+  async function requestPart(db: Db, part: NextBulkPart): Promise<void> {
+    const { input, requestedBy, requestId, bulkOperationId, retryOf } = part;
+    const asked = { declaration: declarationOfOperation(part.type), input };
+    const origin = { requestedBy, requestId, bulkOperationId, retryOf: retryOf ?? undefined };
+    try {
+      const instance = await acceptance.lock(db, asked.declaration, String(part.instanceId));
+      const { id, recorded } = await acceptance.accept(db, asked, instance, origin);
+      await updateBulkPart(db, part.id, { operationId: BigInt(id) });
+      await recordPart(db, part, "operation.requested", recorded, null, id);
+    } catch (error) {
+      if (!(error instanceof AppError && REFUSALS.has(error.code))) throw error;
+      await endPart(db, part, { status: "REFUSED", code: error.code, message: error.message });
+    }
+  }
+
   /** Requests the operation of the next part, or refuses the part. @returns whether there was one */
   async function dispatchNext(): Promise<boolean> {
-    const instanceId = await db.transaction(async (db) => {
+    let part: NextBulkPart | null = null;
+    const requested = db.transaction(async (db) => {
       await lockBulkDispatch(db);
-      const part = await findNextBulkPart(db, bulkParallel, names);
-      if (!part) return null;
-      const { input, requestedBy, requestId, bulkOperationId, retryOf } = part;
-      const instance = await inventory.require(db, String(part.instanceId), true);
-      const asked = { declaration: declarationOfOperation(part.type), input };
-      const origin = { requestedBy, requestId, bulkOperationId, retryOf: retryOf ?? undefined };
-      try {
-        const { id, recorded } = await acceptance.accept(db, asked, instance, origin);
-        await updateBulkPart(db, part.id, { operationId: BigInt(id) });
-        await recordPart(db, part, "operation.requested", recorded, null, id);
-      } catch (error) {
-        if (!(error instanceof AppError && REFUSALS.has(error.code))) throw error;
-        await refuse(db, part, error);
-      }
-      return part.instanceId;
+      part = await findNextBulkPart(db, bulkParallel, names, timings.sweepMs);
+      if (part) await requestPart(db, part);
+      return part;
     });
-    if (instanceId !== null) wake(instanceId);
-    return instanceId !== null;
+    const next = await requested.catch(async (error) => {
+      // Where the database is away, this fails as well, and no try is counted.
+      if (part) await noteFault(part, error);
+      else throw error;
+      return part as NextBulkPart;
+    });
+    if (next) wake(next.instanceId);
+    return next !== null;
   }
 
   async function pass(): Promise<void> {

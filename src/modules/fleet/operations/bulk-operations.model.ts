@@ -52,7 +52,7 @@ export const BulkOperation = declareType({
   name: "BulkOperation",
   plural: "bulkOperations",
   description:
-    "One operation on each of many instances, which are fixed when it is requested. As many parts run at once as `BULK_PARALLEL` (configuration) allows.",
+    "One operation on each of many instances, which are fixed when it is requested. As many parts run at once as `BULK_PARALLEL` (configuration) allows; bulk operations take turns, and a part waits while its instance has other operations.",
   table: bulkOperations,
   read: ["operations:read"],
   scope: { kind: "staff" },

@@ -58,7 +58,7 @@ export const bulkOperationMutations = (bulk: BulkRequests & BulkCancellation): R
   retryBulkOperation: mutation({
     ...request,
     description:
-      "Requests the failed parts of a bulk operation again: those that are FAILED, and those that have timed out and were settled as FAILED. All checks of a request count. While another retry of it runs, it is a CONFLICT.",
+      "Requests the failed parts of a bulk operation again: those that are FAILED, and those that have timed out and were settled as FAILED, unless a repetition of them has succeeded. All checks of a request count. While another retry of it runs, it is a CONFLICT.",
     input: { schema: RetryBulkOperationInput, what: "The bulk operation, and how many of its parts have failed." },
     payload: BulkOperationPayload,
     run: async (call, input) => ({ bulkOperation: { id: await bulk.retry(call, input) }, preview: null }),

@@ -1,25 +1,17 @@
 /** The statements that request, cancel and end bulk operations. */
-import { and, asc, eq, inArray, type SQL, sql } from "drizzle-orm";
+import { and, asc, eq, type SQL, sql } from "drizzle-orm";
 import type { Db } from "../../../db/client.js";
 import { bulkOperations, mustBulkStop } from "./bulk-operations.table.js";
 import type { BulkPartFault, NewBulkPart } from "./bulk-part.js";
-import { bulkParts } from "./bulk-parts.table.js";
+import { bulkParts, isWaiting } from "./bulk-parts.table.js";
 import { operations } from "./operations.table.js";
+import { hasSucceeded, repetitionsOf } from "./repetitions.table.js";
 
 export type StoredBulkOperation = typeof bulkOperations.$inferSelect;
 
-/** @returns how many operations wait for each of these instances; those with none are absent */
-export async function countWaitingByInstance(
-  db: Db,
-  instanceIds: readonly bigint[],
-): Promise<ReadonlyMap<bigint, { readonly queued: number; readonly scheduled: number }>> {
-  const rows = await db
-    .select({ instanceId: operations.instanceId, queued: sql<number>`count(*)::int` })
-    .from(operations)
-    .where(and(sql`${operations.status} = 'QUEUED'`, inArray(operations.instanceId, [...instanceIds])))
-    .groupBy(operations.instanceId);
-  return new Map(rows.map(({ instanceId, queued }) => [instanceId, { queued, scheduled: 0 }]));
-}
+const REQUESTS = 7_239_402_335n;
+/** Lets one transaction count what runs and add to it at a time. Whoever calls it locks no bulk operation afterwards. */
+export const lockBulkRequests = async (db: Db) => db.execute(sql`select pg_advisory_xact_lock(${REQUESTS})`);
 
 /** @returns how many bulk operations have not ended */
 export async function countRunningBulkOperations(db: Db): Promise<number> {
@@ -66,20 +58,27 @@ export async function findOpenBulkRetry(db: Db, retryOf: bigint): Promise<bigint
   return rows[0]?.id ?? null;
 }
 
-/** @returns the instances of the parts that have failed, or were settled as failed after their time, in order */
+/**
+ * @returns the instances of the parts that have failed, or were settled as failed after their time, in order. What was repeated since with
+ * success has not failed
+ */
 export async function listFailedBulkInstances(db: Db, bulkOperationId: bigint): Promise<bigint[]> {
-  const hasFailed = sql`(${operations.status} in ('FAILED', 'EXPIRED')
+  const hasFailed = sql`(${bulkParts.status} = 'FAILED' or ${operations.status} in ('FAILED', 'EXPIRED')
     or (${operations.status} = 'TIMED_OUT' and ${operations.settlement} ->> 'status' = 'FAILED'))`;
   const rows = await db
     .select({ instanceId: bulkParts.instanceId })
     .from(bulkParts)
-    .innerJoin(operations, eq(operations.id, bulkParts.operationId))
-    .where(and(eq(bulkParts.bulkOperationId, bulkOperationId), hasFailed))
+    .leftJoin(operations, eq(operations.id, bulkParts.operationId))
+    .where(
+      and(
+        eq(bulkParts.bulkOperationId, bulkOperationId),
+        hasFailed,
+        sql`not exists (select from ${repetitionsOf(sql`${operations.id}`)} where ${hasSucceeded})`,
+      ),
+    )
     .orderBy(asc(bulkParts.instanceId));
   return rows.map(({ instanceId }) => instanceId);
 }
-
-const isWaiting = sql`${bulkParts.status} = 'WAITING' and ${bulkParts.operationId} is null`;
 
 async function skipBulkParts(db: Db, condition: SQL, { code, message }: BulkPartFault): Promise<number> {
   const rows = await db

@@ -34,6 +34,7 @@ export const bulkOperations = pgTable(
   ],
 );
 
-/** Whether a bulk operation `b` is to stop, because one of its operations has failed. */
-export const mustBulkStop = sql`(b.stop_at_first_failure and exists (
-  select from operations o where o.bulk_operation_id = b.id and o.status in ('FAILED', 'TIMED_OUT')))`;
+/** Whether a bulk operation `b` is to stop, because one of its parts has failed. */
+export const mustBulkStop = sql`(b.stop_at_first_failure and (
+  exists (select from operations o where o.bulk_operation_id = b.id and o.status in ('FAILED', 'TIMED_OUT'))
+  or exists (select from bulk_operation_parts p where p.bulk_operation_id = b.id and p.status = 'FAILED')))`;

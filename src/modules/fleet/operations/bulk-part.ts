@@ -1,4 +1,4 @@
-/** Why a part of a bulk operation has no operation. */
+/** Why a part of a bulk operation has no operation, and waits for none. */
 export interface BulkPartFault {
   readonly code: string;
   readonly message: string;

@@ -7,10 +7,10 @@ import { bulkPartStatus, bulkParts, statusOfBulkPart } from "./bulk-parts.table.
 import { Operation } from "./operations.model.js";
 
 const BulkPartStatus = enumTypeOf("BulkPartStatus", bulkPartStatus.enumValues, "The status of a part.", {
-  WAITING: "It waits for room, or its operation for its turn on the instance.",
+  WAITING: "It waits for room and until its instance has no other operation, or its operation for its turn.",
   RUNNING: "The provider works on its operation.",
   SUCCEEDED: "Its operation has done what was asked.",
-  FAILED: "Its operation has failed.",
+  FAILED: "Its operation has failed, or could not be requested; `code` and `message` say so then.",
   TIMED_OUT: "Postern has stopped watching its operation. The work may still end in the background.",
   CANCELLED: "Its operation was cancelled before it began.",
   REFUSED: "It has no operation, as the instance does not allow it; `code` and `message` say why.",
@@ -31,8 +31,8 @@ export const BulkOperationPart = declareType({
       enumeration: BulkPartStatus,
       value: statusOfBulkPart,
     }),
-    code: field(bulkParts.code, "Why it was refused or skipped, as the code of an error; else null."),
-    message: field(bulkParts.message, "Why it was refused or skipped, and what to do; else null."),
+    code: field(bulkParts.code, "Why it has no operation, as the code of an error; null where it has one, or waits."),
+    message: field(bulkParts.message, "Why it has no operation, and what to do; null where it has one, or waits."),
   },
   relations: {
     bulkOperation: one(() => BulkOperation, bulkParts.bulkOperationId, "The bulk operation that it is a part of.", {

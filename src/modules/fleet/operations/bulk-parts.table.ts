@@ -1,7 +1,7 @@
 /** The table of the parts of bulk operations, each of one instance, and what their statuses and sums follow from. */
 import { type SQL, sql } from "drizzle-orm";
-import { type AnyPgColumn, index, pgEnum, pgTable, text, uniqueIndex, varchar } from "drizzle-orm/pg-core";
-import { id, reference } from "../../../db/columns.js";
+import { type AnyPgColumn, index, integer, pgEnum, pgTable, text, uniqueIndex, varchar } from "drizzle-orm/pg-core";
+import { id, moment, reference } from "../../../db/columns.js";
 import { instances } from "../inventory/inventory.table.js";
 import { bulkOperations } from "./bulk-operations.table.js";
 import { operations } from "./operations.table.js";
@@ -19,7 +19,7 @@ export const BULK_PART_STATUSES = [
 
 export const bulkPartStatus = pgEnum("bulk_part_status", BULK_PART_STATUSES);
 
-/** A part waits until there is room for its operation, unless it is refused or skipped before. From then on the operation says what becomes of it. */
+/** A part waits until there is room for its operation, unless it is refused or skipped before, or cannot be requested. From then on the operation says what becomes of it. */
 export const bulkParts = pgTable(
   "bulk_operation_parts",
   {
@@ -30,20 +30,28 @@ export const bulkParts = pgTable(
     instanceId: reference()
       .notNull()
       .references(() => instances.id),
-    /** Without an operation: WAITING, REFUSED or SKIPPED. It means nothing where there is one. */
+    /** Without an operation: WAITING, REFUSED, SKIPPED or FAILED. It means nothing where there is one. */
     status: bulkPartStatus().notNull(),
     operationId: reference().references(() => operations.id),
-    /** Why it was refused or skipped. */
+    /** Why it has no operation, and waits for none. */
     code: varchar({ length: 64 }),
     message: text(),
+    /** How often its operation could not be requested because of a fault, and when last. */
+    tries: integer().notNull().default(0),
+    triedAt: moment(),
   },
   (t) => [
     uniqueIndex("bulk_operation_parts_instance_key").on(t.bulkOperationId, t.instanceId),
     index("bulk_operation_parts_bulk_operation_idx").on(t.bulkOperationId, t.id.desc()),
     index("bulk_operation_parts_instance_idx").on(t.instanceId),
-    index("bulk_operation_parts_waiting_idx").on(t.id).where(sql`${t.status} = 'WAITING' and ${t.operationId} is null`),
+    index("bulk_operation_parts_waiting_idx")
+      .on(t.bulkOperationId, t.id)
+      .where(sql`${t.status} = 'WAITING' and ${t.operationId} is null`),
   ],
 );
+
+/** Whether a part waits for its operation to be requested. */
+export const isWaiting = sql`(${bulkParts.status} = 'WAITING' and ${bulkParts.operationId} is null)`;
 
 const statusFrom = (status: SQL, operationId: SQL): SQL =>
   sql`case when ${operationId} is null then ${status} else (

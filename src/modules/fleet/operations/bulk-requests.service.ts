@@ -1,6 +1,6 @@
 /** Accepts bulk operations: it fixes their instances, judges each, and keeps them with the audit record. It also repeats them. */
 import type { Call } from "../../../audit/call.js";
-import type { AuditService } from "../../../audit/index.js";
+import type { AuditService, SecurityService } from "../../../audit/index.js";
 import { accessOfActor, describeActor } from "../../../auth/actor.js";
 import type { Db } from "../../../db/client.js";
 import { claimOperation, keyOf, listMatchingRows } from "../../../engine/write/index.js";
@@ -24,13 +24,13 @@ import type { BulkDispatch } from "./bulk-dispatch.service.js";
 import { type BulkRequestInput, MAX_BULK_PARTS, type RetryBulkOperationInput } from "./bulk-operations.inputs.js";
 import {
   countRunningBulkOperations,
-  countWaitingByInstance,
   endBulkOperations,
   findOpenBulkRetry,
   insertBulkOperation,
   insertBulkParts,
   listFailedBulkInstances,
   lockBulkOperation,
+  lockBulkRequests,
 } from "./bulk-operations.store.js";
 import type { BulkPartFault } from "./bulk-part.js";
 import { requireMayRun } from "./operations.service.js";
@@ -41,6 +41,7 @@ const MAX_RUNNING = 20;
 export interface BulkRequestsDeps {
   readonly db: Db;
   readonly audit: AuditService;
+  readonly security: Pick<SecurityService, "record">;
   readonly inventory: InventoryService;
   readonly acceptance: Acceptance;
   readonly fingerprintKey: string;
@@ -67,7 +68,7 @@ const ofPresent = (filter: Readonly<Record<string, unknown>>) => ({
 });
 
 export function createBulkRequests(deps: BulkRequestsDeps) {
-  const { db, audit, inventory, acceptance, fingerprintKey, dispatch } = deps;
+  const { db, audit, security, inventory, acceptance, fingerprintKey, dispatch } = deps;
 
   /** @returns the instances that a filter selects, in order @throws BAD_USER_INPUT, LIMIT_EXCEEDED */
   async function select(db: Db, call: Call, filter: BulkRequestInput["filter"]): Promise<StoredInstance[]> {
@@ -81,17 +82,11 @@ export function createBulkRequests(deps: BulkRequestsDeps) {
     return inventory.listByIds(db, ids.map(BigInt));
   }
 
-  /** Judges each instance in memory. @returns why each is refused, in order; null where it is not @throws PRODUCTION_PROTECTED where one is PRODUCTION */
+  /** Judges each instance. @returns why each is refused, in order; null where it is not @throws PRODUCTION_PROTECTED where one is PRODUCTION */
   async function judge(db: Db, { asked, instances }: FoundBulk): Promise<(BulkPartFault | null)[]> {
     const production = instances.filter(({ environment }) => !isOperableEnvironment(environment)).length;
     if (production > 0) throw productionAmongSelected(production);
-    const ids = instances.map(({ id }) => id);
-    const waiting = await countWaitingByInstance(db, ids);
-    return Promise.all(
-      instances.map((instance) =>
-        acceptance.foresee(db, asked, instance, waiting.get(instance.id) ?? { queued: 0, scheduled: 0 }),
-      ),
-    );
+    return acceptance.foreseeMany(db, asked, instances);
   }
 
   /** Records each refused part, as the refusal of its operation. */
@@ -115,6 +110,17 @@ export function createBulkRequests(deps: BulkRequestsDeps) {
       requestId: call.origin.requestId,
     }));
     if (records.length > 0) await audit.recordFor(db, ...records);
+    // They are events, as they are where one instance is asked for.
+    const events = refused
+      .filter(({ fault }) => fault.code === "FORBIDDEN")
+      .map(({ instance, fault }) => ({
+        eventType: "authz_fail",
+        eventStatus: "FAILURE" as const,
+        userId: call.actor.kind === "user" ? call.actor.userId : null,
+        origin: call.origin,
+        metadata: { code: fault.code, instanceId: String(instance.id), bulkOperationId },
+      }));
+    if (events.length > 0) await security.record(db, ...events);
   }
 
   interface Judged {
@@ -147,6 +153,8 @@ export function createBulkRequests(deps: BulkRequestsDeps) {
         await audit.record(db, call, { result });
         return { id: null, preview: parts.map(previewOf) };
       }
+      // Of many requests at once, no more are accepted than may run.
+      await lockBulkRequests(db);
       if ((await countRunningBulkOperations(db)) >= MAX_RUNNING) {
         const message = `${MAX_RUNNING} bulk operations run already. Try again when one has ended.`;
         throw failedPrecondition("too many", message);

@@ -38,7 +38,7 @@ export const operationMutations = (operations: OperationsService): Record<string
     ...request,
     rule: operableAgain,
     description:
-      "Requests again what an operation on a non-production instance was to do and has not done: the same of the same instance, with a new name where one was generated. All checks of a request count. While another retry of the operation has not come to its end, it is a CONFLICT.",
+      "Requests again what an operation on a non-production instance was to do and has not done: the same of the same instance, with a new name where one was generated. All checks of a request count. While another retry of the operation has not come to its end, or where one has succeeded, it is a CONFLICT.",
     input: { schema: RetryOperationInput, what: "The operation to repeat." },
     payload: OperationPayload,
     run: async (call, input) => ({ operation: { id: await operations.retry(call, input) } }),

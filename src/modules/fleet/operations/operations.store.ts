@@ -5,6 +5,7 @@ import type { Intent, Sight } from "../../../providers/provider.js";
 import type { OperationStatus } from "../../../values/operations/operation-statuses.js";
 import { instances } from "../inventory/inventory.table.js";
 import { operations } from "./operations.table.js";
+import { hasSucceeded, isOpen, repetitionsOf } from "./repetitions.table.js";
 
 export type StoredOperation = typeof operations.$inferSelect;
 
@@ -53,20 +54,12 @@ export async function findOperationEnvironment(db: Db, id: string): Promise<stri
   return rows[0]?.environment ?? null;
 }
 
-/** @returns the id of a retry of an operation that has not come to its end, or null */
-export async function findOpenRetry(db: Db, retryOf: bigint): Promise<bigint | null> {
-  const rows = await db
-    .select({ id: operations.id })
-    .from(operations)
-    .where(
-      and(
-        eq(operations.retryOf, retryOf),
-        sql`(${operations.status} in ('PENDING_APPROVAL', 'SCHEDULED', 'QUEUED', 'RUNNING')
-          or (${operations.status} = 'TIMED_OUT' and ${operations.settledAt} is null))`,
-      ),
-    )
-    .limit(1);
-  return rows[0]?.id ?? null;
+/** @returns the id of a repetition of an operation that has succeeded, or has not come to its end; null where there is none */
+export async function findRepetition(db: Db, retryOf: bigint): Promise<string | null> {
+  const rows = await db.execute(
+    sql`select repetition.id::text as id from ${repetitionsOf(sql`${retryOf}`)} where ${isOpen} or ${hasSucceeded} limit 1`,
+  );
+  return (rows as unknown as { id: string }[])[0]?.id ?? null;
 }
 
 /** Changes an operation that has the status `from` and, if one is given, this worker. @returns the changed row, or null */

@@ -5,7 +5,7 @@ import { beforeAll, expect, inject, it } from "vitest";
 import { createClient } from "../../../../src/db/client.js";
 import { listOperatedInstances } from "../../../../src/modules/fleet/discovery/discovery.store.js";
 import { findNextBulkPart } from "../../../../src/modules/fleet/operations/bulk-dispatch.store.js";
-import { endBulkOperations } from "../../../../src/modules/fleet/operations/bulk-operations.store.js";
+import { endBulkOperations, skipStoppedBulkParts } from "../../../../src/modules/fleet/operations/bulk-operations.store.js";
 import {
   hasAutomaticFailoverUnderWay,
   hasQueuedReboot,
@@ -49,7 +49,16 @@ beforeAll(async () => {
     insert into snapshots (instance_id, identifier, arn, uid, status, tags, automated, created_at)
     select i.id, 's-' || n, i.id || ':snapshot:s-' || n, 'u', 'available', '[]', n % 10 > 0, now()
     from instances i, generate_series(1, 10) n`;
-  await app.sql`analyze operations, audit_logs, instances, snapshots`;
+  // All bulk operations but one have ended.
+  await app.sql`
+    insert into bulk_operations (type, input, stop_at_first_failure, status, requested_by)
+    select 'REBOOT_INSTANCE', '{}', true, (case when n = 1 then 'RUNNING' else 'ENDED' end)::bulk_operation_status, '{}'
+    from generate_series(1, ${HISTORY / 10}::int) n`;
+  await app.sql`
+    insert into bulk_operation_parts (bulk_operation_id, instance_id, status)
+    select b.id, i.id, (case when b.status = 'RUNNING' then 'WAITING' else 'SKIPPED' end)::bulk_part_status
+    from bulk_operations b, (select id from instances order by id limit 10) i`;
+  await app.sql`analyze operations, audit_logs, instances, snapshots, bulk_operations, bulk_operation_parts`;
 });
 
 /** @returns how the statements of `ask` read the tables: the indexes, each once, and which tables they read whole */
@@ -86,6 +95,8 @@ async function readBy(
 }
 
 const worker = randomUUID();
+const nextOfMany: Parameters<typeof readBy>[0] = (db) =>
+  findNextBulkPart(db, { account: 1, host: 1, fleet: 1 }, ["port"], 1000);
 it.each<[string, Parameters<typeof readBy>[0]]>([
   ["what waits", (db) => store.listWaitingInstances(db)],
   ["how many wait", (db) => store.countWaitingOperations(db, id)],
@@ -101,7 +112,7 @@ it.each<[string, Parameters<typeof readBy>[0]]>([
     (db) => isSnapshotIdentifierTaken(db, "a", { provider: "port", accountId: null, region: null }),
   ],
   ["what is operated", (db) => listOperatedInstances(db, "port")],
-  ["what is next of many", (db) => findNextBulkPart(db, { account: 1, host: 1, fleet: 1 }, ["port"])],
+  ["what is next of many", nextOfMany],
   ["which of many have ended", (db) => endBulkOperations(db)],
   ["what runs", (db) => listRunningBeforeFailover(db, id)],
   ["whether a reboot waits", (db) => hasQueuedReboot(db, id)],
@@ -144,6 +155,22 @@ it("figures of a range read what was requested and refused in it, and the record
     ...["audit_logs_resource_idx", "operations_requested_at_idx"],
   ]);
   expect(await readBy((db) => metrics.listRefusedOperations(db, range))).toEqual(["audit_logs_refused_operations_idx"]);
+});
+
+it("bulk operations are looked at by the indexes of what has not ended, and of one of them", async () => {
+  const ask: Parameters<typeof readBy>[0] = async (db) => {
+    await nextOfMany(db);
+    await skipStoppedBulkParts(db, { code: "x", message: "x" });
+    await endBulkOperations(db);
+  };
+  const read = await readBy(ask, "bulk_operations|bulk_operation_parts");
+  expect(read).toEqual(expect.arrayContaining(["bulk_operation_parts_waiting_idx", "bulk_operations_running_idx"]));
+  for (const scan of read)
+    expect([
+      ...["bulk_operations_running_idx", "bulk_operations_pkey", "bulk_operation_parts_pkey"],
+      ...["bulk_operation_parts_waiting_idx", "bulk_operation_parts_bulk_operation_idx"],
+      "bulk_operation_parts_instance_key",
+    ]).toContain(scan);
 });
 
 const ACCOUNT = { provider: "port", accountId: "111122223333", region: "eu-central-1" };
