@@ -152,8 +152,12 @@ it("every mutation that takes a filter refuses one that is empty below its top, 
     const { changes: given } = input.getFields();
     const texts = given && Object.values((getNamedType(given.type) as GraphQLInputObjectType).getFields());
     const text = texts?.find(({ type }) => String(type) === "String")?.name;
-    const window = "backupWindow" in input.getFields() ? `, backupWindow: "01:00-01:30"` : "";
-    const changes = text ? `, changes: { ${text}: "x" }` : window;
+    // What the input of an operation must have.
+    const own = { backupWindow: "01:00-01:30", instanceClass: "local.small", parameterGroup: "default" };
+    const needed = Object.entries(own).filter(([field]) => field in input.getFields());
+    const changes = text
+      ? `, changes: { ${text}: "x" }`
+      : needed.map(([field, value]) => `, ${field}: "${value}"`).join("");
     for (const [filter, at] of [
       ["{ id: {} }", "filter.id"],
       ["{ id: { eq: $id } }", "filter.id.eq"],

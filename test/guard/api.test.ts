@@ -85,6 +85,9 @@ const SHARED_PAYLOADS: Record<string, string> = {
   modifyBackupWindows: "BulkOperationPayload",
   stopInstances: "BulkOperationPayload",
   startInstances: "BulkOperationPayload",
+  modifyInstanceClasses: "BulkOperationPayload",
+  setTagsOfInstances: "BulkOperationPayload",
+  changeParameterGroups: "BulkOperationPayload",
   retryBulkOperation: "BulkOperationPayload",
   cancelBulkOperation: "BulkOperationPayload",
 };

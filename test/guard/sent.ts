@@ -55,6 +55,7 @@ export const OF_OPERATIONS = [
 /** Those that concern many instances. */
 export const OF_BULK = [
   ...(["createSnapshots", "rebootInstances", "modifyBackupWindows", "stopInstances", "startInstances"] as const),
+  ...(["modifyInstanceClasses", "setTagsOfInstances", "changeParameterGroups"] as const),
   ...(["retryBulkOperation", "cancelBulkOperation"] as const),
 ];
 

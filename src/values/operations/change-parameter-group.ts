@@ -25,6 +25,11 @@ export const changeParameterGroup = declareOperation(fields, {
     what: "The instance and its new group.",
     input: { name: "ChangeParameterGroupInput", description: "A new parameter group." },
   },
+  bulk: {
+    name: "changeParameterGroups",
+    description:
+      "Gives many non-production instances another parameter group. A group is of one provider and one family of engines: select instances of those.",
+  },
   lane: "servers",
   minutesByHand: 15,
   insteadOfCancelling: { local: INSTEAD, "aws-rds": INSTEAD },

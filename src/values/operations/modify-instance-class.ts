@@ -41,6 +41,11 @@ export const modifyInstanceClass = declareOperation(fields, {
     what: "The instance and its new class.",
     input: { name: "ModifyInstanceClassInput", description: "A new class." },
   },
+  bulk: {
+    name: "modifyInstanceClasses",
+    description:
+      "Changes the class of many non-production instances. A class is of one provider: select instances of that.",
+  },
   lane: "servers",
   insteadOfCancelling: {
     local: "Wait for its end, and set the class that you want then.",

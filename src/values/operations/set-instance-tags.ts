@@ -58,6 +58,11 @@ export const setInstanceTags = declareOperation(tagChangeFields, {
     what: "The instance, the tags to set and those to remove.",
     input: { name: "SetInstanceTagsInput", description: "A change of tags. Give `tags`, `removeKeys`, or both." },
   },
+  bulk: {
+    name: "setTagsOfInstances",
+    description:
+      "Adds, changes and removes tags of many non-production instances. What would loosen the environment of one is refused as that part: `proposeInstanceTags` is for that.",
+  },
   minutesByHand: 5,
   lane: "servers",
   insteadOfCancelling: {

@@ -252,7 +252,7 @@ describe.each(Object.entries(MUTATIONS))("%s", (name, [who, valid]) => {
 it("every mutation stands in the table above", () => {
   // The fleet's have tests of their own, on real instances.
   const fleet =
-    /^((cancel|retry)(Bulk)?Operation|createSnapshots?|(delete|restore)Snapshot|modify(BackupWindows?|InstanceClass)|changeParameterGroup|(reboot|stop|start)Instances?|(set|propose)InstanceTags|setEnvironment(Mapping|Rules)|confirmEnvironmentProposal|discoverInstances)$/;
+    /^((cancel|retry)(Bulk)?Operation|createSnapshots?|(delete|restore)Snapshot|modify(BackupWindows?|InstanceClass(es)?)|changeParameterGroups?|(reboot|stop|start)Instances?|(set|propose)InstanceTags|setTagsOfInstances|setEnvironment(Mapping|Rules)|confirmEnvironmentProposal|discoverInstances)$/;
   const all = Object.keys(SDL.getMutationType()?.getFields() ?? {});
   expect(Object.keys(MUTATIONS).sort(), "with a good input").toEqual(all.filter((name) => !fleet.test(name)).sort());
 });

@@ -213,6 +213,9 @@ export function otherMutations(app: TestApp): Record<string, Mutation> {
         modifyBackupWindows: { backupWindow: "01:00-01:30" },
         stopInstances: {},
         startInstances: {},
+        modifyInstanceClasses: { instanceClass: "local.small" },
+        setTagsOfInstances: { tags: [{ key: "Owner", value: "shop" }] },
+        changeParameterGroups: { parameterGroup: "default" },
       }).map(([name, own]): [string, Mutation] => [
         name,
         {

@@ -95,6 +95,7 @@ describe("a row of another organization answers exactly as one that does not exi
       ],
       "cancelOperation",
       ...["createSnapshots", "rebootInstances", "modifyBackupWindows", "stopInstances", "startInstances"],
+      ...["modifyInstanceClasses", "setTagsOfInstances", "changeParameterGroups"],
       ...["retryBulkOperation", "cancelBulkOperation"],
       ...["lockUser", "unlockUser", "deactivateUser", "reactivateUser", "changePassword"],
       ...written

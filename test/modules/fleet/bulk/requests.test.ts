@@ -87,6 +87,10 @@ it.each<[string, Record<string, unknown>, string, string]>([
   ["createSnapshots", { ...plain, tags: [{ key: "aws:x", value: "y" }] }, "BAD_USER_INPUT", "tags.0.key"],
   ["modifyBackupWindows", { ...plain, backupWindow: "03:00-03:10" }, "BAD_USER_INPUT", "backupWindow"],
   ["modifyBackupWindows", { ...plain, backupWindow: "' or 1=1 --" }, "BAD_USER_INPUT", "backupWindow"],
+  ["modifyInstanceClasses", { ...plain, instanceClass: "db t4g" }, "BAD_USER_INPUT", "instanceClass"],
+  ["changeParameterGroups", { ...plain, parameterGroup: "../x" }, "BAD_USER_INPUT", "parameterGroup"],
+  ["setTagsOfInstances", { ...plain }, "BAD_USER_INPUT", "tags"],
+  ["setTagsOfInstances", { ...plain, removeKeys: ["a", "a"] }, "BAD_USER_INPUT", "removeKeys.1"],
   ["retryBulkOperation", { bulkOperationId: "x", expectedCount: 1 }, "BAD_USER_INPUT", "bulkOperationId"],
   ["retryBulkOperation", { bulkOperationId: "987654321", expectedCount: 1 }, "NOT_FOUND", ""],
   ["retryBulkOperation", { bulkOperationId: "1", expectedCount: 0 }, "BAD_USER_INPUT", "expectedCount"],
@@ -163,6 +167,9 @@ it.each([
   ["stopInstances", {}],
   ["startInstances", {}],
   ["createSnapshots", { tags: [{ key: "Owner", value: "shop" }] }],
+  ["modifyInstanceClasses", { instanceClass: "local.small", applyImmediately: true }],
+  ["changeParameterGroups", { parameterGroup: "reports" }],
+  ["setTagsOfInstances", { tags: [{ key: "Owner", value: "shop" }], removeKeys: ["Team"] }],
 ] as const)("%s does what it says", async (verb, own) => {
   if (verb === "startInstances") await app.sql`update instances set status = 'stopped' where identifier like 'plain-%'`;
   const bulk = await acceptedBulk(dba, verb, { ...plain, ...own });
