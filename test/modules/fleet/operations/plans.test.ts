@@ -5,7 +5,10 @@ import { beforeAll, expect, inject, it } from "vitest";
 import { createClient } from "../../../../src/db/client.js";
 import { listOperatedInstances } from "../../../../src/modules/fleet/discovery/discovery.store.js";
 import { findNextBulkPart } from "../../../../src/modules/fleet/operations/bulk-dispatch.store.js";
-import { endBulkOperations, skipStoppedBulkParts } from "../../../../src/modules/fleet/operations/bulk-operations.store.js";
+import {
+  endBulkOperations,
+  skipStoppedBulkParts,
+} from "../../../../src/modules/fleet/operations/bulk-operations.store.js";
 import {
   hasAutomaticFailoverUnderWay,
   hasQueuedReboot,
