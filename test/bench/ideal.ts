@@ -7,7 +7,7 @@ import { RAISED_LIMITS } from "../support/rate-limits.js";
 import { removeInserted } from "./answers.js";
 import type { BenchCluster } from "./cluster.js";
 import { ADMINISTRATOR, BENCH } from "./databases.js";
-import { signIn } from "./servers.js";
+import { SECRETS_KEY, signIn } from "./servers.js";
 import { requestsOf, valuesOf, type Workload } from "./workloads.js";
 
 /** A statement as `servers/ideal.mjs` reads it. */
@@ -117,7 +117,7 @@ export async function captureStatements(cluster: BenchCluster, file: string): Pr
   let [statements, rows]: [Seen["statements"][number][], (string | null)[][]] = [[], []];
   const { hostname, port, username, password } = new URL(cluster.url(BENCH.name));
   const app = await createApp(
-    readConfig({ PORT: "0", RATE_LIMITS: RAISED_LIMITS, DATABASE_URL: cluster.url(BENCH.name) }),
+    readConfig({ PORT: "0", RATE_LIMITS: RAISED_LIMITS, SECRETS_KEY, DATABASE_URL: cluster.url(BENCH.name) }),
     {
       log: createLog("error"),
       clock: { now: () => new Date() },

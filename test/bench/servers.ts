@@ -9,7 +9,8 @@ import { RAISED_LIMITS } from "../support/rate-limits.js";
 import { ADMINISTRATOR, COLLEAGUES } from "./databases.js";
 import type { ServerName } from "./workloads.js";
 
-const SECRETS_KEY = makeSecretsKey();
+/** Of all that run on one database. */
+export const SECRETS_KEY = makeSecretsKey();
 
 export const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 

@@ -175,7 +175,8 @@ it.each([
     /e\.graphql is no document that can run\.$/,
   ],
 ])("does not start with a folder %s", async (_, make, message) => {
-  const config = readConfig({ TRUSTED_DOCUMENTS: make(), DATABASE_URL: "postgres://unused", DEMO: "false" });
+  const given = { DATABASE_URL: "postgres://unused", DATA_DIR: app.folder, DEMO: "false" };
+  const config = readConfig({ ...given, TRUSTED_DOCUMENTS: make() });
   const [row] = await app.sql`select current_database() as database`;
   const connection = { ...inject("connection"), database: row?.database };
   const ports = {
