@@ -52,6 +52,8 @@ beforeAll(async () => {
     "create database half owner owner",
     "create database frozen owner owner",
     "alter database frozen set default_transaction_read_only = on",
+    // The clusters of tests are copied without it, and no other is a template of any encoding.
+    "create database template0",
     "create database ascii owner owner encoding 'SQL_ASCII' template template0",
   );
 });
