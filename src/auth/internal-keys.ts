@@ -29,20 +29,20 @@ const insertInternalKeys = (db: Db, rows: readonly Row[]): Promise<Row[]> =>
     .returning(FIELDS);
 
 /**
- * @param signedBefore the private key that has signed access tokens before this start; undefined where there was none
+ * @param derivedFrom the private key from which a release before has derived them; undefined where there was none
  * @throws UNAVAILABLE, SealingError
  */
 export async function loadInternalKeys(
   db: Db,
   sealing: Sealing,
-  signedBefore: string | undefined,
+  derivedFrom: string | undefined,
 ): Promise<InternalKeys> {
   const rows = await listInternalKeys(db);
   const missing = PURPOSES.filter((name) => !rows.some(({ purpose }) => purpose === name));
   // Releases before this table derived them from that key, and what was made with them stays good.
   const make = (purpose: string) =>
-    signedBefore !== undefined && rows.length === 0
-      ? hash("sha256", `${purpose} ${signedBefore}`)
+    derivedFrom !== undefined && rows.length === 0
+      ? hash("sha256", `${purpose} ${derivedFrom}`)
       : randomBytes(32).toString("hex");
   if (missing.length > 0) {
     const made = missing.map((purpose) => ({

@@ -4,7 +4,7 @@ import { StartFault } from "../start-fault.js";
 import { type InternalKeys, loadInternalKeys } from "./internal-keys.js";
 import { createSealing, type Sealing, SealingError } from "./sealing.js";
 import { loadSecretsKeys } from "./secrets-keys.js";
-import { findSigningKey, makeSigningKey } from "./signing-key.js";
+import { findSigningKey, makeSigningKey, sealSigningKey } from "./signing-key.js";
 
 interface Keys {
   readonly sealing: Sealing;
@@ -25,10 +25,13 @@ interface KeysOptions {
 export async function loadKeys(db: Db, { secretsKeys, dataDir, accessTokenPrivateKey }: KeysOptions): Promise<Keys> {
   const sealing = createSealing(await loadSecretsKeys(secretsKeys, dataDir));
   try {
-    const known = accessTokenPrivateKey ?? (await findSigningKey(db, sealing));
-    // A replica that finds a key made by another one finds the internal keys too, because those are made first.
-    const internal = await loadInternalKeys(db, sealing, known);
-    return { sealing, internal, privateKey: known ?? (await makeSigningKey(db, sealing)) };
+    const found = await findSigningKey(db, sealing);
+    // A release that has kept its key in clear has derived the others from it.
+    const derivedFrom = accessTokenPrivateKey ?? (found?.isClear ? found.privateKey : undefined);
+    const internal = await loadInternalKeys(db, sealing, derivedFrom);
+    if (found?.isClear) await sealSigningKey(db, sealing, found.privateKey);
+    const privateKey = accessTokenPrivateKey ?? found?.privateKey ?? (await makeSigningKey(db, sealing));
+    return { sealing, internal, privateKey };
   } catch (error) {
     if (error instanceof SealingError) throw new StartFault(error.kind, error.message, error);
     throw error;

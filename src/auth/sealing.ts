@@ -62,6 +62,8 @@ export function createSealing(keys: readonly string[]): Sealing {
     },
 
     open(sealed, place) {
+      if (!isSealed(sealed))
+        throw new SealingError("data", `The secret in ${place} is not sealed. Restart Postern, which seals it.`);
       const [, id = "", text = ""] = sealed.split(".");
       const key = byId.get(id);
       if (!key)

@@ -28,7 +28,6 @@ async function insertPrivateKey(db: Db, privateKey: string): Promise<string> {
   return rows[0]!.privateKey;
 }
 
-/** Replaces the key that releases before have kept in clear. */
 async function replacePrivateKey(db: Db, clear: string, sealed: string): Promise<void> {
   await db
     .update(signingKeys)
@@ -36,13 +35,17 @@ async function replacePrivateKey(db: Db, clear: string, sealed: string): Promise
     .where(and(eq(signingKeys.id, ID), eq(signingKeys.privateKey, clear)));
 }
 
-/** @returns the key of the database as PKCS #8 PEM, or undefined where it has none @throws UNAVAILABLE, SealingError */
-export async function findSigningKey(db: Db, sealing: Sealing): Promise<string | undefined> {
+/** @returns the key of the database as PKCS #8 PEM, and whether it stands there in clear; undefined where there is none @throws UNAVAILABLE, SealingError */
+export async function findSigningKey(db: Db, sealing: Sealing) {
   const stored = await findPrivateKey(db);
-  if (stored === undefined || isSealed(stored)) return stored && sealing.open(stored, PLACE);
-  await replacePrivateKey(db, stored, sealing.seal(stored, PLACE));
-  return stored;
+  if (stored === undefined) return undefined;
+  const isClear = !isSealed(stored);
+  return { privateKey: isClear ? stored : sealing.open(stored, PLACE), isClear };
 }
+
+/** Seals the key that releases before have kept in clear. */
+export const sealSigningKey = (db: Db, sealing: Sealing, clear: string): Promise<void> =>
+  replacePrivateKey(db, clear, sealing.seal(clear, PLACE));
 
 /** Makes a key, unless another replica is quicker. @returns the key of the database as PKCS #8 PEM @throws UNAVAILABLE, SealingError */
 export async function makeSigningKey(db: Db, sealing: Sealing): Promise<string> {

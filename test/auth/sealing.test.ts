@@ -28,6 +28,7 @@ it("opens as it was sealed, and shows nothing until then", () => {
     expect([isSealed(text), sealing.open(text, PLACE)]).toEqual([true, SECRET]);
   }
   expect(isSealed(SECRET)).toBe(false);
+  expect(faultOf(() => sealing.open(`${SECRET}.${SECRET}`, PLACE)).kind).toBe("data");
   expect(sealing.open(sealing.seal("", PLACE), PLACE)).toBe("");
 });
 

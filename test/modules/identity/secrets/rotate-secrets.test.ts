@@ -55,6 +55,19 @@ it("a key of a release that sealed nothing is sealed, and what was derived from 
   expect(createPrivateKey(pem).asymmetricKeyType).toBe("ed25519");
 });
 
+it("a key that stands in clear is sealed beside one of the configuration too, and keys that were deleted are made anew", async () => {
+  const { privateKey: pem, internal } = await load([OLD]);
+  await app.sql`update signing_keys set private_key = ${pem}`;
+  await load([OLD], pem.replace("-----BEGIN", "\n-----BEGIN"));
+  expect((await stored()).every((text) => text.startsWith(`sealed1.${OLD_ID}.`))).toBe(true);
+  await app.sql`delete from internal_keys`;
+  const anew = await load([OLD]);
+  for (const purpose of PURPOSES as (keyof typeof internal)[]) {
+    expect(anew.internal[purpose]).not.toBe(internal[purpose]);
+    expect(anew.internal[purpose]).not.toBe(hash("sha256", `${purpose} ${pem}`));
+  }
+});
+
 it("the key of the configuration signs, and one that is replaced there breaks no page", async () => {
   const { privateKey: pem, internal } = await load([OLD]);
   const other = await load([OLD], pem.replace("-----BEGIN", "\n-----BEGIN"));
