@@ -6,6 +6,7 @@ import type { Log } from "../../../log.js";
 import type { Intent, Poll, Provider, ProviderFailure, ProviderSnapshotName } from "../../../providers/provider.js";
 import type { OperationStatus } from "../../../values/operations/operation-statuses.js";
 import type { InventoryService } from "../inventory/index.js";
+import { createEndRefreshes } from "./end-refreshes.service.js";
 import { failoverEvent } from "./failover-event.js";
 import { guidanceFor } from "./guidance.js";
 import { resourceStatusOf } from "./operation-progress.js";
@@ -44,6 +45,7 @@ const DURATION = sql`extract(epoch from clock_timestamp() - started_at)`;
 
 export function createCompletion(deps: CompletionDeps) {
   const { db, log, audit, security, inventory, waiting, onEnded, onReconciled } = deps;
+  const refreshes = createEndRefreshes({ db, log, inventory });
   const recordEnd = (db: Db, action: string, operation: StoredOperation, result: Record<string, unknown>) =>
     audit.recordFor(db, {
       actor: operation.requestedBy as Record<string, string>,
@@ -91,7 +93,7 @@ export function createCompletion(deps: CompletionDeps) {
    * end sees the instance as it is then, and plans on it.
    */
   async function writeEnd(operation: StoredOperation, worker: string, status: OperationStatus, changes: Changes) {
-    await refresh(operation);
+    await refreshes.beforeEnd(operation);
     const written = await db.transaction(async (db) => {
       const outcome = await changes(db);
       // What a worker has found not to begin has an error that says so; what was cancelled while it ran has none.
@@ -115,7 +117,7 @@ export function createCompletion(deps: CompletionDeps) {
     });
     if (!written) return;
     onEnded(written);
-    await refreshRestored(written, written.result);
+    await refreshes.ofRestored(written, written.result);
   }
 
   /** Ends what has not begun, in the caller's transaction. @returns it, or null where it has begun or ended meanwhile */
@@ -129,23 +131,6 @@ export function createCompletion(deps: CompletionDeps) {
     const ended = await updateOperation(db, operation.id, operation.status, changes);
     if (ended) await recordEnd(db, "operation.ended", ended, end);
     return ended;
-  }
-
-  /** Refreshes an instance as an operation has left it. A failure does no harm, because the schedule refreshes it again. */
-  async function refresh({ id, instanceId }: StoredOperation, restoredId?: string): Promise<void> {
-    try {
-      const instance = await inventory.require(db, String(instanceId));
-      const provider = inventory.providerOf(instance);
-      if (provider) await inventory.refreshInstance(provider, restoredId ?? instance.providerId);
-    } catch (error) {
-      log.warn({ err: error, operationId: String(id) }, "an instance is not refreshed at the end of its operation");
-    }
-  }
-
-  /** Refreshes what was restored, once its protection is written. */
-  async function refreshRestored(operation: StoredOperation, result: unknown): Promise<void> {
-    const restoredId = operation.type === "RESTORE_SNAPSHOT" && (result as { providerId?: string } | null)?.providerId;
-    if (restoredId) await refresh(operation, restoredId);
   }
 
   async function outcomeOf(db: Db, operation: StoredOperation, poll: Ended): Promise<Record<string, unknown>> {
@@ -176,7 +161,7 @@ export function createCompletion(deps: CompletionDeps) {
         ? failedRun("NotBegun", "Nobody asked for it.")
         : found;
     if (poll.state !== "succeeded" && poll.state !== "failed") return;
-    await refresh(operation);
+    await refreshes.beforeEnd(operation);
     await db.transaction(async (db) => {
       const { error, ...outcome } = await outcomeOf(db, operation, poll);
       const status = statusAfter(poll);
@@ -187,7 +172,7 @@ export function createCompletion(deps: CompletionDeps) {
       await recordEnd(db, "operation.settled", operation, result);
       await recordFailover(db, operation, result);
     });
-    await refreshRestored(operation, poll.state === "succeeded" ? poll.result : null);
+    await refreshes.ofRestored(operation, poll.state === "succeeded" ? poll.result : null);
     onReconciled(operation.instanceId);
   }
 
