@@ -5,11 +5,9 @@ import { type SQL, sql } from "drizzle-orm";
 import type { PostgresJsDatabase } from "drizzle-orm/postgres-js";
 import { migrate } from "drizzle-orm/postgres-js/migrator";
 import type { Db } from "./client.js";
+import { LOCKS } from "./locks.js";
 
 const FOLDER = fileURLToPath(new URL("../../drizzle", import.meta.url));
-
-/** The advisory lock of migrations; any number that nothing else locks. */
-const LOCK = 7_239_402_331n;
 
 /** drizzle's migrator wants to open a transaction of its own; it gets a savepoint in ours. */
 function asMigratorDatabase(db: Db): PostgresJsDatabase {
@@ -35,7 +33,9 @@ export interface MigrateWaiting {
 /** Takes the lock for the transaction. It polls, because a statement that waits for a lock cannot be given up. */
 async function lock(db: Db, { wait, signal }: MigrateWaiting): Promise<void> {
   for (let tries = 0; ; tries++) {
-    const [row] = await db.execute<{ isOurs: boolean }>(sql`select pg_try_advisory_xact_lock(${LOCK}) as "isOurs"`);
+    const [row] = await db.execute<{ isOurs: boolean }>(
+      sql`select pg_try_advisory_xact_lock(${LOCKS.migration}) as "isOurs"`,
+    );
     if (row?.isOurs) return;
     if (tries === 0) wait?.(LOCKED);
     await delay(RETRY_MS, undefined, { signal });

@@ -4,9 +4,8 @@ import { sql } from "drizzle-orm";
 import type { Log } from "../log.js";
 import type { Client, Db } from "./client.js";
 import { roleSettings } from "./driver/settings.js";
+import { LOCKS } from "./locks.js";
 
-/** The advisory lock of the role's settings. */
-const LOCK = 7_239_402_332n;
 /** How long statements on older connections may take before they are left alone. */
 const GIVE_UP_MS = 5000;
 const RETRY_MS = 100;
@@ -18,7 +17,7 @@ const setSettings = (db: Db, statementTimeoutMs: number): Promise<boolean> =>
   db.transaction(async (db) => {
     // Replicas wait for each other: PostgreSQL refuses two at once.
     await db.execute(sql`set local statement_timeout = 0`);
-    await db.execute(sql`select pg_advisory_xact_lock(${LOCK})`);
+    await db.execute(sql`select pg_advisory_xact_lock(${LOCKS.start})`);
     const settings = async () => {
       const [row] = await db.execute(sql`
         select setconfig::text as all from pg_db_role_setting where setrole = current_user::regrole

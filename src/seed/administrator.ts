@@ -5,6 +5,7 @@ import { insertAuditLogs } from "../audit/audit.store.js";
 import { requireGoodPassword } from "../auth/password-policy.js";
 import { hashPassword } from "../auth/passwords.js";
 import type { Db } from "../db/client.js";
+import { LOCKS } from "../db/locks.js";
 import { badUserInput } from "../errors.js";
 import { LOG_REDACTED } from "../log.js";
 import { sessions } from "../modules/identity/sessions/sessions.table.js";
@@ -61,10 +62,9 @@ export async function accountToSeed(
 }
 
 /** The advisory lock of seeding, which lets one replica seed at a time. */
-const LOCK = 7_239_402_332n;
 export async function lockSeeds(db: Db): Promise<void> {
   await db.execute(sql`set local statement_timeout = 0`);
-  await db.execute(sql`select pg_advisory_xact_lock(${LOCK})`);
+  await db.execute(sql`select pg_advisory_xact_lock(${LOCKS.start})`);
 }
 
 /** Creates an administrator unless one exists. */

@@ -2,6 +2,7 @@
 import { and, desc, eq, inArray, isNotNull, isNull, or, type SQL, sql } from "drizzle-orm";
 import { alias } from "drizzle-orm/pg-core";
 import type { Db } from "../../../db/client.js";
+import { LOCKS } from "../../../db/locks.js";
 import type { Classification } from "./classifier.js";
 import { environmentMappings, instances, snapshots } from "./inventory.table.js";
 import { productionCopies } from "./production-copies.table.js";
@@ -10,8 +11,8 @@ import { productionCopies } from "./production-copies.table.js";
  * Lets one transaction classify at a time, so that nobody reads facts, mappings and rules between another's read and write. The lock ends
  * with the transaction. Whoever takes it holds no lock of a row.
  */
-const CLASSIFICATION = 7_239_402_334n;
-export const lockClassification = async (db: Db) => db.execute(sql`select pg_advisory_xact_lock(${CLASSIFICATION})`);
+export const lockClassification = async (db: Db) =>
+  db.execute(sql`select pg_advisory_xact_lock(${LOCKS.classification})`);
 
 /**
  * Whether a row of `instances` was restored from production, or a member that its cluster has or had: what replaces a member has its data.

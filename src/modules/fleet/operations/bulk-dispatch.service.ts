@@ -103,6 +103,8 @@ export function createBulkDispatch(deps: BulkDispatchDeps) {
     const ids = { bulkOperationId: String(bulkOperationId), instanceId: String(instanceId), requestId };
     log.warn({ err: error, ...ids }, "the operation of a part is not requested; it is tried again");
     await db.transaction(async (db) => {
+      // Another replica may have found the part meanwhile, and request its operation.
+      await lockBulkDispatch(db);
       const tries = await updateBulkPartTries(db, part.id);
       if (tries !== null && tries >= MAX_TRIES) await endPart(db, part, UNREQUESTED);
     });

@@ -1,6 +1,7 @@
 /** The statements that request the operations of bulk operations, one part after the other. */
 import { and, eq, sql } from "drizzle-orm";
 import type { Db } from "../../../db/client.js";
+import { LOCKS } from "../../../db/locks.js";
 import type { OperationType } from "../../../values/operations/declarations.js";
 import { mustBulkStop } from "./bulk-operations.table.js";
 import type { BulkParallel } from "./bulk-parallel.js";
@@ -9,8 +10,7 @@ import { bulkParts, isWaiting } from "./bulk-parts.table.js";
 import { laneOf } from "./operations.table.js";
 
 /** Lets one transaction count what runs and request more at a time, so that no two exceed the limits together. */
-const DISPATCH = 7_239_402_334n;
-export const lockBulkDispatch = async (db: Db) => db.execute(sql`select pg_advisory_xact_lock(${DISPATCH})`);
+export const lockBulkDispatch = async (db: Db) => db.execute(sql`select pg_advisory_xact_lock(${LOCKS.bulkDispatch})`);
 
 /** A part whose operation may be requested now. */
 export interface NextBulkPart {
@@ -35,7 +35,7 @@ const isBusy = sql`(not (b.type = 'REBOOT_INSTANCE' and i.status in ('failed', '
     and (o.status <> 'TIMED_OUT' or o.ended_at > now() - interval '1 hour')))`;
 
 /**
- * Bulk operations take turns: the one whose last operation was requested first comes next, with the oldest of its parts for which there is room.
+ * Bulk operations take turns: the one whose last part was tried first comes next, with the oldest of its parts for which there is room.
  * All instances of a provider other than AWS are on one host.
  * @param providers those that this replica has @param retryMs how long a part waits after a fault, for each that it has had
  * @returns a part whose operation may be requested; null where there is none
@@ -53,8 +53,9 @@ export async function findNextBulkPart(
     ), full_accounts as (select provider, account_id from open group by 1, 2 having count(*) >= ${account}),
     full_hosts as (select provider from open where provider <> 'aws-rds' group by 1 having count(*) >= ${host}),
     going as (
-      select b.*, (select o.requested_at from operations o where o.bulk_operation_id = b.id
-        order by o.requested_at desc, o.id desc limit 1) as served_at
+      select b.*, greatest((select o.requested_at from operations o where o.bulk_operation_id = b.id
+        order by o.requested_at desc, o.id desc limit 1),
+        (select max(p.tried_at) from bulk_operation_parts p where p.bulk_operation_id = b.id)) as served_at
       from bulk_operations b where b.status = 'RUNNING' and not ${mustBulkStop}
     )
     select p.id::text, p.instance_id::text as "instanceId", b.id::text as "bulkOperationId", b.type, b.input,

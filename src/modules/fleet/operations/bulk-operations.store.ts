@@ -1,6 +1,7 @@
 /** The statements that request, cancel and end bulk operations. */
 import { and, asc, eq, type SQL, sql } from "drizzle-orm";
 import type { Db } from "../../../db/client.js";
+import { LOCKS } from "../../../db/locks.js";
 import { bulkOperations, mustBulkStop } from "./bulk-operations.table.js";
 import type { BulkPartFault, NewBulkPart } from "./bulk-part.js";
 import { bulkParts, isWaiting } from "./bulk-parts.table.js";
@@ -9,9 +10,8 @@ import { hasSucceeded, repetitionsOf } from "./repetitions.table.js";
 
 export type StoredBulkOperation = typeof bulkOperations.$inferSelect;
 
-const REQUESTS = 7_239_402_335n;
 /** Lets one transaction count what runs and add to it at a time. Whoever calls it locks no bulk operation afterwards. */
-export const lockBulkRequests = async (db: Db) => db.execute(sql`select pg_advisory_xact_lock(${REQUESTS})`);
+export const lockBulkRequests = async (db: Db) => db.execute(sql`select pg_advisory_xact_lock(${LOCKS.bulkRequests})`);
 
 /** @returns how many bulk operations have not ended */
 export async function countRunningBulkOperations(db: Db): Promise<number> {
@@ -58,6 +58,18 @@ export async function findOpenBulkRetry(db: Db, retryOf: bigint): Promise<bigint
   return rows[0]?.id ?? null;
 }
 
+/** What bulk operations that repeat this one have done with success on the instance of a part, which may have had no operation itself. */
+const repeatedInBulk = (bulkOperationId: bigint): SQL => sql`
+  with recursive repeating as (
+    select b.id from bulk_operations b where b.retry_of = ${bulkOperationId}
+    union all
+    select b.id from bulk_operations b join repeating on b.retry_of = repeating.id
+  )
+  select from repeating join bulk_operation_parts again on again.bulk_operation_id = repeating.id
+    join operations repetition on repetition.id = again.operation_id
+  where again.instance_id = ${bulkParts.instanceId} and (${hasSucceeded}
+    or exists (select from ${repetitionsOf(sql`again.operation_id`)} where ${hasSucceeded}))`;
+
 /**
  * @returns the instances of the parts that have failed, or were settled as failed after their time, in order. What was repeated since with
  * success has not failed
@@ -74,6 +86,7 @@ export async function listFailedBulkInstances(db: Db, bulkOperationId: bigint): 
         eq(bulkParts.bulkOperationId, bulkOperationId),
         hasFailed,
         sql`not exists (select from ${repetitionsOf(sql`${operations.id}`)} where ${hasSucceeded})`,
+        sql`not exists (${repeatedInBulk(bulkOperationId)})`,
       ),
     )
     .orderBy(asc(bulkParts.instanceId));

@@ -1,13 +1,14 @@
 /** The statements of identifiers that operations name or take: snapshots, and those of new snapshots and instances. */
 import { and, desc, eq, sql } from "drizzle-orm";
 import type { Db } from "../../../db/client.js";
+import { LOCKS } from "../../../db/locks.js";
 import type { NamedSnapshot } from "../../../values/operations/declaration.js";
 import { instances, snapshots } from "../inventory/inventory.table.js";
 import { operations } from "./operations.table.js";
 
 /** Lets one transaction accept snapshots and restores at a time, so that two cannot get the same identifier. */
-const IDENTIFIERS = 7_239_402_333n;
-export const lockOperationIdentifiers = async (db: Db) => db.execute(sql`select pg_advisory_xact_lock(${IDENTIFIERS})`);
+export const lockOperationIdentifiers = async (db: Db) =>
+  db.execute(sql`select pg_advisory_xact_lock(${LOCKS.identifiers})`);
 
 interface Scope {
   readonly provider: string;

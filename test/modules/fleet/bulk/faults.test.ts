@@ -70,6 +70,8 @@ it("a part whose operation can never be requested has failed after some tries, a
   const again = await acceptedBulk(dba, "retryBulkOperation", { bulkOperationId: bulk.id, expectedCount: 1 });
   expect((await endedBulk(dba, again.id)).summary).toMatchObject({ total: 1, succeeded: 1 });
   expect(await partsOf(dba, again.id)).toMatchObject([{ operation: { retryOf: null } }]);
+  const none = await askBulk(dba, "retryBulkOperation", { bulkOperationId: bulk.id, expectedCount: 1 });
+  expect(none.errors?.[0]?.extensions).toMatchObject({ code: "FAILED_PRECONDITION", state: "nothing failed" });
 });
 
 it("it stops what is to stop at the first failure", async () => {
