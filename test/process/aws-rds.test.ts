@@ -28,7 +28,7 @@ const alone = { first: 1, ofCluster: false };
 const ofCluster = { first: 6, ofCluster: true };
 // A name makes a second question harmless.
 const snapshot = { verb: "createSnapshot", more: {}, isRepeated: true } as const;
-/** Clusters keep backups, which must not be under way: all of their windows are hours away. */
+/** Backups must not be under way, and a change of the window must change it: all windows are hours away, and from each other. */
 const hoursAway = (hours: number) => {
   const hour = String((new Date().getUTCHours() + hours) % 24).padStart(2, "0");
   return `${hour}:00-${hour}:30`;
@@ -87,10 +87,10 @@ test.each(
 )("killed at $count moments, two replicas: one end for each operation, and never two effects", async ({ moments }) => {
   const { aws } = await startAws([{ accountId: ACCOUNT, name: null, regions: [REGION] }]);
   const here = aws.region(ACCOUNT, REGION);
-  const added = { tags: { Environment: "Test" }, maintenanceWindow };
+  const added = { tags: { Environment: "Test" }, maintenanceWindow, backupWindow: hoursAway(8) };
   for (const { identifier, instance, kind } of moments) {
     const members = [instance, `${identifier}-b`].map((identifier) => ({ identifier, ...added }));
-    if (kind.ofCluster) here.addCluster({ identifier, ...added, backupWindow: hoursAway(8), members });
+    if (kind.ofCluster) here.addCluster({ identifier, ...added, members });
     else here.addInstance({ identifier, ...added, retentionDays: 0 });
   }
   const resourceIds = new Map(here.look().instances.map(({ identifier, resourceId }) => [identifier, resourceId]));
