@@ -7,17 +7,7 @@ import { usePair } from "./pair.js";
 /** Makes the instance for the calling file. */
 export function useFailedPair() {
   const pair = usePair();
-  const {
-    memberFolder,
-    postmasterOf,
-    roles,
-    insert,
-    holdBack,
-    holdCheckpoints,
-    hangDuringSnapshot,
-    expectWhole,
-    status,
-  } = pair;
+  const { postmasterOf, roles, status } = pair;
   const reboot = (forceFailover = false) => operate(pair.provider, rebootOf(pair.id, forceFailover));
   const run = <T>(work: (sql: Sql) => Promise<T>) => query(pair.provider, "pair", work);
   const findings = async () => (await pair.describe()).findings.map(({ kind, severity }) => [kind, severity]);
@@ -42,21 +32,5 @@ export function useFailedPair() {
     expect(await findings()).toContainEqual(["standby_promoted", "CRITICAL"]);
   }
 
-  return {
-    pair,
-    memberFolder,
-    postmasterOf,
-    roles,
-    insert,
-    holdBack,
-    holdCheckpoints,
-    hangDuringSnapshot,
-    expectWhole,
-    status,
-    reboot,
-    run,
-    findings,
-    promoteByHand,
-    expectLeft,
-  };
+  return { pair, reboot, run, findings, promoteByHand, expectLeft };
 }

@@ -7,8 +7,8 @@ import { clock, untilEnded, untilStreaming } from "../support/ground.js";
 import { eventually, processesIn } from "../support/sandbox.js";
 import { useFailedPair } from "./failed-pair.js";
 
+const { pair, reboot, run, findings } = useFailedPair();
 const {
-  pair,
   memberFolder,
   postmasterOf,
   roles,
@@ -18,10 +18,7 @@ const {
   hangDuringSnapshot,
   expectWhole,
   status,
-  reboot,
-  run,
-  findings,
-} = useFailedPair();
+} = pair;
 
 test("a frozen primary is restarted, and told to have failed before", async () => {
   await insert(10);

@@ -9,20 +9,8 @@ import { listAll, untilStreaming } from "../support/ground.js";
 import { eventually } from "../support/sandbox.js";
 import { useFailedPair } from "./failed-pair.js";
 
-const {
-  pair,
-  memberFolder,
-  postmasterOf,
-  roles,
-  insert,
-  expectWhole,
-  status,
-  reboot,
-  run,
-  findings,
-  promoteByHand,
-  expectLeft,
-} = useFailedPair();
+const { pair, reboot, run, findings, promoteByHand, expectLeft } = useFailedPair();
+const { memberFolder, postmasterOf, roles, insert, expectWhole, status } = pair;
 
 test("a standby that was promoted by hand because the data of its primary are gone is left alone, and adopted by a failover", async () => {
   await untilStreaming(pair.provider, "pair");
